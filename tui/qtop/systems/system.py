@@ -3,7 +3,8 @@ Resque; outside of such folders nothing knows an engine."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, TypeVar
 
 from qtop.actions.plan import Operator, Outcome, Plan, Refusal
@@ -12,6 +13,7 @@ from qtop.model.fleet import Process, Snapshot
 from qtop.model.health import HealthReport, Strays
 from qtop.model.job import JobSource
 from qtop.model.job_list import JobList
+from qtop.model.schedule import ListedSchedule, Schedules
 from qtop.search.selection import Chooser, RefusalCheck, nothing_refused
 from queuecore.action_record import ActionRecord
 from queuecore.audit import AuditEntry
@@ -89,7 +91,8 @@ class System(Protocol):
         """The last `limit` actions of operators, newest first. Two round trips."""
 
     def note(self, record: ActionRecord, done: int) -> Work[int]:
-        """Put an action on record that happened outside of the system. One round trip."""
+        """Put an action on record that happened outside of the system; one with an empty source is
+        about processes. One round trip."""
 
     def forbidden(self) -> Work[Mapping[str, str]]:
         """Why the server would refuse actions, by the action's id. A few round trips; reads only.
@@ -104,6 +107,19 @@ class System(Protocol):
     def jobs(self, source: JobSource, *, newest_first: bool | None = None) -> JobList:
         """A list of jobs. `newest_first` lists it from its end; None as it is usual for it. No
         round trip."""
+
+    def schedules(self, now: datetime) -> Work[Schedules]:
+        """The recurring schedules, as they are at `now` by the server's clock. Two round trips.
+        Raises StoreError."""
+
+    def schedules_look(self, now: datetime) -> Work[Callable[[], Schedules]]:
+        """Look at the schedules and at who moves what is due. What the work returns reads the
+        answers: it may take seconds, so it is for a thread, one at a time. Three round trips.
+        Raises StoreError; what is refused singly is unknown in the look."""
+
+    def firings(self, schedule: ListedSchedule, now: datetime, count: int) -> list[datetime]:
+        """The next times at which a schedule fires (UTC), fewer when there are no more or that is
+        unknown. No round trip; may cost a second for each."""
 
     def chooser(
         self, source: JobSource, refusal: RefusalCheck = nothing_refused, *, spares: bool = False

@@ -12,6 +12,7 @@ from qtop.actions.request import Delete, Edit, JobRequest, Move, PutBack, Replac
 from qtop.keymap.keymap import Danger
 from qtop.model.job import Job, JobSource
 from qtop.search.selection import RefusalCheck, Selection, nothing_refused
+from qtop.systems.resque.job_lists import job_list
 from qtop.systems.resque.job_reader import engine_failure, list_key
 from qtop.systems.resque.payloads import changed_job
 from qtop.text.format import both_times, number
@@ -28,6 +29,8 @@ from resque.store import failures, poison, queues
 from resque.store.lock_freeing import Leaving, and_free, edited, noting
 
 _MOST_NAMED: Final = 5
+#: Delayed jobs that one action takes at most: what names one takes some 300 bytes.
+_MOST_DELAYED: Final = 100_000
 
 # Choosing.
 
@@ -51,12 +54,16 @@ class JobChooser:
         spares: bool = False,
     ) -> None:
         self._refusal, self._spares = refusal, spares
-        self._chosen = Selection()
+        self._chosen = Selection(job_list(keys, source).refs())
+        self._most = _MOST_DELAYED if source.kind == "delayed" else None
         self._suspects = poison.Suspects(keys, source.name)
         self._suspected: list[tuple[Job, str | None]] = []
 
-    def take(self, job: Job) -> None:
-        """Take in one job. O(bytes); some 28 bytes are kept of it, of a suspect 1 KB."""
+    def take(self, job: Job) -> bool:
+        """As `Chooser.take`. O(bytes); some 28 bytes are kept of it, of a suspect 1 KB."""
+        if self._most is not None and len(self._chosen.marks) >= self._most:
+            self._chosen.is_cut = True
+            return False
         item = job.item
         refused = None if item.is_cut else self._refusal(item.raw)
         if self._spares and self._suspects.add(engine_failure(job)):
@@ -66,6 +73,7 @@ class JobChooser:
             self._suspected.append((slim, refused))
         else:
             self._chosen.add(job, refused)
+        return True
 
     def settle(self) -> Steps[Selection]:
         """What was chosen. A round trip for each 1,000 suspects, and one for each large one."""

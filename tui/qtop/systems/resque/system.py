@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from typing import ClassVar, Final, TypeVar
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, ClassVar, Final, TypeVar
 
 from qtop.actions.plan import Operator, Outcome, Plan, Refusal
 from qtop.actions.request import Request
@@ -11,6 +12,7 @@ from qtop.model.fleet import Process, Snapshot
 from qtop.model.health import HealthReport, Strays
 from qtop.model.job import JobSource
 from qtop.model.job_list import JobList
+from qtop.model.schedule import ListedSchedule, Schedules
 from qtop.search.selection import Chooser, RefusalCheck, nothing_refused
 from qtop.systems.resque import health
 from qtop.systems.resque.snapshot import SnapshotConverter
@@ -22,6 +24,7 @@ from queuecore.cooperative import Slices
 from queuecore.exchange import Exchange, Steps
 from queuecore.keys import name_text
 from queuecore.times import wall_now
+from queuecore.values import replace
 from resque.errors import NoQueueError
 from resque.keys import Keys
 from resque.store import failures, queue_list, strays, workers
@@ -30,6 +33,9 @@ from resque.store.guard import Guard
 from resque.store.queue_list import QueueList
 from resque.store.snapshot import EngineSnapshot as ResqueSnapshot
 from resque.store.snapshot import SnapshotReader
+
+if TYPE_CHECKING:
+    from qtop.systems.resque.schedules import ScheduleReader
 
 T = TypeVar("T")
 
@@ -57,6 +63,7 @@ class ResqueSystem:
         self._reader = SnapshotReader(keys, failures_limit=failures_read)
         self._converter = SnapshotConverter()
         self._guard = Guard(keys, wall_now)
+        self._schedules: ScheduleReader | None = None
         #: Of the snapshot before, by queue: what the pushes since are counted from.
         self._tails: Mapping[str, str] = {}
 
@@ -114,7 +121,9 @@ class ResqueSystem:
         return audit.newest(self.keys, limit)
 
     def note(self, record: ActionRecord, done: int) -> Exchange[int]:
-        """As `audit.note`."""
+        """As `audit.note`; a record that names no key is about workers."""
+        if not record.source:
+            record = replace(record, source=self.keys.workers())
         return audit.note(self.keys, record, done)
 
     def forbidden(self) -> Steps[dict[str, str]]:
@@ -139,6 +148,28 @@ class ResqueSystem:
         from qtop.systems.resque.job_lists import job_list
 
         return job_list(self.keys, source, newest_first=newest_first)
+
+    def schedules(self, now: datetime) -> Steps[Schedules]:
+        """Those of Redis and those of the file of the scheduler at work."""
+        return self._schedule_reader().everything(now)
+
+    def schedules_look(self, now: datetime) -> Steps[Callable[[], Schedules]]:
+        """As `schedules`, also those that only left a last time."""
+        return self._schedule_reader().look(now)
+
+    def _schedule_reader(self) -> ScheduleReader:
+        # Imported here: the first frame lists none.
+        from qtop.systems.resque.schedules import ScheduleReader
+
+        if self._schedules is None:
+            self._schedules = ScheduleReader(self.keys)
+        return self._schedules
+
+    def firings(self, schedule: ListedSchedule, now: datetime, count: int) -> list[datetime]:
+        """See `schedules.firings`."""
+        from qtop.systems.resque.schedules import firings
+
+        return firings(schedule, now, count)
 
     def chooser(
         self, source: JobSource, refusal: RefusalCheck = nothing_refused, *, spares: bool = False
