@@ -20,7 +20,6 @@ from qtop.screens import frame_texts
 from qtop.screens.console import Console
 from qtop.screens.frame import take_shape
 from qtop.search.fields import Subject
-from qtop.search.filter_language import Filter
 from qtop.text.safe import counted
 from qtop.widgets.bars import Bar, Span
 from qtop.widgets.list_pane import MARKS_GONE, ListOwner, ListPane
@@ -56,7 +55,7 @@ class ConsoleScreen(Screen[None]):
     PLACES: ClassVar[tuple[Where, ...]] = ()
     TAB: ClassVar[Where] = "queues"
 
-    #: The list, or the text, of a screen that is one.
+    #: The list, or the text, of a screen that is one; `bars` are the lines above it.
     pane: ListPane | None = None
     text: TextView | None = None
 
@@ -70,6 +69,7 @@ class ConsoleScreen(Screen[None]):
         take_shape(self)
         self._status, self._tabs, self._trouble = (Bar(id=i) for i in ("status", "tabs", "trouble"))
         self._result, self._keys = Bar(id="result"), Bar(id="keys")
+        self.bars: list[Bar] = []
         self._seen: object | None = None
         #: When what is listed was read, where that is later than what is frozen.
         self.late: datetime | None = None
@@ -85,7 +85,7 @@ class ConsoleScreen(Screen[None]):
 
     def compose_body(self) -> Iterable[Widget]:
         """The widgets of the screen itself."""
-        return (widget for widget in (self.pane, self.text) if widget is not None)
+        return (each for each in (*self.bars, self.pane, self.text) if each is not None)
 
     def show_view(self, view: ViewState) -> None:
         """Show what the screen is for."""
@@ -295,11 +295,6 @@ class RowsScreen(ConsoleScreen):
     def table(self) -> Table[Any]:
         """The table in front."""
         return self.pane.table
-
-    @property
-    def filter(self) -> Filter:
-        """The filter, which may be empty."""
-        return self.pane.filter
 
     # What a list defines
 

@@ -355,14 +355,12 @@ class FailedScreen(JobListScreen):
 
 def group_values(groups: FailureGroups | None, field: str) -> Iterable[str]:
     """The classes, exceptions or queues of groups, as safe texts."""
-    found: set[str] = set()
-    for group in () if groups is None else groups.groups():
-        values: list[str | None] = []
-        if field == "class":
-            values = [group.fingerprint.class_name]
-        elif field == "exception":
-            values = [group.fingerprint.exception]
-        elif field == "queue":
-            values = [name for name, _ in group.queues]
-        found.update(safe(value) for value in values if value)
-    return found
+    shown = () if groups is None else groups.groups()
+    values: Iterable[str | None] = ()
+    if field == "class":
+        values = (group.fingerprint.class_name for group in shown)
+    elif field == "exception":
+        values = (group.fingerprint.exception for group in shown)
+    elif field == "queue":
+        values = (name for group in shown for name, _ in group.queues)
+    return {safe(value) for value in values if value}

@@ -10,8 +10,6 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, ClassVar, Final
 
-from textual.widget import Widget
-
 from qtop.actions.request import Clear, Delete, Move, Request, Requeue
 from qtop.model.job import FAILED, Job, JobRow, JobSource, failure_rows, job_rows
 from qtop.model.job_list import JobPage
@@ -38,7 +36,7 @@ from queuecore.exchange import Operation
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
+class ListTraits:
     """How a kind of list is read and shown.
 
     Attributes:
@@ -46,9 +44,9 @@ class Listing:
         most_bytes: Of longer jobs a page has only the beginning.
         most_found: Matches that are listed; all are counted.
         keep: What is kept of a match.
-        newest_first: From the end of the list; a filter begins there anew, and what is listed stays
-            until something is found. Other lists are read from the front, in a window that stays
-            on its jobs as the list drains.
+        newest_first: From the end of the list; what is listed stays until a filter finds something.
+            Other lists are read from the front, in a window that stays on its jobs as the list
+            drains.
         typing_s: A filter that is being typed is not looked for yet.
     """
 
@@ -60,11 +58,11 @@ class Listing:
     typing_s: float = 0.15
 
 
-_FAILURES: Final = Listing(500, 16_384, 10_000, slim_failure, newest_first=True, typing_s=0)
-_WAITING: Final = Listing(200, 4_096, 2_000, slim_waiting)
+_FAILURES: Final = ListTraits(500, 16_384, 10_000, slim_failure, newest_first=True, typing_s=0)
+_WAITING: Final = ListTraits(200, 4_096, 2_000, slim_waiting)
+_DELAYED: Final = ListTraits(200, 4_096, 1_000, lambda job: job)
 #: The poll brings the newest jobs of this list along.
 _POLLED: Final = JobSource("failed", FAILED)
-_LOOKING: Final = "Looking through the whole list …"
 #: Rows made at once: a step that no key has to wait for.
 _ROWS_AT_ONCE: Final = 2_000
 
@@ -77,6 +75,7 @@ class JobListScreen(ConsoleScreen):
     #: What the list says when it is empty.
     NOTHING: ClassVar[str]
     MARKS_GONE: ClassVar[str] = MARKS_GONE
+    LOOKING: ClassVar[str] = "Looking through the whole list …"
     #: The action that stops a search.
     STOP: ClassVar[str] = "stop"
     pane: ListPane
@@ -85,8 +84,9 @@ class JobListScreen(ConsoleScreen):
         super().__init__()
         self.within = within
         self.jobs = self.app.system.jobs(within.source)
-        self.listing = _FAILURES if within.source.kind == "failed" else _WAITING
+        self.traits = {"failed": _FAILURES, "delayed": _DELAYED}.get(within.source.kind, _WAITING)
         self.window, self.service = Bar(id="window"), Bar(id="service")
+        self.bars = [self.window, self.service] if within.source.queue else [self.window]
         table = PagedTable(
             self.LIST_COLUMNS, key=lambda row: row.key, clock=self.app.clock, pages=self
         )
@@ -101,14 +101,6 @@ class JobListScreen(ConsoleScreen):
         self._lands_last: bool | None = None
         self._is_unread = False
 
-    def compose_body(self) -> Iterable[Widget]:
-        """A line that says which jobs, of a queue one that says who serves it, the table, the
-        filter."""
-        yield self.window
-        if self.within.source.queue:
-            yield self.service
-        yield self.pane
-
     @property
     def table(self) -> Table[Any]:
         """The table in front."""
@@ -121,8 +113,13 @@ class JobListScreen(ConsoleScreen):
 
     @property
     def is_paged(self) -> bool:
-        """Whether pages of the list are shown, and not what is found in it."""
+        """Whether pages of the list are shown."""
         return self.wanted.is_everything
+
+    @property
+    def is_searched(self) -> bool:
+        """Whether what is found in the whole list is shown."""
+        return not self.is_paged
 
     @property
     def now(self) -> datetime:
@@ -203,14 +200,14 @@ class JobListScreen(ConsoleScreen):
         self.tell_late()
         self.workers.cancel_group(self, "search")
         self.search = self.settled = None
-        if self.listing.newest_first:
+        if self.traits.newest_first:
             self.start = None
         else:
             self.table.clear_marks()
             # What is listed is no window any more, or not yet: nothing can have left at its front.
             self.pane.rows = ()
-            if not self.is_paged:
-                self.put((), _LOOKING)
+            if self.is_searched:
+                self.put((), self.LOOKING)
         self.look()
         self.show_title()
 
@@ -235,7 +232,7 @@ class JobListScreen(ConsoleScreen):
         if pages > 0 and page.after is not None:
             self._go_to(page.after, lands_last=False)
         elif pages < 0 and self.start is not None:
-            self._seek(self.jobs.before(page, self.listing.page))
+            self._seek(self.jobs.before(page, self.traits.page))
         else:
             return False
         return True
@@ -243,12 +240,12 @@ class JobListScreen(ConsoleScreen):
     def turn_to_end(self, way: int) -> None:
         """Go to the first jobs of all, or to the last. Of failures the keys stay on the page."""
         page = self.page
-        if not self.is_paged or page is None or self.listing.newest_first:
+        if not self.is_paged or page is None or self.traits.newest_first:
             return
         if way < 0 and self.start is not None:
             self._go_to(None, lands_last=False)
         elif way > 0 and page.after is not None:
-            self._seek(self.jobs.last(page, self.listing.page))
+            self._seek(self.jobs.last(page, self.traits.page))
 
     def _seek(self, start: Operation[Hashable]) -> None:
         async def seek() -> None:
@@ -267,15 +264,15 @@ class JobListScreen(ConsoleScreen):
     def load(self) -> None:
         """Show the page that begins at `start`."""
         polled = self.polled() if self.start is None else None
-        if polled is not None and len(polled.jobs) >= min(self.listing.page, polled.length):
+        if polled is not None and len(polled.jobs) >= min(self.traits.page, polled.length):
             self.landed(polled, failure_rows(polled.jobs, self.now))
         else:
             self.in_background("page", self._read_page)
 
     async def _read_page(self) -> None:
-        start, listing = self.start, self.listing
+        start, traits = self.start, self.traits
         shown = [row.job for row in self.pane.rows] if self._lands_last is None else ()
-        look = self.jobs.page(start, listing.page, most_bytes=listing.most_bytes, before=shown)
+        look = self.jobs.page(start, traits.page, most_bytes=traits.most_bytes, before=shown)
         try:
             page = await self.app.read(look)
         except StoreError as error:
@@ -309,7 +306,7 @@ class JobListScreen(ConsoleScreen):
             self.show_title()
 
     async def rows_of(self, jobs: Sequence[Job]) -> Sequence[JobRow]:
-        if not self.listing.newest_first:
+        if not self.traits.newest_first:
             return job_rows(jobs, self.now)
         rows: list[JobRow] = []
         seen: Counter[str] = Counter()
@@ -321,19 +318,15 @@ class JobListScreen(ConsoleScreen):
 
     # Searching
 
+    def new_matches(self) -> Matches:
+        """Finds what is wanted, in the order in which the list is shown."""
+        traits, search = self.traits, JobSearch(self.wanted, self.now)
+        last_first = traits.newest_first
+        return Matches(search, traits.most_found, last_first=last_first, keep=traits.keep)
+
     def new_search(self) -> ListSearch[Any]:
         """A search for what is wanted."""
-        listing = self.listing
-
-        def new() -> Matches:
-            return Matches(
-                JobSearch(self.wanted, self.now),
-                listing.most_found,
-                last_first=listing.newest_first,
-                keep=listing.keep,
-            )
-
-        return ListSearch(self.jobs, new, self.app.actions.precedence.rest)
+        return ListSearch(self.jobs, self.new_matches, self.app.actions.precedence.rest)
 
     def renewed(
         self, search: ListSearch[FoundT] | None, new: Callable[[], ListSearch[FoundT]]
@@ -357,7 +350,7 @@ class JobListScreen(ConsoleScreen):
 
     async def _follow(self, search: ListSearch[Any]) -> None:
         if not search.follower.of and not search.follower.is_running:
-            await asyncio.sleep(self.listing.typing_s)
+            await asyncio.sleep(self.traits.typing_s)
         await search.follower.follow(self.app.read, partial(self._found_more, search))
         if search is self.search:
             await self.show_found()
@@ -365,7 +358,7 @@ class JobListScreen(ConsoleScreen):
     def _found_more(self, search: ListSearch[Any]) -> None:
         is_held = self.is_frozen and search is self.settled
         is_shown = not is_held and search.show_growth() and search is self.search
-        if is_shown and self.table.row_count < self.listing.most_found:
+        if is_shown and self.table.row_count < self.traits.most_found:
             self.in_background("rows", self.show_found)
         self.show_title()
 
@@ -378,13 +371,18 @@ class JobListScreen(ConsoleScreen):
         if search is self.search:
             self.put_found(search, rows, self.no_match)
 
-    def put_found(self, search: ListSearch[Any], rows: Sequence[Any], none: str) -> None:
-        """Show the rows of what was found; the text `none` when that is nothing."""
+    def put_found(
+        self, search: ListSearch[Any], rows: Sequence[Any], none: str, *, is_over: bool = False
+    ) -> None:
+        """Show the rows of what was found; the text `none` when that is nothing and the search
+        `is_over`."""
         if search.is_complete:
             self.settled = search
-        else:
-            why = search.follower.problem
-            none = _LOOKING if why is None else frame_texts.unknown_word(why)
+        elif not is_over:
+            none = self.LOOKING
+        follower = search.follower
+        if follower.problem is not None and not follower.is_complete:
+            none = frame_texts.unknown_word(follower.problem)
         self.put(rows, none)
         self.show_title()
 
@@ -407,8 +405,8 @@ class JobListScreen(ConsoleScreen):
 
     def put(self, rows: Sequence[Any], none: str) -> None:
         """Show rows that match already, or the text `none`."""
-        is_part = self.is_paged and self.page is not None and len(rows) < self.page.length
-        self.pane.show_matching(rows, none, is_all=not is_part)
+        has_more = self.start is not None or (self.page is not None and self.page.after is not None)
+        self.pane.show_matching(rows, none, is_all=not (self.is_paged and has_more))
 
     def heading(self) -> list[Span]:
         """What the screen is about."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 from qtop.keymap import keymap
@@ -13,6 +13,7 @@ from qtop.keymap.keymap import Sign
 from qtop.model.job import JobSource
 from qtop.model.job_list import JobPage
 from qtop.monitor import row_text
+from qtop.monitor.rates import ServedBy
 from qtop.monitor.rows import QueueRow, WorkerRow
 from qtop.monitor.state import ViewState
 from qtop.screens import frame_texts
@@ -23,9 +24,6 @@ from qtop.text.safe import counted, safe
 from qtop.widgets.bars import Span
 
 _HOSTS_SHOWN: Final = 3
-
-#: The queues that a list of queues in a worker's id means.
-ServedBy = Callable[[tuple[str, ...]], Collection[str]]
 
 
 def heading(source: JobSource) -> list[Span]:

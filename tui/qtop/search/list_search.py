@@ -32,8 +32,8 @@ FoundT = TypeVar("FoundT", bound=Findings)
 
 
 class ListSearch(Generic[FoundT]):
-    """Looks through a whole list, and later at what is new. What it found is shown as it grows;
-    when it has to begin anew, what was found before stays until there is as much again.
+    """Looks through a whole list, and later at what is new. What it finds first is shown as it
+    grows; when it has to begin anew, what was found before stays until that is complete.
 
     Args:
         jobs: The list.
@@ -65,6 +65,11 @@ class ListSearch(Generic[FoundT]):
         return self.found is not None and self.found.is_complete
 
     @property
+    def is_over(self) -> bool:
+        """Whether what is shown does not grow: it is complete, or the search was stopped."""
+        return self.is_complete or self.follower.is_stopped
+
+    @property
     def is_idle(self) -> bool:
         """Whether there is nothing to stop, or to go on with."""
         follower = self.follower
@@ -86,9 +91,11 @@ class ListSearch(Generic[FoundT]):
 
     def show_growth(self) -> bool:
         """Show the findings that grow, once they are as many as those that are shown; False
-        before that."""
+        before that, and where those that are shown are complete."""
         shown, growing = self.found, self._growing
-        if growing is None or (shown is not None and growing.count < shown.count):
+        if growing is None:
+            return False
+        if shown is not None and (shown.is_complete or growing.count < shown.count):
             return False
         self.found = growing
         return True
