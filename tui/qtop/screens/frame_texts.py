@@ -9,6 +9,7 @@ from qtop.keymap import keymap
 from qtop.keymap.keymap import Where
 from qtop.monitor.incidents.incident import troubles
 from qtop.monitor.row_text import waiting, working
+from qtop.monitor.rows import Totals
 from qtop.monitor.state import UiPolicy, ViewState
 from qtop.text.format import NOTHING, fallen, number, partly, rate
 from qtop.text.safe import ago, safe
@@ -128,6 +129,20 @@ def _totals(view: ViewState) -> list[Span]:
     if totals.failed_per_s:
         spans.append(Span(f"  {rate(totals.failed_per_s)} failed/s", "bad", 55))
     return [*spans, Span(" ", "", 60)]
+
+
+#: How long each of `chart_heads` is.
+HEAD_CELLS: Final = 18
+
+
+def chart_heads(totals: Totals | None) -> list[tuple[str, str]]:
+    """What is before each of the charts (waiting, done, failed), and the tone of its bars."""
+    rates = (None, None) if totals is None else (totals.processed_per_s, totals.failed_per_s)
+    return [
+        (f" waiting  {waiting(totals):>7} ", "accent"),
+        (f" done/s   {rate(rates[0]):>7} ", "accent"),
+        (f" failed/s {rate(rates[1]):>7} ", "bad"),
+    ]
 
 
 def trouble(view: ViewState) -> list[Span]:

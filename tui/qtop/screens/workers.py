@@ -19,7 +19,7 @@ from qtop.search.fields import Subject
 from qtop.search.filter_language import term
 from qtop.text import format
 from qtop.text.safe import safe
-from qtop.widgets.columns import Column, ToneOf, figure
+from qtop.widgets.columns import Column, ToneOf, figure, text_column
 from qtop.widgets.table import Table
 from qtop.widgets.text_lines import TextLine
 from queuecore.active_job import unwrapped
@@ -32,40 +32,14 @@ def _name(row: HostRow) -> str:
 
 
 HOST_COLUMNS: Final[tuple[Column[HostRow], ...]] = (
-    Column("host", "host", 16, _name, flex=3, priority=100, sort_key=_name),
-    figure("workers", "workers", 8, lambda r: r.workers, format.number, priority=95),
-    figure(
-        "working",
-        "working",
-        8,
-        lambda r: r.working,
-        format.number,
-        priority=90,
-        style=lambda r: "good" if r.working else "dim",
-    ),
-    figure(
-        "troubled",
-        "silent",
-        7,
-        lambda r: r.troubled,
-        format.number,
-        priority=92,
-        style=lambda r: "bad" if r.troubled else "dim",
-    ),
+    text_column("host", "host", 16, _name, flex=3, priority=100),
+    figure("workers", "workers", 8, lambda r: r.workers, priority=95),
+    figure("working", "working", 8, lambda r: r.working, priority=90, style="good", zero="dim"),
+    figure("troubled", "silent", 7, lambda r: r.troubled, priority=92, style="bad", zero="dim"),
     figure("longest", "longest", 8, lambda r: r.longest_s, format.duration, priority=70),
     figure("beat", "last beat", 9, lambda r: r.beat_age_s, format.duration, priority=80),
-    figure(
-        "processed", "processed", 9, lambda r: r.processed, format.number, priority=50, style="dim"
-    ),
-    figure(
-        "failed",
-        "failed",
-        7,
-        lambda r: r.failed,
-        format.number,
-        priority=55,
-        style=lambda r: "bad" if r.failed else "dim",
-    ),
+    figure("processed", "processed", 9, lambda r: r.processed, priority=50, style="dim"),
+    figure("failed", "failed", 7, lambda r: r.failed, priority=55, style="bad", zero="dim"),
 )
 
 
@@ -174,41 +148,21 @@ COLUMNS: Final[tuple[Column[WorkerRow], ...]] = (
         style=lambda r: _TONES[r.condition],
         sort_key=lambda r: (CONDITIONS.index(r.condition), -(r.elapsed_s or 0)),
     ),
-    Column(
-        "job", "job", 22, row_text.worker_job, flex=4, priority=95, sort_key=row_text.worker_job
-    ),
-    Column(
-        "elapsed",
-        "for",
-        6,
-        row_text.worker_elapsed,
-        priority=90,
-        align="right",
-        sort_key=lambda r: r.elapsed_s,
-        descends=True,
-    ),
+    text_column("job", "job", 22, row_text.worker_job, flex=4, priority=95),
+    figure("elapsed", "for", 6, lambda r: r.elapsed_s, priority=90, cell=row_text.worker_elapsed),
     # What is usual, only the screen knows: see `make_table`.
     Column("usual", "usual", 6, lambda r: "", priority=44, align="right", style="dim"),
-    Column(
+    figure(
         "beat",
         "beat",
         6,
-        row_text.heartbeat,
+        lambda r: r.beat_age_s,
         priority=80,
-        align="right",
+        cell=row_text.heartbeat,
         style=_heartbeat_tone,
-        sort_key=lambda r: r.beat_age_s,
-        descends=True,
     ),
     Column(
-        "worker",
-        "  worker",
-        16,
-        _place,
-        flex=1,
-        priority=93,
-        sort_key=lambda r: r.id,
-        tail=":",
+        "worker", "  worker", 16, _place, flex=1, priority=93, sort_key=lambda r: r.id, tail=":"
     ),
     Column(
         "queues",
@@ -219,24 +173,8 @@ COLUMNS: Final[tuple[Column[WorkerRow], ...]] = (
         priority=60,
         sort_key=lambda r: r.process.listed,
     ),
-    figure(
-        "processed",
-        "processed",
-        9,
-        lambda r: r.process.processed,
-        format.number,
-        priority=50,
-        style="dim",
-    ),
-    figure(
-        "failed",
-        "failed",
-        7,
-        lambda r: r.process.failed,
-        format.number,
-        priority=45,
-        style=lambda r: "bad" if r.process.failed else "dim",
-    ),
+    figure("processed", "processed", 9, lambda r: r.process.processed, priority=50, style="dim"),
+    figure("failed", "failed", 7, lambda r: r.process.failed, priority=45, style="bad", zero="dim"),
 )
 
 

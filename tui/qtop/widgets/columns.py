@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, Literal, NamedTuple, Type
 
 from rich.style import Style
 
+from qtop.text.format import number
 from qtop.text.safe import Align, crop, pad, unknown
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 RowT = TypeVar("RowT")
 
 ToneOf = Literal["good", "warn", "bad", "dim", "accent"]
+#: The tone of a column's cells, the same for all rows or found for each.
+ToneRule = Callable[[RowT], ToneOf | None] | ToneOf | None
 
 GAP: Final = 2
 """Blank cells between two columns."""
@@ -39,7 +42,7 @@ class Column(Generic[RowT]):
         flex: Its share of the cells that are left over; 0 keeps the column at `width`.
         priority: When the screen is narrow, columns with the lowest priority are left out first.
         align: On which side of the column the text is.
-        style: The tone of the cell, the same for all rows or found for each.
+        style: The tone of the cell.
         sort_key: What to sort by: values comparable with each other, or None, which comes last in
             both directions. A column without it cannot be sorted by.
         descends: Sorting starts with the highest value.
@@ -53,7 +56,7 @@ class Column(Generic[RowT]):
     flex: int = 0
     priority: int = 0
     align: Align = "left"
-    style: Callable[[RowT], ToneOf | None] | ToneOf | None = None
+    style: ToneRule[RowT] = None
     sort_key: Callable[[RowT], Any] | None = None
     descends: bool = False
     tail: str = ""
@@ -68,24 +71,49 @@ def figure(
     label: str,
     width: int,
     value: Callable[[RowT], Any],
-    text: Callable[[Any], str],
+    text: Callable[[Any], str] = number,
     *,
     priority: int,
-    style: Callable[[RowT], ToneOf | None] | ToneOf | None = None,
+    cell: Callable[[RowT], str] | None = None,
+    style: ToneRule[RowT] = None,
+    zero: ToneOf | None = None,
+    descends: bool = True,
 ) -> Column[RowT]:
-    """A column of figures: aligned to the right, sorted with the highest first. `value` gives the
-    figure of a row, `text` its text; for the others see `Column`."""
+    """A column of figures: aligned to the right, sorted with the highest first.
+
+    Args:
+        key: As of `Column`, like the others that are not named here.
+        value: The figure of a row: what is sorted by. None is unknown.
+        text: The text of a figure.
+        cell: The text for a row, where the figure alone does not give it.
+        zero: The tone of 0 and of unknown, in place of `style`.
+    """
+
+    def tone(row: RowT) -> ToneOf | None:
+        return (style(row) if callable(style) else style) if value(row) else zero
+
     return Column(
-        key,
-        label,
-        width,
-        lambda row: text(value(row)),
+        *(key, label, width, cell or (lambda row: text(value(row)))),
         priority=priority,
         align="right",
-        style=style,
+        style=tone if zero else style,
         sort_key=value,
-        descends=True,
+        descends=descends,
     )
+
+
+def text_column(
+    key: str,
+    label: str,
+    width: int,
+    cell: Callable[[RowT], str],
+    *,
+    priority: int,
+    flex: int = 0,
+    style: ToneRule[RowT] = None,
+) -> Column[RowT]:
+    """A column that is sorted by the text that it shows; for the arguments see `Column`."""
+    return Column(key, label, width, cell, flex, priority, style=style, sort_key=cell)
 
 
 @dataclass(frozen=True, slots=True)
