@@ -29,7 +29,7 @@ from qtop.search.list_search import ListSearch
 from qtop.text import format
 from qtop.text.safe import counted, safe, spark
 from qtop.widgets.bars import Span
-from qtop.widgets.columns import Column, figure
+from qtop.widgets.columns import Column, ToneOf, figure, text_column
 from qtop.widgets.table import Table
 from queuecore.errors import StoreError
 
@@ -109,18 +109,29 @@ def _queues(row: FailureGroupRow) -> str:
     return ", ".join(names) or format.NOTHING
 
 
+def _frame(row: FailureGroupRow) -> str:
+    return safe(row.group.fingerprint.frame)
+
+
 def _trend(row: FailureGroupRow) -> str:
     return spark(row.group.trend, TREND_HOURS) if any(row.group.trend) else ""
 
 
+def _exception(row: FailureGroupRow) -> str:
+    return format.exception_name(row.group.fingerprint.exception)
+
+
+def _retried(row: FailureGroupRow) -> str:
+    return format.number(row.group.retried) if row.group.retried else ""
+
+
+def _tone(row: FailureGroupRow) -> ToneOf | None:
+    return "warn" if row.group.fingerprint.problem else None
+
+
 GROUP_COLUMNS: Final[tuple[Column[FailureGroupRow], ...]] = (
-    figure("count", "count", 8, lambda r: r.group.count, format.number, priority=100),
-    Column(
-        *("last", "last", 6, lambda r: format.duration(r.last_s)),
-        priority=97,
-        align="right",
-        sort_key=lambda r: r.last_s,
-    ),
+    figure("count", "count", 8, lambda r: r.group.count, priority=100),
+    figure("last", "last", 6, lambda r: r.last_s, format.duration, priority=97, descends=False),
     figure("first", "since", 6, lambda r: r.first_s, format.duration, priority=60, style="dim"),
     Column(
         *("trend", f"{TREND_HOURS} h", TREND_HOURS, _trend),
@@ -129,36 +140,15 @@ GROUP_COLUMNS: Final[tuple[Column[FailureGroupRow], ...]] = (
         sort_key=lambda r: r.group.trend[-1],
         descends=True,
     ),
-    Column(
-        *("class", "class", 14, _class),
-        flex=2,
-        priority=99,
-        style=lambda r: "warn" if r.group.fingerprint.problem else None,
-        sort_key=_class,
-    ),
-    Column(
-        *("exception", "exception", 12),
-        lambda r: format.exception_name(r.group.fingerprint.exception),
-        flex=2,
-        priority=95,
-        style="bad",
+    text_column("class", "class", 14, _class, flex=2, priority=99, style=_tone),
+    replace(
+        text_column("exception", "exception", 12, _exception, flex=2, priority=95, style="bad"),
         sort_key=lambda r: r.group.fingerprint.exception,
     ),
-    Column("message", "error", 14, _message, flex=4, priority=92, sort_key=_message),
-    Column("queues", "queues", 10, _queues, flex=1, priority=55, sort_key=_queues),
-    Column(
-        *("frame", "raised in", 28, lambda r: safe(r.group.fingerprint.frame)),
-        flex=2,
-        priority=30,
-        style="dim",
-    ),
-    Column(
-        *("retried", "retried", 7),
-        lambda r: format.number(r.group.retried) if r.group.retried else "",
-        priority=20,
-        align="right",
-        style="dim",
-    ),
+    text_column("message", "error", 14, _message, flex=4, priority=92),
+    text_column("queues", "queues", 10, _queues, flex=1, priority=55),
+    Column("frame", "raised in", 28, _frame, 2, priority=30, style="dim"),
+    Column("retried", "retried", 7, _retried, priority=20, align="right", style="dim"),
 )
 
 # The lists of failures.
@@ -203,7 +193,6 @@ class FailedScreen(JobListScreen):
         self.pane.bring_to_front(self._groups_table)
         #: The groups of all that is in the list, whatever is shown.
         self._census: ListSearch[WantedGroups] | None = None
-        self._list_names: list[str] = [FAILED]
 
     @property
     def shows_groups(self) -> bool:
@@ -240,6 +229,12 @@ class FailedScreen(JobListScreen):
     def _new_count(self, wanted: JobQuery, group: str = "census") -> ListSearch[WantedGroups]:
         rest = self.app.actions.precedence.rest
         return ListSearch(self.jobs, lambda: WantedGroups(wanted, self.now), rest, group)
+
+    def list_found(self) -> None:
+        """List the groups that were counted by now, at once; entries in the background."""
+        self._show_groups()
+        if not self.shows_groups:
+            super().list_found()
 
     async def show_found(self) -> None:
         """List the groups that were counted by now, or the entries that were found."""
@@ -331,11 +326,10 @@ class FailedScreen(JobListScreen):
 
     async def _next_list(self) -> None:
         try:
-            self._list_names = await self.app.read(self.app.system.failure_lists())
+            names = await self.app.read(self.app.system.failure_lists())
         except StoreError as error:
             self.app.say(f"the lists of failures: {safe(str(error))}", "bad")
             return
-        names = self._list_names
         if len(names) == 1:
             self.app.say("there is only one list of failures", "dim")
             return

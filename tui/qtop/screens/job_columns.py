@@ -8,7 +8,7 @@ from typing import Final
 from qtop.model.job import JobRow
 from qtop.monitor import row_text
 from qtop.text import format
-from qtop.widgets.columns import Column, ToneOf, figure
+from qtop.widgets.columns import Column, ToneOf, figure, text_column
 
 
 def _class(row: JobRow) -> str:
@@ -19,30 +19,24 @@ def _class_tone(row: JobRow) -> ToneOf | None:
     return "warn" if row.job.problem else None
 
 
-_CLASS: Final[Column[JobRow]] = Column(
-    "class", "class", 14, _class, flex=2, priority=100, style=_class_tone, sort_key=_class
-)
+def _queue(row: JobRow) -> str:
+    return format.optional(row.job.queue)
+
+
+def _size(row: JobRow) -> int | None:
+    return None if row.job.ref is None else row.job.item.size
+
+
+_CLASS: Final = text_column("class", "class", 14, _class, flex=2, priority=100, style=_class_tone)
 _ARGS: Final[Column[JobRow]] = Column(
-    "args", "args", 14, lambda row: row_text.args_or_bytes(row.job), flex=4, priority=95
+    "args", "args", 14, lambda row: row_text.args_or_bytes(row.job), 4, priority=95
 )
-
-
-def _queue(priority: int) -> Column[JobRow]:
-    cell = lambda row: format.optional(row.job.queue)  # noqa: E731
-    sort_key = lambda row: row.job.queue  # noqa: E731
-    return Column("queue", "queue", 8, cell, flex=1, priority=priority, sort_key=sort_key)
-
-
-def _size(priority: int) -> Column[JobRow]:
-    size = lambda row: None if row.job.ref is None else row.job.item.size  # noqa: E731
-    return figure("size", "bytes", 8, size, format.number, priority=priority, style="dim")
-
+_QUEUE: Final = replace(
+    text_column("queue", "queue", 8, _queue, flex=1, priority=80),
+    sort_key=lambda row: row.job.queue,
+)
 
 # Failed jobs.
-
-
-def _age(row: JobRow) -> float | None:
-    return row.age_s
 
 
 def _exception(row: JobRow) -> str:
@@ -57,30 +51,24 @@ def _failed_args(row: JobRow) -> str:
     return row_text.args_of(row.job)
 
 
+def _retried(row: JobRow) -> str:
+    return "yes" if row.job.retried_at else ""
+
+
 FAILED_COLUMNS: Final[tuple[Column[JobRow], ...]] = (
-    Column(
-        *("when", "age", 6, lambda row: format.duration(row.age_s)),
-        priority=90,
-        align="right",
-        sort_key=lambda row: row.age_s,
-    ),
+    figure("when", "age", 6, lambda row: row.age_s, format.duration, priority=90, descends=False),
     Column("time", "failed", 10, row_text.failed_at, priority=30, style="dim"),
     replace(_CLASS, width=16),
-    Column(
-        *("exception", "exception", 14, _exception),
-        flex=2,
-        priority=95,
-        style="bad",
+    replace(
+        text_column("exception", "exception", 14, _exception, flex=2, priority=95, style="bad"),
         sort_key=lambda row: row.job.exception,
     ),
-    Column("error", "error", 14, _error, flex=4, priority=85, sort_key=_error),
+    text_column("error", "error", 14, _error, flex=4, priority=85),
     # What tells the failures of a group apart, more often than not.
-    replace(_ARGS, cell=_failed_args, flex=3, priority=35, sort_key=_failed_args),
-    _queue(priority=80),
-    Column(
-        *("retried", "retried", 7, lambda row: "yes" if row.job.retried_at else ""),
-        priority=40,
-        style="dim",
+    text_column("args", "args", 14, _failed_args, flex=3, priority=35),
+    _QUEUE,
+    replace(
+        text_column("retried", "retried", 7, _retried, priority=40, style="dim"),
         sort_key=lambda row: row.job.retried_at,
     ),
 )
@@ -99,22 +87,21 @@ def _place(row: JobRow) -> str:
     return format.number(None if row.job.place is None else row.job.place + 1)
 
 
+def _waiting_tone(row: JobRow) -> ToneOf | None:
+    return None if row.job.item.is_cut else _class_tone(row)
+
+
 WAITING_COLUMNS: Final[tuple[Column[JobRow], ...]] = (
-    Column(
-        *("place", "place", 8, _place),
+    figure(
+        *("place", "place", 8, lambda row: row.job.place),
         priority=90,
-        align="right",
+        cell=_place,
         style="dim",
-        sort_key=lambda row: row.job.place,
+        descends=False,
     ),
-    replace(
-        _CLASS,
-        width=18,
-        flex=1,
-        style=lambda row: "warn" if row.job.problem and not row.job.item.is_cut else None,
-    ),
+    replace(_CLASS, width=18, flex=1, style=_waiting_tone),
     replace(_ARGS, width=30, flex=3),
-    _size(priority=50),
+    figure("size", "bytes", 8, _size, priority=50, style="dim"),
     Column("id", "id", 12, lambda row: row.job.id[:12], priority=20, style="dim"),
 )
 
@@ -143,6 +130,6 @@ DELAYED_COLUMNS: Final[tuple[Column[JobRow], ...]] = (
     Column("at", "at", 16, _due_at, priority=70, style="dim"),
     replace(_CLASS, cell=_delayed_class, sort_key=_delayed_class),
     _ARGS,
-    _queue(priority=85),
-    _size(priority=30),
+    replace(_QUEUE, priority=85),
+    figure("size", "bytes", 8, _size, priority=30, style="dim"),
 )

@@ -344,7 +344,7 @@ class JobListScreen(ConsoleScreen):
     def go_on(self, search: ListSearch[Any]) -> None:
         """Look in the background for what a search has not seen, and show it."""
         if search.is_known:
-            self.in_background("rows", self.show_found)
+            self.list_found()
         else:
             self.in_background(search.group, partial(self._follow, search), exclusive=False)
 
@@ -359,8 +359,12 @@ class JobListScreen(ConsoleScreen):
         is_held = self.is_frozen and search is self.settled
         is_shown = not is_held and search.show_growth() and search is self.search
         if is_shown and self.table.row_count < self.traits.most_found:
-            self.in_background("rows", self.show_found)
+            self.list_found()
         self.show_title()
+
+    def list_found(self) -> None:
+        """List in the background what the search has found by now."""
+        self.in_background("rows", self.show_found)
 
     async def show_found(self) -> None:
         """List what the search has found by now."""
@@ -459,8 +463,11 @@ class JobListScreen(ConsoleScreen):
 
     def ask_where(self, title: str, chosen: list[Job] | JobQuery) -> None:
         """Ask for a queue, and for moving jobs there."""
+
+        def move(queue: str) -> None:
+            self.act(partial(Move, to=queue), chosen=chosen)
+
         if chosen:
-            move = lambda queue: self.act(partial(Move, to=queue), chosen=chosen)  # noqa: E731
             ask_for_queue(self.app, self.within.source, title, move)
 
     def action_requeue(self) -> None:

@@ -28,7 +28,7 @@ from qtop.search.selection import chosen_of
 from qtop.text import format
 from qtop.text.safe import safe
 from qtop.widgets.bars import Bar
-from qtop.widgets.columns import Column, figure
+from qtop.widgets.columns import Column, ToneOf, figure, text_column
 from qtop.widgets.paged_table import marks_spans
 from qtop.widgets.table import Table
 from queuecore.errors import Refused, StoreError
@@ -36,11 +36,19 @@ from queuecore.exchange import Operation
 
 T = TypeVar("T")
 
-# The columns of classes and schedules, and their tables.
+# The columns of classes and schedules.
 
 
 def _class_name(row: ClassRow) -> str:
     return format.job_class(row.name, None) if row.is_readable else "(unreadable or large)"
+
+
+def _class_tone(row: ClassRow) -> ToneOf | None:
+    return None if row.is_readable else "warn"
+
+
+def _class_queues(row: ClassRow) -> str:
+    return safe(", ".join(row.queues)) or format.NOTHING
 
 
 def _when(epoch: float, now_s: float) -> str:
@@ -48,14 +56,8 @@ def _when(epoch: float, now_s: float) -> str:
 
 
 CLASS_COLUMNS: Final[tuple[Column[ClassRow], ...]] = (
-    Column(
-        *("class", "class", 16, _class_name),
-        flex=3,
-        priority=100,
-        style=lambda r: None if r.is_readable else "warn",
-        sort_key=_class_name,
-    ),
-    figure("jobs", "jobs", 8, lambda r: r.count, format.number, priority=99),
+    text_column("class", "class", 16, _class_name, flex=3, priority=100, style=_class_tone),
+    figure("jobs", "jobs", 8, lambda r: r.count, priority=99),
     Column(
         *("first", "first due", 14, lambda r: _when(r.first_at, r.now_s)),
         priority=95,
@@ -73,11 +75,7 @@ CLASS_COLUMNS: Final[tuple[Column[ClassRow], ...]] = (
         priority=50,
         style="dim",
     ),
-    Column(
-        *("queues", "queues", 10, lambda r: safe(", ".join(r.queues)) or format.NOTHING),
-        flex=1,
-        priority=80,
-    ),
+    Column("queues", "queues", 10, _class_queues, 1, priority=80),
 )
 
 
@@ -85,6 +83,10 @@ def _timing(row: ListedSchedule) -> str:
     if row.problem is not None:
         return "not used" if row.is_usable else "unusable"
     return format.NOTHING if row.timing is None else safe(row.timing)
+
+
+def _timing_tone(row: ListedSchedule) -> ToneOf | None:
+    return "bad" if row.problem else None
 
 
 def _schedule_class(row: ListedSchedule) -> str:
@@ -97,6 +99,10 @@ def _source(row: ListedSchedule) -> str:
     return "Redis" if row.source == "persistent" else row.source
 
 
+def _source_tone(row: ListedSchedule) -> ToneOf | None:
+    return "warn" if row.source == "unknown" else "dim"
+
+
 SCHEDULE_COLUMNS: Final[tuple[Column[ListedSchedule], ...]] = (
     Column(
         *("name", "schedule", 12, lambda r: safe(r.name)),
@@ -104,13 +110,7 @@ SCHEDULE_COLUMNS: Final[tuple[Column[ListedSchedule], ...]] = (
         priority=100,
         sort_key=lambda r: r.name,
     ),
-    Column(
-        *("when", "when", 13, _timing),
-        flex=1,
-        priority=95,
-        style=lambda r: "bad" if r.problem else None,
-        sort_key=_timing,
-    ),
+    text_column("when", "when", 13, _timing, flex=1, priority=95, style=_timing_tone),
     Column(
         *("next", "next run", 13),
         lambda r: format.NOTHING if r.next_s is None else format.due_in(r.next_s),
@@ -148,28 +148,11 @@ SCHEDULE_COLUMNS: Final[tuple[Column[ListedSchedule], ...]] = (
         priority=80,
         sort_key=lambda r: r.queue,
     ),
-    Column(
-        *("source", "source", 7, _source),
-        priority=70,
-        style=lambda r: "warn" if r.source == "unknown" else "dim",
-        sort_key=_source,
-    ),
+    text_column("source", "source", 7, _source, priority=70, style=_source_tone),
 )
 
 
-def classes(clock: Callable[[], float]) -> Table[ClassRow]:
-    """The table of the classes. One is acted on at a time: what a mark means would be unclear."""
-    return Table(
-        CLASS_COLUMNS, key=lambda row: (row.name, row.is_readable), markable=False, clock=clock
-    )
-
-
-def schedules(clock: Callable[[], float]) -> Table[ListedSchedule]:
-    """The table of the schedules."""
-    return Table(SCHEDULE_COLUMNS, key=lambda row: row.name, clock=clock)
-
-
-# What the keys of the scheduled screen do to jobs and schedules.
+# The screen.
 
 SchedulePart = Literal["jobs", "classes", "schedules"]
 
@@ -192,10 +175,12 @@ class ScheduledScreen(JobListScreen):
 
     def __init__(self) -> None:
         super().__init__(JobQuery(JobSource("delayed", "")))
+        clock, class_key = self.app.clock, lambda row: (row.name, row.is_readable)
         self._tables: dict[SchedulePart, Table[Any]] = {
             "jobs": self.table,
-            "classes": classes(self.app.clock),
-            "schedules": schedules(self.app.clock),
+            # One is acted on at a time: what a mark means would be unclear.
+            "classes": Table(CLASS_COLUMNS, key=class_key, markable=False, clock=clock),
+            "schedules": Table(SCHEDULE_COLUMNS, key=lambda row: row.name, clock=clock),
         }
         for table in (*self._tables.values(), self._tables[self.part]):
             self.pane.bring_to_front(table)
