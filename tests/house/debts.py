@@ -27,21 +27,13 @@ SYSTEMS: Final[set[str]] = {
     "qtop.app.action_controller",
     "qtop.app.app",
     "qtop.app.worker_controller",
-    "qtop.commands.acting",
     "qtop.commands.connection",
     "qtop.commands.doctor",
-    "qtop.commands.edit",
-    "qtop.commands.export",
-    "qtop.commands.find",
     "qtop.commands.fleet_checks",
     "qtop.commands.lists",
     "qtop.commands.prune",
     "qtop.commands.queues",
-    "qtop.commands.register",
     "qtop.local.supervisor",
-    "qtop.screens.export",
-    "qtop.screens.jobs",
-    "qtop.screens.payload_editor",
 }
 #: Public names of classes and types that two files define.
 TWICE: Final[set[str]] = {"Job"}

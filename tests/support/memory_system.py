@@ -15,6 +15,7 @@ from qtop.actions.request import (
     DelayedRequest,
     Delete,
     DeleteSchedules,
+    Index,
     JobRequest,
     Pause,
     PauseAll,
@@ -27,7 +28,7 @@ from qtop.actions.request import (
 )
 from qtop.keymap.keymap import Danger
 from qtop.model.fleet import Process, Queue, RunningJob, Snapshot
-from qtop.model.health import HealthReport, Strays
+from qtop.model.health import HealthReport, Stray, StrayJob, Strays
 from qtop.model.job import DueTime, Job, JobSource
 from qtop.model.job_list import LISTED_BYTES, Ask, DueShare, Entry, JobPage, Outline
 from qtop.model.schedule import ListedSchedule, LockHolder, Schedules
@@ -273,6 +274,20 @@ class MemorySystem:
     def strays(self) -> Work[Strays]:
         """There are none."""
         return at_once(Strays())
+
+    def stray_jobs(
+        self, stray: Stray, now: datetime, visit: Callable[[StrayJob], bool]
+    ) -> Work[bool]:
+        """There are none."""
+        return at_once(True)
+
+    def unregistered(self, what: Index, names: Sequence[str]) -> Work[list[tuple[str, bool]]]:
+        """None is missing."""
+        return at_once([(name, False) for name in names])
+
+    def refusal(self, request: JobRequest) -> RefusalCheck:
+        """It refuses none."""
+        return nothing_refused
 
     def serves(self, listed: tuple[str, ...], names: Sequence[str]) -> Collection[str]:
         """Each process takes from all queues."""

@@ -11,7 +11,7 @@ from qtop.screens.base import bindings
 from qtop.screens.job_columns import WAITING_COLUMNS
 from qtop.screens.job_list import JobListScreen
 from qtop.search.job_search import JobQuery
-from qtop.systems.resque.job_actions import unusable
+from qtop.search.selection import RefusalCheck, Selection
 
 COLUMNS: Final = WAITING_COLUMNS
 _MARKS_GONE: Final = "the marked jobs have left the queue: nothing was done"
@@ -50,10 +50,13 @@ class SetAsideScreen(JobListScreen):
     def __init__(self, queue: str) -> None:
         super().__init__(JobQuery(JobSource("unreadable", queue)))
 
+    def _refusal(self) -> RefusalCheck:
+        return self.app.system.refusal(PutBack(self.within.source, Selection()))
+
     def action_put_back(self) -> None:
         """Put the chosen items back onto their queue, these very ones."""
-        self.act(PutBack, refusal=unusable)
+        self.act(PutBack, refusal=self._refusal())
 
     def action_put_back_matching(self) -> None:
         """Put all that match back onto their queue."""
-        self.act(PutBack, refusal=unusable, chosen=self.wanted)
+        self.act(PutBack, refusal=self._refusal(), chosen=self.wanted)

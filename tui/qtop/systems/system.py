@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, TypeVar
 
 from qtop.actions.plan import Operator, Outcome, Plan, Refusal
-from qtop.actions.request import Request
+from qtop.actions.request import Index, JobRequest, Request
 from qtop.model.fleet import Process, Snapshot
-from qtop.model.health import HealthReport, Strays
+from qtop.model.health import HealthReport, Stray, StrayJob, Strays
 from qtop.model.job import JobSource
 from qtop.model.job_list import JobList
 from qtop.model.schedule import ListedSchedule, Schedules
@@ -70,6 +70,18 @@ class System(Protocol):
         """Search for jobs that no index leads to. May take hundreds of round trips: for once a
         minute. Raises StoreError."""
 
+    def stray_jobs(
+        self, stray: Stray, now: datetime, visit: Callable[[StrayJob], bool]
+    ) -> Work[bool]:
+        """Show the jobs of a moment, an undo or a retry to `visit`, until it returns False. Returns
+        whether it never did. A round trip for each 250 jobs; of longer ones only the beginning is
+        read."""
+
+    def unregistered(self, what: Index, names: Sequence[str]) -> Work[list[tuple[str, bool]]]:
+        """Each of these names once, and whether it is missing on its index though it holds
+        something. One round trip for queues, one for each moment, one and one for each list of
+        failures."""
+
     def serves(self, listed: tuple[str, ...], names: Sequence[str]) -> Collection[str]:
         """The queues that a process takes jobs from, as `Process.listed` has its list. `names` are
         those that exist. O(names)."""
@@ -126,6 +138,9 @@ class System(Protocol):
     ) -> Chooser:
         """What collects jobs of a list for an action. With `spares` failures are left out that
         would do harm again, unless there is only one. No round trip."""
+
+    def refusal(self, request: JobRequest) -> RefusalCheck:
+        """What says for an item's bytes why a request will refuse it. O(bytes)."""
 
     def prepare(self, request: Request, operator: Operator) -> Steps[Plan | Refusal]:
         """Say what a request would do, in the operator's name, or why it cannot be done. Reads

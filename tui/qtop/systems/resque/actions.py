@@ -249,8 +249,7 @@ class ResqueActions:
 
 
 def unregistered(keys: Keys, what: Index, names: Sequence[str]) -> Steps[list[tuple[str, bool]]]:
-    """Each of these names once, and whether it is missing on its index though it holds something.
-    One round trip for queues, one for each moment, one and one for each list of failures."""
+    """As `System.unregistered`."""
     wanted = list(dict.fromkeys(names))
     found: list[tuple[str, bool]] = []
     known: Collection[str] = ()

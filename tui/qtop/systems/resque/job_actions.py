@@ -14,12 +14,14 @@ from qtop.model.job import Job, JobSource
 from qtop.search.selection import RefusalCheck, Selection, nothing_refused
 from qtop.systems.resque.job_lists import job_list
 from qtop.systems.resque.job_reader import engine_failure, list_key
-from qtop.systems.resque.payloads import changed_job
 from qtop.text.format import both_times, number
+from qtop.text.payloads import checked
 from qtop.text.safe import safe
 from queuecore import bulk
 from queuecore.action_record import ActionRecord
 from queuecore.bulk import Decide, JobRefs, Result, Taking
+from queuecore.codec import encode, members
+from queuecore.errors import QueueError
 from queuecore.exchange import Steps
 from queuecore.values import replace
 from queuecore.windows import Item
@@ -177,9 +179,34 @@ def _decision(request: JobRequest) -> Decide:
         case PutBack():
             return put_back
         case Edit():
-            return partial(changed_job, request)
+            return partial(_changed_job, request)
         case Requeue() | Move():
             return partial(push, to=request.to)
+
+
+def _changed_job(change: Edit, raw: bytes) -> Taking | str:
+    """What becomes of an item that is edited: where it goes and as what, or why it cannot be."""
+    is_failure = change.source.kind == "failed"
+    job = failures.job_of(raw) if is_failure else (change.source.name, raw)
+    if isinstance(job, str) and (change.payload is None or change.to is None):
+        return job
+    queue, payload = ("", b"") if isinstance(job, str) else job
+    try:
+        return Taking(0, raw, change.to or queue, checked(_changed_payload(change, payload)))
+    except (ValueError, QueueError) as error:
+        return str(error)
+
+
+def _changed_payload(change: Edit, payload: bytes) -> bytes:
+    """The new payload. What is not changed keeps its bytes. Raises ValueError."""
+    if change.payload is not None:
+        return change.payload
+    parts = members(payload)
+    if change.class_name is not None:
+        parts["class"] = encode(change.class_name)
+    if change.args is not None:
+        parts["args"] = change.args
+    return b"{%s}" % b",".join(b"%s:%s" % (encode(k), v) for k, v in parts.items())
 
 
 def _prepare_replacing(keys: Keys, operator: Operator, request: Replace) -> Plan:

@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, ClassVar, Final, TypeVar
 
 from qtop.actions.plan import Operator, Outcome, Plan, Refusal
-from qtop.actions.request import Request
+from qtop.actions.request import Index, JobRequest, Request
 from qtop.model.fleet import Process, Snapshot
-from qtop.model.health import HealthReport, Strays
+from qtop.model.health import HealthReport, Stray, StrayJob, Strays
 from qtop.model.job import JobSource
 from qtop.model.job_list import JobList
 from qtop.model.schedule import ListedSchedule, Schedules
@@ -86,6 +86,20 @@ class ResqueSystem:
     def strays(self) -> Steps[Strays]:
         """Costs as `strays.find`."""
         return health.strays_of((yield from strays.find(self.keys)))
+
+    def stray_jobs(
+        self, stray: Stray, now: datetime, visit: Callable[[StrayJob], bool]
+    ) -> Steps[bool]:
+        """As `stray_jobs.walk`."""
+        from qtop.systems.resque.stray_jobs import walk
+
+        return walk(stray, now, visit)
+
+    def unregistered(self, what: Index, names: Sequence[str]) -> Steps[list[tuple[str, bool]]]:
+        """As `actions.unregistered`."""
+        from qtop.systems.resque.actions import unregistered
+
+        return unregistered(self.keys, what, names)
 
     def serves(self, listed: tuple[str, ...], names: Sequence[str]) -> Collection[str]:
         """As a worker reads its list: with `*` and other patterns, and without `!`s."""
@@ -179,6 +193,12 @@ class ResqueSystem:
         from qtop.systems.resque.job_actions import JobChooser
 
         return JobChooser(self.keys, source, refusal, spares=spares)
+
+    def refusal(self, request: JobRequest) -> RefusalCheck:
+        """See `job_actions.refusal_of`."""
+        from qtop.systems.resque.job_actions import refusal_of
+
+        return refusal_of(request)
 
     def prepare(self, request: Request, operator: Operator) -> Steps[Plan | Refusal]:
         """Costs as `ResqueActions.prepare`."""
