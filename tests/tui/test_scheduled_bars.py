@@ -35,7 +35,7 @@ def outlook(overdue: DueShare, *others: DueShare, first_s: float | None = None) 
 
 
 def a_look(seen: Outline | None, holder: LockHolder | None, **problems: str) -> ScheduledLook:
-    return ScheduledLook(None, seen, Schedules(None, holder), problems)
+    return ScheduledLook(seen, Schedules(None, holder), problems)
 
 
 def schedule(ahead_s: float | None) -> ListedSchedule:

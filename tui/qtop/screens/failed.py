@@ -117,10 +117,6 @@ def _trend(row: FailureGroupRow) -> str:
     return spark(row.group.trend, TREND_HOURS) if any(row.group.trend) else ""
 
 
-def _exception(row: FailureGroupRow) -> str:
-    return format.exception_name(row.group.fingerprint.exception)
-
-
 def _retried(row: FailureGroupRow) -> str:
     return format.number(row.group.retried) if row.group.retried else ""
 
@@ -141,8 +137,12 @@ GROUP_COLUMNS: Final[tuple[Column[FailureGroupRow], ...]] = (
         descends=True,
     ),
     text_column("class", "class", 14, _class, flex=2, priority=99, style=_tone),
-    replace(
-        text_column("exception", "exception", 12, _exception, flex=2, priority=95, style="bad"),
+    Column(
+        *("exception", "exception", 12),
+        lambda r: format.exception_name(r.group.fingerprint.exception),
+        flex=2,
+        priority=95,
+        style="bad",
         sort_key=lambda r: r.group.fingerprint.exception,
     ),
     text_column("message", "error", 14, _message, flex=4, priority=92),
@@ -219,7 +219,8 @@ class FailedScreen(JobListScreen):
             self.search = self._census
         else:
             super().look()
-        self._show_groups()
+        if self.shows_groups:
+            self.list_found()
 
     def new_search(self) -> ListSearch[Any]:
         """A search for the groups of what matches, or for the entries one by one."""
@@ -232,27 +233,17 @@ class FailedScreen(JobListScreen):
 
     def list_found(self) -> None:
         """List the groups that were counted by now, at once; entries in the background."""
-        self._show_groups()
+        search = self.search
         if not self.shows_groups:
             super().list_found()
-
-    async def show_found(self) -> None:
-        """List the groups that were counted by now, or the entries that were found."""
-        self._show_groups()
-        if not self.shows_groups:
-            await super().show_found()
-
-    def _show_groups(self) -> None:
-        search = self.search
-        if not self.shows_groups or search is None or (self.is_frozen and search is self.settled):
-            return
-        now, groups = self.now, search.found
-        rows = []
-        if groups is not None:
-            groups.now_is(now)
-            rows = [group_row(group, now) for group in groups.groups()]
-        none = self.NOTHING if self.pane.filter.is_empty else self.no_match
-        self.put_found(search, rows, none)
+        elif search is not None and not (self.is_frozen and search is self.settled):
+            now, groups = self.now, search.found
+            rows = []
+            if groups is not None:
+                groups.now_is(now)
+                rows = [group_row(group, now) for group in groups.groups()]
+            none = self.NOTHING if self.pane.filter.is_empty else self.no_match
+            self.put_found(search, rows, none)
 
     # Showing
 

@@ -38,37 +38,24 @@ _QUEUE: Final = replace(
 
 # Failed jobs.
 
-
-def _exception(row: JobRow) -> str:
-    return format.exception_name(row.job.exception)
-
-
-def _error(row: JobRow) -> str:
-    return row_text.error_of(row.job)
-
-
-def _failed_args(row: JobRow) -> str:
-    return row_text.args_of(row.job)
-
-
-def _retried(row: JobRow) -> str:
-    return "yes" if row.job.retried_at else ""
-
-
 FAILED_COLUMNS: Final[tuple[Column[JobRow], ...]] = (
     figure("when", "age", 6, lambda row: row.age_s, format.duration, priority=90, descends=False),
     Column("time", "failed", 10, row_text.failed_at, priority=30, style="dim"),
     replace(_CLASS, width=16),
-    replace(
-        text_column("exception", "exception", 14, _exception, flex=2, priority=95, style="bad"),
+    Column(
+        *("exception", "exception", 14, lambda row: format.exception_name(row.job.exception), 2),
+        priority=95,
+        style="bad",
         sort_key=lambda row: row.job.exception,
     ),
-    text_column("error", "error", 14, _error, flex=4, priority=85),
+    text_column("error", "error", 14, lambda r: row_text.error_of(r.job), flex=4, priority=85),
     # What tells the failures of a group apart, more often than not.
-    text_column("args", "args", 14, _failed_args, flex=3, priority=35),
+    text_column("args", "args", 14, lambda r: row_text.args_of(r.job), flex=3, priority=35),
     _QUEUE,
-    replace(
-        text_column("retried", "retried", 7, _retried, priority=40, style="dim"),
+    Column(
+        *("retried", "retried", 7, lambda row: "yes" if row.job.retried_at else ""),
+        priority=40,
+        style="dim",
         sort_key=lambda row: row.job.retried_at,
     ),
 )

@@ -353,7 +353,7 @@ class JobListScreen(ConsoleScreen):
             await asyncio.sleep(self.traits.typing_s)
         await search.follower.follow(self.app.read, partial(self._found_more, search))
         if search is self.search:
-            await self.show_found()
+            self.list_found()
 
     def _found_more(self, search: ListSearch[Any]) -> None:
         is_held = self.is_frozen and search is self.settled
@@ -364,10 +364,9 @@ class JobListScreen(ConsoleScreen):
 
     def list_found(self) -> None:
         """List in the background what the search has found by now."""
-        self.in_background("rows", self.show_found)
+        self.in_background("rows", self._list_found)
 
-    async def show_found(self) -> None:
-        """List what the search has found by now."""
+    async def _list_found(self) -> None:
         search = self.search
         if search is None or search.found is None or (self.is_frozen and search is self.settled):
             return

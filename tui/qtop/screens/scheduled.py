@@ -256,7 +256,9 @@ class ScheduledScreen(JobListScreen):
         schedules = await asyncio.to_thread(read_schedules)
         if schedules.listed is not None:
             self._schedules = schedules.listed
-        self._glance = ScheduledLook(page, ahead, schedules, {**problems, **schedules.problems})
+        self._glance = ScheduledLook(ahead, schedules, {**problems, **schedules.problems})
+        if page is not None and self.is_paged and start == self.start:
+            self.landed(page, job_rows(page.jobs, self.now))
         self._refresh()
 
     async def _attempt(self, work: Operation[T], what: str, problems: dict[str, str]) -> T | None:
@@ -281,10 +283,10 @@ class ScheduledScreen(JobListScreen):
         search.take((), is_all=False)
         return search
 
-    async def show_found(self) -> None:
+    def list_found(self) -> None:
         """List the jobs that were found by now, or their classes."""
         search = self.search
-        if search is None or search.found is None or not self.is_searched:
+        if not self.is_searched or search is None or search.found is None:
             return
         follower, found = search.follower, search.found
         if follower.problem is not None and not follower.is_stopped:
@@ -300,38 +302,25 @@ class ScheduledScreen(JobListScreen):
     # Showing
 
     def _refresh(self) -> None:
-        """Show in the list in front what was read by now."""
-        seen = self._glance
-        if self.part == "schedules":
-            self.table.empty_text = self._none("schedules")
-            self.table.stale = self._is_stale("schedules")
-            self.pane.show_rows(self._schedules or ())
-        elif self.is_paged and seen is not None:
-            if seen.page is not None and seen.page.start == self.start:
-                self.landed(seen.page, job_rows(seen.page.jobs, self.now))
-            elif seen.page is None:
-                self.table.stale = self._is_stale("delayed jobs")
-                if not self.table.row_count:
-                    self.put((), self._none("delayed jobs"))
-        self.show_title()
-
-    def _is_stale(self, what: str) -> bool:
-        """Whether a list was not read at the last look."""
-        is_unread = self._glance is not None and what in self._glance.problems
-        return is_unread or self.app.state.view().is_stale
-
-    def _none(self, what: str) -> str:
-        """What one of the lists says when it has no rows."""
-        why = None if self._glance is None else self._glance.problems.get(what)
+        """Show in the list in front what was read by now, or why that could not be read."""
+        self.list_found()
+        seen, what = self._glance, "schedules" if self.part == "schedules" else "delayed jobs"
+        why = None if seen is None or self.is_searched else seen.problems.get(what)
         if why is not None:
-            return frame_texts.unknown_word(why)
-        return self.NOTHING if what != "schedules" else scheduled_bars.no_schedules(self._glance)
+            self.table.stale = True
+        if self.part == "schedules":
+            none = scheduled_bars.no_schedules(seen)
+            self.table.empty_text = none if why is None else frame_texts.unknown_word(why)
+            self.pane.show_rows(self._schedules or ())
+        elif why is not None and not self.table.row_count:
+            self.put((), frame_texts.unknown_word(why))
+        self.show_title()
 
     def show_title(self) -> None:
         """Say what is listed, what comes due, and who moves it."""
         window, forecast, scheduler = self.bars
         seen, rows, now = self._glance, self._schedules, self.now
-        right = scheduled_bars.page(seen.page) if seen is not None and self.part == "jobs" else []
+        right = scheduled_bars.page(self.page) if self.is_paged else []
         if self.is_searched:
             sign, is_by_class = self.app.state.policy.sign, self.part == "classes"
             right = scheduled_bars.search(self.search, sign, is_by_class=is_by_class)
@@ -455,7 +444,7 @@ class ScheduledScreen(JobListScreen):
         elif search is not None and (search.follower.is_running or not search.is_over):
             search.follower.is_stopped = True
             self.workers.cancel_group(self, "search")
-            self.in_background("rows", self.show_found)
+            self.list_found()
         else:
             self.search = None
             super().look()

@@ -28,10 +28,9 @@ _SOON_S: Final = 3_600
 
 @dataclass(frozen=True, slots=True)
 class ScheduledLook:
-    """What one look gave: a page of delayed jobs, what comes due, the schedules. None is what could
-    not be read or was not asked for, `problems` say why, by what it is in words."""
+    """What one look gave: what comes due, the schedules. None is what could not be read, `problems`
+    say why, by what it is in words."""
 
-    page: JobPage | None
     outline: Outline | None
     schedules: Schedules
     problems: Mapping[str, str]
