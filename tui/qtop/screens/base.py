@@ -312,7 +312,7 @@ class RowsScreen(ConsoleScreen):
 
     def filter_changed(self) -> None:
         """Show what matches now."""
-        self.pane.show_again()
+        self.pane.show_rows(self.pane.rows)
 
     def shown_of(self) -> str:
         """How many rows match, of how many."""
@@ -333,5 +333,5 @@ class RowsScreen(ConsoleScreen):
         return self.pane.meant()
 
     def set_filter(self, text: str) -> bool:
-        """Show only what matches; False when the text makes no filter, and the reason is told."""
+        """As `ListPane.set_filter`."""
         return self.pane.set_filter(text)

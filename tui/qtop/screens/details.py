@@ -189,13 +189,13 @@ def _condition(row: WorkerRow) -> str:
         last = "when its last heartbeat was cannot be read"
     elif beat == "ahead":
         last = "its last heartbeat lies ahead of the server's clock"
-    told = {
+    states = {
         "dead?": f"dead? {last}; another worker will record its job as failed",
         "unregistered": "unregistered: it holds a job and is on no register; it may be dead",
         "silent": f"silent: {last}, where one a minute is usual",
         "no heartbeat": "no heartbeat ever: another implementation, or an old one",
     }
-    return told.get(row.condition, f"{row.condition}; {last}")
+    return states.get(row.condition, f"{row.condition}; {last}")
 
 
 def _failed(moment: datetime | None, now: datetime | None) -> str:

@@ -141,7 +141,7 @@ def _served(row: QueueRow, serving: Sequence[WorkerRow] | None, sign: Sign) -> l
         tone = "bad" if row.depth else "dim"
         spans.append(Span(" nobody serves it", tone, 95))
     else:
-        hosts = Counter(who.process.host or "(ids of another shape)" for who in serving)
+        hosts = Counter(each.process.host or "(ids of another shape)" for each in serving)
         shown = [f"{safe(host)} {n:,}" for host, n in hosts.most_common(_HOSTS_SHOWN)]
         if len(hosts) > _HOSTS_SHOWN:
             shown.append(f"{counted(len(hosts) - _HOSTS_SHOWN, 'machine')} more")

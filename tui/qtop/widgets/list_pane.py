@@ -31,7 +31,7 @@ class ListOwner(Protocol):
         """Values to complete a field of a filter with; see `ListPane.values_of`."""
 
     def filter_changed(self) -> None:
-        """Show what matches now; see `ListPane.show_again`."""
+        """Show what matches now."""
 
     def shown_of(self) -> str:
         """How many rows match, of how many; see `ListPane.shown_of`."""
@@ -115,8 +115,8 @@ class ListPane(Widget):
         return self.table.marked_rows() or ([] if row is None else [row])
 
     def meant(self) -> list[Any]:
-        """The rows that an action is for: the chosen ones; none when those that were marked have
-        gone: who marked some does not mean another."""
+        """The rows that an action is for: the chosen ones. None when those that were marked have
+        gone, which is said: the row under the cursor is not meant then."""
         if self.table.dropped_marks and not self.table.marked_rows():
             self.table.clear_marks()
             self._owner.tell(self._marks_gone, "warn")
@@ -135,16 +135,12 @@ class ListPane(Widget):
         values = (getattr(self._owner.subject(row), name, None) for row in self.rows)
         return {safe(value) for value in values if isinstance(value, str)}
 
-    def show_again(self) -> None:
-        """Filter the rows there are anew."""
-        self.show_rows(self.rows)
-
     def shown_of(self) -> str:
         """How many rows match, of how many."""
         return f"{self.table.row_count:,} of {len(self.rows):,}"
 
     def set_filter(self, text: str) -> bool:
-        """Show only what matches; False when the text makes no filter, and the reason is told."""
+        """Show only what matches; False when the text makes no filter, and then it says why."""
         try:
             wanted = filter_language.parse(text)
         except BadFilter as error:
