@@ -20,8 +20,7 @@ from qtop.screens.jobs import JobsScreen, SetAsideScreen
 from qtop.screens.local import LocalScreen, LogScreen
 from qtop.screens.overview import IncidentScreen, OverviewScreen
 from qtop.screens.queues import QueuesScreen
-from qtop.screens.scheduled import ScheduledScreen
-from qtop.screens.scheduled_details import DelayedJobScreen, ScheduleScreen
+from qtop.screens.scheduled import DelayedJobScreen, ScheduledScreen, ScheduleScreen
 from qtop.screens.workers import HostsScreen, WorkerScreen, WorkersScreen
 from qtop.widgets.filter_input import FILTER_BINDINGS
 from qtop.widgets.table import TABLE_BINDINGS

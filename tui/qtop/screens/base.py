@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
 from textual.app import ComposeResult
@@ -148,6 +148,14 @@ class ConsoleScreen(Screen[None]):
         if self.late is not None:
             moment = f"{self.late.astimezone():%H:%M:%S}"
             self.app.say(f"this list is read now, at {moment}: later than what is frozen", "warn")
+
+    @property
+    def now(self) -> datetime:
+        """The server's clock at the look that is shown, or when what is listed was read."""
+        if self.late is not None:
+            return self.late
+        fleet = self.app.state.view().fleet
+        return datetime.now(UTC) if fleet is None else fleet.server_time
 
     @property
     def is_frozen(self) -> bool:

@@ -6,7 +6,6 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any, ClassVar, Final
 
@@ -120,14 +119,6 @@ class JobListScreen(ConsoleScreen):
     def is_searched(self) -> bool:
         """Whether what is found in the whole list is shown."""
         return not self.is_paged
-
-    @property
-    def now(self) -> datetime:
-        """The server's clock at the look that is shown, or when what is listed was read."""
-        if self.late is not None:
-            return self.late
-        fleet = self.app.state.view().fleet
-        return datetime.now(UTC) if fleet is None else fleet.server_time
 
     # The list
 

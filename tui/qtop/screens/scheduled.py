@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
 from typing import Any, ClassVar, Final, Literal, TypeVar
 
@@ -13,12 +14,13 @@ from qtop.keymap.keymap import Where
 from qtop.model.job import JobRow, JobSource, job_rows, moment_of
 from qtop.model.job_list import JobPage
 from qtop.model.schedule import ListedSchedule
-from qtop.screens import frame_texts, scheduled_bars
-from qtop.screens.base import bindings
+from qtop.monitor.state import ViewState
+from qtop.screens import details, frame_texts, scheduled_bars
+from qtop.screens.base import TextScreen, bindings
 from qtop.screens.job_columns import DELAYED_COLUMNS
+from qtop.screens.job_details import JobDetailsScreen
 from qtop.screens.job_list import JobListScreen
 from qtop.screens.scheduled_bars import ScheduledLook
-from qtop.screens.scheduled_details import DelayedJobScreen, ScheduleScreen
 from qtop.search import filter_language
 from qtop.search.fields import Subject, of_schedule
 from qtop.search.filter_language import BadFilter, Filter
@@ -31,10 +33,78 @@ from qtop.widgets.bars import Bar
 from qtop.widgets.columns import Column, ToneOf, figure, text_column
 from qtop.widgets.paged_table import marks_spans
 from qtop.widgets.table import Table
+from qtop.widgets.text_lines import TextLine
 from queuecore.errors import Refused, StoreError
 from queuecore.exchange import Operation
 
 T = TypeVar("T")
+
+# One delayed job, and one recurring schedule, with everything that is known of them.
+
+_FIRINGS: Final = 5
+
+
+class DelayedJobScreen(JobDetailsScreen):
+    """A delayed job; how soon it is due goes on."""
+
+    PLACES: ClassVar[tuple[Where, ...]] = ("delayed", "texts")
+    TAB: ClassVar[Where] = "scheduled"
+    BINDINGS = bindings(PLACES)
+
+    action_drop = JobDetailsScreen.action_delete
+
+    def lines(self, view: ViewState) -> Iterable[TextLine]:
+        """The job."""
+        due = self.job.due
+        due_s = 0.0 if due is None else due.at - self.now.timestamp()
+        return details.delayed_lines(self.job, due_s, view.policy.redactor)
+
+    def action_run_now(self) -> None:
+        """Run this very job now."""
+        self.act(RunNow)
+
+    def action_reschedule(self) -> None:
+        """Ask until when to delay this very job instead."""
+        self.app.actions.ask_for_moment(self.jobs.source, chosen_of(self.jobs, [self.job]))
+
+
+class ScheduleScreen(TextScreen):
+    """The schedule as it was when it was opened, and when it fires next."""
+
+    PLACES: ClassVar[tuple[Where, ...]] = ("schedule", "texts")
+    TAB: ClassVar[Where] = "scheduled"
+    BINDINGS = bindings(PLACES)
+
+    def __init__(self, row: ListedSchedule) -> None:
+        super().__init__()
+        self._row = row
+        self._firings: list[datetime] = [] if row.next_at is None else [row.next_at]
+
+    def on_mount(self) -> None:
+        """Reckon the next runs: absurd expressions take long."""
+        super().on_mount()
+        if self._row.is_usable and self._row.problem is None:
+            self.run_worker(self._reckon())
+
+    async def _reckon(self) -> None:
+        now = self.now
+        firings = self.app.system.firings
+        self._firings = await asyncio.to_thread(firings, self._row, now, _FIRINGS)
+        self.show_view(self.app.state.view())
+
+    def lines(self, view: ViewState) -> Iterable[TextLine]:
+        """The schedule."""
+        now = self.now
+        return details.schedule_lines(self._row, self._firings, now, view.policy.redactor)
+
+    def action_run_now(self) -> None:
+        """Queue the schedule's job now."""
+        self.app.actions.request(RunSchedules((self._row,)))
+
+    def action_drop(self) -> None:
+        """Delete the schedule."""
+        self.app.actions.request(DeleteSchedules((self._row,)))
+
 
 # The columns of classes and schedules.
 
