@@ -26,7 +26,7 @@ from queuecore.errors import QueueError
 from queuecore.exchange import Steps
 from queuecore.values import replace
 from queuecore.windows import Item
-from resque.codec import Payload, decode_payload, encode_job, require_utf8
+from resque.codec import Unreadable, decode_payload, encode_job, require_utf8
 from resque.errors import NoClassError, NoQueueError
 from resque.keys import Keys
 from resque.store import delayed, failures, poison, queues
@@ -103,12 +103,6 @@ def refusal_of(request: JobRequest) -> RefusalCheck:
         return decision if isinstance(decision, str) else None
 
     return refusal
-
-
-def unusable(raw: bytes) -> str | None:
-    """Why a worker would set an item aside; None when it would perform it. O(bytes)."""
-    payload = decode_payload(raw)
-    return None if isinstance(payload, Payload) else f"still unreadable: {payload.reason}"
 
 
 # Doing.
@@ -193,7 +187,10 @@ def _decision(request: JobRequest) -> Decide:
     source = request.source
 
     def put_back(raw: bytes) -> Taking | str:
-        return unusable(raw) or Taking(0, raw, source.name, raw)
+        payload = decode_payload(raw)
+        if isinstance(payload, Unreadable):
+            return f"still unreadable: {payload.reason}"
+        return Taking(0, raw, source.name, raw)
 
     def push(raw: bytes, to: str | None) -> Taking | str:
         if source.kind != "failed":
@@ -250,11 +247,8 @@ def _prepare_replacing(keys: Keys, operator: Operator, request: Replace) -> Plan
         return acted("edited", Result(int(was_there), int(not was_there)), record)
 
     details = (f"It keeps its place in {safe(source.name)}. {operator.way_back(record)}",)
-    return Plan(
-        *("Edit 1 waiting job", "Edit", details, "undoable", run),
-        size_bytes=size_bytes,
-        record=record,
-    )
+    what = "Edit 1 waiting job"
+    return Plan(what, "Edit", details, "undoable", run, size_bytes=size_bytes, record=record)
 
 
 # In words.
