@@ -51,7 +51,7 @@ class SetAsideScreen(JobListScreen):
         super().__init__(JobQuery(JobSource("unreadable", queue)))
 
     def _refusal(self) -> RefusalCheck:
-        return self.app.system.refusals(PutBack(self.within.source, Selection()))
+        return self.app.system.refusal(PutBack(self.within.source, Selection()))
 
     def action_put_back(self) -> None:
         """Put the chosen items back onto their queue, these very ones."""
