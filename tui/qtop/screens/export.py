@@ -12,12 +12,12 @@ from typing import Final, TextIO
 
 from textual import on
 from textual.widget import Widget
-from textual.widgets import Button, Input, Label
+from textual.widgets import Input, Label
 
 from qtop.model.job import Job
 from qtop.model.job_list import Entry, JobList
 from qtop.screens.console import Console
-from qtop.screens.dialogs import Dialog
+from qtop.screens.dialogs import CANCEL, Dialog, DialogButton
 from qtop.search.follower import walk
 from qtop.search.job_search import JobSearch
 from qtop.systems.resque.payloads import line_of
@@ -44,11 +44,14 @@ class ExportDialog(Dialog[ExportChoice | None]):
     AUTO_FOCUS = "#path"
 
     def __init__(self, path: str, chosen: str, all_of: str) -> None:
-        super().__init__(
-            "Write jobs to a file",
-            ("One JSON object a line; an existing file is never overwritten.",),
-        )
-        self._path, self._chosen, self._all_of = path, chosen, all_of
+        buttons = [CANCEL]
+        if chosen:
+            buttons.append(DialogButton("yes", chosen, "primary"))
+        if all_of:
+            buttons.append(DialogButton("all", all_of))
+        told = "One JSON object a line; an existing file is never overwritten."
+        super().__init__("Write jobs to a file", (told,), buttons)
+        self._path, self._has_chosen = path, bool(chosen)
 
     def compose_fields(self) -> Iterable[Widget]:
         """The file, and whether secrets are hidden."""
@@ -56,35 +59,23 @@ class ExportDialog(Dialog[ExportChoice | None]):
         yield InputField(self._path, id="path")
         yield Box("with secrets, so that `qtop load` can put them back", id="secrets")
 
-    def compose_buttons(self) -> Iterable[Button]:
-        """Cancel, and what to write."""
-        yield Button("Cancel", id="no", compact=True)
-        if self._chosen:
-            yield Button(self._chosen, id="yes", variant="primary", compact=True)
-        if self._all_of:
-            yield Button(self._all_of, id="all", compact=True)
-
     @on(Input.Submitted)
-    @on(Button.Pressed, "#yes")
     def action_yes(self) -> None:
         """Write the chosen ones."""
-        self._leave(is_all=not self._chosen)
+        self._leave(is_all=not self._has_chosen)
 
-    @on(Button.Pressed, "#all")
-    def write_all(self) -> None:
-        """Write all that match."""
-        self._leave(is_all=True)
+    def press(self, button: str | None) -> None:
+        """Write nothing, the chosen ones or all that match."""
+        if button == "all":
+            self._leave(is_all=True)
+        else:
+            super().press(button)
 
     def _leave(self, *, is_all: bool) -> None:
         path = self.query_one("#path", Input).value.strip()
         if path:
             secrets = self.query_one("#secrets", Box).value
             self.dismiss(ExportChoice(path, is_all, secrets))
-
-    @on(Button.Pressed, "#no")
-    def action_no(self) -> None:
-        """Write nothing."""
-        self.dismiss(None)
 
 
 _PRIVATE: Final = 0o600

@@ -6,17 +6,17 @@ import os
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from textual import events, on
+from textual import events
 from textual.app import SuspendNotSupported
 from textual.widget import Widget
-from textual.widgets import Button, TextArea
+from textual.widgets import TextArea
 
 from qtop.actions.request import Edit, Replace, Request
 from qtop.model.job import Job
 from qtop.model.job_list import JobList
 from qtop.monitor.state import UiPolicy
 from qtop.screens.console import Console
-from qtop.screens.dialogs import Dialog
+from qtop.screens.dialogs import CANCEL, Dialog, DialogButton
 from qtop.search.selection import chosen_of
 from qtop.systems.resque.payloads import (
     BadPayload,
@@ -53,27 +53,19 @@ class EditorDialog(Dialog[str | None]):
 
     def __init__(self, text: str, policy: UiPolicy) -> None:
         yes, no = (policy.sign(each, in_text=True) for each in ("dialog.yes", "dialog.no"))
-        super().__init__("Edit the payload", (f"{yes} goes on, {no} leaves it as it was.",))
+        told = f"{yes} goes on, {no} leaves it as it was."
+        super().__init__(
+            "Edit the payload", (told,), (CANCEL, DialogButton("yes", "Go on", "primary"))
+        )
         self._text = text
 
     def compose_fields(self) -> Iterable[Widget]:
         """The text."""
         yield PayloadText(self._text, id="text", tab_behavior="focus", soft_wrap=False)
 
-    def compose_buttons(self) -> Iterable[Button]:
-        """Cancel, and on to the difference."""
-        yield Button("Cancel", id="no", compact=True)
-        yield Button("Go on", id="yes", variant="primary", compact=True)
-
-    @on(Button.Pressed, "#yes")
     def action_yes(self) -> None:
         """With this text."""
         self.dismiss(self.query_one(TextArea).text)
-
-    @on(Button.Pressed, "#no")
-    def action_no(self) -> None:
-        """Change nothing."""
-        self.dismiss(None)
 
 
 class AgainDialog(Dialog[bool]):
@@ -82,22 +74,14 @@ class AgainDialog(Dialog[bool]):
     AUTO_FOCUS = "#yes"
 
     def __init__(self, problem: str) -> None:
-        super().__init__("This cannot be requeued", (problem,))
+        again = DialogButton("yes", "Edit again", "primary")
+        super().__init__(
+            "This cannot be requeued", (problem,), (DialogButton("no", "Leave it"), again)
+        )
 
-    def compose_buttons(self) -> Iterable[Button]:
-        """Leave it, or again."""
-        yield Button("Leave it", id="no", compact=True)
-        yield Button("Edit again", id="yes", variant="primary", compact=True)
-
-    @on(Button.Pressed, "#yes")
     def action_yes(self) -> None:
         """Again."""
         self.dismiss(True)
-
-    @on(Button.Pressed, "#no")
-    def action_no(self) -> None:
-        """Leave it."""
-        self.dismiss(False)
 
 
 class DifferenceDialog(Dialog[bool]):
@@ -113,9 +97,8 @@ class DifferenceDialog(Dialog[bool]):
     AUTO_FOCUS = "#no"
 
     def __init__(self, title: str, consequence: str, lines: Iterable[str], verb: str) -> None:
-        super().__init__(title, (consequence,))
+        super().__init__(title, (consequence,), (CANCEL, DialogButton("yes", verb, "error")))
         self._difference = tuple(lines)
-        self._verb = verb
 
     def compose_fields(self) -> Iterable[Widget]:
         """The difference, which may be scrolled."""
@@ -123,20 +106,9 @@ class DifferenceDialog(Dialog[bool]):
         view.show(TextLine(line, _tone(line)) for line in self._difference)
         yield view
 
-    def compose_buttons(self) -> Iterable[Button]:
-        """Cancel and the deed."""
-        yield Button("Cancel", id="no", compact=True)
-        yield Button(self._verb, id="yes", variant="error", compact=True)
-
-    @on(Button.Pressed, "#yes")
     def action_yes(self) -> None:
         """Do it."""
         self.dismiss(True)
-
-    @on(Button.Pressed, "#no")
-    def action_no(self) -> None:
-        """Change nothing."""
-        self.dismiss(False)
 
 
 def _tone(line: str) -> str:
