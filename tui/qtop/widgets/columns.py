@@ -149,13 +149,6 @@ class Sort(NamedTuple):
     reverse: bool
 
 
-class SortMark(NamedTuple):
-    """The column whose label has the sort mark, and the mark."""
-
-    column_key: str
-    mark: str
-
-
 # The signs that a table draws, each one cell wide.
 ASCENDING: Final = "▲"
 DESCENDING: Final = "▼"
@@ -208,21 +201,20 @@ def fit(columns: Sequence[Column[RowT]], x: int, width: int) -> tuple[PlacedColu
     return tuple(placed)
 
 
-def header_line(placed: Sequence[PlacedColumn[RowT]], sort: SortMark | None) -> TableLine:
-    """The line with the labels, and the sort mark beside the label of the sorted column."""
+def header_line(placed: Sequence[PlacedColumn[RowT]], sort: Sort | None) -> TableLine:
+    """The line with the labels, and a mark beside the label of the sorted column."""
 
     def label(place: PlacedColumn[RowT]) -> str:
         text = place.column.label
         if sort is None or sort.column_key != place.column.key:
             return text
         # The mark takes the place of the ellipsis: both would cost two letters.
+        mark = DESCENDING if sort.reverse else ASCENDING
         fits = len(text) < place.width
-        return text + sort.mark if fits else crop(f"{text} ", place.width, ellipsis=sort.mark)
+        return text + mark if fits else crop(f"{text} ", place.width, ellipsis=mark)
 
-    return TableLine(
-        "header",
-        tuple(Cell(pad(label(p), p.width, p.column.align)) for p in placed),
-    )
+    cells = (Cell(pad(label(place), place.width, place.column.align)) for place in placed)
+    return TableLine("header", tuple(cells))
 
 
 def row_line(

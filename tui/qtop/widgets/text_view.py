@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import ClassVar, Final
 
 from rich.cells import cell_len
@@ -29,16 +29,13 @@ TEXT_BINDINGS: Final[tuple[Binding, ...]] = (
 _GAP_CELLS: Final = 2
 
 
-class TextView(ScrollView, can_focus=True, inherit_bindings=False):
-    """Lines of safe text, wrapped to the width. Only visible lines are painted.
-
-    When a line has a label, all lines have a margin for labels.
-    """
+class ScrolledText(ScrollView, can_focus=True, inherit_bindings=False):
+    """Lines of safe text with the keys of texts. Only visible lines are painted."""
 
     ALLOW_SELECT = False
     BINDINGS: ClassVar[list[BindingType]] = [*TEXT_BINDINGS]
     DEFAULT_CSS = """
-    TextView {
+    ScrolledText {
         height: 1fr;
         overflow-x: hidden;
         overflow-y: auto;
@@ -46,6 +43,52 @@ class TextView(ScrollView, can_focus=True, inherit_bindings=False):
         scrollbar-size-vertical: 1;
         padding: 0 1;
     }
+    """
+
+    def toned_at(self, index: int) -> Iterable[tuple[str, Sequence[str]]]:
+        """The texts of a line, each with its tones; none behind the last line."""
+        raise NotImplementedError
+
+    def render_line(self, y: int) -> Strip:
+        """Paint one line of the screen."""
+        toned_texts = self.toned_at(self.scroll_offset.y + y)
+        segments = [Segment(text, toned(self, *tones)) for text, tones in toned_texts]
+        width = self.scrollable_content_region.width
+        return Strip(segments).adjust_cell_length(width, self.rich_style)
+
+    def move(self, y: float) -> None:
+        """Scroll so that this line is at the top, or the nearest that can be."""
+        self.scroll_to(y=min(max(0, y), self.max_scroll_y), animate=False, force=True)
+
+    def action_scroll_down(self) -> None:
+        """One line down."""
+        self.move(self.scroll_offset.y + 1)
+
+    def action_scroll_up(self) -> None:
+        """One line up."""
+        self.move(self.scroll_offset.y - 1)
+
+    def action_scroll_home(self) -> None:
+        """To the beginning."""
+        self.move(0)
+
+    def action_scroll_end(self) -> None:
+        """To the end."""
+        self.move(self.max_scroll_y)
+
+    def action_page_down(self) -> None:
+        """One page down."""
+        self.move(self.scroll_offset.y + max(1, self.size.height - 1))
+
+    def action_page_up(self) -> None:
+        """One page up."""
+        self.move(self.scroll_offset.y - max(1, self.size.height - 1))
+
+
+class TextView(ScrolledText):
+    """Lines that are replaced as a whole, wrapped to the width.
+
+    When a line has a label, all lines have a margin for labels.
     """
 
     def __init__(self, *, id: str | None = None) -> None:
@@ -70,44 +113,14 @@ class TextView(ScrollView, can_focus=True, inherit_bindings=False):
         if self.scrollable_content_region.width != self._wrapped_for:
             self._wrap()
 
-    def render_line(self, y: int) -> Strip:
-        """Paint one line of the screen."""
-        width = self.scrollable_content_region.width
-        ground = self.rich_style
-        index = self.scroll_offset.y + y
-        if index >= len(self._wrapped):
-            return Strip([Segment(" " * width, ground)], width)
-        line = self._wrapped[index]
-        segments = [
-            Segment(text, toned(self, tone) if tone else ground) for text, tone in line.toned()
-        ]
-        if line.label:
-            segments.insert(0, Segment(line.label, toned(self, "label")))
-        return Strip(segments).adjust_cell_length(width, ground)
-
-    def action_scroll_down(self) -> None:
-        """One line down."""
-        self.scroll_relative(y=1, animate=False)
-
-    def action_scroll_up(self) -> None:
-        """One line up."""
-        self.scroll_relative(y=-1, animate=False)
-
-    def action_scroll_home(self) -> None:
-        """To the beginning."""
-        self.scroll_to(y=0, animate=False)
-
-    def action_scroll_end(self) -> None:
-        """To the end."""
-        self.scroll_to(y=self.max_scroll_y, animate=False)
-
-    def action_page_down(self) -> None:
-        """One page down."""
-        self.scroll_relative(y=max(1, self.size.height - 1), animate=False)
-
-    def action_page_up(self) -> None:
-        """One page up."""
-        self.scroll_relative(y=-max(1, self.size.height - 1), animate=False)
+    def toned_at(self, index: int) -> Iterable[tuple[str, Sequence[str]]]:
+        """As `ScrolledText.toned_at`."""
+        if index < len(self._wrapped):
+            line = self._wrapped[index]
+            if line.label:
+                yield line.label, ("label",)
+            for text, tone in line.toned():
+                yield text, (tone,) if tone else ()
 
     def _wrap(self) -> None:
         width = self.scrollable_content_region.width
