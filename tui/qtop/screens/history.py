@@ -16,8 +16,7 @@ from qtop.screens import audit_text, frame_texts
 from qtop.screens.base import RowsScreen, TextScreen, bindings
 from qtop.search.fields import Subject
 from qtop.text import format
-from qtop.text.format import area
-from qtop.text.safe import ago, safe
+from qtop.text.safe import ago, area, safe
 from qtop.widgets.bars import Bar, Span
 from qtop.widgets.columns import Column, figure
 from qtop.widgets.paged_table import PagedTable

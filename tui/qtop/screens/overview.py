@@ -23,8 +23,8 @@ from qtop.screens.base import ConsoleScreen, TextScreen, bindings
 from qtop.screens.queues import COLUMNS
 from qtop.search.filter_language import term
 from qtop.text import format
-from qtop.text.format import area, both_times
-from qtop.text.safe import ago, safe
+from qtop.text.format import both_times
+from qtop.text.safe import ago, area, safe
 from qtop.widgets.bars import Bar, Span, server
 from qtop.widgets.columns import Column, RowT, ToneOf
 from qtop.widgets.table import Table

@@ -22,8 +22,8 @@ UNKNOWN: Final = "unknown"
 _NEWLINE_MARK: Final = "⏎"
 _TAB_MARK: Final = "⇥"
 _TAB_CELLS: Final = 4
-_SPARKS: Final = "▁▂▃▄▅▆▇█"
-_ASCII_SPARKS: Final = "_.:-=+*#"
+_BLOCKS: Final = " ▁▂▃▄▅▆▇█"
+_LEVELS: Final = len(_BLOCKS) - 1
 
 # Every character that a terminal may obey, hide, reorder or measure differently from us. Listed
 # here and not taken from `unicodedata`, so that it does not change with the version of Python.
@@ -129,22 +129,10 @@ def crop(text: str, width: int, *, ellipsis: str = ELLIPSIS, tail: str = "") -> 
     return set_cell_size(text[:longest], width - 1 - cell_len(kept)) + ellipsis + kept
 
 
-def pad(
-    text: str, width: int, align: Align = "left", *, ellipsis: str = ELLIPSIS, tail: str = ""
-) -> str:
-    """Make safe text fill exactly `width` cells, cutting or adding spaces.
-
-    Args:
-        text: Safe text.
-        width: Cells to fill.
-        align: On which side the text is.
-        ellipsis: As for `crop`.
-        tail: As for `crop`.
-
-    Returns:
-        Text of exactly `width` cells. O(width).
-    """
-    cut = crop(text, width, ellipsis=ellipsis, tail=tail)
+def pad(text: str, width: int, align: Align = "left", *, tail: str = "") -> str:
+    """Make safe text fill exactly `width` cells, with spaces or cut by `crop`. `align` is the side
+    on which the text is. O(width)."""
+    cut = crop(text, width, tail=tail)
     spare = max(0, width - cell_len(cut))
     before = {"left": 0, "right": spare, "center": spare // 2}[align]
     return " " * before + cut + " " * (spare - before)
@@ -168,15 +156,9 @@ def wrapped(text: str, width: int) -> list[str]:
 
 
 def ago(age_s: float | None) -> str:
-    """Write an age in its largest unit, in at most six characters: `3 s`, `2 min`, `4 h`, `3 d`,
-    from 1,000 days on `2 y`.
-
-    Args:
-        age_s: Seconds. Less than zero, from clocks that differ, counts as zero.
-
-    Returns:
-        The age rounded down, or `unknown` for None and what is not a number of seconds.
-    """
+    """Write an age, rounded down, in its largest unit, in at most six characters: `3 s`, `2 min`,
+    `4 h`, `3 d`, from 1,000 days on `2 y`. Less than zero, from clocks that differ, counts as zero;
+    `unknown` for None and what is not a number of seconds."""
     if age_s is None or not math.isfinite(age_s):
         return UNKNOWN
     whole_s = int(max(0.0, age_s))
@@ -210,37 +192,49 @@ def how_many(number: int | None, noun: str, *, is_least: bool = False) -> str:
     return f"{'at least ' if is_least else ''}{counted(number, noun)}"
 
 
-# `ascii` shadows a builtin: it is called like the option of the command line.
-def spark(values: Sequence[float | None], width: int, *, ascii: bool = False) -> str:
-    """Draw values over time as one line of bars, the newest at the right.
+# Small charts of block characters.
 
-    Zero is always the lowest bar and anything above zero is higher than that; the highest value
-    shown has the highest bar.
+
+def area(values: Sequence[float | None], width: int, height: int = 1) -> list[str]:
+    """Draw a figure over time, the newest value at the right.
+
+    Zero is the lowest bar and anything above zero is higher than that; the highest value shown has
+    the highest bar.
 
     Args:
         values: Oldest first. None, and what is not a finite number, is a blank.
         width: Cells; older values that do not fit are left out, missing ones are blanks.
-        ascii: Draw with ASCII characters.
+        height: Lines.
 
     Returns:
-        Text of exactly `width` cells.
+        The lines from top to bottom, each of exactly `width` cells.
     """
-    if width <= 0:
-        return ""
-    bars = _ASCII_SPARKS if ascii else _SPARKS
-    shown = values[-width:]
-    peak = max((v for v in shown if v is not None and math.isfinite(v)), default=0.0)
-    return "".join(_bar(value, peak, bars) for value in shown).rjust(width)
+    return _drawn(values, width, height, 0)
 
 
-def _bar(value: float | None, peak: float, bars: str) -> str:
-    if value is None or not math.isfinite(value):
-        return " "
-    if value <= 0:
-        return bars[0]
-    top = len(bars) - 1
-    # A tiny value over a huge peak rounds to zero, and must not look like zero.
-    return bars[min(top, max(1, math.ceil(value / peak * top)))]
+def spark(values: Sequence[float | None], width: int) -> str:
+    """As `area` in one line, in which the lowest level is for zero only."""
+    return _drawn(values, width, 1, 1)[0]
+
+
+def _drawn(
+    values: Sequence[float | None], width: int, height: int, levels_of_zero: int
+) -> list[str]:
+    shown = list(values[-width:]) if width > 0 else []
+    peak = max((each for each in shown if each is not None and math.isfinite(each)), default=0.0)
+    levels = height * _LEVELS - levels_of_zero
+
+    def top(value: float | None) -> int:
+        if value is None or not math.isfinite(value):
+            return 0
+        # A tiny value over a huge peak rounds to zero, and must not look like zero.
+        return 1 if value <= 0 else max(2, levels_of_zero + math.ceil(value / peak * levels))
+
+    tops = list(map(top, shown))
+    return [
+        "".join(_BLOCKS[max(0, min(_LEVELS, top - below))] for top in tops).rjust(max(0, width))
+        for below in range((height - 1) * _LEVELS, -1, -_LEVELS)
+    ]
 
 
 def _decoded(value: str | bytes) -> str:
