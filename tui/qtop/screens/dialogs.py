@@ -85,7 +85,6 @@ class Dialog(FrontScreen[ResultT], ModalScreen[ResultT]):
         self._title, self._lines, self._buttons = title, tuple(lines), tuple(buttons)
 
     def compose(self) -> ComposeResult:
-        """The box."""
         with Vertical(id="box"):
             with VerticalScroll(id="told", can_focus=False):
                 yield Label(Text(self._title), id="title")
@@ -106,12 +105,10 @@ class Dialog(FrontScreen[ResultT], ModalScreen[ResultT]):
         return ()
 
     def compose_buttons(self) -> Iterable[Button]:
-        """The buttons."""
         for id, label, variant, is_locked in self._buttons:
             yield Button(label, variant, id=id, compact=True, disabled=is_locked)
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
-        """Do what the button is for."""
         self.press(event.button.id)
 
     def press(self, button: str | None) -> None:
@@ -145,11 +142,9 @@ class LookingDialog(Dialog[None]):
         self._has_moved = asyncio.Event()
 
     def on_screen_resume(self) -> None:
-        """Come to the front."""
         self._has_moved.set()
 
     def on_unmount(self) -> None:
-        """End."""
         self._has_moved.set()
 
     async def comes_to_front(self) -> bool:

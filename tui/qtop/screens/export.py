@@ -54,7 +54,6 @@ class ExportDialog(Dialog[ExportChoice | None]):
         self._path, self._has_chosen = path, bool(chosen)
 
     def compose_fields(self) -> Iterable[Widget]:
-        """The file, and whether secrets are hidden."""
         yield Label("File:", classes="line")
         yield InputField(self._path, id="path")
         yield Box("with secrets, so that `qtop load` can put them back", id="secrets")
@@ -112,36 +111,29 @@ async def export(
     what: str = "",
 ) -> None:
     """Ask for a file, and write into it what was chosen, or everything that matches."""
-    is_listed = isinstance(chosen, Sequence)
-    button = f"Write {len(chosen):,} {what}" if isinstance(chosen, Sequence) else f"Write {what}"
+    button = f"Write {what}"
+    if isinstance(chosen, Sequence):
+        button = f"Write {len(chosen):,} {what}" if chosen else ""
     dialog = ExportDialog(
         default_path(jobs.source.kind, datetime.now(), _here()),
-        button.rstrip() if chosen or not is_listed else "",
+        button.rstrip(),
         "Write all that match" if everything else "",
     )
     choice = await app.push_screen_wait(dialog)
     if choice is None:
         return
+    path = safe(choice.path)
     try:
-        file = create(choice.path)
+        with create(choice.path) as file:
+            writer = Writer(app, file, jobs, with_secrets=choice.with_secrets)
+            await writer.write(everything if choice.is_all and everything is not None else chosen)
+    except StoreError as error:
+        app.say(f"{path} is not complete: {safe(str(error))}", "bad", stays=True)
     except OSError as error:
-        app.say(f"{safe(choice.path)}: {safe(error.strerror or str(error))}", "bad", stays=True)
-        return
-    writer = Writer(app, file, jobs, with_secrets=choice.with_secrets)
-    with file:
-        try:
-            wanted = everything if choice.is_all and everything is not None else chosen
-            if isinstance(wanted, Sequence):
-                await writer.write(wanted)
-            else:
-                await writer.write_found(wanted)
-        except StoreError as error:
-            app.say(f"{safe(choice.path)} is not complete: {safe(str(error))}", "bad", stays=True)
-        except OSError as error:
-            app.say(f"{safe(choice.path)}: {safe(error.strerror or str(error))}", "bad", stays=True)
-        else:
-            hidden = "" if choice.with_secrets else ", secrets hidden"
-            app.say(f"{writer} to {safe(choice.path)}{hidden}", "good", stays=True)
+        app.say(f"{path}: {safe(error.strerror or str(error))}", "bad", stays=True)
+    else:
+        hidden = "" if choice.with_secrets else ", secrets hidden"
+        app.say(f"{writer} to {path}{hidden}", "good", stays=True)
 
 
 class Writer:
@@ -160,18 +152,16 @@ class Writer:
         gone = f", gone meanwhile {self._gone:,}" if self._gone else ""
         return f"written {self._written:,}{gone}"
 
-    async def write(self, jobs: Sequence[Job]) -> None:
-        """Write these. Raises StoreError and OSError."""
-        for job in jobs:
-            self._take(job)
-        await self._read_cut()
-
-    async def write_found(self, search: JobSearch) -> None:
-        """Write all that the search finds. Raises StoreError and OSError."""
+    async def write(self, jobs: Sequence[Job] | JobSearch) -> None:
+        """Write these, or all that a search finds. Raises StoreError and OSError."""
+        if isinstance(jobs, Sequence):
+            for job in jobs:
+                self._take(job)
+            await self._read_cut()
+            return
 
         def visit(entry: Entry) -> None:
-            job = search.find(entry)
-            if job is not None:
+            if (job := jobs.find(entry)) is not None:
                 self._take(job)
 
         def tell(done: int, of: int) -> None:

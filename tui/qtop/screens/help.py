@@ -119,7 +119,6 @@ class HelpScreen(TextScreen):
         self._here = here
 
     def lines(self, view: ViewState) -> Iterable[TextLine]:
-        """The keys."""
         return help_lines(self._here, read_only=view.read_only, policy=view.policy)
 
 
@@ -211,18 +210,15 @@ class PaletteScreen(FrontScreen[PaletteChoice], ModalScreen[PaletteChoice]):
         self._table.can_focus = False
 
     def compose(self) -> ComposeResult:
-        """The line and the list."""
         with Vertical(id="palette"):
             yield InputField(placeholder="what do you want to do?", id="wish", compact=True)
             yield self._table
 
     def on_mount(self) -> None:
-        """Offer everything at first."""
         self._table.set_rows(self._actions)
 
     @on(Input.Changed)
     def narrow(self, event: Input.Changed) -> None:
-        """Offer what matches."""
         self._table.empty_text = nothing_word(event.value)
         self._table.set_rows(matching(self._actions, event.value))
         self._table.action_cursor_first()
@@ -239,13 +235,10 @@ class PaletteScreen(FrontScreen[PaletteChoice], ModalScreen[PaletteChoice]):
             self.dismiss(chosen)
 
     def action_leave(self) -> None:
-        """Choose nothing."""
         self.dismiss(None)
 
     def action_next(self) -> None:
-        """One down."""
         self._table.action_cursor_down()
 
     def action_previous(self) -> None:
-        """One up."""
         self._table.action_cursor_up()

@@ -112,16 +112,13 @@ class HistoryScreen(RowsScreen):
         self._deeds: list[AuditEntry] | None = None
 
     def make_table(self) -> Table[Any]:
-        """The table."""
         return PagedTable(COLUMNS, key=lambda d: d.id, clock=self.app.clock, pages=self)
 
     def compose_body(self) -> Iterable[Widget]:
-        """How the totals went, and the actions."""
         yield from self._trend
         yield from super().compose_body()
 
     def on_resize(self, event: events.Resize) -> None:
-        """Draw for another width."""
         self._show_trend(self.app.state.view(), event.size.width)
 
     def _show_trend(self, view: ViewState, width: int) -> None:
@@ -179,7 +176,6 @@ class HistoryScreen(RowsScreen):
         self.show_rows(self._deeds)
 
     def on_table_opened(self, event: Table.Opened[AuditEntry]) -> None:
-        """Show all that is on record of an action."""
         self.app.push_screen(ActionScreen(event.row))
 
     def action_undo_deed(self) -> None:

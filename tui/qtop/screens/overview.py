@@ -296,7 +296,6 @@ class OverviewScreen(ConsoleScreen):
         return Table(columns, key=key, markable=False, on_cursor=on_cursor, clock=clock, id=id)
 
     def compose_body(self) -> Iterable[Widget]:
-        """The verdicts, what to do about the one under the cursor, and the parts in brief."""
         yield self.table
         yield self._advice
         with Horizontal(id="parts"):
@@ -368,11 +367,9 @@ class OverviewScreen(ConsoleScreen):
     # Keys
 
     def action_next_part(self) -> None:
-        """To the next table that is on the screen."""
         self._go(1)
 
     def action_previous_part(self) -> None:
-        """To the table before."""
         self._go(-1)
 
     def _go(self, step: int) -> None:
@@ -387,7 +384,6 @@ class OverviewScreen(ConsoleScreen):
         return next((table for table in self.parts if table is self.focused), self.table)
 
     def copied(self) -> list[str]:
-        """The row under the cursor."""
         row = self._part.cursor_row
         return [] if row is None else [self._part.row_text(row)]
 

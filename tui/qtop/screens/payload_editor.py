@@ -60,11 +60,9 @@ class EditorDialog(Dialog[str | None]):
         self._text = text
 
     def compose_fields(self) -> Iterable[Widget]:
-        """The text."""
         yield PayloadText(self._text, id="text", tab_behavior="focus", soft_wrap=False)
 
     def action_yes(self) -> None:
-        """With this text."""
         self.dismiss(self.query_one(TextArea).text)
 
 
@@ -80,7 +78,6 @@ class AgainDialog(Dialog[bool]):
         )
 
     def action_yes(self) -> None:
-        """Again."""
         self.dismiss(True)
 
 
@@ -101,13 +98,11 @@ class DifferenceDialog(Dialog[bool]):
         self._difference = tuple(lines)
 
     def compose_fields(self) -> Iterable[Widget]:
-        """The difference, which may be scrolled."""
         view = TextView(id="difference")
         view.show(TextLine(line, _tone(line)) for line in self._difference)
         yield view
 
     def action_yes(self) -> None:
-        """Do it."""
         self.dismiss(True)
 
 
@@ -121,68 +116,90 @@ async def edit_and_requeue(
     app: Console, jobs: JobList, job: Job, table: Table[Any] | None = None
 ) -> None:
     """Let a person edit the payload of a failed job, show what changes, and requeue it so."""
-    try:
-        whole = await whole_job(app, jobs, job)
-    except StoreError as error:
-        app.say(safe(str(error)), "bad")
+    whole = await _whole_job(app, jobs, job, "somebody else took it")
+    if whole is None:
         return
-    found = "somebody else took it" if whole is None else jobs.payload(whole)
+    found = jobs.payload(whole)
     if isinstance(found, str):
-        app.say(f"cannot be edited: {safe(found)}", "warn")
+        _refuse(app, found)
         return
     queue, before = found
     title = f"Requeue to {safe(queue)} with this payload?"
-    undo = app.state.policy.sign("undo")
-    consequence = (
-        f"It goes to the queue's end; the entry leaves the failures. {undo} takes it back."
-    )
-    after = await edited(app, before, title, consequence, "Requeue")
+    consequence = "It goes to the queue's end; the entry leaves the failures."
+    after = await _edited(app, before, title, consequence, "Requeue")
     if after is not None:
         app.actions.request(Edit(jobs.source, chosen_of(jobs, [job]), payload=after), table)
 
 
-async def whole_job(app: Console, jobs: JobList, job: Job) -> Job | None:
-    """A job with all its bytes; None when it is not found any more. Raises StoreError."""
+async def edit_job(app: Console, jobs: JobList, job: Job, table: Table[Any] | None = None) -> None:
+    """Let a person edit a job, show what changes, and put it in the place of the job, or, when it
+    was set aside, back onto its queue."""
+    whole = await _whole_job(app, jobs, job, "it is gone, or far from where it was seen")
+    if whole is None:
+        return
+    source, raw = jobs.source, whole.item.raw
+    queue, stays = safe(source.name), source.kind == "queue"
+    title = "Change this job?" if stays else f"Requeue to {queue} with this payload?"
+    consequence = f"It keeps its place in {queue}." if stays else "It goes to the queue's end."
+    after = await _edited(app, raw, title, consequence, "Change" if stays else "Requeue")
+    if after is not None:
+        request: Request = Edit(source, chosen_of(jobs, [whole]), payload=after)
+        if stays:
+            request = Replace(source, job.place or 0, raw, after)
+        app.actions.request(request, table)
+
+
+def _refuse(app: Console, why: str) -> None:
+    app.say(f"cannot be edited: {safe(why)}", "warn")
+
+
+async def _whole_job(app: Console, jobs: JobList, job: Job, gone: str) -> Job | None:
+    """A job with all its bytes; None after saying why not."""
     if not job.item.is_cut:
         return job
-    [read] = await app.read(jobs.read([job]))
+    try:
+        [read] = await app.read(jobs.read([job]))
+    except StoreError as error:
+        app.say(safe(str(error)), "bad")
+        return None
+    if read is None:
+        _refuse(app, gone)
     return read
 
 
-async def edited(
+async def _edited(
     app: Console, before: bytes, title: str, consequence: str, verb: str
 ) -> bytes | None:
     """Let a person edit a payload, show what changes, and ask whether to go on. Returns the new
     payload; None when nothing is to be done, which was said."""
     try:
-        after = await _edited(app, before)
+        after = await _changed(app, before)
     except BadPayload as error:
-        app.say(f"cannot be edited: {safe(str(error))}", "warn")
+        _refuse(app, str(error))
         return None
     if after is None:
         app.say("nothing was changed: the payload is as it was", "dim")
         return None
     lines = map(app.state.policy.redactor.text, difference(before, after))
+    consequence = f"{consequence} {app.state.policy.sign('undo')} takes it back."
     if await app.push_screen_wait(DifferenceDialog(title, consequence, lines, verb)):
         return after
     app.say("nothing was changed", "dim")
     return None
 
 
-async def _edited(app: Console, before: bytes) -> bytes | None:
+async def _changed(app: Console, before: bytes) -> bytes | None:
     """The new payload; None when nothing is to change. Raises BadPayload for what no editor can
     open."""
     text = draft(before)
-    while True:
-        left = await _in_some_editor(app, text)
-        if left is None:
-            return None
-        text = left
+    while (left := await _in_some_editor(app, text)) is not None:
         try:
-            return changed(before, text)
+            return changed(before, left)
         except BadPayload as error:
             if not await app.push_screen_wait(AgainDialog(safe(str(error)))):
-                return None
+                break
+        text = left
+    return None
 
 
 def _suspended(app: Console, work: Callable[[], str]) -> str:
@@ -208,33 +225,3 @@ async def _in_some_editor(app: Console, text: str) -> str | None:
         except OSError as error:
             app.say(f"{safe(command[0])}: {safe(error.strerror or str(error))}", "warn")
     return await app.push_screen_wait(EditorDialog(text, app.state.policy))
-
-
-# Editing a waiting job where it is, or an item that was set aside.
-
-
-async def edit_job(app: Console, jobs: JobList, job: Job, table: Table[Any] | None = None) -> None:
-    """Let a person edit a job, show what changes, and put it in the place of the job, or, when it
-    was set aside, back onto its queue."""
-    try:
-        whole = await whole_job(app, jobs, job)
-    except StoreError as error:
-        app.say(safe(str(error)), "bad")
-        return
-    if whole is None:
-        app.say("cannot be edited: it is gone, or far from where it was seen", "warn")
-        return
-    source, raw = jobs.source, whole.item.raw
-    queue = safe(source.name)
-    if source.kind == "queue":
-        title, consequence, verb = "Change this job?", f"It keeps its place in {queue}.", "Change"
-    else:
-        title, consequence = f"Requeue to {queue} with this payload?", "It goes to the queue's end."
-        verb = "Requeue"
-    undo = app.state.policy.sign("undo")
-    after = await edited(app, raw, title, f"{consequence} {undo} takes it back.", verb)
-    if after is not None:
-        request: Request = Replace(source, job.place or 0, raw, after)
-        if source.kind != "queue":
-            request = Edit(source, chosen_of(jobs, [whole]), payload=after)
-        app.actions.request(request, table)

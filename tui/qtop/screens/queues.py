@@ -118,7 +118,6 @@ class QueuesScreen(RowsScreen):
     BINDINGS = bindings(PLACES)
 
     def make_table(self) -> Table[Any]:
-        """The table."""
         return Table(COLUMNS, key=lambda row: row.name, sort="depth", clock=self.app.clock)
 
     def __init__(self) -> None:
@@ -129,7 +128,6 @@ class QueuesScreen(RowsScreen):
             self.table.show_columns([each.key for each in COLUMNS if each.key != "next_waits"])
 
     def show_view(self, view: ViewState) -> None:
-        """Show the queues."""
         table: Table[QueueRow] = self.table
         rows = (view.fleet.queues or ()) if view.fleet else ()
         if self._without_waits and any(row.next_waits_s is not None for row in rows):

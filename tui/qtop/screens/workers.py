@@ -63,7 +63,6 @@ class HostsScreen(RowsScreen):
         return Table(HOST_COLUMNS, key=lambda row: row.name, sort="troubled", clock=self.app.clock)
 
     def show_view(self, view: ViewState) -> None:
-        """Show the machines."""
         self.table.stale = view.is_stale
         self.table.empty_text = frame_texts.empty_word(
             view, "machines", "workers bring them.", "workers"
@@ -75,13 +74,11 @@ class HostsScreen(RowsScreen):
         return Subject(worker=row.name, words=(row.name or "",))
 
     def on_table_opened(self, event: Table.Opened[HostRow]) -> None:
-        """Show the workers of the machine."""
         event.stop()
         self.dismiss()
         self._on_chosen(event.row.name)
 
     def action_hosts(self) -> None:
-        """Back to the workers."""
         self.dismiss()
 
 
@@ -192,7 +189,6 @@ class WorkersScreen(RowsScreen):
         self._paused: set[str] = set()
 
     def make_table(self) -> Table[Any]:
-        """The table."""
         usual = self._usual
         return Table(
             [replace(c, cell=usual) if c.key == "usual" else c for c in COLUMNS],
@@ -208,7 +204,6 @@ class WorkersScreen(RowsScreen):
         return format.duration(None if usual_s is None else max(1.0, usual_s))
 
     def show_view(self, view: ViewState) -> None:
-        """Show the workers."""
         table: Table[WorkerRow] = self.table
         table.empty_text = frame_texts.empty_word(
             view,
@@ -239,7 +234,6 @@ class WorkersScreen(RowsScreen):
         )
 
     def on_table_opened(self, event: Table.Opened[WorkerRow]) -> None:
-        """Show the worker's record."""
         self.app.push_screen(WorkerScreen(event.row))
 
     def action_log(self) -> None:
@@ -249,7 +243,6 @@ class WorkersScreen(RowsScreen):
             self.app.actions.local.show_log(row)
 
     def action_hosts(self) -> None:
-        """Show the machines."""
         self.app.push_screen(HostsScreen(self._show_host))
 
     def _show_host(self, host: str | None) -> None:

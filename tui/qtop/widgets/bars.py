@@ -118,7 +118,6 @@ class Bar(Widget):
             self.refresh(*regions)
 
     def render_line(self, y: int) -> Strip:
-        """Paint the line."""
         width = self.size.width
         placed = place(self._left, self._right, width)
         self._painted = placed

@@ -178,7 +178,6 @@ class FilterInput(InputField):
             self.post_message(self.Typed(self.value))
 
     def action_keep(self) -> None:
-        """Use the text."""
         text = self.value.strip()
         if text:
             remember(self._remembered, text)
@@ -189,15 +188,12 @@ class FilterInput(InputField):
         self._leave(None)
 
     def action_complete(self) -> None:
-        """Accept the suggestion."""
         self.action_cursor_right() if self._suggestion else self.action_end()
 
     def action_older(self) -> None:
-        """The filter before this one."""
         self._recall(self._place - 1)
 
     def action_newer(self) -> None:
-        """The filter after this one."""
         self._recall(self._place + 1)
 
     def on_blur(self, event: events.Blur) -> None:

@@ -67,7 +67,6 @@ class LogView(ScrolledText):
         self._settle()
 
     def clear(self) -> None:
-        """Show nothing."""
         self._first += len(self._lines)
         self._lines, self._pieces = [], []
         self._settle()
@@ -106,7 +105,6 @@ class LogView(ScrolledText):
     # Painting
 
     def toned_at(self, index: int) -> Iterable[tuple[str, Sequence[str]]]:
-        """As `ScrolledText.toned_at`."""
         if index < len(self._pieces):
             piece = self._pieces[index]
             names = [piece.level] if piece.level else []
@@ -117,7 +115,6 @@ class LogView(ScrolledText):
             yield piece.text, names
 
     def on_resize(self, event: events.Resize) -> None:
-        """Wrap again for another width."""
         width = self.scrollable_content_region.width
         if width > 0 and width != self._width:
             self._width = width

@@ -113,7 +113,6 @@ class Table(ScrollView, Generic[RowT], can_focus=True, inherit_bindings=False):
             super().__init__()
 
         def can_replace(self, message: Message) -> bool:
-            """Only the newest marks matter."""
             return isinstance(message, Table.Marked) and message.table is self.table
 
     def __init__(
@@ -145,12 +144,10 @@ class Table(ScrollView, Generic[RowT], can_focus=True, inherit_bindings=False):
 
     @property
     def row_count(self) -> int:
-        """How many rows there are."""
         return len(self._rows)
 
     @property
     def cursor_index(self) -> int:
-        """The place of the cursor among the rows; 0 when there are none."""
         return self._rows.cursor_index
 
     @property
@@ -165,7 +162,6 @@ class Table(ScrollView, Generic[RowT], can_focus=True, inherit_bindings=False):
 
     @property
     def dropped_marks(self) -> int:
-        """How many marked rows vanished since the marks were last cleared."""
         return self._rows.dropped_marks
 
     @property
@@ -174,7 +170,6 @@ class Table(ScrollView, Generic[RowT], can_focus=True, inherit_bindings=False):
         return self._sort
 
     def marked_rows(self) -> list[RowT]:
-        """The marked rows in the order shown. O(n) in the rows when any is marked."""
         return self._rows.marked_rows()
 
     def row_text(self, row: RowT) -> str:
@@ -250,27 +245,21 @@ class Table(ScrollView, Generic[RowT], can_focus=True, inherit_bindings=False):
     # Keys
 
     def action_cursor_down(self) -> None:
-        """Move the cursor one row down."""
         self._move_cursor(self.cursor_index + 1)
 
     def action_cursor_up(self) -> None:
-        """Move the cursor one row up."""
         self._move_cursor(self.cursor_index - 1)
 
     def action_cursor_first(self) -> None:
-        """Move the cursor to the first row."""
         self._move_cursor(0)
 
     def action_cursor_last(self) -> None:
-        """Move the cursor to the last row."""
         self._move_cursor(self.row_count - 1)
 
     def action_page_down(self) -> None:
-        """Move the cursor one page down."""
         self._move_cursor(self.cursor_index + max(1, self.body_lines))
 
     def action_page_up(self) -> None:
-        """Move the cursor one page up."""
         self._move_cursor(self.cursor_index - max(1, self.body_lines))
 
     def action_toggle_mark(self) -> None:
@@ -292,7 +281,6 @@ class Table(ScrollView, Generic[RowT], can_focus=True, inherit_bindings=False):
             self._show_changes()
 
     def action_open(self) -> None:
-        """Open the row under the cursor."""
         row = self.cursor_row
         if row is not None:
             self.post_message(self.Opened(self, row))

@@ -50,7 +50,6 @@ class ScrolledText(ScrollView, can_focus=True, inherit_bindings=False):
         raise NotImplementedError
 
     def render_line(self, y: int) -> Strip:
-        """Paint one line of the screen."""
         toned_texts = self.toned_at(self.scroll_offset.y + y)
         segments = [Segment(text, toned(self, *tones)) for text, tones in toned_texts]
         width = self.scrollable_content_region.width
@@ -61,27 +60,21 @@ class ScrolledText(ScrollView, can_focus=True, inherit_bindings=False):
         self.scroll_to(y=min(max(0, y), self.max_scroll_y), animate=False, force=True)
 
     def action_scroll_down(self) -> None:
-        """One line down."""
         self.move(self.scroll_offset.y + 1)
 
     def action_scroll_up(self) -> None:
-        """One line up."""
         self.move(self.scroll_offset.y - 1)
 
     def action_scroll_home(self) -> None:
-        """To the beginning."""
         self.move(0)
 
     def action_scroll_end(self) -> None:
-        """To the end."""
         self.move(self.max_scroll_y)
 
     def action_page_down(self) -> None:
-        """One page down."""
         self.move(self.scroll_offset.y + max(1, self.size.height - 1))
 
     def action_page_up(self) -> None:
-        """One page up."""
         self.move(self.scroll_offset.y - max(1, self.size.height - 1))
 
 
@@ -109,12 +102,10 @@ class TextView(ScrolledText):
         return [f"{line.label.strip()}  {line.text}".strip() for line in self._lines]
 
     def on_resize(self, event: events.Resize) -> None:
-        """Wrap again for another width."""
         if self.scrollable_content_region.width != self._wrapped_for:
             self._wrap()
 
     def toned_at(self, index: int) -> Iterable[tuple[str, Sequence[str]]]:
-        """As `ScrolledText.toned_at`."""
         if index < len(self._wrapped):
             line = self._wrapped[index]
             if line.label:
