@@ -87,19 +87,18 @@ def _told(action: Action, also: Iterable[str], policy: UiPolicy) -> str:
     return f"{action.help} ({notes})" if notes else action.help
 
 
-_COLUMNS = (
-    TextLine(
-        "jobs a second over the last 10 s; ~ is an estimate from the workers", "", "in/s out/s"
-    ),
-    TextLine("how the number of waiting jobs changed over the last 60 looks", "", "trend"),
-    TextLine("at these rates; never: it grows, or nothing takes from it", "", "empty in"),
-    TextLine(
-        "how long the next job has waited, seen each 10 s; ActiveJob's jobs tell", "", "next waits"
-    ),
-    TextLine("workers that take from the queue and are not dead", "", "workers"),
-    TextLine("jobs of the queue that workers hold now", "", "in hand"),
-    TextLine("of the 500 newest failures; 7+ when older ones were not looked at", "", "failed"),
-    TextLine("unknown, which is not zero", "", "–"),  # noqa: RUF001
+_COLUMNS = tuple(
+    TextLine(meaning, "", column)
+    for column, meaning in (
+        ("in/s out/s", "jobs a second over the last 10 s; ~ is an estimate from the workers"),
+        ("trend", "how the number of waiting jobs changed over the last 60 looks"),
+        ("empty in", "at these rates; never: it grows, or nothing takes from it"),
+        ("next waits", "how long the next job has waited, seen each 10 s; ActiveJob's jobs tell"),
+        ("workers", "workers that take from the queue and are not dead"),
+        ("in hand", "jobs of the queue that workers hold now"),
+        ("failed", "of the 500 newest failures; 7+ when older ones were not looked at"),
+        ("–", "unknown, which is not zero"),  # noqa: RUF001
+    )
 )
 
 

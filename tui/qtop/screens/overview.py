@@ -15,7 +15,7 @@ from textual.widget import Widget
 
 from qtop.keymap.keymap import SCREENS, Where
 from qtop.monitor import row_text
-from qtop.monitor.incidents.incident import Incident, Link, Severity
+from qtop.monitor.incidents.incident import Incident, Link
 from qtop.monitor.rows import NewestGroup, QueueRow, WorkerRow
 from qtop.monitor.state import UiPolicy, ViewState
 from qtop.screens import frame_texts
@@ -75,12 +75,6 @@ MENDING: Final = {
 }
 #: More than fit on any terminal: those below are on the screens of their own.
 MOST_ROWS: Final = 60
-_TONES: Final[dict[Severity, ToneOf]] = {
-    "bad": "bad",
-    "warn": "warn",
-    "note": "dim",
-    "good": "good",
-}
 
 
 class VerdictRow(NamedTuple):
@@ -109,7 +103,8 @@ def since(row: VerdictRow) -> str:
 
 
 def _tone(row: VerdictRow) -> ToneOf:
-    return "dim" if row.incident.is_over else _TONES[row.incident.severity]
+    severity = row.incident.severity
+    return "dim" if row.incident.is_over or severity == "note" else severity
 
 
 def _severity(row: VerdictRow) -> str:

@@ -173,13 +173,8 @@ def arranged(
 def fit(columns: Sequence[Column[RowT]], x: int, width: int) -> tuple[PlacedColumn[RowT], ...]:
     """Give as many columns as possible a place, and share out the cells that are left over.
 
-    Args:
-        columns: In the order of the screen.
-        x: The first free cell.
-        width: How many cells there are from `x` on.
-
-    Returns:
-        The columns that fit, left to right; at least one when there is any, cut if need be.
+    There are `width` cells from `x` on. Returns the columns that fit, left to right; at least one
+    when there is any, cut if need be.
     """
     kept = list(range(len(columns)))
     while len(kept) > 1 and _needed([columns[i] for i in kept]) > width:
@@ -246,17 +241,11 @@ def row_line(
 def changed_spans(
     old: TableLine | None, new: TableLine, placed: Sequence[PlacedColumn[RowT]], width: int
 ) -> Iterator[tuple[int, int]]:
-    """Compare a line with the one on the screen.
+    """Compare a line with `old`, which is on the screen; None when nothing is. `placed` are the
+    columns of both, `width` the cells of a whole line.
 
-    Args:
-        old: What was painted; None when nothing was.
-        new: What is to be shown.
-        placed: The columns of both.
-        width: Cells of a whole line.
-
-    Yields:
-        First cell and number of cells of each part to paint again: the cells that changed, or the
-        whole line when its cursor, its mark or its kind changed.
+    Yields the first cell and the number of cells of each part to paint again: the cells that
+    changed, or the whole line when its cursor, its mark or its kind changed.
     """
     if old == new:
         return
@@ -285,6 +274,7 @@ class _Appearance(NamedTuple):
     background: str = ""
 
 
+#: By the name of a tone.
 _APPEARANCES: Final[Mapping[str, _Appearance]] = {
     # How good it is, and how important.
     "good": _Appearance("", "text-success"),
@@ -312,15 +302,10 @@ _APPEARANCES: Final[Mapping[str, _Appearance]] = {
     "here": _Appearance("reverse"),
 }
 
-TONES: Final = frozenset(_APPEARANCES)
-"""All names of tones."""
-
 
 def toned(widget: Widget, *tones: str) -> Style:
     """The style of a text on a widget: the widget's own, and over it that of each tone in order.
-
-    Raises KeyError for a name that is not in `TONES`.
-    """
+    Raises KeyError for a name that no tone has."""
     style = widget.rich_style
     variables = widget.app.theme_variables
     for tone in tones:

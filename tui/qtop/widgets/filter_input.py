@@ -71,19 +71,8 @@ FILTER_BINDINGS: Final[tuple[Binding, ...]] = (
 
 STARTS: Final = (
     *(f"{name}:" for name in fields.FIELDS),
-    *(
-        "args.0:",
-        "id:",
-        "retried:no",
-        "retried:yes",
-        "readable:no",
-        "serves:",
-        "lists:",
-        "age>1h",
-        "age<10m",
-        "due<10m",
-        "due>1h",
-    ),
+    *("args.0:", "id:", "retried:no", "retried:yes", "readable:no", "serves:", "lists:"),
+    *("age>1h", "age<10m", "due<10m", "due>1h"),
 )
 """The beginnings of terms that can be completed."""
 _MOST_REMEMBERED: Final = 50

@@ -177,15 +177,11 @@ class Table(ScrollView, Generic[RowT], can_focus=True, inherit_bindings=False):
         return "\t".join(column.cell(row).strip() for column in self._columns)
 
     def set_rows(self, rows: Sequence[RowT], marked: Collection[Hashable] = ()) -> None:
-        """Show other rows. The cursor and the marks stay on their rows, the scroll offset stays.
+        """Show other rows, in their natural order; `marked` are the keys of rows to mark as well.
 
-        The cursor stays in view if it was. Rows are kept, not copied: do not change them later.
-
-        Args:
-            rows: All rows in their natural order.
-            marked: Keys of rows to mark as well.
-
-        Cost: the cells of the visible lines; see `TableRows.replace` for what depends on all rows.
+        The cursor and the marks stay on their rows, the scroll offset stays, and the cursor stays
+        in view if it was. Rows are kept, not copied: do not change them later. Cost: the cells of
+        the visible lines; see `TableRows.replace` for what depends on all rows.
         """
         was_visible = self._cursor_is_visible()
         self._rows.replace(rows, marked)
@@ -202,14 +198,10 @@ class Table(ScrollView, Generic[RowT], can_focus=True, inherit_bindings=False):
         return index is not None
 
     def sort_by(self, column_key: str | None, *, reverse: bool | None = None) -> None:
-        """Sort by a column, at once and at every `set_rows`.
+        """Sort by a column, at once and at every `set_rows`; None: the natural order of the rows.
+        `reverse` is the highest first; None: the direction the column starts with.
 
-        Args:
-            column_key: The column; None for the natural order of the rows.
-            reverse: The highest first; None for the direction the column starts with.
-
-        Raises:
-            ValueError: There is no such column, or it cannot be sorted by.
+        Raises ValueError when there is no such column, or it cannot be sorted by.
         """
         sort_key = None
         if column_key is None:
@@ -284,11 +276,6 @@ class Table(ScrollView, Generic[RowT], can_focus=True, inherit_bindings=False):
         row = self.cursor_row
         if row is not None:
             self.post_message(self.Opened(self, row))
-
-    # These have no key here: keys of the console call them.
-    action_clear_marks = clear_marks
-    action_next_sort = next_sort
-    action_reverse_sort = reverse_sort
 
     # Mouse, and what follows a change
 
@@ -468,12 +455,10 @@ class Table(ScrollView, Generic[RowT], can_focus=True, inherit_bindings=False):
             names.append("focused-cursor" if self.has_focus else "cursor")
         if self.stale:
             names.append("stale")
-        return self._style(tuple(names))
-
-    def _style(self, names: tuple[str, ...]) -> Style:
-        if names not in self._found_styles:
-            self._found_styles[names] = toned(self, *names)
-        return self._found_styles[names]
+        key = tuple(names)
+        if key not in self._found_styles:
+            self._found_styles[key] = toned(self, *key)
+        return self._found_styles[key]
 
     def _forget_other_layout(self, placed: Sequence[PlacedColumn[RowT]]) -> None:
         """Forget what was painted if it was painted for other columns or widths: a screen behind

@@ -14,7 +14,7 @@ TextSpan = tuple[int, str]
 
 
 class TextLine(NamedTuple):
-    """A line: a safe text, what it means (nothing, `title`, or one of `tones.TONES`), a label,
+    """A line: a safe text, what it means (nothing, or the name of a tone), a label,
     and what its parts mean, if those differ: spans that are as long as the text together."""
 
     text: str
