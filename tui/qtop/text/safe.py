@@ -49,17 +49,12 @@ _STACKED: Final = re.compile(f"([{_COMBINING}]{{3}})[{_COMBINING}]+")
 
 
 def safe(value: str | bytes) -> str:
-    """Turn data into one line of text that a terminal shows and never obeys.
+    """Turn data into one line of text that a terminal shows and never obeys. O(n).
 
-    Control characters become visible signs (a newline `⏎`, a tab `⇥`), bytes that are not UTF-8
-    become `\\xNN`. What is invisible, reorders text or has no certain width becomes U+FFFD.
-
-    Args:
-        value: Bytes as they came, or a string decoded with `surrogateescape`.
-
-    Returns:
-        Printable text; giving it to `safe` again changes nothing. O(n), and a plain ASCII string
-        is returned as it is.
+    `value` is bytes as they came, or a string decoded with `surrogateescape`. Control characters
+    become visible signs (a newline `⏎`, a tab `⇥`), bytes that are not UTF-8 become `\\xNN`. What
+    is invisible, reorders text or has no certain width becomes U+FFFD. The result given to `safe`
+    again is the same; a plain ASCII string is returned as it is.
     """
     text = _decoded(value)
     if text.isascii() and text.isprintable():
@@ -77,17 +72,16 @@ def visible(text: str) -> str:
 
 
 def safe_lines(value: str | bytes, *, max_lines: int, max_width: int) -> list[str]:
-    """Turn data of several lines into safe lines for a detail view.
+    """Turn data of several lines into safe lines for a detail view; tabs become spaces.
 
     Args:
-        value: As for `safe`. Lines end at a newline; tabs become spaces.
+        value: As for `safe`. Lines end at a newline.
         max_lines: How many lines to return at most, from 1. When there are more, the first and the
             last ones are kept, and a line between them says how many are hidden.
         max_width: How many cells a line may fill, from 1. A longer one is cut, and its end says how
             many characters are hidden.
 
-    Returns:
-        At least one line. The hidden part costs one search for newlines, nothing else.
+    Returns at least one line. The hidden part costs one search for newlines, nothing else.
     """
     text = _decoded(value).replace("\r\n", "\n")
     total = text.count("\n") + 1
@@ -106,17 +100,11 @@ def safe_lines(value: str | bytes, *, max_lines: int, max_width: int) -> list[st
 
 
 def crop(text: str, width: int, *, ellipsis: str = ELLIPSIS, tail: str = "") -> str:
-    """Cut safe text so that it fills at most `width` cells.
+    """Cut safe text so that it fills at most `width` cells, from 0. O(width).
 
-    Args:
-        text: Safe text.
-        width: Cells there are; 0 and less give an empty string.
-        ellipsis: One cell that stands for what was cut.
-        tail: A separator. The text from its last occurrence on is kept when the text is cut, as
-            the process id after a long host name, unless it fills more than half of the cells.
-
-    Returns:
-        The text itself when it fits, else text of exactly `width` cells. O(width).
+    `ellipsis`, one cell, stands for what was cut. `tail` is a separator: the text from its last
+    occurrence on is kept when the text is cut, as the process id after a long host name, unless it
+    fills more than half of the cells. Text that fits is returned as it is.
     """
     if width <= 0:
         return ""
@@ -196,18 +184,11 @@ def how_many(number: int | None, noun: str, *, is_least: bool = False) -> str:
 
 
 def area(values: Sequence[float | None], width: int, height: int = 1) -> list[str]:
-    """Draw a figure over time, the newest value at the right.
+    """Draw a figure over time, oldest first, as `height` lines of exactly `width` cells, from top
+    to bottom: the newest value is at the right, older ones that do not fit are left out.
 
     Zero is the lowest bar and anything above zero is higher than that; the highest value shown has
-    the highest bar.
-
-    Args:
-        values: Oldest first. None, and what is not a finite number, is a blank.
-        width: Cells; older values that do not fit are left out, missing ones are blanks.
-        height: Lines.
-
-    Returns:
-        The lines from top to bottom, each of exactly `width` cells.
+    the highest bar. None, what is not a finite number and what is missing are blanks.
     """
     return _drawn(values, width, height, 0)
 

@@ -61,10 +61,6 @@ class Column(Generic[RowT]):
     descends: bool = False
     tail: str = ""
 
-    def tone(self, row: RowT) -> ToneOf | None:
-        """The tone of this column's cell of a row."""
-        return self.style(row) if callable(self.style) else self.style
-
 
 def figure(
     key: str,
@@ -93,7 +89,10 @@ def figure(
         return (style(row) if callable(style) else style) if value(row) else zero
 
     return Column(
-        *(key, label, width, cell or (lambda row: text(value(row)))),
+        key,
+        label,
+        width,
+        cell or (lambda row: text(value(row))),
         priority=priority,
         align="right",
         style=tone if zero else style,
@@ -116,6 +115,20 @@ def text_column(
     return Column(key, label, width, cell, flex, priority, style=style, sort_key=cell)
 
 
+class Cell(NamedTuple):
+    """Text that fills its column exactly, and its tone."""
+
+    text: str
+    tone: ToneOf | None = None
+
+
+class Sort(NamedTuple):
+    """The column rows are sorted by; `reverse` is the highest first."""
+
+    column_key: str
+    reverse: bool
+
+
 @dataclass(frozen=True, slots=True)
 class PlacedColumn(Generic[RowT]):
     """A column with its place on the screen: its first cell, and how many cells it fills."""
@@ -124,12 +137,21 @@ class PlacedColumn(Generic[RowT]):
     x: int
     width: int
 
+    def header(self, sort: Sort | None) -> Cell:
+        """Its label, with a mark when the rows are sorted by it."""
+        label = self.column.label
+        if sort is not None and sort.column_key == self.column.key:
+            mark = DESCENDING if sort.reverse else ASCENDING
+            # The mark takes the place of the ellipsis: both would cost two letters.
+            fits = len(label) < self.width
+            label = label + mark if fits else crop(f"{label} ", self.width, ellipsis=mark)
+        return Cell(pad(label, self.width, self.column.align))
 
-class Cell(NamedTuple):
-    """Text that fills its column exactly, and its tone."""
-
-    text: str
-    tone: ToneOf | None = None
+    def cell(self, row: RowT, redact: Callable[[str], str]) -> Cell:
+        """What it shows of a row, without secrets. Calls `cell` of the column once."""
+        column = self.column
+        text = pad(redact(column.cell(row)), self.width, column.align, tail=column.tail)
+        return Cell(text, column.style(row) if callable(column.style) else column.style)
 
 
 class TableLine(NamedTuple):
@@ -140,13 +162,6 @@ class TableLine(NamedTuple):
     mark: str = ""
     marked: bool = False
     cursor: bool = False
-
-
-class Sort(NamedTuple):
-    """The column rows are sorted by; `reverse` is the highest first."""
-
-    column_key: str
-    reverse: bool
 
 
 # The signs that a table draws, each one cell wide.
@@ -194,48 +209,6 @@ def fit(columns: Sequence[Column[RowT]], x: int, width: int) -> tuple[PlacedColu
         placed.append(PlacedColumn(column, x, cells))
         x += cells + GAP
     return tuple(placed)
-
-
-def header_line(placed: Sequence[PlacedColumn[RowT]], sort: Sort | None) -> TableLine:
-    """The line with the labels, and a mark beside the label of the sorted column."""
-
-    def label(place: PlacedColumn[RowT]) -> str:
-        text = place.column.label
-        if sort is None or sort.column_key != place.column.key:
-            return text
-        # The mark takes the place of the ellipsis: both would cost two letters.
-        mark = DESCENDING if sort.reverse else ASCENDING
-        fits = len(text) < place.width
-        return text + mark if fits else crop(f"{text} ", place.width, ellipsis=mark)
-
-    cells = (Cell(pad(label(place), place.width, place.column.align)) for place in placed)
-    return TableLine("header", tuple(cells))
-
-
-def row_line(
-    row: RowT,
-    placed: Sequence[PlacedColumn[RowT]],
-    *,
-    mark: str,
-    marked: bool,
-    cursor: bool,
-    redact: Callable[[str], str] = str,
-) -> TableLine:
-    """The line of one row. Calls `cell` of every placed column once, and `redact`, which hides
-    secrets, with its text."""
-    return TableLine(
-        "row",
-        tuple(
-            Cell(
-                pad(redact(p.column.cell(row)), p.width, p.column.align, tail=p.column.tail),
-                p.column.tone(row),
-            )
-            for p in placed
-        ),
-        mark,
-        marked,
-        cursor,
-    )
 
 
 def changed_spans(

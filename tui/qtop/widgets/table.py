@@ -36,8 +36,6 @@ from qtop.widgets.columns import (
     arranged,
     changed_spans,
     fit,
-    header_line,
-    row_line,
     toned,
 )
 from qtop.widgets.table_model import TableRows
@@ -391,8 +389,9 @@ class Table(ScrollView, Generic[RowT], can_focus=True, inherit_bindings=False):
         return index if y >= HEADER_LINES and index < len(self._rows) else None
 
     def _line(self, y: int) -> TableLine:
+        layout = self._layout()
         if y < HEADER_LINES:
-            return header_line(self._layout(), self._sort)
+            return TableLine("header", tuple(place.header(self._sort) for place in layout))
         if not len(self._rows):
             notice = self._notice()
             at = y - HEADER_LINES - max(0, self.body_lines - len(notice)) // 2
@@ -402,15 +401,10 @@ class Table(ScrollView, Generic[RowT], can_focus=True, inherit_bindings=False):
             return TableLine("blank")
         key = self._rows.key_at(index)
         marked = key in self._rows.marked
-        mark = MARKED if marked else ""
-        return row_line(
-            self._rows[index],
-            self._layout(),
-            mark=RANGE_BEGIN if self._rows.is_anchor(key) else mark,
-            marked=marked,
-            cursor=index == self._rows.cursor_index,
-            redact=self._redact,
-        )
+        mark = RANGE_BEGIN if self._rows.is_anchor(key) else MARKED if marked else ""
+        row, has_cursor = self._rows[index], index == self._rows.cursor_index
+        cells = tuple(place.cell(row, self._redact) for place in layout)
+        return TableLine("row", cells, mark, marked, has_cursor)
 
     def _notice(self) -> list[TableLine]:
         """What is shown in place of rows: in the middle, in as many lines as it needs."""
