@@ -116,11 +116,11 @@ class Dialog(FrontScreen[ResultT], ModalScreen[ResultT]):
         self.action_no() if button == "no" else self.action_yes()
 
     def action_scroll_told(self, lines: int) -> None:
-        """Move what is told, where it is longer than the terminal is high."""
+        """Scroll the lines above the buttons, where they do not all fit."""
         self.query_one("#told").scroll_relative(y=lines, animate=False)
 
     def action_page_told(self, pages: int) -> None:
-        """Move what is told by as much as is in view."""
+        """Scroll them by as much as is in view."""
         told = self.query_one("#told")
         told.scroll_relative(y=pages * max(1, told.size.height - 1), animate=False)
 
@@ -133,7 +133,7 @@ class Dialog(FrontScreen[ResultT], ModalScreen[ResultT]):
 
 
 class LookingDialog(Dialog[None]):
-    """Stands where a question will be, while what it is about is looked at."""
+    """Is in front before a question, while what the question is about is read."""
 
     AUTO_FOCUS = "#no"
 
@@ -194,7 +194,7 @@ class ConfirmDialog(Dialog[bool]):
 
     @on(Input.Changed, "#word")
     def unlock(self, event: Input.Changed) -> None:
-        """Let the deed be chosen once the word is right."""
+        """Unlock the button once the word is right."""
         self.query_one("#yes", Button).disabled = event.value != self._plan.word
 
     @property
@@ -245,7 +245,7 @@ class DateDialog(Dialog[datetime | None]):
     Args:
         what: The question.
         lines: What it is about.
-        now: The server's clock, in the zone of whoever types.
+        now: The server's clock, in the zone of the person who types.
     """
 
     AUTO_FOCUS = "#moment"
@@ -292,13 +292,13 @@ class QueueDialog(Dialog[str | None]):
     AUTO_FOCUS = "#queue"
 
     def __init__(self, names: Sequence[str] | None, title: str = "Requeue to which queue?") -> None:
-        told = "What is moved goes to its end, byte for byte."
-        super().__init__(title, (told,), (CANCEL, DialogButton("yes", "Move", "primary")))
-        # What cannot be shown cannot be typed: a completion means the name it stands for.
+        line = "What is moved goes to its end, byte for byte."
+        super().__init__(title, (line,), (CANCEL, DialogButton("yes", "Move", "primary")))
+        # What cannot be shown cannot be typed: a completion means the real name.
         self._names: dict[str, str | None] = {}
         self._is_known = names is not None
         for name in sorted(names or ()):
-            # Of two that look alike nobody could tell which one is meant.
+            # Of two names that look alike neither can be chosen.
             self._names[safe(name)] = None if safe(name) in self._names else name
 
     def compose_fields(self) -> Iterable[Widget]:

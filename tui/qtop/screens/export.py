@@ -49,8 +49,8 @@ class ExportDialog(Dialog[ExportChoice | None]):
             buttons.append(DialogButton("yes", chosen, "primary"))
         if all_of:
             buttons.append(DialogButton("all", all_of))
-        told = "One JSON object a line; an existing file is never overwritten."
-        super().__init__("Write jobs to a file", (told,), buttons)
+        line = "One JSON object a line; an existing file is never overwritten."
+        super().__init__("Write jobs to a file", (line,), buttons)
         self._path, self._has_chosen = path, bool(chosen)
 
     def compose_fields(self) -> Iterable[Widget]:

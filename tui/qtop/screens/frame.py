@@ -45,7 +45,7 @@ class FrontScreen(Screen[ResultT]):
         return super().dismiss(result) if self.is_active else AwaitComplete()
 
 
-# What stands on a terminal that is too small for anything else.
+# What a terminal shows that is too small for anything else.
 
 MIN_SIZE: Final = Size(60, 15)
 

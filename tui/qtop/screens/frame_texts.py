@@ -165,7 +165,7 @@ def footer(
     on: Collection[str] = (),
 ) -> tuple[list[Span], list[Span]]:
     """The keys that do something here; those that everything has are at the right. `on` are the
-    actions whose deed stands."""
+    actions that are switched on."""
     actions = keymap.footer(policy.actions(places, read_only=read_only), on)
     always = {action.id for action in keymap.of({"everywhere"})}
     left: list[Span] = [Span(" ", "", 90)]

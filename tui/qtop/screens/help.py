@@ -31,7 +31,7 @@ _KEY_CELLS = 16
 _USUAL = UiPolicy()
 
 
-#: What many screens have in common: told after what a screen has of its own.
+#: What many screens have in common: listed after what a screen has of its own.
 _COMMON: Final[tuple[Where, ...]] = ("tables", "texts", "everywhere")
 
 
@@ -148,8 +148,7 @@ COLUMNS: Final[tuple[Column[Action], ...]] = (
 
 
 def matching(actions: Sequence[Action], text: str) -> list[Action]:
-    """The actions in whose words each typed word stands; those last that are only called so by
-    others."""
+    """The actions whose words contain each typed word; then those of which only a synonym does."""
     words = text.casefold().split()
     own = {each.id: f"{each.help} {each.label} {keymap.signs(each)}".casefold() for each in actions}
     named = [each for each in actions if all(word in own[each.id] for word in words)]

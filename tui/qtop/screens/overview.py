@@ -34,7 +34,7 @@ from qtop.widgets.text_lines import TextLine
 
 
 class IncidentScreen(TextScreen):
-    """A verdict that no other screen tells more about; when it no longer holds, as it was."""
+    """A verdict that no other screen has more about; as it was, when it no longer holds."""
 
     PLACES: ClassVar[tuple[Where, ...]] = ("texts",)
     TAB: ClassVar[Where] = "overview"
@@ -216,7 +216,7 @@ def verdict_rows(view: ViewState) -> list[VerdictRow]:
     """The verdicts, with the moment for their ages."""
     fleet, now = view.fleet, None
     if fleet is not None:
-        # Without an answer troubles last on, as far as anybody knows.
+        # Without an answer troubles last on, as far as is known.
         waited_s = view.now_mono - (view.look.taken_mono or view.now_mono) if view.is_stale else 0.0
         now = fleet.server_time + timedelta(seconds=max(0.0, waited_s))
     return [VerdictRow(each, now) for each in view.insights.incidents]
@@ -337,8 +337,8 @@ class OverviewScreen(ConsoleScreen):
     def _advise(self, row: VerdictRow | None) -> None:
         """Say what to do about a verdict, and beside it which server it is."""
         view = self.app.state.view()
-        told = "" if row is None else advice(row.incident, view.policy, read_only=view.read_only)
-        left = [Span(f" → {safe(told)}", "dim")] if told else []
+        what = "" if row is None else advice(row.incident, view.policy, read_only=view.read_only)
+        left = [Span(f" → {safe(what)}", "dim")] if what else []
         self._advice.show(left, server(view.insights.facts))
 
     def _show_charts(self, view: ViewState) -> None:
@@ -395,7 +395,7 @@ class OverviewScreen(ConsoleScreen):
             super().action_start_workers()
 
     async def on_table_opened(self, event: Table.Opened[Any]) -> None:
-        """Go where more is told about the row."""
+        """Go to the screen that has more about the row."""
         row = event.row
         if event.table is self.queues:
             await self.app.follow(Link("queues", row.name))

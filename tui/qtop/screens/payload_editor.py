@@ -53,9 +53,9 @@ class EditorDialog(Dialog[str | None]):
 
     def __init__(self, text: str, policy: UiPolicy) -> None:
         yes, no = (policy.sign(each, in_text=True) for each in ("dialog.yes", "dialog.no"))
-        told = f"{yes} goes on, {no} leaves it as it was."
+        line = f"{yes} goes on, {no} leaves it as it was."
         super().__init__(
-            "Edit the payload", (told,), (CANCEL, DialogButton("yes", "Go on", "primary"))
+            "Edit the payload", (line,), (CANCEL, DialogButton("yes", "Go on", "primary"))
         )
         self._text = text
 

@@ -178,7 +178,7 @@ class QueuesScreen(RowsScreen):
         row: QueueRow | None = self.table.cursor_row
         if row is None:
             return
-        # Of what is unknown the screen tells why.
+        # When it is unknown, the screen says why.
         if row.unreadable != 0:
             self.app.push_screen(SetAsideScreen(row.name))
         else:

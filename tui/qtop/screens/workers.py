@@ -255,7 +255,7 @@ class WorkersScreen(RowsScreen):
         for row in mine:
             self.app.actions.local.stop_registered(row)
         if others:
-            # Who was asked, not who was only asked about.
+            # Those that were asked to finish, not those that a question was about.
             again = {worker.id for worker in others} <= self._asked_to_finish
             wish: Wish = "stop now" if again else "finish"
             request = Signal(tuple(others), wish, self._asked_to_finish.add)

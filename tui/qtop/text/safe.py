@@ -102,7 +102,7 @@ def safe_lines(value: str | bytes, *, max_lines: int, max_width: int) -> list[st
 def crop(text: str, width: int, *, ellipsis: str = ELLIPSIS, tail: str = "") -> str:
     """Cut safe text so that it fills at most `width` cells, from 0. O(width).
 
-    `ellipsis`, one cell, stands for what was cut. `tail` is a separator: the text from its last
+    `ellipsis`, one cell, replaces what was cut. `tail` is a separator: the text from its last
     occurrence on is kept when the text is cut, as the process id after a long host name, unless it
     fills more than half of the cells. Text that fits is returned as it is.
     """
