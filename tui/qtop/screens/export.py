@@ -5,10 +5,9 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Final, TextIO
+from typing import Final, NamedTuple, TextIO
 
 from textual import on
 from textual.widget import Widget
@@ -29,8 +28,7 @@ from queuecore.errors import StoreError
 # The question into which file jobs are to be written, and which.
 
 
-@dataclass(frozen=True, slots=True)
-class ExportChoice:
+class ExportChoice(NamedTuple):
     """Which jobs go into which file, and whether secrets go with them."""
 
     path: str
@@ -80,9 +78,13 @@ class ExportDialog(Dialog[ExportChoice | None]):
 _PRIVATE: Final = 0o600
 
 
-def default_path(kind: str, now: datetime, folder: Path) -> str:
-    """A file that is not there yet, most likely."""
-    return str(folder / f"qtop-{kind}-{now:%Y%m%d-%H%M%S}.jsonl")
+def _default_path(kind: str) -> str:
+    """A path in the current folder that is not taken yet, most likely."""
+    name = f"qtop-{kind}-{datetime.now():%Y%m%d-%H%M%S}.jsonl"
+    try:
+        return str(Path.cwd() / name)
+    except OSError:  # the folder is gone
+        return name
 
 
 def create(path: str) -> TextIO:
@@ -93,14 +95,6 @@ def create(path: str) -> TextIO:
     except RuntimeError as error:  # ~ of a user who has no home
         raise OSError(errno.ENOENT, str(error)) from None
     return os.fdopen(os.open(where, flags, _PRIVATE), "w", encoding="ascii")
-
-
-def _here() -> Path:
-    """The current folder; relative where that is gone."""
-    try:
-        return Path.cwd()
-    except OSError:
-        return Path()
 
 
 async def export(
@@ -115,7 +109,7 @@ async def export(
     if isinstance(chosen, Sequence):
         button = f"Write {len(chosen):,} {what}" if chosen else ""
     dialog = ExportDialog(
-        default_path(jobs.source.kind, datetime.now(), _here()),
+        _default_path(jobs.source.kind),
         button.rstrip(),
         "Write all that match" if everything else "",
     )

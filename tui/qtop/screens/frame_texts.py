@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from typing import Final
 
 from qtop.keymap import keymap
@@ -172,22 +172,16 @@ def footer(
     right: list[Span] = []
     for rank, (sign, label, action_id) in enumerate(actions):
         everywhere = action_id in always
-        spans = _key(sign, label, 99 if everywhere else 80 - rank, action_id, everywhere=everywhere)
-        (right if everywhere else left).extend(spans)
+        priority = 99 if everywhere else 80 - rank
+        # The keys of tables and texts belong to the widget that has the focus.
+        action = None if "." in action_id else f"{'app' if everywhere else 'screen'}.{action_id}"
+        (right if everywhere else left).extend(
+            (
+                Span(sign, "key", priority, action, action_id),
+                Span(f" {label}  ", "dim", priority, action, action_id),
+            )
+        )
     return left, right
-
-
-def _key(
-    sign: str, label: str, priority: int, action_id: str, *, everywhere: bool
-) -> Sequence[Span]:
-    # Those of tables and texts are the focused widget's own.
-    action = None
-    if "." not in action_id:
-        action = f"{'app' if everywhere else 'screen'}.{action_id}"
-    return (
-        Span(sign, "key", priority, action, action_id),
-        Span(f" {label}  ", "dim", priority, action, action_id),
-    )
 
 
 def empty_word(view: ViewState, noun: str, advice: str, what: str = "") -> str:

@@ -179,7 +179,6 @@ class HistoryScreen(RowsScreen):
         self.app.push_screen(ActionScreen(event.row))
 
     def action_undo_deed(self) -> None:
-        """Take back the action under the cursor."""
         entry: AuditEntry | None = self.table.cursor_row
         if entry is not None:
             self.app.actions.undo_deed(entry)
@@ -201,5 +200,4 @@ class ActionScreen(TextScreen):
         return audit_text.lines(self._entry)
 
     def action_undo_deed(self) -> None:
-        """Take it back."""
         self.app.actions.undo_deed(self._entry)

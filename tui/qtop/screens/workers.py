@@ -112,7 +112,6 @@ class WorkerScreen(TextScreen):
         yield from worker_lines(self._row, log, view.policy.redactor, self.app.state.usual_s)
 
     def action_log(self) -> None:
-        """Show what it prints."""
         self.app.actions.local.show_log(self._row)
 
 
@@ -237,7 +236,6 @@ class WorkersScreen(RowsScreen):
         self.app.push_screen(WorkerScreen(event.row))
 
     def action_log(self) -> None:
-        """Show what the worker under the cursor prints."""
         row: WorkerRow | None = self.table.cursor_row
         if row is not None:
             self.app.actions.local.show_log(row)
@@ -250,7 +248,6 @@ class WorkersScreen(RowsScreen):
         self.set_filter(ids)
 
     def action_stop_worker(self) -> None:
-        """Stop the chosen workers of this machine: when the job is done; the second time, now."""
         mine, others = self._by_starter()
         for row in mine:
             self.app.actions.local.stop_registered(row)
@@ -262,7 +259,6 @@ class WorkersScreen(RowsScreen):
             self.app.actions.request(request, self.table)
 
     def action_pause_worker(self) -> None:
-        """Pause the chosen workers of this machine; resume them when they were paused from here."""
         mine, rows = self._by_starter()
         names = {worker.id for worker in rows}
         if mine:
@@ -274,13 +270,11 @@ class WorkersScreen(RowsScreen):
             self.app.actions.request(Signal(tuple(rows), wish, tell), self.table)
 
     def action_unregister(self) -> None:
-        """Ask whether to take the chosen workers off the register, with the evidence."""
         names = [row.id for row in self.meant()]
         if names:
             self._ask_about(names, forces=True)
 
     def action_prune(self) -> None:
-        """Ask whether to take all dead workers off the register, with the evidence."""
         self._ask_about([], forces=False)
 
     def _ask_about(self, names: list[str], *, forces: bool) -> None:
