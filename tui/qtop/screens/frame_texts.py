@@ -78,21 +78,15 @@ def tabs(view: ViewState, current: Where) -> tuple[list[Span], list[Span]]:
     """The screens with their counts, and the totals."""
     fleet = view.fleet
     totals = fleet.totals if fleet else None
-    trouble = totals is not None and totals.troubled > 0
     figures: dict[Where, tuple[str, str]] = {}
     if totals is not None:
         wrong, worst = troubles(view.insights.incidents)
+        drops = totals.drops
         figures = {
             "overview": (number(wrong) if wrong else "", worst),
             "queues": (partly(totals.queues), ""),
-            "workers": (
-                fallen(working(totals), totals.drops.workers),
-                "warn" if trouble else "",
-            ),
-            "failed": (
-                fallen(partly(totals.failed), totals.drops.failed),
-                "bad" if totals.failed else "",
-            ),
+            "workers": (fallen(working(totals), drops.workers), "warn" if totals.troubled else ""),
+            "failed": (fallen(partly(totals.failed), drops.failed), "bad" if totals.failed else ""),
         }
     if view.local_alive:
         figures["local"] = (number(view.local_alive), "")

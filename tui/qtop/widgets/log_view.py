@@ -10,7 +10,7 @@ from textual import events
 from textual.geometry import Size
 from textual.message import Message
 
-from qtop.widgets.text_lines import wrapped
+from qtop.widgets.text_lines import cut_to_width
 from qtop.widgets.text_view import ScrolledText
 
 #: Older lines are dropped; the file still has them.
@@ -129,7 +129,7 @@ class LogView(ScrolledText):
             if text.isascii():
                 parts = [text[at : at + width] for at in range(0, max(1, len(text)), width)]
             else:
-                parts = wrapped(text, width)
+                parts = cut_to_width(text, width)
             pieces += [_Piece(part, line.level, number) for part in parts]
         return pieces
 
