@@ -189,12 +189,8 @@ class WorkersScreen(RowsScreen):
 
     def make_table(self) -> Table[Any]:
         usual = self._usual
-        return Table(
-            [replace(c, cell=usual) if c.key == "usual" else c for c in COLUMNS],
-            key=lambda row: row.id,
-            sort="state",
-            clock=self.app.clock,
-        )
+        columns = [replace(c, cell=usual) if c.key == "usual" else c for c in COLUMNS]
+        return Table(columns, key=lambda row: row.id, sort="state", clock=self.app.clock)
 
     def _usual(self, row: WorkerRow) -> str:
         if row.process.is_busy is False:
@@ -204,12 +200,8 @@ class WorkersScreen(RowsScreen):
 
     def show_view(self, view: ViewState) -> None:
         table: Table[WorkerRow] = self.table
-        table.empty_text = frame_texts.empty_word(
-            view,
-            "workers",
-            f"press {view.policy.sign('start_workers')} to start one here.",
-            "workers",
-        )
+        advice = f"press {view.policy.sign('start_workers')} to start one here."
+        table.empty_text = frame_texts.empty_word(view, "workers", advice, "workers")
         table.stale = view.is_stale
         fleet = view.fleet
         rows = () if fleet is None else (*(fleet.workers or ()), *view.insights.unregistered)
