@@ -211,7 +211,7 @@ class ConfirmDialog(Dialog[bool]):
             self.carry_out()
 
     @on(Input.Submitted, "#pace")
-    def to_the_deed(self) -> None:
+    def to_button(self) -> None:
         """Go on to the button: a figure that was typed is no answer yet."""
         button = self.query_one("#yes", Button)
         self.set_focus(self.query_one("#word") if button.disabled else button)

@@ -64,8 +64,8 @@ FILTER_BINDINGS: Final[tuple[Binding, ...]] = (
     Binding("enter", "keep", show=False, id="filter.keep"),
     Binding("escape", "leave", show=False, id="filter.leave"),
     Binding("tab", "complete", show=False, id="filter.complete"),
-    Binding("up", "older", show=False, id="filter.older"),
-    Binding("down", "newer", show=False, id="filter.newer"),
+    Binding("up", "recall(-1)", show=False, id="filter.older"),
+    Binding("down", "recall(1)", show=False, id="filter.newer"),
 )
 """The keys of the line, for the console's table of keys."""
 
@@ -179,22 +179,17 @@ class FilterInput(InputField):
     def action_complete(self) -> None:
         self.action_cursor_right() if self._suggestion else self.action_end()
 
-    def action_older(self) -> None:
-        self._recall(self._place - 1)
-
-    def action_newer(self) -> None:
-        self._recall(self._place + 1)
+    def action_recall(self, step: int) -> None:
+        """Show the filter after this one (1), or before it (-1)."""
+        texts: Sequence[str] = [*self._remembered, ""]
+        self._place = max(0, min(self._place + step, len(self._remembered)))
+        self.value = texts[self._place]
+        self.cursor_position = len(self.value)
 
     def on_blur(self, event: events.Blur) -> None:
         """A click elsewhere keeps the text."""
         if self.display:
             self.action_keep()
-
-    def _recall(self, place: int) -> None:
-        self._place = max(0, min(place, len(self._remembered)))
-        texts: Sequence[str] = [*self._remembered, ""]
-        self.value = texts[self._place]
-        self.cursor_position = len(self.value)
 
     def _leave(self, text: str | None) -> None:
         self.display = False

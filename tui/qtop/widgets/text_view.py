@@ -17,12 +17,12 @@ from qtop.widgets.columns import toned
 from qtop.widgets.text_lines import TextLine, parts
 
 TEXT_BINDINGS: Final[tuple[Binding, ...]] = (
-    Binding("j,down", "scroll_down", show=False, id="text.down"),
-    Binding("k,up", "scroll_up", show=False, id="text.up"),
+    Binding("j,down", "scroll_lines(1)", show=False, id="text.down"),
+    Binding("k,up", "scroll_lines(-1)", show=False, id="text.up"),
     Binding("g,home", "scroll_home", show=False, id="text.first"),
     Binding("G,end", "scroll_end", show=False, id="text.last"),
-    Binding("pagedown,space", "page_down", show=False, id="text.page_down"),
-    Binding("pageup", "page_up", show=False, id="text.page_up"),
+    Binding("pagedown,space", "scroll_pages(1)", show=False, id="text.page_down"),
+    Binding("pageup", "scroll_pages(-1)", show=False, id="text.page_up"),
 )
 """The keys of a text, for the console's table of keys."""
 
@@ -59,23 +59,19 @@ class ScrolledText(ScrollView, can_focus=True, inherit_bindings=False):
         """Scroll so that this line is at the top, or the nearest that can be."""
         self.scroll_to(y=min(max(0, y), self.max_scroll_y), animate=False, force=True)
 
-    def action_scroll_down(self) -> None:
-        self.move(self.scroll_offset.y + 1)
+    def action_scroll_lines(self, lines: int) -> None:
+        """Some lines down, or up when that is below zero."""
+        self.move(self.scroll_offset.y + lines)
 
-    def action_scroll_up(self) -> None:
-        self.move(self.scroll_offset.y - 1)
+    def action_scroll_pages(self, pages: int) -> None:
+        """Some pages down, or up when that is below zero; a line stays in view."""
+        self.action_scroll_lines(pages * max(1, self.size.height - 1))
 
     def action_scroll_home(self) -> None:
         self.move(0)
 
     def action_scroll_end(self) -> None:
         self.move(self.max_scroll_y)
-
-    def action_page_down(self) -> None:
-        self.move(self.scroll_offset.y + max(1, self.size.height - 1))
-
-    def action_page_up(self) -> None:
-        self.move(self.scroll_offset.y - max(1, self.size.height - 1))
 
 
 class TextView(ScrolledText):
