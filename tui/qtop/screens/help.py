@@ -236,7 +236,7 @@ class PaletteScreen(FrontScreen[PaletteChoice], ModalScreen[PaletteChoice]):
         self.dismiss(None)
 
     def action_next(self) -> None:
-        self._table.action_cursor_down()
+        self._table.action_move(1)
 
     def action_previous(self) -> None:
-        self._table.action_cursor_up()
+        self._table.action_move(-1)

@@ -41,12 +41,12 @@ from qtop.widgets.columns import (
 from qtop.widgets.table_model import TableRows
 
 TABLE_BINDINGS: Final[tuple[Binding, ...]] = (
-    Binding("j,down", "cursor_down", "Down", show=False, id="table.down"),
-    Binding("k,up", "cursor_up", "Up", show=False, id="table.up"),
+    Binding("j,down", "move(1)", "Down", show=False, id="table.down"),
+    Binding("k,up", "move(-1)", "Up", show=False, id="table.up"),
     Binding("g,home", "cursor_first", "First row", show=False, id="table.first"),
     Binding("G,end", "cursor_last", "Last row", show=False, id="table.last"),
-    Binding("pagedown", "page_down", "Page down", show=False, id="table.page_down"),
-    Binding("pageup", "page_up", "Page up", show=False, id="table.page_up"),
+    Binding("pagedown", "page(1)", "Page down", show=False, id="table.page_down"),
+    Binding("pageup", "page(-1)", "Page up", show=False, id="table.page_up"),
     Binding("space", "toggle_mark", "Mark", show=False, id="table.mark"),
     Binding("v", "mark_range", "Mark a range", show=False, id="table.mark_range"),
     Binding("a", "mark_all", "Mark all", show=False, id="table.mark_all"),
@@ -234,23 +234,19 @@ class Table(ScrollView, Generic[RowT], can_focus=True, inherit_bindings=False):
 
     # Keys
 
-    def action_cursor_down(self) -> None:
-        self._move_cursor(self.cursor_index + 1)
+    def action_move(self, rows: int) -> None:
+        """Move the cursor some rows down, or up when that is below zero."""
+        self._move_cursor(self.cursor_index + rows)
 
-    def action_cursor_up(self) -> None:
-        self._move_cursor(self.cursor_index - 1)
+    def action_page(self, pages: int) -> None:
+        """Move the cursor some pages down, or up when that is below zero."""
+        self._move_cursor(self.cursor_index + pages * max(1, self.body_lines))
 
     def action_cursor_first(self) -> None:
         self._move_cursor(0)
 
     def action_cursor_last(self) -> None:
         self._move_cursor(self.row_count - 1)
-
-    def action_page_down(self) -> None:
-        self._move_cursor(self.cursor_index + max(1, self.body_lines))
-
-    def action_page_up(self) -> None:
-        self._move_cursor(self.cursor_index - max(1, self.body_lines))
 
     def action_toggle_mark(self) -> None:
         """Mark the row under the cursor or take its mark away, and go to the next row."""
