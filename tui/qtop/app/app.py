@@ -168,7 +168,7 @@ class QtopApp(App[None]):
         self._filter_memory: dict[str, list[str]] = defaultdict(list)
         self._set_up_looks()
         self.address = options.address
-        self.keys = Keys(options.namespace)
+        keys = Keys(options.namespace)
         self.clock = clock
         self._sleep = sleep
         self.last_word: tuple[str, str] = ("", "")
@@ -178,7 +178,7 @@ class QtopApp(App[None]):
         self._steps: list[Step] = []
         self._source = source
         self.system: System = (
-            ResqueSystem(self.keys, str(self.address)) if source is None else source.system
+            ResqueSystem(keys, str(self.address)) if source is None else source.system
         )
         self._poller: Poller | None = None
         self._looking: asyncio.Task[None] | None = None
@@ -190,7 +190,7 @@ class QtopApp(App[None]):
         self._second: Timer | None = None
         self.local = LocalWorkers(
             options.log_folder.with_name("local"),
-            ResqueLauncher(str(options.address), options.url, self.keys),
+            ResqueLauncher(str(options.address), options.url, keys),
             environ=os.environ,
             on_change=self._show,
         )

@@ -337,7 +337,7 @@ class LocalWorkerController:
         """Put on record what was done to workers, for History. Where Redis does not take it, it is
         done all the same, and nothing waits for it."""
         what = f"{counted(many, 'worker')} for {queues} on {socket.gethostname()}"
-        trail = ActionRecord(actor(), action, what[:200], self._app.keys.workers(), many, undo_s=0)
+        trail = ActionRecord(actor(), action, what[:200], b"", many, undo_s=0)
 
         async def note() -> None:
             with suppress(QueueError):

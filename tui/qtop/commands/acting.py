@@ -16,7 +16,6 @@ from qtop.commands.output import counted, json_line, line, message, moment, tell
 from qtop.model.job import FAILED, JobSource
 from qtop.search.filter_language import Filter
 from qtop.search.selection import Scanned, Selection, scan
-from qtop.systems.resque.job_actions import refusal_of
 from qtop.text.safe import safe
 from queuecore.errors import OutcomeUnknown
 
@@ -56,7 +55,8 @@ def act(
             session.refuse_if_read_only()
         named = [name for name in (source.queue, warns_of) if name]
         session.refuse_if_sidekiqs(named, failures=source.kind == "failed")
-        chooser = session.system().chooser(source, refusal_of(request), spares=spares)
+        system = session.system()
+        chooser = system.chooser(source, system.refusal(request), spares=spares)
         jobs = session.jobs(source, newest_first=True)
         look = scan(jobs, wanted, session.now(), lambda hit: chooser.take(hit.job))
         scanned = session.run(look)

@@ -326,6 +326,12 @@ class Connection:
         with PrivateServer(default_folder(os.environ)) as private:
             yield private.ensure()
 
+    def system(self) -> System:
+        """The queue system, to which nothing is connected."""
+        from qtop.systems.resque.system import ResqueSystem
+
+        return ResqueSystem(Keys(self.namespace))
+
     @contextmanager
     def open(self) -> Iterator[Session]:
         """A session on that Redis, closed at the end. Raises BadUrl and NoServer; connects when

@@ -24,15 +24,13 @@ from qtop.commands.sharing import tell
 from qtop.commands.stray_jobs import search
 from qtop.commands.unread import Unread, note_unread
 from qtop.model.fleet import RunningJob, Snapshot
-from qtop.model.health import DELAYED_ASIDE, Stray, StrayKind, Strays
+from qtop.model.health import DELAYED_ASIDE, Stray, StrayJob, StrayKind, Strays
 from qtop.model.job import FAILED, JobSource, SourceKind, age_at
 from qtop.model.job_list import Entry
 from qtop.monitor.rows import unregistered_rows
 from qtop.search.fields import Subject, of_job, of_running, text_of
 from qtop.search.filter_language import Filter
 from qtop.search.selection import Hit, scan, through
-from qtop.systems.resque import stray_jobs
-from qtop.systems.resque.stray_jobs import StrayJob
 from qtop.text.format import job_class, optional
 from qtop.text.safe import ago, safe
 from queuecore.cooperative import at_once
@@ -174,10 +172,12 @@ class _Search:
     def _walk(self, kind: StrayKind) -> bool:
         """What is under keys that no list names."""
 
-        def visit(job: StrayJob) -> bool:
-            return self._take(_Found(*job))
+        def visit(found: StrayJob) -> bool:
+            job = found.job
+            return self._take(_Found(found.where, found.how, of_job(job, self._now), job.item.raw))
 
-        walks = (stray_jobs.walk(each, self._now, visit) for each in self._strays.of(kind))
+        system = self._session.system()
+        walks = (system.stray_jobs(each, self._now, visit) for each in self._strays.of(kind))
         return all(self._try_to(f"jobs under {kind} keys", walk) is not False for walk in walks)
 
     def _take(self, found: _Found) -> bool:

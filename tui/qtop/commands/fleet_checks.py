@@ -22,7 +22,7 @@ from qtop.monitor.row_builder import RowBuilder
 from qtop.monitor.row_text import class_of
 from qtop.monitor.rows import FleetRows
 from qtop.systems.resque.job_reader import failure_job
-from qtop.systems.resque.scheduled_search import args_of
+from qtop.systems.resque.schedules import args_of
 from qtop.systems.resque.snapshot import converted
 from qtop.text.format import named
 from qtop.text.safe import count, counted

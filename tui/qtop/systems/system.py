@@ -3,15 +3,17 @@ Resque; outside of such folders nothing knows an engine."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, TypeVar
 
 from qtop.actions.plan import Operator, Outcome, Plan, Refusal
-from qtop.actions.request import Request
+from qtop.actions.request import Index, JobRequest, Request
 from qtop.model.fleet import Process, Snapshot
-from qtop.model.health import HealthReport, Strays
+from qtop.model.health import HealthReport, Stray, StrayJob, Strays
 from qtop.model.job import JobSource
 from qtop.model.job_list import JobList
+from qtop.model.schedule import ListedSchedule, Schedules
 from qtop.search.selection import Chooser, RefusalCheck, nothing_refused
 from queuecore.action_record import ActionRecord
 from queuecore.audit import AuditEntry
@@ -68,6 +70,18 @@ class System(Protocol):
         """Search for jobs that no index leads to. May take hundreds of round trips: for once a
         minute. Raises StoreError."""
 
+    def stray_jobs(
+        self, stray: Stray, now: datetime, visit: Callable[[StrayJob], bool]
+    ) -> Work[bool]:
+        """Show the jobs of a moment, an undo or a retry to `visit`, until it returns False. Returns
+        whether it never did. A round trip for each 250 jobs; of longer ones only the beginning is
+        read."""
+
+    def unregistered(self, what: Index, names: Sequence[str]) -> Work[list[tuple[str, bool]]]:
+        """Each of these names once, and whether it is missing on its index though it holds
+        something. One round trip for queues, one for each moment, one and one for each list of
+        failures."""
+
     def serves(self, listed: tuple[str, ...], names: Sequence[str]) -> Collection[str]:
         """The queues that a process takes jobs from, as `Process.listed` has its list. `names` are
         those that exist. O(names)."""
@@ -89,7 +103,8 @@ class System(Protocol):
         """The last `limit` actions of operators, newest first. Two round trips."""
 
     def note(self, record: ActionRecord, done: int) -> Work[int]:
-        """Put an action on record that happened outside of the system. One round trip."""
+        """Put an action on record that happened outside of the system; one with an empty source is
+        about processes. One round trip."""
 
     def forbidden(self) -> Work[Mapping[str, str]]:
         """Why the server would refuse actions, by the action's id. A few round trips; reads only.
@@ -105,11 +120,27 @@ class System(Protocol):
         """A list of jobs. `newest_first` lists it from its end; None as it is usual for it. No
         round trip."""
 
+    def schedules(self, now: datetime) -> Work[Schedules]:
+        """The recurring schedules, as they are at `now` by the server's clock. Two round trips.
+        Raises StoreError."""
+
+    def schedules_look(self, now: datetime) -> Work[Callable[[], Schedules]]:
+        """Look at the schedules and at who moves what is due. What the work returns reads the
+        answers: it may take seconds, so it is for a thread, one at a time. Three round trips.
+        Raises StoreError; what is refused singly is unknown in the look."""
+
+    def firings(self, schedule: ListedSchedule, now: datetime, count: int) -> list[datetime]:
+        """The next times at which a schedule fires (UTC), fewer when there are no more or that is
+        unknown. No round trip; may cost a second for each."""
+
     def chooser(
         self, source: JobSource, refusal: RefusalCheck = nothing_refused, *, spares: bool = False
     ) -> Chooser:
         """What collects jobs of a list for an action. With `spares` failures are left out that
         would do harm again, unless there is only one. No round trip."""
+
+    def refusal(self, request: JobRequest) -> RefusalCheck:
+        """What says for an item's bytes why a request will refuse it. O(bytes)."""
 
     def prepare(self, request: Request, operator: Operator) -> Steps[Plan | Refusal]:
         """Say what a request would do, in the operator's name, or why it cannot be done. Reads

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from typing import ClassVar, Final, TypeVar
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, ClassVar, Final, TypeVar
 
 from qtop.actions.plan import Operator, Outcome, Plan, Refusal
-from qtop.actions.request import Request
+from qtop.actions.request import Index, JobRequest, Request
 from qtop.model.fleet import Process, Snapshot
-from qtop.model.health import HealthReport, Strays
+from qtop.model.health import HealthReport, Stray, StrayJob, Strays
 from qtop.model.job import JobSource
 from qtop.model.job_list import JobList
+from qtop.model.schedule import ListedSchedule, Schedules
 from qtop.search.selection import Chooser, RefusalCheck, nothing_refused
 from qtop.systems.resque import health
 from qtop.systems.resque.snapshot import SnapshotConverter
@@ -22,6 +24,7 @@ from queuecore.cooperative import Slices
 from queuecore.exchange import Exchange, Steps
 from queuecore.keys import name_text
 from queuecore.times import wall_now
+from queuecore.values import replace
 from resque.errors import NoQueueError
 from resque.keys import Keys
 from resque.store import failures, queue_list, strays, workers
@@ -30,6 +33,9 @@ from resque.store.guard import Guard
 from resque.store.queue_list import QueueList
 from resque.store.snapshot import EngineSnapshot as ResqueSnapshot
 from resque.store.snapshot import SnapshotReader
+
+if TYPE_CHECKING:
+    from qtop.systems.resque.schedules import ScheduleReader
 
 T = TypeVar("T")
 
@@ -57,6 +63,7 @@ class ResqueSystem:
         self._reader = SnapshotReader(keys, failures_limit=failures_read)
         self._converter = SnapshotConverter()
         self._guard = Guard(keys, wall_now)
+        self._schedules: ScheduleReader | None = None
         #: Of the snapshot before, by queue: what the pushes since are counted from.
         self._tails: Mapping[str, str] = {}
 
@@ -79,6 +86,20 @@ class ResqueSystem:
     def strays(self) -> Steps[Strays]:
         """Costs as `strays.find`."""
         return health.strays_of((yield from strays.find(self.keys)))
+
+    def stray_jobs(
+        self, stray: Stray, now: datetime, visit: Callable[[StrayJob], bool]
+    ) -> Steps[bool]:
+        """As `stray_jobs.walk`."""
+        from qtop.systems.resque.stray_jobs import walk
+
+        return walk(stray, now, visit)
+
+    def unregistered(self, what: Index, names: Sequence[str]) -> Steps[list[tuple[str, bool]]]:
+        """As `actions.unregistered`."""
+        from qtop.systems.resque.actions import unregistered
+
+        return unregistered(self.keys, what, names)
 
     def serves(self, listed: tuple[str, ...], names: Sequence[str]) -> Collection[str]:
         """As a worker reads its list: with `*` and other patterns, and without `!`s."""
@@ -114,7 +135,9 @@ class ResqueSystem:
         return audit.newest(self.keys, limit)
 
     def note(self, record: ActionRecord, done: int) -> Exchange[int]:
-        """As `audit.note`."""
+        """As `audit.note`; a record that names no key is about workers."""
+        if not record.source:
+            record = replace(record, source=self.keys.workers())
         return audit.note(self.keys, record, done)
 
     def forbidden(self) -> Steps[dict[str, str]]:
@@ -140,6 +163,28 @@ class ResqueSystem:
 
         return job_list(self.keys, source, newest_first=newest_first)
 
+    def schedules(self, now: datetime) -> Steps[Schedules]:
+        """Those of Redis and those of the file of the scheduler at work."""
+        return self._schedule_reader().everything(now)
+
+    def schedules_look(self, now: datetime) -> Steps[Callable[[], Schedules]]:
+        """As `schedules`, also those that only left a last time."""
+        return self._schedule_reader().look(now)
+
+    def _schedule_reader(self) -> ScheduleReader:
+        # Imported here: the first frame lists none.
+        from qtop.systems.resque.schedules import ScheduleReader
+
+        if self._schedules is None:
+            self._schedules = ScheduleReader(self.keys)
+        return self._schedules
+
+    def firings(self, schedule: ListedSchedule, now: datetime, count: int) -> list[datetime]:
+        """See `schedules.firings`."""
+        from qtop.systems.resque.schedules import firings
+
+        return firings(schedule, now, count)
+
     def chooser(
         self, source: JobSource, refusal: RefusalCheck = nothing_refused, *, spares: bool = False
     ) -> Chooser:
@@ -148,6 +193,12 @@ class ResqueSystem:
         from qtop.systems.resque.job_actions import JobChooser
 
         return JobChooser(self.keys, source, refusal, spares=spares)
+
+    def refusal(self, request: JobRequest) -> RefusalCheck:
+        """See `job_actions.refusal_of`."""
+        from qtop.systems.resque.job_actions import refusal_of
+
+        return refusal_of(request)
 
     def prepare(self, request: Request, operator: Operator) -> Steps[Plan | Refusal]:
         """Costs as `ResqueActions.prepare`."""
