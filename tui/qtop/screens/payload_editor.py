@@ -105,58 +105,48 @@ def _tone(line: str) -> str:
     return {"+": "good", "-": "bad"}.get(line[:1], "")
 
 
-async def edit_and_requeue(
-    app: Console, jobs: JobList, job: Job, table: Table[Any] | None = None
-) -> None:
-    """Let a person edit the payload of a failed job, show what changes, and requeue it so."""
-    whole = await _whole_job(app, jobs, job, "somebody else took it")
-    if whole is None:
+async def edit_job(app: Console, jobs: JobList, job: Job, table: Table[Any] | None = None) -> None:
+    """Let a person edit the payload of a job and show what changes; then put it in the place of a
+    waiting job, or requeue it where the job failed or was set aside."""
+    source, gone = jobs.source, "it is gone, or far from where it was seen"
+    if source.kind == "failed":
+        gone = "somebody else took it"
+    try:
+        whole = await _whole_job(app, jobs, job)
+    except StoreError as error:
+        app.say(safe(str(error)), "bad")
         return
-    found = jobs.payload(whole)
-    if isinstance(found, str):
-        _refuse(app, found)
+    found = gone if whole is None else jobs.payload(whole)
+    if whole is None or isinstance(found, str):
+        app.say(f"cannot be edited: {safe(str(found))}", "warn")
         return
     queue, before = found
-    title = f"Requeue to {safe(queue)} with this payload?"
-    consequence = "It goes to the queue's end; the entry leaves the failures."
-    after = await _edited(app, before, title, consequence, "Requeue")
-    if after is not None:
-        app.actions.request(Edit(jobs.source, chosen_of(jobs, [job]), payload=after), table)
-
-
-async def edit_job(app: Console, jobs: JobList, job: Job, table: Table[Any] | None = None) -> None:
-    """Let a person edit a job, show what changes, and put it in the place of the job, or, when it
-    was set aside, back onto its queue."""
-    whole = await _whole_job(app, jobs, job, "it is gone, or far from where it was seen")
-    if whole is None:
-        return
-    source, raw = jobs.source, whole.item.raw
-    queue, stays = safe(source.name), source.kind == "queue"
-    title = "Change this job?" if stays else f"Requeue to {queue} with this payload?"
-    consequence = f"It keeps its place in {queue}." if stays else "It goes to the queue's end."
-    after = await _edited(app, raw, title, consequence, "Change" if stays else "Requeue")
+    after = await _edited(app, before, *_question(source.kind, safe(queue)))
     if after is not None:
         request: Request = Edit(source, chosen_of(jobs, [whole]), payload=after)
-        if stays:
-            request = Replace(source, job.place or 0, raw, after)
+        if source.kind == "queue":
+            request = Replace(source, job.place or 0, before, after)
         app.actions.request(request, table)
 
 
-def _refuse(app: Console, why: str) -> None:
-    app.say(f"cannot be edited: {safe(why)}", "warn")
+#: What screens of failed jobs call it.
+edit_and_requeue = edit_job
 
 
-async def _whole_job(app: Console, jobs: JobList, job: Job, gone: str) -> Job | None:
-    """A job with all its bytes; None after saying why not."""
+def _question(kind: str, queue: str) -> tuple[str, str, str]:
+    """What is asked for jobs of such a list: title, consequence, and the word on the button."""
+    if kind == "queue":
+        return "Change this job?", f"It keeps its place in {queue}.", "Change"
+    leaves = "; the entry leaves the failures" if kind == "failed" else ""
+    title = f"Requeue to {queue} with this payload?"
+    return title, f"It goes to the queue's end{leaves}.", "Requeue"
+
+
+async def _whole_job(app: Console, jobs: JobList, job: Job) -> Job | None:
+    """A job with all its bytes; None when it is not found any more. Raises StoreError."""
     if not job.item.is_cut:
         return job
-    try:
-        [read] = await app.read(jobs.read([job]))
-    except StoreError as error:
-        app.say(safe(str(error)), "bad")
-        return None
-    if read is None:
-        _refuse(app, gone)
+    [read] = await app.read(jobs.read([job]))
     return read
 
 
@@ -168,7 +158,7 @@ async def _edited(
     try:
         after = await _changed(app, before)
     except BadPayload as error:
-        _refuse(app, str(error))
+        app.say(f"cannot be edited: {safe(str(error))}", "warn")
         return None
     if after is None:
         app.say("nothing was changed: the payload is as it was", "dim")
