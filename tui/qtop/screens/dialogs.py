@@ -184,7 +184,7 @@ class ConfirmDialog(Dialog[bool]):
             yield InputField(id="word")
         if self._plan.pace is not None:
             yield Label("Jobs a second at most (empty: as fast as it goes):", classes="line")
-            yield FigureField(id="pace", max_length=6)
+            yield FigureField(id="pace", max_length=6, restrict=r"[0-9]*")
         if self._needs_button:
             yield Label(
                 Text(f"No letter confirms so much: Tab to {self._plan.verb}, then Enter."),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final
 
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.message import Message
+from textual.reactive import reactive
 from textual.suggester import Suggester
 from textual.widgets import Checkbox, Input
 
@@ -23,9 +24,7 @@ class InputField(Input):
     """A line to type in, whose cursor does not blink. Characters that are not safe to show, which
     may be pasted, are replaced."""
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        self.cursor_blink = False
+    cursor_blink = reactive(False, init=False)
 
     def validate_value(self, value: str) -> str:
         """The text, safe to show."""
@@ -34,9 +33,6 @@ class InputField(Input):
 
 class FigureField(InputField):
     """A field for a whole number. Keys that are no digits are left to the dialog around it."""
-
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, restrict=r"[0-9]*", **options)
 
     def check_consume_key(self, key: str, character: str | None) -> bool:
         """Whether the field takes the key: digits only."""
