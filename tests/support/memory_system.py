@@ -4,7 +4,7 @@ sets of failed jobs, jobs without places, nothing to pause, schedules that name 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -19,6 +19,7 @@ from qtop.actions.request import (
     JobRequest,
     Pause,
     PauseAll,
+    PruneCase,
     Request,
     Requeue,
     Reschedule,
@@ -27,14 +28,22 @@ from qtop.actions.request import (
     Undo,
 )
 from qtop.keymap.keymap import Danger
-from qtop.model.fleet import Process, Queue, RunningJob, Snapshot
-from qtop.model.health import HealthReport, Stray, StrayJob, Strays
+from qtop.model.fleet import NOTHING_SEEN, Process, Queue, RunningJob, Snapshot
+from qtop.model.health import (
+    Finding,
+    HealthReport,
+    Ownership,
+    ServerInfo,
+    Stray,
+    Strays,
+    UpcomingJobs,
+)
 from qtop.model.job import DueTime, Job, JobSource
 from qtop.model.job_list import LISTED_BYTES, Ask, DueShare, Entry, JobPage, Outline
 from qtop.model.schedule import ListedSchedule, LockHolder, Schedules
 from qtop.search.failure_groups import KeyMaker, KnownEntry
 from qtop.search.selection import RefusalCheck, Selection, nothing_refused
-from qtop.systems.system import Ability, Place, Work
+from qtop.systems.system import Ability, DiagnosisPart, FoundJob, Place, Work
 from queuecore.action_record import ActionRecord
 from queuecore.audit import AuditEntry
 from queuecore.cooperative import Slices
@@ -276,18 +285,44 @@ class MemorySystem:
         return at_once(Strays())
 
     def stray_jobs(
-        self, stray: Stray, now: datetime, visit: Callable[[StrayJob], bool]
+        self, stray: Stray, now: datetime, visit: Callable[[FoundJob], bool]
     ) -> Work[bool]:
-        """There are none."""
+        """None."""
         return at_once(True)
 
+    def ownership(self) -> Work[Ownership]:
+        """It is alone."""
+        return at_once(Ownership())
+
+    def next_jobs(self, queues: Sequence[str], *, samples: bool = False) -> Work[UpcomingJobs]:
+        """Unknown."""
+        return at_once(UpcomingJobs({}, {}))
+
     def unregistered(self, what: Index, names: Sequence[str]) -> Work[list[tuple[str, bool]]]:
-        """None is missing."""
+        """Nothing is missing."""
         return at_once([(name, False) for name in names])
 
-    def refusal(self, request: JobRequest) -> RefusalCheck:
-        """It refuses none."""
-        return nothing_refused
+    def probe(self) -> Work[None]:
+        """It is there."""
+        return at_once(None)
+
+    def server(self) -> Work[ServerInfo]:
+        """There is no server."""
+        return at_once(ServerInfo({}))
+
+    def scheduler_lock(self) -> Work[tuple[str | None, float | None]]:
+        """It has no scheduler."""
+        return at_once(cast("tuple[str | None, float | None]", (None, None)))
+
+    def diagnose(
+        self,
+        part: DiagnosisPart,
+        tell: Callable[[Finding], None],
+        seen: Snapshot = NOTHING_SEEN,
+        suspects: Collection[str] = (),
+    ) -> Work[None]:
+        """All is well."""
+        return at_once(None)
 
     def serves(self, listed: tuple[str, ...], names: Sequence[str]) -> Collection[str]:
         """Each process takes from all queues."""
@@ -323,9 +358,9 @@ class MemorySystem:
 
     def evidence(
         self, names: Sequence[str], *, ignore_pids: bool = False, unlisted: Sequence[str] = ()
-    ) -> Work[Sequence[object]]:
+    ) -> Work[Sequence[PruneCase]]:
         """No process is dead."""
-        return at_once(cast("Sequence[object]", []))
+        return at_once(cast("Sequence[PruneCase]", []))
 
     def jobs(self, source: JobSource, *, newest_first: bool | None = None) -> MemoryList:
         """A list."""
@@ -349,6 +384,10 @@ class MemorySystem:
     ) -> MemoryChooser:
         """What collects jobs by their names."""
         return MemoryChooser()
+
+    def refusals(self, request: JobRequest) -> RefusalCheck:
+        """It refuses none."""
+        return nothing_refused
 
     def prepare(self, request: Request, operator: Operator) -> Steps[Plan | Refusal]:
         """It deletes failed and delayed jobs, runs them now, delays them until later, runs and
@@ -416,6 +455,10 @@ class MemorySystem:
     def guarded(self, work: Work[T]) -> Work[T]:
         """All of it is its own."""
         return work
+
+    def admit(self, queues: Iterable[str] = (), *, failures: bool = False) -> Work[None]:
+        """All of it is its own."""
+        return at_once(None)
 
     def note_change(self) -> None:
         """Remembers nothing."""

@@ -62,7 +62,7 @@ def command(
             ("failures", lists),
         )
         for what, named in wanted:
-            for name, is_missing in session.run(session.system().unregistered(what, named)):
+            for name, is_missing in session.run(session.system.unregistered(what, named)):
                 changed = is_missing
                 if is_missing and not dry_run:
                     plan = session.plan(Register(what, name))

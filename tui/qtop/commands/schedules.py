@@ -42,7 +42,7 @@ def command(connection: Connection, wanted: Filter, limit: int, as_json: bool) -
     """
     with connection.open() as session:
         tell(session)
-        every = session.run(session.system().schedules(session.now()))
+        every = session.run(session.system.schedules(session.now()))
     if every.zone_problem is not None:
         message(f"{every.zone_problem}; times are reckoned in UTC")
     if every.file_problem is not None:

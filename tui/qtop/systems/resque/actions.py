@@ -36,7 +36,7 @@ from qtop.actions.request import (
 )
 from qtop.keymap.keymap import Danger
 from qtop.model.job import JobSource
-from qtop.systems.resque import job_actions, scheduled, workers
+from qtop.systems.resque import job_actions, scheduled
 from qtop.systems.resque.job_reader import list_key
 from qtop.text.format import number
 from qtop.text.safe import safe
@@ -75,6 +75,9 @@ class ResqueActions:
             case Load():
                 return self._load(request)
             case Prune() | Signal():
+                # Imported here: it needs psutil.
+                from qtop.systems.resque import workers
+
                 return workers.prepare(self.keys, self.operator, request)
             case RunNow() | Reschedule() | RunSchedules() | DeleteSchedules():
                 return scheduled.prepare(self.keys, self.operator, request)

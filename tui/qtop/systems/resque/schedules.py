@@ -9,6 +9,7 @@ from datetime import UTC, datetime, tzinfo
 from typing import Any, NamedTuple, TypeVar, cast
 
 from qtop.model.schedule import ListedSchedule, LockHolder, Schedules
+from qtop.systems.resque.health import master_lock, master_prefix
 from queuecore.errors import Refused
 from queuecore.exchange import Exchange, Steps
 from queuecore.windows import Item
@@ -51,7 +52,7 @@ class ScheduleReader:
     def everything(self, now: datetime) -> Steps[Schedules]:
         """As `System.schedules`."""
         zone, problem = _zone()
-        found = yield from listing.everything(self._keys, _prefix(), now, zone)
+        found = yield from listing.everything(self._keys, master_prefix(), now, zone)
         listed = tuple(
             _listed(each, ReadSchedule(each.schedule), zone, now) for each in found.schedules
         )
@@ -59,12 +60,12 @@ class ScheduleReader:
 
     def look(self, now: datetime) -> Steps[Callable[[], Schedules]]:
         """As `System.schedules_look`."""
-        keys, prefix = self._keys, _prefix()
+        keys = self._keys
         problems: dict[str, str] = {}
         looked = yield from _attempt(schedules.look(keys), "schedules", problems)
-        lock = schedules.master(keys.master_lock(prefix))
+        lock = schedules.master(master_lock(keys))
         owner = yield from _attempt(lock, "the schedulers' lock", problems)
-        published = schedules.read_published(keys, prefix)
+        published = schedules.read_published(keys, master_prefix())
         of_file = yield from _attempt(published, "schedules of a file", problems)
 
         def read() -> Schedules:
@@ -87,11 +88,6 @@ def _attempt(work: Exchange[T], what: str, problems: dict[str, str]) -> Steps[T 
     except Refused as error:
         problems[what] = str(error)
         return None
-
-
-def _prefix() -> str:
-    """That of the schedulers' lock."""
-    return os.environ.get("RESQUE_SCHEDULER_MASTER_LOCK_PREFIX", "")
 
 
 def _zone() -> tuple[tzinfo, str | None]:
