@@ -32,7 +32,7 @@ from qtop.monitor.state import UiPolicy
 from qtop.screens.base import RowsScreen
 from qtop.screens.failed import FailedScreen
 from qtop.screens.overview import MENDING, IncidentScreen, OverviewScreen, advice, coarse
-from qtop.text.format import area
+from qtop.text.safe import area
 from qtop.widgets.bars import Bar
 from qtop.widgets.table import Table
 from queuecore.exchange import single

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from typing import Final
 
 from qtop.keymap import keymap
@@ -78,21 +78,15 @@ def tabs(view: ViewState, current: Where) -> tuple[list[Span], list[Span]]:
     """The screens with their counts, and the totals."""
     fleet = view.fleet
     totals = fleet.totals if fleet else None
-    trouble = totals is not None and totals.troubled > 0
     figures: dict[Where, tuple[str, str]] = {}
     if totals is not None:
         wrong, worst = troubles(view.insights.incidents)
+        drops = totals.drops
         figures = {
             "overview": (number(wrong) if wrong else "", worst),
             "queues": (partly(totals.queues), ""),
-            "workers": (
-                fallen(working(totals), totals.drops.workers),
-                "warn" if trouble else "",
-            ),
-            "failed": (
-                fallen(partly(totals.failed), totals.drops.failed),
-                "bad" if totals.failed else "",
-            ),
+            "workers": (fallen(working(totals), drops.workers), "warn" if totals.troubled else ""),
+            "failed": (fallen(partly(totals.failed), drops.failed), "bad" if totals.failed else ""),
         }
     if view.local_alive:
         figures["local"] = (number(view.local_alive), "")
@@ -165,29 +159,23 @@ def footer(
     on: Collection[str] = (),
 ) -> tuple[list[Span], list[Span]]:
     """The keys that do something here; those that everything has are at the right. `on` are the
-    actions whose deed stands."""
+    actions that are switched on."""
     actions = keymap.footer(policy.actions(places, read_only=read_only), on)
     always = {action.id for action in keymap.of({"everywhere"})}
     left: list[Span] = [Span(" ", "", 90)]
     right: list[Span] = []
     for rank, (sign, label, action_id) in enumerate(actions):
         everywhere = action_id in always
-        spans = _key(sign, label, 99 if everywhere else 80 - rank, action_id, everywhere=everywhere)
-        (right if everywhere else left).extend(spans)
+        priority = 99 if everywhere else 80 - rank
+        # The keys of tables and texts belong to the widget that has the focus.
+        action = None if "." in action_id else f"{'app' if everywhere else 'screen'}.{action_id}"
+        (right if everywhere else left).extend(
+            (
+                Span(sign, "key", priority, action, action_id),
+                Span(f" {label}  ", "dim", priority, action, action_id),
+            )
+        )
     return left, right
-
-
-def _key(
-    sign: str, label: str, priority: int, action_id: str, *, everywhere: bool
-) -> Sequence[Span]:
-    # Those of tables and texts are the focused widget's own.
-    action = None
-    if "." not in action_id:
-        action = f"{'app' if everywhere else 'screen'}.{action_id}"
-    return (
-        Span(sign, "key", priority, action, action_id),
-        Span(f" {label}  ", "dim", priority, action, action_id),
-    )
 
 
 def empty_word(view: ViewState, noun: str, advice: str, what: str = "") -> str:

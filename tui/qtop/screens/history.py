@@ -16,8 +16,7 @@ from qtop.screens import audit_text, frame_texts
 from qtop.screens.base import RowsScreen, TextScreen, bindings
 from qtop.search.fields import Subject
 from qtop.text import format
-from qtop.text.format import area
-from qtop.text.safe import ago, safe
+from qtop.text.safe import ago, area, safe
 from qtop.widgets.bars import Bar, Span
 from qtop.widgets.columns import Column, figure
 from qtop.widgets.paged_table import PagedTable
@@ -110,19 +109,16 @@ class HistoryScreen(RowsScreen):
         super().__init__()
         self._trend = [Bar(id="trend" if at == 0 else None, classes="trend") for at in range(LINES)]
         self._limit = PAGE
-        self._deeds: list[AuditEntry] | None = None
+        self._entries: list[AuditEntry] | None = None
 
     def make_table(self) -> Table[Any]:
-        """The table."""
         return PagedTable(COLUMNS, key=lambda d: d.id, clock=self.app.clock, pages=self)
 
     def compose_body(self) -> Iterable[Widget]:
-        """How the totals went, and the actions."""
         yield from self._trend
         yield from super().compose_body()
 
     def on_resize(self, event: events.Resize) -> None:
-        """Draw for another width."""
         self._show_trend(self.app.state.view(), event.size.width)
 
     def _show_trend(self, view: ViewState, width: int) -> None:
@@ -135,7 +131,7 @@ class HistoryScreen(RowsScreen):
         """Read the stream again whenever there was a look."""
         self._show_trend(view, self.app.size.width)
         self.table.stale = view.is_stale
-        if self._deeds is None and view.fleet is None:
+        if self._entries is None and view.fleet is None:
             self.table.empty_text = frame_texts.empty_word(view, "actions", "")
         if self.has_news(view):
             self._load()
@@ -147,11 +143,11 @@ class HistoryScreen(RowsScreen):
 
     def shown_of(self) -> str:
         """How many match, of those that were read."""
-        return f"{self.table.row_count:,} of the last {len(self._deeds or ()):,}"
+        return f"{self.table.row_count:,} of the last {len(self._entries or ()):,}"
 
     def turn(self, pages: int) -> bool:
         """Read more of the stream; what there is stays listed."""
-        if pages > 0 and self._deeds is not None and len(self._deeds) >= self._limit:
+        if pages > 0 and self._entries is not None and len(self._entries) >= self._limit:
             self.tell_late()
             self._limit = min(AUDIT_ENTRIES, self._limit + PAGE)
             self._load()
@@ -165,11 +161,11 @@ class HistoryScreen(RowsScreen):
 
     async def _read(self) -> None:
         try:
-            self._deeds = await self.app.read(self.app.system.history(self._limit))
+            self._entries = await self.app.read(self.app.system.history(self._limit))
         except StoreError as error:
             self.app.say(f"the history: {safe(str(error))}", "bad")
             self.table.stale = True
-            if self._deeds is None:
+            if self._entries is None:
                 self.table.empty_text = frame_texts.unknown_word(str(error))
                 self.show_rows(())
             return
@@ -177,17 +173,15 @@ class HistoryScreen(RowsScreen):
             "Nothing was done here yet: what you do is listed, "
             f"and {self.app.state.policy.sign('undo_deed')} takes it back."
         )
-        self.show_rows(self._deeds)
+        self.show_rows(self._entries)
 
     def on_table_opened(self, event: Table.Opened[AuditEntry]) -> None:
-        """Show all that is on record of an action."""
         self.app.push_screen(ActionScreen(event.row))
 
     def action_undo_deed(self) -> None:
-        """Take back the action under the cursor."""
-        deed: AuditEntry | None = self.table.cursor_row
-        if deed is not None:
-            self.app.actions.undo_deed(deed)
+        entry: AuditEntry | None = self.table.cursor_row
+        if entry is not None:
+            self.app.actions.undo_deed(entry)
 
 
 class ActionScreen(TextScreen):
@@ -197,14 +191,13 @@ class ActionScreen(TextScreen):
     TAB: ClassVar[Where] = "history"
     BINDINGS = bindings(PLACES)
 
-    def __init__(self, deed: AuditEntry) -> None:
+    def __init__(self, entry: AuditEntry) -> None:
         super().__init__()
-        self._deed = deed
+        self._entry = entry
 
     def lines(self, view: ViewState) -> Iterable[TextLine]:
         """The action as it was when it was opened."""
-        return audit_text.lines(self._deed)
+        return audit_text.lines(self._entry)
 
     def action_undo_deed(self) -> None:
-        """Take it back."""
-        self.app.actions.undo_deed(self._deed)
+        self.app.actions.undo_deed(self._entry)

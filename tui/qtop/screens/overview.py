@@ -15,7 +15,7 @@ from textual.widget import Widget
 
 from qtop.keymap.keymap import SCREENS, Where
 from qtop.monitor import row_text
-from qtop.monitor.incidents.incident import Incident, Link, Severity
+from qtop.monitor.incidents.incident import Incident, Link
 from qtop.monitor.rows import NewestGroup, QueueRow, WorkerRow
 from qtop.monitor.state import UiPolicy, ViewState
 from qtop.screens import frame_texts
@@ -23,8 +23,8 @@ from qtop.screens.base import ConsoleScreen, TextScreen, bindings
 from qtop.screens.queues import COLUMNS
 from qtop.search.filter_language import term
 from qtop.text import format
-from qtop.text.format import area, both_times
-from qtop.text.safe import ago, safe
+from qtop.text.format import both_times
+from qtop.text.safe import ago, area, safe
 from qtop.widgets.bars import Bar, Span, server
 from qtop.widgets.columns import Column, RowT, ToneOf
 from qtop.widgets.table import Table
@@ -34,7 +34,7 @@ from qtop.widgets.text_lines import TextLine
 
 
 class IncidentScreen(TextScreen):
-    """A verdict that no other screen tells more about; when it no longer holds, as it was."""
+    """A verdict that no other screen has more about; as it was, when it no longer holds."""
 
     PLACES: ClassVar[tuple[Where, ...]] = ("texts",)
     TAB: ClassVar[Where] = "overview"
@@ -75,12 +75,6 @@ MENDING: Final = {
 }
 #: More than fit on any terminal: those below are on the screens of their own.
 MOST_ROWS: Final = 60
-_TONES: Final[dict[Severity, ToneOf]] = {
-    "bad": "bad",
-    "warn": "warn",
-    "note": "dim",
-    "good": "good",
-}
 
 
 class VerdictRow(NamedTuple):
@@ -109,7 +103,8 @@ def since(row: VerdictRow) -> str:
 
 
 def _tone(row: VerdictRow) -> ToneOf:
-    return "dim" if row.incident.is_over else _TONES[row.incident.severity]
+    severity = row.incident.severity
+    return "dim" if row.incident.is_over or severity == "note" else severity
 
 
 def _severity(row: VerdictRow) -> str:
@@ -221,7 +216,7 @@ def verdict_rows(view: ViewState) -> list[VerdictRow]:
     """The verdicts, with the moment for their ages."""
     fleet, now = view.fleet, None
     if fleet is not None:
-        # Without an answer troubles last on, as far as anybody knows.
+        # Without an answer troubles last on, as far as is known.
         waited_s = view.now_mono - (view.look.taken_mono or view.now_mono) if view.is_stale else 0.0
         now = fleet.server_time + timedelta(seconds=max(0.0, waited_s))
     return [VerdictRow(each, now) for each in view.insights.incidents]
@@ -296,7 +291,6 @@ class OverviewScreen(ConsoleScreen):
         return Table(columns, key=key, markable=False, on_cursor=on_cursor, clock=clock, id=id)
 
     def compose_body(self) -> Iterable[Widget]:
-        """The verdicts, what to do about the one under the cursor, and the parts in brief."""
         yield self.table
         yield self._advice
         with Horizontal(id="parts"):
@@ -343,8 +337,8 @@ class OverviewScreen(ConsoleScreen):
     def _advise(self, row: VerdictRow | None) -> None:
         """Say what to do about a verdict, and beside it which server it is."""
         view = self.app.state.view()
-        told = "" if row is None else advice(row.incident, view.policy, read_only=view.read_only)
-        left = [Span(f" → {safe(told)}", "dim")] if told else []
+        what = "" if row is None else advice(row.incident, view.policy, read_only=view.read_only)
+        left = [Span(f" → {safe(what)}", "dim")] if what else []
         self._advice.show(left, server(view.insights.facts))
 
     def _show_charts(self, view: ViewState) -> None:
@@ -368,11 +362,9 @@ class OverviewScreen(ConsoleScreen):
     # Keys
 
     def action_next_part(self) -> None:
-        """To the next table that is on the screen."""
         self._go(1)
 
     def action_previous_part(self) -> None:
-        """To the table before."""
         self._go(-1)
 
     def _go(self, step: int) -> None:
@@ -387,7 +379,6 @@ class OverviewScreen(ConsoleScreen):
         return next((table for table in self.parts if table is self.focused), self.table)
 
     def copied(self) -> list[str]:
-        """The row under the cursor."""
         row = self._part.cursor_row
         return [] if row is None else [self._part.row_text(row)]
 
@@ -404,7 +395,7 @@ class OverviewScreen(ConsoleScreen):
             super().action_start_workers()
 
     async def on_table_opened(self, event: Table.Opened[Any]) -> None:
-        """Go where more is told about the row."""
+        """Go to the screen that has more about the row."""
         row = event.row
         if event.table is self.queues:
             await self.app.follow(Link("queues", row.name))

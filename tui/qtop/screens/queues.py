@@ -118,7 +118,6 @@ class QueuesScreen(RowsScreen):
     BINDINGS = bindings(PLACES)
 
     def make_table(self) -> Table[Any]:
-        """The table."""
         return Table(COLUMNS, key=lambda row: row.name, sort="depth", clock=self.app.clock)
 
     def __init__(self) -> None:
@@ -129,7 +128,6 @@ class QueuesScreen(RowsScreen):
             self.table.show_columns([each.key for each in COLUMNS if each.key != "next_waits"])
 
     def show_view(self, view: ViewState) -> None:
-        """Show the queues."""
         table: Table[QueueRow] = self.table
         rows = (view.fleet.queues or ()) if view.fleet else ()
         if self._without_waits and any(row.next_waits_s is not None for row in rows):
@@ -152,7 +150,6 @@ class QueuesScreen(RowsScreen):
         self.app.push_screen(JobsScreen(event.row.name))
 
     def action_pause(self) -> None:
-        """Pause the chosen queues; resume them when all of them are paused."""
         rows: list[QueueRow] = self.meant()
         if any(row.is_paused is None for row in rows):
             self.app.say("whether they are paused is unknown: nothing was changed", "warn")
@@ -162,11 +159,9 @@ class QueuesScreen(RowsScreen):
             self.app.actions.request(Pause(tuple(names), paused), self.table)
 
     def action_clear_queue(self) -> None:
-        """Ask whether to delete what waits in the queue under the cursor."""
         self._clear(removes=False)
 
     def action_remove_queue(self) -> None:
-        """Ask whether to remove the queue under the cursor with what waits in it."""
         self._clear(removes=True)
 
     def _clear(self, *, removes: bool) -> None:
@@ -176,11 +171,10 @@ class QueuesScreen(RowsScreen):
             self.app.actions.request(request, looking=f"looking at {safe(row.name)}")
 
     def action_show_aside(self) -> None:
-        """Show what was set aside from the queue under the cursor."""
         row: QueueRow | None = self.table.cursor_row
         if row is None:
             return
-        # Of what is unknown the screen tells why.
+        # When it is unknown, the screen says why.
         if row.unreadable != 0:
             self.app.push_screen(SetAsideScreen(row.name))
         else:
@@ -193,7 +187,6 @@ class QueuesScreen(RowsScreen):
             await self.app.follow(to_serving(row.name, row.serving))
 
     def action_start_workers(self) -> None:
-        """Ask which workers to start here, for the chosen queues in this order."""
         self.app.actions.local.ask([row.name for row in self.chosen()] or ["*"])
 
 

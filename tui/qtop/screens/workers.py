@@ -63,7 +63,6 @@ class HostsScreen(RowsScreen):
         return Table(HOST_COLUMNS, key=lambda row: row.name, sort="troubled", clock=self.app.clock)
 
     def show_view(self, view: ViewState) -> None:
-        """Show the machines."""
         self.table.stale = view.is_stale
         self.table.empty_text = frame_texts.empty_word(
             view, "machines", "workers bring them.", "workers"
@@ -75,13 +74,11 @@ class HostsScreen(RowsScreen):
         return Subject(worker=row.name, words=(row.name or "",))
 
     def on_table_opened(self, event: Table.Opened[HostRow]) -> None:
-        """Show the workers of the machine."""
         event.stop()
         self.dismiss()
         self._on_chosen(event.row.name)
 
     def action_hosts(self) -> None:
-        """Back to the workers."""
         self.dismiss()
 
 
@@ -115,7 +112,6 @@ class WorkerScreen(TextScreen):
         yield from worker_lines(self._row, log, view.policy.redactor, self.app.state.usual_s)
 
     def action_log(self) -> None:
-        """Show what it prints."""
         self.app.actions.local.show_log(self._row)
 
 
@@ -192,14 +188,9 @@ class WorkersScreen(RowsScreen):
         self._paused: set[str] = set()
 
     def make_table(self) -> Table[Any]:
-        """The table."""
         usual = self._usual
-        return Table(
-            [replace(c, cell=usual) if c.key == "usual" else c for c in COLUMNS],
-            key=lambda row: row.id,
-            sort="state",
-            clock=self.app.clock,
-        )
+        columns = [replace(c, cell=usual) if c.key == "usual" else c for c in COLUMNS]
+        return Table(columns, key=lambda row: row.id, sort="state", clock=self.app.clock)
 
     def _usual(self, row: WorkerRow) -> str:
         if row.process.is_busy is False:
@@ -208,14 +199,9 @@ class WorkersScreen(RowsScreen):
         return format.duration(None if usual_s is None else max(1.0, usual_s))
 
     def show_view(self, view: ViewState) -> None:
-        """Show the workers."""
         table: Table[WorkerRow] = self.table
-        table.empty_text = frame_texts.empty_word(
-            view,
-            "workers",
-            f"press {view.policy.sign('start_workers')} to start one here.",
-            "workers",
-        )
+        advice = f"press {view.policy.sign('start_workers')} to start one here."
+        table.empty_text = frame_texts.empty_word(view, "workers", advice, "workers")
         table.stale = view.is_stale
         fleet = view.fleet
         rows = () if fleet is None else (*(fleet.workers or ()), *view.insights.unregistered)
@@ -239,17 +225,14 @@ class WorkersScreen(RowsScreen):
         )
 
     def on_table_opened(self, event: Table.Opened[WorkerRow]) -> None:
-        """Show the worker's record."""
         self.app.push_screen(WorkerScreen(event.row))
 
     def action_log(self) -> None:
-        """Show what the worker under the cursor prints."""
         row: WorkerRow | None = self.table.cursor_row
         if row is not None:
             self.app.actions.local.show_log(row)
 
     def action_hosts(self) -> None:
-        """Show the machines."""
         self.app.push_screen(HostsScreen(self._show_host))
 
     def _show_host(self, host: str | None) -> None:
@@ -257,19 +240,17 @@ class WorkersScreen(RowsScreen):
         self.set_filter(ids)
 
     def action_stop_worker(self) -> None:
-        """Stop the chosen workers of this machine: when the job is done; the second time, now."""
         mine, others = self._by_starter()
         for row in mine:
             self.app.actions.local.stop_registered(row)
         if others:
-            # Who was asked, not who was only asked about.
+            # Those that were asked to finish, not those that a question was about.
             again = {worker.id for worker in others} <= self._asked_to_finish
             wish: Wish = "stop now" if again else "finish"
             request = Signal(tuple(others), wish, self._asked_to_finish.add)
             self.app.actions.request(request, self.table)
 
     def action_pause_worker(self) -> None:
-        """Pause the chosen workers of this machine; resume them when they were paused from here."""
         mine, rows = self._by_starter()
         names = {worker.id for worker in rows}
         if mine:
@@ -281,13 +262,11 @@ class WorkersScreen(RowsScreen):
             self.app.actions.request(Signal(tuple(rows), wish, tell), self.table)
 
     def action_unregister(self) -> None:
-        """Ask whether to take the chosen workers off the register, with the evidence."""
         names = [row.id for row in self.meant()]
         if names:
             self._ask_about(names, forces=True)
 
     def action_prune(self) -> None:
-        """Ask whether to take all dead workers off the register, with the evidence."""
         self._ask_about([], forces=False)
 
     def _ask_about(self, names: list[str], *, forces: bool) -> None:

@@ -61,10 +61,6 @@ class Column(Generic[RowT]):
     descends: bool = False
     tail: str = ""
 
-    def tone(self, row: RowT) -> ToneOf | None:
-        """The tone of this column's cell of a row."""
-        return self.style(row) if callable(self.style) else self.style
-
 
 def figure(
     key: str,
@@ -93,7 +89,10 @@ def figure(
         return (style(row) if callable(style) else style) if value(row) else zero
 
     return Column(
-        *(key, label, width, cell or (lambda row: text(value(row)))),
+        key,
+        label,
+        width,
+        cell or (lambda row: text(value(row))),
         priority=priority,
         align="right",
         style=tone if zero else style,
@@ -116,6 +115,20 @@ def text_column(
     return Column(key, label, width, cell, flex, priority, style=style, sort_key=cell)
 
 
+class Cell(NamedTuple):
+    """Text that fills its column exactly, and its tone."""
+
+    text: str
+    tone: ToneOf | None = None
+
+
+class Sort(NamedTuple):
+    """The column rows are sorted by; `reverse` is the highest first."""
+
+    column_key: str
+    reverse: bool
+
+
 @dataclass(frozen=True, slots=True)
 class PlacedColumn(Generic[RowT]):
     """A column with its place on the screen: its first cell, and how many cells it fills."""
@@ -124,12 +137,21 @@ class PlacedColumn(Generic[RowT]):
     x: int
     width: int
 
+    def header(self, sort: Sort | None) -> Cell:
+        """Its label, with a mark when the rows are sorted by it."""
+        label = self.column.label
+        if sort is not None and sort.column_key == self.column.key:
+            mark = DESCENDING if sort.reverse else ASCENDING
+            # The mark takes the place of the ellipsis: both would cost two letters.
+            fits = len(label) < self.width
+            label = label + mark if fits else crop(f"{label} ", self.width, ellipsis=mark)
+        return Cell(pad(label, self.width, self.column.align))
 
-class Cell(NamedTuple):
-    """Text that fills its column exactly, and its tone."""
-
-    text: str
-    tone: ToneOf | None = None
+    def cell(self, row: RowT, redact: Callable[[str], str]) -> Cell:
+        """What it shows of a row, without secrets. Calls `cell` of the column once."""
+        column = self.column
+        text = pad(redact(column.cell(row)), self.width, column.align, tail=column.tail)
+        return Cell(text, column.style(row) if callable(column.style) else column.style)
 
 
 class TableLine(NamedTuple):
@@ -140,20 +162,6 @@ class TableLine(NamedTuple):
     mark: str = ""
     marked: bool = False
     cursor: bool = False
-
-
-class Sort(NamedTuple):
-    """The column rows are sorted by; `reverse` is the highest first."""
-
-    column_key: str
-    reverse: bool
-
-
-class SortMark(NamedTuple):
-    """The column whose label has the sort mark, and the mark."""
-
-    column_key: str
-    mark: str
 
 
 # The signs that a table draws, each one cell wide.
@@ -180,13 +188,8 @@ def arranged(
 def fit(columns: Sequence[Column[RowT]], x: int, width: int) -> tuple[PlacedColumn[RowT], ...]:
     """Give as many columns as possible a place, and share out the cells that are left over.
 
-    Args:
-        columns: In the order of the screen.
-        x: The first free cell.
-        width: How many cells there are from `x` on.
-
-    Returns:
-        The columns that fit, left to right; at least one when there is any, cut if need be.
+    There are `width` cells from `x` on. Returns the columns that fit, left to right; at least one
+    when there is any, cut if need be.
     """
     kept = list(range(len(columns)))
     while len(kept) > 1 and _needed([columns[i] for i in kept]) > width:
@@ -208,63 +211,14 @@ def fit(columns: Sequence[Column[RowT]], x: int, width: int) -> tuple[PlacedColu
     return tuple(placed)
 
 
-def header_line(placed: Sequence[PlacedColumn[RowT]], sort: SortMark | None) -> TableLine:
-    """The line with the labels, and the sort mark beside the label of the sorted column."""
-
-    def label(place: PlacedColumn[RowT]) -> str:
-        text = place.column.label
-        if sort is None or sort.column_key != place.column.key:
-            return text
-        # The mark takes the place of the ellipsis: both would cost two letters.
-        fits = len(text) < place.width
-        return text + sort.mark if fits else crop(f"{text} ", place.width, ellipsis=sort.mark)
-
-    return TableLine(
-        "header",
-        tuple(Cell(pad(label(p), p.width, p.column.align)) for p in placed),
-    )
-
-
-def row_line(
-    row: RowT,
-    placed: Sequence[PlacedColumn[RowT]],
-    *,
-    mark: str,
-    marked: bool,
-    cursor: bool,
-    redact: Callable[[str], str] = str,
-) -> TableLine:
-    """The line of one row. Calls `cell` of every placed column once, and `redact`, which hides
-    secrets, with its text."""
-    return TableLine(
-        "row",
-        tuple(
-            Cell(
-                pad(redact(p.column.cell(row)), p.width, p.column.align, tail=p.column.tail),
-                p.column.tone(row),
-            )
-            for p in placed
-        ),
-        mark,
-        marked,
-        cursor,
-    )
-
-
 def changed_spans(
     old: TableLine | None, new: TableLine, placed: Sequence[PlacedColumn[RowT]], width: int
 ) -> Iterator[tuple[int, int]]:
-    """Compare a line with the one on the screen.
+    """Compare a line with `old`, which is on the screen; None when nothing is. `placed` are the
+    columns of both, `width` the cells of a whole line.
 
-    Args:
-        old: What was painted; None when nothing was.
-        new: What is to be shown.
-        placed: The columns of both.
-        width: Cells of a whole line.
-
-    Yields:
-        First cell and number of cells of each part to paint again: the cells that changed, or the
-        whole line when its cursor, its mark or its kind changed.
+    Yields the first cell and the number of cells of each part to paint again: the cells that
+    changed, or the whole line when its cursor, its mark or its kind changed.
     """
     if old == new:
         return
@@ -293,6 +247,7 @@ class _Appearance(NamedTuple):
     background: str = ""
 
 
+#: By the name of a tone.
 _APPEARANCES: Final[Mapping[str, _Appearance]] = {
     # How good it is, and how important.
     "good": _Appearance("", "text-success"),
@@ -320,15 +275,10 @@ _APPEARANCES: Final[Mapping[str, _Appearance]] = {
     "here": _Appearance("reverse"),
 }
 
-TONES: Final = frozenset(_APPEARANCES)
-"""All names of tones."""
-
 
 def toned(widget: Widget, *tones: str) -> Style:
     """The style of a text on a widget: the widget's own, and over it that of each tone in order.
-
-    Raises KeyError for a name that is not in `TONES`.
-    """
+    Raises KeyError for a name that no tone has."""
     style = widget.rich_style
     variables = widget.app.theme_variables
     for tone in tones:

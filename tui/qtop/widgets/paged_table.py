@@ -99,15 +99,11 @@ class PagedTable(Table[RowT], Generic[RowT]):
 
     # Keys that meet the end of the page
 
-    def action_page_down(self) -> None:
-        """One page down, or the next rows."""
-        if self.cursor_index < self.row_count - 1 or not self._turn(+1):
-            super().action_page_down()
-
-    def action_page_up(self) -> None:
-        """One page up, or the rows before."""
-        if self.cursor_index > 0 or not self._turn(-1):
-            super().action_page_up()
+    def action_page(self, pages: int) -> None:
+        """One page down (1) or up (-1), or the next rows or those before."""
+        is_at_end = self.cursor_index == (max(0, self.row_count - 1) if pages > 0 else 0)
+        if not (is_at_end and self._pages is not None and self._pages.turn(pages)):
+            super().action_page(pages)
 
     def action_cursor_first(self) -> None:
         """To the first row here; from there, to the first of all."""
@@ -120,9 +116,6 @@ class PagedTable(Table[RowT], Generic[RowT]):
         if self.cursor_index >= self.row_count - 1 and self._pages is not None:
             self._pages.turn_to_end(+1)
         super().action_cursor_last()
-
-    def _turn(self, pages: int) -> bool:
-        return self._pages is not None and self._pages.turn(pages)
 
 
 def marks_spans(table: Table[Any]) -> list[Span]:
