@@ -16,7 +16,7 @@ from qtop.screens import details
 from qtop.screens.base import ConsoleScreen, bindings
 from qtop.screens.dialogs import ask_for_queue
 from qtop.screens.export import export
-from qtop.screens.payload_editor import edit_and_requeue, edit_job
+from qtop.screens.payload_editor import edit_job
 from qtop.search.failure_groups import FailureGroups, KeyMaker
 from qtop.search.selection import chosen_of
 from qtop.text.safe import safe
@@ -93,8 +93,7 @@ class JobDetailsScreen(ConsoleScreen):
     def action_edit(self) -> None:
         """Edit this very job; a failure is requeued then."""
         if not self.app.actions.refuses():
-            edit = edit_and_requeue if self.jobs.source.kind == "failed" else edit_job
-            work = edit(self.app, self.jobs, self.job)
+            work = edit_job(self.app, self.jobs, self.job)
             self.run_worker(work, exclusive=True, group="edit")
 
     def action_export(self) -> None:

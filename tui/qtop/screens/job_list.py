@@ -19,7 +19,7 @@ from qtop.screens.base import ConsoleScreen
 from qtop.screens.dialogs import ask_for_queue
 from qtop.screens.export import export
 from qtop.screens.job_details import JobScreen
-from qtop.screens.payload_editor import edit_and_requeue, edit_job
+from qtop.screens.payload_editor import edit_job
 from qtop.search.fields import Subject, of_job
 from qtop.search.job_search import JobQuery, JobSearch, Matches, slim_failure, slim_waiting
 from qtop.search.list_search import FoundT, ListSearch
@@ -493,8 +493,7 @@ class JobListScreen(ConsoleScreen):
         """Edit the job under the cursor."""
         row = self.table.cursor_row
         if row is not None and not self.app.actions.refuses():
-            edit = edit_and_requeue if self.within.source.kind == "failed" else edit_job
-            self.run_worker(edit(self.app, self.jobs, row.job, self.table), group="edit")
+            self.run_worker(edit_job(self.app, self.jobs, row.job, self.table), group="edit")
 
     def action_export(self) -> None:
         """Write the chosen jobs, or all that match, to a file."""
