@@ -29,7 +29,7 @@ from queuecore.address import parse_url
 from queuecore.stores import Store
 from resque import Job, Registry, Resque
 from resque.scheduler.scheduler import Scheduler, SchedulerOptions
-from resque.store import claims, failure_actions, failures, queues, schedules, snapshot
+from resque.store import claims, failures, queues, schedules, snapshot
 from resque.worker.reserve import work
 
 NAMES = Registry()
@@ -229,7 +229,7 @@ def delete_one(wire: Wire) -> int:
 
 def delete_retried(wire: Wire) -> int:
     wire.fail(*[',"retried_at":"2026/11/23 12:00:00 UTC"'] * 3)
-    return wire.trips(lambda: wire.resque.run(failure_actions.clear_retried(KEYS)))
+    return wire.trips(lambda: wire.resque.run(failures.clear_retried(KEYS)))
 
 
 def clear_failures(wire: Wire) -> int:
