@@ -10,7 +10,7 @@ from tests.support.direct import Direct
 from tests.support.operations import (
     FAILED,
     KEYS,
-    ByHand,
+    StepByStep,
     entry,
     fill,
     newest_failures,
@@ -79,7 +79,7 @@ def test_only_what_matches_is_deleted(store: Store, direct: Direct, list_name: s
 
 def test_failures_that_come_during_a_retry_of_all_stay(store: Store, direct: Direct) -> None:
     fill(direct, [entry(n) for n in range(500)], FAILED)
-    hand = ByHand(store, list_actions.requeue(KEYS, everything(store)))
+    hand = StepByStep(store, list_actions.requeue(KEYS, everything(store)))
     new: list[bytes] = []
 
     def fail_once_more() -> None:

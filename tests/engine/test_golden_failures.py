@@ -19,7 +19,7 @@ from tests.support import golden, list_actions
 from tests.support.direct import Direct
 from tests.support.engine_fixtures import Push, StartWorker
 from tests.support.known import known
-from tests.support.operations import KEYS, ByHand, fill, newest_failures
+from tests.support.operations import KEYS, StepByStep, fill, newest_failures
 
 from queuecore import windows
 from queuecore.bulk import Result
@@ -257,7 +257,7 @@ NUMBERED = [b'{"n":%d,"queue":"q","payload":{"class":"A","args":[%d]}}' % (n, n)
 def test_two_people_delete_the_same_failure_at_the_same_time(store: Store, direct: Direct) -> None:
     fill(direct, NUMBERED, "resque:failed")
     mark = [list_actions.ref_of(oldest_first(store)[0])]
-    people = [ByHand(store, list_actions.delete_failures(KEYS, mark)) for _ in range(2)]
+    people = [StepByStep(store, list_actions.delete_failures(KEYS, mark)) for _ in range(2)]
     for person in people:
         person.step_until_it_writes()
     assert [person.finish() for person in people] == [Result(done=1), Result(gone=1)]
