@@ -199,11 +199,11 @@ def _options(address: Address, timeout_s: float) -> dict[str, Any]:
     return options
 
 
-#: What redis-py takes for a broken connection, and is an answer.
-_TOLD = (AuthenticationError, AuthorizationError, BusyLoadingError)
+#: Answers of a server that redis-py reports as broken connections.
+_ANSWERS = (AuthenticationError, AuthorizationError, BusyLoadingError)
 _NO_ROOM = "max number of clients"
 
-#: redis-py strips these words from the front of an error text and tells them by class instead.
+#: redis-py removes these words from the front of an error text; the class tells them instead.
 _CODES: dict[str, str] = {
     "AuthenticationError": "NOAUTH",
     "AuthenticationWrongNumberOfArgsError": "NOAUTH",
@@ -233,7 +233,7 @@ def is_turned_away(error: Exception) -> bool:
     """Whether a connection was closed while it was made: the server may have said why."""
     if isinstance(error.__cause__, redis.RedisError):
         error = error.__cause__
-    if not isinstance(error, redis.ConnectionError) or isinstance(error, _TOLD):
+    if not isinstance(error, redis.ConnectionError) or isinstance(error, _ANSWERS):
         return False
     is_told = _NO_ROOM in str(error)
     return not is_told and reason_of(error) in ("connection closed", "connection failed")

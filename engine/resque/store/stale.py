@@ -70,8 +70,8 @@ def put_back(keys: Keys, worker_id: str, record: Record, *, at_most: int) -> Exc
 
 @value
 class Evidence:
-    """What a worker held at one look (None: nothing), and its last sign of life (`beat`, as it is
-    in Redis; None: it never gave one). `server_time` is the server's clock at the look."""
+    """What a worker held when it was read (None: nothing), and its last heartbeat (`beat`, as it is
+    in Redis; None: it never sent one). `server_time` is the server's clock at that time."""
 
     worker_id: str
     record: Record | None
