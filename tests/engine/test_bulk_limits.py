@@ -188,7 +188,7 @@ def test_a_script_that_is_sent_twice_takes_nothing_twice(store: Store, direct: D
 
 
 def test_an_item_with_the_text_of_a_blank_is_like_any_other(store: Store, direct: Direct) -> None:
-    # Somebody who reads the source may push what an older version used.
+    # A reader of the source may push what an older version used.
     items = [b"a", b"\0qtop: taken\0", b"b", b"\0qtop: taken\0", b"c", b"d"]
     fill(direct, items)
     assert store.run(list_actions.delete(KEYS, "q", marks(items, [0, 3, 5]))) == Result(done=3)

@@ -108,7 +108,7 @@ def test_of_identical_items_never_more_are_moved_than_were_marked(
     assert Counter(moved) <= Counter(items[place] for place in places)
     left = waiting(direct)
     assert Counter(left) + Counter(moved) + Counter(others.taken) == Counter(items + others.pushed)
-    # What had no mark stayed in order; which of its like others took from it, nobody can tell.
+    # What had no mark stayed in order; which of the equal items the others took is unknown.
     unmarked = iter(item for item in items + others.pushed if item not in marked_kinds)
     assert all(item in unmarked for item in left if item not in marked_kinds)
 

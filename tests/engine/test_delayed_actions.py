@@ -171,14 +171,14 @@ def test_many_jobs_of_many_moments_are_done_with_progress_and_undone(
     before = contents(direct)
     mine = trail("delete", MOMENTS)
     steps = StepByStep(store, delayed_actions.delete(KEYS, marks(store), mine))
-    told: list[tuple[int, int]] = []
+    found: list[tuple[int, int]] = []
 
     def look() -> None:
         if steps.next is not None and steps.next.progress is not None:
-            told.append(steps.next.progress)
+            found.append(steps.next.progress)
 
     assert steps.finish(look) == Result(done=500)
-    assert told == [(done, 500) for done in range(0, 500, 100)]
+    assert found == [(done, 500) for done in range(0, 500, 100)]
     assert direct("KEYS", "resque:delayed*") == []
     assert direct("KEYS", "resque:timestamps*") == []
     assert store.run(undo(KEYS, mine.id)) == Undone(done=500)

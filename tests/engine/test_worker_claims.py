@@ -322,10 +322,10 @@ def test_who_leaves_leaves_no_key(store: Store, direct: Direct) -> None:
 
 
 def test_a_place_is_known_where_the_system_reports_it() -> None:
-    told = here()
-    assert told == here()
+    found = here()
+    assert found == here()
     # A boot of a machine, and a space of process ids in it.
-    assert told == "" or len(told.split(" ")) == 2
+    assert found == "" or len(found.split(" ")) == 2
 
 
 def test_a_worker_whose_id_is_borne_goes_by_another_and_harms_nothing(

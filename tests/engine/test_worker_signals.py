@@ -47,14 +47,14 @@ def test_each_signal_asks_for_something(
     end_job: bool,
     is_paused: bool,
 ) -> None:
-    told: list[int] = []
-    with SignalState(graceful_term=graceful_term, on_signal=told.append) as signals:
+    found: list[int] = []
+    with SignalState(graceful_term=graceful_term, on_signal=found.append) as signals:
         for number in numbers:
             send(number)
         assert (signals.leave, signals.end_job, signals.is_paused) == (leave, end_job, is_paused)
         assert os.read(signals.fileno(), 16) == bytes(numbers)
         signals.drain()
-    assert told == [number for number in numbers if number != signal.SIGCHLD]
+    assert found == [number for number in numbers if number != signal.SIGCHLD]
 
 
 def test_a_signal_within_the_handler_of_another_is_the_later_one() -> None:
