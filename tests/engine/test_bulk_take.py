@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from tests.support import list_actions
 from tests.support.direct import Direct
-from tests.support.operations import KEY, KEYS, QUEUE, ByHand, fill, marks, numbered, waiting
+from tests.support.operations import KEY, KEYS, QUEUE, StepByStep, fill, marks, numbered, waiting
 
 from queuecore import bulk
 from queuecore.bulk import JobRef, Result
@@ -99,7 +99,7 @@ def test_what_is_taken_between_the_look_and_the_act_is_counted_once(
     chosen = marks(items, [20, 22, 40, 42])
     # The marks are two places away from where they point; one is taken at the last moment.
     direct("LPOP", QUEUE, 2)
-    hand = ByHand(store, list_actions.delete(KEYS, "q", chosen))
+    hand = StepByStep(store, list_actions.delete(KEYS, "q", chosen))
     hand.step_until_it_writes()
     direct("LREM", QUEUE, 1, items[42])
     assert hand.finish() == Result(done=3, gone=1)
@@ -216,7 +216,7 @@ def test_a_scan_names_each_item_once_though_the_head_is_taken_meanwhile(
         direct("LPOP", QUEUE, 130)
         direct("RPUSH", QUEUE, b"new")
 
-    hand = ByHand(store, bulk.scan(KEY, see))
+    hand = StepByStep(store, bulk.scan(KEY, see))
     hand.step()  # the length, too: what comes later is not seen
     found = hand.finish(meanwhile)
     raws = [raw for raw, _ in found if raw != b"new"]
