@@ -28,7 +28,6 @@ STORE: Final[set[str]] = {
 SYSTEMS: Final[set[str]] = {
     "qtop.app.action_controller",
     "qtop.app.app",
-    "qtop.app.worker_controller",
     "qtop.commands.acting",
     "qtop.commands.connection",
     "qtop.commands.doctor",
@@ -41,7 +40,6 @@ SYSTEMS: Final[set[str]] = {
     "qtop.commands.queues",
     "qtop.commands.register",
     "qtop.commands.schedules",
-    "qtop.local.supervisor",
     "qtop.screens.console",
     "qtop.screens.details",
     "qtop.screens.export",

@@ -16,10 +16,11 @@ from qtop.model.fleet import Process, Queue, RunningJob, Snapshot
 from qtop.model.health import HealthReport, Strays
 from qtop.model.job import Job, JobSource
 from qtop.model.job_list import LISTED_BYTES, Ask, Entry, JobPage, Outline
+from qtop.model.launch import LaunchCommand, LaunchRequest, QueueClasses
 from qtop.search.failure_groups import KeyMaker, KnownEntry
 from qtop.search.selection import RefusalCheck, Selection, nothing_refused
 from qtop.systems.system import Ability, Place, Work
-from queuecore.action_record import ActionRecord
+from queuecore.action_record import ActionRecord, Actor
 from queuecore.audit import AuditEntry
 from queuecore.cooperative import Slices
 from queuecore.errors import StoreError, Unreachable
@@ -30,6 +31,7 @@ T = TypeVar("T")
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 NO_PAUSE = "this system cannot pause"
+NO_START = "this system starts no workers"
 
 
 def at_once(value: T) -> Steps[T]:
@@ -199,8 +201,8 @@ class MemorySystem:
 
     @property
     def abilities(self) -> Mapping[Ability, str | None]:
-        """It pauses nothing."""
-        return {"pause": NO_PAUSE, "pause_all": NO_PAUSE}
+        """It pauses nothing, and starts nothing."""
+        return {"pause": NO_PAUSE, "pause_all": NO_PAUSE, "start_workers": NO_START}
 
     def jobs_of(self, source: JobSource) -> Sequence[Job]:
         """What is in a list now."""
@@ -257,7 +259,23 @@ class MemorySystem:
         """What was done."""
         return at_once(self.history_of[:limit])
 
-    def note(self, record: ActionRecord, done: int) -> Work[int]:
+    def launch(self, request: LaunchRequest) -> LaunchCommand | Refusal:
+        """It starts none."""
+        return Refusal(NO_START)
+
+    def waiting_classes(self, request: LaunchRequest) -> Work[list[QueueClasses]]:
+        """None that a worker would look for."""
+        return at_once(cast("list[QueueClasses]", []))
+
+    def left_alone(self, title: str) -> str:
+        """None."""
+        return ""
+
+    def operator_identity(self) -> Actor:
+        """A person."""
+        return Actor("ada@here", "qtop")
+
+    def note(self, operator: Operator, action: str, workers: str, done: int) -> Work[int]:
         """Keeps no record."""
         return at_once(0)
 

@@ -30,7 +30,7 @@ from qtop.monitor.poller import PollResult
 from qtop.monitor.row_builder import RowBuilder
 from qtop.monitor.rows import FleetRows
 from qtop.monitor.state import ConsoleState
-from qtop.systems.resque.local import ResqueLauncher
+from qtop.systems.resque.system import ResqueSystem
 from queuecore.action_record import Actor
 from queuecore.audit import AuditEntry
 from resque.keys import Keys
@@ -217,7 +217,7 @@ def test_a_fall_that_the_next_survey_explains_is_never_reported(tmp_path: Path) 
         interval_s=1.0,
         read_only=False,
         local=LocalWorkers(
-            tmp_path, ResqueLauncher("x", "x", KEYS), environ={}, on_change=lambda: None
+            tmp_path, ResqueSystem(KEYS, "x", url="x"), environ={}, on_change=lambda: None
         ),
         local_host="h",
         clock=lambda: clock[0],

@@ -22,7 +22,6 @@ from qtop.screens.paging import with_marks
 from qtop.search.follower import walk
 from qtop.search.job_search import JobSearch
 from qtop.search.selection import RefusalCheck, Selection, nothing_refused
-from qtop.systems.resque.connection import operator_identity as actor
 from qtop.systems.resque.scheduled_search import DelayedSelection
 from qtop.systems.system import SystemRunner
 from qtop.text.safe import safe
@@ -62,7 +61,9 @@ class ActionController:
         self.precedence = ForegroundPriority()
         #: What is under way is to be taken back as soon as it has stopped.
         self._takes_back = False
-        self._operator = Operator(actor(), app.settings.undo_limits, app.state.policy.sign)
+        self.operator = Operator(
+            app.system.operator_identity(), app.settings.undo_limits, app.state.policy.sign
+        )
         self._actions = ActionRunner(
             source.run, read_only=read_only, trouble=lambda: app.state.look.error
         )
@@ -70,7 +71,7 @@ class ActionController:
         profile = app.settings.profile
         memory = ModuleMemory(
             local.folder.with_name("modules.json"),
-            f"{app.address} {app.keys.namespace}" if profile is None else f"profile {profile}",
+            " ".join(app.system.place) if profile is None else f"profile {profile}",
         )
         modules = tuple(require) or memory.recall()
         self.local = LocalWorkerController(
@@ -110,7 +111,7 @@ class ActionController:
         self._look_first(looking, self._steps(request))
 
     def _steps(self, request: Request) -> Steps[Plan | Refusal]:
-        return self._app.system.prepare(request, self._operator)
+        return self._app.system.prepare(request, self.operator)
 
     def _prepared(self, made: Plan | Refusal, table: Table[Any] | None) -> None:
         if isinstance(made, Refusal):

@@ -36,7 +36,6 @@ from qtop.monitor.state import ConsoleState, UiPolicy
 from qtop.monitor.stray_watch import StrayWatch
 from qtop.screens.base import ConsoleScreen
 from qtop.screens.frame import TooSmallScreen, is_too_small
-from qtop.systems.resque.local import ResqueLauncher
 from qtop.systems.resque.system import ResqueSystem
 from qtop.systems.runner import RedisRunner
 from qtop.systems.system import System, SystemRunner
@@ -178,7 +177,9 @@ class QtopApp(App[None]):
         self._steps: list[Step] = []
         self._source = source
         self.system: System = (
-            ResqueSystem(self.keys, str(self.address)) if source is None else source.system
+            ResqueSystem(self.keys, str(self.address), url=options.url)
+            if source is None
+            else source.system
         )
         self._poller: Poller | None = None
         self._looking: asyncio.Task[None] | None = None
@@ -190,7 +191,7 @@ class QtopApp(App[None]):
         self._second: Timer | None = None
         self.local = LocalWorkers(
             options.log_folder.with_name("local"),
-            ResqueLauncher(str(options.address), options.url, self.keys),
+            self.system,
             environ=os.environ,
             on_change=self._show,
         )
@@ -202,7 +203,10 @@ class QtopApp(App[None]):
             local_host=socket.gethostname(),
             clock=clock,
             policy=UiPolicy(
-                production=settings.production, secrets=settings.redactor, rebound=settings.keys
+                production=settings.production,
+                secrets=settings.redactor,
+                rebound=settings.keys,
+                forbidden={name: why for name, why in self.system.abilities.items() if why},
             ),
             thresholds=settings.thresholds,
         )
@@ -409,7 +413,8 @@ class QtopApp(App[None]):
         """Find out which keys the server would refuse. Where that cannot be known, none."""
         with contextlib.suppress(StoreError):
             found = await source.run(self.system.forbidden())
-            self.state.policy = replace(self.state.policy, forbidden=found)
+            policy = self.state.policy
+            self.state.policy = replace(policy, forbidden={**found, **policy.forbidden})
             self._show()
 
     def _looking_ended(self, looking: asyncio.Task[None]) -> None:

@@ -9,20 +9,18 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Final, Protocol, TypeVar
 
-from qtop.actions.plan import Outcome, Plan, escalate
+from qtop.actions.plan import Operator, Outcome, Plan, Refusal, escalate
 from qtop.local.groups import CannotStart, GroupAction, LocalWorker, WorkerGroup
 from qtop.local.import_check import ModuleMemory
 from qtop.local.usage import ancestors
 from qtop.local.workers import LocalWorkers
-from qtop.model.launch import BadOrder, LaunchRequest
+from qtop.model.launch import LaunchRequest
 from qtop.monitor.rows import WorkerRow
 from qtop.screens.console import Console
 from qtop.screens.dialogs import ConfirmDialog, QuitDialog, WaitingDialog
 from qtop.screens.local import LogScreen
 from qtop.screens.start_dialog import StartDialog
-from qtop.systems.resque.connection import operator_identity as actor
 from qtop.text.safe import counted, safe
-from queuecore.action_record import ActionRecord
 from queuecore.errors import QueueError
 from queuecore.exchange import Operation, Steps, drive
 
@@ -56,6 +54,8 @@ _ON_RECORD: Final[dict[GroupAction, str]] = {
 
 class Gate(Protocol):
     """What has to let an action pass."""
+
+    operator: Operator
 
     def refuses(self, *, without_redis: bool = False) -> bool:
         """Whether nothing can be changed now, or none that does `without_redis`; then
@@ -94,32 +94,34 @@ class LocalWorkerController:
         if self._gate.refuses() or self._belong_to_sidekiq(queues):
             return
 
-        def chosen(order: LaunchRequest | None) -> None:
-            if order is not None:
-                self._last = order
-                self._app.run_worker(self.start([order]), group="desk")
+        def chosen(request: LaunchRequest | None) -> None:
+            if request is not None:
+                self._last = request
+                self._app.run_worker(self.start([request]), group="desk")
 
-        order = replace(self._last, queues=",".join(queues), count=1)
-        self._app.push_screen(StartDialog(order, self), chosen)
+        request = replace(self._last, queues=",".join(queues), count=1)
+        self._app.push_screen(StartDialog(request, self), chosen)
 
-    def shown(self, order: LaunchRequest) -> str:
-        """The command line for an order, without secrets, safe. Raises BadOrder."""
-        shown = safe(self._local.recipe(order).shown)
-        return self._app.state.policy.redactor.text(shown)
+    def shown(self, request: LaunchRequest) -> str | Refusal:
+        """As `LaunchCheck.shown`."""
+        made = self._app.system.launch(request)
+        if isinstance(made, Refusal):
+            return made
+        return self._app.state.policy.redactor.text(safe(made.shown))
 
-    async def trouble(self, order: LaunchRequest) -> str | None:
-        """Why an order is not to be carried out, in one safe line."""
-        return await self._local.trouble(order) or await self._unknown(order)
+    async def trouble(self, request: LaunchRequest) -> str | None:
+        """As `LaunchCheck.trouble`."""
+        return await self._local.trouble(request) or await self._unknown(request)
 
-    async def _unknown(self, order: LaunchRequest) -> str | None:
+    async def _unknown(self, request: LaunchRequest) -> str | None:
         """Why our own worker would only fail what waits; None when it would not."""
-        if order.template:
+        if request.template:
             return None
-        look = self._local.launcher.waiting(order)
+        look = self._app.system.waiting_classes(request)
         waiting = await self._gate.preview("look at what waits", look)
         if isinstance(waiting, Outcome):
             return waiting.text
-        return await self._local.unknown(order, waiting)
+        return await self._local.unknown(request, waiting)
 
     def _belong_to_sidekiq(self, queues: Sequence[str]) -> bool:
         """Whether all of these are Sidekiq's, as of the newest survey; then the reason is said."""
@@ -141,20 +143,20 @@ class LocalWorkerController:
         # know, and leave it alone.
         await self.start([replace(self._last, queues=queues, count=1) for queues in lists])
 
-    async def start(self, orders: Sequence[LaunchRequest]) -> None:
-        """Start a group for each order."""
+    async def start(self, requests: Sequence[LaunchRequest]) -> None:
+        """Start a group for each request."""
         pids: list[str] = []
-        for order in orders:
+        for request in requests:
             self._app.say("starting …", "dim", stays=True)
             try:
-                group = await self._local.start(order)
-            except (BadOrder, CannotStart) as error:
+                group = await self._local.start(request)
+            except CannotStart as error:
                 self._app.say(f"no worker could be started: {safe(str(error))}", "bad", stays=True)
                 return
-            if not order.template:
-                self._memory.keep(order.modules)
+            if not request.template:
+                self._memory.keep(request.modules)
             pids += [str(place.pid) for place in group.places if place.pid is not None]
-            self._note("start", order.count, order.queues)
+            self._note("start", request.count, request.queues)
         if pids:
             listed = ", ".join(pids[:5]) + (" …" if len(pids) > 5 else "")
             word = f"started {len(pids)} here: {listed}; {self._shows()}, with logs"
@@ -251,13 +253,11 @@ class LocalWorkerController:
             return
         gave_up = any(place.state == "gave up" for place in group.places)
         wanted = group.wanted if by > 0 and gave_up else max(0, group.wanted + by)
-        try:
-            is_heard = self._local.scale(group, wanted)
-        except BadOrder as error:
-            self._app.say(safe(str(error)), "warn")
-            return
+        is_heard = self._local.scale(group, wanted)
         workers = counted(wanted, "worker")
-        if not is_heard:
+        if isinstance(is_heard, Refusal):
+            self._app.say(is_heard.text, "warn")
+        elif not is_heard:
             key = self._sign("start_workers")
             self._app.say(f"the group has ended: {key} starts another", "warn")
         else:
@@ -337,11 +337,11 @@ class LocalWorkerController:
         """Put on record what was done to workers, for History. Where Redis does not take it, it is
         done all the same, and nothing waits for it."""
         what = f"{counted(many, 'worker')} for {queues} on {socket.gethostname()}"
-        trail = ActionRecord(actor(), action, what[:200], self._app.keys.workers(), many, undo_s=0)
 
         async def note() -> None:
             with suppress(QueueError):
-                await self._app.read(self._app.system.note(trail, many))
+                record = self._app.system.note(self._gate.operator, action, what[:200], many)
+                await self._app.read(record)
 
         self._app.run_worker(note(), group="record")
 

@@ -22,6 +22,7 @@ from typing import Any, Final, Literal, NamedTuple
 
 from qtop.local import state_file
 from qtop.local.state_file import GroupInfo, GroupReport, PlaceState, SlotState, StateFile
+from qtop.systems.system import Place
 from queuecore.home import make_private
 
 #: What was asked for is shown as done at once, for this long; then the report counts again.
@@ -335,12 +336,12 @@ async def _launch(folder: Path, about: GroupInfo, environment: Mapping[str, str]
     return group
 
 
-def adopt_groups(root: Path, address: str, namespace: str) -> Iterator[WorkerGroup]:
-    """Adopt the groups of this Redis and namespace that run without a console: they were left
+def adopt_groups(root: Path, place: Place) -> Iterator[WorkerGroup]:
+    """Adopt the groups of this address and namespace that run without a console: they were left
     running, or their console has died. Workers without a supervisor are signalled to finish."""
     for folder in _folders(root):
         about = GroupInfo.read(folder)
-        if about is None or (about.address, about.namespace) != (address, namespace):
+        if about is None or (about.address, about.namespace) != place:
             continue
         try:
             owner = _lock(folder)

@@ -93,7 +93,7 @@ async def known(
     """The names of the jobs that these modules declare, together and in this order.
 
     Args:
-        program: Finds them out; see `Launcher.names_program`.
+        program: Finds them out; see `LaunchCommand.names_program`.
         modules: Their names; each can be imported.
         environment: The whole environment of the process.
         limit_s: How long that may take.

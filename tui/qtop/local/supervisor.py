@@ -29,15 +29,17 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import psutil
 
 from qtop.local import state_file
 from qtop.local.state_file import GroupInfo, GroupReport, StateFile
 from qtop.local.worker_slot import WorkerSlot
-from qtop.systems.resque.local import hold_server
 from queuecore.errors import NoServer
+
+if TYPE_CHECKING:
+    from queuecore.server import PrivateServer
 
 _REQUESTS: Final = 0
 _READ_BYTES: Final = 65_536
@@ -275,13 +277,25 @@ def main(folder: Path) -> int:
     os.setsid()
     os.set_blocking(_REQUESTS, False)
     # Hold the private server while workers may come: the last one may be about to be restarted.
-    server = None
-    with suppress(NoServer):
-        server = hold_server(about.address)
+    server = _hold_server(about.address)
     Supervisor(folder, about).run()
     if server is not None:
         server.close()
     return 0
+
+
+def _hold_server(address: str) -> PrivateServer | None:
+    """This user's private server, if the address leads there and it can be held."""
+    if not address.startswith("unix:"):
+        return None  # It is not even imported.
+    from queuecore.server import PrivateServer
+
+    with suppress(NoServer):
+        server = PrivateServer.at(address)
+        if server is not None:
+            server.hold()
+        return server
+    return None
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ class Sampler:
     ended, so the sum over living processes misses nothing.
 
     Args:
-        left_alone: Reads the title of a process; see `Launcher.left_alone`.
+        left_alone: Reads the title of a process; see `System.left_alone`.
     """
 
     def __init__(self, left_alone: Callable[[str], str]) -> None:

@@ -228,7 +228,7 @@ class LocalScreen(RowsScreen):
 
     def __init__(self) -> None:
         super().__init__()
-        self._sampler = Sampler(self.app.local.launcher.left_alone)
+        self._sampler = Sampler(self.app.system.left_alone)
         self._usages: Mapping[int, Usage] = {}
         self._is_sampling = False
         self._sampling: Timer | None = None

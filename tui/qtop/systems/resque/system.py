@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import ClassVar, Final, TypeVar
+from typing import ClassVar, Final, TypeVar, get_args
 
 from qtop.actions.plan import Operator, Outcome, Plan, Refusal
 from qtop.actions.request import Request
@@ -11,12 +11,13 @@ from qtop.model.fleet import Process, Snapshot
 from qtop.model.health import HealthReport, Strays
 from qtop.model.job import JobSource
 from qtop.model.job_list import JobList
+from qtop.model.launch import LaunchCommand, LaunchRequest, QueueClasses
 from qtop.search.selection import Chooser, RefusalCheck, nothing_refused
 from qtop.systems.resque import health
 from qtop.systems.resque.snapshot import SnapshotConverter
 from qtop.systems.system import Ability, Place, Work
 from queuecore import audit
-from queuecore.action_record import ActionRecord
+from queuecore.action_record import Actor
 from queuecore.audit import AuditEntry
 from queuecore.cooperative import Slices
 from queuecore.exchange import Exchange, Steps
@@ -43,17 +44,24 @@ class ResqueSystem:
     Args:
         keys: The namespace.
         address: Where its Redis is, without secrets.
+        url: The same with its password, for workers that are started here; never shown.
         failures_read: How many of the newest failures are part of a snapshot.
     """
 
     name: ClassVar[str] = "resque"
-    abilities: ClassVar[Mapping[Ability, str | None]] = {"pause": None, "pause_all": None}
+    abilities: ClassVar[Mapping[Ability, str | None]] = dict.fromkeys(get_args(Ability))
 
     def __init__(
-        self, keys: Keys, address: str = "", *, failures_read: int = FAILURES_READ
+        self,
+        keys: Keys,
+        address: str = "",
+        *,
+        url: str = "",
+        failures_read: int = FAILURES_READ,
     ) -> None:
         self.keys = keys
         self.place = Place(address, keys.namespace)
+        self._url = url
         self._reader = SnapshotReader(keys, failures_limit=failures_read)
         self._converter = SnapshotConverter()
         self._guard = Guard(keys, wall_now)
@@ -113,8 +121,35 @@ class ResqueSystem:
         """As `audit.newest`."""
         return audit.newest(self.keys, limit)
 
-    def note(self, record: ActionRecord, done: int) -> Exchange[int]:
+    def launch(self, request: LaunchRequest) -> LaunchCommand | Refusal:
+        """See `launch.command`."""
+        # Imported here, as below: the first frame starts nothing.
+        from qtop.systems.resque.launch import command
+
+        return command(request, self._url, self.keys.namespace)
+
+    def waiting_classes(self, request: LaunchRequest) -> Steps[list[QueueClasses]]:
+        """Costs as `waiting_classes.of_list`."""
+        from resque.store import waiting_classes
+
+        found = yield from waiting_classes.of_list(self.keys, QueueList.parse(request.queues))
+        return [QueueClasses(each.queue, each.classes) for each in found]
+
+    def left_alone(self, title: str) -> str:
+        """As `unknown_classes.left_alone_in`."""
+        from resque.worker.unknown_classes import left_alone_in
+
+        return left_alone_in(title)
+
+    def operator_identity(self) -> Actor:
+        """See `connection.operator_identity`."""
+        from qtop.systems.resque.connection import operator_identity
+
+        return operator_identity()
+
+    def note(self, operator: Operator, action: str, workers: str, done: int) -> Exchange[int]:
         """As `audit.note`."""
+        record = operator.record(action, workers, self.keys.workers(), done, undo_s=0)
         return audit.note(self.keys, record, done)
 
     def forbidden(self) -> Steps[dict[str, str]]:
