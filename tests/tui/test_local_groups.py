@@ -21,8 +21,9 @@ from tests.support.waiting import eventually_async
 
 from qtop.actions.plan import Refusal
 from qtop.local import groups, state_file, worker_slot
-from qtop.local.groups import FOLDERS_KEPT, CannotStart, _lock, quit_leftovers, tidy
-from qtop.local.state_file import GroupReport, SlotState, StateFile, leftovers
+from qtop.local.groups import FOLDERS_KEPT, CannotStart, _lock, tidy
+from qtop.local.leftovers import leftovers, quit_leftovers
+from qtop.local.state_file import GroupReport, SlotState, StateFile
 from qtop.local.workers import MOST_IN_ALL
 from qtop.model.launch import MOST_PER_START, LaunchRequest
 
@@ -198,7 +199,7 @@ async def test_a_worker_that_may_not_be_signalled_does_not_end_its_group(
     assert place.place().problem == "it may not be sent SIGTERM: it runs as another user"
     place._process.wait()
     place.collect()
-    assert place.is_over
+    assert place.state == "ended"
     place.close()
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, Literal, TypeVar
+from typing import ClassVar, Final, Literal, TypeVar
 
 from qtop.config.limits import UndoLimits
 from qtop.keymap.keymap import Danger, Sign, sign
@@ -81,9 +81,10 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why there is no plan for a request, in words."""
+    """Why there is no plan for a request, in safe words."""
 
     text: str
+    tone: ClassVar[ResultTone] = "warn"
 
 
 @dataclass(frozen=True, slots=True)

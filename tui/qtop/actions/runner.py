@@ -123,13 +123,7 @@ class ActionRunner:
         refused = self.refusal()
         if refused is not None:
             return refused
-        self._busy_with = what
-        try:
-            return await self._send(operation)
-        except QueueError as error:
-            return Outcome(f"{what}: {safe(str(error))}", "bad")
-        finally:
-            self._busy_with = None
+        return await self.look(what, self._send(operation))
 
     async def look(self, what: str, looking: Awaitable[T]) -> T | Outcome:
         """As `preview`, for what takes many steps and may be cancelled."""

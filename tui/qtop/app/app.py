@@ -182,9 +182,9 @@ class QtopApp(App[None]):
             else source.system
         )
         self._poller: Poller | None = None
-        self._looking: asyncio.Task[None] | None = None
         self._strays: StrayWatch | None = None
-        self._searching: asyncio.Task[None] | None = None
+        #: Of the poller and of the watch for strays.
+        self._tasks: list[asyncio.Task[None]] = []
         self._actions: ActionController | None = None
         self._has_begun = False
         self._silence: Timer | None = None
@@ -285,10 +285,9 @@ class QtopApp(App[None]):
 
     async def on_unmount(self) -> None:
         """End the workers started here, and the connections."""
-        for task in (self._looking, self._searching):
-            if task is not None:
-                task.cancel()
-                await asyncio.wait((task,))
+        for task in self._tasks:
+            task.cancel()
+            await asyncio.wait((task,))
         await self.local.close(FINISH_S)
         if self._source is not None:
             await self._source.close()
@@ -316,8 +315,7 @@ class QtopApp(App[None]):
     # State
 
     def say(self, text: str, tone: str = "", *, stays: bool = False) -> None:
-        """Show a safe one-line result until the next one, on the page that is in front; with
-        `stays` on those that come to the front after it, too: it is the result of an action."""
+        """As `Console.say`; after half a minute it is gone. `stays` is for results of actions."""
         self.last_word = (text, tone)
         self._word_page = None if stays else self._page()
         if self._silence is not None:
@@ -328,13 +326,13 @@ class QtopApp(App[None]):
             front.say(text, tone)
 
     def word_on(self, page: ConsoleScreen) -> tuple[str, str]:
-        """The last result, if it concerns a page that comes to the front; else it is over."""
+        """As `Console.word_on`; a result of another page is over."""
         if self._word_page is not None and self._word_page is not page:
             self.last_word, self._word_page = ("", ""), None
         return self.last_word
 
     def on_look(self, look: PollResult) -> Awaitable[None] | None:
-        """Take in a look and show it. Where that takes a while, returns what to wait for."""
+        """Take in a poll and show it. Where that takes a while, returns what to wait for."""
         if not self._has_begun:
             self._has_begun = True
             self.run_worker(self._begin(), group="first")
@@ -352,12 +350,12 @@ class QtopApp(App[None]):
         self._show()
 
     def on_survey(self, survey: HealthReport) -> None:
-        """Take in what was found out beside the looks."""
+        """Take in a health report."""
         self.state.take_survey(survey)
         self._show()
 
     def on_strays(self, found: Strays | None, why: str) -> None:
-        """Take in which jobs no index leads to; None when that could not be found out."""
+        """As `ConsoleState.take_strays`."""
         self.state.take_strays(found, why)
         self._show()
 
@@ -397,11 +395,11 @@ class QtopApp(App[None]):
             clock=self.clock,
             sleep=self._sleep,
         )
-        self._looking = asyncio.create_task(self._poller.run())
-        self._looking.add_done_callback(self._looking_ended)
         self._strays = StrayWatch(self._source, self.on_strays, sleep=self._sleep)
-        self._searching = asyncio.create_task(self._strays.run())
-        self._searching.add_done_callback(self._looking_ended)
+        for run in (self._poller.run, self._strays.run):
+            task = asyncio.create_task(run())
+            task.add_done_callback(self._task_ended)
+            self._tasks.append(task)
 
     async def _begin(self) -> None:
         """Load what the first frame and the first look did not wait for."""
@@ -417,8 +415,8 @@ class QtopApp(App[None]):
             self.state.policy = replace(policy, forbidden={**found, **policy.forbidden})
             self._show()
 
-    def _looking_ended(self, looking: asyncio.Task[None]) -> None:
-        error = None if looking.cancelled() else looking.exception()
+    def _task_ended(self, task: asyncio.Task[None]) -> None:
+        error = None if task.cancelled() else task.exception()
         if isinstance(error, Exception):
             self._handle_exception(error)
 
@@ -508,15 +506,15 @@ class QtopApp(App[None]):
 
     @property
     def is_leaving(self) -> bool:
-        """Whether the console was asked to leave, or leaves."""
+        """As `Console.is_leaving`."""
         return self._lifecycle.is_leaving
 
     def remembered_filters(self, place: str) -> list[str]:
-        """The filters used in a place, the newest last: to be added to."""
+        """As `Console.remembered_filters`."""
         return self._filter_memory[place]
 
     def toggle_freeze(self) -> None:
-        """Stop the display where it is, or let it go on."""
+        """As `Console.toggle_freeze`."""
         self.state.toggle_freeze()
         # What was said of a frozen display is over.
         self.say("")
@@ -540,8 +538,7 @@ class QtopApp(App[None]):
         return self._actions
 
     async def follow(self, link: Link) -> None:
-        """Show a numbered screen with the cursor on a row; where there is no such row, with the
-        filter set. The way back is remembered."""
+        """As `Console.follow`. The way back is remembered."""
         left = self.current_mode
         await self.switch_mode(link.place)
         while len(self.screen_stack) > 1:
@@ -557,21 +554,18 @@ class QtopApp(App[None]):
             pane.set_filter(link.filter)
         if left != link.place:
             self._steps.append(Step(left, link.place, pane.filter.text))
-        if not found and link.key is not None and not link.filter:
+        if link.key is not None and not found and not link.filter:
             self.say("it is no longer there", "dim")
 
     def way_back(self, filter_text: str) -> str | None:
-        """The numbered screen from which a link led to this one, once; None where none did, or
-        where another filter than the link's is set."""
+        """As `Console.way_back`."""
         step = self._steps[-1] if self._steps else None
         if step is None or step.reached != self.current_mode:
             return None
-        if filter_text not in ("", step.filter):
-            return None
-        return self._steps.pop().left
+        return self._steps.pop().left if filter_text in ("", step.filter) else None
 
     def look_now(self, *, after_deed: bool = False) -> None:
-        """Look again without waiting for the interval; after an action, at its record first."""
+        """As `Console.look_now`."""
         if self._poller is not None:
             if after_deed:
                 self._poller.survey_next(first=True)
@@ -581,7 +575,7 @@ class QtopApp(App[None]):
             self._strays.poke()
 
     async def read(self, operation: Operation[T]) -> T:
-        """Read something for a screen. Raises StoreError."""
+        """As `Console.read`."""
         if self._source is None:
             raise RuntimeError("nothing can be read before the first frame")
         if isinstance(operation, Exchange) and not operation.commands:

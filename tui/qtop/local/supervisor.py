@@ -26,10 +26,10 @@ import signal
 import sys
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import psutil
 
@@ -37,9 +37,6 @@ from qtop.local import state_file
 from qtop.local.state_file import GroupInfo, GroupReport, StateFile
 from qtop.local.worker_slot import WorkerSlot
 from queuecore.errors import NoServer
-
-if TYPE_CHECKING:
-    from queuecore.server import PrivateServer
 
 _REQUESTS: Final = 0
 _READ_BYTES: Final = 65_536
@@ -96,10 +93,9 @@ class Supervisor:
             slot.close()
 
     def _is_over(self) -> bool:
-        if not all(slot.is_over or slot.state == "gave up" for slot in self._slots):
-            return False
+        states = {slot.state for slot in self._slots}
         # A slot that gave up may be asked to try again while a console may come.
-        return all(slot.is_over for slot in self._slots) or self._is_detached
+        return states <= {"ended"} or (self._is_detached and states <= {"ended", "gave up"})
 
     def _new_slot(self, number: int) -> WorkerSlot:
         return WorkerSlot(number, self._about.argv, self._folder, self._arm)
@@ -123,14 +119,11 @@ class Supervisor:
             tuple(slot.place() for slot in self._slots),
         )
         now_mono = time.monotonic()
-        if report != self._reported and (
-            at_once or now_mono - self._reported_mono >= _REPORT_EVERY_S
-        ):
+        is_due = at_once or now_mono - self._reported_mono >= _REPORT_EVERY_S
+        if is_due and report != self._reported:
             self._state.write(report)
             self._reported, self._reported_mono = report, now_mono
-            self._is_behind = False
-        else:
-            self._is_behind = report != self._reported
+        self._is_behind = report != self._reported
 
     def _wait(self) -> None:
         poll = select.poll()
@@ -140,8 +133,8 @@ class Supervisor:
         outputs = {slot.output: slot for slot in self._slots if slot.output is not None}
         for output in outputs:
             poll.register(output, select.POLLIN)
-        moments = [slot.until_mono for slot in self._slots if slot.until_mono is not None]
-        moments += [slot.look_mono for slot in self._slots if slot.look_mono is not None]
+        due = [each for slot in self._slots for each in (slot.until_mono, slot.look_mono)]
+        moments = [each for each in due if each is not None]
         if self._is_behind:
             moments.append(self._reported_mono + _REPORT_EVERY_S)
         timeout_s = max(0.0, min(moments) - time.monotonic()) if moments else 3_600.0
@@ -151,7 +144,9 @@ class Supervisor:
             elif descriptor == _REQUESTS:
                 self._read_requests()
             else:
-                _drain(self._wakeup)
+                with suppress(BlockingIOError):
+                    while os.read(self._wakeup, 512):
+                        pass
 
     def _press_harder(self) -> None:
         now_mono = time.monotonic()
@@ -207,7 +202,7 @@ class Supervisor:
         staying = [each for each in self._slots if each.state not in _ENDING_STATES]
         missing = wanted - len(staying)
         # Slots and their logs are used again: there are never more than there were workers at once.
-        ended = [slot for slot in self._slots if slot.is_over][: max(0, missing)]
+        ended = [slot for slot in self._slots if slot.state == "ended"][: max(0, missing)]
         for slot in ended:
             slot.begin_anew()
         first_new = len(self._slots) + 1
@@ -257,14 +252,6 @@ def _tie_to(parent_pid: int) -> Callable[[], None] | None:
     return arm
 
 
-def _drain(descriptor: int) -> None:
-    try:
-        while os.read(descriptor, 512):
-            pass
-    except BlockingIOError:
-        pass
-
-
 def main(folder: Path) -> int:
     """Run a supervisor as an orphan without a terminal. Returns the exit status of the process that
     was called, at once; 2 when the folder is no group's."""
@@ -276,26 +263,18 @@ def main(folder: Path) -> int:
         return 0
     os.setsid()
     os.set_blocking(_REQUESTS, False)
-    # Hold the private server while workers may come: the last one may be about to be restarted.
-    server = _hold_server(about.address)
-    Supervisor(folder, about).run()
-    if server is not None:
-        server.close()
+    with ExitStack() as held:
+        if about.address.startswith("unix:"):
+            # Not imported for other servers.
+            from queuecore.server import PrivateServer
+
+            # It is kept while workers may come: the last one may be about to be restarted.
+            with suppress(NoServer):
+                if server := PrivateServer.at(about.address):
+                    server.hold()
+                    held.callback(server.close)
+        Supervisor(folder, about).run()
     return 0
-
-
-def _hold_server(address: str) -> PrivateServer | None:
-    """This user's private server, if the address leads there and it can be held."""
-    if not address.startswith("unix:"):
-        return None  # It is not even imported.
-    from queuecore.server import PrivateServer
-
-    with suppress(NoServer):
-        server = PrivateServer.at(address)
-        if server is not None:
-            server.hold()
-        return server
-    return None
 
 
 if __name__ == "__main__":

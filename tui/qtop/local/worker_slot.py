@@ -14,8 +14,9 @@ from typing import Final
 import psutil
 
 from qtop.local import state_file
+from qtop.local.leftovers import leftovers, signal_leftovers
 from qtop.local.logs import without_colours
-from qtop.local.state_file import PlaceState, SlotState, leftovers, signal_leftovers
+from qtop.local.state_file import PlaceState, SlotState
 
 # The log file of one worker: of bounded size, and never able to block the worker.
 
@@ -157,11 +158,6 @@ class WorkerSlot:
         self._starts = self._early_deaths = 0
         self._ending = self._problem = ""
         self._said: tuple[str, ...] = ()
-
-    @property
-    def is_over(self) -> bool:
-        """Whether no process will be started in it any more."""
-        return self.state == "ended"
 
     def place(self) -> SlotState:
         """Its state, for the report."""

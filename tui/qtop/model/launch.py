@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -66,7 +66,3 @@ class QueueClasses(NamedTuple):
 
     queue: str
     classes: tuple[str, ...] = ()
-
-    def unknown(self, knows: Callable[[str], bool]) -> tuple[str, ...]:
-        """Those of the classes that are not known."""
-        return tuple(name for name in self.classes if not knows(name))

@@ -5,7 +5,7 @@ Screens are below the app and never import it. Each protocol here lists what the
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:
@@ -17,9 +17,8 @@ if TYPE_CHECKING:
     from textual.widget import AwaitMount
     from textual.worker import Worker, WorkType
 
-    from qtop.actions.plan import Plan
     from qtop.actions.request import Request
-    from qtop.actions.runner import ForegroundPriority, Progress
+    from qtop.actions.runner import ForegroundPriority
     from qtop.config.settings import Settings
     from qtop.local.groups import LocalWorker, WorkerGroup
     from qtop.local.workers import LocalWorkers
@@ -148,15 +147,6 @@ class Actions(Protocol):
 
     def request_after(self, looking: str, look: Operation[T], make: Callable[[T], Request]) -> None:
         """Read what a request is about, make the request of it, and go on as `request`."""
-
-    def begin_after_search(
-        self,
-        what: str,
-        search: Callable[[Progress], Awaitable[T]],
-        plan: Callable[[T], Plan | str],
-        table: Table[Any] | None = None,
-    ) -> None:
-        """The same for a search of many steps, which can be cancelled; a text says why not."""
 
     def request_found(
         self,
