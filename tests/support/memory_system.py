@@ -4,23 +4,41 @@ sets of failed jobs, jobs without places, nothing to pause."""
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar, cast
 
 from qtop.actions.plan import Operator, Outcome, Plan, Refusal
-from qtop.actions.request import Delete, Pause, PauseAll, Request, Requeue, Undo
+from qtop.actions.request import (
+    Delete,
+    Index,
+    JobRequest,
+    Pause,
+    PauseAll,
+    PruneCase,
+    Request,
+    Requeue,
+    Undo,
+)
 from qtop.keymap.keymap import Danger
-from qtop.model.fleet import Process, Queue, RunningJob, Snapshot
-from qtop.model.health import HealthReport, Strays
+from qtop.model.fleet import NOTHING_SEEN, Process, Queue, RunningJob, Snapshot
+from qtop.model.health import (
+    Finding,
+    HealthReport,
+    Ownership,
+    ServerInfo,
+    Stray,
+    Strays,
+    UpcomingJobs,
+)
 from qtop.model.job import Job, JobSource
 from qtop.model.job_list import LISTED_BYTES, Ask, Entry, JobPage, Outline
 from qtop.model.launch import LaunchCommand, LaunchRequest, QueueClasses
 from qtop.search.failure_groups import KeyMaker, KnownEntry
 from qtop.search.selection import RefusalCheck, Selection, nothing_refused
-from qtop.systems.system import Ability, Place, Work
-from queuecore.action_record import ActionRecord, Actor
+from qtop.systems.system import Ability, DiagnosisPart, FoundJob, Place, Work
+from queuecore.action_record import ActionRecord
 from queuecore.audit import AuditEntry
 from queuecore.cooperative import Slices
 from queuecore.errors import StoreError, Unreachable
@@ -235,6 +253,46 @@ class MemorySystem:
         """There are none."""
         return at_once(Strays())
 
+    def stray_jobs(
+        self, stray: Stray, now: datetime, visit: Callable[[FoundJob], bool]
+    ) -> Work[bool]:
+        """None."""
+        return at_once(True)
+
+    def ownership(self) -> Work[Ownership]:
+        """It is alone."""
+        return at_once(Ownership())
+
+    def next_jobs(self, queues: Sequence[str], *, samples: bool = False) -> Work[UpcomingJobs]:
+        """Unknown."""
+        return at_once(UpcomingJobs({}, {}))
+
+    def unregistered(self, what: Index, names: Sequence[str]) -> Work[list[tuple[str, bool]]]:
+        """Nothing is missing."""
+        return at_once([(name, False) for name in names])
+
+    def probe(self) -> Work[None]:
+        """It is there."""
+        return at_once(None)
+
+    def server(self) -> Work[ServerInfo]:
+        """There is no server."""
+        return at_once(ServerInfo({}))
+
+    def scheduler_lock(self) -> Work[tuple[str | None, float | None]]:
+        """It has no scheduler."""
+        return at_once(cast("tuple[str | None, float | None]", (None, None)))
+
+    def diagnose(
+        self,
+        part: DiagnosisPart,
+        tell: Callable[[Finding], None],
+        seen: Snapshot = NOTHING_SEEN,
+        suspects: Collection[str] = (),
+    ) -> Work[None]:
+        """All is well."""
+        return at_once(None)
+
     def serves(self, listed: tuple[str, ...], names: Sequence[str]) -> Collection[str]:
         """Each process takes from all queues."""
         return names
@@ -271,10 +329,6 @@ class MemorySystem:
         """None."""
         return ""
 
-    def operator_identity(self) -> Actor:
-        """A person."""
-        return Actor("ada@here", "qtop")
-
     def note(self, operator: Operator, action: str, workers: str, done: int) -> Work[int]:
         """Keeps no record."""
         return at_once(0)
@@ -285,9 +339,9 @@ class MemorySystem:
 
     def evidence(
         self, names: Sequence[str], *, ignore_pids: bool = False, unlisted: Sequence[str] = ()
-    ) -> Work[Sequence[object]]:
+    ) -> Work[Sequence[PruneCase]]:
         """No process is dead."""
-        return at_once(cast("Sequence[object]", []))
+        return at_once(cast("Sequence[PruneCase]", []))
 
     def jobs(self, source: JobSource, *, newest_first: bool | None = None) -> MemoryList:
         """A list."""
@@ -298,6 +352,10 @@ class MemorySystem:
     ) -> MemoryChooser:
         """What collects jobs by their names."""
         return MemoryChooser()
+
+    def refusals(self, request: JobRequest) -> RefusalCheck:
+        """It refuses none."""
+        return nothing_refused
 
     def prepare(self, request: Request, operator: Operator) -> Steps[Plan | Refusal]:
         """It deletes failed jobs, puts them back onto their queues, and takes both back."""
@@ -349,6 +407,10 @@ class MemorySystem:
     def guarded(self, work: Work[T]) -> Work[T]:
         """All of it is its own."""
         return work
+
+    def admit(self, queues: Iterable[str] = (), *, failures: bool = False) -> Work[None]:
+        """All of it is its own."""
+        return at_once(None)
 
     def note_change(self) -> None:
         """Remembers nothing."""

@@ -17,6 +17,7 @@ from qtop.model.launch import LaunchCommand, LaunchRequest, QueueClasses
 from qtop.screens.start_dialog import read_request
 from qtop.systems.resque.launch import NAMES_PROGRAM, without_password
 from qtop.systems.resque.system import ResqueSystem
+from queuecore.address import parse_url
 from resque.keys import Keys
 
 URL = "redis://me:se%40cret@queues.example.com:6379/3"
@@ -25,7 +26,7 @@ EMPTY = dict.fromkeys(
 )
 
 
-SYSTEM = ResqueSystem(Keys("ns"), "redis://queues.example.com:6379/3", url=URL)
+SYSTEM = ResqueSystem(Keys("ns"), parse_url(URL), url=URL)
 
 
 def launched(**more: object) -> LaunchCommand | Refusal:

@@ -216,9 +216,7 @@ def test_a_fall_that_the_next_survey_explains_is_never_reported(tmp_path: Path) 
         system=SYSTEM,
         interval_s=1.0,
         read_only=False,
-        local=LocalWorkers(
-            tmp_path, ResqueSystem(KEYS, "x", url="x"), environ={}, on_change=lambda: None
-        ),
+        local=LocalWorkers(tmp_path, ResqueSystem(KEYS), environ={}, on_change=lambda: None),
         local_host="h",
         clock=lambda: clock[0],
     )

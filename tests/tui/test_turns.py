@@ -99,7 +99,7 @@ def test_boards_made_in_slices_are_those_made_at_once() -> None:
 def state(tmp_path: Path) -> ConsoleState:
     local = LocalWorkers(
         tmp_path,
-        ResqueSystem(Keys("resque"), "a", url="redis://a"),
+        ResqueSystem(Keys("resque")),
         environ={},
         on_change=lambda: None,
     )

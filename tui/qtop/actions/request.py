@@ -6,10 +6,10 @@ does what the plan says. The console and the commands make the same requests.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal, Protocol
 
 from qtop.model.fleet import Process
 from qtop.model.job import JobSource
@@ -19,6 +19,9 @@ from queuecore.audit import AuditEntry
 
 #: What a signal asks of a worker.
 Wish = Literal["finish", "end job", "stop now", "pause", "resume"]
+#: What becomes of the job of a process that is taken off the register: it has none, the job
+#: fails, or goes back to its queue.
+JobFate = Literal["idle", "failed", "put back"]
 #: What has names on an index.
 Index = Literal["queue", "delayed", "failures"]
 
@@ -175,6 +178,33 @@ class DeleteSchedules:
     rows: tuple[object, ...]
 
 
+class PruneCase(Protocol):
+    """What speaks for and against the death of one process, as its system gathered it."""
+
+    @property
+    def worker_id(self) -> str:
+        """The id of the process."""
+
+    @property
+    def doubt(self) -> str | None:
+        """Why it may be alive after all; None when nothing says so."""
+
+    @property
+    def unread(self) -> Mapping[str, str]:
+        """Why some of this is unknown, by what it is in words."""
+
+    @property
+    def words(self) -> str:
+        """The evidence in one line of safe text."""
+
+    @property
+    def fields(self) -> Mapping[str, Any]:
+        """The evidence for programs; what is unknown is null."""
+
+    def fate(self, requeue_lost: int) -> JobFate:
+        """What will become of its job."""
+
+
 @dataclass(frozen=True, slots=True)
 class Prune:
     """Take dead processes off the register; the jobs that they hold become failures, or go back,
@@ -186,10 +216,10 @@ class Prune:
         tell: Hears what became of each, at once.
     """
 
-    cases: tuple[object, ...]
+    cases: tuple[PruneCase, ...]
     forces: bool = False
     requeue_lost: int = 0
-    tell: Callable[[object, str], None] = lambda case, fate: None
+    tell: Callable[[PruneCase, str], None] = lambda case, fate: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +250,16 @@ class Load:
     number: int
 
 
+@dataclass(frozen=True, slots=True)
+class Enqueue:
+    """Put a new job at the end of a queue; with `at_s`, an epoch to come, only then."""
+
+    class_name: str
+    args: Sequence[Any]
+    queue: str
+    at_s: float | None = None
+
+
 DelayedRequest = RunNow | DeleteDelayed | Reschedule
 JobRequest = Requeue | Delete | Move | PutBack | Edit
 Request = (
@@ -236,4 +276,5 @@ Request = (
     | Signal
     | Register
     | Load
+    | Enqueue
 )

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeVar
 
-from qtop.actions.plan import Operator, Outcome, Plan, Refusal, escalate
+from qtop.actions.plan import Operator, Outcome, Plan, Refusal, escalate, operator_identity
 from qtop.actions.request import PauseAll, Request, Reschedule, Undo
 from qtop.actions.runner import ActionRunner, ForegroundPriority, Progress
 from qtop.app.worker_controller import LocalWorkerController
@@ -62,7 +62,7 @@ class ActionController:
         #: What is under way is to be taken back as soon as it has stopped.
         self._takes_back = False
         self.operator = Operator(
-            app.system.operator_identity(), app.settings.undo_limits, app.state.policy.sign
+            operator_identity(), app.settings.undo_limits, app.state.policy.sign
         )
         self._actions = ActionRunner(
             source.run, read_only=read_only, trouble=lambda: app.state.look.error

@@ -36,7 +36,7 @@ from qtop.monitor.state import ConsoleState, UiPolicy
 from qtop.monitor.stray_watch import StrayWatch
 from qtop.screens.base import ConsoleScreen
 from qtop.screens.frame import TooSmallScreen, is_too_small
-from qtop.systems.resque.system import ResqueSystem
+from qtop.systems.opening import open_system
 from qtop.systems.runner import RedisRunner
 from qtop.systems.system import System, SystemRunner
 from qtop.widgets import theme
@@ -177,7 +177,7 @@ class QtopApp(App[None]):
         self._steps: list[Step] = []
         self._source = source
         self.system: System = (
-            ResqueSystem(self.keys, str(self.address), url=options.url)
+            open_system(self.address, options.namespace, url=options.url)
             if source is None
             else source.system
         )

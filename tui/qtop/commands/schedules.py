@@ -16,6 +16,7 @@ from qtop.search.fields import text_of
 from qtop.search.filter_language import Filter
 from qtop.systems.resque.scheduled_search import args_of, schedule_subject, timing
 from qtop.text.safe import safe
+from resque.keys import Keys
 from resque.scheduler import listing
 from resque.scheduler.listing import Listed
 from resque.scheduler.zones import local_zone
@@ -48,7 +49,9 @@ def command(connection: Connection, wanted: Filter, limit: int, as_json: bool) -
     with connection.open() as session:
         tell(session)
         prefix = os.environ.get("RESQUE_SCHEDULER_MASTER_LOCK_PREFIX", "")
-        every = session.run(listing.everything(session.keys, prefix, session.now(), _zone()))
+        every = session.run(
+            listing.everything(Keys(session.system.place.namespace), prefix, session.now(), _zone())
+        )
     if every.of_file.unknown is not None:
         message(f"schedules of a scheduler's file are unknown: {safe(every.of_file.unknown)}")
     found = [each for each in every.schedules if wanted.matches(schedule_subject(each))]

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, Final
 
 from qtop.model.job import Job
 from queuecore.values import value
@@ -107,3 +107,8 @@ class Snapshot:
     failed_ever: int | None
     is_paused: bool | None
     problems: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+
+_LONG_AGO: Final = datetime.fromtimestamp(0, UTC)
+#: A snapshot of which all is unknown.
+NOTHING_SEEN: Final = Snapshot(_LONG_AGO, None, None, None, None, None, None, None)

@@ -3,18 +3,27 @@ Resque; outside of such folders nothing knows an engine."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, TypeVar
 
 from qtop.actions.plan import Operator, Outcome, Plan, Refusal
-from qtop.actions.request import Request
-from qtop.model.fleet import Process, Snapshot
-from qtop.model.health import HealthReport, Strays
+from qtop.actions.request import Index, JobRequest, PruneCase, Request
+from qtop.model.fleet import NOTHING_SEEN, Process, Snapshot
+from qtop.model.health import (
+    Finding,
+    HealthReport,
+    Ownership,
+    ServerInfo,
+    Stray,
+    Strays,
+    UpcomingJobs,
+)
 from qtop.model.job import JobSource
 from qtop.model.job_list import JobList
 from qtop.model.launch import LaunchCommand, LaunchRequest, QueueClasses
+from qtop.search.fields import Subject
 from qtop.search.selection import Chooser, RefusalCheck, nothing_refused
-from queuecore.action_record import Actor
 from queuecore.audit import AuditEntry
 from queuecore.cooperative import Slices
 from queuecore.exchange import Operation, Steps
@@ -31,6 +40,24 @@ else:
 Ability = Literal["pause", "pause_all", "start_workers"]
 """What a system may be unable to do, by the id of its action: pause queues, pause everything, start
 workers."""
+
+
+DiagnosisPart = Literal[
+    "rights", "namespace", "unregistered", "locks", "items", "poison", "duplicates", "schedules"
+]
+"""What `doctor` asks a system about: whether this user may do everything; which systems there are,
+and where; queues that no index leads to; locks without a job; jobs that cannot be read, that kill
+their process, or that are there twice; schedules."""
+
+
+class FoundJob(NamedTuple):
+    """A job in a place. `where` is what `--from` takes, where it takes the place at all; `how` is
+    what the job does there, in words."""
+
+    where: str
+    how: str
+    subject: Subject
+    raw: bytes
 
 
 class Place(NamedTuple):
@@ -70,6 +97,45 @@ class System(Protocol):
         """Search for jobs that no index leads to. May take hundreds of round trips: for once a
         minute. Raises StoreError."""
 
+    def stray_jobs(
+        self, stray: Stray, now: datetime, visit: Callable[[FoundJob], bool]
+    ) -> Work[bool]:
+        """Show the jobs under a key that no index leads to, until `visit` returns False. Returns
+        whether it never did. A round trip for some hundred jobs."""
+
+    def ownership(self) -> Work[Ownership]:
+        """Find out which systems live here, and whose the queues are. Two round trips."""
+
+    def next_jobs(self, queues: Sequence[str], *, samples: bool = False) -> Work[UpcomingJobs]:
+        """Read the jobs that are next in queues, with `samples` also the classes of some others.
+        One round trip, or two."""
+
+    def unregistered(self, what: Index, names: Sequence[str]) -> Work[list[tuple[str, bool]]]:
+        """Each of these names once, and whether it is missing on its index though it holds
+        something. One round trip for all, or two for each."""
+
+    def probe(self) -> Work[None]:
+        """Check that this may be such a system: that its main keys have the right types. One round
+        trip. Raises WrongType."""
+
+    def server(self) -> Work[ServerInfo]:
+        """What the server says of itself. One round trip."""
+
+    def scheduler_lock(self) -> Work[tuple[str | None, float | None]]:
+        """Which scheduler holds the lock, and for how many more seconds; None where it never ends.
+        One round trip."""
+
+    def diagnose(
+        self,
+        part: DiagnosisPart,
+        tell: Callable[[Finding], None],
+        seen: Snapshot = NOTHING_SEEN,
+        suspects: Collection[str] = (),
+    ) -> Work[None]:
+        """Look for what is wrong with a part, and tell it. `seen` is a snapshot and `suspects` are
+        the processes in it that may be dead, for the parts that are about jobs. Changes nothing.
+        May take hundreds of round trips. Raises StoreError."""
+
     def serves(self, listed: tuple[str, ...], names: Sequence[str]) -> Collection[str]:
         """The queues that a process takes jobs from, as `Process.listed` has its list. `names` are
         those that exist. O(names)."""
@@ -102,10 +168,6 @@ class System(Protocol):
         """The queues that a worker leaves alone because it does not know the classes of their jobs,
         as the title of its process says; with commas, not safe to show."""
 
-    def operator_identity(self) -> Actor:
-        """Who acts, for what is put on record: the same in the console and in the commands, so that
-        each can undo the other's."""
-
     def note(self, operator: Operator, action: str, workers: str, done: int) -> Work[int]:
         """Put on record what was done to workers outside of the system. One round trip."""
 
@@ -115,7 +177,7 @@ class System(Protocol):
 
     def evidence(
         self, names: Sequence[str], *, ignore_pids: bool = False, unlisted: Sequence[str] = ()
-    ) -> Work[Sequence[object]]:
+    ) -> Work[Sequence[PruneCase]]:
         """What speaks for and against the death of the processes with these names, for a `Prune`;
         without names, of all that are silent and of the `unlisted`. Some round trips."""
 
@@ -129,6 +191,9 @@ class System(Protocol):
         """What collects jobs of a list for an action. With `spares` failures are left out that
         would do harm again, unless there is only one. No round trip."""
 
+    def refusals(self, request: JobRequest) -> RefusalCheck:
+        """Says for a job's bytes why a request will refuse it."""
+
     def prepare(self, request: Request, operator: Operator) -> Steps[Plan | Refusal]:
         """Say what a request would do, in the operator's name, or why it cannot be done. Reads
         only. Raises StoreError."""
@@ -139,6 +204,10 @@ class System(Protocol):
 
     def guarded(self, work: Work[T], /) -> Work[T]:
         """The same work, which ends with an error before it changes what is not this system's."""
+
+    def admit(self, queues: Iterable[str] = (), *, failures: bool = False) -> Work[None]:
+        """End with an error when the namespace or one of these queues is another system's, with
+        `failures` also when the list of failures is. Two round trips."""
 
     def note_change(self) -> None:
         """Something was changed: the next snapshot, which begins after this, reads everything."""

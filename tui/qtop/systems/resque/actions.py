@@ -20,6 +20,7 @@ from qtop.actions.plan import (
 from qtop.actions.request import (
     Clear,
     DeleteSchedules,
+    Enqueue,
     Index,
     Load,
     OfDelayed,
@@ -36,7 +37,7 @@ from qtop.actions.request import (
 )
 from qtop.keymap.keymap import Danger
 from qtop.model.job import JobSource
-from qtop.systems.resque import job_actions, scheduled, workers
+from qtop.systems.resque import job_actions, scheduled
 from qtop.systems.resque.job_reader import list_key
 from qtop.text.format import number
 from qtop.text.safe import safe
@@ -75,10 +76,13 @@ class ResqueActions:
             case Load():
                 return self._load(request)
             case Prune() | Signal():
+                # Imported here: it needs psutil.
+                from qtop.systems.resque import workers
+
                 return workers.prepare(self.keys, self.operator, request)
             case OfDelayed() | RunSchedules() | DeleteSchedules():
                 return scheduled.prepare(self.keys, self.operator, request)
-            case OfJobs() | Replace():
+            case OfJobs() | Replace() | Enqueue():
                 return job_actions.prepare(self.keys, self.operator, request)
 
     def _clear(self, request: Clear) -> Steps[Plan]:

@@ -4,27 +4,29 @@ what becomes of each."""
 from __future__ import annotations
 
 from collections import Counter
+from datetime import datetime
 from functools import partial
 from typing import Final, NamedTuple
 
 from qtop.actions.plan import Operator, Outcome, Plan, Throttle, acted, count_of, list_of
-from qtop.actions.request import Delete, Edit, JobRequest, Move, PutBack, Replace, Requeue
+from qtop.actions.request import Delete, Edit, Enqueue, JobRequest, Move, PutBack, Replace, Requeue
 from qtop.keymap.keymap import Danger
 from qtop.model.job import Job, JobSource
 from qtop.search.selection import RefusalCheck, Selection, nothing_refused
 from qtop.systems.resque.job_reader import engine_failure, list_key
 from qtop.systems.resque.payloads import changed_job
 from qtop.text.format import both_times, number
-from qtop.text.safe import safe
+from qtop.text.safe import counted, safe
 from queuecore import bulk
 from queuecore.action_record import ActionRecord
 from queuecore.bulk import Decide, JobRefs, Result, Taking
 from queuecore.exchange import Steps
 from queuecore.values import replace
 from queuecore.windows import Item
-from resque.codec import Payload, decode_payload
+from resque.codec import Payload, decode_payload, encode_job, require_utf8
+from resque.errors import NoClassError, NoQueueError
 from resque.keys import Keys
-from resque.store import failures, poison, queues
+from resque.store import delayed, failures, poison, queues
 from resque.store.lock_freeing import Leaving, and_free, edited, noting
 
 _MOST_NAMED: Final = 5
@@ -103,8 +105,11 @@ def unusable(raw: bytes) -> str | None:
 # Doing.
 
 
-def prepare(keys: Keys, operator: Operator, request: JobRequest | Replace) -> Plan:
-    """Say what a request would do to its jobs."""
+def prepare(keys: Keys, operator: Operator, request: JobRequest | Replace | Enqueue) -> Plan:
+    """Say what a request would do to its jobs. Raises for an `Enqueue` NoQueueError, NoClassError
+    and EncodeError."""
+    if isinstance(request, Enqueue):
+        return _prepare_enqueueing(keys, request)
     if isinstance(request, Replace):
         return _prepare_replacing(keys, operator, request)
     source, chosen, words = request.source, request.chosen, _words(request)
@@ -135,6 +140,30 @@ def prepare(keys: Keys, operator: Operator, request: JobRequest | Replace) -> Pl
         size_bytes=size_bytes,
         record=record,
     )
+
+
+def _prepare_enqueueing(keys: Keys, request: Enqueue) -> Plan:
+    queue, name, at_s = request.queue, request.class_name, request.at_s
+    if not queue:
+        raise NoQueueError("a job needs a queue: its name is empty")
+    if not name:
+        raise NoClassError("a job needs a class: its name is empty")
+    payload = encode_job(name, list(request.args))
+    require_utf8(queue, payload)
+
+    def push() -> Steps[Outcome]:
+        waits: int = yield queues.push(keys, queue, [payload])
+        text = f"enqueued {safe(name)} on {safe(queue)}: {waits:,} waiting"
+        return Outcome(text, done=1)
+
+    def delay(at_s: float) -> Steps[Outcome]:
+        then: int = yield delayed.schedule(keys, at_s, queue, name, request.args)
+        when = f"{datetime.fromtimestamp(int(at_s)).astimezone():%Y-%m-%d %H:%M:%S}"
+        text = f"delayed {safe(name)} until {when}, for {safe(queue)}"
+        return Outcome(f"{text}: {counted(then, 'job')} then", done=1)
+
+    run = push if at_s is None else partial(delay, at_s)
+    return Plan(f"Enqueue {safe(name)}", "Enqueue", (), "none", run)
 
 
 def _take(
