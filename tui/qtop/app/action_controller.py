@@ -1,4 +1,4 @@
-"""From a key to its result: the refusal, the question, the deed, the word about it."""
+"""From a key to its result: the refusal, the question, the action, the message."""
 
 from __future__ import annotations
 
@@ -206,8 +206,9 @@ class ActionController:
         """As `Actions.stop`."""
         return self._actions.stop()
 
-    def pause_or_resume_all(self, *, is_paused: bool | None) -> None:
+    def pause_or_resume_all(self) -> None:
         """As `Actions.pause_or_resume_all`."""
+        is_paused = self._app.state.is_paused
         if is_paused is None:
             self._app.say("whether everything is paused is unknown: nothing was changed", "warn")
             return

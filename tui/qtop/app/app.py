@@ -73,7 +73,7 @@ class ConsoleOptions:
         address: The Redis.
         url: The same with its password, for the workers; never shown.
         namespace: The prefix of Resque's keys.
-        interval_s: Seconds between two looks.
+        interval_s: Seconds between two polls.
         read_only: Change nothing.
         log_folder: For logs of workers and reports of crashes; made when needed.
         require: Modules with jobs, for workers started here.
@@ -131,9 +131,9 @@ class QtopApp(App[None]):
 
     Args:
         options: What it is started with.
-        source: Where looks come from and actions go; by default the Redis.
+        source: Runs the work of the system; by default on the Redis.
         clock: Monotonic seconds.
-        sleep: Waits some seconds between two looks.
+        sleep: Waits some seconds between two polls.
         terminal_is_there: Asked every five seconds; when it is not, the console ends.
     """
 
@@ -345,7 +345,7 @@ class QtopApp(App[None]):
     async def _take_in(self, look: PollResult) -> None:
         await in_turns(self.state.taking(look))
         if self.state.dropped_now and self._poller is not None:
-            # The record tells whether an action of qtop did it.
+            # The record of actions says whether one of qtop did it.
             self._poller.survey_next()
         self._show()
 
@@ -402,7 +402,7 @@ class QtopApp(App[None]):
             self._tasks.append(task)
 
     async def _begin(self) -> None:
-        """Load what the first frame and the first look did not wait for."""
+        """Load what the first frame and the first poll did not wait for."""
         await asyncio.to_thread(_load_the_rest)
         if not self._options.read_only:
             await self.actions.local.start_first(self._options.workers)

@@ -21,7 +21,7 @@ from textual.worker import WorkerFailed
 
 from qtop.app import crash
 
-# Threads that nobody waits for.
+# Threads that the end does not wait for.
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -31,7 +31,7 @@ class UnwaitedThreads(ThreadPoolExecutor):
     """Runs each function in a thread of its own, which does not keep the process alive.
 
     For an event loop's calls that block: a name server that does not answer holds its caller for
-    half a minute, and the loop's own threads would hold up for as long whoever wants to leave. Only
+    half a minute, and the loop's own threads would delay the end of the console for as long. Only
     for functions that may be left in the middle.
     """
 

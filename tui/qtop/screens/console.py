@@ -163,7 +163,7 @@ class Actions(Protocol):
     def stop(self) -> bool:
         """Stop the action that is under way; False when there is none."""
 
-    def pause_or_resume_all(self, *, is_paused: bool | None) -> None:
+    def pause_or_resume_all(self) -> None:
         """Pause everything, or resume it when it is paused; nothing when that is unknown."""
 
     def undo(self) -> None:

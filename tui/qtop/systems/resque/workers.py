@@ -31,7 +31,7 @@ from resque.store.duplicates import QueuedJob
 from resque.store.pruning import Fate
 from resque.store.stale import Evidence
 
-# Signals to registered workers that run on this machine, whoever started them.
+# Signals to registered workers that run on this machine, also those started elsewhere.
 
 SIGNALS: Final[Mapping[Wish, signal.Signals]] = {
     "finish": signal.SIGQUIT,
@@ -109,7 +109,7 @@ def send_signal(worker: Process, host: str, what: Wish) -> str | None:
 
 #: How many workers are looked at in one round trip: each may hold a large job.
 _AT_ONCE: Final = 100
-#: How many of the newest failures are compared with the jobs in hand.
+#: How many of the newest failures are compared with the running jobs.
 _FAILURES_READ: Final = 1000
 #: What of the fleet a case is compared with.
 _COMPARED: Final = frozenset({"workers", "jobs in hand", "failures"})
