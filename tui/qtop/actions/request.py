@@ -13,6 +13,7 @@ from typing import Any, Literal, Protocol
 
 from qtop.model.fleet import Process
 from qtop.model.job import JobSource
+from qtop.model.schedule import ListedSchedule
 from qtop.search.selection import Selection
 from queuecore.action_record import ActionRecord
 from queuecore.audit import AuditEntry
@@ -138,26 +139,12 @@ class Replace:
 
 
 @dataclass(frozen=True, slots=True)
-class OfDelayed:
-    """What all requests about delayed jobs hold. `chosen` is as the system chose them: nothing else
-    looks inside. `is_found`: as in `OfJobs`."""
-
-    chosen: object
-    is_found: bool = field(default=False, kw_only=True)
-
-
-@dataclass(frozen=True, slots=True)
-class RunNow(OfDelayed):
+class RunNow(OfJobs):
     """Put delayed jobs onto their queues, whenever they are due."""
 
 
 @dataclass(frozen=True, slots=True)
-class DeleteDelayed(OfDelayed):
-    """Delete delayed jobs."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reschedule(OfDelayed):
+class Reschedule(OfJobs):
     """Delay jobs until `at` instead. What that means was shown when it was asked for."""
 
     at: datetime
@@ -165,17 +152,16 @@ class Reschedule(OfDelayed):
 
 @dataclass(frozen=True, slots=True)
 class RunSchedules:
-    """Put the jobs of schedules onto their queues now, besides their next firings. `rows` are as
-    the system listed them."""
+    """Put the jobs of schedules onto their queues now, besides their next firings."""
 
-    rows: tuple[object, ...]
+    schedules: tuple[ListedSchedule, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class DeleteSchedules:
-    """Delete persistent schedules. `rows` are as the system listed them."""
+    """Delete persistent schedules."""
 
-    rows: tuple[object, ...]
+    schedules: tuple[ListedSchedule, ...]
 
 
 class PruneCase(Protocol):
@@ -260,7 +246,7 @@ class Enqueue:
     at_s: float | None = None
 
 
-DelayedRequest = RunNow | DeleteDelayed | Reschedule
+DelayedRequest = RunNow | Delete | Reschedule
 JobRequest = Requeue | Delete | Move | PutBack | Edit
 Request = (
     Clear

@@ -13,6 +13,7 @@ from qtop.app.worker_controller import LocalWorkerController
 from qtop.keymap import keymap
 from qtop.local.import_check import ModuleMemory
 from qtop.local.workers import LocalWorkers
+from qtop.model.job import JobSource
 from qtop.model.job_list import Entry
 from qtop.model.launch import LaunchRequest
 from qtop.screens import audit_text
@@ -22,7 +23,6 @@ from qtop.screens.paging import with_marks
 from qtop.search.follower import walk
 from qtop.search.job_search import JobSearch
 from qtop.search.selection import RefusalCheck, Selection, nothing_refused
-from qtop.systems.resque.scheduled_search import DelayedSelection
 from qtop.systems.system import SystemRunner
 from qtop.text.safe import safe
 from qtop.widgets.table import Table
@@ -176,16 +176,17 @@ class ActionController:
         *,
         refusal: RefusalCheck = nothing_refused,
         spares: bool = False,
+        looking: str = "looking for all that match",
     ) -> None:
-        """As `Actions.request_found`. `refusal` and `spares` are those of `Chooser`."""
+        """As `Actions.request_found`. `refusal` and `spares` are those of `Chooser`; `looking` is
+        shown meanwhile."""
         source = search.wanted.source
         chooser = self._app.system.chooser(source, refusal, spares=spares)
 
         async def choose(tell: Progress) -> Selection:
-            def visit(entry: Entry) -> None:
+            def visit(entry: Entry) -> bool:
                 job = search.find(entry)
-                if job is not None:
-                    chooser.take(job)
+                return job is None or chooser.take(job)
 
             await walk(self._app.read, self._app.system.jobs(source).walk(), visit, tell)
             chosen = await self._app.read(chooser.settle())
@@ -193,14 +194,15 @@ class ActionController:
             return chosen
 
         def plan(chosen: Selection) -> Plan | Refusal:
-            if chosen.marks:
+            # Delayed jobs that cannot be read are none, and the outcome says so.
+            if chosen.marks or source.kind == "delayed":
                 return drive(self._steps(make(chosen)), lambda step: None)
             if not chosen.spared:
                 return Refusal("nothing matches (any more)")
             key, number = self._app.state.policy.sign("requeue"), f"{chosen.spared:,}"
             return Refusal(f"the {number} that match killed their process repeatedly: use {key}")
 
-        self.begin_after_search("looking for all that match", choose, plan, table)
+        self.begin_after_search(looking, choose, plan, table)
 
     def stop(self) -> bool:
         """As `Actions.stop`."""
@@ -234,17 +236,19 @@ class ActionController:
             return
         self.request(Undo.of(deed, *audit_text.question(deed)))
 
-    def ask_for_moment(self, choice: DelayedSelection, table: Table[Any] | None = None) -> None:
+    def ask_for_moment(
+        self, source: JobSource, chosen: Selection, table: Table[Any] | None = None
+    ) -> None:
         """As `Actions.ask_for_moment`."""
 
         def reschedule(moment: datetime | None) -> None:
             if moment is not None:
-                self.request(Reschedule(choice, moment), table)
+                self.request(Reschedule(source, chosen, moment), table)
 
         if not self.refuses():
             fleet = self._app.state.view().fleet
             ahead = timedelta(0) if fleet is None else fleet.server_time - datetime.now(UTC)
-            request = Reschedule(choice, datetime.now(UTC))
+            request = Reschedule(source, chosen, datetime.now(UTC))
             plan = drive(self._steps(request), lambda step: None)
             assert isinstance(plan, Plan)  # noqa: S101  of chosen jobs there is always one
             self._app.push_screen(

@@ -45,7 +45,6 @@ from queuecore.address import Address
 from queuecore.cooperative import in_turns
 from queuecore.errors import StoreError
 from queuecore.exchange import Exchange, Operation
-from resque.keys import Keys
 
 if TYPE_CHECKING:
     from textual.theme import Theme
@@ -167,7 +166,6 @@ class QtopApp(App[None]):
         self._filter_memory: dict[str, list[str]] = defaultdict(list)
         self._set_up_looks()
         self.address = options.address
-        self.keys = Keys(options.namespace)
         self.clock = clock
         self._sleep = sleep
         self.last_word: tuple[str, str] = ("", "")

@@ -15,7 +15,7 @@ from qtop.commands.output import message
 from qtop.model.job import JobSource
 from qtop.search.filter_language import Filter
 from qtop.search.selection import Hit, Selection, scan
-from qtop.systems.resque.payloads import BadPayload, checked
+from qtop.text.payloads import BadPayload, changed, checked, draft
 from queuecore.codec import decode
 
 
@@ -92,7 +92,7 @@ def _edited(connection: Connection, source: JobSource, wanted: Filter, to: str |
             [name for name in (source.queue, to) if name], failures=source.kind == "failed"
         )
         hits: list[Hit] = []
-        jobs = session.jobs(source, newest_first=True)
+        jobs = session.system.jobs(source, newest_first=True)
         look = scan(jobs, wanted, session.now(), hits.append, limit=2, whole=True)
         session.run(look)
     if len(hits) != 1:
@@ -110,9 +110,6 @@ def _edited(connection: Connection, source: JobSource, wanted: Filter, to: str |
 
 def _in_editor(payload: bytes) -> bytes:
     """The payload as a person left it; what says the same keeps its bytes."""
-    # Imported here: only who edits needs it.
-    from qtop.systems.resque.payloads import changed, draft
-
     try:
         text = draft(payload)
         after = click.edit(text, extension=".json")

@@ -53,7 +53,7 @@ def scan(
     jobs: JobList,
     wanted: Filter,
     now: datetime,
-    each: Callable[[Hit], None],
+    each: Callable[[Hit], object],
     *,
     limit: int = 0,
     whole: bool = False,
@@ -153,8 +153,8 @@ _OTHERS: Final = "(others)"
 class Chooser(Protocol):
     """Collects what a walk through a list finds, for an action to come."""
 
-    def take(self, job: Job) -> None:
-        """Take in one job."""
+    def take(self, job: Job) -> bool:
+        """Take in one job. Returns False when there is no room for it: an action takes no more."""
 
     def settle(self) -> Operation[Selection]:
         """What was chosen, without what is to be left out."""
@@ -171,9 +171,18 @@ def nothing_refused(raw: bytes) -> str | None:
 
 @dataclass(slots=True)
 class Selection:
-    """What would be touched. `refusals` counts reasons why some cannot be; `spared` those that
-    match and are left out; `too_large` those that the filter did not look into. Bounded but for
-    `marks`, which name the jobs as their list does."""
+    """What would be touched. Bounded but for `marks`.
+
+    Attributes:
+        marks: What names the jobs to their list.
+        refusals: Why some cannot be touched, and how many for each reason.
+        spared: How many match and are left out.
+        too_large: How many the filter did not look into.
+        unusable: How many were given that are no job: what could not be read in place of some.
+        is_cut: There are more than one action takes.
+        oldest, newest: When the first and the last of them failed.
+        first_due, last_due: When the first and the last of them are due (epoch).
+    """
 
     marks: Refs = field(default_factory=bulk.JobRefs)
     classes: Counter[str] = field(default_factory=Counter)
@@ -182,8 +191,12 @@ class Selection:
     retried: int = 0
     spared: int = 0
     too_large: int = 0
+    unusable: int = 0
+    is_cut: bool = False
     oldest: datetime | None = None
     newest: datetime | None = None
+    first_due: float | None = None
+    last_due: float | None = None
 
     @property
     def size_bytes(self) -> int:
@@ -192,10 +205,13 @@ class Selection:
 
     def add(self, job: Job, refusal: str | None = None) -> None:
         """Take in one job."""
+        if job.ref is None:
+            self.unusable += 1
+            return
         self.marks.add(job.ref, job.item.size)
         name = job.unwrapped[0]
         is_known = job.problem is None or name is not None
-        unknown = "(large)" if job.item.is_cut else "unreadable"
+        unknown = "(large)" if job.item.is_cut and job.due is None else "unreadable"
         _count(self.classes, job_class(name, None) if is_known else unknown)
         if job.queue is not None:
             _count(self.queues, job.queue)
@@ -206,6 +222,10 @@ class Selection:
         if failed_at is not None:
             self.oldest = min(self.oldest or failed_at, failed_at)
             self.newest = max(self.newest or failed_at, failed_at)
+        if job.due is not None:
+            at = job.due.at
+            self.first_due = at if self.first_due is None else min(self.first_due, at)
+            self.last_due = at if self.last_due is None else max(self.last_due, at)
 
     @property
     def targets(self) -> list[str]:
@@ -228,7 +248,7 @@ class Selection:
 def chosen_of(
     jobs_of: JobList,
     jobs: Iterable[Job],
-    refusal: Callable[[bytes], str | None] = lambda raw: None,
+    refusal: RefusalCheck = nothing_refused,
 ) -> Selection:
     """Jobs of a list that were pointed at, in figures. `refusal` says for the bytes of one why an
     action will refuse it."""

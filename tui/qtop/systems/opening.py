@@ -13,14 +13,15 @@ if TYPE_CHECKING:
 
 
 def open_system(
-    address: Address,
+    address: Address | None,
     namespace: str,
     *,
     url: str = "",
     failures_read: int = 500,
     warn: Callable[[str], None] = lambda text: None,
 ) -> System:
-    """The queue system in a namespace, which remembers nothing yet. No round trip.
+    """The queue system in a namespace, which remembers nothing yet. No round trip. Without an
+    `address` it does what needs no server.
 
     Args:
         url: The address with its password, for workers that are started here.

@@ -17,7 +17,7 @@ from qtop.model.health import Finding
 from qtop.model.job import Job
 from qtop.systems.resque.health import master_prefix
 from qtop.systems.resque.job_reader import engine_failure, failure_job
-from qtop.systems.resque.scheduled_search import args_of
+from qtop.systems.resque.schedules import args_of
 from qtop.systems.system import DiagnosisPart
 from qtop.text.format import argument, job_class, named
 from qtop.text.safe import counted

@@ -13,13 +13,16 @@ from qtop.actions.request import Delete, Edit, Enqueue, JobRequest, Move, PutBac
 from qtop.keymap.keymap import Danger
 from qtop.model.job import Job, JobSource
 from qtop.search.selection import RefusalCheck, Selection, nothing_refused
+from qtop.systems.resque.job_lists import job_list
 from qtop.systems.resque.job_reader import engine_failure, list_key
-from qtop.systems.resque.payloads import changed_job
 from qtop.text.format import both_times, number
+from qtop.text.payloads import checked
 from qtop.text.safe import counted, safe
 from queuecore import bulk
 from queuecore.action_record import ActionRecord
 from queuecore.bulk import Decide, JobRefs, Result, Taking
+from queuecore.codec import encode, members
+from queuecore.errors import QueueError
 from queuecore.exchange import Steps
 from queuecore.values import replace
 from queuecore.windows import Item
@@ -30,6 +33,8 @@ from resque.store import delayed, failures, poison, queues
 from resque.store.lock_freeing import Leaving, and_free, edited, noting
 
 _MOST_NAMED: Final = 5
+#: Delayed jobs that one action takes at most: what names one takes some 300 bytes.
+_MOST_DELAYED: Final = 100_000
 
 # Choosing.
 
@@ -53,12 +58,16 @@ class JobChooser:
         spares: bool = False,
     ) -> None:
         self._refusal, self._spares = refusal, spares
-        self._chosen = Selection()
+        self._chosen = Selection(job_list(keys, source).refs())
+        self._most = _MOST_DELAYED if source.kind == "delayed" else None
         self._suspects = poison.Suspects(keys, source.name)
         self._suspected: list[tuple[Job, str | None]] = []
 
-    def take(self, job: Job) -> None:
-        """Take in one job. O(bytes); some 28 bytes are kept of it, of a suspect 1 KB."""
+    def take(self, job: Job) -> bool:
+        """As `Chooser.take`. O(bytes); some 28 bytes are kept of it, of a suspect 1 KB."""
+        if self._most is not None and len(self._chosen.marks) >= self._most:
+            self._chosen.is_cut = True
+            return False
         item = job.item
         refused = None if item.is_cut else self._refusal(item.raw)
         if self._spares and self._suspects.add(engine_failure(job)):
@@ -68,6 +77,7 @@ class JobChooser:
             self._suspected.append((slim, refused))
         else:
             self._chosen.add(job, refused)
+        return True
 
     def settle(self) -> Steps[Selection]:
         """What was chosen. A round trip for each 1,000 suspects, and one for each large one."""
@@ -198,9 +208,34 @@ def _decision(request: JobRequest) -> Decide:
         case PutBack():
             return put_back
         case Edit():
-            return partial(changed_job, request)
+            return partial(_changed_job, request)
         case Requeue() | Move():
             return partial(push, to=request.to)
+
+
+def _changed_job(change: Edit, raw: bytes) -> Taking | str:
+    """What becomes of an item that is edited: where it goes and as what, or why it cannot be."""
+    is_failure = change.source.kind == "failed"
+    job = failures.job_of(raw) if is_failure else (change.source.name, raw)
+    if isinstance(job, str) and (change.payload is None or change.to is None):
+        return job
+    queue, payload = ("", b"") if isinstance(job, str) else job
+    try:
+        return Taking(0, raw, change.to or queue, checked(_changed_payload(change, payload)))
+    except (ValueError, QueueError) as error:
+        return str(error)
+
+
+def _changed_payload(change: Edit, payload: bytes) -> bytes:
+    """The new payload. What is not changed keeps its bytes. Raises ValueError."""
+    if change.payload is not None:
+        return change.payload
+    parts = members(payload)
+    if change.class_name is not None:
+        parts["class"] = encode(change.class_name)
+    if change.args is not None:
+        parts["args"] = change.args
+    return b"{%s}" % b",".join(b"%s:%s" % (encode(k), v) for k, v in parts.items())
 
 
 def _prepare_replacing(keys: Keys, operator: Operator, request: Replace) -> Plan:

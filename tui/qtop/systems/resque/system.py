@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import ClassVar, Final, TypeVar, get_args
+from typing import TYPE_CHECKING, ClassVar, Final, TypeVar, get_args
 
 from qtop.actions.plan import Operator, Outcome, Plan, Refusal
 from qtop.actions.request import Index, JobRequest, PruneCase, Request
@@ -15,16 +15,18 @@ from qtop.model.health import (
     Ownership,
     ServerInfo,
     Stray,
+    StrayJob,
     Strays,
     UpcomingJobs,
 )
 from qtop.model.job import JobSource
 from qtop.model.job_list import JobList
 from qtop.model.launch import LaunchCommand, LaunchRequest, QueueClasses
+from qtop.model.schedule import ListedSchedule, Schedules
 from qtop.search.selection import Chooser, RefusalCheck, nothing_refused
 from qtop.systems.resque import health
 from qtop.systems.resque.snapshot import SnapshotConverter
-from qtop.systems.system import Ability, DiagnosisPart, FoundJob, Place, Work
+from qtop.systems.system import Ability, DiagnosisPart, Place, Work
 from queuecore import audit
 from queuecore.address import Address
 from queuecore.audit import AuditEntry
@@ -40,6 +42,9 @@ from resque.store.guard import Guard
 from resque.store.queue_list import QueueList
 from resque.store.snapshot import EngineSnapshot as ResqueSnapshot
 from resque.store.snapshot import SnapshotReader
+
+if TYPE_CHECKING:
+    from qtop.systems.resque.schedules import ScheduleReader
 
 T = TypeVar("T")
 
@@ -77,6 +82,7 @@ class ResqueSystem:
         self._reader = SnapshotReader(keys, failures_limit=failures_read)
         self._converter = SnapshotConverter()
         self._guard = Guard(keys, wall_now, warn)
+        self._schedules: ScheduleReader | None = None
         #: Of the snapshot before, by queue: what the pushes since are counted from.
         self._tails: Mapping[str, str] = {}
 
@@ -101,13 +107,18 @@ class ResqueSystem:
         return health.strays_of((yield from strays.find(self.keys)))
 
     def stray_jobs(
-        self, stray: Stray, now: datetime, visit: Callable[[FoundJob], bool]
+        self, stray: Stray, now: datetime, visit: Callable[[StrayJob], bool]
     ) -> Steps[bool]:
-        """Costs as `stray_jobs.walk`."""
-        # Imported here: only a search needs it.
-        from qtop.systems.resque import stray_jobs
+        """As `stray_jobs.walk`."""
+        from qtop.systems.resque.stray_jobs import walk
 
-        return stray_jobs.walk(stray, now, visit)
+        return walk(stray, now, visit)
+
+    def unregistered(self, what: Index, names: Sequence[str]) -> Steps[list[tuple[str, bool]]]:
+        """As `actions.unregistered`."""
+        from qtop.systems.resque.actions import unregistered
+
+        return unregistered(self.keys, what, names)
 
     def ownership(self) -> Steps[Ownership]:
         """Two round trips; see `ownership.look`."""
@@ -116,12 +127,6 @@ class ResqueSystem:
     def next_jobs(self, queues: Sequence[str], *, samples: bool = False) -> Steps[UpcomingJobs]:
         """Costs as `health.first_jobs`."""
         return health.first_jobs(self.keys, queues, samples=samples)
-
-    def unregistered(self, what: Index, names: Sequence[str]) -> Steps[list[tuple[str, bool]]]:
-        """Costs as `actions.unregistered`."""
-        from qtop.systems.resque.actions import unregistered
-
-        return unregistered(self.keys, what, names)
 
     def probe(self) -> Exchange[None]:
         """The types of three keys."""
@@ -246,6 +251,28 @@ class ResqueSystem:
 
         return job_list(self.keys, source, newest_first=newest_first)
 
+    def schedules(self, now: datetime) -> Steps[Schedules]:
+        """Those of Redis and those of the file of the scheduler at work."""
+        return self._schedule_reader().everything(now)
+
+    def schedules_look(self, now: datetime) -> Steps[Callable[[], Schedules]]:
+        """As `schedules`, also those that only left a last time."""
+        return self._schedule_reader().look(now)
+
+    def _schedule_reader(self) -> ScheduleReader:
+        # Imported here: the first frame lists none.
+        from qtop.systems.resque.schedules import ScheduleReader
+
+        if self._schedules is None:
+            self._schedules = ScheduleReader(self.keys)
+        return self._schedules
+
+    def firings(self, schedule: ListedSchedule, now: datetime, count: int) -> list[datetime]:
+        """See `schedules.firings`."""
+        from qtop.systems.resque.schedules import firings
+
+        return firings(schedule, now, count)
+
     def chooser(
         self, source: JobSource, refusal: RefusalCheck = nothing_refused, *, spares: bool = False
     ) -> Chooser:
@@ -255,8 +282,8 @@ class ResqueSystem:
 
         return JobChooser(self.keys, source, refusal, spares=spares)
 
-    def refusals(self, request: JobRequest) -> RefusalCheck:
-        """As `job_actions.refusal_of`."""
+    def refusal(self, request: JobRequest) -> RefusalCheck:
+        """See `job_actions.refusal_of`."""
         from qtop.systems.resque.job_actions import refusal_of
 
         return refusal_of(request)
