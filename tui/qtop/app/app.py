@@ -165,7 +165,6 @@ class QtopApp(App[None]):
         self._styled_for: Theme | None = None
         self._filter_memory: dict[str, list[str]] = defaultdict(list)
         self._set_up_looks()
-        self.address = options.address
         self.clock = clock
         self._sleep = sleep
         self.last_word: tuple[str, str] = ("", "")
@@ -175,7 +174,7 @@ class QtopApp(App[None]):
         self._steps: list[Step] = []
         self._source = source
         self.system: System = (
-            open_system(self.address, options.namespace, url=options.url)
+            open_system(options.address, options.namespace, url=options.url)
             if source is None
             else source.system
         )
@@ -382,7 +381,9 @@ class QtopApp(App[None]):
         if self._poller is not None:
             return
         if self._source is None:
-            self._source = RedisRunner(self.system, self.address, read_only=self._options.read_only)
+            self._source = RedisRunner(
+                self.system, self._options.address, read_only=self._options.read_only
+            )
             if not self._options.read_only:
                 self.run_worker(self._learn_permissions(self._source), group="permissions")
         self._poller = Poller(

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from qtop.search.selection import RefusalCheck, Selection
     from qtop.systems.system import System
     from qtop.widgets.table import Table
-    from queuecore.address import Address
     from queuecore.audit import AuditEntry
     from queuecore.exchange import Operation
 
@@ -41,7 +40,6 @@ ResultT = TypeVar("ResultT")
 class Console(Protocol):
     """The app."""
 
-    address: Address
     settings: Settings
     system: System
     state: ConsoleState
