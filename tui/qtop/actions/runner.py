@@ -90,13 +90,9 @@ async def paced(
 class ActionRunner:
     """Carries out plans, one at a time.
 
-    Args:
-        send: Drives what they do.
-        read_only: Refuse everything.
-        trouble: Why Redis cannot be asked now; None when it can. Asked before every action: none
-            waits for a Redis that is known not to answer.
-
-    `trails` are those of the actions that can be taken back, the last one last.
+    `trouble` says why Redis cannot be asked now; None when it can. It is asked before every action,
+    so that none waits for a Redis that is known not to answer. `trails` are the records of the
+    actions that can be undone, the last one last.
     """
 
     def __init__(self, send: Send, *, read_only: bool, trouble: Callable[[], str | None]) -> None:

@@ -37,15 +37,8 @@ _STOPPING: Final = ("stop", "stop_looking")
 
 
 class ActionController:
-    """Does what screens ask for.
-
-    Args:
-        app: Shows the questions and the results.
-        source: Where actions go.
-        local: The workers started here.
-        require: Modules with jobs, for those.
-        read_only: Refuse whatever changes something.
-    """
+    """Does what screens ask for. `require` are modules with jobs, for workers started here; with
+    `read_only` it refuses whatever changes something."""
 
     def __init__(
         self,

@@ -68,16 +68,10 @@ _THEMES: Final = (theme.DARK, theme.LIGHT)
 class ConsoleOptions:
     """What a console is started with.
 
-    Attributes:
-        address: The Redis.
-        url: The same with its password, for the workers; never shown.
-        namespace: The prefix of Resque's keys.
-        interval_s: Seconds between two polls.
-        read_only: Change nothing.
-        log_folder: For logs of workers and reports of crashes; made when needed.
-        require: Modules with jobs, for workers started here.
-        workers: Lists of queues; a worker is started here for each.
-        settings: What else is in force.
+    `url` is the address with its password, for workers; never shown. `interval_s` is the time
+    between two polls. `log_folder` is for logs of workers and reports of crashes; made when needed.
+    `require` are modules with jobs, for workers started here, and `workers` lists of queues: a
+    worker is started here for each.
     """
 
     address: Address
@@ -128,12 +122,8 @@ def _load_the_rest() -> None:
 class QtopApp(App[None]):
     """The console on one Redis.
 
-    Args:
-        options: What it is started with.
-        source: Runs the work of the system; by default on the Redis.
-        clock: Monotonic seconds.
-        sleep: Waits some seconds between two polls.
-        terminal_is_there: Asked every five seconds; when it is not, the console ends.
+    `source` runs the work of the system, by default on that Redis; `sleep` waits between two polls.
+    `terminal_is_there` is asked every five seconds; when it is not, the console ends.
     """
 
     CSS_PATH = "qtop.tcss"

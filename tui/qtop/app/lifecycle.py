@@ -130,10 +130,8 @@ def stdin_is_a_terminal() -> bool:
 class Lifecycle:
     """What brings an app to its end, and the last words of one that crashed.
 
-    Args:
-        app: The app.
-        log_folder: For reports of crashes; made when needed.
-        terminal_is_there: Asked every five seconds; when it is not, the app ends.
+    Reports of crashes go to `log_folder`, which is made when needed. `terminal_is_there` is asked
+    every five seconds; when it is not, the app ends.
     """
 
     def __init__(

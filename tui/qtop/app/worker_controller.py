@@ -65,12 +65,8 @@ class Gate(Protocol):
 class LocalWorkerController:
     """Does what screens ask for with the workers started here.
 
-    Args:
-        app: Shows the questions and the results.
-        local: The workers.
-        gate: Tells whether something may be done now.
-        first: What is in the start dialog at first; later, what was started last.
-        memory: Takes the modules that workers were started with.
+    `first` is in the start dialog at first; later it shows what was started last. `memory` takes
+    the modules that workers were started with.
     """
 
     def __init__(

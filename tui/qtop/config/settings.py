@@ -228,18 +228,11 @@ def resolve(
 ) -> Settings:
     """Find out which settings are in force.
 
-    The command line goes before the environment, that before the profile, that before the top of
-    the file, that before the defaults. Except that URL and namespace of a profile that was named go
-    before the environment.
-
-    Args:
-        file: The settings file.
-        profile: The profile that was named.
-        options: The values of the command line, by setting.
-        environment: The values of the environment, by setting.
-        environ: The variables for `${NAME}` in a URL; by default those of this process.
-
-    Raises BadSettings for anything wrong in the file, in any profile.
+    The command line (`options`) goes before the environment, that before the profile, that before
+    the top of the file, that before the defaults. Except that URL and namespace of a profile that
+    was named go before the environment. `environ` has the variables for `${NAME}` in a URL; by
+    default those of this process. Raises BadSettings for anything wrong in the file, in any
+    profile.
     """
     options, environment = options or {}, environment or {}
     profiles = _profiles(file)

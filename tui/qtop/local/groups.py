@@ -75,11 +75,7 @@ class LocalWorker:
 class WorkerGroup:
     """A group that this console has started or adopted.
 
-    Args:
-        folder: The group's folder.
-        about: What it is.
-        pipe: The pipe's end to write to.
-        owner: The file whose lock says that this console has the group.
+    `pipe` is the pipe's end to write to; `owner` the file whose lock says that this console has it.
     """
 
     def __init__(self, folder: Path, about: GroupInfo, pipe: int, owner: int) -> None:
@@ -232,13 +228,9 @@ class CannotStart(Exception):
 async def start_group(
     root: Path, name: str, about: GroupInfo, environment: Mapping[str, str]
 ) -> WorkerGroup:
-    """Start a group in a new folder, and wait for the first report of its supervisor.
-
-    Args:
-        root: Where the folders are; it is made when needed, for this user alone.
-        name: The folder's name.
-        about: What the group is.
-        environment: The whole environment of its workers.
+    """Start a group in a new folder, and wait for the first report of its supervisor. `root`, where
+    the folders are, is made when needed, for this user alone; `environment` is the whole one of the
+    workers.
 
     Raises CannotStart, also when not even one worker could be started.
     """

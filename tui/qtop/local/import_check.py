@@ -45,16 +45,10 @@ except BaseException as error:
 async def trouble(
     module: str, environment: Mapping[str, str], *, limit_s: float = LIMIT_S
 ) -> str | None:
-    """Import a module as a worker would, in a process of its own.
+    """Import a module as a worker with this environment would, in a process of its own.
 
-    Args:
-        module: Its name.
-        environment: The whole environment of the process.
-        limit_s: How long it may take.
-
-    Returns:
-        None when it can be imported, else why not, in one safe line. Its output is discarded;
-        processes that it starts are killed.
+    Returns None when it can be imported, else why not, in one safe line. Its output is discarded;
+    processes that it starts are killed.
     """
     try:
         status, result = await _run(_PROGRAM, [module], environment, limit_s)
@@ -74,17 +68,8 @@ async def known(
     *,
     limit_s: float = LIMIT_S,
 ) -> frozenset[str] | None:
-    """The names of the jobs that these modules declare, together and in this order.
-
-    Args:
-        program: Finds them out; see `LaunchCommand.names_program`.
-        modules: Their names; each can be imported.
-        environment: The whole environment of the process.
-        limit_s: How long that may take.
-
-    Returns:
-        The names; None when that could not be found out.
-    """
+    """The names of the jobs that these modules declare, together and in this order; None when that
+    could not be found out. For `program` see `LaunchCommand.names_program`."""
     if not modules:
         return frozenset()
     try:
@@ -144,12 +129,8 @@ _MOST_BYTES: Final = 1_000_000
 
 class ModuleMemory:
     """The modules of the last start of each profile, in a small file of this user. A file that
-    cannot be read counts as empty; one that cannot be written is left as it is.
-
-    Args:
-        path: The file; its folder exists after a worker was started.
-        whose: The profile, or the Redis and namespace.
-    """
+    cannot be read counts as empty; one that cannot be written is left as it is. `whose` is the
+    profile, or the Redis and namespace."""
 
     def __init__(self, path: Path, whose: str) -> None:
         self._path, self._whose = path, whose

@@ -49,12 +49,7 @@ _REPORT_EVERY_S: Final = 0.05
 
 
 class Supervisor:
-    """Keeps the workers of a group.
-
-    Args:
-        folder: The group's folder.
-        about: What the group is.
-    """
+    """Keeps the workers of a group."""
 
     def __init__(self, folder: Path, about: GroupInfo) -> None:
         self._folder, self._about = folder, about

@@ -28,14 +28,9 @@ _LONGEST_SAID: Final = 200
 
 
 class LogFile:
-    """A file for the output of a worker. When it is full it is renamed to `<name>.1`, which
-    replaces the one before. What cannot be written is counted and left out: a full disk stops no
-    worker.
-
-    Args:
-        path: The file; made for this user alone.
-        most_bytes: The size at which it is full.
-    """
+    """A file for the output of a worker, for this user alone. With `most_bytes` it is full, and
+    renamed to `<name>.1`, which replaces the one before. What cannot be written is counted and left
+    out: a full disk stops no worker."""
 
     def __init__(self, path: Path, most_bytes: int = MOST_BYTES) -> None:
         self._path = path
@@ -130,11 +125,7 @@ class WorkerSlot:
     started the worker ends before it, the worker gets the signals instead, and the slot is taken
     until it has ended.
 
-    Args:
-        number: The number of the slot in its group, from 1.
-        argv: The command line.
-        folder: The group's folder.
-        arm: Runs in the new process before its program, and ties it to this one.
+    `arm` runs in the new process before its program, and ties it to this one.
     """
 
     def __init__(

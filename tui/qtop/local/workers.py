@@ -39,13 +39,9 @@ _CONFIRM_S: Final = 5.0
 class LocalWorkers:
     """The groups of workers that this console has.
 
-    Args:
-        folder: Where the folders of groups are.
-        system: Knows how they are started.
-        environ: The console's environment.
-        on_change: Called in the event loop after each change.
-        finish_s: How long workers may finish their jobs after the console has ended.
-        stop_s: How long they may take to stop after that, before they are killed.
+    `folder` is where the folders of groups are; `on_change` is called in the event loop after each
+    change. After the console has ended, workers may take `finish_s` to finish their jobs, then
+    `stop_s` to stop, before they are killed.
     """
 
     def __init__(

@@ -46,9 +46,8 @@ class LaunchCheck(Protocol):
 class StartDialog(Dialog[LaunchRequest | None]):
     """Gives a request that was found to be possible.
 
-    Args:
-        request: What is in the fields at first.
-        check: Asked while it is typed, and before anything starts; the dialog waits for it.
+    At first the fields show `request`. `check` is asked while it is typed, and before anything
+    starts; the dialog waits for it.
     """
 
     AUTO_FOCUS = "#queues"
