@@ -9,7 +9,7 @@ import subprocess
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 import psutil
 
@@ -140,6 +140,7 @@ class WorkerSlot:
         self._argv, self._arm = tuple(argv), arm
         self._log = LogFile(state_file.log_of(folder, number))
         self._process: subprocess.Popen[bytes] | None = None
+        self._pipe: IO[bytes] | None = None
         self._pid: int | None = None
         self._began: float | None = None
         self._status: int | None = None
@@ -174,7 +175,16 @@ class WorkerSlot:
         self._is_followed, self._problem = True, ""
         self._born_mono = time.monotonic()
         try:
-            self._process, self.output = self._spawn()
+            self._process = process = subprocess.Popen(
+                self._argv,
+                bufsize=0,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                # A session of its own, without a terminal, has all processes of the worker.
+                start_new_session=True,
+                preexec_fn=self._arm,
+            )
         except (OSError, subprocess.SubprocessError) as error:
             self._ending = f"cannot be started: {getattr(error, 'strerror', None) or error}"
             self._said = ()
@@ -184,32 +194,14 @@ class WorkerSlot:
             else:
                 self._to("gave up")
             return
-        self._pid = self._process.pid
+        assert process.stdout is not None  # noqa: S101  it was asked for
+        self._pipe, self.output = process.stdout, process.stdout.fileno()
+        os.set_blocking(self.output, False)
+        self._pid = process.pid
         self._began = _began(self._pid)
         self._starts += 1
         self._log.note(f"{time.strftime('%Y-%m-%d %H:%M:%S')} started process {self._pid}")
         self._to("running")
-
-    def _spawn(self) -> tuple[subprocess.Popen[bytes], int]:
-        """The process, and the end of a pipe to read its output from."""
-        read_end, write_end = os.pipe()
-        try:
-            process = subprocess.Popen(
-                self._argv,
-                stdin=subprocess.DEVNULL,
-                stdout=write_end,
-                stderr=write_end,
-                # A session of its own, without a terminal, has all processes of the worker.
-                start_new_session=True,
-                preexec_fn=self._arm,
-            )
-        except BaseException:
-            os.close(read_end)
-            raise
-        finally:
-            os.close(write_end)
-        os.set_blocking(read_end, False)
-        return process, read_end
 
     def take_output(self) -> bool:
         """Log some of its output. False when there was none."""
@@ -336,9 +328,9 @@ class WorkerSlot:
         self._since_mono = time.monotonic()
 
     def _close_output(self) -> None:
-        if self.output is not None:
-            os.close(self.output)
-            self.output = None
+        if self._pipe is not None:
+            self._pipe.close()
+            self._pipe = self.output = None
 
 
 def ending(status: int) -> str:
