@@ -480,6 +480,9 @@ class MemorySystem:
 
     # As its runner
 
+    def open(self) -> None:
+        """There is nothing to load."""
+
     async def watch(self, work: Work[T]) -> T:
         """Do it."""
         return self._driven(work)

@@ -231,6 +231,9 @@ class FakeSource(ResqueSystem):
         self.surveyed_queues.append(list(queues))
         return at_hand(self.surveyed)
 
+    def open(self) -> None:
+        pass
+
     async def watch(self, work: Work[T]) -> T:
         assert not isinstance(work, Exchange)
         try:

@@ -38,7 +38,7 @@ from qtop.screens.base import ConsoleScreen
 from qtop.screens.frame import TooSmallScreen, is_too_small
 from qtop.systems.opening import open_system
 from qtop.systems.runner import RedisRunner
-from qtop.systems.system import System, SystemRunner
+from qtop.systems.system import SystemRunner
 from qtop.widgets import theme
 from qtop.widgets.table import Table
 from queuecore.address import Address
@@ -156,22 +156,17 @@ class QtopApp(App[None]):
         self._filter_memory: dict[str, list[str]] = defaultdict(list)
         self._set_up_looks()
         self.clock = clock
-        self._sleep = sleep
         self.last_word: tuple[str, str] = ("", "")
         #: The page that the last result is for; None: every one.
         self._word_page: ConsoleScreen | None = None
         #: The links that were followed, for the way back.
         self._steps: list[Step] = []
+        self._asks_rights = source is None and not options.read_only
+        if source is None:
+            system = open_system(options.address, options.namespace, url=options.url)
+            source = RedisRunner(system, options.address, read_only=options.read_only)
         self._source = source
-        self.system: System = (
-            open_system(options.address, options.namespace, url=options.url)
-            if source is None
-            else source.system
-        )
-        self._poller: Poller | None = None
-        self._strays: StrayWatch | None = None
-        #: Of the poller and of the watch for strays.
-        self._tasks: list[asyncio.Task[None]] = []
+        self.system = source.system
         self._actions: ActionController | None = None
         self._has_begun = False
         self._silence: Timer | None = None
@@ -197,6 +192,17 @@ class QtopApp(App[None]):
             ),
             thresholds=settings.thresholds,
         )
+        self._poller = Poller(
+            source,
+            self.on_look,
+            on_survey=self.on_survey,
+            interval_s=self.state.interval_s,
+            clock=clock,
+            sleep=sleep,
+        )
+        self._strays = StrayWatch(source, self.on_strays, sleep=sleep)
+        #: Of the two.
+        self._tasks: list[asyncio.Task[None]] = []
 
     def _set_up_looks(self) -> None:
         """Colours and keys, as the settings say."""
@@ -276,8 +282,7 @@ class QtopApp(App[None]):
             task.cancel()
             await asyncio.wait((task,))
         await self.local.close(FINISH_S)
-        if self._source is not None:
-            await self._source.close()
+        await self._source.close()
 
     def exit(self, result: None = None, return_code: int = 0, message: Any = None) -> None:
         """End, with status 1 if not another one is given and something has crashed."""
@@ -331,7 +336,7 @@ class QtopApp(App[None]):
 
     async def _take_in(self, look: PollResult) -> None:
         await in_turns(self.state.taking(look))
-        if self.state.dropped_now and self._poller is not None:
+        if self.state.dropped_now:
             # The record of actions says whether one of qtop did it.
             self._poller.survey_next()
         self._show()
@@ -368,23 +373,10 @@ class QtopApp(App[None]):
     # Looking
 
     def _connect(self) -> None:
-        if self._poller is not None:
-            return
-        if self._source is None:
-            self._source = RedisRunner(
-                self.system, self._options.address, read_only=self._options.read_only
-            )
-            if not self._options.read_only:
-                self.run_worker(self._learn_permissions(self._source), group="permissions")
-        self._poller = Poller(
-            self._source,
-            self.on_look,
-            on_survey=self.on_survey,
-            interval_s=self.state.interval_s,
-            clock=self.clock,
-            sleep=self._sleep,
-        )
-        self._strays = StrayWatch(self._source, self.on_strays, sleep=self._sleep)
+        """Begin to poll, now that the first frame is there."""
+        self._source.open()
+        if self._asks_rights:
+            self.run_worker(self._learn_permissions(), group="permissions")
         for run in (self._poller.run, self._strays.run):
             task = asyncio.create_task(run())
             task.add_done_callback(self._task_ended)
@@ -396,10 +388,10 @@ class QtopApp(App[None]):
         if not self._options.read_only:
             await self.actions.local.start_first(self._options.workers)
 
-    async def _learn_permissions(self, source: SystemRunner) -> None:
+    async def _learn_permissions(self) -> None:
         """Find out which keys the server would refuse. Where that cannot be known, none."""
         with contextlib.suppress(StoreError):
-            found = await source.run(self.system.forbidden())
+            found = await self._source.run(self.system.forbidden())
             policy = self.state.policy
             self.state.policy = replace(policy, forbidden={**found, **policy.forbidden})
             self._show()
@@ -465,8 +457,7 @@ class QtopApp(App[None]):
 
     def _set_interval(self, interval_s: float) -> None:
         self.state.interval_s = interval_s
-        if self._poller is not None:
-            self._poller.interval_s = self.state.interval_s
+        self._poller.interval_s = self.state.interval_s
         self._show()
         self.say(f"a look every {self.state.interval_s:g} s")
 
@@ -515,8 +506,6 @@ class QtopApp(App[None]):
         if self._actions is None:
             from qtop.app.action_controller import ActionController
 
-            self._connect()
-            assert self._source is not None  # noqa: S101  connecting makes it
             self._actions = ActionController(
                 self,
                 self._source,
@@ -555,18 +544,15 @@ class QtopApp(App[None]):
 
     def look_now(self, *, after_deed: bool = False) -> None:
         """As `Console.look_now`."""
-        if self._poller is not None:
-            if after_deed:
-                self._poller.survey_next(first=True)
-            self._poller.poke()
-        if self._strays is not None and self.state.has_strays:
+        if after_deed:
+            self._poller.survey_next(first=True)
+        self._poller.poke()
+        if self.state.has_strays:
             # What was just put back is to leave the screen.
             self._strays.poke()
 
     async def read(self, operation: Operation[T]) -> T:
         """As `Console.read`."""
-        if self._source is None:
-            raise RuntimeError("nothing can be read before the first frame")
         if isinstance(operation, Exchange) and not operation.commands:
             # What is known already needs no connection.
             return operation.parse([])

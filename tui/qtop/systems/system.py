@@ -226,6 +226,9 @@ class SystemRunner(Protocol):
     def system(self) -> System:
         """Whose work it is."""
 
+    def open(self) -> None:
+        """Load what the first frame did not wait for; else the first work does it."""
+
     async def watch(self, work: Work[T], /) -> T:
         """Carry out work that reads, beside the actions: neither waits for the other. Raises
         StoreError."""
