@@ -24,7 +24,7 @@ from qtop.systems.opening import open_system
 from qtop.text.redact import OPEN, Redactor
 from queuecore import times
 from queuecore.address import parse_url
-from queuecore.errors import NotRedis, QueueError, StoreError
+from queuecore.errors import BadOption, NotRedis, QueueError, StoreError
 from queuecore.exchange import Exchange, Operation, drive, single
 from queuecore.lean import LeanStore
 
@@ -312,10 +312,22 @@ class Connection:
         return open_system(None, self.namespace)
 
     @contextmanager
+    def environment(self, what: str, variables: Mapping[str, Any]) -> Iterator[dict[str, str]]:
+        """The environment of a program that replaces this process: ours, the `variables` that are
+        not None, and where its jobs are. The URL is in there because other users can read
+        arguments. A private server is kept until the exec; the program takes its locks itself.
+        Raises BadUrl, NoServer, and BadOption with --read-only: `what` changes Redis."""
+        if self.is_read_only:
+            raise BadOption(f"{what} changes Redis: leave out --read-only")
+        given = {name: str(value) for name, value in variables.items() if value is not None}
+        with self.use() as url:
+            parse_url(url)
+            yield {**os.environ, **given, "REDIS_URL": url, "RESQUE_NAMESPACE": self.namespace}
+
+    @contextmanager
     def open(self) -> Iterator[Session]:
         """A session on that Redis, closed at the end. Raises BadUrl and NoServer; connects when
         something is run."""
-
         with self.use() as url, closing(Session(url, self)) as session:
             yield session
 

@@ -48,6 +48,12 @@ class OutputColumn(Generic[T]):
 _Column = OutputColumn[Any]
 
 
+def pick(columns: Sequence[OutputColumn[T]], *titles: str) -> list[OutputColumn[T]]:
+    """The columns with these titles, in their order."""
+    named = {column.title: column for column in columns}
+    return [named[title] for title in titles]
+
+
 class Listing(Generic[T]):
     """Prints items as they come: as a table of `columns`, or as JSON of `fields`. Secrets in both
     are hidden by `redactor`.
