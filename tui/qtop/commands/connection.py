@@ -331,6 +331,18 @@ class Connection:
         with self.use() as url, closing(Session(url, self)) as session:
             yield session
 
+    @contextmanager
+    def open_to_change(
+        self, *queues: str | None, failures: bool = False, dry_run: bool = False
+    ) -> Iterator[Session]:
+        """As `open`, for what changes these queues, those that are named, or the failures. Raises
+        ChangeRefused with --read-only, unless it is a `dry_run`, and as `refuse_if_sidekiqs`."""
+        with self.open() as session:
+            if not dry_run:
+                session.refuse_if_read_only()
+            session.refuse_if_sidekiqs(filter(None, queues), failures=failures)
+            yield session
+
 
 def connection_options(command: F) -> F:
     """Give a command `--url`, `--namespace`, `--read-only` and `--profile`, handed to it together

@@ -10,15 +10,8 @@ import click
 
 from qtop.actions.request import Prune, PruneCase
 from qtop.commands.acting import confirm
-from qtop.commands.connection import (
-    Connection,
-    Session,
-    connection_options,
-    dry_run_option,
-    json_option,
-    yes_option,
-)
-from qtop.commands.output import counted, json_line, line, message
+from qtop.commands.connection import Connection, Session, change_options, connection_options
+from qtop.commands.output import counted, json_line, leave, line, message
 from qtop.commands.reading import Unread, search_strays
 from qtop.text.safe import safe
 
@@ -38,9 +31,7 @@ from qtop.text.safe import safe
     is_flag=True,
     help="Also those whose process id runs on this machine: it may be another process by now.",
 )
-@json_option
-@dry_run_option
-@yes_option
+@change_options
 def command(
     names: tuple[str, ...],
     connection: Connection,
@@ -62,10 +53,7 @@ def command(
     \b
     Example: qtop prune --dry-run
     """
-    with connection.open() as session:
-        if not dry_run:
-            session.refuse_if_read_only()
-        session.refuse_if_sidekiqs(failures=True)
+    with connection.open_to_change(failures=True, dry_run=dry_run) as session:
         unread = Unread()
         cases = _cases(session, names, ignore_pids, unread)
         dead = [case for case in cases if case.doubt is None]
@@ -74,8 +62,7 @@ def command(
                 _tell_kept(case, case.doubt, as_json, "would keep" if dry_run else "kept")
         if not dead:
             unread.leave()
-            message("no worker is dead")
-            sys.exit(1)
+            leave("no worker is dead")
         if dry_run:
             for case in dead:
                 _tell_plan(case, requeue_lost, as_json)
