@@ -158,12 +158,12 @@ class Session:
     imported. Close it at the end.
     """
 
-    def __init__(self, url: str, connection: Connection) -> None:
+    def __init__(self, url: str, connection: Connection, *, timeout_s: float = _TIMEOUT_S) -> None:
         self.address = parse_url(url)
         self.is_read_only = connection.is_read_only
         self.undo_limits = connection.settings.undo_limits
         self._read_only_by = connection.settings.origins.get("read_only", "--read-only")
-        self._store = LeanStore(self.address, timeout_s=_TIMEOUT_S, client_name="qtop")
+        self._store = LeanStore(self.address, timeout_s=timeout_s, client_name="qtop")
         self._progress = _Progress()
         self._warned = False
         #: Makes a system that remembers nothing yet.
@@ -371,24 +371,13 @@ def connection_options(command: F) -> F:
         help="A profile of the settings file: which Redis, and how. See qtop settings --help.",
     )
     @functools.wraps(command)
-    def with_connection(
-        *args: Any,
-        url: str | None,
-        namespace: str | None,
-        read_only: bool,
-        profile: str | None,
-        **kwargs: Any,
-    ) -> Any:
+    def with_connection(*args: Any, profile: str | None, **kwargs: Any) -> Any:
         context = click.get_current_context()
         settings = settings_in_force(context, profile)
-        values = settings.values
-        connection = Connection(
-            values["url"],
-            values["namespace"],
-            values["read_only"],
-            settings,
-            context.meta.get(REDACT),
-        )
+        given = ("url", "namespace", "read_only")
+        url, namespace, is_read_only = (settings.values[name] for name in given)
+        kwargs = {name: value for name, value in kwargs.items() if name not in given}
+        connection = Connection(url, namespace, is_read_only, settings, context.meta.get(REDACT))
         return command(*args, connection=connection, **kwargs)
 
     return with_connection  # type: ignore[return-value]

@@ -95,24 +95,18 @@ def _cases(
 
 def _tell(as_json: bool, case: PruneCase, fate: str) -> None:
     """Tell what became of a worker."""
+    job = {"failed": ": its job failed", "put back": ": its job is back on its queue"}.get(fate, "")
     if fate == "alive":
         _tell_kept(case, "it gave a sign of life meanwhile", as_json, "kept")
-    else:
-        _tell_pruned(case, fate, as_json)
-
-
-def _tell_pruned(case: PruneCase, fate: str, as_json: bool) -> None:
-    if as_json:
+    elif as_json:
         line(json_line({"pruned": case.worker_id, "job": fate, **case.fields}))
-        return
-    job = {"failed": ": its job failed", "put back": ": its job is back on its queue"}.get(fate, "")
-    line(f"pruned {safe(case.worker_id)}{job}")
+    else:
+        line(f"pruned {safe(case.worker_id)}{job}")
 
 
 def _tell_kept(case: PruneCase, doubt: str, as_json: bool, done: str) -> None:
     if as_json:
-        told = {done.replace(" ", "_"): case.worker_id, **case.fields, "doubt": doubt}
-        line(json_line(told))
+        line(json_line({done.replace(" ", "_"): case.worker_id, **case.fields, "doubt": doubt}))
     else:
         message(f"{done} {case.worker_id}: {doubt}")
 
