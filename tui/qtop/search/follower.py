@@ -9,7 +9,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, Protocol, TypeVar
 
-from qtop.model.job_list import NO_EXTENT, Ask, Entry, Walk
+from qtop.model.job_list import NO_EXTENT, Ask, Entry, JobList, Walk
 from queuecore.errors import StoreError
 from queuecore.exchange import Operation
 from queuecore.windows import Extent
@@ -108,16 +108,6 @@ _REST: Final = 4.0
 _QUICK: Final = 5_000
 
 
-class FollowedList(Protocol):
-    """What a follower asks of a list."""
-
-    def extent(self) -> Operation[Extent]:
-        """What is in it now, or `NO_EXTENT`."""
-
-    def walk(self, since: Extent | None = None) -> Walk:
-        """A way through it, or through what came since an extent."""
-
-
 class Follower:
     """Shows the entries of a list, newest first, and later those that are new.
 
@@ -132,7 +122,7 @@ class Follower:
 
     def __init__(
         self,
-        jobs: FollowedList,
+        jobs: JobList,
         begin: Callable[[], Visit],
         finish: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,

@@ -43,9 +43,9 @@ class Scanned:
     """How a scan went: how long the list was, how many matched, how many did not of which only the
     beginning was looked at, for their size, and whether it stopped because there were enough."""
 
-    length: int = 0
-    matched: int = 0
-    too_large: int = 0
+    length: int
+    matched: int
+    too_large: int
     is_partial: bool = False
 
 
@@ -69,10 +69,9 @@ def scan(
     """
     outline: Outline = yield from steps(jobs.outline())
     length, start = outline.length, outline.start
-    found = Scanned(length)
     most = min(READ_ITEMS, limit) if limit and wanted.is_empty else READ_ITEMS
     size = min(most, _FIRST_ITEMS)
-    done = 0
+    done = matched = too_large = 0
     while done < length:
         seen: JobPage = yield from steps(jobs.page(start, min(size, length - done)), (done, length))
         for job in seen.jobs:
@@ -81,20 +80,20 @@ def scan(
                 [read] = yield from steps(jobs.read([job]))
                 job = read or job
             subject = of_job(job, now)
-            is_match = wanted.matches(subject)
-            large = found.too_large + (job.item.is_cut and not is_match)
-            found = Scanned(length, found.matched + is_match, large)
-            if is_match:
+            if wanted.matches(subject):
+                matched += 1
                 each(Hit(job, subject))
-            if limit and found.matched >= limit:
+            else:
+                too_large += job.item.is_cut
+            if limit and matched >= limit:
                 seen_all = done + len(seen.jobs) >= length
-                is_partial = not seen_all or found.matched < length
-                return Scanned(length, found.matched, large, is_partial)
+                is_partial = not seen_all or matched < length
+                return Scanned(length, matched, too_large, is_partial)
         done += size
         size, start = _size(seen, most), seen.after
         if start is None:
             break
-    return found
+    return Scanned(length, matched, too_large)
 
 
 def through(way: Walk, visit: Callable[[Entry], bool]) -> Steps[bool]:

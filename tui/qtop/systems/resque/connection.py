@@ -16,19 +16,22 @@ from resque.store import server_info
 # Which keys the server would refuse: an ACL may leave a user without a command that an action
 # needs. Found out once, at the beginning, so that a key says so instead of failing half way.
 
-#: The script that does it, and the actions that run it. Of an action that is not listed, only that
-#: scripts can be run at all is asked.
+#: Each script that changes data, and the actions that run it. An action may run one of several.
 ACTION_SCRIPTS: Final[Mapping[str, tuple[str, ...]]] = {
     "take": (
         *("requeue", "requeue_all", "delete", "delete_all", "move", "edit"),
         *("put_back", "put_back_matching", "delete_jobs", "delete_matching"),
         *("move_jobs", "move_matching"),
     ),
+    "replace": ("edit_job",),
     "clear_to": ("clear_failures", "clear_queue", "remove_queue"),
     "switch": ("pause", "pause_all"),
     "undo": ("undo", "undo_deed"),
+    "undo_scheduled": ("undo", "undo_deed"),
     "unregister": ("unregister", "prune"),
     "delayed_act": ("run_now", "drop", "reschedule", "run_matching", "drop_matching"),
+    "push_noted": ("run_now",),
+    "schedule_drop": ("drop",),
 }
 _RUNNING: Final = frozenset({"EVAL", "EVALSHA"})
 #: They do something to processes, not to Redis.

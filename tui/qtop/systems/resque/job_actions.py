@@ -32,7 +32,6 @@ from resque.keys import Keys
 from resque.store import delayed, failures, poison, queues
 from resque.store.lock_freeing import Leaving, and_free, edited, noting
 
-_MOST_NAMED: Final = 5
 #: Delayed jobs that one action takes at most: what names one takes some 300 bytes.
 _MOST_DELAYED: Final = 100_000
 
@@ -339,9 +338,9 @@ def _which(request: JobRequest) -> list[str]:
 
 
 def _which_failures(chosen: Selection) -> list[str]:
-    lines = ["Classes: " + _named(chosen.classes)]
+    lines = ["Classes: " + named(chosen.classes)]
     many = len(chosen.queues)
-    lines.append("Queues: " + (_named(chosen.queues) if many > 1 else list_of(chosen.queues)))
+    lines.append("Queues: " + (named(chosen.queues) if many > 1 else list_of(chosen.queues)))
     if not chosen.queues:
         lines[-1] += "none named"
     if chosen.oldest is not None and chosen.newest is not None:
@@ -351,10 +350,9 @@ def _which_failures(chosen: Selection) -> list[str]:
     return lines
 
 
-def _named(counts: Counter[str]) -> str:
-    shown = [f"{safe(name)} ({number(n)})" for name, n in counts.most_common(_MOST_NAMED)]
-    more = len(counts) - _MOST_NAMED
-    return ", ".join(shown) + (f" and {number(more)} more" if more > 0 else "")
+def named(counts: Counter[str]) -> str:
+    """The most frequent names, each with its number."""
+    return list_of(f"{name} ({number(n)})" for name, n in counts.most_common())
 
 
 def _refs(chosen: Selection) -> JobRefs:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Final, NamedTuple, cast
+from typing import NamedTuple, cast
 
-from qtop.actions.plan import Operator, Outcome, Plan, acted, count_of
+from qtop.actions.plan import Operator, Outcome, Plan, acted, count_of, list_of
 from qtop.actions.request import (
     DelayedRequest,
     Delete,
@@ -21,18 +21,16 @@ from qtop.keymap.keymap import Danger
 from qtop.model.job import moment_of
 from qtop.model.schedule import ListedSchedule
 from qtop.search.selection import Selection
+from qtop.systems.resque.job_actions import named
 from qtop.systems.resque.job_lists import DelayedRefs
 from qtop.systems.resque.schedules import read_of
-from qtop.text.format import both_times, number
-from qtop.text.safe import safe
+from qtop.text.format import both_times
 from queuecore.action_record import ActionRecord
 from queuecore.bulk import Result
 from queuecore.exchange import Steps
 from resque.keys import Keys
 from resque.scheduler import delayed_actions, schedule_actions
 from resque.scheduler.schedule_actions import ScheduleRef
-
-_SHOWN: Final = 5
 
 
 class _Words(NamedTuple):
@@ -105,7 +103,7 @@ def _prepare_schedules(
     keys: Keys, operator: Operator, request: RunSchedules | DeleteSchedules
 ) -> Plan:
     rows = request.schedules
-    names, runs = _list(safe(row.name) for row in rows), isinstance(request, RunSchedules)
+    names, runs = list_of(row.name for row in rows), isinstance(request, RunSchedules)
     usable = [row for row in rows if (read_of(row).schedule if runs else row.item) is not None]
     action, source = "run now" if runs else "delete", keys.persistent_schedules()
     record = operator.record(action, names[:200], source, len(usable), size_bytes=None)
@@ -149,10 +147,9 @@ def _delete_schedules(
 def _which(choice: Selection) -> list[str]:
     """The classes, the queues and the moments of delayed jobs, a line each."""
     queues = +Counter({"none named": len(choice.marks) - choice.queues.total()}) + choice.queues
-    classes = (f"{name} ({number(many)})" for name, many in choice.classes.most_common())
     lines = [
-        "Classes: " + _list(classes),
-        "Queues: " + _list(safe(name) for name, _ in queues.most_common()),
+        f"Classes: {named(choice.classes)}",
+        "Queues: " + list_of(name for name, _ in queues.most_common()),
     ]
     if choice.first_due is not None and choice.last_due is not None:
         first, last = (both_times(moment_of(at)) for at in (choice.first_due, choice.last_due))
@@ -166,9 +163,3 @@ def _which(choice: Selection) -> list[str]:
         moments = count_of(choice.unusable, "moment")
         lines.append(f"{moments} cannot be read and {are} left alone.")
     return lines
-
-
-def _list(texts: Iterable[str]) -> str:
-    shown = list(texts)
-    more = f" and {number(len(shown) - _SHOWN)} more" if len(shown) > _SHOWN else ""
-    return ", ".join(shown[:_SHOWN]) + more
