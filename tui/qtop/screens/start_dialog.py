@@ -58,7 +58,6 @@ class StartDialog(Dialog[LaunchRequest | None]):
         self._is_checking = False
 
     def compose_fields(self) -> Iterable[Widget]:
-        """The fields, and what will be run."""
         values = _texts(self._request)
         for name, label, placeholder in _FIELDS:
             with Horizontal(classes="field"):
@@ -68,7 +67,6 @@ class StartDialog(Dialog[LaunchRequest | None]):
         yield Label("", id="why-not", markup=False)
 
     def compose_buttons(self) -> Iterable[Button]:
-        """Cancel and start."""
         yield Button("Cancel", id="no", compact=True)
         yield Button("Start", id="yes", variant="primary", compact=True)
 
@@ -93,7 +91,6 @@ class StartDialog(Dialog[LaunchRequest | None]):
 
     @on(Button.Pressed, "#no")
     def action_no(self) -> None:
-        """Start nothing."""
         self.dismiss(None)
 
     async def _try(self, request: LaunchRequest, shown: str) -> None:
