@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import click
 
@@ -101,9 +101,7 @@ def _tried(check: str, find: DoctorCheck, session: Session) -> Iterator[Finding]
 def _answers(session: Session) -> Iterator[Finding]:
     """Whether a Redis answers. One that refuses even a PING answers, too: its reason is told, and
     the other checks are made all the same. Raises what keeps all of them from being made."""
-    begun_s = time.perf_counter()
-    reply = session.run(_PING)
-    took_ms = (time.perf_counter() - begun_s) * 1000
+    reply, took_ms = _ping(session)
     if isinstance(reply, StoreError) and is_of_the_login(reply):
         raise reply
     with suppress(Refused):
@@ -115,13 +113,14 @@ def _answers(session: Session) -> Iterator[Finding]:
         yield Finding("state", "ERROR", str(reply), remedy(reply))
 
 
+def _ping(session: Session) -> tuple[Any, float]:
+    """The answer to a PING, and how long it took in milliseconds."""
+    begun_s = time.perf_counter()
+    return session.run(_PING), (time.perf_counter() - begun_s) * 1000
+
+
 def _latency(session: Session) -> Iterator[Finding]:
-    taken: list[float] = []
-    for _ in range(_PINGS):
-        begun_s = time.perf_counter()
-        session.run(_PING)
-        taken.append((time.perf_counter() - begun_s) * 1000)
-    yield checks.latency(taken)
+    yield checks.latency([_ping(session)[1] for _ in range(_PINGS)])
 
 
 def _server(session: Session) -> Iterator[Finding]:
