@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support.operations import ByHand
+from tests.support.operations import StepByStep
 
 from qtop.actions.runner import ForegroundPriority
 from qtop.model.job import JobSource
@@ -192,7 +192,7 @@ def test_a_scan_from_the_front_ends_where_the_list_was_cut_meanwhile(redis_url: 
     with Store(redis_url) as store:
         store.run(queues.push(keys, "q", [encode_job("A", [number]) for number in range(200)]))
         look = scan(job_list(keys, source), everything, now, lambda hit: seen.extend(hit.job.args))
-        scanning = ByHand(store, look)
+        scanning = StepByStep(store, look)
         while not seen:
             scanning.step()
         store.run(single(("LTRIM", keys.queue("q"), 0, 9), bool, writes=True))
