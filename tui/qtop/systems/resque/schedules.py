@@ -28,7 +28,7 @@ from resque.scheduler.plan import next_firings
 from resque.scheduler.schedule_actions import ScheduleRef
 from resque.scheduler.zones import local_zone
 from resque.store import schedules
-from resque.store.schedules import StoredItems, OfFile, PublishedSchedule, last_time
+from resque.store.schedules import OfFile, PublishedSchedule, StoredItems, last_time
 
 T = TypeVar("T")
 
