@@ -22,7 +22,7 @@ from resque.scheduler.listing import Listed
 from resque.scheduler.plan import next_firings
 from resque.scheduler.zones import local_zone
 from resque.store import schedules
-from resque.store.schedules import Looked, OfFile, PublishedSchedule, last_time
+from resque.store.schedules import OfFile, PublishedSchedule, StoredItems, last_time
 
 T = TypeVar("T")
 
@@ -62,7 +62,7 @@ class ScheduleReader:
         """As `System.schedules_look`."""
         keys, prefix = self._keys, master_prefix()
         problems: dict[str, str] = {}
-        looked = yield from _attempt(schedules.look(keys), "schedules", problems)
+        looked = yield from _attempt(schedules.stored_items(keys), "schedules", problems)
         lock = schedules.master(keys.master_lock(prefix))
         owner = yield from _attempt(lock, "the schedulers' lock", problems)
         published = schedules.read_published(keys, prefix)
@@ -112,7 +112,7 @@ def firings(listed: ListedSchedule, now: datetime, count: int) -> list[datetime]
 
 
 def read_schedules(
-    looked: Looked,
+    looked: StoredItems,
     now: datetime,
     zone: tzinfo,
     before: Mapping[str, ListedSchedule],

@@ -119,8 +119,8 @@ class ResqueSystem:
         return unregistered(self.keys, what, names)
 
     def ownership(self) -> Steps[Ownership]:
-        """Two round trips; see `ownership.look`."""
-        return health.ownership((yield from ownership.look(self.keys, now=wall_now())))
+        """Two round trips; see `ownership.find_owners`."""
+        return health.ownership((yield from ownership.find_owners(self.keys, now=wall_now())))
 
     def next_jobs(self, queues: Sequence[str], *, samples: bool = False) -> Steps[UpcomingJobs]:
         """Costs as `health.first_jobs`."""
