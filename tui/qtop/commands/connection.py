@@ -165,13 +165,13 @@ class Session:
         self.undo_limits = connection.settings.undo_limits
         self._read_only_by = connection.settings.origins.get("read_only", "--read-only")
         self._store = LeanStore(self.address, timeout_s=timeout_s, client_name="qtop")
-        self._progress = _Progress()
         self._warned = False
         #: Makes a system that remembers nothing yet.
         self.new_system = functools.partial(
             open_system, self.address, connection.namespace, failures_read=0, warn=self._warn
         )
         self.system = self.new_system()
+        self._progress = _Progress()
 
     def _warn(self, text: str) -> None:
         if not self._warned:

@@ -17,7 +17,7 @@ import click
 from qtop.commands import checks
 from qtop.commands.checks import SEE, is_of_the_login, remedy
 from qtop.commands.connection import Connection, Session, connection_options, json_option
-from qtop.commands.lists import look_around, with_classes
+from qtop.commands.lists import with_classes
 from qtop.commands.output import json_line, line
 from qtop.config.limits import USUAL
 from qtop.model.fleet import NOTHING_SEEN, Snapshot
@@ -151,10 +151,10 @@ def _fleet(session: Session) -> Iterator[Finding]:
     system = session.new_system(failures_read=_FAILURES_READ)
     seen = at_once(session.run(system.snapshot()))
     fleet = RowBuilder(system).add(seen, 0.0)
-    survey = with_classes(session, fleet, look_around(session))
-    ours = fleet if survey.ownership is None else without_others(fleet, survey.ownership)
+    report = with_classes(session, fleet, session.run(session.system.health()))
+    ours = fleet if report.ownership is None else without_others(fleet, report.ownership)
     theirs = len(fleet.queues or ()) - len(ours.queues or ())
-    yield from checks.of_board(ours, IncidentRules().fleet(fleet, 0.0, survey), theirs)
+    yield from checks.of_fleet(ours, IncidentRules().fleet(fleet, 0.0, report), theirs)
     rows = fleet.workers or ()
     suspects = {row.id for row in rows if row.condition in ("dead?", "silent")}
     for part in _OF_JOBS:
@@ -182,15 +182,15 @@ def _of_system(
 
 
 def _scheduler(session: Session) -> Iterator[Finding]:
-    survey = look_around(session)
-    why = survey.problems.get("scheduler")
-    if why is not None or survey.taken is None or survey.due is None:
+    report = session.run(session.system.health())
+    why = report.problems.get("scheduler")
+    if why is not None or report.taken is None or report.due is None:
         yield Finding("scheduler", "UNKNOWN", why or "not told", SEE)
         return
-    overdue_s = survey.taken.timestamp() - survey.due
+    overdue_s = report.taken.timestamp() - report.due
     is_due = overdue_s > USUAL.overdue_delay_s
     held = find_out(lambda: session.run(session.system.scheduler_lock()))
-    told = server_checks.scheduler(held, is_due, overdue_s, survey.schedules or 0)
+    told = server_checks.scheduler(held, is_due, overdue_s, report.schedules or 0)
     late = server_checks.late(None if held is None else held.owner, overdue_s)
     yield late if late is not None and told.level in ("OK", "UNKNOWN") else told
 
