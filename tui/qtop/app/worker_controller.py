@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Final, Protocol, TypeVar
@@ -167,13 +167,6 @@ class LocalWorkerController:
 
     # What becomes of them
 
-    def stop_registered(self, row: WorkerRow) -> None:
-        worker = self._local.get(row.process.pid) if row.is_local else None
-        if worker is None:
-            self._app.say("not started here: stop it where it runs")
-        else:
-            self.stop([worker])
-
     def stop(self, workers: Sequence[LocalWorker]) -> None:
         for states, action, words in _PRESSES:
             meant = [worker for worker in workers if worker.place.state in states]
@@ -206,10 +199,6 @@ class LocalWorkerController:
         plan = Plan(what, verb.split()[0], details, "confirm", run, many=many)
         plan = escalate(plan, self._app.settings.production)
         self._app.push_screen(ConfirmDialog(plan), answered)
-
-    def pause_registered(self, rows: Iterable[WorkerRow]) -> None:
-        found = [self._local.get(row.process.pid) for row in rows if row.is_local]
-        self.pause([worker for worker in found if worker is not None])
 
     def pause(self, workers: Sequence[LocalWorker]) -> None:
         running = [worker for worker in workers if worker.place.state == "running"]
