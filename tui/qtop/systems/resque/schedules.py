@@ -22,7 +22,7 @@ from resque.scheduler.listing import Listed
 from resque.scheduler.plan import next_firings
 from resque.scheduler.zones import local_zone
 from resque.store import schedules
-from resque.store.schedules import StoredItems, OfFile, PublishedSchedule, last_time
+from resque.store.schedules import OfFile, PublishedSchedule, StoredItems, last_time
 
 T = TypeVar("T")
 
