@@ -20,12 +20,12 @@ from qtop.model.launch import LaunchRequest
 from qtop.screens import audit_text
 from qtop.screens.console import Console
 from qtop.screens.dialogs import ConfirmDialog, DateDialog, LookingDialog
-from qtop.screens.paging import with_marks
 from qtop.search.follower import walk
 from qtop.search.job_search import JobSearch
 from qtop.search.selection import RefusalCheck, Selection, nothing_refused
 from qtop.systems.system import SystemRunner
 from qtop.text.safe import safe
+from qtop.widgets.paged_table import with_marks
 from qtop.widgets.table import Table
 from queuecore.audit import AuditEntry
 from queuecore.exchange import Exchange, Operation, Steps, drive

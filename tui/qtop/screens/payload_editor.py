@@ -129,10 +129,6 @@ async def edit_job(app: Console, jobs: JobList, job: Job, table: Table[Any] | No
         app.actions.request(request, table)
 
 
-#: What screens of failed jobs call it.
-edit_and_requeue = edit_job
-
-
 def _question(kind: str, queue: str) -> tuple[str, str, str]:
     """What is asked for jobs of such a list: title, consequence, and the word on the button."""
     if kind == "queue":

@@ -99,6 +99,8 @@ class Matches:
         #: Those that are wanted, of those that were seen.
         self.count = self.seen = 0
         self.most = most
+        #: Everything there is was looked at.
+        self.is_complete = False
         self._last_first = last_first
         self._keep = keep
         self._kept: list[tuple[int, Job]] = []

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
+from dataclasses import replace
 from typing import Any, Final, Generic, Protocol
 
+from qtop.actions.plan import Plan
 from qtop.widgets.bars import Span
 from qtop.widgets.columns import Column, RowT
 from qtop.widgets.table import Table
@@ -125,3 +127,16 @@ def marks_spans(table: Table[Any]) -> list[Span]:
     where = f", {away:,} not on this page" if away else ""
     full = f" ({MOST_ELSEWHERE:,} at most)" if away >= MOST_ELSEWHERE else ""
     return [Span(f"   {number:,} marked{where}{full}", "accent", 96)]
+
+
+def with_marks(plan: Plan, table: Table[Any]) -> Plan:
+    """A plan for what is chosen in a table. Rows that are not on the page are never touched without
+    a question, which says how many of them there are."""
+    away = table.marked_elsewhere if isinstance(table, PagedTable) else 0
+    if not away:
+        return plan
+    are = "1 of them is" if away == 1 else f"{away:,} of them are"
+    details = (*plan.details, f"{are} not on the page in front.")
+    return replace(
+        plan, details=details, danger="confirm" if plan.danger == "undoable" else plan.danger
+    )
