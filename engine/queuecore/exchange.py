@@ -249,10 +249,10 @@ def drive(operation: Operation[T], run: Callable[[Exchange[Any]], Any]) -> T:
 
 
 def checked(steps: Steps[T], check: Callable[[Exchange[Any]], Steps[None]]) -> Steps[T]:
-    """The same operation, each exchange of which is sent after the steps of `check`. A StoreError
-    of either is raised inside `steps`, at its `yield`; any other error ends the operation."""
+    """The same operation, each exchange of which is sent after the steps of `check`. An error of
+    either is raised inside `steps`, at its `yield`."""
     result: Any = None
-    problem: errors.StoreError | None = None
+    problem: Exception | None = None
     while True:
         try:
             step = steps.throw(problem) if problem is not None else steps.send(result)
@@ -261,11 +261,8 @@ def checked(steps: Steps[T], check: Callable[[Exchange[Any]], Steps[None]]) -> S
         try:
             yield from check(step)
             result, problem = (yield step), None
-        except errors.StoreError as error:
+        except Exception as error:
             problem = error
-        except Exception:
-            steps.close()
-            raise
 
 
 def _is_noscript(reply: Reply) -> bool:

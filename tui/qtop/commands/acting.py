@@ -58,11 +58,10 @@ def act(
     Raises StoreError and ChangeRefused.
     """
     source, verb = request.source, type(request).__name__.lower()
-    with connection.open() as session:
-        if not options.dry_run:
-            session.refuse_if_read_only()
-        named = [name for name in (source.queue, warns_of) if name]
-        session.refuse_if_sidekiqs(named, failures=source.kind == "failed")
+    is_failed = source.kind == "failed"
+    with connection.open_to_change(
+        source.queue, warns_of, failures=is_failed, dry_run=options.dry_run
+    ) as session:
         system = session.system
         chooser = system.chooser(source, system.refusal(request), spares=spares)
         jobs = system.jobs(source, newest_first=True)

@@ -10,14 +10,8 @@ import click
 from qtop.actions.plan import Outcome, typeable
 from qtop.actions.request import Clear
 from qtop.commands.acting import SOURCE, ActOptions, report, require_person, tell_no_undo
-from qtop.commands.connection import (
-    Connection,
-    connection_options,
-    dry_run_option,
-    json_option,
-    yes_option,
-)
-from qtop.commands.output import counted, json_line, line, message
+from qtop.commands.connection import Connection, change_options, connection_options
+from qtop.commands.output import counted, json_line, leave, line, message
 from qtop.model.job import JobSource
 from qtop.text.safe import safe
 
@@ -25,9 +19,7 @@ from qtop.text.safe import safe
 @click.command()
 @click.argument("source", type=SOURCE, metavar="SOURCE")
 @connection_options
-@json_option
-@dry_run_option
-@yes_option
+@change_options
 @click.option("--remove", is_flag=True, help="Also take the queue's name off the list of queues.")
 def command(source: JobSource, connection: Connection, remove: bool, **options: bool) -> None:
     """Delete everything that is in a list now.
@@ -43,16 +35,15 @@ def command(source: JobSource, connection: Connection, remove: bool, **options: 
     if remove and source.kind != "queue":
         raise click.UsageError("--remove is for queues")
     chosen = ActOptions(**options)
-    with connection.open() as session:
-        if not chosen.dry_run:
-            session.refuse_if_read_only()
-        session.refuse_if_sidekiqs(filter(None, [source.queue]), failures=source.kind == "failed")
+    is_failed = source.kind == "failed"
+    with connection.open_to_change(
+        source.queue, failures=is_failed, dry_run=chosen.dry_run
+    ) as session:
         plan = session.plan(Clear(source, remove, str(source)))
         jobs, action = plan.many, "remove" if remove else "clear"
         what = f"{counted(jobs, source.noun)} in {safe(str(source))}"
         if not jobs and not remove and not chosen.dry_run:
-            message(f"{source} is empty")
-            sys.exit(1)
+            leave(f"{source} is empty")
         if plan.size_bytes is None:
             message("how large it is is unknown: an undo keeps it, whatever its size")
         tell_no_undo(session, plan)
@@ -66,15 +57,13 @@ def command(source: JobSource, connection: Connection, remove: bool, **options: 
         if not jobs:
             _leave_forgotten(outcome, source)
         if outcome.refused:
-            message("it changed too much meanwhile: look, then try again. Nothing was deleted.")
-            sys.exit(1)
+            leave("it changed too much meanwhile: look, then try again. Nothing was deleted.")
         report(action, "deleted", outcome, as_json=chosen.as_json)
 
 
 def _leave_forgotten(outcome: Outcome, source: JobSource) -> NoReturn:
     if not outcome.done:
-        message(f"{source} is not an empty queue on the list of queues: nothing was done")
-        sys.exit(1)
+        leave(f"{source} is not an empty queue on the list of queues: nothing was done")
     line("removed the name of an empty queue")
     sys.exit(0)
 
@@ -85,5 +74,4 @@ def _confirm_by_name(what: str, source: JobSource) -> None:
     word = typeable(source.name)
     typed = click.prompt(f"{what}. Type {word} to do it", default="", show_default=False, err=True)
     if typed != word:
-        message("that is not the name: nothing was done")
-        sys.exit(1)
+        leave("that is not the name: nothing was done")

@@ -279,16 +279,8 @@ _CHECKS: Final[tuple[tuple[str, DoctorCheck], ...]] = (
 
 def _print(finding: Finding, as_json: bool) -> None:
     if as_json:
-        line(
-            json_line(
-                {
-                    "check": finding.check,
-                    "level": finding.level,
-                    "text": finding.text,
-                    "remedy": finding.remedy or None,
-                }
-            )
-        )
+        told = {"check": finding.check, "level": finding.level, "text": finding.text}
+        line(json_line({**told, "remedy": finding.remedy or None}))
         return
     level = click.style(pad(finding.level, _LEVEL_CELLS), fg=_COLOURS[finding.level])
     line(f"{level}  {pad(finding.check, _CHECK_CELLS)}  {safe(finding.text)}")

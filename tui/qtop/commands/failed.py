@@ -26,7 +26,7 @@ from qtop.text.format import optional
 from qtop.text.safe import safe
 from queuecore.active_job import fields_of
 
-_COLUMNS: Final[tuple[OutputColumn[Job], ...]] = (
+COLUMNS: Final[tuple[OutputColumn[Job], ...]] = (
     OutputColumn("FAILED", lambda job: moment(job.failed_at)),
     OutputColumn("CLASS", class_of, may_shrink=True),
     OutputColumn("EXCEPTION", lambda job: optional(job.exception), may_shrink=True),
@@ -60,7 +60,7 @@ def command(
     unread = Unread()
     source = JobSource("failed", list_name)
     redactor = connection.redactor(is_whole=as_json)
-    found = Listing(_COLUMNS, fields, as_json=as_json, redactor=redactor)
+    found = Listing(COLUMNS, fields, as_json=as_json, redactor=redactor)
 
     def show(hit: Hit) -> None:
         found.add(hit.job)

@@ -11,11 +11,9 @@ from qtop.actions.request import Delete, Move, Requeue
 from qtop.commands.acting import ActOptions, act, from_option
 from qtop.commands.connection import (
     Connection,
+    change_options,
     connection_options,
-    dry_run_option,
     filter_option,
-    json_option,
-    yes_option,
 )
 from qtop.model.job import JobSource
 from qtop.search.filter_language import Filter
@@ -26,16 +24,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def action_options(command: F) -> F:
     """The options of a command that acts on a selection."""
-    for option in (
-        yes_option,
-        dry_run_option,
-        json_option,
-        connection_options,
-        filter_option,
-        from_option,
-    ):
-        command = option(command)
-    return command
+    return from_option(filter_option(connection_options(change_options(command))))
 
 
 @click.command()
@@ -62,8 +51,7 @@ def requeue(
     """
     if source.kind != "failed":
         raise click.UsageError(f"{source} holds no failures: use `qtop move --to QUEUE`")
-    request = Requeue(source, Selection(), to=to)
-    how = ActOptions(**options)
+    request, how = Requeue(source, Selection(), to=to), ActOptions(**options)
     act(connection, wanted, request, how, warns_of=to, spares=not poisoned)
 
 
@@ -78,7 +66,6 @@ def delete(source: JobSource, wanted: Filter, connection: Connection, **options:
     \b
     Example: qtop delete --from queue:mail --filter 'class:Newsletter args.0:42'
     """
-
     act(connection, wanted, Delete(source, Selection()), ActOptions(**options))
 
 

@@ -181,7 +181,7 @@ class ConsoleScreen(Screen[None]):
 
     def action_pause_all(self) -> None:
         """Pause everything, or resume it."""
-        self.app.actions.pause_or_resume_all(is_paused=self.app.state.is_paused)
+        self.app.actions.pause_or_resume_all()
 
     def action_start_workers(self) -> None:
         """Ask which workers to start here."""

@@ -93,15 +93,16 @@ class LogScreen(ConsoleScreen):
     def _show_head(self, row: LocalWorkerRow) -> None:
         who = f" {texts.name(row).strip()} of {safe(self._worker.queues)}  "
         left = [Span(who, "strong", 90), Span(f"{texts.state(row)}  ", "accent", 85)]
-        reason = texts.reason(row)
         if problems := texts.problems(row):
             left.append(Span(f"{problems}  ", "bad", 80))
-        if reason:
+        if reason := texts.reason(row):
             left.append(Span(reason, "warn", 60))
-        right = [Span(" PAUSED ", "flag", 95)] if self._is_held else []
-        if not self._is_held and not self.log_view.follows:
-            right = [Span(" not following ", "flag", 94)]
-        self._head.show(left, [*right, Span(f" {safe(str(self._tail.path))} ", "dim", 20)])
+        right = [Span(f" {safe(str(self._tail.path))} ", "dim", 20)]
+        if self._is_held:
+            right.insert(0, Span(" PAUSED ", "flag", 95))
+        elif not self.log_view.follows:
+            right.insert(0, Span(" not following ", "flag", 94))
+        self._head.show(left, right)
 
     # What comes
 
@@ -112,7 +113,7 @@ class LogScreen(ConsoleScreen):
         self.read_more()
 
     def on_screen_suspend(self) -> None:
-        """Read nothing while nobody looks."""
+        """Read nothing while another screen is in front."""
         if self._reading is not None:
             self._reading.pause()
 
@@ -158,7 +159,7 @@ class LogScreen(ConsoleScreen):
 
     @on(LogView.Moved)
     def show_whether_it_follows(self) -> None:
-        """Say it where one looks."""
+        """Show it in the head."""
         self.show_view(self.app.state.view())
 
     def action_hold(self) -> None:
@@ -228,7 +229,7 @@ class LocalScreen(RowsScreen):
 
     def __init__(self) -> None:
         super().__init__()
-        self._sampler = Sampler(self.app.local.launcher.left_alone)
+        self._sampler = Sampler(self.app.system.left_alone)
         self._usages: Mapping[int, Usage] = {}
         self._is_sampling = False
         self._sampling: Timer | None = None
@@ -236,11 +237,7 @@ class LocalScreen(RowsScreen):
 
     def make_table(self) -> Table[Any]:
         """The table."""
-        return Table(
-            COLUMNS,
-            key=lambda row: row.key,
-            clock=self.app.clock,
-        )
+        return Table(COLUMNS, key=lambda row: row.key, clock=self.app.clock)
 
     def show_view(self, view: ViewState) -> None:
         """Show the groups and what is registered of their workers."""
@@ -274,7 +271,7 @@ class LocalScreen(RowsScreen):
             words=words,
         )
 
-    # What processes cost, only while somebody looks
+    # What processes cost, only while the screen shows
 
     def on_mount(self) -> None:
         """Show the first frame."""

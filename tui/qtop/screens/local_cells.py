@@ -15,16 +15,11 @@ _MIB: Final = 1024 * 1024
 #: So soon after its start a worker need not be registered yet.
 _STARTS_WITHIN_S: Final = 30.0
 _TONES: Final[dict[str, ToneOf]] = {
-    "gave up": "bad",
-    "lost": "bad",
-    "waiting": "warn",
-    "paused": "warn",
-    "finishing": "accent",
-    "stopping": "warn",
+    **dict.fromkeys(("gave up", "lost"), "bad"),
+    **dict.fromkeys(("waiting", "paused", "stopping"), "warn"),
+    **dict.fromkeys(("finishing", "starting"), "accent"),
+    **dict.fromkeys(("ended", "idle"), "dim"),
     "working": "good",
-    "ended": "dim",
-    "idle": "dim",
-    "starting": "accent",
 }
 
 
@@ -99,9 +94,9 @@ def job(row: LocalRow) -> str:
 def problems(row: LocalWorkerRow) -> str:
     """What is wrong with a worker beside its job."""
     alone = row.usage.left_alone if row.usage is not None else ""
-    told = f"leaves {alone} alone: unknown classes" if alone else ""
-    all_told = (told, row.place.problem, row.place.log_problem)
-    return "; ".join(safe(each) for each in all_told if each)
+    unknown = f"leaves {alone} alone: unknown classes" if alone else ""
+    every = (unknown, row.place.problem, row.place.log_problem)
+    return "; ".join(safe(each) for each in every if each)
 
 
 def reason(row: LocalWorkerRow) -> str:
@@ -109,18 +104,14 @@ def reason(row: LocalWorkerRow) -> str:
     place = row.place
     before = "before: " if place.is_alive else ""
     # What was in order needs no explanation.
-    tells = place.said and place.ending != DONE
-    said = f": {safe(place.said[-1])}" if tells else ""
+    said = f": {safe(place.said[-1])}" if place.said and place.ending != DONE else ""
     return f"{before}{safe(place.ending)}{said}" if place.ending else ""
 
 
 def elapsed(row: LocalRow) -> str:
     """How long a worker has had its job."""
-    return (
-        ""
-        if isinstance(row, LocalGroupRow) or row.seen is None
-        else row_text.worker_elapsed(row.seen)
-    )
+    seen = None if isinstance(row, LocalGroupRow) else row.seen
+    return "" if seen is None else row_text.worker_elapsed(seen)
 
 
 def cpu(row: LocalRow) -> str:

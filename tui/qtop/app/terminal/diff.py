@@ -30,13 +30,8 @@ class Stroke(NamedTuple):
 
 
 class ScreenBuffer:
-    """The cells that a terminal shows after the frames that were sent to it.
-
-    Args:
-        width: Columns.
-        height: Lines.
-        pen: The present style; None when it is unknown.
-    """
+    """The cells that a terminal shows after the frames that were sent to it. `pen` is the present
+    style; None when it is unknown."""
 
     def __init__(self, width: int, height: int, pen: Style | None = PLAIN) -> None:
         self.width = width
@@ -237,13 +232,8 @@ class Output:
 
 
 class AnsiWriter:
-    """Collects moves, styles and text for a terminal, each in its shortest form.
-
-    Args:
-        width: Columns of the terminal.
-        at: Column and line of the cursor, from 0; None when it is unknown.
-        pen: The present style; None when it is unknown.
-    """
+    """Collects moves, styles and text for a terminal, each in its shortest form. `at` is the column
+    and line of the cursor, from 0, and `pen` the present style; None where it is unknown."""
 
     def __init__(self, width: int, at: tuple[int, int] | None, pen: Style | None) -> None:
         self._width = width

@@ -41,13 +41,8 @@ _MOST_CELLS: Final = 1_000_000
 
 
 class InputReader:
-    """Reads what a terminal sends: keys, pastes, the mouse, reports.
-
-    Bytes that are not UTF-8 become U+FFFD. What Textual's parser cannot read is dropped.
-
-    Args:
-        clock: Monotonic seconds.
-    """
+    """Reads what a terminal sends: keys, pastes, the mouse, reports. Bytes that are not UTF-8
+    become U+FFFD. What Textual's parser cannot read is dropped."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -175,12 +170,8 @@ _AT_ONCE: Final = 16 << 10
 
 
 class OutputThread:
-    """Writes to a terminal that may be slow, stopped or gone. Begins at once.
-
-    Args:
-        fd: The terminal.
-        on_caught_up: Called in this thread when all was written, after something was refused.
-    """
+    """Writes to a terminal that may be slow, stopped or gone. Begins at once. `on_caught_up` is
+    called in this thread when all was written, after something was refused."""
 
     def __init__(self, fd: int, on_caught_up: Callable[[], None]) -> None:
         self._fd = fd
