@@ -1,4 +1,4 @@
-"""What an operator's action leaves behind: an entry in the audit stream, and what its undo needs.
+"""The record of an operator's action: an entry in the audit stream, and what its undo needs.
 
 Both are written by the same script as the action itself. Actions without a record (an
 application's own, through `Resque`) leave nothing, as in Ruby.
@@ -74,7 +74,7 @@ def _bytes(text: str) -> bytes:
     try:
         return name_bytes(text)
     except UnicodeEncodeError:
-        # Half of a surrogate pair, from some JSON: not for this should an action fail.
+        # Half of a surrogate pair, from some JSON: an action must not fail for that.
         return text.encode("utf-8", "backslashreplace")
 
 

@@ -118,7 +118,7 @@ def sought(items: list[bytes], chance: Random) -> list[JobRef]:
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_two_at_the_same_marks_share_them(store: Store, direct: Direct, seed: int) -> None:
+def test_two_actions_on_the_same_refs_share_them(store: Store, direct: Direct, seed: int) -> None:
     chance = Random(seed)
     items = numbered(1200)
     fill(direct, items)

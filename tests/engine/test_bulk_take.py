@@ -38,7 +38,7 @@ def test_nothing_marked_is_nothing_done(store: Store, direct: Direct) -> None:
     assert waiting(direct) == numbered(3)
 
 
-def test_a_mark_given_twice_counts_once(store: Store, direct: Direct) -> None:
+def test_a_ref_given_twice_counts_once(store: Store, direct: Direct) -> None:
     fill(direct, [b"same", b"same", b"other"])
     twice = marks([b"same"], [0, 0])
     assert store.run(list_actions.delete(KEYS, "q", twice)) == Result(done=1)
@@ -46,7 +46,7 @@ def test_a_mark_given_twice_counts_once(store: Store, direct: Direct) -> None:
 
 
 @pytest.mark.parametrize("popped", [1, 49, 51, 400])
-def test_marks_are_found_after_workers_took_the_head(
+def test_items_are_found_after_workers_took_the_head(
     store: Store, direct: Direct, popped: int
 ) -> None:
     items = numbered(3000)
@@ -59,7 +59,7 @@ def test_marks_are_found_after_workers_took_the_head(
     assert waiting(direct) == [*without(items, places)[popped:], b"new"]
 
 
-def test_marks_are_found_after_others_in_their_midst_were_deleted(
+def test_items_are_found_after_others_between_them_were_deleted(
     store: Store, direct: Direct
 ) -> None:
     items = numbered(400)
@@ -116,7 +116,7 @@ def test_of_identical_items_as_many_go_as_were_marked(
     assert waiting(direct) == [b"same"] * (5 - len(places))
 
 
-def test_more_identical_marks_than_are_left_are_gone(store: Store, direct: Direct) -> None:
+def test_more_equal_refs_than_are_left_are_gone(store: Store, direct: Direct) -> None:
     items = [b"same", b"other", b"same", b"same"]
     fill(direct, items)
     chosen = marks(items, [0, 2, 3])

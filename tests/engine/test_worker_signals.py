@@ -136,7 +136,7 @@ def test_signals_wait_while_they_are_held_back(signals: SignalState) -> None:
     assert signals.leave
 
 
-def test_a_child_begins_without_its_parents_wishes_and_hears_of_its_own(
+def test_a_child_begins_without_its_parents_signals_and_gets_its_own(
     signals: SignalState,
 ) -> None:
     send(signal.SIGTERM)

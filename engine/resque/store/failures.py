@@ -153,7 +153,7 @@ def newest(
 def newest_as_they_came(
     keys: Keys, *, skip: int = 0, limit: int, max_bytes: int = 65_536, list_name: str = FAILED
 ) -> Exchange[Stretch]:
-    """As `newest`, oldest first, for those who look at them in passing."""
+    """As `newest`, oldest first, each of which is read only when it is needed."""
     # To LRANGE 0 -1, which these would be for none at all, is everything.
     first, last = (-skip - limit, -skip - 1) if limit > 0 else (1, 0)
     return windows.stretch(list_key(keys, list_name), first, last, max_bytes=max_bytes)
@@ -231,22 +231,22 @@ def _stamped(raw: bytes, stamp: str) -> bytes:
 
 #: So many are read between two pauses.
 _SLICE = 100
-#: What a reading may cost at each look, in bytes that the server copies: some 5 ms.
+#: What reading may cost at each poll, in bytes that the server copies: some 5 ms.
 _BUDGET_BYTES = 8_388_608
 #: A longer entry comes cut and with its SHA-1, which takes as long as to copy it ten times.
 _CUT_BYTES, _CUT_COSTS = 65_536, 10
 #: However large they are, so many are read.
 _LEAST = 40
-#: What costs more is read again at every so many looks, unless the list has another length.
+#: What costs more is read again at every so many polls, unless the list has another length.
 _TURNS = 10
 
 
 class NewestFailures:
-    """Asks for the newest failures and reads the answer; used for one look at a time: `ask`,
-    `parse`, then `read`. An entry that is where it was, byte for byte, is not read again, and stays
-    the same object. At a sparing look only those are asked for that have come since, where the
-    others seem to be as they were: a mark on one of them shows later. Entries so large that to read
-    them burdens the server are read less often, and fewer of them.
+    """Asks for the newest failures and reads the answer; used for one poll at a time: `ask`,
+    `parse`, then `read`. An entry that is at its place with the same bytes is not read again, and
+    stays the same object. A sparing poll asks only for newer ones, as long as the others seem to be
+    unchanged: a change of one of them shows later. Entries so large that reading them burdens the
+    server are read less often, and fewer of them.
 
     Args:
         keys: Where they are.
