@@ -280,3 +280,20 @@ async def test_schedules_are_shown_with_their_next_runs_and_run_now_and_deleted(
         assert [each.class_name for each in memory.queues["reports"]] == ["Report::Make"]
         await pilot.press("escape", "d")
         await until(pilot, lambda: not memory.scheduled, "no schedule")
+
+
+async def test_history_shows_what_was_done_and_undoes_it(memory: MemorySystem) -> None:
+    app = console(memory)
+    async with app.run_test(size=(120, 30)) as pilot:
+        await until_polled(pilot)
+        await pilot.press("4")
+        await until_shown(pilot, "700")
+        await pilot.press("t")
+        await until(pilot, lambda: isinstance(under_cursor(app), JobRow), "the entries")
+        await pilot.press("d")
+        await until_shown(pilot, "deleted 1, gone 0")
+        await pilot.press("7")
+        await until(pilot, lambda: table_of(app).row_count == 1, "the action")
+        await pilot.press("u")
+        await until_shown(pilot, "took back 1")
+        assert len(memory.failures["failed"]) == 700

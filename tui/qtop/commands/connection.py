@@ -22,10 +22,9 @@ from qtop.config.limits import UNDO_HOURS, UNDO_MIB, undo_settings
 from qtop.config.settings import Given, Settings, resolve, warnings
 from qtop.systems.opening import open_system
 from qtop.text.redact import OPEN, Redactor
-from queuecore import times
 from queuecore.address import parse_url
 from queuecore.errors import BadOption, NotRedis, QueueError, StoreError
-from queuecore.exchange import Exchange, Operation, drive, single
+from queuecore.exchange import Exchange, Operation, drive
 from queuecore.lean import LeanStore
 
 if TYPE_CHECKING:
@@ -204,6 +203,9 @@ class Session:
         self.refuse_if_read_only(exchange.writes)
         if exchange.progress is not None:
             self._progress.tell(*exchange.progress)
+        if not exchange.commands:
+            # It only says how far an operation is.
+            return exchange.parse([])
         try:
             return self._store.run(exchange)
         except StoreError as error:
@@ -240,7 +242,7 @@ class Session:
 
     def now(self) -> datetime:
         """The server's clock. One round trip. Raises StoreError."""
-        return self.run(single(("TIME",), lambda reply: times.from_server(*reply)))
+        return self.run(self.system.now())
 
     def close(self) -> None:
         """Close the connection."""

@@ -31,9 +31,9 @@ from queuecore import audit
 from queuecore.address import Address
 from queuecore.audit import AuditEntry
 from queuecore.cooperative import Slices
-from queuecore.exchange import Exchange, Steps
+from queuecore.exchange import Exchange, Steps, single
 from queuecore.keys import name_text
-from queuecore.times import wall_now
+from queuecore.times import from_server, wall_now
 from resque.errors import NoQueueError, WrongType
 from resque.keys import Keys
 from resque.store import failures, ownership, queue_list, server_info, strays, workers
@@ -127,6 +127,10 @@ class ResqueSystem:
     def next_jobs(self, queues: Sequence[str], *, samples: bool = False) -> Steps[UpcomingJobs]:
         """Costs as `health.first_jobs`."""
         return health.first_jobs(self.keys, queues, samples=samples)
+
+    def now(self) -> Exchange[datetime]:
+        """The server's."""
+        return single(("TIME",), lambda reply: from_server(*reply))
 
     def probe(self) -> Exchange[None]:
         """The types of three keys."""
