@@ -87,18 +87,10 @@ filter_option = click.option(
 )
 
 
-def _remember(context: click.Context, parameter: click.Parameter, value: bool | None) -> None:
-    context.meta[REDACT] = value
-
-
-REDACT = "qtop.text.redact"
-"""Where a command's context keeps what was said about secrets: yes, no or nothing."""
-
+#: What is said is part of the command's `connection`.
 redact_option = click.option(
     "--redact/--no-redact",
     default=None,
-    expose_value=False,
-    callback=_remember,
     help="Hide the values of keys like password and token, or show them. Default: hidden in "
     "tables, whole in JSON and in qtop show.",
 )
@@ -381,9 +373,9 @@ def connection_options(command: F) -> F:
         settings = settings_in_force(context, profile)
         given = ("url", "namespace", "read_only")
         url, namespace, is_read_only = (settings.values[name] for name in given)
-        kwargs = {name: value for name, value in kwargs.items() if name not in given}
-        connection = Connection(url, namespace, is_read_only, settings, context.meta.get(REDACT))
-        return command(*args, connection=connection, **kwargs)
+        connection = Connection(url, namespace, is_read_only, settings, kwargs.get("redact"))
+        kept = {name: kwargs[name] for name in kwargs.keys() - {*given, "redact"}}
+        return command(*args, connection=connection, **kept)
 
     return with_connection  # type: ignore[return-value]
 
