@@ -53,7 +53,7 @@ def failed(number: int, name: str = "Mail::Send", queue: str = "mail", error: st
 def process(number: int, *running: str, threads: int = 5) -> Process:
     """A process that takes from all queues and runs these classes, the longest first."""
     jobs = tuple(
-        RunningJob("mail", name, [at], NOW - timedelta(seconds=60 - at), f"{number}.{at}".encode())
+        RunningJob(f"{number}.{at}".encode(), "mail", NOW - timedelta(seconds=60 - at), name, [at])
         for at, name in enumerate(running)
     )
     beat_at = NOW - timedelta(seconds=2)

@@ -49,7 +49,7 @@ def running(
     payload = {"class": job[0], "args": list(job[1])}
     record = encode({"queue": on, "run_at": run_at, "payload": payload})
     since = times.parse(run_at)
-    return RunningJob(on, job[0], list(job[1]), since, record, encode(payload))
+    return RunningJob(record, on, since, job[0], list(job[1]), encode(payload))
 
 
 def worker(

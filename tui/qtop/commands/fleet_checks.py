@@ -21,9 +21,8 @@ from qtop.monitor.incidents.server_checks import FRESH_S, LIFETIME_S, Finding, F
 from qtop.monitor.row_builder import RowBuilder
 from qtop.monitor.row_text import class_of
 from qtop.monitor.rows import FleetRows
-from qtop.systems.resque.job_reader import failure_job
+from qtop.systems.resque.job_reader import failure_job, snapshot_of
 from qtop.systems.resque.scheduled_search import args_of
-from qtop.systems.resque.snapshot import converted
 from qtop.text.format import named
 from qtop.text.safe import count, counted
 from queuecore.errors import QueueError
@@ -71,8 +70,8 @@ _UNREAD: Final = frozenset({"unknown", "queue", "in hand"})
 
 def fleet(session: Session) -> Iterator[Finding]:
     """What is odd about queues, workers and jobs. Raises StoreError where nothing can be read."""
-    seen = session.run(snapshot.take(session.keys, tails={}, failures_limit=_FAILURES_READ))
-    fleet_rows = RowBuilder(session.system()).add(converted(seen), 0.0)
+    seen = session.run(snapshot.take(session.keys, failures_limit=_FAILURES_READ))
+    fleet_rows = RowBuilder(session.system()).add(snapshot_of(seen), 0.0)
     survey = with_classes(session, fleet_rows, look_around(session))
     whose = survey.ownership
     ours = fleet_rows if whose is None else without_others(fleet_rows, whose)
@@ -164,7 +163,7 @@ def _duplicates(
     alike = session.run(duplicates.waiting_alike(session.keys, names))
     silent = (row for row in fleet_rows.workers or () if row.condition in ("dead?", "silent"))
     troubled = {row.id for row in silent}
-    return checks.duplicates(duplicates.in_hands(seen.workers or ()), troubled, alike, len(names))
+    return checks.duplicates(duplicates.in_hands(seen.processes or ()), troubled, alike, len(names))
 
 
 # What `qtop doctor` says of the locks of Ruby's plug-ins.

@@ -7,49 +7,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final, Literal, NamedTuple, get_args
 
-from qtop.model.fleet import Process
 from queuecore.audit import AuditEntry
-
-StrayKind = Literal["record", "queue", "unreadable", "delayed", "failed", "undo", "retry"]
-"""What lies under a key that no index leads to: what a process runs, a queue, items set aside from
-one, jobs that are delayed to one moment, a list of failures; or only copies of jobs."""
-
-#: Not lost: what an undo would put back, and the last failure of a job that is tried again.
-COPIES: Final = frozenset({"undo", "retry"})
-
-
-@dataclass(frozen=True, slots=True)
-class Stray:
-    """A key with jobs that no index leads to.
-
-    Attributes:
-        name: That of the process, queue, moment, list, operation, or job that is tried again.
-        key: The whole key.
-        process: What is known of a process that is on no register.
-    """
-
-    kind: StrayKind
-    name: str
-    key: bytes
-    jobs: int = 1
-    process: Process | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Strays:
-    """What was found, and whether all keys were looked at."""
-
-    found: tuple[Stray, ...] = ()
-    is_complete: bool = True
-
-    @property
-    def lost(self) -> tuple[Stray, ...]:
-        """Those that are no copies."""
-        return tuple(each for each in self.found if each.kind not in COPIES)
-
-    def of(self, kind: StrayKind) -> tuple[Stray, ...]:
-        """Those of one kind."""
-        return tuple(each for each in self.found if each.kind == kind)
+from queuecore.fleet import COPIES as COPIES
+from queuecore.fleet import Stray as Stray
+from queuecore.fleet import StrayKind as StrayKind
+from queuecore.fleet import Strays as Strays
 
 
 @dataclass(frozen=True, slots=True)

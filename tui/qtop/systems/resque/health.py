@@ -8,8 +8,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from qtop.model import health as model
-from qtop.model.fleet import Process
 from qtop.model.health import (
     HealthPart,
     HealthReport,
@@ -20,18 +18,15 @@ from qtop.model.health import (
     WaitingClasses,
     skew_s,
 )
-from qtop.systems.resque.snapshot import THREADS, running_job
 from qtop.text.format import named
-from queuecore import times
 from queuecore.active_job import unwrapped, waiting_since
 from queuecore.exchange import Steps
 from queuecore.times import wall_now
 from resque.codec import Payload, decode_payload
 from resque.keys import Keys
-from resque.store import health, workers
+from resque.store import health
 from resque.store import ownership as owners
 from resque.store import server_info as server
-from resque.store.strays import StrayKey, StrayKeys
 from resque.store.waiting_classes import QueueSample as Sampled
 
 #: What is said of a queue that is not Resque's alone.
@@ -139,32 +134,3 @@ def _notices(whose: owners.KeyOwners) -> Iterator[Notice]:
 def _barred(whose: owners.KeyOwners) -> str:
     names = [name for name in whose.owners if whose.refusal(name) is not None]
     return f"; Resque's actions are refused on {named(names)}" if names else ""
-
-
-def strays_of(found: StrayKeys) -> model.Strays:
-    """Keys that no index leads to. O(keys found)."""
-    return model.Strays(tuple(map(_stray, found.found)), found.is_complete)
-
-
-def _stray(stray: StrayKey) -> model.Stray:
-    process = None if stray.record is None else _process(stray)
-    return model.Stray(stray.kind, stray.name, stray.key, stray.jobs, process)
-
-
-def _process(stray: StrayKey) -> Process:
-    """The worker of a record that is on no register."""
-    who, record = workers.identity(stray.name), stray.record
-    beat_at = None if stray.beat is None else times.parse(stray.beat.decode("utf-8", "replace"))
-    return Process(
-        who.text,
-        who.host,
-        who.pid,
-        who.queues,
-        started=None,
-        beat_at=beat_at,
-        has_beat=stray.beat is not None,
-        threads=THREADS,
-        jobs=() if record is None else (running_job(record),),
-        processed=None,
-        failed=None,
-    )

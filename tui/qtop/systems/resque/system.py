@@ -13,7 +13,7 @@ from qtop.model.job import JobSource
 from qtop.model.job_list import JobList
 from qtop.search.selection import Chooser, RefusalCheck, nothing_refused
 from qtop.systems.resque import health
-from qtop.systems.resque.snapshot import SnapshotConverter
+from qtop.systems.resque.job_reader import JobMemory, snapshot_of
 from qtop.systems.system import Ability, Place, Work
 from queuecore import audit
 from queuecore.action_record import ActionRecord
@@ -28,8 +28,7 @@ from resque.store import failures, queue_list, strays, workers
 from resque.store.failures import FAILED
 from resque.store.guard import Guard
 from resque.store.queue_list import QueueList
-from resque.store.snapshot import EngineSnapshot as ResqueSnapshot
-from resque.store.snapshot import SnapshotReader
+from resque.store.snapshot import EngineSnapshot, SnapshotReader
 
 T = TypeVar("T")
 
@@ -55,30 +54,24 @@ class ResqueSystem:
         self.keys = keys
         self.place = Place(address, keys.namespace)
         self._reader = SnapshotReader(keys, failures_limit=failures_read)
-        self._converter = SnapshotConverter()
+        self._failures = JobMemory()
         self._guard = Guard(keys, wall_now)
-        #: Of the snapshot before, by queue: what the pushes since are counted from.
-        self._tails: Mapping[str, str] = {}
 
     def snapshot(self) -> Steps[Slices[Snapshot]]:
         """Two round trips; see `SnapshotReader.look`."""
-        reading = yield from self._reader.look(self._tails)
+        reading = yield from self._reader.look()
         return self._read(reading)
 
-    def _read(self, reading: Slices[ResqueSnapshot]) -> Slices[Snapshot]:
-        taken = yield from reading
-        yield
-        found = yield from self._converter.convert(taken)
-        self._tails = {queue.name: queue.tail for queue in taken.queues or ()}
-        return found
+    def _read(self, reading: Slices[EngineSnapshot]) -> Slices[Snapshot]:
+        return snapshot_of((yield from reading), self._failures)
 
     def health(self, queues: Sequence[str] = ()) -> Steps[HealthReport]:
         """Three round trips, five where delayed jobs may be overdue."""
         return health.look(self.keys, queues)
 
     def strays(self) -> Steps[Strays]:
-        """Costs as `strays.find`."""
-        return health.strays_of((yield from strays.find(self.keys)))
+        """As `strays.find`."""
+        return strays.find(self.keys)
 
     def serves(self, listed: tuple[str, ...], names: Sequence[str]) -> Collection[str]:
         """As a worker reads its list: with `*` and other patterns, and without `!`s."""
