@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal, NamedTuple
@@ -82,12 +82,34 @@ class Incident:
         return self.check, self.kind, self.subject
 
 
-def first_few(incidents: Sequence[Incident], rest: Callable[[int], Incident]) -> list[Incident]:
-    """The first of many alike, and one for the rest, made of how many they are. One more than
-    that is told instead: it takes no more room."""
+def of_queue(
+    check: Check,
+    severity: Severity,
+    text: str,
+    kind: str,
+    queue: str,
+    remedy: str = "",
+    since: datetime | None = None,
+) -> Incident:
+    """One about a queue, whose row shows more."""
+    return Incident(check, severity, text, kind, queue, Link("queues", queue), remedy, since)
+
+
+def first_few(
+    incidents: Sequence[Incident],
+    rest: str,
+    lead: Link,
+    remedy: str = "",
+    severity: Severity | None = None,
+) -> list[Incident]:
+    """The first of many alike, and one for the rest, of which `rest` tells how many they are; as
+    bad as the first unless another severity is given. One more than that is told instead: it takes
+    no more room."""
     if len(incidents) <= _MOST + 1:
         return list(incidents)
-    return [*incidents[:_MOST], rest(len(incidents) - _MOST)]
+    first, text = incidents[0], rest.format(len(incidents) - _MOST)
+    summary = Incident(first.check, severity or first.severity, text, first.kind, "", lead, remedy)
+    return [*incidents[:_MOST], summary]
 
 
 def troubles(incidents: tuple[Incident, ...]) -> tuple[int, Severity]:

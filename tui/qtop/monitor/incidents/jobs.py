@@ -107,12 +107,9 @@ def job_incidents(
     fleet: FleetRows, durations: Durations, thresholds: Thresholds
 ) -> Iterator[Incident]:
     """Jobs that run long, those of each class together. O(workers)."""
-    yield from first_few(
-        [_verdict(long) for long in _long(fleet, durations, thresholds)],
-        lambda rest: Incident(
-            "jobs", "warn", f"jobs of {rest:,} more classes run long", "long", lead=Link("workers")
-        ),
-    )
+    found = [_verdict(long) for long in _long(fleet, durations, thresholds)]
+    more = "jobs of {:,} more classes run long"
+    yield from first_few(found, more, Link("workers"), severity="warn")
 
 
 def _long(fleet: FleetRows, durations: Durations, thresholds: Thresholds) -> Sequence[_Long]:
@@ -146,24 +143,19 @@ def _held_since(fleet: FleetRows, cutoff: datetime) -> Iterator[_Held]:
 
 def _verdict(long: _Long) -> Incident:
     _, elapsed_s, row = long.jobs[0]
-    many = len(long.jobs) > 1
-    runs = f"{counted(len(long.jobs), 'job')} run up to" if many else "runs"
-    usual = (
-        "how long is usual is not known yet"
-        if long.usual_s is None
-        else f"95 of 100 took at most {ago(max(1.0, long.usual_s))}"
-    )
-    where = "" if many else f" on {row.process.host or row.id}"
-    name = f"{long.class_name}:" if many else long.class_name
-    return Incident(
-        "jobs",
-        "note" if long.usual_s is None else "warn",
-        f"{name} {runs} {ago(elapsed_s)}{where}; {usual}",
-        "long",
-        long.class_name,
-        Link("workers", filter=term("class", long.class_name)) if many else Link("workers", row.id),
-        since=row.now - timedelta(seconds=elapsed_s),
-    )
+    class_name, usual_s = long.class_name, long.usual_s
+    if len(long.jobs) > 1:
+        text = f"{class_name}: {counted(len(long.jobs), 'job')} run up to {ago(elapsed_s)}"
+        lead = Link("workers", filter=term("class", class_name))
+    else:
+        text = f"{class_name} runs {ago(elapsed_s)} on {row.process.host or row.id}"
+        lead = Link("workers", row.id)
+    severity: Severity = "warn"
+    usual = f"95 of 100 took at most {ago(max(1.0, usual_s or 0.0))}"
+    if usual_s is None:
+        severity, usual = "note", "how long is usual is not known yet"
+    since = row.now - timedelta(seconds=elapsed_s)
+    return Incident("jobs", severity, f"{text}; {usual}", "long", class_name, lead, since=since)
 
 
 # Whether more fails than usual, and what the failures have in common.
@@ -313,11 +305,5 @@ def _worst_class(recent: Sequence[JobRow], thresholds: Thresholds, span: str) ->
     if name is not None and others and number >= len(recent) * thresholds.worst_part:
         times, rest = counted(number, "time"), len(recent) - number
         text = f"{name} failed {times} {span}, all others {rest:,}"
-        yield Incident(
-            "failures",
-            "warn",
-            text,
-            "worst class",
-            name,
-            Link("failed", filter=term("class", name)),
-        )
+        lead = Link("failed", filter=term("class", name))
+        yield Incident("failures", "warn", text, "worst class", name, lead)

@@ -12,8 +12,8 @@ from typing import Final, NamedTuple
 
 from qtop.config.limits import Thresholds
 from qtop.model.health import DELAYED_ASIDE, HealthReport, WaitingClasses
-from qtop.monitor.drops import Drop
-from qtop.monitor.incidents.incident import Incident, Link, Severity, first_few
+from qtop.monitor.drops import Drop, Drops
+from qtop.monitor.incidents.incident import Incident, Link, Severity, first_few, of_queue
 from qtop.monitor.incidents.server_checks import argument
 from qtop.monitor.row_text import jobs_waiting
 from qtop.monitor.rows import FleetRows, QueueRow
@@ -23,7 +23,6 @@ from queuecore.audit import AuditEntry
 
 # Advice to start a worker: one that knows what waits. A worker without the classes of the jobs
 # would fail them all.
-
 
 #: What is known to wait, by queue.
 Classes = Mapping[str, WaitingClasses]
@@ -60,24 +59,11 @@ def _unknown(fleet: FleetRows) -> Iterator[Incident]:
     for what, why in fleet.totals.problems.items():
         yield Incident("keys", "bad", f"unknown: {what} ({why})", "unknown", what, None, _mend(why))
     wrong = [
-        Incident(
-            "keys",
-            "bad",
-            f"queue {row.name}: {row.problem}",
-            "queue",
-            row.name,
-            Link("queues", row.name),
-            _mend(row.problem),
-        )
+        of_queue("keys", "bad", f"queue {row.name}: {reason}", "queue", row.name, _mend(reason))
         for row in fleet.queues or ()
-        if row.problem
+        if (reason := row.problem)
     ]
-    yield from first_few(
-        wrong,
-        lambda rest: Incident(
-            "keys", "bad", f"{rest:,} more queues cannot be read", "queue", "", Link("queues")
-        ),
-    )
+    yield from first_few(wrong, "{:,} more queues cannot be read", Link("queues"))
 
 
 def _mend(why: str) -> str:
@@ -101,21 +87,16 @@ def _unserved(fleet: FleetRows, classes: Classes) -> Iterator[Incident]:
         return
     yield from first_few(
         [_one_unserved(row, classes) for row in rows],
-        lambda rest: Incident(
-            "queues",
-            "bad",
-            f"nobody serves {rest:,} more queues: {wait} unserved in all",
-            "unserved",
-            lead=Link("queues", filter="unserved"),
-            remedy="start workers that know the classes of their jobs",
-        ),
+        f"nobody serves {{:,}} more queues: {wait} unserved in all",
+        Link("queues", filter="unserved"),
+        "start workers that know the classes of their jobs",
     )
 
 
 def _one_unserved(row: QueueRow, classes: Classes) -> Incident:
-    remedy = worker_for([row.name], classes)
     text = f"nobody serves {row.name}: {_wait(row.depth or 0)}"
-    return Incident("queues", "bad", text, "unserved", row.name, Link("queues", row.name), remedy)
+    remedy = worker_for([row.name], classes)
+    return of_queue("queues", "bad", text, "unserved", row.name, remedy)
 
 
 def _wait(jobs: int) -> str:
@@ -124,81 +105,48 @@ def _wait(jobs: int) -> str:
 
 def _growing(grown: Sequence[Grown]) -> list[Incident]:
     incidents: list[Incident] = []
-    for each in grown:
-        row, rates = each.row, each.row.rates
+    for row, per_s, since in grown:
         if row.is_paused or row.is_unserved:
             continue  # why it grows is told
         flow, end = "", ", never empty"
-        if rates.in_per_s is not None and rates.out_per_s is not None:
-            come, go = (
-                rate(per_s, is_estimate=rates.is_estimate)
-                for per_s in (rates.in_per_s, rates.out_per_s)
+        come, go, is_estimate = row.rates
+        if come is not None and go is not None:
+            flow = (
+                f": {rate(come, is_estimate=is_estimate)} come, "
+                f"{rate(go, is_estimate=is_estimate)} go a second"
             )
-            flow = f": {come} come, {go} go a second"
-            if rates.in_per_s <= rates.out_per_s:
+            if come <= go:
                 # They are of the last seconds: what has grown for minutes may just recover.
                 flow = end = ""
-        text = f"{row.name} grows by {rate(each.per_s)} jobs/s{flow}; {row.depth:,} wait{end}"
-        incidents.append(
-            Incident(
-                "queues",
-                "warn",
-                text,
-                "growing",
-                row.name,
-                Link("queues", row.name),
-                # Of one that may be paused more workers take nothing.
-                "" if row.is_paused is None else "start more of the workers that serve it",
-                each.since,
-            )
-        )
-    return first_few(
-        incidents,
-        lambda rest: Incident(
-            "queues", "warn", f"{rest:,} more queues grow", "growing", "", Link("queues")
-        ),
-    )
+        text = f"{row.name} grows by {rate(per_s)} jobs/s{flow}; {row.depth:,} wait{end}"
+        # Of one that may be paused more workers take nothing.
+        remedy = "" if row.is_paused is None else "start more of the workers that serve it"
+        incidents.append(of_queue("queues", "warn", text, "growing", row.name, remedy, since))
+    return first_few(incidents, "{:,} more queues grow", Link("queues"))
 
 
-def _unreadable(fleet: FleetRows) -> Iterator[Incident]:
-    rows = [(row, row.unreadable) for row in fleet.queues or () if row.unreadable]
-    yield from first_few(
-        [
-            Incident(
-                "jobs",
-                "warn",
-                f"{counted(number, 'item')} of {row.name} set aside: workers cannot read "
-                f"{'it' if number == 1 else 'them'}",
-                "unreadable",
-                row.name,
-                Link("queues", row.name),
-                f"qtop show --from unreadable:{quote(row.name)}",
-            )
-            for row, number in rows
-        ],
-        lambda rest: Incident(
-            "jobs",
-            "warn",
-            f"unreadable items were set aside from {rest:,} more queues",
-            "unreadable",
-            lead=Link("queues", filter="unreadable"),
-        ),
-    )
+def _unreadable(fleet: FleetRows) -> list[Incident]:
+    incidents: list[Incident] = []
+    for row in fleet.queues or ():
+        if row.unreadable:
+            it = "it" if row.unreadable == 1 else "them"
+            items = f"{counted(row.unreadable, 'item')} of {row.name} set aside"
+            text = f"{items}: workers cannot read {it}"
+            remedy = f"qtop show --from unreadable:{quote(row.name)}"
+            incidents.append(of_queue("jobs", "warn", text, "unreadable", row.name, remedy))
+    more = "unreadable items were set aside from {:,} more queues"
+    return first_few(incidents, more, Link("queues", filter="unreadable"))
 
 
 def delayed_aside(fleet: FleetRows, survey: HealthReport) -> Iterator[Incident]:
     """Delayed jobs that a scheduler could not move to a queue. (Where there is a queue of the name
     under which they lie, its own row tells.)"""
     if survey.aside and not any(row.name == DELAYED_ASIDE for row in fleet.queues or ()):
-        yield Incident(
-            "jobs",
-            "warn",
-            f"{counted(survey.aside, 'delayed job')} set aside: unreadable, or no queue to go to",
-            "unreadable",
-            DELAYED_ASIDE,
-            Link("scheduled"),
-            f"qtop show --from unreadable:{DELAYED_ASIDE}",
-        )
+        jobs = counted(survey.aside, "delayed job")
+        text = f"{jobs} set aside: unreadable, or no queue to go to"
+        remedy = f"qtop show --from unreadable:{DELAYED_ASIDE}"
+        lead = Link("scheduled")
+        yield Incident("jobs", "warn", text, "unreadable", DELAYED_ASIDE, lead, remedy)
 
 
 class Grown(NamedTuple):
@@ -295,17 +243,8 @@ def pause_incidents(
     rows = [row for row in fleet.queues or () if row.is_paused]
     incidents = [_queue(row, paused_by(deeds, row.name), fleet, thresholds) for row in rows]
     incidents.sort(key=lambda incident: incident.severity != "warn")
-    yield from first_few(
-        incidents,
-        lambda rest: Incident(
-            "pauses",
-            "warn",
-            f"{rest:,} more queues are paused",
-            "queue",
-            lead=Link("queues", filter="paused"),
-            remedy="qtop resume QUEUE",
-        ),
-    )
+    lead, remedy = Link("queues", filter="paused"), "qtop resume QUEUE"
+    yield from first_few(incidents, "{:,} more queues are paused", lead, remedy, "warn")
 
 
 def _everything(fleet: FleetRows, deed: AuditEntry | None, thresholds: Thresholds) -> Incident:
@@ -325,16 +264,10 @@ def _queue(
     forgotten = ": forgotten?" if age_s is not None and is_old else ""
     waiting = "unknown" if row.depth is None else f"{row.depth:,}"
     text = f"{row.name} is paused{_by(deed, age_s)}; {waiting} waiting{forgotten}"
-    return Incident(
-        "pauses",
-        "warn" if is_old else "note",
-        text,
-        "queue",
-        row.name,
-        Link("queues", row.name),
-        f"qtop resume {argument(row.name)}",
-        None if deed is None else deed.at,
-    )
+    severity: Severity = "warn" if is_old else "note"
+    since = None if deed is None else deed.at
+    remedy = f"qtop resume {argument(row.name)}"
+    return of_queue("pauses", severity, text, "queue", row.name, remedy, since)
 
 
 def _by(deed: AuditEntry | None, age_s: float | None) -> str:
@@ -379,32 +312,29 @@ _WHO: Final = "History (7) tells whether it was done with qtop"
 def drop_incidents(fleet: FleetRows) -> Iterator[Incident]:
     """What has fallen of late. O(queues)."""
     drops = fleet.totals.drops
-    if drops.processed is not None:
-        yield _other(fleet, drops.processed)
+    other = drops.processed
+    if other is not None:
+        yield _other(other, drops)
     elif drops.waiting is not None:
-        yield _all_waiting(drops.waiting)
-    at = None if drops.processed is None else drops.processed.at
+        text = f"{_left('waiting job', drops.waiting)}: nobody took them"
+        yield Incident("keys", "warn", text, "fell", "", Link("queues"), _WHO, drops.waiting.at)
+    at = None if other is None else other.at
     if drops.workers is not None and drops.workers.at != at:
-        was = counted(drops.workers.was, "worker")
-        text = f"of {was} on the register {number(drops.workers.left)} are left"
-        lead = Link("workers")
+        was, left = counted(drops.workers.was, "worker"), number(drops.workers.left)
+        text, lead = f"of {was} on the register {left} are left", Link("workers")
         yield Incident("workers", "note", text, "fell", lead=lead, since=drops.workers.at)
     if drops.failed is not None and drops.failed.at != at:
-        yield Incident(
-            "failures",
-            "note",
-            f"of {counted(drops.failed.was, 'failure')} {number(drops.failed.left)} are left",
-            "fell",
-            lead=Link("failed"),
-            remedy=_WHO,
-            since=drops.failed.at,
-        )
-    if drops.processed is None:
+        text, lead = _left("failure", drops.failed), Link("failed")
+        yield Incident("failures", "note", text, "fell", "", lead, _WHO, drops.failed.at)
+    if other is None:
         yield from _queues(fleet)
 
 
-def _other(fleet: FleetRows, drop: Drop) -> Incident:
-    drops = fleet.totals.drops
+def _left(what: str, drop: Drop) -> str:
+    return f"of {counted(drop.was, what)} {number(drop.left)} are left"
+
+
+def _other(drop: Drop, drops: Drops) -> Incident:
     parts = [f"jobs processed from {number(drop.was)} to {number(drop.left)}"]
     named = (("waiting", drops.waiting), ("workers", drops.workers), ("failed", drops.failed))
     parts += [
@@ -412,47 +342,21 @@ def _other(fleet: FleetRows, drop: Drop) -> Incident:
         for name, each in named
         if each and each.at == drop.at
     ]
-    return Incident(
-        "server",
-        "bad",
-        f"the database was emptied or is another one: {', '.join(parts)}",
-        "fell",
-        remedy="a FLUSHALL, a failover to an empty replica, an older dump, or a restart without "
-        "data: find out before jobs are enqueued again",
-        since=drop.at,
+    text = f"the database was emptied or is another one: {', '.join(parts)}"
+    remedy = (
+        "a FLUSHALL, a failover to an empty replica, an older dump, or a restart without "
+        "data: find out before jobs are enqueued again"
     )
-
-
-def _all_waiting(drop: Drop) -> Incident:
-    text = f"of {counted(drop.was, 'waiting job')} {number(drop.left)} are left: nobody took them"
-    return Incident("keys", "warn", text, "fell", remedy=_WHO, since=drop.at, lead=Link("queues"))
+    return Incident("server", "bad", text, "fell", remedy=remedy, since=drop.at)
 
 
 def _queues(fleet: FleetRows) -> list[Incident]:
     fallen = [(row.name, row.drops[-1]) for row in fleet.queues or () if row.drops]
     fallen += fleet.totals.drops.gone
     fallen.sort(key=lambda each: each[1].left - each[1].was)
-    return first_few(
-        [_drops_queue(name, drop) for name, drop in fallen],
-        lambda rest: Incident(
-            "queues",
-            "note",
-            f"{rest:,} more queues fell by more than workers took",
-            "fell",
-            lead=Link("queues", filter="fell"),
-            remedy=_WHO,
-        ),
-    )
-
-
-def _drops_queue(name: str, drop: Drop) -> Incident:
-    return Incident(
-        "queues",
-        "note",
-        f"{name} fell from {number(drop.was)} to {number(drop.left)}: more than workers took",
-        "fell",
-        name,
-        Link("queues", name),
-        _WHO,
-        drop.at,
-    )
+    incidents: list[Incident] = []
+    for name, drop in fallen:
+        text = f"{name} fell from {number(drop.was)} to {number(drop.left)}: more than workers took"
+        incidents.append(of_queue("queues", "note", text, "fell", name, _WHO, drop.at))
+    more = "{:,} more queues fell by more than workers took"
+    return first_few(incidents, more, Link("queues", filter="fell"), _WHO)
