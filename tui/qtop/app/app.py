@@ -202,9 +202,11 @@ class QtopApp(App[None]):
             local_host=socket.gethostname(),
             clock=clock,
             policy=UiPolicy(
-                production=settings.production, secrets=settings.redactor, rebound=settings.keys
+                production=settings.production,
+                secrets=settings.redactor,
+                rebound=settings.keys,
+                thresholds=settings.thresholds,
             ),
-            thresholds=settings.thresholds,
         )
 
     def _set_up_looks(self) -> None:

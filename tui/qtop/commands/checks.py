@@ -12,7 +12,7 @@ from typing import Final
 
 from qtop.model.health import Strays
 from qtop.monitor.incidents.server_checks import Finding, argument
-from qtop.monitor.incidents.workers import troubles
+from qtop.monitor.incidents.workers import stray_incidents
 from qtop.text.format import named
 from qtop.text.safe import counted
 from queuecore.errors import (
@@ -199,7 +199,7 @@ def unregistered(found: Sequence[Unregistered], is_complete: bool, foreign: int 
 def stray_findings(found: Strays) -> Iterator[Finding]:
     """Whether there are jobs that no index leads to, beside those of queues. What is only kept for
     an undo, or while a job is tried again, is not lost."""
-    told = [each for each in troubles(found) if each.kind != "queue"]
+    told = [each for each in stray_incidents(found) if each.kind != "queue"]
     for each in told:
         yield Finding("strays", "WARN", each.text, each.remedy)
     if not found.is_complete:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final, NamedTuple, get_args
 
 from qtop.config.limits import USUAL, Thresholds
-from qtop.model.health import HealthReport
+from qtop.model.health import HealthReport, Strays
 from qtop.monitor.incidents import jobs, queues, server, workers
 from qtop.monitor.incidents.incident import SEVERITIES, Check, Incident, Severity
 from qtop.monitor.incidents.jobs import Durations, FailureRate, failure_incidents
@@ -157,7 +157,7 @@ class IncidentRules:
         yield from queues.queue_incidents(fleet_rows, grown, classes)
         if survey is not None:
             yield from queues.delayed_aside(fleet_rows, survey)
-            yield from stray_incidents(survey)
+            yield from stray_incidents(survey.strays or Strays())
         yield from pause_incidents(fleet_rows, deeds, self._thresholds)
         yield from workers.worker_incidents(fleet_rows, self._thresholds)
         yield from jobs.job_incidents(fleet_rows, self._durations, self._thresholds)
