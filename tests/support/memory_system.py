@@ -13,7 +13,7 @@ from qtop.actions.plan import Operator, Outcome, Plan, Refusal
 from qtop.actions.request import Delete, Pause, PauseAll, Request, Requeue, Undo
 from qtop.keymap.keymap import Danger
 from qtop.model.fleet import Process, Queue, RunningJob, Snapshot
-from qtop.model.health import HealthReport, Strays
+from qtop.model.health import HealthReport, Strays, SystemHealth
 from qtop.model.job import Job, JobSource
 from qtop.model.job_list import LISTED_BYTES, Ask, Entry, JobPage, Outline
 from qtop.search.failure_groups import KeyMaker, KnownEntry
@@ -227,7 +227,7 @@ class MemorySystem:
 
     def health(self, queues: Sequence[str] = ()) -> Work[HealthReport]:
         """Nothing is known beside the snapshots."""
-        return at_once(HealthReport(taken=NOW))
+        return at_once(HealthReport(SystemHealth(taken=NOW)))
 
     def strays(self) -> Work[Strays]:
         """There are none."""

@@ -11,7 +11,7 @@ from tests.support.sample_data import NOW, SYSTEM, worker
 
 from qtop.model import health
 from qtop.model.fleet import Queue, Snapshot
-from qtop.model.health import HealthPart, NextJob, WaitingClasses
+from qtop.model.health import HealthPart, NextJob, SystemHealth, WaitingClasses
 from qtop.model.job import JobSource
 from qtop.systems.resque.health import ownership, report_of
 from qtop.systems.resque.job_reader import snapshot_of
@@ -22,7 +22,6 @@ from queuecore.audit import AuditEntry
 from queuecore.cooperative import at_once
 from queuecore.stores import Store
 from resque.keys import Keys
-from resque.store import health as resque_health
 from resque.store import snapshot
 from resque.store.ownership import KeyOwners
 
@@ -121,13 +120,13 @@ def test_a_report_tells_of_next_jobs_by_their_own_class_and_time() -> None:
         b'[{"job_class":"Welcome","arguments":[],"enqueued_at":"2026-11-23T12:20:00Z"}]}'
     )
     fronts = {"mail": wrapped, "low": b'{"class":"Mail","args":[]}', "odd": b"\xff"}
-    found = report_of(resque_health.EngineHealth(fronts=fronts, problems={"aside": WHY}))
+    found = report_of(SystemHealth(problems={"aside": WHY}), fronts, KeyOwners("'resque'"), None)
     assert found.next_jobs == {
         "mail": NextJob("Welcome", NOW - timedelta(minutes=10)),
         "low": NextJob("Mail", None),
     }
     assert found.waiting["mail"] == WaitingClasses(("Welcome",), is_sampled=False)
-    assert (found.problems, found.facts, found.ownership) == ({"aside": WHY}, None, None)
+    assert (found.problems, found.system.facts, found.notices) == ({"aside": WHY}, None, ())
 
 
 def test_where_resque_lives_alone_nothing_is_refused() -> None:
@@ -151,7 +150,7 @@ def test_where_sidekiq_lives_too_its_queues_are_refused() -> None:
     for name in ("jobs", "both", "ours", "empty", "new"):
         assert whose.refusal(name) == shared.refusal(name)
     assert whose.refusal() is None
-    (notice,) = report_of(resque_health.EngineHealth(ownership=shared)).notices
+    (notice,) = report_of(SystemHealth(), {}, shared, None).notices
     assert (notice.severity, notice.kind, notice.place) == ("warn", "sidekiq", "queues")
     assert notice.text.endswith("; Resque's actions are refused on jobs, both")
 
@@ -166,6 +165,6 @@ def test_where_sidekiq_lives_alone_everything_is_refused() -> None:
 
 def test_a_report_that_could_not_be_made_knows_nothing_and_why() -> None:
     found = health.failed("no answer")
-    assert (found.facts, found.master, found.deeds) == (None, None, None)
+    assert found.system == SystemHealth()
     assert set(found.problems.values()) == {"no answer"}
     assert set(found.problems) == set(get_args(HealthPart))

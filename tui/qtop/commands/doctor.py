@@ -17,10 +17,9 @@ from qtop.commands.fleet_checks import SEE, find_out, fleet, lock_findings, sche
 from qtop.commands.lists import look_around, master_lock
 from qtop.commands.output import json_line, line
 from qtop.config.limits import USUAL
-from qtop.model.health import skew_s
+from qtop.model.health import ServerInfo, skew_s
 from qtop.monitor.incidents import server_checks
 from qtop.monitor.incidents.server_checks import Finding
-from qtop.systems.resque.health import server_info as neutral
 from qtop.text.safe import pad, safe
 from queuecore.errors import AuthRefused, MissingCommand, QueueError, Refused, StoreError
 from queuecore.exchange import Exchange, contact
@@ -121,7 +120,7 @@ def _server(session: Session) -> Iterator[Finding]:
         yield checks.untold(facts.info_problem)
         return
     yield checks.version(facts)
-    told = neutral(facts)
+    told = ServerInfo(facts.fields, facts.save)
     yield server_checks.role(told)
     yield from server_checks.memory(told)
     yield server_checks.connections(told)
@@ -162,15 +161,15 @@ def _locks(session: Session) -> Iterator[Finding]:
 
 def _scheduler(session: Session) -> Iterator[Finding]:
     survey = look_around(session)
-    why = survey.problems.get("scheduler")
-    if why is not None or survey.taken is None or survey.due is None:
+    why, system = survey.problems.get("scheduler"), survey.system
+    if why is not None or system.taken is None or system.due is None:
         yield Finding("scheduler", "UNKNOWN", why or "not told", SEE)
         return
-    overdue_s = survey.taken.timestamp() - survey.due
+    overdue_s = system.taken.timestamp() - system.due
     is_due = overdue_s > USUAL.overdue_delay_s
     lock = master_lock(session)
     held = find_out(lambda: session.run(schedules.lease(lock)))
-    told = server_checks.scheduler(held, is_due, overdue_s, survey.schedules or 0)
+    told = server_checks.scheduler(held, is_due, overdue_s, system.schedules or 0)
     late = server_checks.late(None if held is None else held.owner, overdue_s)
     yield late if late is not None and told.level in ("OK", "UNKNOWN") else told
 

@@ -7,20 +7,13 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final, Literal, NamedTuple, get_args
 
-from queuecore.audit import AuditEntry
 from queuecore.fleet import COPIES as COPIES
 from queuecore.fleet import Stray as Stray
 from queuecore.fleet import StrayKind as StrayKind
 from queuecore.fleet import Strays as Strays
-
-
-@dataclass(frozen=True, slots=True)
-class ServerInfo:
-    """What a Redis says of itself: the fields of INFO, and its `save` setting (None when it does
-    not say)."""
-
-    fields: Mapping[str, str]
-    save: str | None = None
+from queuecore.health import HealthPart as HealthPart
+from queuecore.health import ServerInfo as ServerInfo
+from queuecore.health import SystemHealth as SystemHealth
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +74,6 @@ class Notice:
     remedy: str = ""
 
 
-HealthPart = Literal["server", "scheduler", "deeds", "aside", "fronts", "strays"]
-"""A part of a report that can be unknown by itself: the server, the scheduler and delayed jobs, the
-actions on record, delayed jobs that were set aside, the next jobs, the jobs that no index leads
-to."""
-
 #: The name under which delayed jobs lie that were set aside, beside those of queues.
 DELAYED_ASIDE: Final = "delayed"
 
@@ -95,15 +83,7 @@ class HealthReport:
     """What was found out. None means unknown, and `problems` says why, by part.
 
     Attributes:
-        taken: By the server's clock.
-        facts: What the server says of itself.
-        master: Who holds the schedulers' lock; empty when it is free.
-        lock_left_s: For how much longer, unless it is renewed; None also where it never ends.
-        due: The earliest moment until which a job is delayed; infinite when none is. Of moments
-            that have passed only those count that have jobs.
-        schedules: How many recurring schedules there are.
-        aside: How many delayed jobs were set aside because they could not be moved to a queue.
-        deeds: The newest actions on record, newest first, without their counts.
+        system: What the system tells about itself.
         next_jobs: The job that is next, of the queues that were asked for and tell.
         problems: Why something is unknown, by part.
         waiting: Which classes wait, by queue, as far as that was looked at.
@@ -113,14 +93,7 @@ class HealthReport:
         notices: What the system has to say.
     """
 
-    taken: datetime | None = None
-    facts: ServerInfo | None = None
-    master: str | None = None
-    lock_left_s: float | None = None
-    due: float | None = None
-    schedules: int | None = None
-    aside: int | None = None
-    deeds: tuple[AuditEntry, ...] | None = None
+    system: SystemHealth = field(default_factory=SystemHealth)
     next_jobs: Mapping[str, NextJob] = field(default_factory=dict)
     problems: Mapping[HealthPart, str] = field(default_factory=dict)
     waiting: Mapping[str, WaitingClasses] = field(default_factory=dict)

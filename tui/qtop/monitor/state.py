@@ -272,7 +272,7 @@ class ConsoleState:
         self._find_wrong()
 
     def _find_wrong(self) -> None:
-        deeds = () if self.surveyed is None else self.surveyed.deeds or ()
+        deeds = () if self.surveyed is None else self.surveyed.system.deeds or ()
         if self._looked is not None:
             self._newest = without_explained(self._looked, deeds, self._system)
         fleet, look = self._newest, self.look
@@ -289,7 +289,7 @@ class ConsoleState:
             since = None if fleet is None else fleet.server_time
             known = (each for each in incidents if each.check != "all")
             incidents = (no_answer(look.error, since), *known)
-        facts = self.surveyed.facts if self.surveyed is not None else None
+        facts = self.surveyed.system.facts if self.surveyed is not None else None
         series_now, trend = self._recorder.series_now, self._trend.trend
         self._insights = Insights(incidents, groups, series_now, trend, facts, unregistered)
 

@@ -11,7 +11,7 @@ from shlex import quote
 from typing import Final, NamedTuple
 
 from qtop.config.limits import Thresholds
-from qtop.model.health import DELAYED_ASIDE, HealthReport, WaitingClasses
+from qtop.model.health import DELAYED_ASIDE, WaitingClasses
 from qtop.monitor.drops import Drop, Drops
 from qtop.monitor.incidents.incident import Incident, Link, Severity, first_few, of_queue
 from qtop.monitor.incidents.server_checks import argument
@@ -138,11 +138,11 @@ def _unreadable(fleet: FleetRows) -> list[Incident]:
     return first_few(incidents, more, Link("queues", filter="unreadable"))
 
 
-def delayed_aside(fleet: FleetRows, survey: HealthReport) -> Iterator[Incident]:
+def delayed_aside(fleet: FleetRows, aside: int | None) -> Iterator[Incident]:
     """Delayed jobs that a scheduler could not move to a queue. (Where there is a queue of the name
     under which they lie, its own row tells.)"""
-    if survey.aside and not any(row.name == DELAYED_ASIDE for row in fleet.queues or ()):
-        jobs = counted(survey.aside, "delayed job")
+    if aside and not any(row.name == DELAYED_ASIDE for row in fleet.queues or ()):
+        jobs = counted(aside, "delayed job")
         text = f"{jobs} set aside: unreadable, or no queue to go to"
         remedy = f"qtop show --from unreadable:{DELAYED_ASIDE}"
         lead = Link("scheduled")

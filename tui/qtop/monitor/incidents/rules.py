@@ -132,7 +132,9 @@ class IncidentRules:
         found = list(self.fleet(fleet_rows, at_mono, survey))
         found += server.slow(rtt_ms, self._thresholds)
         if survey is not None:
-            found += server.server_incidents(survey, self._lock.add(survey), self._thresholds)
+            found += server.server_incidents(
+                survey, self._lock.add(survey.system), self._thresholds
+            )
         if self._steady is not None:
             found = self._steady.told(found, fleet_rows, at_mono, is_whole=survey is not None)
         dated = self._dated(found, fleet_rows.server_time)
@@ -145,7 +147,7 @@ class IncidentRules:
         self, fleet_rows: FleetRows, at_mono: float, survey: HealthReport | None
     ) -> Iterator[Incident]:
         """What is wrong with queues, workers and jobs, in no order, without when it began."""
-        deeds = survey.deeds or () if survey is not None else ()
+        deeds = survey.system.deeds or () if survey is not None else ()
         self._durations.add(fleet_rows)
         grown = self._growth.add(fleet_rows, at_mono, deeds)
         if survey is not None and survey.ownership is not None:
@@ -156,7 +158,7 @@ class IncidentRules:
         classes = {} if survey is None else survey.waiting
         yield from queues.queue_incidents(fleet_rows, grown, classes)
         if survey is not None:
-            yield from queues.delayed_aside(fleet_rows, survey)
+            yield from queues.delayed_aside(fleet_rows, survey.system.aside)
             yield from stray_incidents(survey.strays or Strays())
         yield from pause_incidents(fleet_rows, deeds, self._thresholds)
         yield from workers.worker_incidents(fleet_rows, self._thresholds)

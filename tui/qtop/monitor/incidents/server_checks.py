@@ -9,7 +9,7 @@ from shlex import quote
 from typing import Final, Literal
 
 from qtop.config.limits import USUAL, Thresholds
-from qtop.model.health import HealthReport, ServerInfo
+from qtop.model.health import ServerInfo, SystemHealth
 from qtop.text.safe import ago, counted
 
 # Whether the scheduler that holds the schedulers' lock is at work. A killed one holds it for up
@@ -47,19 +47,19 @@ class LockWatch:
         self._owner = ""
         self._ends_at = self._moved_at = float("-inf")
 
-    def add(self, survey: HealthReport) -> Lease | None:
+    def add(self, system: SystemHealth) -> Lease | None:
         """What is known of the lock by now; None when it is free, or that is not known. The
-        same survey may be added again."""
-        left_s = survey.lock_left_s
-        if not survey.master or survey.taken is None:
+        same may be added again."""
+        owner, taken, left_s = system.master, system.taken, system.lock_left_s
+        if not owner or taken is None:
             return None
         if left_s is None:
-            return Lease(survey.master)
-        now = survey.taken.timestamp()
+            return Lease(owner)
+        now = taken.timestamp()
         # A renewal moves the end by seconds; what is less is the time that answers take.
-        if survey.master != self._owner or now + left_s > self._ends_at + 1:
-            self._owner, self._ends_at, self._moved_at = survey.master, now + left_s, now
-        return Lease(survey.master, now - self._moved_at, left_s)
+        if owner != self._owner or now + left_s > self._ends_at + 1:
+            self._owner, self._ends_at, self._moved_at = owner, now + left_s, now
+        return Lease(owner, now - self._moved_at, left_s)
 
 
 FindingLevel = Literal["OK", "UNKNOWN", "WARN", "ERROR"]

@@ -5,16 +5,14 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Final
 
 from qtop.model.health import (
-    HealthPart,
     HealthReport,
     NextJob,
     Notice,
     Ownership,
-    ServerInfo,
+    SystemHealth,
     WaitingClasses,
     skew_s,
 )
@@ -25,8 +23,7 @@ from queuecore.times import wall_now
 from resque.codec import Payload, decode_payload
 from resque.keys import Keys
 from resque.store import health
-from resque.store import ownership as owners
-from resque.store import server_info as server
+from resque.store.ownership import KeyOwners
 from resque.store.waiting_classes import QueueSample as Sampled
 
 #: What is said of a queue that is not Resque's alone.
@@ -39,40 +36,26 @@ def look(keys: Keys, queues: Sequence[str] = ()) -> Steps[HealthReport]:
     delayed jobs may be overdue; see `resque.store.health.look`. Raises StoreError."""
     lock = keys.master_lock(os.environ.get("RESQUE_SCHEDULER_MASTER_LOCK_PREFIX", ""))
     before_s = time.time()
-    found = yield from health.look(keys, lock, queues, now=wall_now())
-    report = report_of(found)
-    if found.taken is None:
-        return report
-    return replace(report, skew_s=skew_s(found.taken.timestamp(), before_s, time.time()))
+    found, payloads, whose = yield from health.look(keys, lock, queues, now=wall_now())
+    after_s, taken = time.time(), found.taken
+    skew = None if taken is None else skew_s(taken.timestamp(), before_s, after_s)
+    return report_of(found, payloads, whose, skew)
 
 
-def report_of(found: health.EngineHealth) -> HealthReport:
-    """The same in neutral values. O(bytes of the next jobs)."""
-    jobs = next_jobs(found.fronts)
-    whose = found.ownership
-    problems: dict[HealthPart, str] = {}
-    for part, why in found.problems.items():
-        problems[part] = why
+def report_of(
+    found: SystemHealth, payloads: Mapping[str, bytes], whose: KeyOwners, skew: float | None
+) -> HealthReport:
+    """The report on what the engine found. O(bytes of the next jobs)."""
+    jobs = next_jobs(payloads)
     return HealthReport(
-        taken=found.taken,
-        facts=None if found.facts is None else server_info(found.facts),
-        master=found.master,
-        lock_left_s=found.lock_left_s,
-        due=found.due,
-        schedules=found.schedules,
-        aside=found.aside,
-        deeds=found.deeds,
+        system=found,
         next_jobs=jobs,
-        problems=problems,
+        problems=found.problems,
         waiting=waiting_classes(jobs),
-        ownership=None if whose is None else ownership(whose),
-        notices=() if whose is None else tuple(_notices(whose)),
+        skew_s=skew,
+        ownership=ownership(whose),
+        notices=tuple(_notices(whose)),
     )
-
-
-def server_info(facts: server.RedisInfo) -> ServerInfo:
-    """What a server says of itself."""
-    return ServerInfo(facts.fields, facts.save)
 
 
 def next_jobs(payloads: Mapping[str, bytes]) -> Mapping[str, NextJob]:
@@ -103,7 +86,7 @@ def waiting_classes(
     return found
 
 
-def ownership(whose: owners.KeyOwners) -> Ownership:
+def ownership(whose: KeyOwners) -> Ownership:
     """Whose the queues are. O(queues looked at)."""
     refusals = {name: why for name in whose.owners if (why := whose.refusal(name)) is not None}
     return Ownership(
@@ -115,7 +98,7 @@ def ownership(whose: owners.KeyOwners) -> Ownership:
     )
 
 
-def _notices(whose: owners.KeyOwners) -> Iterator[Notice]:
+def _notices(whose: KeyOwners) -> Iterator[Notice]:
     """Which systems live here, unless it is Resque alone."""
     if whose.is_all_sidekiqs:
         text = f"Sidekiq lives under {whose.place}: {whose.signs[0]}; Resque's actions are refused"
@@ -131,6 +114,6 @@ def _notices(whose: owners.KeyOwners) -> Iterator[Notice]:
         yield Notice("warn", text, "sidekiq-failures", remedy="leave it as it is; " + _OWN)
 
 
-def _barred(whose: owners.KeyOwners) -> str:
+def _barred(whose: KeyOwners) -> str:
     names = [name for name in whose.owners if whose.refusal(name) is not None]
     return f"; Resque's actions are refused on {named(names)}" if names else ""
