@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test check soak bench bench-console docs screenshots clean
+.PHONY: run test check soak bench bench-console docs snapshots screenshots clean
 .DELETE_ON_ERROR:
 
 run: .venv/.done
@@ -32,6 +32,10 @@ bench: .venv/.bench
 .venv/.bench: .venv/.done
 	$(BIN)/python -m pip install --quiet --group bench
 	@touch $@
+
+# Texts and pictures of the screens that tests compare with: look at `git diff` after it.
+snapshots: .venv/.done
+	QTOP_UPDATE_SNAPSHOTS=1 $(BIN)/python -m pytest -q -n 4 tests/tui
 
 screenshots: .venv/.done
 	$(BIN)/python -m tests.screenshots

@@ -24,6 +24,9 @@ _SCAN: Callable[[str, int], tuple[Any, int]] = vars(_DECODER)["scan_once"]
 #: Deeper than this Ruby's parser refuses; ours stops here instead of exhausting the stack.
 MAX_DEPTH = 100
 
+_KINDS = {
+    **{bool: "a boolean", int: "a number", float: "a number", str: "a text", list: "a list"},
+}
 _WORDS = {None: "null", True: "true", False: "false"}
 
 
@@ -170,6 +173,19 @@ def decode(raw: bytes) -> Any:
 
 def _byte_of(text: str, position: int) -> int:
     return len(text[:position].encode("utf-8", "surrogateescape"))
+
+
+def decode_object(raw: bytes) -> dict[str, Any]:
+    """The members of a JSON object. Raises ValueError, which says what it is instead. Costs as
+    `decode`."""
+    try:
+        value = decode(raw)
+    except ValueError as error:
+        raise ValueError(str(error) if raw.strip() else "empty") from None
+    if not isinstance(value, dict):
+        kind = "null" if value is None else _KINDS[type(value)]
+        raise ValueError(f"JSON, but {kind} instead of an object")
+    return value
 
 
 def members(raw: bytes) -> dict[str, bytes]:

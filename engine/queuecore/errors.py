@@ -17,6 +17,8 @@
     │   │   └── WrongType           a key holds another kind of value than expected
     │   └── NoServer                no private server can be had on this machine
     ├── BadOption                   a setting that cannot be
+    ├── NoQueueError                a job without a queue
+    ├── NoClassError                a job without a class
     └── EncodeError                 a value that JSON cannot carry
 
 A message says what happened, where, and what to do. None of them ever holds a password:
@@ -95,6 +97,14 @@ class NoServer(StoreError):
 
 class BadOption(QueueError):
     """A setting that cannot be; the message names it and what it may be."""
+
+
+class NoQueueError(QueueError):
+    """Jobs must be placed onto a queue."""
+
+
+class NoClassError(QueueError):
+    """Jobs must be given a class."""
 
 
 class EncodeError(QueueError):

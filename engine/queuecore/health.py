@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Literal
 
 from queuecore.audit import AuditEntry
+from queuecore.errors import StoreError
 
 HealthPart = Literal["server", "scheduler", "deeds", "aside", "fronts", "strays"]
 """A part of it that can be unknown by itself: the server, the scheduler and delayed jobs, the
@@ -18,11 +19,13 @@ to."""
 
 @dataclass(frozen=True, slots=True)
 class ServerInfo:
-    """What a Redis says of itself: the fields of INFO, and its `save` setting (None when it does
-    not say)."""
+    """What a Redis says of itself: the fields of INFO, its `save` setting (None when it does not
+    say), and why it gives no INFO or runs no scripts (None when it does, or that was not asked)."""
 
     fields: Mapping[str, str]
     save: str | None = None
+    problem: StoreError | None = None
+    script_problem: StoreError | None = None
 
 
 @dataclass(frozen=True, slots=True)

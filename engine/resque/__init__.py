@@ -12,6 +12,7 @@ Importing this package is cheap: what talks to Redis is loaded when it is first 
 
 from __future__ import annotations
 
+from queuecore import __version__ as __version__
 from resque.errors import (
     BelongsToSidekiq,
     DirtyExit,
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from resque.client import Info, Resque
-
-__version__ = "0.1.0"
 
 __all__ = [
     "BelongsToSidekiq",

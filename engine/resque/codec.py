@@ -8,6 +8,7 @@ from datetime import datetime
 
 from queuecore import times
 from queuecore.codec import decode as decode
+from queuecore.codec import decode_object
 from queuecore.codec import encode as encode
 from queuecore.codec import encode_float as encode_float
 from queuecore.codec import members as members
@@ -41,21 +42,12 @@ class Unreadable:
 def decode_payload(raw: bytes) -> Payload | Unreadable:
     """Read a queue item; never raises. Whatever is not a JSON object is Unreadable."""
     try:
-        value = decode(raw)
+        value = decode_object(raw)
     except ValueError as error:
-        return Unreadable(raw, str(error) if raw.strip() else "empty")
-    if not isinstance(value, dict):
-        return Unreadable(raw, f"JSON, but {_kind(value)} instead of an object")
+        return Unreadable(raw, str(error))
     class_name = value.pop("class", None)
     args = value.pop("args", None)
     return Payload(raw, class_name if isinstance(class_name, str) else None, args, value)
-
-
-def _kind(value: Any) -> str:
-    if value is None:
-        return "null"
-    kinds = {bool: "a boolean", int: "a number", float: "a number", str: "a text", list: "a list"}
-    return kinds[type(value)]
 
 
 def encode_job(class_name: str, args: list[Any] | tuple[Any, ...]) -> bytes:

@@ -1,10 +1,8 @@
 """The errors of this engine, and those of `queuecore.errors`, which this module exports, too.
 
 QueueError                      base of everything that is raised on purpose: ResqueError here
-├── (StoreError, BadOption, EncodeError: see `queuecore.errors`)
+├── (StoreError, BadOption, NoQueueError, NoClassError, EncodeError: see `queuecore.errors`)
 ├── BelongsToSidekiq            what was about to be changed is Sidekiq's
-├── NoQueueError                a job without a queue
-├── NoClassError                a job without a class
 ├── UnknownJob                  a class name that no loaded module registered
 ├── NeverRan                    a job or hook that is an `async def` or a generator
 ├── DirtyExit                   the process that ran a job died under it
@@ -24,6 +22,8 @@ from queuecore.errors import BadUrl as BadUrl
 from queuecore.errors import Busy as Busy
 from queuecore.errors import EncodeError as EncodeError
 from queuecore.errors import MissingCommand as MissingCommand
+from queuecore.errors import NoClassError as NoClassError
+from queuecore.errors import NoQueueError as NoQueueError
 from queuecore.errors import NoServer as NoServer
 from queuecore.errors import NotPersisting as NotPersisting
 from queuecore.errors import NotRedis as NotRedis
@@ -43,14 +43,6 @@ ResqueError = QueueError
 
 class BelongsToSidekiq(ResqueError):
     """What was about to be changed is Sidekiq's, by its content. Nothing was written."""
-
-
-class NoQueueError(ResqueError):
-    """Jobs must be placed onto a queue."""
-
-
-class NoClassError(ResqueError):
-    """Jobs must be given a class."""
 
 
 class UnknownJob(ResqueError):

@@ -62,7 +62,7 @@ class Keys:
         return self._key("workers:heartbeat")
 
     def claim(self, worker_id: str) -> bytes:
-        """String with a lifetime: which process bears the worker's id; see `state/claims.py`."""
+        """String with a lifetime: which process bears the worker's id; see `store/claims.py`."""
         return self._key(f"qtop:claim:{worker_id}")
 
     def prune_lock(self) -> bytes:
@@ -158,7 +158,7 @@ class Keys:
         """String: one status as JSON."""
         return self._key(f"status:{uuid}")
 
-    # Locks of plug-ins (see `state/plugin_locks`)
+    # Locks of plug-ins (see `store/plugin_locks`)
     def loner(self, queue: str, digest: str) -> bytes:
         """String: resque-loner's lock of a waiting job."""
         return self._key(f"loners:queue:{queue}:job:{digest}")

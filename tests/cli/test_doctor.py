@@ -19,10 +19,10 @@ from tests.support.fake_server import Peer, each
 from tests.support.lua_scripts import FILES
 
 from qtop.commands import checks
-from qtop.commands.fleet_checks import find_out
-from qtop.model.health import ServerInfo
+from qtop.commands.doctor import find_out
+from qtop.model.health import Finding, ServerInfo
 from qtop.monitor.incidents import server_checks
-from qtop.monitor.incidents.server_checks import Finding
+from qtop.systems.resque import diagnosis
 from resque.errors import AuthRefused, Busy, MissingCommand, Refused
 from resque.keys import Keys
 from resque.store import server_info
@@ -390,24 +390,20 @@ def facts(**fields: str) -> ServerInfo:
     return ServerInfo({**usual, **fields}, "")
 
 
-def server(**fields: str) -> server_info.RedisInfo:
-    return server_info.RedisInfo(facts(**fields).fields, "", None)
-
-
 @pytest.mark.parametrize(
     ("finding", "level"),
     [
-        (checks.version(server()), "OK"),
+        (checks.version(facts()), "OK"),
         (
-            checks.version(server(redis_version="6.0.16")),
+            checks.version(facts(redis_version="6.0.16")),
             "WARN",
         ),
         (
-            checks.version(server(redis_version="3.2.1")),
+            checks.version(facts(redis_version="3.2.1")),
             "ERROR",
         ),
         (
-            checks.version(server(redis_version="")),
+            checks.version(facts(redis_version="")),
             "UNKNOWN",
         ),
         (server_checks.role(facts(role="slave")), "ERROR"),
@@ -420,10 +416,10 @@ def server(**fields: str) -> server_info.RedisInfo:
         (server_checks.connections(facts(connected_clients="1")), "UNKNOWN"),
         (server_checks.connections(facts(connected_clients="1", maxclients="9")), "OK"),
         (server_checks.connections(facts(connected_clients="9", maxclients="9")), "WARN"),
-        (checks.namespaces(["resque"], False, "resque"), "UNKNOWN"),
-        (checks.unregistered([], False), "UNKNOWN"),
-        (checks.scripts(server_info.RedisInfo({}, None, Busy("later"))), "UNKNOWN"),
-        (checks.scripts(server_info.RedisInfo({}, None, Refused("no"))), "ERROR"),
+        (diagnosis.namespaces(["resque"], False, "resque"), "UNKNOWN"),
+        (diagnosis.unregistered([], False), "UNKNOWN"),
+        (checks.scripts(ServerInfo({}, script_problem=Busy("later"))), "UNKNOWN"),
+        (checks.scripts(ServerInfo({}, script_problem=Refused("no"))), "ERROR"),
         (checks.latency([0.1, 0.2]), "OK"),
         (checks.latency([80.0, 90.0]), "WARN"),
         (server_checks.clock(0.2), "OK"),
@@ -431,14 +427,14 @@ def server(**fields: str) -> server_info.RedisInfo:
         (server_checks.clock(3600), "ERROR"),
         (server_checks.scheduler(None, False, 0, 3), "WARN"),
         (server_checks.scheduler(None, True, 900, 0), "ERROR"),
-        (checks.namespaces(["resque"], True, "resque"), "OK"),
-        (checks.namespaces([], True, "resque"), "OK"),
-        (checks.rights(None), "UNKNOWN"),
-        (checks.rights({}), "OK"),
-        (checks.rights({"DEL": AuthRefused("no")}), "ERROR"),
-        (checks.rights({"DEL": MissingCommand("no")}), "OK"),
-        (checks.commands({"DEL": AuthRefused("no")}), "OK"),
-        (checks.commands({"DEL": MissingCommand("no")}), "WARN"),
+        (diagnosis.namespaces(["resque"], True, "resque"), "OK"),
+        (diagnosis.namespaces([], True, "resque"), "OK"),
+        (diagnosis.rights(None), "UNKNOWN"),
+        (diagnosis.rights({}), "OK"),
+        (diagnosis.rights({"DEL": AuthRefused("no")}), "ERROR"),
+        (diagnosis.rights({"DEL": MissingCommand("no")}), "OK"),
+        (diagnosis.commands({"DEL": AuthRefused("no")}), "OK"),
+        (diagnosis.commands({"DEL": MissingCommand("no")}), "WARN"),
     ],
 )
 def test_a_finding_has_its_level_and_bad_ones_a_remedy(finding: Finding, level: str) -> None:

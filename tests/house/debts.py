@@ -9,48 +9,8 @@ BELOW: Final[dict[str, set[str]]] = {}
 #: Files that import each other.
 CIRCLES: Final[list[set[str]]] = []
 #: Files of the console outside of the systems that know an engine.
-STORE: Final[set[str]] = {
-    "qtop.app.app",
-    "qtop.commands.checks",
-    "qtop.commands.cli",
-    "qtop.commands.connection",
-    "qtop.commands.console",
-    "qtop.commands.doctor",
-    "qtop.commands.enqueue",
-    "qtop.commands.fleet_checks",
-    "qtop.commands.lists",
-    "qtop.commands.queues",
-    "qtop.commands.schedules",
-    "qtop.commands.sharing",
-    "qtop.screens.console",
-}
+STORE: Final[set[str]] = set()
 #: Files outside of the systems that know one of them and not only the protocol.
-SYSTEMS: Final[set[str]] = {
-    "qtop.app.action_controller",
-    "qtop.app.app",
-    "qtop.app.worker_controller",
-    "qtop.commands.acting",
-    "qtop.commands.connection",
-    "qtop.commands.doctor",
-    "qtop.commands.edit",
-    "qtop.commands.export",
-    "qtop.commands.find",
-    "qtop.commands.fleet_checks",
-    "qtop.commands.lists",
-    "qtop.commands.prune",
-    "qtop.commands.queues",
-    "qtop.commands.register",
-    "qtop.commands.schedules",
-    "qtop.local.supervisor",
-    "qtop.screens.console",
-    "qtop.screens.details",
-    "qtop.screens.export",
-    "qtop.screens.jobs",
-    "qtop.screens.paging",
-    "qtop.screens.payload_editor",
-    "qtop.screens.scheduled",
-    "qtop.screens.scheduled_bars",
-    "qtop.screens.scheduled_details",
-}
+SYSTEMS: Final[set[str]] = {"qtop.local.supervisor"}
 #: Public names of classes and types that two files define.
 TWICE: Final[set[str]] = {"Job"}

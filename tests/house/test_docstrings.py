@@ -77,3 +77,80 @@ def test_classes_that_are_spoken_of_exist() -> None:
         if missing := spoken - known:
             wrong[name] = missing
     assert wrong == {}
+
+
+def prose_of(text: str) -> str:
+    """The docstrings and comments of a file."""
+    return "\n".join(_PROSE.findall(text))
+
+
+def members() -> tuple[dict[str, set[str]], dict[str, set[str]]]:
+    """What each class of ours has in it, and the names of its bases."""
+    own: dict[str, set[str]] = {}
+    bases: dict[str, set[str]] = {}
+    for text in SOURCES.values():
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.ClassDef):
+                own.setdefault(node.name, set()).update(names_in(node))
+                names = {ast.unparse(base).partition("[")[0] for base in node.bases}
+                bases.setdefault(node.name, set()).update(names)
+    return own, bases
+
+
+def test_members_that_are_spoken_of_are_in_their_class() -> None:
+    own, bases = members()
+
+    def has(name: str, member: str) -> bool:
+        # A class of others has what its own documentation says.
+        return name not in own or member in own[name] or any(has(b, member) for b in bases[name])
+
+    wrong = {
+        f"{file}: {name}.{member}"
+        for file, text in SOURCES.items()
+        for name, member in _CLASS.findall(prose_of(text))
+        if member and name in own and not has(name, member)
+    }
+    assert wrong == set()
+
+
+#: `module.name`, `module.name()` of a module of ours; `folder/file.py`.
+_OF_MODULE: Final = re.compile(r"`([a-z_]+)\.([a-z_]\w*)(?:\(\))?`")
+_SPOKEN_FILE: Final = re.compile(r"`((?:[\w-]+/)+[\w-]+\.(?:py|lua))`")
+#: What follows a dot and is no name of Python.
+SUFFIXES = {"json", "log", "lua", "md", "py", "toml"}
+#: Settings, as they are written in the file of settings.
+SETTINGS = {"keys.requeue"}
+
+
+def words_of_modules() -> dict[str, set[str]]:
+    """What is in the code of each module, by its last name; in a package are its modules."""
+    found: dict[str, set[str]] = {}
+    for file, text in SOURCES.items():
+        *folders, name = Path(file).with_suffix("").parts
+        inside = set(re.findall(r"\w+", _PROSE.sub("", text)))
+        found.setdefault(folders[-1] if name == "__init__" else name, set()).update(inside)
+        for above, below in zip(folders, [*folders[1:], name], strict=True):
+            found.setdefault(above, set()).add(below)
+    return found
+
+
+def test_modules_and_files_that_are_spoken_of_exist() -> None:
+    known = words_of_modules()
+    files = [
+        path.as_posix()
+        for folder in ("engine", "tui", "tests")
+        for path in ROOT.glob(f"{folder}/**/*.*")
+    ]
+    wrong = set()
+    for file, text in SOURCES.items():
+        prose = prose_of(text)
+        for module, name in _OF_MODULE.findall(prose):
+            spoken = f"{module}.{name}"
+            if module in known and name not in known[module] | SUFFIXES and spoken not in SETTINGS:
+                wrong.add(f"{file}: {spoken}")
+        wrong |= {
+            f"{file}: {path}"
+            for path in _SPOKEN_FILE.findall(prose)
+            if not any(each.endswith(f"/{path}") for each in files)
+        }
+    assert wrong == set()

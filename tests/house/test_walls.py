@@ -46,8 +46,14 @@ STAIRS: dict[str, tuple[str, ...]] = {
 }
 #: Programs are above all rooms: they read the environment and put things together.
 PROGRAMS = ("resque.worker.__main__", "resque.scheduler.__main__")
-#: Commands that start processes of Resque: they know its worker and its scheduler.
-STARTS_PROCESSES = ("qtop.commands.worker", "qtop.commands.scheduler", "qtop.demo")
+#: What knows an engine outside of the systems, and why it must.
+KNOWS_AN_ENGINE = {
+    "qtop.commands.scheduler": "names the variables of the program that it becomes",
+    "qtop.commands.worker": "checks the options as the worker does that it becomes",
+    "qtop.demo.feed": "enqueues and schedules sample jobs, as an application does",
+    "qtop.demo.jobs": "declares the sample jobs that the demo's workers perform",
+    "qtop.systems.opening": "makes the system that an address leads to",
+}
 
 
 def module_of(path: Path, root: Path) -> str:
@@ -58,8 +64,8 @@ def module_of(path: Path, root: Path) -> str:
 
 FILES: dict[str, Path] = {
     module_of(path, root): path
-    for root, package in ((ENGINE, "queuecore"), (ENGINE, "resque"), (ROOT / "tui", "qtop"))
-    for path in sorted((root / package).rglob("*.py"))
+    for root in (ENGINE, ROOT / "tui")
+    for path in sorted(root.rglob("*.py"))
 }
 
 
@@ -97,6 +103,11 @@ def is_below(other: str, module: str) -> bool:
     """Whether a file may be imported by another one of the same package."""
     stairs = STAIRS[module.partition(".")[0]]
     return stairs.index(room_of(other)) <= stairs.index(room_of(module))
+
+
+def test_every_file_is_in_a_room_that_has_a_stair() -> None:
+    lost = {name for name in FILES if room_of(name) not in STAIRS.get(name.partition(".")[0], ())}
+    assert lost == set(), "give the room its place in `STAIRS`, and a row in CONTRIBUTING"
 
 
 def above(name: str) -> set[str]:
@@ -146,10 +157,9 @@ def test_no_files_import_each_other() -> None:
     assert sorted(map(sorted, found)) == sorted(map(sorted, CIRCLES))
 
 
-def may_know_an_engine(name: str) -> bool:
-    """Whether a file of the console is a part of a system, or starts its processes."""
-    is_of_a_system = name.startswith("qtop.systems.") and name.count(".") > 2
-    return is_of_a_system or name.startswith(STARTS_PROCESSES)
+def is_of_a_system(name: str) -> bool:
+    """Whether a file of the console is a part of one system."""
+    return name.startswith("qtop.systems.") and name.count(".") > 2
 
 
 def importers(package: str, *forbidden: str) -> set[str]:
@@ -158,8 +168,9 @@ def importers(package: str, *forbidden: str) -> set[str]:
 
 
 def test_only_the_systems_know_an_engine() -> None:
-    known = {n for n in importers("qtop", "resque", "sidekiq") if not may_know_an_engine(n)}
-    assert known == STORE, "ask the System; what is mended leaves `debts`"
+    known = {n for n in importers("qtop", "resque", "sidekiq") if not is_of_a_system(n)}
+    assert known - KNOWS_AN_ENGINE.keys() == STORE, "ask the System; what is mended leaves `debts`"
+    assert KNOWS_AN_ENGINE.keys() <= known
 
 
 def test_only_the_protocol_of_systems_is_known_outside_of_them() -> None:
@@ -167,11 +178,44 @@ def test_only_the_protocol_of_systems_is_known_outside_of_them() -> None:
         name
         for name in FILES
         if name.startswith("qtop.") and not name.startswith("qtop.systems.")
-        if any(
-            each.startswith("qtop.systems.") and each.count(".") > 2 for each in all_imports()[name]
-        )
+        if any(map(is_of_a_system, all_imports()[name]))
     }
     assert known == SYSTEMS, "ask the System; what is mended leaves `debts`"
+
+
+SAMPLES_OF_ASKING = (
+    "system.name == other",
+    "self.app.system.name != 'resque'",
+    "each.name in ('resque', 'sidekiq')",
+    "isinstance(system, ResqueSystem)",
+)
+
+
+def asks_which(node: ast.AST) -> bool:
+    """Whether an expression asks which system there is: by its name, or by its class."""
+    match node:
+        case ast.Compare(left=left, comparators=others):
+            text = [ast.unparse(each) for each in (left, *others)]
+            is_name = any(each.endswith((".name", ".system")) for each in text)
+            names_one = any("'resque'" in each or "'sidekiq'" in each for each in text)
+            return is_name and (names_one or any("system.name" in each for each in text))
+        case ast.Call(func=ast.Name(id="isinstance"), args=[_, kind]):
+            return "System" in ast.unparse(kind)
+        case ast.Match(subject=subject):
+            return ast.unparse(subject).endswith("system.name")
+    return False
+
+
+def test_nothing_outside_of_the_systems_asks_which_one_it_is() -> None:
+    assert all(asks_which(ast.parse(text, mode="eval").body) for text in SAMPLES_OF_ASKING)
+    wrong = [
+        f"{name}: {ast.unparse(node)}"
+        for name, path in FILES.items()
+        if name.startswith("qtop.") and not name.startswith("qtop.systems.")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if asks_which(node)
+    ]
+    assert wrong == [], "let the System answer: with an ability, a method or a value"
 
 
 def test_the_engine_does_not_know_that_a_console_exists() -> None:

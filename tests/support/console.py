@@ -6,7 +6,7 @@ import re
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from textual.app import App
 from textual.pilot import Pilot
@@ -140,18 +140,22 @@ async def until_ended(pilot: Pilot[Any]) -> None:
     await until(pilot, lambda: not pilot.app.is_running, "the end")
 
 
-def assert_snapshot(app: App[Any], name: str) -> None:
-    """Compare the screen with `snapshots/<name>.txt`; QTOP_UPDATE_SNAPSHOTS=1 writes it anew."""
-    path = SNAPSHOTS / f"{name}.txt"
-    text = screen_text(app)
-    if UPDATE:
-        SNAPSHOTS.mkdir(exist_ok=True)
-        path.write_text(text)
-    assert text == path.read_text()
-
-
 # Read at import: the tests' environment is cleaned of our own settings.
-UPDATE = os.environ.get("QTOP_UPDATE_SNAPSHOTS") == "1"
+_UPDATES: Final = os.environ.get("QTOP_UPDATE_SNAPSHOTS") == "1"
+
+
+def assert_snapshot(app: App[Any], name: str) -> None:
+    """Compare the screen with `snapshots/<name>.txt`; `make snapshots` writes it anew."""
+    assert_as_recorded(screen_text(app), SNAPSHOTS / f"{name}.txt")
+
+
+def assert_as_recorded(text: str, path: Path) -> None:
+    """Compare a text with the file that holds it; `make snapshots` writes the file anew."""
+    if _UPDATES:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+    recorded = path.read_text()
+    assert text == recorded, f"{path.name} looks different: if that is meant, run `make snapshots`"
 
 
 async def assert_at_every_size(app: App[Any], pilot: Pilot[Any], name: str) -> None:

@@ -1,29 +1,55 @@
 """A queue system in memory that is not like Resque: no Redis, processes with several threads, two
-sets of failed jobs, jobs without places, nothing to pause."""
+sets of failed jobs, jobs without places, nothing to pause, schedules that name no file."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar, cast
 
 from qtop.actions.plan import Operator, Outcome, Plan, Refusal
-from qtop.actions.request import Delete, Pause, PauseAll, Request, Requeue, Undo
+from qtop.actions.request import (
+    DelayedRequest,
+    Delete,
+    DeleteSchedules,
+    Index,
+    JobRequest,
+    Pause,
+    PauseAll,
+    PruneCase,
+    Request,
+    Requeue,
+    Reschedule,
+    RunNow,
+    RunSchedules,
+    Undo,
+)
 from qtop.keymap.keymap import Danger
-from qtop.model.fleet import Process, Queue, RunningJob, Snapshot
-from qtop.model.health import HealthReport, Strays, SystemHealth
-from qtop.model.job import Job, JobSource
-from qtop.model.job_list import LISTED_BYTES, Ask, Entry, JobPage, Outline
+from qtop.model.fleet import NOTHING_SEEN, Process, Queue, RunningJob, Snapshot
+from qtop.model.health import (
+    Finding,
+    HealthReport,
+    Ownership,
+    ServerInfo,
+    Stray,
+    Strays,
+    SystemHealth,
+    UpcomingJobs,
+)
+from qtop.model.job import DueTime, Job, JobSource
+from qtop.model.job_list import LISTED_BYTES, Ask, DueShare, Entry, JobPage, Outline
+from qtop.model.schedule import ListedSchedule, LockHolder, Schedules
 from qtop.search.failure_groups import KeyMaker, KnownEntry
 from qtop.search.selection import RefusalCheck, Selection, nothing_refused
-from qtop.systems.system import Ability, Place, Work
+from qtop.systems.system import Ability, DiagnosisPart, FoundJob, Place, Work
 from queuecore.action_record import ActionRecord
 from queuecore.audit import AuditEntry
 from queuecore.cooperative import Slices
 from queuecore.errors import StoreError, Unreachable
-from queuecore.exchange import Exchange, Operation, Steps
+from queuecore.exchange import Exchange, Operation, Steps, drive
 from queuecore.windows import Extent, whole
 
 T = TypeVar("T")
@@ -48,6 +74,20 @@ def failed(number: int, name: str = "Mail::Send", queue: str = "mail", error: st
     """A failed job."""
     at = NOW - timedelta(seconds=number)
     return job(number, name, queue, failed_at=at, exception="Refused", error=error)
+
+
+def delayed(number: int, name: str, queue: str, ahead_s: int) -> Job:
+    """A delayed job, alone at its moment."""
+    at = NOW.timestamp() + ahead_s
+    return job(number, name, queue, due=DueTime(at, f"{at:.0f}", 1))
+
+
+def schedule(name: str, class_name: str, queue: str) -> ListedSchedule:
+    """A schedule that fires every hour."""
+    at = NOW + timedelta(hours=1)
+    fires = {"timing": "every hour", "next_at": at, "next_s": 3_600.0}
+    fields: Any = {"class_name": class_name, "args": [1], "queue": queue, **fires}
+    return ListedSchedule(name, "persistent", f"schedule {name}", **fields)
 
 
 def process(number: int, *running: str, threads: int = 5) -> Process:
@@ -79,9 +119,10 @@ class MemoryChooser:
     def __init__(self) -> None:
         self._chosen = Selection(Names())
 
-    def take(self, job: Job) -> None:
+    def take(self, job: Job) -> bool:
         """Take in one job."""
         self._chosen.add(job)
+        return True
 
     def settle(self) -> Operation[Selection]:
         """All of them."""
@@ -93,8 +134,8 @@ class MemoryWalk:
 
     _WINDOW = 500
 
-    def __init__(self, jobs: Sequence[Job], maker: KeyMaker) -> None:
-        self._jobs, self._maker = jobs, maker
+    def __init__(self, jobs: Sequence[Job], maker: KeyMaker, *, newest_first: bool) -> None:
+        self._jobs, self._maker, self._newest_first = jobs, maker, newest_first
         self.done = 0
         self.length: int | None = None
         self.is_broken = False
@@ -109,7 +150,9 @@ class MemoryWalk:
     def take(self, ask: Ask, seen: Any) -> Iterator[Entry]:
         """The entries of a window."""
         for at, each in enumerate(cast("Sequence[Job]", seen)):
-            yield KnownEntry(each, self._maker, len(self._jobs) - ask.first - at)
+            place = ask.first + at
+            place = len(self._jobs) - place if self._newest_first else place
+            yield KnownEntry(each, self._maker, place)
 
 
 class MemoryList:
@@ -125,12 +168,17 @@ class MemoryList:
         return self._system.jobs_of(self.source)
 
     def outline(self, now_s: float = 0.0, ahead_s: Sequence[int] = ()) -> Operation[Outline]:
-        """How long it is."""
-        return at_once(Outline(len(self._jobs)))
+        """How long it is, and when how many of its jobs come due."""
+        due = [each.due.at for each in self._jobs if each.due is not None]
+        ends = [now_s, *(now_s + each for each in ahead_s), float("inf")]
+        sums = [sum(at <= end for at in due) for end in ends]
+        parts = [here - before for before, here in zip([0, *sums], sums, strict=False)]
+        shares = tuple(DueShare(many, many, is_exact=True) for many in parts)
+        return at_once(Outline(len(self._jobs), None, shares, min(due, default=None)))
 
     def extent(self) -> Operation[Extent]:
         """What is in it now."""
-        return at_once(MemoryWalk(self._jobs, self._maker).extent)
+        return at_once(self.walk().extent)
 
     def page(
         self,
@@ -166,7 +214,7 @@ class MemoryList:
         if since is not None and since.last is not None:
             known = [each.id for each in jobs]
             jobs = jobs[: known.index(since.last)] if since.last in known else jobs
-        return MemoryWalk(jobs, self._maker)
+        return MemoryWalk(jobs, self._maker, newest_first=self.source.kind == "failed")
 
     def refs(self) -> Names:
         """Names of jobs."""
@@ -187,10 +235,12 @@ class MemorySystem:
         self.queues: dict[str, list[Job]] = {}
         self.processes: list[Process] = []
         self.failures: dict[str, list[Job]] = {"failed": [], "dead": []}
+        self.delayed: list[Job] = []
+        self.scheduled: list[ListedSchedule] = []
         self.history_of: list[AuditEntry] = []
         self.trouble: StoreError | None = None
         self.requests: list[Request] = []
-        self._taken: dict[str, tuple[str, list[tuple[int, Job]]]] = {}
+        self._before: dict[str, tuple[JobSource, list[Job], dict[str, list[Job]]]] = {}
 
     @property
     def system(self) -> MemorySystem:
@@ -202,8 +252,10 @@ class MemorySystem:
         """It pauses nothing."""
         return {"pause": NO_PAUSE, "pause_all": NO_PAUSE}
 
-    def jobs_of(self, source: JobSource) -> Sequence[Job]:
+    def jobs_of(self, source: JobSource) -> list[Job]:
         """What is in a list now."""
+        if source.kind == "delayed":
+            return self.delayed
         return (self.failures if source.kind == "failed" else self.queues).get(source.name, [])
 
     # As a `System`
@@ -232,6 +284,46 @@ class MemorySystem:
     def strays(self) -> Work[Strays]:
         """There are none."""
         return at_once(Strays())
+
+    def stray_jobs(
+        self, stray: Stray, now: datetime, visit: Callable[[FoundJob], bool]
+    ) -> Work[bool]:
+        """None."""
+        return at_once(True)
+
+    def ownership(self) -> Work[Ownership]:
+        """It is alone."""
+        return at_once(Ownership())
+
+    def next_jobs(self, queues: Sequence[str], *, samples: bool = False) -> Work[UpcomingJobs]:
+        """Unknown."""
+        return at_once(UpcomingJobs({}, {}))
+
+    def unregistered(self, what: Index, names: Sequence[str]) -> Work[list[tuple[str, bool]]]:
+        """Nothing is missing."""
+        return at_once([(name, False) for name in names])
+
+    def probe(self) -> Work[None]:
+        """It is there."""
+        return at_once(None)
+
+    def server(self) -> Work[ServerInfo]:
+        """There is no server."""
+        return at_once(ServerInfo({}))
+
+    def scheduler_lock(self) -> Work[tuple[str | None, float | None]]:
+        """It has no scheduler."""
+        return at_once(cast("tuple[str | None, float | None]", (None, None)))
+
+    def diagnose(
+        self,
+        part: DiagnosisPart,
+        tell: Callable[[Finding], None],
+        seen: Snapshot = NOTHING_SEEN,
+        suspects: Collection[str] = (),
+    ) -> Work[None]:
+        """All is well."""
+        return at_once(None)
 
     def serves(self, listed: tuple[str, ...], names: Sequence[str]) -> Collection[str]:
         """Each process takes from all queues."""
@@ -267,13 +359,26 @@ class MemorySystem:
 
     def evidence(
         self, names: Sequence[str], *, ignore_pids: bool = False, unlisted: Sequence[str] = ()
-    ) -> Work[Sequence[object]]:
+    ) -> Work[Sequence[PruneCase]]:
         """No process is dead."""
-        return at_once(cast("Sequence[object]", []))
+        return at_once(cast("Sequence[PruneCase]", []))
 
     def jobs(self, source: JobSource, *, newest_first: bool | None = None) -> MemoryList:
         """A list."""
         return MemoryList(self, source)
+
+    def schedules(self, now: datetime) -> Work[Schedules]:
+        """All of them: none is in a file."""
+        return at_once(Schedules(tuple(self.scheduled), LockHolder("host1:1", 60)))
+
+    def schedules_look(self, now: datetime) -> Work[Callable[[], Schedules]]:
+        """The same."""
+        seen = drive(self.schedules(now), lambda step: None)
+        return at_once(lambda: seen)
+
+    def firings(self, schedule: ListedSchedule, now: datetime, count: int) -> list[datetime]:
+        """Every hour."""
+        return [NOW + timedelta(hours=1 + each) for each in range(count)]
 
     def chooser(
         self, source: JobSource, refusal: RefusalCheck = nothing_refused, *, spares: bool = False
@@ -281,48 +386,68 @@ class MemorySystem:
         """What collects jobs by their names."""
         return MemoryChooser()
 
+    def refusals(self, request: JobRequest) -> RefusalCheck:
+        """It refuses none."""
+        return nothing_refused
+
     def prepare(self, request: Request, operator: Operator) -> Steps[Plan | Refusal]:
-        """It deletes failed jobs, puts them back onto their queues, and takes both back."""
+        """It deletes failed and delayed jobs, runs them now, delays them until later, runs and
+        deletes schedules, and takes back what it did to jobs."""
         self.requests.append(request)
         match request:
             case Pause() | PauseAll():
                 return at_once(cast("Plan | Refusal", Refusal(NO_PAUSE)))
-            case Delete() | Requeue():
+            case Delete() | Requeue() | RunNow() | Reschedule():
                 return at_once(cast("Plan | Refusal", self._plan(request, operator)))
+            case RunSchedules() | DeleteSchedules():
+                run = partial(self._on_schedules, request)
+                return at_once(cast("Plan | Refusal", Plan("", "", (), "undoable", run)))
             case Undo():
                 undo = partial(self._undo, request.id)
                 return at_once(cast("Plan | Refusal", Plan("Undo", "Undo", (), "none", undo)))
         return at_once(cast("Plan | Refusal", Refusal("not here")))
 
-    def _plan(self, request: Delete | Requeue, operator: Operator) -> Plan:
+    def _plan(self, request: JobRequest | DelayedRequest, operator: Operator) -> Plan:
         verb, many = type(request).__name__, len(request.chosen.marks)
         record = operator.record(verb.lower(), "jobs", request.source.name.encode(), many)
         danger: Danger = "confirm" if request.is_found or many > 1 else "undoable"
         run = partial(self._act, request, record)
         what = f"{verb} {many} by name"
-        details = ("Their names are known.",)
+        details = ("Their names are known.", "", "")
         return Plan(what, verb, details, danger, run, many=many, record=record)
 
-    def _act(self, request: Delete | Requeue, record: ActionRecord) -> Steps[Outcome]:
-        listed = self.failures[request.source.name]
+    def _act(self, request: JobRequest | DelayedRequest, record: ActionRecord) -> Steps[Outcome]:
+        listed = self.jobs_of(request.source)
+        queues = {name: list(jobs) for name, jobs in self.queues.items()}
+        self._before[record.id] = (request.source, list(listed), queues)
         wanted = set(cast(Names, request.chosen.marks))
-        taken = [(at, each) for at, each in enumerate(listed) if each.ref in wanted]
+        taken = [each for each in listed if each.ref in wanted]
         listed[:] = [each for each in listed if each.ref not in wanted]
-        if isinstance(request, Requeue):
-            for _, each in taken:
+        for each in taken:
+            if isinstance(request, Requeue | RunNow):
                 self.queues.setdefault(each.queue or "", []).append(each)
-        self._taken[record.id] = (request.source.name, taken)
+            elif isinstance(request, Reschedule):
+                at = request.at.timestamp()
+                listed.append(replace(each, due=DueTime(at, f"{at:.0f}", 1)))
         gone = len(wanted) - len(taken)
         text = f"{record.action}d {len(taken)}, gone {gone}"
         return at_once(Outcome(text, done=len(taken), gone=gone, record=record))
 
+    def _on_schedules(self, request: RunSchedules | DeleteSchedules) -> Steps[Outcome]:
+        for each in request.schedules:
+            if isinstance(request, RunSchedules):
+                waiting = self.queues.setdefault(each.queue or "", [])
+                waiting.append(job(len(waiting), each.class_name or "", each.queue or ""))
+            else:
+                self.scheduled.remove(each)
+        return at_once(Outcome(f"did it to {len(request.schedules)}"))
+
     def _undo(self, action: str) -> Steps[Outcome]:
-        name, taken = self._taken.pop(action)
-        for at, each in taken:
-            self.failures[name].insert(at, each)
-            waiting = self.queues.get(each.queue or "", [])
-            waiting[:] = [other for other in waiting if other.ref != each.ref]
-        return at_once(Outcome(f"took back {len(taken)}", undid=action))
+        source, jobs, queues = self._before.pop(action)
+        back = len(jobs) - len(self.jobs_of(source))
+        self.jobs_of(source)[:] = jobs
+        self.queues = queues
+        return at_once(Outcome(f"took back {back}", undid=action))
 
     def carry_out(self, plan: Plan) -> Steps[Outcome]:
         """Do it."""
@@ -331,6 +456,10 @@ class MemorySystem:
     def guarded(self, work: Work[T]) -> Work[T]:
         """All of it is its own."""
         return work
+
+    def admit(self, queues: Iterable[str] = (), *, failures: bool = False) -> Work[None]:
+        """All of it is its own."""
+        return at_once(None)
 
     def note_change(self) -> None:
         """Remembers nothing."""

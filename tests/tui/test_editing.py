@@ -11,15 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qtop.systems.resque.payloads import (
-    MOST_BYTES,
-    BadPayload,
-    changed,
-    difference,
-    editor,
-    in_editor,
-    pretty,
-)
+from qtop.screens.external_editor import editor, in_editor
+from qtop.text.payloads import MOST_BYTES, BadPayload, changed, difference, pretty
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)

@@ -8,16 +8,24 @@ from hypothesis import strategies as st
 from tests.support.sample_data import failure
 
 from qtop.model.job import JobSource
-from qtop.systems.resque.payloads import BadExport, line_of, read_line
-from qtop.text.redact import Redactor
+from qtop.model.job_file import BadExport, line_of, read_line
+from qtop.systems.resque.job_lists import ResqueList
+from qtop.systems.resque.job_reader import failed_job
+from qtop.text.redact import OPEN, Redactor
 from queuecore.windows import Item, whole
+from resque.keys import Keys
 
-FAILED = JobSource("failed", "failed")
+FAILED = ResqueList(Keys(), JobSource("failed", "failed"))
+
+
+def written(item: Item, redactor: Redactor = OPEN) -> str:
+    """A failure as a line of a file."""
+    return line_of(FAILED, failed_job(item, 0), redactor)
 
 
 @given(st.binary(max_size=200))
 def test_any_bytes_come_back(raw: bytes) -> None:
-    line = line_of(whole(raw), FAILED)
+    line = written(whole(raw))
     assert line.isascii()
     assert line.isprintable()
     assert read_line(line).item.raw == raw
@@ -25,7 +33,7 @@ def test_any_bytes_come_back(raw: bytes) -> None:
 
 def test_a_line_says_what_it_holds() -> None:
     item = failure(1).item
-    fields = json.loads(line_of(item, FAILED))
+    fields = json.loads(written(item))
     assert fields["from"] == "failed"
     assert fields["queue"] == "mail"
     assert fields["sha"] == item.sha
@@ -34,11 +42,11 @@ def test_a_line_says_what_it_holds() -> None:
 
 def test_secrets_are_hidden_and_such_a_line_is_not_loaded() -> None:
     item = failure(1, payload={"class": "A", "args": [{"password": "hunter2"}]}).item
-    line = line_of(item, FAILED, Redactor())
+    line = written(item, Redactor())
     assert "hunter2" not in line
     with pytest.raises(BadExport, match="redacted"):
         read_line(line)
-    assert read_line(line_of(failure(1).item, FAILED, Redactor())).queue == "mail"
+    assert read_line(written(failure(1).item, Redactor())).queue == "mail"
 
 
 @pytest.mark.parametrize(
@@ -61,4 +69,4 @@ def test_what_cannot_be_loaded_says_why(line: str, why: str) -> None:
 
 def test_a_cut_item_is_not_loaded() -> None:
     with pytest.raises(BadExport, match="cut"):
-        read_line(line_of(Item(b"begin", 10**6, "a" * 40), FAILED))
+        read_line(written(Item(b"begin", 10**6, "a" * 40)))

@@ -20,10 +20,10 @@ from textual.pilot import Pilot
 from textual.widgets import Button, Checkbox, Input, TextArea
 
 from qtop.app.app import QtopApp
+from qtop.model.job_file import read_line
 from qtop.monitor import row_text
 from qtop.screens.dialogs import Dialog
 from qtop.screens.jobs import JobsScreen, SetAsideScreen
-from qtop.systems.resque.payloads import read_line
 from qtop.text.safe import safe
 from resque.codec import encode, encode_job
 

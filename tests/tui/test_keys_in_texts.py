@@ -12,7 +12,6 @@ from tests.support.sample_data import FakeSource, failed_job, fleet, prepared, s
 from qtop.actions.plan import Operator
 from qtop.actions.request import (
     Delete,
-    DeleteDelayed,
     DeleteSchedules,
     PauseAll,
     Requeue,
@@ -27,7 +26,6 @@ from qtop.screens.payload_editor import EditorDialog
 from qtop.search.selection import Selection, chosen_of
 from qtop.systems.resque.actions import ResqueActions
 from qtop.systems.resque.job_lists import job_list
-from qtop.systems.resque.scheduled_search import DelayedSelection
 from qtop.text.safe import safe
 from queuecore.action_record import Actor
 from resque.keys import Keys
@@ -68,7 +66,7 @@ def test_plans_name_the_undo_key_and_the_pause_key_in_force() -> None:
         prepared(ResqueActions(*rest).prepare(PauseAll())),
         prepared(ResqueActions(*rest).prepare(Requeue(failed, one))),
         prepared(ResqueActions(*rest).prepare(Delete(JobSource("queue", "mail"), Selection()))),
-        prepared(ResqueActions(*rest).prepare(DeleteDelayed(DelayedSelection()))),
+        prepared(ResqueActions(*rest).prepare(Delete(JobSource("delayed", ""), Selection()))),
         prepared(ResqueActions(*rest).prepare(RunSchedules(()))),
         prepared(ResqueActions(*rest).prepare(DeleteSchedules(()))),
     ]

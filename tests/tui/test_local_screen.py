@@ -30,6 +30,7 @@ from tests.support.sample_data import FakeSource, fleet, snapshot, worker
 from tests.support.waiting import eventually_async
 from textual.widgets import Button, Input
 
+from qtop.actions.plan import operator_identity as actor
 from qtop.config.settings import Settings
 from qtop.local.groups import LocalWorker, WorkerGroup
 from qtop.local.state_file import SlotState
@@ -39,7 +40,6 @@ from qtop.monitor.local_rows import LocalWorkerRow
 from qtop.screens import local_cells
 from qtop.screens.local import LocalScreen, LogScreen
 from qtop.screens.start_dialog import StartDialog
-from qtop.systems.resque.connection import operator_identity as actor
 from qtop.widgets.log_view import MOST_LINES
 from queuecore import audit
 from resque.errors import Unreachable

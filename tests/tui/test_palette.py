@@ -37,7 +37,12 @@ def test_what_others_call_an_action_finds_it_after_those_that_are_called_so() ->
     assert "next_theme" in [a.id for a in matching(failed, "theme")]
     assert next(a.id for a in matching(failed, "delete")) in ("delete", "delete_all")
     assert set(SYNONYMS) <= {action.id for action in keymap.ACTIONS}
+
+
+def test_every_command_is_found_as_an_action_or_named_as_a_command() -> None:
     assert set(_PLACES) >= COMMANDS
+    silent = {name for name in _PLACES if not matching(list(keymap.ACTIONS), name)} - COMMANDS
+    assert silent == set(), "the palette finds nothing for these: name them in `synonyms.COMMANDS`"
 
 
 def test_what_no_key_does_is_not_met_with_silence() -> None:

@@ -14,10 +14,13 @@ KEYS = Keys()
 CHANGING = {action.id for action in keymap.ACTIONS if action.changes}
 
 
-def test_what_is_listed_exists_and_is_known() -> None:
-    listed = [action for actions in ACTION_SCRIPTS.values() for action in actions]
-    assert len(listed) == len(set(listed))
-    assert {*listed, *LOCAL} <= CHANGING
+def test_every_action_that_changes_something_names_its_scripts() -> None:
+    listed = {action for actions in ACTION_SCRIPTS.values() for action in actions}
+    assert {*listed, *LOCAL} == CHANGING, (
+        "name the scripts of each in `ACTION_SCRIPTS`, or put it into `LOCAL`: the console asks "
+        "whether the Redis user may run what they call"
+    )
+    assert listed & LOCAL == set()
     texts = {name: SCRIPTS[name].text for name in ACTION_SCRIPTS}
     assert all(b"redis.call(" in text for text in texts.values())
 
@@ -51,6 +54,12 @@ def test_a_missing_command_forbids_the_actions_that_need_it_and_says_which(redis
     assert not {"pause", "pause_all", *LOCAL} & set(found)
     assert "may not run LTRIM" in found["clear_queue"]
     assert "extend its ACL" in found["clear_queue"]
+
+
+@pytest.mark.redis
+def test_a_right_that_one_of_several_scripts_needs_counts(redis_url: str) -> None:
+    assert "edit_job" in forbidden_with(redis_url, "+@all", "-lset")
+    assert "drop" in forbidden_with(redis_url, "+@all", "-hdel")
 
 
 @pytest.mark.redis

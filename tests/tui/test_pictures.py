@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from tests.support.audit_entries import DEEDS
-from tests.support.console import UPDATE, console, until_polled
+from tests.support.console import assert_as_recorded, console, until_polled
 from tests.support.sample_data import FakeSource, fleet
 
 from qtop.app.app import QtopApp
@@ -48,8 +48,4 @@ async def test_the_console_looks_as_it_did(name: str, in_utc: None) -> None:
         await pilot.press(*SHOTS[name])
         await pilot.pause()
         await pilot.pause()
-        path = PICTURES / f"{name}.svg"
-        if UPDATE:
-            PICTURES.mkdir(exist_ok=True)
-            path.write_text(picture(app))
-        assert picture(app) == path.read_text()
+        assert_as_recorded(picture(app), PICTURES / f"{name}.svg")

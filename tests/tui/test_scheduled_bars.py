@@ -5,19 +5,18 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from qtop.model.job import JobSource
 from qtop.model.job_list import DueShare, Outline
+from qtop.model.schedule import ListedSchedule, LockHolder, Schedules
 from qtop.screens import scheduled_bars
+from qtop.screens.scheduled_bars import ScheduledLook
 from qtop.search.filter_language import parse
-from qtop.systems.resque.scheduled_search import (
-    MOST_LISTED,
-    DelayedSearch,
-    Master,
-    ScheduledPage,
-    ScheduleRow,
-)
+from qtop.search.follower import Follower
+from qtop.search.job_search import ClassCounts, JobQuery, JobSearch, Matches
+from qtop.systems.resque.job_lists import DelayedList
 from qtop.widgets.bars import Span
+from resque.keys import Keys
 from resque.store import delayed_windows as engine
-from resque.store.schedules import OfFile
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 NOW_S = NOW.timestamp()
@@ -34,13 +33,13 @@ def outlook(overdue: DueShare, *others: DueShare, first_s: float | None = None) 
     return Outline(length, None, shares, None if first_s is None else NOW_S + first_s)
 
 
-def insights(seen: Outline | None, master: Master | None, **problems: str) -> ScheduledPage:
-    return ScheduledPage(None, seen, None, master, problems)
+def a_look(seen: Outline | None, holder: LockHolder | None, **problems: str) -> ScheduledLook:
+    return ScheduledLook(None, seen, Schedules(None, holder), problems)
 
 
-def schedule(ahead_s: float | None) -> ScheduleRow:
+def schedule(ahead_s: float | None) -> ListedSchedule:
     at = None if ahead_s is None else NOW + timedelta(seconds=ahead_s)
-    return ScheduleRow("s", None, None, None, at, None, None)
+    return ListedSchedule("s", next_at=at)
 
 
 def test_estimates_are_marked_and_what_is_unknown_is_no_zero() -> None:
@@ -61,12 +60,13 @@ def test_schedules_that_fire_soon_are_counted() -> None:
 
 SOME = DueShare(1, 1, is_exact=True)
 MANY = DueShare(900, 1_800, is_exact=False)
-NOBODY = Master(None, -2)
-ALIVE = Master("web1:42", 170)
+NOBODY = LockHolder(None, -2)
+ALIVE = LockHolder("web1:42", 170)
+ENDLESS = LockHolder("h:1", -1)
 
 
 @pytest.mark.parametrize(
-    ("seen", "master", "has_schedules", "words", "tone"),
+    ("seen", "holder", "has_schedules", "words", "tone"),
     [
         (outlook(SOME, first_s=-9), NOBODY, False, "no scheduler runs: 1 job is overdue", "bad"),
         (outlook(MANY, first_s=-9), NOBODY, True, "no scheduler runs: ~1,800 jobs are", "bad"),
@@ -76,34 +76,37 @@ ALIVE = Master("web1:42", 170)
         (outlook(NONE), ALIVE, False, "scheduler web1:42 holds the lock, for 2 min more", "dim"),
         (outlook(SOME, first_s=-9), ALIVE, False, "● scheduler web1:42 holds", "dim"),
         (outlook(SOME, first_s=-90), ALIVE, False, "1 job is overdue by up to 1 min, but", "warn"),
-        (outlook(NONE), Master("h:1", -1), False, "holds the lock, which never runs out", "dim"),
+        (outlook(NONE), ENDLESS, False, "holds the lock, which never runs out", "dim"),
         (outlook(SOME, first_s=float("-inf")), ALIVE, False, "1 job is overdue, but", "warn"),
         (None, ALIVE, False, "● scheduler web1:42 holds the lock", "dim"),
     ],
 )
 def test_which_scheduler_runs_is_said_in_words(
-    seen: Outline | None, master: Master, has_schedules: bool, words: str, tone: str
+    seen: Outline | None, holder: LockHolder, has_schedules: bool, words: str, tone: str
 ) -> None:
-    spans = scheduled_bars.scheduler(insights(seen, master), NOW_S, has_schedules)
+    spans = scheduled_bars.scheduler(a_look(seen, holder), NOW_S, has_schedules)
     assert words in text(spans)
     assert {span.tone for span in spans} == {tone}
 
 
 def test_schedules_of_a_file_that_are_not_known_are_reported() -> None:
-    seen = insights(outlook(NONE), ALIVE)
-    for of_file, words, is_told in (
-        (OfFile("web1:42"), "nor in the file of a scheduler at work", False),
-        (OfFile("web1:42", unknown="a \x1b[2J word"), "of a file they are unknown: a ␛[2J", True),
-        (None, "those of a scheduler's file are unknown", False),
+    seen = a_look(outlook(NONE), ALIVE)
+    for why, words, is_told in (
+        (None, "nor in the file of a scheduler at work", False),
+        ("a \x1b[2J word", "of a file they are unknown: a ␛[2J", True),
     ):
-        here = replace(seen, of_file=of_file)
+        here = replace(seen, schedules=replace(seen.schedules, file_problem=why))
         assert words in scheduled_bars.no_schedules(here)
         said = text(scheduled_bars.scheduler(here, NOW_S, has_schedules=False))
         assert ("file are unknown" in said) == is_told
+    unread = replace(seen, problems={"schedules of a file": "refused"})
+    for each in (unread, None):
+        words = "those of a scheduler's file are unknown"
+        assert words in scheduled_bars.no_schedules(each)
 
 
 def test_what_cannot_be_read_comes_first() -> None:
-    seen = insights(outlook(SOME), NOBODY, schedules="a \x1b[2J key")
+    seen = a_look(outlook(SOME), NOBODY, schedules="a \x1b[2J key")
     said = text(scheduled_bars.scheduler(seen, NOW_S, has_schedules=False))
     assert said.startswith(" ⚠ cannot read schedules: a ")
     assert "\x1b" not in said
@@ -111,26 +114,26 @@ def test_what_cannot_be_read_comes_first() -> None:
 
 
 def test_a_search_says_how_far_it_is_and_what_it_leaves_out() -> None:
-    run = DelayedSearch(parse("x"), NOW)
-    run.seen, run.done, run.moments, run.matches = 1_500, 20, 90_000, 7
-    said = text(scheduled_bars.search(run, is_running=True, is_by_class=False))
-    assert said == "looking … 1,500 jobs, times 20 of 90,000; x stops "
-    run.is_over = True
-    assert (
-        text(scheduled_bars.search(run, is_running=False, is_by_class=False)) == "7 of 1,500 jobs "
-    )
-    run.matches = MOST_LISTED + 1
-    assert "1,001 of 1,500 jobs, the first 1,000 listed" in text(
-        scheduled_bars.search(run, is_running=False, is_by_class=False)
-    )
-    run.has_more_classes = True
-    said = text(scheduled_bars.search(run, is_running=False, is_by_class=True))
-    assert said == "1,001 of 1,500 jobs, with more classes than are listed "
-    run.stop()
-    assert text(scheduled_bars.search(run, is_running=False, is_by_class=False)).startswith(
-        "stopped: 1,001 of the "
-    )
-    assert scheduled_bars.search(None, is_running=False, is_by_class=False) == []
+    search = JobSearch(JobQuery(JobSource("delayed", ""), parse("x")), NOW)
+    found = Matches(search, 1_000, last_first=False, classes=ClassCounts())
+    follower = Follower(DelayedList(Keys()), lambda: found.visit)
+
+    def said(*, is_over: bool = True, is_by_class: bool = False) -> str:
+        return text(
+            scheduled_bars.search(found, follower, is_over=is_over, is_by_class=is_by_class)
+        )
+
+    found.seen, found.count, follower.done, follower.of = 1_500, 7, 20, 90_000
+    assert said(is_over=False) == "looking … 1,500 jobs, times 20 of 90,000; x stops "
+    assert said() == "7 of 1,500 jobs "
+    found.count = 1_001
+    assert "1,001 of 1,500 jobs, the first 1,000 listed" in said()
+    assert found.classes is not None
+    found.classes.has_more = True
+    assert said(is_by_class=True) == "1,001 of 1,500 jobs, with more classes than are listed "
+    follower.is_stopped = True
+    assert said().startswith("stopped: 1,001 of the ")
+    assert scheduled_bars.search(None, follower, is_over=False, is_by_class=False) == []
 
 
 def test_an_exact_total_needs_exact_parts() -> None:

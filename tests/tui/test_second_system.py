@@ -11,17 +11,29 @@ from tests.support.console import (
     screen_text,
     table_of,
     until,
+    until_focused,
     until_polled,
     until_screen,
     until_shown,
 )
-from tests.support.memory_system import NO_PAUSE, MemorySystem, failed, job, process
+from tests.support.memory_system import (
+    NO_PAUSE,
+    MemorySystem,
+    delayed,
+    failed,
+    job,
+    process,
+    schedule,
+)
+from textual.pilot import Pilot
+from textual.widgets import Input
 
 from qtop.app.app import QtopApp
 from qtop.model.job import JobRow
 from qtop.screens.dialogs import ConfirmDialog
 from qtop.screens.failed import FailedScreen
 from qtop.screens.jobs import JobsScreen
+from qtop.screens.scheduled import ScheduledScreen
 from queuecore.errors import Unreachable
 
 MANY = 10_000
@@ -173,3 +185,71 @@ async def test_all_that_match_are_requeued_after_a_question_and_taken_back(
         await pilot.press("u")
         await until_shown(pilot, "took back 1")
         assert len(memory.failures["failed"]) == 700
+
+
+async def to_scheduled(pilot: Pilot[None], memory: MemorySystem) -> None:
+    """Show the Scheduled screen with three delayed jobs of two classes and a schedule."""
+    for number, name in enumerate(("Mail::Send", "Mail::Send", "Card::Charge")):
+        memory.delayed.append(delayed(number, name, "late", 120 + number))
+    memory.scheduled.append(schedule("hourly", "Report::Make", "reports"))
+    await until_polled(pilot)
+    await pilot.press("5")
+    await until_screen(pilot, ScheduledScreen)
+    await until_shown(pilot, "Card::Charge")
+
+
+async def test_delayed_jobs_run_now_are_deleted_and_rescheduled(memory: MemorySystem) -> None:
+    app = console(memory)
+    async with app.run_test(size=(120, 30)) as pilot:
+        await to_scheduled(pilot, memory)
+        assert "overdue 0  5 min 3  1 h 0" in screen_text(app)
+        await pilot.press("r")
+        await until_shown(pilot, "runnowd 1, gone 0")
+        assert [each.ref for each in memory.queues["late"]] == ["id-0"]
+        await until(pilot, lambda: table_of(app).row_count == 2, "the next look")
+        await pilot.press("u")
+        await until_shown(pilot, "took back 1")
+        await until(pilot, lambda: table_of(app).row_count == 3, "the next look")
+        await pilot.press("g", "m")
+        await until_shown(pilot, "Reschedule 1 by name?")
+        await until_focused(pilot, Input)
+        await pilot.press(*"in 2d", "enter")
+        await until_shown(pilot, "rescheduled 1, gone 0")
+        assert [each.ref for each in memory.delayed] == ["id-1", "id-2", "id-0"]
+        await pilot.press("g", "d")
+        await until_shown(pilot, "deleted 1, gone 0")
+        assert len(memory.delayed) == 2
+
+
+async def test_delayed_jobs_are_counted_by_class_and_all_that_match_run_now(
+    memory: MemorySystem,
+) -> None:
+    app = console(memory)
+    async with app.run_test(size=(120, 30)) as pilot:
+        await to_scheduled(pilot, memory)
+        await pilot.press("b")
+        await until_shown(pilot, "3 of 3 jobs")
+        assert (under_cursor(app).name, under_cursor(app).count) == ("Mail::Send", 2)
+        await pilot.press("r")
+        await until_screen(pilot, ConfirmDialog)
+        assert "RunNow 2 by name" in screen_text(app)
+        await pilot.press("tab", "enter")
+        await until_shown(pilot, "runnowd 2, gone 0")
+        assert [each.ref for each in memory.queues["late"]] == ["id-0", "id-1"]
+
+
+async def test_schedules_are_shown_with_their_next_runs_and_run_now_and_deleted(
+    memory: MemorySystem,
+) -> None:
+    app = console(memory)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await to_scheduled(pilot, memory)
+        await pilot.press("t")
+        await until_shown(pilot, "Report::Make")
+        await pilot.press("enter")
+        await until(pilot, lambda: screen_text(app).count(":00:00 UTC") == 5, "five runs")
+        await pilot.press("r")
+        await until_shown(pilot, "did it to 1")
+        assert [each.class_name for each in memory.queues["reports"]] == ["Report::Make"]
+        await pilot.press("escape", "d")
+        await until(pilot, lambda: not memory.scheduled, "no schedule")

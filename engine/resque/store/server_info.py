@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 
 from queuecore import windows
 from queuecore.exchange import Arg, Exchange, Reply, Steps
@@ -19,28 +18,15 @@ _WINDOW = load_script("window")
 _NOBODY = "\0"
 
 
-@dataclass(frozen=True, slots=True)
-class RedisInfo:
-    """What a server tells about itself: the fields of INFO, its `save` setting (None when it is
-    not given), why scripts cannot be run (None when they can), and why INFO is not given (None when
-    it is)."""
-
-    fields: Mapping[str, str]
-    save: str | None
-    script_problem: StoreError | None
-    info_problem: StoreError | None = None
-
-
-def facts(keys: Keys) -> Exchange[RedisInfo]:
+def facts(keys: Keys) -> Exchange[ServerInfo]:
     """Ask the server about itself. One round trip, O(1)."""
 
-    def parse(replies: list[Reply]) -> RedisInfo:
+    def parse(replies: list[Reply]) -> ServerInfo:
         info, config, script = replies
         problem = script if isinstance(script, StoreError) else None
         if isinstance(info, StoreError):
-            return RedisInfo({}, None, problem, info)
-        told = read_facts(info, config)
-        return RedisInfo(told.fields, told.save, problem)
+            return ServerInfo({}, None, info, problem)
+        return replace(read_facts(info, config), script_problem=problem)
 
     window = _WINDOW.call([keys.audit() + b":none"], [0, 0, 0])
     return Exchange((("INFO",), ("CONFIG", "GET", "save"), window), parse, tolerant=True)

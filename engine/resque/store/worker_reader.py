@@ -229,7 +229,7 @@ class ChangeDetector:
         return rows(replies, asked, len(self._records.keys)) if asked else None
 
     def arrange(self, places: Sequence[int | None]) -> None:
-        """Follow the workers to other places, as `Column.arrange`, after `see`."""
+        """Follow the workers to other places, as `CachedTexts.arrange`, after `see`."""
         now_at = {was: at for at, was in enumerate(places) if was is not None}
         for signs in (self._changed, self._doubted, self._late):
             now = [now_at[at] for at in signs if at in now_at]

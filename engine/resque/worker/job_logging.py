@@ -3,17 +3,25 @@ sends it elsewhere.
 
 Only the handler of last resort is ours, the one that `logging` calls for a record that no other
 handler takes: whatever an application configures, before or after, goes on as it would without us.
-Imported only where `logging` is: its handlers run in every fork.
+Imported only where `logging` is: its handlers run in every fork. That may be long after the worker
+began, and its package may have been upgraded since: of `resque.worker.log` this file imports only
+what has always been in it.
 """
 
 from __future__ import annotations
 
 import logging
-from types import TracebackType
-from typing import Any
 
 from resque.perform import backtrace, message_of, name_of
-from resque.worker.log import Level, Say, WorkerLogLine, because, told
+from resque.worker import log
+from resque.worker.log import Say, told
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Any
+
+    from resque.worker.log import Level
 
 _LEVELS: tuple[Level, ...] = ("debug", "info", "warning", "error", "critical")
 
@@ -33,7 +41,7 @@ class JobHandler(logging.Handler):
             self.handleError(record)
 
 
-def _line(record: logging.LogRecord) -> WorkerLogLine:
+def _line(record: logging.LogRecord) -> str:
     level = _LEVELS[max(0, min(record.levelno // 10 - 1, len(_LEVELS) - 1))]
     text = f"{record.levelname} {record.name}: {record.getMessage()}"
     parts: dict[str, Any] = {"logger": record.name, "message": record.getMessage()}
@@ -41,7 +49,7 @@ def _line(record: logging.LogRecord) -> WorkerLogLine:
     if error is not None:
         trace: TracebackType | None = error.__traceback__
         exception, message, frames = name_of(error), message_of(error), backtrace(trace)
-        text += because(exception, message, frames)
+        text += log.because(exception, message, frames)
         parts |= {"exception": exception, "error": message, "frames": frames}
     return told(text, level=level, event="log", **parts)
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeVar
 
+import queuecore
 from qtop.config.limits import UndoLimits
 from qtop.keymap.keymap import Danger, Sign, sign
 from qtop.text.format import number
@@ -140,6 +141,22 @@ class Operator:
         if not self.limits.lifetime_s:
             return "Nothing is kept for an undo (undo_hours is 0): this cannot be undone."
         return "Too large to keep: this cannot be undone."
+
+
+def operator_identity() -> Actor:
+    """`user@host`, and this version of qtop: the same in the console and in the commands, so that
+    each can undo the other's."""
+    # Imported here: only what acts needs it.
+    import getpass
+    import socket
+
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        # A container may run with a user id that has no name.
+        user = "unknown"
+    who = f"{user}@{socket.gethostname()}".encode("utf-8", "replace").decode()
+    return Actor(who, f"qtop {queuecore.__version__}")
 
 
 def acted(

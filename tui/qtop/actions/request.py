@@ -6,19 +6,23 @@ does what the plan says. The console and the commands make the same requests.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal, Protocol
 
 from qtop.model.fleet import Process
 from qtop.model.job import JobSource
+from qtop.model.schedule import ListedSchedule
 from qtop.search.selection import Selection
 from queuecore.action_record import ActionRecord
 from queuecore.audit import AuditEntry
 
 #: What a signal asks of a worker.
 Wish = Literal["finish", "end job", "stop now", "pause", "resume"]
+#: What becomes of the job of a process that is taken off the register: it has none, the job
+#: fails, or goes back to its queue.
+JobFate = Literal["idle", "failed", "put back"]
 #: What has names on an index.
 Index = Literal["queue", "delayed", "failures"]
 
@@ -135,26 +139,12 @@ class Replace:
 
 
 @dataclass(frozen=True, slots=True)
-class OfDelayed:
-    """What all requests about delayed jobs hold. `chosen` is as the system chose them: nothing else
-    looks inside. `is_found`: as in `OfJobs`."""
-
-    chosen: object
-    is_found: bool = field(default=False, kw_only=True)
-
-
-@dataclass(frozen=True, slots=True)
-class RunNow(OfDelayed):
+class RunNow(OfJobs):
     """Put delayed jobs onto their queues, whenever they are due."""
 
 
 @dataclass(frozen=True, slots=True)
-class DeleteDelayed(OfDelayed):
-    """Delete delayed jobs."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reschedule(OfDelayed):
+class Reschedule(OfJobs):
     """Delay jobs until `at` instead. What that means was shown when it was asked for."""
 
     at: datetime
@@ -162,17 +152,43 @@ class Reschedule(OfDelayed):
 
 @dataclass(frozen=True, slots=True)
 class RunSchedules:
-    """Put the jobs of schedules onto their queues now, besides their next firings. `rows` are as
-    the system listed them."""
+    """Put the jobs of schedules onto their queues now, besides their next firings."""
 
-    rows: tuple[object, ...]
+    schedules: tuple[ListedSchedule, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class DeleteSchedules:
-    """Delete persistent schedules. `rows` are as the system listed them."""
+    """Delete persistent schedules."""
 
-    rows: tuple[object, ...]
+    schedules: tuple[ListedSchedule, ...]
+
+
+class PruneCase(Protocol):
+    """What speaks for and against the death of one process, as its system gathered it."""
+
+    @property
+    def worker_id(self) -> str:
+        """The id of the process."""
+
+    @property
+    def doubt(self) -> str | None:
+        """Why it may be alive after all; None when nothing says so."""
+
+    @property
+    def unread(self) -> Mapping[str, str]:
+        """Why some of this is unknown, by what it is in words."""
+
+    @property
+    def words(self) -> str:
+        """The evidence in one line of safe text."""
+
+    @property
+    def fields(self) -> Mapping[str, Any]:
+        """The evidence for programs; what is unknown is null."""
+
+    def fate(self, requeue_lost: int) -> JobFate:
+        """What will become of its job."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,10 +202,10 @@ class Prune:
         tell: Hears what became of each, at once.
     """
 
-    cases: tuple[object, ...]
+    cases: tuple[PruneCase, ...]
     forces: bool = False
     requeue_lost: int = 0
-    tell: Callable[[object, str], None] = lambda case, fate: None
+    tell: Callable[[PruneCase, str], None] = lambda case, fate: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +236,17 @@ class Load:
     number: int
 
 
-DelayedRequest = RunNow | DeleteDelayed | Reschedule
+@dataclass(frozen=True, slots=True)
+class Enqueue:
+    """Put a new job at the end of a queue; with `at_s`, an epoch to come, only then."""
+
+    class_name: str
+    args: Sequence[Any]
+    queue: str
+    at_s: float | None = None
+
+
+DelayedRequest = RunNow | Delete | Reschedule
 JobRequest = Requeue | Delete | Move | PutBack | Edit
 Request = (
     Clear
@@ -236,4 +262,5 @@ Request = (
     | Signal
     | Register
     | Load
+    | Enqueue
 )

@@ -7,12 +7,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeVar
 
 from qtop.actions.plan import Operator, Outcome, Plan, Refusal, escalate
+from qtop.actions.plan import operator_identity as actor
 from qtop.actions.request import PauseAll, Request, Reschedule, Undo
 from qtop.actions.runner import ActionRunner, ForegroundPriority, Progress
 from qtop.app.worker_controller import LocalWorkerController
 from qtop.keymap import keymap
 from qtop.local.import_check import ModuleMemory
 from qtop.local.workers import LocalWorkers
+from qtop.model.job import JobSource
 from qtop.model.job_list import Entry
 from qtop.model.launch import LaunchRequest
 from qtop.screens import audit_text
@@ -22,8 +24,6 @@ from qtop.screens.paging import with_marks
 from qtop.search.follower import walk
 from qtop.search.job_search import JobSearch
 from qtop.search.selection import RefusalCheck, Selection, nothing_refused
-from qtop.systems.resque.connection import operator_identity as actor
-from qtop.systems.resque.scheduled_search import DelayedSelection
 from qtop.systems.system import SystemRunner
 from qtop.text.safe import safe
 from qtop.widgets.table import Table
@@ -67,10 +67,10 @@ class ActionController:
             source.run, read_only=read_only, trouble=lambda: app.state.look.error
         )
         template = app.settings.values["worker_command"] or ""
-        profile = app.settings.profile
+        profile, namespace = app.settings.profile, app.system.place.namespace
         memory = ModuleMemory(
             local.folder.with_name("modules.json"),
-            f"{app.address} {app.keys.namespace}" if profile is None else f"profile {profile}",
+            f"{app.address} {namespace}" if profile is None else f"profile {profile}",
         )
         modules = tuple(require) or memory.recall()
         self.local = LocalWorkerController(
@@ -163,17 +163,17 @@ class ActionController:
         *,
         refusal: RefusalCheck = nothing_refused,
         spares: bool = False,
+        looking: str = "looking for all that match",
     ) -> None:
         """Look through a list for all that a search finds, make a request of it, and go on as
-        `request`. `refusal` and `spares` are those of `Chooser`."""
+        `request`. `refusal` and `spares` are those of `Chooser`; `looking` is shown meanwhile."""
         source = search.wanted.source
         chooser = self._app.system.chooser(source, refusal, spares=spares)
 
         async def choose(tell: Progress) -> Selection:
-            def visit(entry: Entry) -> None:
+            def visit(entry: Entry) -> bool:
                 job = search.find(entry)
-                if job is not None:
-                    chooser.take(job)
+                return job is None or chooser.take(job)
 
             await walk(self._app.read, self._app.system.jobs(source).walk(), visit, tell)
             chosen = await self._app.read(chooser.settle())
@@ -181,7 +181,8 @@ class ActionController:
             return chosen
 
         def plan(chosen: Selection) -> Plan | str:
-            if chosen.marks:
+            # Delayed jobs that cannot be read are none, and the outcome says so.
+            if chosen.marks or source.kind == "delayed":
                 made = drive(self._steps(make(chosen)), lambda step: None)
                 return made if isinstance(made, Plan) else made.text
             if chosen.spared:
@@ -190,7 +191,7 @@ class ActionController:
                 return f"the {number} that match killed their process repeatedly: use {key}"
             return "nothing matches (any more)"
 
-        self.begin_after_search("looking for all that match", choose, plan, table)
+        self.begin_after_search(looking, choose, plan, table)
 
     @property
     def can_stop(self) -> bool:
@@ -228,17 +229,19 @@ class ActionController:
             return
         self.request(Undo.of(deed, *audit_text.question(deed)))
 
-    def ask_for_moment(self, choice: DelayedSelection, table: Table[Any] | None = None) -> None:
+    def ask_for_moment(
+        self, source: JobSource, chosen: Selection, table: Table[Any] | None = None
+    ) -> None:
         """Ask until when to delay jobs, and do it."""
 
         def reschedule(moment: datetime | None) -> None:
             if moment is not None:
-                self.request(Reschedule(choice, moment), table)
+                self.request(Reschedule(source, chosen, moment), table)
 
         if not self._refused():
             fleet = self._app.state.view().fleet
             ahead = timedelta(0) if fleet is None else fleet.server_time - datetime.now(UTC)
-            request = Reschedule(choice, datetime.now(UTC))
+            request = Reschedule(source, chosen, datetime.now(UTC))
             plan = drive(self._steps(request), lambda step: None)
             assert isinstance(plan, Plan)  # noqa: S101  of chosen jobs there is always one
             self._app.push_screen(

@@ -36,8 +36,7 @@ from qtop.monitor.state import ConsoleState, UiPolicy
 from qtop.monitor.stray_watch import StrayWatch
 from qtop.screens.base import ConsoleScreen
 from qtop.screens.frame import TooSmallScreen, is_too_small
-from qtop.systems.resque.local import ResqueLauncher
-from qtop.systems.resque.system import ResqueSystem
+from qtop.systems.opening import launcher_for, open_system
 from qtop.systems.runner import RedisRunner
 from qtop.systems.system import System, SystemRunner
 from qtop.widgets import theme
@@ -46,7 +45,6 @@ from queuecore.address import Address
 from queuecore.cooperative import in_turns
 from queuecore.errors import StoreError
 from queuecore.exchange import Exchange, Operation
-from resque.keys import Keys
 
 if TYPE_CHECKING:
     from textual.theme import Theme
@@ -168,7 +166,6 @@ class QtopApp(App[None]):
         self._filter_memory: dict[str, list[str]] = defaultdict(list)
         self._set_up_looks()
         self.address = options.address
-        self.keys = Keys(options.namespace)
         self.clock = clock
         self._sleep = sleep
         self.last_word: tuple[str, str] = ("", "")
@@ -178,7 +175,7 @@ class QtopApp(App[None]):
         self._steps: list[Step] = []
         self._source = source
         self.system: System = (
-            ResqueSystem(self.keys, str(self.address)) if source is None else source.system
+            open_system(self.address, options.namespace) if source is None else source.system
         )
         self._poller: Poller | None = None
         self._looking: asyncio.Task[None] | None = None
@@ -190,7 +187,7 @@ class QtopApp(App[None]):
         self._second: Timer | None = None
         self.local = LocalWorkers(
             options.log_folder.with_name("local"),
-            ResqueLauncher(str(options.address), options.url, self.keys),
+            launcher_for(options.address, options.url, options.namespace),
             environ=os.environ,
             on_change=self._show,
         )

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Final, Protocol, TypeVar
 
 from qtop.actions.plan import Outcome, Plan, escalate
+from qtop.actions.plan import operator_identity as actor
 from qtop.local.groups import CannotStart, GroupAction, LocalWorker, WorkerGroup
 from qtop.local.import_check import ModuleMemory
 from qtop.local.usage import ancestors
@@ -20,7 +21,6 @@ from qtop.screens.console import Console
 from qtop.screens.dialogs import ConfirmDialog, QuitDialog, WaitingDialog
 from qtop.screens.local import LogScreen
 from qtop.screens.start_dialog import StartDialog
-from qtop.systems.resque.connection import operator_identity as actor
 from qtop.text.safe import counted, safe
 from queuecore.action_record import ActionRecord
 from queuecore.errors import QueueError
@@ -337,7 +337,7 @@ class LocalWorkerController:
         """Put on record what was done to workers, for History. Where Redis does not take it, it is
         done all the same, and nothing waits for it."""
         what = f"{counted(many, 'worker')} for {queues} on {socket.gethostname()}"
-        trail = ActionRecord(actor(), action, what[:200], self._app.keys.workers(), many, undo_s=0)
+        trail = ActionRecord(actor(), action, what[:200], b"", many, undo_s=0)
 
         async def note() -> None:
             with suppress(QueueError):

@@ -16,7 +16,6 @@ from qtop.commands.output import counted, json_line, line, message, moment, tell
 from qtop.model.job import FAILED, JobSource
 from qtop.search.filter_language import Filter
 from qtop.search.selection import Scanned, Selection, scan
-from qtop.systems.resque.job_actions import refusal_of
 from qtop.text.safe import safe
 from queuecore.errors import OutcomeUnknown
 
@@ -56,7 +55,7 @@ def act(
             session.refuse_if_read_only()
         named = [name for name in (source.queue, warns_of) if name]
         session.refuse_if_sidekiqs(named, failures=source.kind == "failed")
-        chooser = session.system().chooser(source, refusal_of(request), spares=spares)
+        chooser = session.system.chooser(source, session.system.refusals(request), spares=spares)
         jobs = session.jobs(source, newest_first=True)
         look = scan(jobs, wanted, session.now(), lambda hit: chooser.take(hit.job))
         scanned = session.run(look)
@@ -101,7 +100,7 @@ def tell_no_undo(session: Session, plan: Plan) -> None:
 
 def tell_unknown(session: Session, names: Sequence[str]) -> None:
     """Say which of these queues there are not yet: perhaps they are misspelt. One round trip."""
-    known = session.run(session.system().queue_names())
+    known = session.run(session.system.queue_names())
     for name in names:
         if name not in known:
             message(f"note: there is no queue {name!r} yet")

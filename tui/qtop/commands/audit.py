@@ -12,7 +12,6 @@ from qtop.commands.output import OutputColumn, leave_if_none, moment, write
 from qtop.search.fields import Subject
 from qtop.search.filter_language import Filter
 from qtop.text.safe import ago, safe
-from queuecore import audit
 from queuecore.action_record import AUDIT_ENTRIES
 from queuecore.audit import AuditEntry
 
@@ -42,7 +41,7 @@ def command(connection: Connection, wanted: Filter, limit: int, as_json: bool) -
     """
     most = limit if limit and wanted.is_empty else AUDIT_ENTRIES
     with connection.open() as session:
-        deeds = session.run(audit.newest(session.keys, most))
+        deeds = session.run(session.system.history(most))
     found = [deed for deed in deeds if wanted.matches(_subject(deed))]
     leave_if_none(found, not wanted.is_empty)
     redactor = connection.redactor(is_whole=as_json)

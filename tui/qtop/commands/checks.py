@@ -1,20 +1,17 @@
-"""What only `qtop doctor` finds out about a server and its jobs, beside `server_checks`. Pure."""
+"""What `qtop doctor` says of what it finds about a server and its fleet. Pure."""
 
 from __future__ import annotations
 
 import re
-import shlex
-from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from statistics import median
-from types import MappingProxyType
 from typing import Final
 
-from qtop.model.health import Strays
-from qtop.monitor.incidents.server_checks import Finding, argument
+from qtop.model.health import Finding, FindingLevel, ServerInfo, Strays
+from qtop.monitor.incidents.incident import Incident, Severity
 from qtop.monitor.incidents.workers import stray_incidents
-from qtop.text.format import named
-from qtop.text.safe import counted
+from qtop.monitor.rows import FleetRows
+from qtop.text.safe import count, counted
 from queuecore.errors import (
     AuthRefused,
     BadUrl,
@@ -30,12 +27,6 @@ from queuecore.errors import (
     Unreachable,
     WrongType,
 )
-from resque.store import ownership
-from resque.store.neighbours import Neighbours
-from resque.store.ownership import KeyOwners
-from resque.store.registration import Unregistered
-from resque.store.server_info import RedisInfo
-from resque.store.waiting_jobs import Sample
 
 # What to do about an error of Redis, for those who ask `qtop doctor`.
 
@@ -95,7 +86,7 @@ def latency(round_trips_ms: Sequence[float]) -> Finding:
     return Finding("latency", "WARN", text, "run qtop and the workers nearer to Redis")
 
 
-def version(facts: RedisInfo) -> Finding:
+def version(facts: ServerInfo) -> Finding:
     """Whether the server is new enough."""
     fields = facts.fields
     name = "Valkey" if "valkey_version" in fields else "Redis"
@@ -113,7 +104,7 @@ def version(facts: RedisInfo) -> Finding:
     return Finding("version", "OK", text)
 
 
-def scripts(facts: RedisInfo) -> Finding:
+def scripts(facts: ServerInfo) -> Finding:
     """Whether Lua scripts can be run."""
     if facts.script_problem is None:
         return Finding("scripts", "OK", "Lua scripts can be run")
@@ -121,79 +112,6 @@ def scripts(facts: RedisInfo) -> Finding:
         return failed("scripts", facts.script_problem)
     what_to_do = "allow EVAL and EVALSHA: nothing works without"
     return Finding("scripts", "ERROR", str(facts.script_problem), what_to_do)
-
-
-def commands(refused: Mapping[str, QueueError]) -> Finding:
-    """Whether the server knows all commands."""
-    unknown = sorted(name for name, why in refused.items() if isinstance(why, MissingCommand))
-    if not unknown:
-        return Finding("commands", "OK", "every command that qtop and its workers need is known")
-    number = counted(len(unknown), "command")
-    text = f"{number} not known to the server: {named(unknown)}: what needs them does not work"
-    what_to_do = "use Redis 6.2 or newer; where they were renamed, have their names back"
-    return Finding("commands", "WARN", text, what_to_do)
-
-
-def rights(refused: Mapping[str, QueueError] | None) -> Finding:
-    """Whether all commands are allowed."""
-    if refused is None:
-        text = "cannot be found out: MULTI is refused or not there"
-        return Finding("rights", "UNKNOWN", text, "allow +multi +exec +discard")
-    missing = {name: why for name, why in refused.items() if isinstance(why, AuthRefused)}
-    if not missing:
-        return Finding("rights", "OK", "every command that qtop and its workers need is allowed")
-    names = sorted(missing)
-    first = missing[names[0]]
-    are = "is" if len(names) == 1 else "are"
-    text = f"{counted(len(names), 'command')} {are} refused: {named(names)} ({first})"
-    return Finding("rights", "ERROR", text, f"allow {' '.join(f'+{n.lower()}' for n in names)}")
-
-
-def namespaces(
-    found: Collection[str],
-    is_complete: bool,
-    ours: str,
-    foreign: Mapping[str, str] = MappingProxyType({}),
-) -> Finding:
-    """Whether there are queues where we look, or elsewhere. `foreign` are the namespaces in which
-    Sidekiq lives, and what lives there in words: they are never advised."""
-    others = [name for name in found if name != ours]
-    shown = [f"{name} ({foreign[name]})" if name in foreign else name for name in others]
-    elsewhere = f"others: {named(shown)}" if others else "no others"
-    if not is_complete:
-        elsewhere += ", among the first 200,000 keys"
-    if ours in found:
-        return _as_far_as_seen(
-            "namespace", f"{ours!r} has queues; {elsewhere}", is_complete, "*:queues"
-        )
-    advised = [name for name in others if name not in foreign]
-    if advised:
-        text = f"{ours!r} has no queues; {elsewhere}"
-        what_to_do = f"try --namespace {shlex.quote(advised[0])}"
-        return Finding("namespace", "WARN", text, what_to_do)
-    text = f"{ours!r} has no queues yet; {elsewhere}"
-    return _as_far_as_seen("namespace", text, is_complete, "*:queues")
-
-
-def _as_far_as_seen(check: str, text: str, is_complete: bool, pattern: str) -> Finding:
-    """Nothing was found; what was not looked at may hold it."""
-    if is_complete:
-        return Finding(check, "OK", text)
-    return Finding(check, "UNKNOWN", text, f"redis-cli --scan --pattern '{pattern}' looks at all")
-
-
-def unregistered(found: Sequence[Unregistered], is_complete: bool, foreign: int = 0) -> Finding:
-    """Whether queues with jobs are missing from the set of queues. `foreign` is the number of
-    further ones, which are Sidekiq's."""
-    rest = "" if is_complete else " among the first 200,000 keys"
-    rest += f"; {counted(foreign, 'list')} of Sidekiq's left alone" if foreign else ""
-    if not found:
-        text = f"no queue with jobs is missing from the set{rest}"
-        return _as_far_as_seen("unregistered", text, is_complete, "*:queue:*")
-    text = named([f"{each.name} ({each.jobs:,} waiting)" for each in found])
-    what_to_do = f"qtop register {argument(found[0].name)}"
-    missing = f"queues are missing from the set{rest}: {text}"
-    return Finding("unregistered", "WARN", missing, what_to_do)
 
 
 def stray_findings(found: Strays) -> Iterator[Finding]:
@@ -211,96 +129,56 @@ def stray_findings(found: Strays) -> Iterator[Finding]:
         yield Finding("strays", "OK", text)
 
 
-def items(found: Sequence[Sample], queues: int) -> Finding:
-    """Whether workers can read what waits. `found` is what was looked at, of so many queues with
-    jobs."""
-    unread = [each.queue for each in found if each.length is None]
-    looked_at = sum(each.looked_at for each in found)
-    waiting = sum(each.length or 0 for each in found)
-    part = f"{looked_at:,} looked at of {waiting:,} in {counted(len(found), 'queue')}"
-    bad = [each for each in found if each.unreadable]
-    if bad:
-        number = sum(len(each.unreadable) for each in bad)
-        where = named([f"{each.queue} ({len(each.unreadable):,})" for each in bad])
-        text = f"{counted(number, 'item')} cannot be read: {where}; {part}"
-        first = shlex.quote(bad[0].queue)
-        see = f"qtop show --from queue:{first} --filter id:{bad[0].unreadable[0].sha[:10]}"
-        return Finding("items", "WARN", text, see)
-    if unread or len(found) < queues:
-        rest = f"{counted(queues - len(found) + len(unread), 'queue')} not looked at"
-        return Finding("items", "UNKNOWN", f"each can be read: {part}; {rest}")
-    return Finding("items", "OK", f"each can be read: {part}")
+# What Overview says of a fleet, and what is well in it.
+
+_LEVELS: Final[dict[Severity, FindingLevel]] = {
+    "bad": "ERROR",
+    "warn": "WARN",
+    "note": "OK",
+    "good": "OK",
+}
+#: What is said of a key that was read, and holds something else.
+_WRONG_KIND: Final = "another kind of value"
+#: What to do where something could not be read.
+SEE: Final = "see what `state` and `rights` say"
+#: Notes that say that something could not be judged.
+_UNJUDGED: Final = frozenset({"no heartbeat", "long", "unreadable failures", "sidekiq"})
+#: Troubles with keys that say that something was not read, and not what was found there.
+_UNREAD: Final = frozenset({"unknown", "queue", "in hand"})
 
 
-def poison(classes: Sequence[str], read: int, in_all: int | None) -> Finding:
-    """Whether there are jobs whose process died under them again and again. `classes` are those
-    of their failures, among the `read` newest; `in_all` is how many failures there are."""
-    among = f"among the {read:,} newest of {'' if in_all is None else f'{in_all:,} '}failures"
-    if in_all is not None and read >= in_all:
-        among = f"among {counted(in_all, 'failure')}"
-    if not classes:
-        return Finding("poison", "OK", f"no job killed its process again and again, {among}")
-    counts = [f"{name} ({count:,})" for name, count in Counter(classes).most_common()]
-    jobs, their = counted(len(classes), "failed job"), "its" if len(classes) == 1 else "their"
-    text = f"{jobs} killed {their} process again and again: {named(counts)}, {among}"
-    return Finding("poison", "WARN", text, "mend the job first; `qtop requeue` spares them")
+def of_board(
+    fleet_rows: FleetRows, incidents: Iterator[Incident], theirs: int
+) -> Iterator[Finding]:
+    """What Overview says of a fleet, and what is well in it, without `theirs`: so many queues are
+    Sidekiq's. A note is no reason to act."""
+    rest = f"; {theirs:,} more of Sidekiq's, not looked into" if theirs else ""
+    number = None if fleet_rows.queues is None else len(fleet_rows.queues)
+    told: set[str] = set()
+    for incident in incidents:
+        level = _LEVELS[incident.severity]
+        remedy = "" if level == "OK" else incident.remedy
+        if incident.check == "keys" and _is_unread(incident):
+            level, remedy = "UNKNOWN", SEE
+        if incident.severity == "note" and incident.kind in _UNJUDGED:
+            level = "UNKNOWN"
+        told |= {incident.check} if level != "OK" else set()
+        yield Finding(incident.check, level, incident.text, remedy)
+    is_whole = not fleet_rows.totals.problems
+    knows_depths = is_whole and all(row.depth is not None for row in fleet_rows.queues or ())
+    for check, is_known, text in (
+        ("queues", knows_depths, f"{count(number)}, all with jobs are served{rest}"),
+        ("workers", is_whole, f"{count(fleet_rows.totals.workers)}, none is silent"),
+        ("jobs", is_whole, "none was set aside as unreadable, none runs for long"),
+    ):
+        if check in told:
+            continue
+        if is_known:
+            yield Finding(check, "OK", text)
+        else:
+            yield Finding(check, "UNKNOWN", "not everything could be read: see `keys`", SEE)
 
 
-def duplicates(
-    holders: Mapping[tuple[str, bytes], Collection[str]],
-    troubled: Collection[str],
-    alike: Mapping[str, int],
-    queues: int,
-) -> Finding:
-    """Whether jobs are there more than once. `holders` are the ids of the workers that hold each
-    job, `troubled` those that are silent or dead; `alike` counts jobs of the same bytes among the
-    first 1,000 of each of so many `queues`. Alone that is no fault: jobs may be alike."""
-    shared = {job: ids for job, ids in holders.items() if len(ids) > 1}
-    suspects = sorted({each for ids in shared.values() for each in ids if each in troubled})
-    if suspects:
-        text = f"another worker holds the same job as the silent {named(suspects)}"
-        return Finding("duplicates", "WARN", text, "qtop prune --dry-run shows what it would do")
-    told = [f"{len(shared):,} in several hands"] if shared else []
-    told += [f"{count:,} of the first 1,000 of {name}" for name, count in alike.items()]
-    if told:
-        return Finding("duplicates", "OK", f"jobs are alike, byte for byte: {named(told)}")
-    where = f"in workers' hands and among the first 1,000 of {counted(queues, 'queue')}"
-    return Finding("duplicates", "OK", f"no job was found more than once, {where}")
-
-
-# Which systems live in a database, in words: for `qtop doctor`.
-
-
-def system_findings(found: Neighbours, ours: str) -> Iterator[Finding]:
-    """Which systems there are, and whether ours is where we look."""
-    yield _systems(found)
-    if found.problem is not None:
-        yield failed("namespace", found.problem)
-        return
-    judged = {ours: found.own, **found.others}
-    foreign = {name: whose.system for name, whose in judged.items() if whose.level != "none"}
-    names = [*found.others]
-    if found.own.of_resque or found.own.level != "none" or found.own.owners:
-        names.append(ours)
-    yield namespaces(names, found.is_complete, ours, foreign)
-
-
-def _systems(found: Neighbours) -> Finding:
-    everything = [found.own, *found.others.values(), found.bare]
-    told = [f"{each.system} under {each.place}{_why(each)}" for each in everything if each.system]
-    told += [f"a connection calls itself {name}" for name in found.clients]
-    text = "; ".join(told) or "neither Resque nor Sidekiq was found"
-    if not found.is_complete:
-        text += "; not all keys were searched"
-    unread = [each for each in everything if each.problem is not None]
-    if unread:
-        text += f"; not all could be read under {unread[0].place} ({unread[0].problem})"
-    # Where it was not looked, another system may live.
-    return Finding("systems", "OK" if found.is_complete and not unread else "UNKNOWN", text)
-
-
-def _why(whose: KeyOwners) -> str:
-    told = [*whose.signs[:1]]
-    if not whose.is_complete:
-        told.append(f"{ownership.QUEUES} of its queues were looked at, not all")
-    return f" ({'; '.join(told)})" if told else ""
+def _is_unread(incident: Incident) -> bool:
+    """Whether it says that keys could not be read, not what they hold."""
+    return _WRONG_KIND not in incident.text and incident.kind in _UNREAD

@@ -16,9 +16,16 @@ from typing import Any, Final, NoReturn
 
 import click
 
-import resque
-from queuecore.errors import BadOption, BadUrl, EncodeError, QueueError, StoreError
-from resque.errors import NoClassError, NoQueueError
+import queuecore
+from queuecore.errors import (
+    BadOption,
+    BadUrl,
+    EncodeError,
+    NoClassError,
+    NoQueueError,
+    QueueError,
+    StoreError,
+)
 
 # The process of a command: its standard streams, and what `ps` shows of it.
 
@@ -205,7 +212,7 @@ def _status(error: QueueError) -> int:
     "Exit status: 0 done, 1 nothing matched or what did was refused, 2 wrong usage, 3 Redis cannot "
     "be reached, says no, or leaves a part of the answer unknown, 130 interrupted.",
 )
-@click.version_option(resque.__version__, "--version", message="qtop %(version)s")
+@click.version_option(queuecore.__version__, "--version", message="qtop %(version)s")
 def main() -> None:
     """Operate Redis job queues from a terminal.
 

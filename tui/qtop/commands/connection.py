@@ -20,14 +20,13 @@ from qtop.commands.output import message
 from qtop.config.file import SettingsFile, settings_path
 from qtop.config.limits import UNDO_HOURS, UNDO_MIB, undo_settings
 from qtop.config.settings import Given, Settings, resolve, warnings
+from qtop.systems.opening import open_system
 from qtop.text.redact import OPEN, Redactor
 from queuecore import times
 from queuecore.address import parse_url
 from queuecore.errors import NotRedis, QueueError, StoreError
 from queuecore.exchange import Exchange, Operation, drive, single
 from queuecore.lean import LeanStore
-from resque.keys import Keys
-from resque.store.guard import Guard
 
 if TYPE_CHECKING:
     from qtop.actions.plan import Operator, Outcome, Plan
@@ -163,22 +162,17 @@ class Session:
 
     def __init__(self, url: str, connection: Connection) -> None:
         self.address = parse_url(url)
-        self.keys = Keys(connection.namespace)
         self.is_read_only = connection.is_read_only
         self.undo_limits = connection.settings.undo_limits
         self._read_only_by = connection.settings.origins.get("read_only", "--read-only")
         self._store = LeanStore(self.address, timeout_s=_TIMEOUT_S, client_name="qtop")
         self._progress = _Progress()
         self._warned = False
-        self._guard = Guard(self.keys, times.wall_now, self._warn)
-
-    def system(self, failures_read: int = 0) -> System:
-        """The queue system, which remembers nothing yet; so many of the newest failures are part of
-        its snapshots."""
-        # Imported here: many commands do without it.
-        from qtop.systems.resque.system import ResqueSystem
-
-        return ResqueSystem(self.keys, str(self.address), failures_read=failures_read)
+        #: Makes a system that remembers nothing yet.
+        self.new_system = functools.partial(
+            open_system, self.address, connection.namespace, failures_read=0, warn=self._warn
+        )
+        self.system = self.new_system()
 
     def _warn(self, text: str) -> None:
         if not self._warned:
@@ -193,7 +187,7 @@ class Session:
         two round trips before it writes.
         """
         try:
-            return drive(self._guard.watching(operation), self._one)
+            return drive(self.system.guarded(operation), self._one)
         except _NONSENSE as error:
             raise NotRedis(
                 f"{self.address}: what it answers makes no sense to qtop "
@@ -204,8 +198,8 @@ class Session:
 
     def refuse_if_sidekiqs(self, queues: Iterable[str] = (), *, failures: bool = False) -> None:
         """Raises BelongsToSidekiq when the namespace or one of these queues is Sidekiq's, with
-        `failures` also when the list of failures is. Costs as `Guard.vouch`."""
-        self.run(self._guard.vouch(queues, failures=failures))
+        `failures` also when the list of failures is. Costs as `System.admit`."""
+        self.run(self.system.admit(queues, failures=failures))
 
     def _one(self, exchange: Exchange[Any]) -> Any:
         self.refuse_if_read_only(exchange.writes)
@@ -225,17 +219,13 @@ class Session:
 
     def jobs(self, source: JobSource, *, newest_first: bool | None = None) -> JobList:
         """A list of jobs; `newest_first` lists it from its end. No round trip."""
-        # Imported here: not all commands list jobs.
-        from qtop.systems.resque.job_lists import job_list
-
-        return job_list(self.keys, source, newest_first=newest_first)
+        return self.system.jobs(source, newest_first=newest_first)
 
     @cached_property
     def operator(self) -> Operator:
         """In whose name this command acts."""
         # Imported here: most commands only read.
-        from qtop.actions.plan import Operator
-        from qtop.systems.resque.connection import operator_identity
+        from qtop.actions.plan import Operator, operator_identity
 
         return Operator(operator_identity(), self.undo_limits)
 
@@ -244,7 +234,7 @@ class Session:
         Raises StoreError. Costs as `prepare`."""
         from qtop.actions.plan import Refusal
 
-        made = self.run(self.system().prepare(request, self.operator))
+        made = self.run(self.system.prepare(request, self.operator))
         if isinstance(made, Refusal):
             message(made.text)
             sys.exit(1)
@@ -252,7 +242,7 @@ class Session:
 
     def carry_out(self, plan: Plan) -> Outcome:
         """Do what a plan says. Raises as `run`."""
-        return self.run(self.system().carry_out(plan))
+        return self.run(self.system.carry_out(plan))
 
     def now(self) -> datetime:
         """The server's clock. One round trip. Raises StoreError."""
@@ -325,6 +315,10 @@ class Connection:
 
         with PrivateServer(default_folder(os.environ)) as private:
             yield private.ensure()
+
+    def system(self) -> System:
+        """The queue system, to which nothing is connected."""
+        return open_system(None, self.namespace)
 
     @contextmanager
     def open(self) -> Iterator[Session]:

@@ -13,12 +13,12 @@ import click
 from qtop.commands.connection import Connection, connection_options
 from qtop.commands.terminal import require_terminal
 from qtop.config.settings import INTERVAL_S
+from qtop.systems.opening import open_system
 from queuecore.address import Address, parse_url
-from queuecore.errors import StoreError, WrongType
-from queuecore.exchange import Exchange
+from queuecore.errors import StoreError
+from queuecore.exchange import drive
 from queuecore.home import state_folder
 from queuecore.lean import LeanStore
-from resque.keys import Keys
 
 _TIMEOUT_S = 5.0
 
@@ -69,7 +69,7 @@ def open_console(connection: Connection, *, workers: Sequence[str] = ()) -> int:
     settings = connection.settings
     with connection.use() as url:
         address = parse_url(url)
-        check(address, Keys(connection.namespace))
+        check(address, connection.namespace)
         _collect_seldom()
         from qtop.app.app import ConsoleOptions, QtopApp
         from qtop.screens.fitting import check_settings
@@ -98,26 +98,19 @@ def _collect_seldom() -> None:
     gc.set_threshold(50_000, 20, 100)
 
 
-def check(address: Address, keys: Keys) -> None:
-    """Check that Redis answers and that Resque's keys have the right types. One round trip over the
-    small connection: the first frame does not wait for redis-py to be imported.
+def check(address: Address, namespace: str) -> None:
+    """Check that Redis answers and that the system's keys have the right types. One round trip over
+    the small connection: the first frame does not wait for redis-py to be imported.
 
     Raises StoreError when Redis cannot be reached or refuses, when it is no Redis, or when a key
     has another type.
     """
     store = LeanStore(address, timeout_s=_TIMEOUT_S, client_name="qtop")
-    expected = {keys.queues(): b"set", keys.workers(): b"set", keys.failed(): b"list"}
     try:
-        kinds = store.run(Exchange(tuple(("TYPE", key) for key in expected), list))
+        drive(open_system(address, namespace).probe(), store.run)
     except StoreError as error:
         if str(address) in str(error):
             raise
         raise type(error)(f"{address}: {error}") from None
     finally:
         store.close()
-    for (key, wanted), found in zip(expected.items(), kinds, strict=True):
-        if found not in (wanted, b"none"):
-            raise WrongType(
-                f"{address}: the key {key.decode(errors='replace')!r} is a {found.decode()}, "
-                f"not a {wanted.decode()}: this is no Resque; try another --namespace or database"
-            )

@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
+from functools import partial
 from typing import Final
 
 import click
 
 from qtop.commands import checks
-from qtop.commands.checks import is_of_the_login, remedy, system_findings
+from qtop.commands.checks import SEE, is_of_the_login, remedy
 from qtop.commands.connection import Connection, Session, connection_options, json_option
-from qtop.commands.fleet_checks import SEE, find_out, fleet, lock_findings, schedule_findings
-from qtop.commands.lists import look_around, master_lock
+from qtop.commands.lists import look_around, with_classes
 from qtop.commands.output import json_line, line
 from qtop.config.limits import USUAL
-from qtop.model.health import ServerInfo, skew_s
+from qtop.model.fleet import NOTHING_SEEN, Snapshot
+from qtop.model.health import Finding, skew_s
 from qtop.monitor.incidents import server_checks
-from qtop.monitor.incidents.server_checks import Finding
+from qtop.monitor.incidents.rules import IncidentRules
+from qtop.monitor.incidents.server import without_others
+from qtop.monitor.incidents.server_checks import FRESH_S, LIFETIME_S, Lease
+from qtop.monitor.row_builder import RowBuilder
+from qtop.systems.system import DiagnosisPart
 from qtop.text.safe import pad, safe
+from queuecore.cooperative import at_once
 from queuecore.errors import AuthRefused, MissingCommand, QueueError, Refused, StoreError
 from queuecore.exchange import Exchange, contact
-from resque.store import neighbours, registration, schedules, server_info
 
 _PINGS: Final = 10
 _PING: Final = Exchange((("PING",),), lambda replies: replies[0], tolerant=True)
@@ -32,6 +40,9 @@ _LEVEL_CELLS: Final = 7
 _COLOURS: Final = {"OK": "green", "UNKNOWN": "yellow", "WARN": "yellow", "ERROR": "red"}
 _STATUSES: Final = {"OK": 0, "UNKNOWN": 1, "WARN": 1, "ERROR": 2}
 _OUT_OF_REACH: Final = 3
+_FAILURES_READ: Final = 500
+#: What the system says of the jobs in a snapshot.
+_OF_JOBS: Final[tuple[DiagnosisPart, ...]] = ("items", "poison", "duplicates")
 #: Checks of the way to a server, not of what is in it.
 _OF_THE_WAY: Final = ("connection", "state", "latency")
 
@@ -114,24 +125,16 @@ def _latency(session: Session) -> Iterator[Finding]:
 
 
 def _server(session: Session) -> Iterator[Finding]:
-    facts = session.run(server_info.facts(session.keys))
+    facts = session.run(session.system.server())
     yield checks.scripts(facts)
-    if facts.info_problem is not None:
-        yield checks.untold(facts.info_problem)
+    if facts.problem is not None:
+        yield checks.untold(facts.problem)
         return
     yield checks.version(facts)
-    told = ServerInfo(facts.fields, facts.save)
-    yield server_checks.role(told)
-    yield from server_checks.memory(told)
-    yield server_checks.connections(told)
-    yield server_checks.persistence(told)
-
-
-def _rights(session: Session) -> Iterator[Finding]:
-    refused = session.run(server_info.refused_commands(session.keys))
-    yield checks.rights(refused)
-    if refused is not None:
-        yield checks.commands(refused)
+    yield server_checks.role(facts)
+    yield from server_checks.memory(facts)
+    yield server_checks.connections(facts)
+    yield server_checks.persistence(facts)
 
 
 def _clock(session: Session) -> Iterator[Finding]:
@@ -140,23 +143,43 @@ def _clock(session: Session) -> Iterator[Finding]:
     yield server_checks.clock(skew_s(server_s, before_s, time.time()))
 
 
-def _systems(session: Session) -> Iterator[Finding]:
-    look = neighbours.look_around(session.keys, database=session.address.db, now=session.now())
-    yield from system_findings(session.run(look), session.keys.namespace)
-
-
-def _unregistered(session: Session) -> Iterator[Finding]:
-    found, is_complete = session.run(registration.missing(session.keys))
-    ours = session.run(registration.of_resque(session.keys, found, now=session.now()))
-    yield checks.unregistered(ours, is_complete, len(found) - len(ours))
-
-
 def _strays(session: Session) -> Iterator[Finding]:
-    return checks.stray_findings(session.run(session.system().strays()))
+    return checks.stray_findings(session.run(session.system.strays()))
 
 
-def _locks(session: Session) -> Iterator[Finding]:
-    yield lock_findings(session)
+def _fleet(session: Session) -> Iterator[Finding]:
+    """What is odd about queues, workers and jobs."""
+    system = session.new_system(failures_read=_FAILURES_READ)
+    seen = at_once(session.run(system.snapshot()))
+    fleet = RowBuilder(system).add(seen, 0.0)
+    survey = with_classes(session, fleet, look_around(session))
+    ours = fleet if survey.ownership is None else without_others(fleet, survey.ownership)
+    theirs = len(fleet.queues or ()) - len(ours.queues or ())
+    yield from checks.of_board(ours, IncidentRules().fleet(fleet, 0.0, survey), theirs)
+    rows = fleet.workers or ()
+    suspects = {row.id for row in rows if row.condition in ("dead?", "silent")}
+    for part in _OF_JOBS:
+        look = partial(_of_system, part, seen=seen, suspects=suspects)
+        for finding in _tried(part, look, session):
+            if finding.level == "OK" and fleet.totals.problems:
+                # What was not read may hold it.
+                finding = replace(finding, level="UNKNOWN", remedy=SEE)
+            yield finding
+
+
+def _of_system(
+    part: DiagnosisPart,
+    session: Session,
+    *,
+    seen: Snapshot = NOTHING_SEEN,
+    suspects: Collection[str] = (),
+) -> Iterator[Finding]:
+    """What the system itself finds out about a part, also before it fails."""
+    found: list[Finding] = []
+    try:
+        session.run(session.system.diagnose(part, found.append, seen, suspects))
+    finally:
+        yield from found
 
 
 def _scheduler(session: Session) -> Iterator[Finding]:
@@ -167,11 +190,74 @@ def _scheduler(session: Session) -> Iterator[Finding]:
         return
     overdue_s = system.taken.timestamp() - system.due
     is_due = overdue_s > USUAL.overdue_delay_s
-    lock = master_lock(session)
-    held = find_out(lambda: session.run(schedules.lease(lock)))
+    held = find_out(lambda: session.run(session.system.scheduler_lock()))
     told = server_checks.scheduler(held, is_due, overdue_s, system.schedules or 0)
     late = server_checks.late(None if held is None else held.owner, overdue_s)
     yield late if late is not None and told.level in ("OK", "UNKNOWN") else told
+
+
+# Whether the scheduler that holds the lock still renews it.
+
+#: Where one look does not tell, the lock is watched: twice as long as a scheduler waits.
+_LOOKS: Final = 22
+_EVERY_S: Final = 0.5
+#: A renewal moves the end by seconds; what is less is the time that answers take.
+_MOVED_S: Final = 1.0
+
+#: Who holds the lock, and for how many more seconds (None: it never ends).
+ReadLock = Callable[[], tuple[str | None, float | None]]
+
+
+def find_out(
+    read: ReadLock,
+    *,
+    sleep: Callable[[float], None] = time.sleep,
+    runs_here: Callable[[str], bool | None] | None = None,
+) -> Lease | None:
+    """What is known of the lock; None when it is free. One round trip; where it was not
+    renewed just now, and its owner may live, 22 more in 11 s. Raises what `read` raises."""
+    owner, left_s = read()
+    if owner is None:
+        return None
+    if left_s is None:
+        return Lease(owner)
+    idle_s = LIFETIME_S - left_s
+    if 0 <= idle_s < FRESH_S:
+        return Lease(owner, idle_s, left_s)
+    if (runs_here or _runs_here)(owner) is False:
+        return Lease(owner, max(0.0, idle_s), left_s, is_gone=True)
+    return _watched(read, owner, left_s, sleep)
+
+
+def _watched(
+    read: ReadLock, owner: str, left_s: float, sleep: Callable[[float], None]
+) -> Lease | None:
+    for _ in range(_LOOKS):
+        sleep(_EVERY_S)
+        owner_now, left_now_s = read()
+        if owner_now is None:
+            return None
+        if left_now_s is None:
+            return Lease(owner_now)
+        if owner_now != owner or left_now_s > left_s + _MOVED_S - _EVERY_S:
+            return Lease(owner_now, 0.0, left_now_s)
+        left_s = left_now_s
+    # How old a lock is that lasts longer than usual is not known: no longer fresh.
+    return Lease(owner, max(FRESH_S, LIFETIME_S - left_s), left_s)
+
+
+def _runs_here(owner: str) -> bool | None:
+    """Whether a scheduler of this machine runs; None for one of another."""
+    host, _, pid = owner.rpartition(":")
+    if host != socket.gethostname() or not (pid.isascii() and pid.isdigit()) or len(pid) > 10:
+        return None
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 #: What is looked at, in the order in which it is told: each by itself, so that one that cannot be
@@ -179,15 +265,15 @@ def _scheduler(session: Session) -> Iterator[Finding]:
 _CHECKS: Final[tuple[tuple[str, DoctorCheck], ...]] = (
     ("latency", _latency),
     ("server", _server),
-    ("rights", _rights),
+    ("rights", partial(_of_system, "rights")),
     ("clock", _clock),
-    ("namespace", _systems),
-    ("unregistered", _unregistered),
+    ("namespace", partial(_of_system, "namespace")),
+    ("unregistered", partial(_of_system, "unregistered")),
     ("strays", _strays),
-    ("locks", _locks),
-    ("fleet", fleet),
+    ("locks", partial(_of_system, "locks")),
+    ("fleet", _fleet),
     ("scheduler", _scheduler),
-    ("schedules", schedule_findings),
+    ("schedules", partial(_of_system, "schedules")),
 )
 
 

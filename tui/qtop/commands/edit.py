@@ -15,7 +15,7 @@ from qtop.commands.output import message
 from qtop.model.job import JobSource
 from qtop.search.filter_language import Filter
 from qtop.search.selection import Hit, Selection, scan
-from qtop.systems.resque.payloads import BadPayload, checked
+from qtop.text.payloads import BadPayload, changed, checked, draft
 from queuecore.codec import decode
 
 
@@ -110,9 +110,6 @@ def _edited(connection: Connection, source: JobSource, wanted: Filter, to: str |
 
 def _in_editor(payload: bytes) -> bytes:
     """The payload as a person left it; what says the same keeps its bytes."""
-    # Imported here: only who edits needs it.
-    from qtop.systems.resque.payloads import changed, draft
-
     try:
         text = draft(payload)
         after = click.edit(text, extension=".json")

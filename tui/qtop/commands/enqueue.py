@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
 import click
 
+from qtop.actions.request import Enqueue
 from qtop.commands.connection import SPAN, Connection, connection_options
-from qtop.commands.output import counted, line, moment
-from qtop.text.safe import safe
+from qtop.commands.output import line
 from queuecore.times import parse
-from resque.codec import encode_job, require_utf8
-from resque.errors import NoClassError, NoQueueError
-from resque.store import delayed, queues
 
 #: What begins as a negative number does in JSON.
 _NUMBER: Final = re.compile(r"-(?:[0-9]|Infinity$)")
@@ -91,17 +87,19 @@ def command(
     """
     if delay_s is not None and at is not None:
         raise click.UsageError("--in and --at exclude each other")
-    now = 0.0
-    if delay_s is not None or at is not None:
-        # A scheduler goes by this clock, too.
-        with connection.open() as session:
-            now = session.now().timestamp()
-    at_s = now + delay_s if delay_s is not None else at.timestamp() if at is not None else None
     values = [argument(text) for text in args]
-    if at_s is None:
-        enqueue_job(class_name, values, connection, queue=queue)
-    else:
-        delay_job(class_name, values, connection, queue=queue, at_s=at_s, now_s=now)
+    with connection.open() as session:
+        at_s = None
+        if delay_s is not None or at is not None:
+            # A scheduler goes by this clock, too. What is due goes straight to its queue.
+            now_s = session.now().timestamp()
+            at_s = now_s + delay_s if delay_s is not None else at.timestamp() if at else None
+            at_s = None if int(at_s or 0) <= int(now_s) else at_s
+        plan = session.plan(Enqueue(class_name, values, queue, at_s))
+        if at_s is not None:
+            session.refuse_if_read_only()
+            session.refuse_if_sidekiqs([queue])
+        line(session.carry_out(plan).text)
 
 
 def argument(text: str) -> Any:
@@ -110,43 +108,3 @@ def argument(text: str) -> Any:
         return json.loads(text)
     except (ValueError, RecursionError):
         return text
-
-
-def enqueue_job(
-    class_name: str, args: Sequence[Any], connection: Connection, *, queue: str
-) -> None:
-    """Put one job on a queue and say so. Raises StoreError, EncodeError, NoQueueError,
-    NoClassError and ChangeRefused."""
-    if not queue:
-        raise NoQueueError("a job needs a queue: its name is empty")
-    if not class_name:
-        raise NoClassError("a job needs a class: its name is empty")
-    payload = encode_job(class_name, list(args))
-    require_utf8(queue, payload)
-    with connection.open() as session:
-        waiting = session.run(queues.push(session.keys, queue, [payload]))
-    line(f"enqueued {safe(class_name)} on {safe(queue)}: {waiting:,} waiting")
-
-
-def delay_job(
-    class_name: str,
-    args: Sequence[Any],
-    connection: Connection,
-    *,
-    queue: str,
-    at_s: float,
-    now_s: float,
-) -> None:
-    """Delay one job until `at_s` and say so; one that is due goes straight to its queue. Raises
-    as `enqueue_job`."""
-    if int(at_s) <= int(now_s):
-        enqueue_job(class_name, args, connection, queue=queue)
-        return
-    require_utf8(queue, encode_job(class_name, list(args)))
-    with connection.open() as session:
-        session.refuse_if_read_only()
-        session.refuse_if_sidekiqs([queue])
-        job = delayed.schedule(session.keys, at_s, queue, class_name, args)
-        then = session.run(job)
-    when = moment(datetime.fromtimestamp(int(at_s)).astimezone())
-    line(f"delayed {safe(class_name)} until {when}, for {safe(queue)}: {counted(then, 'job')} then")

@@ -24,16 +24,11 @@ from qtop.commands.connection import (
 )
 from qtop.commands.output import counted, line, message
 from qtop.commands.unread import Unread
-from qtop.model.job import JobSource
+from qtop.model.job import Job, JobSource
+from qtop.model.job_file import BadExport, Exported, line_of, read_line
 from qtop.search.filter_language import Filter
 from qtop.search.selection import Hit, scan
-from qtop.systems.resque.payloads import (
-    BadExport,
-    Exported,
-    job_in,
-    line_of,
-    read_line,
-)
+from qtop.systems.system import System
 from qtop.text.safe import safe
 
 _PRIVATE: Final = 0o600
@@ -66,11 +61,11 @@ def export(path: Path, source: JobSource, wanted: Filter, connection: Connection
 
         def write(hit: Hit) -> None:
             nonlocal written
-            job = hit.job
-            file.write(line_of(job.item, source, redactor, place=job.place or 0) + "\n")
+            file.write(line_of(jobs, hit.job, redactor) + "\n")
             written += 1
 
-        look = scan(session.jobs(source), wanted, session.now(), write, whole=True)
+        jobs = session.jobs(source)
+        look = scan(jobs, wanted, session.now(), write, whole=True)
         unread.try_to(session, f"what else is in {source}", look)
     message(f"written {counted(written, source.noun)}")
     unread.leave()
@@ -132,9 +127,9 @@ def load_file(
     Example: qtop load failures.jsonl --to failed --dry-run
     """
     plan: dict[JobSource, list[ExportLine]] = defaultdict(list)
-    refused = 0
+    refused, system = 0, connection.system()
     for number, begin, item in _read(path):
-        landing = _landing(item, target)
+        landing = _landing(system, item, target)
         if isinstance(item, BadExport) or isinstance(landing, str):
             refused += 1
             if refused <= _MOST_COMPLAINTS:
@@ -157,7 +152,7 @@ def load_file(
             confirm(f"load {counted(total, 'item')}")
         done = 0
         for source, lines in plan.items():
-            request = Load(source, _items(path, target, lines), len(lines))
+            request = Load(source, _items(system, path, target, lines), len(lines))
             done += session.carry_out(session.plan(request)).done
     line(f"loaded {done:,}, refused {refused:,}")
 
@@ -191,7 +186,7 @@ def _item(raw: bytes) -> Exported | BadExport:
 
 
 def _landing(
-    item: Exported | BadExport, target: JobSource | str | None
+    system: System, item: Exported | BadExport, target: JobSource | str | None
 ) -> tuple[JobSource, bytes] | str:
     """The list that an item goes to and what goes there; or why it goes nowhere."""
     if isinstance(item, BadExport):
@@ -208,18 +203,18 @@ def _landing(
     if origin.kind != "failed":
         return f"{to} is no place for what was in {origin}" if to.kind == "failed" else (to, raw)
     # Of a failure the job in it.
-    job = job_in(origin, raw)
+    job = system.jobs(origin).payload(Job(item.item))
     return job if isinstance(job, str) else (to, job[1])
 
 
 def _items(
-    path: Path, target: JobSource | str | None, lines: Sequence[ExportLine]
+    system: System, path: Path, target: JobSource | str | None, lines: Sequence[ExportLine]
 ) -> Iterator[bytes]:
     """What goes to one list of these lines, in the order of the list they are from. An export
     begins with whatever was at hand; the newest failure, for example."""
     with path.open("rb") as file:
         for each in sorted(lines):
             file.seek(each.begin)
-            landing = _landing(_item(file.readline()), target)
+            landing = _landing(system, _item(file.readline()), target)
             if not isinstance(landing, str):
                 yield landing[1]

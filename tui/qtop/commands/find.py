@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
@@ -28,11 +27,10 @@ from qtop.model.health import DELAYED_ASIDE, Stray, StrayKind, Strays
 from qtop.model.job import FAILED, JobSource, SourceKind, age_at
 from qtop.model.job_list import Entry
 from qtop.monitor.rows import unregistered_rows
-from qtop.search.fields import Subject, of_job, of_running, text_of
+from qtop.search.fields import of_job, of_running, text_of
 from qtop.search.filter_language import Filter
 from qtop.search.selection import Hit, scan, through
-from qtop.systems.resque import stray_jobs
-from qtop.systems.resque.stray_jobs import StrayJob
+from qtop.systems.system import FoundJob
 from qtop.text.format import job_class, optional
 from qtop.text.safe import ago, safe
 from queuecore.cooperative import at_once
@@ -50,16 +48,6 @@ _COLUMNS = (
     OutputColumn("QUEUE", may_shrink=True),
     OutputColumn("ID"),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """A job in a place. `where` is what `--from` takes, where it takes the place at all."""
-
-    where: str
-    how: str
-    subject: Subject
-    raw: bytes
 
 
 @click.command()
@@ -107,7 +95,7 @@ class _Search:
         session: Session,
         wanted: Filter,
         limit: int,
-        found: Listing[_Found],
+        found: Listing[FoundJob],
         unread: Unread,
         strays: Strays,
     ) -> None:
@@ -128,7 +116,7 @@ class _Search:
         return self._unread.try_to(self._session, what, operation)
 
     def _look(self, parts: Collection[str]) -> Snapshot | None:
-        reading = self._try_to("queues and workers", self._session.system().snapshot())
+        reading = self._try_to("queues and workers", self._session.new_system().snapshot())
         if reading is None:
             return None
         seen = at_once(reading)
@@ -152,7 +140,7 @@ class _Search:
         now = self._look({"workers", "jobs in hand"})
         return now is None or all(map(self._take, self._in_hand(now)))
 
-    def _in_hand(self, seen: Snapshot) -> Iterator[_Found]:
+    def _in_hand(self, seen: Snapshot) -> Iterator[FoundJob]:
         """What workers hold, also those on no register."""
         for process in seen.processes or ():
             for job in process.jobs or ():
@@ -164,7 +152,7 @@ class _Search:
 
     def failed(self) -> bool:
         """The failures, in all their lists, and what is kept for undos and of retries."""
-        lists = self._try_to("lists of failures", self._session.system().failure_lists())
+        lists = self._try_to("lists of failures", self._session.system.failure_lists())
         # Without the names of the others there is still the usual one.
         if not all(self._scan(JobSource("failed", name)) for name in lists or [FAILED]):
             return False
@@ -174,13 +162,11 @@ class _Search:
     def _walk(self, kind: StrayKind) -> bool:
         """What is under keys that no list names."""
 
-        def visit(job: StrayJob) -> bool:
-            return self._take(_Found(*job))
-
-        walks = (stray_jobs.walk(each, self._now, visit) for each in self._strays.of(kind))
+        look = self._session.system.stray_jobs
+        walks = (look(each, self._now, self._take) for each in self._strays.of(kind))
         return all(self._try_to(f"jobs under {kind} keys", walk) is not False for walk in walks)
 
-    def _take(self, found: _Found) -> bool:
+    def _take(self, found: FoundJob) -> bool:
         """Keep what matches; whether there is room for more."""
         if self._wanted.matches(found.subject):
             if self._is_full:
@@ -200,7 +186,7 @@ class _Search:
                 return True
             due_s = due.at - self._now.timestamp()
             how = f"due in {ago(due_s)}" if due_s >= 0 else "due"
-            return self._take(_Found("delayed", how, of_job(job, self._now), job.item.raw))
+            return self._take(FoundJob("delayed", how, of_job(job, self._now), job.item.raw))
 
         return through(self._session.jobs(JobSource("delayed", "")).walk(), visit)
 
@@ -226,7 +212,7 @@ def _source(stray: Stray) -> JobSource:
     return JobSource(kinds.get(stray.kind, "failed"), stray.name)
 
 
-def _of_hit(source: JobSource, hit: Hit, now: datetime) -> _Found:
+def _of_hit(source: JobSource, hit: Hit, now: datetime) -> FoundJob:
     job = hit.job
     if source.kind == "failed":
         age_s = age_at(now, job.failed_at)
@@ -235,16 +221,16 @@ def _of_hit(source: JobSource, hit: Hit, now: datetime) -> _Found:
         how = f"after {job.place:,}" if job.place else "next"
     else:
         how = "set aside"
-    return _Found(str(source), how, hit.subject, job.item.raw)
+    return FoundJob(str(source), how, hit.subject, job.item.raw)
 
 
-def _of_running(job: RunningJob, worker: str, elapsed_s: float | None, more: str = "") -> _Found:
+def _of_running(job: RunningJob, worker: str, elapsed_s: float | None, more: str = "") -> FoundJob:
     how = "in hand" if elapsed_s is None else f"in hand for {ago(elapsed_s)}"
     raw = job.raw if job.payload is None else job.payload
-    return _Found(f"worker {worker}", how + more, of_running(job, worker), raw)
+    return FoundJob(f"worker {worker}", how + more, of_running(job, worker), raw)
 
 
-def _cells(found: _Found) -> tuple[str, ...]:
+def _cells(found: FoundJob) -> tuple[str, ...]:
     subject = found.subject
     is_known = subject.is_readable
     return (
@@ -257,7 +243,7 @@ def _cells(found: _Found) -> tuple[str, ...]:
     )
 
 
-def _fields(found: _Found) -> Mapping[str, Any]:
+def _fields(found: FoundJob) -> Mapping[str, Any]:
     subject = found.subject
     return {
         "where": found.where,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from typing import Final
 
@@ -12,9 +11,7 @@ from qtop.model.fleet import Snapshot
 from qtop.model.health import HealthReport, Ownership
 from qtop.monitor.row_builder import RowBuilder
 from qtop.monitor.rows import FleetRows
-from qtop.systems.resque import health
 from queuecore.cooperative import at_once
-from resque.store import waiting_classes, waiting_jobs
 
 _WAITS: Final = "how long the next jobs have waited"
 _QUEUES_SAMPLED: Final = 20
@@ -39,30 +36,25 @@ def look(
     is how long jobs have waited, unless `has_waits`; that it could not be read is noted. `whose`
     says whose the queues are. Two round trips, with `has_waits` three, O(queues + workers +
     failures read). Raises StoreError."""
-    system = session.system(failures_limit)
+    system = session.new_system(failures_read=failures_limit)
     taken = at_once(session.run(system.snapshot()))
     history = RowBuilder(system)
     if whose is not None:
         history.note_ownership(whose)
     if has_waits:
         names = [queue.name for queue in taken.queues or () if queue.size]
-        seen = unread.try_to(session, _WAITS, waiting_jobs.next_jobs(session.keys, names))
+        seen = unread.try_to(session, _WAITS, session.system.next_jobs(names))
         if seen is not None:
-            history.note_next_jobs(health.next_jobs(seen.payloads))
+            history.note_next_jobs(seen.jobs)
             if seen.problem is not None:
                 unread.note(_WAITS, seen.problem)
     return history.add(taken, 0.0), taken
 
 
-def master_lock(session: Session) -> bytes:
-    """The key of the schedulers' lock."""
-    return session.keys.master_lock(os.environ.get("RESQUE_SCHEDULER_MASTER_LOCK_PREFIX", ""))
-
-
 def look_around(session: Session) -> HealthReport:
     """What a console wants to know beside its looks. Three round trips, five where delayed jobs may
     be overdue. Raises StoreError."""
-    return session.run(session.system().health())
+    return session.run(session.system.health())
 
 
 def with_classes(session: Session, fleet: FleetRows, around: HealthReport) -> HealthReport:
@@ -71,7 +63,5 @@ def with_classes(session: Session, fleet: FleetRows, around: HealthReport) -> He
     rows = [row for row in fleet.queues or () if row.is_unserved]
     longest = sorted(rows, key=lambda row: -(row.depth or 0))[:_QUEUES_SAMPLED]
     names = [row.name for row in longest]
-    sampled = session.run(waiting_classes.take(session.keys, names))
-    first = session.run(waiting_jobs.next_jobs(session.keys, names))
-    jobs = health.next_jobs(first.payloads)
-    return replace(around, next_jobs=jobs, waiting=health.waiting_classes(jobs, sampled))
+    first = session.run(session.system.next_jobs(names, samples=True))
+    return replace(around, next_jobs=first.jobs, waiting=first.waiting)

@@ -70,7 +70,7 @@ def _switch(
     with connection.open() as session:
         if not dry_run:
             session.refuse_if_read_only()
-        if "" in names and "" not in session.run(session.system().queue_names()):
+        if "" in names and "" not in session.run(session.system.queue_names()):
             # An unset variable leaves it, more often than a queue has it.
             raise click.UsageError("the name of a queue is empty, and there is no such queue")
         session.refuse_if_sidekiqs(names)

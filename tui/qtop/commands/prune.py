@@ -8,7 +8,7 @@ from functools import partial
 
 import click
 
-from qtop.actions.request import Prune
+from qtop.actions.request import Prune, PruneCase
 from qtop.commands.acting import confirm
 from qtop.commands.connection import (
     Connection,
@@ -21,7 +21,6 @@ from qtop.commands.connection import (
 from qtop.commands.output import counted, json_line, line, message
 from qtop.commands.stray_jobs import search
 from qtop.commands.unread import Unread
-from qtop.systems.resque.workers import Case, fields, gather, words
 from qtop.text.safe import safe
 
 
@@ -84,7 +83,7 @@ def command(
             unread.leave()
             return
         for case in dead:
-            message(f"{case.worker_id}: {words(case)}")
+            message(f"{case.worker_id}: {case.words}")
         request = Prune(tuple(dead), requeue_lost=requeue_lost, tell=partial(_tell, as_json))
         plan = session.plan(request)
         if len(dead) > 1 and not yes:
@@ -97,10 +96,10 @@ def command(
 
 def _cases(
     session: Session, names: Sequence[str], ignore_pids: bool, unread: Unread
-) -> Sequence[Case]:
+) -> Sequence[PruneCase]:
     found = None if names else search(session, unread)
     unlisted = [] if found is None else [each.name for each in found.of("record")]
-    look = gather(session.keys, names, ignore_pids=ignore_pids, unlisted=unlisted)
+    look = session.system.evidence(names, ignore_pids=ignore_pids, unlisted=unlisted)
     cases = session.run(look)
     for case in cases:
         for what, why in case.unread.items():
@@ -108,37 +107,34 @@ def _cases(
     return cases
 
 
-def _tell(as_json: bool, case: object, fate: str) -> None:
+def _tell(as_json: bool, case: PruneCase, fate: str) -> None:
     """Tell what became of a worker."""
-    assert isinstance(case, Case)  # noqa: S101  they come from `gather`
     if fate == "alive":
         _tell_kept(case, "it gave a sign of life meanwhile", as_json, "kept")
     else:
         _tell_pruned(case, fate, as_json)
 
 
-def _tell_pruned(case: Case, fate: str, as_json: bool) -> None:
+def _tell_pruned(case: PruneCase, fate: str, as_json: bool) -> None:
     if as_json:
-        line(json_line({"pruned": case.worker_id, "job": fate, **fields(case)}))
+        line(json_line({"pruned": case.worker_id, "job": fate, **case.fields}))
         return
     job = {"failed": ": its job failed", "put back": ": its job is back on its queue"}.get(fate, "")
     line(f"pruned {safe(case.worker_id)}{job}")
 
 
-def _tell_kept(case: Case, doubt: str, as_json: bool, done: str) -> None:
+def _tell_kept(case: PruneCase, doubt: str, as_json: bool, done: str) -> None:
     if as_json:
-        told = {done.replace(" ", "_"): case.worker_id, **fields(case), "doubt": doubt}
+        told = {done.replace(" ", "_"): case.worker_id, **case.fields, "doubt": doubt}
         line(json_line(told))
     else:
         message(f"{done} {case.worker_id}: {doubt}")
 
 
-def _tell_plan(case: Case, requeue_lost: int, as_json: bool) -> None:
-    fate = "idle"
-    if case.seen.record is not None:
-        fate = "put back" if case.goes_back(requeue_lost) else "failed"
+def _tell_plan(case: PruneCase, requeue_lost: int, as_json: bool) -> None:
+    fate = case.fate(requeue_lost)
     if as_json:
-        line(json_line({"would_prune": case.worker_id, "job": fate, **fields(case)}))
+        line(json_line({"would_prune": case.worker_id, "job": fate, **case.fields}))
         return
     then = {"failed": "; its job would fail", "put back": "; its job would go back"}.get(fate, "")
-    line(f"would prune {safe(case.worker_id)}: {words(case)}{then}")
+    line(f"would prune {safe(case.worker_id)}: {case.words}{then}")

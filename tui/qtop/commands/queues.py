@@ -13,14 +13,13 @@ from qtop.commands.lists import OF_QUEUES, look
 from qtop.commands.output import OutputColumn, leave_if_none, tell_rest, write
 from qtop.commands.sharing import tell
 from qtop.commands.unread import Unread, note_unread
+from qtop.model.health import Ownership
 from qtop.monitor.row_text import queue_failed, queue_state
 from qtop.monitor.rows import QueueRow
 from qtop.search.fields import Subject
 from qtop.search.filter_language import Filter
-from qtop.systems.resque.health import ownership
 from qtop.text.format import duration
 from qtop.text.safe import count, safe
-from resque.store.ownership import KeyOwners
 
 #: How many of the newest failures are counted by queue.
 _FAILURES_READ = 500
@@ -51,7 +50,7 @@ def command(connection: Connection, wanted: Filter, limit: int, as_json: bool) -
     unread = Unread()
     with connection.open() as session:
         whose = tell(session)
-        fleet, seen = look(session, _FAILURES_READ, unread, has_waits=True, whose=ownership(whose))
+        fleet, seen = look(session, _FAILURES_READ, unread, has_waits=True, whose=whose)
     note_unread(unread, seen, OF_QUEUES | {"failures"})
     found = [row for row in fleet.queues or () if wanted.matches(_subject(row))]
     leave_if_none(found, not wanted.is_empty and not unread)
@@ -77,11 +76,10 @@ def _cells(row: QueueRow) -> tuple[str, ...]:
     )
 
 
-def _fields(whose: KeyOwners, row: QueueRow) -> Mapping[str, Any]:
-    owner = whose.owner(row.name)
+def _fields(whose: Ownership, row: QueueRow) -> Mapping[str, Any]:
     return {
         "queue": row.name,
-        "owner": None if owner == "unknown" else owner,
+        "owner": whose.systems.get(row.name, whose.others_system),
         "waiting": row.depth,
         "next_waits_s": row.next_waits_s,
         "workers": row.serving,

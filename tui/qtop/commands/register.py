@@ -9,7 +9,6 @@ import click
 from qtop.actions.request import Index, Register
 from qtop.commands.connection import Connection, connection_options, dry_run_option, json_option
 from qtop.commands.output import json_line, line, message
-from qtop.systems.resque.actions import unregistered
 from qtop.text.safe import safe
 
 
@@ -63,7 +62,7 @@ def command(
             ("failures", lists),
         )
         for what, named in wanted:
-            for name, is_missing in session.run(unregistered(session.keys, what, named)):
+            for name, is_missing in session.run(session.system.unregistered(what, named)):
                 changed = is_missing
                 if is_missing and not dry_run:
                     plan = session.plan(Register(what, name))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
-from datetime import UTC, tzinfo
 from typing import Any
 
 import click
@@ -12,13 +10,10 @@ import click
 from qtop.commands.connection import Connection, connection_options, listing_options
 from qtop.commands.output import OutputColumn, leave_if_none, message, moment, tell_rest, write
 from qtop.commands.sharing import tell
-from qtop.search.fields import text_of
+from qtop.model.schedule import ListedSchedule
+from qtop.search.fields import of_schedule, text_of
 from qtop.search.filter_language import Filter
-from qtop.systems.resque.scheduled_search import args_of, schedule_subject, timing
 from qtop.text.safe import safe
-from resque.scheduler import listing
-from resque.scheduler.listing import Listed
-from resque.scheduler.zones import local_zone
 
 _COLUMNS = (
     OutputColumn("SCHEDULE", may_shrink=True),
@@ -47,11 +42,12 @@ def command(connection: Connection, wanted: Filter, limit: int, as_json: bool) -
     """
     with connection.open() as session:
         tell(session)
-        prefix = os.environ.get("RESQUE_SCHEDULER_MASTER_LOCK_PREFIX", "")
-        every = session.run(listing.everything(session.keys, prefix, session.now(), _zone()))
-    if every.of_file.unknown is not None:
-        message(f"schedules of a scheduler's file are unknown: {safe(every.of_file.unknown)}")
-    found = [each for each in every.schedules if wanted.matches(schedule_subject(each))]
+        every = session.run(session.system.schedules(session.now()))
+    if every.zone_problem is not None:
+        message(f"{every.zone_problem}; times are reckoned in UTC")
+    if every.file_problem is not None:
+        message(f"schedules of a scheduler's file are unknown: {safe(every.file_problem)}")
+    found = [each for each in every.listed or () if wanted.matches(of_schedule(each))]
     leave_if_none(found, not wanted.is_empty)
     shown = found[:limit] if limit else found
     redactor = connection.redactor(is_whole=as_json)
@@ -59,43 +55,33 @@ def command(connection: Connection, wanted: Filter, limit: int, as_json: bool) -
     tell_rest(len(shown), len(found), "schedule")
 
 
-def _zone() -> tzinfo:
-    try:
-        return local_zone(os.environ)
-    except ValueError as error:
-        message(f"{error}; times are reckoned in UTC")
-        return UTC
-
-
-def _cells(each: Listed) -> tuple[str, ...]:
-    schedule = each.schedule
-    if schedule is None or each.problem is not None:
+def _cells(each: ListedSchedule) -> tuple[str, ...]:
+    if each.timing is None or each.problem is not None:
         problem, last = safe(each.problem or ""), moment(each.last_at, "")
-        word = "unusable" if schedule is None else "not used"
+        word = "not used" if each.is_usable else "unusable"
         return (safe(each.name), word, "", last, problem, "", "", each.source)
     return (
         safe(each.name),
-        safe(timing(schedule)),
+        safe(each.timing),
         moment(each.next_at),
         moment(each.last_at, "never"),
-        safe(schedule.class_name),
-        safe(text_of(args_of(schedule))),
-        safe(schedule.queue or ""),
+        safe(each.class_name or ""),
+        safe(text_of(each.args)),
+        safe(each.queue or ""),
         each.source,
     )
 
 
-def _fields(each: Listed) -> Mapping[str, Any]:
-    schedule = each.schedule
+def _fields(each: ListedSchedule) -> Mapping[str, Any]:
     return {
         "schedule": each.name,
-        "when": None if schedule is None else timing(schedule),
+        "when": each.timing,
         "next_at": each.next_at,
         "last_at": each.last_at,
-        "class": None if schedule is None else schedule.class_name,
-        "args": None if schedule is None else args_of(schedule),
-        "queue": None if schedule is None else schedule.queue,
-        "description": None if schedule is None else schedule.description,
+        "class": each.class_name,
+        "args": each.args,
+        "queue": each.queue,
+        "description": each.description if each.is_usable else None,
         "problem": each.problem,
         "source": each.source,
     }

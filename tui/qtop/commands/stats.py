@@ -40,7 +40,7 @@ def command(connection: Connection, as_json: bool) -> None:
     unread = Unread()
     with connection.open() as session:
         tell(session)
-        look = at_once(session.run(session.system().snapshot()))
+        look = at_once(session.run(session.new_system().snapshot()))
     note_unread(unread, look, _COUNTED)
     totals: Mapping[str, _Sum | bool | None] = {
         "queues": _length(look.queues),

@@ -16,7 +16,7 @@ def search(session: Session, unread: Unread) -> Strays:
     to its end is said on stderr; one that Redis does not answer is noted as unread. Costs what
     `System.strays` costs."""
     try:
-        found = session.run(session.system().strays())
+        found = session.run(session.system.strays())
     except Refused as error:
         message(f"{_WHAT} were not looked for: {error}")
         return Strays(is_complete=False)

@@ -11,7 +11,6 @@ from qtop.actions.request import Undo
 from qtop.commands.connection import Connection, Session, connection_options, json_option
 from qtop.commands.output import json_line, line, message
 from qtop.text.safe import safe
-from queuecore import audit
 from queuecore.audit import AuditEntry
 
 #: How many of the last actions are searched for one that can be undone.
@@ -46,7 +45,7 @@ def command(operation: str | None, connection: Connection, as_json: bool) -> Non
 def _find(session: Session, operation: str | None) -> AuditEntry | None:
     """The action with this id, or the operator's own last one that can be undone."""
     who = session.operator.actor.who
-    for entry in session.run(audit.newest(session.keys, _SEARCHED)):
+    for entry in session.run(session.system.history(_SEARCHED)):
         if operation is not None and entry.id == operation:
             return entry
         if operation is None and entry.actor.who == who and entry.undo_left_s is not None:

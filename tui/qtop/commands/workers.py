@@ -57,8 +57,7 @@ def command(connection: Connection, wanted: Filter, limit: int, as_json: bool) -
     names = [row.name for row in fleet.queues or ()]
     # Workers share their lists of queues.
     lists = {row.process.listed for row in rows}
-    system = session.system()
-    served = {listed: system.serves(listed, names) for listed in lists}
+    served = {listed: session.system.serves(listed, names) for listed in lists}
     found = [row for row in rows if wanted.matches(_subject(row, served))]
     leave_if_none(found, not wanted.is_empty and not unread)
     found.sort(key=lambda row: CONDITIONS.index(row.condition))

@@ -49,7 +49,8 @@ SYNONYMS: Final = {
     "clear_filter": "reset all back",
     "copy": "yank clipboard",
     "next_sort": "order by",
-    "export": "write save dump file download",
+    "export": "export write save dump file download",
+    "export_jobs": "export write save dump file download",
 }
 
 #: Other names of screens.

@@ -15,6 +15,21 @@ from queuecore.health import HealthPart as HealthPart
 from queuecore.health import ServerInfo as ServerInfo
 from queuecore.health import SystemHealth as SystemHealth
 
+FindingLevel = Literal["OK", "UNKNOWN", "WARN", "ERROR"]
+"""UNKNOWN is a check that could not be made: neither well nor wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check found. `remedy` is what to do; empty when nothing needs to be done. A weakness
+    is `latent` when it hurts only together with something else that has not happened."""
+
+    check: str
+    level: FindingLevel
+    text: str
+    remedy: str = ""
+    latent: bool = False
+
 
 @dataclass(frozen=True, slots=True)
 class Ownership:
@@ -27,6 +42,8 @@ class Ownership:
         others_owner, others_refusal: The same for queues that were not looked at, and for the place
             as a whole; nothing unless it is another system's alone.
         has_foreign_failures: The key of the list of failures is another system's.
+        systems, others_system: The same as `owners` for programs: `resque`, `sidekiq`, `mixed`.
+        note: What to say beside a listing; None where this system lives alone, or none does.
     """
 
     owners: Mapping[str, str] = field(default_factory=dict)
@@ -34,6 +51,9 @@ class Ownership:
     others_owner: str = ""
     others_refusal: str | None = None
     has_foreign_failures: bool = False
+    systems: Mapping[str, str] = field(default_factory=dict)
+    others_system: str | None = None
+    note: str | None = None
 
     def owner(self, queue: str) -> str:
         """Whose a queue is, in words; empty where it is this system's or not known."""
@@ -60,6 +80,15 @@ class WaitingClasses(NamedTuple):
 
     names: tuple[str, ...]
     is_sampled: bool
+
+
+class UpcomingJobs(NamedTuple):
+    """The job that is next, by queue, the classes that are known to wait, and why some queues could
+    not be read; None when all could."""
+
+    jobs: Mapping[str, NextJob]
+    waiting: Mapping[str, WaitingClasses]
+    problem: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

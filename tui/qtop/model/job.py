@@ -126,10 +126,11 @@ class JobRow:
     due_s: float | None = None
 
 
-def job_rows(jobs: Iterable[Job], now: datetime) -> list[JobRow]:
+def job_rows(jobs: Iterable[Job], now: datetime, seen: Counter[Any] | None = None) -> list[JobRow]:
     """Jobs in their order, each with a key of its own: those with equal bytes are counted from the
-    first. `now` is the server's clock. O(jobs)."""
-    seen: Counter[tuple[str, str]] = Counter()
+    first. `now` is the server's clock. `seen` counts those before them, for lists that come in
+    parts. O(jobs)."""
+    seen = Counter() if seen is None else seen
     now_s = now.timestamp()
     rows: list[JobRow] = []
     for job in jobs:
@@ -142,18 +143,11 @@ def job_rows(jobs: Iterable[Job], now: datetime) -> list[JobRow]:
 
 
 def failure_rows(
-    jobs: Sequence[Job], now: datetime, seen: Counter[str] | None = None
+    jobs: Sequence[Job], now: datetime, seen: Counter[Any] | None = None
 ) -> tuple[JobRow, ...]:
-    """Failures, newest first, each with a key of its own; `now` is the server's clock. `seen`
-    counts the same bytes among older ones, for lists that come in parts. O(failures)."""
-    seen = Counter() if seen is None else seen
-    rows: list[JobRow] = []
+    """As `job_rows`, of failures, newest first: `seen` counts older ones."""
     # Counted from the oldest, so that a newcomer with the same bytes takes no other's key.
-    for job in reversed(jobs):
-        sha = job.item.sha
-        rows.append(JobRow((sha, seen[sha]), job, age_at(now, job.failed_at)))
-        seen[sha] += 1
-    return tuple(reversed(rows))
+    return tuple(reversed(job_rows(reversed(jobs), now, seen)))
 
 
 def age_at(now: datetime, moment: datetime | None) -> float | None:

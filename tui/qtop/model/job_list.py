@@ -12,6 +12,8 @@ from queuecore.windows import Extent
 
 #: Of longer jobs only the beginning is listed; a filter does not look into what is cut.
 LISTED_BYTES: Final = 65_536
+#: That of a list which does not tell what is new in it.
+NO_EXTENT: Final = Extent(-1, None)
 
 
 class GroupFacts(NamedTuple):
@@ -155,7 +157,8 @@ class JobList(Protocol):
         of `ahead_s` seconds. One round trip, two for delayed jobs."""
 
     def extent(self) -> Operation[Extent]:
-        """What is in it now, to know later what is new. One round trip, O(1)."""
+        """What is in it now, to know later what is new, or `NO_EXTENT`. One round trip at most,
+        O(1)."""
 
     def page(
         self,

@@ -23,18 +23,17 @@ if TYPE_CHECKING:
     from qtop.config.settings import Settings
     from qtop.local.groups import LocalWorker, WorkerGroup
     from qtop.local.workers import LocalWorkers
+    from qtop.model.job import JobSource
     from qtop.monitor.incidents.incident import Link
     from qtop.monitor.rows import WorkerRow
     from qtop.monitor.state import ConsoleState
     from qtop.search.job_search import JobSearch
     from qtop.search.selection import RefusalCheck, Selection
-    from qtop.systems.resque.scheduled_search import DelayedSelection
     from qtop.systems.system import System
     from qtop.widgets.table import Table
     from queuecore.address import Address
     from queuecore.audit import AuditEntry
     from queuecore.exchange import Operation
-    from resque.keys import Keys
 
 T = TypeVar("T")
 ResultT = TypeVar("ResultT")
@@ -44,7 +43,6 @@ class Console(Protocol):
     """The app."""
 
     address: Address
-    keys: Keys
     settings: Settings
     system: System
     state: ConsoleState
@@ -166,6 +164,7 @@ class Actions(Protocol):
         *,
         refusal: RefusalCheck = ...,
         spares: bool = False,
+        looking: str = ...,
     ) -> None:
         """Look through a list for all that a search finds, make a request of it, and go on as
         `request`."""
@@ -182,7 +181,9 @@ class Actions(Protocol):
     def undo_deed(self, deed: AuditEntry) -> None:
         """Take back an action that is on record."""
 
-    def ask_for_moment(self, choice: DelayedSelection, table: Table[Any] | None = None) -> None:
+    def ask_for_moment(
+        self, source: JobSource, chosen: Selection, table: Table[Any] | None = None
+    ) -> None:
         """Ask until when to delay jobs, and do it."""
 
 

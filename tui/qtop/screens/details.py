@@ -9,9 +9,9 @@ from typing import Any, Final
 
 from qtop.model.fleet import RunningJob
 from qtop.model.job import Job, age_at
+from qtop.model.schedule import ListedSchedule
 from qtop.monitor import row_text
 from qtop.monitor.rows import WorkerRow
-from qtop.systems.resque.scheduled_search import ScheduleRow, timing
 from qtop.text import backtraces, format
 from qtop.text.redact import OPEN, Redactor
 from qtop.text.safe import safe, safe_lines
@@ -146,34 +146,34 @@ def delayed_lines(job: Job, due_s: float, redactor: Redactor = OPEN) -> Iterator
 
 
 def schedule_lines(
-    row: ScheduleRow, firings: Sequence[datetime], now: datetime, zone: str, redactor: Redactor
+    row: ListedSchedule, firings: Sequence[datetime], now: datetime, redactor: Redactor
 ) -> Iterator[TextLine]:
-    """Everything about a schedule and its next `firings`; `zone` is that of expressions which
-    name none."""
+    """Everything about a schedule and its next `firings`."""
     yield TextLine(safe(row.name), "title")
-    schedule = row.schedule
     if row.problem is not None:
-        yield TextLine(safe(row.problem), "bad", "unusable" if schedule is None else "not used")
+        yield TextLine(safe(row.problem), "bad", "not used" if row.is_usable else "unusable")
     kept = {
-        "Redis": "in Redis, as a persistent schedule",
+        "persistent": "in Redis, as a persistent schedule",
         "file": "in the file of the scheduler at work",
         "unknown": "not in Redis: in a file that is not known, or gone",
     }
     yield TextLine(kept[row.source], "", "source")
     yield TextLine(format.both_times(row.last_at) if row.last_at else "never", "", "last queued")
-    if schedule is not None:
-        yield TextLine(safe(timing(schedule)), "", "when")
-        yield TextLine(safe(schedule.class_name), "", "class")
-        yield TextLine(format.optional(schedule.queue), "", "queue")
-        if schedule.description:
-            yield TextLine(safe(schedule.description), "", "about")
-        if schedule.environments is not None:
-            only_in = ", ".join(sorted(schedule.environments)) or "no environment: it is blank"
+    if row.timing is not None:
+        yield TextLine(safe(row.timing), "", "when")
+        yield TextLine(safe(row.class_name or ""), "", "class")
+        yield TextLine(format.optional(row.queue), "", "queue")
+        if row.description:
+            yield TextLine(safe(row.description), "", "about")
+        if row.environments is not None:
+            only_in = ", ".join(sorted(row.environments)) or "no environment: it is blank"
             yield TextLine(safe(only_in), "", "only in")
         yield TextLine("")
         yield TextLine("Next runs", "title")
-        if row.has_no_zone:
-            reckoned = f"reckoned in {safe(zone)}, for it names none; the scheduler's may differ"
+        if row.zone is not None:
+            reckoned = (
+                f"reckoned in {safe(row.zone)}, for it names none; the scheduler's may differ"
+            )
             yield TextLine(reckoned, "dim", " ")
         for at in firings:
             ahead_s = (at - now).total_seconds()

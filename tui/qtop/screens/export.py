@@ -15,12 +15,12 @@ from textual.widget import Widget
 from textual.widgets import Button, Input, Label
 
 from qtop.model.job import Job
+from qtop.model.job_file import line_of
 from qtop.model.job_list import Entry, JobList
 from qtop.screens.console import Console
 from qtop.screens.dialogs import Dialog
 from qtop.search.follower import walk
 from qtop.search.job_search import JobSearch
-from qtop.systems.resque.payloads import line_of
 from qtop.text.redact import OPEN
 from qtop.text.safe import safe
 from qtop.widgets.filter_input import Box, InputField
@@ -204,7 +204,5 @@ class Writer:
         self._cut.clear()
 
     def _put(self, job: Job) -> None:
-        place = job.place or 0
-        line = line_of(job.item, self._jobs.source, self._redactor, place=place)
-        self._file.write(line + "\n")
+        self._file.write(line_of(self._jobs, job, self._redactor) + "\n")
         self._written += 1

@@ -27,8 +27,7 @@ from qtop.screens.payload_editor import edit_job
 from qtop.search.fields import Subject
 from qtop.search.follower import Follower, Visit
 from qtop.search.job_search import JobQuery, JobSearch, Matches, slim_waiting
-from qtop.search.selection import RefusalCheck, chosen_of, nothing_refused
-from qtop.systems.resque.job_actions import unusable
+from qtop.search.selection import RefusalCheck, Selection, chosen_of, nothing_refused
 from qtop.text import format
 from qtop.text.safe import counted, safe
 from qtop.widgets.bars import Bar, Span
@@ -206,7 +205,7 @@ class JobsScreen(RowsScreen):
 
     def action_put_back(self) -> None:
         """Put the chosen items back onto their queue, these very ones."""
-        self._act(PutBack, unusable)
+        self._act(PutBack, self._refusal())
 
     def action_move_jobs(self) -> None:
         """Move the chosen jobs, these very ones, to another queue."""
@@ -236,6 +235,9 @@ class JobsScreen(RowsScreen):
                 make(self.source, chosen_of(self.jobs, jobs, refusal)), self.table
             )
 
+    def _refusal(self) -> RefusalCheck:
+        return self.app.system.refusals(PutBack(self.source, Selection()))
+
     # All that match
 
     @property
@@ -254,7 +256,7 @@ class JobsScreen(RowsScreen):
 
     def action_put_back_matching(self) -> None:
         """Put all that match back onto their queue."""
-        self._act_on_all(PutBack, unusable)
+        self._act_on_all(PutBack, self._refusal())
 
     def action_move_matching(self) -> None:
         """Move all that match to another queue."""

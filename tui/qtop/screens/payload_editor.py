@@ -17,16 +17,9 @@ from qtop.model.job_list import JobList
 from qtop.monitor.state import UiPolicy
 from qtop.screens.console import Console
 from qtop.screens.dialogs import Dialog
+from qtop.screens.external_editor import editor, in_editor
 from qtop.search.selection import chosen_of
-from qtop.systems.resque.payloads import (
-    BadPayload,
-    changed,
-    difference,
-    draft,
-    editor,
-    in_editor,
-    plain,
-)
+from qtop.text.payloads import BadPayload, changed, difference, draft, plain
 from qtop.text.safe import safe
 from qtop.widgets.table import Table
 from qtop.widgets.text_lines import TextLine

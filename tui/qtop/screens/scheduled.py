@@ -3,47 +3,42 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from typing import Any, ClassVar, Final, Literal
+from functools import partial
+from typing import Any, ClassVar, Final, Literal, TypeVar
 
 from textual.widget import Widget
+from textual.worker import WorkType
 
-from qtop.actions.request import DeleteDelayed, DeleteSchedules, Request, RunNow, RunSchedules
+from qtop.actions.request import Delete, DeleteSchedules, Request, RunNow, RunSchedules
 from qtop.keymap.keymap import Where
 from qtop.model.job import JobRow, JobSource, job_rows, moment_of
-from qtop.model.job_list import JobList
+from qtop.model.job_list import JobList, JobPage
+from qtop.model.schedule import ListedSchedule
 from qtop.monitor import row_text
 from qtop.monitor.state import ViewState
 from qtop.screens import frame_texts, scheduled_bars
 from qtop.screens.base import RowsScreen, bindings
-from qtop.screens.paging import Pager, Searcher
+from qtop.screens.paging import Pager
+from qtop.screens.scheduled_bars import ScheduledLook
 from qtop.screens.scheduled_details import DelayedJobScreen, ScheduleScreen, server_now
 from qtop.search import filter_language
-from qtop.search.fields import Subject, of_job
+from qtop.search.fields import Subject, of_job, of_schedule
 from qtop.search.filter_language import BadFilter, Filter
-from qtop.systems.resque.scheduled_search import (
-    ClassRow,
-    DelayedSelection,
-    ScheduledPage,
-    ScheduleRow,
-    choose,
-    chosen,
-    class_filter,
-    insights,
-    schedule_rows,
-    schedule_subject,
-    timing,
-    zone_of_machine,
-)
+from qtop.search.follower import Follower, Visit
+from qtop.search.job_search import ClassCounts, ClassRow, JobQuery, JobSearch, Matches
+from qtop.search.selection import chosen_of
 from qtop.text import format
 from qtop.text.safe import safe
 from qtop.widgets.bars import Bar
 from qtop.widgets.columns import Column, figure
 from qtop.widgets.paged_table import PagedTable, marks_spans
 from qtop.widgets.table import Table
-from queuecore.errors import StoreError
+from queuecore.errors import Refused, StoreError
+from queuecore.exchange import Operation
+
+T = TypeVar("T")
 
 # The columns of the scheduled screen's three lists, and its paged table.
 
@@ -133,19 +128,23 @@ CLASS_COLUMNS: Final[tuple[Column[ClassRow], ...]] = (
 )
 
 
-def _timing(row: ScheduleRow) -> str:
+def _timing(row: ListedSchedule) -> str:
     if row.problem is not None:
-        return "unusable" if row.schedule is None else "not used"
-    return format.NOTHING if row.schedule is None else safe(timing(row.schedule))
+        return "not used" if row.is_usable else "unusable"
+    return format.NOTHING if row.timing is None else safe(row.timing)
 
 
-def _schedule_class(row: ScheduleRow) -> str:
+def _schedule_class(row: ListedSchedule) -> str:
     if row.problem is not None:
         return safe(row.problem)
-    return "not in Redis" if row.schedule is None else safe(row.schedule.class_name)
+    return "not in Redis" if row.class_name is None else safe(row.class_name)
 
 
-SCHEDULE_COLUMNS: Final[tuple[Column[ScheduleRow], ...]] = (
+def _source(row: ListedSchedule) -> str:
+    return "Redis" if row.source == "persistent" else row.source
+
+
+SCHEDULE_COLUMNS: Final[tuple[Column[ListedSchedule], ...]] = (
     Column(
         *("name", "schedule", 12, lambda r: safe(r.name)),
         flex=2,
@@ -182,25 +181,25 @@ SCHEDULE_COLUMNS: Final[tuple[Column[ScheduleRow], ...]] = (
         *("class", "class", 12, _schedule_class),
         flex=3,
         priority=97,
-        style=lambda r: "bad" if r.problem else "dim" if r.schedule is None else None,
+        style=lambda r: "bad" if r.problem else None if r.is_usable else "dim",
     ),
     Column(
-        *("args", "args", 10, lambda r: "" if r.schedule is None else format.short_json(r.args)),
+        *("args", "args", 10, lambda r: format.short_json(r.args) if r.is_usable else ""),
         flex=2,
         priority=50,
     ),
     Column(
         *("queue", "queue", 8),
-        lambda r: "" if r.schedule is None else format.optional(r.schedule.queue),
+        lambda r: format.optional(r.queue) if r.is_usable else "",
         flex=1,
         priority=80,
-        sort_key=lambda r: None if r.schedule is None else r.schedule.queue,
+        sort_key=lambda r: r.queue,
     ),
     Column(
-        *("source", "source", 7, lambda r: r.source),
+        *("source", "source", 7, _source),
         priority=70,
         style=lambda r: "warn" if r.source == "unknown" else "dim",
-        sort_key=lambda r: r.source,
+        sort_key=_source,
     ),
 )
 
@@ -212,7 +211,7 @@ def classes(clock: Callable[[], float]) -> Table[ClassRow]:
     )
 
 
-def schedules(clock: Callable[[], float]) -> Table[ScheduleRow]:
+def schedules(clock: Callable[[], float]) -> Table[ListedSchedule]:
     """The table of the schedules."""
     return Table(SCHEDULE_COLUMNS, key=lambda row: row.name, clock=clock)
 
@@ -221,6 +220,16 @@ def schedules(clock: Callable[[], float]) -> Table[ScheduleRow]:
 
 SchedulePart = Literal["jobs", "classes", "schedules"]
 
+#: Jobs of one page.
+PAGE: Final = 200
+#: Matches that are listed; all are counted.
+MOST_LISTED: Final = 1_000
+#: Of longer jobs only the beginning is listed.
+_LISTED_BYTES: Final = 4_096
+#: The times ahead for which is counted what comes due: 5 minutes, an hour, a day.
+_AHEAD_S: Final = (300, 3_600, 86_400)
+#: A filter that is being typed is not searched for yet.
+_TYPING_S: Final = 0.15
 
 _EMPTY: Final[dict[SchedulePart, str]] = {
     "jobs": "No delayed jobs: they come with a delay, as from `qtop enqueue --in 10m`.",
@@ -233,7 +242,6 @@ class ScheduledScreen(RowsScreen):
     one the jobs are read a page at a time."""
 
     part: SchedulePart = "jobs"
-    searcher: Searcher
     jobs: JobList
 
     PLACES: ClassVar[tuple[Where, ...]] = ("tables", "rows", "lists", "scheduled")
@@ -243,7 +251,6 @@ class ScheduledScreen(RowsScreen):
     def __init__(self) -> None:
         self.jobs = self.app.system.jobs(JobSource("delayed", ""))
         super().__init__()
-        self.searcher = Searcher(self, self.jobs, self._refresh)
         self._tables: dict[SchedulePart, Table[Any]] = {
             "jobs": self.table,
             "classes": classes(self.app.clock),
@@ -252,13 +259,15 @@ class ScheduledScreen(RowsScreen):
         for table in (*self._tables.values(), self._tables[self.part]):
             self.pane.bring_to_front(table)
         self._bars = [Bar(id=name) for name in ("window", "forecast", "scheduler")]
-        self._glance: ScheduledPage | None = None
-        self._schedules: dict[str, ScheduleRow] | None = None
+        self._glance: ScheduledLook | None = None
+        self._schedules: Sequence[ListedSchedule] | None = None
+        #: The last search of the filter that came to its end, and the one that goes on.
+        self._matches: Matches | None = None
+        self._counting: Matches | None = None
+        self._follower: Follower | None = None
         self._is_reading = self._reads_again = False
         #: The filter to go back to from the jobs of a class.
         self._before_class: str | None = None
-        self._zone = zone_of_machine()
-        self._prefix = os.environ.get("RESQUE_SCHEDULER_MASTER_LOCK_PREFIX", "")
 
     @property
     def now(self) -> datetime:
@@ -271,7 +280,7 @@ class ScheduledScreen(RowsScreen):
 
     def action_drop(self) -> None:
         """Delete the chosen jobs or schedules."""
-        self._act(DeleteDelayed, DeleteSchedules)
+        self._act(Delete, DeleteSchedules)
 
     def action_reschedule(self) -> None:
         """Ask until when to delay the chosen jobs instead."""
@@ -280,9 +289,10 @@ class ScheduledScreen(RowsScreen):
         elif self.part == "classes":
             key = self.app.state.policy.sign("table.open")
             self.app.say(f"{key} lists the jobs of the class: choose there what to move", "dim")
-        elif jobs := self._jobs():
-            self.searcher.expect_change()
-            self.app.actions.ask_for_moment(jobs, self.table)
+        elif rows := self.meant():
+            self._expect_change()
+            chosen = chosen_of(self.jobs, (row.job for row in rows))
+            self.app.actions.ask_for_moment(self.jobs.source, chosen, self.table)
 
     def action_run_matching(self) -> None:
         """Ask whether to run all jobs that match now."""
@@ -290,15 +300,15 @@ class ScheduledScreen(RowsScreen):
 
     def action_drop_matching(self) -> None:
         """Ask whether to delete all jobs that match."""
-        self._act_on_all(self.filter, DeleteDelayed)
+        self._act_on_all(self.filter, Delete)
 
     def _only_for_jobs(self) -> None:
         key = self.app.state.policy.sign("jobs_or_schedules")
         self.app.say(f"that is for delayed jobs: {key} shows them", "dim")
 
-    def _jobs(self) -> DelayedSelection | None:
-        rows: list[JobRow] = self.meant()
-        return chosen(row.job for row in rows) if rows else None
+    def _expect_change(self) -> None:
+        if self._follower is not None:
+            self._follower.expect_change()
 
     def _act(self, on_jobs: Callable[..., Request], on_schedules: Callable[..., Request]) -> None:
         table: Table[Any] = self.table
@@ -306,16 +316,18 @@ class ScheduledScreen(RowsScreen):
             row: ClassRow | None = table.cursor_row
             if row is not None:
                 self._act_on_class(row, on_jobs)
+        elif not (rows := self.meant()):
+            return
         elif self.part == "schedules":
-            if rows := self.meant():
-                self.app.actions.request(on_schedules(tuple(rows)), table)
-        elif jobs := self._jobs():
-            self.searcher.expect_change()
-            self.app.actions.request(on_jobs(jobs), table)
+            self.app.actions.request(on_schedules(tuple(rows)), table)
+        else:
+            self._expect_change()
+            chosen = chosen_of(self.jobs, (row.job for row in rows))
+            self.app.actions.request(on_jobs(self.jobs.source, chosen), table)
 
     def _act_on_class(self, row: ClassRow, on_jobs: Callable[..., Request]) -> None:
         try:
-            wanted = filter_language.parse(class_filter(row, self.filter.text))
+            wanted = filter_language.parse(row.filter_text(self.filter.text))
         except BadFilter as error:
             self.app.say(safe(str(error)), "warn")
         else:
@@ -325,16 +337,16 @@ class ScheduledScreen(RowsScreen):
         if self.part == "schedules":
             self._only_for_jobs()
             return
-        self.searcher.expect_change()
-        self.app.actions.request_after(
-            "looking through all delayed jobs",
-            choose(self.jobs, wanted, self.now),
-            lambda choice: on_jobs(choice, is_found=True),
+        self._expect_change()
+        self.app.actions.request_found(
+            self._search_of(wanted),
+            partial(on_jobs, self.jobs.source, is_found=True),
+            looking="looking through all delayed jobs",
         )
 
     def make_table(self) -> Table[Any]:
         """The table of the delayed jobs."""
-        self._pager = Pager(self, self.jobs, self._load)
+        self._pager = Pager(self, self.jobs, PAGE, self._load)
         clock, key = self.app.clock, lambda row: row.key
         return PagedTable(JOB_COLUMNS, key=key, clock=clock, pages=self._pager)
 
@@ -367,7 +379,7 @@ class ScheduledScreen(RowsScreen):
             self._is_reading = True
             self.run_worker(self._read(), group="glance")
         if self._wants_search:
-            self.searcher.follow(self.filter, self.now)
+            self._search()
 
     async def _read(self) -> None:
         try:
@@ -385,39 +397,105 @@ class ScheduledScreen(RowsScreen):
 
     async def _read_once(self) -> None:
         now, start = server_now(self.app.state.view()), self._pager.start
-        paged = (start,) if self.part == "jobs" and not self._wants_search else None
-        look = insights(self.app.keys, self._prefix, now.timestamp(), self.jobs, paged)
-        seen = await self.app.read(look)
-        if seen.page is not None and not seen.page.jobs and start is not None:
+        problems: dict[str, str] = {}
+        page: JobPage | None = None
+        if self.part == "jobs" and not self._wants_search:
+            look = self.jobs.page(start, PAGE, most_bytes=_LISTED_BYTES)
+            page = await self._attempt(look, "delayed jobs", problems)
+        outline = self.jobs.outline(now.timestamp(), _AHEAD_S)
+        ahead = await self._attempt(outline, "what comes due", problems)
+        read_schedules = await self.app.read(self.app.system.schedules_look(now))
+        if page is not None and not page.jobs and start is not None:
             # What was here has been moved: back to what there is.
             self._pager.reset()
             self._reads_again = True
             return
-        if seen.looked is not None:
-            before = self._schedules or {}
-            rows = await asyncio.to_thread(
-                schedule_rows, seen.looked, now, self._zone, before, seen.of_file
-            )
-            self._schedules = {row.name: row for row in rows}
-        self._glance = seen
+        schedules = await asyncio.to_thread(read_schedules)
+        if schedules.listed is not None:
+            self._schedules = schedules.listed
+        self._glance = ScheduledLook(page, ahead, schedules, {**problems, **schedules.problems})
         self._refresh()
+
+    async def _attempt(self, work: Operation[T], what: str, problems: dict[str, str]) -> T | None:
+        """The result; None when Redis refuses, as for a key of another kind: the rest is shown."""
+        try:
+            return await self.app.read(work)
+        except Refused as error:
+            problems[what] = str(error)
+            return None
+
+    # Searching
+
+    def _search_of(self, wanted: Filter) -> JobSearch:
+        return JobSearch(JobQuery(self.jobs.source, wanted), self.now)
+
+    def _search(self) -> None:
+        """Go on looking through all delayed jobs, or begin to."""
+        follower = self._follower
+        if follower is None:
+            rest = self.app.actions.precedence.rest
+            follower = Follower(self.jobs, self._begin, self._finish, sleep=rest)
+            self._follower, self._counting = follower, self._new_matches()
+        work: WorkType[None] = partial(self._follow, follower)
+        self.run_worker(work, group="search")
+
+    def _new_matches(self) -> Matches:
+        search = self._search_of(self.filter)
+        return Matches(search, MOST_LISTED, last_first=False, classes=ClassCounts())
+
+    def _begin(self) -> Visit:
+        self._counting = matches = self._new_matches()
+        return matches.visit
+
+    def _finish(self) -> None:
+        self._matches = self._counting
+
+    async def _follow(self, follower: Follower) -> None:
+        if not follower.of and not follower.is_running:
+            await asyncio.sleep(_TYPING_S)
+        await follower.follow(self.app.read, self._refresh)
+        if follower is not self._follower:
+            return
+        if follower.problem is not None and not follower.is_stopped:
+            follower.is_stopped = True
+            self.app.say(f"looking through the jobs: {safe(follower.problem)}", "bad")
+        self._refresh()
+
+    def _forget_search(self) -> None:
+        self.workers.cancel_group(self, "search")
+        self._follower = self._matches = self._counting = None
+
+    @property
+    def _found(self) -> Matches | None:
+        """What is shown of the search: the last one, until the next one is through."""
+        if not self._wants_search:
+            return None
+        return self._counting if self._matches is None else self._matches
+
+    @property
+    def _is_over(self) -> bool:
+        """Whether the search that is shown is over."""
+        is_stopped = self._follower is not None and self._follower.is_stopped
+        return self._matches is not None or is_stopped
 
     # Showing
 
     def _refresh(self) -> None:
         """Show in the list in front what is known by now."""
-        run = self.searcher.shown if self._wants_search else None
+        found, follower = self._found, self._follower
         if self.part == "schedules":
             self.table.empty_text = self._none("schedules")
             self.table.stale = self._is_stale("schedules")
-            self.show_rows([] if self._schedules is None else list(self._schedules.values()))
-        elif run is not None:
+            self.show_rows(self._schedules or ())
+        elif found is not None and found.classes is not None:
             none = _EMPTY[self.part] if self.filter.is_empty else self.no_match
-            if run.problem is not None:
-                none = frame_texts.unknown_word(run.problem)
-            word = none if run.is_over else "Looking through all delayed jobs …"
-            is_by_class = self.part == "classes"
-            self._put(run.classes() if is_by_class else job_rows(run.found, self.now), word)
+            if follower is not None and follower.problem is not None:
+                none = frame_texts.unknown_word(follower.problem)
+            word = none if self._is_over else "Looking through all delayed jobs …"
+            rows: Sequence[Any] = found.classes.rows(self.now)
+            if self.part != "classes":
+                rows = job_rows(found.listed(), self.now)
+            self._put(rows, word)
         elif not self._wants_search and self._glance is not None and self._glance.page is not None:
             self._put(job_rows(self._glance.page.jobs, self.now), _EMPTY["jobs"])
             self._pager.landed(self.table, self._glance.page)
@@ -452,18 +530,14 @@ class ScheduledScreen(RowsScreen):
         now = server_now(self.app.state.view())
         right = scheduled_bars.page(seen.page) if seen is not None and self.part == "jobs" else []
         if self._wants_search:
-            running = self.searcher.is_running
-            is_by_class = self.part == "classes"
             right = scheduled_bars.search(
-                self.searcher.shown,
-                self.app.state.policy.sign,
-                is_running=running,
-                is_by_class=is_by_class,
+                *(self._found, self._follower, self.app.state.policy.sign),
+                is_over=self._is_over,
+                is_by_class=self.part == "classes",
             )
         window.show([*scheduled_bars.parts(self.part), *marks_spans(self.table)], right)
         outlook = None if seen is None else seen.outline
-        schedules = None if rows is None else list(rows.values())
-        forecast.show(*scheduled_bars.forecast(outlook, schedules, now))
+        forecast.show(*scheduled_bars.forecast(outlook, rows, now))
         scheduler.show(scheduled_bars.scheduler(seen, now.timestamp(), bool(rows)))
 
     def on_table_marked(self) -> None:
@@ -476,16 +550,17 @@ class ScheduledScreen(RowsScreen):
             return of_job(row.job, self.now)
         if isinstance(row, ClassRow):
             return Subject(class_name=row.name, is_readable=row.is_readable)
-        return schedule_subject(row)
+        return of_schedule(row)
 
     def shown_of(self) -> str:
         """How many match."""
-        run = self.searcher.shown if self._wants_search else None
-        return super().shown_of() if run is None else f"{run.matches:,} of {run.seen:,}"
+        found = self._found
+        return super().shown_of() if found is None else f"{found.count:,} of {found.seen:,}"
 
     def filter_changed(self) -> None:
         """Look for what matches now."""
         self.tell_late()
+        self._forget_search()
         self._pager.reset()
         self.table.clear_marks()
         self._load()
@@ -524,8 +599,12 @@ class ScheduledScreen(RowsScreen):
             sign = self.app.state.policy.sign
             hint = f"{sign('filter')} filters, {sign('by_class')} counts by class"
             self.app.say(f"nothing is being looked for: {hint}", "dim")
-        elif not self.searcher.stop():
-            self.searcher.begin(self.filter, self.now)
+        elif self._follower is not None and (self._follower.is_running or not self._is_over):
+            self._follower.is_stopped = True
+            self.workers.cancel_group(self, "search")
+        else:
+            self._forget_search()
+            self._search()
         self._refresh()
 
     def on_table_opened(self, event: Table.Opened[Any]) -> None:
@@ -534,10 +613,10 @@ class ScheduledScreen(RowsScreen):
         row = event.row
         if isinstance(row, JobRow):
             self.app.push_screen(DelayedJobScreen(row.job, self.jobs))
-        elif isinstance(row, ScheduleRow):
-            self.app.push_screen(ScheduleScreen(row, self._zone))
+        elif isinstance(row, ListedSchedule):
+            self.app.push_screen(ScheduleScreen(row))
         else:
             before = self.filter.text
-            if self.set_filter(class_filter(row, before)):
+            if self.set_filter(row.filter_text(before)):
                 self.action_show_part("jobs")
                 self._before_class = before

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from math import isfinite
 from typing import Final
@@ -10,14 +11,9 @@ from typing import Final
 from qtop.keymap import keymap
 from qtop.keymap.keymap import Sign
 from qtop.model.job_list import DueShare, JobPage, Outline
-from qtop.systems.resque.scheduled_search import (
-    MOST_LISTED,
-    DelayedSearch,
-    Master,
-    ScheduledPage,
-    ScheduleRow,
-    firing_within,
-)
+from qtop.model.schedule import ListedSchedule, LockHolder, Schedules
+from qtop.search.follower import Follower
+from qtop.search.job_search import Matches
 from qtop.text.format import number
 from qtop.text.safe import ago, counted, safe
 from qtop.widgets.bars import Span
@@ -26,6 +22,19 @@ PARTS: Final = {"jobs": "Delayed jobs", "classes": "by class", "schedules": "Sch
 _BUCKETS: Final = ("overdue", "5 min", "1 h", "24 h", "later")
 #: Overdue for longer, jobs are late: schedulers look every few seconds.
 _LATE_S: Final = 30
+#: Schedules that fire within so many seconds are counted.
+_SOON_S: Final = 3_600
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduledLook:
+    """What one look gave: a page of delayed jobs, what comes due, the schedules. None is what could
+    not be read or was not asked for, `problems` say why, by what it is in words."""
+
+    page: JobPage | None
+    outline: Outline | None
+    schedules: Schedules
+    problems: Mapping[str, str]
 
 
 def parts(current: str) -> list[Span]:
@@ -48,25 +57,31 @@ def page(shown: JobPage | None) -> list[Span]:
 
 
 def search(
-    run: DelayedSearch | None, sign: Sign = keymap.sign, *, is_running: bool, is_by_class: bool
+    found: Matches | None,
+    follower: Follower | None,
+    sign: Sign = keymap.sign,
+    *,
+    is_over: bool,
+    is_by_class: bool,
 ) -> list[Span]:
-    """How far the search is, or what came of it; `is_by_class` shows counts instead of jobs."""
-    if run is None:
+    """How far the search is, or what came of it when it `is_over`; `is_by_class` shows counts
+    instead of jobs."""
+    if found is None or follower is None:
         return []
-    seen = counted(run.seen, "job")
-    if is_running and not run.is_over:
-        of = f", times {run.done:,} of {run.moments:,}" if run.moments else ""
+    seen = counted(found.seen, "job")
+    if not is_over:
+        of = f", times {follower.done:,} of {follower.of:,}" if follower.of else ""
         return [Span(f"looking … {seen}{of}; {sign('stop_search')} stops ", "accent", 70)]
     more = ""
-    if is_by_class and run.has_more_classes:
+    if is_by_class and found.classes is not None and found.classes.has_more:
         more = ", with more classes than are listed"
-    elif not is_by_class and run.matches > MOST_LISTED:
-        more = f", the first {MOST_LISTED:,} listed"
-    if run.is_stopped:
+    elif not is_by_class and found.count > found.most:
+        more = f", the first {found.most:,} listed"
+    if follower.is_stopped:
         anew = f"{sign('stop_search')} anew"
-        found = f"stopped: {number(run.matches)} of the first {seen}{more}; {anew} "
-        return [Span(found, "warn")]
-    return [Span(f"{number(run.matches)} of {seen}{more} ", "dim", 70)]
+        text = f"stopped: {number(found.count)} of the first {seen}{more}; {anew} "
+        return [Span(text, "warn")]
+    return [Span(f"{number(found.count)} of {seen}{more} ", "dim", 70)]
 
 
 def share(of: DueShare) -> str:
@@ -75,7 +90,7 @@ def share(of: DueShare) -> str:
 
 
 def forecast(
-    outlook: Outline | None, rows: Sequence[ScheduleRow] | None, now: datetime
+    outlook: Outline | None, rows: Sequence[ListedSchedule] | None, now: datetime
 ) -> tuple[list[Span], list[Span]]:
     """How many jobs come due when, and how many schedules fire soon."""
     left = [Span(" due ", "dim", 50)]
@@ -88,12 +103,13 @@ def forecast(
             left.append(Span(f"{share(part)} ", tone, 90 - place, group=label))
     if not rows:
         return left, []
-    firing = firing_within(rows, now, 3_600)
+    moments = (row.next_at for row in rows if row.next_at is not None)
+    firing = sum((at - now).total_seconds() <= _SOON_S for at in moments)
     verb = "schedule fires" if firing == 1 else "schedules fire"
     return left, [Span(f"{number(firing)} {verb} within 1 h ", "dim", 40)]
 
 
-def scheduler(seen: ScheduledPage | None, now_s: float, has_schedules: bool) -> list[Span]:
+def scheduler(seen: ScheduledLook | None, now_s: float, has_schedules: bool) -> list[Span]:
     """Who moves due jobs, in words, and whether that can be believed."""
     if seen is None:
         return [Span(" reading …", "dim")]
@@ -107,7 +123,8 @@ def scheduler(seen: ScheduledPage | None, now_s: float, has_schedules: bool) -> 
         late_s = now_s - ahead.first_at
     jobs = "" if overdue is None else share(overdue)
     noun = "job is" if overdue == DueShare(1, 1, is_exact=True) else "jobs are"
-    if seen.master is None or seen.master.owner is None:
+    holder = seen.schedules.holder
+    if holder is None or holder.owner is None:
         if overdue is not None and overdue.jobs:
             return [Span(f" ⚠ no scheduler runs: {jobs} {noun} overdue", "bad")]
         waits = has_schedules or (ahead is not None and ahead.length)
@@ -117,24 +134,25 @@ def scheduler(seen: ScheduledPage | None, now_s: float, has_schedules: bool) -> 
         return [Span(f" no scheduler runs: {word}", "warn" if waits else "dim")]
     if overdue is not None and overdue.jobs and late_s > _LATE_S:
         late = f" by up to {ago(late_s)}" if isfinite(late_s) else ""
-        return [Span(f" ⚠ {jobs} {noun} overdue{late}, but {_held(seen.master)}", "warn")]
-    held = [Span(f" ● {_held(seen.master)}", "dim")]
-    if seen.of_file is not None and seen.of_file.unknown is not None:
+        return [Span(f" ⚠ {jobs} {noun} overdue{late}, but {_held(holder)}", "warn")]
+    held = [Span(f" ● {_held(holder)}", "dim")]
+    if seen.schedules.file_problem is not None:
         held.append(Span("; the schedules of its file are unknown", "warn", 60))
     return held
 
 
-def no_schedules(seen: ScheduledPage | None) -> str:
-    """What stands in place of the schedules when there are none; a file's may be unknown."""
-    if seen is None or seen.of_file is None:
+def no_schedules(seen: ScheduledLook | None) -> str:
+    """What is shown in place of the schedules when there are none; a file's may be unknown."""
+    if seen is None or "schedules of a file" in seen.problems:
         return "No schedules in Redis; those of a scheduler's file are unknown."
-    if seen.of_file.unknown is not None:
-        return f"No schedules in Redis; of a file they are unknown: {safe(seen.of_file.unknown)}."
+    if seen.schedules.file_problem is not None:
+        unknown = safe(seen.schedules.file_problem)
+        return f"No schedules in Redis; of a file they are unknown: {unknown}."
     return "No schedules in Redis, nor in the file of a scheduler at work."
 
 
-def _held(master: Master) -> str:
-    owner = safe(master.owner or "")
-    if master.left_s < 0:
+def _held(holder: LockHolder) -> str:
+    owner = safe(holder.owner or "")
+    if holder.left_s < 0:
         return f"scheduler {owner} holds the lock, which never runs out"
-    return f"scheduler {owner} holds the lock, for {ago(master.left_s)} more unless renewed"
+    return f"scheduler {owner} holds the lock, for {ago(holder.left_s)} more unless renewed"

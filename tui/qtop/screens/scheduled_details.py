@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime
 from typing import ClassVar, Final
 
-from qtop.actions.request import DeleteDelayed, DeleteSchedules, RunNow, RunSchedules
+from qtop.actions.request import Delete, DeleteSchedules, RunNow, RunSchedules
 from qtop.keymap.keymap import Where
 from qtop.model.job import Job
 from qtop.model.job_list import JobList
+from qtop.model.schedule import ListedSchedule
 from qtop.monitor.state import ViewState
 from qtop.screens import details
 from qtop.screens.base import TextScreen, bindings
-from qtop.systems.resque.scheduled_search import ScheduleRow, chosen
+from qtop.search.selection import Selection, chosen_of
 from qtop.text.safe import safe
 from qtop.widgets.text_lines import TextLine
 from queuecore.errors import StoreError
@@ -62,52 +63,50 @@ class DelayedJobScreen(TextScreen):
         self._job = whole
         self.show_view(self.app.state.view())
 
+    def _chosen(self) -> Selection:
+        return chosen_of(self._jobs, [self._job])
+
     def action_run_now(self) -> None:
         """Run this very job now."""
-        self.app.actions.request(RunNow(chosen([self._job])))
+        self.app.actions.request(RunNow(self._jobs.source, self._chosen()))
 
     def action_drop(self) -> None:
         """Delete this very job."""
-        self.app.actions.request(DeleteDelayed(chosen([self._job])))
+        self.app.actions.request(Delete(self._jobs.source, self._chosen()))
 
     def action_reschedule(self) -> None:
         """Ask until when to delay this very job instead."""
-        self.app.actions.ask_for_moment(chosen([self._job]))
+        self.app.actions.ask_for_moment(self._jobs.source, self._chosen())
 
 
 class ScheduleScreen(TextScreen):
-    """The schedule as it was when it was opened, and when it fires next.
-
-    Args:
-        row: The schedule.
-        zone: That of cron expressions which name none.
-    """
+    """The schedule as it was when it was opened, and when it fires next."""
 
     PLACES: ClassVar[tuple[Where, ...]] = ("schedule", "texts")
     TAB: ClassVar[Where] = "scheduled"
     BINDINGS = bindings(PLACES)
 
-    def __init__(self, row: ScheduleRow, zone: tzinfo) -> None:
+    def __init__(self, row: ListedSchedule) -> None:
         super().__init__()
-        self._row, self._zone = row, zone
+        self._row = row
         self._firings: list[datetime] = [] if row.next_at is None else [row.next_at]
 
     def on_mount(self) -> None:
         """Reckon the next runs: absurd expressions take long."""
         super().on_mount()
-        if self._row.schedule is not None and self._row.problem is None:
+        if self._row.is_usable and self._row.problem is None:
             self.run_worker(self._reckon())
 
     async def _reckon(self) -> None:
         now = server_now(self.app.state.view())
-        self._firings = await asyncio.to_thread(self._row.firings, now, self._zone, _FIRINGS)
+        firings = self.app.system.firings
+        self._firings = await asyncio.to_thread(firings, self._row, now, _FIRINGS)
         self.show_view(self.app.state.view())
 
     def lines(self, view: ViewState) -> Iterable[TextLine]:
         """The schedule."""
         now = server_now(view)
-        zone = getattr(self._zone, "key", None) or "this machine's zone"
-        return details.schedule_lines(self._row, self._firings, now, zone, view.policy.redactor)
+        return details.schedule_lines(self._row, self._firings, now, view.policy.redactor)
 
     def action_run_now(self) -> None:
         """Queue the schedule's job now."""

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from qtop.model.fleet import RunningJob
 from qtop.model.job import Job
+from qtop.model.schedule import ListedSchedule
 from queuecore.active_job import unwrapped
 from queuecore.digests import sha1_hex
 from queuecore.values import value as value_class
@@ -83,6 +84,20 @@ def of_running(job: RunningJob, worker: str) -> Subject:
         id="" if job.payload is None else sha1_hex(job.payload),
         words=() if job.problem is None else (job.problem,),
         is_readable=job.problem is None,
+    )
+
+
+def of_schedule(schedule: ListedSchedule) -> Subject:
+    """A schedule as filters see it: words find its name and what it is for."""
+    return Subject(
+        class_name=schedule.class_name,
+        args=schedule.args,
+        queue=schedule.queue,
+        words=(
+            schedule.name,
+            schedule.description if schedule.is_usable else schedule.problem or "",
+        ),
+        is_readable=schedule.is_usable,
     )
 
 

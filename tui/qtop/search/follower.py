@@ -9,7 +9,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, Protocol, TypeVar
 
-from qtop.model.job_list import Ask, Entry, Walk
+from qtop.model.job_list import NO_EXTENT, Ask, Entry, JobList, Walk
 from queuecore.errors import StoreError
 from queuecore.exchange import Operation
 from queuecore.windows import Extent
@@ -24,7 +24,7 @@ _LOOKS_AT_CLOCK_EVERY: Final = 16
 #: How often people are told how far it is.
 _TELL_EVERY_S: Final = 0.2
 
-#: Looks at an entry.
+#: Looks at an entry. One that returns False ends the walk.
 Visit = Callable[[Entry], Any]
 
 
@@ -44,8 +44,9 @@ async def walk(
     *,
     clock: Callable[[], float] = time.perf_counter,
     rest: Callable[[float], Awaitable[None]] = asyncio.sleep,
-) -> None:
-    """Show every entry to `visit`, in the order of the walk.
+) -> int:
+    """Show every entry to `visit`, in the order of the walk, until it returns False. Returns how
+    many were shown.
 
     While one window is looked into the next one is fetched, after a rest half as long as the last
     one took, with its way through the network: Redis has time for others. May be cancelled at any
@@ -67,6 +68,7 @@ async def walk(
 
     ask = way.ask()
     coming: asyncio.Task[tuple[Any, float]] | None = None
+    shown = 0
     try:
         took_s = tell_at_s = 0.0
         while ask is not None:
@@ -76,7 +78,9 @@ async def walk(
             coming = None if ask is None else asyncio.create_task(fetch(ask, took_s * REST))
             until_s = clock() + SLICE_S
             for count, entry in enumerate(fresh, 1):
-                visit(entry)
+                shown += 1
+                if visit(entry) is False:
+                    return shown
                 if count % _LOOKS_AT_CLOCK_EVERY == 0 and clock() > until_s:
                     await asyncio.sleep(0)
                     until_s = clock() + SLICE_S
@@ -86,6 +90,7 @@ async def walk(
                 tell(seen_before, way.length or 0)
                 tell_at_s = clock() + _TELL_EVERY_S
             await asyncio.sleep(0)
+        return shown
     finally:
         if coming is not None:
             coming.cancel()
@@ -99,16 +104,8 @@ async def walk(
 #: after so many times what the last walk took.
 _LEAST_REST_S: Final = 1.0
 _REST: Final = 4.0
-
-
-class FollowedList(Protocol):
-    """What a follower asks of a list."""
-
-    def extent(self) -> Operation[Extent]:
-        """What is in it now."""
-
-    def walk(self, since: Extent | None = None) -> Walk:
-        """A way through it, or through what came since an extent."""
+#: A list that does not tell what is new is walked through at every look, unless it is longer.
+_QUICK: Final = 5_000
 
 
 class Follower:
@@ -125,7 +122,7 @@ class Follower:
 
     def __init__(
         self,
-        jobs: FollowedList,
+        jobs: JobList,
         begin: Callable[[], Visit],
         finish: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
@@ -139,6 +136,7 @@ class Follower:
         self._visit: Visit | None = None
         self._extent: Extent | None = None
         self._not_before_s = 0.0
+        self._shown = self._looks_expected = 0
         #: Somebody does not want it to go on.
         self.is_stopped = False
         self.is_running = False
@@ -153,6 +151,11 @@ class Follower:
     def is_complete(self) -> bool:
         """Whether everything was seen, at the last look."""
         return self._extent is not None and not self.is_walking
+
+    def expect_change(self) -> None:
+        """Something is about to be done to the jobs: at the next two looks walk through them again,
+        also where the list does not tell what is new and is long."""
+        self.is_stopped, self._looks_expected = False, 2
 
     async def follow(self, read: Read, tell: Callable[[], None] = lambda: None) -> bool:
         """Look at what has not been seen. Returns whether there was anything; tells after each
@@ -173,9 +176,13 @@ class Follower:
     async def _follow(self, read: Read, tell: Callable[[], None]) -> bool:
         now = await read(self._jobs.extent())
         before = self._extent
-        if now == before:
+        if now == NO_EXTENT:
+            if before is not None and not self._looks_expected and self._shown > _QUICK:
+                return False
+            self._looks_expected = max(0, self._looks_expected - 1)
+        elif now == before:
             return False
-        if before is not None and self._visit is not None and now.length > before.length > 0:
+        elif before is not None and self._visit is not None and now.length > before.length > 0:
             # Until the end of it, the old extent holds: newcomers that were missed come again.
             self._extent = None
             way = self._jobs.walk(before)
@@ -196,7 +203,7 @@ class Follower:
         way = self._jobs.walk()
         self._extent, self._visit = None, self._begin()
         self.is_walking, self.done, self.of = True, 0, 0
-        await walk(read, way, self._visit, told, rest=self._sleep)
+        self._shown = await walk(read, way, self._visit, told, rest=self._sleep)
         took_s = self._clock() - began_s
         self._not_before_s = self._clock() + max(_LEAST_REST_S, _REST * took_s)
         self._extent = way.extent

@@ -1,16 +1,17 @@
-"""Which jobs of a list are wanted, and those that were found: some listed, all counted."""
+"""Which jobs of a list are wanted, and those that were found: some listed, all counted, also by
+class."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
 from qtop.model.job import GroupKey, Job, JobSource
 from qtop.model.job_list import Entry
 from qtop.search.fields import of_job
-from qtop.search.filter_language import Filter
+from qtop.search.filter_language import Filter, term
 from qtop.text.safe import beginning
 from queuecore.values import replace
 from queuecore.windows import Item
@@ -81,6 +82,7 @@ class Matches:
         most: So many are listed.
         last_first: List the last ones of the list, the last first; else the first ones.
         keep: What is kept of a job that is listed.
+        classes: Counts them by class, too.
     """
 
     def __init__(
@@ -90,10 +92,13 @@ class Matches:
         *,
         last_first: bool,
         keep: Callable[[Job], Job] = lambda job: job,
+        classes: ClassCounts | None = None,
     ) -> None:
         self.search = search
-        self.count = 0
-        self._most = most
+        self.classes = classes
+        #: Those that are wanted, of those that were seen.
+        self.count = self.seen = 0
+        self.most = most
         self._last_first = last_first
         self._keep = keep
         self._kept: list[tuple[int, Job]] = []
@@ -101,17 +106,20 @@ class Matches:
 
     def visit(self, entry: Entry) -> None:
         """Look at an entry. O(bytes)."""
+        self.seen += 1
         job = self.search.find(entry)
         if job is None:
             return
         self.count += 1
+        if self.classes is not None:
+            self.classes.add(job)
         rank = -entry.place if self._last_first else entry.place
-        if len(self._kept) >= self._most and rank > self._worst:
+        if len(self._kept) >= self.most and rank > self._worst:
             return
         self._worst = max(self._worst, rank) if self._kept else rank
         self._kept.append((rank, self._keep(job)))
         # Not one by one: a walk may meet each before all others.
-        if len(self._kept) >= 2 * self._most:
+        if len(self._kept) >= 2 * self.most:
             self._trim()
 
     def listed(self) -> list[Job]:
@@ -121,7 +129,7 @@ class Matches:
 
     def _trim(self) -> None:
         self._kept.sort(key=lambda pair: pair[0])
-        del self._kept[self._most :]
+        del self._kept[self.most :]
         self._worst = self._kept[-1][0] if self._kept else 0
 
 
@@ -146,3 +154,69 @@ def slim_waiting(job: Job) -> Job:
     name, args = job.unwrapped
     kept = Item(job.item.raw[:_KEPT_BYTES], job.item.size, job.item.sha)
     return replace(job, item=kept, class_name=name, args=beginning(args), extra=None)
+
+
+# Delayed jobs by class.
+
+#: Classes that are told apart.
+MOST_CLASSES: Final = 2_000
+_QUEUES_KEPT: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class ClassRow:
+    """All delayed jobs of one class. `name` is None for those without; `is_readable` is False for
+    the row of those that cannot be read. Times are epochs."""
+
+    name: str | None
+    is_readable: bool
+    count: int
+    first_at: float
+    last_at: float
+    now_s: float
+    queues: tuple[str, ...]
+
+    def filter_text(self, beside: str) -> str:
+        """The filter that lets only these jobs through, `beside` another one."""
+        wanted = term("class", self.name or "") if self.is_readable else "readable:no"
+        return f"{beside} {wanted}".strip()
+
+
+@dataclass(slots=True)
+class _Tally:
+    first_at: float
+    last_at: float
+    count: int = 0
+    queues: dict[str, None] = field(default_factory=dict)
+
+
+class ClassCounts:
+    """Counts delayed jobs by class. `has_more` says that there are more classes than are told
+    apart. Bounded memory."""
+
+    def __init__(self) -> None:
+        self._tallies: dict[tuple[str | None, bool], _Tally] = {}
+        self.has_more = False
+
+    def add(self, job: Job) -> None:
+        """Count a job. O(1)."""
+        key = (job.unwrapped[0], job.problem is None)
+        at = 0.0 if job.due is None else job.due.at
+        tally = self._tallies.get(key)
+        if tally is None:
+            if len(self._tallies) >= MOST_CLASSES:
+                self.has_more = True
+                return
+            tally = self._tallies[key] = _Tally(at, at)
+        tally.count += 1
+        tally.first_at, tally.last_at = min(tally.first_at, at), max(tally.last_at, at)
+        if job.queue is not None and len(tally.queues) < _QUEUES_KEPT:
+            tally.queues[job.queue] = None
+
+    def rows(self, now: datetime) -> list[ClassRow]:
+        """The classes, the most frequent first. O(classes)."""
+        rows = [
+            ClassRow(*key, t.count, t.first_at, t.last_at, now.timestamp(), tuple(t.queues))
+            for key, t in self._tallies.items()
+        ]
+        return sorted(rows, key=lambda row: (-row.count, row.name or ""))

@@ -43,9 +43,9 @@ class Scanned:
     """How a scan went: how long the list was, how many matched, how many did not of which only the
     beginning was looked at, for their size, and whether it stopped because there were enough."""
 
-    length: int = 0
-    matched: int = 0
-    too_large: int = 0
+    length: int
+    matched: int
+    too_large: int
     is_partial: bool = False
 
 
@@ -53,7 +53,7 @@ def scan(
     jobs: JobList,
     wanted: Filter,
     now: datetime,
-    each: Callable[[Hit], None],
+    each: Callable[[Hit], object],
     *,
     limit: int = 0,
     whole: bool = False,
@@ -69,10 +69,9 @@ def scan(
     """
     outline: Outline = yield from steps(jobs.outline())
     length, start = outline.length, outline.start
-    found = Scanned(length)
     most = min(READ_ITEMS, limit) if limit and wanted.is_empty else READ_ITEMS
     size = min(most, _FIRST_ITEMS)
-    done = 0
+    done = matched = too_large = 0
     while done < length:
         seen: JobPage = yield from steps(jobs.page(start, min(size, length - done)), (done, length))
         for job in seen.jobs:
@@ -81,20 +80,20 @@ def scan(
                 [read] = yield from steps(jobs.read([job]))
                 job = read or job
             subject = of_job(job, now)
-            is_match = wanted.matches(subject)
-            large = found.too_large + (job.item.is_cut and not is_match)
-            found = Scanned(length, found.matched + is_match, large)
-            if is_match:
+            if wanted.matches(subject):
+                matched += 1
                 each(Hit(job, subject))
-            if limit and found.matched >= limit:
+            else:
+                too_large += job.item.is_cut
+            if limit and matched >= limit:
                 seen_all = done + len(seen.jobs) >= length
-                is_partial = not seen_all or found.matched < length
-                return Scanned(length, found.matched, large, is_partial)
+                is_partial = not seen_all or matched < length
+                return Scanned(length, matched, too_large, is_partial)
         done += size
         size, start = _size(seen, most), seen.after
         if start is None:
             break
-    return found
+    return Scanned(length, matched, too_large)
 
 
 def through(way: Walk, visit: Callable[[Entry], bool]) -> Steps[bool]:
@@ -153,8 +152,8 @@ _OTHERS: Final = "(others)"
 class Chooser(Protocol):
     """Collects what a walk through a list finds, for an action to come."""
 
-    def take(self, job: Job) -> None:
-        """Take in one job."""
+    def take(self, job: Job) -> bool:
+        """Take in one job. Returns False when there is no room for it: an action takes no more."""
 
     def settle(self) -> Operation[Selection]:
         """What was chosen, without what is to be left out."""
@@ -171,9 +170,18 @@ def nothing_refused(raw: bytes) -> str | None:
 
 @dataclass(slots=True)
 class Selection:
-    """What would be touched. `refusals` counts reasons why some cannot be; `spared` those that
-    match and are left out; `too_large` those that the filter did not look into. Bounded but for
-    `marks`, which name the jobs as their list does."""
+    """What would be touched. Bounded but for `marks`.
+
+    Attributes:
+        marks: What names the jobs to their list.
+        refusals: Why some cannot be touched, and how many for each reason.
+        spared: How many match and are left out.
+        too_large: How many the filter did not look into.
+        unusable: How many were given that are no job: what could not be read in place of some.
+        is_cut: There are more than one action takes.
+        oldest, newest: When the first and the last of them failed.
+        first_due, last_due: When the first and the last of them are due (epoch).
+    """
 
     marks: Refs = field(default_factory=bulk.JobRefs)
     classes: Counter[str] = field(default_factory=Counter)
@@ -182,8 +190,12 @@ class Selection:
     retried: int = 0
     spared: int = 0
     too_large: int = 0
+    unusable: int = 0
+    is_cut: bool = False
     oldest: datetime | None = None
     newest: datetime | None = None
+    first_due: float | None = None
+    last_due: float | None = None
 
     @property
     def size_bytes(self) -> int:
@@ -192,10 +204,13 @@ class Selection:
 
     def add(self, job: Job, refusal: str | None = None) -> None:
         """Take in one job."""
+        if job.ref is None:
+            self.unusable += 1
+            return
         self.marks.add(job.ref, job.item.size)
         name = job.unwrapped[0]
         is_known = job.problem is None or name is not None
-        unknown = "(large)" if job.item.is_cut else "unreadable"
+        unknown = "(large)" if job.item.is_cut and job.due is None else "unreadable"
         _count(self.classes, job_class(name, None) if is_known else unknown)
         if job.queue is not None:
             _count(self.queues, job.queue)
@@ -206,6 +221,10 @@ class Selection:
         if failed_at is not None:
             self.oldest = min(self.oldest or failed_at, failed_at)
             self.newest = max(self.newest or failed_at, failed_at)
+        if job.due is not None:
+            at = job.due.at
+            self.first_due = at if self.first_due is None else min(self.first_due, at)
+            self.last_due = at if self.last_due is None else max(self.last_due, at)
 
     @property
     def targets(self) -> list[str]:
@@ -228,7 +247,7 @@ class Selection:
 def chosen_of(
     jobs_of: JobList,
     jobs: Iterable[Job],
-    refusal: Callable[[bytes], str | None] = lambda raw: None,
+    refusal: RefusalCheck = nothing_refused,
 ) -> Selection:
     """Jobs of a list that were pointed at, in figures. `refusal` says for the bytes of one why an
     action will refuse it."""

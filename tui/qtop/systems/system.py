@@ -3,15 +3,26 @@ Resque; outside of such folders nothing knows an engine."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, TypeVar
 
 from qtop.actions.plan import Operator, Outcome, Plan, Refusal
-from qtop.actions.request import Request
-from qtop.model.fleet import Process, Snapshot
-from qtop.model.health import HealthReport, Strays
+from qtop.actions.request import Index, JobRequest, PruneCase, Request
+from qtop.model.fleet import NOTHING_SEEN, Process, Snapshot
+from qtop.model.health import (
+    Finding,
+    HealthReport,
+    Ownership,
+    ServerInfo,
+    Stray,
+    Strays,
+    UpcomingJobs,
+)
 from qtop.model.job import JobSource
 from qtop.model.job_list import JobList
+from qtop.model.schedule import ListedSchedule, Schedules
+from qtop.search.fields import Subject
 from qtop.search.selection import Chooser, RefusalCheck, nothing_refused
 from queuecore.action_record import ActionRecord
 from queuecore.audit import AuditEntry
@@ -29,6 +40,24 @@ else:
 
 Ability = Literal["pause", "pause_all"]
 """What a system may be unable to do, by the id of its action: pause queues, pause everything."""
+
+
+DiagnosisPart = Literal[
+    "rights", "namespace", "unregistered", "locks", "items", "poison", "duplicates", "schedules"
+]
+"""What `doctor` asks a system about: whether this user may do everything; which systems there are,
+and where; queues that no index leads to; locks without a job; jobs that cannot be read, that kill
+their process, or that are there twice; schedules."""
+
+
+class FoundJob(NamedTuple):
+    """A job in a place. `where` is what `--from` takes, where it takes the place at all; `how` is
+    what the job does there, in words."""
+
+    where: str
+    how: str
+    subject: Subject
+    raw: bytes
 
 
 class Place(NamedTuple):
@@ -68,6 +97,45 @@ class System(Protocol):
         """Search for jobs that no index leads to. May take hundreds of round trips: for once a
         minute. Raises StoreError."""
 
+    def stray_jobs(
+        self, stray: Stray, now: datetime, visit: Callable[[FoundJob], bool]
+    ) -> Work[bool]:
+        """Show the jobs under a key that no index leads to, until `visit` returns False. Returns
+        whether it never did. A round trip for some hundred jobs."""
+
+    def ownership(self) -> Work[Ownership]:
+        """Find out which systems live here, and whose the queues are. Two round trips."""
+
+    def next_jobs(self, queues: Sequence[str], *, samples: bool = False) -> Work[UpcomingJobs]:
+        """Read the jobs that are next in queues, with `samples` also the classes of some others.
+        One round trip, or two."""
+
+    def unregistered(self, what: Index, names: Sequence[str]) -> Work[list[tuple[str, bool]]]:
+        """Each of these names once, and whether it is missing on its index though it holds
+        something. One round trip for all, or two for each."""
+
+    def probe(self) -> Work[None]:
+        """Check that this may be such a system: that its main keys have the right types. One round
+        trip. Raises WrongType."""
+
+    def server(self) -> Work[ServerInfo]:
+        """What the server says of itself. One round trip."""
+
+    def scheduler_lock(self) -> Work[tuple[str | None, float | None]]:
+        """Which scheduler holds the lock, and for how many more seconds; None where it never ends.
+        One round trip."""
+
+    def diagnose(
+        self,
+        part: DiagnosisPart,
+        tell: Callable[[Finding], None],
+        seen: Snapshot = NOTHING_SEEN,
+        suspects: Collection[str] = (),
+    ) -> Work[None]:
+        """Look for what is wrong with a part, and tell it. `seen` is a snapshot and `suspects` are
+        the processes in it that may be dead, for the parts that are about jobs. Changes nothing.
+        May take hundreds of round trips. Raises StoreError."""
+
     def serves(self, listed: tuple[str, ...], names: Sequence[str]) -> Collection[str]:
         """The queues that a process takes jobs from, as `Process.listed` has its list. `names` are
         those that exist. O(names)."""
@@ -89,7 +157,8 @@ class System(Protocol):
         """The last `limit` actions of operators, newest first. Two round trips."""
 
     def note(self, record: ActionRecord, done: int) -> Work[int]:
-        """Put an action on record that happened outside of the system. One round trip."""
+        """Put an action on record that happened outside of the system; one with an empty source is
+        about processes. One round trip."""
 
     def forbidden(self) -> Work[Mapping[str, str]]:
         """Why the server would refuse actions, by the action's id. A few round trips; reads only.
@@ -97,7 +166,7 @@ class System(Protocol):
 
     def evidence(
         self, names: Sequence[str], *, ignore_pids: bool = False, unlisted: Sequence[str] = ()
-    ) -> Work[Sequence[object]]:
+    ) -> Work[Sequence[PruneCase]]:
         """What speaks for and against the death of the processes with these names, for a `Prune`;
         without names, of all that are silent and of the `unlisted`. Some round trips."""
 
@@ -105,11 +174,27 @@ class System(Protocol):
         """A list of jobs. `newest_first` lists it from its end; None as it is usual for it. No
         round trip."""
 
+    def schedules(self, now: datetime) -> Work[Schedules]:
+        """The recurring schedules, as they are at `now` by the server's clock. Two round trips.
+        Raises StoreError."""
+
+    def schedules_look(self, now: datetime) -> Work[Callable[[], Schedules]]:
+        """Look at the schedules and at who moves what is due. What the work returns reads the
+        answers: it may take seconds, so it is for a thread, one at a time. Three round trips.
+        Raises StoreError; what is refused singly is unknown in the look."""
+
+    def firings(self, schedule: ListedSchedule, now: datetime, count: int) -> list[datetime]:
+        """The next times at which a schedule fires (UTC), fewer when there are no more or that is
+        unknown. No round trip; may cost a second for each."""
+
     def chooser(
         self, source: JobSource, refusal: RefusalCheck = nothing_refused, *, spares: bool = False
     ) -> Chooser:
         """What collects jobs of a list for an action. With `spares` failures are left out that
         would do harm again, unless there is only one. No round trip."""
+
+    def refusals(self, request: JobRequest) -> RefusalCheck:
+        """Says for a job's bytes why a request will refuse it."""
 
     def prepare(self, request: Request, operator: Operator) -> Steps[Plan | Refusal]:
         """Say what a request would do, in the operator's name, or why it cannot be done. Reads
@@ -121,6 +206,10 @@ class System(Protocol):
 
     def guarded(self, work: Work[T], /) -> Work[T]:
         """The same work, which ends with an error before it changes what is not this system's."""
+
+    def admit(self, queues: Iterable[str] = (), *, failures: bool = False) -> Work[None]:
+        """End with an error when the namespace or one of these queues is another system's, with
+        `failures` also when the list of failures is. Two round trips."""
 
     def note_change(self) -> None:
         """Something was changed: the next snapshot, which begins after this, reads everything."""

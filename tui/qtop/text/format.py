@@ -9,6 +9,7 @@ import math
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from shlex import quote
 from typing import Any, Final
 
 from rich.cells import cell_len
@@ -221,3 +222,8 @@ def to_ascii(text: str) -> str:
         return text
     # A character without a width, such as an accent, is left out.
     return _OTHER.sub(lambda found: "?" * cell_len(found[0]), text.translate(_OURS))
+
+
+def argument(name: str) -> str:
+    """A name as the last argument of a command that is typed into a shell: never an option."""
+    return f"{'-- ' if name.startswith('-') else ''}{quote(name)}"

@@ -8,7 +8,7 @@
 What it buys: fifty busy queues send some 0.6 KB/s instead of 8 (`make bench-console`: "50 busy
 queues: to the terminal"). A terminal that is slow, stopped or gone holds up neither keys nor polls
 nor the end of the console (`tests/tui/test_terminal.py`). Broken input from a terminal cannot end
-the console (`tests/tui/test_inlet.py`).
+the console (`tests/tui/test_input_reader.py`).
 
 What it needs of Textual that is private, and may change with a minor release (the reason for the
 upper bound in `pyproject.toml`):

@@ -14,10 +14,9 @@ from qtop.config.limits import Thresholds
 from qtop.model.health import DELAYED_ASIDE, WaitingClasses
 from qtop.monitor.drops import Drop, Drops
 from qtop.monitor.incidents.incident import Incident, Link, Severity, first_few, of_queue
-from qtop.monitor.incidents.server_checks import argument
 from qtop.monitor.row_text import jobs_waiting
 from qtop.monitor.rows import FleetRows, QueueRow
-from qtop.text.format import named, number, rate
+from qtop.text.format import argument, named, number, rate
 from qtop.text.safe import ago, counted
 from queuecore.audit import AuditEntry
 

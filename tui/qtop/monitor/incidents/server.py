@@ -7,10 +7,18 @@ from dataclasses import replace
 from typing import Final
 
 from qtop.config.limits import Thresholds
-from qtop.model.health import HealthPart, HealthReport, Notice, Ownership, ServerInfo, SystemHealth
+from qtop.model.health import (
+    Finding,
+    HealthPart,
+    HealthReport,
+    Notice,
+    Ownership,
+    ServerInfo,
+    SystemHealth,
+)
 from qtop.monitor.incidents import server_checks
 from qtop.monitor.incidents.incident import Check, Incident, Link, Severity
-from qtop.monitor.incidents.server_checks import Finding, Lease
+from qtop.monitor.incidents.server_checks import Lease
 from qtop.monitor.rows import FleetRows
 
 #: What begins the sentence of a finding.

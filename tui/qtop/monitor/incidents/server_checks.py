@@ -5,11 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from shlex import quote
-from typing import Final, Literal
+from typing import Final
 
 from qtop.config.limits import USUAL, Thresholds
-from qtop.model.health import ServerInfo, SystemHealth
+from qtop.model.health import Finding, FindingLevel, ServerInfo, SystemHealth
 from qtop.text.safe import ago, counted
 
 # Whether the scheduler that holds the schedulers' lock is at work. A killed one holds it for up
@@ -62,22 +61,7 @@ class LockWatch:
         return Lease(owner, now - self._moved_at, left_s)
 
 
-FindingLevel = Literal["OK", "UNKNOWN", "WARN", "ERROR"]
-"""UNKNOWN is a check that could not be made: neither well nor wrong."""
-
 _SKEW_ERROR_S: Final = 150
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What one check found. `remedy` is what to do; empty when nothing needs to be done. A weakness
-    is `latent` when it hurts only together with something else that has not happened."""
-
-    check: str
-    level: FindingLevel
-    text: str
-    remedy: str = ""
-    latent: bool = False
 
 
 def role(facts: ServerInfo) -> Finding:
@@ -226,11 +210,6 @@ def late(master: str | None, overdue_s: float, thresholds: Thresholds = USUAL) -
         return None
     text = f"delayed jobs are due for {ago(overdue_s)}, though {master} holds the schedulers' lock"
     return Finding("scheduler", "WARN", text, "see what it prints: it says what it cannot move")
-
-
-def argument(name: str) -> str:
-    """A name as the last argument of a command that is typed into a shell: never an option."""
-    return f"{'-- ' if name.startswith('-') else ''}{quote(name)}"
 
 
 def _integer(facts: ServerInfo, field: str) -> int | None:

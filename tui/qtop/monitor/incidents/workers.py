@@ -9,9 +9,8 @@ from typing import Final
 from qtop.config.limits import Thresholds
 from qtop.model.health import StrayKind, Strays
 from qtop.monitor.incidents.incident import Incident, Link
-from qtop.monitor.incidents.server_checks import argument
 from qtop.monitor.rows import FleetRows, WorkerRow
-from qtop.text.format import named
+from qtop.text.format import argument, named
 from qtop.text.safe import ago, counted
 
 _HOSTS = 3

@@ -19,24 +19,24 @@ from qtop.actions.plan import (
 )
 from qtop.actions.request import (
     Clear,
+    Delete,
     DeleteSchedules,
     Index,
     Load,
-    OfDelayed,
-    OfJobs,
     Pause,
     PauseAll,
     Prune,
     Register,
-    Replace,
     Request,
+    Reschedule,
+    RunNow,
     RunSchedules,
     Signal,
     Undo,
 )
 from qtop.keymap.keymap import Danger
 from qtop.model.job import JobSource
-from qtop.systems.resque import job_actions, scheduled, workers
+from qtop.systems.resque import job_actions, scheduled
 from qtop.systems.resque.job_reader import list_key
 from qtop.text.format import number
 from qtop.text.safe import safe
@@ -75,10 +75,15 @@ class ResqueActions:
             case Load():
                 return self._load(request)
             case Prune() | Signal():
+                # Imported here: it needs psutil.
+                from qtop.systems.resque import workers
+
                 return workers.prepare(self.keys, self.operator, request)
-            case OfDelayed() | RunSchedules() | DeleteSchedules():
+            case RunNow() | Reschedule() | RunSchedules() | DeleteSchedules():
                 return scheduled.prepare(self.keys, self.operator, request)
-            case OfJobs() | Replace():
+            case Delete(source=source) if source.kind == "delayed":
+                return scheduled.prepare(self.keys, self.operator, request)
+            case _:
                 return job_actions.prepare(self.keys, self.operator, request)
 
     def _clear(self, request: Clear) -> Steps[Plan]:
@@ -247,8 +252,7 @@ class ResqueActions:
 
 
 def unregistered(keys: Keys, what: Index, names: Sequence[str]) -> Steps[list[tuple[str, bool]]]:
-    """Each of these names once, and whether it is missing on its index though it holds something.
-    One round trip for queues, one for each moment, one and one for each list of failures."""
+    """As `System.unregistered`."""
     wanted = list(dict.fromkeys(names))
     found: list[tuple[str, bool]] = []
     known: Collection[str] = ()

@@ -1,40 +1,37 @@
-"""What this Redis user may not do, and who acts."""
+"""What this Redis user may not do."""
 
 from __future__ import annotations
 
-import getpass
-import socket
 from collections.abc import Mapping
-from typing import Final, TypeVar
+from typing import Final
 
-import resque
 from qtop.keymap import keymap
 from qtop.text.safe import safe
-from queuecore.action_record import Actor
 from queuecore.exchange import Steps
 from queuecore.reading import commands_of
 from resque.keys import Keys
 from resque.scripts import load_script
 from resque.store import server_info
 
-T = TypeVar("T")
-
 # Which keys the server would refuse: an ACL may leave a user without a command that an action
 # needs. Found out once, at the beginning, so that a key says so instead of failing half way.
 
-#: The script that does it, and the actions that run it. Of an action that is not listed, only that
-#: scripts can be run at all is asked.
+#: Each script that changes data, and the actions that run it. An action may run one of several.
 ACTION_SCRIPTS: Final[Mapping[str, tuple[str, ...]]] = {
     "take": (
         *("requeue", "requeue_all", "delete", "delete_all", "move", "edit"),
         *("put_back", "put_back_matching", "delete_jobs", "delete_matching"),
         *("move_jobs", "move_matching"),
     ),
+    "replace": ("edit_job",),
     "clear_to": ("clear_failures", "clear_queue", "remove_queue"),
     "switch": ("pause", "pause_all"),
     "undo": ("undo", "undo_deed"),
+    "undo_scheduled": ("undo", "undo_deed"),
     "unregister": ("unregister", "prune"),
     "delayed_act": ("run_now", "drop", "reschedule", "run_matching", "drop_matching"),
+    "push_noted": ("run_now",),
+    "schedule_drop": ("drop",),
 }
 _RUNNING: Final = frozenset({"EVAL", "EVALSHA"})
 #: They do something to processes, not to Redis.
@@ -71,17 +68,3 @@ def commands(action_id: str) -> frozenset[str]:
         load_script(name) for name, actions in ACTION_SCRIPTS.items() if action_id in actions
     ]
     return _RUNNING.union(*(commands_of(script) or () for script in scripts))
-
-
-# Who acts: the same in the console and in the commands, so that each can undo the other's.
-
-
-def operator_identity() -> Actor:
-    """`user@host`, and this version of qtop."""
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):
-        # A container may run with a user id that nobody has named.
-        user = "unknown"
-    who = f"{user}@{socket.gethostname()}".encode("utf-8", "replace").decode()
-    return Actor(who, f"qtop {resque.__version__}")

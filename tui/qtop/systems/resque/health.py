@@ -13,16 +13,19 @@ from qtop.model.health import (
     Notice,
     Ownership,
     SystemHealth,
+    UpcomingJobs,
     WaitingClasses,
     skew_s,
 )
 from qtop.text.format import named
+from qtop.text.safe import counted
 from queuecore.active_job import unwrapped, waiting_since
 from queuecore.exchange import Steps
 from queuecore.times import wall_now
 from resque.codec import Payload, decode_payload
 from resque.keys import Keys
-from resque.store import health
+from resque.store import health, waiting_jobs
+from resque.store import waiting_classes as waiting_classes_of
 from resque.store.ownership import KeyOwners
 from resque.store.waiting_classes import QueueSample as Sampled
 
@@ -31,12 +34,21 @@ _OWNERS: Final = {"sidekiq": "Sidekiq's", "mixed": "Sidekiq's and Resque's"}
 _OWN: Final = "give Resque a namespace of its own: both take jobs, from opposite ends"
 
 
+def master_prefix() -> str:
+    """What the environment puts before the key of the schedulers' lock."""
+    return os.environ.get("RESQUE_SCHEDULER_MASTER_LOCK_PREFIX", "")
+
+
+def master_lock(keys: Keys) -> bytes:
+    """The key of the schedulers' lock."""
+    return keys.master_lock(master_prefix())
+
+
 def look(keys: Keys, queues: Sequence[str] = ()) -> Steps[HealthReport]:
     """Find out what is looked at now and then, also of these queues. Three round trips, five where
     delayed jobs may be overdue; see `resque.store.health.look`. Raises StoreError."""
-    lock = keys.master_lock(os.environ.get("RESQUE_SCHEDULER_MASTER_LOCK_PREFIX", ""))
     before_s = time.time()
-    found, payloads, whose = yield from health.look(keys, lock, queues, now=wall_now())
+    found, payloads, whose = yield from health.look(keys, master_lock(keys), queues, now=wall_now())
     after_s, taken = time.time(), found.taken
     skew = None if taken is None else skew_s(taken.timestamp(), before_s, after_s)
     return report_of(found, payloads, whose, skew)
@@ -56,6 +68,15 @@ def report_of(
         ownership=ownership(whose),
         notices=tuple(_notices(whose)),
     )
+
+
+def first_jobs(keys: Keys, queues: Sequence[str], *, samples: bool) -> Steps[UpcomingJobs]:
+    """Read the jobs that are next in queues. One round trip, with `samples` another for the classes
+    of further jobs."""
+    sampled = (yield waiting_classes_of.take(keys, queues)) if samples else ()
+    seen = yield waiting_jobs.next_jobs(keys, queues)
+    jobs = next_jobs(seen.payloads)
+    return UpcomingJobs(jobs, waiting_classes(jobs, sampled), seen.problem)
 
 
 def next_jobs(payloads: Mapping[str, bytes]) -> Mapping[str, NextJob]:
@@ -89,13 +110,32 @@ def waiting_classes(
 def ownership(whose: KeyOwners) -> Ownership:
     """Whose the queues are. O(queues looked at)."""
     refusals = {name: why for name in whose.owners if (why := whose.refusal(name)) is not None}
+    systems = {name: whose.owner(name) for name in whose.owners}
     return Ownership(
-        owners={name: _OWNERS.get(whose.owner(name), "") for name in whose.owners},
+        owners={name: _OWNERS.get(each, "") for name, each in systems.items()},
         refusals=refusals,
         others_owner=_OWNERS["sidekiq"] if whose.is_all_sidekiqs else "",
         others_refusal=whose.refusal(),
         has_foreign_failures=whose.has_failures_set,
+        systems={name: each for name, each in systems.items() if each != "unknown"},
+        others_system="sidekiq" if whose.is_all_sidekiqs else None,
+        note=_note(whose),
     )
+
+
+def _note(whose: KeyOwners) -> str | None:
+    """What to say beside a listing; None where Resque lives alone, or nothing."""
+    if whose.is_all_sidekiqs:
+        text = f"Sidekiq lives under {whose.place}: {whose.signs[0]}; nothing of Resque's does"
+    elif whose.is_sure:
+        barred = sum(whose.refusal(name) is not None for name in whose.owners)
+        queues = f"; {counted(barred, 'queue')} refused to Resque" if barred else ""
+        text = f"Sidekiq and Resque share {whose.place}: {whose.signs[0]}{queues}"
+    else:
+        return whose.warning
+    if whose.has_failures_set:
+        text += "; `failed` is sidekiq-failures', a sorted set"
+    return text
 
 
 def _notices(whose: KeyOwners) -> Iterator[Notice]:

@@ -4,30 +4,36 @@ what becomes of each."""
 from __future__ import annotations
 
 from collections import Counter
+from datetime import datetime
 from functools import partial
 from typing import Final, NamedTuple
 
 from qtop.actions.plan import Operator, Outcome, Plan, Throttle, acted, count_of, list_of
-from qtop.actions.request import Delete, Edit, JobRequest, Move, PutBack, Replace, Requeue
+from qtop.actions.request import Delete, Edit, Enqueue, JobRequest, Move, PutBack, Replace, Requeue
 from qtop.keymap.keymap import Danger
 from qtop.model.job import Job, JobSource
 from qtop.search.selection import RefusalCheck, Selection, nothing_refused
+from qtop.systems.resque.job_lists import job_list
 from qtop.systems.resque.job_reader import engine_failure, list_key
-from qtop.systems.resque.payloads import changed_job
 from qtop.text.format import both_times, number
-from qtop.text.safe import safe
+from qtop.text.payloads import checked
+from qtop.text.safe import counted, safe
 from queuecore import bulk
 from queuecore.action_record import ActionRecord
 from queuecore.bulk import Decide, JobRefs, Result, Taking
+from queuecore.codec import encode, members
+from queuecore.errors import QueueError
 from queuecore.exchange import Steps
 from queuecore.values import replace
 from queuecore.windows import Item
-from resque.codec import Payload, decode_payload
+from resque.codec import Payload, decode_payload, encode_job, require_utf8
+from resque.errors import NoClassError, NoQueueError
 from resque.keys import Keys
-from resque.store import failures, poison, queues
+from resque.store import delayed, failures, poison, queues
 from resque.store.lock_freeing import Leaving, and_free, edited, noting
 
-_MOST_NAMED: Final = 5
+#: Delayed jobs that one action takes at most: what names one takes some 300 bytes.
+_MOST_DELAYED: Final = 100_000
 
 # Choosing.
 
@@ -51,12 +57,16 @@ class JobChooser:
         spares: bool = False,
     ) -> None:
         self._refusal, self._spares = refusal, spares
-        self._chosen = Selection()
+        self._chosen = Selection(job_list(keys, source).refs())
+        self._most = _MOST_DELAYED if source.kind == "delayed" else None
         self._suspects = poison.Suspects(keys, source.name)
         self._suspected: list[tuple[Job, str | None]] = []
 
-    def take(self, job: Job) -> None:
-        """Take in one job. O(bytes); some 28 bytes are kept of it, of a suspect 1 KB."""
+    def take(self, job: Job) -> bool:
+        """As `Chooser.take`. O(bytes); some 28 bytes are kept of it, of a suspect 1 KB."""
+        if self._most is not None and len(self._chosen.marks) >= self._most:
+            self._chosen.is_cut = True
+            return False
         item = job.item
         refused = None if item.is_cut else self._refusal(item.raw)
         if self._spares and self._suspects.add(engine_failure(job)):
@@ -66,6 +76,7 @@ class JobChooser:
             self._suspected.append((slim, refused))
         else:
             self._chosen.add(job, refused)
+        return True
 
     def settle(self) -> Steps[Selection]:
         """What was chosen. A round trip for each 1,000 suspects, and one for each large one."""
@@ -103,8 +114,11 @@ def unusable(raw: bytes) -> str | None:
 # Doing.
 
 
-def prepare(keys: Keys, operator: Operator, request: JobRequest | Replace) -> Plan:
-    """Say what a request would do to its jobs."""
+def prepare(keys: Keys, operator: Operator, request: JobRequest | Replace | Enqueue) -> Plan:
+    """Say what a request would do to its jobs. Raises for an `Enqueue` NoQueueError, NoClassError
+    and EncodeError."""
+    if isinstance(request, Enqueue):
+        return _prepare_enqueueing(keys, request)
     if isinstance(request, Replace):
         return _prepare_replacing(keys, operator, request)
     source, chosen, words = request.source, request.chosen, _words(request)
@@ -135,6 +149,30 @@ def prepare(keys: Keys, operator: Operator, request: JobRequest | Replace) -> Pl
         size_bytes=size_bytes,
         record=record,
     )
+
+
+def _prepare_enqueueing(keys: Keys, request: Enqueue) -> Plan:
+    queue, name, at_s = request.queue, request.class_name, request.at_s
+    if not queue:
+        raise NoQueueError("a job needs a queue: its name is empty")
+    if not name:
+        raise NoClassError("a job needs a class: its name is empty")
+    payload = encode_job(name, list(request.args))
+    require_utf8(queue, payload)
+
+    def push() -> Steps[Outcome]:
+        waits: int = yield queues.push(keys, queue, [payload])
+        text = f"enqueued {safe(name)} on {safe(queue)}: {waits:,} waiting"
+        return Outcome(text, done=1)
+
+    def delay(at_s: float) -> Steps[Outcome]:
+        then: int = yield delayed.schedule(keys, at_s, queue, name, request.args)
+        when = f"{datetime.fromtimestamp(int(at_s)).astimezone():%Y-%m-%d %H:%M:%S}"
+        text = f"delayed {safe(name)} until {when}, for {safe(queue)}"
+        return Outcome(f"{text}: {counted(then, 'job')} then", done=1)
+
+    run = push if at_s is None else partial(delay, at_s)
+    return Plan(f"Enqueue {safe(name)}", "Enqueue", (), "none", run)
 
 
 def _take(
@@ -169,9 +207,34 @@ def _decision(request: JobRequest) -> Decide:
         case PutBack():
             return put_back
         case Edit():
-            return partial(changed_job, request)
+            return partial(_changed_job, request)
         case Requeue() | Move():
             return partial(push, to=request.to)
+
+
+def _changed_job(change: Edit, raw: bytes) -> Taking | str:
+    """What becomes of an item that is edited: where it goes and as what, or why it cannot be."""
+    is_failure = change.source.kind == "failed"
+    job = failures.job_of(raw) if is_failure else (change.source.name, raw)
+    if isinstance(job, str) and (change.payload is None or change.to is None):
+        return job
+    queue, payload = ("", b"") if isinstance(job, str) else job
+    try:
+        return Taking(0, raw, change.to or queue, checked(_changed_payload(change, payload)))
+    except (ValueError, QueueError) as error:
+        return str(error)
+
+
+def _changed_payload(change: Edit, payload: bytes) -> bytes:
+    """The new payload. What is not changed keeps its bytes. Raises ValueError."""
+    if change.payload is not None:
+        return change.payload
+    parts = members(payload)
+    if change.class_name is not None:
+        parts["class"] = encode(change.class_name)
+    if change.args is not None:
+        parts["args"] = change.args
+    return b"{%s}" % b",".join(b"%s:%s" % (encode(k), v) for k, v in parts.items())
 
 
 def _prepare_replacing(keys: Keys, operator: Operator, request: Replace) -> Plan:
@@ -275,9 +338,9 @@ def _which(request: JobRequest) -> list[str]:
 
 
 def _which_failures(chosen: Selection) -> list[str]:
-    lines = ["Classes: " + _named(chosen.classes)]
+    lines = ["Classes: " + named(chosen.classes)]
     many = len(chosen.queues)
-    lines.append("Queues: " + (_named(chosen.queues) if many > 1 else list_of(chosen.queues)))
+    lines.append("Queues: " + (named(chosen.queues) if many > 1 else list_of(chosen.queues)))
     if not chosen.queues:
         lines[-1] += "none named"
     if chosen.oldest is not None and chosen.newest is not None:
@@ -287,10 +350,9 @@ def _which_failures(chosen: Selection) -> list[str]:
     return lines
 
 
-def _named(counts: Counter[str]) -> str:
-    shown = [f"{safe(name)} ({number(n)})" for name, n in counts.most_common(_MOST_NAMED)]
-    more = len(counts) - _MOST_NAMED
-    return ", ".join(shown) + (f" and {number(more)} more" if more > 0 else "")
+def named(counts: Counter[str]) -> str:
+    """The most frequent names, each with its number."""
+    return list_of(f"{name} ({number(n)})" for name, n in counts.most_common())
 
 
 def _refs(chosen: Selection) -> JobRefs:

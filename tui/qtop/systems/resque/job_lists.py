@@ -8,6 +8,7 @@ from typing import Any, Final
 from qtop.model.job import Job, JobSource
 from qtop.model.job_list import (
     LISTED_BYTES,
+    NO_EXTENT,
     Ask,
     DueShare,
     Entry,
@@ -31,6 +32,7 @@ from queuecore.bulk import JobRefs
 from queuecore.exchange import Exchange, Operation, Steps, single
 from queuecore.windows import Extent, Item, RawItem, Window, read_item
 from resque.keys import Keys
+from resque.scheduler.delayed_actions import DelayedRef
 from resque.store import delayed_windows, failures
 from resque.store.delayed_windows import DelayedEntry, Outlook, Position, outlook
 
@@ -220,7 +222,7 @@ class DelayedWalk:
         self.length: int | None = None
         self.done = 0
         self.is_broken = False
-        self.extent = Extent(0, None)
+        self.extent = NO_EXTENT
 
     def ask(self) -> Ask | None:
         """As a `Walk`."""
@@ -254,6 +256,17 @@ class DelayedWalk:
         return seen
 
 
+class DelayedRefs(list[DelayedRef]):
+    """What names delayed jobs to actions."""
+
+    size_bytes = 0
+
+    def add(self, ref: DelayedRef, size_bytes: int = 0) -> None:
+        """As `Refs.add`."""
+        self.append(ref)
+        self.size_bytes += size_bytes
+
+
 class DelayedList:
     """All delayed jobs, the next first."""
 
@@ -268,8 +281,8 @@ class DelayedList:
         return Outline(found.total.jobs, None, shares, found.first_at)
 
     def extent(self) -> Exchange[Extent]:
-        """As a `JobList`: how many due times there are. It does not tell what is new."""
-        return single(("ZCARD", self._keys.delayed_schedule()), lambda many: Extent(many, None))
+        """As a `JobList`: unknown, without a round trip."""
+        return Exchange((), lambda _: NO_EXTENT)
 
     def page(
         self,
@@ -316,9 +329,9 @@ class DelayedList:
                 found.append(delayed_item(whole, job.due, job.ref, job.place))
         return found
 
-    def refs(self) -> JobRefs:
+    def refs(self) -> DelayedRefs:
         """As a `JobList`."""
-        return JobRefs()
+        return DelayedRefs()
 
     def walk(self, since: Extent | None = None) -> DelayedWalk:
         """As a `JobList`: through all of them, whatever was there before. Costs as

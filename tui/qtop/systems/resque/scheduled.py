@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Final, NamedTuple, cast
+from typing import NamedTuple, cast
 
-from qtop.actions.plan import Operator, Outcome, Plan, acted, count_of
+from qtop.actions.plan import Operator, Outcome, Plan, acted, count_of, list_of
 from qtop.actions.request import (
     DelayedRequest,
-    DeleteDelayed,
+    Delete,
     DeleteSchedules,
     Reschedule,
     RunNow,
@@ -18,17 +19,18 @@ from qtop.actions.request import (
 )
 from qtop.keymap.keymap import Danger
 from qtop.model.job import moment_of
-from qtop.systems.resque.scheduled_search import MOST_CHOSEN, DelayedSelection, ScheduleRow
-from qtop.text.format import both_times, number
-from qtop.text.safe import safe
+from qtop.model.schedule import ListedSchedule
+from qtop.search.selection import Selection
+from qtop.systems.resque.job_actions import named
+from qtop.systems.resque.job_lists import DelayedRefs
+from qtop.systems.resque.schedules import read_of
+from qtop.text.format import both_times
 from queuecore.action_record import ActionRecord
 from queuecore.bulk import Result
 from queuecore.exchange import Steps
 from resque.keys import Keys
 from resque.scheduler import delayed_actions, schedule_actions
 from resque.scheduler.schedule_actions import ScheduleRef
-
-_SHOWN: Final = 5
 
 
 class _Words(NamedTuple):
@@ -48,7 +50,7 @@ def prepare(
     a question."""
     if isinstance(request, RunSchedules | DeleteSchedules):
         return _prepare_schedules(keys, operator, request)
-    chosen, words = _chosen(request), _words(request)
+    chosen, words = request.chosen, _words(request)
     many = len(chosen.marks)
     jobs = count_of(many, "delayed job")
     action = f"{words.verb} {words.adverb}".strip().lower()
@@ -67,16 +69,12 @@ def prepare(
     )
 
 
-def _chosen(request: DelayedRequest) -> DelayedSelection:
-    return cast("DelayedSelection", request.chosen)
-
-
 def _words(request: DelayedRequest) -> _Words:
     match request:
         case RunNow():
             line = "Each goes to the end of its queue, before its time."
             return _Words("Run", "now", "ran now", line)
-        case DeleteDelayed():
+        case Delete():
             return _Words("Delete", "", "deleted", "The jobs will not run.")
         case Reschedule():
             at = both_times(request.at)
@@ -84,28 +82,29 @@ def _words(request: DelayedRequest) -> _Words:
 
 
 def _act(keys: Keys, request: DelayedRequest, done: str, record: ActionRecord) -> Steps[Outcome]:
-    chosen = _chosen(request)
-    if not chosen.marks:
+    chosen = request.chosen
+    marks = cast("DelayedRefs", chosen.marks)
+    if not marks:
         word = "its moment cannot be read" if chosen.unusable else "nothing matches"
         return Outcome(f"{word}: nothing was changed", "warn")
     result: Result
     match request:
         case RunNow():
-            result = yield from delayed_actions.run(keys, chosen.marks, record)
-        case DeleteDelayed():
-            result = yield from delayed_actions.delete(keys, chosen.marks, record)
+            result = yield from delayed_actions.run(keys, marks, record)
+        case Delete():
+            result = yield from delayed_actions.delete(keys, marks, record)
         case Reschedule():
             at = request.at.timestamp()
-            result = yield from delayed_actions.reschedule(keys, chosen.marks, at, record)
+            result = yield from delayed_actions.reschedule(keys, marks, at, record)
     return acted(done, result, record)
 
 
 def _prepare_schedules(
     keys: Keys, operator: Operator, request: RunSchedules | DeleteSchedules
 ) -> Plan:
-    rows = cast("Sequence[ScheduleRow]", request.rows)
-    names, runs = _list(safe(row.name) for row in rows), isinstance(request, RunSchedules)
-    usable = [row for row in rows if (row.schedule if runs else row.item) is not None]
+    rows = request.schedules
+    names, runs = list_of(row.name for row in rows), isinstance(request, RunSchedules)
+    usable = [row for row in rows if (read_of(row).schedule if runs else row.item) is not None]
     action, source = "run now" if runs else "delete", keys.persistent_schedules()
     record = operator.record(action, names[:200], source, len(usable), size_bytes=None)
     back = operator.way_back(record)
@@ -122,18 +121,18 @@ def _prepare_schedules(
 
 
 def _run_schedules(
-    keys: Keys, rows: Sequence[ScheduleRow], kept: int, record: ActionRecord
+    keys: Keys, rows: Sequence[ListedSchedule], kept: int, record: ActionRecord
 ) -> Steps[Outcome]:
     if not rows:
         text = "nothing to run: its definition cannot be used or is not known"
         return Outcome(text, "warn")
-    schedules = [row.schedule for row in rows if row.schedule is not None]
+    schedules = [each for row in rows if (each := read_of(row).schedule) is not None]
     result = yield from schedule_actions.run_now(keys, schedules, record)
     return acted("queued", result, record, [("cannot be used", kept)] if kept else [])
 
 
 def _delete_schedules(
-    keys: Keys, rows: Sequence[ScheduleRow], kept: int, record: ActionRecord
+    keys: Keys, rows: Sequence[ListedSchedule], kept: int, record: ActionRecord
 ) -> Steps[Outcome]:
     if not rows:
         text = "it is not in Redis: a scheduler's file has it, or it is gone"
@@ -145,27 +144,22 @@ def _delete_schedules(
     return replace(outcome, text=outcome.text + note)
 
 
-def _which(choice: DelayedSelection) -> list[str]:
+def _which(choice: Selection) -> list[str]:
     """The classes, the queues and the moments of delayed jobs, a line each."""
-    classes = [(name or "(no class)", many) for name, many in choice.classes.most_common()]
-    names = [name or "none named" for name, _ in choice.queues.most_common()]
+    queues = +Counter({"none named": len(choice.marks) - choice.queues.total()}) + choice.queues
     lines = [
-        "Classes: " + _list(f"{safe(name)} ({number(many)})" for name, many in classes),
-        "Queues: " + _list(map(safe, names)),
+        f"Classes: {named(choice.classes)}",
+        "Queues: " + list_of(name for name, _ in queues.most_common()),
     ]
-    if choice.first_at is not None and choice.last_at is not None:
-        first, last = (both_times(moment_of(at)) for at in (choice.first_at, choice.last_at))
+    if choice.first_due is not None and choice.last_due is not None:
+        first, last = (both_times(moment_of(at)) for at in (choice.first_due, choice.last_due))
         lines.append(f"Due: {first}" if first == last else f"Due: {first} to {last}")
     if choice.is_cut:
-        lines.append(f"There are more than these first {MOST_CHOSEN:,}: do it again for the rest.")
+        lines.append(
+            f"There are more than these first {len(choice.marks):,}: do it again for the rest."
+        )
     if choice.unusable:
         are = "is" if choice.unusable == 1 else "are"
         moments = count_of(choice.unusable, "moment")
         lines.append(f"{moments} cannot be read and {are} left alone.")
     return lines
-
-
-def _list(texts: Iterable[str]) -> str:
-    shown = list(texts)
-    more = f" and {number(len(shown) - _SHOWN)} more" if len(shown) > _SHOWN else ""
-    return ", ".join(shown[:_SHOWN]) + more

@@ -1,17 +1,17 @@
-"""The jobs under keys that no index leads to, and the copies that are kept of some, as filters see
-them."""
+"""The jobs under keys that no index leads to, and the copies that are kept of some."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Final
 
 from qtop.model.health import Stray
 from qtop.model.job import DueTime
 from qtop.model.job_list import LISTED_BYTES
-from qtop.search.fields import Subject, of_job
+from qtop.search.fields import of_job
 from qtop.systems.resque.job_reader import delayed_item, failed_job, waiting_job
+from qtop.systems.system import FoundJob
 from qtop.text.safe import ago
 from queuecore import windows
 from queuecore.exchange import Steps, single
@@ -20,19 +20,9 @@ from queuecore.windows import Item, Window
 _ITEMS: Final = 250
 
 
-class StrayJob(NamedTuple):
-    """One job. `where` it is and `how`, in words."""
-
-    where: str
-    how: str
-    subject: Subject
-    raw: bytes
-
-
-def walk(stray: Stray, now: datetime, visit: Callable[[StrayJob], bool]) -> Steps[bool]:
-    """Show the jobs of a moment, an undo or a retry to `visit`, until it returns False. Returns
-    whether it never did. A round trip for each 250 jobs; of longer ones only the beginning is
-    read."""
+def walk(stray: Stray, now: datetime, visit: Callable[[FoundJob], bool]) -> Steps[bool]:
+    """As `System.stray_jobs`: a moment, an undo or a retry. A round trip for each 250 jobs; of
+    longer ones only the beginning is read."""
     if stray.kind == "retry":
         raw: bytes = yield single(("GETRANGE", stray.key, 0, LISTED_BYTES - 1), bytes)
         return visit(_copy(f"retry {stray.name}", "last failure, tried again", raw, now))
@@ -46,7 +36,7 @@ def walk(stray: Stray, now: datetime, visit: Callable[[StrayJob], bool]) -> Step
     return True
 
 
-def _read(stray: Stray, item: Item, now: datetime) -> Iterator[StrayJob]:
+def _read(stray: Stray, item: Item, now: datetime) -> Iterator[FoundJob]:
     if stray.kind == "delayed":
         yield _delayed(stray, item, now)
     elif item.raw.startswith(b"{"):
@@ -54,7 +44,7 @@ def _read(stray: Stray, item: Item, now: datetime) -> Iterator[StrayJob]:
         yield _copy(f"undo {stray.name}", "kept for an undo", item.raw, now)
 
 
-def _delayed(stray: Stray, item: Item, now: datetime) -> StrayJob:
+def _delayed(stray: Stray, item: Item, now: datetime) -> FoundJob:
     try:
         due_s = float(stray.name) - now.timestamp()
     except ValueError:
@@ -62,12 +52,12 @@ def _delayed(stray: Stray, item: Item, now: datetime) -> StrayJob:
     where = f"{stray.kind}:{stray.name}"
     due = f"due in {ago(due_s)}" if due_s > 0 else "due"
     job = delayed_item(item, DueTime(now.timestamp() + due_s, stray.name, 1), None, None)
-    return StrayJob(where, f"{due}, not in the schedule", of_job(job, now), item.raw)
+    return FoundJob(where, f"{due}, not in the schedule", of_job(job, now), item.raw)
 
 
-def _copy(where: str, how: str, raw: bytes, now: datetime) -> StrayJob:
+def _copy(where: str, how: str, raw: bytes, now: datetime) -> FoundJob:
     item = windows.whole(raw)
     job = failed_job(item, 0)
     if job.exception is None and job.failed_at is None:
         job = waiting_job(item, 0, "")
-    return StrayJob(where, how, of_job(job, now), raw)
+    return FoundJob(where, how, of_job(job, now), raw)

@@ -2,33 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from typing import ClassVar, Final, TypeVar
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, ClassVar, Final, TypeVar
 
 from qtop.actions.plan import Operator, Outcome, Plan, Refusal
-from qtop.actions.request import Request
-from qtop.model.fleet import Process, Snapshot
-from qtop.model.health import HealthReport, Strays
+from qtop.actions.request import Index, JobRequest, PruneCase, Request
+from qtop.model.fleet import NOTHING_SEEN, Process, Snapshot
+from qtop.model.health import (
+    Finding,
+    HealthReport,
+    Ownership,
+    ServerInfo,
+    Stray,
+    Strays,
+    UpcomingJobs,
+)
 from qtop.model.job import JobSource
 from qtop.model.job_list import JobList
+from qtop.model.schedule import ListedSchedule, Schedules
 from qtop.search.selection import Chooser, RefusalCheck, nothing_refused
 from qtop.systems.resque import health
 from qtop.systems.resque.job_reader import JobMemory, snapshot_of
-from qtop.systems.system import Ability, Place, Work
+from qtop.systems.system import Ability, DiagnosisPart, FoundJob, Place, Work
 from queuecore import audit
 from queuecore.action_record import ActionRecord
+from queuecore.address import Address
 from queuecore.audit import AuditEntry
 from queuecore.cooperative import Slices
 from queuecore.exchange import Exchange, Steps
 from queuecore.keys import name_text
 from queuecore.times import wall_now
-from resque.errors import NoQueueError
+from queuecore.values import replace
+from resque.errors import NoQueueError, WrongType
 from resque.keys import Keys
-from resque.store import failures, queue_list, strays, workers
+from resque.store import failures, ownership, queue_list, server_info, strays, workers
 from resque.store.failures import FAILED
 from resque.store.guard import Guard
 from resque.store.queue_list import QueueList
 from resque.store.snapshot import EngineSnapshot, SnapshotReader
+
+if TYPE_CHECKING:
+    from qtop.systems.resque.schedules import ScheduleReader
 
 T = TypeVar("T")
 
@@ -41,21 +56,29 @@ class ResqueSystem:
 
     Args:
         keys: The namespace.
-        address: Where its Redis is, without secrets.
+        address: Where its Redis is.
         failures_read: How many of the newest failures are part of a snapshot.
+        warn: Gets a sentence where Sidekiq perhaps lives, before a change.
     """
 
     name: ClassVar[str] = "resque"
     abilities: ClassVar[Mapping[Ability, str | None]] = {"pause": None, "pause_all": None}
 
     def __init__(
-        self, keys: Keys, address: str = "", *, failures_read: int = FAILURES_READ
+        self,
+        keys: Keys,
+        address: Address | None = None,
+        *,
+        failures_read: int = FAILURES_READ,
+        warn: Callable[[str], None] = lambda text: None,
     ) -> None:
         self.keys = keys
-        self.place = Place(address, keys.namespace)
+        self.place = Place("" if address is None else str(address), keys.namespace)
+        self._database = 0 if address is None else address.db
         self._reader = SnapshotReader(keys, failures_limit=failures_read)
         self._failures = JobMemory()
-        self._guard = Guard(keys, wall_now)
+        self._guard = Guard(keys, wall_now, warn)
+        self._schedules: ScheduleReader | None = None
 
     def snapshot(self) -> Steps[Slices[Snapshot]]:
         """Two round trips; see `SnapshotReader.look`."""
@@ -72,6 +95,71 @@ class ResqueSystem:
     def strays(self) -> Steps[Strays]:
         """As `strays.find`."""
         return strays.find(self.keys)
+
+    def stray_jobs(
+        self, stray: Stray, now: datetime, visit: Callable[[FoundJob], bool]
+    ) -> Steps[bool]:
+        """Costs as `stray_jobs.walk`."""
+        # Imported here: only a search needs it.
+        from qtop.systems.resque import stray_jobs
+
+        return stray_jobs.walk(stray, now, visit)
+
+    def ownership(self) -> Steps[Ownership]:
+        """Two round trips; see `ownership.look`."""
+        return health.ownership((yield from ownership.look(self.keys, now=wall_now())))
+
+    def next_jobs(self, queues: Sequence[str], *, samples: bool = False) -> Steps[UpcomingJobs]:
+        """Costs as `health.first_jobs`."""
+        return health.first_jobs(self.keys, queues, samples=samples)
+
+    def unregistered(self, what: Index, names: Sequence[str]) -> Steps[list[tuple[str, bool]]]:
+        """Costs as `actions.unregistered`."""
+        from qtop.systems.resque.actions import unregistered
+
+        return unregistered(self.keys, what, names)
+
+    def probe(self) -> Exchange[None]:
+        """The types of three keys."""
+        expected = {
+            self.keys.queues(): b"set",
+            self.keys.workers(): b"set",
+            self.keys.failed(): b"list",
+        }
+
+        def parse(kinds: list[bytes]) -> None:
+            for (key, wanted), found in zip(expected.items(), kinds, strict=True):
+                if found not in (wanted, b"none"):
+                    raise WrongType(
+                        f"{self.place.address}: the key {key.decode(errors='replace')!r} is a "
+                        f"{found.decode()}, not a {wanted.decode()}: this is no Resque; try "
+                        "another --namespace or database"
+                    )
+
+        return Exchange(tuple(("TYPE", key) for key in expected), parse)
+
+    def server(self) -> Exchange[ServerInfo]:
+        """As `server_info.facts`."""
+        return server_info.facts(self.keys)
+
+    def scheduler_lock(self) -> Exchange[tuple[str | None, float | None]]:
+        """As `schedules.lease`."""
+        from resque.store import schedules
+
+        return schedules.lease(health.master_lock(self.keys))
+
+    def diagnose(
+        self,
+        part: DiagnosisPart,
+        tell: Callable[[Finding], None],
+        seen: Snapshot = NOTHING_SEEN,
+        suspects: Collection[str] = (),
+    ) -> Steps[None]:
+        """See `Diagnosis`."""
+        # Imported here: only doctor needs it.
+        from qtop.systems.resque.diagnosis import Diagnosis
+
+        return Diagnosis(self.keys, self._database, tell, seen, suspects).look(part)
 
     def serves(self, listed: tuple[str, ...], names: Sequence[str]) -> Collection[str]:
         """As a worker reads its list: with `*` and other patterns, and without `!`s."""
@@ -107,7 +195,9 @@ class ResqueSystem:
         return audit.newest(self.keys, limit)
 
     def note(self, record: ActionRecord, done: int) -> Exchange[int]:
-        """As `audit.note`."""
+        """As `audit.note`; a record that names no key is about workers."""
+        if not record.source:
+            record = replace(record, source=self.keys.workers())
         return audit.note(self.keys, record, done)
 
     def forbidden(self) -> Steps[dict[str, str]]:
@@ -119,7 +209,7 @@ class ResqueSystem:
 
     def evidence(
         self, names: Sequence[str], *, ignore_pids: bool = False, unlisted: Sequence[str] = ()
-    ) -> Steps[Sequence[object]]:
+    ) -> Steps[Sequence[PruneCase]]:
         """See `workers.gather`."""
         # Imported here: it needs psutil.
         from qtop.systems.resque.workers import gather
@@ -133,6 +223,28 @@ class ResqueSystem:
 
         return job_list(self.keys, source, newest_first=newest_first)
 
+    def schedules(self, now: datetime) -> Steps[Schedules]:
+        """Those of Redis and those of the file of the scheduler at work."""
+        return self._schedule_reader().everything(now)
+
+    def schedules_look(self, now: datetime) -> Steps[Callable[[], Schedules]]:
+        """As `schedules`, also those that only left a last time."""
+        return self._schedule_reader().look(now)
+
+    def _schedule_reader(self) -> ScheduleReader:
+        # Imported here: the first frame lists none.
+        from qtop.systems.resque.schedules import ScheduleReader
+
+        if self._schedules is None:
+            self._schedules = ScheduleReader(self.keys)
+        return self._schedules
+
+    def firings(self, schedule: ListedSchedule, now: datetime, count: int) -> list[datetime]:
+        """See `schedules.firings`."""
+        from qtop.systems.resque.schedules import firings
+
+        return firings(schedule, now, count)
+
     def chooser(
         self, source: JobSource, refusal: RefusalCheck = nothing_refused, *, spares: bool = False
     ) -> Chooser:
@@ -141,6 +253,12 @@ class ResqueSystem:
         from qtop.systems.resque.job_actions import JobChooser
 
         return JobChooser(self.keys, source, refusal, spares=spares)
+
+    def refusals(self, request: JobRequest) -> RefusalCheck:
+        """As `job_actions.refusal_of`."""
+        from qtop.systems.resque.job_actions import refusal_of
+
+        return refusal_of(request)
 
     def prepare(self, request: Request, operator: Operator) -> Steps[Plan | Refusal]:
         """Costs as `ResqueActions.prepare`."""
@@ -156,6 +274,10 @@ class ResqueSystem:
     def guarded(self, work: Work[T]) -> Work[T]:
         """Keeps away from what is Sidekiq's: costs as `Guard.watching`."""
         return self._guard.watching(work)
+
+    def admit(self, queues: Iterable[str] = (), *, failures: bool = False) -> Steps[None]:
+        """As `Guard.vouch`: raises BelongsToSidekiq."""
+        yield from self._guard.vouch(queues, failures=failures)
 
     def note_change(self) -> None:
         """The next snapshot leaves nothing out."""

@@ -16,7 +16,7 @@ from typing import Any, Final, cast
 import psutil
 
 from qtop.actions.plan import Operator, Outcome, Plan, Refusal
-from qtop.actions.request import Prune, Signal, Wish
+from qtop.actions.request import JobFate, Prune, Signal, Wish
 from qtop.keymap.keymap import Danger
 from qtop.model.fleet import Process
 from qtop.text.safe import ago, counted, safe
@@ -144,15 +144,36 @@ class Case:
         """The worker's id."""
         return self.seen.worker_id
 
-    def goes_back(self, requeue_lost: int) -> bool:
-        """Whether its job would go back to its queue rather than fail."""
+    def fate(self, requeue_lost: int) -> JobFate:
+        """As `PruneCase.fate`."""
         record = self.seen.record
-        return (
-            record is not None
-            and bool(record.class_name)
-            and stale.may_be_put_back(record)
-            and self.times_lost < requeue_lost
-        )
+        if record is None:
+            return "idle"
+        is_whole = bool(record.class_name) and stale.may_be_put_back(record)
+        return "put back" if is_whole and self.times_lost < requeue_lost else "failed"
+
+    @property
+    def words(self) -> str:
+        """As `PruneCase.words`."""
+        return "; ".join(_parts(self))
+
+    @property
+    def fields(self) -> Mapping[str, Any]:
+        """As `PruneCase.fields`."""
+        record = self.seen.record
+        return {
+            "is_registered": self.seen.is_registered,
+            "heartbeat_age_s": self.seen.silent_s,
+            "process_runs": self.process_runs,
+            "class": None if record is None else record.class_name,
+            "queue": None if record is None else record.queue,
+            "run_at": None if record is None else record.run_at,
+            "also_waiting": self.waiting,
+            "also_failed": self.failed,
+            "also_in_hands": self.held,
+            "times_lost": self.times_lost,
+            "doubt": self.doubt,
+        }
 
 
 def gather(
@@ -230,11 +251,6 @@ def _is_running(pid: int) -> bool:
     return True
 
 
-def words(case: Case) -> str:
-    """The evidence in one line of safe text."""
-    return "; ".join(_parts(case))
-
-
 def _parts(case: Case) -> Iterator[str]:
     seen, record = case.seen, case.seen.record
     if not seen.is_registered:
@@ -262,24 +278,6 @@ def _parts(case: Case) -> Iterator[str]:
         yield f"whether the same job is elsewhere is not known: {safe(', '.join(case.unread))}"
     if elsewhere:
         yield f"the same job {', '.join(elsewhere)}"
-
-
-def fields(case: Case) -> Mapping[str, Any]:
-    """The evidence for programs; what is unknown is null."""
-    record = case.seen.record
-    return {
-        "is_registered": case.seen.is_registered,
-        "heartbeat_age_s": case.seen.silent_s,
-        "process_runs": case.process_runs,
-        "class": None if record is None else record.class_name,
-        "queue": None if record is None else record.queue,
-        "run_at": None if record is None else record.run_at,
-        "also_waiting": case.waiting,
-        "also_failed": case.failed,
-        "also_in_hands": case.held,
-        "times_lost": case.times_lost,
-        "doubt": case.doubt,
-    }
 
 
 #: The dialog scrolls; of more, the first tell enough.
@@ -394,7 +392,7 @@ def _signal(keys: Keys, operator: Operator, request: Signal) -> Steps[Outcome]:
 
 
 def _line(case: Case) -> str:
-    return f"{safe(case.worker_id)}: {words(case)}"
+    return f"{safe(case.worker_id)}: {case.words}"
 
 
 def _consequence(cases: Sequence[Case]) -> str:

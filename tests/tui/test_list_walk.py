@@ -14,7 +14,7 @@ from qtop.model.job_list import Entry, Walk
 from qtop.search.follower import Follower, walk
 from qtop.search.list_walk import ListWalk
 from qtop.systems.resque.job_lists import ListEntry, ResqueList
-from queuecore.exchange import Call, Exchange, Operation
+from queuecore.exchange import Call, Exchange
 from queuecore.windows import Extent, RawItem, Stretch, whole
 from resque.errors import Unreachable
 from resque.keys import Keys
@@ -35,14 +35,14 @@ def way_of(since: Extent | None = None) -> ListWalk:
     return ListWalk(KEY, Seen, since)
 
 
-class Jobs:
+class Jobs(ResqueList):
     """The list, as a follower asks it."""
 
-    def extent(self) -> Operation[Extent]:
-        return FAILURES.extent()
-
-    def walk(self, since: Extent | None = None) -> Walk:
+    def walk(self, since: Extent | None = None) -> ListWalk:
         return way_of(since)
+
+
+JOBS = Jobs(Keys(), FAILURES.source)
 
 
 class List:
@@ -209,12 +209,12 @@ class Clock:
 
 def follower(counted: Counted) -> Follower:
     clock = Clock()
-    return Follower(Jobs(), counted.begin, counted.finish, clock, clock.sleep)
+    return Follower(JOBS, counted.begin, counted.finish, clock, clock.sleep)
 
 
 async def test_a_walk_in_the_background_waits_for_who_goes_first() -> None:
     there, counted, precedence = List(items(1_000)), Counted(), ForegroundPriority()
-    following = Follower(Jobs(), counted.begin, counted.finish, Clock(), precedence.rest)
+    following = Follower(JOBS, counted.begin, counted.finish, Clock(), precedence.rest)
     with precedence.ahead():
         walking = asyncio.create_task(following.follow(there.read))
         with precedence.ahead():

@@ -2,26 +2,26 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import TypeVar, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qtop.model.job import job_rows, moment_of
+from qtop.model.job import Job, JobSource, job_rows, moment_of
+from qtop.model.job_list import Entry
+from qtop.search import follower, job_search
 from qtop.search.fields import Subject
 from qtop.search.filter_language import parse
-from qtop.systems.resque import scheduled_search as due_search
+from qtop.search.follower import Follower, Visit, walk
+from qtop.search.job_search import ClassCounts, ClassRow, JobQuery, JobSearch, Matches
+from qtop.search.selection import Selection, chosen_of
+from qtop.systems.resque import job_actions
+from qtop.systems.resque.job_actions import JobChooser
 from qtop.systems.resque.job_lists import DelayedList
 from qtop.systems.resque.job_reader import delayed_job
-from qtop.systems.resque.scheduled_search import (
-    ClassRow,
-    DelayedSearch,
-    choose,
-    chosen,
-    class_filter,
-    schedule_rows,
-)
-from queuecore.exchange import Steps
+from qtop.systems.resque.schedules import read_schedules
+from queuecore.exchange import Exchange, Operation, Steps
 from queuecore.windows import whole
 from resque.codec import encode
 from resque.keys import Keys
@@ -29,6 +29,8 @@ from resque.store import delayed, delayed_windows
 from resque.store.delayed import Moment
 from resque.store.delayed_windows import DelayedEntry
 from resque.store.schedules import Looked, OfFile, PublishedSchedule
+
+T = TypeVar("T")
 
 NOW_S = 1_000_000.0
 MOMENT = datetime.fromtimestamp(NOW_S, UTC)
@@ -56,12 +58,29 @@ def visit(monkeypatch: pytest.MonkeyPatch, *pages: Sequence[DelayedEntry]) -> No
     monkeypatch.setattr(delayed_windows, "walk", walk)
 
 
-def ended(steps: Steps[object]) -> object:
+async def ended(operation: Operation[T]) -> T:
+    """The result of an operation that asks for nothing."""
+    if isinstance(operation, Exchange):
+        assert not operation.commands, "it wanted to talk to Redis"
+        return operation.parse([])
     try:
-        next(steps)
+        next(operation)
     except StopIteration as stop:
-        return stop.value
+        return cast(T, stop.value)
     raise AssertionError("it wanted to talk to Redis")
+
+
+SOURCE = JobSource("delayed", "")
+
+
+def matches(text: str = "", most: int = 1_000) -> Matches:
+    search = JobSearch(JobQuery(SOURCE, parse(text)), MOMENT)
+    return Matches(search, most, last_first=False, classes=ClassCounts())
+
+
+def rows_of(found: Matches) -> list[ClassRow]:
+    assert found.classes is not None
+    return found.classes.rows(MOMENT)
 
 
 def test_equal_jobs_of_one_moment_are_different_rows() -> None:
@@ -80,61 +99,101 @@ def test_a_moment_that_cannot_be_read_is_a_row_and_no_choice() -> None:
     broken = DelayedEntry(Moment("5", 5, -1), 0, None)
     [row] = job_rows([delayed_job(broken)], MOMENT)
     assert "no list" in (row.job.problem or "")
-    choice = chosen([delayed_job(broken), delayed_job(parked(job("A")))])
+    jobs = [delayed_job(broken), delayed_job(parked(job("A")))]
+    choice = chosen_of(DelayedList(Keys()), jobs)
     assert (len(choice.marks), choice.unusable) == (1, 1)
 
 
 @given(st.text(max_size=200), st.sampled_from(["", "queue:q", "due>1s"]))
 def test_the_filter_of_a_class_finds_that_class_and_no_other(name: str, beside: str) -> None:
     row = ClassRow(name or None, True, 1, 0, 0, 0, ())
-    wanted = parse(class_filter(row, beside))
+    wanted = parse(row.filter_text(beside))
     assert wanted.matches(Subject(class_name=name or None, queue="q", due_s=5))
     assert not wanted.matches(Subject(class_name=name + "x", queue="q", due_s=5))
     assert not wanted.matches(Subject(is_readable=False, queue="q", due_s=5))
 
 
-def test_a_search_keeps_the_first_matches_and_counts_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(due_search, "MOST_LISTED", 2)
+async def test_a_search_keeps_the_first_matches_and_counts_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     pages = [[parked(job("A", f"q{n}"), n) for n in range(4)], [parked(b"junk"), parked(job("B"))]]
     visit(monkeypatch, *pages)
-    run = DelayedSearch(parse(""), MOMENT)
-    ended(run.run(DelayedList(Keys()).walk()))
-    assert (run.matches, run.seen, len(run.found), run.done, run.moments) == (6, 6, 2, 2, 2)
-    first, *_ = run.classes()
+    found, told = matches(most=2), list[tuple[int, int]]()
+    way = DelayedList(Keys()).walk()
+    await walk(ended, way, found.visit, lambda *far: told.append(far))
+    assert (found.count, found.seen, len(found.listed()), told[-1]) == (6, 6, 2, (2, 2))
+    first, *_ = rows_of(found)
     assert (first.name, first.count, first.first_at, first.last_at) == ("A", 4, NOW_S, NOW_S + 3)
     assert first.queues == ("q0", "q1", "q2", "q3")
-    assert {(row.name, row.is_readable) for row in run.classes()} == {
+    assert {(row.name, row.is_readable) for row in rows_of(found)} == {
         ("A", True),
         ("B", True),
         (None, False),
     }
 
 
-def test_classes_without_end_are_not_all_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(due_search, "MOST_CLASSES", 3)
+async def test_classes_without_end_are_not_all_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(job_search, "MOST_CLASSES", 3)
     visit(monkeypatch, [parked(job(f"C{n}")) for n in range(9)])
-    run = DelayedSearch(parse(""), MOMENT)
-    ended(run.run(DelayedList(Keys()).walk()))
-    assert len(run.classes()) == 3
-    assert run.has_more_classes
-    assert run.matches == 9
+    found = matches()
+    await walk(ended, DelayedList(Keys()).walk(), found.visit)
+    assert len(rows_of(found)) == 3
+    assert found.classes is not None
+    assert found.classes.has_more
+    assert found.count == 9
 
 
-def test_a_search_that_was_stopped_looks_no_further(monkeypatch: pytest.MonkeyPatch) -> None:
-    visit(monkeypatch, [parked(job("A"))], [parked(job("A"))])
-    run = DelayedSearch(parse(""), MOMENT)
-    run.stop()
-    ended(run.run(DelayedList(Keys()).walk()))
-    assert run.seen == 1
+async def test_a_walk_ends_when_nothing_more_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    visit(monkeypatch, [parked(job("A")), parked(job("A"))], [parked(job("A"))])
+    seen: list[Job] = []
+
+    def first_only(entry: Entry) -> bool:
+        seen.append(entry.job)
+        return False
+
+    assert await walk(ended, DelayedList(Keys()).walk(), first_only) == 1
+    assert len(seen) == 1
 
 
-def test_a_choice_that_is_too_large_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(due_search, "MOST_CHOSEN", 2)
+async def test_a_choice_that_is_too_large_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(job_actions, "_MOST_DELAYED", 2)
     visit(monkeypatch, [parked(job("A"), n) for n in range(5)])
-    choice = ended(choose(DelayedList(Keys()), parse("class:A"), MOMENT))
-    assert isinstance(choice, due_search.DelayedSelection)
+    chooser, search = JobChooser(Keys(), SOURCE), JobSearch(JobQuery(SOURCE, parse("class:A")), NOW)
+
+    def choose(entry: Entry) -> bool:
+        found = search.find(entry)
+        return found is None or chooser.take(found)
+
+    await walk(ended, DelayedList(Keys()).walk(), choose)
+    choice = await ended(chooser.settle())
+    assert isinstance(choice, Selection)
     assert (len(choice.marks), choice.is_cut) == (2, True)
-    assert (choice.first_at, choice.last_at) == (NOW_S, NOW_S + 1)
+    assert (choice.first_due, choice.last_due) == (NOW_S, NOW_S + 1)
+
+
+async def test_delayed_jobs_are_searched_again_while_that_is_quick_or_something_was_done(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    visit(monkeypatch, [parked(job("A"), n) for n in range(5)])
+    walks: list[int] = []
+
+    def begin() -> Visit:
+        walks.append(len(walks))
+        return lambda entry: None
+
+    async def at_once(_seconds: float) -> None:
+        pass
+
+    following = Follower(DelayedList(Keys()), begin, sleep=at_once)
+    for _ in range(3):
+        assert await following.follow(ended)
+    assert len(walks) == 3
+    monkeypatch.setattr(follower, "_QUICK", 4)
+    assert not await following.follow(ended)
+    following.expect_change()
+    for _ in range(4):
+        await following.follow(ended)
+    assert len(walks) == 5
 
 
 def test_schedules_are_reckoned_again_only_when_something_is_new(
@@ -142,7 +201,7 @@ def test_schedules_are_reckoned_again_only_when_something_is_new(
 ) -> None:
     config = {"a": whole(b'{"cron":"0 3 * * *","class":"A"}'), "b": whole(b"junk")}
     looked = Looked(config, {"c": b"2026-11-23 11:00:00 +0000"})
-    rows = schedule_rows(looked, NOW, UTC, {})
+    rows = read_schedules(looked, NOW, UTC, {})
     assert [(row.name, row.problem is None, row.item is None) for row in rows] == [
         ("a", True, False),
         ("b", False, False),
@@ -152,10 +211,10 @@ def test_schedules_are_reckoned_again_only_when_something_is_new(
     monkeypatch.setattr(
         "resque.scheduler.listing.listed", lambda *_: pytest.fail("nothing was new")
     )
-    assert schedule_rows(looked, NOW, UTC, before) == rows
+    assert read_schedules(looked, NOW, UTC, before) == rows
     monkeypatch.undo()
     later = datetime(2026, 11, 24, 4, 0, tzinfo=UTC)
-    assert schedule_rows(looked, later, UTC, before)[0].next_at == datetime(
+    assert read_schedules(looked, later, UTC, before)[0].next_at == datetime(
         2026, 11, 25, 3, 0, tzinfo=UTC
     )
 
@@ -167,15 +226,14 @@ def test_schedules_of_a_file_are_rows_with_their_source() -> None:
         "b": PublishedSchedule(None, problem="schedule 'b': it needs `cron` or `every`"),
     }
     of_file = OfFile("web1:1", entries)
-    rows = schedule_rows(looked, NOW, UTC, {}, of_file)
+    rows = read_schedules(looked, NOW, UTC, {}, of_file)
     assert [(row.name, row.source, row.problem) for row in rows] == [
         ("a", "file", None),
         ("b", "file", "it needs `cron` or `every`"),
         ("gone", "unknown", None),
     ]
     before = {row.name: row for row in rows}
-    assert schedule_rows(looked, NOW, UTC, before, of_file) == rows
+    assert read_schedules(looked, NOW, UTC, before, of_file) == rows
     changed = OfFile("web1:1", {"a": PublishedSchedule(b'{"every":"2h","class":"A"}', "q")})
-    (row, _) = schedule_rows(looked, NOW, UTC, before, changed)
-    assert row.schedule is not None
-    assert row.schedule.timing.text == "2h"
+    (row, _) = read_schedules(looked, NOW, UTC, before, changed)
+    assert row.timing == "every 2h"
