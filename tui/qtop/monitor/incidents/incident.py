@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, Literal, NamedTuple
 
@@ -28,6 +28,9 @@ Check = Literal[
     "all",
 ]
 """What is looked at, in the order in which it is told of what is equally bad."""
+
+Mending = Literal["", "prune", "pause", "pause_all", "start_workers", "show_aside"]
+"""The id of an action that mends something; empty for none."""
 
 #: Of many alike, so many are told one by one.
 _MOST: Final = 3
@@ -60,6 +63,8 @@ class Incident:
         subject: Whom it is about, such as a queue; the last part of its identity.
         lead: Where to look closer; None when no screen shows more.
         remedy: What to do; empty when that depends.
+        mends: What mends it: an action of Overview, or of where the link leads.
+        doubt: That something could not be read, or not be judged; None when it is certain.
         since: Since when, by the server's clock; None when it is not known.
         is_older: It was so when the console began to look: it is older than `since`.
         is_over: It is no longer so, and keeps its place for a moment.
@@ -73,6 +78,8 @@ class Incident:
     lead: Link | None = None
     remedy: str = ""
     since: datetime | None = None
+    mends: Mending = ""
+    doubt: Literal["unread", "unjudged"] | None = None
     is_older: bool = False
     is_over: bool = False
 
@@ -90,26 +97,19 @@ def of_queue(
     queue: str,
     remedy: str = "",
     since: datetime | None = None,
+    mends: Mending = "",
 ) -> Incident:
     """One about a queue, whose row shows more."""
-    return Incident(check, severity, text, kind, queue, Link("queues", queue), remedy, since)
+    lead = Link("queues", queue)
+    return Incident(check, severity, text, kind, queue, lead, remedy, since, mends)
 
 
-def first_few(
-    incidents: Sequence[Incident],
-    rest: str,
-    lead: Link,
-    remedy: str = "",
-    severity: Severity | None = None,
-) -> list[Incident]:
-    """The first of many alike, and one for the rest, of which `rest` tells how many they are; as
-    bad as the first unless another severity is given. One more than that is told instead: it takes
-    no more room."""
+def first_few(incidents: Sequence[Incident], rest: Incident) -> list[Incident]:
+    """The first of many alike, and one for the rest, whose text has a place for how many they are.
+    One more than that is told instead: it takes no more room."""
     if len(incidents) <= _MOST + 1:
         return list(incidents)
-    first, text = incidents[0], rest.format(len(incidents) - _MOST)
-    summary = Incident(first.check, severity or first.severity, text, first.kind, "", lead, remedy)
-    return [*incidents[:_MOST], summary]
+    return [*incidents[:_MOST], replace(rest, text=rest.text.format(len(incidents) - _MOST))]
 
 
 def troubles(incidents: tuple[Incident, ...]) -> tuple[int, Severity]:

@@ -109,7 +109,7 @@ def job_incidents(
     """Jobs that run long, those of each class together. O(workers)."""
     found = [_verdict(long) for long in _long(fleet, durations, thresholds)]
     more = "jobs of {:,} more classes run long"
-    yield from first_few(found, more, Link("workers"), severity="warn")
+    yield from first_few(found, Incident("jobs", "warn", more, "long", lead=Link("workers")))
 
 
 def _long(fleet: FleetRows, durations: Durations, thresholds: Thresholds) -> Sequence[_Long]:
@@ -150,12 +150,14 @@ def _verdict(long: _Long) -> Incident:
     else:
         text = f"{class_name} runs {ago(elapsed_s)} on {row.process.host or row.id}"
         lead = Link("workers", row.id)
-    severity: Severity = "warn"
+    is_known = usual_s is not None
     usual = f"95 of 100 took at most {ago(max(1.0, usual_s or 0.0))}"
-    if usual_s is None:
-        severity, usual = "note", "how long is usual is not known yet"
-    since = row.now - timedelta(seconds=elapsed_s)
-    return Incident("jobs", severity, f"{text}; {usual}", "long", class_name, lead, since=since)
+    text = f"{text}; {usual if is_known else 'how long is usual is not known yet'}"
+    return Incident(
+        *("jobs", "warn" if is_known else "note", text, "long", class_name, lead),
+        since=row.now - timedelta(seconds=elapsed_s),
+        doubt=None if is_known else "unjudged",
+    )
 
 
 # Whether more fails than usual, and what the failures have in common.
@@ -240,7 +242,8 @@ def failure_incidents(
     unreadable = sum(_is_unreadable(row) for row in rows)
     if unreadable:
         text = f"{unreadable:,} of the newest failures cannot be read"
-        yield Incident("jobs", "note", text, "unreadable failures", "", Link("failed"))
+        kind, lead = "unreadable failures", Link("failed")
+        yield Incident("jobs", "note", text, kind, lead=lead, doubt="unjudged")
 
 
 def _span(fleet: FleetRows, recent: int) -> str:

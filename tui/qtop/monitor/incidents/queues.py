@@ -5,10 +5,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 from shlex import quote
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from qtop.config.limits import Thresholds
 from qtop.model.health import DELAYED_ASIDE, WaitingClasses
@@ -40,6 +41,9 @@ def worker_for(queues: Iterable[str], classes: Classes) -> str:
 #: Actions that put jobs onto queues. They are on record at their first step, by another clock.
 _FEEDING: Final = frozenset({"requeue", "move", "edit", "undo", "run now", "enqueue", "load"})
 _DOUBT: Final = timedelta(seconds=2)
+#: The actions that mend some of it.
+_START: Final = "start_workers"
+_SHOW: Final = "show_aside"
 #: How often depths are noted while a queue is watched for growth.
 _NOTES: Final = 12
 
@@ -56,13 +60,22 @@ def queue_incidents(
 
 def _unknown(fleet: FleetRows) -> Iterator[Incident]:
     for what, why in fleet.totals.problems.items():
-        yield Incident("keys", "bad", f"unknown: {what} ({why})", "unknown", what, None, _mend(why))
-    wrong = [
-        of_queue("keys", "bad", f"queue {row.name}: {reason}", "queue", row.name, _mend(reason))
-        for row in fleet.queues or ()
-        if (reason := row.problem)
-    ]
-    yield from first_few(wrong, "{:,} more queues cannot be read", Link("queues"))
+        text, remedy = f"unknown: {what} ({why})", _mend(why)
+        yield Incident("keys", "bad", text, "unknown", what, None, remedy, doubt=_doubt(text))
+    wrong: list[Incident] = []
+    for row in fleet.queues or ():
+        if row.problem:
+            text = f"queue {row.name}: {row.problem}"
+            told = of_queue("keys", "bad", text, "queue", row.name, _mend(row.problem))
+            wrong.append(replace(told, doubt=_doubt(text)))
+    more, lead = "{:,} more queues cannot be read", Link("queues")
+    rest = Incident("keys", "bad", more, "queue", lead=lead, doubt="unread")
+    yield from first_few(wrong, rest)
+
+
+def _doubt(text: str) -> Literal["unread"] | None:
+    """Of what holds another kind of value that was read."""
+    return None if "another kind of value" in text else "unread"
 
 
 def _mend(why: str) -> str:
@@ -82,20 +95,20 @@ def _unserved(fleet: FleetRows, classes: Classes) -> Iterator[Incident]:
         names = ", ".join(row.name for row in rows[:3]) + (", …" if len(rows) > 3 else "")
         text = f"no worker is alive that takes any: {wait} in {names}"
         remedy = worker_for((row.name for row in rows), classes)
-        yield Incident("queues", "bad", text, "no worker", "", Link("workers"), remedy)
+        lead = Link("workers")
+        yield Incident("queues", "bad", text, "no worker", "", lead, remedy, mends=_START)
         return
-    yield from first_few(
-        [_one_unserved(row, classes) for row in rows],
-        f"nobody serves {{:,}} more queues: {wait} unserved in all",
-        Link("queues", filter="unserved"),
-        "start workers that know the classes of their jobs",
-    )
+    text = f"nobody serves {{:,}} more queues: {wait} unserved in all"
+    remedy = "start workers that know the classes of their jobs"
+    lead = Link("queues", filter="unserved")
+    rest = Incident("queues", "bad", text, "unserved", "", lead, remedy, mends=_START)
+    yield from first_few([_one_unserved(row, classes) for row in rows], rest)
 
 
 def _one_unserved(row: QueueRow, classes: Classes) -> Incident:
     text = f"nobody serves {row.name}: {_wait(row.depth or 0)}"
     remedy = worker_for([row.name], classes)
-    return of_queue("queues", "bad", text, "unserved", row.name, remedy)
+    return of_queue("queues", "bad", text, "unserved", row.name, remedy, mends=_START)
 
 
 def _wait(jobs: int) -> str:
@@ -120,8 +133,11 @@ def _growing(grown: Sequence[Grown]) -> list[Incident]:
         text = f"{row.name} grows by {rate(per_s)} jobs/s{flow}; {row.depth:,} wait{end}"
         # Of one that may be paused more workers take nothing.
         remedy = "" if row.is_paused is None else "start more of the workers that serve it"
-        incidents.append(of_queue("queues", "warn", text, "growing", row.name, remedy, since))
-    return first_few(incidents, "{:,} more queues grow", Link("queues"))
+        told = of_queue("queues", "warn", text, "growing", row.name, remedy, since, _START)
+        incidents.append(told)
+    more, lead = "{:,} more queues grow", Link("queues")
+    rest = Incident("queues", "warn", more, "growing", lead=lead, mends=_START)
+    return first_few(incidents, rest)
 
 
 def _unreadable(fleet: FleetRows) -> list[Incident]:
@@ -132,9 +148,12 @@ def _unreadable(fleet: FleetRows) -> list[Incident]:
             items = f"{counted(row.unreadable, 'item')} of {row.name} set aside"
             text = f"{items}: workers cannot read {it}"
             remedy = f"qtop show --from unreadable:{quote(row.name)}"
-            incidents.append(of_queue("jobs", "warn", text, "unreadable", row.name, remedy))
+            incidents.append(
+                of_queue("jobs", "warn", text, "unreadable", row.name, remedy, mends=_SHOW)
+            )
     more = "unreadable items were set aside from {:,} more queues"
-    return first_few(incidents, more, Link("queues", filter="unreadable"))
+    lead = Link("queues", filter="unreadable")
+    return first_few(incidents, Incident("jobs", "warn", more, "unreadable", "", lead, mends=_SHOW))
 
 
 def delayed_aside(fleet: FleetRows, aside: int | None) -> Iterator[Incident]:
@@ -144,8 +163,8 @@ def delayed_aside(fleet: FleetRows, aside: int | None) -> Iterator[Incident]:
         jobs = counted(aside, "delayed job")
         text = f"{jobs} set aside: unreadable, or no queue to go to"
         remedy = f"qtop show --from unreadable:{DELAYED_ASIDE}"
-        lead = Link("scheduled")
-        yield Incident("jobs", "warn", text, "unreadable", DELAYED_ASIDE, lead, remedy)
+        name, lead = DELAYED_ASIDE, Link("scheduled")
+        yield Incident("jobs", "warn", text, "unreadable", name, lead, remedy, mends=_SHOW)
 
 
 class Grown(NamedTuple):
@@ -242,8 +261,10 @@ def pause_incidents(
     rows = [row for row in fleet.queues or () if row.is_paused]
     incidents = [_queue(row, paused_by(deeds, row.name), fleet, thresholds) for row in rows]
     incidents.sort(key=lambda incident: incident.severity != "warn")
-    lead, remedy = Link("queues", filter="paused"), "qtop resume QUEUE"
-    yield from first_few(incidents, "{:,} more queues are paused", lead, remedy, "warn")
+    more, remedy = "{:,} more queues are paused", "qtop resume QUEUE"
+    lead = Link("queues", filter="paused")
+    rest = Incident("pauses", "warn", more, "queue", "", lead, remedy, mends="pause")
+    yield from first_few(incidents, rest)
 
 
 def _everything(fleet: FleetRows, deed: AuditEntry | None, thresholds: Thresholds) -> Incident:
@@ -251,8 +272,8 @@ def _everything(fleet: FleetRows, deed: AuditEntry | None, thresholds: Threshold
     severity: Severity = "bad" if age_s is not None and age_s > thresholds.paused_for_s else "warn"
     text = f"everything is paused{_by(deed, age_s)}; {jobs_waiting(fleet.totals)}"
     since = None if deed is None else deed.at
-    lead, remedy = Link("queues"), "qtop resume --all"
-    return Incident("pauses", severity, text, _EVERYTHING, "", lead, remedy, since)
+    kind, lead, remedy = _EVERYTHING, Link("queues"), "qtop resume --all"
+    return Incident("pauses", severity, text, kind, "", lead, remedy, since, "pause_all")
 
 
 def _queue(
@@ -266,7 +287,7 @@ def _queue(
     severity: Severity = "warn" if is_old else "note"
     since = None if deed is None else deed.at
     remedy = f"qtop resume {argument(row.name)}"
-    return of_queue("pauses", severity, text, "queue", row.name, remedy, since)
+    return of_queue("pauses", severity, text, "queue", row.name, remedy, since, "pause")
 
 
 def _by(deed: AuditEntry | None, age_s: float | None) -> str:
@@ -357,5 +378,5 @@ def _queues(fleet: FleetRows) -> list[Incident]:
     for name, drop in fallen:
         text = f"{name} fell from {number(drop.was)} to {number(drop.left)}: more than workers took"
         incidents.append(of_queue("queues", "note", text, "fell", name, _WHO, drop.at))
-    more = "{:,} more queues fell by more than workers took"
-    return first_few(incidents, more, Link("queues", filter="fell"), _WHO)
+    more, lead = "{:,} more queues fell by more than workers took", Link("queues", filter="fell")
+    return first_few(incidents, Incident("queues", "note", more, "fell", "", lead, _WHO))

@@ -107,8 +107,12 @@ def _scheduler(
 def notice_incidents(notices: Iterable[Notice]) -> Iterator[Incident]:
     """What a system itself has to say about its keys."""
     for each in notices:
-        lead = None if each.place is None else Link(each.place)
-        yield Incident("keys", each.severity, each.text, each.kind, "", lead, each.remedy)
+        yield Incident(
+            *("keys", each.severity, each.text, each.kind),
+            lead=None if each.place is None else Link(each.place),
+            remedy=each.remedy,
+            doubt="unjudged" if each.severity == "note" else None,
+        )
 
 
 def without_others(fleet: FleetRows, seen: Ownership) -> FleetRows:

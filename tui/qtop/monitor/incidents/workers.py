@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, Literal
 
 from qtop.config.limits import Thresholds
 from qtop.model.health import StrayKind, Strays
@@ -50,7 +50,7 @@ def _dead(dead: Sequence[WorkerRow]) -> Iterator[Incident]:
     remedy = "qtop prune"
     text = f"{counted(len(dead), 'worker')} dead: silent for {_up_to(dead)}{_where(dead)}"
     lead, since = _lead(dead, "dead?"), _since(dead)
-    yield Incident("workers", "warn", text, "dead", "", lead, remedy, since)
+    yield Incident("workers", "warn", text, "dead", "", lead, remedy, since, "prune")
     if holding:
         jobs = sum(1 if row.jobs is None else len(row.jobs) for row in holding)
         is_one = jobs == 1
@@ -58,7 +58,8 @@ def _dead(dead: Sequence[WorkerRow]) -> Iterator[Incident]:
             f"{counted(jobs, 'job')} {'is' if is_one else 'are'} in dead hands: "
             f"{'it becomes a failure' if is_one else 'they become failures'} when pruned"
         )
-        yield Incident("workers", "bad", text, "in dead hands", "", _lead(holding, "dead?"), remedy)
+        kind, lead = "in dead hands", _lead(holding, "dead?")
+        yield Incident("workers", "bad", text, kind, "", lead, remedy, mends="prune")
 
 
 def _without_heartbeat(unknown: Sequence[WorkerRow]) -> Incident:
@@ -67,13 +68,14 @@ def _without_heartbeat(unknown: Sequence[WorkerRow]) -> Incident:
         f"{'its' if len(unknown) == 1 else 'their'} life is unknown"
     )
     lead = _lead(unknown, '"no heartbeat"')
-    return Incident("workers", "note", text, "no heartbeat", "", lead)
+    return Incident("workers", "note", text, "no heartbeat", "", lead, doubt="unjudged")
 
 
 def _unread(rows: Sequence[WorkerRow]) -> Incident:
     why = f" ({rows[0].process.problem})"
     text = f"unknown: what {counted(len(rows), 'worker')} hold{'s' * (len(rows) == 1)}{why}"
-    return Incident("keys", "bad", text, "in hand", "", _lead(rows, "unknown"))
+    doubt: Literal["unread"] | None = None if "another kind of value" in text else "unread"
+    return Incident("keys", "bad", text, "in hand", "", _lead(rows, "unknown"), doubt=doubt)
 
 
 def _oldest_s(rows: Sequence[WorkerRow]) -> float:
