@@ -31,9 +31,8 @@ from qtop.keymap.keymap import Action, Where
 from qtop.local.workers import LocalWorkers
 from qtop.model.health import HealthReport, Strays
 from qtop.monitor.incidents.incident import Link
-from qtop.monitor.poller import Poller, PollResult
+from qtop.monitor.poller import Poller, PollResult, StrayWatch
 from qtop.monitor.state import ConsoleState, UiPolicy
-from qtop.monitor.stray_watch import StrayWatch
 from qtop.screens.base import ConsoleScreen
 from qtop.screens.frame import TooSmallScreen, is_too_small
 from qtop.systems.opening import launcher_for, open_system
@@ -386,15 +385,14 @@ class QtopApp(App[None]):
                 self.run_worker(self._learn_permissions(self._source), group="permissions")
         self._poller = Poller(
             self._source,
-            self.on_look,
-            on_survey=self.on_survey,
+            self,
             interval_s=self.state.interval_s,
             clock=self.clock,
             sleep=self._sleep,
         )
         self._looking = asyncio.create_task(self._poller.run())
         self._looking.add_done_callback(self._looking_ended)
-        self._strays = StrayWatch(self._source, self.on_strays, sleep=self._sleep)
+        self._strays = StrayWatch(self._source, self, sleep=self._sleep)
         self._searching = asyncio.create_task(self._strays.run())
         self._searching.add_done_callback(self._looking_ended)
 
