@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final, Literal, NamedTuple, get_args
 
+from qtop.model.job import Job
 from queuecore.fleet import COPIES as COPIES
 from queuecore.fleet import Stray as Stray
 from queuecore.fleet import StrayKind as StrayKind
@@ -14,6 +15,15 @@ from queuecore.fleet import Strays as Strays
 from queuecore.health import HealthPart as HealthPart
 from queuecore.health import ServerInfo as ServerInfo
 from queuecore.health import SystemHealth as SystemHealth
+
+
+class StrayJob(NamedTuple):
+    """A job under a stray key: `where` it is and `how`, in words."""
+
+    where: str
+    how: str
+    job: Job
+
 
 FindingLevel = Literal["OK", "UNKNOWN", "WARN", "ERROR"]
 """UNKNOWN is a check that could not be made: neither well nor wrong."""
