@@ -29,6 +29,8 @@ from resque.store.workers import identity
 T = TypeVar("T")
 
 NOW = datetime(2026, 11, 23, 12, 30, 0, tzinfo=UTC)
+#: Where a console under test thinks that it is.
+CONSOLE_URL = "redis://:secret@queues.example.com:6379/0"
 
 
 #: Resque as the builders' names of queues and workers mean it.
@@ -206,7 +208,7 @@ class FakeSource(ResqueSystem):
     of steps is driven with them: each is what Redis answers to one round trip."""
 
     def __init__(self, *looks: Snapshot | Exception) -> None:
-        super().__init__(Keys("resque"))
+        super().__init__(Keys("resque"), url=CONSOLE_URL)
         self.looks = list(looks)
         self.looked = 0
         self.operations: list[Operation[Any]] = []
@@ -230,6 +232,9 @@ class FakeSource(ResqueSystem):
     def health(self, queues: Sequence[str] = ()) -> Steps[HealthReport]:
         self.surveyed_queues.append(list(queues))
         return at_hand(self.surveyed)
+
+    def open(self) -> None:
+        pass
 
     async def watch(self, work: Work[T]) -> T:
         assert not isinstance(work, Exchange)

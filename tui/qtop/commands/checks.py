@@ -141,7 +141,7 @@ _LEVELS: Final[dict[Severity, FindingLevel]] = {
 SEE: Final = "see what `state` and `rights` say"
 
 
-def of_board(
+def of_fleet(
     fleet_rows: FleetRows, incidents: Iterator[Incident], theirs: int
 ) -> Iterator[Finding]:
     """What Overview says of a fleet, and what is well in it, without `theirs`: so many queues are
