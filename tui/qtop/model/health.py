@@ -153,7 +153,7 @@ class HealthReport:
 
 
 def failed(why: str) -> HealthReport:
-    """The report on a server that told nothing."""
+    """The report on a server that does not answer."""
     parts: tuple[HealthPart, ...] = get_args(HealthPart)
     return HealthReport(problems=dict.fromkeys(parts, why))
 

@@ -103,7 +103,7 @@ class ViewState:
         rtt_ms: What a look costs, evened out over the last ones.
         frozen_since_mono: When the display was frozen; None when it is not. Then all of this is as
             it was, but for what people set.
-        newest: When the newest look was taken, by the server's clock: later than the board when
+        newest: When the newest look was taken, by the server's clock: later than the rows when
             frozen.
         is_unanswered: Redis does not answer now, whatever is frozen.
         policy: What is hidden and which keys do something.

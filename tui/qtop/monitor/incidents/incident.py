@@ -1,4 +1,4 @@
-"""One thing that is wrong, and the words it is told in."""
+"""One thing that is wrong, and the words that say so."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ Check = Literal[
     "clock",
     "all",
 ]
-"""What is looked at, in the order in which it is told of what is equally bad."""
+"""What is looked at, in the order in which incidents are shown that are equally bad."""
 
 Mending = Literal["", "prune", "pause", "pause_all", "start_workers", "show_aside"]
 """The id of an action that mends something; empty for none."""
 
-#: Of many alike, so many are told one by one.
+#: Of many alike, so many are shown one by one.
 _MOST: Final = 3
 
 
@@ -106,14 +106,14 @@ def of_queue(
 
 def first_few(incidents: Sequence[Incident], rest: Incident) -> list[Incident]:
     """The first of many alike, and one for the rest, whose text has a place for how many they are.
-    One more than that is told instead: it takes no more room."""
+    One more than that is shown instead: it takes no more room."""
     if len(incidents) <= _MOST + 1:
         return list(incidents)
     return [*incidents[:_MOST], replace(rest, text=rest.text.format(len(incidents) - _MOST))]
 
 
 def troubles(incidents: tuple[Incident, ...]) -> tuple[int, Severity]:
-    """How many verdicts are bad or warn, and the worst severity there is."""
+    """How many incidents are bad or warn, and the worst severity there is."""
     found = [each for each in incidents if not each.is_over]
     worst = min((SEVERITIES.index(each.severity) for each in found), default=len(SEVERITIES) - 1)
     return sum(each.severity in ("bad", "warn") for each in found), SEVERITIES[worst]

@@ -29,7 +29,7 @@ _MOST_ENDED: Final = 200
 class Durations:
     """How long the jobs of each class took, as far as this console saw them end.
 
-    Only jobs that were in somebody's hands at a look are known, and a duration counts up to the
+    Only jobs that workers had at a look are known, and a duration counts up to the
     look that did not find them any more: both make it longer, never shorter.
     """
 
@@ -107,7 +107,7 @@ def job_incidents(
     fleet: FleetRows, durations: Durations, thresholds: Thresholds
 ) -> Iterator[Incident]:
     """Jobs that run long, those of each class together. O(workers)."""
-    found = [_verdict(long) for long in _long(fleet, durations, thresholds)]
+    found = [_incident(long) for long in _long(fleet, durations, thresholds)]
     more = "jobs of {:,} more classes run long"
     yield from first_few(found, Incident("jobs", "warn", more, "long", lead=Link("workers")))
 
@@ -141,7 +141,7 @@ def _held_since(fleet: FleetRows, cutoff: datetime) -> Iterator[_Held]:
                 yield _Held(job, (row.now - since).total_seconds(), row)
 
 
-def _verdict(long: _Long) -> Incident:
+def _incident(long: _Long) -> Incident:
     _, elapsed_s, row = long.jobs[0]
     class_name, usual_s = long.class_name, long.usual_s
     if len(long.jobs) > 1:

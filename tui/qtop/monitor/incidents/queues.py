@@ -1,4 +1,4 @@
-"""What is wrong with queues: nobody serves them, they grow, they are paused, they cannot be read.
+"""What is wrong with queues: they are unserved, they grow, they are paused, they cannot be read.
 Pure."""
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def _mend(why: str) -> str:
 
 def _unserved(fleet: FleetRows, classes: Classes) -> Iterator[Incident]:
     queues = fleet.queues or ()
-    # What somebody paused is told as such.
+    # Those that are paused have an incident that says so.
     rows = [row for row in queues if row.is_unserved and not row.is_paused]
     rows.sort(key=lambda row: -(row.depth or 0))
     wait = _wait(sum(row.depth or 0 for row in rows))
@@ -119,7 +119,7 @@ def _growing(grown: Sequence[Grown]) -> list[Incident]:
     incidents: list[Incident] = []
     for row, per_s, since in grown:
         if row.is_paused or row.is_unserved:
-            continue  # why it grows is told
+            continue  # another incident says why it grows
         flow, end = "", ", never empty"
         come, go, is_estimate = row.rates
         if come is not None and go is not None:
@@ -301,7 +301,7 @@ def _age_s(deed: AuditEntry | None, now: datetime) -> float | None:
 def paused_by(deeds: Sequence[AuditEntry], queue: str | None) -> AuditEntry | None:
     """The action that paused a queue, or everything for None; None when it is not on record.
 
-    The newest action about it must be a pause: after a resume somebody else paused it, who left
+    The newest action about it must be a pause: after a resume something else paused it, which left
     nothing. An undo is about what it took back.
     """
     by_id = {deed.id: deed for deed in deeds}

@@ -19,9 +19,9 @@ from qtop.monitor.incidents.workers import stray_incidents
 from qtop.monitor.rows import FleetRows, GroupMemory
 from qtop.text.safe import ago, how_many
 
-# Which verdicts are told: those that come and go must not move the rows.
+# Which incidents are shown: those that come and go must not move the rows.
 
-#: What is not found any more is told for so much longer.
+#: What is not found any more is shown for so much longer.
 STAYS_S: Final = 10.0
 
 _Key = tuple[str, str, str]
@@ -36,7 +36,7 @@ class Steady:
     """Tells of what was found at two looks running. What is not found any more is called over and
     keeps its place for ten seconds.
 
-    What the first look and the first survey find is told at once: nothing is there yet that could
+    What the first look and the first survey find is shown at once: nothing is there yet that could
     move. So is what is found when looks are further apart than ten seconds, and what could not be
     read: without that, the others would say that nothing is wrong.
     """
@@ -51,7 +51,7 @@ class Steady:
     def told(
         self, found: Iterable[Incident], fleet_rows: FleetRows, at_mono: float, *, is_whole: bool
     ) -> list[Incident]:
-        """What is told of what was found.
+        """What is shown of what was found.
 
         Args:
             found: At the look, or at the survey that came after it.
@@ -93,7 +93,7 @@ class IncidentRules:
 
     Args:
         thresholds: From when on something is wrong.
-        is_steady: What comes and goes is told as `Steady` says, else as it is found.
+        is_steady: What comes and goes is shown as `Steady` says, else as it is found.
 
     Attributes:
         marks: What groups the newest failures of the last look.
@@ -127,7 +127,7 @@ class IncidentRules:
             rtt_ms: What looks take of late.
 
         The same look may be judged again, as when a survey has come. Cost: O(queues + workers +
-        failures read), a fraction of what making the board costs.
+        failures read), a fraction of what making the rows costs.
         """
         found = list(self.fleet(fleet_rows, at_mono, survey))
         found += server.slow(rtt_ms, self._thresholds)

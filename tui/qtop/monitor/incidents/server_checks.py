@@ -14,11 +14,11 @@ from qtop.text.safe import ago, counted
 # Whether the scheduler that holds the schedulers' lock is at work. A killed one holds it for up
 # to three minutes more: only renewals show that its owner lives.
 
-#: How long a lock lasts after each renewal, unless a scheduler was told otherwise: Ruby's and ours.
+#: How long a lock lasts after each renewal, Ruby's and ours, unless it is set up otherwise.
 LIFETIME_S: Final = 180.0
 #: A scheduler renews every few seconds: three of its rounds.
 FRESH_S: Final = 15.0
-#: Ours waits a third of the lifetime at most, however it was told to look.
+#: Ours waits a third of the lifetime at most, however it is set up.
 STALE_S: Final = LIFETIME_S / 3
 
 
@@ -66,13 +66,13 @@ _SKEW_ERROR_S: Final = 150
 
 def role(facts: ServerInfo) -> Finding:
     """Whether the server takes writes."""
-    told = facts.fields.get("role", "unknown")
-    if told == "slave":
+    is_called = facts.fields.get("role", "unknown")
+    if is_called == "slave":
         return Finding(
             "role", "ERROR", "a replica", "connect to its primary: this one is read-only"
         )
-    if told != "master":
-        return Finding("role", "UNKNOWN", told, "make sure that it is a primary")
+    if is_called != "master":
+        return Finding("role", "UNKNOWN", is_called, "make sure that it is a primary")
     return Finding("role", "OK", "a primary")
 
 
@@ -163,7 +163,7 @@ def clock(skew_s: float, thresholds: Thresholds = USUAL) -> Finding:
 
 
 def scheduler(lease: Lease | None, is_due: bool, overdue_s: float, schedules: int) -> Finding:
-    """Whether somebody moves the delayed jobs that are due and fires the schedules."""
+    """Whether delayed jobs that are due are moved, and schedules fired."""
     due = f", and delayed jobs are due for {ago(overdue_s)}" if is_due else ""
     if lease is not None:
         return _held(lease, due)

@@ -17,8 +17,8 @@ _HOSTS = 3
 
 
 def worker_incidents(fleet: FleetRows, thresholds: Thresholds) -> Iterator[Incident]:
-    """What is wrong with the workers at a look; nothing when they are unknown, which is told as
-    such. O(workers)."""
+    """What is wrong with the workers at a look; nothing when they are unknown: another incident
+    says so. O(workers)."""
     rows = fleet.workers or ()
     # One pass over what may be thousands.
     odd = [row for row in rows if row.condition not in ("working", "idle")]
