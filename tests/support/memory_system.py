@@ -37,6 +37,7 @@ from qtop.model.health import (
     Stray,
     StrayJob,
     Strays,
+    SystemHealth,
     UpcomingJobs,
 )
 from qtop.model.job import DueTime, Job, JobSource
@@ -95,7 +96,7 @@ def schedule(name: str, class_name: str, queue: str) -> ListedSchedule:
 def process(number: int, *running: str, threads: int = 5) -> Process:
     """A process that takes from all queues and runs these classes, the longest first."""
     jobs = tuple(
-        RunningJob("mail", name, [at], NOW - timedelta(seconds=60 - at), f"{number}.{at}".encode())
+        RunningJob(f"{number}.{at}".encode(), "mail", NOW - timedelta(seconds=60 - at), name, [at])
         for at, name in enumerate(running)
     )
     beat_at = NOW - timedelta(seconds=2)
@@ -281,7 +282,7 @@ class MemorySystem:
 
     def health(self, queues: Sequence[str] = ()) -> Work[HealthReport]:
         """Nothing is known beside the snapshots."""
-        return at_once(HealthReport(taken=NOW))
+        return at_once(HealthReport(SystemHealth(taken=NOW)))
 
     def strays(self) -> Work[Strays]:
         """There are none."""

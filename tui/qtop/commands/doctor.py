@@ -188,14 +188,14 @@ def _of_system(
 
 def _scheduler(session: Session) -> Iterator[Finding]:
     report = session.run(session.system.health())
-    why = report.problems.get("scheduler")
-    if why is not None or report.taken is None or report.due is None:
+    why, system = report.problems.get("scheduler"), report.system
+    if why is not None or system.taken is None or system.due is None:
         yield Finding("scheduler", "UNKNOWN", why or "not told", SEE)
         return
-    overdue_s = report.taken.timestamp() - report.due
+    overdue_s = system.taken.timestamp() - system.due
     is_due = overdue_s > USUAL.overdue_delay_s
     held = find_out(lambda: session.run(session.system.scheduler_lock()))
-    told = server_checks.scheduler(held, is_due, overdue_s, report.schedules or 0)
+    told = server_checks.scheduler(held, is_due, overdue_s, system.schedules or 0)
     late = server_checks.late(None if held is None else held.owner, overdue_s)
     yield late if late is not None and told.level in ("OK", "UNKNOWN") else told
 

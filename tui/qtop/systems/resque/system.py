@@ -25,7 +25,7 @@ from qtop.model.launch import LaunchCommand, LaunchRequest, QueueClasses
 from qtop.model.schedule import ListedSchedule, Schedules
 from qtop.search.selection import Chooser, RefusalCheck, nothing_refused
 from qtop.systems.resque import health
-from qtop.systems.resque.snapshot import SnapshotConverter
+from qtop.systems.resque.job_reader import JobMemory, snapshot_of
 from qtop.systems.system import Ability, DiagnosisPart, Place, Work
 from queuecore import audit
 from queuecore.address import Address
@@ -40,8 +40,7 @@ from resque.store import failures, ownership, queue_list, server_info, strays, w
 from resque.store.failures import FAILED
 from resque.store.guard import Guard
 from resque.store.queue_list import QueueList
-from resque.store.snapshot import EngineSnapshot as ResqueSnapshot
-from resque.store.snapshot import SnapshotReader
+from resque.store.snapshot import EngineSnapshot, SnapshotReader
 
 if TYPE_CHECKING:
     from qtop.systems.resque.schedules import ScheduleReader
@@ -80,31 +79,25 @@ class ResqueSystem:
         self._database = 0 if address is None else address.db
         self._url = url
         self._reader = SnapshotReader(keys, failures_limit=failures_read)
-        self._converter = SnapshotConverter()
+        self._failures = JobMemory()
         self._guard = Guard(keys, wall_now, warn)
         self._schedules: ScheduleReader | None = None
-        #: Of the snapshot before, by queue: what the pushes since are counted from.
-        self._tails: Mapping[str, str] = {}
 
     def snapshot(self) -> Steps[Slices[Snapshot]]:
         """Two round trips; see `SnapshotReader.look`."""
-        reading = yield from self._reader.look(self._tails)
+        reading = yield from self._reader.look()
         return self._read(reading)
 
-    def _read(self, reading: Slices[ResqueSnapshot]) -> Slices[Snapshot]:
-        taken = yield from reading
-        yield
-        found = yield from self._converter.convert(taken)
-        self._tails = {queue.name: queue.tail for queue in taken.queues or ()}
-        return found
+    def _read(self, reading: Slices[EngineSnapshot]) -> Slices[Snapshot]:
+        return snapshot_of((yield from reading), self._failures)
 
     def health(self, queues: Sequence[str] = ()) -> Steps[HealthReport]:
         """Three round trips, five where delayed jobs may be overdue."""
         return health.look(self.keys, queues)
 
     def strays(self) -> Steps[Strays]:
-        """Costs as `strays.find`."""
-        return health.strays_of((yield from strays.find(self.keys)))
+        """As `strays.find`."""
+        return strays.find(self.keys)
 
     def stray_jobs(
         self, stray: Stray, now: datetime, visit: Callable[[StrayJob], bool]
@@ -153,7 +146,7 @@ class ResqueSystem:
 
     def server(self) -> Exchange[ServerInfo]:
         """As `server_info.facts`."""
-        return server_info.facts(self.keys).then(health.server_info)
+        return server_info.facts(self.keys)
 
     def scheduler_lock(self) -> Exchange[tuple[str | None, float | None]]:
         """As `schedules.lease`."""
