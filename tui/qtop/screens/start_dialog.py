@@ -9,11 +9,11 @@ from rich.text import Text
 from textual import on
 from textual.containers import Horizontal
 from textual.widget import Widget
-from textual.widgets import Button, Input, Label
+from textual.widgets import Input, Label
 
 from qtop.actions.plan import Refusal
 from qtop.model.launch import MOST_PER_START, LaunchRequest
-from qtop.screens.dialogs import Dialog
+from qtop.screens.dialogs import CANCEL, Dialog, DialogButton
 from qtop.text.safe import safe
 from qtop.widgets.filter_input import InputField
 from queuecore.errors import BadOption
@@ -53,7 +53,8 @@ class StartDialog(Dialog[LaunchRequest | None]):
     AUTO_FOCUS = "#queues"
 
     def __init__(self, request: LaunchRequest, check: LaunchCheck) -> None:
-        super().__init__("Start workers on this machine?", ())
+        start = DialogButton("yes", "Start", "primary")
+        super().__init__("Start workers on this machine?", (), (CANCEL, start))
         self._request, self._check = request, check
         self._is_checking = False
 
@@ -67,11 +68,6 @@ class StartDialog(Dialog[LaunchRequest | None]):
         yield Label("", id="shown", markup=False)
         yield Label("", id="why-not", markup=False)
 
-    def compose_buttons(self) -> Iterable[Button]:
-        """Cancel and start."""
-        yield Button("Cancel", id="no", compact=True)
-        yield Button("Start", id="yes", variant="primary", compact=True)
-
     @on(Input.Changed)
     def show_command(self) -> None:
         """Show what would be run, or why it cannot be."""
@@ -82,7 +78,6 @@ class StartDialog(Dialog[LaunchRequest | None]):
             self._tell(found[1], "")
 
     @on(Input.Submitted)
-    @on(Button.Pressed, "#yes")
     def action_yes(self) -> None:
         """See whether it can be done, and then leave the dialog."""
         found = self._find()
@@ -90,11 +85,6 @@ class StartDialog(Dialog[LaunchRequest | None]):
             self._is_checking = True
             self._tell(found[1], "trying …")
             self.run_worker(self._try(*found), exclusive=True)
-
-    @on(Button.Pressed, "#no")
-    def action_no(self) -> None:
-        """Start nothing."""
-        self.dismiss(None)
 
     async def _try(self, request: LaunchRequest, shown: str) -> None:
         try:
