@@ -26,7 +26,7 @@ Reply = Any
 
 @value
 class ErrorReply:
-    """An error as Redis words it, for example `WRONGTYPE Operation against a key ...`."""
+    """An error in Redis's own words, for example `WRONGTYPE Operation against a key ...`."""
 
     text: str
 
@@ -70,7 +70,7 @@ def load_script(name: str) -> Script:
 
 def read_script(folder: str, name: str) -> Script:
     """Read `<folder>/<name>.lua`, without its comments: they are for readers, not for the server.
-    A comment `-- include FILE` stands for the text of that file, from the same folder or from this
+    A comment `-- include FILE` becomes the text of that file, from the same folder or from this
     package's. Cost: a file read or two; keep the result."""
     return Script(name, b"\n".join(_lines(folder, f"{name}.lua")))
 
@@ -301,8 +301,8 @@ _NO_ROOM = "max number of clients"
 
 
 class MovedAway(errors.StoreError):
-    """A node of a cluster says that the keys are on another one. The runner goes there; nobody
-    else sees this."""
+    """A node of a cluster says that the keys are on another one. The runner goes there; callers
+    never see this error."""
 
     def __init__(self, text: str) -> None:
         super().__init__(f"the cluster answers {text}")

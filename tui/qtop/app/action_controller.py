@@ -37,8 +37,8 @@ _STOPPING: Final = ("stop", "stop_looking")
 
 
 class ActionController:
-    """Does what screens ask for. `require` are modules with jobs, for workers started here; with
-    `read_only` it refuses whatever changes something."""
+    """Does what screens ask for: see `Actions`, and `Gate`. `require` are modules with jobs, for
+    workers started here; with `read_only` it refuses whatever changes something."""
 
     def __init__(
         self,
@@ -76,7 +76,6 @@ class ActionController:
         )
 
     def refuses(self, *, without_redis: bool = False) -> bool:
-        """As `Gate.refuses`."""
         refusal = self._actions.refusal(without_redis=without_redis)
         if refusal is None and not without_redis and (why := self.not_ours()):
             refusal = Outcome(why, "warn")
@@ -85,14 +84,12 @@ class ActionController:
         return refusal is not None
 
     def not_ours(self, queue: str | None = None) -> str | None:
-        """As `Gate.not_ours`."""
         health = self._app.state.surveyed
         whose = None if health is None else health.ownership
         why = None if whose is None else whose.refusal(queue)
         return None if why is None else safe(why)
 
     async def preview(self, what: str, look: Operation[T]) -> T | Outcome:
-        """As `Gate.preview`."""
         return await self._actions.preview(what, look)
 
     def request(
@@ -117,8 +114,6 @@ class ActionController:
         return self._app.system.prepare(request, self.operator)
 
     def request_after(self, looking: str, look: Operation[T], make: Callable[[T], Request]) -> None:
-        """As `Actions.request_after`."""
-
         def steps() -> Steps[Plan | Refusal]:
             seen: T
             if isinstance(look, Exchange):
@@ -198,11 +193,9 @@ class ActionController:
         self.begin_after_search(looking, choose, plan, table)
 
     def stop(self) -> bool:
-        """As `Actions.stop`."""
         return self._actions.stop()
 
     def pause_or_resume_all(self) -> None:
-        """As `Actions.pause_or_resume_all`."""
         is_paused = self._app.state.is_paused
         if is_paused is None:
             self._app.say("whether everything is paused is unknown: nothing was changed", "warn")
@@ -232,8 +225,6 @@ class ActionController:
     def ask_for_moment(
         self, source: JobSource, chosen: Selection, table: Table[Any] | None = None
     ) -> None:
-        """As `Actions.ask_for_moment`."""
-
         def reschedule(moment: datetime | None) -> None:
             if moment is not None:
                 self.request(Reschedule(source, chosen, moment), table)

@@ -120,7 +120,7 @@ def _load_the_rest() -> None:
 
 
 class QtopApp(App[None]):
-    """The console on one Redis.
+    """The console on one Redis; for what screens ask of it see `Console`.
 
     `source` runs the work of the system, by default on that Redis; `sleep` waits between two polls.
     `terminal_is_there` is asked every five seconds; when it is not, the console ends.
@@ -249,11 +249,9 @@ class QtopApp(App[None]):
         return True
 
     async def on_event(self, event: events.Event) -> None:
-        """Pass keys on one after the other."""
         await self._input.on_event(event)
 
     async def on_followed(self, message: Followed) -> None:
-        """A key has been where it does something."""
         await self._input.on_followed(message)
 
     def on_mount(self) -> None:
@@ -342,12 +340,10 @@ class QtopApp(App[None]):
         self._show()
 
     def on_survey(self, survey: HealthReport) -> None:
-        """Take in a health report."""
         self.state.take_survey(survey)
         self._show()
 
     def on_strays(self, found: Strays | None, why: str) -> None:
-        """As `ConsoleState.take_strays`."""
         self.state.take_strays(found, why)
         self._show()
 
@@ -373,7 +369,6 @@ class QtopApp(App[None]):
     # Looking
 
     def _connect(self) -> None:
-        """Begin to poll, now that the first frame is there."""
         self._source.open()
         if self._asks_rights:
             self.run_worker(self._learn_permissions(), group="permissions")
@@ -415,14 +410,12 @@ class QtopApp(App[None]):
             self.screen.set_focus(tables[0])
 
     def action_help(self) -> None:
-        """Show the keys, those of the screen in front first."""
         from qtop.screens.help import HelpScreen
 
         if isinstance(self.screen, ConsoleScreen) and not isinstance(self.screen, HelpScreen):
             self.push_screen(HelpScreen(self.screen.PLACES))
 
     def action_palette(self) -> None:
-        """Offer everything that can be done on the screen in front."""
         from qtop.screens.help import PaletteScreen
 
         def chosen(action: Action | Link | None) -> None:
@@ -441,18 +434,15 @@ class QtopApp(App[None]):
             self.push_screen(palette, chosen)
 
     async def action_quit(self) -> None:
-        """Leave; with workers started here, after a question."""
         if not self.local.alive:
             self.exit()
         else:
             self.run_worker(self.actions.local.leave(), group="quit", exclusive=True)
 
     def action_faster(self) -> None:
-        """Look more often."""
         self._set_interval(max((s for s in _INTERVALS_S if s < self.state.interval_s), default=0))
 
     def action_slower(self) -> None:
-        """Look less often."""
         self._set_interval(min((s for s in _INTERVALS_S if s > self.state.interval_s), default=60))
 
     def _set_interval(self, interval_s: float) -> None:
@@ -462,13 +452,11 @@ class QtopApp(App[None]):
         self.say(f"a look every {self.state.interval_s:g} s")
 
     def action_next_theme(self) -> None:
-        """Change between dark and light."""
         names = [each.name for each in _THEMES]
         now = names.index(self.theme) if self.theme in names else -1
         self.theme = names[(now + 1) % len(names)]
 
     def action_reveal(self) -> None:
-        """Show secrets, or hide them again."""
         policy = self.state.policy
         if policy.secrets.hides_nothing:
             self.say("nothing is hidden: the settings say redact = false", "dim")
@@ -486,15 +474,12 @@ class QtopApp(App[None]):
 
     @property
     def is_leaving(self) -> bool:
-        """As `Console.is_leaving`."""
         return self._lifecycle.is_leaving
 
     def remembered_filters(self, place: str) -> list[str]:
-        """As `Console.remembered_filters`."""
         return self._filter_memory[place]
 
     def toggle_freeze(self) -> None:
-        """As `Console.toggle_freeze`."""
         self.state.toggle_freeze()
         # What was said of a frozen display is over.
         self.say("")
@@ -536,14 +521,12 @@ class QtopApp(App[None]):
             self.say("it is no longer there", "dim")
 
     def way_back(self, filter_text: str) -> str | None:
-        """As `Console.way_back`."""
         step = self._steps[-1] if self._steps else None
         if step is None or step.reached != self.current_mode:
             return None
         return self._steps.pop().left if filter_text in ("", step.filter) else None
 
     def look_now(self, *, after_deed: bool = False) -> None:
-        """As `Console.look_now`."""
         if after_deed:
             self._poller.survey_next(first=True)
         self._poller.poke()
@@ -552,7 +535,6 @@ class QtopApp(App[None]):
             self._strays.poke()
 
     async def read(self, operation: Operation[T]) -> T:
-        """As `Console.read`."""
         if isinstance(operation, Exchange) and not operation.commands:
             # What is known already needs no connection.
             return operation.parse([])

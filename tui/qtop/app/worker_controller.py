@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Final, Protocol, TypeVar
@@ -63,7 +63,7 @@ class Gate(Protocol):
 
 
 class LocalWorkerController:
-    """Does what screens ask for with the workers started here.
+    """Does what screens ask for with the workers started here: see `LocalActions`.
 
     `first` is in the start dialog at first; later it shows what was started last. `memory` takes
     the modules that workers were started with.
@@ -83,7 +83,6 @@ class LocalWorkerController:
     # Starting
 
     def ask(self, queues: Sequence[str]) -> None:
-        """As `LocalActions.ask`."""
         if self._gate.refuses():
             return
         reasons = [self._gate.not_ours(queue) for queue in queues]
@@ -100,14 +99,12 @@ class LocalWorkerController:
         self._app.push_screen(StartDialog(request, self), chosen)
 
     def shown(self, request: LaunchRequest) -> str | Refusal:
-        """As `LaunchCheck.shown`."""
         made = self._app.system.launch(request)
         if isinstance(made, Refusal):
             return made
         return self._app.state.policy.redactor.text(safe(made.shown))
 
     async def trouble(self, request: LaunchRequest) -> str | None:
-        """As `LaunchCheck.trouble`."""
         return await self._local.trouble(request) or await self._unknown(request)
 
     async def _unknown(self, request: LaunchRequest) -> str | None:
@@ -131,7 +128,6 @@ class LocalWorkerController:
         await self.start([replace(self._last, queues=queues, count=1) for queues in lists])
 
     async def start(self, requests: Sequence[LaunchRequest]) -> None:
-        """Start a group for each request."""
         pids: list[str] = []
         for request in requests:
             self._app.say("starting …", "dim", stays=True)
@@ -152,7 +148,6 @@ class LocalWorkerController:
     # What they print
 
     def show_log(self, row: WorkerRow) -> None:
-        """As `LocalActions.show_log`."""
         self._app.run_worker(self._show_log(row), group="log", exclusive=True)
 
     async def _show_log(self, row: WorkerRow) -> None:
@@ -172,16 +167,7 @@ class LocalWorkerController:
 
     # What becomes of them
 
-    def stop_registered(self, row: WorkerRow) -> None:
-        """As `LocalActions.stop_registered`."""
-        worker = self._local.get(row.process.pid) if row.is_local else None
-        if worker is None:
-            self._app.say("not started here: stop it where it runs")
-        else:
-            self.stop([worker])
-
     def stop(self, workers: Sequence[LocalWorker]) -> None:
-        """As `LocalActions.stop`."""
         for states, action, words in _PRESSES:
             meant = [worker for worker in workers if worker.place.state in states]
             if meant:
@@ -214,13 +200,7 @@ class LocalWorkerController:
         plan = escalate(plan, self._app.settings.production)
         self._app.push_screen(ConfirmDialog(plan), answered)
 
-    def pause_registered(self, rows: Iterable[WorkerRow]) -> None:
-        """As `LocalActions.pause_registered`."""
-        found = [self._local.get(row.process.pid) for row in rows if row.is_local]
-        self.pause([worker for worker in found if worker is not None])
-
     def pause(self, workers: Sequence[LocalWorker]) -> None:
-        """As `LocalActions.pause`."""
         running = [worker for worker in workers if worker.place.state == "running"]
         paused = [worker for worker in workers if worker.place.state == "paused"]
         if not running and not paused:

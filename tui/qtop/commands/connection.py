@@ -31,6 +31,7 @@ from queuecore.lean import LeanStore
 if TYPE_CHECKING:
     from qtop.actions.plan import Operator, Outcome, Plan
     from qtop.actions.request import Request
+    from qtop.model.job import JobSource
     from qtop.search.filter_language import Filter
     from qtop.systems.system import System
 
@@ -164,13 +165,13 @@ class Session:
         self.undo_limits = connection.settings.undo_limits
         self._read_only_by = connection.settings.origins.get("read_only", "--read-only")
         self._store = LeanStore(self.address, timeout_s=timeout_s, client_name="qtop")
-        self._progress = _Progress()
         self._warned = False
         #: Makes a system that remembers nothing yet.
         self.new_system = functools.partial(
             open_system, self.address, connection.namespace, failures_read=0, warn=self._warn
         )
         self.system = self.new_system()
+        self._progress = _Progress()
 
     def _warn(self, text: str) -> None:
         if not self._warned:
@@ -333,14 +334,16 @@ class Connection:
 
     @contextmanager
     def open_to_change(
-        self, *queues: str | None, failures: bool = False, dry_run: bool = False
+        self, *touched: JobSource | str | None, dry_run: bool = False
     ) -> Iterator[Session]:
-        """As `open`, for what changes these queues, those that are named, or the failures. Raises
+        """As `open`, for what changes these lists and queues, if they are named. Raises
         ChangeRefused with --read-only, unless it is a `dry_run`, and as `refuse_if_sidekiqs`."""
+        names = [each if isinstance(each, str) else each.queue for each in touched if each]
+        lists = [each.kind for each in touched if each and not isinstance(each, str)]
         with self.open() as session:
             if not dry_run:
                 session.refuse_if_read_only()
-            session.refuse_if_sidekiqs(filter(None, queues), failures=failures)
+            session.refuse_if_sidekiqs(filter(None, names), failures="failed" in lists)
             yield session
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from typing import Any
 
 import click
 
 from qtop.actions.request import Edit
-from qtop.commands.acting import ActOptions, act
+from qtop.commands.acting import act
 from qtop.commands.connection import Connection
 from qtop.commands.jobs import action_options
 from qtop.commands.output import leave
@@ -33,7 +34,7 @@ def command(
     args_json: str | None,
     payload: str | None,
     to: str | None,
-    **options: bool,
+    **options: Any,
 ) -> None:
     """Change jobs and enqueue them again.
 
@@ -48,7 +49,7 @@ def command(
     if request is None:
         edited = _edited(connection, source, wanted, to)
         request = Edit(source, Selection(), payload=edited, to=to)
-    act(connection, wanted, request, ActOptions(**options))
+    act(connection, wanted, request, **options)
 
 
 def _given(
@@ -86,8 +87,7 @@ def _edited(connection: Connection, source: JobSource, wanted: Filter, to: str |
     """Let a person edit the payload of the one job that is selected."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise click.UsageError("say what to change: --class, --args or --payload")
-    is_failed = source.kind == "failed"
-    with connection.open_to_change(source.queue, to, failures=is_failed) as session:
+    with connection.open_to_change(source, to) as session:
         hits: list[Hit] = []
         jobs = session.system.jobs(source, newest_first=True)
         look = scan(jobs, wanted, session.now(), hits.append, limit=2, whole=True)

@@ -137,9 +137,7 @@ def load_file(
     message(f"refused {refused:,}")
     if not plan or dry_run:
         sys.exit(0 if plan else 1)
-    has_failures = any(source.kind == "failed" for source in plan)
-    queues = [source.queue for source in plan]
-    with connection.open_to_change(*queues, failures=has_failures) as session:
+    with connection.open_to_change(*plan) as session:
         total = sum(map(len, plan.values()))
         if total > 1 and not yes:
             confirm(f"load {counted(total, 'item')}")

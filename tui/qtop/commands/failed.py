@@ -21,7 +21,7 @@ from qtop.commands.reading import Unread, tell_owners
 from qtop.model.job import FAILED, Job, JobSource
 from qtop.monitor.row_text import class_of
 from qtop.search.filter_language import Filter
-from qtop.search.selection import Hit, scan
+from qtop.search.selection import scan
 from qtop.text.format import optional
 from qtop.text.safe import safe
 from queuecore.active_job import fields_of
@@ -62,12 +62,10 @@ def command(
     redactor = connection.redactor(is_whole=as_json)
     found = Listing(COLUMNS, fields, as_json=as_json, redactor=redactor)
 
-    def show(hit: Hit) -> None:
-        found.add(hit.job)
-
     with connection.open() as session:
         tell_owners(session)
-        look = scan(session.system.jobs(source), wanted, session.now(), show, limit=limit)
+        jobs, now = session.system.jobs(source), session.now()
+        look = scan(jobs, wanted, now, lambda hit: found.add(hit.job), limit=limit)
         scanned = unread.try_to(session, "failed jobs", look)
     tell_too_large(0 if scanned is None else scanned.too_large)
     leave_if_none(found, not wanted.is_empty and not unread)

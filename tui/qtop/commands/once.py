@@ -11,7 +11,7 @@ from rich.cells import cell_len
 
 from qtop.commands import failed, queues, workers
 from qtop.commands.connection import Connection, Session
-from qtop.commands.lists import look, look_around
+from qtop.commands.lists import look
 from qtop.commands.output import OutputColumn, counted, line, pick
 from qtop.commands.reading import Unread, note_unread
 from qtop.model import health
@@ -48,9 +48,8 @@ def print_once(connection: Connection) -> None:
     when a part of that could not be read. Raises StoreError."""
     unread = Unread()
     with connection.open() as session:
-        found = _surveyed(session, unread)
-        whose = None if found is None else found.ownership
-        fleet, seen = look(session, 500, unread, has_waits=True, whose=whose)
+        found = _health(session, unread)
+        fleet, seen = look(session, 500, unread, has_waits=True, whose=found.ownership)
         note_unread(unread, seen)
         where = f"{session.address}, namespace {connection.namespace}"
     redactor = connection.redactor(is_whole=False)
@@ -61,11 +60,11 @@ def print_once(connection: Connection) -> None:
     unread.leave()
 
 
-def _surveyed(session: Session, unread: Unread) -> HealthReport:
+def _health(session: Session, unread: Unread) -> HealthReport:
     """The health report. Missing information about the server is not noted as unread: not every
     server gives it."""
     try:
-        found = look_around(session)
+        found = session.run(session.system.health())
     except StoreError as error:
         unread.note("the server, its scheduler and who paused what", str(error))
         return health.failed(str(error))

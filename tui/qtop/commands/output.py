@@ -125,11 +125,11 @@ def write(
     items: Sequence[T],
     columns: Sequence[OutputColumn[T]],
     fields: Callable[[T], Mapping[str, Any]],
+    limit: int = 0,
+    noun: str = "",
     *,
     as_json: bool,
     redactor: Redactor = OPEN,
-    limit: int = 0,
-    noun: str = "",
 ) -> None:
     """Print a listing of what is known, at most `limit` items, 0: all; and say how many were left
     out. See `Listing`. O(items)."""

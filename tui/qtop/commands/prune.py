@@ -13,6 +13,7 @@ from qtop.commands.acting import confirm
 from qtop.commands.connection import Connection, Session, change_options, connection_options
 from qtop.commands.output import counted, json_line, leave, line, message
 from qtop.commands.reading import Unread, search_strays
+from qtop.model.job import FAILED, JobSource
 from qtop.text.safe import safe
 
 
@@ -53,7 +54,7 @@ def command(
     \b
     Example: qtop prune --dry-run
     """
-    with connection.open_to_change(failures=True, dry_run=dry_run) as session:
+    with connection.open_to_change(JobSource("failed", FAILED), dry_run=dry_run) as session:
         unread = Unread()
         cases = _cases(session, names, ignore_pids, unread)
         dead = [case for case in cases if case.doubt is None]

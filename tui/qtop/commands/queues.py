@@ -53,8 +53,7 @@ def command(connection: Connection, wanted: Filter, limit: int, as_json: bool) -
     note_unread(unread, seen, OF_QUEUES | {"failures"})
     found = [row for row in fleet.queues or () if wanted.matches(_subject(row))]
     leave_if_none(found, not wanted.is_empty and not unread)
-    fields = partial(_fields, whose)
-    write(found, COLUMNS, fields, as_json=as_json, limit=limit, noun="queue")
+    write(found, COLUMNS, partial(_fields, whose), limit, "queue", as_json=as_json)
     unread.leave()
 
 

@@ -60,13 +60,7 @@ def command(connection: Connection, wanted: Filter, limit: int, as_json: bool) -
     leave_if_none(found, not wanted.is_empty and not unread)
     found.sort(key=lambda row: CONDITIONS.index(row.condition))
     redactor = connection.redactor(is_whole=as_json)
-    write(
-        *(found, COLUMNS, _fields),
-        as_json=as_json,
-        redactor=redactor,
-        limit=limit,
-        noun="worker",
-    )
+    write(found, COLUMNS, _fields, limit, "worker", as_json=as_json, redactor=redactor)
     unread.leave()
 
 

@@ -185,7 +185,6 @@ class Settings:
 
     @property
     def thresholds(self) -> Thresholds:
-        """The thresholds of Overview."""
         return Thresholds(**self.tables.get("thresholds", {}))
 
     @property
@@ -200,7 +199,6 @@ class Settings:
 
     @property
     def redactor(self) -> Redactor:
-        """Hides secrets in what is shown."""
         patterns = self.values["redact"]
         if isinstance(patterns, bool):
             return Redactor() if patterns else OPEN

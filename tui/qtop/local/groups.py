@@ -63,7 +63,6 @@ class LocalWorker:
 
     @property
     def log(self) -> Path:
-        """The file with its output."""
         return state_file.log_of(self.group.folder, self.place.number)
 
     @property
@@ -92,7 +91,6 @@ class WorkerGroup:
 
     @property
     def places(self) -> tuple[SlotState, ...]:
-        """The state of its slots."""
         return () if self.report is None else self.report.places
 
     @property

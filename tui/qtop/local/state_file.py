@@ -138,7 +138,6 @@ class GroupReport:
 
 
 def log_of(folder: Path, number: int) -> Path:
-    """The log file of a slot."""
     return folder / f"worker-{number}.log"
 
 
@@ -194,7 +193,6 @@ class StateFile:
         return report
 
     def close(self) -> None:
-        """Close it."""
         os.close(self._descriptor)
 
 

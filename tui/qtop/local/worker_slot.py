@@ -61,7 +61,6 @@ class LogFile:
         return tuple(line[:_LONGEST_SAID] for line in lines if line)[-_LINES_SAID:]
 
     def close(self) -> None:
-        """Close the file."""
         if self._file is not None:
             os.close(self._file)
             self._file = None
@@ -289,7 +288,6 @@ class WorkerSlot:
             self._to("waiting", 0.0)
 
     def close(self) -> None:
-        """Close its log."""
         self._log.close()
 
     def _wait_for_next(self) -> None:

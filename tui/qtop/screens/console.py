@@ -5,7 +5,7 @@ Screens are below the app and never import it. Each protocol here lists what the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:
@@ -184,14 +184,8 @@ class LocalActions(Protocol):
     def show_log(self, row: WorkerRow) -> None:
         """Show the log of a registered worker, if it was started here."""
 
-    def stop_registered(self, row: WorkerRow) -> None:
-        """Stop a registered worker that was started here."""
-
     def stop(self, workers: Sequence[LocalWorker]) -> None:
         """Stop workers, after a question: when their jobs are done, then now, then kill them."""
-
-    def pause_registered(self, rows: Iterable[WorkerRow]) -> None:
-        """Pause registered workers that were started here, or resume them."""
 
     def pause(self, workers: Sequence[LocalWorker]) -> None:
         """Let workers take no more jobs; take some again when all of them are paused."""

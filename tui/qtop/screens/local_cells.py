@@ -31,12 +31,10 @@ def name(row: LocalRow) -> str:
 
 
 def state(row: LocalRow) -> str:
-    """What a group or a worker is about."""
     return _group_state(row) if isinstance(row, LocalGroupRow) else _place_state(row)
 
 
 def state_tone(row: LocalRow) -> ToneOf | None:
-    """Good or bad."""
     if isinstance(row, LocalGroupRow):
         states = {each.place.state for each in row.workers}
         if states & {"gave up", "lost"}:
@@ -128,22 +126,18 @@ def memory(row: LocalRow) -> str:
 
 
 def processed(row: LocalRow) -> str:
-    """How many jobs were run."""
     return _sum([each.seen.process.processed for each in _parts(row) if each.seen is not None])
 
 
 def failed(row: LocalRow) -> str:
-    """How many of them failed."""
     return _sum([each.seen.process.failed for each in _parts(row) if each.seen is not None])
 
 
 def failed_tone(row: LocalRow) -> ToneOf:
-    """Bad when any have."""
     return "bad" if any(each.seen and each.seen.process.failed for each in _parts(row)) else "dim"
 
 
 def restarts(row: LocalRow) -> str:
-    """How often processes were started again."""
     number = sum(each.place.restarts for each in _parts(row))
     return f"{number:,}" if number else ""
 

@@ -59,7 +59,6 @@ class StartDialog(Dialog[LaunchRequest | None]):
         self._is_checking = False
 
     def compose_fields(self) -> Iterable[Widget]:
-        """The fields, and what will be run."""
         values = _texts(self._request)
         for name, label, placeholder in _FIELDS:
             with Horizontal(classes="field"):

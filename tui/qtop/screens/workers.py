@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Final
 
 from qtop.actions.request import Prune, Signal, Wish
 from qtop.keymap.keymap import Where
+from qtop.local.groups import LocalWorker
 from qtop.model.fleet import Process
 from qtop.monitor import row_text
 from qtop.monitor.rows import CONDITIONS, HostRow, WorkerRow, host_rows
@@ -241,8 +242,8 @@ class WorkersScreen(RowsScreen):
 
     def action_stop_worker(self) -> None:
         mine, others = self._by_starter()
-        for row in mine:
-            self.app.actions.local.stop_registered(row)
+        for worker in mine:
+            self.app.actions.local.stop([worker])
         if others:
             # Those that were asked to finish, not those that a question was about.
             again = {worker.id for worker in others} <= self._asked_to_finish
@@ -254,7 +255,7 @@ class WorkersScreen(RowsScreen):
         mine, rows = self._by_starter()
         names = {worker.id for worker in rows}
         if mine:
-            self.app.actions.local.pause_registered(mine)
+            self.app.actions.local.pause(mine)
         if rows:
             is_paused = names <= self._paused
             wish: Wish = "resume" if is_paused else "pause"
@@ -277,7 +278,9 @@ class WorkersScreen(RowsScreen):
             "looking for signs of life", look, lambda cases: Prune(tuple(cases), forces)
         )
 
-    def _by_starter(self) -> tuple[list[WorkerRow], list[Process]]:
+    def _by_starter(self) -> tuple[list[LocalWorker], list[Process]]:
         """The chosen workers: those started from this console, and the others."""
         rows: list[WorkerRow] = self.meant()
-        return [r for r in rows if r.is_local], [r.process for r in rows if not r.is_local]
+        mine = [self.app.local.get(row.process.pid) for row in rows if row.is_local]
+        others = [row.process for row in rows if not row.is_local]
+        return [worker for worker in mine if worker is not None], others

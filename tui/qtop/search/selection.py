@@ -75,6 +75,9 @@ def scan(
         # How far it is: no round trip.
         yield Exchange((), lambda _: None, progress=(done, length))
         seen: JobPage = yield from steps(jobs.page(start, min(size, length - done)))
+        if seen.is_gone:
+            # The list has become shorter than that: this is its last page, which was shown before.
+            break
         for job in seen.jobs:
             is_cut = job.item.is_cut
             if is_cut and (whole or _is_looked_into(job, wanted)):

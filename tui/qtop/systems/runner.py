@@ -20,8 +20,8 @@ ACTION_TIMEOUT_S: Final = 5.0
 
 
 class RedisRunner:
-    """Runs the work of one system. With `read_only` it sends nothing that could change data: such
-    work raises ReadingOnly."""
+    """Runs the work of one system: see `SystemRunner`. With `read_only` it sends nothing that
+    could change data: such work raises ReadingOnly."""
 
     def __init__(self, system: System, address: Address, *, read_only: bool = False) -> None:
         self.system = system
@@ -43,7 +43,6 @@ class RedisRunner:
         )
 
     async def watch(self, work: Work[T]) -> T:
-        """As `SystemRunner.watch`."""
         return await self._stores[0].run(self._let_through(work))
 
     async def run(self, work: Work[T]) -> T:
@@ -59,7 +58,6 @@ class RedisRunner:
         return reading_only(work) if self._read_only else work
 
     async def close(self) -> None:
-        """As `SystemRunner.close`."""
         if "_stores" in self.__dict__:
             for store in self._stores:
                 await store.close()

@@ -242,7 +242,6 @@ class AnsiWriter:
         self.pen = pen
 
     def drawn(self) -> str:
-        """All that was collected."""
         return "".join(self._drawn)
 
     def copy(self) -> AnsiWriter:
@@ -252,13 +251,11 @@ class AnsiWriter:
         return new
 
     def go(self, x: int, y: int) -> None:
-        """Move the cursor."""
         if self.at != (x, y):
             self._drawn.append(_shortest_move(self.at, x, y))
             self.at = x, y
 
     def use(self, style: Style) -> None:
-        """Use this style from now on."""
         if self.pen != style:
             self._drawn.append(change(self.pen, style))
             self.pen = style

@@ -279,12 +279,10 @@ class TerminalDriver(LinuxDriver):
             super().stop_application_mode()
 
     def disable_input(self) -> None:
-        """Take no more keys."""
         if self._output_thread is not None:
             super().disable_input()
 
     def close(self) -> None:
-        """Let go of the terminal."""
         super().close()
         output_thread, self._output_thread = self._output_thread, None
         if output_thread is not None:
@@ -380,5 +378,4 @@ class AsciiDriver(TerminalDriver):
     screens need not care."""
 
     def write(self, data: str) -> None:
-        """Write in ASCII."""
         super().write(to_ascii(data))

@@ -145,7 +145,7 @@ class ResqueActions:
         what = safe(names[0]) if len(names) == 1 else count_of(len(names), "queue")
         record = self.operator.record(
             verb.lower(),
-            ", ".join(names),
+            ", ".join(names)[:200],
             self.keys.pause_queue(names[0]),
             len(names),
             names[0] if len(names) == 1 else "",

@@ -142,11 +142,9 @@ class Case:
 
     @property
     def worker_id(self) -> str:
-        """The worker's id."""
         return self.seen.worker_id
 
     def fate(self, requeue_lost: int) -> JobFate:
-        """As `PruneCase.fate`."""
         record = self.seen.record
         if record is None:
             return "idle"
@@ -155,12 +153,10 @@ class Case:
 
     @property
     def words(self) -> str:
-        """As `PruneCase.words`."""
         return "; ".join(_parts(self))
 
     @property
     def fields(self) -> Mapping[str, Any]:
-        """As `PruneCase.fields`."""
         record = self.seen.record
         return {
             "is_registered": self.seen.is_registered,
