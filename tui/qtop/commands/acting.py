@@ -32,10 +32,10 @@ _DONE: Final = {"requeue": "requeued", "delete": "deleted", "move": "moved", "ed
 
 
 def act(
-    connection: Connection,
-    wanted: Filter,
     request: JobRequest,
     *,
+    connection: Connection,
+    wanted: Filter,
     warns_of: str | None = None,
     spares: bool = False,
     dry_run: bool,

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 import click
 
-from qtop.commands.connection import DEFAULT_LIMIT, Connection, connection_options, listing_options
-from qtop.commands.output import OutputColumn, leave_if_none, moment, write
+from qtop.commands.connection import DEFAULT_LIMIT, Connection, listing_options
+from qtop.commands.output import OutputColumn, leave_if_none, moment
 from qtop.search.fields import Subject
 from qtop.search.filter_language import Filter
 from qtop.text.safe import ago, safe
@@ -28,7 +28,6 @@ _COLUMNS: Final[tuple[OutputColumn[AuditEntry], ...]] = (
 
 
 @click.command()
-@connection_options
 @listing_options(DEFAULT_LIMIT)
 def command(connection: Connection, wanted: Filter, limit: int, as_json: bool) -> None:
     """List what operators did, the last first.
@@ -44,9 +43,8 @@ def command(connection: Connection, wanted: Filter, limit: int, as_json: bool) -
         entries = session.run(session.system.history(most))
     found = [entry for entry in entries if wanted.matches(_subject(entry))]
     leave_if_none(found, not wanted.is_empty)
-    redactor = connection.redactor(is_whole=as_json)
     shown = found[:limit] if limit else found
-    write(shown, _COLUMNS, _fields, as_json=as_json, redactor=redactor)
+    connection.listing(_COLUMNS, _fields, as_json=as_json).print_all(shown)
 
 
 def _done(entry: AuditEntry) -> str:

@@ -67,7 +67,6 @@ def _leave_forgotten(outcome: Outcome, source: JobSource) -> NoReturn:
 
 
 def _confirm_by_name(what: str, source: JobSource) -> None:
-    """Let a person type the name of what they are about to delete."""
     require_person(what)
     word = typeable(source.name)
     typed = click.prompt(f"{what}. Type {word} to do it", default="", show_default=False, err=True)

@@ -61,12 +61,6 @@ def hide_login(words: Sequence[str]) -> None:
         setproctitle(" ".join(["qtop", *shown]))
 
 
-def lead_output_nowhere() -> None:
-    """Lead a standard output that cannot be written to to /dev/null: else the interpreter would
-    fail at its end, when it flushes the buffer."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-
-
 class LazyCommands(UserDict[str, Any]):
     """The commands of a group by name: where each is, as `module:attribute`, until it is looked up,
     and imported by that."""
@@ -139,8 +133,8 @@ class _Group(click.Group):
         except OSError as error:
             if error.filename is not None:
                 raise
-
-            lead_output_nowhere()
+            # To /dev/null: else the interpreter would fail at its end, when it flushes the buffer.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
             click.echo(f"qtop: cannot write what there is to say: {error.strerror}", err=True)
             sys.exit(EXIT_REFUSED)
 

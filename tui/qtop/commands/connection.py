@@ -6,7 +6,7 @@ import functools
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 from click.core import ParameterSource
 
-from qtop.commands.output import leave, message
+from qtop.commands.output import Listing, OutputColumn, leave, message
 from qtop.config.file import SettingsFile, settings_path
 from qtop.config.limits import UNDO_HOURS, UNDO_MIB, undo_settings
 from qtop.config.settings import Given, Settings, resolve, warnings
@@ -117,15 +117,15 @@ def limit_option(default: int) -> Callable[[F], F]:
 
 
 def change_options(command: F) -> F:
-    """`--json`, `--dry-run` and `--yes`."""
     return json_option(dry_run_option(yes_option(command)))
 
 
 def listing_options(default_limit: int = 0) -> Callable[[F], F]:
-    """`--filter`, `--limit`, `--json` and `--redact`."""
+    """As `connection_options`, and `--filter`, `--limit`, `--json` and `--redact`."""
 
     def decorate(command: F) -> F:
-        return filter_option(limit_option(default_limit)(json_option(redact_option(command))))
+        listing = filter_option(limit_option(default_limit)(json_option(redact_option(command))))
+        return connection_options(listing)
 
     return decorate
 
@@ -237,7 +237,6 @@ class Session:
         return self.run(self.system.now())
 
     def close(self) -> None:
-        """Close the connection."""
         self._store.close()
 
 
@@ -289,6 +288,18 @@ class Connection:
         and not everything (`is_whole`)."""
         hides = not is_whole if self.wants_redaction is None else self.wants_redaction
         return self.settings.redactor if hides else OPEN
+
+    def listing(
+        self,
+        columns: Sequence[OutputColumn[T]],
+        fields: Callable[[T], Mapping[str, Any]],
+        *,
+        as_json: bool,
+        limit: int = 0,
+    ) -> Listing[T]:
+        """A listing whose secrets are hidden as `redactor` says."""
+        redactor = self.redactor(is_whole=as_json)
+        return Listing(columns, fields, as_json=as_json, redactor=redactor, limit=limit)
 
     @contextmanager
     def use(self) -> Iterator[str]:
@@ -401,14 +412,12 @@ def settings_in_force(context: click.Context, profile: str | None = None, **fixe
 
 def _given(context: click.Context, source: ParameterSource) -> dict[str, Given]:
     """The settings that parameters of the command hold, and got from this source."""
-    parameters: Mapping[str, click.Parameter] = {
-        each.name: each for each in context.command.params if each.name is not None
-    }
+    parameters = {each.name: each for each in context.command.params}
     found: dict[str, Given] = {}
     for name, setting in _SETTINGS.items():
-        parameter = parameters.get(name)
-        if parameter is None or context.get_parameter_source(name) != source:
+        if context.get_parameter_source(name) != source:
             continue
+        parameter = parameters[name]
         origin = parameter.opts[0] if isinstance(parameter, click.Option) else "the URL"
         if source == ParameterSource.ENVIRONMENT:
             origin = str(parameter.envvar)

@@ -72,7 +72,9 @@ def open_console(connection: Connection, *, workers: Sequence[str] = ()) -> int:
         # Over the small connection: the first frame does not wait for redis-py to be imported.
         with closing(Session(url, connection, timeout_s=_TIMEOUT_S)) as session:
             session.run(session.system.probe())
-        _collect_seldom()
+        # Garbage is collected seldom. The start and each poll of a large fleet make tens of
+        # thousands of objects that stay, and no key is answered while all of them are searched.
+        gc.set_threshold(50_000, 20, 100)
         from qtop.app.app import ConsoleOptions, QtopApp
         from qtop.screens.fitting import check_settings
 
@@ -112,9 +114,3 @@ def _is_terminal(fd: int) -> bool:
         return os.isatty(fd)
     except OSError:
         return False
-
-
-def _collect_seldom() -> None:
-    """Collect garbage seldom. The start and each poll of a large fleet make tens of thousands of
-    objects that stay, and no key is answered while all of them are searched for garbage."""
-    gc.set_threshold(50_000, 20, 100)

@@ -8,8 +8,8 @@ from typing import Any, Final, NamedTuple
 
 import click
 
-from qtop.commands.connection import DEFAULT_LIMIT, Connection, connection_options, listing_options
-from qtop.commands.output import Listing, OutputColumn, leave_if_none, message, moment
+from qtop.commands.connection import DEFAULT_LIMIT, Connection, listing_options
+from qtop.commands.output import OutputColumn, leave_if_none, message, moment
 from qtop.commands.reading import Unread, tell_owners
 from qtop.model.job import DueTime, Job, JobSource
 from qtop.model.job_list import Entry
@@ -38,12 +38,10 @@ class _Row(NamedTuple):
 
     @property
     def problem(self) -> str | None:
-        """Why the job cannot be read."""
         return _NO_LIST if self.job.ref is None else self.job.problem
 
     @property
     def class_name(self) -> str:
-        """Its class, as safe text."""
         if self.problem is None:
             return job_class(self.job.unwrapped[0], None)
         return "(large)" if self.job.item.is_cut else "unreadable"
@@ -55,7 +53,6 @@ class _Row(NamedTuple):
 
 
 @click.command()
-@connection_options
 @listing_options(DEFAULT_LIMIT)
 def command(connection: Connection, wanted: Filter, limit: int, as_json: bool) -> None:
     """List delayed jobs, the next first.
@@ -66,8 +63,7 @@ def command(connection: Connection, wanted: Filter, limit: int, as_json: bool) -
     Example: qtop delayed --filter class:Reports::Nightly --limit 20
     """
     unread = Unread()
-    redactor = connection.redactor(is_whole=as_json)
-    rows = Listing(_COLUMNS, _fields, as_json=as_json, redactor=redactor, limit=limit)
+    rows = connection.listing(_COLUMNS, _fields, as_json=as_json, limit=limit)
 
     with connection.open() as session:
         tell_owners(session)

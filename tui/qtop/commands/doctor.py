@@ -148,7 +148,6 @@ def _strays(session: Session) -> Iterator[Finding]:
 
 
 def _fleet(session: Session) -> Iterator[Finding]:
-    """What is odd about queues, workers and jobs."""
     system = session.new_system(failures_read=_FAILURES_READ)
     seen = at_once(session.run(system.snapshot()))
     fleet = RowBuilder(system).add(seen, 0.0)

@@ -49,7 +49,7 @@ def command(
     if request is None:
         edited = _edited(connection, source, wanted, to)
         request = Edit(source, Selection(), payload=edited, to=to)
-    act(connection, wanted, request, **options)
+    act(request, connection=connection, wanted=wanted, **options)
 
 
 def _given(
@@ -84,7 +84,6 @@ def _bytes(text: str) -> bytes:
 
 
 def _edited(connection: Connection, source: JobSource, wanted: Filter, to: str | None) -> bytes:
-    """Let a person edit the payload of the one job that is selected."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise click.UsageError("say what to change: --class, --args or --payload")
     with connection.open_to_change(source, to) as session:

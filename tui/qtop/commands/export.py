@@ -26,7 +26,7 @@ from qtop.commands.connection import (
 from qtop.commands.output import counted, line, message
 from qtop.commands.reading import Unread
 from qtop.model.job import Job, JobSource
-from qtop.model.job_file import BadExport, Exported, line_of, read_line
+from qtop.model.job_file import BadExport, line_of, read_line
 from qtop.search.filter_language import Filter
 from qtop.search.selection import Hit, scan
 from qtop.systems.system import System
@@ -124,14 +124,14 @@ def load_file(
     """
     plan: dict[JobSource, list[ExportLine]] = defaultdict(list)
     refused, system = 0, connection.system()
-    for number, begin, item in _read(path):
-        landing = _landing(system, item, target)
-        if isinstance(item, BadExport) or isinstance(landing, str):
-            refused += 1
-            if refused <= _MOST_COMPLAINTS:
-                message(f"line {number:,} refused: {landing}")
-        else:
-            plan[landing[0]].append(ExportLine(item.place, begin))
+    for number, begin, raw in _read(path):
+        landing = _landing(system, raw, target)
+        if isinstance(landing, Landing):
+            plan[landing.source].append(ExportLine(landing.place, begin))
+            continue
+        refused += 1
+        if refused <= _MOST_COMPLAINTS:
+            message(f"line {number:,} refused: {landing}")
     for source, lines in plan.items():
         line(f"{'would load' if dry_run else 'to load'} {len(lines):,} to {safe(str(source))}")
     message(f"refused {refused:,}")
@@ -155,47 +155,48 @@ class ExportLine(NamedTuple):
     begin: int
 
 
-def _read(path: Path) -> Iterator[tuple[int, int, Exported | BadExport]]:
-    """The items of a file, each with its line's number and beginning; or why a line cannot be
-    loaded."""
+class Landing(NamedTuple):
+    """The list that an item goes to, what goes there, and its place on its own list."""
+
+    source: JobSource
+    raw: bytes
+    place: int
+
+
+def _read(path: Path) -> Iterator[tuple[int, int, bytes]]:
+    """The lines of a file with an item, each with its number and beginning."""
     begin = 0
     try:
         with path.open("rb") as file:
             for number, raw in enumerate(file, 1):
                 if raw.strip():
-                    yield number, begin, _item(raw)
+                    yield number, begin, raw
                 begin += len(raw)
     except OSError as error:
         raise click.ClickException(f"{safe(str(path))}: {error.strerror}") from None
 
 
-def _item(raw: bytes) -> Exported | BadExport:
+def _landing(system: System, written: bytes, target: JobSource | str | None) -> Landing | str:
+    """Where the item of a line goes; or why it goes nowhere."""
     try:
-        return read_line(raw.decode("utf-8", "replace"))
-    except BadExport as error:
-        return error
-
-
-def _landing(
-    system: System, item: Exported | BadExport, target: JobSource | str | None
-) -> tuple[JobSource, bytes] | str:
-    """The list that an item goes to and what goes there; or why it goes nowhere."""
-    if isinstance(item, BadExport):
-        return str(item)
-    try:
+        item = read_line(written.decode("utf-8", "replace"))
         origin = SOURCE.convert(item.source, None, None)
+    except BadExport as error:
+        return str(error)
     except click.BadParameter:
         return "it does not say where it was"
     raw, queue = item.item.raw, item.queue
     to = JobSource("queue", queue) if target == _QUEUES else target or origin
     assert isinstance(to, JobSource)  # noqa: S101  the only word was handled
-    if origin.kind == to.kind:
-        return to, raw
-    if origin.kind != "failed":
-        return f"{to} is no place for what was in {origin}" if to.kind == "failed" else (to, raw)
-    # Of a failure the job in it.
-    job = system.jobs(origin).payload(Job(item.item))
-    return job if isinstance(job, str) else (to, job[1])
+    if origin.kind != to.kind:
+        if to.kind == "failed":
+            return f"{to} is no place for what was in {origin}"
+        if origin.kind == "failed":
+            job = system.jobs(origin).payload(Job(item.item))
+            if isinstance(job, str):
+                return job
+            raw = job[1]
+    return Landing(to, raw, item.place)
 
 
 def _items(
@@ -206,6 +207,6 @@ def _items(
     with path.open("rb") as file:
         for each in sorted(lines):
             file.seek(each.begin)
-            landing = _landing(system, _item(file.readline()), target)
-            if not isinstance(landing, str):
-                yield landing[1]
+            landing = _landing(system, file.readline(), target)
+            if isinstance(landing, Landing):
+                yield landing.raw

@@ -7,9 +7,8 @@ from typing import Any, Final
 
 import click
 
-from qtop.commands.connection import DEFAULT_LIMIT, Connection, connection_options, listing_options
+from qtop.commands.connection import DEFAULT_LIMIT, Connection, listing_options
 from qtop.commands.output import (
-    Listing,
     OutputColumn,
     leave_if_none,
     message,
@@ -37,7 +36,6 @@ COLUMNS: Final[tuple[OutputColumn[Job], ...]] = (
 
 
 @click.command()
-@connection_options
 @listing_options(DEFAULT_LIMIT)
 @click.option(
     "--list",
@@ -59,8 +57,7 @@ def command(
     """
     unread = Unread()
     source = JobSource("failed", list_name)
-    redactor = connection.redactor(is_whole=as_json)
-    found = Listing(COLUMNS, fields, as_json=as_json, redactor=redactor)
+    found = connection.listing(COLUMNS, fields, as_json=as_json)
 
     with connection.open() as session:
         tell_owners(session)

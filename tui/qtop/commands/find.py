@@ -78,11 +78,11 @@ def command(connection: Connection, wanted: Filter, limit: int, as_json: bool) -
     if wanted.is_empty:
         raise click.UsageError("an empty filter finds everything: say what to look for")
     unread = Unread()
-    redactor = connection.redactor(is_whole=as_json)
-    found = Listing(_COLUMNS, _fields, as_json=as_json, redactor=redactor, limit=limit)
+    found = connection.listing(_COLUMNS, _fields, as_json=as_json, limit=limit)
     with connection.open() as session:
         tell_owners(session)
-        places = _Search(session, wanted, limit, found, unread, search_strays(session, unread))
+        strays = search_strays(session, unread)
+        places = _Search(session, wanted, limit, found, unread, strays, session.now())
         all(look() for look in (places.delayed, places.listed, places.failed))
     tell_too_large(places.too_large)
     leave_if_none(found, is_filtered=not unread)
@@ -92,27 +92,20 @@ def command(connection: Connection, wanted: Filter, limit: int, as_json: bool) -
     unread.leave()
 
 
+@dataclass
 class _Search:
     """Looks through one kind of place after the other. Each method returns whether it came to the
     end; it does not when there were enough before. A place that cannot be read is noted, and the
     others are looked through all the same."""
 
-    def __init__(
-        self,
-        session: Session,
-        wanted: Filter,
-        limit: int,
-        found: Listing[_Found],
-        unread: Unread,
-        strays: Strays,
-    ) -> None:
-        self._unread = unread
-        self._session = session
-        self._wanted, self._limit = wanted, limit
-        self._found = found
-        self._strays = strays
-        self._now = session.now()
-        self.too_large = 0
+    session: Session
+    wanted: Filter
+    limit: int
+    found: Listing[_Found]
+    unread: Unread
+    strays: Strays
+    now: datetime
+    too_large: int = 0
 
     def delayed(self) -> bool:
         """The delayed jobs, and those of moments that are not in the schedule."""
@@ -120,14 +113,14 @@ class _Search:
         return is_whole is not False and self._walk("delayed")
 
     def _try_to(self, what: str, operation: Operation[T]) -> T | None:
-        return self._unread.try_to(self._session, what, operation)
+        return self.unread.try_to(self.session, what, operation)
 
     def _look(self, parts: Collection[str]) -> Snapshot | None:
-        reading = self._try_to("queues and workers", self._session.new_system().snapshot())
+        reading = self._try_to("queues and workers", self.session.new_system().snapshot())
         if reading is None:
             return None
         seen = at_once(reading)
-        note_unread(self._unread, seen, parts)
+        note_unread(self.unread, seen, parts)
         return seen
 
     def listed(self) -> bool:
@@ -141,7 +134,7 @@ class _Search:
                 return False
         if not self._scan(JobSource("unreadable", DELAYED_ASIDE)):
             return False
-        strays = (*self._strays.of("queue"), *self._strays.of("unreadable"))
+        strays = (*self.strays.of("queue"), *self.strays.of("unreadable"))
         if not all(map(self._scan, map(_source, strays))):
             return False
         now = self._look({"workers", "jobs in hand"})
@@ -151,19 +144,18 @@ class _Search:
         """What workers hold, also those on no register."""
         for process in seen.processes or ():
             for job in process.jobs or ():
-                yield _of_running(job, process.id, age_at(seen.server_time, job.since))
-        for row in unregistered_rows(self._strays, seen):
+                yield _of_running(job, process.id, seen.server_time)
+        for row in unregistered_rows(self.strays, seen):
             for job in row.jobs or ():
-                more = ", on no register"
-                yield _of_running(job, row.id, age_at(row.now, job.since), more)
+                yield _of_running(job, row.id, row.now, ", on no register")
 
     def failed(self) -> bool:
         """The failures, in all their lists, and what is kept for undos and of retries."""
-        lists = self._try_to("lists of failures", self._session.system.failure_lists())
+        lists = self._try_to("lists of failures", self.session.system.failure_lists())
         # Without the names of the others there is still the usual one.
         if not all(self._scan(JobSource("failed", name)) for name in lists or [FAILED]):
             return False
-        strays = map(_source, self._strays.of("failed"))
+        strays = map(_source, self.strays.of("failed"))
         return all(map(self._scan, strays)) and self._walk("undo") and self._walk("retry")
 
     def _walk(self, kind: StrayKind) -> bool:
@@ -171,27 +163,27 @@ class _Search:
 
         def visit(found: StrayJob) -> bool:
             job = found.job
-            return self._take(_Found(found.where, found.how, of_job(job, self._now), job.item.raw))
+            return self._take(_Found(found.where, found.how, of_job(job, self.now), job.item.raw))
 
-        look = self._session.system.stray_jobs
-        walks = (look(each, self._now, visit) for each in self._strays.of(kind))
+        look = self.session.system.stray_jobs
+        walks = (look(each, self.now, visit) for each in self.strays.of(kind))
         return all(self._try_to(f"jobs under {kind} keys", walk) is not False for walk in walks)
 
     def _take(self, found: _Found) -> bool:
         """Keep what matches; False when there was no room for it."""
-        return not self._wanted.matches(found.subject) or self._found.add(found)
+        return not self.wanted.matches(found.subject) or self.found.add(found)
 
     def _delayed(self) -> Steps[bool]:
         def visit(entry: Entry) -> bool:
             job, due = entry.job, entry.job.due
             if due is None or job.ref is None:
-                self._unread.note(f"delayed jobs of {'' if due is None else due.stamp}", _NO_LIST)
+                self.unread.note(f"delayed jobs of {'' if due is None else due.stamp}", _NO_LIST)
                 return True
-            due_s = due.at - self._now.timestamp()
+            due_s = due.at - self.now.timestamp()
             how = f"due in {ago(due_s)}" if due_s >= 0 else "due"
-            return self._take(_Found("delayed", how, of_job(job, self._now), job.item.raw))
+            return self._take(_Found("delayed", how, of_job(job, self.now), job.item.raw))
 
-        return through(self._session.system.jobs(JobSource("delayed", "")).walk(), visit)
+        return through(self.session.system.jobs(JobSource("delayed", "")).walk(), visit)
 
     def _scan(self, source: JobSource) -> bool:
         """Look through a list, the next jobs first, but the newest failures."""
@@ -199,12 +191,12 @@ class _Search:
 
         def take(hit: Hit) -> None:
             nonlocal is_whole
-            is_whole = self._take(_of_hit(source, hit, self._now)) and is_whole
+            is_whole = self._take(_of_hit(source, hit, self.now)) and is_whole
 
         # One more than there is room for tells that there are more.
-        room = self._limit - len(self._found) + 1 if self._limit else 0
-        jobs = self._session.system.jobs(source, newest_first=source.kind != "queue")
-        look = scan(jobs, self._wanted, self._now, take, limit=room)
+        room = self.limit - len(self.found) + 1 if self.limit else 0
+        jobs = self.session.system.jobs(source, newest_first=source.kind != "queue")
+        look = scan(jobs, self.wanted, self.now, take, limit=room)
         scanned = self._try_to(str(source), look)
         self.too_large += 0 if scanned is None else scanned.too_large
         return is_whole
@@ -227,7 +219,8 @@ def _of_hit(source: JobSource, hit: Hit, now: datetime) -> _Found:
     return _Found(str(source), how, hit.subject, job.item.raw)
 
 
-def _of_running(job: RunningJob, worker: str, elapsed_s: float | None, more: str = "") -> _Found:
+def _of_running(job: RunningJob, worker: str, now: datetime, more: str = "") -> _Found:
+    elapsed_s = age_at(now, job.since)
     how = "in hand" if elapsed_s is None else f"in hand for {ago(elapsed_s)}"
     raw = job.raw if job.payload is None else job.payload
     return _Found(f"worker {worker}", how + more, of_running(job, worker), raw)

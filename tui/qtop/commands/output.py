@@ -117,28 +117,15 @@ class Listing(Generic[T]):
         for row in self._rows:
             line(_aligned(self._columns, widths, row))
 
+    def print_all(self, items: Sequence[T], noun: str = "") -> None:
+        """Print these items, and say how many of them were left out. O(items)."""
+        for item in items:
+            self.add(item)
+        self.end()
+        tell_rest(len(self), len(items), noun)
+
     def _print_titles(self) -> None:
         line("\t".join(column.title for column in self._columns))
-
-
-def write(
-    items: Sequence[T],
-    columns: Sequence[OutputColumn[T]],
-    fields: Callable[[T], Mapping[str, Any]],
-    limit: int = 0,
-    noun: str = "",
-    *,
-    as_json: bool,
-    redactor: Redactor = OPEN,
-) -> None:
-    """Print a listing of what is known, at most `limit` items, 0: all; and say how many were left
-    out. See `Listing`. O(items)."""
-    listing = Listing(columns, fields, as_json=as_json, redactor=redactor)
-    shown = items[:limit] if limit else items
-    for item in shown:
-        listing.add(item)
-    listing.end()
-    tell_rest(len(shown), len(items), noun)
 
 
 def _widths(columns: Sequence[_Column], rows: Sequence[Sequence[str]], room: int) -> list[int]:

@@ -61,22 +61,19 @@ def _switch(
     if bool(names) == everything:
         raise click.UsageError("name queues, or say --all")
     action, done = ("pause", "paused") if is_pause else ("resume", "resumed")
-    what = "everything" if everything else ", ".join(dict.fromkeys(names))
-    with connection.open() as session:
-        if not dry_run:
-            session.refuse_if_read_only()
+    named = tuple(dict.fromkeys(names))
+    what = "everything" if everything else ", ".join(named)
+    with connection.open_to_change(*named, dry_run=dry_run) as session:
         if "" in names and "" not in session.run(session.system.queue_names()):
             # An unset variable leaves it, more often than a queue has it.
             raise click.UsageError("the name of a queue is empty, and there is no such queue")
-        session.refuse_if_sidekiqs(names)
         if is_pause and names:
             tell_unknown(session, names)
         if dry_run:
             would = {"action": action, "dry_run": True, "would": what}
             line(json_line(would) if as_json else f"would {action} {safe(what)}")
             return
-        queues_named = tuple(dict.fromkeys(names))
-        request = PauseAll(is_pause) if everything else Pause(queues_named, is_pause)
+        request = PauseAll(is_pause) if everything else Pause(named, is_pause)
         outcome = session.carry_out(session.plan(request))
     changed = outcome.done
     undo = None if outcome.undoable is None else outcome.undoable.id

@@ -95,14 +95,12 @@ def _cases(
 
 
 def _tell(as_json: bool, case: PruneCase, fate: str) -> None:
-    """Tell what became of a worker."""
-    job = {"failed": ": its job failed", "put back": ": its job is back on its queue"}.get(fate, "")
     if fate == "alive":
         _tell_kept(case, "it gave a sign of life meanwhile", as_json, "kept")
-    elif as_json:
-        line(json_line({"pruned": case.worker_id, "job": fate, **case.fields}))
-    else:
-        line(f"pruned {safe(case.worker_id)}{job}")
+        return
+    job = {"failed": ": its job failed", "put back": ": its job is back on its queue"}.get(fate, "")
+    fields = {"pruned": case.worker_id, "job": fate, **case.fields}
+    line(json_line(fields) if as_json else f"pruned {safe(case.worker_id)}{job}")
 
 
 def _tell_kept(case: PruneCase, doubt: str, as_json: bool, done: str) -> None:
@@ -114,8 +112,7 @@ def _tell_kept(case: PruneCase, doubt: str, as_json: bool, done: str) -> None:
 
 def _tell_plan(case: PruneCase, requeue_lost: int, as_json: bool) -> None:
     fate = case.fate(requeue_lost)
-    if as_json:
-        line(json_line({"would_prune": case.worker_id, "job": fate, **case.fields}))
-        return
     then = {"failed": "; its job would fail", "put back": "; its job would go back"}.get(fate, "")
-    line(f"would prune {safe(case.worker_id)}: {case.words}{then}")
+    fields = {"would_prune": case.worker_id, "job": fate, **case.fields}
+    text = f"would prune {safe(case.worker_id)}: {case.words}{then}"
+    line(json_line(fields) if as_json else text)

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import click
 
-from qtop.commands.connection import Connection, connection_options, listing_options
-from qtop.commands.output import OutputColumn, leave_if_none, plain, write
+from qtop.commands.connection import Connection, listing_options
+from qtop.commands.output import Listing, OutputColumn, leave_if_none, plain
 from qtop.commands.reading import OF_QUEUES, Unread, look, note_unread, tell_owners
 from qtop.model.health import Ownership
 from qtop.monitor.row_text import queue_failed, queue_state
@@ -33,7 +33,6 @@ COLUMNS: Final[tuple[OutputColumn[QueueRow], ...]] = (
 
 
 @click.command()
-@connection_options
 @listing_options()
 def command(connection: Connection, wanted: Filter, limit: int, as_json: bool) -> None:
     """List the queues and what is wrong with them.
@@ -52,7 +51,8 @@ def command(connection: Connection, wanted: Filter, limit: int, as_json: bool) -
     note_unread(unread, seen, OF_QUEUES | {"failures"})
     found = [row for row in fleet.queues or () if wanted.matches(_subject(row))]
     leave_if_none(found, not wanted.is_empty and not unread)
-    write(found, COLUMNS, partial(_fields, whose), limit, "queue", as_json=as_json)
+    listing = Listing(COLUMNS, partial(_fields, whose), as_json=as_json, limit=limit)
+    listing.print_all(found, "queue")
     unread.leave()
 
 

@@ -6,7 +6,7 @@ A missing part is said on stderr at once, and by the exit status.
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from qtop.commands.connection import Session
@@ -34,24 +34,20 @@ OF_WORKERS: Final = frozenset({"workers", "heartbeats", "jobs in hand", "counts 
 
 
 class Unread:
-    """The parts of an answer that are missing. True when there are any."""
+    """The parts of an answer that are missing: why, by their names in words. True when there are
+    any."""
 
     def __init__(self) -> None:
-        self._parts: dict[str, str] = {}
+        self.parts: dict[str, str] = {}
         self._is_cut_off = False
 
     def __bool__(self) -> bool:
-        return bool(self._parts)
-
-    @property
-    def parts(self) -> Mapping[str, str]:
-        """Why each part is missing, by its name in words."""
-        return self._parts
+        return bool(self.parts)
 
     def note(self, what: str, why: str) -> None:
         """Note that a part is missing, and say so on stderr."""
-        if what not in self._parts:
-            self._parts[what] = why
+        if what not in self.parts:
+            self.parts[what] = why
             message(f"unknown: {what}: {why}")
 
     def try_to(self, session: Session, what: str, operation: Operation[T]) -> T | None:
@@ -69,7 +65,7 @@ class Unread:
 
     def leave(self) -> None:
         """Exit with status 3 if a part is missing."""
-        if self._parts:
+        if self.parts:
             sys.exit(UNANSWERED)
 
 

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 import click
 
-from qtop.commands.connection import Connection, connection_options, listing_options
-from qtop.commands.output import OutputColumn, leave_if_none, message, moment, write
+from qtop.commands.connection import Connection, listing_options
+from qtop.commands.output import OutputColumn, leave_if_none, message, moment
 from qtop.commands.reading import tell_owners
 from qtop.model.schedule import ListedSchedule
 from qtop.search.fields import of_schedule, text_of
@@ -28,7 +28,6 @@ _COLUMNS: Final[tuple[OutputColumn[ListedSchedule], ...]] = (
 
 
 @click.command()
-@connection_options
 @listing_options()
 def command(connection: Connection, wanted: Filter, limit: int, as_json: bool) -> None:
     """List the recurring schedules.
@@ -49,8 +48,8 @@ def command(connection: Connection, wanted: Filter, limit: int, as_json: bool) -
         message(f"schedules of a scheduler's file are unknown: {safe(every.file_problem)}")
     found = [each for each in every.listed or () if wanted.matches(of_schedule(each))]
     leave_if_none(found, not wanted.is_empty)
-    redactor = connection.redactor(is_whole=as_json)
-    write(found, _COLUMNS, _fields, limit, "schedule", as_json=as_json, redactor=redactor)
+    listing = connection.listing(_COLUMNS, _fields, as_json=as_json, limit=limit)
+    listing.print_all(found, "schedule")
 
 
 def _fires(each: ListedSchedule) -> bool:

@@ -10,7 +10,7 @@ from typing import Any, Final
 import click
 
 from qtop.commands.connection import Connection, connection_options, json_option
-from qtop.commands.output import OutputColumn, line, message, write
+from qtop.commands.output import Listing, OutputColumn, line, message
 from qtop.config.file import settings_path
 from qtop.config.settings import Settings
 from qtop.text.safe import safe
@@ -49,8 +49,7 @@ def command(connection: Connection, as_json: bool, only_path: bool) -> None:
     _check(connection.settings)
     if not path.exists():
         message(f"there is no {path}: these are the defaults, the environment and the options")
-    rows = list(_rows(connection.settings))
-    write(rows, _COLUMNS, _fields, as_json=as_json)
+    Listing(_COLUMNS, _fields, as_json=as_json).print_all(list(_rows(connection.settings)))
 
 
 def _check(settings: Settings) -> None:

@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 import click
 
 from qtop.commands.connection import Connection, connection_options, json_option
-from qtop.commands.output import OutputColumn, json_line, line, plain, write
+from qtop.commands.output import Listing, OutputColumn, json_line, line, plain
 from qtop.commands.reading import Unread, note_unread, tell_owners
 from queuecore.cooperative import at_once
 
@@ -58,7 +58,7 @@ def command(connection: Connection, as_json: bool) -> None:
     if as_json:
         line(json_line({**_values(totals), "unknown": unread.parts}))
     else:
-        write(list(totals.items()), _COLUMNS, lambda pair: dict([pair]), as_json=False)
+        Listing(_COLUMNS, lambda pair: dict([pair]), as_json=False).print_all(list(totals.items()))
     unread.leave()
 
 

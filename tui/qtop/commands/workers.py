@@ -7,8 +7,8 @@ from typing import Any, Final
 
 import click
 
-from qtop.commands.connection import Connection, connection_options, listing_options
-from qtop.commands.output import OutputColumn, leave_if_none, plain, write
+from qtop.commands.connection import Connection, listing_options
+from qtop.commands.output import OutputColumn, leave_if_none, plain
 from qtop.commands.reading import OF_WORKERS, Unread, look, note_unread, search_strays, tell_owners
 from qtop.monitor import row_text
 from qtop.monitor.rows import CONDITIONS, WorkerRow, unregistered_rows
@@ -31,7 +31,6 @@ COLUMNS: Final[tuple[OutputColumn[WorkerRow], ...]] = (
 
 
 @click.command()
-@connection_options
 @listing_options()
 def command(connection: Connection, wanted: Filter, limit: int, as_json: bool) -> None:
     """List the workers, troubles first.
@@ -58,8 +57,8 @@ def command(connection: Connection, wanted: Filter, limit: int, as_json: bool) -
     found = [row for row in rows if wanted.matches(_subject(row, served))]
     leave_if_none(found, not wanted.is_empty and not unread)
     found.sort(key=lambda row: CONDITIONS.index(row.condition))
-    redactor = connection.redactor(is_whole=as_json)
-    write(found, COLUMNS, _fields, limit, "worker", as_json=as_json, redactor=redactor)
+    listing = connection.listing(COLUMNS, _fields, as_json=as_json, limit=limit)
+    listing.print_all(found, "worker")
     unread.leave()
 
 

@@ -39,16 +39,18 @@ from queuecore.errors import BadUrl
 ReadSetting = Callable[[Any], Any]
 
 
-def _text(value: Any) -> str:
-    if not isinstance(value, str) or not value:
-        raise ValueError("must be a text")
-    return value
+def _one_of(is_allowed: Callable[[Any], bool], allowed: str) -> ReadSetting:
+    def read(value: Any) -> Any:
+        if not is_allowed(value):
+            raise ValueError(f"must be {allowed}")
+        return value
+
+    return read
 
 
-def _switch(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise ValueError("must be true or false")
-    return value
+_text = _one_of(lambda value: isinstance(value, str) and value != "", "a text")
+_switch = _one_of(lambda value: isinstance(value, bool), "true or false")
+_theme = _one_of(lambda value: value in ("dark", "light"), '"dark" or "light"')
 
 
 def _number(least: float, most: float) -> ReadSetting:
@@ -59,12 +61,6 @@ def _number(least: float, most: float) -> ReadSetting:
         return float(value)
 
     return read
-
-
-def _theme(value: Any) -> str:
-    if value not in ("dark", "light"):
-        raise ValueError('must be "dark" or "light"')
-    return str(value)
 
 
 def _texts(value: Any) -> tuple[str, ...]:
@@ -100,7 +96,7 @@ def _keys(value: Any) -> tuple[str, ...]:
 
 
 def _command(value: Any) -> str:
-    command = _text(value)
+    command: str = _text(value)
     try:
         words = [word for _, word, _, _ in string.Formatter().parse(command) if word is not None]
         shlex.split(command)
@@ -163,7 +159,6 @@ class Given:
 
     value: Any
     origin: str
-    is_from_file: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +234,7 @@ def resolve(
     if profile is not None and profile not in profiles:
         hint = unknown(profile, sorted(profiles))
         raise BadSettings(f"{file.path}: there is no profile {profile!r}{hint}")
-    if profile is None and DEFAULT_PROFILE in profiles and not {*options, *environment} & {"url"}:
+    if profile is None and DEFAULT_PROFILE in profiles and "url" not in {*environment, *options}:
         profile = DEFAULT_PROFILE
     chosen = profiles[profile] if profile is not None else {}
     if is_named:
@@ -253,7 +248,7 @@ def resolve(
             tables.setdefault(table, {})[key] = each.value
         else:
             values[name] = each.value
-    if "url" in given and given["url"].is_from_file:
+    if "url" in given and "url" not in {*environment, *options}:
         values["url"] = _expanded(given["url"], os.environ if environ is None else environ)
     return Settings(values, tables, {k: v.origin for k, v in given.items()}, profile)
 
@@ -341,7 +336,7 @@ def _flat(value: Mapping[str, Any], known: Mapping[str, Any]) -> list[tuple[str,
 def _read(file: SettingsFile, path: tuple[str, ...], reader: ReadSetting, value: Any) -> Given:
     where = file.place(*path)
     try:
-        return Given(reader(value), where, is_from_file=True)
+        return Given(reader(value), where)
     except ValueError as error:
         raise BadSettings(f"{where}: {path[-1]} {error}") from None
 
