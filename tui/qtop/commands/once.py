@@ -20,7 +20,7 @@ from qtop.monitor.incidents.incident import Incident
 from qtop.monitor.incidents.rules import IncidentRules
 from qtop.monitor.incidents.server import UNKNOWN
 from qtop.monitor.rows import CONDITIONS, FleetRows, QueueRow, Totals
-from qtop.text.safe import count, crop, how_many, pad, safe
+from qtop.text.safe import count, crop, pad, safe
 from queuecore.errors import StoreError
 
 T = TypeVar("T")
@@ -84,7 +84,7 @@ def report(
     if totals.is_paused is None:
         paused = "  whether everything is paused is unknown"
     yield (
-        f"{row_text.jobs_waiting(totals)} in {how_many(totals.queues, 'queue')}, "
+        f"{row_text.jobs_waiting(totals)} in {counted(totals.queues, 'queue')}, "
         f"{_working(totals)} working, {count(totals.failed)} failed{paused}"
     )
     yield ""
@@ -105,13 +105,9 @@ def report(
 
 def _working(totals: Totals) -> str:
     if totals.workers is None:
-        return how_many(None, "worker")
-    busy = totals.working
-    if totals.working_is_least:
-        busy_words = f"at least {busy:,}" if busy else count(None)
-    else:
-        busy_words = count(busy)
-    return f"{busy_words} of {counted(totals.workers, 'worker')}"
+        return counted(None, "worker")
+    busy = count(totals.working, is_least=totals.working_is_least)
+    return f"{busy} of {counted(totals.workers, 'worker')}"
 
 
 def _trouble(row: QueueRow) -> tuple[bool, int]:

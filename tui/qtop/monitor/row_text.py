@@ -20,7 +20,7 @@ from qtop.text.format import (
     partly,
     short_json,
 )
-from qtop.text.safe import how_many, safe
+from qtop.text.safe import counted, safe
 
 _BREAK: Final = "╎"
 #: Of what is too large to be read.
@@ -44,7 +44,7 @@ def waiting(totals: Totals | None) -> str:
 
 def jobs_waiting(totals: Totals) -> str:
     """How many jobs wait in all queues, in words."""
-    return f"{how_many(totals.waiting, 'job', is_least=totals.waiting_is_least)} waiting"
+    return f"{counted(totals.waiting, 'job', is_least=totals.waiting_is_least)} waiting"
 
 
 def working(totals: Totals) -> str:

@@ -163,21 +163,17 @@ def ago(age_s: float | None) -> str:
     return f"{years} y" if years < 1_000 else ">999 y"
 
 
-def count(n: int | None) -> str:
-    """Write a count with thousands apart: `1,234,567`, or `unknown` for None."""
-    return UNKNOWN if n is None else f"{n:,}"
+def count(n: int | None, *, is_least: bool = False) -> str:
+    """Write a count with thousands apart: `1,234,567`, or `unknown` for None. Of a sum of what is
+    known only: `at least 7`, or `unknown` for 0."""
+    if n is None or (is_least and not n):
+        return UNKNOWN
+    return f"{'at least ' if is_least else ''}{n:,}"
 
 
-def counted(number: int, noun: str) -> str:
-    """`1 job`, `1,204 jobs`."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
-def how_many(number: int | None, noun: str, *, is_least: bool = False) -> str:
-    """As `counted`; `unknown jobs` for None, `at least 7 jobs` for a sum of what is known only."""
-    if number is None or (is_least and not number):
-        return f"{UNKNOWN} {noun}s"
-    return f"{'at least ' if is_least else ''}{counted(number, noun)}"
+def counted(number: int | None, noun: str, *, is_least: bool = False) -> str:
+    """As `count`, with the noun: `1 job`, `1,204 jobs`, `at least 7 jobs`, `unknown jobs`."""
+    return f"{count(number, is_least=is_least)} {noun}{'' if number == 1 else 's'}"
 
 
 # Small charts of block characters.

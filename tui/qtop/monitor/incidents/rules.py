@@ -17,7 +17,7 @@ from qtop.monitor.incidents.server import notice_incidents, without_others
 from qtop.monitor.incidents.server_checks import LockWatch
 from qtop.monitor.incidents.workers import stray_incidents
 from qtop.monitor.rows import FleetRows, GroupMemory
-from qtop.text.safe import ago, how_many
+from qtop.text.safe import ago, counted
 
 # Which incidents are shown: those that come and go must not move the rows.
 
@@ -198,7 +198,7 @@ def _all_well(fleet_rows: FleetRows, survey: HealthReport | None) -> Incident:
         begin = "Nothing is wrong so far"
     elif survey.problems:
         begin = "Nothing is wrong, as far as it can be known"
-    queues, workers = how_many(totals.queues, "queue"), how_many(totals.workers, "worker")
+    queues, workers = counted(totals.queues, "queue"), counted(totals.workers, "worker")
     advice = "jobs come as from: qtop enqueue Sleep 5 --queue sleep" if totals.queues == 0 else ""
     # What is unknown is not well.
     severity: Severity = "note" if survey is not None and survey.problems else "good"
