@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
 from qtop.actions.request import Delete, Move, Requeue
 from qtop.commands.acting import act, from_option
-from qtop.commands.connection import change_options, connection_options, filter_option
+from qtop.commands.connection import F, change_options, connection_options, filter_option
 from qtop.model.job import JobSource
 from qtop.search.selection import Selection
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 
 def action_options(command: F) -> F:

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
 from qtop.actions.request import Pause, PauseAll
 from qtop.commands.acting import tell_unknown
-from qtop.commands.connection import Connection, connection_options, dry_run_option, json_option
+from qtop.commands.connection import Connection, F, connection_options, dry_run_option, json_option
 from qtop.commands.output import counted, json_line, line, message
 from qtop.text.safe import safe
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 
 def _options(command: F) -> F:

@@ -154,15 +154,7 @@ _OURS: Final = str.maketrans(
         **dict.fromkeys("▲↑", "^"),
         **dict.fromkeys("▼↓", "v"),
         **dict.fromkeys("→⇥▌", ">"),
-        "←": "<",
-        "…": "~",
-        "●": "*",
-        "◆": "#",
-        "⚠": "!",
-        "⏎": "$",
-        "·": ".",
-        "×": "x",  # noqa: RUF001
-        "\u00a0": " ",
+        **dict(zip("←…●◆⚠⏎·×\u00a0", "<~*#!$.x ", strict=True)),  # noqa: RUF001
     }
 )
 _OTHER: Final = re.compile(r"[^\x00-\x7f]")
