@@ -21,6 +21,7 @@ from qtop.app.app import QtopApp
 from qtop.app.input_queue import Followed
 from qtop.screens.help import PaletteScreen
 from qtop.widgets.filter_input import FilterInput
+from qtop.widgets.table import Table
 
 NAMED = {"\r": "enter", "\x1b": "escape"}
 
@@ -97,6 +98,7 @@ async def test_a_screen_that_is_left_holds_up_no_key() -> None:
         await until_polled(pilot)
         type_at_once(app, "3\r\x1b\r\x1b?\x1b:\x1b2Gk")
         await until(pilot, lambda: len(app.screen_stack) == 1 and app.current_mode == "queues")
+        await until(pilot, lambda: bool(app.screen.query(Table)), "its table")
         await until(pilot, lambda: table_of(app).cursor_row is not None, screen_text(app))
         await until(pilot, lambda: table_of(app)._rows.cursor_index == 5, "the last row but one")
 
