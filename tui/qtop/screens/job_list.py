@@ -135,7 +135,7 @@ class JobListScreen(ConsoleScreen):
         search = self.search
         if search is None or search.found is None:
             return self.pane.shown_of()
-        return f"{search.found.count:,} of {search.length:,}"
+        return f"{search.found.count:,} of {search.follower.of:,}"
 
     def on_table_opened(self, event: Table.Opened[Any]) -> None:
         """Show the whole job."""
