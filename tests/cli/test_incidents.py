@@ -6,7 +6,7 @@ from tests.support.commands import Push, Qtop
 from tests.support.direct import Direct
 
 
-def test_what_is_wrong_comes_before_everything_else(qtop: Qtop, direct: Direct, push: Push) -> None:
+def test_incidents_come_before_everything_else(qtop: Qtop, direct: Direct, push: Push) -> None:
     push("Mail")
     direct("SADD", "resque:workers", "web-1:7:other")
     direct("HSET", "resque:workers:heartbeat", "web-1:7:other", "2020-01-01T00:00:00+00:00")
@@ -18,7 +18,7 @@ def test_what_is_wrong_comes_before_everything_else(qtop: Qtop, direct: Direct, 
     assert all(lines.index(line) < titles for line in told)
 
 
-def test_a_user_who_may_not_ask_sees_what_is_unknown(
+def test_a_user_without_rights_sees_what_is_unknown(
     qtop: Qtop, direct: Direct, redis_url: str
 ) -> None:
     direct("ACL", "SETUSER", "modest", "reset", "on", ">pw", "~*", "+@all", "-info")

@@ -17,7 +17,7 @@ def locks(qtop: Qtop) -> dict[str, Any]:
     return next(each for each in found if each["check"] == "locks")
 
 
-def test_with_waiting_jobs_go_the_locks_that_rubys_plugins_have_put_on_them(
+def test_locks_of_ruby_plugins_are_deleted_with_their_waiting_jobs(
     qtop: Qtop, direct: Direct, push: Push
 ) -> None:
     keys = Keys()

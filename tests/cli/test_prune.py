@@ -81,7 +81,7 @@ def test_a_dry_run_shows_the_evidence_and_changes_nothing(qtop: Qtop, direct: Di
 
 
 @pytest.mark.usefixtures("around")
-def test_the_evidence_is_shown_before_anything_is_done(qtop: Qtop, direct: Direct) -> None:
+def test_the_evidence_is_shown_before_anything_is_pruned(qtop: Qtop, direct: Direct) -> None:
     ran = qtop("prune")
     assert (ran.status, ran.out) == (0, f"pruned {DEAD}: its job failed\n")
     assert ran.err.startswith(f"{DEAD}: silent for ")
@@ -90,7 +90,7 @@ def test_the_evidence_is_shown_before_anything_is_done(qtop: Qtop, direct: Direc
     assert (deed["action"], deed["subject"], deed["planned"], deed["done"]) == ("prune", DEAD, 1, 1)
 
 
-def test_several_are_pruned_only_when_that_was_said(qtop: Qtop, direct: Direct) -> None:
+def test_several_workers_are_pruned_only_with_yes(qtop: Qtop, direct: Direct) -> None:
     hold(direct, DEAD)
     hold(direct, "web-1:8:mail", None)
     before = everything(direct)
@@ -103,7 +103,7 @@ def test_several_are_pruned_only_when_that_was_said(qtop: Qtop, direct: Direct) 
     assert direct("EXISTS", "resque:workers") == 0
 
 
-def test_a_lost_job_goes_back_only_so_often_and_the_preview_knows(
+def test_a_lost_job_goes_back_a_limited_number_of_times_and_the_preview_says_so(
     qtop: Qtop, direct: Direct
 ) -> None:
     hold(direct, DEAD)
@@ -139,7 +139,7 @@ def test_a_worker_whose_process_runs_here_is_kept_unless_pids_are_ignored(
     assert direct("EXISTS", "resque:workers") == 0
 
 
-def test_only_those_named_are_pruned_and_of_the_others_it_is_said_why_not(
+def test_only_named_workers_are_pruned_and_each_spared_one_has_a_reason(
     qtop: Qtop, direct: Direct
 ) -> None:
     seconds, _ = direct("TIME")
@@ -170,7 +170,7 @@ def test_a_heartbeat_without_a_worker_is_pruned_too(qtop: Qtop, direct: Direct) 
     assert direct("EXISTS", "resque:workers:heartbeat", "resque:failed") == 0
 
 
-def test_what_a_dead_worker_holds_may_be_anything(qtop: Qtop, direct: Direct) -> None:
+def test_a_dead_worker_may_hold_any_bytes(qtop: Qtop, direct: Direct) -> None:
     direct("HSET", "resque:workers:heartbeat", DEAD, LONG_AGO)
     for record in (b"junk\x1b[2J", b'{"queue":"q\x1b","payload":{"class":""}}', b"{}"):
         direct("SET", f"resque:worker:{DEAD}", record)

@@ -279,7 +279,7 @@ def test_a_command_that_a_user_may_not_run_leaves_unknown(
 @pytest.mark.parametrize(
     "text", ["LOADING Redis is loading the dataset", "MASTERDOWN Link with MASTER is down"]
 )
-def test_a_server_that_answers_nothing_for_now_leaves_everything_unknown(
+def test_a_server_that_does_not_answer_for_now_leaves_everything_unknown(
     run: Run, well: str, monkeypatch: pytest.MonkeyPatch, text: str
 ) -> None:
     def busy(_trip: int, command: Command) -> StoreError | None:
@@ -295,7 +295,7 @@ def test_a_server_that_answers_nothing_for_now_leaves_everything_unknown(
 
 
 @pytest.mark.parametrize("trip", range(3))
-def test_what_comes_not_in_time_is_unknown(
+def test_parts_that_do_not_arrive_in_time_are_unknown(
     check_all: CheckAll, well: str, monkeypatch: pytest.MonkeyPatch, trip: int
 ) -> None:
 

@@ -84,7 +84,7 @@ def test_a_removed_queue_comes_back_registered_whatever_its_name(
     assert waiting(direct, KEYS.queue(name)) == [b"x", b"y"]
 
 
-def test_a_clear_takes_no_name_off_the_set_of_queues(store: Store, direct: Direct) -> None:
+def test_a_clear_removes_no_name_from_the_set_of_queues(store: Store, direct: Direct) -> None:
     for name in ("", "q"):
         store.run(queues.push(KEYS, name, [b"x"]))
         assert store.run(queues.clear(KEYS, name, store.run(queues.extent(KEYS, name)))) == 1
@@ -170,7 +170,7 @@ def test_fifty_thousand_queues_and_workers_are_seen_in_two_round_trips_of_small_
     assert [w.identity.pid for w in known(taken.workers) if w.record is not None] == [40_000]
 
 
-def test_another_prefix_than_ours_is_found_by_a_search(store: Store, direct: Direct) -> None:
+def test_a_search_finds_another_prefix_than_ours(store: Store, direct: Direct) -> None:
     for namespace in ("resque:shop", "theirs", "a*b"):
         direct("SADD", f"{namespace}:queues", "mail")
     direct("SET", "fake:queues", "a text")

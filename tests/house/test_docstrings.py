@@ -68,7 +68,7 @@ def words() -> set[str]:
 FOREIGN = {"ActiveJob", "Resque", "Sidekiq"}
 
 
-def test_classes_that_are_spoken_of_exist() -> None:
+def test_classes_named_in_docstrings_exist() -> None:
     known = words() | FOREIGN
     wrong = {}
     for name, text in SOURCES.items():
@@ -97,7 +97,7 @@ def members() -> tuple[dict[str, set[str]], dict[str, set[str]]]:
     return own, bases
 
 
-def test_members_that_are_spoken_of_are_in_their_class() -> None:
+def test_members_named_in_docstrings_are_in_their_class() -> None:
     own, bases = members()
 
     def has(name: str, member: str) -> bool:
@@ -134,7 +134,7 @@ def words_of_modules() -> dict[str, set[str]]:
     return found
 
 
-def test_modules_and_files_that_are_spoken_of_exist() -> None:
+def test_modules_and_files_named_in_docstrings_exist() -> None:
     known = words_of_modules()
     files = [
         path.as_posix()

@@ -73,7 +73,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
     return zipfile.ZipFile(built)
 
 
-def test_the_wheel_holds_every_file_of_every_package(wheel: zipfile.ZipFile) -> None:
+def test_the_wheel_contains_every_file_of_every_package(wheel: zipfile.ZipFile) -> None:
     packed = {name for name in wheel.namelist() if ".dist-info/" not in name}
     assert packed == set().union(*map(files_of, PACKAGES))
     scripts = {path.name for path in (ROOT / "engine").rglob("*.lua")}

@@ -52,7 +52,7 @@ def test_their_worker_performs_our_jobs(direct: Direct, node: Node, resque: Resq
     assert resque.info().pending == 0
 
 
-def test_our_failure_is_theirs_to_read(node: Node, push: Push, start_worker: StartWorker) -> None:
+def test_they_can_read_our_failure(node: Node, push: Push, start_worker: StartWorker) -> None:
     push("FailJob", "é boom", 1, queue="ours")
     worker = start_worker("ours", INTERVAL="0")
     assert worker.wait() == 0
@@ -65,7 +65,7 @@ def test_our_failure_is_theirs_to_read(node: Node, push: Push, start_worker: Sta
     assert seen["stats"]["failed"] == "1"
 
 
-def test_their_failure_is_ours_to_read_and_to_requeue(
+def test_we_can_read_and_requeue_their_failure(
     direct: Direct, node: Node, resque: Resque, store: Store
 ) -> None:
     resque.enqueue_to("ours", "Broken", "no use", 1)

@@ -189,7 +189,7 @@ def test_their_clean_up_of_workers_leaves_ours_alone(
     assert [(name, args) for name, args, _ in failed(direct)] == [("Held", [1])]
 
 
-def test_our_pruning_leaves_a_silent_one_of_theirs_alone_and_says_nothing_of_it(
+def test_our_pruning_leaves_their_silent_worker_alone_without_a_message(
     direct: Direct, push: Push, start_node: StartNode, start_worker: StartWorker
 ) -> None:
     push("Held", queue="theirs")

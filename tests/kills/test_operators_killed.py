@@ -104,7 +104,7 @@ def failures(direct: Direct) -> list[bytes]:
 
 @pytest.mark.timeout(TIMEOUT_S)
 @pytest.mark.parametrize("seed", SEEDS)
-def test_a_requeue_killed_again_and_again_requeues_each_once_and_can_be_taken_back(
+def test_a_repeatedly_killed_requeue_requeues_each_job_once_and_can_be_undone(
     direct: Direct, redis_url: str, store: Store, keys: Keys, failures: list[bytes], seed: int
 ) -> None:
     def start() -> Command:
@@ -130,7 +130,7 @@ def test_a_requeue_killed_again_and_again_requeues_each_once_and_can_be_taken_ba
 
 @pytest.mark.timeout(TIMEOUT_S)
 @pytest.mark.parametrize("seed", SEEDS)
-def test_an_undo_killed_again_and_again_takes_each_back_once(
+def test_a_repeatedly_killed_undo_takes_each_job_back_once(
     direct: Direct, redis_url: str, store: Store, keys: Keys, failures: list[bytes], seed: int
 ) -> None:
     trail = ActionRecord(Actor("me@here", "tests"), "requeue", "all", keys.failed(), JOBS)

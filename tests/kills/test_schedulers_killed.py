@@ -47,7 +47,7 @@ def kill_while_moving(
 
 @pytest.mark.timeout(TIMEOUT_S)
 @pytest.mark.parametrize("seed", SEEDS)
-def test_every_delayed_job_is_moved_once_whichever_scheduler_was_killed(
+def test_every_delayed_job_is_moved_once_after_kills_of_any_scheduler(
     direct: Direct, start_worker: StartWorker, seed: int
 ) -> None:
     payloads = [b'{"class":"A","args":[%d]}' % number for number in range(JOBS)]

@@ -74,7 +74,7 @@ def prune_the_dead(direct: Direct, start: Callable[..., WorkerProcess]) -> None:
 @pytest.mark.timeout(TIMEOUT_S)
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("jobs_per_fork", ["1", "10"])
-def test_every_job_ran_once_or_failed_whichever_process_was_killed(
+def test_every_job_ran_once_or_failed_after_kills_of_any_process(
     direct: Direct, push: Push, start_worker: StartWorker, jobs_per_fork: str, seed: int
 ) -> None:
     chance = random.Random(seed)

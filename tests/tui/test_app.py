@@ -130,7 +130,7 @@ async def test_a_terminal_that_is_too_small_says_so(size: tuple[int, int]) -> No
         await until_shown(pilot, "has 50x10")
 
 
-async def test_looks_go_on_behind_the_page_that_says_so_and_through_a_storm_of_sizes() -> None:
+async def test_polls_go_on_while_the_terminal_is_too_small_and_during_many_resizes() -> None:
     source = FakeSource(fleet())
     app = console(source)
     async with app.run_test(size=(160, 48)) as pilot:
@@ -277,7 +277,7 @@ async def test_hostile_data_is_shown_and_never_obeyed(tab: str) -> None:
 # Redis does not answer
 
 
-async def test_without_an_answer_the_old_rows_stay_with_their_age_and_the_reason() -> None:
+async def test_old_rows_stay_with_their_age_and_the_reason_while_there_is_no_answer() -> None:
     now = [1_000.0]
     source = FakeSource(fleet(), Unreachable("cannot reach Redis (connection refused)"))
     app = console(source, clock=lambda: now[0])
@@ -293,7 +293,7 @@ async def test_without_an_answer_the_old_rows_stay_with_their_age_and_the_reason
         assert table_of(app).row_count == 7
 
 
-async def test_an_answer_takes_the_warning_away() -> None:
+async def test_an_answer_removes_the_warning() -> None:
     down = Unreachable("nobody there")
     app = console(FakeSource(down, fleet()))
     async with app.run_test(size=(80, 24)) as pilot:
@@ -326,7 +326,7 @@ async def test_keys_that_cannot_be_read_are_reported_beside_the_others() -> None
 # Read-only
 
 
-async def test_read_only_is_said_and_kept() -> None:
+async def test_a_read_only_console_says_so_and_changes_nothing() -> None:
     source = FakeSource(fleet())
     app = console(source, read_only=True)
     async with app.run_test(size=(120, 24)) as pilot:
@@ -345,7 +345,7 @@ async def test_read_only_is_said_and_kept() -> None:
 # The end
 
 
-async def test_a_crash_ends_with_a_short_word_and_a_file_without_data(
+async def test_a_crash_ends_with_a_short_message_and_a_file_without_data(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sys.__stderr__", __import__("sys").stderr)

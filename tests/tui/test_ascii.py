@@ -39,7 +39,7 @@ COLUMNS, LINES = 140, 40
         ("e\u0301", "e"),
     ],
 )
-def test_our_signs_have_others_and_data_are_question_marks(text: str, drawn: str) -> None:
+def test_our_symbols_have_ascii_forms_and_data_become_question_marks(text: str, drawn: str) -> None:
     assert to_ascii(text) == drawn
 
 

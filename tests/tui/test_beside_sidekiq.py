@@ -57,7 +57,7 @@ async def test_overview_says_which_systems_share_the_namespace(
 KEYS = ("p", "P", "c", "D", "s")
 
 
-async def test_no_key_changes_anything_where_sidekiq_lives(app: QtopApp, direct: Direct) -> None:
+async def test_no_key_changes_anything_where_only_sidekiq_is(app: QtopApp, direct: Direct) -> None:
     FLEETS["under resque"](direct)
     before = database(direct)
     async with app.run_test(size=(120, 40)) as pilot:

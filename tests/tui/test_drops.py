@@ -45,7 +45,7 @@ def incidents(*looks: Snapshot) -> list[Incident]:
     return [each for each in found if each.kind == "fell"]
 
 
-def test_a_cleared_queue_has_fallen_and_was_not_drained_at_great_speed() -> None:
+def test_a_cleared_queue_is_a_drop_and_not_a_high_rate() -> None:
     row = last(
         snapshot([queue("mail", 50_000)], [ONE_WORKER]),
         snapshot([queue("mail", 0, pushed=0)], [ONE_WORKER], processed_ever=1_004),
@@ -57,7 +57,7 @@ def test_a_cleared_queue_has_fallen_and_was_not_drained_at_great_speed() -> None
     assert "fell from 50,000" in row_text.queue_state(row)
 
 
-def test_rates_begin_anew_after_a_fall_and_forget_what_was_before() -> None:
+def test_rates_start_again_after_a_drop_and_forget_earlier_values() -> None:
     looks = [snapshot([queue("mail", 5_000, pushed=10)], [ONE_WORKER])] * 3
     looks += [snapshot([queue("mail", 0)], [ONE_WORKER])]
     looks += [snapshot([queue("mail", 6, pushed=6)], [ONE_WORKER])]
@@ -65,7 +65,7 @@ def test_rates_begin_anew_after_a_fall_and_forget_what_was_before() -> None:
     assert (row.rates.in_per_s, row.rates.out_per_s) == (6.0, 0.0)
 
 
-def test_a_queue_that_workers_drained_has_not_fallen() -> None:
+def test_a_queue_that_workers_drained_is_no_drop() -> None:
     row = last(
         snapshot([queue("mail", 40)], [ONE_WORKER]),
         snapshot([queue("mail", 0, pushed=0)], [ONE_WORKER], processed_ever=1_040),
@@ -90,7 +90,7 @@ def test_a_small_unserved_queue_cannot_have_been_drained() -> None:
     assert not row["mail"].drops
 
 
-def test_a_small_queue_falls_also_while_workers_of_others_are_busy() -> None:
+def test_a_small_queue_can_drop_while_workers_of_other_queues_are_busy() -> None:
     before = [worker("h:1:busy", processed=10), worker("h:2:calm", processed=5)]
     now = [worker("h:1:busy", processed=900), worker("h:2:calm", processed=5)]
     row = last(
@@ -101,7 +101,7 @@ def test_a_small_queue_falls_also_while_workers_of_others_are_busy() -> None:
     assert not row["busy"].drops
 
 
-def test_a_count_of_a_worker_that_was_lost_leaves_the_count_of_all() -> None:
+def test_without_the_count_of_a_worker_the_total_count_decides() -> None:
     row = last(
         snapshot([queue("mail", 15)], [worker("h:1:mail", processed=5)]),
         snapshot([queue("mail", 0)], [worker("h:1:mail", processed=None)], processed_ever=1_015),
@@ -114,12 +114,12 @@ def test_workers_that_left_after_they_drained_a_queue_have_served_it() -> None:
     assert not last(before, snapshot([queue("mail", 0)], processed_ever=1_040))["mail"].drops
 
 
-def test_what_became_less_by_a_part_has_not_fallen() -> None:
+def test_a_partial_decrease_is_no_drop() -> None:
     row = last(snapshot([queue("mail", 100)]), snapshot([queue("mail", 40)]))["mail"]
     assert not row.drops
 
 
-def test_of_many_emptied_queues_only_those_dropped_that_no_worker_can_have_taken() -> None:
+def test_an_emptied_queue_is_a_drop_only_if_no_worker_can_have_taken_its_jobs() -> None:
     names = [f"h:1:{name}" for name in ("a", "b")]
     row = last(
         snapshot([queue("a", 9), queue("b", 9_000)], [worker(name) for name in names]),
@@ -131,25 +131,25 @@ def test_of_many_emptied_queues_only_those_dropped_that_no_worker_can_have_taken
     assert not row["a"].drops
 
 
-def test_a_depth_that_is_unknown_now_is_no_fall() -> None:
+def test_an_unknown_depth_is_no_drop() -> None:
     row = last(snapshot([queue("mail", 500)]), snapshot([queue("mail", None)]))["mail"]
     assert not row.drops
 
 
-def test_a_fall_is_a_break_in_the_course_of_the_queue_and_not_a_slope() -> None:
+def test_a_drop_is_a_gap_in_the_trend_of_the_queue_and_not_a_slope() -> None:
     full = [snapshot([queue("mail", 900)])] * 30
     row = last(*full, *[snapshot([queue("mail", 0)])] * 12)["mail"]
     assert row_text.trend(row.depths, row.looks, 10, row.drops) == "█████╎▁"
     assert row_text.trend(row.depths, row.looks, 10) == "█████▁▁"
 
 
-def test_the_sign_goes_with_the_break_after_sixty_looks() -> None:
+def test_the_sign_of_a_drop_disappears_with_the_gap_after_sixty_polls() -> None:
     looks = [snapshot([queue("mail", 900)]), *[snapshot([queue("mail", 0)])] * 60]
     assert last(*looks)["mail"].drops[0].looks_ago == 59
     assert not last(*looks, looks[-1])["mail"].drops
 
 
-def test_the_course_of_all_waiting_jobs_breaks_too() -> None:
+def test_the_trend_of_all_waiting_jobs_has_a_gap_too() -> None:
     history, recorder = RowBuilder(SYSTEM), SeriesRecorder()
     looks = [snapshot([queue("mail", 900)])] * 12 + [snapshot([queue("mail", 0)])] * 12
     for number, look in enumerate(looks):
@@ -171,7 +171,7 @@ def test_an_emptied_database_is_reported_as_one() -> None:
     )
 
 
-def test_a_list_that_cannot_be_read_has_not_fallen() -> None:
+def test_a_list_that_cannot_be_read_is_no_drop() -> None:
     hands = [worker(f"h:{n}:mail") for n in range(4)]
     totals = fleets(
         snapshot([queue("mail", 900)], hands),
@@ -180,7 +180,7 @@ def test_a_list_that_cannot_be_read_has_not_fallen() -> None:
     assert totals.drops == NO_DROPS
 
 
-def test_of_queues_that_are_gone_it_counts_what_waited_when_they_went() -> None:
+def test_vanished_queues_are_listed_with_the_depth_they_had_then() -> None:
     looks = [
         snapshot([queue("a", 9_000), queue("b", 450)]),
         snapshot([queue("a", 0), queue("b", 450)]),
@@ -191,7 +191,7 @@ def test_of_queues_that_are_gone_it_counts_what_waited_when_they_went() -> None:
     assert again.totals.drops.gone == ()
 
 
-def test_no_rate_is_reckoned_across_another_database_nor_on_the_way_back() -> None:
+def test_no_rate_spans_a_change_to_another_database_or_back() -> None:
     full = [queue("mail", 100, pushed=1)]
     looks = [snapshot(full, processed_ever=90_000)] * 3
     looks += [snapshot([queue("mail", 60, pushed=1)], processed_ever=80_000)]
@@ -238,7 +238,7 @@ def test_workers_and_failures_that_vanish_are_marked_where_they_are_counted() ->
     assert kinds == {"workers": "of 4 workers on the register 0 are left"}
 
 
-def test_a_queue_that_fell_is_reported_with_its_figures_and_leads_to_it() -> None:
+def test_a_dropped_queue_is_reported_with_its_figures_and_a_link() -> None:
     two: list[Queue] = [queue("mail", 900), queue("other", 9_000)]
     (told,) = incidents(snapshot(two), snapshot([queue("mail", 0), queue("other", 9_000)]))
     assert told.text == "mail fell from 900 to 0: more than workers took"
@@ -261,7 +261,7 @@ async def test_the_console_shows_the_sign_beside_the_number() -> None:
         assert [line.split()[:2] for line in lines] == [["legacy", "↓0"], ["mail", "↓0"]]
 
 
-async def test_an_emptied_console_does_not_say_that_there_never_was_anything() -> None:
+async def test_an_emptied_database_is_not_shown_as_one_that_was_always_empty() -> None:
     before: Any = snapshot([queue("legacy", 12), queue("mail", 1_234)])
     empty = [snapshot(processed_ever=0, failed_ever=0) for _ in range(2)]
     app = console(FakeSource(before, *empty))

@@ -66,7 +66,7 @@ async def test_the_difference_of_an_edit_fits_every_size(
         assert_snapshot(app, f"failed-difference-{size[0]}x{size[1]}")
 
 
-async def test_a_group_shows_what_tells_its_failures_apart() -> None:
+async def test_a_group_shows_how_its_failures_differ() -> None:
     secret = failure(3, payload={"class": "A", "args": [{"token": "hunter2"}, "x" * 500]})
     wrapped = {"job_class": "A", "arguments": [4, "weekly"]}
     wrapper = "ActiveJob::QueueAdapters::ResqueAdapter::JobWrapper"
@@ -89,7 +89,7 @@ def tones(app: QtopApp) -> set[str]:
     return {tone for line in view._wrapped for _, tone in line.toned()}  # type: ignore[attr-defined]
 
 
-async def test_a_backtrace_shows_what_is_the_applications_own() -> None:
+async def test_a_backtrace_shows_the_frames_of_the_application() -> None:
     app = console(FakeSource(snapshot(failures=[failure(1, backtrace=BACKTRACE)])))
     async with app.run_test(size=(100, 40)) as pilot:
         await until_polled(pilot)
@@ -131,7 +131,7 @@ async def test_a_frozen_display_does_not_change() -> None:
 
 
 @pytest.mark.redis
-async def test_a_frozen_display_shows_once_what_was_not_opened_before(redis: Redis) -> None:
+async def test_a_frozen_display_reads_a_view_that_was_not_opened_before_once(redis: Redis) -> None:
     await redis.fail(2)
     await redis.push("mail", 3)
     app = on(redis)

@@ -57,7 +57,7 @@ def names(app: App[Any]) -> list[str]:
     return [table._rows[at].name for at in range(table.row_count)]
 
 
-async def test_rows_follow_what_is_typed_and_stay_so_after_enter() -> None:
+async def test_rows_follow_the_typed_filter_and_stay_after_enter() -> None:
     app = console(FakeSource(fleet()))
     async with app.run_test(size=(100, 24)) as pilot:
         await on_queues(pilot, "slash", *"queue:*i*")
@@ -82,7 +82,7 @@ async def test_escape_while_typing_brings_the_filter_before_back() -> None:
         assert names(app) == ["mail"]
 
 
-async def test_what_was_typed_at_once_with_leaving_is_no_filter() -> None:
+async def test_text_typed_together_with_escape_is_no_filter() -> None:
     app = console(FakeSource(fleet()))
     async with app.run_test(size=(100, 24)) as pilot:
         await on_queues(pilot, "slash")
@@ -127,7 +127,7 @@ async def test_keys_of_the_console_are_letters_while_typing() -> None:
         assert len(app.screen_stack) == 1
 
 
-async def test_a_new_look_is_filtered_as_well() -> None:
+async def test_a_new_poll_is_filtered_too() -> None:
     first, then = snapshot([queue("mail", 1)]), snapshot([queue("mail", 1), queue("sms", 2)])
     app = console(FakeSource(first, then))
     async with app.run_test(size=(100, 24)) as pilot:

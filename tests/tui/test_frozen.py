@@ -25,7 +25,7 @@ def at(seconds: int, **more: object) -> Snapshot:
     return replace(look, **more)  # type: ignore[arg-type]
 
 
-async def test_every_figure_of_every_screen_stays_as_of_the_moment() -> None:
+async def test_every_figure_of_every_screen_stays_as_it_was_when_frozen() -> None:
     source = FakeSource(at(0), at(60), at(180), at(600))
     app = console(source, interval_s=1.0)
     async with app.run_test(size=(140, 40)) as pilot:
@@ -65,7 +65,7 @@ async def test_a_frozen_display_says_that_redis_does_not_answer_now() -> None:
         assert screen_lines(app)[1:] == before
 
 
-async def test_what_a_screen_reads_later_is_called_later() -> None:
+async def test_data_read_after_the_freeze_is_marked_as_later() -> None:
     many = [failed_job(number) for number in range(1, 4)]
     looks = [at(0, failures=tuple(many), failed=900), at(60, failures=tuple(many), failed=901)]
     source = FakeSource(*looks)

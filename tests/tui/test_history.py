@@ -34,7 +34,7 @@ async def test_the_history_fits_every_size(size: tuple[int, int], in_utc: None) 
         assert_snapshot(app, f"history-{size[0]}x{size[1]}")
 
 
-async def test_an_action_opens_with_all_that_is_known_of_it(in_utc: None) -> None:
+async def test_an_action_opens_with_all_its_details(in_utc: None) -> None:
     source = FakeSource(fleet())
     source.answers = [DEEDS]
     app = console(source)
@@ -46,7 +46,7 @@ async def test_an_action_opens_with_all_that_is_known_of_it(in_utc: None) -> Non
         assert_snapshot(app, "deed-100x30")
 
 
-async def test_what_was_done_is_listed_and_taken_back_after_a_question(redis: Redis) -> None:
+async def test_actions_are_listed_and_undone_after_a_question(redis: Redis) -> None:
     await redis.fail(3)
     app = on(redis)
     async with app.run_test(size=(120, 30)) as pilot:
@@ -70,7 +70,7 @@ async def test_what_was_done_is_listed_and_taken_back_after_a_question(redis: Re
     assert await redis.failed() == 3
 
 
-async def test_another_operators_action_is_taken_back(redis: Redis) -> None:
+async def test_an_action_of_another_operator_is_undone(redis: Redis) -> None:
     await redis.push("mail", 5)
     trail = ActionRecord(Actor("bob@ops2", "qtop"), "pause", "mail", b"", 1)
     await redis.source.run(pauses.pause(KEYS, ["mail"], trail))
@@ -102,7 +102,7 @@ async def test_older_actions_come_with_the_page_key(redis: Redis) -> None:
         await until_shown(pilot, f"of the last {PAGE + 10}")
 
 
-async def test_without_actions_it_says_what_will_be_there(redis: Redis) -> None:
+async def test_without_actions_it_says_what_will_be_listed(redis: Redis) -> None:
     app = on(redis)
     async with app.run_test(size=(100, 24)) as pilot:
         await pilot.press("7")

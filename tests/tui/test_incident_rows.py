@@ -57,11 +57,11 @@ def told(steady: Steady, found: list[Incident], at_s: float) -> list[str]:
     return [each.kind for each in incidents]
 
 
-def test_what_the_first_look_finds_is_reported_at_once() -> None:
+def test_incidents_of_the_first_poll_are_reported_at_once() -> None:
     assert told(Steady(), [BURST], 0.0) == ["burst"]
 
 
-def test_an_incident_is_reported_from_its_second_look_on() -> None:
+def test_an_incident_is_reported_from_its_second_poll_on() -> None:
     steady = Steady()
     assert told(steady, [], 0.0) == []
     assert told(steady, [BURST], 1.0) == []
@@ -69,20 +69,20 @@ def test_an_incident_is_reported_from_its_second_look_on() -> None:
 
 
 @pytest.mark.parametrize(("check", "kind"), [("keys", "unknown"), ("keys", "queue")])
-def test_what_could_not_be_read_is_reported_at_once(check: Check, kind: str) -> None:
+def test_unreadable_parts_are_reported_at_once(check: Check, kind: str) -> None:
     steady = Steady()
     assert told(steady, [], 0.0) == []
     assert told(steady, [Incident(check, "bad", "cannot be read", kind, "q")], 1.0) == [kind]
 
 
-def test_one_that_comes_for_one_look_only_is_not_reported() -> None:
+def test_an_incident_of_one_poll_only_is_not_reported() -> None:
     steady = Steady()
     told(steady, [], 0.0)
     for at in range(1, 9):
         assert told(steady, [BURST] if at % 2 else [], float(at)) == []
 
 
-def test_one_that_goes_stays_for_ten_seconds_and_one_that_comes_back_stays() -> None:
+def test_an_ended_incident_stays_for_ten_seconds_and_one_that_returns_stays() -> None:
     steady = Steady()
     told(steady, [BURST, OTHER], 0.0)
     assert told(steady, [OTHER], 5.0) == ["burst", "long"]
@@ -91,20 +91,20 @@ def test_one_that_goes_stays_for_ten_seconds_and_one_that_comes_back_stays() -> 
     assert told(steady, [OTHER], 9.0 + STAYS_S) == ["long"]
 
 
-def test_a_look_that_is_judged_again_counts_once() -> None:
+def test_a_poll_that_is_judged_again_counts_once() -> None:
     steady, fleet = Steady(), board_at(1.0)
     told(steady, [], 0.0)
     for _ in range(3):
         assert steady.told([BURST], fleet, 1.0, is_whole=True) == []
 
 
-def test_where_looks_are_far_apart_an_incident_is_reported_at_once() -> None:
+def test_with_a_long_poll_interval_an_incident_is_reported_at_once() -> None:
     steady = Steady()
     told(steady, [], 0.0)
     assert told(steady, [BURST], 60.0) == ["burst"]
 
 
-async def test_the_cursor_stays_with_its_incident_while_another_comes() -> None:
+async def test_the_cursor_stays_on_its_incident_when_another_appears() -> None:
     hand = [worker("h:1:low")]
     look = snapshot([queue("low", 0), queue("mail", 5)], hand)
     # Another one, which is worse and stands above it.
@@ -143,7 +143,7 @@ FELL = (
 
 
 @pytest.mark.parametrize("action", ["clear", "delete", "move", "undo", "remove"])
-def test_what_was_done_with_qtop_is_no_fall(action: str) -> None:
+def test_an_action_of_qtop_is_no_drop(action: str) -> None:
     fleet = fleets(*FELL)
     assert fleet.totals.drops.waiting is not None
     source = KEYS.failed() if action == "undo" else KEYS.queue("mail")
@@ -153,7 +153,7 @@ def test_what_was_done_with_qtop_is_no_fall(action: str) -> None:
     assert not [v for v in IncidentRules().fleet(left, 1.0, None) if v.kind == "fell"]
 
 
-def test_one_queue_of_many_that_was_cleared_with_qtop_has_not_fallen() -> None:
+def test_a_queue_among_many_that_qtop_cleared_is_no_drop() -> None:
     others = [queue("low", 9_000)]
     looks = [replace(look, queues=(*known(look.queues), *others)) for look in FELL]
     fleet = fleets(*looks)
@@ -171,13 +171,13 @@ def test_one_queue_of_many_that_was_cleared_with_qtop_has_not_fallen() -> None:
         deed("pause", KEYS.queue("x"), 1.0),
     ],
 )
-def test_what_another_action_did_explains_nothing(other: AuditEntry) -> None:
+def test_another_action_does_not_explain_a_drop(other: AuditEntry) -> None:
     fleet = without_explained(fleets(*FELL), [other], SYSTEM)
     assert fleet.totals.drops.waiting is not None
     assert known(fleet.queues)[0].drops
 
 
-def test_failures_and_workers_that_were_taken_away_with_qtop_did_not_vanish() -> None:
+def test_failures_and_workers_that_qtop_removed_are_no_drop() -> None:
     hands = [worker(f"h:{n}:mail") for n in range(4)]
     fleet = fleets(
         snapshot(workers=hands, failed=40),
@@ -195,9 +195,7 @@ def test_failures_and_workers_that_were_taken_away_with_qtop_did_not_vanish() ->
 
 
 @pytest.mark.parametrize(("deeds", "kinds"), [([], ["growing"]), (["requeue"], [])])
-def test_jobs_that_were_put_back_with_qtop_are_no_growth(
-    deeds: list[str], kinds: list[str]
-) -> None:
+def test_jobs_that_qtop_requeued_are_no_growth(deeds: list[str], kinds: list[str]) -> None:
     history, judge = RowBuilder(SYSTEM), IncidentRules(Thresholds(grow_for_s=60, grow_by_jobs=100))
     done = tuple(deed(action, KEYS.failed(), 58.0) for action in deeds)
     found: list[Incident] = []
@@ -210,7 +208,7 @@ def test_jobs_that_were_put_back_with_qtop_are_no_growth(
     assert [each.kind for each in found if each.check == "queues"] == kinds
 
 
-def test_a_fall_that_the_next_survey_explains_is_never_reported(tmp_path: Path) -> None:
+def test_a_drop_that_the_next_health_report_explains_is_never_reported(tmp_path: Path) -> None:
     clock: list[float] = [0.0]
     state = ConsoleState(
         system=SYSTEM,

@@ -67,18 +67,18 @@ def test_when_nothing_is_wrong_one_sentence_says_so() -> None:
     assert troubles((incident,)) == (0, "good")
 
 
-def test_without_failures_none_is_on_record() -> None:
+def test_without_failed_jobs_the_sentence_says_so() -> None:
     assert judged(served())[0].text.endswith("1 worker, no failure on record")
     unknown = served(failed=None)
     assert judged(unknown)[0].text.endswith("last failure unknown")
 
 
-def test_before_the_server_was_asked_nothing_is_wrong_so_far() -> None:
+def test_before_the_first_health_report_nothing_is_wrong_so_far() -> None:
     (incident,) = judged(served(), found=None)
     assert incident.text.startswith("Nothing is wrong so far: ")
 
 
-def test_what_may_not_be_asked_is_unknown_and_not_fine() -> None:
+def test_forbidden_checks_are_unknown_and_not_fine() -> None:
     incidents = judged(served(), found=health.failed("this user lacks a right"))
     assert incidents[0].text.startswith("Nothing is wrong, as far as it can be known: ")
     assert {incident.severity for incident in incidents} == {"note"}
@@ -95,7 +95,7 @@ def test_what_may_not_be_asked_is_unknown_and_not_fine() -> None:
     ]
 
 
-def test_the_worst_comes_first_and_bad_and_warn_are_counted() -> None:
+def test_the_worst_incident_comes_first_and_bad_and_warn_are_counted() -> None:
     incidents = judged(fleet())
     ranks = [("bad", "warn", "note", "good").index(each.severity) for each in incidents]
     assert ranks == sorted(ranks)
@@ -105,7 +105,7 @@ def test_the_worst_comes_first_and_bad_and_warn_are_counted() -> None:
 # Since when
 
 
-def test_what_began_while_we_looked_has_its_time_and_what_was_there_before_is_older() -> None:
+def test_an_incident_that_began_later_has_its_time_and_one_of_the_first_poll_is_older() -> None:
     well, ill = served(queue("mail", 0)), snapshot([queue("mail", 5)])
     incident = only("no worker", judged(well, ill, ill, every_s=60))
     assert (incident.since, incident.is_older) == (NOW + timedelta(seconds=60), False)
@@ -113,13 +113,13 @@ def test_what_began_while_we_looked_has_its_time_and_what_was_there_before_is_ol
     assert (incident.since, incident.is_older) == (NOW, True)
 
 
-def test_what_ends_and_comes_again_begins_anew() -> None:
+def test_an_incident_that_ends_and_returns_starts_again() -> None:
     well, ill = served(queue("mail", 0)), snapshot([queue("mail", 5)])
     incident = only("no worker", judged(ill, well, ill, every_s=60))
     assert (incident.since, incident.is_older) == (NOW + timedelta(seconds=120), False)
 
 
-def test_the_same_look_can_be_judged_again_when_a_survey_comes() -> None:
+def test_the_same_poll_is_judged_again_when_a_health_report_arrives() -> None:
     fleet_rows, judge = RowBuilder(SYSTEM).add(fleet(), 0.0), IncidentRules()
     before = judge.judge(fleet_rows, 0.0, survey=None, rtt_ms=None)
     after = judge.judge(fleet_rows, 0.0, survey=FINE, rtt_ms=None)
@@ -129,7 +129,7 @@ def test_the_same_look_can_be_judged_again_when_a_survey_comes() -> None:
 # Queues
 
 
-def test_an_unserved_queue_with_jobs() -> None:
+def test_an_unserved_queue_with_jobs_is_reported() -> None:
     workers = [worker("web1:7:mail")]
     incident = only("unserved", judged(snapshot([queue("mail", 1), queue("low", 1_204)], workers)))
     assert (incident.severity, incident.text) == ("bad", "nobody serves low: 1,204 jobs wait")
@@ -153,7 +153,7 @@ def test_the_advice_names_the_classes_that_wait_and_no_worker_that_would_fail_th
     assert alone.remedy == remedy
 
 
-def test_of_an_active_job_the_advice_names_its_own_class() -> None:
+def test_the_advice_names_the_own_class_of_an_active_job() -> None:
     look = snapshot([queue("mail", 1), queue("low", 2)], [worker("web1:7:mail")])
     job = b'{"class":"%s","args":[{"job_class":"WelcomeJob"}]}' % WRAPPER.encode()
     seen = replace(FINE, waiting=waiting_classes(next_jobs({"low": job})))
@@ -170,7 +170,7 @@ def test_a_dead_worker_serves_no_queue_and_a_silent_one_may() -> None:
     assert only("unserved", judged(look(301))).text == "nobody serves low: 1 job waits"
 
 
-def test_of_many_unserved_queues_the_longest_are_named_and_the_rest_counted() -> None:
+def test_the_longest_of_many_unserved_queues_are_named_and_the_rest_is_counted() -> None:
     queues = [queue(f"q{number}", number) for number in range(1, 8)]
     incidents = of_kind("unserved", judged(snapshot([*queues, queue("m", 1)], [worker("w:1:m")])))
     assert [each.subject for each in incidents] == ["q7", "q6", "q5", ""]
@@ -184,7 +184,7 @@ def test_without_any_worker_one_sentence_says_it_for_all_queues() -> None:
     assert incident.lead == Link("workers")
 
 
-def test_what_is_paused_is_not_called_unserved_too() -> None:
+def test_a_paused_queue_is_not_reported_as_unserved_too() -> None:
     incidents = judged(snapshot([queue("mail", 5, is_paused=True)]))
     assert [each.kind for each in incidents] == ["queue"]
 
@@ -204,7 +204,7 @@ def test_a_queue_that_grows_for_long_enough_is_reported_with_its_rates() -> None
     assert incident.lead == Link("queues", "mail")
 
 
-def test_a_queue_that_has_grown_but_drains_at_the_moment_is_not_called_never_empty() -> None:
+def test_a_grown_queue_that_drains_now_is_not_called_never_empty() -> None:
     looks = growing([*(100 + 5 * number for number in range(14)), 161], pushed=25)
     assert only("growing", judged(*looks, every_s=10)).text == "mail grows by 0.4 jobs/s; 161 wait"
 
@@ -229,13 +229,13 @@ def test_growth_with_a_known_cause_is_not_reported_too() -> None:
     ],
     ids=["too short", "long enough", "too little", "enough", "over", "drains"],
 )
-def test_growth_is_reported_from_the_bounds_on_and_while_it_lasts(
+def test_growth_is_reported_from_the_bounds_on_for_as_long_as_it_lasts(
     sizes: list[int], is_told: bool
 ) -> None:
     assert bool(of_kind("growing", judged(*growing(sizes), every_s=10))) is is_told
 
 
-def test_a_key_of_another_kind_and_what_cannot_be_read_are_reported() -> None:
+def test_a_key_of_another_type_and_an_unreadable_part_are_reported() -> None:
     look = served(queue("odd", None, problem="no list"), problems={"failures": "no list"})
     told = texts(judged(look))
     assert told == ["bad: unknown: failures (no list)", "bad: queue odd: no list"]
@@ -269,7 +269,7 @@ def deed(
         (20, "note: mail is paused by ada@desk for 1 min; 5 waiting"),
     ],
 )
-def test_a_pause_is_reported_with_who_and_how_long_and_after_a_while_as_forgotten(
+def test_a_pause_is_reported_with_operator_and_duration_and_later_as_forgotten(
     age_s: float, told: str
 ) -> None:
     found = survey(deed("pause", "mail", age_s))
@@ -278,13 +278,13 @@ def test_a_pause_is_reported_with_who_and_how_long_and_after_a_while_as_forgotte
     assert only("queue", incidents).since == NOW - timedelta(seconds=age_s)
 
 
-def test_a_pause_that_is_not_on_record_may_be_forgotten() -> None:
+def test_a_pause_without_an_audit_entry_may_be_forgotten() -> None:
     incident = only("queue", judged(served(queue("mail", 5, is_paused=True))))
     assert (incident.severity, incident.text) == ("warn", "mail is paused; 5 waiting")
 
 
 @pytest.mark.parametrize(("age_s", "severity"), [(3_600, "warn"), (3_601, "bad")])
-def test_everything_paused_is_worse_after_a_while(age_s: float, severity: str) -> None:
+def test_a_pause_of_everything_becomes_worse_after_a_while(age_s: float, severity: str) -> None:
     found = survey(deed("pause", "everything", age_s))
     incident = only("everything", judged(served(queue("mail", 5), is_paused=True), found=found))
     assert incident.severity == severity
@@ -342,7 +342,7 @@ def test_silent_and_dead_workers_are_reported_with_their_machines() -> None:
     assert (dead.lead, dead.remedy) == (Link("workers", "db:4:mail"), "qtop prune")
 
 
-def test_jobs_in_the_hands_of_dead_workers_will_become_failures() -> None:
+def test_jobs_of_dead_workers_will_become_failures() -> None:
     dead = worker("db:4:mail", on="mail", beat_age_s=301)
     incident = only("in dead hands", judged(snapshot([], [dead])))
     assert incident.severity == "bad"
@@ -351,7 +351,7 @@ def test_jobs_in_the_hands_of_dead_workers_will_become_failures() -> None:
     assert not of_kind("in dead hands", judged(snapshot([], [idle])))
 
 
-def test_a_worker_without_heartbeat_is_a_note_and_no_trouble() -> None:
+def test_a_worker_without_heartbeat_is_only_a_note() -> None:
     incidents = judged(snapshot([], [worker("ruby:1:mail", beat_age_s=None)]))
     assert incidents[0].severity == "good"
     assert only("no heartbeat", incidents).severity == "note"
@@ -409,7 +409,7 @@ def test_a_job_of_a_long_class_may_run_long() -> None:
 
 
 @pytest.mark.parametrize(("seconds", "told"), [(1_800, []), (1_801, ["note"])])
-def test_before_it_is_known_what_is_usual_only_very_long_jobs_are_noted(
+def test_without_known_usual_durations_only_very_long_jobs_are_noted(
     seconds: float, told: list[str]
 ) -> None:
     incidents = after_ended_jobs(19, 1.0, busy(999, seconds))
@@ -417,7 +417,7 @@ def test_before_it_is_known_what_is_usual_only_very_long_jobs_are_noted(
     assert all(each.text.endswith("is not known yet") for each in of_kind("long", incidents))
 
 
-def test_the_job_of_a_dead_worker_runs_no_more() -> None:
+def test_the_job_of_a_dead_worker_does_not_count_as_running() -> None:
     assert not of_kind("long", judged(busy(1, 9_000, beat_age_s=400)))
 
 
@@ -462,7 +462,7 @@ def when(entry: Failure) -> Any:
     return entry.failed_at
 
 
-def test_without_knowing_what_is_usual_only_many_failures_are_a_weaker_burst() -> None:
+def test_without_a_known_usual_rate_only_many_failures_are_a_weaker_burst() -> None:
     def severities(number: int) -> list[str]:
         look = served(failures=failures_every(1, number))
         return [each.severity for each in of_kind("burst", judged(look))]
@@ -471,7 +471,7 @@ def test_without_knowing_what_is_usual_only_many_failures_are_a_weaker_burst() -
     assert severities(50) == ["warn"]
 
 
-def test_resques_own_count_tells_of_a_burst_that_the_list_does_not_hold() -> None:
+def test_the_failed_count_of_resque_shows_a_burst_missing_from_the_list() -> None:
     calm = [served(failed_ever=100 + at // 6, failed=None) for at in range(42)]
     burst = [served(failed_ever=107 + 20 * at, failed=None) for at in range(1, 7)]
     incident = only("burst", judged(*calm, *burst, every_s=10))
@@ -485,7 +485,7 @@ def test_a_count_that_was_reset_is_no_burst() -> None:
 
 
 @pytest.mark.parametrize(("classes", "is_told"), [(3, False), (4, True)])
-def test_the_same_error_in_many_classes_points_at_what_they_share(
+def test_the_same_error_in_many_classes_points_to_a_shared_cause(
     classes: int, is_told: bool
 ) -> None:
     entries = [
@@ -517,7 +517,7 @@ def test_a_class_that_makes_most_failures_is_named(others: int, is_told: bool) -
         assert incidents[0].text == told
 
 
-def test_where_an_hour_has_more_failures_than_were_read_no_figure_is_that_of_the_hour() -> None:
+def test_no_figure_is_for_the_hour_when_it_has_more_failures_than_were_read() -> None:
     entries = [failure(number + 2, payload={"class": f"Job{number % 4}"}) for number in range(24)]
     (told,) = of_kind("shared", judged(served(failures=entries, failed=900)))
     assert "24 times among the newest 24" in told.text
@@ -571,20 +571,20 @@ def test_failures_that_cannot_be_read_are_a_note() -> None:
         ),
     ],
 )
-def test_what_the_server_tells_is_judged(facts: dict[str, str], told: list[str]) -> None:
+def test_the_report_of_the_server_is_judged(facts: dict[str, str], told: list[str]) -> None:
     incidents = judged(served(), found=survey(facts=facts))
     assert [text for text in texts(incidents) if text[:4] in ("bad:", "warn")] == told
 
 
 @pytest.mark.parametrize("field", ["used_memory", "maxmemory_policy", "maxclients", "role"])
-def test_what_the_server_does_not_tell_is_a_note_and_no_alarm(field: str) -> None:
+def test_missing_facts_of_the_server_are_a_note_and_no_alarm(field: str) -> None:
     incidents = judged(
         served(), found=survey(facts={field: "?"} if field == "role" else {field: ""})
     )
     assert [each.severity for each in incidents if each.check == "server"] == ["note"]
 
 
-def test_snapshots_only_are_a_note() -> None:
+def test_persistence_by_snapshots_only_is_a_note() -> None:
     incidents = judged(served(), found=survey(facts={"aof_enabled": "0"}, save="3600 1"))
     assert [each.severity for each in incidents] == ["good", "note"]
 
@@ -616,7 +616,7 @@ def lock_look(at_s: float, left_s: float, owner: str = "web1:7") -> HealthReport
     return survey(taken=NOW + timedelta(seconds=at_s), master=owner, lock_left_s=left_s)
 
 
-def test_a_lock_that_is_not_renewed_from_survey_to_survey_is_reported() -> None:
+def test_a_lock_that_is_not_renewed_between_health_reports_is_reported() -> None:
     judge = IncidentRules()
 
     def told(found: HealthReport) -> list[str]:
@@ -640,7 +640,7 @@ def test_clocks_that_differ_are_reported(skew: float, told: list[str]) -> None:
     assert [each.severity for each in incidents if each.check == "clock"] == told
 
 
-def test_a_clock_is_only_wrong_as_far_as_the_answers_delay_cannot_explain_it() -> None:
+def test_a_clock_is_wrong_only_beyond_the_delay_of_the_answer() -> None:
     assert skew_s(105.0, 100.0, 110.0) == 0
     assert skew_s(90.0, 100.0, 110.0) == -10
     assert skew_s(112.0, 100.0, 110.0) == 2
@@ -657,7 +657,7 @@ def test_a_refusal_is_an_answer() -> None:
     assert incident.text == "Redis refuses: the server is loading (Redis says: LOADING)"
 
 
-def test_no_answer_is_bad_and_says_why() -> None:
+def test_a_missing_answer_is_bad_and_says_why() -> None:
     incident = no_answer("connection refused", NOW)
     assert (incident.severity, incident.since) == ("bad", NOW)
     assert incident.text == "Redis does not answer: connection refused"

@@ -57,7 +57,7 @@ async def test_what_is_pasted_after_a_key_goes_into_the_filter() -> None:
         assert app.screen.query_one(FilterInput).value == "mail"
 
 
-async def test_of_more_keys_than_a_person_types_the_rest_is_dropped(
+async def test_keys_beyond_a_limit_are_dropped(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(input_queue, "_MOST_TYPED", 2)
@@ -91,7 +91,7 @@ async def test_keys_still_under_way_do_not_spoil_the_end() -> None:
     assert app.return_code in (0, None)
 
 
-async def test_a_screen_that_is_left_holds_up_no_key() -> None:
+async def test_a_closed_screen_does_not_delay_keys() -> None:
     app = console(FakeSource(fleet()))
     async with app.run_test(size=(100, 24)) as pilot:
         await until_polled(pilot)
@@ -101,7 +101,7 @@ async def test_a_screen_that_is_left_holds_up_no_key() -> None:
         await until(pilot, lambda: table_of(app)._rows.cursor_index == 5, "the last row but one")
 
 
-async def test_a_key_whose_way_is_never_heard_of_again_holds_up_the_next_for_a_second_only(
+async def test_a_key_whose_handling_is_never_reported_delays_the_next_one_by_a_second_only(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     app = console(FakeSource(fleet()))
@@ -119,7 +119,7 @@ async def test_a_key_whose_way_is_never_heard_of_again_holds_up_the_next_for_a_s
 
 
 @pytest.mark.parametrize("is_forwarded", [False, True], ids=["typed", "come back from a widget"])
-async def test_a_key_behind_the_end_does_nothing(is_forwarded: bool) -> None:
+async def test_a_key_after_the_end_does_nothing(is_forwarded: bool) -> None:
     app = console(FakeSource(fleet()))
     async with app.run_test(size=(100, 24)) as pilot:
         await until_polled(pilot)

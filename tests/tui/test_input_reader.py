@@ -54,7 +54,7 @@ def pastes(*pieces: bytes) -> list[str]:
         b"\x1b[<0;-1;-1M",
     ],
 )
-def test_what_cannot_be_read_is_dropped(unreadable: bytes) -> None:
+def test_unreadable_bytes_are_dropped(unreadable: bytes) -> None:
     (key,) = said(unreadable + b"q")
     assert isinstance(key, events.Key)
     assert key.key == "q"
@@ -66,17 +66,17 @@ def test_keys_in_the_long_form_of_kitty_are_keys() -> None:
     assert keys(b"\x1b[1;1:1A", b"\x1b[A") == ["up", "up"]
 
 
-def test_a_byte_that_is_no_utf8_is_a_character_that_says_so() -> None:
+def test_a_byte_that_is_no_utf8_becomes_the_replacement_character() -> None:
     for piece in (b"\xe9", b"\xf8", b"\xff"):
         typed = said(piece, b"j")
         assert [each.character for each in typed if isinstance(each, events.Key)] == ["�", "j"]
 
 
-def test_a_character_that_comes_in_pieces_is_one() -> None:
+def test_a_character_that_arrives_in_pieces_is_one_key() -> None:
     assert keys(b"\xc3", b"\xa9") == ["é"]
 
 
-def test_a_paste_is_one_text_whatever_it_holds() -> None:
+def test_a_paste_is_one_text_with_any_content() -> None:
     for content, text in (
         (b"mail", "mail"),
         (b"caf\xe9", "caf�"),
@@ -90,7 +90,7 @@ def test_a_paste_is_one_text_whatever_it_holds() -> None:
         assert keys(sent) == ["q"]
 
 
-def test_a_paste_that_never_ends_does_not_take_what_is_typed_for_ever() -> None:
+def test_a_paste_without_an_end_does_not_swallow_keys_for_ever() -> None:
     now_s = 0.0
     inlet = InputReader(lambda: now_s)
     assert said(b"\x1b[200~mail\x1b[20", inlet=inlet) == []
@@ -119,7 +119,7 @@ def test_after_any_bytes_keys_are_read(seed: int) -> None:
         assert typed[-1].key == "q"
 
 
-def test_a_megabyte_of_anything_is_read() -> None:
+def test_a_megabyte_of_any_bytes_is_read() -> None:
     inlet = InputReader()
     chance = random.Random(7)
     said(chance.randbytes(4096), inlet=inlet)

@@ -103,7 +103,7 @@ async def test_an_empty_queue(size: tuple[int, int]) -> None:
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda s: f"{s[0]}x{s[1]}")
-async def test_jobs_that_were_listed_before_redis_went_away(size: tuple[int, int]) -> None:
+async def test_jobs_stay_when_redis_goes_away(size: tuple[int, int]) -> None:
     now = 1_000.0
     source = JobsSource(full(), fleet(), Unreachable("connection refused"))
     app = console(source, clock=lambda: now)

@@ -114,7 +114,7 @@ def test_the_help_explains_every_action_once() -> None:
 
 
 @pytest.mark.parametrize("screen", SCREENS)
-def test_the_help_begins_with_what_can_be_done_here(screen: type[ConsoleScreen]) -> None:
+def test_the_help_begins_with_the_keys_of_this_screen(screen: type[ConsoleScreen]) -> None:
     texts = [line.text for line in help_lines(screen.PLACES, read_only=False)]
     assert all(sum(text.startswith(a.help) for text in texts) == 1 for a in ACTIONS)
     own = keymap.of(set(screen.PLACES) - {"tables", "texts"})
@@ -133,5 +133,5 @@ def test_ids_are_unique_and_helps_are_sentences() -> None:
     assert len({a.help for a in ACTIONS}) == len(ACTIONS)
 
 
-def test_whatever_is_dangerous_is_known_to_change_something() -> None:
+def test_every_dangerous_action_counts_as_a_change() -> None:
     assert all(action.changes for action in ACTIONS if action.danger != "none")

@@ -47,7 +47,7 @@ SETTINGS = Settings(values=DEFAULTS, tables={"keys": OTHERS})
 WHO = Actor("ada@example", "qtop test")
 
 
-def test_every_action_has_a_sign_that_follows_the_settings() -> None:
+def test_the_sign_of_an_action_follows_the_settings() -> None:
     assert keymap.sign("undo") == "u"
     assert keymap.sign("filter") == "/"
     assert keymap.sign("undo", OTHERS) == "f9"
@@ -111,7 +111,7 @@ async def test_a_question_and_its_screen_name_the_keys_in_force(redis: Redis) ->
         assert safe("u takes") not in screen_text(app)
 
 
-async def test_the_editor_names_keys_that_are_not_typed_into_it() -> None:
+async def test_the_editor_names_keys_that_cannot_be_typed_as_text() -> None:
     app = console(FakeSource(snapshot()))
     async with app.run_test(size=(120, 24)) as pilot:
         await app.push_screen(EditorDialog("{}", UiPolicy(rebound={"dialog.yes": ("q", "f1")})))

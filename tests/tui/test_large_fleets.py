@@ -47,7 +47,7 @@ def counting(pauses: int, noted: list[str]) -> Slices[str]:
     return "done"
 
 
-async def test_between_two_slices_others_have_their_turn() -> None:
+async def test_other_tasks_run_between_two_slices() -> None:
     noted: list[str] = []
 
     async def other() -> None:
@@ -65,7 +65,7 @@ async def test_between_two_slices_others_have_their_turn() -> None:
     assert all(turns >= 3 for turns in between)
 
 
-async def test_cancelled_work_stays_where_it_paused() -> None:
+async def test_cancelled_work_stops_where_it_paused() -> None:
     noted: list[str] = []
     task = asyncio.create_task(in_turns(counting(1_000_000, noted)))
     await asyncio.sleep(0)
@@ -82,7 +82,7 @@ def test_work_at_once_does_not_pause() -> None:
     assert noted == ["slice 0", "slice 1", "slice 2"]
 
 
-def test_boards_made_in_slices_are_those_made_at_once() -> None:
+def test_rows_made_in_slices_equal_those_made_at_once() -> None:
     sliced, whole = RowBuilder(SYSTEM), RowBuilder(SYSTEM)
     for number in range(3):
         work, pauses = sliced.adding(large(number), float(number)), 0
@@ -114,7 +114,7 @@ def state(tmp_path: Path) -> ConsoleState:
     )
 
 
-def test_until_a_look_is_taken_in_the_one_before_is_shown_whole(tmp_path: Path) -> None:
+def test_the_previous_poll_is_shown_whole_until_the_new_one_is_processed(tmp_path: Path) -> None:
     scene = state(tmp_path)
     scene.take(PollResult(large(0), 1.0))
     before = scene.view()
@@ -135,7 +135,7 @@ def test_until_a_look_is_taken_in_the_one_before_is_shown_whole(tmp_path: Path) 
     assert changed[0] > 2
 
 
-def test_a_frozen_display_stays_while_a_look_is_taken_in(tmp_path: Path) -> None:
+def test_a_frozen_display_stays_while_a_poll_is_processed(tmp_path: Path) -> None:
     scene = state(tmp_path)
     scene.take(PollResult(large(0), 1.0))
     before = scene.view()
@@ -149,7 +149,7 @@ def test_a_frozen_display_stays_while_a_look_is_taken_in(tmp_path: Path) -> None
     assert scene.view().fleet is not before.fleet
 
 
-async def test_the_next_look_waits_until_the_last_was_taken_in() -> None:
+async def test_the_next_poll_waits_until_the_last_one_is_processed() -> None:
     noted: list[str] = []
     enough = asyncio.Event()
 
@@ -172,7 +172,7 @@ async def test_the_next_look_waits_until_the_last_was_taken_in() -> None:
     assert noted[:6] == ["look", "taken"] * 3
 
 
-async def test_a_look_at_very_many_queues_reaches_the_screen() -> None:
+async def test_a_poll_of_very_many_queues_reaches_the_screen() -> None:
     app = console(FakeSource(large(0), large(1)))
     async with app.run_test(size=(120, 30)) as pilot:
         assert isinstance(app, QtopApp)
@@ -190,7 +190,7 @@ async def test_a_look_at_very_many_queues_reaches_the_screen() -> None:
 
 
 @pytest.mark.redis
-async def test_a_source_reads_in_turns_and_keeps_what_did_not_change(
+async def test_a_system_reads_in_slices_and_keeps_what_did_not_change(
     redis_url: str, direct: Direct
 ) -> None:
     direct("SADD", "resque:workers", *(f"h:{number}:q" for number in range(2_500)))

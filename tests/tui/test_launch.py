@@ -33,7 +33,7 @@ def made(**more: object) -> LaunchCommand:
 # Our own worker
 
 
-def test_our_own_worker_is_the_one_of_the_command_line() -> None:
+def test_our_own_worker_is_started_as_on_the_command_line() -> None:
     recipe = made(modules=("app.jobs", "more"), interval_s=0.5, jobs_per_fork=10, time_limit_s=60.0)
     assert recipe.argv == (
         *(sys.executable, "-m", "qtop", "worker", "--namespace", "ns"),
@@ -45,7 +45,7 @@ def test_our_own_worker_is_the_one_of_the_command_line() -> None:
     assert recipe.shown.endswith("--time-limit 60 -- mail,low")
 
 
-def test_the_queues_of_an_order_are_data_and_never_options_or_shell() -> None:
+def test_queues_of_a_launch_request_are_data_and_never_options_or_shell() -> None:
     assert made(queues="--help").argv[-2:] == ("--", "--help")
     recipe = made(queues="a b;$(rm)", template="QUEUES={queues} work {queues}")
     assert recipe.argv == ("work", "a b;$(rm)")
@@ -81,7 +81,7 @@ def test_names_that_would_be_more_than_a_text_to_the_program_are_refused(
 @pytest.mark.parametrize(
     "template", ["work -- {queues}", "work --queues={queues}", "QUEUES={queues} work"]
 )
-def test_a_name_like_an_option_goes_where_it_is_none(template: str) -> None:
+def test_a_name_like_an_option_is_passed_where_it_is_no_option(template: str) -> None:
     assert made(template=template, queues="--evil=1")
 
 
@@ -108,14 +108,12 @@ def test_a_script_may_hold_names_that_no_shell_acts_on() -> None:
         ({"template": "work {"}, "cannot be read"),
     ],
 )
-def test_an_order_that_cannot_be_says_what_to_change(
-    wanted: dict[str, object], reason: str
-) -> None:
+def test_an_impossible_request_says_what_to_change(wanted: dict[str, object], reason: str) -> None:
     with pytest.raises(BadOrder, match=reason):
         made(**wanted)
 
 
-def test_what_steers_workers_is_not_inherited() -> None:
+def test_variables_that_control_workers_are_not_inherited() -> None:
     inherited = {"COUNT": "4", "PIDFILE": "/x", "RESQUE_PARENT_PID": "1", "PATH": "/bin"}
     environment = LAUNCHER.environment(made(), inherited)
     assert environment == {"PATH": "/bin", "REDIS_URL": URL}
@@ -169,7 +167,7 @@ def test_a_url_loses_its_passwords(url: str, plain: str) -> None:
 # What is typed
 
 
-def test_what_is_typed_becomes_an_order() -> None:
+def test_typed_values_become_a_launch_request() -> None:
     typed = {**EMPTY, "queues": "a", "count": "3", "modules": "app.jobs, more", "interval": "0.5"}
     assert read_order(typed) == LaunchRequest("a", 3, ("app.jobs", "more"), "", 0.5)
     # What our own worker alone understands is not passed over to another in silence.
@@ -189,7 +187,7 @@ def test_what_is_typed_becomes_an_order() -> None:
         ("time_limit", "soon", "seconds"),
     ],
 )
-def test_what_is_typed_wrong_is_reported(field: str, text: str, reason: str) -> None:
+def test_wrong_typed_values_are_reported(field: str, text: str, reason: str) -> None:
     with pytest.raises(BadOrder, match=reason):
         read_order({**EMPTY, "queues": "a", field: text})
 
@@ -217,7 +215,7 @@ def test_only_the_newest_profiles_are_kept(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"profile a": 5}', '{"profile a": [5]}', "{", "\0"])
-def test_a_broken_memory_is_none(tmp_path: Path, text: str) -> None:
+def test_a_broken_file_of_remembered_modules_is_ignored(tmp_path: Path, text: str) -> None:
     path = tmp_path / "modules.json"
     path.write_text(text)
     memory = ModuleMemory(path, "profile a")
@@ -226,7 +224,7 @@ def test_a_broken_memory_is_none(tmp_path: Path, text: str) -> None:
     assert memory.recall() == ("app",)
 
 
-def test_a_memory_that_cannot_be_written_is_forgotten(tmp_path: Path) -> None:
+def test_modules_that_cannot_be_remembered_are_forgotten(tmp_path: Path) -> None:
     memory = ModuleMemory(tmp_path / "nowhere" / "modules.json", "profile a")
     memory.keep(("app",))
     assert memory.recall() == ()
@@ -238,7 +236,7 @@ def modules(tmp_path: Path) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(tmp_path)}
 
 
-async def test_a_module_that_can_be_imported_is_no_trouble(
+async def test_a_module_that_can_be_imported_has_no_problem(
     tmp_path: Path, modules: dict[str, str]
 ) -> None:
     (tmp_path / "fine.py").write_text("print('hello')")
@@ -303,7 +301,7 @@ NAMES = ResqueLauncher.names_program
 JOBS = "from resque import job\n@job(name='Known')\ndef known(): ...\n"
 
 
-async def test_the_jobs_that_modules_declare_together_are_found_out(
+async def test_the_import_check_finds_the_jobs_that_all_modules_declare(
     tmp_path: Path, modules: dict[str, str]
 ) -> None:
     (tmp_path / "first.py").write_text(f"print('hello')\n{JOBS}")
@@ -335,7 +333,7 @@ async def test_our_own_worker_is_not_started_for_classes_that_it_does_not_know(
     assert await yard.local.unknown(yard.order(), unknown) is None
 
 
-async def test_an_order_with_a_module_that_is_not_there_starts_nothing(tmp_path: Path) -> None:
+async def test_a_request_with_a_missing_module_starts_nothing(tmp_path: Path) -> None:
     yard = Yard(tmp_path)
     found = await yard.local.trouble(LaunchRequest("mail", modules=("nowhere.jobs",)))
     assert found is not None

@@ -29,7 +29,7 @@ async def test_a_button_pressed_twice_answers_once(button: str) -> None:
     assert answers == [button == "#yes"]
 
 
-async def test_an_answer_that_comes_late_takes_no_other_screen_away() -> None:
+async def test_a_late_answer_closes_no_other_screen() -> None:
     app = console(FakeSource(fleet()))
     async with app.run_test(size=(100, 24)) as pilot:
         await until_polled(pilot)

@@ -101,7 +101,7 @@ async def test_hostile_data(screen: str, no_usage: None) -> None:
 
 
 @pytest.mark.parametrize("screen", KEYS)
-async def test_what_was_listed_before_redis_went_away_stays(screen: str, no_usage: None) -> None:
+async def test_listed_rows_stay_when_redis_goes_away(screen: str, no_usage: None) -> None:
     now = 1_000.0
     app = console(FakeSource(fleet(), GONE), clock=lambda: now)
     async with app.run_test(size=SIZES[0]) as pilot:

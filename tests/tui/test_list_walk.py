@@ -109,7 +109,7 @@ async def test_the_first_window_is_small_and_later_ones_are_bounded() -> None:
 
 
 @given(st.lists(st.tuples(st.sampled_from(["head", "tail"]), st.integers(1, 30)), max_size=6))
-def test_what_leaves_the_head_and_what_arrives_disturbs_nothing(
+def test_items_that_leave_the_head_or_arrive_do_not_disturb_a_walk(
     changes: list[tuple[str, int]],
 ) -> None:
     there = items(3_000)
@@ -149,7 +149,7 @@ async def test_a_list_that_was_replaced_is_noticed() -> None:
     assert way.is_broken
 
 
-async def test_only_what_is_new_is_looked_at_when_the_rest_is_known() -> None:
+async def test_only_new_items_are_read_when_the_rest_is_known() -> None:
     there = items(400)
     way = way_of(Extent(300, whole(there[299]).sha))
     seen = await seen_of(List(there), way)
@@ -212,7 +212,7 @@ def follower(counted: Counted) -> Follower:
     return Follower(JOBS, counted.begin, counted.finish, clock, clock.sleep)
 
 
-async def test_a_walk_in_the_background_waits_for_who_goes_first() -> None:
+async def test_a_walk_in_the_background_waits_for_foreground_work() -> None:
     there, counted, precedence = List(items(1_000)), Counted(), ForegroundPriority()
     following = Follower(JOBS, counted.begin, counted.finish, Clock(), precedence.rest)
     with precedence.ahead():
@@ -241,7 +241,7 @@ async def test_newcomers_are_added_without_another_walk() -> None:
     assert counted.finished == 1
 
 
-async def test_a_shorter_or_another_list_is_walked_through_again() -> None:
+async def test_a_shorter_or_replaced_list_is_walked_again() -> None:
     there, counted = List(items(1_000)), Counted()
     following = follower(counted)
     await following.follow(there.read)
@@ -259,7 +259,7 @@ async def test_a_shorter_or_another_list_is_walked_through_again() -> None:
     assert counted.walks[-1] == [0]
 
 
-async def test_who_was_stopped_waits_and_errors_are_kept_as_words() -> None:
+async def test_a_stopped_walk_waits_and_errors_are_kept_as_text() -> None:
     there, counted = List(items(10)), Counted()
     following = follower(counted)
     following.is_stopped = True

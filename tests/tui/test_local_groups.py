@@ -91,7 +91,7 @@ async def test_the_second_stop_ends_it_now_and_the_third_kills_it(tmp_path: Path
     await yard.local.close(5)
 
 
-async def test_a_worker_that_a_script_started_finishes_its_job_though_the_script_is_gone(
+async def test_a_worker_that_a_script_started_finishes_its_job_after_the_script_has_ended(
     yard: Yard,
 ) -> None:
     await yard.start(template=script(yard.folder))
@@ -120,7 +120,7 @@ async def test_a_worker_that_a_script_started_is_stopped_and_killed_like_any_oth
     await eventually_async(lambda: not of_folder(yard.folder))
 
 
-async def test_what_a_script_leaves_behind_by_itself_ends_before_the_next_comes(
+async def test_processes_that_a_script_leaves_behind_end_before_the_next_worker_starts(
     yard: Yard,
 ) -> None:
     await yard.start(template=script(yard.folder))
@@ -211,7 +211,7 @@ async def test_a_worker_is_paused_and_goes_on(yard: Yard) -> None:
     await yard.until_states("running")
 
 
-async def test_a_wish_for_one_process_never_reaches_the_next_in_its_place(yard: Yard) -> None:
+async def test_a_request_for_one_process_never_reaches_its_successor(yard: Yard) -> None:
     await yard.start()
     before = yard.first.place
     os.kill(before.pid or 0, signal.SIGKILL)
@@ -234,7 +234,9 @@ async def test_a_worker_that_dies_by_itself_is_reported_and_started_again(yard: 
     assert place.pid is not None
 
 
-async def test_what_dies_early_is_started_again_and_its_last_words_are_kept(yard: Yard) -> None:
+async def test_a_worker_that_dies_early_is_started_again_and_its_last_output_is_kept(
+    yard: Yard,
+) -> None:
     group = await yard.local.start(yard.order("--dies"))
     await eventually_async(lambda: yard.first.place.state in ("waiting", "running"))
     await eventually_async(lambda: yard.first.place.restarts >= 2)
@@ -265,7 +267,7 @@ def test_the_pause_before_a_restart_doubles_until_it_gives_up(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("lacking", ["pipe", "fork"])
-def test_what_the_machine_lacks_for_a_while_is_no_reason_to_give_up(
+def test_a_temporary_lack_of_resources_is_no_reason_to_give_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lacking: str
 ) -> None:
     def refuse(*args: object, **options: object) -> None:
@@ -314,7 +316,7 @@ async def test_a_group_that_shrinks_to_nothing_ends(yard: Yard) -> None:
     assert yard.local.all == []
 
 
-async def test_all_finish_or_stop_at_a_word(yard: Yard) -> None:
+async def test_all_workers_finish_or_stop_at_one_request(yard: Yard) -> None:
     await yard.start(count=2)
     await yard.start()
     yard.local.stop_all(now=False)
@@ -324,7 +326,7 @@ async def test_all_finish_or_stop_at_a_word(yard: Yard) -> None:
     assert {worker.place.ending for worker in yard.local.all} == {words.ENDED_BY_TERM}
 
 
-async def test_those_that_ignore_the_end_of_all_are_killed(tmp_path: Path) -> None:
+async def test_workers_that_ignore_the_request_to_end_are_killed(tmp_path: Path) -> None:
     yard = Yard(tmp_path, stop_s=0.2)
     await yard.start("--stubborn")
     yard.local.stop_all(now=True)
@@ -383,7 +385,7 @@ async def test_a_full_disk_is_reported_and_nothing_is_started(yard: Yard) -> Non
     assert list((yard.folder / "local").iterdir()) == []
 
 
-def test_a_full_disk_leaves_room_to_say_what_becomes_of_many(tmp_path: Path) -> None:
+def test_a_full_disk_leaves_room_for_the_report_of_many_workers(tmp_path: Path) -> None:
     StateFile.create(tmp_path)
     state = StateFile.open(tmp_path, os.O_RDWR)
     said = ("\x1b" * 200,) * 3
@@ -428,7 +430,7 @@ async def test_a_console_that_closes_ends_its_workers_within_the_time(tmp_path: 
     assert [place.ending for place in report.places] == ["ended by SIGKILL"] * 2
 
 
-async def test_detached_workers_stay_and_are_found_again(yard: Yard) -> None:
+async def test_detached_workers_keep_running_and_are_found_again(yard: Yard) -> None:
     await yard.start(count=2)
     pids = yard.local.pids
     assert await yard.local.detach_all()
@@ -447,7 +449,7 @@ async def test_detached_workers_stay_and_are_found_again(yard: Yard) -> None:
     await third.local.close(5)
 
 
-async def test_no_console_takes_what_another_has_or_what_works_on_another_redis(
+async def test_a_console_takes_no_workers_of_another_console_or_of_another_redis(
     yard: Yard,
 ) -> None:
     await yard.start()
@@ -463,7 +465,7 @@ async def test_no_console_takes_what_another_has_or_what_works_on_another_redis(
     await owner.local.close(5)
 
 
-async def test_a_console_that_looks_around_is_no_hindrance_to_another_that_starts(
+async def test_a_console_that_looks_for_workers_does_not_hinder_another_that_starts_some(
     yard: Yard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def make(path: Path, mode: int) -> None:
@@ -492,7 +494,7 @@ async def test_when_the_supervisor_is_killed_the_workers_finish_and_that_is_repo
     assert yard.local.ask("stopping", yard.local.all) == 0
 
 
-async def test_when_the_supervisor_is_killed_what_scripts_have_started_finishes_too(
+async def test_when_the_supervisor_is_killed_workers_of_scripts_finish_too(
     yard: Yard,
 ) -> None:
     group = await yard.start(template=script(yard.folder))
@@ -542,7 +544,7 @@ async def test_only_the_newest_folders_are_kept(yard: Yard) -> None:
 
 
 @pytest.mark.parametrize("head", [b"0000000001 0000000100", b"0000000001 -000000001", b"\xff"])
-async def test_what_is_written_half_way_is_no_report(yard: Yard, head: bytes) -> None:
+async def test_a_half_written_file_is_not_read_as_a_report(yard: Yard, head: bytes) -> None:
     group = await yard.start()
     await eventually_async(lambda: group.report is not None)
     path = group.folder / state_file.STATE

@@ -97,7 +97,7 @@ WAYS: dict[str, tuple[Callable[[Terminal], None], int, bool]] = {
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_no_way_to_end_leaves_a_worker_behind(redis_url: str, tmp_path: Path, way: str) -> None:
+def test_no_kind_of_end_leaves_a_worker_behind(redis_url: str, tmp_path: Path, way: str) -> None:
     end, status, has_terminal = WAYS[way]
     with console_with_workers(redis_url, tmp_path) as terminal:
         assert len(orphans(tmp_path)) == 4
@@ -139,7 +139,7 @@ def test_the_private_server_ends_with_the_last_worker_on_it(folder: Path, tmp_pa
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_what_a_script_has_started_ends_with_the_console_too(
+def test_workers_that_a_script_started_end_with_the_console_too(
     redis_url: str, tmp_path: Path, number: signal.Signals
 ) -> None:
     with open_terminal(RUN, redis_url, str(tmp_path), script(tmp_path), "mail", "") as terminal:
@@ -166,7 +166,7 @@ def test_a_killed_supervisor_leaves_no_worker_behind(redis_url: str, tmp_path: P
         assert terminal.wait() == 0
 
 
-def test_workers_that_are_to_stay_survive_everything(redis_url: str, tmp_path: Path) -> None:
+def test_workers_that_shall_stay_survive_every_kind_of_end(redis_url: str, tmp_path: Path) -> None:
     try:
         with console_with_workers(redis_url, tmp_path) as terminal:
             terminal.press(b"q")

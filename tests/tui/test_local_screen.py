@@ -115,7 +115,7 @@ async def test_the_screen_fits_every_size(
         (SlotState(1, "running", 7, since_mono=900.0), "running", None),
     ],
 )
-def test_what_will_become_of_a_worker_is_counted_down(
+def test_the_state_of_a_worker_counts_down_to_what_comes_next(
     place: SlotState, state: str, tone: str
 ) -> None:
     row = LocalWorkerRow(LocalWorker(still("a", "mail", place), place), None, None, 1_000.0)
@@ -179,7 +179,9 @@ async def test_marked_queues_are_served_in_their_order_with_the_command_shown(
         await until_shown(pilot, "6 Local 1")
 
 
-async def test_a_dialog_tells_what_is_wrong_where_one_looks_and_remembers(tmp_path: Path) -> None:
+async def test_a_dialog_shows_each_error_beside_its_field_and_remembers_its_values(
+    tmp_path: Path,
+) -> None:
     async with running(tmp_path) as (app, pilot):
         await pilot.press("6", "s")
         await until_focused(pilot, Input)
@@ -224,7 +226,7 @@ async def test_the_dialog_names_the_waiting_classes_that_no_module_knows_and_sta
         assert app.local.groups == []
 
 
-async def test_what_waits_and_cannot_be_read_is_a_reason_to_start_nothing(tmp_path: Path) -> None:
+async def test_unreadable_waiting_jobs_are_a_reason_to_start_nothing(tmp_path: Path) -> None:
     source = FakeSource(snapshot())
     source.answers = [Unreachable("no answer")]
     app = console(source, folder=tmp_path / "log", clock=time.monotonic)
@@ -254,7 +256,7 @@ async def proposed(folder: Path, name: str, **more: Any) -> str:
         return app.screen.query_one(f"#{name}", Input).value
 
 
-async def test_the_modules_of_the_last_start_are_proposed_to_the_next_console_of_the_profile(
+async def test_the_next_console_of_the_profile_proposes_the_modules_of_the_last_start(
     tmp_path: Path,
 ) -> None:
     mine, other = (Settings(profile=name) for name in ("mine", "other"))
@@ -277,7 +279,7 @@ async def test_the_modules_of_the_last_start_are_proposed_to_the_next_console_of
     assert await proposed(tmp_path, "modules") == ""
 
 
-async def test_x_finishes_then_stops_then_takes_the_row_away(tmp_path: Path) -> None:
+async def test_x_lets_a_worker_finish_then_stops_it_then_removes_its_row(tmp_path: Path) -> None:
     async with running(tmp_path) as (app, pilot):
         await start(app, pilot, 2)
         await pilot.press("j", "x")
@@ -331,7 +333,7 @@ async def test_plus_and_minus_scale_the_group_and_not_the_interval(tmp_path: Pat
         assert app.state.interval_s != before_s
 
 
-async def test_each_press_of_plus_and_minus_counts_however_quickly_they_come(
+async def test_each_quick_press_of_plus_and_minus_counts(
     tmp_path: Path,
 ) -> None:
     async with running(tmp_path) as (app, pilot):
@@ -360,7 +362,7 @@ async def test_p_pauses_and_resumes(tmp_path: Path) -> None:
         await until(pilot, lambda: "goes on" in app.local.all[0].log.read_text(), "the signal")
 
 
-async def test_a_console_that_is_read_only_starts_and_stops_nothing(tmp_path: Path) -> None:
+async def test_a_read_only_console_starts_and_stops_nothing(tmp_path: Path) -> None:
     async with running(tmp_path, read_only=True) as (app, pilot):
         await pilot.press("6", "s")
         await until_shown(pilot, "read-only")
@@ -509,7 +511,7 @@ async def test_a_log_that_floods_stays_bounded_while_every_key_answers(tmp_path:
 # Leaving
 
 
-async def test_leaving_can_let_them_finish(tmp_path: Path) -> None:
+async def test_on_leaving_workers_can_be_left_to_finish(tmp_path: Path) -> None:
     async with running(tmp_path) as (app, pilot):
         await start(app, pilot, 2)
         await pilot.press("q")
@@ -527,7 +529,7 @@ async def test_leaving_can_let_them_finish(tmp_path: Path) -> None:
         assert {worker.place.ending for worker in app.local.all} == {"exited with 0"}
 
 
-async def test_waiting_for_them_can_be_cut_short(tmp_path: Path) -> None:
+async def test_the_wait_for_finishing_workers_can_be_ended(tmp_path: Path) -> None:
     async with running(tmp_path) as (app, pilot):
         await start(app, pilot, 1)
         await pilot.press("q")
@@ -539,7 +541,7 @@ async def test_waiting_for_them_can_be_cut_short(tmp_path: Path) -> None:
         assert app.local.all[0].place.ending == words.ENDED_BY_TERM
 
 
-async def test_who_does_not_wait_for_them_lets_them_finish_alone(tmp_path: Path) -> None:
+async def test_workers_finish_alone_when_the_operator_does_not_wait(tmp_path: Path) -> None:
     async with running(tmp_path, stays=True) as (app, pilot):
         await start(app, pilot, 2)
         logs = [worker.log for worker in app.local.all]
@@ -555,7 +557,7 @@ async def test_who_does_not_wait_for_them_lets_them_finish_alone(tmp_path: Path)
     assert all("exited with 0" in log.read_text() for log in logs)
 
 
-async def test_leaving_can_leave_them_running_and_they_are_found_again(tmp_path: Path) -> None:
+async def test_on_leaving_workers_can_be_kept_running_and_are_found_again(tmp_path: Path) -> None:
     async with running(tmp_path, stays=True) as (app, pilot):
         await start(app, pilot, 2)
         pids = app.local.pids
@@ -576,9 +578,7 @@ async def test_leaving_can_leave_them_running_and_they_are_found_again(tmp_path:
 
 
 @pytest.mark.redis
-async def test_workers_of_the_real_thing_are_registered_and_leave(
-    redis: Redis, tmp_path: Path
-) -> None:
+async def test_real_workers_register_and_unregister(redis: Redis, tmp_path: Path) -> None:
     app = on(redis, folder=tmp_path / "log", workers=("mail",), clock=time.monotonic)
     async with app.run_test(size=(120, 30)) as pilot:
         await until_shown(pilot, words.started(1))

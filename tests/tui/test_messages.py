@@ -62,12 +62,12 @@ from qtop.search.failure_groups import normalised, statuses
         ("", ""),
     ],
 )
-def test_a_message_loses_what_differs_from_case_to_case(message: str, shape: str) -> None:
+def test_a_message_loses_the_parts_that_differ_between_failures(message: str, shape: str) -> None:
     assert normalised(message) == shape
 
 
 @given(st.text(max_size=2_000))
-def test_no_message_breaks_it_or_grows(message: str) -> None:
+def test_no_message_fails_or_grows(message: str) -> None:
     shape = normalised(message)
     assert len(shape) <= 300
     for status in statuses(shape):

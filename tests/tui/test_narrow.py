@@ -30,7 +30,7 @@ def placed(*left: Span, right: tuple[Span, ...] = (), width: int) -> str:
     return line
 
 
-def test_a_span_that_may_be_cut_is_cut_before_it_goes() -> None:
+def test_a_span_that_may_be_cut_is_cut_before_it_is_dropped() -> None:
     name, count = Span("a long name", "", 50, least=4), Span(" 7 of 9", "", 90)
     assert placed(name, right=(count,), width=30) == "a long name             7 of 9"
     assert placed(name, right=(count,), width=14) == "a long… 7 of 9"
@@ -38,7 +38,7 @@ def test_a_span_that_may_be_cut_is_cut_before_it_goes() -> None:
     assert placed(name, right=(count,), width=10) == "    7 of 9"
 
 
-def test_what_matters_less_goes_before_what_matters_more_is_cut() -> None:
+def test_less_important_spans_are_dropped_before_more_important_ones_are_cut() -> None:
     name, less = Span("a long name", "", 50, least=4), Span(" by the way", "", 10)
     assert placed(name, less, width=15) == "a long name"
 
@@ -69,7 +69,7 @@ def test_a_text_is_broken_between_words_into_lines_that_fit(width: int) -> None:
         ("7", "and u takes it back."),
     ],
 )
-async def test_an_empty_list_says_all_of_what_to_do_next(key: str, words: str) -> None:
+async def test_an_empty_list_shows_its_whole_advice(key: str, words: str) -> None:
     source = FakeSource(snapshot())
     source.answers = [[]]
     app = console(source)

@@ -15,7 +15,7 @@ from tests.support.sample_data import FakeSource, failure, fleet, queue, snapsho
 from qtop.screens.overview import OverviewScreen
 
 
-async def test_escape_goes_back_to_where_a_lead_came_from() -> None:
+async def test_escape_goes_back_to_the_screen_with_the_link() -> None:
     app = console(FakeSource(fleet()))
     async with app.run_test(size=(120, 40)) as pilot:
         await until_shown(pilot, words.UNSERVED)
@@ -27,7 +27,7 @@ async def test_escape_goes_back_to_where_a_lead_came_from() -> None:
         assert table_of(app).cursor_row == row
 
 
-async def test_the_way_back_is_taken_step_by_step_and_filters_are_left_first() -> None:
+async def test_escape_goes_back_step_by_step_and_leaves_filters_first() -> None:
     app = console(FakeSource(fleet()))
     async with app.run_test(size=(120, 40)) as pilot:
         await until_shown(pilot, words.UNSERVED)
@@ -43,7 +43,7 @@ async def test_the_way_back_is_taken_step_by_step_and_filters_are_left_first() -
         assert app.current_mode == "queues"
 
 
-async def test_a_digit_is_no_step_to_come_back_from() -> None:
+async def test_escape_does_not_go_back_over_a_digit() -> None:
     app = console(FakeSource(fleet()))
     async with app.run_test(size=(120, 40)) as pilot:
         await until_shown(pilot, words.UNSERVED)
@@ -52,7 +52,7 @@ async def test_a_digit_is_no_step_to_come_back_from() -> None:
         assert app.current_mode == "workers"
 
 
-async def test_one_focuses_the_incidents_again() -> None:
+async def test_digit_1_focuses_the_incidents_again() -> None:
     app = console(FakeSource(fleet()))
     async with app.run_test(size=(120, 40)) as pilot:
         await until_shown(pilot, words.UNSERVED)
@@ -63,7 +63,7 @@ async def test_one_focuses_the_incidents_again() -> None:
             await until(pilot, lambda: screen.focused is screen.table, "the incidents")
 
 
-async def test_the_workers_of_a_queue_are_shown_though_all_are_dead() -> None:
+async def test_the_workers_of_a_queue_are_shown_even_if_all_are_dead() -> None:
     hands = [worker("old:1:mail", beat_age_s=4_000), worker("web:2:low")]
     app = console(FakeSource(snapshot([queue("mail", 5), queue("low", 0)], hands)))
     async with app.run_test(size=(120, 40)) as pilot:
@@ -74,7 +74,7 @@ async def test_the_workers_of_a_queue_are_shown_though_all_are_dead() -> None:
         assert table_of(app).row_count == 1
 
 
-async def test_what_a_screen_said_is_not_said_on_another_one() -> None:
+async def test_a_message_of_one_screen_is_not_shown_on_another() -> None:
     app = console(FakeSource(fleet()))
     async with app.run_test(size=(120, 40)) as pilot:
         await until_shown(pilot, words.UNSERVED)
@@ -89,7 +89,7 @@ async def test_what_a_screen_said_is_not_said_on_another_one() -> None:
         assert words.done("deleted", 3) in screen_text(app)
 
 
-async def test_a_screen_and_a_filter_are_typed_into_the_palette() -> None:
+async def test_a_screen_and_a_filter_can_be_typed_into_the_palette() -> None:
     app = console(FakeSource(snapshot([], [], [failure(1), failure(2, queue="low")])))
     async with app.run_test(size=(120, 40)) as pilot:
         await until_polled(pilot)
@@ -98,7 +98,7 @@ async def test_a_screen_and_a_filter_are_typed_into_the_palette() -> None:
         await until_shown(pilot, "queue:low")
 
 
-async def test_figures_of_the_newest_failures_only_are_called_so() -> None:
+async def test_figures_of_only_the_newest_failures_are_marked_so() -> None:
     few = [failure(1), failure(2, queue="low")]
     app = console(FakeSource(snapshot([queue("mail", 1), queue("low", 0)], [], few, failed=900)))
     async with app.run_test(size=(140, 40)) as pilot:

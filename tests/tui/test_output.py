@@ -151,7 +151,7 @@ def test_marks_of_a_frame_are_sent_only_around_something() -> None:
 
 
 @pytest.mark.parametrize("data", ["\x1b[?1049h", "\x1b[2J", "wall: going down"])
-def test_after_what_is_not_understood_everything_is_sent_again(data: str) -> None:
+def test_after_unknown_output_everything_is_sent_again(data: str) -> None:
     output = begun()
     output.passed(frame("mail"))
     assert output.passed(data) == data
@@ -181,7 +181,7 @@ def test_a_line_of_uncertain_width_is_sent_as_it_came_whenever_it_is_painted() -
         assert "mail 👨‍👩‍👧 9" in output.passed(frame("mail 👨‍👩‍👧 9"))
 
 
-def test_all_that_is_compared_is_one_cell_wide_everywhere() -> None:
+def test_every_compared_character_is_one_cell_wide_everywhere() -> None:
     every = map(chr, range(sys.maxunicode + 1))
     certain = [character for character in every if CERTAIN.fullmatch(character)]
     assert len(certain) > 95
@@ -239,7 +239,7 @@ def test_a_sequence_is_read_as_it_was_written(old: Style, new: Style) -> None:
 
 
 @pytest.mark.parametrize("codes", ["53", "21", "38;5", "48;3;0", "58;5;1", "38;2;1;;1", "110"])
-def test_a_style_that_is_not_understood_is_known_again_after_a_reset(codes: str) -> None:
+def test_an_unknown_style_is_known_again_after_a_reset(codes: str) -> None:
     assert after(PLAIN, codes) is None
     assert after(after(PLAIN, codes), "1") is None
     assert after(after(PLAIN, codes), "0;1") == Style(marks=frozenset("1"))

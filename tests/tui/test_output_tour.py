@@ -168,7 +168,7 @@ def terminal(redis_url: str, tmp_path: Path, request: pytest.FixtureRequest) -> 
     os.close(leader)
 
 
-def test_what_is_seen_is_what_was_painted_on_every_screen(terminal: Terminal) -> None:
+def test_every_screen_is_seen_as_it_was_painted(terminal: Terminal) -> None:
     terminal.until_both_show("waiting")
     for keys, text in (
         ("2", "möwe"),
@@ -223,7 +223,7 @@ def test_after_a_change_of_size_and_after_ctrl_z_nothing_is_left_out(terminal: T
 
 
 @pytest.mark.parametrize("terminal", [TWO_SIZES_AT_ONCE], indirect=True)
-def test_of_two_changes_of_size_at_once_the_last_one_counts(terminal: Terminal) -> None:
+def test_the_last_of_two_simultaneous_resizes_counts(terminal: Terminal) -> None:
     terminal.press("2")
     terminal.until_both_show("möwe")
     terminal.resize(120, 40)
@@ -231,7 +231,7 @@ def test_of_two_changes_of_size_at_once_the_last_one_counts(terminal: Terminal) 
     terminal.until_both_show("has 50x10")
 
 
-def test_what_another_program_wrote_goes_away_on_ctrl_l(terminal: Terminal) -> None:
+def test_ctrl_l_removes_what_another_program_wrote(terminal: Terminal) -> None:
     terminal.press("2")
     terminal.until_both_show("möwe")
     terminal.seen.feed("\x1b7\x1b[5;10HBroadcast message: going down for maintenance\x1b8")

@@ -100,7 +100,7 @@ def hostile() -> Snapshot:
     ("name", "look"),
     [("troubles", fleet), ("well", well), ("empty", snapshot), ("hostile", hostile)],
 )
-async def test_it_fits_every_size(
+async def test_the_overview_fits_every_size(
     size: tuple[int, int], name: str, look: Callable[[], Snapshot]
 ) -> None:
     app = console(FakeSource(look()))
@@ -111,7 +111,7 @@ async def test_it_fits_every_size(
 
 
 @pytest.mark.parametrize("size", SIZES, ids=named)
-async def test_without_an_answer_it_says_so_first_and_keeps_what_was_known(
+async def test_without_an_answer_it_says_so_first_and_keeps_known_data(
     size: tuple[int, int],
 ) -> None:
     now = [1_000.0]
@@ -137,7 +137,7 @@ async def test_without_an_answer_it_says_so_first_and_keeps_what_was_known(
         await until_gone(pilot, "not answer")
 
 
-async def test_before_the_first_look_it_says_that_it_connects() -> None:
+async def test_before_the_first_poll_it_says_that_it_connects() -> None:
     app = console(FakeSource(Unreachable("nobody there")))
     async with app.run_test(size=(120, 40)) as pilot:
         await until_shown(pilot, "bad   Redis does not answer: nobody there")
@@ -162,7 +162,7 @@ async def test_every_screen_shows_the_number_of_incidents() -> None:
         assert " 1 Overview 7 " in screen_text(app)
 
 
-async def test_what_may_not_be_asked_is_reported_as_unknown() -> None:
+async def test_forbidden_checks_are_reported_as_unknown() -> None:
     source = FakeSource(well())
     source.surveyed = health.failed("this user lacks a right")
     app = console(source)
@@ -172,7 +172,7 @@ async def test_what_may_not_be_asked_is_reported_as_unknown() -> None:
         assert "unknown: Redis's memory, eviction and persistence" in screen_text(app)
 
 
-async def test_the_advice_is_that_for_the_verdict_under_the_cursor() -> None:
+async def test_the_advice_is_for_the_incident_under_the_cursor() -> None:
     app = console(FakeSource(fleet()))
     async with app.run_test(size=(80, 24)) as pilot:
         await shown(pilot)
@@ -181,7 +181,7 @@ async def test_the_advice_is_that_for_the_verdict_under_the_cursor() -> None:
         assert "→ press s, or start a worker that knows" in screen_text(app)
 
 
-def test_the_advice_names_the_keys_that_mend_it() -> None:
+def test_the_advice_names_the_keys_that_fix_the_incident() -> None:
     dead = Incident("workers", "warn", "", "dead", lead=Link("workers"), remedy="qtop prune")
     unserved = Incident("queues", "bad", "", "unserved", "mail", Link("queues", "mail"), "do it")
     disk = Incident("server", "warn", "", "persistence", remedy="write to disk")
@@ -196,7 +196,7 @@ def test_the_advice_names_the_keys_that_mend_it() -> None:
     assert advice(dead, refused, read_only=False) == "qtop prune"
 
 
-def test_every_key_that_advice_names_is_one_of_the_table() -> None:
+def test_every_key_in_advice_is_in_the_table_of_keys() -> None:
     assert set(MENDING.values()) <= {action.id for action in keymap.ACTIONS}
 
 
@@ -221,7 +221,7 @@ async def test_a_quiet_screen_is_not_painted_again(monkeypatch: pytest.MonkeyPat
         assert painted == []
 
 
-async def test_a_frozen_display_keeps_its_verdicts() -> None:
+async def test_a_frozen_display_keeps_its_incidents() -> None:
     source = FakeSource(well())
     app = console(source)
     async with app.run_test(size=(80, 24)) as pilot:
@@ -268,7 +268,7 @@ async def on_verdict(pilot: Pilot[Any], text: str) -> None:
         ("without heartbeat", "workers", "ruby2:55:legacy"),
     ],
 )
-async def test_enter_on_a_verdict_leads_to_its_row(text: str, mode: str, row: str) -> None:
+async def test_enter_on_an_incident_opens_its_row(text: str, mode: str, row: str) -> None:
     app = console(FakeSource(fleet()))
     async with app.run_test(size=(120, 30)) as pilot:
         await on_verdict(pilot, text)
@@ -279,7 +279,7 @@ async def test_enter_on_a_verdict_leads_to_its_row(text: str, mode: str, row: st
         assert row == (found.name if mode == "queues" else found.id)
 
 
-async def test_enter_on_a_verdict_about_many_sets_the_filter() -> None:
+async def test_enter_on_an_incident_about_many_sets_the_filter() -> None:
     workers = [worker(f"web{n}:1:mail", beat_age_s=200) for n in range(3)]
     look = snapshot([queue("mail", 1)], [*workers, worker("web9:1:mail")])
     app = console(FakeSource(look))
@@ -289,7 +289,7 @@ async def test_enter_on_a_verdict_about_many_sets_the_filter() -> None:
         assert "3 of 4" in screen_text(app)
 
 
-async def test_a_filter_that_would_hide_the_row_is_taken_away() -> None:
+async def test_a_filter_that_would_hide_the_row_is_removed() -> None:
     app = console(FakeSource(fleet()))
     async with app.run_test(size=(120, 30)) as pilot:
         await shown(pilot)
@@ -300,7 +300,7 @@ async def test_a_filter_that_would_hide_the_row_is_taken_away() -> None:
         assert under_cursor(screen.table).name == "legacy"
 
 
-async def test_enter_on_a_burst_leads_to_the_failures_that_are_in_it() -> None:
+async def test_enter_on_a_burst_opens_the_failures_in_it() -> None:
     app = console(FakeSource(snapshot(failures=[failure(0, error=str(n)) for n in range(60)])))
     async with app.run_test(size=(120, 30)) as pilot:
         await on_verdict(pilot, "60 jobs failed within a minute")
@@ -308,7 +308,7 @@ async def test_enter_on_a_burst_leads_to_the_failures_that_are_in_it() -> None:
         assert "age<5m" in screen_text(app)
 
 
-async def test_a_verdict_on_the_server_opens_with_what_to_do() -> None:
+async def test_an_incident_of_the_server_opens_with_what_to_do() -> None:
     source = FakeSource(well())
     source.surveyed = survey(facts={"maxmemory": "9", "maxmemory_policy": "allkeys-lru"})
     app = console(source)
@@ -350,7 +350,7 @@ async def test_tab_goes_from_part_to_part_and_enter_works_in_each() -> None:
         assert app.current_mode == "failed"
 
 
-async def test_parts_that_are_not_on_the_screen_are_passed_over() -> None:
+async def test_parts_that_are_not_on_the_screen_are_skipped() -> None:
     app = console(FakeSource(fleet()))
     async with app.run_test(size=(80, 24)) as pilot:
         screen = await shown(pilot)
@@ -360,7 +360,7 @@ async def test_parts_that_are_not_on_the_screen_are_passed_over() -> None:
         assert app.focused is screen.table
 
 
-async def test_enter_on_failures_leads_to_their_group() -> None:
+async def test_enter_on_failures_opens_their_group() -> None:
     app = console(FakeSource(fleet()))
     async with app.run_test(size=(80, 24)) as pilot:
         screen = await shown(pilot)
@@ -419,7 +419,7 @@ async def test_s_asks_for_workers_of_the_queue_under_the_cursor() -> None:
         assert app.screen.query_one("#queues", Input).value == "legacy"
 
 
-async def test_copying_takes_the_row_under_the_cursor() -> None:
+async def test_copy_takes_the_row_under_the_cursor() -> None:
     app = console(FakeSource(well()))
     async with app.run_test(size=(80, 24)) as pilot:
         await shown(pilot)
@@ -427,7 +427,7 @@ async def test_copying_takes_the_row_under_the_cursor() -> None:
         assert words.NOTHING_IS_WRONG in app.clipboard
 
 
-async def test_a_console_that_may_only_read_leaves_out_what_changes_something(
+async def test_a_read_only_console_leaves_out_keys_that_change_something(
     tmp_path: Path,
 ) -> None:
     app = console(FakeSource(well()), read_only=True, folder=tmp_path)
@@ -449,7 +449,7 @@ def test_a_chart_has_its_newest_value_at_the_right_and_its_highest_at_the_top() 
     assert area([1, 2, 3], 2) == ["▆█"]
 
 
-def test_a_chart_shows_unknown_as_blank_and_a_little_as_more_than_nothing() -> None:
+def test_a_chart_shows_unknown_as_blank_and_small_values_above_zero() -> None:
     assert area([None, 0, 1, 1_000, float("nan")], 5) == [" ▁▂█ "]
     assert area([0, 0], 2) == ["▁▁"]
     assert area([], 3) == ["   "]
@@ -457,21 +457,21 @@ def test_a_chart_shows_unknown_as_blank_and_a_little_as_more_than_nothing() -> N
     assert area([5], -3, 2) == ["", ""]
 
 
-def test_a_course_has_a_value_for_each_step_of_five_seconds() -> None:
+def test_a_series_has_a_value_for_every_five_seconds() -> None:
     series = Series()
     for at_s, value in ((0, 1), (1, 2), (5, 3), (21, 4)):
         series.add(value, float(at_s))
     assert series.values == (2, 3, 3, 3, 4)
 
 
-def test_a_course_knows_nothing_of_the_time_without_an_answer() -> None:
+def test_a_series_is_unknown_for_the_time_without_an_answer() -> None:
     series = Series()
     for at_s, value in ((0, 1), (5, None), (14, None), (15, 2)):
         series.add(value, float(at_s))
     assert series.values == (1, None, None, 2)
 
 
-def test_a_course_keeps_five_minutes() -> None:
+def test_a_series_keeps_five_minutes() -> None:
     series = Series()
     for step in range(1_000):
         series.add(step, step * 5.0)

@@ -23,7 +23,7 @@ from qtop.screens.help import HelpScreen, matching, nothing_word, place_of
 from qtop.screens.queues import QueuesScreen
 
 
-def test_every_typed_word_must_stand_in_an_action() -> None:
+def test_every_typed_word_must_occur_in_an_action() -> None:
     actions = keymap.of({"failed", "tables"})
     assert [a.id for a in matching(actions, "delete marked")] == ["delete"]
     assert [a.id for a in matching(actions, "MARKED delete")] == ["delete"]
@@ -31,7 +31,7 @@ def test_every_typed_word_must_stand_in_an_action() -> None:
     assert matching(actions, "no such thing") == []
 
 
-def test_what_others_call_an_action_finds_it_after_those_that_are_called_so() -> None:
+def test_synonyms_find_an_action_after_those_that_have_the_word_as_name() -> None:
     failed = keymap.of({*FailedScreen.PLACES, "everywhere"})
     assert {"requeue", "requeue_all"} <= {a.id for a in matching(failed, "retry")}
     assert "next_theme" in [a.id for a in matching(failed, "theme")]
@@ -45,7 +45,7 @@ def test_every_command_is_found_as_an_action_or_named_as_a_command() -> None:
     assert silent == set(), "the palette finds nothing for these: name them in `synonyms.COMMANDS`"
 
 
-def test_what_no_key_does_is_not_met_with_silence() -> None:
+def test_a_search_without_a_result_gives_a_hint() -> None:
     assert "qtop doctor" in nothing_word("doctor")
     assert "filtered by: class:Mail" in nothing_word("failed class:Mail")
     assert "?" in nothing_word("no such thing")
@@ -61,7 +61,7 @@ def test_what_no_key_does_is_not_met_with_silence() -> None:
         ("mailers", None, ""),
     ],
 )
-def test_a_screen_and_a_filter_lead_there(typed: str, place: str | None, text: str) -> None:
+def test_a_screen_and_a_filter_open_that_screen(typed: str, place: str | None, text: str) -> None:
     lead = place_of(typed)
     assert (lead and lead.place) == place
     assert lead is None or lead.filter == text
@@ -73,7 +73,7 @@ async def opened(app: QtopApp, pilot: object, *keys: str) -> None:
     await pilot.pause()  # type: ignore[attr-defined]
 
 
-async def test_the_chosen_action_is_done_on_the_screen_in_front() -> None:
+async def test_the_chosen_action_runs_on_the_screen_in_front() -> None:
     app = console(FakeSource(fleet()))
     async with app.run_test(size=(100, 24)) as pilot:
         await opened(app, pilot, *"failed jobs", "enter")
@@ -111,7 +111,7 @@ async def test_arrows_choose_another_one() -> None:
         await until_mode(pilot, "workers")
 
 
-async def test_a_key_that_is_a_sign_is_pressed_as_well() -> None:
+async def test_a_key_that_is_a_punctuation_mark_can_be_pressed_too() -> None:
     app = console(FakeSource(fleet()))
     async with app.run_test(size=(100, 40)) as pilot:
         await opened(app, pilot, *"what the keys do", "enter")
@@ -146,7 +146,7 @@ async def test_a_page_is_copied_whole_without_the_escapes_of_its_data() -> None:
         assert "\x1b" not in app.clipboard
 
 
-async def test_more_than_a_terminal_takes_is_not_copied() -> None:
+async def test_text_too_long_for_a_terminal_is_not_copied() -> None:
     app = console(
         FakeSource(
             snapshot([], [], [failure(1, payload={"class": "A", "args": ["x" * 300] * 300})])

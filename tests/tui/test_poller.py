@@ -41,13 +41,13 @@ async def looks_of(
     return seen[:number]
 
 
-async def test_a_look_hands_over_the_snapshot_and_when_it_was_taken() -> None:
+async def test_a_poll_reports_the_snapshot_and_its_time() -> None:
     source = FakeSource(snapshot())
     (look,) = await looks_of(source, 1, Clock())
     assert (look.snapshot, look.taken_mono, look.error) == (source.looks[0], 100.0, None)
 
 
-async def test_looks_come_at_the_interval() -> None:
+async def test_polls_happen_at_the_interval() -> None:
     clock = Clock()
     await looks_of(FakeSource(snapshot()), 3, clock, interval_s=2.5)
     assert clock.sleeps[:2] == [2.5, 2.5]
@@ -68,7 +68,7 @@ async def test_failures_keep_the_last_snapshot_and_back_off() -> None:
     assert looks[2].next_try_mono == 104.0
 
 
-async def test_an_answer_ends_the_failure_and_its_back_off() -> None:
+async def test_an_answer_ends_the_error_state_and_its_back_off() -> None:
     clock = Clock()
     down = Unreachable("nobody there")
     looks = await looks_of(FakeSource(down, down, snapshot(), down, snapshot()), 5, clock)
@@ -85,7 +85,7 @@ async def test_unexpected_data_do_not_end_the_polling() -> None:
     assert looks[1].error is None
 
 
-async def test_a_poke_ends_the_waiting() -> None:
+async def test_a_poke_ends_the_wait() -> None:
     seen: list[PollResult] = []
     enough = asyncio.Event()
 
@@ -112,7 +112,7 @@ async def test_a_poller_ends_whenever_it_is_cancelled() -> None:
         assert running.cancelled(), f"lost after {turns} turns of the loop"
 
 
-async def test_two_looks_never_overlap_however_often_it_is_poked() -> None:
+async def test_two_polls_never_overlap_however_often_it_is_poked() -> None:
     source = SlowSource()
     poller = Poller(source, lambda look: None, interval_s=0.25)
     source.on_look = poller.poke
@@ -143,7 +143,7 @@ class SlowSource(FakeSource):
 
 
 @pytest.mark.redis
-async def test_a_real_server_is_looked_at(redis_url: str) -> None:
+async def test_a_real_server_is_polled(redis_url: str) -> None:
     keys = Keys("resque")
     source = RedisRunner(ResqueSystem(keys), parse_url(redis_url))
     await source.run(queues.push(keys, "mail", [b'{"class":"A","args":[1]}']))
@@ -154,7 +154,7 @@ async def test_a_real_server_is_looked_at(redis_url: str) -> None:
 
 
 @pytest.mark.redis
-async def test_what_an_action_changed_in_a_large_fleet_is_seen_at_once(redis_url: str) -> None:
+async def test_a_change_by_an_action_in_a_large_fleet_is_seen_at_once(redis_url: str) -> None:
     keys = Keys("resque")
     source = RedisRunner(ResqueSystem(keys), parse_url(redis_url))
     entries = [b'{"error":"%d"}' % number for number in range(3)]
@@ -176,7 +176,7 @@ async def test_what_an_action_changed_in_a_large_fleet_is_seen_at_once(redis_url
 
 
 @pytest.mark.redis
-async def test_no_server_is_reported_in_words(tmp_path: Path) -> None:
+async def test_a_missing_server_is_reported_in_words(tmp_path: Path) -> None:
     source = RedisRunner(ResqueSystem(Keys("resque")), parse_url(f"unix://{tmp_path}/none"))
     (look,) = await looks_of(source, 1, Clock())
     await source.close()
@@ -205,12 +205,12 @@ async def surveys_of(source: FakeSource, seconds: int) -> list[HealthReport]:
     return seen
 
 
-async def test_a_survey_comes_after_the_first_look_and_every_ten_seconds() -> None:
+async def test_a_health_report_is_made_after_the_first_poll_and_every_ten_seconds() -> None:
     assert len(await surveys_of(FakeSource(snapshot()), 9)) == 1
     assert len(await surveys_of(FakeSource(snapshot()), 31)) == 4
 
 
-async def test_a_survey_tells_of_the_queues_that_hold_most() -> None:
+async def test_the_health_report_asks_for_the_largest_queues() -> None:
     depths = {f"q{number}": number for number in range(SURVEYED + 1)}
     source = FakeSource(
         snapshot(queues=[queue(*each) for each in (*depths.items(), ("odd", None))])
@@ -220,7 +220,7 @@ async def test_a_survey_tells_of_the_queues_that_hold_most() -> None:
     assert sorted(asked) == sorted(depths.keys() - {"q0"})
 
 
-async def test_while_looks_fail_no_survey_is_made() -> None:
+async def test_no_health_report_is_made_while_polls_fail() -> None:
     assert await surveys_of(FakeSource(Unreachable("gone")), 31) == []
 
 
@@ -243,13 +243,15 @@ class Reticent(FakeSource):
         (KeyError("x"), "its answer makes no sense to qtop (KeyError): a bug"),
     ],
 )
-async def test_a_survey_that_fails_is_unknown_and_looks_go_on(error: Exception, why: str) -> None:
+async def test_a_failed_health_report_is_unknown_and_polls_go_on(
+    error: Exception, why: str
+) -> None:
     found = await surveys_of(Reticent(error), 11)
     assert [set(each.problems.values()) for each in found] == [{why}, {why}]
 
 
 @pytest.mark.redis
-async def test_a_real_server_is_surveyed_and_its_clock_compared(redis_url: str) -> None:
+async def test_a_health_report_of_a_real_server_compares_its_clock(redis_url: str) -> None:
     source = RedisRunner(ResqueSystem(Keys("resque")), parse_url(redis_url))
     found = await source.watch(source.system.health())
     await source.close()

@@ -30,7 +30,7 @@ async def asked(app: QtopApp, pilot: Pilot[Any], wanted: Plan) -> list[bool | No
     return answers
 
 
-async def test_no_letter_confirms_what_touches_many_jobs() -> None:
+async def test_no_letter_confirms_an_action_on_many_jobs() -> None:
     app = console(FakeSource(fleet()))
     async with app.run_test(size=(100, 24)) as pilot:
         answers = await asked(app, pilot, plan(499, Throttle()))
@@ -43,7 +43,7 @@ async def test_no_letter_confirms_what_touches_many_jobs() -> None:
 
 
 @pytest.mark.parametrize("pace", [None, Throttle()])
-async def test_a_letter_confirms_what_touches_few(pace: Throttle | None) -> None:
+async def test_a_letter_confirms_an_action_on_few_jobs(pace: Throttle | None) -> None:
     app = console(FakeSource(fleet()))
     async with app.run_test(size=(100, 24)) as pilot:
         answers = await asked(app, pilot, plan(MOST_BY_LETTER, pace))

@@ -191,7 +191,7 @@ def test_secrets_in_texts_are_hidden(text: str, shown: str) -> None:
         "<password></password> <token />",
     ],
 )
-def test_what_is_no_secret_is_shown_as_it_is(text: str) -> None:
+def test_text_without_secrets_is_shown_unchanged(text: str) -> None:
     assert REDACTOR.text(text) is text
 
 
@@ -223,7 +223,7 @@ def test_a_value_is_hidden_where_another_field_names_the_secret() -> None:
     assert REDACTOR.value({"name": "Ada", "value": "x"}) == {"name": "Ada", "value": "x"}
 
 
-def test_a_login_of_curl_is_hidden_in_a_list_of_arguments() -> None:
+def test_a_login_for_curl_is_hidden_in_a_list_of_arguments() -> None:
     assert REDACTOR.value(["curl", "-u", "ada:x"]) == ["curl", "-u", HIDDEN]
     assert REDACTOR.value(["chown", "-u", "ada:x"]) == ["chown", "-u", "ada:x"]
 
@@ -239,7 +239,7 @@ def test_values_of_secret_keys_are_hidden_at_any_depth() -> None:
     assert args[0]["user"]["Password"] == "x", "the data themselves are as they were"
 
 
-def test_what_an_option_says_is_hidden_in_a_list_of_arguments() -> None:
+def test_the_value_of_an_option_is_hidden_in_a_list_of_arguments() -> None:
     args: Any = ["mysql", "--password", "x", "-h", "--token", "-v", "--api-key", 5, "--key", ["y"]]
     shown = [
         "mysql",
@@ -256,7 +256,7 @@ def test_what_an_option_says_is_hidden_in_a_list_of_arguments() -> None:
     assert REDACTOR.value(args) == shown
 
 
-def test_keys_of_a_value_are_texts_too() -> None:
+def test_secrets_in_the_keys_of_a_value_are_hidden_too() -> None:
     assert REDACTOR.value({"see https://u:p@h": 1}) == {f"see https://{HIDDEN}@h": 1}
 
 
@@ -268,7 +268,7 @@ def test_without_patterns_nothing_is_hidden() -> None:
     assert Redactor(("",)).text("password=x") == "password=x"
 
 
-def test_patterns_are_taken_as_they_are_whatever_their_case() -> None:
+def test_patterns_are_used_literally_in_any_case() -> None:
     redactor = Redactor(("IBAN", "c.v"))
     assert redactor.value({"iban": 1, "Customer_Iban": 2, "cxv": 3, "c.v": 4, "password": 5}) == {
         "iban": HIDDEN,
@@ -360,7 +360,7 @@ PART = either(20, 1)
 
 
 @pytest.mark.parametrize(("start", "piece", "times", "end"), HOSTILE, ids=range(len(HOSTILE)))
-def test_of_a_huge_text_no_more_is_looked_through_or_shown_than_a_bound(
+def test_a_huge_text_is_searched_and_shown_only_up_to_a_bound(
     start: str, piece: str, times: int, end: str
 ) -> None:
     # Quadratic work on this would take minutes, and end the test.
@@ -373,7 +373,7 @@ def test_of_a_huge_text_no_more_is_looked_through_or_shown_than_a_bound(
     assert "the rest is left out" in shown
 
 
-def test_deep_and_wide_values_have_an_end() -> None:
+def test_deep_and_wide_values_are_bounded() -> None:
     deep: Any = "x"
     for _ in range(50_000):
         deep = [deep]

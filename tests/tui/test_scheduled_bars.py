@@ -42,7 +42,7 @@ def schedule(ahead_s: float | None) -> ListedSchedule:
     return ListedSchedule("s", next_at=at)
 
 
-def test_estimates_are_marked_and_what_is_unknown_is_no_zero() -> None:
+def test_estimates_are_marked_and_unknown_is_not_zero() -> None:
     seen = outlook(DueShare(2, 3, is_exact=True), DueShare(1000, 2500, is_exact=False))
     left, right = scheduled_bars.forecast(seen, None, NOW)
     assert text(left) == " due  overdue 3  5 min ~2,500  1 h 0  24 h 0  later 0 "
@@ -81,7 +81,7 @@ ENDLESS = LockHolder("h:1", -1)
         (None, ALIVE, False, "● scheduler web1:42 holds the lock", "dim"),
     ],
 )
-def test_which_scheduler_runs_is_said_in_words(
+def test_the_running_scheduler_is_described_in_words(
     seen: Outline | None, holder: LockHolder, has_schedules: bool, words: str, tone: str
 ) -> None:
     spans = scheduled_bars.scheduler(a_look(seen, holder), NOW_S, has_schedules)
@@ -89,7 +89,7 @@ def test_which_scheduler_runs_is_said_in_words(
     assert {span.tone for span in spans} == {tone}
 
 
-def test_schedules_of_a_file_that_are_not_known_are_reported() -> None:
+def test_unknown_schedules_of_a_file_are_reported() -> None:
     seen = a_look(outlook(NONE), ALIVE)
     for why, words, is_told in (
         (None, "nor in the file of a scheduler at work", False),
@@ -105,7 +105,7 @@ def test_schedules_of_a_file_that_are_not_known_are_reported() -> None:
         assert words in scheduled_bars.no_schedules(each)
 
 
-def test_what_cannot_be_read_comes_first() -> None:
+def test_parts_that_cannot_be_read_come_first() -> None:
     seen = a_look(outlook(SOME), NOBODY, schedules="a \x1b[2J key")
     said = text(scheduled_bars.scheduler(seen, NOW_S, has_schedules=False))
     assert said.startswith(" ⚠ cannot read schedules: a ")

@@ -63,7 +63,7 @@ async def something_of_everything(redis: Scheduled) -> None:
 
 
 @pytest.mark.parametrize(("width", "height"), SIZES)
-async def test_delayed_jobs_by_time_by_class_and_schedules(
+async def test_delayed_jobs_by_time_and_by_class_and_schedules_fit_every_size(
     redis: Scheduled, width: int, height: int
 ) -> None:
     await something_of_everything(redis)

@@ -91,11 +91,11 @@ def test_equal_jobs_of_one_moment_are_different_rows() -> None:
 
 
 @pytest.mark.parametrize("epoch", [float("inf"), float("-inf"), 1e300, -1e300, 1.9e12])
-def test_what_is_no_date_has_none(epoch: float) -> None:
+def test_an_epoch_that_is_no_date_has_none(epoch: float) -> None:
     assert moment_of(epoch) is None
 
 
-def test_a_moment_that_cannot_be_read_is_a_row_and_no_choice() -> None:
+def test_an_unreadable_moment_is_a_row_that_cannot_be_chosen() -> None:
     broken = DelayedEntry(Moment("5", 5, -1), 0, None)
     [row] = job_rows([delayed_job(broken)], MOMENT)
     assert "no list" in (row.job.problem or "")
@@ -132,7 +132,7 @@ async def test_a_search_keeps_the_first_matches_and_counts_all(
     }
 
 
-async def test_classes_without_end_are_not_all_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_number_of_kept_classes_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(job_search, "MOST_CLASSES", 3)
     visit(monkeypatch, [parked(job(f"C{n}")) for n in range(9)])
     found = matches()
@@ -143,7 +143,7 @@ async def test_classes_without_end_are_not_all_kept(monkeypatch: pytest.MonkeyPa
     assert found.count == 9
 
 
-async def test_a_walk_ends_when_nothing_more_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_walk_ends_when_the_visitor_needs_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
     visit(monkeypatch, [parked(job("A")), parked(job("A"))], [parked(job("A"))])
     seen: list[Job] = []
 
@@ -155,7 +155,7 @@ async def test_a_walk_ends_when_nothing_more_is_wanted(monkeypatch: pytest.Monke
     assert len(seen) == 1
 
 
-async def test_a_choice_that_is_too_large_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_selection_that_is_too_large_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(job_actions, "_MOST_DELAYED", 2)
     visit(monkeypatch, [parked(job("A"), n) for n in range(5)])
     chooser, search = JobChooser(Keys(), SOURCE), JobSearch(JobQuery(SOURCE, parse("class:A")), NOW)
@@ -171,7 +171,7 @@ async def test_a_choice_that_is_too_large_says_so(monkeypatch: pytest.MonkeyPatc
     assert (choice.first_due, choice.last_due) == (NOW_S, NOW_S + 1)
 
 
-async def test_delayed_jobs_are_searched_again_while_that_is_quick_or_something_was_done(
+async def test_delayed_jobs_are_searched_again_while_it_is_quick_or_after_an_action(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     visit(monkeypatch, [parked(job("A"), n) for n in range(5)])
@@ -196,7 +196,7 @@ async def test_delayed_jobs_are_searched_again_while_that_is_quick_or_something_
     assert len(walks) == 5
 
 
-def test_schedules_are_reckoned_again_only_when_something_is_new(
+def test_schedules_are_computed_again_only_after_a_change_or_a_run(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     config = {"a": whole(b'{"cron":"0 3 * * *","class":"A"}'), "b": whole(b"junk")}

@@ -102,7 +102,7 @@ async def test_history(
 
 @sizes
 @pytest.mark.parametrize(("name", "key"), [("workers", "3"), ("history", "7")])
-async def test_what_was_listed_before_redis_went_away_stays(
+async def test_listed_rows_stay_when_redis_goes_away(
     size: tuple[int, int], name: str, key: str
 ) -> None:
     now = 1_000.0
@@ -124,7 +124,9 @@ async def test_what_was_listed_before_redis_went_away_stays(
 
 
 @pytest.mark.parametrize(("name", "key"), [("workers", "3"), ("history", "7")])
-async def test_a_redis_that_never_answered_is_no_empty_list(name: str, key: str) -> None:
+async def test_a_redis_that_never_answered_is_not_shown_as_an_empty_list(
+    name: str, key: str
+) -> None:
     app = console(FakeSource(GONE))
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press(key)

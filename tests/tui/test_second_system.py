@@ -121,7 +121,7 @@ async def test_failed_jobs_are_grouped_and_there_is_a_second_set_of_them(
         await until_shown(pilot, "Card::Charge")
 
 
-async def test_what_it_cannot_do_is_said_when_the_key_is_pressed(memory: MemorySystem) -> None:
+async def test_a_key_of_a_missing_ability_says_so(memory: MemorySystem) -> None:
     app = console(memory)
     async with app.run_test(size=(120, 30)) as pilot:
         await until_polled(pilot)
@@ -131,7 +131,7 @@ async def test_what_it_cannot_do_is_said_when_the_key_is_pressed(memory: MemoryS
         await until_shown(pilot, NO_PAUSE)
 
 
-async def test_what_was_known_stays_and_is_marked_when_it_does_not_answer(
+async def test_known_data_stay_and_are_marked_as_old_when_it_does_not_answer(
     memory: MemorySystem,
 ) -> None:
     app = console(memory)
@@ -165,7 +165,7 @@ async def test_one_failed_job_is_deleted_at_once_and_comes_back_with_undo(
         assert (len(memory.failures["failed"]), memory.failures["failed"][0]) == (700, first)
 
 
-async def test_all_that_match_are_requeued_after_a_question_and_taken_back(
+async def test_all_matching_jobs_are_requeued_after_a_question_and_the_action_is_undone(
     memory: MemorySystem,
 ) -> None:
     app = console(memory)
@@ -221,7 +221,7 @@ async def test_delayed_jobs_run_now_are_deleted_and_rescheduled(memory: MemorySy
         assert len(memory.delayed) == 2
 
 
-async def test_delayed_jobs_are_counted_by_class_and_all_that_match_run_now(
+async def test_delayed_jobs_are_counted_by_class_and_all_matching_ones_run_now(
     memory: MemorySystem,
 ) -> None:
     app = console(memory)

@@ -26,7 +26,7 @@ def test_a_value_is_the_highest_of_its_time() -> None:
     assert (list(trend.waiting), trend.began) == ([90, 8], NOW)
 
 
-def test_what_is_not_known_is_left_out_and_what_was_known_lasts_until_the_next_look() -> None:
+def test_an_unknown_value_is_left_out_and_a_known_one_lasts_until_the_next_poll() -> None:
     recorder = TrendRecorder()
     recorder.add(None, 90.0)
     recorder.add(totals(3), 100.0, NOW)
@@ -55,7 +55,7 @@ def test_a_long_sleep_is_passed_over_at_once() -> None:
     assert (recorder.trend.waiting[0], recorder.trend.waiting[-1]) == (3, 4)
 
 
-def test_fewer_values_are_the_highest_of_those_that_stay_together() -> None:
+def test_fewer_values_are_the_highest_of_neighbouring_ones() -> None:
     assert fewer((1.0, 5.0, None, 2.0, 3.0), 3) == ((5.0, 2.0, 3.0), 2)
     assert fewer((1.0, 5.0, None, 2.0, 3.0, 4.0), 3) == ((5.0, 2.0, 4.0), 2)
     assert fewer((1.0, None), 9) == ((1.0, None), 1)

@@ -21,7 +21,7 @@ def test_the_server_is_reported_in_brief() -> None:
     )
 
 
-def test_what_is_not_reported_is_left_out_and_nonsense_is_not_obeyed() -> None:
+def test_missing_fields_are_left_out_and_nonsense_is_ignored() -> None:
     assert server(None) == []
     assert said() == ""
     assert said(uptime_in_seconds="59") == "  up <1 h "
@@ -30,7 +30,7 @@ def test_what_is_not_reported_is_left_out_and_nonsense_is_not_obeyed() -> None:
     )
 
 
-def test_where_there_is_little_room_the_version_stays_longest() -> None:
+def test_in_little_room_the_version_stays_longest() -> None:
     spans = server(ServerInfo({"redis_version": "7", "connected_clients": "1"}))
     assert [(span.text, span.priority) for span in spans[:2]] == [
         ("  Redis 7", 50),

@@ -95,7 +95,7 @@ async def test_secrets_are_hidden_until_a_key_reveals_them(leaky: str, keys: str
 
 
 @pytest.mark.redis
-async def test_a_hidden_payload_still_tells_its_size(leaky: str) -> None:
+async def test_a_hidden_payload_still_shows_its_size(leaky: str) -> None:
     app = console(url=leaky)
     async with app.run_test(size=(160, 60)) as pilot:
         await shown(pilot)
@@ -119,7 +119,7 @@ async def test_filters_find_what_is_hidden(leaky: str) -> None:
 
 
 @pytest.mark.redis
-async def test_where_nothing_is_hidden_the_key_says_so(leaky: str) -> None:
+async def test_the_key_says_so_where_nothing_is_hidden(leaky: str) -> None:
     app = console(url=leaky, settings=settings(redact=()))
     async with app.run_test(size=(160, 50)) as pilot:
         await shown(pilot)
@@ -195,7 +195,7 @@ async def test_the_button_with_the_focus_can_be_seen_without_colours() -> None:
 
 
 @pytest.mark.redis
-async def test_on_production_one_job_takes_a_question_and_many_the_name(
+async def test_on_production_one_job_needs_a_question_and_many_need_the_name(
     leaky: str, redis: Redis
 ) -> None:
     app = console(url=leaky, settings=settings("prod", production=True))
@@ -220,7 +220,7 @@ async def test_on_production_one_job_takes_a_question_and_many_the_name(
         await until_shown(pilot, "Pause mail?")
 
 
-async def test_the_help_says_what_production_asks() -> None:
+async def test_the_help_says_which_questions_production_asks() -> None:
     app = console(FakeSource(fleet()), settings=settings("prod", production=True))
     async with app.run_test(size=(160, 150)) as pilot:
         await shown(pilot)
@@ -229,7 +229,7 @@ async def test_the_help_says_what_production_asks() -> None:
         assert "at once; `u`" not in screen_text(app)
 
 
-async def test_elsewhere_nothing_says_production() -> None:
+async def test_other_profiles_do_not_say_production() -> None:
     app = console(FakeSource(fleet()), settings=settings("test"))
     async with app.run_test(size=(100, 30)) as pilot:
         await shown(pilot)
@@ -241,7 +241,7 @@ async def test_elsewhere_nothing_says_production() -> None:
 
 
 @pytest.mark.redis
-async def test_other_keys_do_what_the_usual_ones_did_and_footer_and_help_say_them(
+async def test_rebound_keys_work_and_the_footer_and_the_help_show_them(
     leaky: str,
 ) -> None:
     keys = {"delete": ("f8", "f9"), "table.down": ("n",), "help": ("f1",), "show_queues": ("Q",)}
@@ -268,7 +268,7 @@ async def test_other_keys_do_what_the_usual_ones_did_and_footer_and_help_say_the
         await until_shown(pilot, "f8 f9")
 
 
-async def test_columns_are_those_that_were_chosen_in_their_order() -> None:
+async def test_tables_have_the_chosen_columns_in_the_chosen_order() -> None:
     tables = {"columns": {"queues": ("depth", "queue")}}
     app = console(FakeSource(fleet()), settings=settings(tables=tables))
     async with app.run_test(size=(100, 24)) as pilot:

@@ -45,7 +45,7 @@ async def test_a_worker_on_no_register_is_reported_shown_and_pruned(redis: Redis
     assert await redis.failed() == 1
 
 
-def test_one_that_is_on_the_register_at_the_look_has_one_row() -> None:
+def test_a_stray_record_of_a_registered_worker_adds_no_second_row() -> None:
     fleet_rows = RowBuilder(SYSTEM).add(fleet(), 0.0)
     known_id = known(fleet_rows.workers)[0].id
     found = Strays((RECORD, Stray("record", known_id, b"", 1, RECORD.process)))
@@ -53,7 +53,7 @@ def test_one_that_is_on_the_register_at_the_look_has_one_row() -> None:
     assert unregistered_rows(None, fleet_rows) == ()
 
 
-def test_what_was_not_searched_to_the_end_is_not_well() -> None:
+def test_an_unfinished_search_is_not_shown_as_fine() -> None:
     fleet_rows = RowBuilder(SYSTEM).add(fleet(), 0.0)
     seen = survey().with_strays(Strays(is_complete=False))
     told = IncidentRules().judge(fleet_rows, 0.0, survey=seen, rtt_ms=1.0)
@@ -83,7 +83,7 @@ def test_each_kind_has_a_sentence_and_a_command_that_puts_it_back() -> None:
     ]
 
 
-async def test_a_search_that_fails_is_unknown_and_another_comes() -> None:
+async def test_a_failed_search_is_unknown_and_is_repeated() -> None:
     source = FakeSource()
     heard: list[tuple[Strays | None, str]] = []
     enough = asyncio.Event()
@@ -105,7 +105,7 @@ async def test_a_search_that_fails_is_unknown_and_another_comes() -> None:
     assert "ValueError" in heard[1][1]
 
 
-async def test_while_a_search_is_impossible_nothing_is_called_well() -> None:
+async def test_while_no_search_is_possible_nothing_is_called_fine() -> None:
     app = console(FakeSource(fleet()))
     async with app.run_test(size=(100, 30)) as pilot:
         await until_checked(pilot)

@@ -53,7 +53,7 @@ async def test_no_more_jobs_a_second_than_asked_for() -> None:
     assert looks == pytest.approx([done / 20 for done in range(0, 100, 10)])
 
 
-async def test_a_stop_does_not_wait_for_the_pace() -> None:
+async def test_a_stop_does_not_wait_for_the_rate_limit() -> None:
     clock, pace, log = Clock(), Throttle(jobs_per_s=1), list[str]()
 
     async def send(operation: Any) -> Any:
@@ -69,7 +69,7 @@ async def test_a_stop_does_not_wait_for_the_pace() -> None:
     assert log == ["Stopped"]
 
 
-def test_what_was_sent_is_never_left_in_doubt() -> None:
+def test_a_stop_takes_effect_only_after_the_write_of_the_step() -> None:
     pace, log, sent = Throttle(), list[str](), list[bool]()
 
     def run(exchange: Exchange[Any]) -> Any:

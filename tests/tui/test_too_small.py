@@ -13,7 +13,7 @@ from qtop.screens.frame import TooSmallScreen
 PLAN = Plan("Delete everything", "Delete", ("All of it.",), "confirm", does_nothing)
 
 
-async def test_it_leaves_after_a_question_on_it_when_the_terminal_has_grown() -> None:
+async def test_the_page_closes_after_its_question_when_the_terminal_has_grown() -> None:
     app = console(FakeSource(fleet()))
     async with app.run_test(size=(50, 10)) as pilot:
         await until_shown(pilot, "has 50x10")
@@ -27,7 +27,7 @@ async def test_it_leaves_after_a_question_on_it_when_the_terminal_has_grown() ->
         assert answers == [None]
 
 
-async def test_a_question_that_was_looked_for_meanwhile_is_asked_on_a_larger_one() -> None:
+async def test_a_question_that_was_prepared_meanwhile_is_asked_on_a_larger_terminal() -> None:
     app = console(FakeSource(fleet()))
     async with app.run_test(size=(100, 24)) as pilot:
         await until_shown(pilot, "search-index")

@@ -25,7 +25,7 @@ def test_visible_text_is_safe_and_of_the_same_length(text: str) -> None:
     assert safe(text) != text or shown == text
 
 
-async def test_what_is_pasted_into_a_filter_can_be_seen() -> None:
+async def test_text_pasted_into_a_filter_is_visible() -> None:
     app = console(FakeSource(fleet()))
     async with app.run_test(size=(100, 24)) as pilot:
         await until_polled(pilot)
@@ -37,7 +37,7 @@ async def test_what_is_pasted_into_a_filter_can_be_seen() -> None:
         assert isinstance(field, Input)
 
 
-async def test_what_is_pasted_into_the_editor_is_escaped_and_means_the_same() -> None:
+async def test_text_pasted_into_the_editor_is_escaped_and_keeps_its_meaning() -> None:
     app = console(FakeSource(fleet()))
     async with app.run_test(size=(100, 24)) as pilot:
         await until_polled(pilot)

@@ -89,7 +89,7 @@ def last_row(*looks: Snapshot, name: str = "mail") -> Any:
     return row
 
 
-def test_no_rate_goes_across_an_unknown_depth() -> None:
+def test_no_rate_spans_an_unknown_depth() -> None:
     gap = well(queues=[queue("mail", None), queue("low", 0)])
     assert last_row(well(), well()).rates.in_per_s == 1
     for unknown in (gap, lacking("queues")):
@@ -99,7 +99,7 @@ def test_no_rate_goes_across_an_unknown_depth() -> None:
         assert back.depths == (400, 400, None, 400, 400)
 
 
-def test_no_rate_is_reckoned_from_workers_that_are_unknown() -> None:
+def test_no_rate_is_computed_from_unknown_workers() -> None:
     def look(size: int, **more: Any) -> Snapshot:
         return well(queues=[queue("mail", size)], **more)
 
@@ -113,7 +113,7 @@ def test_no_rate_is_reckoned_from_workers_that_are_unknown() -> None:
 
 
 @pytest.mark.parametrize("part", ["jobs processed", "jobs failed"])
-def test_totals_that_are_unknown_for_a_look_jump_neither_away_nor_back(part: str) -> None:
+def test_totals_that_are_unknown_for_one_poll_jump_neither_away_nor_back(part: str) -> None:
     looks = well(), lacking(part), well(processed_ever=9_000, failed_ever=9_000), well()
     for fleet_rows in fleets(*looks)[1:3]:
         totals = fleet_rows.totals
@@ -122,7 +122,7 @@ def test_totals_that_are_unknown_for_a_look_jump_neither_away_nor_back(part: str
 
 
 @pytest.mark.parametrize("part", ignorant())
-def test_what_turns_unknown_and_back_has_not_fallen(part: str) -> None:
+def test_a_figure_that_turns_unknown_and_back_is_no_drop(part: str) -> None:
     unknown = ignorant()[part]
     for fleet_rows in fleets(well(), unknown, well(), unknown, unknown, well()):
         assert fleet_rows.totals.drops == NO_DROPS
@@ -133,7 +133,7 @@ def test_a_queue_that_empties_while_its_workers_are_unknown_was_not_cleared() ->
     assert fleets(well(), drained)[-1].totals.drops == NO_DROPS
 
 
-def test_who_serves_a_queue_is_unknown_with_the_workers() -> None:
+def test_the_workers_of_a_queue_are_unknown_when_workers_are_unknown() -> None:
     row = last_row(lacking("workers"))
     assert (row.serving, row.in_hand, row.is_unserved) == (None, None, False)
     row = last_row(without_heartbeats())
@@ -146,7 +146,7 @@ def test_who_serves_a_queue_is_unknown_with_the_workers() -> None:
     assert (row.serving, row.is_unserved) == (0, True), "nobody, dead or alive"
 
 
-def test_sums_with_an_unknown_part_are_at_least_so_many() -> None:
+def test_a_sum_with_an_unknown_part_is_a_lower_bound() -> None:
     one = queue("mail", None, problem=WHY)
     totals = fleets(well(queues=[one, queue("low", 7)]))[0].totals
     assert (row_text.waiting(totals), row_text.jobs_waiting(totals)) == (
@@ -171,7 +171,7 @@ def test_sums_with_an_unknown_part_are_at_least_so_many() -> None:
     assert (host.working, host.troubled) == (None, None)
 
 
-def test_the_course_of_what_waits_breaks_where_a_queue_turns_unknown() -> None:
+def test_the_trend_of_waiting_jobs_breaks_where_a_queue_turns_unknown() -> None:
     recorder = SeriesRecorder()
     part = well(queues=[queue("mail", None), queue("low", 7)])
     for at, fleet_rows in enumerate(fleets(well(), part, part, well(), well())):
@@ -179,7 +179,7 @@ def test_the_course_of_what_waits_breaks_where_a_queue_turns_unknown() -> None:
     assert recorder.series_now.waiting == (400, None, 7, None, 400)
 
 
-def test_jobs_that_cannot_be_seen_have_not_ended() -> None:
+def test_jobs_that_cannot_be_seen_do_not_count_as_ended() -> None:
     durations = Durations()
     for look in (well(), lacking("workers"), without_records(), well(), without_records()):
         durations.add(fleets(look)[0])
@@ -197,12 +197,14 @@ def told(part: str) -> tuple[Incident, ...]:
     return judged(well(), ignorant()[part], found=survey())
 
 
-def test_nothing_is_wrong_with_what_is_known() -> None:
+def test_a_fully_known_fleet_has_no_incident() -> None:
     assert [each.severity for each in judged(well(), found=survey())] == ["good"]
 
 
 @pytest.mark.parametrize("part", ignorant())
-def test_what_is_unknown_is_reported_once_and_neither_well_nor_another_trouble(part: str) -> None:
+def test_an_unknown_part_is_reported_once_and_is_neither_fine_nor_another_incident(
+    part: str,
+) -> None:
     incident, *others = told(part)
     assert (incident.check, incident.severity) == ("keys", "bad")
     assert WHY in incident.text
@@ -258,7 +260,7 @@ async def test_a_list_that_could_not_be_read_is_unknown_until_it_can_be(
             assert "fell" not in screen_text(app)
 
 
-async def test_the_head_says_unknown_and_at_least() -> None:
+async def test_the_header_says_unknown_and_at_least() -> None:
     source = FakeSource(lacking("queues"))
     app = console(source)
     async with app.run_test(size=(120, 30)) as pilot:
@@ -302,7 +304,7 @@ async def test_a_worker_whose_register_is_unknown_has_not_left() -> None:
         (("4",), "No failed jobs"),
     ],
 )
-async def test_a_screen_whose_own_reading_is_refused_says_so(
+async def test_a_screen_says_that_its_own_read_was_refused(
     keys: tuple[str, ...], claims: str
 ) -> None:
     refusal = AuthRefused(WHY)
@@ -319,7 +321,7 @@ async def test_a_screen_whose_own_reading_is_refused_says_so(
         assert claims not in screen_text(app)
 
 
-async def test_a_server_that_answers_nothing_for_now_leaves_what_was_known_as_old() -> None:
+async def test_a_server_that_does_not_answer_for_now_leaves_the_known_data_as_old() -> None:
     source = FakeSource(fleet(), Busy("MASTERDOWN"))
     app = console(source)
     async with app.run_test(size=(120, 30)) as pilot:
@@ -332,7 +334,7 @@ async def test_a_server_that_answers_nothing_for_now_leaves_what_was_known_as_ol
         await until_gone(pilot, "no answer")
 
 
-def test_the_line_of_trouble_names_every_part_and_each_reason_once() -> None:
+def test_the_error_line_names_every_part_and_each_reason_once() -> None:
     look = well(queues=None, workers=None, problems={"queues": WHY, "workers": WHY})
     fleet_rows: FleetRows = fleets(look)[0]
     view = console(FakeSource(look)).state.view()

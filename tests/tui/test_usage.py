@@ -41,7 +41,7 @@ def family() -> Iterator[tuple[int, set[int]]]:
         process.wait()
 
 
-def test_what_it_has_started_belongs_to_a_process(family: tuple[int, set[int]]) -> None:
+def test_descendants_count_with_their_process(family: tuple[int, set[int]]) -> None:
     root, children = family
     sampler = Sampler(lambda title: "")
     first = sampler.sample([root])
@@ -53,7 +53,7 @@ def test_what_it_has_started_belongs_to_a_process(family: tuple[int, set[int]]) 
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what is shared")
-def test_memory_that_is_shared_counts_once(family: tuple[int, set[int]]) -> None:
+def test_shared_memory_counts_once(family: tuple[int, set[int]]) -> None:
     root, _ = family
     assert (
         64 * MEBIBYTE < Sampler(lambda title: "").sample([root])[root].memory_bytes < 128 * MEBIBYTE

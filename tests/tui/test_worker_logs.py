@@ -72,7 +72,7 @@ async def test_the_log_of_a_worker_that_has_ended_since_is_still_its_own(tmp_pat
         ("not an id", "its log is where it was started: its id names no host"),
     ],
 )
-async def test_of_others_it_says_where_their_log_is(worker_id: str, reason: str) -> None:
+async def test_for_other_workers_it_says_where_their_log_is(worker_id: str, reason: str) -> None:
     app = console(FakeSource(snapshot(workers=[worker(worker_id)])))
     async with app.run_test(size=(120, 24)) as pilot:
         await pilot.press("3")
@@ -86,7 +86,7 @@ async def test_of_others_it_says_where_their_log_is(worker_id: str, reason: str)
         await until_shown(pilot, reason)
 
 
-def test_a_process_is_found_by_those_it_comes_from() -> None:
+def test_a_process_is_found_by_its_ancestors() -> None:
     with subprocess.Popen(
         [sys.executable, "-c", "input()"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL
     ) as process:

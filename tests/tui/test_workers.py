@@ -99,7 +99,7 @@ async def test_dead_workers_are_pruned_after_showing_the_evidence(redis: Redis) 
     assert await redis.failed() == 1
 
 
-async def test_with_everybody_alive_prune_says_so(redis: Redis) -> None:
+async def test_prune_says_so_when_all_workers_are_alive(redis: Redis) -> None:
     await register(redis, "alive-1:9:mail", now())
     app = on(redis)
     async with app.run_test(size=(100, 30)) as pilot:
@@ -109,7 +109,7 @@ async def test_with_everybody_alive_prune_says_so(redis: Redis) -> None:
     assert await registered(redis) == {b"alive-1:9:mail"}
 
 
-async def test_a_worker_that_beats_after_the_question_is_spared(redis: Redis) -> None:
+async def test_a_worker_with_a_heartbeat_after_the_question_is_spared(redis: Redis) -> None:
     await register(redis, "gone-1:7:mail", LONG_AGO, JOB)
     app = on(redis)
     async with app.run_test(size=(120, 40)) as pilot:
@@ -124,7 +124,9 @@ async def test_a_worker_that_beats_after_the_question_is_spared(redis: Redis) ->
     assert await redis.failed() == 0
 
 
-async def test_one_that_may_be_alive_is_unregistered_by_its_word_only(redis: Redis) -> None:
+async def test_a_worker_that_may_be_alive_is_unregistered_only_with_the_typed_word(
+    redis: Redis,
+) -> None:
     await register(redis, "alive-1:9:mail", now(), JOB)
     app = on(redis)
     async with app.run_test(size=(120, 40)) as pilot:
@@ -189,7 +191,7 @@ def row(worker_id: str, **fields: object) -> WorkerRow:
     return only
 
 
-def test_machines_are_summed_up_from_their_workers() -> None:
+def test_machines_are_sums_of_their_workers() -> None:
     rows = [
         row("a:1:mail", on="mail", processed=5, failed=1),
         row("a:2:mail", processed=7, beat_age_s=500),
@@ -201,7 +203,7 @@ def test_machines_are_summed_up_from_their_workers() -> None:
 
 
 @pytest.mark.parametrize("size", [(80, 24), (160, 48)], ids=lambda s: f"{s[0]}x{s[1]}")
-async def test_machines_lead_to_their_workers(size: tuple[int, int]) -> None:
+async def test_enter_on_a_machine_opens_its_workers(size: tuple[int, int]) -> None:
     app = console(FakeSource(fleet()))
     async with app.run_test(size=size) as pilot:
         await until_polled(pilot)
