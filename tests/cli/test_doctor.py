@@ -137,8 +137,8 @@ def test_queues_missing_from_the_set_are_found_counted_and_registered(
     assert "mail: is registered already" in ran.err
     assert by_check(qtop("doctor", "--json"))["unregistered"]["level"] == "OK"
     assert qtop("register", "mail").status == 1
-    deeds = qtop("audit", "--json").objects
-    assert [(deed["action"], deed["queue"], deed["done"]) for deed in deeds] == [
+    entries = qtop("audit", "--json").objects
+    assert [(entry["action"], entry["queue"], entry["done"]) for entry in entries] == [
         ("register", "other", 1),
         ("register", "lost & found", 1),
     ]

@@ -83,8 +83,8 @@ def test_jobs_of_failures_are_loaded_onto_their_queues(
     assert qtop("load", file, "--to", "queues", "--yes").status == 0
     assert direct("LRANGE", "resque:queue:mail", 0, -1) == [b'{"class":"A","args":[1, 1.50]}']
     assert direct("SMEMBERS", "resque:queues") == [b"mail"]
-    (deed,) = qtop("audit", "--json").objects
-    assert (deed["action"], deed["done"]) == ("load", 1)
+    (entry,) = qtop("audit", "--json").objects
+    assert (entry["action"], entry["done"]) == ("load", 1)
 
 
 def test_secrets_are_hidden_by_default_and_redacted_lines_are_not_loaded(

@@ -129,7 +129,7 @@ def test_undo_without_an_id_takes_the_last_action_of_the_same_operator(
     assert qtop("undo", mine).out.startswith("took back 1 of delete queue:mail")
     assert direct("LLEN", "resque:queue:mail") == 1
     audit = qtop("audit", "--json").objects
-    assert [deed["action"] for deed in audit[:2]] == ["undo", "undo"]
+    assert [entry["action"] for entry in audit[:2]] == ["undo", "undo"]
     unknown = qtop("undo", "no such id\x1b[2J")
     assert unknown.status == 1
     assert "\x1b" not in unknown.err

@@ -86,8 +86,13 @@ def test_the_evidence_is_shown_before_anything_is_pruned(qtop: Qtop, direct: Dir
     assert (ran.status, ran.out) == (0, f"pruned {DEAD}: its job failed\n")
     assert ran.err.startswith(f"{DEAD}: silent for ")
     assert direct("LLEN", "resque:failed") == 3
-    [deed] = qtop("audit", "--json").objects
-    assert (deed["action"], deed["subject"], deed["planned"], deed["done"]) == ("prune", DEAD, 1, 1)
+    [entry] = qtop("audit", "--json").objects
+    assert (entry["action"], entry["subject"], entry["planned"], entry["done"]) == (
+        "prune",
+        DEAD,
+        1,
+        1,
+    )
 
 
 def test_several_workers_are_pruned_only_with_yes(qtop: Qtop, direct: Direct) -> None:
@@ -116,7 +121,7 @@ def test_a_lost_job_goes_back_a_limited_number_of_times_and_the_preview_says_so(
         assert (told["pruned"], told["job"]) == (DEAD, fate)
     assert direct("LRANGE", "resque:queue:mail", 0, -1) == [JOB, JOB]
     assert json.loads(direct("LINDEX", "resque:failed", 0))["payload"] == json.loads(JOB)
-    assert [deed["done"] for deed in qtop("audit", "--json").objects] == [1, 1, 1]
+    assert [entry["done"] for entry in qtop("audit", "--json").objects] == [1, 1, 1]
 
 
 def test_a_worker_whose_process_runs_here_is_kept_unless_pids_are_ignored(

@@ -125,8 +125,8 @@ def test_the_job_of_a_dead_worker_goes_back_to_the_head_of_its_queue_on_evidence
     gone = [f"resque:worker:{WORKER}", f"resque:worker:{WORKER}:started", "resque:workers"]
     gone += [f"resque:stat:processed:{WORKER}", "resque:workers:heartbeat", FAILED]
     assert direct("EXISTS", *gone) == 0
-    [deed] = store.run(audit.newest(KEYS, limit=5))
-    assert (deed.action, deed.done) == ("requeue", 1)
+    [entry] = store.run(audit.newest(KEYS, limit=5))
+    assert (entry.action, entry.done) == ("requeue", 1)
     assert requeue(store, seen) is False, "and not a second time"
     assert direct("LLEN", "resque:queue:mail") == 2
 

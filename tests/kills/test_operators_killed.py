@@ -118,12 +118,12 @@ def test_a_repeatedly_killed_requeue_requeues_each_job_once_and_can_be_undone(
     assert direct("EXISTS", FAILED) == 0
     assert direct("SMEMBERS", "resque:queues") == [b"r"]
     # Each run has its own id; the last is taken back first, as an operator would.
-    deeds = store.run(audit.newest(keys, KILLS + 2))
-    assert {deed.action for deed in deeds} == {"requeue"}
-    answers = [Command(redis_url, "undo", deed.id, "--json").answer() for deed in deeds]
+    entries = store.run(audit.newest(keys, KILLS + 2))
+    assert {entry.action for entry in entries} == {"requeue"}
+    answers = [Command(redis_url, "undo", entry.id, "--json").answer() for entry in entries]
     undone = [json.loads(answer) for answer in answers]
     assert sum(each["done"] for each in undone) == JOBS
-    assert [each["lost"] for each in undone] == [0] * len(deeds)
+    assert [each["lost"] for each in undone] == [0] * len(entries)
     assert waiting(direct, FAILED) == failures
     assert direct("EXISTS", TARGET) == 0
 

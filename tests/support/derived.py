@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from tests.support.sample_data import NOW, SYSTEM, at_moment, survey
+from tests.support.sample_data import NOW, SYSTEM, at_moment, health_report
 
 from qtop.config.limits import Thresholds
 from qtop.model.fleet import Snapshot
@@ -18,7 +18,7 @@ def fleets(*looks: Snapshot, every_s: float = 1.0) -> list[FleetRows]:
     return [history.add(look, number * every_s) for number, look in enumerate(looks)]
 
 
-FINE = survey()
+FINE = health_report()
 
 
 def judged(

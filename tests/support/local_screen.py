@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.support.console import console, until, until_focused, until_polled, until_shown
 from tests.support.local_workers import of_folder, settings_for, template
-from tests.support.sample_data import FakeSource, snapshot
+from tests.support.sample_data import FakeSystem, snapshot
 from tests.support.waiting import eventually_async
 from textual.pilot import Pilot
 from textual.widgets import Input
@@ -54,7 +54,7 @@ async def running(
 ) -> AsyncIterator[tuple[QtopApp, Pilot[None]]]:
     """A console whose settings name stand-ins; nothing of it stays behind, unless it is told."""
     app = console(
-        FakeSource(more.pop("look", snapshot())),
+        FakeSystem(more.pop("look", snapshot())),
         folder=folder / "log",
         settings=settings_for(template(folder, *flags)),
         clock=time.monotonic,

@@ -52,7 +52,7 @@ def of_folder(folder: Path) -> list[psutil.Process]:
 
 
 @dataclass
-class Yard:
+class StandIns:
     """A place for stand-in workers of one console."""
 
     folder: Path

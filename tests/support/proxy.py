@@ -18,15 +18,15 @@ _READ_BYTES = 1 << 20
 
 #: Gets a command and the server's answer to it; says whether the client may have the answer.
 #: If not, the connection is closed in its face.
-Verdict = Callable[[list[bytes], Any], bool]
+Forwards = Callable[[list[bytes], Any], bool]
 
 
 class Proxy:
     """Forwards commands one by one. A context manager."""
 
-    def __init__(self, server: Path, verdict: Verdict) -> None:
+    def __init__(self, server: Path, forwards: Forwards) -> None:
         self._server = server
-        self._verdict = verdict
+        self._forwards = forwards
         self._folder = Path(tempfile.mkdtemp(prefix="q"))
         self._open: list[socket.socket] = []
         self.socket = self._folder / "s"
@@ -75,7 +75,7 @@ class Proxy:
                 while command := asked.gets():
                     upstream.sendall(hiredis.pack_command(tuple(command)))
                     raw, reply = _whole_reply(upstream, answered)
-                    if not self._verdict(command, reply):
+                    if not self._forwards(command, reply):
                         return
                     client.sendall(raw)
 

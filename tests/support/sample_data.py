@@ -161,7 +161,7 @@ def fleet() -> Snapshot:
     )
 
 
-def survey(*deeds: AuditEntry, **more: Any) -> HealthReport:
+def health_report(*entries: AuditEntry, **more: Any) -> HealthReport:
     """What a healthy server tells, without a scheduler and without delayed jobs."""
     told = {
         "role": "master",
@@ -178,7 +178,7 @@ def survey(*deeds: AuditEntry, **more: Any) -> HealthReport:
         "master": "",
         "due": math.inf,
         "schedules": 0,
-        "deeds": deeds,
+        "deeds": entries,
         "skew_s": 0.0,
     }
     return HealthReport(**(fields | more))
@@ -198,7 +198,7 @@ def prepared(steps: Steps[Plan | Refusal], replies: Sequence[Any] = ()) -> Plan:
     return plan
 
 
-class FakeSource(ResqueSystem):
+class FakeSystem(ResqueSystem):
     """A system with its runner. Hands out looks in order, the last one again and again, and answers
     to operations, each once. An error among them is raised. Where there are `replies`, an operation
     of steps is driven with them: each is what Redis answers to one round trip."""
@@ -210,12 +210,12 @@ class FakeSource(ResqueSystem):
         self.operations: list[Operation[Any]] = []
         self.answers: list[object] = []
         self.replies: list[Any] = []
-        self.surveyed = survey()
+        self.surveyed = health_report()
         self.surveyed_queues: list[list[str]] = []
         self.is_closed = False
 
     @property
-    def system(self) -> FakeSource:
+    def system(self) -> FakeSystem:
         return self
 
     def snapshot(self) -> Steps[Slices[Snapshot]]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from tests.support.console import console, until_polled, until_shown
-from tests.support.sample_data import FakeSource, snapshot
+from tests.support.sample_data import FakeSystem, snapshot
 from textual.pilot import Pilot
 
 from qtop.app.app import QtopApp
@@ -89,7 +89,7 @@ class StillSystem(ResqueSystem):
     """Resque whose snapshots are all the same."""
 
     def snapshot(self) -> Steps[Slices[Snapshot]]:
-        return FakeSource(snapshot()).snapshot()
+        return FakeSystem(snapshot()).snapshot()
 
 
 def still_source(url: str) -> StillSource:

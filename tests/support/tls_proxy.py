@@ -16,7 +16,7 @@ import trustme
 _READ_BYTES = 1 << 16
 
 
-class TlsFront:
+class TlsProxy:
     """A TLS port of the loopback before a server on a socket. A context manager."""
 
     def __init__(self, server: Path, certificate: trustme.LeafCert) -> None:

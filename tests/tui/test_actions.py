@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from tests import words
-from tests.support.sample_data import FakeSource, does_nothing, failed_job, prepared, snapshot
+from tests.support.sample_data import FakeSystem, does_nothing, failed_job, prepared, snapshot
 
 from qtop.actions.plan import Operator, Outcome, Plan, rest_of
 from qtop.actions.request import Clear, Delete, Pause, PauseAll, Request, Requeue, Undo
@@ -134,10 +134,10 @@ def test_one_failure_is_requeued_at_once_and_several_or_a_retried_one_after_a_qu
 
 @pytest.mark.redis
 async def test_progress_is_reported_while_a_bulk_goes_on(console: Console) -> None:
-    told: list[tuple[int, int]] = []
+    reported: list[tuple[int, int]] = []
     plan = requeue(await console.fail(*(entry(number) for number in range(450))))
-    await console.actions.run(plan, lambda done, of: told.append((done, of)))
-    assert told == [(0, 100)]
+    await console.actions.run(plan, lambda done, of: reported.append((done, of)))
+    assert reported == [(0, 100)]
     assert await console.failed() == 350
 
 
@@ -155,8 +155,8 @@ async def test_an_action_can_be_undone(console: Console) -> None:
     assert console.actions.trails == []
     assert await console.fail() == seen
     assert await console.size("mail") == 0
-    deeds = await console.source.run(audit.newest(KEYS, 9))
-    assert [(deed.action, deed.planned, deed.done) for deed in deeds] == [
+    entries = await console.source.run(audit.newest(KEYS, 9))
+    assert [(entry.action, entry.planned, entry.done) for entry in entries] == [
         ("undo", 1, 1),
         ("undo", 2, 2),
         ("delete", 2, 2),
@@ -270,9 +270,9 @@ async def test_everything_is_paused_and_resumed(console: Console) -> None:
     assert again.text == "everything was not paused"
 
 
-def answering(*answers: object) -> FakeSource:
+def answering(*answers: object) -> FakeSystem:
     """A source that answers operations with these."""
-    source = FakeSource(snapshot())
+    source = FakeSystem(snapshot())
     source.answers = list(answers)
     return source
 
@@ -345,12 +345,12 @@ async def test_a_second_action_is_refused_while_one_is_under_way() -> None:
 
 
 @pytest.mark.parametrize(
-    ("stopped", "told"),
+    ("stopped", "reported"),
     [
         (Stopped("stopped"), "; the other 1,200 left alone: stopped"),
         (ReadOnly("a replica"), "; the other 1,200 left alone: a replica"),
         (OutcomeUnknown("no answer"), "; the other 1,200 unknown: look before trying again"),
     ],
 )
-def test_jobs_that_an_action_did_not_reach_are_reported(stopped: Exception, told: str) -> None:
-    assert rest_of(1_200, stopped) == told
+def test_jobs_that_an_action_did_not_reach_are_reported(stopped: Exception, reported: str) -> None:
+    assert rest_of(1_200, stopped) == reported

@@ -8,11 +8,11 @@ from tests.support.known import known
 from tests.support.sample_data import (
     NOW,
     SYSTEM,
-    FakeSource,
+    FakeSystem,
     failure,
+    health_report,
     queue,
     snapshot,
-    survey,
     worker,
 )
 
@@ -41,7 +41,7 @@ def incidents(*looks: Snapshot) -> list[Incident]:
     judge = IncidentRules()
     found: tuple[Incident, ...] = ()
     for number, fleet in enumerate(fleets(*looks)):
-        found = judge.judge(fleet, float(number), survey=survey(), rtt_ms=5.0)
+        found = judge.judge(fleet, float(number), survey=health_report(), rtt_ms=5.0)
     return [each for each in found if each.kind == "fell"]
 
 
@@ -164,8 +164,8 @@ def test_an_emptied_database_is_reported_as_one() -> None:
     assert [name for name, _ in totals.drops.gone] == ["a", "b"]
     assert totals.drops.waiting is not None
     assert totals.drops.waiting.was == 12_340
-    (told,) = [each for each in incidents(before, gone) if each.severity == "bad"]
-    assert told.text == (
+    (reported,) = [each for each in incidents(before, gone) if each.severity == "bad"]
+    assert reported.text == (
         "the database was emptied or is another one: jobs processed from 1,000 to 0, "
         "waiting 12,340 to 0, workers 1 to 0, failed 2 to 0"
     )
@@ -214,13 +214,13 @@ def test_a_database_that_comes_back_is_no_growth_and_no_burst_of_failures() -> N
     there = snapshot([queue("mail", 50_000)], hand, processed_ever=90_000, failed_ever=8_000)
     empty = snapshot([queue("mail", 0)], hand, processed_ever=3, failed_ever=0)
     judge, history = IncidentRules(), RowBuilder(SYSTEM)
-    told: list[str] = []
+    reported: list[str] = []
     for number, look in enumerate([there] * 20 + [empty] * 200 + [there] * 200):
         at_mono = number * 2.0
         fleet = history.add(look, at_mono)
-        found = judge.judge(fleet, at_mono, survey=survey(), rtt_ms=5.0)
-        told += [each.text for each in found if each.severity in ("bad", "warn")]
-    assert set(told) == {
+        found = judge.judge(fleet, at_mono, survey=health_report(), rtt_ms=5.0)
+        reported += [each.text for each in found if each.severity in ("bad", "warn")]
+    assert set(reported) == {
         "the database was emptied or is another one: "
         "jobs processed from 90,000 to 3, waiting 50,000 to 0"
     }
@@ -240,16 +240,16 @@ def test_workers_and_failures_that_vanish_are_marked_where_they_are_counted() ->
 
 def test_a_dropped_queue_is_reported_with_its_figures_and_a_link() -> None:
     two: list[Queue] = [queue("mail", 900), queue("other", 9_000)]
-    (told,) = incidents(snapshot(two), snapshot([queue("mail", 0), queue("other", 9_000)]))
-    assert told.text == "mail fell from 900 to 0: more than workers took"
-    assert told.lead is not None
-    assert told.lead.key == "mail"
-    assert told.since == NOW
+    (reported,) = incidents(snapshot(two), snapshot([queue("mail", 0), queue("other", 9_000)]))
+    assert reported.text == "mail fell from 900 to 0: more than workers took"
+    assert reported.lead is not None
+    assert reported.lead.key == "mail"
+    assert reported.since == NOW
 
 
 async def test_the_console_shows_the_sign_beside_the_number() -> None:
     before = snapshot([queue("legacy", 12), queue("mail", 1_234)], [ONE_WORKER], [failure(1)])
-    source = FakeSource(before, replace(before, queues=(queue("legacy", 0), queue("mail", 0))))
+    source = FakeSystem(before, replace(before, queues=(queue("legacy", 0), queue("mail", 0))))
     app = console(source)
     async with app.run_test(size=(140, 24)) as pilot:
         await pilot.press("2")
@@ -264,7 +264,7 @@ async def test_the_console_shows_the_sign_beside_the_number() -> None:
 async def test_an_emptied_database_is_not_shown_as_one_that_was_always_empty() -> None:
     before: Any = snapshot([queue("legacy", 12), queue("mail", 1_234)])
     empty = [snapshot(processed_ever=0, failed_ever=0) for _ in range(2)]
-    app = console(FakeSource(before, *empty))
+    app = console(FakeSystem(before, *empty))
     async with app.run_test(size=(100, 24)) as pilot:
         await pilot.press("2")
         await until_shown(pilot, "1,246 waiting")

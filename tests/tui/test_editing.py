@@ -109,20 +109,20 @@ def test_the_editor_is_the_one_that_is_set(
 
 
 def test_an_editor_gets_a_private_file_that_is_gone_afterwards(tmp_path: Path) -> None:
-    told = tmp_path / "told"
+    report = tmp_path / "told"
     script = (
         "import sys,os,pathlib;f=pathlib.Path(sys.argv[-1]);"
-        f"pathlib.Path({str(told)!r}).write_text(f'{{f}} {{f.stat().st_mode & 0o777:o}} '"
+        f"pathlib.Path({str(report)!r}).write_text(f'{{f}} {{f.stat().st_mode & 0o777:o}} '"
         "f'{f.parent.stat().st_mode & 0o777:o}');"
         "f.write_text(f.read_text().replace('1','2'));"
         "f.with_name('payload.json~').write_text('left over');"
         "f.with_name('folder').mkdir()"
     )
     assert in_editor([sys.executable, "-c", script], "[1]\n") == "[2]\n"
-    path, mode, folder_mode = told.read_text().split()
+    path, mode, folder_mode = report.read_text().split()
     assert (mode, folder_mode) == ("600", "700")
     assert not Path(path).parent.exists()
-    assert stat.S_ISREG(os.stat(told).st_mode)
+    assert stat.S_ISREG(os.stat(report).st_mode)
 
 
 def test_an_interrupt_reaches_only_the_editor() -> None:

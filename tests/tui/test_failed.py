@@ -190,9 +190,13 @@ async def test_all_matching_failures_are_requeued_after_a_preview(redis: Redis) 
         await pilot.press("enter", "enter")
         await until_shown(pilot, f"requeued {SEVERAL // 3:,}, gone meanwhile 0, refused 0")
         await until_shown(pilot, words.match(2))
-        (deed,) = await redis.source.run(audit.newest(KEYS, 9))
-        assert (deed.action, deed.planned, deed.done) == ("requeue", SEVERAL // 3, SEVERAL // 3)
-        assert "filter queue:images" in deed.subject
+        (audit_entry,) = await redis.source.run(audit.newest(KEYS, 9))
+        assert (audit_entry.action, audit_entry.planned, audit_entry.done) == (
+            "requeue",
+            SEVERAL // 3,
+            SEVERAL // 3,
+        )
+        assert "filter queue:images" in audit_entry.subject
     assert await redis.size("images") == SEVERAL // 3
     assert await redis.failed() == SEVERAL - SEVERAL // 3 + 2
     numbers = [json.loads(raw)["args"][0] for raw in await listed(redis, KEYS.queue("images"))]

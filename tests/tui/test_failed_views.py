@@ -15,7 +15,7 @@ from tests.support.console import (
 )
 from tests.support.console_redis import Redis, on
 from tests.support.known import known
-from tests.support.sample_data import FakeSource, failure, fleet, snapshot
+from tests.support.sample_data import FakeSystem, failure, fleet, snapshot
 from textual.widgets import TextArea
 
 from qtop.app.app import QtopApp
@@ -40,7 +40,7 @@ async def test_the_views_fit_every_size(size: tuple[int, int], view: str) -> Non
         "failure": ["t", "enter"],
         "filter": ["slash", *"exception:No", "tab", "enter"],
     }[view]
-    app = console(FakeSource(fleet()))
+    app = console(FakeSystem(fleet()))
     async with app.run_test(size=size) as pilot:
         await until_polled(pilot)
         await pilot.press("4", *keys)
@@ -54,7 +54,7 @@ async def test_the_difference_of_an_edit_fits_every_size(
 ) -> None:
     monkeypatch.delenv("VISUAL", raising=False)
     monkeypatch.delenv("EDITOR", raising=False)
-    app = console(FakeSource(snapshot(failures=[failure(1, backtrace=BACKTRACE)])))
+    app = console(FakeSystem(snapshot(failures=[failure(1, backtrace=BACKTRACE)])))
     async with app.run_test(size=size) as pilot:
         await until_polled(pilot)
         await pilot.press("4", "t", "e")
@@ -72,7 +72,7 @@ async def test_a_group_shows_how_its_failures_differ() -> None:
     wrapper = "ActiveJob::QueueAdapters::ResqueAdapter::JobWrapper"
     entries = [failure(1, payload={"class": "A", "args": [1, {"to": "ada"}]}), secret]
     entries.append(failure(4, payload={"class": wrapper, "args": [wrapped]}))
-    app = console(FakeSource(snapshot(failures=entries)))
+    app = console(FakeSystem(snapshot(failures=entries)))
     async with app.run_test(size=(80, 24)) as pilot:
         await until_polled(pilot)
         await pilot.press("4", "enter")
@@ -90,7 +90,7 @@ def tones(app: QtopApp) -> set[str]:
 
 
 async def test_a_backtrace_shows_the_frames_of_the_application() -> None:
-    app = console(FakeSource(snapshot(failures=[failure(1, backtrace=BACKTRACE)])))
+    app = console(FakeSystem(snapshot(failures=[failure(1, backtrace=BACKTRACE)])))
     async with app.run_test(size=(100, 40)) as pilot:
         await until_polled(pilot)
         await pilot.press("4", "t", "enter")
@@ -99,7 +99,7 @@ async def test_a_backtrace_shows_the_frames_of_the_application() -> None:
 
 
 async def test_the_last_groups_stay_while_redis_does_not_answer() -> None:
-    source = FakeSource(fleet(), Unreachable("no answer"))
+    source = FakeSystem(fleet(), Unreachable("no answer"))
     app = console(source)
     async with app.run_test(size=(100, 24)) as pilot:
         await until_polled(pilot)
@@ -118,7 +118,7 @@ async def test_the_last_groups_stay_while_redis_does_not_answer() -> None:
 
 async def test_a_frozen_display_does_not_change() -> None:
     more = snapshot(failures=[failure(number) for number in range(40)])
-    app = console(FakeSource(fleet(), more))
+    app = console(FakeSystem(fleet(), more))
     async with app.run_test(size=(100, 24)) as pilot:
         await until_polled(pilot)
         await pilot.press("4", "t", "f")

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from tests import words
 from tests.support.console import console, screen_lines, screen_text, until, until_gone, until_shown
-from tests.support.sample_data import NOW, FakeSource, failed_job, failure, queue, snapshot, worker
+from tests.support.sample_data import NOW, FakeSystem, failed_job, failure, queue, snapshot, worker
 
 from qtop.model.fleet import Snapshot
 from resque.errors import Unreachable
@@ -26,7 +26,7 @@ def at(seconds: int, **more: object) -> Snapshot:
 
 
 async def test_every_figure_of_every_screen_stays_as_it_was_when_frozen() -> None:
-    source = FakeSource(at(0), at(60), at(180), at(600))
+    source = FakeSystem(at(0), at(60), at(180), at(600))
     app = console(source, interval_s=1.0)
     async with app.run_test(size=(140, 40)) as pilot:
         seen: dict[str, list[str]] = {}
@@ -54,7 +54,7 @@ async def test_every_figure_of_every_screen_stays_as_it_was_when_frozen() -> Non
 
 
 async def test_a_frozen_display_says_that_redis_does_not_answer_now() -> None:
-    app = console(FakeSource(at(0), Unreachable("connection refused")))
+    app = console(FakeSystem(at(0), Unreachable("connection refused")))
     async with app.run_test(size=(140, 30)) as pilot:
         await until_shown(pilot, "10 waiting")
         await pilot.press("f")
@@ -68,7 +68,7 @@ async def test_a_frozen_display_says_that_redis_does_not_answer_now() -> None:
 async def test_data_read_after_the_freeze_is_marked_as_later() -> None:
     many = [failed_job(number) for number in range(1, 4)]
     looks = [at(0, failures=tuple(many), failed=900), at(60, failures=tuple(many), failed=901)]
-    source = FakeSource(*looks)
+    source = FakeSystem(*looks)
     source.answers = [[]]
     app = console(source)
     async with app.run_test(size=(140, 30)) as pilot:

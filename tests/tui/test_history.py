@@ -2,7 +2,7 @@
 
 import pytest
 from tests import words
-from tests.support.audit_entries import DEEDS
+from tests.support.audit_entries import AUDIT_ENTRIES
 from tests.support.console import (
     assert_snapshot,
     console,
@@ -14,7 +14,7 @@ from tests.support.console import (
 )
 from tests.support.console_redis import KEYS, Redis, on
 from tests.support.known import known
-from tests.support.sample_data import FakeSource, fleet, look
+from tests.support.sample_data import FakeSystem, fleet, look
 
 from qtop.screens.history import PAGE
 from queuecore import audit
@@ -25,8 +25,8 @@ from resque.store import pauses, queues
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)], ids=lambda s: f"{s[0]}x{s[1]}")
 async def test_the_history_fits_every_size(size: tuple[int, int], in_utc: None) -> None:
-    source = FakeSource(fleet())
-    source.answers = [DEEDS]
+    source = FakeSystem(fleet())
+    source.answers = [AUDIT_ENTRIES]
     app = console(source)
     async with app.run_test(size=size) as pilot:
         await pilot.press("7")
@@ -35,8 +35,8 @@ async def test_the_history_fits_every_size(size: tuple[int, int], in_utc: None) 
 
 
 async def test_an_action_opens_with_all_its_details(in_utc: None) -> None:
-    source = FakeSource(fleet())
-    source.answers = [DEEDS]
+    source = FakeSystem(fleet())
+    source.answers = [AUDIT_ENTRIES]
     app = console(source)
     async with app.run_test(size=(100, 30)) as pilot:
         await pilot.press("7")
@@ -112,7 +112,7 @@ async def test_without_actions_it_says_what_will_be_listed(redis: Redis) -> None
 
 
 async def test_a_stream_that_cannot_be_read_is_reported() -> None:
-    source = FakeSource(fleet())
+    source = FakeSystem(fleet())
     source.answers = [Unreachable("connection refused")]
     app = console(source)
     async with app.run_test(size=(100, 24)) as pilot:
@@ -121,8 +121,8 @@ async def test_a_stream_that_cannot_be_read_is_reported() -> None:
 
 
 async def test_hostile_actions_are_shown_and_never_obeyed() -> None:
-    source = FakeSource(fleet())
-    source.answers = [DEEDS]
+    source = FakeSystem(fleet())
+    source.answers = [AUDIT_ENTRIES]
     app = console(source)
     async with app.run_test(size=(160, 24)) as pilot:
         await pilot.press("7")

@@ -8,7 +8,16 @@ from typing import Any
 
 import pytest
 from tests.support.derived import FINE, judged
-from tests.support.sample_data import NOW, SYSTEM, failure, fleet, queue, snapshot, survey, worker
+from tests.support.sample_data import (
+    NOW,
+    SYSTEM,
+    failure,
+    fleet,
+    health_report,
+    queue,
+    snapshot,
+    worker,
+)
 
 from qtop.model import health
 from qtop.model.fleet import Snapshot
@@ -237,8 +246,8 @@ def test_growth_is_reported_from_the_bounds_on_for_as_long_as_it_lasts(
 
 def test_a_key_of_another_type_and_an_unreadable_part_are_reported() -> None:
     look = served(queue("odd", None, problem="no list"), problems={"failures": "no list"})
-    told = texts(judged(look))
-    assert told == ["bad: unknown: failures (no list)", "bad: queue odd: no list"]
+    found = texts(judged(look))
+    assert found == ["bad: unknown: failures (no list)", "bad: queue odd: no list"]
 
 
 def test_items_set_aside_are_reported_with_the_way_to_see_them() -> None:
@@ -253,7 +262,7 @@ def test_items_set_aside_are_reported_with_the_way_to_see_them() -> None:
 # Pauses
 
 
-def deed(
+def audit_entry(
     action: str, subject: str, age_s: float, deed_id: str = "1", queue: str = ""
 ) -> AuditEntry:
     at = NOW - timedelta(seconds=age_s)
@@ -262,7 +271,7 @@ def deed(
 
 
 @pytest.mark.parametrize(
-    ("age_s", "told"),
+    ("age_s", "expected"),
     [
         (3_600, "note: mail is paused by ada@desk for 1 h; 5 waiting"),
         (3_601, "warn: mail is paused by ada@desk for 1 h; 5 waiting: forgotten?"),
@@ -270,11 +279,11 @@ def deed(
     ],
 )
 def test_a_pause_is_reported_with_operator_and_duration_and_later_as_forgotten(
-    age_s: float, told: str
+    age_s: float, expected: str
 ) -> None:
-    found = survey(deed("pause", "mail", age_s))
+    found = health_report(audit_entry("pause", "mail", age_s))
     incidents = judged(served(queue("mail", 5, is_paused=True)), found=found)
-    assert texts(of_kind("queue", incidents)) == [told]
+    assert texts(of_kind("queue", incidents)) == [expected]
     assert only("queue", incidents).since == NOW - timedelta(seconds=age_s)
 
 
@@ -285,7 +294,7 @@ def test_a_pause_without_an_audit_entry_may_be_forgotten() -> None:
 
 @pytest.mark.parametrize(("age_s", "severity"), [(3_600, "warn"), (3_601, "bad")])
 def test_a_pause_of_everything_becomes_worse_after_a_while(age_s: float, severity: str) -> None:
-    found = survey(deed("pause", "everything", age_s))
+    found = health_report(audit_entry("pause", "everything", age_s))
     incident = only("everything", judged(served(queue("mail", 5), is_paused=True), found=found))
     assert incident.severity == severity
     assert incident.text == "everything is paused by ada@desk for 1 h; 5 jobs waiting"
@@ -293,34 +302,43 @@ def test_a_pause_of_everything_becomes_worse_after_a_while(age_s: float, severit
 
 
 @pytest.mark.parametrize(
-    ("deeds", "by"),
+    ("entries", "by"),
     [
-        ([deed("pause", "low, mail", 9, "p")], "p"),
-        ([deed("pause", "a, b", 9, "p", queue="mail")], "p"),
-        ([deed("pause", "mails", 9, "p")], None),
-        ([deed("pause", "everything", 9, "p")], None),
-        ([deed("resume", "mail", 5, "r"), deed("pause", "mail", 9, "p")], None),
-        ([deed("undo", "resume mail (r)", 2, "u"), deed("resume", "mail", 5, "r")], "u"),
-        ([deed("undo", "pause mail (p)", 2, "u"), deed("pause", "mail", 5, "p")], None),
-        ([deed("undo", "clear mail (c)", 2, "u"), deed("pause", "mail", 5, "p")], "p"),
-        ([deed("clear", "mail", 2, "c"), deed("pause", "mail", 5, "p")], "p"),
+        ([audit_entry("pause", "low, mail", 9, "p")], "p"),
+        ([audit_entry("pause", "a, b", 9, "p", queue="mail")], "p"),
+        ([audit_entry("pause", "mails", 9, "p")], None),
+        ([audit_entry("pause", "everything", 9, "p")], None),
+        ([audit_entry("resume", "mail", 5, "r"), audit_entry("pause", "mail", 9, "p")], None),
+        (
+            [audit_entry("undo", "resume mail (r)", 2, "u"), audit_entry("resume", "mail", 5, "r")],
+            "u",
+        ),
+        (
+            [audit_entry("undo", "pause mail (p)", 2, "u"), audit_entry("pause", "mail", 5, "p")],
+            None,
+        ),
+        (
+            [audit_entry("undo", "clear mail (c)", 2, "u"), audit_entry("pause", "mail", 5, "p")],
+            "p",
+        ),
+        ([audit_entry("clear", "mail", 2, "c"), audit_entry("pause", "mail", 5, "p")], "p"),
         ([], None),
     ],
 )
 def test_who_paused_a_queue_is_the_operator_who_acted_on_it_last(
-    deeds: list[AuditEntry], by: str | None
+    entries: list[AuditEntry], by: str | None
 ) -> None:
-    found = paused_by(deeds, "mail")
+    found = paused_by(entries, "mail")
     assert (None if found is None else found.id) == by
 
 
 # Workers
 
 
-@pytest.mark.parametrize(("beat_age_s", "told"), [(120.0, []), (121.0, ["silent"])])
-def test_a_worker_is_silent_from_the_bound_on(beat_age_s: float, told: list[str]) -> None:
+@pytest.mark.parametrize(("beat_age_s", "expected"), [(120.0, []), (121.0, ["silent"])])
+def test_a_worker_is_silent_from_the_bound_on(beat_age_s: float, expected: list[str]) -> None:
     incidents = judged(snapshot([], [worker("web1:7:mail", beat_age_s=beat_age_s)]))
-    assert [each.kind for each in incidents if each.severity == "warn"] == told
+    assert [each.kind for each in incidents if each.severity == "warn"] == expected
 
 
 def test_silent_and_dead_workers_are_reported_with_their_machines() -> None:
@@ -386,13 +404,13 @@ def after_ended_jobs(number: int, usual_s: float, last: Snapshot) -> tuple[Incid
     return incidents
 
 
-@pytest.mark.parametrize(("seconds", "told"), [(120, []), (121, ["warn"])])
+@pytest.mark.parametrize(("seconds", "expected"), [(120, []), (121, ["warn"])])
 def test_a_job_is_overdue_at_three_times_what_nearly_all_took(
-    seconds: float, told: list[str]
+    seconds: float, expected: list[str]
 ) -> None:
     incidents = after_ended_jobs(20, 40.0, busy(999, seconds))
-    assert [each.severity for each in of_kind("long", incidents)] == told
-    if told:
+    assert [each.severity for each in of_kind("long", incidents)] == expected
+    if expected:
         incident = only("long", incidents)
         assert incident.text == "Report runs 2 min on web1; 95 of 100 took at most 40 s"
         assert incident.lead == Link("workers", "web1:7:mail")
@@ -408,12 +426,12 @@ def test_a_job_of_a_long_class_may_run_long() -> None:
     assert not of_kind("long", after_ended_jobs(20, 3_600.0, busy(999, 7_200)))
 
 
-@pytest.mark.parametrize(("seconds", "told"), [(1_800, []), (1_801, ["note"])])
+@pytest.mark.parametrize(("seconds", "expected"), [(1_800, []), (1_801, ["note"])])
 def test_without_known_usual_durations_only_very_long_jobs_are_noted(
-    seconds: float, told: list[str]
+    seconds: float, expected: list[str]
 ) -> None:
     incidents = after_ended_jobs(19, 1.0, busy(999, seconds))
-    assert [each.severity for each in of_kind("long", incidents)] == told
+    assert [each.severity for each in of_kind("long", incidents)] == expected
     assert all(each.text.endswith("is not known yet") for each in of_kind("long", incidents))
 
 
@@ -513,14 +531,14 @@ def test_a_class_that_makes_most_failures_is_named(others: int, is_told: bool) -
     incidents = of_kind("worst class", judged(served(failures=entries)))
     assert bool(incidents) is is_told
     if is_told:
-        told = "Mailers::Welcome failed 20 times within an hour, all others 5"
-        assert incidents[0].text == told
+        expected = "Mailers::Welcome failed 20 times within an hour, all others 5"
+        assert incidents[0].text == expected
 
 
 def test_no_figure_is_for_the_hour_when_it_has_more_failures_than_were_read() -> None:
     entries = [failure(number + 2, payload={"class": f"Job{number % 4}"}) for number in range(24)]
-    (told,) = of_kind("shared", judged(served(failures=entries, failed=900)))
-    assert "24 times among the newest 24" in told.text
+    (incident,) = of_kind("shared", judged(served(failures=entries, failed=900)))
+    assert "24 times among the newest 24" in incident.text
 
 
 def test_failures_that_cannot_be_read_are_a_note() -> None:
@@ -532,7 +550,7 @@ def test_failures_that_cannot_be_read_are_a_note() -> None:
 
 
 @pytest.mark.parametrize(
-    ("facts", "told"),
+    ("facts", "expected"),
     [
         ({"role": "slave"}, ["bad: Redis is a replica"]),
         (
@@ -571,26 +589,26 @@ def test_failures_that_cannot_be_read_are_a_note() -> None:
         ),
     ],
 )
-def test_the_report_of_the_server_is_judged(facts: dict[str, str], told: list[str]) -> None:
-    incidents = judged(served(), found=survey(facts=facts))
-    assert [text for text in texts(incidents) if text[:4] in ("bad:", "warn")] == told
+def test_the_report_of_the_server_is_judged(facts: dict[str, str], expected: list[str]) -> None:
+    incidents = judged(served(), found=health_report(facts=facts))
+    assert [text for text in texts(incidents) if text[:4] in ("bad:", "warn")] == expected
 
 
 @pytest.mark.parametrize("field", ["used_memory", "maxmemory_policy", "maxclients", "role"])
 def test_missing_facts_of_the_server_are_a_note_and_no_alarm(field: str) -> None:
     incidents = judged(
-        served(), found=survey(facts={field: "?"} if field == "role" else {field: ""})
+        served(), found=health_report(facts={field: "?"} if field == "role" else {field: ""})
     )
     assert [each.severity for each in incidents if each.check == "server"] == ["note"]
 
 
 def test_persistence_by_snapshots_only_is_a_note() -> None:
-    incidents = judged(served(), found=survey(facts={"aof_enabled": "0"}, save="3600 1"))
+    incidents = judged(served(), found=health_report(facts={"aof_enabled": "0"}, save="3600 1"))
     assert [each.severity for each in incidents] == ["good", "note"]
 
 
 @pytest.mark.parametrize(
-    ("more", "told"),
+    ("more", "expected"),
     [
         ({"due": NOW.timestamp() - 60}, []),
         (
@@ -606,38 +624,38 @@ def test_persistence_by_snapshots_only_is_a_note() -> None:
     ],
 )
 def test_delayed_jobs_that_no_scheduler_moves_are_reported(
-    more: dict[str, Any], told: list[str]
+    more: dict[str, Any], expected: list[str]
 ) -> None:
-    incidents = judged(served(), found=survey(**more))
-    assert [text for text in texts(incidents) if not text.startswith("good")] == told
+    incidents = judged(served(), found=health_report(**more))
+    assert [text for text in texts(incidents) if not text.startswith("good")] == expected
 
 
 def lock_look(at_s: float, left_s: float, owner: str = "web1:7") -> HealthReport:
-    return survey(taken=NOW + timedelta(seconds=at_s), master=owner, lock_left_s=left_s)
+    return health_report(taken=NOW + timedelta(seconds=at_s), master=owner, lock_left_s=left_s)
 
 
 def test_a_lock_that_is_not_renewed_between_health_reports_is_reported() -> None:
     judge = IncidentRules()
 
-    def told(found: HealthReport) -> list[str]:
+    def lock_incidents(found: HealthReport) -> list[str]:
         fleet_rows = RowBuilder(SYSTEM).add(served(), 0.0)
         incidents = judge.judge(fleet_rows, 0.0, survey=found, rtt_ms=None)
         return [each.text for each in incidents if each.check == "scheduler"]
 
     # What matters is whether its end moves: how long it lasts is a setting.
     for at_s in (0.0, 70.0, 140.0):
-        assert told(lock_look(at_s, 100.0)) == []
+        assert lock_incidents(lock_look(at_s, 100.0)) == []
     for at_s in (150.0, 160.0, 199.0):
-        assert told(lock_look(at_s, 240.0 - at_s)) == []
-    [text] = told(lock_look(210.0, 30.0))
+        assert lock_incidents(lock_look(at_s, 240.0 - at_s)) == []
+    [text] = lock_incidents(lock_look(210.0, 30.0))
     assert "web1:7 holds the lock, and has not renewed it for" in text
-    assert told(lock_look(220.0, 180.0, "web2:9")) == []
+    assert lock_incidents(lock_look(220.0, 180.0, "web2:9")) == []
 
 
-@pytest.mark.parametrize(("skew", "told"), [(5.0, []), (-5.1, ["warn"]), (200.0, ["bad"])])
-def test_clocks_that_differ_are_reported(skew: float, told: list[str]) -> None:
-    incidents = judged(served(), found=survey(skew_s=skew))
-    assert [each.severity for each in incidents if each.check == "clock"] == told
+@pytest.mark.parametrize(("skew", "expected"), [(5.0, []), (-5.1, ["warn"]), (200.0, ["bad"])])
+def test_clocks_that_differ_are_reported(skew: float, expected: list[str]) -> None:
+    incidents = judged(served(), found=health_report(skew_s=skew))
+    assert [each.severity for each in incidents if each.check == "clock"] == expected
 
 
 def test_a_clock_is_wrong_only_beyond_the_delay_of_the_answer() -> None:

@@ -12,7 +12,7 @@ from tests.support.console import (
     until_shown,
 )
 from tests.support.console_redis import Redis, on
-from tests.support.sample_data import FakeSource, fleet
+from tests.support.sample_data import FakeSystem, fleet
 from textual import events
 from textual.keys import _character_to_key
 
@@ -47,7 +47,7 @@ async def test_letters_of_a_filter_and_a_key_after_it_go_where_they_belong(redis
 
 
 async def test_what_is_pasted_after_a_key_goes_into_the_filter() -> None:
-    app = console(FakeSource(fleet()))
+    app = console(FakeSystem(fleet()))
     async with app.run_test(size=(100, 24)) as pilot:
         await until_polled(pilot)
         type_at_once(app, "2/")
@@ -61,7 +61,7 @@ async def test_keys_beyond_a_limit_are_dropped(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(input_queue, "_MOST_TYPED", 2)
-    app = console(FakeSource(fleet()))
+    app = console(FakeSystem(fleet()))
     async with app.run_test(size=(100, 24)) as pilot:
         await until_polled(pilot)
         type_at_once(app, "2/mail")
@@ -75,7 +75,7 @@ def filter_of(app: QtopApp) -> str:
 
 
 async def test_words_typed_with_the_palettes_key_go_into_the_palette() -> None:
-    app = console(FakeSource(fleet()))
+    app = console(FakeSystem(fleet()))
     async with app.run_test(size=(100, 24)) as pilot:
         await until_polled(pilot)
         type_at_once(app, "2:freeze\r")
@@ -84,7 +84,7 @@ async def test_words_typed_with_the_palettes_key_go_into_the_palette() -> None:
 
 
 async def test_keys_still_under_way_do_not_spoil_the_end() -> None:
-    app = console(FakeSource(fleet()))
+    app = console(FakeSystem(fleet()))
     async with app.run_test(size=(100, 24)) as pilot:
         await until_polled(pilot)
         type_at_once(app, "2" + "jk" * 100)
@@ -92,7 +92,7 @@ async def test_keys_still_under_way_do_not_spoil_the_end() -> None:
 
 
 async def test_a_closed_screen_does_not_delay_keys() -> None:
-    app = console(FakeSource(fleet()))
+    app = console(FakeSystem(fleet()))
     async with app.run_test(size=(100, 24)) as pilot:
         await until_polled(pilot)
         type_at_once(app, "3\r\x1b\r\x1b?\x1b:\x1b2Gk")
@@ -104,7 +104,7 @@ async def test_a_closed_screen_does_not_delay_keys() -> None:
 async def test_a_key_whose_handling_is_never_reported_delays_the_next_one_by_a_second_only(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    app = console(FakeSource(fleet()))
+    app = console(FakeSystem(fleet()))
     async with app.run_test(size=(100, 24)) as pilot:
         await until_polled(pilot)
         heard, lost = app._input.on_followed, app._input._number + 1
@@ -120,7 +120,7 @@ async def test_a_key_whose_handling_is_never_reported_delays_the_next_one_by_a_s
 
 @pytest.mark.parametrize("is_forwarded", [False, True], ids=["typed", "come back from a widget"])
 async def test_a_key_after_the_end_does_nothing(is_forwarded: bool) -> None:
-    app = console(FakeSource(fleet()))
+    app = console(FakeSystem(fleet()))
     async with app.run_test(size=(100, 24)) as pilot:
         await until_polled(pilot)
         app.exit()

@@ -27,17 +27,17 @@ PIECES = (
 )
 
 
-def said(*pieces: bytes, inlet: InputReader | None = None) -> list[Message]:
+def messages_of(*pieces: bytes, inlet: InputReader | None = None) -> list[Message]:
     inlet = inlet or InputReader()
     return [message for piece in pieces for message in inlet.take(piece)]
 
 
 def keys(*pieces: bytes) -> list[str]:
-    return [each.key for each in said(*pieces) if isinstance(each, events.Key)]
+    return [each.key for each in messages_of(*pieces) if isinstance(each, events.Key)]
 
 
 def pastes(*pieces: bytes) -> list[str]:
-    return [each.text for each in said(*pieces) if isinstance(each, events.Paste)]
+    return [each.text for each in messages_of(*pieces) if isinstance(each, events.Paste)]
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def pastes(*pieces: bytes) -> list[str]:
     ],
 )
 def test_unreadable_bytes_are_dropped(unreadable: bytes) -> None:
-    (key,) = said(unreadable + b"q")
+    (key,) = messages_of(unreadable + b"q")
     assert isinstance(key, events.Key)
     assert key.key == "q"
 
@@ -68,7 +68,7 @@ def test_keys_in_the_long_form_of_kitty_are_keys() -> None:
 
 def test_a_byte_that_is_no_utf8_becomes_the_replacement_character() -> None:
     for piece in (b"\xe9", b"\xf8", b"\xff"):
-        typed = said(piece, b"j")
+        typed = messages_of(piece, b"j")
         assert [each.character for each in typed if isinstance(each, events.Key)] == ["�", "j"]
 
 
@@ -93,13 +93,13 @@ def test_a_paste_is_one_text_with_any_content() -> None:
 def test_a_paste_without_an_end_does_not_swallow_keys_for_ever() -> None:
     now_s = 0.0
     inlet = InputReader(lambda: now_s)
-    assert said(b"\x1b[200~mail\x1b[20", inlet=inlet) == []
+    assert messages_of(b"\x1b[200~mail\x1b[20", inlet=inlet) == []
     assert list(inlet.tick()) == []
     now_s = 60.0
     (paste,) = inlet.tick()
     assert isinstance(paste, events.Paste)
     assert paste.text == "mail\x1b[20"
-    (key,) = said(b"q", inlet=inlet)
+    (key,) = messages_of(b"q", inlet=inlet)
     assert isinstance(key, events.Key)
 
 
@@ -111,10 +111,10 @@ def test_after_any_bytes_keys_are_read(seed: int) -> None:
         garbage = b"".join(chance.choices(PIECES, k=chance.randrange(12)))
         garbage += chance.randbytes(chance.randrange(6))
         for at in range(0, len(garbage), 7):
-            said(garbage[at : at + 7], inlet=inlet)
+            messages_of(garbage[at : at + 7], inlet=inlet)
             list(inlet.tick())
         # What was begun is ended first: a sequence by its length.
-        typed = said(b"\x1b[201~" + b"x" * 40 + b"q", inlet=inlet)
+        typed = messages_of(b"\x1b[201~" + b"x" * 40 + b"q", inlet=inlet)
         assert isinstance(typed[-1], events.Key)
         assert typed[-1].key == "q"
 
@@ -122,9 +122,9 @@ def test_after_any_bytes_keys_are_read(seed: int) -> None:
 def test_a_megabyte_of_any_bytes_is_read() -> None:
     inlet = InputReader()
     chance = random.Random(7)
-    said(chance.randbytes(4096), inlet=inlet)
-    said(b"\x1b[200~", inlet=inlet)
+    messages_of(chance.randbytes(4096), inlet=inlet)
+    messages_of(b"\x1b[200~", inlet=inlet)
     for _ in range(272):
-        said(chance.randbytes(4096), inlet=inlet)
-    (paste,) = (m for m in said(b"\x1b[201~", inlet=inlet) if isinstance(m, events.Paste))
+        messages_of(chance.randbytes(4096), inlet=inlet)
+    (paste,) = (m for m in messages_of(b"\x1b[201~", inlet=inlet) if isinstance(m, events.Paste))
     assert paste.text

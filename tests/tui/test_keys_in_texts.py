@@ -7,7 +7,7 @@ from tests import words
 from tests.support.console import console, screen_text, until_mode, until_shown
 from tests.support.console_redis import Redis, on
 from tests.support.failed_jobs import entry, fill
-from tests.support.sample_data import FakeSource, failed_job, fleet, prepared, snapshot
+from tests.support.sample_data import FakeSystem, failed_job, fleet, prepared, snapshot
 
 from qtop.actions.plan import Operator
 from qtop.actions.request import (
@@ -77,13 +77,13 @@ def test_plans_name_the_undo_key_and_the_pause_key_in_force() -> None:
 
 
 async def test_screens_name_the_keys_in_force() -> None:
-    app = console(FakeSource(snapshot()), settings=SETTINGS)
+    app = console(FakeSystem(snapshot()), settings=SETTINGS)
     async with app.run_test(size=(120, 24)) as pilot:
         await pilot.press("3")
         await until_shown(pilot, "press f7 to start one here")
         await pilot.press("f5")
         await until_shown(pilot, "No workers were started here: press f7")
-    app = console(FakeSource(fleet()), settings=SETTINGS)
+    app = console(FakeSystem(fleet()), settings=SETTINGS)
     async with app.run_test(size=(120, 24)) as pilot:
         await pilot.press("2")
         await until_shown(pilot, "search-index")
@@ -112,7 +112,7 @@ async def test_a_question_and_its_screen_name_the_keys_in_force(redis: Redis) ->
 
 
 async def test_the_editor_names_keys_that_cannot_be_typed_as_text() -> None:
-    app = console(FakeSource(snapshot()))
+    app = console(FakeSystem(snapshot()))
     async with app.run_test(size=(120, 24)) as pilot:
         await app.push_screen(EditorDialog("{}", UiPolicy(rebound={"dialog.yes": ("q", "f1")})))
         await until_shown(pilot, "f1 goes on, esc leaves it as it was.")

@@ -12,7 +12,7 @@ from tests.support.console import console, until, until_polled
 from tests.support.direct import Direct
 from tests.support.known import known
 from tests.support.polling import Clock, run_until
-from tests.support.sample_data import NOW, SYSTEM, FakeSource, look, queue, snapshot, worker
+from tests.support.sample_data import NOW, SYSTEM, FakeSystem, look, queue, snapshot, worker
 
 from qtop.app.app import QtopApp
 from qtop.local.workers import LocalWorkers
@@ -153,7 +153,7 @@ async def test_the_next_poll_waits_until_the_last_one_is_processed() -> None:
     noted: list[str] = []
     enough = asyncio.Event()
 
-    class Noting(FakeSource):
+    class RecordingSystem(FakeSystem):
         def snapshot(self) -> Steps[Slices[Snapshot]]:
             noted.append("look")
             return super().snapshot()
@@ -166,14 +166,14 @@ async def test_the_next_poll_waits_until_the_last_one_is_processed() -> None:
             enough.set()
 
     clock = Clock()
-    source = Noting(snapshot())
+    source = RecordingSystem(snapshot())
     poller = Poller(source, lambda _: take(), interval_s=0.25, clock=clock, sleep=clock.sleep)
     await run_until(poller, enough)
     assert noted[:6] == ["look", "taken"] * 3
 
 
 async def test_a_poll_of_very_many_queues_reaches_the_screen() -> None:
-    app = console(FakeSource(large(0), large(1)))
+    app = console(FakeSystem(large(0), large(1)))
     async with app.run_test(size=(120, 30)) as pilot:
         assert isinstance(app, QtopApp)
         await until_polled(pilot)

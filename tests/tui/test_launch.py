@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.support.local_workers import Yard
+from tests.support.local_workers import StandIns
 from tests.support.private_server import is_alive
 from tests.support.waiting import eventually_async
 
@@ -34,23 +34,25 @@ def made(**more: object) -> LaunchCommand:
 
 
 def test_our_own_worker_is_started_as_on_the_command_line() -> None:
-    recipe = made(modules=("app.jobs", "more"), interval_s=0.5, jobs_per_fork=10, time_limit_s=60.0)
-    assert recipe.argv == (
+    command = made(
+        modules=("app.jobs", "more"), interval_s=0.5, jobs_per_fork=10, time_limit_s=60.0
+    )
+    assert command.argv == (
         *(sys.executable, "-m", "qtop", "worker", "--namespace", "ns"),
         *("--require", "app.jobs", "--require", "more"),
         *("--interval", "0.5", "--jobs-per-fork", "10", "--time-limit", "60"),
         *("--", "mail,low"),
     )
-    assert recipe.environment == {"REDIS_URL": URL}
-    assert recipe.shown.endswith("--time-limit 60 -- mail,low")
+    assert command.environment == {"REDIS_URL": URL}
+    assert command.shown.endswith("--time-limit 60 -- mail,low")
 
 
 def test_queues_of_a_launch_request_are_data_and_never_options_or_shell() -> None:
     assert made(queues="--help").argv[-2:] == ("--", "--help")
-    recipe = made(queues="a b;$(rm)", template="QUEUES={queues} work {queues}")
-    assert recipe.argv == ("work", "a b;$(rm)")
-    assert recipe.environment["QUEUES"] == "a b;$(rm)"
-    assert recipe.shown == "QUEUES='a b;$(rm)' work 'a b;$(rm)'"
+    command = made(queues="a b;$(rm)", template="QUEUES={queues} work {queues}")
+    assert command.argv == ("work", "a b;$(rm)")
+    assert command.environment["QUEUES"] == "a b;$(rm)"
+    assert command.shown == "QUEUES='a b;$(rm)' work 'a b;$(rm)'"
 
 
 @pytest.mark.parametrize(
@@ -73,9 +75,9 @@ def test_names_that_would_be_more_than_a_text_to_the_program_are_refused(
     with pytest.raises(BadOrder, match="QUEUES="):
         made(template=template, queues=queues)
     # The way that the sentence names.
-    recipe = made(template="QUEUES={queues} sh -c 'work \"$QUEUES\"'", queues=queues)
-    assert recipe.environment["QUEUES"] == queues
-    assert recipe.argv == ("sh", "-c", 'work "$QUEUES"')
+    command = made(template="QUEUES={queues} sh -c 'work \"$QUEUES\"'", queues=queues)
+    assert command.environment["QUEUES"] == queues
+    assert command.argv == ("sh", "-c", 'work "$QUEUES"')
 
 
 @pytest.mark.parametrize(
@@ -86,8 +88,8 @@ def test_a_name_like_an_option_is_passed_where_it_is_no_option(template: str) ->
 
 
 def test_a_script_may_hold_names_that_no_shell_acts_on() -> None:
-    recipe = made(template="sh -c 'exec work {queues}'", queues="mail,low:2,*")
-    assert recipe.argv[-1] == "exec work mail,low:2,*"
+    command = made(template="sh -c 'exec work {queues}'", queues="mail,low:2,*")
+    assert command.argv[-1] == "exec work mail,low:2,*"
 
 
 @pytest.mark.parametrize(
@@ -123,28 +125,28 @@ def test_variables_that_control_workers_are_not_inherited() -> None:
 
 
 def test_a_template_gives_environment_and_arguments() -> None:
-    recipe = made(
+    command = made(
         template="QUEUES={queues} RAILS_ENV='pro duction' bundle exec rake resque:work "
         "--ns {namespace} --every {interval} '{{}}'",
         interval_s=2.0,
     )
-    assert recipe.argv == (
+    assert command.argv == (
         *("bundle", "exec", "rake", "resque:work"),
         *("--ns", "ns", "--every", "2", "{}"),
     )
-    assert recipe.environment == {
+    assert command.environment == {
         "QUEUES": "mail,low",
         "RAILS_ENV": "pro duction",
         "REDIS_URL": URL,
     }
-    assert recipe.shown.startswith("QUEUES=mail,low RAILS_ENV='pro duction' bundle exec rake")
+    assert command.shown.startswith("QUEUES=mail,low RAILS_ENV='pro duction' bundle exec rake")
 
 
 def test_the_password_goes_into_the_environment_and_nowhere_else() -> None:
-    recipe = made(template="MY_REDIS={url} node worker.js --redis {url} {queues}")
-    assert recipe.environment["MY_REDIS"] == URL
-    assert "se%40cret" not in " ".join(recipe.argv) + recipe.shown + repr(recipe)
-    assert recipe.argv[3] == "redis://me@queues.example.com:6379/3"
+    command = made(template="MY_REDIS={url} node worker.js --redis {url} {queues}")
+    assert command.environment["MY_REDIS"] == URL
+    assert "se%40cret" not in " ".join(command.argv) + command.shown + repr(command)
+    assert command.argv[3] == "redis://me@queues.example.com:6379/3"
 
 
 @pytest.mark.parametrize(
@@ -318,24 +320,24 @@ async def test_our_own_worker_is_not_started_for_classes_that_it_does_not_know(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "jobs_here.py").write_text(JOBS)
-    yard = Yard(tmp_path)
-    yard.local._environ = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    stand_ins = StandIns(tmp_path)
+    stand_ins.local._environ = {**os.environ, "PYTHONPATH": str(tmp_path)}
     ours = LaunchRequest("mail,low", modules=("jobs_here",))
     known = [QueueClasses("mail", ("::Known",)), QueueClasses("low")]
     unknown = [*known, QueueClasses("ruby", ("Known", "A\x1b[2J", "B"))]
-    assert await yard.local.unknown(ours, known) is None
-    told = await yard.local.unknown(ours, unknown)
+    assert await stand_ins.local.unknown(ours, known) is None
+    told = await stand_ins.local.unknown(ours, unknown)
     assert told is not None
     assert "ruby: A␛[2J, B" in told
     # Without modules nothing is known; another program may know what it likes.
-    assert await yard.local.unknown(LaunchRequest("mail"), known) is not None
-    assert await yard.local.unknown(LaunchRequest("mail"), [QueueClasses("mail")]) is None
-    assert await yard.local.unknown(yard.order(), unknown) is None
+    assert await stand_ins.local.unknown(LaunchRequest("mail"), known) is not None
+    assert await stand_ins.local.unknown(LaunchRequest("mail"), [QueueClasses("mail")]) is None
+    assert await stand_ins.local.unknown(stand_ins.order(), unknown) is None
 
 
 async def test_a_request_with_a_missing_module_starts_nothing(tmp_path: Path) -> None:
-    yard = Yard(tmp_path)
-    found = await yard.local.trouble(LaunchRequest("mail", modules=("nowhere.jobs",)))
+    stand_ins = StandIns(tmp_path)
+    found = await stand_ins.local.trouble(LaunchRequest("mail", modules=("nowhere.jobs",)))
     assert found is not None
     assert found.startswith("nowhere.jobs cannot be imported: ModuleNotFoundError")
     assert not (tmp_path / "local").exists()

@@ -15,7 +15,7 @@ from tests.support.console import (
     until_shown,
 )
 from tests.support.local_screen import still
-from tests.support.sample_data import FakeSource, failure, fleet, queue, snapshot, worker
+from tests.support.sample_data import FakeSystem, failure, fleet, queue, snapshot, worker
 from textual.pilot import Pilot
 
 from qtop.app.app import QtopApp
@@ -80,7 +80,7 @@ async def listed(app: QtopApp, pilot: Pilot[None], screen: str) -> None:
     ],
 )
 async def test_an_empty_list(screen: str, text: str) -> None:
-    app = console(FakeSource(snapshot()))
+    app = console(FakeSystem(snapshot()))
     async with app.run_test(size=SIZES[0]) as pilot:
         await listed(app, pilot, screen)
         await until_shown(pilot, text)
@@ -89,7 +89,7 @@ async def test_an_empty_list(screen: str, text: str) -> None:
 
 @pytest.mark.parametrize("screen", KEYS)
 async def test_hostile_data(screen: str, no_usage: None) -> None:
-    app = console(FakeSource(hostile()))
+    app = console(FakeSystem(hostile()))
     async with app.run_test(size=SIZES[0]) as pilot:
         said = (f"{HOSTILE}\n",)
         place = SlotState(1, "waiting", 7, until_mono=1_004.0, ending=HOSTILE, said=said)
@@ -103,7 +103,7 @@ async def test_hostile_data(screen: str, no_usage: None) -> None:
 @pytest.mark.parametrize("screen", KEYS)
 async def test_listed_rows_stay_when_redis_goes_away(screen: str, no_usage: None) -> None:
     now = 1_000.0
-    app = console(FakeSource(fleet(), GONE), clock=lambda: now)
+    app = console(FakeSystem(fleet(), GONE), clock=lambda: now)
     async with app.run_test(size=SIZES[0]) as pilot:
         app.local.groups = [still("20261123-1", "mail,critical", SlotState(1, "running", 4242))]
         await listed(app, pilot, screen)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from tests.support.console import screen_lines, screen_text, until, until_shown
-from tests.support.local_workers import Yard, of_folder
+from tests.support.local_workers import StandIns, of_folder
 from tests.support.waiting import eventually_async
 from textual.app import App, ComposeResult
 
@@ -251,8 +251,8 @@ async def test_long_lines_are_wrapped_and_a_search_finds_each_line_once() -> Non
 async def test_a_flood_reaches_the_file_bounded_and_the_worker_never_waits(
     tmp_path: Path,
 ) -> None:
-    yard = Yard(tmp_path)
-    group = await yard.start("--floods")
+    stand_ins = StandIns(tmp_path)
+    group = await stand_ins.start("--floods")
     log = group.workers[0].log
     follower = Tail(log)
     seen = 0
@@ -266,7 +266,7 @@ async def test_a_flood_reaches_the_file_bounded_and_the_worker_never_waits(
     assert names == ["worker-1.log", "worker-1.log.1"]
     assert all(os.stat(group.folder / name).st_size < 5 * 1024 * 1024 for name in names)
     follower.close()
-    yard.local.stop_all(now=True)
-    assert await yard.local.wait(20)
-    await yard.local.close(5)
+    stand_ins.local.stop_all(now=True)
+    assert await stand_ins.local.wait(20)
+    await stand_ins.local.close(5)
     await eventually_async(lambda: not of_folder(tmp_path))

@@ -26,7 +26,7 @@ from tests.support.console import (
 from tests.support.console_redis import KEYS, Redis, on
 from tests.support.local_screen import running, start, still
 from tests.support.local_workers import of_folder, template
-from tests.support.sample_data import FakeSource, fleet, snapshot, worker
+from tests.support.sample_data import FakeSystem, fleet, snapshot, worker
 from tests.support.waiting import eventually_async
 from textual.widgets import Button, Input
 
@@ -94,7 +94,7 @@ async def test_the_screen_fits_every_size(
         9: Usage(None, 12 * 1024 * 1024, frozenset({9})),
     }
     monkeypatch.setattr(Sampler, "sample", lambda self, pids: usages)
-    app = console(FakeSource(fleet()))
+    app = console(FakeSystem(fleet()))
     async with app.run_test(size=size) as pilot:
         app.local.groups = groups()
         await until_polled(pilot)
@@ -123,7 +123,7 @@ def test_the_state_of_a_worker_counts_down_to_what_comes_next(
 
 
 async def test_an_empty_screen_says_what_to_press() -> None:
-    app = console(FakeSource(snapshot()))
+    app = console(FakeSystem(snapshot()))
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("6")
         await until_shown(pilot, "No workers were started here: press s")
@@ -137,7 +137,7 @@ async def test_the_start_dialog_fits_every_size(
     size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sys.executable", "/usr/bin/python3")
-    app = console(FakeSource(fleet()), require=("app.jobs",))
+    app = console(FakeSystem(fleet()), require=("app.jobs",))
     async with app.run_test(size=size) as pilot:
         await until_polled(pilot)
         await pilot.press("2", "space", "space", "s")
@@ -213,7 +213,7 @@ async def test_a_dialog_shows_each_error_beside_its_field_and_remembers_its_valu
 async def test_the_dialog_names_the_waiting_classes_that_no_module_knows_and_starts_nothing(
     tmp_path: Path,
 ) -> None:
-    source = FakeSource(snapshot())
+    source = FakeSystem(snapshot())
     source.answers = [[QueueClasses("mail", ("Mailers::Welcome",))]]
     app = console(source, folder=tmp_path / "log", clock=time.monotonic)
     async with app.run_test(size=(100, 30)) as pilot:
@@ -227,7 +227,7 @@ async def test_the_dialog_names_the_waiting_classes_that_no_module_knows_and_sta
 
 
 async def test_unreadable_waiting_jobs_are_a_reason_to_start_nothing(tmp_path: Path) -> None:
-    source = FakeSource(snapshot())
+    source = FakeSystem(snapshot())
     source.answers = [Unreachable("no answer")]
     app = console(source, folder=tmp_path / "log", clock=time.monotonic)
     async with app.run_test(size=(100, 30)) as pilot:
@@ -248,7 +248,7 @@ def test_a_worker_that_leaves_a_queue_alone_says_so_on_its_row() -> None:
 
 async def proposed(folder: Path, name: str, **more: Any) -> str:
     """What another console proposes in a field of the start dialog."""
-    app = console(FakeSource(snapshot()), folder=folder / "log", **more)
+    app = console(FakeSystem(snapshot()), folder=folder / "log", **more)
     async with app.run_test(size=(100, 30)) as pilot:
         await until_polled(pilot)
         await pilot.press("6", "s")
@@ -260,7 +260,7 @@ async def test_the_next_console_of_the_profile_proposes_the_modules_of_the_last_
     tmp_path: Path,
 ) -> None:
     mine, other = (Settings(profile=name) for name in ("mine", "other"))
-    source = FakeSource(snapshot())
+    source = FakeSystem(snapshot())
     source.answers = [[QueueClasses("mail")]]
     app = console(source, folder=tmp_path / "log", clock=time.monotonic, settings=mine)
     async with app.run_test(size=(100, 30)) as pilot:
@@ -371,7 +371,7 @@ async def test_a_read_only_console_starts_and_stops_nothing(tmp_path: Path) -> N
 
 async def test_nothing_is_started_while_redis_does_not_answer(tmp_path: Path) -> None:
     async with running(tmp_path) as (app, pilot):
-        assert isinstance(app._source, FakeSource)
+        assert isinstance(app._source, FakeSystem)
         app._source.looks = [Unreachable("cannot reach Redis: connection refused")]
         app.look_now()
         await until_shown(pilot, "connection refused")
@@ -390,7 +390,7 @@ async def test_a_registered_worker_shows_its_job_and_the_log_of_a_child_is_its_o
         await until_shown(pilot, "starting")
         seen = worker(f"{host}:{app.local.all[0].pid}:mail", on="mail", processed=12, failed=1)
         source = app._source
-        assert isinstance(source, FakeSource)
+        assert isinstance(source, FakeSystem)
         source.looks = [snapshot(workers=[seen])]
         app.look_now()
         await until_shown(pilot, "working")
@@ -475,7 +475,7 @@ async def test_the_log_fits_every_size(
         "qtop: 2026-11-23 12:00:02 process 9 exited with 3",
     ]
     (tmp_path / "worker-1.log").write_text("\n".join(lines) + "\n")
-    app = console(FakeSource(fleet()))
+    app = console(FakeSystem(fleet()))
     async with app.run_test(size=size) as pilot:
         app.local.groups = [group]
         await until_polled(pilot)
@@ -595,12 +595,12 @@ async def test_real_workers_register_and_unregister(redis: Redis, tmp_path: Path
         await pilot.press("x", "y")
         await until_shown(pilot, "finishes its job and ends")
         await until(pilot, lambda: not app.local.alive, "its end")
-        deeds = await redis.source.run(audit.newest(KEYS, 9))
-        assert [(each.action, each.done, each.undo_left_s) for each in deeds] == [
+        entries = await redis.source.run(audit.newest(KEYS, 9))
+        assert [(each.action, each.done, each.undo_left_s) for each in entries] == [
             ("stop", 1, None),
             ("start", 1, None),
         ]
-        assert deeds[0].actor.who == actor().who
-        assert deeds[0].subject.startswith("1 worker for mail on ")
+        assert entries[0].actor.who == actor().who
+        assert entries[0].subject.startswith("1 worker for mail on ")
     assert app.local.all[0].place.ending == "exited with 0"
     await eventually_async(lambda: not of_folder(tmp_path))

@@ -9,7 +9,7 @@ from tests.support import scheduled_redis as delayed
 from tests.support.console import console, table_of, until, until_rows, until_shown
 from tests.support.console_redis import KEYS, Redis, on
 from tests.support.failed_jobs import entry, fill, listed, open_failed
-from tests.support.sample_data import FakeSource, failure, queue, snapshot
+from tests.support.sample_data import FakeSystem, failure, queue, snapshot
 from tests.support.scheduled_redis import LATER, Scheduled, to_scheduled
 from tests.support.waiting_jobs import drain, job, opened, push, waiting
 
@@ -168,7 +168,7 @@ def numbers_of(parked: list[tuple[str, bytes]]) -> set[int]:
 
 async def test_when_all_marked_failures_are_gone_the_one_under_the_cursor_is_not_used() -> None:
     entries = [failure(n) for n in range(1, 6)]
-    source = FakeSource(snapshot(failures=entries), snapshot(failures=entries[2:]))
+    source = FakeSystem(snapshot(failures=entries), snapshot(failures=entries[2:]))
     app = console(source)
     async with app.run_test(size=(120, 30)) as pilot:
         await open_failed(pilot, app, "t")
@@ -182,7 +182,7 @@ async def test_when_all_marked_failures_are_gone_the_one_under_the_cursor_is_not
 
 
 async def test_when_all_marked_queues_are_gone_none_is_paused() -> None:
-    source = FakeSource(snapshot([queue("a", 1), queue("b", 9)]), snapshot([queue("a", 1)]))
+    source = FakeSystem(snapshot([queue("a", 1), queue("b", 9)]), snapshot([queue("a", 1)]))
     app = console(source)
     async with app.run_test(size=(120, 30)) as pilot:
         await pilot.press("2")

@@ -12,7 +12,7 @@ from tests.support.console import (
     until_polled,
     until_shown,
 )
-from tests.support.sample_data import FakeSource, does_nothing, queue, snapshot, worker
+from tests.support.sample_data import FakeSystem, does_nothing, queue, snapshot, worker
 
 from qtop.actions.plan import Plan
 from qtop.screens.dialogs import ConfirmDialog
@@ -70,7 +70,7 @@ def test_a_text_is_broken_between_words_into_lines_that_fit(width: int) -> None:
     ],
 )
 async def test_an_empty_list_shows_its_whole_advice(key: str, words: str) -> None:
-    source = FakeSource(snapshot())
+    source = FakeSystem(snapshot())
     source.answers = [[]]
     app = console(source)
     async with app.run_test(size=(60, 15)) as pilot:
@@ -81,7 +81,7 @@ async def test_an_empty_list_shows_its_whole_advice(key: str, words: str) -> Non
 
 
 async def test_a_filter_is_never_hidden_by_its_length() -> None:
-    app = console(FakeSource(snapshot([queue(LONG, 3)], [worker(f"web1:1:{LONG}")])))
+    app = console(FakeSystem(snapshot([queue(LONG, 3)], [worker(f"web1:1:{LONG}")])))
     async with app.run_test(size=(60, 15)) as pilot:
         await until_polled(pilot)
         await pilot.press("2", "W")
@@ -92,7 +92,7 @@ async def test_a_filter_is_never_hidden_by_its_length() -> None:
 
 
 async def test_the_palette_has_room_for_what_it_offers() -> None:
-    app = console(FakeSource(snapshot([queue("mail", 3)])))
+    app = console(FakeSystem(snapshot([queue("mail", 3)])))
     async with app.run_test(size=(60, 15)) as pilot:
         await until_polled(pilot)
         await pilot.press("2", ":", *"show the")
@@ -101,7 +101,7 @@ async def test_the_palette_has_room_for_what_it_offers() -> None:
 
 
 async def test_a_question_shows_its_buttons_however_low_the_terminal_is() -> None:
-    source = FakeSource(snapshot([queue(LONG * 3, 3)]))
+    source = FakeSystem(snapshot([queue(LONG * 3, 3)]))
     source.replies = [[[3, [b"job"]]], [100]]
     app = console(source)
     async with app.run_test(size=(60, 15)) as pilot:
@@ -121,7 +121,7 @@ async def test_a_question_shows_its_buttons_however_low_the_terminal_is() -> Non
 
 
 async def test_a_long_question_is_read_line_by_line_and_page_by_page() -> None:
-    app = console(FakeSource(snapshot([queue("mail", 3)])))
+    app = console(FakeSystem(snapshot([queue("mail", 3)])))
     lines = tuple(f"worker {number}" for number in range(40))
     async with app.run_test(size=(60, 15)) as pilot:
         await until_polled(pilot)
@@ -139,7 +139,7 @@ async def test_a_long_question_is_read_line_by_line_and_page_by_page() -> None:
 
 
 async def test_a_worker_has_its_name_on_the_lowest_terminal() -> None:
-    app = console(FakeSource(snapshot([queue("mail", 3)], [worker("web1:7:*")])))
+    app = console(FakeSystem(snapshot([queue("mail", 3)], [worker("web1:7:*")])))
     async with app.run_test(size=(60, 15)) as pilot:
         await until_polled(pilot)
         await pilot.press("3")

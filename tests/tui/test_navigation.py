@@ -10,13 +10,13 @@ from tests.support.console import (
     until_polled,
     until_shown,
 )
-from tests.support.sample_data import FakeSource, failure, fleet, queue, snapshot, worker
+from tests.support.sample_data import FakeSystem, failure, fleet, queue, snapshot, worker
 
 from qtop.screens.overview import OverviewScreen
 
 
 async def test_escape_goes_back_to_the_screen_with_the_link() -> None:
-    app = console(FakeSource(fleet()))
+    app = console(FakeSystem(fleet()))
     async with app.run_test(size=(120, 40)) as pilot:
         await until_shown(pilot, words.UNSERVED)
         row = table_of(app).cursor_row
@@ -28,7 +28,7 @@ async def test_escape_goes_back_to_the_screen_with_the_link() -> None:
 
 
 async def test_escape_goes_back_step_by_step_and_leaves_filters_first() -> None:
-    app = console(FakeSource(fleet()))
+    app = console(FakeSystem(fleet()))
     async with app.run_test(size=(120, 40)) as pilot:
         await until_shown(pilot, words.UNSERVED)
         await pilot.press("2", "W")
@@ -44,7 +44,7 @@ async def test_escape_goes_back_step_by_step_and_leaves_filters_first() -> None:
 
 
 async def test_escape_does_not_go_back_over_a_digit() -> None:
-    app = console(FakeSource(fleet()))
+    app = console(FakeSystem(fleet()))
     async with app.run_test(size=(120, 40)) as pilot:
         await until_shown(pilot, words.UNSERVED)
         await pilot.press("2", "W", "3", "escape")
@@ -53,7 +53,7 @@ async def test_escape_does_not_go_back_over_a_digit() -> None:
 
 
 async def test_digit_1_focuses_the_incidents_again() -> None:
-    app = console(FakeSource(fleet()))
+    app = console(FakeSystem(fleet()))
     async with app.run_test(size=(120, 40)) as pilot:
         await until_shown(pilot, words.UNSERVED)
         screen = app.screen
@@ -65,7 +65,7 @@ async def test_digit_1_focuses_the_incidents_again() -> None:
 
 async def test_the_workers_of_a_queue_are_shown_even_if_all_are_dead() -> None:
     hands = [worker("old:1:mail", beat_age_s=4_000), worker("web:2:low")]
-    app = console(FakeSource(snapshot([queue("mail", 5), queue("low", 0)], hands)))
+    app = console(FakeSystem(snapshot([queue("mail", 5), queue("low", 0)], hands)))
     async with app.run_test(size=(120, 40)) as pilot:
         await until_shown(pilot, words.unserved("mail"))
         await pilot.press("2", "W")
@@ -75,7 +75,7 @@ async def test_the_workers_of_a_queue_are_shown_even_if_all_are_dead() -> None:
 
 
 async def test_a_message_of_one_screen_is_not_shown_on_another() -> None:
-    app = console(FakeSource(fleet()))
+    app = console(FakeSystem(fleet()))
     async with app.run_test(size=(120, 40)) as pilot:
         await until_shown(pilot, words.UNSERVED)
         await pilot.press("2", "y")
@@ -90,7 +90,7 @@ async def test_a_message_of_one_screen_is_not_shown_on_another() -> None:
 
 
 async def test_a_screen_and_a_filter_can_be_typed_into_the_palette() -> None:
-    app = console(FakeSource(snapshot([], [], [failure(1), failure(2, queue="low")])))
+    app = console(FakeSystem(snapshot([], [], [failure(1), failure(2, queue="low")])))
     async with app.run_test(size=(120, 40)) as pilot:
         await until_polled(pilot)
         await pilot.press("colon", *"failed queue:low", "enter")
@@ -100,7 +100,7 @@ async def test_a_screen_and_a_filter_can_be_typed_into_the_palette() -> None:
 
 async def test_figures_of_only_the_newest_failures_are_marked_so() -> None:
     few = [failure(1), failure(2, queue="low")]
-    app = console(FakeSource(snapshot([queue("mail", 1), queue("low", 0)], [], few, failed=900)))
+    app = console(FakeSystem(snapshot([queue("mail", 1), queue("low", 0)], [], few, failed=900)))
     async with app.run_test(size=(140, 40)) as pilot:
         await until_shown(pilot, "newest 2")
         await pilot.press("2")

@@ -18,7 +18,15 @@ from tests.support.console import (
     until_shown,
 )
 from tests.support.console_redis import Redis, on
-from tests.support.sample_data import FakeSource, failure, fleet, queue, snapshot, survey, worker
+from tests.support.sample_data import (
+    FakeSystem,
+    failure,
+    fleet,
+    health_report,
+    queue,
+    snapshot,
+    worker,
+)
 from textual.pilot import Pilot
 from textual.widgets import Input
 
@@ -68,7 +76,7 @@ def under_cursor(table: Table[Any]) -> Any:
     return table.cursor_row
 
 
-def well() -> Snapshot:
+def healthy() -> Snapshot:
     return snapshot(
         [queue("mail", 12, pushed=0), queue("low", 0, pushed=0)],
         [worker("web1:7:*", on="mail"), worker("web1:8:*")],
@@ -98,12 +106,12 @@ def hostile() -> Snapshot:
 @pytest.mark.parametrize("size", SIZES, ids=named)
 @pytest.mark.parametrize(
     ("name", "look"),
-    [("troubles", fleet), ("well", well), ("empty", snapshot), ("hostile", hostile)],
+    [("troubles", fleet), ("well", healthy), ("empty", snapshot), ("hostile", hostile)],
 )
 async def test_the_overview_fits_every_size(
     size: tuple[int, int], name: str, look: Callable[[], Snapshot]
 ) -> None:
-    app = console(FakeSource(look()))
+    app = console(FakeSystem(look()))
     async with app.run_test(size=size) as pilot:
         await shown(pilot)
         assert_snapshot(app, f"overview-{name}-{named(size)}")
@@ -115,7 +123,7 @@ async def test_without_an_answer_it_says_so_first_and_keeps_known_data(
     size: tuple[int, int],
 ) -> None:
     now = [1_000.0]
-    source = FakeSource(fleet())
+    source = FakeSystem(fleet())
     app = console(source, clock=lambda: now[0])
     async with app.run_test(size=size) as pilot:
         screen = await shown(pilot)
@@ -138,7 +146,7 @@ async def test_without_an_answer_it_says_so_first_and_keeps_known_data(
 
 
 async def test_before_the_first_poll_it_says_that_it_connects() -> None:
-    app = console(FakeSource(Unreachable("nobody there")))
+    app = console(FakeSystem(Unreachable("nobody there")))
     async with app.run_test(size=(120, 40)) as pilot:
         await until_shown(pilot, "bad   Redis does not answer: nobody there")
         assert words.NOTHING_IS_WRONG not in screen_text(app)
@@ -146,7 +154,7 @@ async def test_before_the_first_poll_it_says_that_it_connects() -> None:
 
 
 async def test_it_is_the_first_screen_and_digit_1_leads_back_to_it() -> None:
-    app = console(FakeSource(well()))
+    app = console(FakeSystem(healthy()))
     async with app.run_test(size=(80, 24)) as pilot:
         await shown(pilot)
         await pilot.press("3", "1")
@@ -154,7 +162,7 @@ async def test_it_is_the_first_screen_and_digit_1_leads_back_to_it() -> None:
 
 
 async def test_every_screen_shows_the_number_of_incidents() -> None:
-    app = console(FakeSource(fleet()))
+    app = console(FakeSystem(fleet()))
     async with app.run_test(size=(100, 24)) as pilot:
         await shown(pilot)
         assert "▌1 Overview 7 " in screen_text(app)
@@ -163,7 +171,7 @@ async def test_every_screen_shows_the_number_of_incidents() -> None:
 
 
 async def test_forbidden_checks_are_reported_as_unknown() -> None:
-    source = FakeSource(well())
+    source = FakeSystem(healthy())
     source.surveyed = health.failed("this user lacks a right")
     app = console(source)
     async with app.run_test(size=(120, 24)) as pilot:
@@ -173,7 +181,7 @@ async def test_forbidden_checks_are_reported_as_unknown() -> None:
 
 
 async def test_the_advice_is_for_the_incident_under_the_cursor() -> None:
-    app = console(FakeSource(fleet()))
+    app = console(FakeSystem(fleet()))
     async with app.run_test(size=(80, 24)) as pilot:
         await shown(pilot)
         assert "→ rename or delete the keys of another kind" in screen_text(app)
@@ -202,7 +210,7 @@ def test_every_key_in_advice_is_in_the_table_of_keys() -> None:
 
 async def test_a_quiet_screen_is_not_painted_again(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [1_000.0]
-    source = FakeSource(well(), well())
+    source = FakeSystem(healthy(), healthy())
     app = console(source, clock=lambda: now[0])
     async with app.run_test(size=(160, 48)) as pilot:
         await shown(pilot)
@@ -214,7 +222,7 @@ async def test_a_quiet_screen_is_not_painted_again(monkeypatch: pytest.MonkeyPat
                 for kind in (Bar, Table):
                     monkeypatch.setattr(kind, "refresh", lambda self, *a, **k: painted.append(self))
             now[0] += 1.0
-            source.looks = [well()]
+            source.looks = [healthy()]
             app.look_now()
             await until(pilot, lambda n=number: source.looked >= looks + n, "a look")  # type: ignore[misc]
             await pilot.pause()
@@ -222,7 +230,7 @@ async def test_a_quiet_screen_is_not_painted_again(monkeypatch: pytest.MonkeyPat
 
 
 async def test_a_frozen_display_keeps_its_incidents() -> None:
-    source = FakeSource(well())
+    source = FakeSystem(healthy())
     app = console(source)
     async with app.run_test(size=(80, 24)) as pilot:
         await shown(pilot)
@@ -242,7 +250,7 @@ async def test_a_frozen_display_keeps_its_incidents() -> None:
 # Where enter leads
 
 
-async def on_verdict(pilot: Pilot[Any], text: str) -> None:
+async def go_to_incident(pilot: Pilot[Any], text: str) -> None:
     """Put the cursor on the verdict with this text, and press enter."""
     screen = await shown(pilot)
     table = screen.table
@@ -269,9 +277,9 @@ async def on_verdict(pilot: Pilot[Any], text: str) -> None:
     ],
 )
 async def test_enter_on_an_incident_opens_its_row(text: str, mode: str, row: str) -> None:
-    app = console(FakeSource(fleet()))
+    app = console(FakeSystem(fleet()))
     async with app.run_test(size=(120, 30)) as pilot:
-        await on_verdict(pilot, text)
+        await go_to_incident(pilot, text)
         assert app.current_mode == mode
         screen = app.screen
         assert isinstance(screen, RowsScreen)
@@ -282,42 +290,42 @@ async def test_enter_on_an_incident_opens_its_row(text: str, mode: str, row: str
 async def test_enter_on_an_incident_about_many_sets_the_filter() -> None:
     workers = [worker(f"web{n}:1:mail", beat_age_s=200) for n in range(3)]
     look = snapshot([queue("mail", 1)], [*workers, worker("web9:1:mail")])
-    app = console(FakeSource(look))
+    app = console(FakeSystem(look))
     async with app.run_test(size=(120, 30)) as pilot:
-        await on_verdict(pilot, "3 workers silent")
+        await go_to_incident(pilot, "3 workers silent")
         assert app.current_mode == "workers"
         assert "3 of 4" in screen_text(app)
 
 
 async def test_a_filter_that_would_hide_the_row_is_removed() -> None:
-    app = console(FakeSource(fleet()))
+    app = console(FakeSystem(fleet()))
     async with app.run_test(size=(120, 30)) as pilot:
         await shown(pilot)
         await pilot.press("2", "slash", *"mail", "enter", "1")
-        await on_verdict(pilot, "legacy is paused")
+        await go_to_incident(pilot, "legacy is paused")
         screen = app.screen
         assert isinstance(screen, RowsScreen)
         assert under_cursor(screen.table).name == "legacy"
 
 
 async def test_enter_on_a_burst_opens_the_failures_in_it() -> None:
-    app = console(FakeSource(snapshot(failures=[failure(0, error=str(n)) for n in range(60)])))
+    app = console(FakeSystem(snapshot(failures=[failure(0, error=str(n)) for n in range(60)])))
     async with app.run_test(size=(120, 30)) as pilot:
-        await on_verdict(pilot, "60 jobs failed within a minute")
+        await go_to_incident(pilot, "60 jobs failed within a minute")
         assert app.current_mode == "failed"
         assert "age<5m" in screen_text(app)
 
 
 async def test_an_incident_of_the_server_opens_with_what_to_do() -> None:
-    source = FakeSource(well())
-    source.surveyed = survey(facts={"maxmemory": "9", "maxmemory_policy": "allkeys-lru"})
+    source = FakeSystem(healthy())
+    source.surveyed = health_report(facts={"maxmemory": "9", "maxmemory_policy": "allkeys-lru"})
     app = console(source)
     async with app.run_test(size=(100, 30)) as pilot:
-        await on_verdict(pilot, "Redis may drop data")
+        await go_to_incident(pilot, "Redis may drop data")
         assert isinstance(app.screen, IncidentScreen)
         text = screen_text(app)
         assert "maxmemory-policy set to noeviction" in text
-        source.surveyed = survey()
+        source.surveyed = health_report()
         app.on_survey(source.surveyed)
         await until_shown(pilot, "This is no longer so.")
         await pilot.press("escape")
@@ -325,7 +333,7 @@ async def test_an_incident_of_the_server_opens_with_what_to_do() -> None:
 
 
 async def test_tab_goes_from_part_to_part_and_enter_works_in_each() -> None:
-    app = console(FakeSource(fleet()))
+    app = console(FakeSystem(fleet()))
     async with app.run_test(size=(120, 40)) as pilot:
         screen = await shown(pilot)
         tables = []
@@ -351,7 +359,7 @@ async def test_tab_goes_from_part_to_part_and_enter_works_in_each() -> None:
 
 
 async def test_parts_that_are_not_on_the_screen_are_skipped() -> None:
-    app = console(FakeSource(fleet()))
+    app = console(FakeSystem(fleet()))
     async with app.run_test(size=(80, 24)) as pilot:
         screen = await shown(pilot)
         await pilot.press("tab", "tab")
@@ -361,7 +369,7 @@ async def test_parts_that_are_not_on_the_screen_are_skipped() -> None:
 
 
 async def test_enter_on_failures_opens_their_group() -> None:
-    app = console(FakeSource(fleet()))
+    app = console(FakeSystem(fleet()))
     async with app.run_test(size=(80, 24)) as pilot:
         screen = await shown(pilot)
         await pilot.press("tab", "tab", "j", "enter")
@@ -379,7 +387,7 @@ async def test_groups_of_the_newest_failures_say_that_there_may_be_more(
     failed: int, text: str
 ) -> None:
     look = snapshot(failures=[failure(number) for number in range(3)], failed=failed)
-    app = console(FakeSource(look))
+    app = console(FakeSystem(look))
     async with app.run_test(size=(80, 24)) as pilot:
         await until_shown(pilot, "3  Mailers")
         assert text in screen_text(app)
@@ -408,7 +416,7 @@ async def test_the_groups_of_a_long_list_are_found_too(redis: Redis) -> None:
 
 
 async def test_s_asks_for_workers_of_the_queue_under_the_cursor() -> None:
-    app = console(FakeSource(fleet()))
+    app = console(FakeSystem(fleet()))
     async with app.run_test(size=(80, 24)) as pilot:
         await shown(pilot)
         await pilot.press("j", "s")
@@ -420,7 +428,7 @@ async def test_s_asks_for_workers_of_the_queue_under_the_cursor() -> None:
 
 
 async def test_copy_takes_the_row_under_the_cursor() -> None:
-    app = console(FakeSource(well()))
+    app = console(FakeSystem(healthy()))
     async with app.run_test(size=(80, 24)) as pilot:
         await shown(pilot)
         await pilot.press("y")
@@ -430,7 +438,7 @@ async def test_copy_takes_the_row_under_the_cursor() -> None:
 async def test_a_read_only_console_leaves_out_keys_that_change_something(
     tmp_path: Path,
 ) -> None:
-    app = console(FakeSource(well()), read_only=True, folder=tmp_path)
+    app = console(FakeSystem(healthy()), read_only=True, folder=tmp_path)
     async with app.run_test(size=(80, 24)) as pilot:
         await shown(pilot)
         footer = screen_lines(app)[-1]

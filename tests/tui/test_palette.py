@@ -12,7 +12,7 @@ from tests.support.console import (
     until_screen,
     until_shown,
 )
-from tests.support.sample_data import FakeSource, failure, fleet, snapshot
+from tests.support.sample_data import FakeSystem, failure, fleet, snapshot
 
 from qtop.app.app import QtopApp
 from qtop.commands.cli import _PLACES
@@ -74,14 +74,14 @@ async def opened(app: QtopApp, pilot: object, *keys: str) -> None:
 
 
 async def test_the_chosen_action_runs_on_the_screen_in_front() -> None:
-    app = console(FakeSource(fleet()))
+    app = console(FakeSystem(fleet()))
     async with app.run_test(size=(100, 24)) as pilot:
         await opened(app, pilot, *"failed jobs", "enter")
         await until_mode(pilot, "failed")
 
 
 async def test_it_offers_what_works_here_and_leaves_with_escape() -> None:
-    app = console(FakeSource(fleet()))
+    app = console(FakeSystem(fleet()))
     async with app.run_test(size=(100, 40)) as pilot:
         await opened(app, pilot)
         assert words.PAUSE_HELP in screen_text(app)
@@ -94,7 +94,7 @@ async def test_it_offers_what_works_here_and_leaves_with_escape() -> None:
 
 
 async def test_a_read_only_console_offers_no_changes() -> None:
-    app = console(FakeSource(fleet()), read_only=True)
+    app = console(FakeSystem(fleet()), read_only=True)
     async with app.run_test(size=(100, 40)) as pilot:
         await opened(app, pilot)
         assert words.PAUSE_HELP not in screen_text(app)
@@ -102,7 +102,7 @@ async def test_a_read_only_console_offers_no_changes() -> None:
 
 
 async def test_arrows_choose_another_one() -> None:
-    app = console(FakeSource(fleet()))
+    app = console(FakeSystem(fleet()))
     async with app.run_test(size=(100, 40)) as pilot:
         await opened(app, pilot, *"show the", "down", "up")
         offered = matching(keymap.of({*QueuesScreen.PLACES, "everywhere"}), "show the")
@@ -112,14 +112,14 @@ async def test_arrows_choose_another_one() -> None:
 
 
 async def test_a_key_that_is_a_punctuation_mark_can_be_pressed_too() -> None:
-    app = console(FakeSource(fleet()))
+    app = console(FakeSystem(fleet()))
     async with app.run_test(size=(100, 40)) as pilot:
         await opened(app, pilot, *"what the keys do", "enter")
         await until_screen(pilot, HelpScreen)
 
 
 async def test_rows_are_copied_through_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    app = console(FakeSource(fleet()))
+    app = console(FakeSystem(fleet()))
     async with app.run_test(size=(100, 24)) as pilot:
         await until_polled(pilot)
         written: list[str] = []
@@ -137,7 +137,7 @@ async def test_rows_are_copied_through_the_terminal(monkeypatch: pytest.MonkeyPa
 
 async def test_a_page_is_copied_whole_without_the_escapes_of_its_data() -> None:
     hostile = failure(1, error="\x1b]52;c;aGk=\x07")
-    app = console(FakeSource(snapshot([], [], [hostile])))
+    app = console(FakeSystem(snapshot([], [], [hostile])))
     async with app.run_test(size=(100, 24)) as pilot:
         await until_polled(pilot)
         await pilot.press("4", "t", "enter", "y")
@@ -148,7 +148,7 @@ async def test_a_page_is_copied_whole_without_the_escapes_of_its_data() -> None:
 
 async def test_text_too_long_for_a_terminal_is_not_copied() -> None:
     app = console(
-        FakeSource(
+        FakeSystem(
             snapshot([], [], [failure(1, payload={"class": "A", "args": ["x" * 300] * 300})])
         )
     )

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from tests.support.audit_entries import DEEDS
+from tests.support.audit_entries import AUDIT_ENTRIES
 from tests.support.console import assert_as_recorded, console, until_polled
-from tests.support.sample_data import FakeSource, fleet
+from tests.support.sample_data import FakeSystem, fleet
 
 from qtop.app.app import QtopApp
 from qtop.config.settings import Settings
@@ -40,8 +40,8 @@ def picture(app: QtopApp) -> str:
 
 @pytest.mark.parametrize("name", SHOTS)
 async def test_the_console_looks_as_it_did(name: str, in_utc: None) -> None:
-    source = FakeSource(fleet())
-    source.answers = [DEEDS]
+    source = FakeSystem(fleet())
+    source.answers = [AUDIT_ENTRIES]
     app = console(source, settings=Settings())
     async with app.run_test(size=(110, 30)) as pilot:
         await until_polled(pilot)

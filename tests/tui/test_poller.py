@@ -8,7 +8,7 @@ from typing import TypeVar
 import pytest
 from tests.support.known import known
 from tests.support.polling import DEADLINE_S, Clock, run_until
-from tests.support.sample_data import FakeSource, look, queue, snapshot
+from tests.support.sample_data import FakeSystem, look, queue, snapshot
 
 from qtop.model.health import HealthReport
 from qtop.monitor.poller import SURVEYED, Poller, PollResult, clamped_interval_s
@@ -24,7 +24,7 @@ from resque.store import queues
 T = TypeVar("T")
 
 
-async def looks_of(
+async def results_of(
     source: SystemRunner, number: int, clock: Clock, *, interval_s: float = 1.0
 ) -> list[PollResult]:
     """Let a poller run until it has tried so many times."""
@@ -42,14 +42,14 @@ async def looks_of(
 
 
 async def test_a_poll_reports_the_snapshot_and_its_time() -> None:
-    source = FakeSource(snapshot())
-    (look,) = await looks_of(source, 1, Clock())
+    source = FakeSystem(snapshot())
+    (look,) = await results_of(source, 1, Clock())
     assert (look.snapshot, look.taken_mono, look.error) == (source.looks[0], 100.0, None)
 
 
 async def test_polls_happen_at_the_interval() -> None:
     clock = Clock()
-    await looks_of(FakeSource(snapshot()), 3, clock, interval_s=2.5)
+    await results_of(FakeSystem(snapshot()), 3, clock, interval_s=2.5)
     assert clock.sleeps[:2] == [2.5, 2.5]
 
 
@@ -60,7 +60,7 @@ def test_the_interval_has_limits() -> None:
 async def test_failures_keep_the_last_snapshot_and_back_off() -> None:
     clock, good = Clock(), snapshot()
     down = Unreachable("nobody there")
-    looks = await looks_of(FakeSource(good, down, down, down, down, down, down), 7, clock)
+    looks = await results_of(FakeSystem(good, down, down, down, down, down, down), 7, clock)
     assert clock.sleeps[:7] == [1.0, 1.0, 2.0, 4.0, 8.0, 10.0, 10.0]
     assert {look.snapshot for look in looks} == {good}
     assert {look.error for look in looks[1:]} == {"nobody there"}
@@ -71,14 +71,14 @@ async def test_failures_keep_the_last_snapshot_and_back_off() -> None:
 async def test_an_answer_ends_the_error_state_and_its_back_off() -> None:
     clock = Clock()
     down = Unreachable("nobody there")
-    looks = await looks_of(FakeSource(down, down, snapshot(), down, snapshot()), 5, clock)
+    looks = await results_of(FakeSystem(down, down, snapshot(), down, snapshot()), 5, clock)
     assert [look.error is None for look in looks] == [False, False, True, False, True]
     assert looks[2].failing_since_mono is None
     assert clock.sleeps[:4] == [1.0, 2.0, 1.0, 1.0]
 
 
 async def test_unexpected_data_do_not_end_the_polling() -> None:
-    looks = await looks_of(FakeSource(TypeError("secret"), snapshot()), 2, Clock())
+    looks = await results_of(FakeSystem(TypeError("secret"), snapshot()), 2, Clock())
     assert looks[0].error is not None
     assert "TypeError" in looks[0].error
     assert "secret" not in looks[0].error
@@ -96,13 +96,13 @@ async def test_a_poke_ends_the_wait() -> None:
         seen.append(look)
         enough.set() if len(seen) == 3 else poller.poke()
 
-    poller = Poller(FakeSource(snapshot()), on_look, interval_s=60, sleep=forever)
+    poller = Poller(FakeSystem(snapshot()), on_look, interval_s=60, sleep=forever)
     await run_until(poller, enough)
     assert len(seen) == 3
 
 
 async def test_a_poller_ends_whenever_it_is_cancelled() -> None:
-    poller = Poller(FakeSource(snapshot()), lambda look: poller.poke(), interval_s=60)
+    poller = Poller(FakeSystem(snapshot()), lambda look: poller.poke(), interval_s=60)
     for turns in range(40):
         running = asyncio.create_task(poller.run())
         for _ in range(turns):
@@ -113,14 +113,14 @@ async def test_a_poller_ends_whenever_it_is_cancelled() -> None:
 
 
 async def test_two_polls_never_overlap_however_often_it_is_poked() -> None:
-    source = SlowSource()
+    source = SlowSystem()
     poller = Poller(source, lambda look: None, interval_s=0.25)
     source.on_look = poller.poke
     await run_until(poller, source.enough)
     assert source.most_at_once == 1
 
 
-class SlowSource(FakeSource):
+class SlowSystem(FakeSystem):
     """Counts how many looks are under way at once."""
 
     def __init__(self) -> None:
@@ -147,7 +147,7 @@ async def test_a_real_server_is_polled(redis_url: str) -> None:
     keys = Keys("resque")
     source = RedisRunner(ResqueSystem(keys), parse_url(redis_url))
     await source.run(queues.push(keys, "mail", [b'{"class":"A","args":[1]}']))
-    (look,) = await looks_of(source, 1, Clock())
+    (look,) = await results_of(source, 1, Clock())
     await source.close()
     assert look.snapshot is not None
     assert [(q.name, q.size) for q in known(look.snapshot.queues)] == [("mail", 1)]
@@ -178,13 +178,13 @@ async def test_a_change_by_an_action_in_a_large_fleet_is_seen_at_once(redis_url:
 @pytest.mark.redis
 async def test_a_missing_server_is_reported_in_words(tmp_path: Path) -> None:
     source = RedisRunner(ResqueSystem(Keys("resque")), parse_url(f"unix://{tmp_path}/none"))
-    (look,) = await looks_of(source, 1, Clock())
+    (look,) = await results_of(source, 1, Clock())
     await source.close()
     assert look.error is not None
     assert "no such socket" in look.error
 
 
-async def surveys_of(source: FakeSource, seconds: int) -> list[HealthReport]:
+async def reports_of(source: FakeSystem, seconds: int) -> list[HealthReport]:
     """Let a poller look for so long, and return the surveys it made."""
     clock, enough = Clock(), asyncio.Event()
     seen: list[HealthReport] = []
@@ -206,25 +206,25 @@ async def surveys_of(source: FakeSource, seconds: int) -> list[HealthReport]:
 
 
 async def test_a_health_report_is_made_after_the_first_poll_and_every_ten_seconds() -> None:
-    assert len(await surveys_of(FakeSource(snapshot()), 9)) == 1
-    assert len(await surveys_of(FakeSource(snapshot()), 31)) == 4
+    assert len(await reports_of(FakeSystem(snapshot()), 9)) == 1
+    assert len(await reports_of(FakeSystem(snapshot()), 31)) == 4
 
 
 async def test_the_health_report_asks_for_the_largest_queues() -> None:
     depths = {f"q{number}": number for number in range(SURVEYED + 1)}
-    source = FakeSource(
+    source = FakeSystem(
         snapshot(queues=[queue(*each) for each in (*depths.items(), ("odd", None))])
     )
-    await surveys_of(source, 1)
+    await reports_of(source, 1)
     (asked,) = source.surveyed_queues
     assert sorted(asked) == sorted(depths.keys() - {"q0"})
 
 
 async def test_no_health_report_is_made_while_polls_fail() -> None:
-    assert await surveys_of(FakeSource(Unreachable("gone")), 31) == []
+    assert await reports_of(FakeSystem(Unreachable("gone")), 31) == []
 
 
-class Reticent(FakeSource):
+class FailingReports(FakeSystem):
     """A source whose surveys fail."""
 
     def __init__(self, error: Exception) -> None:
@@ -246,7 +246,7 @@ class Reticent(FakeSource):
 async def test_a_failed_health_report_is_unknown_and_polls_go_on(
     error: Exception, why: str
 ) -> None:
-    found = await surveys_of(Reticent(error), 11)
+    found = await reports_of(FailingReports(error), 11)
     assert [set(each.problems.values()) for each in found] == [{why}, {why}]
 
 

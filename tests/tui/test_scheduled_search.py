@@ -37,7 +37,7 @@ MOMENT = datetime.fromtimestamp(NOW_S, UTC)
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
 
-def parked(raw: bytes, ahead_s: float = 60, place: int = 0) -> DelayedEntry:
+def delayed_entry(raw: bytes, ahead_s: float = 60, place: int = 0) -> DelayedEntry:
     moment = Moment(f"{NOW_S + ahead_s:.0f}", NOW_S + ahead_s, 5)
     return DelayedEntry(moment, place, delayed.read(whole(raw), place - 5))
 
@@ -84,7 +84,9 @@ def rows_of(found: Matches) -> list[ClassRow]:
 
 
 def test_equal_jobs_of_one_moment_are_different_rows() -> None:
-    jobs = map(delayed_job, [parked(job("A")), parked(job("A")), parked(job("A"), 70)])
+    jobs = map(
+        delayed_job, [delayed_entry(job("A")), delayed_entry(job("A")), delayed_entry(job("A"), 70)]
+    )
     rows = job_rows(jobs, MOMENT)
     assert len({row.key for row in rows}) == 3
     assert [row.due_s for row in rows] == [60, 60, 70]
@@ -99,7 +101,7 @@ def test_an_unreadable_moment_is_a_row_that_cannot_be_chosen() -> None:
     broken = DelayedEntry(Moment("5", 5, -1), 0, None)
     [row] = job_rows([delayed_job(broken)], MOMENT)
     assert "no list" in (row.job.problem or "")
-    jobs = [delayed_job(broken), delayed_job(parked(job("A")))]
+    jobs = [delayed_job(broken), delayed_job(delayed_entry(job("A")))]
     choice = chosen_of(DelayedList(Keys()), jobs)
     assert (len(choice.marks), choice.unusable) == (1, 1)
 
@@ -116,7 +118,10 @@ def test_the_filter_of_a_class_finds_that_class_and_no_other(name: str, beside: 
 async def test_a_search_keeps_the_first_matches_and_counts_all(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    pages = [[parked(job("A", f"q{n}"), n) for n in range(4)], [parked(b"junk"), parked(job("B"))]]
+    pages = [
+        [delayed_entry(job("A", f"q{n}"), n) for n in range(4)],
+        [delayed_entry(b"junk"), delayed_entry(job("B"))],
+    ]
     visit(monkeypatch, *pages)
     found, told = matches(most=2), list[tuple[int, int]]()
     way = DelayedList(Keys()).walk()
@@ -134,7 +139,7 @@ async def test_a_search_keeps_the_first_matches_and_counts_all(
 
 async def test_the_number_of_kept_classes_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(job_search, "MOST_CLASSES", 3)
-    visit(monkeypatch, [parked(job(f"C{n}")) for n in range(9)])
+    visit(monkeypatch, [delayed_entry(job(f"C{n}")) for n in range(9)])
     found = matches()
     await walk(ended, DelayedList(Keys()).walk(), found.visit)
     assert len(rows_of(found)) == 3
@@ -144,7 +149,9 @@ async def test_the_number_of_kept_classes_is_bounded(monkeypatch: pytest.MonkeyP
 
 
 async def test_a_walk_ends_when_the_visitor_needs_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    visit(monkeypatch, [parked(job("A")), parked(job("A"))], [parked(job("A"))])
+    visit(
+        monkeypatch, [delayed_entry(job("A")), delayed_entry(job("A"))], [delayed_entry(job("A"))]
+    )
     seen: list[Job] = []
 
     def first_only(entry: Entry) -> bool:
@@ -157,7 +164,7 @@ async def test_a_walk_ends_when_the_visitor_needs_no_more(monkeypatch: pytest.Mo
 
 async def test_a_selection_that_is_too_large_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(job_actions, "_MOST_DELAYED", 2)
-    visit(monkeypatch, [parked(job("A"), n) for n in range(5)])
+    visit(monkeypatch, [delayed_entry(job("A"), n) for n in range(5)])
     chooser, search = JobChooser(Keys(), SOURCE), JobSearch(JobQuery(SOURCE, parse("class:A")), NOW)
 
     def choose(entry: Entry) -> bool:
@@ -174,7 +181,7 @@ async def test_a_selection_that_is_too_large_says_so(monkeypatch: pytest.MonkeyP
 async def test_delayed_jobs_are_searched_again_while_it_is_quick_or_after_an_action(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    visit(monkeypatch, [parked(job("A"), n) for n in range(5)])
+    visit(monkeypatch, [delayed_entry(job("A"), n) for n in range(5)])
     walks: list[int] = []
 
     def begin() -> Visit:

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
-from tests.support.audit_entries import DEEDS, deed
+from tests.support.audit_entries import AUDIT_ENTRIES, audit_entry
 from tests.support.console import (
     assert_snapshot,
     console,
@@ -15,7 +15,7 @@ from tests.support.console import (
     until_screen,
     until_shown,
 )
-from tests.support.sample_data import NOW, FakeSource, fleet, queue, snapshot, worker
+from tests.support.sample_data import NOW, FakeSystem, fleet, queue, snapshot, worker
 
 from qtop.model.fleet import Snapshot
 from qtop.screens.workers import WorkersScreen
@@ -50,12 +50,14 @@ def hostile_workers() -> Snapshot:
     )
 
 
-def hostile_deeds() -> list[AuditEntry]:
+def hostile_audit_entries() -> list[AuditEntry]:
     who = Actor(HOSTILE, HOSTILE)
     return [
-        deed(1, actor=who, action=HOSTILE, subject=HOSTILE, queue=HOSTILE, id=HOSTILE),
-        deed(2, subject="x" * 5_000, planned=10**15, done=10**15, undone=10**14, undo_left_s=10**9),
-        deed(3, action="", subject="", actor=Actor("", ""), done=None, undo_left_s=None),
+        audit_entry(1, actor=who, action=HOSTILE, subject=HOSTILE, queue=HOSTILE, id=HOSTILE),
+        audit_entry(
+            2, subject="x" * 5_000, planned=10**15, done=10**15, undone=10**14, undo_left_s=10**9
+        ),
+        audit_entry(3, action="", subject="", actor=Actor("", ""), done=None, undo_left_s=None),
     ]
 
 
@@ -69,7 +71,7 @@ def hostile_deeds() -> list[AuditEntry]:
 )
 async def test_workers(size: tuple[int, int], name: str, look: object, text: str) -> None:
     assert callable(look)
-    app = console(FakeSource(look()))
+    app = console(FakeSystem(look()))
     async with app.run_test(size=size) as pilot:
         await pilot.press("3")
         await until_screen(pilot, WorkersScreen)
@@ -84,14 +86,14 @@ async def test_workers(size: tuple[int, int], name: str, look: object, text: str
 
 @sizes
 @pytest.mark.parametrize(
-    ("name", "deeds", "text"),
-    [("empty", [], "Nothing was done here yet"), ("hostile", hostile_deeds(), "xxxxx")],
+    ("name", "entries", "text"),
+    [("empty", [], "Nothing was done here yet"), ("hostile", hostile_audit_entries(), "xxxxx")],
 )
 async def test_history(
-    size: tuple[int, int], name: str, deeds: list[AuditEntry], text: str
+    size: tuple[int, int], name: str, entries: list[AuditEntry], text: str
 ) -> None:
-    source = FakeSource(fleet())
-    source.answers = [deeds]
+    source = FakeSystem(fleet())
+    source.answers = [entries]
     app = console(source)
     async with app.run_test(size=size) as pilot:
         await pilot.press("7")
@@ -106,8 +108,8 @@ async def test_listed_rows_stay_when_redis_goes_away(
     size: tuple[int, int], name: str, key: str
 ) -> None:
     now = 1_000.0
-    source = FakeSource(fleet(), GONE)
-    source.answers = [DEEDS]
+    source = FakeSystem(fleet(), GONE)
+    source.answers = [AUDIT_ENTRIES]
     app = console(source, clock=lambda: now)
     async with app.run_test(size=size) as pilot:
         await pilot.press(key)
@@ -127,7 +129,7 @@ async def test_listed_rows_stay_when_redis_goes_away(
 async def test_a_redis_that_never_answered_is_not_shown_as_an_empty_list(
     name: str, key: str
 ) -> None:
-    app = console(FakeSource(GONE))
+    app = console(FakeSystem(GONE))
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press(key)
         await until_mode(pilot, name)

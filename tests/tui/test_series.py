@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 from tests.support.console import console, screen_lines, screen_text, until, until_gone, until_shown
-from tests.support.sample_data import NOW, SYSTEM, FakeSource, queue, snapshot
+from tests.support.sample_data import NOW, SYSTEM, FakeSystem, queue, snapshot
 
 from qtop.monitor.row_builder import RowBuilder
 from qtop.monitor.rows import Totals
@@ -66,7 +66,7 @@ def test_fewer_values_are_the_highest_of_neighbouring_ones() -> None:
 async def test_history_draws_it_above_the_actions() -> None:
     now = 1_000.0
     looks = [snapshot([queue("mail", waiting)]) for waiting in (8, 1_234, 1_000)]
-    source = FakeSource(*looks)
+    source = FakeSystem(*looks)
     source.answers = [[], [], []]
     app = console(source, clock=lambda: now)
     async with app.run_test(size=(80, 24)) as pilot:

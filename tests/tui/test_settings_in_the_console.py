@@ -18,7 +18,7 @@ from tests.support.console import (
 )
 from tests.support.console_redis import Redis
 from tests.support.direct import Direct
-from tests.support.sample_data import FakeSource, failure, fleet, queue, snapshot
+from tests.support.sample_data import FakeSystem, failure, fleet, queue, snapshot
 from textual.pilot import Pilot
 
 from qtop.config.settings import DEFAULTS, Settings
@@ -131,7 +131,7 @@ async def test_the_key_says_so_where_nothing_is_hidden(leaky: str) -> None:
 
 
 async def test_the_help_is_shown_whole() -> None:
-    app = console(FakeSource(fleet()))
+    app = console(FakeSystem(fleet()))
     async with app.run_test(size=(160, 180)) as pilot:
         await shown(pilot)
         await pilot.press("?")
@@ -143,7 +143,7 @@ async def test_the_help_is_shown_whole() -> None:
 
 
 async def test_the_theme_changes_at_once_and_can_be_set() -> None:
-    app = console(FakeSource(fleet()), settings=settings(theme="light"))
+    app = console(FakeSystem(fleet()), settings=settings(theme="light"))
     async with app.run_test(size=(80, 24)) as pilot:
         await shown(pilot)
         await pilot.press("2")
@@ -161,7 +161,7 @@ async def test_the_theme_changes_at_once_and_can_be_set() -> None:
 async def test_the_state_can_be_read_without_colours(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     app = console(
-        FakeSource(snapshot(queues=[queue("mail", 1), queue("low", 0)], is_paused=True)),
+        FakeSystem(snapshot(queues=[queue("mail", 1), queue("low", 0)], is_paused=True)),
         read_only=True,
         settings=settings("prod", production=True),
     )
@@ -179,7 +179,7 @@ async def test_the_state_can_be_read_without_colours(monkeypatch: pytest.MonkeyP
 
 
 async def test_the_button_with_the_focus_can_be_seen_without_colours() -> None:
-    app = console(FakeSource(fleet()))
+    app = console(FakeSystem(fleet()))
     async with app.run_test(size=(100, 24)) as pilot:
         await shown(pilot)
         await pilot.press("2", "P")
@@ -221,7 +221,7 @@ async def test_on_production_one_job_needs_a_question_and_many_need_the_name(
 
 
 async def test_the_help_says_which_questions_production_asks() -> None:
-    app = console(FakeSource(fleet()), settings=settings("prod", production=True))
+    app = console(FakeSystem(fleet()), settings=settings("prod", production=True))
     async with app.run_test(size=(160, 150)) as pilot:
         await shown(pilot)
         await pilot.press("?")
@@ -230,7 +230,7 @@ async def test_the_help_says_which_questions_production_asks() -> None:
 
 
 async def test_other_profiles_do_not_say_production() -> None:
-    app = console(FakeSource(fleet()), settings=settings("test"))
+    app = console(FakeSystem(fleet()), settings=settings("test"))
     async with app.run_test(size=(100, 30)) as pilot:
         await shown(pilot)
         assert "PRODUCTION" not in screen_text(app)
@@ -270,7 +270,7 @@ async def test_rebound_keys_work_and_the_footer_and_the_help_show_them(
 
 async def test_tables_have_the_chosen_columns_in_the_chosen_order() -> None:
     tables = {"columns": {"queues": ("depth", "queue")}}
-    app = console(FakeSource(fleet()), settings=settings(tables=tables))
+    app = console(FakeSystem(fleet()), settings=settings(tables=tables))
     async with app.run_test(size=(100, 24)) as pilot:
         await shown(pilot)
         await pilot.press("2")

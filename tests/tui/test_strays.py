@@ -6,7 +6,7 @@ from tests import words
 from tests.support.console import console, shows, until, until_checked, until_shown
 from tests.support.console_redis import KEYS, Redis, on
 from tests.support.known import known
-from tests.support.sample_data import SYSTEM, FakeSource, fleet, snapshot, survey, worker
+from tests.support.sample_data import SYSTEM, FakeSystem, fleet, health_report, snapshot, worker
 
 from qtop.model.health import Stray, Strays
 from qtop.monitor.incidents.rules import IncidentRules
@@ -55,9 +55,9 @@ def test_a_stray_record_of_a_registered_worker_adds_no_second_row() -> None:
 
 def test_an_unfinished_search_is_not_shown_as_fine() -> None:
     fleet_rows = RowBuilder(SYSTEM).add(fleet(), 0.0)
-    seen = survey().with_strays(Strays(is_complete=False))
-    told = IncidentRules().judge(fleet_rows, 0.0, survey=seen, rtt_ms=1.0)
-    assert any(each.subject == "strays" and "200,000" in each.text for each in told)
+    seen = health_report().with_strays(Strays(is_complete=False))
+    incidents = IncidentRules().judge(fleet_rows, 0.0, survey=seen, rtt_ms=1.0)
+    assert any(each.subject == "strays" and "200,000" in each.text for each in incidents)
     assert "strays" not in seen.with_strays(Strays()).problems
 
 
@@ -73,8 +73,8 @@ def test_each_kind_has_a_sentence_and_a_command_that_puts_it_back() -> None:
             Stray("undo", "0123", b"", 9),
         )
     )
-    told = IncidentRules().fleet(fleet_rows, 0.0, survey().with_strays(found))
-    assert [(each.kind, each.remedy) for each in told if each.check == "keys"] == [
+    incidents = IncidentRules().fleet(fleet_rows, 0.0, health_report().with_strays(found))
+    assert [(each.kind, each.remedy) for each in incidents if each.check == "keys"] == [
         ("record", "qtop prune --dry-run"),
         ("queue", "qtop register -- '-a b'"),
         ("unreadable", "qtop register q"),
@@ -84,7 +84,7 @@ def test_each_kind_has_a_sentence_and_a_command_that_puts_it_back() -> None:
 
 
 async def test_a_failed_search_is_unknown_and_is_repeated() -> None:
-    source = FakeSource()
+    source = FakeSystem()
     heard: list[tuple[Strays | None, str]] = []
     enough = asyncio.Event()
 
@@ -106,7 +106,7 @@ async def test_a_failed_search_is_unknown_and_is_repeated() -> None:
 
 
 async def test_while_no_search_is_possible_nothing_is_called_fine() -> None:
-    app = console(FakeSource(fleet()))
+    app = console(FakeSystem(fleet()))
     async with app.run_test(size=(100, 30)) as pilot:
         await until_checked(pilot)
         app.on_strays(None, "NOPERM scan")

@@ -4,7 +4,7 @@ meanwhile."""
 import asyncio
 
 from tests.support.console import console, until, until_screen, until_shown
-from tests.support.sample_data import FakeSource, does_nothing, fleet
+from tests.support.sample_data import FakeSystem, does_nothing, fleet
 
 from qtop.actions.plan import Plan
 from qtop.screens.dialogs import ConfirmDialog, LookingDialog, QuitDialog
@@ -14,7 +14,7 @@ PLAN = Plan("Delete everything", "Delete", ("All of it.",), "confirm", does_noth
 
 
 async def test_the_page_closes_after_its_question_when_the_terminal_has_grown() -> None:
-    app = console(FakeSource(fleet()))
+    app = console(FakeSystem(fleet()))
     async with app.run_test(size=(50, 10)) as pilot:
         await until_shown(pilot, "has 50x10")
         # As `q` does where workers were started.
@@ -28,7 +28,7 @@ async def test_the_page_closes_after_its_question_when_the_terminal_has_grown() 
 
 
 async def test_a_question_that_was_prepared_meanwhile_is_asked_on_a_larger_terminal() -> None:
-    app = console(FakeSource(fleet()))
+    app = console(FakeSystem(fleet()))
     async with app.run_test(size=(100, 24)) as pilot:
         await until_shown(pilot, "search-index")
         found = asyncio.Event()

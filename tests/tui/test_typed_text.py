@@ -5,7 +5,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.console import console, screen_text, until, until_focused, until_polled
-from tests.support.sample_data import FakeSource, fleet
+from tests.support.sample_data import FakeSystem, fleet
 from textual import events
 from textual.widgets import Input, TextArea
 
@@ -26,7 +26,7 @@ def test_visible_text_is_safe_and_of_the_same_length(text: str) -> None:
 
 
 async def test_text_pasted_into_a_filter_is_visible() -> None:
-    app = console(FakeSource(fleet()))
+    app = console(FakeSystem(fleet()))
     async with app.run_test(size=(100, 24)) as pilot:
         await until_polled(pilot)
         await pilot.press("2", "slash")
@@ -38,7 +38,7 @@ async def test_text_pasted_into_a_filter_is_visible() -> None:
 
 
 async def test_text_pasted_into_the_editor_is_escaped_and_keeps_its_meaning() -> None:
-    app = console(FakeSource(fleet()))
+    app = console(FakeSystem(fleet()))
     async with app.run_test(size=(100, 24)) as pilot:
         await until_polled(pilot)
         app.push_screen(EditorDialog("", app.state.policy))

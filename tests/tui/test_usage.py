@@ -28,7 +28,7 @@ for pid in pids:
 
 
 @pytest.fixture
-def family() -> Iterator[tuple[int, set[int]]]:
+def process_tree() -> Iterator[tuple[int, set[int]]]:
     """A process and its two children."""
     with subprocess.Popen(
         [sys.executable, "-c", FAMILY], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -41,8 +41,8 @@ def family() -> Iterator[tuple[int, set[int]]]:
         process.wait()
 
 
-def test_descendants_count_with_their_process(family: tuple[int, set[int]]) -> None:
-    root, children = family
+def test_descendants_count_with_their_process(process_tree: tuple[int, set[int]]) -> None:
+    root, children = process_tree
     sampler = Sampler(lambda title: "")
     first = sampler.sample([root])
     assert first.keys() == {root}
@@ -53,8 +53,8 @@ def test_descendants_count_with_their_process(family: tuple[int, set[int]]) -> N
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what is shared")
-def test_shared_memory_counts_once(family: tuple[int, set[int]]) -> None:
-    root, _ = family
+def test_shared_memory_counts_once(process_tree: tuple[int, set[int]]) -> None:
+    root, _ = process_tree
     assert (
         64 * MEBIBYTE < Sampler(lambda title: "").sample([root])[root].memory_bytes < 128 * MEBIBYTE
     )

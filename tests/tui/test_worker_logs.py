@@ -12,7 +12,7 @@ import pytest
 from tests import words
 from tests.support.console import console, until, until_screen, until_shown
 from tests.support.local_screen import running, start
-from tests.support.sample_data import FakeSource, snapshot, worker
+from tests.support.sample_data import FakeSystem, snapshot, worker
 
 from qtop.app.app import QtopApp
 from qtop.local.usage import ancestors
@@ -25,7 +25,7 @@ HOST = socket.gethostname()
 def registered(app: QtopApp, *workers: Any) -> None:
     """Have the next look find these workers."""
     source = app._source
-    assert isinstance(source, FakeSource)
+    assert isinstance(source, FakeSystem)
     source.looks = [snapshot(workers=workers)]
     app.look_now()
 
@@ -73,7 +73,7 @@ async def test_the_log_of_a_worker_that_has_ended_since_is_still_its_own(tmp_pat
     ],
 )
 async def test_for_other_workers_it_says_where_their_log_is(worker_id: str, reason: str) -> None:
-    app = console(FakeSource(snapshot(workers=[worker(worker_id)])))
+    app = console(FakeSystem(snapshot(workers=[worker(worker_id)])))
     async with app.run_test(size=(120, 24)) as pilot:
         await pilot.press("3")
         await until_shown(pilot, "idle")

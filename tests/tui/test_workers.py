@@ -20,7 +20,7 @@ from tests.support.console import (
 )
 from tests.support.console_redis import KEYS, Redis, on
 from tests.support.known import known
-from tests.support.sample_data import SYSTEM, FakeSource, fleet, snapshot, worker
+from tests.support.sample_data import SYSTEM, FakeSystem, fleet, snapshot, worker
 
 from qtop.monitor.row_builder import RowBuilder
 from qtop.monitor.rows import WorkerRow, host_rows
@@ -204,7 +204,7 @@ def test_machines_are_sums_of_their_workers() -> None:
 
 @pytest.mark.parametrize("size", [(80, 24), (160, 48)], ids=lambda s: f"{s[0]}x{s[1]}")
 async def test_enter_on_a_machine_opens_its_workers(size: tuple[int, int]) -> None:
-    app = console(FakeSource(fleet()))
+    app = console(FakeSystem(fleet()))
     async with app.run_test(size=size) as pilot:
         await until_polled(pilot)
         await pilot.press("3", "t")
@@ -226,7 +226,7 @@ async def test_the_usual_duration_of_a_class_is_shown_beside_the_present_one() -
     for number in range(30):
         busy = worker("a:1:mail", on="mail", job=("Mail", [number]), run_at="2026-11-23T12:29:55Z")
         looks.append(snapshot([], [busy], processed_ever=number))
-    app = console(FakeSource(*looks))
+    app = console(FakeSystem(*looks))
     async with app.run_test(size=(160, 24)) as pilot:
         await until_polled(pilot)
         await pilot.press("3")
@@ -259,7 +259,7 @@ async def test_the_heartbeat_of_a_worker_is_reported_in_words(
 ) -> None:
     has_one = more.pop("has_heartbeat", False)
     one = worker("web1:1:mail", **more)
-    app = console(FakeSource(snapshot([], [replace(one, has_beat=True) if has_one else one])))
+    app = console(FakeSystem(snapshot([], [replace(one, has_beat=True) if has_one else one])))
     async with app.run_test(size=(100, 24)) as pilot:
         await until_polled(pilot)
         await pilot.press("3", "enter")
