@@ -11,7 +11,9 @@ from queuecore.values import value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from socket import socket
     from ssl import SSLContext
+    from typing import Any
 
 _FORMS = (
     "redis://host:6379/0, rediss://host:6379/0, unix:///path/to/socket?db=0 "
@@ -256,6 +258,26 @@ def tls_context(address: Address) -> SSLContext:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context
+
+
+def open_socket(address: Address, timeout_s: float) -> socket:
+    """A connection to an address without Sentinels and TLS. Raises OSError."""
+    # Imported here: others have a client that does this.
+    import socket
+
+    if address.path is None:
+        # For text Python loads the rules of international names and with them Unicode's tables,
+        # which each fork of a worker would carry.
+        host: Any = address.host.encode() if address.host.isascii() else address.host
+        return socket.create_connection((host, address.port), timeout_s)
+    opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    opened.settimeout(timeout_s)
+    try:
+        opened.connect(address.path)
+    except OSError:
+        opened.close()
+        raise
+    return opened
 
 
 _CHECK = "check that it runs and that the address is right"

@@ -36,7 +36,7 @@ def newest(keys: QueueKeys, limit: int) -> Steps[list[AuditEntry]]:
         (("XREVRANGE", keys.audit(), "+", "-", "COUNT", limit),),
         lambda replies: [_fields(entry) for entry in replies[0]],
     )
-    deeds: list[AuditEntry] = yield Exchange(
+    found: list[AuditEntry] = yield Exchange(
         tuple(
             command
             for entry in entries
@@ -46,10 +46,10 @@ def newest(keys: QueueKeys, limit: int) -> Steps[list[AuditEntry]]:
             )
         ),
         lambda replies: [
-            _deed(entry, replies[2 * i], replies[2 * i + 1]) for i, entry in enumerate(entries)
+            _entry(entry, replies[2 * i], replies[2 * i + 1]) for i, entry in enumerate(entries)
         ],
     )
-    return deeds
+    return found
 
 
 def note(keys: QueueKeys, record: ActionRecord, done: int) -> Exchange[int]:
@@ -60,7 +60,7 @@ def note(keys: QueueKeys, record: ActionRecord, done: int) -> Exchange[int]:
 
 def listed(reply: Reply) -> list[AuditEntry]:
     """The actions in a reply to XREVRANGE, without what is counted and can be undone."""
-    return [_deed(_fields(entry), [None, None], 0) for entry in reply]
+    return [_entry(_fields(entry), [None, None], 0) for entry in reply]
 
 
 def _fields(entry: Reply) -> dict[str, str]:
@@ -70,7 +70,7 @@ def _fields(entry: Reply) -> dict[str, str]:
     return {"id": "", **fields, "at": name_text(moment).partition("-")[0]}
 
 
-def _deed(entry: dict[str, str], counts: list[bytes | None], ttl_s: int) -> AuditEntry:
+def _entry(entry: dict[str, str], counts: list[bytes | None], ttl_s: int) -> AuditEntry:
     done, undone = counts
     return AuditEntry(
         id=entry["id"],

@@ -57,7 +57,7 @@ class JobRef:
 
 
 class JobRefs(Sequence[JobRef]):
-    """Marks by the million, in 28 bytes each: a sequence in the order of their places, in whatever
+    """Refs by the million, in 28 bytes each: a sequence in the order of their places, in whatever
     order they came. `size_bytes` is how large their items are together, as far as it was given."""
 
     def __init__(self) -> None:
@@ -67,15 +67,15 @@ class JobRefs(Sequence[JobRef]):
         self._is_descending = True
         self._order: array[int] | None = None
 
-    def add(self, mark: JobRef, size_bytes: int = 0) -> None:
-        """Take in the mark of an item of so many bytes. Raises ValueError when its SHA-1 is
+    def add(self, ref: JobRef, size_bytes: int = 0) -> None:
+        """Take in the ref of an item of so many bytes. Raises ValueError when its SHA-1 is
         none."""
-        digest = bytes.fromhex(mark.sha)
+        digest = bytes.fromhex(ref.sha)
         if len(digest) != _DIGEST_BYTES:
-            raise ValueError(f"{mark.sha!r} is no SHA-1")
-        if self._places and mark.place > self._places[-1]:
+            raise ValueError(f"{ref.sha!r} is no SHA-1")
+        if self._places and ref.place > self._places[-1]:
             self._is_descending = False
-        self._places.append(mark.place)
+        self._places.append(ref.place)
         self._digests += digest
         self.size_bytes += size_bytes
         self._order = None
@@ -84,7 +84,7 @@ class JobRefs(Sequence[JobRef]):
         return len(self._places)
 
     def __iter__(self) -> Iterator[JobRef]:
-        return map(self._mark, self._indices())
+        return map(self._ref, self._indices())
 
     @overload
     def __getitem__(self, index: int) -> JobRef: ...
@@ -92,10 +92,10 @@ class JobRefs(Sequence[JobRef]):
     def __getitem__(self, index: slice) -> list[JobRef]: ...
     def __getitem__(self, index: int | slice) -> JobRef | list[JobRef]:
         at = self._indices()[index]
-        return self._mark(at) if isinstance(at, int) else [self._mark(each) for each in at]
+        return self._ref(at) if isinstance(at, int) else [self._ref(each) for each in at]
 
     def _indices(self) -> Sequence[int]:
-        """Where the marks are, in the order of their places. Those who look through a list begin
+        """Where the refs are, in the order of their places. Those who look through a list begin
         at its end: mostly that is only the other way round."""
         if self._is_descending:
             return range(len(self))[::-1]
@@ -103,7 +103,7 @@ class JobRefs(Sequence[JobRef]):
             self._order = array("q", sorted(range(len(self)), key=self._places.__getitem__))
         return self._order
 
-    def _mark(self, index: int) -> JobRef:
+    def _ref(self, index: int) -> JobRef:
         start = _DIGEST_BYTES * index
         return JobRef(self._places[index], self._digests[start : start + _DIGEST_BYTES].hex())
 
@@ -191,7 +191,7 @@ def _new(items: Sequence[Item], anchor: str | None, expected: int) -> int:
 def take(
     keys: QueueKeys,
     key: bytes,
-    marks: Sequence[JobRef],
+    refs: Sequence[JobRef],
     decide: Decide,
     record: ActionRecord | None = None,
     *,
@@ -204,18 +204,18 @@ def take(
     200 items, or each `at_once` (fewer when they are large); for that search one for each 1,000
     places.
     """
-    ordered: Sequence[JobRef] = marks
-    if not isinstance(marks, JobRefs):
-        ordered = sorted(set(marks), key=lambda mark: mark.place)
-    most = _most_read(marks)
+    ordered: Sequence[JobRef] = refs
+    if not isinstance(refs, JobRefs):
+        ordered = sorted(set(refs), key=lambda ref: ref.place)
+    most = _most_read(refs)
     result = Result()
     missed: list[JobRef] = []
     try:
         for last_try in (False, True):
             away = 0  # how far what comes next is from its place, going by what came before
             for group in _groups(ordered, min(at_once, most), min(READ_ITEMS, most)):
-                group = [replace(mark, place=mark.place + away) for mark in group]
-                progress = result.done, len(marks)
+                group = [replace(ref, place=ref.place + away) for ref in group]
+                progress = result.done, len(refs)
                 seen: _Seen = yield _reread(key, group, min(_REACH, most), progress)
                 found, absent, refused = _decided(group, seen, decide)
                 result = result.plus(refused=refused)
@@ -242,11 +242,11 @@ def take(
 
 
 def _sought(key: bytes, missed: Sequence[JobRef]) -> Steps[list[JobRef]]:
-    """Those of the marks whose items are still there, with the places where they are now, in
+    """Those of the refs whose items are still there, with the places where they are now, in
     their order. Lists shrink at their heads: each is between its place and the head."""
-    left = Counter(mark.sha for mark in missed)
+    left = Counter(ref.sha for ref in missed)
     found: list[JobRef] = []
-    end = max(mark.place for mark in missed) + _REACH + 1
+    end = max(ref.place for ref in missed) + _REACH + 1
     while end > 0 and left:
         start = max(0, end - READ_ITEMS)
         seen: windows.Window = yield windows.window(key, start, end - 1, max_bytes=0)
@@ -260,20 +260,20 @@ def _sought(key: bytes, missed: Sequence[JobRef]) -> Steps[list[JobRef]]:
     return found[::-1]
 
 
-def _most_read(marks: Sequence[JobRef]) -> int:
+def _most_read(refs: Sequence[JobRef]) -> int:
     """How many of such items to read at once, by their size as far as it is known."""
-    each_bytes = marks.size_bytes // max(1, len(marks)) if isinstance(marks, JobRefs) else 0
+    each_bytes = refs.size_bytes // max(1, len(refs)) if isinstance(refs, JobRefs) else 0
     return max(1, _READ_BYTES // max(1, each_bytes))
 
 
-def _groups(marks: Iterable[JobRef], at_once: int, span: int) -> Iterator[list[JobRef]]:
+def _groups(refs: Iterable[JobRef], at_once: int, span: int) -> Iterator[list[JobRef]]:
     """Marks that one read can cover, in the order of their places: `span` places at most."""
     group: list[JobRef] = []
-    for mark in marks:
-        if group and (len(group) >= at_once or mark.place - group[0].place > span):
+    for ref in refs:
+        if group and (len(group) >= at_once or ref.place - group[0].place > span):
             yield group
             group = []
-        group.append(mark)
+        group.append(ref)
     if group:
         yield group
 
@@ -290,7 +290,7 @@ class _Seen:
 def _reread(
     key: bytes, group: Sequence[JobRef], reach: int, progress: tuple[int, int]
 ) -> Exchange[_Seen]:
-    """The whole items around the marks."""
+    """The whole items around the refs."""
     first = max(0, group[0].place - reach)
     last = group[-1].place + reach
     return Exchange(
@@ -303,25 +303,25 @@ def _reread(
 def _decided(
     group: Sequence[JobRef], seen: _Seen, decide: Decide
 ) -> tuple[list[tuple[Taking, JobRef]], list[JobRef], list[str]]:
-    """Match marks with items by their SHA-1: what to take, what is lost, what is refused."""
+    """Match refs with items by their SHA-1: what to take, what is lost, what is refused."""
     by_sha: dict[str, list[int]] = {}
     for offset, raw in enumerate(seen.items):
         by_sha.setdefault(windows.whole(raw).sha, []).append(offset)
     found: list[tuple[Taking, JobRef]] = []
     lost: list[JobRef] = []
     refused: list[str] = []
-    for mark in group:
-        offsets = by_sha.get(mark.sha)
+    for ref in group:
+        offsets = by_sha.get(ref.sha)
         if not offsets:
-            lost.append(mark)
+            lost.append(ref)
             continue
-        offset = min(offsets, key=lambda at: abs(seen.first + at - mark.place))
+        offset = min(offsets, key=lambda at: abs(seen.first + at - ref.place))
         offsets.remove(offset)
         decision = decide(seen.items[offset])
         if isinstance(decision, str):
             refused.append(decision)
         else:
-            found.append((replace(decision, place=seen.first + offset), mark))
+            found.append((replace(decision, place=seen.first + offset), ref))
     found.sort(key=lambda pair: pair[0].place)
     return found, lost, refused
 
@@ -333,14 +333,14 @@ def _parts(
     part: list[tuple[Taking, JobRef]] = []
     size = 0
     cost_s = 0.0
-    for taking, mark in found:
+    for taking, ref in found:
         # Twice: once to compare, once to take.
         reach_s = 2 * _reach_s(taking, length)
         full = size + len(taking.raw) > _TAKE_BYTES or cost_s + reach_s > _SCRIPT_S
         if part and full:
             yield part
             part, size, cost_s = [], 0, 0.0
-        part.append((taking, mark))
+        part.append((taking, ref))
         size += len(taking.raw) + len(taking.payload)
         cost_s += reach_s
     if part:

@@ -203,7 +203,7 @@ def contact(address: Address) -> Exchange[None]:
 
     def check(reply: Reply) -> None:
         try:
-            times.told_by_server(reply)
+            times.read_server_time(reply)
         except errors.NotRedis:
             raise errors.NotRedis(
                 f"what answers at {address} is not Redis: check host and port"
@@ -218,6 +218,16 @@ if TYPE_CHECKING:
     Operation = Exchange[T] | Steps[T]
 else:
     Steps = Operation = Generator
+
+
+def steps_of(operation: Operation[T]) -> Steps[T]:
+    """The same operation as steps, also where it is one exchange."""
+    result: T
+    if isinstance(operation, Exchange):
+        result = yield operation
+    else:
+        result = yield from operation
+    return result
 
 
 def drive(operation: Operation[T], run: Callable[[Exchange[Any]], Any]) -> T:

@@ -19,6 +19,15 @@ def name_text(raw: bytes) -> str:
     return raw.decode("utf-8", "surrogateescape")
 
 
+def is_name(text: str) -> bool:
+    """Whether a text can be a name in Redis: JSON can hold halves of surrogate pairs."""
+    try:
+        name_bytes(text)
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 class QueueKeys(Protocol):
     """The key names of one namespace, as far as lists, actions and their undo need them."""
 

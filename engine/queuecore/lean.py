@@ -16,7 +16,14 @@ from functools import lru_cache
 import hiredis
 
 from queuecore import errors
-from queuecore.address import Address, no_primary, reason_of, tls_context, unreachable
+from queuecore.address import (
+    Address,
+    no_primary,
+    open_socket,
+    reason_of,
+    tls_context,
+    unreachable,
+)
 from queuecore.exchange import (
     Arg,
     Call,
@@ -30,7 +37,7 @@ from queuecore.exchange import (
     refusal,
     single,
 )
-from queuecore.values import Any, TypeVar
+from queuecore.values import Any, TypeVar, replace
 
 T = TypeVar("T")
 
@@ -38,12 +45,6 @@ _detach = socket.SocketType.detach
 _READ_BYTES = 65_536
 #: How often a cluster may send us on before we give up.
 _MOST_MOVES = 3
-
-
-def _host(name: str) -> Any:
-    """A host as the resolver takes it. For text Python loads the rules of international names and
-    with them Unicode's tables, which each fork would carry."""
-    return name.encode() if name.isascii() else name
 
 
 def _pack(command: tuple[Arg, ...]) -> bytes:
@@ -234,20 +235,17 @@ class LeanStore:
     def _open(self) -> socket.socket:
         address = self._node
         if address.path is not None:
-            opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            opened.settimeout(self._timeout_s)
-            try:
-                opened.connect(address.path)
-            except OSError:
-                opened.close()
-                raise
-            return opened
-        place = self._ask_sentinels() if address.sentinels else (address.host, address.port)
+            return open_socket(address, self._timeout_s)
+        if address.sentinels:
+            host, port = self._ask_sentinels()
+            address = replace(address, host=host, port=port)
         context = tls_context(address) if address.tls else None
-        opened = socket.create_connection((_host(place[0]), place[1]), self._timeout_s)
+        opened = open_socket(address, self._timeout_s)
         opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        return opened if context is None else context.wrap_socket(opened, server_hostname=place[0])
+        if context is None:
+            return opened
+        return context.wrap_socket(opened, server_hostname=address.host)
 
     def _ask_sentinels(self) -> tuple[str, int]:
         """Where the primary is, as the first Sentinel that answers has it."""

@@ -6,7 +6,6 @@ redis-py raises for an error reply; an exchange wants it as a value, in the serv
 
 from __future__ import annotations
 
-import socket
 from contextlib import suppress
 from functools import partial
 from typing import Any, NoReturn
@@ -26,7 +25,7 @@ from redis.exceptions import (
     ResponseError,
 )
 
-from queuecore.address import Address, no_primary, reason_of, tls_context, unreachable
+from queuecore.address import Address, no_primary, open_socket, reason_of, tls_context, unreachable
 from queuecore.errors import AuthRefused, Busy, NotRedis, OutcomeUnknown, StoreError
 from queuecore.exchange import ErrorReply, refusal
 
@@ -247,9 +246,13 @@ def is_turned_away(error: Exception) -> bool:
     return not is_told and reason_of(error) in ("connection closed", "connection failed")
 
 
-def raise_ours(error: Exception, address: Address, *, unknown: bool) -> NoReturn:
-    """Raise the StoreError that tells of `error`; the address is shown without secrets. With
-    `unknown`, no answer means OutcomeUnknown: a write was under way."""
+def raise_ours(
+    error: Exception, address: Address, *, unknown: bool = False, said: str = ""
+) -> NoReturn:
+    """Raise the StoreError for `error`, or for what the server `said` instead; the address is shown
+    without secrets. With `unknown`, no answer means OutcomeUnknown: a write was under way."""
+    if said:
+        error = ResponseError(said)
     if isinstance(error, StoreError):
         raise error
     if isinstance(error.__cause__, redis.RedisError):
@@ -288,22 +291,9 @@ def last_words(address: Address) -> str:
     if address.sentinels or address.tls:
         return ""
     try:
-        with _connected(address) as link:
+        with open_socket(address, _PATIENCE_S) as link:
             said = link.recv(_MOST_BYTES)
     except OSError:
         return ""
     line = said.partition(b"\r\n")[0]
     return line[1:].decode("utf-8", "replace") if line.startswith(b"-") else ""
-
-
-def _connected(address: Address) -> socket.socket:
-    if address.path is None:
-        return socket.create_connection((address.host, address.port), _PATIENCE_S)
-    link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    link.settimeout(_PATIENCE_S)
-    try:
-        link.connect(address.path)
-    except OSError:
-        link.close()
-        raise
-    return link

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Generator
-from types import TracebackType
+from collections.abc import Callable, Generator
 from typing import Any, Self, TypeVar
 
 import redis
@@ -27,9 +26,11 @@ DEFAULT_TIMEOUT_S = 5.0
 _MOST_MOVES = 3
 
 
-class Store:
-    """Runs operations on one Redis, blocking. Threads may share it; it survives a fork, after
-    which the child opens its own connections."""
+class _Runner:
+    """What both runners know: their Redis, or the node of a cluster that has the keys, and a pool
+    of connections to it."""
+
+    _make_pool: Callable[..., Any]
 
     def __init__(
         self,
@@ -41,10 +42,28 @@ class Store:
         self.address = parse_url(address) if isinstance(address, str) else address
         self._timeout_s = timeout_s
         self._name = client_name
-        #: The address, or the node of a cluster that has the keys.
         self._node = self.address
-        self._pool = redis_client.pool_for(self.address, timeout_s, client_name)
+        self._pool = self._pool_of(self.address)
         self._pid = os.getpid()
+
+    def _pool_of(self, node: Address) -> Any:
+        return self._make_pool(node, self._timeout_s, self._name)
+
+    def _left_for(self, node: Address) -> Any:
+        """Turn to a node. Returns the pool of the one before, to be closed; None for the same. Not
+        its connections that are in use: another thread or task waits for an answer there."""
+        if node == self._node:
+            return None
+        pool = self._pool_of(node)
+        left, self._pool, self._node = self._pool, pool, node
+        return left
+
+
+class Store(_Runner):
+    """Runs operations on one Redis, blocking. Threads may share it; it survives a fork, after
+    which the child opens its own connections."""
+
+    _make_pool = staticmethod(redis_client.pool_for)
 
     def run(self, operation: Operation[T]) -> T:
         """Carry out an exchange, or all exchanges of a generator, and return its result.
@@ -74,9 +93,7 @@ class Store:
             node = self._node
             self._go_to(self.address)
             said = redis_client.last_words(node) if redis_client.is_turned_away(error) else ""
-            redis_client.raise_ours(
-                ResponseError(said) if said else error, self.address, unknown=False
-            )
+            redis_client.raise_ours(error, self.address, said=said)
         is_clean = False
         try:
             while True:
@@ -103,17 +120,13 @@ class Store:
         """The pool; in a child after a fork one of its own. The parent's cannot be used: another
         thread may have held its lock, and would never release it here."""
         if self._pid != os.getpid():
-            self._pool = redis_client.pool_for(self._node, self._timeout_s, self._name)
+            self._pool = self._pool_of(self._node)
             self._pid = os.getpid()
         return self._pool
 
     def _go_to(self, node: Address) -> None:
-        if node == self._node:
-            return
-        pool = redis_client.pool_for(node, self._timeout_s, self._name)
-        left, self._pool, self._node = self._pool, pool, node
-        # Not those in use: another thread waits for an answer there.
-        left.disconnect(inuse_connections=False)
+        if (left := self._left_for(node)) is not None:
+            left.disconnect(inuse_connections=False)
 
     def close(self) -> None:
         """Close the connections."""
@@ -122,12 +135,7 @@ class Store:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         self.close()
 
 
@@ -138,23 +146,11 @@ def _read(connection: Any) -> Reply:
         return redis_client.error_reply(error)
 
 
-class AsyncStore:
+class AsyncStore(_Runner):
     """Runs operations on one Redis from asyncio. One event loop; at most one exchange at a time
     on a connection, so that a slow one never delays another task's."""
 
-    def __init__(
-        self,
-        address: Address | str,
-        *,
-        timeout_s: float = DEFAULT_TIMEOUT_S,
-        client_name: str | None = None,
-    ) -> None:
-        self.address = parse_url(address) if isinstance(address, str) else address
-        self._timeout_s = timeout_s
-        self._name = client_name
-        #: The address, or the node of a cluster that has the keys.
-        self._node = self.address
-        self._pool = redis_client.async_pool_for(self.address, timeout_s, client_name)
+    _make_pool = staticmethod(redis_client.async_pool_for)
 
     async def run(self, operation: Operation[T]) -> T:
         """As `Store.run`. Cancelling it closes the connection in use; a write that was under
@@ -197,14 +193,10 @@ class AsyncStore:
             # A node may be gone for good: the next exchange asks the first one again.
             node = self._node
             await self._go_to(self.address)
-            said = (
-                await asyncio.to_thread(redis_client.last_words, node)
-                if redis_client.is_turned_away(error)
-                else ""
-            )
-            redis_client.raise_ours(
-                ResponseError(said) if said else error, self.address, unknown=False
-            )
+            said = ""
+            if redis_client.is_turned_away(error):
+                said = await asyncio.to_thread(redis_client.last_words, node)
+            redis_client.raise_ours(error, self.address, said=said)
         is_clean = False
         try:
             while True:
@@ -228,12 +220,8 @@ class AsyncStore:
             await pool.release(connection)
 
     async def _go_to(self, node: Address) -> None:
-        if node == self._node:
-            return
-        pool = redis_client.async_pool_for(node, self._timeout_s, self._name)
-        left, self._pool, self._node = self._pool, pool, node
-        # Not those in use: another task waits for an answer there.
-        await left.disconnect(inuse_connections=False)
+        if (left := self._left_for(node)) is not None:
+            await left.disconnect(inuse_connections=False)
 
     async def close(self) -> None:
         """Close the connections."""

@@ -40,6 +40,32 @@ def in_utc(clock: Clock) -> Clock:
     return utc_now if clock is wall_now else clock
 
 
+class ServerClock:
+    """Gives the present moment by the server's clock, from what it was last (`learn`) and the
+    seconds since (`mono_now`): the clocks of machines differ, and a scheduler whose own is an hour
+    ahead would move jobs an hour early. Before it is known, and where the server does not give it,
+    `own` counts."""
+
+    def __init__(self, own: Clock, mono_now: Callable[[], float]) -> None:
+        self._own = own
+        self._mono_now = mono_now
+        self._known: tuple[datetime, float] | None = None
+
+    def learn(self, moment: datetime | None) -> None:
+        """Take over what the server just said; None: it does not tell."""
+        self._known = None if moment is None else (moment, self._mono_now())
+
+    def ahead_s(self) -> float:
+        """How many seconds the server's clock is ahead of this machine's."""
+        return (self() - self._own()).total_seconds()
+
+    def __call__(self) -> datetime:
+        if self._known is None:
+            return self._own()
+        moment, then = self._known
+        return moment + timedelta(seconds=self._mono_now() - then)
+
+
 def started(moment: datetime) -> str:
     """As Ruby's `Time#to_s`: `2026-11-23 07:15:45 -0500`."""
     return moment.strftime("%Y-%m-%d %H:%M:%S %z")
@@ -66,7 +92,7 @@ def from_server(seconds: bytes | int, micros: bytes | int, clock: Clock = wall_n
     return instant.astimezone(clock().tzinfo)
 
 
-def told_by_server(reply: object) -> datetime:
+def read_server_time(reply: object) -> datetime:
     """As `from_server`, of a reply that may be anything: raises NotRedis for one that no Redis
     gives. Something else may speak Redis's language."""
     if isinstance(reply, list) and len(reply) == 2:
@@ -82,13 +108,13 @@ _DATE_TIME = re.compile(
     r"(?:\s*(Z|[+-]\d{2}(?::?\d{2})?|[A-Z]{3,5}))?"
 )
 _JS = re.compile(
-    r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) (\w{3}) (\d{1,2}) (\d{4}) (\d{2}):(\d{2}):(\d{2}) "
-    r"(?:GMT|UTC)([+-]\d{4})"
+    r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) (?P<month>\w{3}) (?P<day>\d{1,2}) (?P<year>\d{4}) "
+    r"(?P<clock>\d{2}:\d{2}:\d{2}) (?:GMT|UTC)(?P<zone>[+-]\d{4})"
 )
 #: As `date` prints it, and older php-resque.
 _DATE = re.compile(
-    r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) (\w{3}) {1,2}(\d{1,2}) (\d{2}):(\d{2}):(\d{2}) "
-    r"([A-Z]{1,5}|[+-]\d{4}) (\d{4})"
+    r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) (?P<month>\w{3}) {1,2}(?P<day>\d{1,2}) "
+    r"(?P<clock>\d{2}:\d{2}:\d{2}) (?P<zone>[A-Z]{1,5}|[+-]\d{4}) (?P<year>\d{4})"
 )
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 _LONGEST = 128
@@ -103,6 +129,8 @@ def parse(text: object) -> datetime | None:
     everything else, and for a time whose zone is missing or an abbreviation other than UTC, GMT
     and the local zone's own: which moment it names is unknown, and a guess would be hours off.
     """
+    if isinstance(text, bytes):
+        text = text.decode("utf-8", "replace")
     if isinstance(text, bool) or not isinstance(text, str | int | float):
         return None
     try:
@@ -121,16 +149,11 @@ def _read(word: str) -> datetime | tuple[datetime, str] | None:
         if _EPOCH.fullmatch(word):
             seconds = float(word)
             return datetime.fromtimestamp(seconds / 1000 if seconds > 1e11 else seconds, UTC)
-        if found := _JS.match(word):
-            month, day, year, hour, minute, second, offset = found.groups()
-            date = (int(year), _MONTHS.index(month) + 1, int(day))
-            clock = (int(hour), int(minute), int(second))
-            return datetime(*date, *clock, tzinfo=_zone(offset))
-        if found := _DATE.match(word):
-            month, day, hour, minute, second, zone, year = found.groups()
-            date = (int(year), _MONTHS.index(month) + 1, int(day))
-            clock = (int(hour), int(minute), int(second))
-            return _in_zone(datetime(*date, *clock), zone)
+        if found := _JS.match(word) or _DATE.match(word):
+            month, zone = _MONTHS.index(found["month"]) + 1, found["zone"]
+            hour, minute, second = map(int, found["clock"].split(":"))
+            day = int(found["year"]), month, int(found["day"])
+            return _in_zone(datetime(*day, hour, minute, second), zone)
         if (found := _DATE_TIME.match(word)) and found[8]:
             micros = int((found[7] or "0")[:6].ljust(6, "0"))
             year, month_, day_, hour_, minute_, second_ = (int(found[i]) for i in range(1, 7))

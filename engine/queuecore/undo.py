@@ -60,7 +60,7 @@ def undo(
     total = Undone()
     parts = _PARTS
     while True:
-        facts: _Facts | None = yield _look(keys, operation, parts)
+        facts: _Facts | None = yield _read_memory(keys, operation, parts)
         if facts is None:
             return total if total.done or total.lost else Undone(is_known=False)
         if record is not None and total == Undone():
@@ -88,7 +88,7 @@ class _Facts:
     parts: list[list[bytes]]
 
 
-def _look(keys: QueueKeys, operation: str, count: int) -> Exchange[_Facts | None]:
+def _read_memory(keys: QueueKeys, operation: str, count: int) -> Exchange[_Facts | None]:
     def parse(replies: list[Reply]) -> _Facts | None:
         (shape, source, action, queue), tail, length = replies
         if shape is None or length == 0:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from queuecore.action_record import ActionRecord, recorded
-from queuecore.exchange import Exchange, Reply, Steps, load_script, single
+from queuecore.exchange import Exchange, Steps, load_script, single
 from queuecore.keys import QueueKeys, name_bytes
 from queuecore.values import value as value_class
 
@@ -74,14 +74,7 @@ class Stretch:
 
 def stretch(key: bytes, first: int, last: int, *, max_bytes: int) -> Exchange[Stretch]:
     """As `window`, for those who look into few of the items, or at each only in passing."""
-
-    def parse(reply: list[object]) -> Stretch:
-        length, items = reply
-        assert isinstance(length, int)  # noqa: S101  what the script returns
-        assert isinstance(items, list)  # noqa: S101
-        return Stretch(length, items)
-
-    return _WINDOW.read([key], [first, last, max_bytes], parse)
+    return _WINDOW.read([key], [first, last, max_bytes], lambda reply: Stretch(*reply))
 
 
 def window(key: bytes, first: int, last: int, *, max_bytes: int) -> Exchange[Window]:
@@ -190,8 +183,5 @@ def find_keys(pattern: bytes, is_wanted: Callable[[bytes], bool]) -> Steps[tuple
 
 def size_bytes(key: bytes) -> Exchange[int | None]:
     """About how much memory a list takes; None when the server does not tell. One round trip."""
-
-    def parse(replies: list[Reply]) -> int | None:
-        return replies[0] if isinstance(replies[0], int) else None
-
-    return Exchange((("MEMORY", "USAGE", key, "SAMPLES", 50),), parse, tolerant=True)
+    usage = ("MEMORY", "USAGE", key, "SAMPLES", 50)
+    return Exchange((usage,), lambda r: r[0] if isinstance(r[0], int) else None, tolerant=True)

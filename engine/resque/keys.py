@@ -1,8 +1,5 @@
-"""Every Redis key name, in one class made with the namespace. Nothing else spells a key.
-
-Names (of queues, of workers) are text. Those read from Redis were decoded with
-`surrogateescape`, so that bytes that are not UTF-8 find their way back unchanged.
-"""
+"""Every Redis key name, in one class made with the namespace. Nothing else spells a key. How names
+are text is said in `queuecore.keys`."""
 
 from __future__ import annotations
 
@@ -158,7 +155,7 @@ class Keys:
         """String: one status as JSON."""
         return self._key(f"status:{uuid}")
 
-    # Locks of plug-ins (see `store/plugin_locks`)
+    # Locks of plug-ins (see `store/plugin_locks.py`)
     def loner(self, queue: str, digest: str) -> bytes:
         """String: resque-loner's lock of a waiting job."""
         return self._key(f"loners:queue:{queue}:job:{digest}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+from tests.support import list_actions
 from tests.support.direct import Direct
 from tests.support.operations import (
     KEY,
@@ -36,7 +37,7 @@ def test_an_action_is_on_record_with_all_that_is_known_of_it(store: Store, direc
     items = numbered(5)
     fill(direct, items)
     mine = ActionRecord(ME, "delete", "3 jobs of mail", KEY, 3, queue="q", undo_s=500)
-    store.run(queues.delete(KEYS, "q", marks([*items, b"gone"], [1, 2, 5]), mine))
+    store.run(list_actions.delete(KEYS, "q", marks([*items, b"gone"], [1, 2, 5]), mine))
     [deed] = deeds(store)
     [[moment, _]] = direct("XRANGE", KEYS.audit(), "-", "+")
     assert deed.at == datetime.fromtimestamp(int(moment.partition(b"-")[0]) / 1000, UTC)
@@ -62,7 +63,7 @@ def test_an_action_of_many_scripts_is_one_entry_that_counts_them_all(
     items = numbered(900)
     fill(direct, items)
     mine = trail("delete")
-    hand = ByHand(store, queues.delete(KEYS, "q", marks(items, range(900)), mine))
+    hand = ByHand(store, list_actions.delete(KEYS, "q", marks(items, range(900)), mine))
     seen: list[int | None] = []
     while hand.step():
         seen += [deed.done for deed in deeds(store)]
@@ -124,7 +125,7 @@ def test_hostile_names_survive_to_the_byte(store: Store, direct: Direct, raw: by
     key = KEYS.queue(name)
     mine = ActionRecord(Actor(name, name), "delete", name, key, 1, queue=name)
     direct("RPUSH", key, "x")
-    assert store.run(queues.delete(KEYS, name, marks([b"x"], [0]), mine)).done == 1
+    assert store.run(list_actions.delete(KEYS, name, marks([b"x"], [0]), mine)).done == 1
     [deed] = deeds(store)
     assert (deed.actor, deed.subject, deed.queue) == (Actor(name, name), name, name)
     assert deed.source == KEYS.queue(name)
@@ -135,7 +136,7 @@ def test_hostile_names_survive_to_the_byte(store: Store, direct: Direct, raw: by
 def test_half_a_character_in_a_text_stops_no_action(store: Store, direct: Direct) -> None:
     fill(direct, [b"x"])
     half = ActionRecord(Actor("\ud800", "t"), "delete", "class \udfff\udc80", KEY, 1, queue="q")
-    assert store.run(queues.delete(KEYS, "q", marks([b"x"], [0]), half)).done == 1
+    assert store.run(list_actions.delete(KEYS, "q", marks([b"x"], [0]), half)).done == 1
     [deed] = deeds(store)
     assert (deed.actor.who, deed.subject) == (r"\ud800", r"class \udfff\udc80")
 
@@ -152,7 +153,7 @@ def test_entries_of_other_programs_are_read_as_far_as_they_go(store: Store, dire
 def test_counts_that_have_expired_are_unknown(store: Store, direct: Direct) -> None:
     fill(direct, [b"x"])
     mine = trail("delete")
-    store.run(queues.delete(KEYS, "q", marks([b"x"], [0]), mine))
+    store.run(list_actions.delete(KEYS, "q", marks([b"x"], [0]), mine))
     direct("DEL", KEYS.undo(mine.id), KEYS.undo_items(mine.id))
     [deed] = deeds(store)
     assert (deed.done, deed.undone, deed.undo_left_s) == (None, None, None)
@@ -162,16 +163,16 @@ def test_an_action_that_keeps_nothing_says_that_it_cannot_be_undone(
     store: Store, direct: Direct
 ) -> None:
     fill(direct, [b"x"])
-    store.run(queues.delete(KEYS, "q", marks([b"x"], [0]), trail("delete", undo_s=0)))
+    store.run(list_actions.delete(KEYS, "q", marks([b"x"], [0]), trail("delete", undo_s=0)))
     [deed] = deeds(store)
     assert (deed.done, deed.undone, deed.undo_left_s) == (1, 0, None)
 
 
 def test_an_action_without_a_trail_leaves_none(store: Store, direct: Direct) -> None:
     fill(direct, numbered(3))
-    store.run(queues.delete(KEYS, "q", marks(numbered(3), [0])))
+    store.run(list_actions.delete(KEYS, "q", marks(numbered(3), [0])))
     store.run(pauses.pause(KEYS, ["q"]))
-    store.run(queues.clear(KEYS, "q", store.run(queues.extent(KEYS, "q"))))
+    store.run(list_actions.clear(KEYS, "q", store.run(list_actions.extent(KEYS, "q"))))
     assert direct("KEYS", "*") == [b"resque:pause:queue:q"]
     assert waiting(direct, QUEUE) == []
 
@@ -210,7 +211,7 @@ def test_pruned_workers_are_on_record_in_the_step_that_takes_them_off(
     mine = trail("prune", undo_s=0)
     fates = [
         store.run(pruning.take_off(KEYS, seen, times.wall_now, requeue_lost=1, action=mine))
-        for seen in store.run(stale.look(KEYS, ids))
+        for seen in store.run(stale.evidence(KEYS, ids))
     ]
     assert fates == ["idle", "put back"]
     [deed] = deeds(store)
@@ -244,7 +245,7 @@ def test_what_happened_outside_of_redis_is_on_record_and_cannot_be_undone(
 def test_of_what_was_not_done_nothing_is_on_record(store: Store, direct: Direct) -> None:
     fill(direct, numbered(1))
     mine = ActionRecord(ME, "delete", "a job of mail", KEY, 1, queue="q", undo_s=500)
-    store.run(queues.delete(KEYS, "q", marks([b"gone"], [0]), mine))
+    store.run(list_actions.delete(KEYS, "q", marks([b"gone"], [0]), mine))
     store.run(audit.note(KEYS, trail("start"), 0))
     assert deeds(store) == []
     assert not direct("EXISTS", KEYS.audit(), KEYS.undo(mine.id))

@@ -38,7 +38,7 @@ from resque.scheduler.enqueue_checks import OwnershipCheck
 from resque.scheduler.scheduler import Scheduler, SchedulerOptions
 from resque.store.claims import Claim
 from resque.store.guard import Guard
-from resque.store.ownership import look
+from resque.store.ownership import find_owners
 from resque.worker.reserve import Taken, work
 
 NAMES = Registry()
@@ -321,5 +321,5 @@ def test_a_scheduler_puts_nothing_on_sidekiqs_queues_and_keeps_the_job(
 def test_looking_changes_nothing(store: Store, direct: Direct) -> None:
     mixed(direct)
     before = database(direct)
-    store.run(look(KEYS, now=NOW))
+    store.run(find_owners(KEYS, now=NOW))
     assert database(direct) == before

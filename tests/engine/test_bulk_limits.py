@@ -8,6 +8,7 @@ from typing import Any
 
 import hiredis
 import pytest
+from tests.support import list_actions
 from tests.support.direct import Direct
 from tests.support.engine_fixtures import StartRedis
 from tests.support.operations import (
@@ -32,7 +33,7 @@ from queuecore.address import parse_url
 from queuecore.bulk import Result
 from queuecore.stores import Store
 from resque.errors import OutcomeUnknown, WrongType
-from resque.store import failure_actions, queues
+from resque.store import queues
 
 TARGET = "resque:queue:r"
 
@@ -59,13 +60,13 @@ def test_a_server_without_memory_still_deletes_moves_and_requeues(
     fill(direct, items)
     fill(direct, [entry(n) for n in range(50)], FAILED)
     no_more()
-    deleted = queues.delete(KEYS, "q", marks(items, range(0, 20)), trail("delete"))
+    deleted = list_actions.delete(KEYS, "q", marks(items, range(0, 20)), trail("delete"))
     assert store.run(deleted) == Result(done=20)
     moved = queues.move(KEYS, "q", marks(items, range(20, 30)), "r", trail("move"))
     assert store.run(moved) == Result(done=10)
-    found = [failure_actions.mark(each) for each in newest_failures(store)]
-    assert store.run(failure_actions.requeue(KEYS, found)) == Result(done=50)
-    assert store.run(queues.clear(KEYS, "r", store.run(queues.extent(KEYS, "r")))) == 10
+    found = [list_actions.ref_of(each) for each in newest_failures(store)]
+    assert store.run(list_actions.requeue(KEYS, found)) == Result(done=50)
+    assert store.run(list_actions.clear(KEYS, "r", store.run(list_actions.extent(KEYS, "r")))) == 10
     assert waiting(direct) == items[30:] + [b'{"class":"A","args":[]}'] * 50
     assert direct("XLEN", KEYS.audit()) == 2
 
@@ -74,8 +75,8 @@ def test_an_item_whose_queue_is_no_list_stays_where_it_is(store: Store, direct: 
     entries = [entry(n, queue="qr"[n % 2]) for n in range(10)]
     fill(direct, entries, FAILED)
     direct("SET", TARGET, "no list")
-    chosen = [failure_actions.mark(each) for each in newest_failures(store)]
-    result = store.run(failure_actions.requeue(KEYS, chosen, trail("requeue", KEYS.failed())))
+    chosen = [list_actions.ref_of(each) for each in newest_failures(store)]
+    result = store.run(list_actions.requeue(KEYS, chosen, trail("requeue", KEYS.failed())))
     assert result == Result(done=5, refused=(("the key of the queue holds no list", 5),))
     assert waiting(direct, FAILED) == entries[1::2]
     assert direct("GET", TARGET) == b"no list"
@@ -100,7 +101,7 @@ def parts(store: Store, direct: Direct, size: int, places: range, length: int) -
     """How many items each script takes of a list."""
     items = numbered(length, size)
     fill(direct, items)
-    hand = ByHand(store, queues.delete(KEYS, "q", marks(items, places)))
+    hand = ByHand(store, list_actions.delete(KEYS, "q", marks(items, places)))
     taken, before = [], length
     while hand.next is not None:
         is_script = hand.next.writes
@@ -131,7 +132,7 @@ def test_large_items_are_taken_a_megabyte_at_a_time(store: Store, direct: Direct
 def test_what_vanished_is_not_looked_for_without_end(store: Store, direct: Direct) -> None:
     items = numbered(20_000)
     fill(direct, items)
-    hand = ByHand(store, queues.delete(KEYS, "q", marks(items, range(10_000, 10_200))))
+    hand = ByHand(store, list_actions.delete(KEYS, "q", marks(items, range(10_000, 10_200))))
     count = len(call_of(hand.step_until_it_writes()).args)
     assert count > 400
     direct("LTRIM", QUEUE, 0, 9_000)
@@ -164,7 +165,7 @@ def test_a_lost_answer_is_reported_and_what_was_done_is_not_done_again(
     assert path is not None
     losing = Losing()
     with Proxy(Path(path), losing) as proxy, Store(proxy.url) as lossy:
-        assert lossy.run(queues.delete(KEYS, "q", marks(items, [499]))) == Result(done=1)
+        assert lossy.run(list_actions.delete(KEYS, "q", marks(items, [499]))) == Result(done=1)
         losing.on = True
         result = lossy.run(queues.move(KEYS, "q", chosen, "r"))
         assert isinstance(result.stopped, OutcomeUnknown)
@@ -190,5 +191,5 @@ def test_an_item_with_the_text_of_a_blank_is_like_any_other(store: Store, direct
     # Somebody who reads the source may push what an older version used.
     items = [b"a", b"\0qtop: taken\0", b"b", b"\0qtop: taken\0", b"c", b"d"]
     fill(direct, items)
-    assert store.run(queues.delete(KEYS, "q", marks(items, [0, 3, 5]))) == Result(done=3)
+    assert store.run(list_actions.delete(KEYS, "q", marks(items, [0, 3, 5]))) == Result(done=3)
     assert waiting(direct) == [b"\0qtop: taken\0", b"b", b"c"]

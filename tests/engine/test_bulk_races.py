@@ -9,6 +9,7 @@ from collections import Counter
 from random import Random
 
 import pytest
+from tests.support import list_actions
 from tests.support.direct import Direct
 from tests.support.operations import QUEUE, ByHand, fill, marks, numbered, trail, waiting
 
@@ -147,7 +148,7 @@ def test_an_undo_among_others_restores_each_item_once(
     mine = trail(act)
     others = Others(direct, chance, items)
     todo = (
-        queues.delete(KEYS, "q", chosen, mine)
+        list_actions.delete(KEYS, "q", chosen, mine)
         if act == "delete"
         else queues.move(KEYS, "q", chosen, "r", mine)
     )

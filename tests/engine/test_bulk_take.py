@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from tests.support import list_actions
 from tests.support.direct import Direct
 from tests.support.operations import KEY, KEYS, QUEUE, ByHand, fill, marks, numbered, waiting
 
@@ -25,7 +26,7 @@ def test_the_marked_go_and_all_others_keep_their_bytes_and_order(
     items = HOSTILE + numbered(50) + HOSTILE
     fill(direct, items)
     places = [0, 2, 9, 10, 11, 40, len(items) - 1]
-    result = store.run(queues.delete(KEYS, "q", marks(items, places)))
+    result = store.run(list_actions.delete(KEYS, "q", marks(items, places)))
     assert result == Result(done=7)
     # The same bytes stand at both ends: which of them went is only known by their places.
     assert waiting(direct) == without(items, places)
@@ -33,14 +34,14 @@ def test_the_marked_go_and_all_others_keep_their_bytes_and_order(
 
 def test_nothing_marked_is_nothing_done(store: Store, direct: Direct) -> None:
     fill(direct, numbered(3))
-    assert store.run(queues.delete(KEYS, "q", [])) == Result()
+    assert store.run(list_actions.delete(KEYS, "q", [])) == Result()
     assert waiting(direct) == numbered(3)
 
 
 def test_a_mark_given_twice_counts_once(store: Store, direct: Direct) -> None:
     fill(direct, [b"same", b"same", b"other"])
     twice = marks([b"same"], [0, 0])
-    assert store.run(queues.delete(KEYS, "q", twice)) == Result(done=1)
+    assert store.run(list_actions.delete(KEYS, "q", twice)) == Result(done=1)
     assert waiting(direct) == [b"same", b"other"]
 
 
@@ -54,7 +55,7 @@ def test_marks_are_found_after_workers_took_the_head(
     chosen = marks(items, places)
     direct("LPOP", QUEUE, popped)
     direct("RPUSH", QUEUE, b"new")
-    assert store.run(queues.delete(KEYS, "q", chosen)) == Result(done=22)
+    assert store.run(list_actions.delete(KEYS, "q", chosen)) == Result(done=22)
     assert waiting(direct) == [*without(items, places)[popped:], b"new"]
 
 
@@ -66,7 +67,7 @@ def test_marks_are_found_after_others_in_their_midst_were_deleted(
     places = list(range(0, 400, 4))
     for item in items[1::4]:
         direct("LREM", QUEUE, 1, item)
-    assert store.run(queues.delete(KEYS, "q", marks(items, places))) == Result(done=100)
+    assert store.run(list_actions.delete(KEYS, "q", marks(items, places))) == Result(done=100)
     assert waiting(direct) == [item for at, item in enumerate(items) if at % 4 > 1]
 
 
@@ -77,16 +78,16 @@ def test_what_another_took_is_reported_gone(store: Store, direct: Direct) -> Non
     for item in items[100:105]:
         direct("LREM", QUEUE, 1, item)
     chosen = marks(items, [*range(20), *range(100, 120)])
-    assert store.run(queues.delete(KEYS, "q", chosen)) == Result(done=25, gone=15)
+    assert store.run(list_actions.delete(KEYS, "q", chosen)) == Result(done=25, gone=15)
     assert waiting(direct) == items[20:100] + items[120:]
-    assert store.run(queues.delete(KEYS, "q", chosen)) == Result(gone=40)
+    assert store.run(list_actions.delete(KEYS, "q", chosen)) == Result(gone=40)
 
 
 def test_a_list_that_is_gone_altogether_has_nothing_left(store: Store, direct: Direct) -> None:
     chosen = marks(numbered(10), range(10))
-    assert store.run(queues.delete(KEYS, "q", chosen)) == Result(gone=10)
+    assert store.run(list_actions.delete(KEYS, "q", chosen)) == Result(gone=10)
     fill(direct, [b"new"])
-    assert store.run(queues.delete(KEYS, "q", chosen)) == Result(gone=10)
+    assert store.run(list_actions.delete(KEYS, "q", chosen)) == Result(gone=10)
     assert waiting(direct) == [b"new"]
 
 
@@ -98,7 +99,7 @@ def test_what_is_taken_between_the_look_and_the_act_is_counted_once(
     chosen = marks(items, [20, 22, 40, 42])
     # The marks are two places away from where they point; one is taken at the last moment.
     direct("LPOP", QUEUE, 2)
-    hand = ByHand(store, queues.delete(KEYS, "q", chosen))
+    hand = ByHand(store, list_actions.delete(KEYS, "q", chosen))
     hand.step_until_it_writes()
     direct("LREM", QUEUE, 1, items[42])
     assert hand.finish() == Result(done=3, gone=1)
@@ -111,7 +112,7 @@ def test_of_identical_items_as_many_go_as_were_marked(
 ) -> None:
     items = [b"same"] * 5
     fill(direct, items)
-    assert store.run(queues.delete(KEYS, "q", marks(items, places))).done == len(places)
+    assert store.run(list_actions.delete(KEYS, "q", marks(items, places))).done == len(places)
     assert waiting(direct) == [b"same"] * (5 - len(places))
 
 
@@ -120,7 +121,7 @@ def test_more_identical_marks_than_are_left_are_gone(store: Store, direct: Direc
     fill(direct, items)
     chosen = marks(items, [0, 2, 3])
     direct("LPOP", QUEUE)
-    assert store.run(queues.delete(KEYS, "q", chosen)) == Result(done=2, gone=1)
+    assert store.run(list_actions.delete(KEYS, "q", chosen)) == Result(done=2, gone=1)
     assert waiting(direct) == [b"other"]
 
 
@@ -128,7 +129,7 @@ def test_a_list_of_fifty_thousand_loses_every_seventh(store: Store, direct: Dire
     items = numbered(50_000)
     fill(direct, items)
     chosen = marks(items, range(0, 50_000, 7))
-    assert store.run(queues.delete(KEYS, "q", chosen)) == Result(done=len(chosen))
+    assert store.run(list_actions.delete(KEYS, "q", chosen)) == Result(done=len(chosen))
     assert waiting(direct) == [item for at, item in enumerate(items) if at % 7]
 
 
@@ -221,7 +222,7 @@ def test_a_scan_names_each_item_once_though_the_head_is_taken_meanwhile(
     raws = [raw for raw, _ in found if raw != b"new"]
     # 3,500 items are four looks, and 390 items were taken by the last of them.
     assert raws == items[:389:-1]
-    done = store.run(queues.delete(KEYS, "q", [mark for raw, mark in found if raw != b"new"]))
+    done = store.run(list_actions.delete(KEYS, "q", [mark for raw, mark in found if raw != b"new"]))
     assert done == Result(done=3110)
     assert set(waiting(direct)) == {b"new"}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from tests.support.direct import Direct
 
+from queuecore import windows
 from queuecore.stores import Store
 from resque.errors import EncodeError, NoClassError, NoQueueError
 from resque.keys import Keys
@@ -83,15 +84,10 @@ def test_a_huge_job_is_listed_cut_and_found_whole(store: Store, keys: Keys) -> N
     assert job.item.is_cut
     assert len(job.item.raw) == 100
     whole = delayed.entry("default", "OkJob", ["x" * 5000])
-    assert store.run(delayed.whole(keys, STAMP, job)) == whole
+    find = windows.find(keys.delayed(STAMP), job.item.sha, job.place)
+    assert store.run(find) == whole
     store.run(delayed.remove_at(keys, STAMP, whole))
-    assert store.run(delayed.whole(keys, STAMP, job)) is None
-
-
-def test_the_forecast_counts_what_comes_due_overdue_included(store: Store, keys: Keys) -> None:
-    for at in (T - 100, T + 59, T + 60, T + 61, T + 7200):
-        delay(store, keys, at=at)
-    assert store.run(delayed.forecast(keys, T, [0, 1, 2, 60, 600])) == [1, 3, 4, 4, 5]
+    assert store.run(find) is None
 
 
 def test_more_moments_than_one_page_are_counted(store: Store, keys: Keys, direct: Direct) -> None:

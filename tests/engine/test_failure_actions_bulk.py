@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+from tests.support import list_actions
 from tests.support.direct import Direct
 from tests.support.operations import (
     FAILED,
@@ -42,7 +43,7 @@ LISTS = ["failed", "mail_failed"]
 
 
 def everything(store: Store, list_name: str = "failed") -> list[JobRef]:
-    return store.run(failure_actions.select(KEYS, lambda _: True, list_name))
+    return store.run(list_actions.select(KEYS, lambda _: True, list_name))
 
 
 @pytest.mark.parametrize("list_name", LISTS)
@@ -54,7 +55,7 @@ def test_payloads_go_back_byte_for_byte(
     fill(direct, [entry(n, payload) for n, payload in enumerate(DELICATE)], key)
     chosen = everything(store, list_name)
     mine = trail("requeue", key.encode())
-    done = failure_actions.requeue(KEYS, chosen, mine, list_name=list_name, queue=queue)
+    done = list_actions.requeue(KEYS, chosen, mine, list_name=list_name, queue=queue)
     assert store.run(done) == Result(done=len(DELICATE))
     target = KEYS.queue(queue or "q")
     assert waiting(direct, target) == DELICATE
@@ -69,16 +70,16 @@ def test_only_what_matches_is_deleted(store: Store, direct: Direct, list_name: s
     key = f"resque:{list_name}"
     entries = [entry(n, queue=("mail", "video")[n % 2]) for n in range(2400)]
     fill(direct, entries, key)
-    chosen = store.run(failure_actions.select(KEYS, lambda f: f.queue == "mail", list_name))
+    chosen = store.run(list_actions.select(KEYS, lambda f: f.queue == "mail", list_name))
     assert [mark.place for mark in chosen] == list(range(2398, -1, -2))
-    done = store.run(failure_actions.delete(KEYS, chosen, list_name=list_name))
+    done = store.run(list_actions.delete_failures(KEYS, chosen, list_name=list_name))
     assert done == Result(done=1200)
     assert waiting(direct, key) == entries[1::2]
 
 
 def test_failures_that_come_during_a_retry_of_all_stay(store: Store, direct: Direct) -> None:
     fill(direct, [entry(n) for n in range(500)], FAILED)
-    hand = ByHand(store, failure_actions.requeue(KEYS, everything(store)))
+    hand = ByHand(store, list_actions.requeue(KEYS, everything(store)))
     new: list[bytes] = []
 
     def fail_once_more() -> None:
@@ -116,7 +117,7 @@ def test_what_cannot_be_a_job_is_refused_with_the_reason_and_stays(
 ) -> None:
     entries = [entry("fine"), *REFUSED, *UNREADABLE, entry("fine, too")]
     fill(direct, entries, FAILED)
-    result = store.run(failure_actions.requeue(KEYS, everything(store)))
+    result = store.run(list_actions.requeue(KEYS, everything(store)))
     assert (result.done, result.gone) == (2, 0)
     reasons = dict(result.refused)
     for reason in set(REFUSED.values()):
@@ -129,7 +130,7 @@ def test_what_cannot_be_a_job_is_refused_with_the_reason_and_stays(
 
 def test_to_another_queue_goes_also_what_names_none(store: Store, direct: Direct) -> None:
     fill(direct, list(REFUSED), FAILED)
-    result = store.run(failure_actions.requeue(KEYS, everything(store), queue="other"))
+    result = store.run(list_actions.requeue(KEYS, everything(store), queue="other"))
     holds_job = [raw for raw, reason in REFUSED.items() if "holds no job" not in reason]
     assert (result.done, dict(result.refused)) == (
         len(holds_job),
@@ -148,8 +149,8 @@ def test_keeping_refuses_the_same(store: Store, direct: Direct, raw: bytes) -> N
 
 def test_the_unreadable_can_be_deleted(store: Store, direct: Direct) -> None:
     fill(direct, [*UNREADABLE, entry("stays")], FAILED)
-    chosen = store.run(failure_actions.select(KEYS, lambda failure: failure.problem is not None))
-    assert store.run(failure_actions.delete(KEYS, chosen)) == Result(done=len(UNREADABLE))
+    chosen = store.run(list_actions.select(KEYS, lambda failure: failure.problem is not None))
+    assert store.run(list_actions.delete_failures(KEYS, chosen)) == Result(done=len(UNREADABLE))
     assert waiting(direct, FAILED) == [entry("stays")]
 
 
@@ -158,11 +159,11 @@ def test_an_edited_job_takes_the_place_of_the_entry(store: Store, direct: Direct
     chosen = everything(store)[1]
     mine = trail("edit", KEYS.failed())
     edited = b'{"class":"A","args":["better"]}'
-    done = failure_actions.edit_and_requeue(KEYS, chosen, "r", edited, mine)
+    done = list_actions.edit_and_requeue(KEYS, chosen, "r", edited, mine)
     assert store.run(done) == Result(done=1)
     assert waiting(direct, FAILED) == [entry(0), entry(2)]
     assert waiting(direct, "resque:queue:r") == [edited]
-    again = failure_actions.edit_and_requeue(KEYS, chosen, "r", edited)
+    again = list_actions.edit_and_requeue(KEYS, chosen, "r", edited)
     assert store.run(again) == Result(gone=1)
     assert waiting(direct, "resque:queue:r") == [edited]
 

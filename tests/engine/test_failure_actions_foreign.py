@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+from tests.support import list_actions
 from tests.support.direct import Direct
 from tests.support.operations import FAILED, KEYS, fill, newest_failures, trail, waiting
 
@@ -194,8 +195,8 @@ def test_it_is_requeued_as_its_own_bytes(
     [failure] = newest_failures(store)
     if how == "taken off":
         mine = trail("requeue", KEYS.failed())
-        chosen = [failure_actions.mark(failure)]
-        assert store.run(failure_actions.requeue(KEYS, chosen, mine)) == Result(done=1)
+        chosen = [list_actions.ref_of(failure)]
+        assert store.run(list_actions.requeue(KEYS, chosen, mine)) == Result(done=1)
     else:
         keeping = failure_actions.requeue_and_keep(KEYS, failure, datetime(2026, 1, 1, tzinfo=UTC))
         assert not isinstance(keeping, str)

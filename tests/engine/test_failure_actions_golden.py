@@ -12,7 +12,7 @@ import re
 from datetime import UTC, datetime
 
 import pytest
-from tests.support import golden
+from tests.support import golden, list_actions
 from tests.support.direct import Direct
 from tests.support.operations import FAILED, KEYS, fill, newest_failures, waiting
 
@@ -74,8 +74,8 @@ def test_odd_entries_are_refused_and_stay_unstamped(store: Store, direct: Direct
     assert len(odd) == 2
     for failure in odd:
         assert isinstance(failure_actions.requeue_and_keep(KEYS, failure, NOW), str)
-    marks = store.run(failure_actions.select(KEYS, lambda _: True))
-    result = store.run(failure_actions.requeue(KEYS, marks))
+    marks = store.run(list_actions.select(KEYS, lambda _: True))
+    result = store.run(list_actions.requeue(KEYS, marks))
     assert result.done + sum(count for _, count in result.refused) == len(entries)
     assert set(waiting(direct, FAILED)) >= {failure.item.raw for failure in odd}
     for queue in store.run(queues.names(KEYS)):

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
+from tests.support import list_actions
 from tests.support.direct import Direct
 
 from queuecore.bulk import Result
@@ -14,7 +15,7 @@ from queuecore.stores import Store
 from queuecore.windows import whole
 from resque.codec import decode, encode_failure, members
 from resque.keys import Keys
-from resque.store import failure_actions, failures
+from resque.store import failures
 from resque.store.failures import Failure
 
 KEYS = Keys()
@@ -37,7 +38,7 @@ def seen(store: Store, *, max_bytes: int = 65_536) -> list[Failure]:
 
 
 def requeue(store: Store, *chosen: Failure) -> Result:
-    return store.run(failure_actions.requeue(KEYS, [failure_actions.mark(each) for each in chosen]))
+    return store.run(list_actions.requeue(KEYS, [list_actions.ref_of(each) for each in chosen]))
 
 
 #: Payloads that no decoding and encoding would give back.

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
-from tests.support import golden
+from tests.support import golden, list_actions
 from tests.support.direct import Direct
 from tests.support.engine_fixtures import Push, StartWorker
 from tests.support.known import known
@@ -81,13 +81,13 @@ def requeue_and_keep(store: Store, failure: Failure, list_name: str = FAILED) ->
 
 
 def delete(store: Store, *entries: Failure, list_name: str = FAILED) -> Result:
-    marks = [failure_actions.mark(entry) for entry in entries]
-    return store.run(failure_actions.delete(KEYS, marks, list_name=list_name))
+    marks = [list_actions.ref_of(entry) for entry in entries]
+    return store.run(list_actions.delete_failures(KEYS, marks, list_name=list_name))
 
 
 def clear(store: Store, list_name: str = FAILED) -> int | None:
-    seen = store.run(failures.extent(KEYS, list_name))
-    return store.run(failures.clear(KEYS, seen, list_name=list_name))
+    seen = store.run(list_actions.failures_extent(KEYS, list_name))
+    return store.run(list_actions.clear_failures(KEYS, seen, list_name=list_name))
 
 
 def test_one_after_the_other_as_ruby_did_them(store: Store, found: Failed) -> None:
@@ -124,8 +124,8 @@ def test_requeueing_all_and_keeping_them(store: Store, found: Failed) -> None:
 
 
 def test_requeueing_all_pushes_what_ruby_pushes_in_its_order(store: Store, found: Failed) -> None:
-    marks = store.run(failure_actions.select(KEYS, lambda _: True))
-    assert store.run(failure_actions.requeue(KEYS, marks)) == Result(done=4)
+    marks = store.run(list_actions.select(KEYS, lambda _: True))
+    assert store.run(list_actions.requeue(KEYS, marks)) == Result(done=4)
     expected = golden.recorded("failed_requeue_all")
     # The difference: the entries are gone.
     del expected["resque:failed"]
@@ -135,7 +135,7 @@ def test_requeueing_all_pushes_what_ruby_pushes_in_its_order(store: Store, found
 def test_looking_at_them_changes_nothing(store: Store, found: Failed) -> None:
     told = golden.load("failed_queries")["results"]
     total, newest = store.run(failures.newest(KEYS, limit=3, skip=1))
-    of_a_class = store.run(failure_actions.select(KEYS, lambda f: f.class_name == "FailJob"))
+    of_a_class = store.run(list_actions.select(KEYS, lambda f: f.class_name == "FailJob"))
     assert (total, len(of_a_class)) == (told["count"], told["count(nil,FailJob)"])
     page = [[failure.place, failure.args] for failure in newest]
     assert page == told["each_desc_ids"]
@@ -169,8 +169,8 @@ def test_what_people_did_in_rubys_web_pages(
         requeue_and_keep(store, failure)
     assert store.run(failure_actions.clear_retried(KEYS)) == Result(done=3)
     assert clear(store) == 0
-    extent = store.run(queues.extent(KEYS, "default"))
-    assert store.run(queues.clear_and_remove(KEYS, "default", extent)) == 4
+    extent = store.run(list_actions.extent(KEYS, "default"))
+    assert store.run(list_actions.clear_and_remove(KEYS, "default", extent)) == 4
     assert of_the_web() == golden.recorded("web_bulk")
 
 
@@ -256,8 +256,8 @@ NUMBERED = [b'{"n":%d,"queue":"q","payload":{"class":"A","args":[%d]}}' % (n, n)
 
 def test_two_people_delete_the_same_failure_at_the_same_time(store: Store, direct: Direct) -> None:
     fill(direct, NUMBERED, "resque:failed")
-    mark = [failure_actions.mark(oldest_first(store)[0])]
-    people = [ByHand(store, failure_actions.delete(KEYS, mark)) for _ in range(2)]
+    mark = [list_actions.ref_of(oldest_first(store)[0])]
+    people = [ByHand(store, list_actions.delete_failures(KEYS, mark)) for _ in range(2)]
     for person in people:
         person.step_until_it_writes()
     assert [person.finish() for person in people] == [Result(done=1), Result(gone=1)]

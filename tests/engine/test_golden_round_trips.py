@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support import golden
+from tests.support import golden, list_actions
 from tests.support.direct import Direct
 from tests.support.engine_fixtures import Push, StartWorker
 from tests.support.lua_scripts import SCRIPTS
@@ -203,8 +203,8 @@ def heartbeat(wire: Wire) -> int:
 def requeue_one(wire: Wire) -> int:
     wire.fail("")
     [failure] = newest(wire)
-    mark = failure_actions.mark(failure)
-    return wire.trips(lambda: wire.resque.run(failure_actions.requeue(KEYS, [mark])))
+    mark = list_actions.ref_of(failure)
+    return wire.trips(lambda: wire.resque.run(list_actions.requeue(KEYS, [mark])))
 
 
 def newest(wire: Wire) -> list[failures.Failure]:
@@ -215,16 +215,16 @@ def requeue_all(wire: Wire) -> int:
     wire.fail("", "", "")
 
     def do() -> None:
-        marks = wire.resque.run(failure_actions.select(KEYS, lambda _: True))
-        assert wire.resque.run(failure_actions.requeue(KEYS, marks)).done == 3
+        marks = wire.resque.run(list_actions.select(KEYS, lambda _: True))
+        assert wire.resque.run(list_actions.requeue(KEYS, marks)).done == 3
 
     return wire.trips(do)
 
 
 def delete_one(wire: Wire) -> int:
     wire.fail("", "")
-    mark = failure_actions.mark(newest(wire)[0])
-    return wire.trips(lambda: wire.resque.run(failure_actions.delete(KEYS, [mark])))
+    mark = list_actions.ref_of(newest(wire)[0])
+    return wire.trips(lambda: wire.resque.run(list_actions.delete_failures(KEYS, [mark])))
 
 
 def delete_retried(wire: Wire) -> int:
@@ -234,14 +234,14 @@ def delete_retried(wire: Wire) -> int:
 
 def clear_failures(wire: Wire) -> int:
     wire.fail("", "")
-    seen = wire.resque.run(failures.extent(KEYS))
-    return wire.trips(lambda: wire.resque.run(failures.clear(KEYS, seen)))
+    seen = wire.resque.run(list_actions.failures_extent(KEYS))
+    return wire.trips(lambda: wire.resque.run(list_actions.clear_failures(KEYS, seen)))
 
 
 def remove_a_queue(wire: Wire) -> int:
     wire.push("OkJob")
-    seen = wire.resque.run(queues.extent(KEYS, "default"))
-    return wire.trips(lambda: wire.resque.run(queues.clear_and_remove(KEYS, "default", seen)))
+    seen = wire.resque.run(list_actions.extent(KEYS, "default"))
+    return wire.trips(lambda: wire.resque.run(list_actions.clear_and_remove(KEYS, "default", seen)))
 
 
 def overview(wire: Wire) -> int:

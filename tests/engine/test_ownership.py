@@ -25,7 +25,7 @@ UUID = "0d5e9d4e-7d5e-4f0e-9a57-0123456789ab"
 
 
 def look(store: Store, keys: Keys = KEYS, queues: list[str] | None = None) -> KeyOwners:
-    return store.run(ownership.look(keys, queues, now=NOW))
+    return store.run(ownership.find_owners(keys, queues, now=NOW))
 
 
 @pytest.mark.parametrize(
@@ -178,7 +178,7 @@ def test_large_jobs_are_read_in_several_short_scripts(store: Store, direct: Dire
 
     def counted() -> Steps[KeyOwners]:
         nonlocal scripts
-        steps = ownership.glance(KEYS, ["a", "b", "c"], now=NOW)
+        steps = ownership.owners_of_queues(KEYS, ["a", "b", "c"], now=NOW)
         reply = None
         while True:
             try:
@@ -238,7 +238,7 @@ def test_the_systems_of_a_database_are_found_with_their_prefixes(
     store: Store, direct: Direct, fleet: str, systems: dict[str, str]
 ) -> None:
     FLEETS[fleet](direct)
-    found = store.run(neighbours.look_around(KEYS, database=0, now=NOW))
+    found = store.run(neighbours.find_neighbours(KEYS, database=0, now=NOW))
     everything = (found.own, found.bare, *found.others.values())
     assert {each.place: each.system for each in everything if each.system} == systems
     assert found.is_complete

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from tests.support import list_actions
 from tests.support.direct import Direct
 from tests.support.engine_fixtures import Push, StartWorker
 from tests.support.waiting import eventually
@@ -16,7 +17,7 @@ from queuecore.bulk import JobRef
 from queuecore.lean import LeanStore
 from queuecore.stores import Store
 from resque.keys import Keys
-from resque.store import lock_freeing, queues
+from resque.store import lock_freeing
 from resque.store.lock_freeing import Leaving, Stale, and_free, and_free_all, noting
 from resque.store.plugin_locks import running_lock, waiting_locks
 from resque.store.workers import read_record
@@ -187,7 +188,7 @@ def test_a_cleared_queue_loses_its_locks_unless_a_job_came_meanwhile(
     seen = store.run(windows.extent(key))
     if comes:
         direct("RPUSH", key, raw("A", 3))
-    clearing = queues.clear(KEYS, "mail", seen)
+    clearing = list_actions.clear(KEYS, "mail", seen)
     assert store.run(and_free_all(KEYS, "mail", clearing)) == 2
     assert bool(direct("EXISTS", lock_of("A", 1, queue="mail"))) == comes
     assert direct("EXISTS", lock_of("A", 1, queue="mail:job:x"))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support import list_actions
 from tests.support.engine_fixtures import StartWorker
 from tests.support.known import known
 from tests.support.tcp_redis import (
@@ -173,8 +174,8 @@ def test_bulk_actions_and_their_undo(reach: Runners, cluster: Cluster) -> None:
     assert cluster.right("LRANGE", KEYS.queue("q"), 0, -1) == items
 
     clearing = trail("clear", "q", 300)
-    extent = runner.run(queues.extent(KEYS, "q"))
-    assert reach(cluster.wrong.url).run(queues.clear(KEYS, "q", extent, clearing)) == 300
+    extent = runner.run(list_actions.extent(KEYS, "q"))
+    assert reach(cluster.wrong.url).run(list_actions.clear(KEYS, "q", extent, clearing)) == 300
     assert cluster.right("LLEN", KEYS.queue("q")) == 0
     assert reach(cluster.wrong.url).run(undo.undo(KEYS, clearing.id)).done == 300
     assert cluster.right("LRANGE", KEYS.queue("q"), 0, -1) == items

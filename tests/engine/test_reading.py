@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from tests.support import list_actions
 from tests.support.commands import everything
 from tests.support.direct import Direct
 from tests.support.known import known
@@ -19,7 +20,7 @@ from queuecore.exchange import Exchange, Operation, Script, single
 from queuecore.reading import READING, ReadingOnly, commands_of, only_reads, reading_only
 from queuecore.windows import whole
 from resque.keys import Keys
-from resque.store import failure_actions, failures, pauses, queues, undo
+from resque.store import failures, pauses, queues, undo
 from resque.store.failures import Failure
 
 KEYS = Keys()
@@ -122,16 +123,16 @@ def test_an_operation_of_several_steps_learns_of_the_refusal_at_its_step() -> No
 
 def writing(failure: Failure, extent: Any) -> list[Operation[Any]]:
     """Operations of every kind that change something."""
-    mark = failure_actions.mark(failure)
+    mark = list_actions.ref_of(failure)
     return [
         queues.push(KEYS, "mail", [b'{"class":"A","args":[]}']),
         queues.remove_queue(KEYS, "mail"),
-        queues.clear(KEYS, "mail", extent),
-        queues.delete(KEYS, "mail", [mark]),
+        list_actions.clear(KEYS, "mail", extent),
+        list_actions.delete(KEYS, "mail", [mark]),
         queues.move_all(KEYS, "mail", "other"),
-        failures.clear(KEYS, extent),
-        failure_actions.requeue(KEYS, [mark]),
-        failure_actions.delete(KEYS, [mark]),
+        list_actions.clear_failures(KEYS, extent),
+        list_actions.requeue(KEYS, [mark]),
+        list_actions.delete_failures(KEYS, [mark]),
         pauses.pause(KEYS, ["mail"]),
         pauses.pause_all(KEYS),
         undo.undo(KEYS, "0-0"),
@@ -150,9 +151,9 @@ async def test_nothing_that_writes_reaches_a_real_server(direct: Direct, redis_u
     try:
         seen = await look(source)
         assert [queue.size for queue in known(seen.queues)] == [1]
-        assert await source.run(failures.count(KEYS)) == 1
+        assert await source.run(list_actions.count_of_failures(KEYS)) == 1
         assert (await source.run(queues.peek(KEYS, "mail", 0, 10))).length == 1
-        extent = await source.run(queues.extent(KEYS, "mail"))
+        extent = await source.run(list_actions.extent(KEYS, "mail"))
         assert await source.run(windows.size_bytes(KEYS.failed())) is not None
         direct("CONFIG", "RESETSTAT")
         failure = failures.read(whole(ENTRY), -1)

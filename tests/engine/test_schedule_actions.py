@@ -103,7 +103,7 @@ def test_a_look_cuts_what_is_huge(store: Store, direct: Direct) -> None:
     huge = b"x" * 5_000
     direct("HSET", CONFIGS, "one", CONFIG, "huge", huge)
     direct("HSET", KEYS.last_enqueued(), "one", "t" * 500, "file", "then")
-    looked = store.run(schedules.look(KEYS, max_bytes=1_000))
+    looked = store.run(schedules.stored_items(KEYS, max_bytes=1_000))
     assert looked.configs["one"] == whole(CONFIG)
     assert looked.configs["huge"].is_cut
     assert (looked.configs["huge"].size, looked.configs["huge"].sha) == (5_000, whole(huge).sha)

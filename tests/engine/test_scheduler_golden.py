@@ -121,8 +121,8 @@ def test_delayed_delay_or_enqueue(store: Store, keys: Keys, direct: Direct) -> N
 
 def test_delayed_enqueue_in(store: Store, keys: Keys, direct: Direct) -> None:
     now = 1_795_440_109 - 3600 + 0.25
-    store.run(delayed.enqueue_in(keys, 3600, "default", "OkJob", ["in"], now=now))
-    store.run(delayed.enqueue_in(keys, 3600, "q2", "OkJob", ["in2"], now=now))
+    store.run(delayed.enqueue_at(keys, now + 3600, "default", "OkJob", ["in"], now=now))
+    store.run(delayed.enqueue_at(keys, now + 3600, "q2", "OkJob", ["in2"], now=now))
     assert ours(direct) == recorded("delayed_enqueue_in")
 
 

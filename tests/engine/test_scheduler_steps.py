@@ -14,10 +14,11 @@ from tests.support.direct import Direct
 
 from queuecore.exchange import Operation, T
 from queuecore.stores import Store
+from queuecore.times import ServerClock
 from resque.errors import OutcomeUnknown
 from resque.keys import Keys
 from resque.scheduler.definition import BadSchedule
-from resque.scheduler.scheduler import Scheduler, SchedulerOptions, ServerClock
+from resque.scheduler.scheduler import Scheduler, SchedulerOptions
 from resque.store import delayed, schedules
 
 LOCK = b"resque:resque:resque_scheduler_master_lock"

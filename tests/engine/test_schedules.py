@@ -9,9 +9,8 @@ import pytest
 from tests.support.direct import Direct
 
 from queuecore.stores import Store
-from resque.errors import NoQueueError
 from resque.keys import Keys
-from resque.scheduler import listing
+from resque.scheduler import listing, schedule_actions
 from resque.scheduler.definition import BadSchedule, read
 from resque.store import schedules
 from resque.store.schedules import Fired, Firing, Hold
@@ -150,8 +149,7 @@ def test_a_schedule_is_run_now_without_changing_its_next_firing(
     store: Store, keys: Keys, direct: Direct
 ) -> None:
     schedule = read("A", {"every": "1h", "args": "x"})
-    assert store.run(listing.run_now(keys, schedule, {"A": "q"}.get)) == 1
+    run = schedule_actions.run_now(keys, [schedule], queue_of={"A": "q"}.get)
+    assert store.run(run).done == 1
     assert direct("LRANGE", "resque:queue:q", 0, -1) == [b'{"class":"A","args":["x"]}']
     assert direct("EXISTS", "resque:delayed:last_enqueued_at") == 0
-    with pytest.raises(NoQueueError):
-        listing.run_now(keys, schedule)

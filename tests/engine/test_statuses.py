@@ -70,8 +70,8 @@ def test_a_scheduler_tells_of_such_classes_once_and_moves_their_jobs(
         store.run(delayed.schedule(keys, 5, queue, name, args))
     said: list[str] = []
     watch = StatusCheck(store, keys, said.append)
-    watch.look()
-    assert store.run(move_due(keys, 10, see=watch.see)).moved.queued == 4
+    watch.refresh()
+    assert store.run(move_due(keys, 10, admit=watch.see)).moved.queued == 4
     custom = {"every": "1h", "class": "A", "queue": "q", "custom_job_class": "Custom"}
     watch.see_schedules([read("a", custom), read("b", {"every": "1h", "queue": "q"})])
     assert [line.split()[0] for line in said] == ["'Reports::Daily'", "'Other'", "'Custom'"]
@@ -84,6 +84,6 @@ def test_a_key_of_another_kind_is_not_resque_statuss(
     direct("SET", "resque:_statuses", "x")
     said: list[str] = []
     watch = StatusCheck(store, keys, said.append)
-    watch.look()
+    watch.refresh()
     store.run(schedules.put(keys, "a", {"every": "1h"}))
     assert said == []

@@ -199,7 +199,7 @@ def test_a_moment_is_put_back_once_and_only_with_jobs(store: Store, direct: Dire
 
 
 def doubt(store: Store) -> str | None:
-    [seen] = store.run(stale.look(KEYS, [LOST]))
+    [seen] = store.run(stale.evidence(KEYS, [LOST]))
     return stale.doubt(seen, host="elsewhere", is_running=lambda pid: False)
 
 
@@ -226,7 +226,7 @@ def test_one_that_never_beat_is_spared_when_it_beats_before_it_is_pruned(
     store: Store, direct: Direct
 ) -> None:
     direct("SET", f"resque:worker:{LOST}", RECORD)
-    [seen] = store.run(stale.look(KEYS, [LOST]))
+    [seen] = store.run(stale.evidence(KEYS, [LOST]))
     direct("HSET", "resque:workers:heartbeat", LOST, "2020-01-01T00:00:00+00:00")
     assert store.run(pruning.take_off(KEYS, seen, times.wall_now)) == "alive"
     direct("HDEL", "resque:workers:heartbeat", LOST)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from tests.support import list_actions
 from tests.support.direct import Direct
 from tests.support.operations import (
     FAILED,
@@ -22,7 +23,6 @@ from tests.support.undoable_actions import ACTIONS, ITEMS, PAYLOAD, SOME, TARGET
 from queuecore.bulk import Result
 from queuecore.stores import Store
 from resque.errors import StoreError
-from resque.store import queues
 from resque.store.undo import Undone, undo
 
 assert before  # a fixture
@@ -157,7 +157,7 @@ def test_an_action_that_found_nothing_leaves_nothing_to_take_back(
 ) -> None:
     mine = trail("delete")
     chosen = marks(ITEMS, SOME)
-    assert store.run(queues.delete(KEYS, "q", chosen, mine)) == Result(gone=len(SOME))
+    assert store.run(list_actions.delete(KEYS, "q", chosen, mine)) == Result(gone=len(SOME))
     assert direct("KEYS", "*") == []
     assert store.run(undo(KEYS, mine.id)) == Undone(is_known=False)
     assert waiting(direct, QUEUE) == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
+from tests.support import list_actions
 from tests.support.direct import Direct
 from tests.support.engine_fixtures import StartRedis
 from tests.support.operations import KEYS, QUEUE, ByHand, fill, marks, numbered, trail, waiting
@@ -19,7 +20,7 @@ from resque.store.undo import Undone, undo
 def deleted(store: Store, direct: Direct, items: list[bytes], places: list[int]) -> ActionRecord:
     fill(direct, items)
     mine = trail("delete")
-    assert store.run(queues.delete(KEYS, "q", marks(items, places), mine)).done == len(places)
+    assert store.run(list_actions.delete(KEYS, "q", marks(items, places), mine)).done == len(places)
     return mine
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support import list_actions
 from tests.support.direct import Direct
 from tests.support.operations import (
     FAILED,
@@ -28,7 +29,7 @@ from queuecore.action_record import ActionRecord
 from queuecore.address import parse_url
 from queuecore.stores import Store
 from resque.errors import OutcomeUnknown, WrongType
-from resque.store import failure_actions, pauses, queues
+from resque.store import pauses
 from resque.store.undo import Undone, undo
 
 TARGET = "resque:queue:r"
@@ -38,15 +39,15 @@ def deleted(store: Store, direct: Direct, items: list[bytes], places: range) -> 
     """A queue of these items, of which some were deleted."""
     fill(direct, items)
     mine = trail("delete")
-    assert store.run(queues.delete(KEYS, "q", marks(items, places), mine)).done == len(places)
+    assert store.run(list_actions.delete(KEYS, "q", marks(items, places), mine)).done == len(places)
     return mine
 
 
 def cleared(store: Store, direct: Direct, items: list[bytes]) -> ActionRecord:
     fill(direct, items)
     mine = trail("clear")
-    extent = store.run(queues.extent(KEYS, "q"))
-    assert store.run(queues.clear(KEYS, "q", extent, mine)) == len(items)
+    extent = store.run(list_actions.extent(KEYS, "q"))
+    assert store.run(list_actions.clear(KEYS, "q", extent, mine)) == len(items)
     return mine
 
 
@@ -55,8 +56,8 @@ def requeued(store: Store, direct: Direct, count: int) -> ActionRecord:
     entries = [entry(n, b'{"class":"A","args":[%d]}' % n, "r") for n in range(count)]
     fill(direct, entries, FAILED)
     mine = trail("requeue", KEYS.failed(), queue="r")
-    chosen = [failure_actions.mark(each) for each in newest_failures(store)]
-    assert store.run(failure_actions.requeue(KEYS, chosen, mine)).done == count
+    chosen = [list_actions.ref_of(each) for each in newest_failures(store)]
+    assert store.run(list_actions.requeue(KEYS, chosen, mine)).done == count
     return mine
 
 
@@ -181,8 +182,8 @@ def test_of_identical_payloads_only_as_many_are_taken_back_as_are_left(
 ) -> None:
     fill(direct, [entry(n, queue="r") for n in range(5)], FAILED)
     mine = trail("requeue", KEYS.failed())
-    chosen = [failure_actions.mark(each) for each in newest_failures(store)]
-    store.run(failure_actions.requeue(KEYS, chosen, mine))
+    chosen = [list_actions.ref_of(each) for each in newest_failures(store)]
+    store.run(list_actions.requeue(KEYS, chosen, mine))
     direct("LPOP", TARGET, 2)
     assert store.run(undo(KEYS, mine.id)) == Undone(done=3, lost=2)
     assert len(waiting(direct, FAILED)) == 3
@@ -193,8 +194,8 @@ def test_a_queue_that_became_something_else_has_lost_what_was_pushed(
 ) -> None:
     fill(direct, [entry(n, queue="qr"[n % 2]) for n in range(6)], FAILED)
     mine = trail("requeue", KEYS.failed())
-    chosen = [failure_actions.mark(each) for each in newest_failures(store)]
-    store.run(failure_actions.requeue(KEYS, chosen, mine))
+    chosen = [list_actions.ref_of(each) for each in newest_failures(store)]
+    store.run(list_actions.requeue(KEYS, chosen, mine))
     direct("SET", TARGET, "no list")
     assert store.run(undo(KEYS, mine.id)) == Undone(done=3, lost=3)
     assert waiting(direct, FAILED) == [entry(n, queue="q") for n in (0, 2, 4)]
@@ -256,8 +257,8 @@ def test_a_clear_that_is_sent_twice_clears_nothing_new(store: Store, direct: Dir
     # The newcomer has the bytes of the one that was last: only the operation's id tells.
     fill(direct, [b"first", b"same"])
     mine = trail("clear")
-    extent = store.run(queues.extent(KEYS, "q"))
-    clear = queues.clear(KEYS, "q", extent, mine)
+    extent = store.run(list_actions.extent(KEYS, "q"))
+    clear = list_actions.clear(KEYS, "q", extent, mine)
     assert store.run(clear) == 2
     direct("RPUSH", QUEUE, b"same")
     assert store.run(clear) == 2

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from tests.support import list_actions
 from tests.support.direct import Direct
 
 from queuecore import windows
 from queuecore.stores import Store
 from resque.keys import Keys
-from resque.store import failures, queues
+from resque.store import queues
 
 KEYS = Keys()
 QUEUE = "resque:queue:q"
@@ -73,17 +74,17 @@ def test_an_item_is_found_near_the_place_where_it_was_seen(store: Store, direct:
 
 def test_a_clear_takes_what_was_seen_and_spares_newcomers(store: Store, direct: Direct) -> None:
     direct("RPUSH", QUEUE, *items(1, 2, 3))
-    extent = store.run(queues.extent(KEYS, "q"))
+    extent = store.run(list_actions.extent(KEYS, "q"))
     direct("RPUSH", QUEUE, *items(4, 5))
-    assert store.run(queues.clear(KEYS, "q", extent)) == 3
+    assert store.run(list_actions.clear(KEYS, "q", extent)) == 3
     assert waiting(direct) == items(4, 5)
 
 
 def test_a_clear_without_newcomers_leaves_an_empty_queue(store: Store, direct: Direct) -> None:
     direct("SADD", "resque:queues", "q")
     direct("RPUSH", QUEUE, *items(1, 2))
-    extent = store.run(queues.extent(KEYS, "q"))
-    assert store.run(queues.clear(KEYS, "q", extent)) == 2
+    extent = store.run(list_actions.extent(KEYS, "q"))
+    assert store.run(list_actions.clear(KEYS, "q", extent)) == 2
     assert direct("EXISTS", QUEUE) == 0
     assert direct("SMEMBERS", "resque:queues") == [b"q"]
 
@@ -92,19 +93,19 @@ def test_a_clear_takes_into_account_what_workers_took_meanwhile(
     store: Store, direct: Direct
 ) -> None:
     direct("RPUSH", QUEUE, *items(1, 2, 3, 4))
-    extent = store.run(queues.extent(KEYS, "q"))
+    extent = store.run(list_actions.extent(KEYS, "q"))
     direct("LPOP", QUEUE, 2)
     direct("RPUSH", QUEUE, *items(5))
-    assert store.run(queues.clear(KEYS, "q", extent)) == 2
+    assert store.run(list_actions.clear(KEYS, "q", extent)) == 2
     assert waiting(direct) == items(5)
 
 
 def test_a_clear_refuses_when_what_was_seen_is_gone(store: Store, direct: Direct) -> None:
     direct("RPUSH", QUEUE, *items(1, 2))
-    extent = store.run(queues.extent(KEYS, "q"))
+    extent = store.run(list_actions.extent(KEYS, "q"))
     direct("DEL", QUEUE)
     direct("RPUSH", QUEUE, *items(3, 4, 5))
-    assert store.run(queues.clear(KEYS, "q", extent)) is None
+    assert store.run(list_actions.clear(KEYS, "q", extent)) is None
     assert waiting(direct) == items(3, 4, 5)
 
 
@@ -112,23 +113,23 @@ def test_a_clear_of_identical_items_spares_as_many_as_came_later(
     store: Store, direct: Direct
 ) -> None:
     direct("RPUSH", QUEUE, b"same", b"same")
-    extent = store.run(queues.extent(KEYS, "q"))
+    extent = store.run(list_actions.extent(KEYS, "q"))
     direct("RPUSH", QUEUE, b"same", b"same", b"same")
-    assert store.run(queues.clear(KEYS, "q", extent)) == 2
+    assert store.run(list_actions.clear(KEYS, "q", extent)) == 2
     assert waiting(direct) == [b"same"] * 3
 
 
 def test_clearing_what_was_empty_takes_nothing(store: Store, direct: Direct) -> None:
-    extent = store.run(failures.extent(KEYS))
+    extent = store.run(list_actions.failures_extent(KEYS))
     assert extent == windows.Extent(0, None)
     direct("RPUSH", "resque:failed", b"new")
-    assert store.run(failures.clear(KEYS, extent)) == 0
+    assert store.run(list_actions.clear_failures(KEYS, extent)) == 0
     assert direct("LLEN", "resque:failed") == 1
 
 
 def test_an_empty_item_and_bytes_of_any_kind_are_items(store: Store, direct: Direct) -> None:
     direct("RPUSH", QUEUE, b"a\0\xff", b"")
-    extent = store.run(queues.extent(KEYS, "q"))
+    extent = store.run(list_actions.extent(KEYS, "q"))
     direct("RPUSH", QUEUE, b"", b"new\xfe")
-    assert store.run(queues.clear(KEYS, "q", extent)) == 2
+    assert store.run(list_actions.clear(KEYS, "q", extent)) == 2
     assert waiting(direct) == [b"", b"new\xfe"]

@@ -212,14 +212,14 @@ def test_a_claim_that_ended_is_not_renewed_where_another_has_beaten_since(
 def test_who_prunes_ends_the_claim(store: Store, direct: Direct) -> None:
     claim = register(store, place())
     hold(direct)
-    [seen] = store.run(stale.look(KEYS, [ID]))
+    [seen] = store.run(stale.evidence(KEYS, [ID]))
     assert store.run(pruning.take_off(KEYS, seen, times.wall_now)) == "failed"
     assert ask(store, claim).state == "lost"
     hold(direct)
     register(store, place(ELSEWHERE))
     direct("HDEL", HEARTS, ID)
     direct("SET", f"resque:qtop:claim:{ID}", "x")
-    [seen] = store.run(stale.look(KEYS, [ID]))
+    [seen] = store.run(stale.evidence(KEYS, [ID]))
     assert store.run(pruning.take_off(KEYS, seen, times.wall_now, requeue_lost=1)) == "put back"
     assert direct("EXISTS", f"resque:qtop:claim:{ID}") == 0
 
@@ -251,17 +251,17 @@ def test_closing_a_job_takes_no_other_record_away(store: Store, direct: Direct) 
 
 def test_what_another_has_under_the_id_is_no_running_job(store: Store, direct: Direct) -> None:
     claim = register(store, place())
-    assert store.run(claims.in_hand(KEYS, claim)) == (None, 0)
+    assert store.run(claims.held(KEYS, claim)) == (None, 0)
     hold(direct)
-    assert store.run(claims.in_hand(KEYS, claim)) == (None, 0)
+    assert store.run(claims.held(KEYS, claim)) == (None, 0)
     direct("DEL", f"resque:worker:{ID}")
     direct("RPUSH", "resque:queue:q", '{"class":"B","args":[]}')
     taken = ask(store, claim)
-    held = store.run(claims.in_hand(KEYS, claim))
+    held = store.run(claims.held(KEYS, claim))
     assert held is not None
     assert held[0] == taken.record
     direct("DEL", f"resque:qtop:claim:{ID}")
-    assert store.run(claims.in_hand(KEYS, claim)) is None
+    assert store.run(claims.held(KEYS, claim)) is None
 
 
 def test_one_that_takes_a_job_is_on_the_register(store: Store, direct: Direct) -> None:
@@ -279,7 +279,7 @@ def test_one_that_is_put_back_on_the_register_gives_a_sign_of_life(
     direct("RPUSH", "resque:queue:q", '{"class":"B","args":[]}')
     direct("DEL", "resque:workers", HEARTS)
     ask(store, claim)
-    [seen] = store.run(stale.look(KEYS, [ID]))
+    [seen] = store.run(stale.evidence(KEYS, [ID]))
     assert seen.silent_s is not None
     assert abs(seen.silent_s) < 60
     assert direct("HGET", HEARTS, ID).endswith(b"+00:00")

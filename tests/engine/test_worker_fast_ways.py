@@ -119,7 +119,7 @@ def test_a_rehearsal_adapts_what_only_children_run_and_leaves_no_other_trace() -
 import dis, os
 from resque import perform
 from queuecore import times
-from resque.worker.warm_up import rehearse
+from resque.worker.warm_up import warm_up
 from resque.worker.signals import SignalState
 from tests.support.worker_claims import context
 
@@ -133,7 +133,7 @@ def state():
 wishes = SignalState()
 before = state()
 print(adapted())
-rehearse(context(None, wishes))
+warm_up(context(None, wishes))
 print(adapted(), state() == before)
 """
     assert run_program(program).split() == ["False", "True", "True"]

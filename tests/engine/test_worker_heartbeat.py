@@ -57,12 +57,11 @@ def test_beats_follow_the_servers_clock_not_ours(monkeypatch: pytest.MonkeyPatch
 
 def test_the_servers_clock_is_known_between_two_beats() -> None:
     mono, own = Clock(), datetime(1999, 1, 1, tzinfo=UTC)
-    heart = Heartbeat(Keys(), place(), 60, mono)
-    clock = heart.clock(lambda: own)
-    assert clock() == own
+    heart = Heartbeat(Keys(), place(), 60, mono, lambda: own)
+    assert heart.clock() == own
     heart.first().parse([[b"1800000000", b"0"]])
     mono.now_s += 7
-    assert clock() == datetime.fromtimestamp(1_800_000_007, UTC)
+    assert heart.clock() == datetime.fromtimestamp(1_800_000_007, UTC)
 
 
 def test_a_beat_that_got_lost_is_tried_again_soon() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -15,10 +16,13 @@ from tests.support.engine_fixtures import Push, StartWorker
 from tests.support.proxy import Proxy
 from tests.support.worker_claims import TOKEN, claimed
 
+from queuecore import times
 from queuecore.address import parse_url
 from queuecore.lean import LeanStore
+from queuecore.stores import Store
 from resque.errors import OutcomeUnknown
 from resque.keys import Keys
+from resque.store import pruning, stale
 from resque.store.claims import Claim
 from resque.worker.reserve import Closing, Taken, work
 
@@ -125,6 +129,35 @@ def test_a_worker_that_was_pruned_by_mistake_loses_no_job_to_a_lost_answer(
     assert last.record.args == [3]
     assert direct("GET", f"resque:worker:{WORKER}") == last.record.raw
     assert direct("GET", "resque:stat:processed") == b"3"
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_failure_is_recorded_once_when_its_worker_is_pruned_after_the_lost_answer(
+    direct: Direct, push: Push, redis_url: str, start_worker: StartWorker, jobs: int
+) -> None:
+    for number in range(jobs):
+        push("FailJob", str(number))
+    pruned: list[str] = []
+
+    def prune_with_the_first_failure(command: list[bytes], reply: Any) -> bool:
+        if pruned or command[0] != b"EVALSHA" or b'"exception"' not in b"".join(command):
+            return True
+        with Store(redis_url) as store:
+            pruned.append(direct("SRANDMEMBER", "resque:workers").decode())
+            [seen] = store.run(stale.evidence(KEYS, pruned))
+            assert store.run(pruning.take_off(KEYS, seen, times.wall_now)) != "alive"
+        return False
+
+    path = parse_url(redis_url).path
+    assert path is not None
+    with Proxy(Path(path), prune_with_the_first_failure) as proxy:
+        worker = start_worker(url=proxy.url, INTERVAL="0")
+        assert worker.wait() == 0
+    entries = [json.loads(raw) for raw in direct("LRANGE", "resque:failed", 0, -1)]
+    # The call that closed the first job took the second one, which failed when it was pruned.
+    assert [entry["payload"]["args"] for entry in entries] == [[str(n)] for n in range(jobs)]
+    assert direct("GET", "resque:stat:processed") == b"1"
+    assert direct("EXISTS", "resque:workers", "resque:queue:default") == 0
 
 
 def test_a_worker_on_a_lossy_line_performs_each_job_once(

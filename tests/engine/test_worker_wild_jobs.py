@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -10,6 +11,8 @@ from tests.support.direct import Direct
 from tests.support.engine_fixtures import Push, StartWorker
 from tests.support.waiting import eventually
 from tests.support.worker_results import failed, failures, has_left, stat, trace
+
+from resque.worker import child
 
 WILD = "tests.support.jobs.sample_jobs,tests.support.jobs.misbehaving_jobs"
 #: The ways a worker may perform its jobs.
@@ -134,3 +137,22 @@ def test_threads_that_a_job_leaves_behind_keep_no_worker_from_leaving(
     eventually(lambda: stat(direct, "processed") == 2, "both jobs are done")
     assert worker.leave() == 0
     assert (failed(direct), trace(direct)) == ([], ["still here"])
+
+
+@pytest.mark.parametrize(
+    ("error", "printed"),
+    [(RuntimeError("boom"), "RuntimeError: boom"), (ProcessLookupError("no parent"), "")],
+)
+def test_what_a_child_raises_outside_of_its_job_is_printed_unless_its_parent_is_gone(
+    capfd: pytest.CaptureFixture[str], error: Exception, printed: str
+) -> None:
+    def life(step: Callable[[], None]) -> child.ChildReport:
+        raise error
+
+    forked = child.fork(life)
+    eventually(forked.has_left, "the child has left")
+    assert forked.report() is None
+    assert "exit status 1" in forked.death()
+    said = capfd.readouterr().err
+    assert printed in said
+    assert bool(said) == bool(printed)

@@ -57,6 +57,34 @@ def test_each_signal_is_a_wish(
     assert told == [number for number in numbers if number != signal.SIGCHLD]
 
 
+def test_a_signal_within_the_handler_of_another_is_the_later_one() -> None:
+    def send_another(number: int) -> None:
+        if number == signal.SIGUSR2:
+            send(signal.SIGCONT)
+
+    with SignalState(on_signal=send_another) as wishes:
+        send(signal.SIGUSR2)
+        assert not wishes.is_paused
+        wishes.drain()
+        assert not wishes.is_paused
+
+
+@pytest.mark.parametrize("last", [signal.SIGUSR2, signal.SIGCONT])
+def test_of_a_pause_and_its_end_the_one_that_came_last_counts(
+    last: signal.Signals,
+) -> None:
+    first = signal.SIGCONT if last == signal.SIGUSR2 else signal.SIGUSR2
+    with SignalState() as wishes:
+        # As where the last one comes while the handler of the first has not begun.
+        handler = signal.getsignal(last)
+        assert callable(handler)
+        send(first)
+        send(last)
+        handler(first, None)
+        wishes.drain()
+        assert wishes.is_paused == (last == signal.SIGUSR2)
+
+
 def test_handlers_are_given_back() -> None:
     before = signal.getsignal(signal.SIGTERM)
     with SignalState():

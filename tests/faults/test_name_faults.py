@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from tests.support import list_actions
 from tests.support.direct import Direct
 from tests.support.engine_fixtures import StartWorker
 from tests.support.known import known
@@ -60,10 +61,10 @@ def test_a_queue_may_have_any_name(store: Store, direct: Direct, name: str) -> N
     [state] = known(look(store).queues)
     assert (state.name, state.size, state.is_paused) == (name, 3, True)
     assert store.run(queues.move(KEYS, name, marks(items, [0]), "to")).done == 1
-    assert store.run(queues.delete(KEYS, name, marks(items[1:], [0]))) == bulk.Result(done=1)
+    assert store.run(list_actions.delete(KEYS, name, marks(items[1:], [0]))) == bulk.Result(done=1)
     assert waiting(direct, key) == [items[2]]
-    seen = store.run(queues.extent(KEYS, name))
-    assert store.run(queues.clear_and_remove(KEYS, name, seen)) == 1
+    seen = store.run(list_actions.extent(KEYS, name))
+    assert store.run(list_actions.clear_and_remove(KEYS, name, seen)) == 1
     assert direct("SMEMBERS", "resque:queues") == [b"to"]
     assert direct("EXISTS", key) == 0
 
@@ -75,7 +76,11 @@ def test_a_removed_queue_comes_back_registered_whatever_its_name(
     mine = trail("remove", KEYS.queue(name), queue=name)
     store.run(queues.push(KEYS, name, [b"x", b"y"]))
     assert (
-        store.run(queues.clear_and_remove(KEYS, name, store.run(queues.extent(KEYS, name)), mine))
+        store.run(
+            list_actions.clear_and_remove(
+                KEYS, name, store.run(list_actions.extent(KEYS, name)), mine
+            )
+        )
         == 2
     )
     assert direct("EXISTS", "resque:queues", KEYS.queue(name)) == 0
@@ -87,7 +92,10 @@ def test_a_removed_queue_comes_back_registered_whatever_its_name(
 def test_a_clear_removes_no_name_from_the_set_of_queues(store: Store, direct: Direct) -> None:
     for name in ("", "q"):
         store.run(queues.push(KEYS, name, [b"x"]))
-        assert store.run(queues.clear(KEYS, name, store.run(queues.extent(KEYS, name)))) == 1
+        assert (
+            store.run(list_actions.clear(KEYS, name, store.run(list_actions.extent(KEYS, name))))
+            == 1
+        )
     assert sorted(direct("SMEMBERS", "resque:queues")) == [b"", b"q"]
 
 

@@ -11,6 +11,7 @@ import unicodedata
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
+from tests.support import list_actions
 from tests.support.direct import Direct
 from tests.support.engine_fixtures import StartWorker
 from tests.support.known import known
@@ -28,7 +29,7 @@ from tests.support.operations import (
 from queuecore import bulk, windows
 from queuecore.stores import Store
 from resque.codec import Unreadable, decode_payload, encode, members, members_of_beginning
-from resque.store import failure_actions, queues, snapshot, undo
+from resque.store import queues, snapshot, undo
 
 ASIDE = "resque:unreadable:q"
 
@@ -130,8 +131,8 @@ def test_a_retry_of_everything_refuses_items_without_class_or_unreadable_with_th
     store: Store, direct: Direct
 ) -> None:
     fill(direct, [*NO_RETRIES.values(), entry("good")], FAILED)
-    everything = store.run(failure_actions.select(KEYS, lambda failure: True))
-    result = store.run(failure_actions.requeue(KEYS, everything))
+    everything = store.run(list_actions.select(KEYS, lambda failure: True))
+    result = store.run(list_actions.requeue(KEYS, everything))
     assert (result.done, result.gone) == (1, 0)
     assert sum(count for _, count in result.refused) == len(NO_RETRIES)
     assert all(reason for reason, _ in result.refused)
@@ -147,8 +148,8 @@ def test_a_job_with_odd_args_or_bytes_fails_and_its_retry_is_the_same_to_the_byt
     worker = start_worker("q", INTERVAL="0")
     assert worker.wait() == 0
     assert direct("EXISTS", "resque:queue:q", ASIDE) == 0
-    everything = store.run(failure_actions.select(KEYS, lambda failure: True))
-    result = store.run(failure_actions.requeue(KEYS, everything))
+    everything = store.run(list_actions.select(KEYS, lambda failure: True))
+    result = store.run(list_actions.requeue(KEYS, everything))
     assert result == bulk.Result(done=len(payloads))
     assert waiting(direct) == payloads
 
@@ -186,8 +187,8 @@ def test_a_failure_with_a_backtrace_of_a_megabyte_still_shows_its_class_and_erro
     assert (failure.queue, failure.backtrace) == (None, ()), "they are beyond the cut"
     found = store.run(windows.find(KEYS.failed(), failure.item.sha, failure.place))
     assert found == long
-    mark = failure_actions.mark(failure)
-    assert store.run(failure_actions.requeue(KEYS, [mark])) == bulk.Result(done=1)
+    mark = list_actions.ref_of(failure)
+    assert store.run(list_actions.requeue(KEYS, [mark])) == bulk.Result(done=1)
 
 
 @given(some.dictionaries(some.text(), some.text() | some.integers(), max_size=4), some.data())

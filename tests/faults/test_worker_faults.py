@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from signal import SIGQUIT, SIGTERM
 
 import pytest
+from tests.support import list_actions
 from tests.support.direct import Direct
 from tests.support.engine_fixtures import Push, StartWorker
 from tests.support.known import known
@@ -25,7 +26,7 @@ from tests.support.worker_results import TURNS, failed, forget
 from queuecore import audit, times
 from queuecore.bulk import JobRef
 from queuecore.stores import Store
-from resque.store import duplicates, failure_actions, poison, pruning, snapshot, stale
+from resque.store import duplicates, poison, pruning, snapshot, stale
 from resque.store.snapshot import EngineSnapshot
 from resque.store.stale import Evidence
 from resque.store.workers import read_record
@@ -57,7 +58,7 @@ def hold(direct: Direct, record: bytes = RECORD, *, beat: str | None = LONG_AGO)
 
 
 def evidence(store: Store) -> Evidence:
-    [seen] = store.run(stale.look(KEYS, [WORKER]))
+    [seen] = store.run(stale.evidence(KEYS, [WORKER]))
     return seen
 
 
@@ -300,13 +301,13 @@ def test_a_job_that_killed_its_workers_is_spared_by_a_retry_of_everything_unless
     poisoned = store.run(poison.among(KEYS, newest_failures(store)))
     [sha] = poisoned
     assert poisoned[sha] == 2, "how often it was put back"
-    everything = store.run(failure_actions.select(KEYS, lambda failure: True))
+    everything = store.run(list_actions.select(KEYS, lambda failure: True))
     rest = [mark for mark in everything if mark.sha not in poisoned]
-    assert store.run(failure_actions.requeue(KEYS, rest)).done == 2
+    assert store.run(list_actions.requeue(KEYS, rest)).done == 2
     assert poisoned_job not in waiting(direct)
     [left] = newest_failures(store)
     assert left.item.sha == sha
-    assert store.run(failure_actions.requeue(KEYS, [JobRef(left.place, sha)])).done == 1
+    assert store.run(list_actions.requeue(KEYS, [JobRef(left.place, sha)])).done == 1
     assert poisoned_job in waiting(direct)
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from tests.support import list_actions
 from tests.support.direct import Direct
 from tests.support.engine_fixtures import Push, StartWorker
 from tests.support.known import known
@@ -17,7 +18,7 @@ from queuecore.bulk import Result
 from queuecore.stores import Store
 from resque import Resque
 from resque.keys import Keys
-from resque.store import failure_actions, failures, snapshot
+from resque.store import failures, snapshot
 
 pytestmark = pytest.mark.node
 
@@ -79,8 +80,8 @@ def test_we_can_read_and_requeue_their_failure(
     assert failure.backtrace
     assert failure.failed_at is not None
     assert abs((failure.failed_at - before).total_seconds()) < 600
-    mark = failure_actions.mark(failure)
-    assert store.run(failure_actions.requeue(KEYS, [mark])) == Result(done=1)
+    mark = list_actions.ref_of(failure)
+    assert store.run(list_actions.requeue(KEYS, [mark])) == Result(done=1)
     assert direct("LRANGE", "resque:queue:ours", 0, -1) == [
         b'{"class":"Broken","args":["no use",1]}'
     ]

@@ -9,6 +9,7 @@ from signal import SIGKILL
 from typing import Any
 
 import pytest
+from tests.support import list_actions
 from tests.support.direct import Direct
 from tests.support.engine_fixtures import Push, StartWorker
 from tests.support.known import known
@@ -20,7 +21,7 @@ from queuecore.stores import Store
 from resque import Resque
 from resque.keys import Keys
 from resque.scheduler.moving import move_due
-from resque.store import delayed, failure_actions, failures, snapshot
+from resque.store import delayed, failures, snapshot
 
 pytestmark = pytest.mark.node
 
@@ -134,8 +135,8 @@ def test_we_requeue_their_failures_and_they_fail_there_again(
     for number in range(3):
         resque.enqueue_to("ours", "Broken", "no use", number)
     node("work", {"queues": ["ours"], "jobs": 3})
-    marks = store.run(failure_actions.select(KEYS, lambda failure: failure.args != ["no use", 1]))
-    assert store.run(failure_actions.requeue(KEYS, marks)).done == 2
+    marks = store.run(list_actions.select(KEYS, lambda failure: failure.args != ["no use", 1]))
+    assert store.run(list_actions.requeue(KEYS, marks)).done == 2
     assert failed(direct) == [("Broken", ["no use", 1], "TypeError")]
     node("work", {"queues": ["ours"], "jobs": 2})
     assert [args for _, args, _ in failed(direct)] == [["no use", n] for n in (1, 0, 2)]

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable
 
 import pytest
+from tests.support import list_actions
 from tests.support.direct import Direct
 from tests.support.operations import FAILED, entry, fill, waiting
 from tests.support.soak import SEEDS, TIMEOUT_S, either
@@ -22,7 +23,6 @@ from queuecore import audit
 from queuecore.action_record import ActionRecord, Actor
 from queuecore.stores import Store
 from resque.keys import Keys
-from resque.store import failure_actions
 
 JOBS = either(2000, 10_000)
 KILLS = either(3, 12)
@@ -134,8 +134,8 @@ def test_a_repeatedly_killed_undo_takes_each_job_back_once(
     direct: Direct, redis_url: str, store: Store, keys: Keys, failures: list[bytes], seed: int
 ) -> None:
     trail = ActionRecord(Actor("me@here", "tests"), "requeue", "all", keys.failed(), JOBS)
-    marks = store.run(failure_actions.select(keys, lambda failure: True))
-    assert store.run(failure_actions.requeue(keys, marks, trail)).done == JOBS
+    marks = store.run(list_actions.select(keys, lambda failure: True))
+    assert store.run(list_actions.requeue(keys, marks, trail)).done == JOBS
 
     def start() -> Command:
         assert_each_is_in_one_place(direct)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from tests.support import list_actions
 from tests.support.console import console
 from tests.support.sample_data import failure
 
@@ -11,7 +12,7 @@ from qtop.systems.runner import RedisRunner
 from queuecore.exchange import single
 from resque.codec import encode_job
 from resque.keys import Keys
-from resque.store import failures, queues
+from resque.store import queues
 
 KEYS = Keys("resque")
 
@@ -35,7 +36,7 @@ class Redis:
         return await self.source.run(queues.size(KEYS, queue))
 
     async def failed(self) -> int:
-        return await self.source.run(failures.count(KEYS))
+        return await self.source.run(list_actions.count_of_failures(KEYS))
 
 
 def on(redis: Redis, **more: object) -> QtopApp:

@@ -34,5 +34,5 @@ def listed(store: Store) -> list[DelayedEntry]:
 
 
 def marks(store: Store, wanted: Sequence[int] | None = None) -> list[DelayedRef]:
-    found = [delayed_actions.mark(each) for each in listed(store)]
+    found = [delayed_actions.ref_of(each) for each in listed(store)]
     return [m for at, m in enumerate(found) if m and (wanted is None or at in wanted)]

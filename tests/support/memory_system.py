@@ -35,6 +35,7 @@ from qtop.model.health import (
     Ownership,
     ServerInfo,
     Stray,
+    StrayJob,
     Strays,
     UpcomingJobs,
 )
@@ -43,7 +44,7 @@ from qtop.model.job_list import LISTED_BYTES, Ask, DueShare, Entry, JobPage, Out
 from qtop.model.schedule import ListedSchedule, LockHolder, Schedules
 from qtop.search.failure_groups import KeyMaker, KnownEntry
 from qtop.search.selection import RefusalCheck, Selection, nothing_refused
-from qtop.systems.system import Ability, DiagnosisPart, FoundJob, Place, Work
+from qtop.systems.system import Ability, DiagnosisPart, Place, Work
 from queuecore.action_record import ActionRecord
 from queuecore.audit import AuditEntry
 from queuecore.cooperative import Slices
@@ -285,10 +286,18 @@ class MemorySystem:
         return at_once(Strays())
 
     def stray_jobs(
-        self, stray: Stray, now: datetime, visit: Callable[[FoundJob], bool]
+        self, stray: Stray, now: datetime, visit: Callable[[StrayJob], bool]
     ) -> Work[bool]:
-        """None."""
+        """There are none."""
         return at_once(True)
+
+    def unregistered(self, what: Index, names: Sequence[str]) -> Work[list[tuple[str, bool]]]:
+        """None is missing."""
+        return at_once([(name, False) for name in names])
+
+    def refusal(self, request: JobRequest) -> RefusalCheck:
+        """It refuses none."""
+        return nothing_refused
 
     def ownership(self) -> Work[Ownership]:
         """It is alone."""
@@ -297,10 +306,6 @@ class MemorySystem:
     def next_jobs(self, queues: Sequence[str], *, samples: bool = False) -> Work[UpcomingJobs]:
         """Unknown."""
         return at_once(UpcomingJobs({}, {}))
-
-    def unregistered(self, what: Index, names: Sequence[str]) -> Work[list[tuple[str, bool]]]:
-        """Nothing is missing."""
-        return at_once([(name, False) for name in names])
 
     def probe(self) -> Work[None]:
         """It is there."""
@@ -384,10 +389,6 @@ class MemorySystem:
     ) -> MemoryChooser:
         """What collects jobs by their names."""
         return MemoryChooser()
-
-    def refusals(self, request: JobRequest) -> RefusalCheck:
-        """It refuses none."""
-        return nothing_refused
 
     def prepare(self, request: Request, operator: Operator) -> Steps[Plan | Refusal]:
         """It deletes failed and delayed jobs, runs them now, delays them until later, runs and

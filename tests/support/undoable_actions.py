@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from tests.support import list_actions
 from tests.support.direct import Direct
 from tests.support.operations import (
     FAILED,
@@ -20,7 +21,7 @@ from tests.support.operations import (
 from queuecore.action_record import ActionRecord
 from queuecore.bulk import JobRef
 from queuecore.stores import Store
-from resque.store import failure_actions, failures, pauses, queues
+from resque.store import pauses, queues
 
 ITEMS = [b"\xff\0", b"", b"same", *numbered(600), b"same", b"\r\n"]
 
@@ -39,19 +40,27 @@ Action = Callable[[Store, ActionRecord], int]
 
 
 def clear(store: Store, mine: ActionRecord) -> int:
-    return store.run(queues.clear(KEYS, "q", store.run(queues.extent(KEYS, "q")), mine)) or 0
+    return (
+        store.run(list_actions.clear(KEYS, "q", store.run(list_actions.extent(KEYS, "q")), mine))
+        or 0
+    )
 
 
 def clear_failures(store: Store, mine: ActionRecord) -> int:
-    return store.run(failures.clear(KEYS, store.run(failures.extent(KEYS)), mine)) or 0
+    return (
+        store.run(
+            list_actions.clear_failures(KEYS, store.run(list_actions.failures_extent(KEYS)), mine)
+        )
+        or 0
+    )
 
 
 def delete(store: Store, mine: ActionRecord) -> int:
-    return store.run(queues.delete(KEYS, "q", marks(ITEMS, SOME), mine)).done
+    return store.run(list_actions.delete(KEYS, "q", marks(ITEMS, SOME), mine)).done
 
 
 def delete_all(store: Store, mine: ActionRecord) -> int:
-    return store.run(queues.delete(KEYS, "q", marks(ITEMS, range(len(ITEMS))), mine)).done
+    return store.run(list_actions.delete(KEYS, "q", marks(ITEMS, range(len(ITEMS))), mine)).done
 
 
 def move(store: Store, mine: ActionRecord) -> int:
@@ -67,29 +76,33 @@ def replace(store: Store, mine: ActionRecord) -> int:
 
 
 def failed(store: Store) -> list[JobRef]:
-    return [failure_actions.mark(each) for each in newest_failures(store)]
+    return [list_actions.ref_of(each) for each in newest_failures(store)]
 
 
 def requeue(store: Store, mine: ActionRecord) -> int:
-    return store.run(failure_actions.requeue(KEYS, failed(store), mine)).done
+    return store.run(list_actions.requeue(KEYS, failed(store), mine)).done
 
 
 def requeue_elsewhere(store: Store, mine: ActionRecord) -> int:
-    return store.run(failure_actions.requeue(KEYS, failed(store), mine, queue="r")).done
+    return store.run(list_actions.requeue(KEYS, failed(store), mine, queue="r")).done
 
 
 def delete_failures(store: Store, mine: ActionRecord) -> int:
-    return store.run(failure_actions.delete(KEYS, failed(store)[3:9], mine)).done
+    return store.run(list_actions.delete_failures(KEYS, failed(store)[3:9], mine)).done
 
 
 def edit(store: Store, mine: ActionRecord) -> int:
     one = failed(store)[4]
-    return store.run(failure_actions.edit_and_requeue(KEYS, one, "r", b"edited", mine)).done
+    return store.run(list_actions.edit_and_requeue(KEYS, one, "r", b"edited", mine)).done
 
 
 def remove(store: Store, mine: ActionRecord) -> int:
     return (
-        store.run(queues.clear_and_remove(KEYS, "q", store.run(queues.extent(KEYS, "q")), mine))
+        store.run(
+            list_actions.clear_and_remove(
+                KEYS, "q", store.run(list_actions.extent(KEYS, "q")), mine
+            )
+        )
         or 0
     )
 

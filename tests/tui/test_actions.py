@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from tests import words
+from tests.support import list_actions
 from tests.support.sample_data import FakeSystem, does_nothing, failed_job, prepared, snapshot
 
 from qtop.actions.plan import Operator, Outcome, Plan, rest_of
@@ -78,7 +79,7 @@ class Console:
         return await self.source.run(queues.size(KEYS, queue))
 
     async def failed(self) -> int:
-        return await self.source.run(failures.count(KEYS))
+        return await self.source.run(list_actions.count_of_failures(KEYS))
 
     async def push(self, queue: str, number: int) -> None:
         jobs = [encode_job("A", [index]) for index in range(number)]
@@ -304,7 +305,7 @@ async def test_a_refusal_of_redis_is_reported_in_its_words() -> None:
     doing = ActionRunner(
         answering(Unreachable("no such \x1b host")).run, read_only=False, trouble=lambda: None
     )
-    outcome = await doing.preview("looking", queues.extent(KEYS, "mail"))
+    outcome = await doing.preview("looking", list_actions.extent(KEYS, "mail"))
     assert outcome == Outcome("looking: no such ␛ host", "bad")
 
 
@@ -313,7 +314,7 @@ async def test_a_read_only_console_refuses_every_plan_without_asking_redis() -> 
     doing = ActionRunner(source.run, read_only=True, trouble=lambda: None)
     plans = [plan_of(), prepared(SYSTEM.prepare(PauseAll()))]
     outcomes = [await doing.run(plan) for plan in plans]
-    seen = await doing.preview("looking", failures.extent(KEYS))
+    seen = await doing.preview("looking", list_actions.failures_extent(KEYS))
     assert isinstance(seen, Outcome)
     outcomes.append(seen)
     assert {outcome.text for outcome in outcomes} == {words.READ_ONLY}

@@ -28,7 +28,7 @@ from resque.keys import Keys
 from resque.store import delayed, delayed_windows
 from resque.store.delayed import Moment
 from resque.store.delayed_windows import DelayedEntry
-from resque.store.schedules import Looked, OfFile, PublishedSchedule
+from resque.store.schedules import OfFile, PublishedSchedule, StoredItems
 
 T = TypeVar("T")
 
@@ -207,7 +207,7 @@ def test_schedules_are_computed_again_only_after_a_change_or_a_run(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     config = {"a": whole(b'{"cron":"0 3 * * *","class":"A"}'), "b": whole(b"junk")}
-    looked = Looked(config, {"c": b"2026-11-23 11:00:00 +0000"})
+    looked = StoredItems(config, {"c": b"2026-11-23 11:00:00 +0000"})
     rows = read_schedules(looked, NOW, UTC, {})
     assert [(row.name, row.problem is None, row.item is None) for row in rows] == [
         ("a", True, False),
@@ -227,7 +227,7 @@ def test_schedules_are_computed_again_only_after_a_change_or_a_run(
 
 
 def test_schedules_of_a_file_are_rows_with_their_source() -> None:
-    looked = Looked({}, {"gone": b"2026-11-23 12:00:00 +0000"})
+    looked = StoredItems({}, {"gone": b"2026-11-23 12:00:00 +0000"})
     entries = {
         "a": PublishedSchedule(b'{"every":"1h","class":"A"}', "q"),
         "b": PublishedSchedule(None, problem="schedule 'b': it needs `cron` or `every`"),

@@ -33,11 +33,9 @@ if __name__ == "__main__":
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
-import importlib
 import os
 import sys
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 
 import resque
@@ -54,12 +52,9 @@ from resque.scheduler.scheduler import Scheduler, SchedulerOptions
 from resque.scheduler.zones import local_zone
 from resque.worker import log, own_server
 from resque.worker.background import settle
+from resque.worker.options import load_jobs
 
 _TRUE = ("1", "t", "T", "true", "TRUE", "on", "ON")
-
-
-class _Unusable(Exception):
-    """The environment asks for something that cannot be; the message says what to change."""
 
 
 def main(environ: Mapping[str, str]) -> int:
@@ -71,13 +66,13 @@ def main(environ: Mapping[str, str]) -> int:
         if say is log.say_json:
             sys.excepthook = log.tell_exception
         # All that can be wrong is found out before going into the background.
-        _load(environ.get("RESQUE_REQUIRE", ""))
+        load_jobs(environ, _cannot_import)
         parse_url(url)
         options, zone = _options(environ), local_zone(environ)
         if options.schedule_file is not None:
             read_file(options.schedule_file)
         settle(environ, log=environ.get("LOGFILE", ""))
-    except (_Unusable, BadOption, BadUrl, BadSchedule, ValueError) as error:
+    except (BadOption, BadUrl, BadSchedule, ValueError) as error:
         log.refuse(say, "scheduler", error)
         return 2
     try:
@@ -136,21 +131,12 @@ def _number(
     except ValueError:
         number = -1.0
     if not least <= number <= most:
-        raise _Unusable(f"{name} must be a number from {least:g} to {most:g}, not {text!r}")
+        raise BadOption(f"{name} must be a number from {least:g} to {most:g}, not {text!r}")
     return number
 
 
-def _load(modules: str) -> None:
-    """Import the modules that declare jobs; they see the current folder."""
-    # The folder may have been removed since the start.
-    with suppress(FileNotFoundError):
-        if os.getcwd() not in sys.path:
-            sys.path.insert(0, os.getcwd())
-    for module in filter(None, (name.strip() for name in modules.split(","))):
-        try:
-            importlib.import_module(module)
-        except Exception as error:
-            raise _Unusable(f"cannot import {module!r}: {error!r}") from error
+def _cannot_import(module: str, error: Exception) -> str:
+    return f"cannot import {module!r}: {error!r}"
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """What an operator does with delayed jobs: run now, delete, reschedule; one, many, or all that
 match.
 
-Jobs are named by `Mark`s, and found by their bytes wherever in their moment's list they are by
-then. Every operation returns numbers and can leave a record for its undo.
+Jobs are named by `DelayedRef`s, and found by their bytes, wherever in the list of their moment they
+are by then. Every operation returns numbers and can leave a record for its undo.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class DelayedRef:
     size: int
 
 
-def mark(seen: DelayedEntry) -> DelayedRef | None:
+def ref_of(seen: DelayedEntry) -> DelayedRef | None:
     """What names a delayed job to the operations here; None for a moment that cannot be read."""
     if seen.job is None:
         return None
@@ -59,7 +59,7 @@ def mark(seen: DelayedEntry) -> DelayedRef | None:
 
 def run(
     keys: Keys,
-    marks: Sequence[DelayedRef],
+    refs: Sequence[DelayedRef],
     record: ActionRecord | None = None,
     *,
     queue_of: QueueOf = no_queue,
@@ -71,25 +71,25 @@ def run(
         push = push_of(raw, queue_of)
         return push.reason if isinstance(push, Unreadable) else push
 
-    return _act(keys, marks, _Deed("queue", decide), record)
+    return _act(keys, refs, _Verb("queue", decide), record)
 
 
 def delete(
-    keys: Keys, marks: Sequence[DelayedRef], record: ActionRecord | None = None
+    keys: Keys, refs: Sequence[DelayedRef], record: ActionRecord | None = None
 ) -> Steps[Result]:
     """Delete delayed jobs. Costs as `run`."""
-    return _act(keys, marks, _Deed("drop", lambda _: None), record)
+    return _act(keys, refs, _Verb("drop", lambda _: None), record)
 
 
 def reschedule(
-    keys: Keys, marks: Sequence[DelayedRef], at: float, record: ActionRecord | None = None
+    keys: Keys, refs: Sequence[DelayedRef], at: float, record: ActionRecord | None = None
 ) -> Steps[Result]:
     """Delay jobs until `at` (epoch, fractions cut off) instead, byte for byte. Costs as `run`."""
-    return _act(keys, marks, _Deed("delay", lambda _: None, str(int(at))), record)
+    return _act(keys, refs, _Verb("delay", lambda _: None, str(int(at))), record)
 
 
 @dataclass(frozen=True, slots=True)
-class _Deed:
+class _Verb:
     """What is done with jobs. `decide` says what is pushed, or why it cannot be; `until` is the
     new moment."""
 
@@ -100,24 +100,24 @@ class _Deed:
 
 @dataclass(frozen=True, slots=True)
 class _Taking:
-    mark: DelayedRef
+    ref: DelayedRef
     raw: bytes
     push: Push | None
 
 
 def _act(
-    keys: Keys, marks: Sequence[DelayedRef], deed: _Deed, record: ActionRecord | None
+    keys: Keys, refs: Sequence[DelayedRef], verb: _Verb, record: ActionRecord | None
 ) -> Steps[Result]:
     result = Result()
-    todo: Iterable[DelayedRef] = _from_behind(marks)
+    todo: Iterable[DelayedRef] = _from_behind(refs)
     try:
         for is_last_try in (False, True):
             missed: list[DelayedRef] = []
-            for batch in parts(todo, _JOBS, lambda mark: mark.size, _BYTES):
-                seen: _Seen = yield _find(keys, batch, (_tried(result), len(marks)))
-                takings, absent, refused = _decided(batch, seen, deed)
-                done, gone, barred = yield from _take(keys, takings, seen, deed, record)
-                elsewhere = [mark for mark in absent if seen.lengths[mark.stamp]]
+            for batch in parts(todo, _JOBS, lambda ref: ref.size, _BYTES):
+                seen: _Seen = yield _find(keys, batch, (_tried(result), len(refs)))
+                takings, absent, refused = _decided(batch, seen, verb)
+                done, gone, barred = yield from _take(keys, takings, seen, verb, record)
+                elsewhere = [ref for ref in absent if seen.lengths[ref.stamp]]
                 missed += elsewhere
                 gone += len(absent) - len(elsewhere)
                 result = result.plus(done, gone, [*refused, *barred])
@@ -131,11 +131,11 @@ def _act(
     return result
 
 
-def _from_behind(marks: Iterable[DelayedRef]) -> Iterator[DelayedRef]:
-    """The marks of a moment that follow one another, those further back first: what is taken then
+def _from_behind(refs: Iterable[DelayedRef]) -> Iterator[DelayedRef]:
+    """The refs of a moment that follow one another, those further back first: what is taken then
     moves no other."""
-    for _, group in groupby(marks, key=lambda mark: mark.stamp):
-        yield from sorted(group, key=lambda mark: -mark.place)
+    for _, group in groupby(refs, key=lambda ref: ref.stamp):
+        yield from sorted(group, key=lambda ref: -ref.place)
 
 
 def _tried(result: Result) -> int:
@@ -152,11 +152,11 @@ class _Seen:
 
 
 def _find(keys: Keys, batch: Sequence[DelayedRef], progress: tuple[int, int]) -> Exchange[_Seen]:
-    stamps = list(dict.fromkeys(mark.stamp for mark in batch))
+    stamps = list(dict.fromkeys(ref.stamp for ref in batch))
     sizes = delayed_windows.lengths(keys, stamps)
     finds = tuple(
-        windows.find(keys.delayed(mark.stamp), mark.sha, mark.place, reach=_REACH).commands[0]
-        for mark in batch
+        windows.find(keys.delayed(ref.stamp), ref.sha, ref.place, reach=_REACH).commands[0]
+        for ref in batch
     )
 
     def parse(replies: list[Any]) -> _Seen:
@@ -169,33 +169,33 @@ def _find(keys: Keys, batch: Sequence[DelayedRef], progress: tuple[int, int]) ->
 
 
 def _decided(
-    batch: Sequence[DelayedRef], seen: _Seen, deed: _Deed
+    batch: Sequence[DelayedRef], seen: _Seen, verb: _Verb
 ) -> tuple[list[_Taking], list[DelayedRef], list[str]]:
     """What to take, what is elsewhere or gone, and why others are refused."""
     takings: list[_Taking] = []
     absent: list[DelayedRef] = []
     refused: list[str] = []
-    for mark, raw in zip(batch, seen.raws, strict=True):
-        if seen.lengths[mark.stamp] < 0:
+    for ref, raw in zip(batch, seen.raws, strict=True):
+        if seen.lengths[ref.stamp] < 0:
             refused.append(_NO_LIST)
         elif raw is None:
-            absent.append(mark)
+            absent.append(ref)
         else:
-            push = deed.decide(raw)
+            push = verb.decide(raw)
             if isinstance(push, str):
                 refused.append(push)
             else:
-                takings.append(_Taking(mark, raw, push))
+                takings.append(_Taking(ref, raw, push))
     return takings, absent, refused
 
 
 def _take(
-    keys: Keys, takings: Sequence[_Taking], seen: _Seen, deed: _Deed, record: ActionRecord | None
+    keys: Keys, takings: Sequence[_Taking], seen: _Seen, verb: _Verb, record: ActionRecord | None
 ) -> Steps[tuple[int, int, list[str]]]:
     """Do it: how many were taken, how many were gone, and why others stay."""
     done = gone = 0
     barred: list[str] = []
-    for calls in _calls(keys, takings, seen, deed, record):
+    for calls in _calls(keys, takings, seen, verb, record):
         results: list[Any] = yield Exchange(calls, list, writes=True, tolerant=True)
         for call, outcome in zip(calls, results, strict=True):
             if isinstance(outcome, WrongType):
@@ -210,13 +210,13 @@ def _take(
 
 
 def _calls(
-    keys: Keys, takings: Sequence[_Taking], seen: _Seen, deed: _Deed, record: ActionRecord | None
+    keys: Keys, takings: Sequence[_Taking], seen: _Seen, verb: _Verb, record: ActionRecord | None
 ) -> Iterator[tuple[Call, ...]]:
     """The scripts to run, a moment each, those together that keep the server busy for a few
     milliseconds."""
     together: list[Call] = []
     room = _WALK
-    for stamp, group in groupby(takings, key=lambda taking: taking.mark.stamp):
+    for stamp, group in groupby(takings, key=lambda taking: taking.ref.stamp):
         alike, length = list(group), max(1, seen.lengths[stamp])
         most = max(1, _WALK // length)
         for at in range(0, len(alike), most):
@@ -225,35 +225,35 @@ def _calls(
             if together and room < 0:
                 yield tuple(together)
                 together, room = [], _WALK - len(part) * length
-            together.append(_call(keys, stamp, part, deed, record))
+            together.append(_call(keys, stamp, part, verb, record))
     if together:
         yield tuple(together)
 
 
 def _call(
-    keys: Keys, stamp: str, takings: Sequence[_Taking], deed: _Deed, record: ActionRecord | None
+    keys: Keys, stamp: str, takings: Sequence[_Taking], verb: _Verb, record: ActionRecord | None
 ) -> Call:
     moment = keys.delayed(stamp)
     touched = [moment, keys.delayed_schedule(), keys.queues()]
-    new = keys.delayed_member(deed.until) if deed.until else b""
+    new = keys.delayed_member(verb.until) if verb.until else b""
     args: list[Arg] = [keys.delayed_member(stamp), name_bytes(stamp), BLANK]
-    args += [deed.act, new, deed.until]
+    args += [verb.act, new, verb.until]
     for each in takings:
-        target = moment if not deed.until else keys.delayed(deed.until)
+        target = moment if not verb.until else keys.delayed(verb.until)
         queue, payload = b"", b""
         if each.push is not None:
             target, payload = keys.queue(each.push.queue), each.push.payload
             queue = name_bytes(each.push.queue)
         touched += [keys.delayed_stamps(each.raw), target]
-        args += [each.mark.place, each.raw, queue, payload]
+        args += [each.ref.place, each.raw, queue, payload]
     return recorded_call(_ACT, keys, record, touched, args)
 
 
 def _sought(keys: Keys, missed: Sequence[DelayedRef]) -> Steps[list[DelayedRef]]:
-    """Those of the marks whose jobs are still in their lists, with the places where they are now,
+    """Those of the refs whose jobs are still in their lists, with the places where they are now,
     those further back first. A round trip for each 1,000 jobs of their moments."""
     found: list[DelayedRef] = []
-    for stamp, group in groupby(missed, key=lambda mark: mark.stamp):
+    for stamp, group in groupby(missed, key=lambda ref: ref.stamp):
         left: dict[str, list[DelayedRef]] = {}
         for each in group:
             left.setdefault(each.sha, []).append(each)

@@ -9,7 +9,6 @@ from contextlib import suppress
 from typing import Final
 
 from queuecore import times
-from queuecore.exchange import Exchange
 from queuecore.stores import Store
 from resque.errors import BelongsToSidekiq, Refused, StoreError
 from resque.keys import Keys
@@ -18,7 +17,7 @@ from resque.scheduler.moving import Push
 from resque.store import ownership, statuses
 from resque.store.ownership import KeyOwners
 
-#: How long a look at the queues holds.
+#: How long what was found of the namespace counts.
 _HOLDS_S: Final = 60.0
 
 
@@ -40,9 +39,9 @@ class OwnershipCheck:
         self._was_refused = False
 
     def open(self) -> None:
-        """Look for the first time. Raises BelongsToSidekiq when the namespace is Sidekiq's, and
+        """Read for the first time. Raises BelongsToSidekiq when the namespace is Sidekiq's, and
         StoreError."""
-        seen = self._look()
+        seen = self._read()
         if (refusal := seen.refusal()) is not None:
             raise BelongsToSidekiq(refusal)
         if seen.warning is not None:
@@ -54,7 +53,7 @@ class OwnershipCheck:
         if self._seen is None:
             return True
         if abs(self._clock().timestamp() - self._looked_s) >= _HOLDS_S:
-            self._look()
+            self._read()
         reason = self._seen.reason()
         if reason is not None and not self._was_refused:
             self._log(f"does nothing until that has changed: {reason}")
@@ -68,20 +67,20 @@ class OwnershipCheck:
         if queue in self._seen.owners:
             return self._seen.reason(queue)
         if queue not in self._owners:
-            look = ownership.look(self._keys, [queue], now=self._clock())
-            self._owners[queue] = self._store.run(look)
+            found = ownership.find_owners(self._keys, [queue], now=self._clock())
+            self._owners[queue] = self._store.run(found)
         return self._owners[queue].reason(queue)
 
-    def _look(self) -> KeyOwners:
+    def _read(self) -> KeyOwners:
         now = self._clock()
-        self._seen = self._store.run(ownership.look(self._keys, now=now))
+        self._seen = self._store.run(ownership.find_owners(self._keys, now=now))
         self._owners.clear()
         self._looked_s = now.timestamp()
         return self._seen
 
 
 #: What is known of such classes is read again after this time.
-_LOOK_AGAIN_S = 60.0
+_REFRESH_S = 60.0
 
 
 class StatusCheck:
@@ -103,25 +102,20 @@ class StatusCheck:
         self._due_at = float("-inf")
         self._told = set[str]()
 
-    def look(self) -> None:
+    def refresh(self) -> None:
         """Find out which classes there are, at most once a minute. Raises StoreError when Redis
         does not answer."""
-        if self._mono_now() < self._due_at:
-            return
-        self._due_at = self._mono_now() + _LOOK_AGAIN_S
-        try:
-            self._known = self._store.run(statuses.classes(self._keys))
-        except Refused:
-            # A key of another kind, or a missing right: then it is not resque-status's to us.
-            self._known = frozenset()
-
-    def ask(self) -> Exchange[list[bytes]]:
-        """What `learn` wants to know, to be asked beside other things."""
-        return statuses.newest(self._keys)
+        if self._mono_now() >= self._due_at:
+            self._due_at = self._mono_now() + _REFRESH_S
+            try:
+                self.learn(self._store.run(statuses.newest(self._keys)))
+            except Refused as error:
+                self.learn(error)
 
     def learn(self, ids: list[bytes] | StoreError) -> None:
-        """As `look`, from an answer to `ask`. Raises as it."""
-        self._due_at = self._mono_now() + _LOOK_AGAIN_S
+        """As `refresh`, from an answer to `statuses.newest`; raises as it. Where a key is of
+        another kind, or a right is missing, it is not resque-status's to us."""
+        self._due_at = self._mono_now() + _REFRESH_S
         self._known = frozenset()
         if not isinstance(ids, StoreError):
             with suppress(Refused):

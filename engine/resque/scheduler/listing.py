@@ -9,12 +9,11 @@ from datetime import datetime, tzinfo
 from typing import Any, Literal
 
 from queuecore.exchange import Exchange, Steps
-from resque.errors import NoQueueError, Refused
+from resque.errors import Refused
 from resque.keys import Keys
 from resque.scheduler.definition import BadSchedule, Schedule, from_json, read
-from resque.scheduler.moving import QueueOf, no_queue
 from resque.scheduler.plan import next_firing
-from resque.store import queues, schedules
+from resque.store import schedules
 from resque.store.schedules import OfFile, PublishedSchedule, Stored
 
 ScheduleSource = Literal["persistent", "file"]
@@ -93,12 +92,3 @@ def put(keys: Keys, name: str, config: Mapping[str, Any]) -> Exchange[bool]:
     trip. Raises BadSchedule. (Ruby: set_schedule with `persist`.)"""
     read(name, config)
     return schedules.put(keys, name, config)
-
-
-def run_now(keys: Keys, schedule: Schedule, queue_of: QueueOf = no_queue) -> Exchange[int]:
-    """Put a schedule's job onto its queue now; its next firing stays. Returns the length of the
-    queue. One round trip. Raises NoQueueError."""
-    queue = schedule.queue_for(queue_of)
-    if queue is None:
-        raise NoQueueError(f"schedule {schedule.name!r} names no queue, and its class has none")
-    return queues.push(keys, queue, [schedule.payload])

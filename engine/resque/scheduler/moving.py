@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from queuecore.exchange import Arg, Exchange, Steps, single
-from queuecore.keys import name_bytes
+from queuecore.keys import is_name, name_bytes
 from resque.codec import Unreadable, decode, members
 from resque.keys import Keys
 from resque.scripts import load_script
@@ -30,22 +30,16 @@ PASS_BATCHES = 50
 
 #: Tells the own queue of a class, None when it has none or is not known.
 QueueOf = Callable[[str], str | None]
-#: Sees each job that is about to be moved.
-See = Callable[["Push"], None]
-#: Tells why nothing may go to a queue; None when it may.
-RefusalOf = Callable[[str], str | None]
+#: Says of a job that is about to be moved why it may not go to its queue; None: it may.
+Admit = Callable[["Push"], str | None]
 
 
 def no_queue(class_name: str) -> None:
     """A `QueueOf` that knows no class."""
 
 
-def nothing_to_see(push: Push) -> None:
-    """A `See` that does not look."""
-
-
-def no_refusal(queue: str) -> None:
-    """A `RefusalOf` that lets everything through."""
+def admit_all(push: Push) -> None:
+    """An `Admit` that lets every job through."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +66,7 @@ def push_of(raw: bytes, queue_of: QueueOf = no_queue) -> Push | Unreadable:
         queue = queue_of(name)
     if not isinstance(queue, str) or not queue:
         return Unreadable(raw, "it names no queue, and its class has none that is known here")
-    try:
-        name_bytes(queue)
-    except UnicodeEncodeError:
+    if not is_name(queue):
         return Unreadable(raw, "its queue's name is no text")
     return Push(queue, b'{"class":%s,"args":%s}' % (parts["class"], as_list(args)))
 
@@ -88,20 +80,15 @@ def as_list(args: bytes) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class MovedJobs:
-    """What became of delayed jobs, in numbers. `set_aside` are those that cannot be moved, with
-    the reason; they are kept in `unreadable:delayed`."""
+    """What became of delayed jobs: how many were queued, and those that cannot be moved, with the
+    reason, which are kept in `unreadable:delayed`."""
 
     queued: int = 0
-    deleted: int = 0
     set_aside: tuple[Unreadable, ...] = ()
 
     def plus(self, other: MovedJobs) -> MovedJobs:
         """These numbers and those."""
-        return MovedJobs(
-            self.queued + other.queued,
-            self.deleted + other.deleted,
-            self.set_aside + other.set_aside,
-        )
+        return MovedJobs(self.queued + other.queued, self.set_aside + other.set_aside)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,14 +107,13 @@ def move_due(
     keys: Keys,
     now: float,
     queue_of: QueueOf = no_queue,
-    refusal: RefusalOf = no_refusal,
+    admit: Admit = admit_all,
     *,
     batch: int = BATCH,
-    see: See = nothing_to_see,
 ) -> Steps[Pass]:
     """Move the jobs that are due at `now` (epoch), the earliest first, but at most 50 batches.
-    Those whose queue is refused are set aside; `see` is called with each of the others. Three
-    round trips a batch; no script touches more than `batch` jobs."""
+    Those that are not admitted are set aside. Three round trips a batch; no script touches more
+    than `batch` jobs."""
     moved, broken = MovedJobs(), list[str]()
     for _ in range(PASS_BATCHES):
         first: list[tuple[str, float]] = yield single(
@@ -138,7 +124,7 @@ def move_due(
             next_at = first[0][1] if first and math.isfinite(first[0][1]) else None
             return Pass(moved, True, next_at, tuple(broken))
         stamp = first[0][0]
-        taken = yield from _move_head(keys, stamp, queue_of, refusal, batch, see)
+        taken = yield from _move_head(keys, stamp, queue_of, admit, batch)
         if taken is None:
             # It stays where it is, before all others: looked past from now on.
             broken.append(stamp)
@@ -147,7 +133,7 @@ def move_due(
     return Pass(moved, False, None, tuple(broken))
 
 
-def reset(keys: Keys) -> Steps[MovedJobs]:
+def reset(keys: Keys) -> Steps[int]:
     """Delete all delayed jobs, also those that arrive meanwhile. Returns how many. Three round
     trips for each 100; moments whose key is not a list stay. (Ruby: reset_delayed_queue.)"""
     deleted = skip = 0
@@ -156,7 +142,7 @@ def reset(keys: Keys) -> Steps[MovedJobs]:
             ("ZRANGE", keys.delayed_schedule(), skip, skip, "WITHSCORES"), delayed.stamps
         )
         if not first:
-            return MovedJobs(deleted=deleted)
+            return deleted
         stamp = first[0][0]
         head: list[bytes] | None = yield _head(keys, stamp, BATCH)
         if head is None:
@@ -170,21 +156,13 @@ _Decided = tuple[bytes, str, Push | None]
 
 
 def _move_head(
-    keys: Keys,
-    stamp: str,
-    queue_of: QueueOf,
-    refusal: RefusalOf,
-    batch: int,
-    see: See,
+    keys: Keys, stamp: str, queue_of: QueueOf, admit: Admit, batch: int
 ) -> Steps[MovedJobs | None]:
     """Move the first jobs of a moment; None when its key is not a list."""
     head: list[bytes] | None = yield _head(keys, stamp, batch)
     if head is None:
         return None
-    pushes = [_admitted(push_of(raw, queue_of), raw, refusal) for raw in head]
-    for push in pushes:
-        if isinstance(push, Push):
-            see(push)
+    pushes = [_admitted(push_of(raw, queue_of), raw, admit) for raw in head]
     decided: list[_Decided] = [
         (raw, "queue", push) if isinstance(push, Push) else (raw, "aside", None)
         for raw, push in zip(head, pushes, strict=True)
@@ -195,8 +173,8 @@ def _move_head(
     return MovedJobs(queued=taken - len(aside) - kept_back, set_aside=(*aside, *refused))
 
 
-def _admitted(push: Push | Unreadable, raw: bytes, refusal: RefusalOf) -> Push | Unreadable:
-    why = refusal(push.queue) if isinstance(push, Push) else None
+def _admitted(push: Push | Unreadable, raw: bytes, admit: Admit) -> Push | Unreadable:
+    why = admit(push) if isinstance(push, Push) else None
     return push if why is None else Unreadable(raw, why)
 
 

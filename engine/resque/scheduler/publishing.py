@@ -44,14 +44,19 @@ class Publisher:
 
     def publish(self, entries: Mapping[str, PublishedSchedule]) -> None:
         """Publish these from now on. Raises StoreError when Redis does not answer."""
-        self._entries = entries
-        self._due_at = float("-inf")
-        self.renew()
+        for exchange in self.begin(entries):
+            try:
+                self._store.run(exchange)
+            except Refused as error:
+                self._tell(str(error))
+        self._put_off()
 
     def begin(self, entries: Mapping[str, PublishedSchedule]) -> list[Exchange[bool]]:
         """As `publish`, to be sent beside other things; what comes of it goes to `begun`."""
-        self._entries = entries
-        exchange = self._exchange()
+        self._entries, self._due_at = entries, float("-inf")
+        exchange = schedules.publish(
+            self._keys, self._prefix, self._owner, self._entries, self._lifetime_s
+        )
         if exchange is None:
             self._tell("they are too large")
         return [] if exchange is None else [exchange]
@@ -61,26 +66,15 @@ class Publisher:
         for each in results:
             if isinstance(each, StoreError):
                 self._tell(str(each))
-        self._due_at = self._mono_now() + self._lifetime_s / 3
+        self._put_off()
 
-    def _exchange(self) -> Exchange[bool] | None:
-        return schedules.publish(
-            self._keys, self._prefix, self._owner, self._entries, self._lifetime_s
-        )
+    def _put_off(self) -> None:
+        self._due_at = self._mono_now() + self._lifetime_s / 3
 
     def renew(self) -> None:
         """Publish again, when it is time. Raises as `publish`."""
-        if self._mono_now() < self._due_at:
-            return
-        exchange = self._exchange()
-        try:
-            if exchange is None:
-                self._tell("they are too large")
-            else:
-                self._store.run(exchange)
-        except Refused as error:
-            self._tell(str(error))
-        self._due_at = self._mono_now() + self._lifetime_s / 3
+        if self._mono_now() >= self._due_at:
+            self.publish(self._entries)
 
     def withdraw(self) -> None:
         """At the end: nothing of this is true any more. Never raises: it has a lifetime."""

@@ -60,7 +60,7 @@ def _push(keys: Keys, queue: str, payload: bytes, record: ActionRecord | None) -
 
 
 def delete(
-    keys: Keys, marks: Sequence[ScheduleRef], record: ActionRecord | None = None
+    keys: Keys, refs: Sequence[ScheduleRef], record: ActionRecord | None = None
 ) -> Steps[Result]:
     """Delete persistent schedules and tell the schedulers, each only while its configuration is
     what was seen. One round trip each. Schedules of a scheduler's file are not in Redis: it
@@ -68,8 +68,8 @@ def delete(
     result = Result()
     touched = [keys.persistent_schedules(), keys.schedules_changed()]
     try:
-        for mark in marks:
-            args: list[Arg] = [name_bytes(mark.name), mark.sha]
+        for ref in refs:
+            args: list[Arg] = [name_bytes(ref.name), ref.sha]
             outcome: int = yield recorded(_DROP, keys, record, touched, args, int)
             result = result.plus(
                 done=outcome == 1, gone=outcome == 0, refused=[_CHANGED] if outcome < 0 else []

@@ -14,27 +14,29 @@ import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
-from types import FrameType, TracebackType
-from typing import Any, Self
+from types import FrameType
+from typing import Any
 
 import setproctitle
 
 from queuecore import times
 from queuecore.exchange import Exchange, together
 from queuecore.stores import Store
+from queuecore.times import ServerClock
 from resque.errors import StoreError, WrongType
 from resque.keys import Keys
 from resque.scheduler.definition import BadSchedule, Schedule, from_json
 from resque.scheduler.enqueue_checks import OwnershipCheck, StatusCheck
 from resque.scheduler.files import ScheduleFiles, read_file
-from resque.scheduler.moving import BATCH, Pass, QueueOf, move_due, no_queue
+from resque.scheduler.moving import BATCH, Pass, Push, QueueOf, move_due, no_queue
 from resque.scheduler.plan import FiringPlan, Planned
 from resque.scheduler.publishing import Publisher
-from resque.store import delayed, schedules
+from resque.store import delayed, schedules, statuses
 from resque.store.schedules import Firing, PublishedSchedule, Stored
 from resque.worker.log import told
+from resque.worker.signals import SignalPipe
 from resque.worker.upkeep import adopted
 
 #: Tries to reach a lost Redis again grow up to this distance.
@@ -43,43 +45,11 @@ _LONGEST_BACKOFF_S = 10.0
 _LARGE_SKEW_S = 5.0
 
 
-class ServerClock:
-    """Gives the present moment by the server's clock (UTC), from what it was last (`learn`) and
-    the seconds since (`mono_now`): the clocks of machines differ, and a scheduler whose own is an
-    hour ahead would move jobs an hour early. Before it is known, and where the server does not
-    give it, `own` counts."""
-
-    def __init__(
-        self,
-        own: times.Clock = times.utc_now,
-        mono_now: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._own = own
-        self._mono_now = mono_now
-        self._known: tuple[datetime, float] | None = None
-
-    def learn(self, moment: datetime | None) -> None:
-        """Take over what the server just said; None: it does not tell."""
-        self._known = None if moment is None else (moment.astimezone(UTC), self._mono_now())
-
-    def ahead_s(self) -> float:
-        """How many seconds the server's clock is ahead of this machine's."""
-        return (self() - self._own()).total_seconds()
-
-    def __call__(self) -> datetime:
-        if self._known is None:
-            return self._own()
-        moment, then = self._known
-        return moment + timedelta(seconds=self._mono_now() - then)
-
-
 _LEAVE = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP)
-_HANDLED = (*_LEAVE, signal.SIGUSR1, signal.SIGUSR2)
 
 
-class SchedulerSignals:
-    """What the signals that a scheduler got ask for; no wait outlasts one. A context manager: it
-    takes the signals over and gives them back.
+class SchedulerSignals(SignalPipe):
+    """What the signals that a scheduler got ask for.
 
     | signal          | asks                                        |
     |-----------------|---------------------------------------------|
@@ -90,34 +60,11 @@ class SchedulerSignals:
     """
 
     def __init__(self) -> None:
+        super().__init__()
         self.leave = False
         self.print_plan = False
         self.reload = False
-        self._read_fd, self._write_fd = os.pipe()
-        os.set_blocking(self._read_fd, False)
-        os.set_blocking(self._write_fd, False)
-        self._before: dict[signal.Signals, object] = {}
-
-    def __enter__(self) -> Self:
-        signal.set_wakeup_fd(self._write_fd, warn_on_full_buffer=False)
-        for number in _HANDLED:
-            if number == signal.SIGHUP and signal.getsignal(number) == signal.SIG_IGN:
-                # nohup.
-                continue
-            self._before[number] = signal.signal(number, self._note)
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        signal.set_wakeup_fd(-1)
-        for number, handler in self._before.items():
-            signal.signal(number, handler)  # type: ignore[arg-type]
-        os.close(self._read_fd)
-        os.close(self._write_fd)
+        self._handlers = dict.fromkeys((*_LEAVE, signal.SIGUSR1, signal.SIGUSR2), self._note)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         if number in _LEAVE:
@@ -182,7 +129,7 @@ class Scheduler:
         self._options = options
         self._queue_of = queue_of
         self._log = log
-        self._server_clock = ServerClock()
+        self._server_clock = ServerClock(times.utc_now, time.monotonic)
         self._clock = clock or self._server_clock
         self._ownership = OwnershipCheck(store, keys, self._clock, log)
         self._plan = FiringPlan(zone)
@@ -279,7 +226,7 @@ class Scheduler:
 
     def _learn(self, server_time: datetime | None) -> None:
         """Go by the server's clock, and tell once when this machine's is far from it."""
-        self._server_clock.learn(server_time)
+        self._server_clock.learn(None if server_time is None else server_time.astimezone(UTC))
         ahead_s = self._server_clock.ahead_s()
         if abs(ahead_s) > _LARGE_SKEW_S and not self._told_of_skew:
             self._told_of_skew = True
@@ -316,13 +263,9 @@ class Scheduler:
         """Move what is due, a bounded number of jobs. Returns whether that was all."""
         now = self._clock().timestamp()
         if self._next_due is None or self._next_due <= now:
-            self._status_check.look()
+            self._status_check.refresh()
         done: Pass = self._store.run(
-            move_due(
-                *(self._keys, now, self._queue_of, self._ownership.refusal),
-                batch=self._options.batch,
-                see=self._status_check.see,
-            )
+            move_due(*(self._keys, now, self._queue_of, self._admit), batch=self._options.batch)
         )
         self._next_due = done.next_at
         if done.moved.queued:
@@ -332,6 +275,11 @@ class Scheduler:
         for stamp in done.broken:
             self._warn(f"cannot move the jobs delayed until {stamp!r}: their key is not a list")
         return done.is_complete
+
+    def _admit(self, push: Push) -> str | None:
+        if (why := self._ownership.refusal(push.queue)) is None:
+            self._status_check.see(push)
+        return why
 
     # ---- schedules
 
@@ -358,7 +306,7 @@ class Scheduler:
         self._title("Loading Schedule")
         stored = schedules.stored(self._keys, take_changes=self._options.is_dynamic)
         publishing = self._publisher.begin(self._entries())
-        parts: list[Exchange[Any]] = [stored, self._status_check.ask(), *publishing]
+        parts: list[Exchange[Any]] = [stored, statuses.newest(self._keys), *publishing]
         found, ids, *published = self._store.run(together(parts, needed=0))
         self._status_check.learn(ids)
         self._publisher.begun(published)

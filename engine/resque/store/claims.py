@@ -31,6 +31,8 @@ TOKEN_FIGURES = 32
 _MARK_FIGURES = 40
 #: What the mark of a record is made of; as in `scripts/claim.inc.lua`.
 _MARKED_BYTES = 4096
+#: So many failures are looked at to find one that was recorded.
+_NEWEST = 10_000
 
 
 @value
@@ -119,7 +121,7 @@ class ClaimSeen:
         is_by_claim = self.record is None or wrote(self.claim or b"", self.record)
         if is_by_claim and self.place and self.place == claim.place:
             return True
-        beaten = None if self.beat is None else times.parse(self.beat.decode("utf-8", "replace"))
+        beaten = times.parse(self.beat)
         if beaten is None or self.now is None:
             return False
         return (self.now - beaten).total_seconds() > after_s
@@ -138,7 +140,7 @@ def wrote(claim: bytes, record: bytes) -> bool:
 def clock() -> Exchange[datetime]:
     """The server's clock, in the local zone; raises NotRedis where no Redis tells it. One round
     trip."""
-    return single(("TIME",), times.told_by_server)
+    return single(("TIME",), times.read_server_time)
 
 
 def beat(keys: Keys, claim: Claim, text: str, *, lasts_s: float) -> Exchange[tuple[bool, datetime]]:
@@ -153,7 +155,7 @@ def beat(keys: Keys, claim: Claim, text: str, *, lasts_s: float) -> Exchange[tup
     )
 
 
-def in_hand(keys: Keys, claim: Claim) -> Exchange[tuple[Record | None, int] | None]:
+def held(keys: Keys, claim: Claim) -> Exchange[tuple[Record | None, int] | None]:
     """What a worker holds under its id, and its count of closed jobs; None when the id is not its
     own any more, so that this is unknown. What others wrote there is not in its hands. One
     round trip."""
@@ -175,6 +177,20 @@ def in_hand(keys: Keys, claim: Claim) -> Exchange[tuple[Record | None, int] | No
         ),
         parse,
     )
+
+
+def was_recorded(keys: Keys, claim: Claim, entry: bytes, list_name: str = "") -> Exchange[bool]:
+    """Whether the failure `entry` is among the newest of its list (`list_name`; '' for that of
+    all), and the worker holds nothing: a job that it closed before it was taken off the register.
+    False where that cannot be found out. One round trip, O(entries looked at)."""
+    failed = keys.failed_named(list_name) if list_name else keys.failed()
+    find = ("LPOS", failed, entry, "RANK", -1, "MAXLEN", _NEWEST)
+
+    def parse(replies: list[Reply]) -> bool:
+        return replies[0] == 0 and isinstance(replies[1], int)
+
+    held = ("EXISTS", keys.worker(claim.worker_id))
+    return Exchange((held, find), parse, tolerant=True)
 
 
 @value

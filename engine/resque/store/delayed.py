@@ -69,13 +69,6 @@ def enqueue_at(
     return queues.push(keys, queue, [encode_job(class_name, list(args))]).then(lambda _: False)
 
 
-def enqueue_in(
-    keys: Keys, delay_s: float, queue: str, class_name: str, args: Sequence[Any], *, now: float
-) -> Exchange[bool]:
-    """As `enqueue_at`, `delay_s` seconds from now."""
-    return enqueue_at(keys, now + delay_s, queue, class_name, args, now=now)
-
-
 def delay_or_enqueue_at(
     keys: Keys, at: float, queue: str, class_name: str, args: Sequence[Any], *, now: float
 ) -> Steps[int]:
@@ -194,23 +187,10 @@ def scheduled_at(keys: Keys, raw: bytes) -> Exchange[list[int]]:
 
 def count(keys: Keys) -> Steps[int]:
     """How many jobs are delayed. A round trip or two for each 1,000 moments."""
-    return (yield from _count_to(keys, "+inf"))
-
-
-def forecast(keys: Keys, now: float, minutes: Sequence[int]) -> Steps[list[int]]:
-    """How many jobs come due within each number of minutes from `now` (epoch), overdue ones
-    included. Two round trips for each 1,000 moments and number."""
-    found = []
-    for ahead in minutes:
-        found.append((yield from _count_to(keys, str(int(now) + 60 * ahead))))
-    return found
-
-
-def _count_to(keys: Keys, last: str) -> Steps[int]:
     total = skip = 0
     while True:
         page: list[bytes] = yield single(
-            ("ZRANGEBYSCORE", keys.delayed_schedule(), "-inf", last, "LIMIT", skip, _PAGE),
+            ("ZRANGEBYSCORE", keys.delayed_schedule(), "-inf", "+inf", "LIMIT", skip, _PAGE),
             lambda reply: reply,
         )
         if page:
@@ -240,11 +220,3 @@ def remove_at(keys: Keys, stamp: str, raw: bytes) -> Exchange[int]:
     trip, O(jobs of the moment). (Ruby: remove_delayed_job_from_timestamp.)"""
     moment = [keys.delayed(stamp), keys.delayed_schedule(), keys.delayed_stamps(raw)]
     return _REMOVE.write(moment, [raw, keys.delayed_member(stamp), name_bytes(stamp)], int)
-
-
-def whole(keys: Keys, stamp: str, job: DelayedJob) -> Steps[bytes | None]:
-    """All bytes of a job that was listed; None when it is gone. A round trip for a cut one."""
-    if not job.item.is_cut:
-        return job.item.raw
-    found: bytes | None = yield windows.find(keys.delayed(stamp), job.item.sha, job.place)
-    return found

@@ -1,5 +1,4 @@
-"""Failed jobs: writing entries with Ruby's keys in Ruby's order, reading anybody's, and clearing.
-What else an operator does with them is in `failure_actions`."""
+"""Failed jobs: reading entries of any implementation, and requeueing them."""
 
 from __future__ import annotations
 
@@ -8,13 +7,13 @@ from datetime import datetime
 from typing import Any
 
 from queuecore import times, windows
-from queuecore.action_record import ActionRecord
+from queuecore.bulk import Taking
 from queuecore.cooperative import Slices
 from queuecore.digests import sha1_hex
 from queuecore.exchange import Command, Exchange, Reply, single
-from queuecore.keys import name_bytes, name_text
+from queuecore.keys import is_name, name_text
 from queuecore.values import value as value_class
-from queuecore.windows import Extent, Item, RawItem, Stretch
+from queuecore.windows import Item, RawItem, Stretch
 from resque.codec import decode, members, members_of_beginning, text_of
 from resque.keys import Keys
 from resque.scripts import load_script
@@ -118,11 +117,6 @@ def _text(value: Any) -> str | None:
     return value if value is None or isinstance(value, str) else str(value)
 
 
-def count(keys: Keys, list_name: str = FAILED) -> Exchange[int]:
-    """How many failures there are. One round trip, O(1)."""
-    return single(("LLEN", list_key(keys, list_name)), int)
-
-
 def list_key(keys: Keys, list_name: str) -> bytes:
     """The key of a list of failures: `failed`, or with one list a queue, `<queue>_failed`."""
     return keys.failed() if list_name == FAILED else keys.failed_named(list_name)
@@ -172,26 +166,18 @@ def job_of(raw: bytes, to: str | None = None) -> tuple[str, bytes] | str:
         return f"the entry cannot be read: {error}"
     if not isinstance(queue, str) or not queue:
         return "the entry names no queue"
-    try:
-        name_bytes(queue)
-    except UnicodeEncodeError:
+    if not is_name(queue):
         return "the entry's queue has a name that is no text"
     if not isinstance(job, dict) or not isinstance(job.get("class"), str) or not job["class"]:
         return "the entry holds no job with a class"
     return queue, parts["payload"]
 
 
-def extent(keys: Keys, list_name: str = FAILED) -> Exchange[Extent]:
-    """Which failures there are now, for a clear to come. One round trip, O(1)."""
-    return windows.extent(list_key(keys, list_name))
-
-
-def clear(
-    keys: Keys, seen: Extent, record: ActionRecord | None = None, list_name: str = FAILED
-) -> Exchange[int | None]:
-    """Delete the failures that were there when `seen` was read; later ones stay. Returns and
-    costs as `windows.clear_to`."""
-    return windows.clear_to(keys, list_key(keys, list_name), seen, record=record)
+def requeue(raw: bytes, to: str | None = None) -> Taking | str:
+    """Decide for an entry: its job goes onto its queue, or onto `to`; or why it stays. The
+    payload's bytes stay the same."""
+    job = job_of(raw, to)
+    return job if isinstance(job, str) else Taking(0, raw, *job)
 
 
 #: So many are read between two pauses.

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
-from queuecore.exchange import Call, Command, Exchange, Operation, Steps, T, checked
+from queuecore.exchange import Call, Command, Exchange, Operation, Steps, T, checked, steps_of
 from queuecore.keys import name_text
 from resque.errors import BelongsToSidekiq
 from resque.keys import Keys
@@ -42,12 +42,10 @@ class Guard:
         """The same operation, which ends with BelongsToSidekiq before it writes to what is
         Sidekiq's: the queues whose keys it names, and `queues`, for which it is meant, too. What
         only reads stays as it is. Costs two round trips more (see
-        `ownership.look`) before the first write, and before one to further queues. What
+        `ownership.find_owners`) before the first write, and before one to further queues. What
         the user may not read bars nothing."""
-        if isinstance(operation, Exchange):
-            if not operation.writes:
-                return operation
-            operation = _alone(operation)
+        if isinstance(operation, Exchange) and not operation.writes:
+            return operation
         meant, known = frozenset(queues), self._known
 
         def check(exchange: Exchange[Any]) -> Steps[None]:
@@ -55,13 +53,13 @@ class Guard:
             if exchange.writes:
                 known = yield from self._admit(exchange, meant, known)
 
-        return checked(operation, check)
+        return checked(steps_of(operation), check)
 
     def vouch(self, queues: Iterable[str] = (), *, failures: bool = False) -> Steps[KeyOwners]:
         """Look at the namespace and these queues, with `failures` at the list of failures, too.
-        Costs as `ownership.look`. Raises BelongsToSidekiq."""
+        Costs as `ownership.find_owners`. Raises BelongsToSidekiq."""
         names = sorted(set(queues))
-        found: KeyOwners = yield from ownership.look(self._keys, names, now=self._clock())
+        found: KeyOwners = yield from ownership.find_owners(self._keys, names, now=self._clock())
         for name in names or (None,):
             if (refusal := found.refusal(name)) is not None:
                 raise BelongsToSidekiq(refusal)
@@ -97,11 +95,6 @@ class Guard:
                 name_text(key.removeprefix(prefix)) for prefix in prefixes if key.startswith(prefix)
             )
         return frozenset(names), has_failures
-
-
-def _alone(exchange: Exchange[T]) -> Steps[T]:
-    result: T = yield exchange
-    return result
 
 
 def _named(commands: Iterable[Command]) -> Iterator[bytes]:

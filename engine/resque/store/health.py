@@ -74,11 +74,11 @@ def look(
     keys: Keys, lock: bytes, queues: Sequence[str] = (), *, now: datetime
 ) -> Steps[EngineHealth]:
     """As `take`, then `settled`, and whose the keys are, by these queues, or, without any, by those
-    that are registered; see `ownership.look`. Three round trips, five where delayed jobs may be
-    overdue."""
+    that are registered; see `ownership.find_owners`. Three round trips, five where delayed jobs
+    may be overdue."""
     found: EngineHealth = yield take(keys, lock, queues)
     found = yield from settled(keys, found)
-    whose = yield from ownership.look(keys, queues or None, now=now)
+    whose = yield from ownership.find_owners(keys, queues or None, now=now)
     return replace(found, ownership=whose)
 
 

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from queuecore import windows
 from queuecore.bulk import Decide, Taking
-from queuecore.exchange import Exchange, Operation, Steps
+from queuecore.exchange import Exchange, Operation, Steps, steps_of
 from queuecore.keys import name_bytes, name_text
 from resque.codec import Payload, decode_payload
 from resque.errors import StoreError, WrongType
@@ -81,14 +81,10 @@ def _free(keys: Keys, queue: str, pairs: Sequence[tuple[bytes, bytes]]) -> Excha
     return _FREE.write(places, [raw for _, raw in pairs], int)
 
 
-def and_free(steps: Operation[T], leaving: Leaving) -> Steps[T]:
+def and_free(action: Operation[T], leaving: Leaving) -> Steps[T]:
     """Carry out an action, and then free the jobs that have left. Where those cannot be freed the
     action was done all the same: `stale` finds their locks."""
-    result: T
-    if isinstance(steps, Exchange):
-        result = yield steps
-    else:
-        result = yield from steps
+    result = yield from steps_of(action)
     try:
         yield from leaving.free()
     except StoreError:
@@ -115,11 +111,7 @@ def and_free_all(keys: Keys, queue: str, action: Operation[int | None]) -> Steps
     """Carry out an action that empties a queue, and then delete the locks of its jobs, if the
     queue is empty: else they may be those of jobs that came after it. For that a round trip for
     each 1,000 keys of the database, 200 at most."""
-    deleted: int | None
-    if isinstance(action, Exchange):
-        deleted = yield action
-    else:
-        deleted = yield from action
+    deleted = yield from steps_of(action)
     if not deleted:
         return deleted
     try:

@@ -42,7 +42,7 @@ class Neighbours:
     problem: StoreError | None = None
 
 
-def look_around(keys: Keys, *, database: int, now: datetime) -> Steps[Neighbours]:
+def find_neighbours(keys: Keys, *, database: int, now: datetime) -> Steps[Neighbours]:
     """Judge this namespace, what has no prefix, and the namespaces that a search finds (at most
     200,000 keys and `MOST` namespaces). A round trip for each 1,000 keys of the database, two for
     each namespace, and four more. Changes nothing."""
@@ -57,7 +57,7 @@ def look_around(keys: Keys, *, database: int, now: datetime) -> Steps[Neighbours
     for name in others[:MOST]:
         judged[name] = yield from _judged(Keys(name), now)
     return Neighbours(
-        own=(yield from ownership.look(keys, now=now)),
+        own=(yield from ownership.find_owners(keys, now=now)),
         bare=(yield from _judged(BareKeys(""), now)),
         others=judged,
         clients=(yield _clients(database)),
@@ -68,7 +68,7 @@ def look_around(keys: Keys, *, database: int, now: datetime) -> Steps[Neighbours
 
 def _judged(keys: Keys, now: datetime) -> Steps[KeyOwners]:
     try:
-        return (yield from ownership.look(keys, now=now))
+        return (yield from ownership.find_owners(keys, now=now))
     except Refused as error:
         # In a cluster, keys without a hash tag are on several nodes.
         return KeyOwners(ownership.place_of(keys), problem=str(error))

@@ -149,7 +149,9 @@ class KeyOwners:
         return None
 
 
-def look(keys: Keys, queues: Sequence[str] | None = None, *, now: datetime) -> Steps[KeyOwners]:
+def find_owners(
+    keys: Keys, queues: Sequence[str] | None = None, *, now: datetime
+) -> Steps[KeyOwners]:
     """Find out whose the keys are, looking also at these queues; without them at `QUEUES` of
     those that are registered. What may not be read shows nothing, and `problem` tells it. Two
     round trips, one more for each further 200 queues; O(registered queues + queues + bytes of
@@ -162,7 +164,7 @@ def look(keys: Keys, queues: Sequence[str] | None = None, *, now: datetime) -> S
     members, *registered = yield Exchange(asking, list, tolerant=True)
     names = list(queues) if queues is not None else _names(registered[0])
     identities = [] if isinstance(members, StoreError) else [name_text(each) for each in members]
-    found: KeyOwners = yield from glance(
+    found: KeyOwners = yield from owners_of_queues(
         keys, names if queues is not None else names[:QUEUES], now=now, processes=identities
     )
     return replace(found, is_complete=queues is not None or len(names) <= QUEUES)
@@ -172,13 +174,13 @@ def _names(reply: Reply) -> list[str]:
     return [] if isinstance(reply, StoreError) else [name_text(raw) for raw in sorted(reply)]
 
 
-def glance(
+def owners_of_queues(
     keys: Keys, queues: Sequence[str], *, now: datetime, processes: Sequence[str] = ()
 ) -> Steps[KeyOwners]:
-    """As `look`, for named queues and without what Sidekiq's processes say of themselves, unless
-    they are named. One round trip for each 200 queues, at least one, and one more for each MiB of
-    large items, of which 32 MiB are read for each 200 queues. Raises NotRedis where something else
-    answers: a worker asks this first."""
+    """As `find_owners`, for named queues and without what Sidekiq's processes say of themselves,
+    unless they are named. One round trip for each 200 queues, at least one, and one more for each
+    MiB of large items, of which 32 MiB are read for each 200 queues. Raises NotRedis where
+    something else answers: a worker asks this first."""
     left = _MORE_CALLS * (1 + len(queues) // QUEUES)
     found: KeyOwners | None = None
     at = 0

@@ -89,17 +89,10 @@ def _bytes(text: str) -> bytes:
 
 def _joined(args: Sequence[Any]) -> str | None:
     """Ruby's `args.join('-')`; None where it depends on Ruby's version."""
-    texts: list[str] = []
-    for arg in args:
-        if isinstance(arg, str):
-            texts.append(arg)
-        elif arg is None:
-            texts.append("")
-        elif (text := _inspected(arg)) is not None:
-            texts.append(text)
-        else:
-            return None
-    return "-".join(texts)
+    given = ["" if arg is None else arg for arg in args]
+    texts = [arg if isinstance(arg, str) else _inspected(arg) for arg in given]
+    known = [text for text in texts if text is not None]
+    return "-".join(known) if len(known) == len(texts) else None
 
 
 def _inspected(arg: Any) -> str | None:

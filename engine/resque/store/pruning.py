@@ -60,7 +60,7 @@ def prune(
     silent: list[str] = yield stale.silent(keys, after_s=after_s)
     pruned: list[str] = []
     for dead_id in silent:
-        [seen] = yield stale.look(keys, [dead_id])
+        [seen] = yield stale.evidence(keys, [dead_id])
         # Who prunes is alive, however old its last beat.
         if dead_id == worker_id or seen.silent_s is None or seen.silent_s <= after_s:
             continue
@@ -92,7 +92,7 @@ def take_off(
             return "put back"
     raw = None if record is None else record.raw
     entry = b"" if record is None else _failure(seen.worker_id, record, now, tell)
-    done, _ = yield workers.take_off(
+    _, done, _ = yield workers.take_off(
         keys,
         seen.worker_id,
         raw,

@@ -1,4 +1,4 @@
-"""Queues: their names, lengths, waiting jobs; pushing, clearing, and matching names."""
+"""Queues: their names, lengths, waiting jobs; pushing, moving and removing jobs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from queuecore import bulk, windows
 from queuecore.action_record import ActionRecord, recorded
 from queuecore.exchange import Arg, Exchange, Steps, single
 from queuecore.keys import name_bytes, name_text
-from queuecore.windows import Extent, Item, Window
+from queuecore.windows import Item, Window
 from resque.codec import Payload, decode_payload
 from resque.errors import WrongType
 from resque.keys import Keys
@@ -93,42 +93,37 @@ def remove_matching(keys: Keys, queue: str, class_name: str, args: Any | None) -
         removals = tuple(("LREM", key, 1, raw) for _, raw in found)
         removed: int = yield Exchange(removals, sum, writes=True)
         return removed
-    result = yield from bulk.take(keys, key, [mark for mark, _ in found], bulk.delete)
+    return (yield from _all_of(bulk.take(keys, key, [ref for ref, _ in found], bulk.delete)))
+
+
+def _all_of(action: Steps[bulk.Result]) -> Steps[int]:
+    """How many items an action has taken; raises what stopped it."""
+    result = yield from action
     if result.stopped is not None:
         raise result.stopped
     return result.done
 
 
-def delete(
-    keys: Keys, queue: str, marks: Sequence[bulk.JobRef], record: ActionRecord | None = None
-) -> Steps[bulk.Result]:
-    """Delete waiting jobs. Costs as `bulk.take`."""
-    return bulk.take(keys, keys.queue(queue), marks, bulk.delete, record)
-
-
 def move(
     keys: Keys,
     queue: str,
-    marks: Sequence[bulk.JobRef],
+    refs: Sequence[bulk.JobRef],
     to: str,
     record: ActionRecord | None = None,
 ) -> Steps[bulk.Result]:
     """Move waiting jobs to the end of another queue, byte for byte. Costs as `bulk.take`."""
     return bulk.take(
-        keys, keys.queue(queue), marks, lambda raw: bulk.Taking(0, raw, to, raw), record
+        keys, keys.queue(queue), refs, lambda raw: bulk.Taking(0, raw, to, raw), record
     )
 
 
 def move_all(keys: Keys, queue: str, to: str) -> Steps[int]:
     """Move the jobs that wait in `queue` now to the end of another. Returns how many; raises
     what stopped it. A round trip for each 1,000 jobs, two for each 200."""
-    marks: list[bulk.JobRef] = yield from bulk.scan(
+    refs: list[bulk.JobRef] = yield from bulk.scan(
         keys.queue(queue), lambda item, place: bulk.JobRef(place, item.sha)
     )
-    result = yield from move(keys, queue, marks, to)
-    if result.stopped is not None:
-        raise result.stopped
-    return result.done
+    return (yield from _all_of(move(keys, queue, refs, to)))
 
 
 def replace(
@@ -171,28 +166,6 @@ def peek(
     # To LRANGE 0 -1, which these would be for none at all, is everything.
     first, last = (start, start + count - 1) if count > 0 else (1, 0)
     return windows.window(keys.queue(queue), first, last, max_bytes=max_bytes)
-
-
-def extent(keys: Keys, queue: str) -> Exchange[Extent]:
-    """What waits in `queue` now, for a clear to come. One round trip, O(1)."""
-    return windows.extent(keys.queue(queue))
-
-
-def clear(
-    keys: Keys, queue: str, seen: Extent, record: ActionRecord | None = None
-) -> Exchange[int | None]:
-    """Delete the jobs that waited in `queue` when `seen` was read; later ones stay, and so does
-    the queue's name. Returns and costs as `windows.clear_to`."""
-    return windows.clear_to(keys, keys.queue(queue), seen, record=record)
-
-
-def clear_and_remove(
-    keys: Keys, queue: str, seen: Extent, record: ActionRecord | None = None
-) -> Exchange[int | None]:
-    """Delete the jobs that waited in `queue` when `seen` was read, and, when no newer ones came,
-    the queue's name. An empty queue stays: see `registration.forget`. Returns and costs as
-    `windows.clear_to`."""
-    return windows.clear_to(keys, keys.queue(queue), seen, record=record, remove_queue=queue)
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,8 +46,8 @@ def of_resque(
     keys: Keys, found: Sequence[Unregistered], *, now: datetime
 ) -> Steps[list[Unregistered]]:
     """Those of some unregistered queues that are not Sidekiq's: neither by their content, nor
-    lists of the jobs that its fetchers work on. Costs as `ownership.look`."""
-    whose = yield from ownership.look(keys, [each.name for each in found], now=now)
+    lists of the jobs that its fetchers work on. Costs as `ownership.find_owners`."""
+    whose = yield from ownership.find_owners(keys, [each.name for each in found], now=now)
     return [
         each
         for each in found

@@ -19,9 +19,6 @@ from resque.store import delayed
 
 _BEGIN = load_script("retry_begin")
 
-#: resque-retry's exponential back-off: seconds before each retry.
-EXPONENTIAL_S = (0, 60, 600, 3600, 10_800, 21_600)
-
 _SPACE = re.compile(r"[ \t\r\n\f\v]")
 
 
@@ -35,13 +32,11 @@ def identity(class_name: str, args: Sequence[Any]) -> str:
     return _SPACE.sub("", f"{class_name}:{digest}" if joined else class_name)
 
 
-def begin(
-    keys: Keys, class_name: str, args: Sequence[Any], *, expire_s: int | None = None
-) -> Exchange[int]:
+def begin(keys: Keys, class_name: str, args: Sequence[Any]) -> Exchange[int]:
     """Count a run that begins. Returns how often the job was tried again before: 0 on the first
-    run. `expire_s` renews the counter's lifetime. One round trip, atomic."""
-    key = keys.retry(identity(class_name, args))
-    return _BEGIN.write([key], ["" if expire_s is None else expire_s], int)
+    run. One round trip, atomic."""
+    # Without a lifetime: what the script could be given.
+    return _BEGIN.write([keys.retry(identity(class_name, args))], [""], int)
 
 
 def attempt(keys: Keys, class_name: str, args: Sequence[Any]) -> Exchange[int]:
@@ -96,12 +91,10 @@ def may_retry(attempt: int, limit: int) -> bool:
     return limit < 0 or attempt < limit
 
 
-def delay_s(
-    attempt: int, strategy: Sequence[float] = EXPONENTIAL_S, *, multiplicand: float = 1.0
-) -> int:
-    """Seconds to wait before retry number `attempt` (0 is the first): the last one of the strategy
-    goes on for ever. `multiplicand` is the jitter, drawn by the caller. Pure."""
-    return int(strategy[min(attempt, len(strategy) - 1)] * multiplicand) if strategy else 0
+def delay_s(attempt: int, delays_s: Sequence[float]) -> int:
+    """Seconds to wait before retry number `attempt` (0 is the first): the last one of `delays_s`
+    goes on for ever. Pure."""
+    return int(delays_s[min(attempt, len(delays_s) - 1)]) if delays_s else 0
 
 
 # ---- arguments as Ruby joins them

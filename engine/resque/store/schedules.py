@@ -62,7 +62,7 @@ def _by_name(reply: list[bytes]) -> dict[str, bytes]:
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
+class StoredItems:
     """As `Stored`, for people: configurations longer than was asked for are cut. A name may have
     a last time and no configuration: such a schedule is in a scheduler's file, or was deleted."""
 
@@ -70,13 +70,13 @@ class Looked:
     last: Mapping[str, bytes]
 
 
-def look(keys: Keys, *, max_bytes: int = 65_536) -> Exchange[Looked]:
+def stored_items(keys: Keys, *, max_bytes: int = 65_536) -> Exchange[StoredItems]:
     """Read all persistent schedules to show them. One round trip, O(schedules)."""
 
-    def parse(reply: list[list[Any]]) -> Looked:
+    def parse(reply: list[list[Any]]) -> StoredItems:
         configs, last = reply
         pairs = zip(configs[::2], configs[1::2], strict=True)
-        return Looked({name_text(name): read_item(raw) for name, raw in pairs}, _by_name(last))
+        return StoredItems({name_text(name): read_item(raw) for name, raw in pairs}, _by_name(last))
 
     read = [keys.persistent_schedules(), keys.last_enqueued()]
     return _READ.read(read, [max_bytes], parse)
@@ -91,24 +91,19 @@ def put(keys: Keys, name: str, config: Mapping[str, Any]) -> Exchange[bool]:
     """Write a persistent schedule and tell the schedulers, atomically. Returns whether it replaced
     one. One round trip. Raises EncodeError. (Ruby: set_schedule with `persist`.)"""
     kept = {key: value for key, value in config.items() if key != "persist"}
-    return _change(keys, name, encode(kept))
+    return put_json(keys, name, encode(kept))
 
 
 def put_json(keys: Keys, name: str, config: bytes) -> Exchange[bool]:
     """As `put`, for a configuration that is JSON already."""
-    return _change(keys, name, config)
+    touched = [keys.persistent_schedules(), keys.schedules_changed()]
+    return _CHANGE.write(touched, [name_bytes(name), config], bool)
 
 
 def remove(keys: Keys, name: str) -> Exchange[bool]:
     """Delete a persistent schedule and tell the schedulers, atomically. Returns whether there was
     one. One round trip. (Ruby: remove_schedule.)"""
-    return _change(keys, name, b"")
-
-
-def _change(keys: Keys, name: str, config: bytes) -> Exchange[bool]:
-    return _CHANGE.write(
-        [keys.persistent_schedules(), keys.schedules_changed()], [name_bytes(name), config], bool
-    )
+    return put_json(keys, name, b"")
 
 
 def announce(keys: Keys, names: Sequence[str]) -> Exchange[None]:
@@ -164,7 +159,7 @@ def fire(keys: Keys, firing: Firing, *, lock: bytes, owner: str, now: datetime) 
 def last_time(raw: bytes | None, now: datetime) -> datetime | None:
     """When a schedule last fired; None when it never did or what is written is no sensible past
     time: a mistake must not keep a schedule from firing."""
-    moment = None if raw is None else times.parse(raw.decode("utf-8", "replace"))
+    moment = times.parse(raw)
     return None if moment is None or moment > now + LARGEST_SKEW else moment
 
 

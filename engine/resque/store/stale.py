@@ -90,7 +90,7 @@ class Evidence:
     @property
     def silent_since(self) -> datetime | None:
         """When it last beat; None when that is unknown."""
-        return _moment(self.beat)
+        return times.parse(self.beat)
 
     @property
     def silent_s(self) -> float | None:
@@ -99,17 +99,13 @@ class Evidence:
         return None if since is None else (self.server_time - since).total_seconds()
 
 
-def _moment(beat: bytes | None) -> datetime | None:
-    return None if beat is None else times.parse(beat.decode("utf-8", "replace"))
-
-
 def silent(keys: Keys, *, after_s: float = workers.PRUNE_AFTER_S) -> Exchange[list[str]]:
     """The ids of the workers whose last heartbeat is older than `after_s`, by the server's clock,
     also of those that are on no register any more. One round trip, O(workers)."""
 
     def parse(replies: list[Reply]) -> list[str]:
         now = times.from_server(*replies[1])
-        beats = ((raw, _moment(beat)) for raw, beat in workers.pairs(replies[0]).items())
+        beats = ((raw, times.parse(beat)) for raw, beat in workers.pairs(replies[0]).items())
         return [
             name_text(raw)
             for raw, beaten in beats
@@ -119,7 +115,7 @@ def silent(keys: Keys, *, after_s: float = workers.PRUNE_AFTER_S) -> Exchange[li
     return Exchange((("HGETALL", keys.heartbeats()), ("TIME",)), parse)
 
 
-def look(keys: Keys, worker_ids: Sequence[str]) -> Exchange[list[Evidence]]:
+def evidence(keys: Keys, worker_ids: Sequence[str]) -> Exchange[list[Evidence]]:
     """What there is to know about some workers. One round trip, O(size of their jobs)."""
     commands: list[Command] = [("TIME",)]
     for worker_id in worker_ids:

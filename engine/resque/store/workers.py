@@ -10,7 +10,7 @@ from functools import lru_cache
 from queuecore import times
 from queuecore.action_record import ActionRecord, recorded
 from queuecore.exchange import Arg, Exchange, Reply, Steps
-from queuecore.keys import name_bytes
+from queuecore.keys import is_name, name_bytes
 from queuecore.values import Any
 from queuecore.values import value as value_class
 from resque.codec import decode, encode_failure, members, members_of_beginning, text_of
@@ -103,7 +103,7 @@ def read_record(raw: bytes) -> Record:
     queue, class_name = value.get("queue"), job.get("class")
     return Record(
         raw,
-        queue if isinstance(queue, str) and _is_name(queue) else None,
+        queue if isinstance(queue, str) and is_name(queue) else None,
         times.parse(value.get("run_at")),
         class_name if isinstance(class_name, str) else None,
         job.get("args"),
@@ -121,15 +121,6 @@ def is_pause(raw: bytes) -> bool:
     except ValueError:
         return False
     return value.get("paused") is True and value.get("payload") is None
-
-
-def _is_name(text: str) -> bool:
-    """Whether a text can be a part of a key: JSON can hold halves of surrogate pairs."""
-    try:
-        name_bytes(text)
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def read_beginning(raw: bytes, size: int) -> Record:
@@ -161,7 +152,7 @@ def unregister(
     record: bytes | None = None
     while True:
         entry = failure_of(record) if record is not None else b""
-        is_over, is_done, record_now = yield _take_off(
+        is_over, is_done, record_now = yield take_off(
             keys, worker_id, record, entry, own_list=own_lists, token=token
         )
         if is_over:
@@ -178,36 +169,13 @@ def take_off(
     own_list: bool = False,
     beat: bytes = b"",
     action: ActionRecord | None = None,
-) -> Exchange[tuple[bool, bytes | None]]:
-    """Take a worker off the register and put the failure `entry` (unless empty) on the list, with
-    `own_list` its queue's; but only when it still holds `record` and, unless that is empty, its
-    last heartbeat is still `beat` (`NO_BEAT`: there is still none). Returns whether that was so,
-    and else what it holds now. One round trip, O(1)."""
-    exchange = _take_off(
-        keys, worker_id, record, entry, own_list=own_list, beat=beat, action=action
-    )
-    return exchange.then(lambda result: (result[1], result[2]))
-
-
-def own_list_of(record: bytes | None) -> str:
-    """The name of the list of failures of the queue from which a job was taken; '' when the record
-    does not tell."""
-    queue = None if record is None else read_record(record).queue
-    return "" if queue is None else f"{queue}_failed"
-
-
-def _take_off(
-    keys: Keys,
-    worker_id: str,
-    record: bytes | None,
-    entry: bytes,
-    *,
-    own_list: bool,
-    beat: bytes = b"",
-    action: ActionRecord | None = None,
     token: str = "",
 ) -> Exchange[tuple[bool, bool, bytes | None]]:
-    """As `take_off`. Returns also, first, whether there is nothing left to do."""
+    """Take a worker off the register and put the failure `entry` (unless empty) on the list, with
+    `own_list` its queue's; but only when it still holds `record` and, unless that is empty, its
+    last heartbeat is still `beat` (`NO_BEAT`: there is still none), with a `token` as in
+    `unregister`. Returns whether there is nothing left to do, whether it was done, and else what
+    the worker holds now. One round trip, O(1)."""
     list_name = own_list_of(record) if own_list else ""
     touched = [
         keys.workers(),
@@ -224,6 +192,13 @@ def _take_off(
         return reply[0] != 0, reply[0] == 1, reply[1]
 
     return recorded(_UNREGISTER, keys, action, touched, args, parse)
+
+
+def own_list_of(record: bytes | None) -> str:
+    """The name of the list of failures of the queue from which a job was taken; '' when the record
+    does not tell."""
+    queue = None if record is None else read_record(record).queue
+    return "" if queue is None else f"{queue}_failed"
 
 
 def lost_job(record: bytes, *, worker_id: str, exception: str, error: str, now: datetime) -> bytes:

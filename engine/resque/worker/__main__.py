@@ -41,12 +41,10 @@ if __name__ == "__main__":
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 import atexit
-import importlib
 import os
 import sys
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 
 import resque
 from queuecore.address import Address, parse_url
@@ -59,13 +57,9 @@ from resque.store.queue_list import QueueList, names
 from resque.worker import log, own_server, pool
 from resque.worker.background import settle
 from resque.worker.job_fetcher import ServedQueues
-from resque.worker.options import WorkerOptions, count, from_environment
+from resque.worker.options import WorkerOptions, count, from_environment, load_jobs
 from resque.worker.pool import Pool
 from resque.worker.worker import Worker
-
-
-class _Unusable(Exception):
-    """The environment asks for something that cannot be; the message says what to change."""
 
 
 def main(environ: Mapping[str, str]) -> int:
@@ -80,9 +74,9 @@ def main(environ: Mapping[str, str]) -> int:
         queue_list = QueueList.parse(environ.get("QUEUES") or environ.get("QUEUE") or "")
         address = parse_url(environ.get("REDIS_URL") or "redis://localhost:6379/0")
         _follow_parent(environ.get("RESQUE_PARENT_PID", ""))
-        _load(environ.get("RESQUE_REQUIRE", ""))
+        load_jobs(environ, _cannot_import)
         settle(environ)
-    except (_Unusable, errors.BadOption, errors.BadUrl, errors.NoQueueError) as error:
+    except (errors.BadOption, errors.BadUrl, errors.NoQueueError) as error:
         log.refuse(say, "worker", error)
         return 2
     keys = Keys(environ.get("RESQUE_NAMESPACE") or DEFAULT_NAMESPACE)
@@ -168,24 +162,14 @@ def _names(store: LeanStore, keys: Keys) -> list[str]:
         return []  # each worker says it, and waits until that is over
 
 
-def _load(modules: str) -> None:
-    """Import the modules that declare jobs; they see the current folder."""
-    # The folder may have been removed since the start.
-    with suppress(FileNotFoundError):
-        if os.getcwd() not in sys.path:
-            sys.path.insert(0, os.getcwd())
-    for module in filter(None, (name.strip() for name in modules.split(","))):
-        try:
-            importlib.import_module(module)
-        except ModuleNotFoundError as error:
-            if error.name is None or not f"{module}.".startswith(f"{error.name}."):
-                sys.excepthook(*sys.exc_info())
-            raise _Unusable(
-                f"cannot import {module!r}: {error}; run from the folder it is in, or install it"
-            ) from None
-        except Exception:
-            sys.excepthook(*sys.exc_info())
-            raise _Unusable(f"importing {module!r} raised the error above: mend it") from None
+def _cannot_import(module: str, error: Exception) -> str:
+    """What to change. An error of the module itself is printed first."""
+    missing = error.name if isinstance(error, ModuleNotFoundError) else None
+    if missing is None or not f"{module}.".startswith(f"{missing}."):
+        sys.excepthook(*sys.exc_info())
+    if isinstance(error, ModuleNotFoundError):
+        return f"cannot import {module!r}: {error}; run from the folder it is in, or install it"
+    return f"importing {module!r} raised the error above: mend it"
 
 
 def _follow_parent(pid: str) -> None:
@@ -193,14 +177,14 @@ def _follow_parent(pid: str) -> None:
     if not pid:
         return
     if not pid.isascii() or not pid.isdigit() or len(pid) > 10:
-        raise _Unusable(f"RESQUE_PARENT_PID must be a process id, not {pid!r}")
+        raise errors.BadOption(f"RESQUE_PARENT_PID must be a process id, not {pid!r}")
     if sys.platform == "linux":
         import ctypes
 
         pr_set_pdeathsig = 1
         ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGQUIT, 0, 0, 0)
     if os.getppid() != int(pid):
-        raise _Unusable(f"the parent process {pid} has ended already")
+        raise errors.BadOption(f"the parent process {pid} has ended already")
 
 
 if __name__ == "__main__":

@@ -219,6 +219,12 @@ def _live(life: Callable[[Callable[[], None]], ChildReport], pipe: Pipe) -> NoRe
     try:
         pipe.report(life(pipe.step))
         status = 0
+    except (ProcessLookupError, BrokenPipeError):
+        pass  # The parent is gone.
+    except BaseException:
+        with suppress(BaseException):
+            sys.excepthook(*sys.exc_info())
+            log.flush()
     finally:
         os._exit(status)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from queuecore import times
 from queuecore.exchange import Exchange, Steps
@@ -17,8 +17,6 @@ from resque.worker.log import told
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import threading
-
-    from queuecore.times import Clock
 
 #: After a beat that did not get through, the next try comes this soon.
 _RETRY_S = 5.0
@@ -40,6 +38,7 @@ class Heartbeat:
         worker_id: WorkerId,
         interval_s: float,
         mono_now: Callable[[], float],
+        own_clock: times.Clock = times.wall_now,
         *,
         lasts_s: float = workers.PRUNE_AFTER_S,
     ) -> None:
@@ -47,8 +46,8 @@ class Heartbeat:
         self._worker_id = worker_id
         self._interval_s = interval_s
         self._mono_now = mono_now
-        self._server_time: datetime | None = None
-        self._asked_at = 0.0
+        #: The server's clock; the worker's own until it was asked for.
+        self.clock = times.ServerClock(own_clock, mono_now)
         self._due_at = 0.0
         #: A claim that ends between two beats would be none.
         self.lasts_s = max(lasts_s, 2 * interval_s)
@@ -59,26 +58,14 @@ class Heartbeat:
         """Seconds until the next beat; never negative."""
         return max(0.0, self._due_at - self._mono_now())
 
-    def clock(self, own: Clock) -> Clock:
-        """The server's clock, as it is reckoned here; `own` until it was asked for."""
-
-        def now() -> datetime:
-            if self._server_time is None:
-                return own()
-            return self._server_time + timedelta(seconds=self._mono_now() - self._asked_at)
-
-        return now
-
     def first(self) -> Exchange[None]:
         """Ask for the server's clock."""
-        return claims.clock().then(self._learn)
+        return claims.clock().then(self.clock.learn)
 
     def text(self) -> str:
-        """The beat to write now; needs `first` to have been run."""
-        assert self._server_time is not None  # noqa: S101
+        """The beat to write now; `first` was run before."""
         self._due_at = self._mono_now() + min(_RETRY_S, self._interval_s)
-        elapsed = timedelta(seconds=self._mono_now() - self._asked_at)
-        text = times.heartbeat(self._server_time + elapsed)
+        text = times.heartbeat(self.clock())
         self._written.append(text.encode())
         if len(self._written) > _KEPT:
             del self._written[1]
@@ -91,7 +78,7 @@ class Heartbeat:
 
         def beaten(reply: tuple[bool, datetime]) -> bool:
             is_ours, server_time = reply
-            self._learn(server_time)
+            self.clock.learn(server_time)
             self.begin_anew(text if is_ours else None)
             return is_ours
 
@@ -106,10 +93,6 @@ class Heartbeat:
     def may_have_written(self, beat: bytes | None) -> bool:
         """Whether a beat may be the last one that this worker wrote; None: there is none."""
         return beat is None or beat in self._written
-
-    def _learn(self, server_time: datetime) -> None:
-        self._server_time = server_time
-        self._asked_at = self._mono_now()
 
 
 class Beater:
@@ -179,7 +162,3 @@ class Beater:
         if self._thread is not None:
             # A beat under way would put a worker back on the register that is about to leave it.
             self._thread.join()
-
-    def forget(self) -> None:
-        """In a child after a fork: let go of the parent's connection."""
-        self._store.forget()

@@ -31,7 +31,7 @@ _LONGEST_BACKOFF_S = 10.0
 #: Queues to look at in one round trip: some 2 ms of Redis's time.
 _AT_ONCE = 2000
 #: At its start a worker looks at the classes that wait on so many of its queues.
-_LOOKED_AT = 100
+_CHECKED_QUEUES = 100
 
 
 class ServedQueues:
@@ -104,7 +104,7 @@ class ServedQueues:
         self._due_at = self._mono_now() + self._every_s
 
     def _ask(self, names: Sequence[str]) -> KeyOwners:
-        return self._store.run(ownership.glance(self._keys, names, now=self._clock()))
+        return self._store.run(ownership.owners_of_queues(self._keys, names, now=self._clock()))
 
     def _judge(self, names: Sequence[str], found: KeyOwners, before: Iterable[str] = ()) -> None:
         self._seen.update(names)
@@ -139,15 +139,12 @@ class JobFetcher:
         self._locks = locks
         self._wait_out = wait_out
         self._now = times.in_utc(context.clock)
-        self._has_looked = False
+        self._has_checked_classes = False
+        #: Whether this worker was found to be off the register since it took its last job.
+        self._was_lost = False
         self._processed = 0
         self._names: list[str] = []
         self._names_read_at = float("-inf")
-
-    @property
-    def looked_at(self) -> Sequence[str]:
-        """The queues that the last `take` looked at, in the order of the list."""
-        return self._served.last_served
 
     def open(self) -> None:
         """See which of the queues may be served. Costs and raises as `ServedQueues.open`, and a
@@ -186,10 +183,10 @@ class JobFetcher:
         for at in range(_AT_ONCE, len(names), _AT_ONCE):
             if taken is None or taken.state != "empty":
                 break
-            taken = self._look_on(taken, names[at : at + _AT_ONCE])
+            taken = self._take_further(taken, names[at : at + _AT_ONCE])
         return taken
 
-    def _look_on(self, seen: Taken, names: Sequence[str]) -> Taken:
+    def _take_further(self, seen: Taken, names: Sequence[str]) -> Taken:
         """Look at more queues when those before had no job."""
         taken = self.patiently(self._work, names, None)
         if taken is None or taken.state in ("lost", "shared"):
@@ -209,7 +206,7 @@ class JobFetcher:
         """Take over the count of closed jobs from a child that closed some."""
         self._processed = self._processed if processed is None else processed
 
-    def in_hand(self, record: Record) -> Taken | None:
+    def held_after_death(self, record: Record) -> Taken | None:
         """What this worker holds by now, after a child died that was given `record`; `lost` when
         the worker's id is no longer its own. None when asked to leave before that is known."""
         if self._worker.options.jobs_per_fork == 1:
@@ -217,12 +214,10 @@ class JobFetcher:
         # The child shared the connection and may have died within an answer; and it may have
         # taken another job.
         self._worker.store.close()
-        return self.patiently(self._look_into_hand)
+        return self.patiently(self._read_held)
 
-    def _look_into_hand(self) -> Taken:
-        found = self._worker.store.run(
-            claims.in_hand(self._worker.keys, self._worker.worker_id.claim)
-        )
+    def _read_held(self) -> Taken:
+        found = self._worker.store.run(claims.held(self._worker.keys, self._worker.worker_id.claim))
         if found is None:
             return Taken(self._processed, "lost")
         held, self._processed = found
@@ -278,6 +273,8 @@ class JobFetcher:
             backoff_s = min(backoff_s * 2, _LONGEST_BACKOFF_S)
 
     def _work(self, names: Sequence[str], closing: Closing | None, *, take: bool = True) -> Taken:
+        if self._was_lost and self._was_closed(closing):
+            closing = None
         exchange: Exchange[Taken] = work(
             self._worker.keys,
             self._worker.worker_id.claim,
@@ -289,10 +286,11 @@ class JobFetcher:
         )
         if self._locks.pending is not None:
             exchange = together([self._locks.pending, exchange], 1).then(itemgetter(-1))
-        if not self._has_looked:
-            exchange = self._with_a_look(exchange, names)
+        if not self._has_checked_classes:
+            exchange = self._with_class_check(exchange, names)
         taken = self._worker.store.run(exchange)
-        if taken.state == "lost":
+        self._was_lost = taken.state == "lost"
+        if self._was_lost:
             return taken
         self._processed = taken.processed
         if taken.foreign:
@@ -303,14 +301,23 @@ class JobFetcher:
             self._worker.log(told(text, level="error", event="set aside"))
         return taken
 
-    def _with_a_look(self, exchange: Exchange[Taken], names: Sequence[str]) -> Exchange[Taken]:
+    def _was_closed(self, closing: Closing | None) -> bool:
+        """Whether the failure of the last job is on record by a call whose answer was lost; the
+        count that shows it otherwise went with this worker's place on the register."""
+        if closing is None or not closing.failure:
+            return False
+        claim, list_name = self._worker.worker_id.claim, closing.failed_list
+        exchange = claims.was_recorded(self._worker.keys, claim, closing.failure, list_name)
+        return self._worker.store.run(exchange)
+
+    def _with_class_check(self, exchange: Exchange[Taken], names: Sequence[str]) -> Exchange[Taken]:
         """The same round trip, before whose first job it is seen which classes wait."""
 
         def seen(waiting: list[QueueSample]) -> None:
-            self._has_looked = True
-            self._unknown.look(waiting)
+            self._has_checked_classes = True
+            self._unknown.warn_of(waiting)
 
-        look = waiting_classes.take(self._worker.keys, names[:_LOOKED_AT])
+        look = waiting_classes.take(self._worker.keys, names[:_CHECKED_QUEUES])
         return together([look.then(seen), exchange], 1).then(itemgetter(-1))
 
     def _current_queues(self) -> list[str]:

@@ -58,7 +58,7 @@ def _why(failure: bytes) -> tuple[str, dict[str, Any]]:
     return because(exception, message, frames), parts
 
 
-def hear_jobs(say: Say) -> None:
+def capture_logging(say: Say) -> None:
     """Have what jobs log handed to `say`, where `logging` is loaded; see `job_logging`. In the
     process that runs the jobs."""
     if _NAME in sys.modules:
@@ -67,13 +67,13 @@ def hear_jobs(say: Say) -> None:
         listen(say)
 
 
-def hear_jobs_later(say: Say) -> None:
-    """Have `hear_jobs` called as soon as something imports `logging`, here or in a child."""
+def capture_logging_later(say: Say) -> None:
+    """Have `capture_logging` called as soon as something imports `logging`, here or in a child."""
     if _NAME not in sys.modules:
-        sys.meta_path.insert(0, _Door(say))
+        sys.meta_path.insert(0, _LoggingFinder(say))
 
 
-class _Door:
+class _LoggingFinder:
     """A finder of modules that finds none, and is there when `logging` comes."""
 
     def __init__(self, say: Say) -> None:
@@ -91,7 +91,7 @@ class _Door:
 
             def load_and_hear(module: ModuleType) -> None:
                 load(module)
-                hear_jobs(self._say)
+                capture_logging(self._say)
 
             vars(spec.loader)["exec_module"] = load_and_hear
         return spec

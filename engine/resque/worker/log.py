@@ -58,9 +58,9 @@ class WorkerLogLine(str):
 
 def told(text: str, *, level: Level = "info", event: str = "note", **parts: Any) -> WorkerLogLine:
     """A line with its parts."""
-    line = WorkerLogLine(text)
-    line.level, line.event, line.parts = level, event, parts
-    return line
+    made = WorkerLogLine(text)
+    made.level, made.event, made.parts = level, event, parts
+    return made
 
 
 def chosen(environ: Mapping[str, str]) -> Say:
@@ -108,8 +108,9 @@ def tell_exception(
     from resque import perform
 
     name, frames = perform.name_of(error), perform.backtrace(trace)
-    line = told(f"{name}: {error}", level="critical", event="raised", exception=name, frames=frames)
-    _print(as_json(line), sys.stderr)
+    text = f"{name}: {error}"
+    raised = told(text, level="critical", event="raised", exception=name, frames=frames)
+    _print(as_json(raised), sys.stderr)
 
 
 def plain(text: str) -> str:

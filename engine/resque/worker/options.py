@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import importlib
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from types import MappingProxyType
 
 from queuecore.values import value
@@ -118,6 +122,20 @@ def count(environ: Mapping[str, str], name: str, default: int, *, least: int = 0
     if not (text.isascii() and text.isdigit()) or len(text) > 6 or int(text) < least:
         raise BadOption(f"{name} must be a whole number from {least}, not {text!r}")
     return int(text)
+
+
+def load_jobs(environ: Mapping[str, str], why_not: Callable[[str, Exception], str]) -> None:
+    """Import the modules that declare jobs, which see the current folder. Raises BadOption with
+    what `why_not` says of a module and its error."""
+    # The folder may have been removed since the start.
+    with suppress(FileNotFoundError):
+        if os.getcwd() not in sys.path:
+            sys.path.insert(0, os.getcwd())
+    for module in filter(None, map(str.strip, environ.get("RESQUE_REQUIRE", "").split(","))):
+        try:
+            importlib.import_module(module)
+        except Exception as error:
+            raise BadOption(why_not(module, error)) from None
 
 
 def _has_own_lists(backend: str) -> bool:

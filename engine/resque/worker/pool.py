@@ -65,11 +65,6 @@ class _Slot:
         self.next_at_s = 0.0
         self._pause_s = 0.5
 
-    def collected(self) -> None:
-        """Its worker is gone."""
-        self.pid = None
-        self.cut()
-
     def cut(self) -> None:
         """Let go of what ties its worker to this process."""
         if self.tie is not None:
@@ -198,14 +193,14 @@ class Pool:
             pid, status = os.waitpid(slot.pid, os.WNOHANG)
             if pid == 0:
                 continue
-            slot.collected()
+            slot.pid = None
+            slot.cut()
             if status == 0 or signals.leave:
                 self._slots.remove(slot)
                 continue
             text = f"worker process {pid} died ({_words(status)}); another takes its place"
             self._log(log.told(text, level="error", event="died"))
-            now_s = time.monotonic()
-            slot.put_off(now_s)
+            slot.put_off(time.monotonic())
 
     def _end_in_time(self) -> bool:
         """After a TERM: wait for the workers, and kill those that outlast all patience."""

@@ -37,14 +37,15 @@ class Prefork:
         self._signals = signals
         self._get_ready = get_ready
         self._perform = perform
-        self._waiting: child.Child | None = None
+        #: The child that waits for a job.
+        self.waiting: child.Child | None = None
         #: The ends of the pipe that its job comes through.
         self._read_fd = self._orders_fd = -1
 
     def fork(self, *, tells_of_steps: bool) -> None:
         """Have a child wait for the next job, unless one does. Where no process can be made, none
         waits."""
-        if self._waiting is not None:
+        if self.waiting is not None:
             return
         try:
             # A job may be under way: nothing here is to end its worker.
@@ -53,7 +54,7 @@ class Prefork:
             return
         try:
             with self._signals.held():
-                self._waiting = child.fork(self._live, tells_of_steps=tells_of_steps)
+                self.waiting = child.fork(self._live, tells_of_steps=tells_of_steps)
         except OSError:
             os.close(self._orders_fd)
         finally:
@@ -61,7 +62,7 @@ class Prefork:
 
     def give(self, record: Record, began_s: float) -> child.Child | None:
         """Give the waiting child its job. None when none waits, or when the job is too long."""
-        given = self._waiting
+        given = self.waiting
         if given is None or len(record.raw) > _LONGEST_RECORD_BYTES:
             return None
         try:
@@ -71,24 +72,19 @@ class Prefork:
             self.dismiss()
             return None
         os.close(self._orders_fd)
-        self._waiting = None
+        self.waiting = None
         return given
 
     def dismiss(self) -> None:
         """End the waiting child, if there is one."""
-        if self._waiting is not None:
+        if self.waiting is not None:
             os.close(self._orders_fd)
-            self._waiting.end()
-            self._waiting = None
-
-    @property
-    def waiting(self) -> child.Child | None:
-        """The child that waits for a job."""
-        return self._waiting
+            self.waiting.end()
+            self.waiting = None
 
     def tidy(self) -> None:
         """Collect the waiting child if it was killed."""
-        if self._waiting is not None and self._waiting.has_left():
+        if self.waiting is not None and self.waiting.has_left():
             self.dismiss()
 
     def _live(self, step: Callable[[], None]) -> child.ChildReport:

@@ -23,14 +23,6 @@ _WORK = load_script("work")
 _UNCHECKED_BYTES = 2**20
 _SET_ASIDE = load_script("set_aside")
 
-#: What the script answers when there is neither a job nor more to tell.
-_WITHOUT_JOB: dict[bytes, TakenState] = {
-    b"none": "none",
-    b"paused": "paused",
-    b"lost": "lost",
-    b"shared": "shared",
-}
-
 
 @value
 class Closing:
@@ -135,7 +127,7 @@ def _taken(reply: Reply, queues: Sequence[str]) -> Taken:
     if state == b"empty":
         paused, foreign = _those(queues, reply[2]), _those(queues, reply[3])
         return Taken(processed, "empty", paused=paused, foreign=foreign)
-    return Taken(processed, _WITHOUT_JOB[state])
+    return Taken(processed, state.decode())
 
 
 def _those(queues: Sequence[str], indices: Sequence[int]) -> frozenset[str]:

@@ -40,17 +40,17 @@ class Retrying:
 
     def begin(self, record: Record) -> None:
         """Count an attempt that begins."""
-        definition = self._wanted(record)
-        if definition is not None:
-            args = arguments(record.args)
-            self._try(lambda: retries.begin(self._keys, definition.name, args))
+        self._count(record, retries.begin)
 
     def succeeded(self, record: Record) -> None:
         """Forget the count of a job that went well."""
+        self._count(record, retries.end)
+
+    def _count(self, record: Record, operation: Callable[..., Operation[Any]]) -> None:
         definition = self._wanted(record)
         if definition is not None:
             args = arguments(record.args)
-            self._try(lambda: retries.end(self._keys, definition.name, args))
+            self._try(lambda: operation(self._keys, definition.name, args))
 
     def failed(self, record: Record, entry: bytes) -> bool:
         """Enqueue the next attempt of a job that failed with this `entry`, or give it up. Returns

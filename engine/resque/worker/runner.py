@@ -46,19 +46,12 @@ class Ended:
 
 
 class RunnerHost(Protocol):
-    """What a runner needs of its worker."""
+    """What a runner needs of its `Worker`."""
 
-    def title(self, text: str) -> None:
-        """Set the title of this process."""
-
-    def sleep(self, seconds: float) -> None:
-        """Wait some seconds, or until a signal or the next beat."""
-
-    def let_go(self) -> None:
-        """In a child: let go of what is the parent's."""
-
-    def take_next(self, closing: Closing) -> Taken | None:
-        """Take the next job; None when Redis is away, and the worker is to leave."""
+    def title(self, text: str) -> None: ...
+    def sleep(self, seconds: float) -> None: ...
+    def let_go(self) -> None: ...
+    def take_next(self, closing: Closing) -> Taken | None: ...
 
 
 class Runner:

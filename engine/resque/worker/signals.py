@@ -15,8 +15,8 @@ from __future__ import annotations
 import _signal  # type: ignore[import-not-found]
 import os
 import signal
-from collections.abc import Callable
-from types import FrameType, TracebackType
+from collections.abc import Callable, Mapping
+from types import FrameType
 
 from queuecore.values import Any, Self
 from resque.errors import TermException
@@ -35,6 +35,8 @@ NUDGE = signal.SIGURG
 
 #: They end the present job.
 HURRIED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+_OF_PAUSES = (signal.SIGUSR2, signal.SIGCONT)
 
 #: What `fileno` has to read after a CHLD.
 _CHILD_ENDED = bytes((signal.SIGCHLD,))
@@ -62,10 +64,48 @@ class _Held:
 _HELD = _Held()
 
 
-class SignalState:
-    """What the signals that a worker got ask for, and a file descriptor that is readable after any
-    of them (`fileno`), so that no wait outlasts a signal. A context manager: it takes the signals
-    over and gives them back.
+class SignalPipe:
+    """A file descriptor that is readable after a signal (`fileno`), so that no wait outlasts one. A
+    context manager: it takes some signals over and gives them back."""
+
+    #: What is called with each of the signals that are taken over.
+    _handlers: Mapping[int, Callable[[int, FrameType | None], None]]
+
+    def __init__(self) -> None:
+        self._before: dict[int, Any] = {}
+        self._open()
+
+    def _open(self) -> None:
+        self._read_fd, self._write_fd = os.pipe()
+        os.set_blocking(self._read_fd, False)
+        os.set_blocking(self._write_fd, False)
+
+    def __enter__(self) -> Self:
+        signal.set_wakeup_fd(self._write_fd, warn_on_full_buffer=False)
+        for number, handler in self._handlers.items():
+            if number == signal.SIGHUP and signal.getsignal(number) == signal.SIG_IGN:
+                # nohup.
+                continue
+            self._before[number] = signal.signal(number, handler)
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        signal.set_wakeup_fd(-1)
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        self._close()
+
+    def _close(self) -> None:
+        os.close(self._read_fd)
+        os.close(self._write_fd)
+
+    def fileno(self) -> int:
+        """Readable after a signal, until it is read."""
+        return self._read_fd
+
+
+class SignalState(SignalPipe):
+    """What the signals that a worker got ask for.
 
     `graceful_term` and `term_child` are Ruby's switches of those names; `on_signal` is called
     with each signal but CHLD.
@@ -78,6 +118,7 @@ class SignalState:
         term_child: bool = False,
         on_signal: Callable[[int], None] = lambda number: None,
     ) -> None:
+        super().__init__()
         self.leave = False
         self.end_job = False
         self.is_paused = False
@@ -88,38 +129,15 @@ class SignalState:
         self.is_without_job = False
         self._is_in_job = False
         self._pending: str | None = None
-        self._open()
-        self._before: dict[int, Any] = {}
         self._is_child = False
-
-    def _open(self) -> None:
-        self._read_fd, self._write_fd = os.pipe()
-        os.set_blocking(self._read_fd, False)
-        os.set_blocking(self._write_fd, False)
+        noted = dict.fromkeys(_HANDLED, self._note)
+        self._handlers = {**noted, int(signal.SIGCHLD): _pass, int(NUDGE): _pass}
 
     def __enter__(self) -> Self:
-        signal.set_wakeup_fd(self._write_fd, warn_on_full_buffer=False)
-        for number in _HANDLED:
-            if number == signal.SIGHUP and signal.getsignal(number) == signal.SIG_IGN:
-                # nohup.
-                continue
-            note = _pass if number == signal.SIGCHLD else self._note
-            self._before[number] = signal.signal(number, note)
-        self._before[NUDGE] = signal.signal(NUDGE, _pass)
+        super().__enter__()
         # A process of a pool is born with them held back, so that none is lost before this.
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _HANDLED)
         return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        signal.set_wakeup_fd(-1)
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-        self._close()
 
     def leave_to_another(self) -> None:
         """In a child after a fork, which will take the signals over in its own way: until it does
@@ -127,14 +145,13 @@ class SignalState:
         signal.set_wakeup_fd(-1)
         self._close()
 
-    def _close(self) -> None:
-        os.close(self._read_fd)
-        os.close(self._write_fd)
-
     def _note(self, number: int, frame: FrameType | None) -> None:
         if self._is_child:
             self._note_in_child(number)
             return
+        if number in _OF_PAUSES:
+            # Before any call: a later signal may interrupt that, and its handler is done first.
+            self.is_paused = number == signal.SIGUSR2
         self._on_signal(number)
         if number == signal.SIGTERM and self._graceful_term:
             number = signal.SIGQUIT
@@ -145,10 +162,6 @@ class SignalState:
             self.leave = True
         elif number == signal.SIGUSR1:
             self.end_job = True
-        elif number == signal.SIGUSR2:
-            self.is_paused = True
-        elif number == signal.SIGCONT:
-            self.is_paused = False
 
     def _interrupt(self, number: int) -> None:
         """With `term_child`: end the job that this process performs, or is about to."""
@@ -179,18 +192,19 @@ class SignalState:
         said what they are to do (`let_go`, or a state of its own)."""
         return _HELD
 
-    def fileno(self) -> int:
-        """Readable after a signal, until `drain`."""
-        return self._read_fd
-
     def drain(self) -> bool:
         """Make `fileno` quiet again. Returns whether there was anything but a child's end."""
         try:
             # What more there is makes the next wait short.
-            told = os.read(self._read_fd, 512)
+            numbers = os.read(self._read_fd, 512).strip(_CHILD_ENDED)
         except BlockingIOError:
             return False
-        return bool(told.strip(_CHILD_ENDED))
+        for number in numbers:
+            # In the order in which they came: handlers are called in that of their numbers, and
+            # one of them may interrupt another.
+            if number in _OF_PAUSES and not self._is_child:
+                self.is_paused = number == signal.SIGUSR2
+        return bool(numbers)
 
     def let_go(self, *, will_wait: bool = False) -> None:
         """In a child after a fork: the parent's signals are not the child's. One that `will_wait`

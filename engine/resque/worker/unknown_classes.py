@@ -41,7 +41,7 @@ class UnknownClasses:
         #: Of each queue without a known class so far, how many jobs were met.
         self._met: dict[str, int] = {}
 
-    def look(self, seen: Sequence[QueueSample]) -> None:
+    def warn_of(self, seen: Sequence[QueueSample]) -> None:
         """Tell at the start which classes wait that would only fail here."""
         unknown = [(each.queue, each.unknown(self._registry.knows)) for each in seen]
         listed = "; ".join(f"{queue!r}: {_listed(names)}" for queue, names in unknown if names)

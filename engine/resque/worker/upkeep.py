@@ -11,11 +11,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Container
 
-from queuecore.values import TYPE_CHECKING, Protocol
-
-if TYPE_CHECKING:
-    # A scheduler, which collects, too, does without it.
-    from resque.worker.signals import SignalState
+from queuecore.values import Protocol
+from resque.worker.signals import SignalState
 
 #: Only this thread's own children: what another thread of the application started, that thread
 #: waits for. What is adopted belongs to the first thread. (Linux, `__WNOTHREAD`)

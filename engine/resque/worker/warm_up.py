@@ -27,7 +27,7 @@ def _nothing(*what: object) -> None:
     """What the job does, and whatever else it takes for one."""
 
 
-class _Nowhere:
+class _NoHost:
     """The host and the heart of a worker that does not exist."""
 
     title = sleep = let_go = take_next = beat_if_due = staticmethod(_nothing)
@@ -36,19 +36,19 @@ class _Nowhere:
         return 0.0
 
 
-def rehearse(context: WorkerContext) -> None:
+def warm_up(context: WorkerContext) -> None:
     """Go through the steps of a child that performs a job, with a job that does nothing and a
     worker that does not exist."""
     registry = Registry()
     registry.add(Definition("Job", None, _nothing, None), __name__)
-    nobody = replace(
+    no_worker = replace(
         context,
         worker_id=WorkerId("", 0, "", where=""),
         registry=registry,
         options=WorkerOptions(),
         log=_nothing,
     )
-    runner = Runner(nobody, _Nowhere(), _Nowhere(), context.clock)
+    runner = Runner(no_worker, _NoHost(), _NoHost(), context.clock)
     # What is said goes into a pipe that holds all of it, and that is never read.
     ends = os.pipe()
     for _ in range(_TIMES):

@@ -20,7 +20,7 @@ from resque.store.workers import Record
 from resque.worker.context import WorkerContext
 from resque.worker.heartbeat import Beater, Heartbeat
 from resque.worker.job_fetcher import JobFetcher, ServedQueues
-from resque.worker.job_log import hear_jobs, hear_jobs_later
+from resque.worker.job_log import capture_logging, capture_logging_later
 from resque.worker.locks import Locks
 from resque.worker.log import told
 from resque.worker.membership import Membership, here
@@ -32,7 +32,7 @@ from resque.worker.title import set_title
 from resque.worker.unknown_classes import UnknownClasses
 from resque.worker.upkeep import Upkeep, adopted
 from resque.worker.waiting import IdleInterval, Waiter, wait
-from resque.worker.warm_up import rehearse
+from resque.worker.warm_up import warm_up
 
 #: A worker that waits for something no wake-up call announces looks again after this time: a
 #: pause that ends, a queue that is new.
@@ -83,7 +83,9 @@ class Worker:
             *(log, clock, mono_now),
         )
         every_s = options.heartbeat_interval_s
-        heart = Heartbeat(keys, self._worker_id, every_s, mono_now, lasts_s=options.prune_after_s)
+        heart = Heartbeat(
+            *(keys, self._worker_id, every_s, mono_now, clock), lasts_s=options.prune_after_s
+        )
         self._membership = Membership(context, heart)
         # Children of several jobs use the worker's connection while they live.
         shares = options.jobs_per_fork > 1 or not options.fork
@@ -92,11 +94,13 @@ class Worker:
         self._beater = Beater(heart, self._beats, log, renewal, in_thread=not options.fork)
         self._upkeep = self._make_upkeep(pool_pid)
         # When a job is tried again: a scheduler goes by the server's clock, too.
-        self._runner = Runner(context, self, self._upkeep, heart.clock(clock))
+        self._runner = Runner(context, self, self._upkeep, heart.clock)
         self._unknown = UnknownClasses(registry, log, mono_now)
         self._locks = Locks(self._store, keys, log, mono_now)
-        served = ServedQueues(self._store, keys, every_s, log, clock, mono_now)
-        self._fetcher = JobFetcher(context, served, self._unknown, self._locks, self._wait_out)
+        self._served = ServedQueues(self._store, keys, every_s, log, clock, mono_now)
+        self._fetcher = JobFetcher(
+            context, self._served, self._unknown, self._locks, self._wait_out
+        )
         self._was_busy = False
         #: Whether a child may have left a job in this worker's hands, to be run.
         self._may_hold = False
@@ -134,8 +138,8 @@ class Worker:
         worker raises; later outages are waited out.
         """
         if self._options.fork:
-            rehearse(self._context)
-        hear_jobs_later(self._log)
+            warm_up(self._context)
+        capture_logging_later(self._log)
         with self._signals:
             self.title("Starting", plain=True)
             # Before anything is written.
@@ -156,7 +160,7 @@ class Worker:
         self._membership.register()
         self._beater.go_on()
         if not self._options.fork:
-            hear_jobs(self._log)
+            capture_logging(self._log)
         self._log(told(f"worker {self.id} is ready", event="ready", worker=self.id))
 
     def _loop(self) -> Closing | None:
@@ -308,7 +312,7 @@ class Worker:
     def _answer_for(self, ended: Ended, record: Record, began_s: float) -> Closing | None:
         """A child died under a job: put the job back, if that is wanted, or let it fail."""
         assert ended.died is not None  # noqa: S101
-        held = self._in_hand(record)
+        held = self._held_after_death(record)
         at_most = self._options.requeue_lost if ended.is_lost else 0
         if held is None or (at_most and self._fetcher.put_back(held, at_most)):
             return None
@@ -316,12 +320,12 @@ class Worker:
         self._runner.log_end(held, closing, began_s)
         return closing
 
-    def _in_hand(self, record: Record) -> Record | None:
+    def _held_after_death(self, record: Record) -> Record | None:
         """What this worker holds after a child died that was given `record`. Where its claim has
         ended, it has to register first: what it holds would be taken for a new job then."""
-        taken = self._fetcher.in_hand(record)
+        taken = self._fetcher.held_after_death(record)
         while taken is not None and taken.state == "lost" and self._register_anew():
-            taken = self._fetcher.in_hand(record)
+            taken = self._fetcher.held_after_death(record)
         return None if taken is None else taken.record
 
     def let_go(self) -> None:
@@ -331,8 +335,8 @@ class Worker:
         if self._options.jobs_per_fork == 1:
             self._store.forget()
         else:
-            self._beater.forget()
-        hear_jobs(self._log)
+            self._beats.forget()
+        capture_logging(self._log)
 
     # ---- waiting
 
@@ -341,7 +345,7 @@ class Worker:
         if self._membership.is_prune_due:
             self._fetcher.patiently(self._prune)
         self._runner.fork_ahead()
-        names = self._fetcher.looked_at
+        names = self._served.last_served
         is_covered = taken.state == "empty" and self._waiter.wait_for(
             name for name in names if name not in taken.paused
         )

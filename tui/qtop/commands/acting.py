@@ -11,8 +11,16 @@ import click
 
 from qtop.actions.plan import Outcome, Plan
 from qtop.actions.request import Delete, JobRequest
-from qtop.commands.connection import Connection, Session
-from qtop.commands.output import counted, json_line, line, message, moment, tell_too_large
+from qtop.commands.connection import Connection, Parsed, Session
+from qtop.commands.output import (
+    counted,
+    json_line,
+    leave,
+    line,
+    message,
+    moment,
+    tell_too_large,
+)
 from qtop.model.job import FAILED, JobSource
 from qtop.search.filter_language import Filter
 from qtop.search.selection import Scanned, Selection, scan
@@ -55,8 +63,9 @@ def act(
             session.refuse_if_read_only()
         named = [name for name in (source.queue, warns_of) if name]
         session.refuse_if_sidekiqs(named, failures=source.kind == "failed")
-        chooser = session.system.chooser(source, session.system.refusals(request), spares=spares)
-        jobs = session.jobs(source, newest_first=True)
+        system = session.system
+        chooser = system.chooser(source, system.refusal(request), spares=spares)
+        jobs = system.jobs(source, newest_first=True)
         look = scan(jobs, wanted, session.now(), lambda hit: chooser.take(hit.job))
         scanned = session.run(look)
         chosen = session.run(chooser.settle())
@@ -67,8 +76,7 @@ def act(
                 f"would {verb} them, too"
             )
         if not chosen.marks:
-            message(f"nothing in {source} matches" if scanned.length else f"{source} is empty")
-            sys.exit(1)
+            leave(f"nothing in {source} matches" if scanned.length else f"{source} is empty")
         if warns_of is not None:
             tell_unknown(session, [warns_of])
         elif not isinstance(request, Delete):
@@ -109,17 +117,15 @@ def tell_unknown(session: Session, names: Sequence[str]) -> None:
 def confirm(what: str) -> None:
     """Ask on a terminal whether to do it; without one --yes must have been said. Leaves with
     status 1 when not."""
-    if not can_ask():
-        message(f"{what}: say --yes to do it, or --dry-run to see more. Nothing was done.")
-        sys.exit(1)
+    require_person(what)
     if not click.confirm(safe(what) + "?", default=False, err=True):
-        message("nothing was done")
-        sys.exit(1)
+        leave("nothing was done")
 
 
-def can_ask() -> bool:
-    """Whether a person sits at both ends."""
-    return sys.stdin.isatty() and sys.stderr.isatty()
+def require_person(what: str) -> None:
+    """Leave with status 1 where no one can be asked whether to do it."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        leave(f"{what}: say --yes to do it, or --dry-run to see more. Nothing was done.")
 
 
 def _carry_out(session: Session, plan: Plan) -> Outcome:
@@ -189,29 +195,20 @@ def _how_many(source: JobSource, chosen: Selection, scanned: Scanned) -> str:
 # What `--from` selects: failures, waiting jobs, items set aside.
 
 
-class _SourceType(click.ParamType[JobSource]):
-    name = "source"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> JobSource:
-        if isinstance(value, JobSource):
-            return value
-        kind, colon, name = str(value).partition(":")
-        if kind == "failed":
-            return JobSource("failed", name or FAILED)
-        if kind in ("queue", "unreadable") and colon:
-            return JobSource("queue" if kind == "queue" else "unreadable", name)
-        hint = "" if ":" in str(value) else f"; for the queue write queue:{value}"
-        self.fail(
-            f"{value!r} is none of: failed, queue:NAME, unreadable:NAME (what was set aside from "
-            f"a queue), failed:LIST (where each queue has a list of failures){hint}",
-            param,
-            ctx,
-        )
+def _source(text: str) -> JobSource:
+    kind, colon, name = text.partition(":")
+    if kind == "failed":
+        return JobSource("failed", name or FAILED)
+    if kind in ("queue", "unreadable") and colon:
+        return JobSource("queue" if kind == "queue" else "unreadable", name)
+    hint = "" if ":" in text else f"; for the queue write queue:{text}"
+    raise ValueError(
+        f"{text!r} is none of: failed, queue:NAME, unreadable:NAME (what was set aside from "
+        f"a queue), failed:LIST (where each queue has a list of failures){hint}"
+    )
 
 
-SOURCE: Final = _SourceType()
+SOURCE: Final = Parsed("source", _source)
 
 from_option = click.option(
     "--from",

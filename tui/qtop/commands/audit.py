@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -15,15 +15,15 @@ from qtop.text.safe import ago, safe
 from queuecore.action_record import AUDIT_ENTRIES
 from queuecore.audit import AuditEntry
 
-_COLUMNS = (
-    OutputColumn("WHEN"),
-    OutputColumn("WHO", may_shrink=True),
-    OutputColumn("CLIENT", may_shrink=True),
-    OutputColumn("ACTION"),
-    OutputColumn("WHAT", may_shrink=True),
-    OutputColumn("DONE", "right"),
-    OutputColumn("UNDO", "right"),
-    OutputColumn("ID"),
+_COLUMNS: Final[tuple[OutputColumn[AuditEntry], ...]] = (
+    OutputColumn("WHEN", lambda deed: moment(deed.at)),
+    OutputColumn("WHO", lambda deed: safe(deed.actor.who), may_shrink=True),
+    OutputColumn("CLIENT", lambda deed: safe(deed.actor.client), may_shrink=True),
+    OutputColumn("ACTION", lambda deed: safe(deed.action)),
+    OutputColumn("WHAT", lambda deed: safe(deed.subject), may_shrink=True),
+    OutputColumn("DONE", lambda deed: _done(deed), "right"),
+    OutputColumn("UNDO", lambda deed: _undo(deed), "right"),
+    OutputColumn("ID", lambda deed: safe(deed.id)),
 )
 
 
@@ -45,14 +45,13 @@ def command(connection: Connection, wanted: Filter, limit: int, as_json: bool) -
     found = [deed for deed in deeds if wanted.matches(_subject(deed))]
     leave_if_none(found, not wanted.is_empty)
     redactor = connection.redactor(is_whole=as_json)
-    write(
-        found[:limit] if limit else found,
-        _COLUMNS,
-        _cells,
-        _fields,
-        as_json=as_json,
-        redactor=redactor,
-    )
+    shown = found[:limit] if limit else found
+    write(shown, _COLUMNS, _fields, as_json=as_json, redactor=redactor)
+
+
+def _done(deed: AuditEntry) -> str:
+    undone = f" (-{deed.undone:,})" if deed.undone else ""
+    return "unknown" if deed.done is None else f"{deed.done:,}{undone}"
 
 
 def _subject(deed: AuditEntry) -> Subject:
@@ -63,18 +62,8 @@ def _subject(deed: AuditEntry) -> Subject:
     )
 
 
-def _cells(deed: AuditEntry) -> tuple[str, ...]:
-    undone = f" (-{deed.undone:,})" if deed.undone else ""
-    return (
-        moment(deed.at),
-        safe(deed.actor.who),
-        safe(deed.actor.client),
-        safe(deed.action),
-        safe(deed.subject),
-        "unknown" if deed.done is None else f"{deed.done:,}{undone}",
-        "no" if deed.undo_left_s is None else ago(deed.undo_left_s),
-        safe(deed.id),
-    )
+def _undo(deed: AuditEntry) -> str:
+    return "no" if deed.undo_left_s is None else ago(deed.undo_left_s)
 
 
 def _fields(deed: AuditEntry) -> Mapping[str, Any]:

@@ -9,7 +9,7 @@ import click
 
 from qtop.actions.plan import Outcome, typeable
 from qtop.actions.request import Clear
-from qtop.commands.acting import SOURCE, ActOptions, can_ask, report, tell_no_undo
+from qtop.commands.acting import SOURCE, ActOptions, report, require_person, tell_no_undo
 from qtop.commands.connection import (
     Connection,
     connection_options,
@@ -81,9 +81,7 @@ def _leave_forgotten(outcome: Outcome, source: JobSource) -> NoReturn:
 
 def _confirm_by_name(what: str, source: JobSource) -> None:
     """Let a person type the name of what they are about to delete."""
-    if not can_ask():
-        message(f"{what}: say --yes to do it, or --dry-run to see more. Nothing was done.")
-        sys.exit(1)
+    require_person(what)
     word = typeable(source.name)
     typed = click.prompt(f"{what}. Type {word} to do it", default="", show_default=False, err=True)
     if typed != word:

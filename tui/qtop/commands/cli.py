@@ -11,7 +11,8 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from collections import UserDict
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NoReturn
 
 import click
@@ -66,42 +67,16 @@ def lead_output_nowhere() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
-# Lazy commands: imported when they run or show their help.
+class LazyCommands(UserDict[str, Any]):
+    """The commands of a group by name: where each is, as `module:attribute`, until it is looked up,
+    and imported by that."""
 
-
-class LazyCommands(MutableMapping[str, click.Command]):
-    """The commands of a group by name, each imported when it is looked up.
-
-    Args:
-        places: Where each command is, as `module:attribute`.
-    """
-
-    def __init__(self, places: Mapping[str, str]) -> None:
-        self._places = dict(places)
-        self._loaded: dict[str, click.Command] = {}
-
-    def __getitem__(self, name: str) -> click.Command:
-        if name not in self._loaded:
-            module, _, attribute = self._places[name].partition(":")
-            command: click.Command = getattr(importlib.import_module(module), attribute)
-            self._loaded[name] = command
-        return self._loaded[name]
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._places or name in self._loaded
-
-    def __setitem__(self, name: str, command: click.Command) -> None:
-        self._loaded[name] = command
-
-    def __delitem__(self, name: str) -> None:
-        self._places.pop(name, None)
-        self._loaded.pop(name, None)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter({**self._places, **self._loaded})
-
-    def __len__(self) -> int:
-        return len({**self._places, **self._loaded})
+    def __getitem__(self, name: str) -> Any:
+        found = self.data[name]
+        if isinstance(found, str):
+            module, _, attribute = found.partition(":")
+            found = self.data[name] = getattr(importlib.import_module(module), attribute)
+        return found
 
 
 EXIT_REFUSED, EXIT_USAGE, EXIT_UNREACHABLE, EXIT_INTERRUPTED = 1, 2, 3, 130

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 from click.core import ParameterSource
 
-from qtop.commands.output import message
+from qtop.commands.output import leave, message
 from qtop.config.file import SettingsFile, settings_path
 from qtop.config.limits import UNDO_HOURS, UNDO_MIB, undo_settings
 from qtop.config.settings import Given, Settings, resolve, warnings
@@ -31,56 +31,51 @@ from queuecore.lean import LeanStore
 if TYPE_CHECKING:
     from qtop.actions.plan import Operator, Outcome, Plan
     from qtop.actions.request import Request
-    from qtop.model.job import JobSource
-    from qtop.model.job_list import JobList
     from qtop.search.filter_language import Filter
     from qtop.systems.system import System
 
+
+T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Any])
 
 # The options that several commands share.
 
 DEFAULT_LIMIT = 100
 
 
-class _FilterType(click.ParamType["Filter"]):
-    """Text of the filter language; see `qtop.search.filter_language`."""
+class Parsed(click.ParamType[T]):
+    """What a function reads from a text: it raises QueueError or ValueError with the reason why it
+    cannot. `name` stands for the value in the help."""
 
-    name = "filter"
+    def __init__(self, name: str, parse: Callable[[str], T]) -> None:
+        self.name, self._parse = name, parse
 
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> Filter:
-        # Imported here: showing the help needs none of it.
-        from qtop.search.filter_language import Filter, parse
-
-        if isinstance(value, Filter):
-            return value
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> T:
+        """The value; what is none of a text is one already."""
+        if not isinstance(value, str):
+            return value  # type: ignore[no-any-return]
         try:
-            return parse(value)
-        except QueueError as error:
+            return self._parse(value)
+        except (QueueError, ValueError) as error:
             self.fail(str(error), param, ctx)
 
 
-class _SpanType(click.ParamType[float]):
+def _filter(text: str) -> Filter:
+    # Imported here: showing the help needs none of it.
+    from qtop.search.filter_language import parse
+
+    return parse(text)
+
+
+def _seconds(text: str) -> float:
     """A length of time: `90`, `30s`, `5m`, `1h30m`."""
+    from qtop.search.filter_language import duration_s
 
-    name = "time"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        from qtop.search.filter_language import duration_s
-
-        if isinstance(value, float):
-            return value
-        try:
-            return float(value) if str(value).isdecimal() else duration_s(value)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
+    return float(text) if text.isdecimal() else duration_s(text)
 
 
-FILTER = _FilterType()
-SPAN = _SpanType()
+FILTER = Parsed("filter", _filter)
+SPAN = Parsed("time", _seconds)
 
 filter_option = click.option(
     "--filter",
@@ -129,6 +124,11 @@ def limit_option(default: int) -> Callable[[F], F]:
     )
 
 
+def change_options(command: F) -> F:
+    """`--json`, `--dry-run` and `--yes`."""
+    return json_option(dry_run_option(yes_option(command)))
+
+
 def listing_options(default_limit: int = 0) -> Callable[[F], F]:
     """`--filter`, `--limit`, `--json` and `--redact`."""
 
@@ -139,8 +139,6 @@ def listing_options(default_limit: int = 0) -> Callable[[F], F]:
 
 
 # A command's connection to Redis: runs operations, refuses changes, shows how far it is.
-
-T = TypeVar("T")
 
 #: What reading an answer raises when it is none that Redis gives.
 _NONSENSE: Final = (TypeError, ValueError, AttributeError, LookupError, AssertionError)
@@ -217,10 +215,6 @@ class Session:
         if writes and self.is_read_only:
             raise ChangeRefused(f"read-only ({self._read_only_by}): nothing was changed")
 
-    def jobs(self, source: JobSource, *, newest_first: bool | None = None) -> JobList:
-        """A list of jobs; `newest_first` lists it from its end. No round trip."""
-        return self.system.jobs(source, newest_first=newest_first)
-
     @cached_property
     def operator(self) -> Operator:
         """In whose name this command acts."""
@@ -236,8 +230,7 @@ class Session:
 
         made = self.run(self.system.prepare(request, self.operator))
         if isinstance(made, Refusal):
-            message(made.text)
-            sys.exit(1)
+            leave(made.text)
         return made
 
     def carry_out(self, plan: Plan) -> Outcome:
@@ -272,8 +265,6 @@ class _Progress:
             sys.stderr.write(_ERASE)
             self._is_shown = False
 
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 #: The setting behind a parameter of a command. Of two, the later one counts.
 _SETTINGS: Final = {

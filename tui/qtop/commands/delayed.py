@@ -10,8 +10,7 @@ import click
 
 from qtop.commands.connection import DEFAULT_LIMIT, Connection, connection_options, listing_options
 from qtop.commands.output import Listing, OutputColumn, leave_if_none, message, moment
-from qtop.commands.sharing import tell
-from qtop.commands.unread import Unread
+from qtop.commands.reading import Unread, tell_owners
 from qtop.model.job import DueTime, Job, JobSource
 from qtop.model.job_list import Entry
 from qtop.search.fields import of_job, text_of
@@ -22,13 +21,13 @@ from qtop.text.safe import ago, safe
 from queuecore.active_job import fields_of
 
 _NO_LIST: Final = "the key of its moment holds no list"
-_COLUMNS = (
-    OutputColumn("AT"),
-    OutputColumn("IN", "right"),
-    OutputColumn("CLASS", may_shrink=True),
-    OutputColumn("ARGS", may_shrink=True),
-    OutputColumn("QUEUE", may_shrink=True),
-    OutputColumn("ID"),
+_COLUMNS: Final[tuple[OutputColumn[_Row], ...]] = (
+    OutputColumn("AT", lambda row: moment(_at(row.due))),
+    OutputColumn("IN", lambda row: ago(row.due_s) if row.due_s >= 0 else "due", "right"),
+    OutputColumn("CLASS", lambda row: row.class_name, may_shrink=True),
+    OutputColumn("ARGS", lambda row: row.args, may_shrink=True),
+    OutputColumn("QUEUE", lambda row: safe(row.job.queue or ""), may_shrink=True),
+    OutputColumn("ID", lambda row: "" if row.job.ref is None else row.job.id[:10]),
 )
 
 
@@ -36,6 +35,23 @@ class _Row(NamedTuple):
     job: Job
     due: DueTime
     due_s: float
+
+    @property
+    def problem(self) -> str | None:
+        """Why the job cannot be read."""
+        return _NO_LIST if self.job.ref is None else self.job.problem
+
+    @property
+    def class_name(self) -> str:
+        """Its class, as safe text."""
+        if self.problem is None:
+            return job_class(self.job.unwrapped[0], None)
+        return "(large)" if self.job.item.is_cut else "unreadable"
+
+    @property
+    def args(self) -> str:
+        """Its arguments as safe text, or what is wrong with it."""
+        return safe(text_of(self.job.unwrapped[1]) if self.problem is None else self.problem)
 
 
 @click.command()
@@ -51,11 +67,11 @@ def command(connection: Connection, wanted: Filter, limit: int, as_json: bool) -
     """
     unread = Unread()
     redactor = connection.redactor(is_whole=as_json)
-    rows = Listing(_COLUMNS, _cells, _fields, as_json=as_json, redactor=redactor)
+    rows = Listing(_COLUMNS, _fields, as_json=as_json, redactor=redactor)
 
     is_partial = False
     with connection.open() as session:
-        tell(session)
+        tell_owners(session)
         now = session.now()
 
         def visit(entry: Entry) -> bool:
@@ -72,7 +88,7 @@ def command(connection: Connection, wanted: Filter, limit: int, as_json: bool) -
             rows.add(_Row(job, due, subject.due_s or 0.0))
             return True
 
-        jobs = session.jobs(JobSource("delayed", ""))
+        jobs = session.system.jobs(JobSource("delayed", ""))
         unread.try_to(session, "delayed jobs", through(jobs.walk(), visit))
     leave_if_none(rows, not wanted.is_empty and not unread)
     rows.end()
@@ -88,21 +104,6 @@ def _at(due: DueTime) -> datetime | None:
         return None
 
 
-def _cells(row: _Row) -> tuple[str, ...]:
-    job = row.job
-    name, args = job.unwrapped
-    unknown = "(large)" if job.item.is_cut else "unreadable"
-    problem = _NO_LIST if job.ref is None else job.problem
-    return (
-        moment(_at(row.due)),
-        ago(row.due_s) if row.due_s >= 0 else "due",
-        job_class(name, None) if problem is None else unknown,
-        safe(text_of(args)) if problem is None else safe(problem),
-        safe(job.queue or ""),
-        "" if job.ref is None else job.id[:10],
-    )
-
-
 def _fields(row: _Row) -> Mapping[str, Any]:
     job = row.job
     return {
@@ -115,6 +116,6 @@ def _fields(row: _Row) -> Mapping[str, Any]:
         **fields_of(job.class_name, job.args),
         "queue": job.queue,
         "size": job.item.size,
-        "problem": _NO_LIST if job.ref is None else job.problem,
+        "problem": row.problem,
         "raw": b"" if job.ref is None else job.item.raw,
     }

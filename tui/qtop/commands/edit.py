@@ -92,7 +92,7 @@ def _edited(connection: Connection, source: JobSource, wanted: Filter, to: str |
             [name for name in (source.queue, to) if name], failures=source.kind == "failed"
         )
         hits: list[Hit] = []
-        jobs = session.jobs(source, newest_first=True)
+        jobs = session.system.jobs(source, newest_first=True)
         look = scan(jobs, wanted, session.now(), hits.append, limit=2, whole=True)
         session.run(look)
     if len(hits) != 1:

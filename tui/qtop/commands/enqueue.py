@@ -10,7 +10,7 @@ from typing import Any, Final
 import click
 
 from qtop.actions.request import Enqueue
-from qtop.commands.connection import SPAN, Connection, connection_options
+from qtop.commands.connection import SPAN, Connection, Parsed, connection_options
 from qtop.commands.output import line
 from queuecore.times import parse
 
@@ -18,27 +18,16 @@ from queuecore.times import parse
 _NUMBER: Final = re.compile(r"-(?:[0-9]|Infinity$)")
 
 
-class _MomentType(click.ParamType[datetime]):
+def _moment(text: str) -> datetime:
     """A moment: ISO 8601, in local time when no zone is given, or seconds of the epoch."""
-
-    name = "moment"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> datetime:
-        if isinstance(value, datetime):
-            return value
-        if known := parse(value):
-            return known
-        try:
-            # Without a zone the person at the keyboard means their own.
-            return datetime.fromisoformat(value).astimezone()
-        except (ValueError, OverflowError):
-            self.fail(
-                f"{value!r} is no moment: use 2026-11-23T12:15, 2026-11-23T12:15:00Z or the epoch",
-                param,
-                ctx,
-            )
+    if known := parse(text):
+        return known
+    try:
+        # Without a zone the person at the keyboard means their own.
+        return datetime.fromisoformat(text).astimezone()
+    except (ValueError, OverflowError):
+        reason = "is no moment: use 2026-11-23T12:15, 2026-11-23T12:15:00Z or the epoch"
+        raise ValueError(f"{text!r} {reason}") from None
 
 
 class _Command(click.Command):
@@ -68,7 +57,9 @@ class _Command(click.Command):
 @connection_options
 @click.option("--queue", required=True, help="The queue to put it on.")
 @click.option("--in", "delay_s", type=SPAN, help="Not before then: 30s, 5m, 1h30m.")
-@click.option("--at", "at", type=_MomentType(), help="Not before then: 2026-11-23T12:15.")
+@click.option(
+    "--at", "at", type=Parsed("moment", _moment), help="Not before then: 2026-11-23T12:15."
+)
 def command(
     class_name: str,
     args: tuple[str, ...],

@@ -16,6 +16,7 @@ from qtop.actions.request import Load
 from qtop.commands.acting import SOURCE, confirm, from_option
 from qtop.commands.connection import (
     Connection,
+    Parsed,
     connection_options,
     dry_run_option,
     filter_option,
@@ -23,7 +24,7 @@ from qtop.commands.connection import (
     yes_option,
 )
 from qtop.commands.output import counted, line, message
-from qtop.commands.unread import Unread
+from qtop.commands.reading import Unread
 from qtop.model.job import Job, JobSource
 from qtop.model.job_file import BadExport, Exported, line_of, read_line
 from qtop.search.filter_language import Filter
@@ -64,7 +65,7 @@ def export(path: Path, source: JobSource, wanted: Filter, connection: Connection
             file.write(line_of(jobs, hit.job, redactor) + "\n")
             written += 1
 
-        jobs = session.jobs(source)
+        jobs = session.system.jobs(source)
         look = scan(jobs, wanted, session.now(), write, whole=True)
         unread.try_to(session, f"what else is in {source}", look)
     message(f"written {counted(written, source.noun)}")
@@ -93,13 +94,8 @@ def _created(path: Path) -> Iterator[TextIO]:
             path.unlink()
 
 
-class _TargetType(click.ParamType["JobSource | str"]):
-    name = "target"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> JobSource | str:
-        return _QUEUES if value == _QUEUES else SOURCE.convert(value, param, ctx)
+def _target(text: str) -> JobSource | str:
+    return _QUEUES if text == _QUEUES else SOURCE.convert(text, None, None)
 
 
 @click.command("load")
@@ -107,7 +103,7 @@ class _TargetType(click.ParamType["JobSource | str"]):
 @click.option(
     "--to",
     "target",
-    type=_TargetType(),
+    type=Parsed("target", _target),
     metavar="TARGET",
     help="failed, queue:NAME, or `queues`: each job to the queue it came from. Else where it was.",
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -17,8 +17,7 @@ from qtop.commands.output import (
     tell_rest,
     tell_too_large,
 )
-from qtop.commands.sharing import tell
-from qtop.commands.unread import Unread
+from qtop.commands.reading import Unread, tell_owners
 from qtop.model.job import FAILED, Job, JobSource
 from qtop.monitor.row_text import class_of
 from qtop.search.filter_language import Filter
@@ -27,14 +26,13 @@ from qtop.text.format import optional
 from qtop.text.safe import safe
 from queuecore.active_job import fields_of
 
-_ID_CHARACTERS = 10
-_COLUMNS = (
-    OutputColumn("FAILED"),
-    OutputColumn("CLASS", may_shrink=True),
-    OutputColumn("EXCEPTION", may_shrink=True),
-    OutputColumn("ERROR", may_shrink=True),
-    OutputColumn("QUEUE", may_shrink=True),
-    OutputColumn("ID"),
+_COLUMNS: Final[tuple[OutputColumn[Job], ...]] = (
+    OutputColumn("FAILED", lambda job: moment(job.failed_at)),
+    OutputColumn("CLASS", class_of, may_shrink=True),
+    OutputColumn("EXCEPTION", lambda job: optional(job.exception), may_shrink=True),
+    OutputColumn("ERROR", lambda job: safe(job.problem or job.error or ""), may_shrink=True),
+    OutputColumn("QUEUE", lambda job: optional(job.queue), may_shrink=True),
+    OutputColumn("ID", lambda job: job.item.sha[:10]),
 )
 
 
@@ -62,14 +60,14 @@ def command(
     unread = Unread()
     source = JobSource("failed", list_name)
     redactor = connection.redactor(is_whole=as_json)
-    found = Listing(_COLUMNS, _cells, fields, as_json=as_json, redactor=redactor)
+    found = Listing(_COLUMNS, fields, as_json=as_json, redactor=redactor)
 
     def show(hit: Hit) -> None:
         found.add(hit.job)
 
     with connection.open() as session:
-        tell(session)
-        look = scan(session.jobs(source), wanted, session.now(), show, limit=limit)
+        tell_owners(session)
+        look = scan(session.system.jobs(source), wanted, session.now(), show, limit=limit)
         scanned = unread.try_to(session, "failed jobs", look)
     tell_too_large(0 if scanned is None else scanned.too_large)
     leave_if_none(found, not wanted.is_empty and not unread)
@@ -80,18 +78,6 @@ def command(
         tell_rest(len(found), scanned.length, "failure")
     elif scanned.is_partial:
         message(f"the {len(found):,} newest that match: --limit 0 looks at all")
-
-
-def _cells(failure: Job) -> tuple[str, ...]:
-    problem = failure.problem
-    return (
-        moment(failure.failed_at),
-        class_of(failure),
-        optional(failure.exception),
-        safe((failure.error or "") if problem is None else problem),
-        optional(failure.queue),
-        failure.item.sha[:_ID_CHARACTERS],
-    )
 
 
 def fields(failure: Job) -> Mapping[str, Any]:

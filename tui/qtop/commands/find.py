@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
@@ -19,18 +20,15 @@ from qtop.commands.connection import (
     redact_option,
 )
 from qtop.commands.output import Listing, OutputColumn, leave_if_none, message, tell_too_large
-from qtop.commands.sharing import tell
-from qtop.commands.stray_jobs import search
-from qtop.commands.unread import Unread, note_unread
+from qtop.commands.reading import Unread, note_unread, search_strays, tell_owners
 from qtop.model.fleet import RunningJob, Snapshot
-from qtop.model.health import DELAYED_ASIDE, Stray, StrayKind, Strays
+from qtop.model.health import DELAYED_ASIDE, Stray, StrayJob, StrayKind, Strays
 from qtop.model.job import FAILED, JobSource, SourceKind, age_at
 from qtop.model.job_list import Entry
 from qtop.monitor.rows import unregistered_rows
-from qtop.search.fields import of_job, of_running, text_of
+from qtop.search.fields import Subject, of_job, of_running, text_of
 from qtop.search.filter_language import Filter
 from qtop.search.selection import Hit, scan, through
-from qtop.systems.system import FoundJob
 from qtop.text.format import job_class, optional
 from qtop.text.safe import ago, safe
 from queuecore.cooperative import at_once
@@ -38,16 +36,25 @@ from queuecore.exchange import Operation, Steps
 
 T = TypeVar("T")
 
-_ID_CHARACTERS: Final = 10
 _NO_LIST: Final = "the key of their moment holds no list"
-_COLUMNS = (
-    OutputColumn("WHERE", may_shrink=True),
-    OutputColumn("HOW"),
-    OutputColumn("CLASS", may_shrink=True),
-    OutputColumn("ARGS", may_shrink=True),
-    OutputColumn("QUEUE", may_shrink=True),
-    OutputColumn("ID"),
+_COLUMNS: Final[tuple[OutputColumn[_Found], ...]] = (
+    OutputColumn("WHERE", lambda found: safe(found.where), may_shrink=True),
+    OutputColumn("HOW", lambda found: found.how),
+    OutputColumn("CLASS", lambda found: _class_of(found.subject), may_shrink=True),
+    OutputColumn("ARGS", lambda found: _args_of(found.subject), may_shrink=True),
+    OutputColumn("QUEUE", lambda found: optional(found.subject.queue), may_shrink=True),
+    OutputColumn("ID", lambda found: found.subject.id[:10]),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A job in a place. `where` is what `--from` takes, where it takes the place at all."""
+
+    where: str
+    how: str
+    subject: Subject
+    raw: bytes
 
 
 @click.command()
@@ -72,10 +79,10 @@ def command(connection: Connection, wanted: Filter, limit: int, as_json: bool) -
         raise click.UsageError("an empty filter finds everything: say what to look for")
     unread = Unread()
     redactor = connection.redactor(is_whole=as_json)
-    found = Listing(_COLUMNS, _cells, _fields, as_json=as_json, redactor=redactor)
+    found = Listing(_COLUMNS, _fields, as_json=as_json, redactor=redactor)
     with connection.open() as session:
-        tell(session)
-        places = _Search(session, wanted, limit, found, unread, search(session, unread))
+        tell_owners(session)
+        places = _Search(session, wanted, limit, found, unread, search_strays(session, unread))
         is_partial = not places.delayed() or not places.listed() or not places.failed()
     tell_too_large(places.too_large)
     leave_if_none(found, is_filtered=not unread)
@@ -95,7 +102,7 @@ class _Search:
         session: Session,
         wanted: Filter,
         limit: int,
-        found: Listing[FoundJob],
+        found: Listing[_Found],
         unread: Unread,
         strays: Strays,
     ) -> None:
@@ -140,7 +147,7 @@ class _Search:
         now = self._look({"workers", "jobs in hand"})
         return now is None or all(map(self._take, self._in_hand(now)))
 
-    def _in_hand(self, seen: Snapshot) -> Iterator[FoundJob]:
+    def _in_hand(self, seen: Snapshot) -> Iterator[_Found]:
         """What workers hold, also those on no register."""
         for process in seen.processes or ():
             for job in process.jobs or ():
@@ -162,11 +169,15 @@ class _Search:
     def _walk(self, kind: StrayKind) -> bool:
         """What is under keys that no list names."""
 
+        def visit(found: StrayJob) -> bool:
+            job = found.job
+            return self._take(_Found(found.where, found.how, of_job(job, self._now), job.item.raw))
+
         look = self._session.system.stray_jobs
-        walks = (look(each, self._now, self._take) for each in self._strays.of(kind))
+        walks = (look(each, self._now, visit) for each in self._strays.of(kind))
         return all(self._try_to(f"jobs under {kind} keys", walk) is not False for walk in walks)
 
-    def _take(self, found: FoundJob) -> bool:
+    def _take(self, found: _Found) -> bool:
         """Keep what matches; whether there is room for more."""
         if self._wanted.matches(found.subject):
             if self._is_full:
@@ -186,9 +197,9 @@ class _Search:
                 return True
             due_s = due.at - self._now.timestamp()
             how = f"due in {ago(due_s)}" if due_s >= 0 else "due"
-            return self._take(FoundJob("delayed", how, of_job(job, self._now), job.item.raw))
+            return self._take(_Found("delayed", how, of_job(job, self._now), job.item.raw))
 
-        return through(self._session.jobs(JobSource("delayed", "")).walk(), visit)
+        return through(self._session.system.jobs(JobSource("delayed", "")).walk(), visit)
 
     def _scan(self, source: JobSource) -> bool:
         """Look through a list, the next jobs first, but the newest failures."""
@@ -200,7 +211,7 @@ class _Search:
 
         # One more than there is room for tells that there are more.
         room = self._limit - len(self._found) + 1 if self._limit else 0
-        jobs = self._session.jobs(source, newest_first=source.kind != "queue")
+        jobs = self._session.system.jobs(source, newest_first=source.kind != "queue")
         look = scan(jobs, self._wanted, self._now, take, limit=room)
         scanned = self._try_to(str(source), look)
         self.too_large += 0 if scanned is None else scanned.too_large
@@ -212,7 +223,7 @@ def _source(stray: Stray) -> JobSource:
     return JobSource(kinds.get(stray.kind, "failed"), stray.name)
 
 
-def _of_hit(source: JobSource, hit: Hit, now: datetime) -> FoundJob:
+def _of_hit(source: JobSource, hit: Hit, now: datetime) -> _Found:
     job = hit.job
     if source.kind == "failed":
         age_s = age_at(now, job.failed_at)
@@ -221,29 +232,24 @@ def _of_hit(source: JobSource, hit: Hit, now: datetime) -> FoundJob:
         how = f"after {job.place:,}" if job.place else "next"
     else:
         how = "set aside"
-    return FoundJob(str(source), how, hit.subject, job.item.raw)
+    return _Found(str(source), how, hit.subject, job.item.raw)
 
 
-def _of_running(job: RunningJob, worker: str, elapsed_s: float | None, more: str = "") -> FoundJob:
+def _of_running(job: RunningJob, worker: str, elapsed_s: float | None, more: str = "") -> _Found:
     how = "in hand" if elapsed_s is None else f"in hand for {ago(elapsed_s)}"
     raw = job.raw if job.payload is None else job.payload
-    return FoundJob(f"worker {worker}", how + more, of_running(job, worker), raw)
+    return _Found(f"worker {worker}", how + more, of_running(job, worker), raw)
 
 
-def _cells(found: FoundJob) -> tuple[str, ...]:
-    subject = found.subject
-    is_known = subject.is_readable
-    return (
-        safe(found.where),
-        found.how,
-        job_class(subject.class_name, None) if is_known else "unreadable",
-        safe(text_of(subject.args) if is_known else subject.words[0]),
-        optional(subject.queue),
-        subject.id[:_ID_CHARACTERS],
-    )
+def _class_of(subject: Subject) -> str:
+    return job_class(subject.class_name, None) if subject.is_readable else "unreadable"
 
 
-def _fields(found: FoundJob) -> Mapping[str, Any]:
+def _args_of(subject: Subject) -> str:
+    return safe(text_of(subject.args) if subject.is_readable else subject.words[0])
+
+
+def _fields(found: _Found) -> Mapping[str, Any]:
     subject = found.subject
     return {
         "where": found.where,

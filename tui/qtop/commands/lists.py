@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Final
 
 from qtop.commands.connection import Session
-from qtop.commands.unread import Unread
+from qtop.commands.reading import Unread
 from qtop.model.fleet import Snapshot
 from qtop.model.health import HealthReport, Ownership
 from qtop.monitor.row_builder import RowBuilder

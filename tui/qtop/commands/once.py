@@ -12,7 +12,7 @@ from rich.cells import cell_len
 from qtop.commands.connection import Connection, Session
 from qtop.commands.lists import look, look_around
 from qtop.commands.output import counted, line, moment
-from qtop.commands.unread import Unread, note_unread
+from qtop.commands.reading import Unread, note_unread
 from qtop.model import health
 from qtop.model.health import HealthReport
 from qtop.monitor import row_text

@@ -18,7 +18,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence, Sized
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, NoReturn, TypeVar
 
 import click
 from rich.cells import cell_len
@@ -35,17 +35,22 @@ _DEEPEST: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
-class OutputColumn:
-    """A column of a table. One that `may_shrink` is cut when the terminal is too narrow."""
+class OutputColumn(Generic[T]):
+    """A column of a table; `cell` is its safe text of an item. One that `may_shrink` is cut when
+    the terminal is too narrow."""
 
     title: str
+    cell: Callable[[T], str]
     align: Align = "left"
     may_shrink: bool = False
 
 
+_Column = OutputColumn[Any]
+
+
 class Listing(Generic[T]):
-    """Prints items as they come: as a table of `cells` (safe text), or as JSON of `fields`. Secrets
-    in both are hidden by `redactor`.
+    """Prints items as they come: as a table of `columns`, or as JSON of `fields`. Secrets in both
+    are hidden by `redactor`.
 
     An item is printed when it is added, and not kept. Only a table on a terminal is printed at
     `end`, since its columns are as wide as their cells; of each cell as much is kept as fits on a
@@ -54,14 +59,13 @@ class Listing(Generic[T]):
 
     def __init__(
         self,
-        columns: Sequence[OutputColumn],
-        cells: Callable[[T], Sequence[str]],
+        columns: Sequence[OutputColumn[T]],
         fields: Callable[[T], Mapping[str, Any]],
         *,
         as_json: bool,
         redactor: Redactor = OPEN,
     ) -> None:
-        self._columns, self._cells, self._fields = columns, cells, fields
+        self._columns, self._fields = columns, fields
         self._as_json, self._redactor = as_json, redactor
         self._is_aligned = not as_json and sys.stdout.isatty()
         self._room = shutil.get_terminal_size().columns if self._is_aligned else 0
@@ -78,7 +82,7 @@ class Listing(Generic[T]):
         if self._as_json:
             line(json_line(self._redactor.value(self._fields(item))))
             return
-        row = [self._redactor.text(cell) for cell in self._cells(item)]
+        row = [self._redactor.text(column.cell(item)) for column in self._columns]
         if self._is_aligned:
             self._rows.append([crop(cell, self._room) for cell in row])
             return
@@ -105,21 +109,25 @@ class Listing(Generic[T]):
 
 def write(
     items: Sequence[T],
-    columns: Sequence[OutputColumn],
-    cells: Callable[[T], Sequence[str]],
+    columns: Sequence[OutputColumn[T]],
     fields: Callable[[T], Mapping[str, Any]],
     *,
     as_json: bool,
     redactor: Redactor = OPEN,
+    limit: int = 0,
+    noun: str = "",
 ) -> None:
-    """Print a whole listing; see `Listing`. O(items)."""
-    listing = Listing(columns, cells, fields, as_json=as_json, redactor=redactor)
-    for item in items:
+    """Print a listing of what is known, at most `limit` items, 0: all; and say how many were left
+    out. See `Listing`. O(items)."""
+    listing = Listing(columns, fields, as_json=as_json, redactor=redactor)
+    shown = items[:limit] if limit else items
+    for item in shown:
         listing.add(item)
     listing.end()
+    tell_rest(len(shown), len(items), noun)
 
 
-def _widths(columns: Sequence[OutputColumn], rows: Sequence[Sequence[str]], room: int) -> list[int]:
+def _widths(columns: Sequence[_Column], rows: Sequence[Sequence[str]], room: int) -> list[int]:
     widths = [max(cell_len(row[i]) for row in rows) for i in range(len(columns))]
     over = sum(widths) + len(_GAP) * (len(widths) - 1) - room
     while over > 0:
@@ -132,7 +140,7 @@ def _widths(columns: Sequence[OutputColumn], rows: Sequence[Sequence[str]], room
     return widths
 
 
-def _aligned(columns: Sequence[OutputColumn], widths: Sequence[int], row: Sequence[str]) -> str:
+def _aligned(columns: Sequence[_Column], widths: Sequence[int], row: Sequence[str]) -> str:
     parts = zip(row, widths, columns, strict=True)
     return _GAP.join(pad(text, width, column.align) for text, width, column in parts).rstrip()
 
@@ -149,6 +157,12 @@ def line(text: str) -> None:
 def message(text: str) -> None:
     """Say something on stderr; it is made safe."""
     click.echo(safe(text), err=True)
+
+
+def leave(text: str) -> NoReturn:
+    """Say why nothing was done, and exit with status 1."""
+    message(text)
+    sys.exit(1)
 
 
 def json_line(fields: Mapping[str, Any]) -> str:
@@ -175,6 +189,11 @@ def _plain(value: Any, depth: int) -> Any:
     return value
 
 
+def plain(figure: int | None) -> str:
+    """A figure in digits only, for programs that read tables."""
+    return "unknown" if figure is None else str(figure)
+
+
 def moment(value: datetime | None, otherwise: str = "unknown") -> str:
     """A moment in local time; `otherwise` for None."""
     return otherwise if value is None else value.astimezone().strftime("%Y-%m-%d %H:%M:%S")
@@ -195,5 +214,4 @@ def tell_too_large(count: int) -> None:
 def leave_if_none(found: Sized, is_filtered: bool) -> None:
     """Exit with status 1 when a filter matched nothing."""
     if is_filtered and not len(found):
-        message("nothing matches the filter")
-        sys.exit(1)
+        leave("nothing matches the filter")

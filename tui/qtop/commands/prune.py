@@ -19,8 +19,7 @@ from qtop.commands.connection import (
     yes_option,
 )
 from qtop.commands.output import counted, json_line, line, message
-from qtop.commands.stray_jobs import search
-from qtop.commands.unread import Unread
+from qtop.commands.reading import Unread, search_strays
 from qtop.text.safe import safe
 
 
@@ -97,7 +96,7 @@ def command(
 def _cases(
     session: Session, names: Sequence[str], ignore_pids: bool, unread: Unread
 ) -> Sequence[PruneCase]:
-    found = None if names else search(session, unread)
+    found = None if names else search_strays(session, unread)
     unlisted = [] if found is None else [each.name for each in found.of("record")]
     look = session.system.evidence(names, ignore_pids=ignore_pids, unlisted=unlisted)
     cases = session.run(look)

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 import click
 
 from qtop.commands.connection import Connection, connection_options, listing_options
 from qtop.commands.lists import OF_QUEUES, look
-from qtop.commands.output import OutputColumn, leave_if_none, tell_rest, write
-from qtop.commands.sharing import tell
-from qtop.commands.unread import Unread, note_unread
+from qtop.commands.output import OutputColumn, leave_if_none, plain, write
+from qtop.commands.reading import Unread, note_unread, tell_owners
 from qtop.model.health import Ownership
 from qtop.monitor.row_text import queue_failed, queue_state
 from qtop.monitor.rows import QueueRow
@@ -23,14 +22,14 @@ from qtop.text.safe import count, safe
 
 #: How many of the newest failures are counted by queue.
 _FAILURES_READ = 500
-_COLUMNS = (
-    OutputColumn("QUEUE", may_shrink=True),
-    OutputColumn("WAITING", "right"),
-    OutputColumn("NEXT WAITS", "right"),
-    OutputColumn("WORKERS", "right"),
-    OutputColumn("IN HAND", "right"),
-    OutputColumn("FAILED", "right"),
-    OutputColumn("STATE", may_shrink=True),
+_COLUMNS: Final[tuple[OutputColumn[QueueRow], ...]] = (
+    OutputColumn("QUEUE", lambda row: safe(row.name), may_shrink=True),
+    OutputColumn("WAITING", lambda row: plain(row.depth), "right"),
+    OutputColumn("NEXT WAITS", lambda row: duration(row.next_waits_s), "right"),
+    OutputColumn("WORKERS", lambda row: count(row.serving), "right"),
+    OutputColumn("IN HAND", lambda row: count(row.in_hand), "right"),
+    OutputColumn("FAILED", lambda row: _failed(row), "right"),
+    OutputColumn("STATE", lambda row: queue_state(row) or "ok", may_shrink=True),
 )
 
 
@@ -49,14 +48,13 @@ def command(connection: Connection, wanted: Filter, limit: int, as_json: bool) -
     """
     unread = Unread()
     with connection.open() as session:
-        whose = tell(session)
+        whose = tell_owners(session)
         fleet, seen = look(session, _FAILURES_READ, unread, has_waits=True, whose=whose)
     note_unread(unread, seen, OF_QUEUES | {"failures"})
     found = [row for row in fleet.queues or () if wanted.matches(_subject(row))]
     leave_if_none(found, not wanted.is_empty and not unread)
-    shown = found[:limit] if limit else found
-    write(shown, _COLUMNS, _cells, partial(_fields, whose), as_json=as_json)
-    tell_rest(len(shown), len(found), "queue")
+    fields = partial(_fields, whose)
+    write(found, _COLUMNS, fields, as_json=as_json, limit=limit, noun="queue")
     unread.leave()
 
 
@@ -64,16 +62,8 @@ def _subject(row: QueueRow) -> Subject:
     return Subject(queue=row.name, words=(queue_state(row),))
 
 
-def _cells(row: QueueRow) -> tuple[str, ...]:
-    return (
-        safe(row.name),
-        "unknown" if row.depth is None else str(row.depth),
-        duration(row.next_waits_s),
-        count(row.serving),
-        count(row.in_hand),
-        count(None) if row.failed is None else queue_failed(row),
-        queue_state(row) or "ok",
-    )
+def _failed(row: QueueRow) -> str:
+    return count(None) if row.failed is None else queue_failed(row)
 
 
 def _fields(whose: Ownership, row: QueueRow) -> Mapping[str, Any]:

@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import click
 
 from qtop.commands.connection import Connection, connection_options, listing_options
-from qtop.commands.output import OutputColumn, leave_if_none, message, moment, tell_rest, write
-from qtop.commands.sharing import tell
+from qtop.commands.output import OutputColumn, leave_if_none, message, moment, write
+from qtop.commands.reading import tell_owners
 from qtop.model.schedule import ListedSchedule
 from qtop.search.fields import of_schedule, text_of
 from qtop.search.filter_language import Filter
 from qtop.text.safe import safe
 
-_COLUMNS = (
-    OutputColumn("SCHEDULE", may_shrink=True),
-    OutputColumn("WHEN"),
-    OutputColumn("NEXT"),
-    OutputColumn("LAST"),
-    OutputColumn("CLASS", may_shrink=True),
-    OutputColumn("ARGS", may_shrink=True),
-    OutputColumn("QUEUE"),
-    OutputColumn("SOURCE"),
+_COLUMNS: Final[tuple[OutputColumn[ListedSchedule], ...]] = (
+    OutputColumn("SCHEDULE", lambda each: safe(each.name), may_shrink=True),
+    OutputColumn("WHEN", lambda each: safe(each.timing or "") if _fires(each) else _why_not(each)),
+    OutputColumn("NEXT", lambda each: moment(each.next_at) if _fires(each) else ""),
+    OutputColumn("LAST", lambda each: moment(each.last_at, "never" if _fires(each) else "")),
+    OutputColumn("CLASS", lambda each: safe(_told(each, each.class_name)), may_shrink=True),
+    OutputColumn("ARGS", lambda each: safe(_told(each, text_of(each.args), "")), may_shrink=True),
+    OutputColumn("QUEUE", lambda each: safe(_told(each, each.queue, ""))),
+    OutputColumn("SOURCE", lambda each: each.source),
 )
 
 
@@ -41,7 +41,7 @@ def command(connection: Connection, wanted: Filter, limit: int, as_json: bool) -
     Example: qtop schedules --json
     """
     with connection.open() as session:
-        tell(session)
+        tell_owners(session)
         every = session.run(session.system.schedules(session.now()))
     if every.zone_problem is not None:
         message(f"{every.zone_problem}; times are reckoned in UTC")
@@ -49,27 +49,29 @@ def command(connection: Connection, wanted: Filter, limit: int, as_json: bool) -
         message(f"schedules of a scheduler's file are unknown: {safe(every.file_problem)}")
     found = [each for each in every.listed or () if wanted.matches(of_schedule(each))]
     leave_if_none(found, not wanted.is_empty)
-    shown = found[:limit] if limit else found
     redactor = connection.redactor(is_whole=as_json)
-    write(shown, _COLUMNS, _cells, _fields, as_json=as_json, redactor=redactor)
-    tell_rest(len(shown), len(found), "schedule")
-
-
-def _cells(each: ListedSchedule) -> tuple[str, ...]:
-    if each.timing is None or each.problem is not None:
-        problem, last = safe(each.problem or ""), moment(each.last_at, "")
-        word = "not used" if each.is_usable else "unusable"
-        return (safe(each.name), word, "", last, problem, "", "", each.source)
-    return (
-        safe(each.name),
-        safe(each.timing),
-        moment(each.next_at),
-        moment(each.last_at, "never"),
-        safe(each.class_name or ""),
-        safe(text_of(each.args)),
-        safe(each.queue or ""),
-        each.source,
+    write(
+        *(found, _COLUMNS, _fields),
+        as_json=as_json,
+        redactor=redactor,
+        limit=limit,
+        noun="schedule",
     )
+
+
+def _fires(each: ListedSchedule) -> bool:
+    return each.timing is not None and each.problem is None
+
+
+def _why_not(each: ListedSchedule) -> str:
+    return "not used" if each.is_usable else "unusable"
+
+
+def _told(each: ListedSchedule, text: str | None, otherwise: str | None = None) -> str:
+    """What is told of a schedule that fires; of another, why it does not, or `otherwise`."""
+    if _fires(each):
+        return text or ""
+    return (each.problem if otherwise is None else otherwise) or ""
 
 
 def _fields(each: ListedSchedule) -> Mapping[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -17,10 +17,10 @@ from qtop.text.safe import safe
 from queuecore.address import parse_url
 from queuecore.errors import BadUrl
 
-_COLUMNS = (
-    OutputColumn("SETTING"),
-    OutputColumn("VALUE", may_shrink=True),
-    OutputColumn("FROM", may_shrink=True),
+_COLUMNS: Final[tuple[OutputColumn[SettingRow], ...]] = (
+    OutputColumn("SETTING", lambda row: row[0]),
+    OutputColumn("VALUE", lambda row: safe(_words(row[1])), may_shrink=True),
+    OutputColumn("FROM", lambda row: safe(row[2]), may_shrink=True),
 )
 _DEFAULT = "default"
 
@@ -50,7 +50,7 @@ def command(connection: Connection, as_json: bool, only_path: bool) -> None:
     if not path.exists():
         message(f"there is no {path}: these are the defaults, the environment and the options")
     rows = list(_rows(connection.settings))
-    write(rows, _COLUMNS, _cells, _fields, as_json=as_json)
+    write(rows, _COLUMNS, _fields, as_json=as_json)
 
 
 def _check(settings: Settings) -> None:
@@ -80,11 +80,6 @@ def _without_password(url: str | None) -> str | None:
         return None if url is None else str(parse_url(url))
     except BadUrl as error:
         return f"unusable: {error}"
-
-
-def _cells(row: SettingRow) -> tuple[str, ...]:
-    name, value, origin = row
-    return name, safe(_words(value)), safe(origin)
 
 
 def _words(value: Any) -> str:

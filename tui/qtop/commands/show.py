@@ -19,8 +19,7 @@ from qtop.commands.connection import (
 )
 from qtop.commands.failed import fields
 from qtop.commands.output import json_line, line, message
-from qtop.commands.sharing import tell
-from qtop.commands.unread import Unread
+from qtop.commands.reading import Unread, tell_owners
 from qtop.model.job import Job, JobSource
 from qtop.model.job_list import JobList
 from qtop.screens.details import failure_lines, job_lines
@@ -70,8 +69,8 @@ def command(
             _print(each)
 
     with connection.open() as session:
-        tell(session)
-        jobs = session.jobs(source)
+        tell_owners(session)
+        jobs = session.system.jobs(source)
         look = scan(jobs, wanted, session.now(), show, limit=limit, whole=True)
         scanned = unread.try_to(session, f"what is in {source}", look)
     if scanned is None:

@@ -9,13 +9,15 @@ import click
 
 from qtop.commands.connection import Connection, connection_options, json_option
 from qtop.commands.output import OutputColumn, json_line, line, write
-from qtop.commands.sharing import tell
-from qtop.commands.unread import Unread, note_unread
+from qtop.commands.reading import Unread, note_unread, tell_owners
 from queuecore.cooperative import at_once
 
 T = TypeVar("T")
 
-_COLUMNS = (OutputColumn("STATISTIC"), OutputColumn("VALUE", "right"))
+_COLUMNS: Final[tuple[OutputColumn[tuple[str, _Sum | bool | None]], ...]] = (
+    OutputColumn("STATISTIC", lambda pair: pair[0]),
+    OutputColumn("VALUE", lambda pair: _words(pair[1]), "right"),
+)
 #: What of a look the totals are made from.
 _COUNTED: Final = frozenset(
     {
@@ -39,7 +41,7 @@ def command(connection: Connection, as_json: bool) -> None:
     """
     unread = Unread()
     with connection.open() as session:
-        tell(session)
+        tell_owners(session)
         look = at_once(session.run(session.new_system().snapshot()))
     note_unread(unread, look, _COUNTED)
     totals: Mapping[str, _Sum | bool | None] = {
@@ -56,7 +58,7 @@ def command(connection: Connection, as_json: bool) -> None:
     if as_json:
         line(json_line({**_values(totals), "unknown": unread.parts}))
     else:
-        write(list(totals.items()), _COLUMNS, _cells, _no_fields, as_json=False)
+        write(list(totals.items()), _COLUMNS, lambda pair: dict([pair]), as_json=False)
     unread.leave()
 
 
@@ -96,14 +98,7 @@ def _values(totals: Mapping[str, _Sum | bool | None]) -> Mapping[str, Any]:
     return values
 
 
-def _no_fields(pair: tuple[str, _Sum | bool | None]) -> Mapping[str, Any]:
-    return dict((pair,))
-
-
-def _cells(pair: tuple[str, _Sum | bool | None]) -> tuple[str, str]:
-    name, value = pair
-    if isinstance(value, bool):
-        return name, "yes" if value else "no"
-    if value is None:
-        return name, "unknown"
-    return name, f"{'at least ' if value.is_least else ''}{value.known}"
+def _words(figure: _Sum | bool | None) -> str:
+    if isinstance(figure, _Sum):
+        return f"{'at least ' if figure.is_least else ''}{figure.known}"
+    return {True: "yes", False: "no", None: "unknown"}[figure]

@@ -3,33 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import Any, Final
 
 import click
 
 from qtop.commands.connection import Connection, connection_options, listing_options
 from qtop.commands.lists import OF_WORKERS, look
-from qtop.commands.output import OutputColumn, leave_if_none, tell_rest, write
-from qtop.commands.sharing import tell
-from qtop.commands.stray_jobs import search
-from qtop.commands.unread import Unread, note_unread
+from qtop.commands.output import OutputColumn, leave_if_none, plain, write
+from qtop.commands.reading import Unread, note_unread, search_strays, tell_owners
 from qtop.monitor import row_text
 from qtop.monitor.rows import CONDITIONS, WorkerRow, unregistered_rows
 from qtop.search.fields import Subject
 from qtop.search.filter_language import Filter
-from qtop.text import format
+from qtop.text.format import optional
 from qtop.text.safe import safe
 from queuecore.active_job import fields_of, unwrapped
 
-_COLUMNS = (
-    OutputColumn("WORKER", may_shrink=True),
-    OutputColumn("STATE"),
-    OutputColumn("QUEUE"),
-    OutputColumn("JOB", may_shrink=True),
-    OutputColumn("FOR", "right"),
-    OutputColumn("HEARTBEAT", "right"),
-    OutputColumn("PROCESSED", "right"),
-    OutputColumn("FAILED", "right"),
+_COLUMNS: Final[tuple[OutputColumn[WorkerRow], ...]] = (
+    OutputColumn("WORKER", lambda row: safe(row.id), may_shrink=True),
+    OutputColumn("STATE", lambda row: row.condition),
+    OutputColumn("QUEUE", lambda row: _queue(row)),
+    OutputColumn("JOB", row_text.worker_job, may_shrink=True),
+    OutputColumn("FOR", row_text.worker_elapsed, "right"),
+    OutputColumn("HEARTBEAT", row_text.heartbeat, "right"),
+    OutputColumn("PROCESSED", lambda row: plain(row.process.processed), "right"),
+    OutputColumn("FAILED", lambda row: plain(row.process.failed), "right"),
 )
 
 
@@ -49,9 +47,9 @@ def command(connection: Connection, wanted: Filter, limit: int, as_json: bool) -
     """
     unread = Unread()
     with connection.open() as session:
-        tell(session)
+        tell_owners(session)
         fleet, seen = look(session, 0, unread)
-        rows = (*(fleet.workers or ()), *unregistered_rows(search(session, unread), fleet))
+        rows = (*(fleet.workers or ()), *unregistered_rows(search_strays(session, unread), fleet))
     # Which queues a pattern stands for matters to a filter only.
     note_unread(unread, seen, OF_WORKERS if wanted.is_empty else OF_WORKERS | {"queues"})
     names = [row.name for row in fleet.queues or ()]
@@ -61,10 +59,14 @@ def command(connection: Connection, wanted: Filter, limit: int, as_json: bool) -
     found = [row for row in rows if wanted.matches(_subject(row, served))]
     leave_if_none(found, not wanted.is_empty and not unread)
     found.sort(key=lambda row: CONDITIONS.index(row.condition))
-    shown = found[:limit] if limit else found
     redactor = connection.redactor(is_whole=as_json)
-    write(shown, _COLUMNS, _cells, _fields, as_json=as_json, redactor=redactor)
-    tell_rest(len(shown), len(found), "worker")
+    write(
+        *(found, _COLUMNS, _fields),
+        as_json=as_json,
+        redactor=redactor,
+        limit=limit,
+        noun="worker",
+    )
     unread.leave()
 
 
@@ -82,18 +84,10 @@ def _subject(row: WorkerRow, served: Mapping[tuple[str, ...], Collection[str]]) 
     )
 
 
-def _cells(row: WorkerRow) -> tuple[str, ...]:
-    process, job = row.process, row.job
-    return (
-        safe(row.id),
-        row.condition,
-        "" if process.is_busy is False else format.optional(job.queue if job else None),
-        row_text.worker_job(row),
-        row_text.worker_elapsed(row),
-        row_text.heartbeat(row),
-        "unknown" if process.processed is None else str(process.processed),
-        "unknown" if process.failed is None else str(process.failed),
-    )
+def _queue(row: WorkerRow) -> str:
+    if row.process.is_busy is False:
+        return ""
+    return optional(row.job.queue if row.job else None)
 
 
 def _fields(row: WorkerRow) -> Mapping[str, Any]:

@@ -36,7 +36,7 @@ import psutil
 from qtop.local import state_file
 from qtop.local.state_file import GroupInfo, GroupReport, StateFile
 from qtop.local.worker_slot import WorkerSlot
-from qtop.systems.resque.local import hold_server
+from qtop.systems.opening import hold_server
 from queuecore.errors import NoServer
 
 _REQUESTS: Final = 0

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Final, Literal, NamedTuple, get_args
 
 from qtop.model.fleet import Process
+from qtop.model.job import Job
 from queuecore.audit import AuditEntry
 from queuecore.errors import StoreError
 
@@ -34,6 +35,14 @@ class Stray:
     key: bytes
     jobs: int = 1
     process: Process | None = None
+
+
+class StrayJob(NamedTuple):
+    """A job under such a key: `where` it is and `how`, in words."""
+
+    where: str
+    how: str
+    job: Job
 
 
 @dataclass(frozen=True, slots=True)

@@ -236,7 +236,7 @@ class JobsScreen(RowsScreen):
             )
 
     def _refusal(self) -> RefusalCheck:
-        return self.app.system.refusals(PutBack(self.source, Selection()))
+        return self.app.system.refusal(PutBack(self.source, Selection()))
 
     # All that match
 

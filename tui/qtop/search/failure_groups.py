@@ -23,7 +23,7 @@ from queuecore import times
 
 # The pattern of a message: without ids, numbers and other parts that differ.
 
-#: Looked into of a message.
+#: StoredItems into of a message.
 MOST_CHARACTERS: Final = 300
 
 #: The result of a request or of a program. Which digits they are makes no difference to what is

@@ -11,6 +11,7 @@ from resque.keys import Keys
 if TYPE_CHECKING:
     from qtop.systems.resque.local import ResqueLauncher
     from qtop.systems.system import System
+    from queuecore.server import PrivateServer
 
 
 def open_system(
@@ -20,10 +21,10 @@ def open_system(
     failures_read: int = 500,
     warn: Callable[[str], None] = lambda text: None,
 ) -> System:
-    """The queue system in a namespace, which remembers nothing yet. No round trip.
+    """The queue system in a namespace, which remembers nothing yet. No round trip. Without an
+    `address` it does what needs no server.
 
     Args:
-        address: Where it is; None: nowhere, for what needs no Redis.
         failures_read: How many of the newest failures are part of a snapshot.
         warn: Gets a sentence where another system perhaps lives there, too, before a change.
     """
@@ -39,3 +40,11 @@ def launcher_for(address: Address, url: str, namespace: str) -> ResqueLauncher:
     from qtop.systems.resque.local import ResqueLauncher
 
     return ResqueLauncher(str(address), url, Keys(namespace))
+
+
+def hold_server(address: str) -> PrivateServer | None:
+    """Keep this user's private server alive, if the address leads there, until the result is
+    closed. Raises NoServer when its folder cannot be used."""
+    from resque.worker import own_server
+
+    return own_server.hold(address)

@@ -16,13 +16,13 @@ from qtop.model.health import (
     Ownership,
     ServerInfo,
     Stray,
+    StrayJob,
     Strays,
     UpcomingJobs,
 )
 from qtop.model.job import JobSource
 from qtop.model.job_list import JobList
 from qtop.model.schedule import ListedSchedule, Schedules
-from qtop.search.fields import Subject
 from qtop.search.selection import Chooser, RefusalCheck, nothing_refused
 from queuecore.action_record import ActionRecord
 from queuecore.audit import AuditEntry
@@ -48,16 +48,6 @@ DiagnosisPart = Literal[
 """What `doctor` asks a system about: whether this user may do everything; which systems there are,
 and where; queues that no index leads to; locks without a job; jobs that cannot be read, that kill
 their process, or that are there twice; schedules."""
-
-
-class FoundJob(NamedTuple):
-    """A job in a place. `where` is what `--from` takes, where it takes the place at all; `how` is
-    what the job does there, in words."""
-
-    where: str
-    how: str
-    subject: Subject
-    raw: bytes
 
 
 class Place(NamedTuple):
@@ -98,10 +88,16 @@ class System(Protocol):
         minute. Raises StoreError."""
 
     def stray_jobs(
-        self, stray: Stray, now: datetime, visit: Callable[[FoundJob], bool]
+        self, stray: Stray, now: datetime, visit: Callable[[StrayJob], bool]
     ) -> Work[bool]:
-        """Show the jobs under a key that no index leads to, until `visit` returns False. Returns
-        whether it never did. A round trip for some hundred jobs."""
+        """Show the jobs of a moment, an undo or a retry to `visit`, until it returns False. Returns
+        whether it never did. A round trip for each 250 jobs; of longer ones only the beginning is
+        read."""
+
+    def unregistered(self, what: Index, names: Sequence[str]) -> Work[list[tuple[str, bool]]]:
+        """Each of these names once, and whether it is missing on its index though it holds
+        something. One round trip for queues, one for each moment, one and one for each list of
+        failures."""
 
     def ownership(self) -> Work[Ownership]:
         """Find out which systems live here, and whose the queues are. Two round trips."""
@@ -109,10 +105,6 @@ class System(Protocol):
     def next_jobs(self, queues: Sequence[str], *, samples: bool = False) -> Work[UpcomingJobs]:
         """Read the jobs that are next in queues, with `samples` also the classes of some others.
         One round trip, or two."""
-
-    def unregistered(self, what: Index, names: Sequence[str]) -> Work[list[tuple[str, bool]]]:
-        """Each of these names once, and whether it is missing on its index though it holds
-        something. One round trip for all, or two for each."""
 
     def probe(self) -> Work[None]:
         """Check that this may be such a system: that its main keys have the right types. One round
@@ -193,8 +185,8 @@ class System(Protocol):
         """What collects jobs of a list for an action. With `spares` failures are left out that
         would do harm again, unless there is only one. No round trip."""
 
-    def refusals(self, request: JobRequest) -> RefusalCheck:
-        """Says for a job's bytes why a request will refuse it."""
+    def refusal(self, request: JobRequest) -> RefusalCheck:
+        """What says for an item's bytes why a request will refuse it. O(bytes)."""
 
     def prepare(self, request: Request, operator: Operator) -> Steps[Plan | Refusal]:
         """Say what a request would do, in the operator's name, or why it cannot be done. Reads

@@ -99,7 +99,7 @@ class Diagnosis:
 
     def _namespace(self) -> Steps[None]:
         now = yield _TIME
-        found = yield from neighbours.look_around(self.keys, database=self.database, now=now)
+        found = yield from neighbours.find_neighbours(self.keys, database=self.database, now=now)
         self.tell(_systems(found))
         if found.problem is not None:
             raise found.problem

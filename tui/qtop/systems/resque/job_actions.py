@@ -198,8 +198,7 @@ def _decision(request: JobRequest) -> Decide:
     def push(raw: bytes, to: str | None) -> Taking | str:
         if source.kind != "failed":
             return Taking(0, raw, to, raw)
-        job = failures.job_of(raw, to)
-        return job if isinstance(job, str) else Taking(0, raw, *job)
+        return failures.requeue(raw, to)
 
     match request:
         case Delete():

@@ -89,7 +89,7 @@ def delayed_job(seen: DelayedEntry) -> Job:
     if seen.job is None:
         shown = Item(due.stamp.encode("utf-8", "surrogateescape"), 0, "")
         return Job(shown, problem=NO_LIST, due=due)
-    job, ref = seen.job, delayed_actions.mark(seen)
+    job, ref = seen.job, delayed_actions.ref_of(seen)
     return Job(
         *(job.item, ref, seen.place, job.class_name, job.args, job.queue, job.problem), due=due
     )

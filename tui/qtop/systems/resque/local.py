@@ -25,7 +25,6 @@ from queuecore.errors import QueueError
 
 if TYPE_CHECKING:
     from queuecore.exchange import Steps
-    from queuecore.server import PrivateServer
     from resque.keys import Keys
 
 _ASSIGNMENT: Final = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
@@ -121,14 +120,6 @@ class ResqueLauncher:
         from resque.worker.unknown_classes import left_alone_in
 
         return left_alone_in(title)
-
-
-def hold_server(address: str) -> PrivateServer | None:
-    """Keep this user's private server alive, if the address leads there, until the result is
-    closed. Raises NoServer when its folder cannot be used."""
-    from resque.worker import own_server
-
-    return own_server.hold(address)
 
 
 def without_password(url: str) -> str:

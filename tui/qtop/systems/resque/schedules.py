@@ -9,7 +9,7 @@ from datetime import UTC, datetime, tzinfo
 from typing import Any, NamedTuple, TypeVar, cast
 
 from qtop.model.schedule import ListedSchedule, LockHolder, Schedules
-from qtop.systems.resque.health import master_lock, master_prefix
+from qtop.systems.resque.health import master_prefix
 from queuecore.errors import Refused
 from queuecore.exchange import Exchange, Steps
 from queuecore.windows import Item
@@ -22,7 +22,7 @@ from resque.scheduler.listing import Listed
 from resque.scheduler.plan import next_firings
 from resque.scheduler.zones import local_zone
 from resque.store import schedules
-from resque.store.schedules import Looked, OfFile, PublishedSchedule, last_time
+from resque.store.schedules import OfFile, PublishedSchedule, StoredItems, last_time
 
 T = TypeVar("T")
 
@@ -60,12 +60,12 @@ class ScheduleReader:
 
     def look(self, now: datetime) -> Steps[Callable[[], Schedules]]:
         """As `System.schedules_look`."""
-        keys = self._keys
+        keys, prefix = self._keys, master_prefix()
         problems: dict[str, str] = {}
-        looked = yield from _attempt(schedules.look(keys), "schedules", problems)
-        lock = schedules.master(master_lock(keys))
+        looked = yield from _attempt(schedules.stored_items(keys), "schedules", problems)
+        lock = schedules.master(keys.master_lock(prefix))
         owner = yield from _attempt(lock, "the schedulers' lock", problems)
-        published = schedules.read_published(keys, master_prefix())
+        published = schedules.read_published(keys, prefix)
         of_file = yield from _attempt(published, "schedules of a file", problems)
 
         def read() -> Schedules:
@@ -112,7 +112,7 @@ def firings(listed: ListedSchedule, now: datetime, count: int) -> list[datetime]
 
 
 def read_schedules(
-    looked: Looked,
+    looked: StoredItems,
     now: datetime,
     zone: tzinfo,
     before: Mapping[str, ListedSchedule],

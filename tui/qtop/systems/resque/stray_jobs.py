@@ -6,12 +6,10 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Final
 
-from qtop.model.health import Stray
+from qtop.model.health import Stray, StrayJob
 from qtop.model.job import DueTime
 from qtop.model.job_list import LISTED_BYTES
-from qtop.search.fields import of_job
 from qtop.systems.resque.job_reader import delayed_item, failed_job, waiting_job
-from qtop.systems.system import FoundJob
 from qtop.text.safe import ago
 from queuecore import windows
 from queuecore.exchange import Steps, single
@@ -20,12 +18,11 @@ from queuecore.windows import Item, Window
 _ITEMS: Final = 250
 
 
-def walk(stray: Stray, now: datetime, visit: Callable[[FoundJob], bool]) -> Steps[bool]:
-    """As `System.stray_jobs`: a moment, an undo or a retry. A round trip for each 250 jobs; of
-    longer ones only the beginning is read."""
+def walk(stray: Stray, now: datetime, visit: Callable[[StrayJob], bool]) -> Steps[bool]:
+    """As `System.stray_jobs`."""
     if stray.kind == "retry":
         raw: bytes = yield single(("GETRANGE", stray.key, 0, LISTED_BYTES - 1), bytes)
-        return visit(_copy(f"retry {stray.name}", "last failure, tried again", raw, now))
+        return visit(_copy(f"retry {stray.name}", "last failure, tried again", raw))
     for first in range(0, stray.jobs, _ITEMS):
         seen: Window = yield windows.window(
             stray.key, first, first + _ITEMS - 1, max_bytes=LISTED_BYTES
@@ -36,15 +33,15 @@ def walk(stray: Stray, now: datetime, visit: Callable[[FoundJob], bool]) -> Step
     return True
 
 
-def _read(stray: Stray, item: Item, now: datetime) -> Iterator[FoundJob]:
+def _read(stray: Stray, item: Item, now: datetime) -> Iterator[StrayJob]:
     if stray.kind == "delayed":
         yield _delayed(stray, item, now)
     elif item.raw.startswith(b"{"):
         # The rest says how to put it back.
-        yield _copy(f"undo {stray.name}", "kept for an undo", item.raw, now)
+        yield _copy(f"undo {stray.name}", "kept for an undo", item.raw)
 
 
-def _delayed(stray: Stray, item: Item, now: datetime) -> FoundJob:
+def _delayed(stray: Stray, item: Item, now: datetime) -> StrayJob:
     try:
         due_s = float(stray.name) - now.timestamp()
     except ValueError:
@@ -52,12 +49,12 @@ def _delayed(stray: Stray, item: Item, now: datetime) -> FoundJob:
     where = f"{stray.kind}:{stray.name}"
     due = f"due in {ago(due_s)}" if due_s > 0 else "due"
     job = delayed_item(item, DueTime(now.timestamp() + due_s, stray.name, 1), None, None)
-    return FoundJob(where, f"{due}, not in the schedule", of_job(job, now), item.raw)
+    return StrayJob(where, f"{due}, not in the schedule", job)
 
 
-def _copy(where: str, how: str, raw: bytes, now: datetime) -> FoundJob:
+def _copy(where: str, how: str, raw: bytes) -> StrayJob:
     item = windows.whole(raw)
     job = failed_job(item, 0)
     if job.exception is None and job.failed_at is None:
         job = waiting_job(item, 0, "")
-    return FoundJob(where, how, of_job(job, now), raw)
+    return StrayJob(where, how, job)

@@ -15,6 +15,7 @@ from qtop.model.health import (
     Ownership,
     ServerInfo,
     Stray,
+    StrayJob,
     Strays,
     UpcomingJobs,
 )
@@ -24,7 +25,7 @@ from qtop.model.schedule import ListedSchedule, Schedules
 from qtop.search.selection import Chooser, RefusalCheck, nothing_refused
 from qtop.systems.resque import health
 from qtop.systems.resque.snapshot import SnapshotConverter
-from qtop.systems.system import Ability, DiagnosisPart, FoundJob, Place, Work
+from qtop.systems.system import Ability, DiagnosisPart, Place, Work
 from queuecore import audit
 from queuecore.action_record import ActionRecord
 from queuecore.address import Address
@@ -104,27 +105,26 @@ class ResqueSystem:
         return health.strays_of((yield from strays.find(self.keys)))
 
     def stray_jobs(
-        self, stray: Stray, now: datetime, visit: Callable[[FoundJob], bool]
+        self, stray: Stray, now: datetime, visit: Callable[[StrayJob], bool]
     ) -> Steps[bool]:
-        """Costs as `stray_jobs.walk`."""
-        # Imported here: only a search needs it.
-        from qtop.systems.resque import stray_jobs
+        """As `stray_jobs.walk`."""
+        from qtop.systems.resque.stray_jobs import walk
 
-        return stray_jobs.walk(stray, now, visit)
+        return walk(stray, now, visit)
+
+    def unregistered(self, what: Index, names: Sequence[str]) -> Steps[list[tuple[str, bool]]]:
+        """As `actions.unregistered`."""
+        from qtop.systems.resque.actions import unregistered
+
+        return unregistered(self.keys, what, names)
 
     def ownership(self) -> Steps[Ownership]:
-        """Two round trips; see `ownership.look`."""
-        return health.ownership((yield from ownership.look(self.keys, now=wall_now())))
+        """Two round trips; see `ownership.find_owners`."""
+        return health.ownership((yield from ownership.find_owners(self.keys, now=wall_now())))
 
     def next_jobs(self, queues: Sequence[str], *, samples: bool = False) -> Steps[UpcomingJobs]:
         """Costs as `health.first_jobs`."""
         return health.first_jobs(self.keys, queues, samples=samples)
-
-    def unregistered(self, what: Index, names: Sequence[str]) -> Steps[list[tuple[str, bool]]]:
-        """Costs as `actions.unregistered`."""
-        from qtop.systems.resque.actions import unregistered
-
-        return unregistered(self.keys, what, names)
 
     def probe(self) -> Exchange[None]:
         """The types of three keys."""
@@ -261,8 +261,8 @@ class ResqueSystem:
 
         return JobChooser(self.keys, source, refusal, spares=spares)
 
-    def refusals(self, request: JobRequest) -> RefusalCheck:
-        """As `job_actions.refusal_of`."""
+    def refusal(self, request: JobRequest) -> RefusalCheck:
+        """See `job_actions.refusal_of`."""
         from qtop.systems.resque.job_actions import refusal_of
 
         return refusal_of(request)

@@ -187,7 +187,7 @@ def gather(
     wanted = list(dict.fromkeys([*names, *silent, *(() if names else unlisted)]))
     seen: list[Evidence] = []
     for at in range(0, len(wanted), _AT_ONCE):
-        seen += yield stale.look(keys, wanted[at : at + _AT_ONCE])
+        seen += yield stale.evidence(keys, wanted[at : at + _AT_ONCE])
     jobs = [job for each in seen if (job := _job(each)) is not None]
     waits: list[int | None] = yield duplicates.waiting(keys, jobs)
     losses: list[int] = yield stale.times_lost(keys, jobs)

@@ -1,4 +1,7 @@
-"""What a command could not read: it says so on stderr at once, and by its exit status."""
+"""What commands read beside their lists, and what they could not read.
+
+A missing part is said on stderr at once, and by the exit status.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +12,15 @@ from typing import Final, TypeVar
 from qtop.commands.connection import Session
 from qtop.commands.output import message
 from qtop.model.fleet import Snapshot
-from queuecore.errors import StoreError, Unreachable
+from qtop.model.health import Ownership, Strays
+from queuecore.errors import Refused, StoreError, Unreachable
 from queuecore.exchange import Operation
 
 T = TypeVar("T")
 
 #: Exit status: Redis did not answer the question, or a part of it.
 UNANSWERED: Final = 3
+_STRAYS: Final = "jobs that no index leads to"
 
 
 class Unread:
@@ -71,3 +76,29 @@ def note_unread(unread: Unread, seen: Snapshot, parts: Collection[str] | None = 
         for process in seen.processes or ():
             if process.jobs is None:
                 unread.note(f"worker {process.id}", process.problem or "")
+
+
+def tell_owners(session: Session) -> Ownership:
+    """Say on stderr what lives in the namespace, unless it is this system alone, or nothing. Costs
+    as `System.ownership`. Raises StoreError."""
+    whose = session.run(session.system.ownership())
+    if whose.note is not None:
+        message(f"note: {whose.note}")
+    return whose
+
+
+def search_strays(session: Session, unread: Unread) -> Strays:
+    """What no index leads to. A search that is refused (a server may lack SCAN) or does not come
+    to its end is said on stderr; one that Redis does not answer is noted as unread. Costs what
+    `System.strays` costs."""
+    try:
+        found = session.run(session.system.strays())
+    except Refused as error:
+        message(f"{_STRAYS} were not looked for: {error}")
+        return Strays(is_complete=False)
+    except StoreError as error:
+        unread.note(_STRAYS, str(error))
+        return Strays(is_complete=False)
+    if not found.is_complete:
+        message(f"only the first 200,000 keys were looked at for {_STRAYS}")
+    return found
