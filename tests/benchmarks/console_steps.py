@@ -28,7 +28,7 @@ QUEUES, WORKERS, FAILURES, LOOKS = 1_000, 5_000, 500, 12
 
 
 def look(number: int) -> Snapshot:
-    """One of a series of looks: every depth changes, half of the workers have another job."""
+    """One of a series of snapshots: every depth changes, half of the workers have another job."""
     return snapshot(
         [queue(f"queue-{i:04}", (i * 7 + number) % 900, (i + number) % 5) for i in range(QUEUES)],
         [_worker(i, number) for i in range(WORKERS)],
@@ -51,7 +51,7 @@ def _worker(i: int, number: int) -> Process:
 
 
 def taken(before: Sequence[WorkerState], number: int) -> list[WorkerState]:
-    """The engine's workers at one of a series of looks: each fourth has another job."""
+    """The engine's workers in one of a series of snapshots: each fourth has another job."""
     made = list(before) or [_state(i, number) for i in range(WORKERS)]
     made[number % 4 :: 4] = [_state(i, number) for i in range(number % 4, WORKERS, 4)]
     return made
@@ -64,7 +64,7 @@ def _state(i: int, number: int) -> WorkerState:
 
 
 class Steps:
-    """What the steps of one kind took. The first two warm up, and do not count."""
+    """The durations of the steps of one kind. The first two warm up, and do not count."""
 
     def __init__(self, what: str) -> None:
         self._what = what

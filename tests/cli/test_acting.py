@@ -1,4 +1,4 @@
-"""requeue, delete and move: exactly what was selected, with numbers, and all of it back."""
+"""requeue, delete and move change exactly the selected jobs, report numbers, and can be undone."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_a_failure_that_cannot_be_requeued_is_refused_with_its_reason_and_stays(
     assert (ran.status, result["done"], result["gone"], result["refused"]) == (0, 1, 0, 3)
     assert any("names no queue" in reason for reason in result["reasons"])
     assert failed(direct) == bad
-    # Where it is to go may be said instead.
+    # The target queue may be named instead.
     ran = qtop("requeue", *FAILED, "--to", "mail", "--yes", "--json")
     assert (ran.objects[0]["done"], failed(direct)) == (1, [bad[0], bad[2]])
 

@@ -1,4 +1,4 @@
-"""Commands say where Sidekiq lives, advise nothing that would harm it, and change nothing there."""
+"""Commands report where Sidekiq is, advise nothing that would harm it, and change nothing there."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_the_systems_of_a_database_are_reported_and_no_advice_harms_them(
     assert ("Sidekiq" in found.get("keys", {"text": ""})["text"]) == troubled
     advice = [each["remedy"] or "" for each in found.values()]
     if fleet != "resque":
-        # Of the mixed one, a worker for Resque's own queue.
+        # In the mixed database, a worker for Resque's own queue.
         allowed = "qtop worker mail" if fleet == "mixed" else "qtop worker nothing"
         advised = [each for each in advice if "qtop worker" in each or "--namespace app" in each]
         assert [each for each in advised if allowed not in each] == []
@@ -110,7 +110,7 @@ WRITING: Sequence[tuple[str, ...]] = (
     ("resume", "{}"),
     ("register", "{}"),
 )
-#: Those that are about no queue.
+#: The commands that are about no queue.
 FOR_ALL: Sequence[tuple[str, ...]] = (
     ("pause", "--all"),
     ("resume", "--all"),

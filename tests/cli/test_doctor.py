@@ -28,7 +28,7 @@ from resque.keys import Keys
 from resque.store import server_info
 
 SetUser = Callable[..., str]
-#: Checks of the way to a server, not of what is in it.
+#: Checks of the connection to a server, not of its data.
 WAY = ("connection", "latency")
 
 
@@ -205,8 +205,8 @@ def test_an_unreadable_item_in_the_middle_of_a_queue_is_found(
     assert [each["raw"] for each in shown] == ["no json"]
 
 
-#: What a server that refuses nearly everything says, with which status doctor then leaves, and a
-#: word of what it advises.
+#: The answers of a server that refuses nearly everything, the exit status of doctor then, and a
+#: word of its advice.
 REFUSALS = (
     ("MISCONF Redis is configured to save RDB snapshots, but", 2, "disk"),
     ("LOADING Redis is loading the dataset in memory", 2, "wait"),
@@ -527,7 +527,7 @@ def test_a_past_moment_without_jobs_is_no_alarm(qtop: Qtop, direct: Direct) -> N
     assert by_check(qtop("doctor", "--json"))["scheduler"]["level"] == "ERROR"
 
 
-#: The lock as it is read again and again: who holds it, and for how much longer.
+#: The lock as it is read again and again: its owner, and how long it still lasts.
 Locks = Callable[[float], tuple[str | None, float | None]]
 
 
@@ -536,7 +536,7 @@ Locks = Callable[[float], tuple[str | None, float | None]]
     [
         (lambda s: (None, None), None, "OK"),
         (lambda s: ("h:1", 176.0 - s), None, "OK"),
-        # Told to hold it for a minute only, it renews every five seconds.
+        # With a lock time of one minute, it renews the lock every five seconds.
         (lambda s: ("h:1", 60.0 - s % 5), None, "OK"),
         (lambda s: ("h:1", 600.0 - s % 5), None, "OK"),
         (lambda s: ("h:1", 150.0 - s) if s < 3 else ("h:2", 180.0), None, "OK"),
@@ -546,7 +546,7 @@ Locks = Callable[[float], tuple[str | None, float | None]]
         (lambda s: ("h:1", 600.0 - s), None, "UNKNOWN"),
         (lambda s: ("h:1", 100.0 - s), True, "WARN"),
         (lambda s: ("h:1", 150.0 - s), False, "WARN"),
-        # One that was killed just now is not known to be dead before its lock says so.
+        # A scheduler that was killed just now is not known to be dead before its lock ends.
         (lambda s: ("h:1", 176.0 - s), False, "OK"),
     ],
 )

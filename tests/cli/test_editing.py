@@ -1,4 +1,4 @@
-"""edit: what is changed, and that the rest keeps its bytes."""
+"""edit: it changes what was edited, and the rest keeps its bytes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The filter language: what each term selects, and that nothing but BadFilter ever comes out."""
+"""The filter language: what each term selects. Bad filters raise BadFilter and nothing else."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
 
 def failure(**changes: Any) -> Subject:
-    """An ordinary failure, an hour old, but for some changes."""
+    """An ordinary failure, an hour old, with some changes."""
     entry = {
         "failed_at": "2026/11/23 11:00:00 UTC",
         "payload": {"class": "Mailers::Welcome", "args": [42, {"user": {"id": 7, "ok": True}}]},

@@ -43,7 +43,7 @@ def test_a_job_is_found_in_every_place_it_can_be_in(
         ("failed", ran.rows[5][1]),
     ]
     assert ran.rows[5][1].startswith("failed ")
-    # A job keeps its id from its queue into a worker's hands.
+    # A job keeps its id from its queue until a worker holds it.
     _, _, in_queue, _, held, _ = qtop("find", "17", "--json").objects
     assert in_queue["id"] == held["id"]
     assert held["raw"].encode() == waiting

@@ -1,4 +1,4 @@
-"""`qtop --once` and `qtop doctor` say what Overview says."""
+"""`qtop --once` and `qtop doctor` report the incidents of Overview."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from tests.support.waiting import eventually
 
 from qtop.commands.cli import main
 
-#: A module that takes long to load, and says when it has begun.
+#: A module that takes long to load, and writes a file when its load has begun.
 SLOW = "import pathlib, time\npathlib.Path({told!r}).touch()\ntime.sleep(600)\n"
 
 

@@ -1,4 +1,4 @@
-"""Commands on servers that lack what can be done without, and on what is no Redis."""
+"""Commands on servers without optional parts, and on servers that are no Redis."""
 
 from __future__ import annotations
 

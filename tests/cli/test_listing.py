@@ -1,4 +1,4 @@
-"""The commands that look: lists of everything, `show`, and one look as a page of text."""
+"""The commands that read: lists of everything, `show`, and one poll as a page of text."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def delay(direct: Direct, stamp: int, class_name: str, *args: object) -> None:
 
 
 def work(direct: Direct, worker_id: str, beat: str | None, class_name: str | None = None) -> None:
-    """Registers a worker, with a job in its hands if one is named."""
+    """Registers a worker, which holds a job if one is named."""
     direct("SADD", "resque:workers", worker_id)
     if beat is not None:
         direct("HSET", "resque:workers:heartbeat", worker_id, beat)
@@ -118,7 +118,7 @@ def test_workers_are_listed_with_the_troubled_ones_first(qtop: Qtop, direct: Dir
     assert (dead["host"], dead["pid"], dead["queues"]) == ("web-1", 7, ["mail"])
     assert dead["class"] == "Mail"
     direct("SADD", "resque:queues", "mail")
-    # The dead serve nobody.
+    # Dead workers serve no queue.
     (serving,) = qtop("workers", "--filter", "serves:mail").rows
     assert serving[0] == "web-2:8:*"
 
@@ -145,7 +145,7 @@ def test_entries_that_a_filter_did_not_read_are_reported(
     direct("RPUSH", "resque:failed", encoded(entry))
     ran = qtop("failed", "--filter", "error:end")
     assert (ran.status, ran.err.splitlines()[0]) == (1, "1 item over 8 MiB not looked into")
-    # Its beginning says enough for this one.
+    # The beginning of this one is enough.
     ran = qtop("failed", "--filter", "class:Large", "--json")
     assert (ran.status, len(ran.objects), ran.err) == (0, 1, "")
 

@@ -1,4 +1,4 @@
-"""Locks of Ruby's plug-ins go with waiting jobs, and doctor finds those without one."""
+"""Locks of Ruby's plug-ins are deleted with waiting jobs, and doctor finds locks without a job."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from resque.store.plugin_locks import waiting_locks
 
 
 def locks(qtop: Qtop) -> dict[str, Any]:
-    """What doctor says of locks."""
+    """What doctor reports about locks."""
     found = qtop("doctor", "--json").objects
     return next(each for each in found if each["check"] == "locks")
 

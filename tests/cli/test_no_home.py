@@ -1,4 +1,4 @@
-"""Commands of a user id that the system has no entry for, and that has no home."""
+"""Commands run by a user id without an entry in the system and without a home."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from tests.support.commands import Qtop
 
 pytestmark = pytest.mark.redis
 
-#: What a container with an arbitrary user id answers.
+#: The entry that a container returns for an arbitrary user id.
 NOBODY = """
 import os, pwd
 os.environ.pop("HOME", None)

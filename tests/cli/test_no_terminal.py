@@ -1,4 +1,4 @@
-"""The console where there is no terminal for it, or one on which nothing can be placed."""
+"""The console without a terminal, or on one that cannot place text."""
 
 from collections.abc import Callable
 

@@ -76,7 +76,7 @@ def test_on_a_terminal_the_name_must_be_typed(
     assert direct("LLEN", "resque:queue:mail") == 1
     assert on_terminal("clear", "queue:mail", typed="mail\n")[0] == 0
     assert direct("LLEN", "resque:queue:mail") == 0
-    # A name that no keyboard has.
+    # A name that cannot be typed.
     status, shown = on_terminal("clear", "queue:q\x1b[2J", typed="clear\n")
     assert status == 0
     assert "\x1b[2J" not in shown
@@ -120,7 +120,7 @@ def test_undo_without_an_id_takes_the_last_action_of_the_same_operator(
     assert qtop("undo").status == 1
     mine = qtop("delete", "--from", "queue:mail", "--json").objects[0]["undo"]
     qtop("pause", "mail")
-    # Somebody else did something later.
+    # Another operator did something later.
     fields = {"id": "0123456789abcdef", "who": "eve@elsewhere", "action": "delete"}
     direct("XADD", "resque:qtop:audit", "*", *(word for pair in fields.items() for word in pair))
     direct("RPUSH", "resque:qtop:undo:0123456789abcdef:items", "x")

@@ -1,4 +1,5 @@
-"""What is printed: JSON that carries every byte and no control, tables for pipes and terminals."""
+"""Output: JSON that keeps every byte and has no control characters, tables for pipes and
+terminals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Regular expressions in filters: which are allowed, and that no text makes one take for ever."""
+"""Regular expressions in filters: which are allowed, and that no text makes one run for ever."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""`qtop prune`: the evidence first, then exactly those of whose death nothing speaks against."""
+"""`qtop prune`: it shows the evidence first, then prunes exactly the workers that are surely
+dead."""
 
 from __future__ import annotations
 
@@ -20,7 +21,7 @@ DEAD = "web-1:7:mail"
 
 
 def hold(direct: Direct, worker_id: str, job: bytes | None = JOB, beat: str = LONG_AGO) -> None:
-    """Have a worker hold a job; without one it is idle."""
+    """Let a worker hold a job; without one it is idle."""
     direct("SADD", "resque:workers", worker_id)
     if beat:
         direct("HSET", "resque:workers:heartbeat", worker_id, beat)
@@ -38,7 +39,7 @@ def gone_pid() -> int:
 
 @pytest.fixture
 def around(direct: Direct) -> None:
-    """A dead worker's job that is in several places besides."""
+    """A dead worker's job that is also in several other places."""
     hold(direct, DEAD)
     hold(direct, "web-2:8:mail", beat="")
     hold(direct, "web-2:9:mail", b'{"class":"Other","args":[]}', beat="")

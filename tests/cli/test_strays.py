@@ -1,4 +1,4 @@
-"""Jobs that no index leads to: `workers`, `find`, `doctor` and `prune` know of them."""
+"""Jobs that no index leads to: `workers`, `find`, `doctor` and `prune` report them."""
 
 from __future__ import annotations
 

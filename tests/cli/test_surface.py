@@ -1,4 +1,4 @@
-"""The command line as a whole: what it costs to start, its statuses, read-only, help."""
+"""The command line as a whole: the cost of its start, exit statuses, read-only, help."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ HEAVY = {"textual", "redis", "asyncio", "ssl"}
 
 
 def modules_after(program: str) -> set[str]:
-    """The modules that a new interpreter holds after a program."""
+    """The modules that a new interpreter has loaded after a program."""
     program += "\nimport sys; print(' '.join(sys.modules))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

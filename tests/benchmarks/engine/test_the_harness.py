@@ -1,4 +1,4 @@
-"""That the benchmark's harness works. Nothing here looks at how long anything took."""
+"""The harness of the benchmark works. Nothing here checks durations."""
 
 from __future__ import annotations
 
