@@ -33,7 +33,7 @@ def look(store: Store) -> EngineSnapshot:
 
 
 def exchanges_of(store: Store, steps: Steps[Any]) -> tuple[Any, Sequence[Exchange[Any]]]:
-    """An operation's result, and the round trips it took."""
+    """An operation's result, and the number of its round trips."""
     seen: list[Exchange[Any]] = []
     result: Any = None
     while True:

@@ -44,7 +44,7 @@ NO_JOBS = {
     "100,000 deep": b'{"class":"A","args":' + b"[" * 100_000,
 }
 
-#: Whatever cannot be a job, as failures: nobody can know what a retry of them would run.
+#: Items that cannot be a job, as failures: it is unknown what a retry of them would run.
 NO_RETRIES = {
     "an entry that is not JSON": b"not json",
     "an entry that is a list": b"[1]",
@@ -57,7 +57,7 @@ NO_RETRIES = {
     "a queue that no key can name": entry(7, queue="\\ud800"),
 }
 
-#: Jobs that fail, whose bytes no decoding and encoding would give back.
+#: Jobs that fail, and whose bytes a decoder and encoder would change.
 DELICATE = {
     "args that are an object": b'{"class":"FailJob","args":{"a": 1.50}}',
     "args that are a text": b'{"class":"FailJob","args":"\\u0074ext"}',
@@ -71,7 +71,7 @@ DELICATE = {
     "90 lists in each other": b'{"class":"FailJob","args":' + b"[" * 90 + b"]" * 90 + b"}",
 }
 
-#: What a terminal would obey, what looks like something else, what an API would read as markup.
+#: Escape sequences of terminals, misleading characters, and markup.
 HOSTILE = (
     "\x1b]0;title\x07\x1b[2J",
     "\x9b31mred\x85",

@@ -1,4 +1,5 @@
-"""Workers that are silent, ahead of time or gone, and jobs that outlive them (faults 20 to 26)."""
+"""Workers that are silent, ahead of time or gone, and the jobs that they leave (faults 20 to
+26)."""
 
 from __future__ import annotations
 
@@ -43,12 +44,12 @@ def look(store: Store) -> EngineSnapshot:
 
 
 def beat_of(direct: Direct, ahead: timedelta) -> str:
-    """A heartbeat so far from the server's clock."""
+    """A heartbeat with this distance from the server's clock."""
     return times.heartbeat(times.from_server(*direct("TIME")) + ahead)
 
 
 def hold(direct: Direct, record: bytes = RECORD, *, beat: str | None = LONG_AGO) -> None:
-    """Have a worker hold a job."""
+    """Let a worker hold a job."""
     direct("SADD", "resque:workers", WORKER)
     direct("SET", f"resque:worker:{WORKER}", record)
     direct("SET", f"resque:worker:{WORKER}:started", "x")
@@ -243,7 +244,8 @@ def test_a_job_that_is_there_twice_is_shown_twice_and_counted(store: Store, dire
     jobs = [("q", b"a"), ("q", b"b"), ("two", b"a"), ("none", b"a"), ("text", b"a")]
     assert store.run(duplicates.waiting(KEYS, jobs)) == [3, 1, 1, 0, None]
 
-    # Failed at other times and by other workers, the job is the same; on another queue it is not.
+    # Failed at other times and by other workers, the job is still the same; on another queue it is
+    # not.
     job = b'{"class":"A","args":[]}'
     fill(
         direct, [entry(1), entry(2), entry(3, queue="r"), entry(4, b'{"class":"B"}'), b"?"], FAILED

@@ -51,7 +51,7 @@ def test_a_command_in_the_readme_can_be_typed(line: str) -> None:
     name, *words = shlex.split(line, comments=True)[1:]
     known = name if name in main.commands else "console"
     command = main.commands[known]
-    with contextlib.suppress(click.exceptions.Exit):  # that of --help
+    with contextlib.suppress(click.exceptions.Exit):  # the one of --help
         command.make_context(known, words if known == name else [name, *words])
 
 

@@ -1,4 +1,4 @@
-"""node-resque and this engine on one Redis: each performs, sees and tells of the other's jobs."""
+"""node-resque and this engine on one Redis: each performs, lists and reports the other's jobs."""
 
 from __future__ import annotations
 
@@ -117,7 +117,8 @@ def test_our_busy_worker_is_in_their_list(
     worker.await_child()
     seen = node("look")
     assert seen["workers"] == {worker.host_pid: "ours,more"}
-    # Under its record's `worker`, which only node-resque writes; of others' it sees the content.
+    # The name is in its record's `worker`, which only node-resque writes; for other workers it
+    # shows the content.
     [working] = [each for each in seen["working"].values() if isinstance(each, dict)]
     assert working["payload"] == {"class": "SlowJob", "args": [600]}
     assert working["queue"] == "ours"

@@ -28,7 +28,7 @@ def judged(
     rtt_ms: float | None = 5.0,
     thresholds: Thresholds | None = None,
 ) -> tuple[Incident, ...]:
-    """The verdicts on the last of some looks."""
+    """The incidents of the last of some snapshots."""
     history, judge = RowBuilder(SYSTEM), IncidentRules(thresholds or Thresholds())
     incidents: tuple[Incident, ...] = ()
     for number, look in enumerate(looks):
