@@ -19,7 +19,7 @@ from qtop.local.state_file import GroupInfo, GroupReport, SlotState
 
 
 class StillGroup(WorkerGroup):
-    """A group as a supervisor once told of it, without one."""
+    """A group as a supervisor once reported it, without the supervisor."""
 
     def __init__(self, name: str, about: GroupInfo, report: GroupReport) -> None:
         self.folder, self.about, self.report = Path("/state/local") / name, about, report
@@ -52,7 +52,8 @@ async def running(
     stays: bool = False,
     **more: Any,
 ) -> AsyncIterator[tuple[QtopApp, Pilot[None]]]:
-    """A console whose settings name stand-ins; nothing of it stays behind, unless it is told."""
+    """A console whose settings name stand-ins; all its workers end with it, unless the test says
+    otherwise."""
     app = console(
         FakeSystem(more.pop("look", snapshot())),
         folder=folder / "log",

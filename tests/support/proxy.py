@@ -1,4 +1,4 @@
-"""A proxy between a client and a server on unix sockets, which may swallow answers."""
+"""A proxy between a client and a server on unix sockets, which can drop replies."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ import hiredis
 
 _READ_BYTES = 1 << 20
 
-#: Gets a command and the server's answer to it; says whether the client may have the answer.
-#: If not, the connection is closed in its face.
+#: Gets a command and the server's reply to it; says whether the client gets the reply. If not, the
+#: connection is closed.
 Forwards = Callable[[list[bytes], Any], bool]
 
 

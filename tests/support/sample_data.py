@@ -1,4 +1,4 @@
-"""Snapshots made by hand, and a system that hands them out."""
+"""Snapshots made by hand, and a system that returns them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ T = TypeVar("T")
 NOW = datetime(2026, 11, 23, 12, 30, 0, tzinfo=UTC)
 
 
-#: Resque as the builders' names of queues and workers mean it.
+#: Resque, for the names of queues and workers in these snapshots.
 SYSTEM = ResqueSystem(Keys("resque"))
 
 
@@ -62,7 +62,8 @@ def worker(
     run_at: str = "2026-11-23T12:29:18Z",
     beat_age_s: float | None = 20.0,
 ) -> Process:
-    """A worker that holds a job of queue `on`, or is idle; without a beat when it has no age."""
+    """A worker that holds a job of queue `on`, or is idle; without a heartbeat when `beat_age_s` is
+    None."""
     who = identity(worker_id)
     return Process(
         id=who.text,
@@ -95,7 +96,7 @@ def failure(number: int, **fields: Any) -> Failure:
 
 
 def failed_job(number: int, **fields: Any) -> Job:
-    """The same as the console knows it."""
+    """The same as a job of the console."""
     return failure_job(failure(number, **fields))
 
 
@@ -105,7 +106,7 @@ def snapshot(
     failures: Sequence[Failure] | None = (),
     **more: Any,
 ) -> Snapshot:
-    """A look at these, and nothing else; None for what it does not know."""
+    """A snapshot of these, and nothing else; None for unknown."""
     fields: dict[str, Any] = {
         "server_time": NOW,
         "queues": None if queues is None else tuple(queues),
@@ -120,7 +121,7 @@ def snapshot(
 
 
 def at_moment(look: Snapshot, now: datetime) -> Snapshot:
-    """The same look at another moment: its heartbeats are as old as they were."""
+    """The same snapshot at another moment: the ages of its heartbeats stay."""
     later = now - look.server_time
     processes = (
         None
@@ -134,7 +135,7 @@ def at_moment(look: Snapshot, now: datetime) -> Snapshot:
 
 
 def fleet() -> Snapshot:
-    """A fleet with something of everything that can be wrong."""
+    """A fleet with an example of everything that can be wrong."""
     return snapshot(
         queues=[
             queue("critical", 0),
@@ -162,7 +163,7 @@ def fleet() -> Snapshot:
 
 
 def health_report(*entries: AuditEntry, **more: Any) -> HealthReport:
-    """What a healthy server tells, without a scheduler and without delayed jobs."""
+    """The report of a healthy server, without a scheduler and without delayed jobs."""
     told = {
         "role": "master",
         "used_memory": "1048576",
@@ -185,13 +186,13 @@ def health_report(*entries: AuditEntry, **more: Any) -> HealthReport:
 
 
 def does_nothing() -> Steps[Outcome]:
-    """The work of a plan that is only asked about."""
+    """The work of a plan that a test never carries out."""
     yield from ()
     return Outcome("done")
 
 
 def prepared(steps: Steps[Plan | Refusal], replies: Sequence[Any] = ()) -> Plan:
-    """The plan that is made of a request; `replies` is what Redis answers to each round trip."""
+    """The plan for a request; `replies` are the replies of Redis, one for each round trip."""
     left = list(replies)
     plan = drive(steps, lambda exchange: exchange.parse(left.pop(0)))
     assert isinstance(plan, Plan)
@@ -199,9 +200,9 @@ def prepared(steps: Steps[Plan | Refusal], replies: Sequence[Any] = ()) -> Plan:
 
 
 class FakeSystem(ResqueSystem):
-    """A system with its runner. Hands out looks in order, the last one again and again, and answers
-    to operations, each once. An error among them is raised. Where there are `replies`, an operation
-    of steps is driven with them: each is what Redis answers to one round trip."""
+    """A system with its runner. It returns its snapshots in order, the last one again and again,
+    and answers to operations, each once. An exception among them is raised. Where there are
+    `replies`, an operation of steps is driven with them, one for each round trip."""
 
     def __init__(self, *looks: Snapshot | Exception) -> None:
         super().__init__(Keys("resque"))
@@ -257,7 +258,7 @@ class FakeSystem(ResqueSystem):
 
 
 async def look(runner: SystemRunner) -> Snapshot:
-    """A look of a runner's system."""
+    """A snapshot of a runner's system."""
     return at_once(await runner.watch(runner.system.snapshot()))
 
 
