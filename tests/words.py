@@ -56,7 +56,7 @@ def question(verb: str, number: int, noun: str) -> str:
 
 
 def type_to_go_on(word: str) -> str:
-    """What a question asks for that is answered with a word."""
+    """The request of a question that is answered with a word."""
     return f"Type {word} to go on"
 
 

@@ -1,4 +1,4 @@
-"""Actions touch what their plan named, one at a time, and say in figures what came of it."""
+"""Actions touch only what their plan named, run one at a time, and report figures."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -53,7 +53,7 @@ def delete(entries: Sequence[Job], limits: UndoLimits | None = None) -> Plan:
 
 @dataclass
 class Console:
-    """Actions on a real server, and a way to look behind them."""
+    """Actions on a real server, with direct access to its data."""
 
     actions: ActionRunner
     source: RedisRunner
@@ -72,7 +72,7 @@ class Console:
         return plan
 
     async def undo(self) -> Outcome:
-        """Take back the last action."""
+        """Undo the last action."""
         return await self.actions.run(await self.prepare(Undo.of(self.actions.trails[-1])))
 
     async def size(self, queue: str) -> int:
@@ -272,7 +272,7 @@ async def test_everything_is_paused_and_resumed(console: Console) -> None:
 
 
 def answering(*answers: object) -> FakeSystem:
-    """A source that answers operations with these."""
+    """A system that answers operations with these."""
     source = FakeSystem(snapshot())
     source.answers = list(answers)
     return source

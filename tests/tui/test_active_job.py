@@ -1,4 +1,4 @@
-"""What ActiveJob puts into a payload: since when its job waits."""
+"""What ActiveJob writes into a payload: since when its job waits."""
 
 import json
 import re
@@ -122,7 +122,7 @@ def test_rows_show_how_long_the_next_job_has_waited() -> None:
     fleet = history.add(look, 2.0)
     waits = {row.name: row.next_waits_s for row in known(fleet.queues)}
     assert (NOW - datetime(2026, 11, 23, 12, 20, tzinfo=UTC)).total_seconds() == 600
-    # One that was emptied since then has nobody waiting.
+    # A queue that was emptied since then has no next job.
     assert waits == {"mail": None, "rails": 600, "gone": None}
 
 

@@ -1,4 +1,4 @@
-"""The console as a person sees it: screens, keys, troubles."""
+"""The console as a person sees it: screens, keys, errors."""
 
 import time
 from collections.abc import Iterator
@@ -157,7 +157,9 @@ async def test_sorting_by_the_next_column_and_the_other_way_round() -> None:
         await pilot.press("o")
         assert "in/s▼" in screen_text(app)
         await pilot.press("o", "o", "o")
-        assert "worker▼" in screen_text(app)  # for a narrow column's mark, no more than it needs
+        assert "worker▼" in screen_text(
+            app
+        )  # room for a narrow column's mark, no more than it needs
 
 
 async def test_a_frozen_display_shows_old_rows_until_it_goes_on() -> None:

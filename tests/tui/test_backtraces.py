@@ -1,4 +1,4 @@
-"""Lines of backtraces in their parts, whoever wrote them."""
+"""Lines of backtraces in their parts, as any language writes them."""
 
 import pytest
 from hypothesis import given

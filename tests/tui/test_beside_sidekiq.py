@@ -1,4 +1,4 @@
-"""The console says where Sidekiq lives, and its keys change nothing there."""
+"""The console reports where Sidekiq is, and its keys change nothing there."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ async def app(redis_url: str) -> QtopApp:
 
 
 async def surveyed(app: QtopApp, pilot: Pilot[Any]) -> None:
-    """Let the console look, survey, and look once more, which shows what the survey told."""
+    """Let the console poll, make a health report, and poll again, which shows the report."""
     await until_checked(pilot)
     before = app.state.look
     app.look_now()

@@ -1,4 +1,4 @@
-"""What falls off a cliff between two looks is marked as a fall: no slope, no rate, no silence."""
+"""A sudden drop between two polls is marked: it is no slope and makes no rate."""
 
 from dataclasses import replace
 from typing import Any

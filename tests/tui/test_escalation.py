@@ -1,4 +1,4 @@
-"""On production, what a key does takes one step more."""
+"""On production, each action asks one step more."""
 
 import pytest
 from tests.support.sample_data import does_nothing

@@ -1,4 +1,4 @@
-"""The failed jobs of a real Redis: groups, pages, filters, and what acts on all that match."""
+"""The failed jobs of a real Redis: groups, pages, filters, and actions on all matching jobs."""
 
 from __future__ import annotations
 
@@ -235,7 +235,7 @@ async def test_a_group_is_deleted_after_a_preview_and_nothing_else(redis: Redis)
 
 
 def has_begun(app: QtopApp, of: int) -> bool:
-    """Whether an action over many jobs says that it has done some of them."""
+    """Whether an action on many jobs reports that it has done some of them."""
     return re.search(rf": [1-9][\d,]* of {of:,} …", screen_text(app)) is not None
 
 
@@ -278,7 +278,7 @@ async def test_the_undo_key_stops_a_running_action_and_asks_to_undo_it(redis: Re
         assert 10 <= await redis.size("mail") + await redis.size("images") < 500
         await pilot.press("tab", "enter")
         await until_shown(pilot, words.TOOK_BACK)
-        # The undo is done: there is nothing else to take back.
+        # The undo is done: nothing else can be undone.
         await pilot.press("u")
         await until_shown(pilot, words.NOTHING_TO_TAKE_BACK)
     assert await listed(redis, KEYS.failed()) == before

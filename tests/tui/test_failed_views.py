@@ -1,4 +1,4 @@
-"""The screens of failed jobs as they look at every size."""
+"""The screens of failed jobs at every size."""
 
 import pytest
 from tests import words

@@ -1,4 +1,4 @@
-"""Filters typed in the console: live, completed, remembered, taken away."""
+"""Filters typed in the console: applied while typing, completed, remembered, removed."""
 
 from collections.abc import Iterable
 from typing import Any

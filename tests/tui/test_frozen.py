@@ -1,4 +1,4 @@
-"""A frozen display is frozen everywhere, and says of which moment it is."""
+"""A frozen display is frozen on every screen, and shows its moment."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -14,7 +14,7 @@ MOMENT = f"FROZEN {NOW.astimezone():%H:%M:%S}"
 
 
 def at(seconds: int, **more: object) -> Snapshot:
-    """A look at a fleet that changes all the time."""
+    """A snapshot of a fleet that changes all the time."""
     many = seconds // 60 + 1
     look = snapshot(
         [queue("mail", 10 * many)],

@@ -1,4 +1,4 @@
-"""Failures that are alike come together, whoever wrote them, and cost no memory for each."""
+"""Similar failures of any implementation make one group, and cost no memory for each."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -26,7 +26,7 @@ def entry(**fields: Any) -> bytes:
 
 
 def add(groups: FailureGroups, reply: RawItem, place: int) -> None:
-    """Count an entry as a window of the list holds it."""
+    """Count an entry as a window of the list returns it."""
     groups.add(ListEntry(FAILURES, reply, place))
 
 

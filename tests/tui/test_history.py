@@ -1,4 +1,4 @@
-"""What was done stands on History, and is taken back from there, once."""
+"""Actions are listed on History, and are undone from there, once."""
 
 import pytest
 from tests import words
@@ -64,7 +64,7 @@ async def test_actions_are_listed_and_undone_after_a_question(redis: Redis) -> N
         await until_shown(pilot, "undone")
         await pilot.press("G", "u")
         await until_shown(pilot, "Nothing can be taken back: all of it was taken back.")
-        # Taken back from History, it is no longer the last thing to undo.
+        # Undone from History, it is no longer the last action to undo.
         await pilot.press("2", "u")
         await until_shown(pilot, words.NOTHING_TO_TAKE_BACK)
     assert await redis.failed() == 3

@@ -1,4 +1,4 @@
-"""Signals go to workers of this machine only, and never to a process that took over a number."""
+"""Signals go only to workers of this machine, and never to a process that took over a pid."""
 
 import os
 import signal

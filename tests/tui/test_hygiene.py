@@ -1,4 +1,4 @@
-"""What must stay light, and what data must never reach."""
+"""Modules that must stay light, and widgets that must not get data as markup."""
 
 import ast
 import subprocess
@@ -30,7 +30,7 @@ PURE = (
 FOLDER = Path(qtop.__file__).parent
 
 
-#: Imports one after the other, and says after which of them Textual or the large client is there.
+#: Imports modules one after the other, and prints those that load Textual or the large client.
 IMPORTING = """
 import importlib, sys
 for name in sys.argv[1:]:

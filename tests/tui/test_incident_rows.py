@@ -1,4 +1,5 @@
-"""Incidents that come and go do not move the rows, and one's own actions are no incidents."""
+"""Incidents of a short time do not move the rows, and the operator's own actions are no
+incidents."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -107,7 +108,7 @@ def test_with_a_long_poll_interval_an_incident_is_reported_at_once() -> None:
 async def test_the_cursor_stays_on_its_incident_when_another_appears() -> None:
     hand = [worker("h:1:low")]
     look = snapshot([queue("low", 0), queue("mail", 5)], hand)
-    # Another one, which is worse and stands above it.
+    # Another incident, which is worse and above it.
     worse = [replace(look, problems={"queues": "cannot be read"}) for _ in range(3)]
     source = FakeSystem(look, *worse)
     app = console(source)
@@ -128,7 +129,7 @@ async def test_the_cursor_stays_on_its_incident_when_another_appears() -> None:
         await until(pilot, lambda: under_cursor() == before, "the same incident")
 
 
-# One's own actions
+# The operator's own actions
 
 
 def fleets(*looks: Snapshot) -> FleetRows:
@@ -189,7 +190,7 @@ def test_failures_and_workers_that_qtop_removed_are_no_drop() -> None:
     ours = [audit_entry("requeue", KEYS.failed(), 1.0), audit_entry("prune", KEYS.workers(), 1.0)]
     left = without_explained(fleet, ours, SYSTEM).totals.drops
     assert (left.failed, left.workers) == (None, None)
-    # One that was told to end finishes its job first.
+    # A worker that was asked to end finishes its job first.
     stop = audit_entry("stop", KEYS.workers(), -300.0)
     assert without_explained(fleet, [stop], SYSTEM).totals.drops.workers is None
 

@@ -1,5 +1,4 @@
-"""What is wrong is told, with its figures, from the bound on; what cannot be known is not called
-fine."""
+"""Incidents are reported with their figures, from the bound on; unknown is not called fine."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -49,12 +48,12 @@ def only(kind: str, incidents: Sequence[Incident]) -> Incident:
 
 
 def served(*queues: Any, **more: Any) -> Snapshot:
-    """A look at queues that a worker serves."""
+    """A snapshot of queues that a worker serves."""
     return snapshot(queues, [worker("web1:7:*")], **more)
 
 
 def failures_every(seconds: float, number: int, **fields: Any) -> list[Failure]:
-    """Failures of which the newest happened that long ago, and each other as long before."""
+    """Failures: the newest happened so long ago, and each other one as long before the next."""
     return [
         failure(
             -at,
@@ -152,7 +151,7 @@ def test_the_advice_names_the_classes_that_wait_and_no_worker_that_would_fail_th
     jobs = next_jobs({"low": b'{"class":"RubyJob","args":[]}'})
     sampled = [QueueSample("low", 2, ("RubyJob", "Other"), 2)]
     seen = replace(FINE, waiting=waiting_classes(jobs))
-    # Where only the next job was looked at, others may wait behind it.
+    # Where only the next job was read, others may wait behind it.
     remedy = only("unserved", judged(look, found=seen)).remedy
     assert remedy == "start a worker that knows RubyJob and all that waits behind"
     seen = replace(FINE, waiting=waiting_classes(jobs, sampled))
@@ -387,7 +386,7 @@ def test_heartbeats_in_the_future_are_reported_from_the_bound_on(
 
 
 def busy(number: int, seconds: float, *, beat_age_s: float = 5.0) -> Snapshot:
-    """A look at a worker with the job of this number, which has run for so long."""
+    """A snapshot of a worker with the job of this number, which has run for so long."""
     run_at = (NOW - timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
     job = ("Report", [number])
     state = worker("web1:7:mail", on="mail", job=job, run_at=run_at, beat_age_s=beat_age_s)
@@ -395,7 +394,7 @@ def busy(number: int, seconds: float, *, beat_age_s: float = 5.0) -> Snapshot:
 
 
 def after_ended_jobs(number: int, usual_s: float, last: Snapshot) -> tuple[Incident, ...]:
-    """The verdicts on a look after so many jobs of that length were seen to end."""
+    """The incidents of a snapshot after so many jobs of that length have ended."""
     history, judge = RowBuilder(SYSTEM), IncidentRules()
     incidents: tuple[Incident, ...] = ()
     for at, look in enumerate([*(busy(each, usual_s) for each in range(number)), last]):
@@ -642,7 +641,7 @@ def test_a_lock_that_is_not_renewed_between_health_reports_is_reported() -> None
         incidents = judge.judge(fleet_rows, 0.0, survey=found, rtt_ms=None)
         return [each.text for each in incidents if each.check == "scheduler"]
 
-    # What matters is whether its end moves: how long it lasts is a setting.
+    # Only a lock end that does not move counts: its length is a setting.
     for at_s in (0.0, 70.0, 140.0):
         assert lock_incidents(lock_look(at_s, 100.0)) == []
     for at_s in (150.0, 160.0, 199.0):

@@ -1,4 +1,5 @@
-"""Keys that come together, as over a slow line: each meets what the one before it has made."""
+"""Keys that arrive together, as over a slow line: each acts on what the one before it has
+opened."""
 
 import pytest
 from tests import words
@@ -26,7 +27,7 @@ NAMED = {"\r": "enter", "\x1b": "escape"}
 
 
 def type_at_once(app: QtopApp, keys: str) -> None:
-    """Type, without waiting for what any of the keys does."""
+    """Type, without waiting for the effect of the keys."""
     for key in keys:
         app.post_message(events.Key(NAMED.get(key) or _character_to_key(key), key))
 
@@ -38,7 +39,8 @@ async def test_letters_of_a_filter_and_a_key_after_it_go_where_they_belong(redis
     app = on(redis)
     async with app.run_test(size=(100, 24)) as pilot:
         await until_polled(pilot)
-        # An `r` or a `d` of the filter's, on the list, would act on the newest failure: an Other.
+        # An `r` or a `d` of the filter text, on the list, would act on the newest failure: an
+        # Other.
         type_at_once(app, "4t/Mailers::Dead\rd")
         await until_shown(pilot, words.outcome("deleted", 1))
         assert app.screen.query_one(FilterInput).value == "Mailers::Dead"

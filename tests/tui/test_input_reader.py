@@ -1,4 +1,4 @@
-"""What a terminal sends: whatever it is, the keys after it are read."""
+"""After any input of a terminal, the keys that follow are read."""
 
 import random
 
@@ -8,7 +8,7 @@ from textual.message import Message
 
 from qtop.app.terminal.driver import InputReader
 
-#: Pieces of what terminals send, and of what they should not.
+#: Pieces of what terminals send, and of what they should not send.
 PIECES = (
     *(
         b"\x1b",
@@ -113,7 +113,7 @@ def test_after_any_bytes_keys_are_read(seed: int) -> None:
         for at in range(0, len(garbage), 7):
             messages_of(garbage[at : at + 7], inlet=inlet)
             list(inlet.tick())
-        # What was begun is ended first: a sequence by its length.
+        # An unfinished sequence ends first, by its length.
         typed = messages_of(b"\x1b[201~" + b"x" * 40 + b"q", inlet=inlet)
         assert isinstance(typed[-1], events.Key)
         assert typed[-1].key == "q"

@@ -94,7 +94,7 @@ async def test_all_matching_jobs_are_deleted_and_no_others(redis: Redis) -> None
         await until_shown(pilot, words.question("Delete", 5_000, "waiting job"))
         await until_shown(pilot, "classes: Spam 5,000")
         await until_shown(pilot, "places: 1 to 19,997 from the front")
-        # Workers go on taking jobs, and jobs go on coming, while the question stands.
+        # Workers take jobs, and other jobs arrive, while the question is open.
         await drain(redis, "mail", 402)
         late = job(20_000, "Spam")
         await push(redis, "mail", late)
@@ -282,7 +282,7 @@ def no_editor(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def edit(pilot: Pilot[None], text: str) -> None:
-    """Put a text into the console's own editor."""
+    """Type a text into the console's own editor."""
     await until_shown(pilot, "Edit the payload")
     dialog = pilot.app.screen
     assert isinstance(dialog, Dialog)

@@ -1,4 +1,4 @@
-"""How the jobs of a queue look: on terminals of three sizes, in good times and bad ones."""
+"""The jobs of a queue as text, at three sizes: in good times and with errors."""
 
 from typing import Any, TypeVar
 
@@ -39,7 +39,7 @@ HOSTILE = [
 
 
 class JobsSystem(FakeSystem):
-    """Hands out looks, and always the same items of a list."""
+    """Returns snapshots, and always the same items of a list."""
 
     def __init__(self, items: list[Item], *looks: Snapshot | Exception) -> None:
         super().__init__(*looks)

@@ -1,4 +1,4 @@
-"""One table of keys, and everything that answers keys agrees with it."""
+"""All bindings, footers and help texts agree with the one table of keys."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -52,7 +52,7 @@ SCREENS: list[type[ConsoleScreen]] = [
 
 
 def keys_of(bindings: Iterable[object]) -> dict[str | None, set[str]]:
-    """The keys of bindings by the id of each."""
+    """The keys of each binding, by its id."""
     return {b.id: set(b.key.split(",")) for b in bindings if isinstance(b, Binding) and b.id}
 
 

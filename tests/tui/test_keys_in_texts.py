@@ -1,4 +1,4 @@
-"""Texts that speak of keys name those that are in force: also where the settings have others."""
+"""Texts name the keys in force, also where the settings rebind them."""
 
 from typing import Any
 

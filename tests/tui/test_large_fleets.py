@@ -1,4 +1,5 @@
-"""A look at a large fleet is taken in by and by: keys get through, and nobody sees half of it."""
+"""A poll of a large fleet is processed in slices: keys work meanwhile, and no screen shows half of
+it."""
 
 from __future__ import annotations
 
@@ -32,7 +33,7 @@ QUEUES = 1_200
 
 
 def large(number: int) -> Snapshot:
-    """One of a series of looks at many queues."""
+    """One of a series of snapshots of many queues."""
     return snapshot(
         [queue(f"q{index:04}", index + number, number) for index in range(QUEUES)],
         [worker(f"h:{index}:q0001", processed=number, on="q0001") for index in range(20)],
@@ -61,7 +62,7 @@ async def test_other_tasks_run_between_two_slices() -> None:
     places = [noted.index(f"slice {number}") for number in range(3)]
     between = [later - earlier - 1 for earlier, later in pairwise(places)]
     assert places[0] == 0
-    # A key takes several turns from its arrival until it is painted.
+    # A key needs several turns of the loop until it is painted.
     assert all(turns >= 3 for turns in between)
 
 

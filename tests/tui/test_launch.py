@@ -1,4 +1,4 @@
-"""What is started: command lines without secrets, and modules that are tried before."""
+"""Launch commands: command lines without secrets, and modules that are checked before."""
 
 import os
 import stat
@@ -74,7 +74,7 @@ def test_names_that_would_be_more_than_a_text_to_the_program_are_refused(
 ) -> None:
     with pytest.raises(BadOrder, match="QUEUES="):
         made(template=template, queues=queues)
-    # The way that the sentence names.
+    # The form that the error message names.
     command = made(template="QUEUES={queues} sh -c 'work \"$QUEUES\"'", queues=queues)
     assert command.environment["QUEUES"] == queues
     assert command.argv == ("sh", "-c", 'work "$QUEUES"')
@@ -172,7 +172,7 @@ def test_a_url_loses_its_passwords(url: str, plain: str) -> None:
 def test_typed_values_become_a_launch_request() -> None:
     typed = {**EMPTY, "queues": "a", "count": "3", "modules": "app.jobs, more", "interval": "0.5"}
     assert read_order(typed) == LaunchRequest("a", 3, ("app.jobs", "more"), "", 0.5)
-    # What our own worker alone understands is not passed over to another in silence.
+    # Fields that only our own worker understands are not used for another command.
     other = {**typed, "template": "work", "jobs_per_fork": "7", "time_limit": "9"}
     assert read_order(other) == LaunchRequest("a", 3, (), "work", 0.5)
 
@@ -288,13 +288,13 @@ async def test_a_module_that_never_returns_is_ended_with_what_it_started(
         "while True: time.sleep(1)\n"
     )
     limit_s = 1.0
-    # On a busy machine the module may come so far only with a later limit.
+    # On a busy machine the module may reach that point only with a later limit.
     while not pid_file.exists():
         limit_s *= 2
         assert limit_s < 60
         found = await import_check.trouble("stuck", modules, limit_s=limit_s)
         assert found == f"stuck cannot be imported: not done after {limit_s:g} s"
-    # It is killed, and is gone a moment after that.
+    # It is killed, and ends a moment after that.
     pid = int(pid_file.read_text())
     await eventually_async(lambda: not is_alive(pid))
 
@@ -329,7 +329,7 @@ async def test_our_own_worker_is_not_started_for_classes_that_it_does_not_know(
     told = await stand_ins.local.unknown(ours, unknown)
     assert told is not None
     assert "ruby: A␛[2J, B" in told
-    # Without modules nothing is known; another program may know what it likes.
+    # Without modules nothing is known; another program may know all classes.
     assert await stand_ins.local.unknown(LaunchRequest("mail"), known) is not None
     assert await stand_ins.local.unknown(LaunchRequest("mail"), [QueueClasses("mail")]) is None
     assert await stand_ins.local.unknown(stand_ins.order(), unknown) is None

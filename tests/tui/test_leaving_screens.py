@@ -1,4 +1,4 @@
-"""A screen is left once, however often it is asked to be."""
+"""A screen closes once, even if several keys ask for it."""
 
 import pytest
 from tests.support.console import console, until, until_polled

@@ -1,5 +1,5 @@
-"""Queues, Failed and Local at every size: empty, with hostile data, and when Redis has gone. One
-console goes through all sizes, as one in a terminal that is dragged larger."""
+"""Queues, Failed and Local at every size: empty, with hostile data, and without an answer of Redis.
+One console goes through all sizes, as in a terminal whose window is enlarged."""
 
 import pytest
 from tests import words
@@ -27,7 +27,7 @@ from resque.errors import Unreachable
 from resque.store.failures import read
 
 KEYS = {"queues": "2", "failed": "4", "local": "6"}
-#: Reaches for the clipboard, paints, turns the line round, is markup, is wide, breaks the line.
+#: Sets the clipboard, colours, reverses the line, is markup, is wide, breaks the line.
 HOSTILE = "\x1b]52;c;aGk=\x07[@click=app.quit][/x]\u202e\x9b31m漢字\n\t👩‍👩‍👧"
 GONE = Unreachable("cannot reach Redis at queues.example.com:6379 (connection refused)")
 
@@ -36,7 +36,7 @@ pytestmark = pytest.mark.usefixtures("in_utc")
 
 @pytest.fixture
 def no_usage(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is known of processes."""
+    """The usage of processes is unknown."""
     monkeypatch.setattr(Sampler, "sample", lambda self, pids: {})
 
 

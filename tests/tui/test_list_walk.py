@@ -1,4 +1,4 @@
-"""Every item of a list is seen once, newest first, whatever happens to the list meanwhile."""
+"""A walk sees every item of a list once, newest first, while the list changes."""
 
 import asyncio
 from collections.abc import Callable
@@ -24,7 +24,7 @@ FAILURES = ResqueList(Keys(), JobSource("failed", "failed"))
 
 
 class Seen(ListEntry):
-    """An entry that keeps what came over the wire."""
+    """An entry that keeps the bytes of the reply."""
 
     def __init__(self, reply: RawItem, place: int) -> None:
         super().__init__(FAILURES, reply, place)
@@ -36,7 +36,7 @@ def walk_of(since: Extent | None = None) -> ListWalk:
 
 
 class Jobs(ResqueList):
-    """The list, as a follower asks it."""
+    """The list, as a follower reads it."""
 
     def walk(self, since: Extent | None = None) -> ListWalk:
         return walk_of(since)
@@ -127,7 +127,7 @@ def test_items_that_leave_the_head_or_arrive_do_not_disturb_a_walk(
     seen = [reply for reply, _ in asyncio.run(seen_of(List(there, between), list_walk))]
     assert len(set(seen)) == len(seen)
     assert not list_walk.is_broken
-    # What is still there was seen, but for what arrived after the beginning.
+    # Everything that is still there was seen, except what arrived after the start.
     assert set(before) & set(there) <= set(seen)
     place = {item: at for at, item in enumerate(before)}
     places = [place[item] for item in seen if not item.startswith(b"late")]
@@ -195,7 +195,7 @@ class Counted:
 
 
 class Clock:
-    """Time that passes only by sleeping."""
+    """Time that passes only during `sleep`."""
 
     def __init__(self) -> None:
         self.now_s = 0.0

@@ -1,4 +1,4 @@
-"""Whether a worker of our own would know the classes that wait."""
+"""Whether a worker of our own would know the waiting classes."""
 
 from qtop.local.import_check import unknown_classes
 from qtop.model.launch import QueueClasses

@@ -1,4 +1,4 @@
-"""Workers started here are real processes that are watched, told to stop, and never stay behind."""
+"""Workers started here are real processes that are watched, get signals, and never keep running."""
 
 import errno
 import os
@@ -133,7 +133,7 @@ async def test_processes_that_a_script_leaves_behind_end_before_the_next_worker_
     await eventually_async(
         lambda: stand_ins.first.place.restarts == 1 and stand_ins.states() == ["running"]
     )
-    # The script runs; what it starts is there when it says so.
+    # The script runs; its child is there when it says so.
     await eventually_async(lambda: stand_ins.first.log.read_text().count("ready mail") == 2)
     assert len(of_folder(stand_ins.folder)) == 3
 
@@ -172,7 +172,7 @@ async def test_a_left_over_process_is_killed_and_the_next_worker_starts_unless_o
 
 @pytest.mark.skipif(sys.platform != "linux", reason="nothing tells who ignores a signal")
 async def test_processes_left_in_the_background_are_not_waited_for(tmp_path: Path) -> None:
-    # A shell has what it starts in the background ignore QUIT.
+    # A shell lets its background processes ignore QUIT.
     command = "trap 'exit 0' QUIT; sleep 300 & echo ready; while :; do sleep 0.05; done"
     place = worker_slot.WorkerSlot(1, ["sh", "-c", command], tmp_path, None)
     place.start()
@@ -225,7 +225,7 @@ async def test_a_request_for_one_process_never_reaches_its_successor(stand_ins: 
     )
     group = stand_ins.local.groups[0]
     assert group.ask("kill", number=before.number, pid=before.pid)
-    # Wishes are obeyed in their order: what follows shows that it had its turn.
+    # Requests are obeyed in order: the effect of the next one shows that this one was processed.
     group.ask("scale", wanted=2)
     await eventually_async(
         lambda: len(stand_ins.states()) == 2 and "waiting" not in stand_ins.states()
@@ -309,11 +309,11 @@ async def test_a_group_grows_and_shrinks(stand_ins: StandIns) -> None:
     assert stand_ins.local.scale(group, 3)
     await stand_ins.until_states("running", "running", "running")
     stand_ins.finish.touch()
-    # Those that were started last go first.
+    # The workers that were started last end first.
     assert stand_ins.local.scale(group, 1)
     await stand_ins.until_states("running", "ended", "ended")
     assert stand_ins.local.scale(group, 2)
-    # A place that became free is used again.
+    # A free slot is used again.
     await stand_ins.until_states("running", "running", "ended")
 
 
@@ -453,7 +453,7 @@ async def test_detached_workers_keep_running_and_are_found_again(stand_ins: Stan
     assert other.local.pids == pids
     assert other.local.groups[0].is_detached
     assert other.first.log.read_text().count("ready") == 1
-    # They stay until they are told else, whatever becomes of this console.
+    # They run until they are asked to end, also after this console.
     await other.local.close(0)
     third = StandIns(stand_ins.folder)
     assert third.local.adopt() == 2

@@ -1,4 +1,4 @@
-"""Logs of local workers: kept bounded, followed a little at a time, shown bounded."""
+"""Logs of local workers: files are bounded, following reads small parts, the view is bounded."""
 
 import os
 from pathlib import Path
@@ -168,7 +168,7 @@ def test_a_coloured_line_is_shown_without_its_colours_and_with_its_level() -> No
     )
     assert plain == b"12:00 ERROR no"
     assert level(plain.decode()) == "bad"
-    # What does more than colour stays to be seen.
+    # Sequences that do more than colour stay visible.
     assert without_colours(b"\x1b[2J\x1b]52;c;aGk=\x07") == b"\x1b[2J\x1b]52;c;aGk=\x07"
 
 
@@ -184,7 +184,7 @@ def test_the_last_output_is_reported_without_colours(tmp_path: Path) -> None:
 
 
 class ViewApp(App[None]):
-    """A log view alone."""
+    """An app with only a log view."""
 
     def __init__(self) -> None:
         super().__init__()

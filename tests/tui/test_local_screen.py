@@ -1,4 +1,4 @@
-"""Local: groups and workers, their keys, the start dialog, the log, the ways to leave."""
+"""Local: groups and workers, their keys, the start dialog, the log, the choices on leaving."""
 
 import os
 import signal
@@ -60,7 +60,7 @@ def in_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def groups() -> list[WorkerGroup]:
-    """Something of everything; the console's clock stands at 1,000."""
+    """Groups in every state; the console's clock is at 1,000."""
     said = ("Traceback (most recent call last):", "redis.exceptions: no answer [/x]\x1b[2J")
     died = {"ending": "exited with 1", "said": said, "restarts": 3}
     return [
@@ -247,7 +247,7 @@ def test_a_worker_that_leaves_a_queue_alone_says_so_on_its_row() -> None:
 
 
 async def proposed(folder: Path, name: str, **more: Any) -> str:
-    """What another console proposes in a field of the start dialog."""
+    """The value that another console proposes in a field of the start dialog."""
     app = console(FakeSystem(snapshot()), folder=folder / "log", **more)
     async with app.run_test(size=(100, 30)) as pilot:
         await until_polled(pilot)
@@ -273,7 +273,7 @@ async def test_the_next_console_of_the_profile_proposes_the_modules_of_the_last_
         app.local.stop_all(now=True)
     await eventually_async(lambda: not of_folder(tmp_path))
     assert await proposed(tmp_path, "modules", settings=mine) == "json,csv"
-    # What is named now goes before; nobody else is proposed them.
+    # Modules named now replace the remembered ones; other profiles get none.
     assert await proposed(tmp_path, "modules", settings=mine, require=("html",)) == "html"
     assert await proposed(tmp_path, "modules", settings=other) == ""
     assert await proposed(tmp_path, "modules") == ""
@@ -339,7 +339,7 @@ async def test_each_quick_press_of_plus_and_minus_counts(
     async with running(tmp_path) as (app, pilot):
         await start(app, pilot, 1)
         group = app.local.groups[0]
-        # The supervisor hears nothing as long as it is stopped.
+        # The supervisor gets no request while it is stopped.
         assert group.report is not None
         os.kill(group.report.pid, signal.SIGSTOP)
         await pilot.press("plus", "plus", "plus", "minus")
@@ -460,7 +460,7 @@ async def test_the_log_fits_every_size(
     size: tuple[int, int], in_utc: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     group = still("20261123-1", "mail", SlotState(1, "gave up", 9, ending="exited with 3"))
-    # A path that is the same for everybody.
+    # A path that is the same on every machine.
     monkeypatch.chdir(tmp_path)
     group.folder = Path()
     lines = [

@@ -1,5 +1,5 @@
-"""Marks are of rows, not of places on a page: turning a page keeps them, actions name all of them,
-and what has gone meanwhile is counted."""
+"""Marks belong to rows, not to places on a page: they stay when a page is turned, actions are about
+all marked rows, and rows that are gone are counted."""
 
 from typing import Any
 

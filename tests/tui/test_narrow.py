@@ -1,4 +1,4 @@
-"""Where there is little room: what is cut, what is left out, what is broken into lines."""
+"""Little room: what is cut, what is left out, what is broken into lines."""
 
 import pytest
 from rich.cells import cell_len

@@ -1,4 +1,4 @@
-"""From one screen to another and back; what a screen said stays there."""
+"""Going from one screen to another and back; a message of a screen stays there."""
 
 from tests import words
 from tests.support.console import (

@@ -1,4 +1,4 @@
-"""What is sent to the terminal makes it show what Textual painted, cell for cell, and is short."""
+"""The bytes sent to the terminal make it show what Textual painted, cell for cell, and are few."""
 
 import re
 import sys
@@ -16,7 +16,7 @@ from qtop.app.terminal.diff import SYNC_BEGIN, SYNC_END, Output
 COLUMNS, LINES = 12, 3
 NO_WRAP = "\x1b[?7l"
 STYLES = ("", "1", "2;4", "38;5;188;48;5;16", "38;5;116;48;5;16", "7;48;2;1;2;3", "53", "22;39")
-#: Some more than once: they shall meet.
+#: Some more than once, so that they meet.
 TEXTS = (
     *("a", "a", "ab", "ab", "abc", "    ", " 9", "10", "▁▂▇█", "●", "abcdefghijkl", "queue-00010"),
     *(
@@ -34,7 +34,7 @@ TEXTS = (
     ),
     *("\ufeff", "\ufffd", "नमस्ते", "שלום", "\ud800", "ｱ", "\U000e0041", "\xa0"),
 )
-#: What is no frame: of Textual, and of whoever else may write to this terminal.
+#: Output that is no frame: of Textual, and of other programs on this terminal.
 OTHER = (
     *("\x1b[?25l", "\x1b[?1003h", "\x1b[?2026$p", "\x1b]52;c;aGk=\x07", "\x1b]22;text\x07", "\x07"),
     *("\x1b[2J", "\x1b[K", "\x1bM", "\x1b[3;1H\n", "text", "\x1b[3;3H\x1b[31mred\x1b[0m", "\x1bc"),
@@ -50,8 +50,8 @@ def shown(terminal: Emulator) -> list[object]:
 
 @st.composite
 def frames(draw: st.DrawFn) -> str:
-    """A frame as Textual writes it: of each line a part, in several styles. Few places, so that
-    what one frame paints lies on what another did."""
+    """A frame as Textual writes it: a part of each line, in several styles. The places are few, so
+    that frames overlap."""
     parts = []
     for _ in range(draw(st.integers(0, 4))):
         y, x = draw(st.integers(1, LINES)), draw(st.sampled_from((1, 2, 3, COLUMNS - 1, COLUMNS)))
@@ -196,7 +196,7 @@ BACKGROUNDS = ("", "41", "107", "48;5;7", "48;2;1;22;0")
 
 
 def in_force(sequence: str, before: frozenset[str]) -> frozenset[str]:
-    """What a terminal makes of an SGR sequence: the codes in force, those of colours as one."""
+    """The effect of an SGR sequence on a terminal: the codes in force, those of colours as one."""
     now = set(before)
     for code in re.findall(r"[34]8;5;\d+|[34]8;2;\d+;\d+;\d+|\d+", sequence) or ["0"]:
         if code == "0":

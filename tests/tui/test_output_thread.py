@@ -1,4 +1,4 @@
-"""The thread that writes to the terminal: whatever the terminal does, nobody waits for it."""
+"""The thread that writes to the terminal: a slow or vanished terminal blocks nothing."""
 
 import os
 import threading
@@ -14,7 +14,7 @@ SCREEN = "x" * (MOST_WAITING // 4)
 
 @pytest.fixture
 def pipe() -> Iterator[tuple[int, int]]:
-    """A terminal: where it reads, and where is written to it."""
+    """A terminal: the end that reads, and the end that is written to."""
     ends = os.pipe()
     yield ends
     for end in ends:

@@ -1,4 +1,4 @@
-"""The first screen: what is wrong now, and where each key leads from there."""
+"""The first screen: the incidents, and what each key opens from there."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -60,7 +60,7 @@ def named(size: tuple[int, int]) -> str:
 
 
 async def shown(pilot: Pilot[Any]) -> OverviewScreen:
-    """Wait until a look and a survey were judged."""
+    """Wait until a poll and a health report were judged."""
     app = pilot.app
     assert isinstance(app, QtopApp)
     await until_checked(pilot)
@@ -71,7 +71,7 @@ async def shown(pilot: Pilot[Any]) -> OverviewScreen:
 
 
 def under_cursor(table: Table[Any]) -> Any:
-    """The row under the cursor, of which there is one."""
+    """The row under the cursor; there is exactly one."""
     assert table.cursor_row is not None
     return table.cursor_row
 
@@ -100,7 +100,7 @@ def hostile() -> Snapshot:
     )
 
 
-# What it looks like
+# Its pictures
 
 
 @pytest.mark.parametrize("size", SIZES, ids=named)
@@ -217,7 +217,7 @@ async def test_a_quiet_screen_is_not_painted_again(monkeypatch: pytest.MonkeyPat
         painted: list[object] = []
         looks = source.looked
         for number in range(1, 4):
-            # All rates are known from the third look on.
+            # All rates are known from the third poll on.
             if number == 3:
                 for kind in (Bar, Table):
                     monkeypatch.setattr(kind, "refresh", lambda self, *a, **k: painted.append(self))
@@ -247,11 +247,11 @@ async def test_a_frozen_display_keeps_its_incidents() -> None:
         await until_shown(pilot, "no worker is alive")
 
 
-# Where enter leads
+# What enter opens
 
 
 async def go_to_incident(pilot: Pilot[Any], text: str) -> None:
-    """Put the cursor on the verdict with this text, and press enter."""
+    """Put the cursor on the incident with this text, and press enter."""
     screen = await shown(pilot)
     table = screen.table
     for _ in range(table.row_count):
@@ -343,7 +343,7 @@ async def test_tab_goes_from_part_to_part_and_enter_works_in_each() -> None:
         assert tables == [*screen.parts, screen.table]
         await pilot.press("shift+tab", "enter")
         await pilot.pause()
-        # The first press went back to the verdicts.
+        # The first press went back to the incidents.
         assert app.current_mode == "queues"
         await pilot.press("1", "tab", "enter")
         await pilot.pause()

@@ -1,4 +1,4 @@
-"""The palette finds actions by their words; the clipboard gets what is shown."""
+"""The palette finds actions by their words; the clipboard gets the text on the screen."""
 
 import base64
 

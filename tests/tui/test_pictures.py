@@ -1,8 +1,5 @@
-"""The console in its colours: pictures of a few screens, compared to the byte.
-
-The text snapshots beside them say where a change is; these say that colours, marks and flags still
-are what they were.
-"""
+"""The console in its colours: pictures of a few screens, compared to the byte. The text snapshots
+beside them show where a change is; these check that colours, marks and flags are the same."""
 
 import re
 from collections.abc import Sequence
@@ -34,7 +31,7 @@ SHOTS: dict[str, Sequence[str]] = {
 
 
 def picture(app: QtopApp) -> str:
-    """What is shown, without the fonts that a viewer would fetch."""
+    """The picture, without the fonts that a viewer would fetch."""
     return re.sub(r"@font-face\s*{[^}]*}", "", app.export_screenshot(title="qtop"))
 
 

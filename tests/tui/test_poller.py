@@ -1,4 +1,4 @@
-"""Looks follow each other, never two at a time, and failures are told and survived."""
+"""Polls follow each other, never two at a time; failures are reported and polling goes on."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -121,7 +121,7 @@ async def test_two_polls_never_overlap_however_often_it_is_poked() -> None:
 
 
 class SlowSystem(FakeSystem):
-    """Counts how many looks are under way at once."""
+    """Counts how many polls run at once."""
 
     def __init__(self) -> None:
         super().__init__(snapshot())
@@ -185,7 +185,7 @@ async def test_a_missing_server_is_reported_in_words(tmp_path: Path) -> None:
 
 
 async def reports_of(source: FakeSystem, seconds: int) -> list[HealthReport]:
-    """Let a poller look for so long, and return the surveys it made."""
+    """Let a poller run for so long, and return the health reports that it made."""
     clock, enough = Clock(), asyncio.Event()
     seen: list[HealthReport] = []
 
@@ -225,7 +225,7 @@ async def test_no_health_report_is_made_while_polls_fail() -> None:
 
 
 class FailingReports(FakeSystem):
-    """A source whose surveys fail."""
+    """A system whose health reports fail."""
 
     def __init__(self, error: Exception) -> None:
         super().__init__(snapshot())

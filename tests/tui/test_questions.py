@@ -1,4 +1,4 @@
-"""What a question takes for an answer, and what not."""
+"""Which keys answer a question, and which do not."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ def plan(many: int, pace: Throttle | None = None, word: str | None = None) -> Pl
 
 
 async def asked(app: QtopApp, pilot: Pilot[Any], wanted: Plan) -> list[bool | None]:
-    """Ask; the answers come into the list."""
+    """Ask; the answers are added to the list."""
     answers: list[bool | None] = []
     await until_polled(pilot)
     await app.push_screen(ConfirmDialog(wanted), answers.append)

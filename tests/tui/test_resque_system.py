@@ -1,4 +1,4 @@
-"""What the console is told of a Resque: the engine's values as neutral ones."""
+"""The engine's values of a Resque become the console's neutral values."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""Two looks make rates, states and histories; what is unknown stays unknown."""
+"""Two polls make rates, states and histories; unknown stays unknown."""
 
 import math
 import time

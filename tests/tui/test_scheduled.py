@@ -205,7 +205,7 @@ async def test_the_filter_knows_when_jobs_are_due(redis: Scheduled) -> None:
 async def test_a_search_can_be_stopped_and_started_again(
     redis: Scheduled, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # A round trip for each job: it cannot be over before the key is pressed.
+    # A round trip for each job: the search cannot be over before the key is pressed.
     monkeypatch.setattr(delayed_windows, "JOBS", 1)
     pairs = [part for at in range(3000) for part in (LATER + at, LATER + at)]
     await redis("ZADD", KEYS.delayed_schedule(), *pairs)

@@ -1,4 +1,4 @@
-"""The lines above the scheduled screen's lists never say more than is known."""
+"""The lines above the scheduled screen's lists never claim more than is known."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""How the scheduled screen looks, also with data that nobody foresaw and without an answer."""
+"""The scheduled screen as text, also with hostile data and without an answer."""
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.redis, pytest.mark.usefixtures("in_utc")]
 
 EPOCH = int(NOW.timestamp())
 WRAPPER = "ActiveJob::QueueAdapters::ResqueAdapter::JobWrapper"
-#: Lives long enough to read the same whenever it is looked at.
+#: Lasts long enough to be the same text in every picture.
 LOCK_S = 100_000_000
 
 

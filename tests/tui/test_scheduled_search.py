@@ -47,7 +47,7 @@ def job(name: str, queue: str = "q") -> bytes:
 
 
 def visit(monkeypatch: pytest.MonkeyPatch, *pages: Sequence[DelayedEntry]) -> None:
-    """Have these found in Redis."""
+    """Let a walk in Redis find these."""
 
     def walk(_keys: Keys, show: delayed_windows.VisitDelayed, **_more: object) -> Steps[None]:
         for at, page in enumerate(pages, 1):
@@ -59,7 +59,7 @@ def visit(monkeypatch: pytest.MonkeyPatch, *pages: Sequence[DelayedEntry]) -> No
 
 
 async def ended(operation: Operation[T]) -> T:
-    """The result of an operation that asks for nothing."""
+    """The result of an operation without a round trip."""
     if isinstance(operation, Exchange):
         assert not operation.commands, "it wanted to talk to Redis"
         return operation.parse([])

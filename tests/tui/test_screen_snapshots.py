@@ -1,4 +1,4 @@
-"""History and Workers at every size: empty, with hostile data, and when Redis has gone."""
+"""History and Workers at every size: empty, with hostile data, and without an answer of Redis."""
 
 from datetime import UTC, datetime
 
@@ -26,9 +26,9 @@ from queuecore.audit import AuditEntry
 from resque.errors import Unreachable
 
 SIZES = [(80, 24), (120, 40), (200, 60)]
-#: Reaches for the clipboard, paints, turns the line round, is markup, is wide, breaks the line.
+#: Sets the clipboard, colours, reverses the line, is markup, is wide, breaks the line.
 HOSTILE = "\x1b]52;c;aGk=\x07[@click=app.quit][/x]\u202e\x9b31m漢字\n\t👩‍👩‍👧"
-#: The oldest heartbeat that can be read: of the year 1.
+#: The oldest heartbeat that can be read: in the year 1.
 OLDEST_S = (NOW - datetime.min.replace(tzinfo=UTC)).total_seconds()
 GONE = Unreachable("cannot reach Redis at queues.example.com:6379 (connection refused)")
 

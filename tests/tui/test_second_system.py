@@ -1,5 +1,5 @@
-"""The console on a queue system that is not Resque and has no Redis: what screens show and what
-keys do comes from the protocol alone."""
+"""The console on a queue system that is not Resque and has no Redis: screens and keys need only the
+protocol."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the totals went since the console began: on History, however long it has been open."""
+"""The trend of the totals since the console began, on History."""
 
 from dataclasses import replace
 from datetime import timedelta

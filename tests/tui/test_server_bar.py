@@ -1,4 +1,4 @@
-"""What the console tells of the server itself, in brief."""
+"""The bar about the server itself."""
 
 from qtop.model.health import ServerInfo
 from qtop.widgets.bars import server

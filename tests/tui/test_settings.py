@@ -1,4 +1,5 @@
-"""The settings file: what it may hold, what goes before what, and errors that name the line."""
+"""The settings file: what it may contain, which value overrides which, and errors that name the
+line."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -70,7 +71,7 @@ def line_of(text: str, words: str) -> int:
     return text[: text.index(words)].count("\n") + 1
 
 
-# What others could write
+# Files that others can write
 
 
 @pytest.mark.parametrize("where", ["", "[profiles.other]\n"])
@@ -96,7 +97,7 @@ def test_a_file_that_others_can_write_may_set_the_appearance(tmp_path: Path) -> 
     assert resolve(SettingsFile.read(path)).values["theme"] == "light"
 
 
-# What goes before what
+# Precedence
 
 
 def test_without_a_file_every_setting_has_its_default(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What the settings make of the console: secrets, colours, keys, columns, production, rights."""
+"""The effect of settings on the console: secrets, colours, keys, columns, production, rights."""
 
 import json
 import re
@@ -60,7 +60,7 @@ async def shown(pilot: Pilot[Any]) -> None:
 
 
 def style_of(pilot: Pilot[Any], text: str) -> Any:
-    """How the first segment that holds a text is drawn."""
+    """The style of the first segment that holds a text."""
     for strip in pilot.app.screen._compositor.render_strips():
         for segment in strip:
             if text in segment.text:
@@ -286,7 +286,7 @@ async def test_tables_have_the_chosen_columns_in_the_chosen_order() -> None:
 
 @pytest.fixture
 def user(redis_url: str) -> Iterator[str]:
-    """The URL for a user who may look at everything and pause, and change nothing else."""
+    """The URL for a user who may read everything and pause, and change nothing else."""
     path = parse_url(redis_url).path
     assert path is not None
     with Direct(path) as direct:

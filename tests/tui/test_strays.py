@@ -1,4 +1,4 @@
-"""Jobs that no index leads to are on the screen, and can be put back from there."""
+"""The console shows jobs that no index leads to, and can put them back."""
 
 import asyncio
 
@@ -22,7 +22,7 @@ RECORD = Stray("record", LOST, KEYS.worker(LOST), 1, worker(LOST, on="mail"))
 
 
 async def first_only(seconds: float) -> None:
-    """Waits for the first search only."""
+    """A sleep that ends only before the first search."""
     if seconds != FIRST_AFTER_S:
         await asyncio.Event().wait()
 

@@ -1,4 +1,4 @@
-"""Marks stay on their rows, and the order does not change under a moving hand."""
+"""Marks stay on their rows, and the order does not change while the cursor moves."""
 
 import pytest
 from tests.support.table_app import Clock, Queue, TableApp, cursor_name, queues

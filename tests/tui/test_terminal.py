@@ -1,4 +1,4 @@
-"""The console in a real terminal: what it writes there, and how it leaves."""
+"""The console in a real terminal: what it writes there, and how it ends."""
 
 import os
 import re
@@ -33,8 +33,8 @@ app.run()
 sys.exit(app.return_code)
 """
 
-#: The loop is busy until many keys wait for it and then a file is there: stands for anything that
-#: keeps it.
+#: The loop is busy until many keys wait for it and then a file exists: an example of anything that
+#: blocks it.
 BUSY = """
 import asyncio, sys, time
 from pathlib import Path
@@ -67,7 +67,7 @@ async def once_more(app):
 QtopApp.on_unmount = once_more
 """
 
-#: What reads keys stumbles, or Textual gives up by itself.
+#: The reader of keys fails, or Textual gives up by itself.
 UNREADABLE = """
 from qtop.app.terminal.driver import InputReader
 def stumble(inlet, raw):
@@ -116,7 +116,7 @@ def test_escape_sequences_do_not_reach_the_terminal_through_a_filter(terminal: T
     terminal.press(b"/")
     terminal.read_until(b"u{1b}]52;")
     terminal.press(b"\r")
-    # Not by a key: it may come while the line is still there, and be typed into it.
+    # Not by a key: it may arrive while the line is still there, and be typed into it.
     terminal.process.send_signal(signal.SIGTERM)
     assert terminal.wait() == 0
     assert b"\x1b]52;" not in terminal.written
@@ -184,7 +184,7 @@ def test_a_signal_after_more_keys_than_the_loop_can_queue_ends_the_console(
         terminal.read_until(b"4 Failed")
         terminal.press(b"?")
         terminal.read_until(b"busy")
-        # Each is told to the loop by a byte, of which so many find no room.
+        # The loop is woken by a byte for each, and for so many bytes there is no room.
         terminal.press(b"\x0c" * 1_000)
         terminal.read_until(b"behind")
         terminal.process.send_signal(number)

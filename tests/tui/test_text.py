@@ -1,4 +1,4 @@
-"""Whatever is in Redis, the screen gets printable text of the width that was asked for."""
+"""For any data of Redis, the screen gets printable text of the requested width."""
 
 import re
 import unicodedata

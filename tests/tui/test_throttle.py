@@ -1,4 +1,4 @@
-"""An action over many jobs keeps its pace, and stops between two steps."""
+"""An action on many jobs keeps its rate limit, and stops between two steps."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ def step(done: int, *, writes: bool = False) -> Exchange[int]:
 
 
 def action(log: list[str]) -> Steps[int]:
-    """Ten times: look, then take ten; says how many were done when it is stopped."""
+    """Ten times: read, then take ten; logs how many were done when it is stopped."""
     done = 0
     try:
         for _ in range(10):
@@ -78,7 +78,7 @@ def test_a_stop_takes_effect_only_after_the_write_of_the_step() -> None:
         return 0
 
     assert drive(reined(action(log), pace, lambda done, of: None), run) == 20
-    # Stopped while looking for the second time: that step's write still happens.
+    # Stopped during the second read: the write of that step still happens.
     assert sent == [False, True, False, True]
     assert log == ["Stopped"]
 

@@ -1,5 +1,4 @@
-"""The page on a terminal that is too small comes and goes with the size, whatever is asked
-meanwhile."""
+"""The page for a too small terminal opens and closes with the size, also during questions."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""What people type in: what is pasted is shown, and never obeyed."""
+"""Text in input fields: pasted text is shown, and never obeyed."""
 
 import json
 

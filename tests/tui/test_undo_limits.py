@@ -1,4 +1,4 @@
-"""How long actions can be undone is for the operator to say."""
+"""The settings limit how long actions can be undone."""
 
 import pytest
 

@@ -1,5 +1,5 @@
-"""What could not be read is unknown in the console: in the head, the tabs and the bodies, and to
-rates, falls and verdicts; and known again when it can be."""
+"""What could not be read is unknown in the console: in the header, the tabs and the bodies, and for
+rates, drops and incidents; and known again when it can be read."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ from queuecore.values import replace
 from resque.errors import AuthRefused, Busy
 
 WHY: Final = "this user lacks a right"
-#: What a look may not know, as it tells it.
+#: The parts that a snapshot may not know, by its words for them.
 LACKS: Final[dict[str, dict[str, Any]]] = {
     "queues": {"queues": None},
     "workers": {"workers": None},
@@ -56,7 +56,7 @@ LACKS: Final[dict[str, dict[str, Any]]] = {
 
 
 def healthy(**more: Any) -> Snapshot:
-    """A fleet in which nothing is wrong; what it does not know may be given."""
+    """A fleet in which nothing is wrong; unknown parts may be given."""
     fields: dict[str, Any] = {
         "queues": [queue("mail", 400, pushed=1), queue("low", 0)],
         "workers": [worker("h:1:mail", on="mail"), worker("h:2:low,mail")],
@@ -81,7 +81,7 @@ def without_records() -> Snapshot:
 
 
 def partial_snapshots() -> dict[str, Snapshot]:
-    """Looks that do not know something, by what that is."""
+    """Snapshots without a part, by the name of the part."""
     return {part: without(part) for part in LACKS} | {
         "heartbeats": without_heartbeats(),
         "jobs in hand": without_records(),
@@ -200,7 +200,7 @@ def test_jobs_that_cannot_be_seen_do_not_count_as_ended() -> None:
     assert durations.known("Mailers::Welcome") == 1
 
 
-# Verdicts
+# Incidents
 
 
 def incidents_without(part: str) -> tuple[Incident, ...]:

@@ -1,4 +1,4 @@
-"""What processes cost, with all that they have started."""
+"""The CPU time and memory of processes, with all that they have started."""
 
 import subprocess
 import sys
@@ -9,7 +9,7 @@ import pytest
 from qtop.local.usage import Sampler
 
 MEBIBYTE = 1 << 20
-#: Holds 64 MiB, which two children share with it; says when all is there, ends when told to.
+#: Holds 64 MiB, which two children share with it; prints when all are there, ends when asked to.
 FAMILY = f"""
 import os, sys
 held = b"x" * (64 * {MEBIBYTE})

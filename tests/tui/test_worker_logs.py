@@ -1,5 +1,5 @@
-"""`l` on the workers' screen and on one worker: the log of those that were started here, and for
-others where it is."""
+"""`l` on the workers' screen and on one worker: the log of workers that were started here, and the
+place of the log for others."""
 
 import os
 import socket
@@ -23,7 +23,7 @@ HOST = socket.gethostname()
 
 
 def registered(app: QtopApp, *workers: Any) -> None:
-    """Have the next look find these workers."""
+    """Let the next poll find these workers."""
     source = app._source
     assert isinstance(source, FakeSystem)
     source.looks = [snapshot(workers=workers)]

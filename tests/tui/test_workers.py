@@ -1,4 +1,4 @@
-"""What can be done to workers: by machine, stopped and paused here, taken off the register."""
+"""Actions on workers: grouped by machine, stopped and paused here, unregistered."""
 
 import signal
 import socket
@@ -46,7 +46,7 @@ while True:
 
 
 async def register(redis: Redis, worker_id: str, beat: bytes, job: bytes | None = None) -> None:
-    """Put a worker on the register."""
+    """Register a worker."""
     started = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S +0000")
     commands: list[tuple[bytes | str, ...]] = [
         ("SADD", KEYS.workers(), worker_id),
@@ -157,7 +157,7 @@ async def test_a_worker_of_this_machine_is_asked_to_finish_then_to_stop(
         assert listener.stdout.readline() == "SIGCONT\n"
         await pilot.press("x")
         await until_shown(pilot, words.GETS_QUIT)
-        # Whoever says no has asked nothing: the next press is the first again.
+        # An answer of no forgets the request: the next press is the first again.
         await pilot.press("n", "x")
         await until_shown(pilot, words.GETS_QUIT)
         await pilot.press("y")
