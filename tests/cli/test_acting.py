@@ -289,12 +289,12 @@ def test_a_dry_run_says_that_there_will_be_no_undo(
 
 
 @pytest.mark.parametrize(
-    ("stopped", "told"), [(StoreError("NOPERM"), False), (OutcomeUnknown("cut off"), True)]
+    ("stopped", "reported"), [(StoreError("NOPERM"), False), (OutcomeUnknown("cut off"), True)]
 )
 def test_an_action_refused_before_any_change_has_no_undo(
-    stopped: StoreError, told: bool, capsys: pytest.CaptureFixture[str]
+    stopped: StoreError, reported: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     trail = ActionRecord(Actor("me", "qtop"), "delete", "1 job", b"k", 1)
     with pytest.raises(StoreError):
         report("delete", "deleted", acted("deleted", Result(stopped=stopped), trail), as_json=True)
-    assert (trail.id in capsys.readouterr().out) is told
+    assert (trail.id in capsys.readouterr().out) is reported

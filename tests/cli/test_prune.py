@@ -60,10 +60,10 @@ def test_a_dry_run_shows_the_evidence_and_changes_nothing(qtop: Qtop, direct: Di
         "the same job waits 2 times, failed 1 time, is in the hands of 1 other worker; "
         "its job would fail\n" in ran.out
     )
-    [told] = qtop("prune", "--dry-run", "--json").objects
-    age_s = told.pop("heartbeat_age_s")
+    [report] = qtop("prune", "--dry-run", "--json").objects
+    age_s = report.pop("heartbeat_age_s")
     assert age_s > 100_000_000
-    assert told == {
+    assert report == {
         "would_prune": DEAD,
         "job": "failed",
         "is_registered": True,
@@ -115,11 +115,11 @@ def test_a_lost_job_goes_back_a_limited_number_of_times_and_the_preview_says_so(
     hold(direct, DEAD)
     for times_lost, fate in ((0, "put back"), (1, "put back"), (2, "failed")):
         hold(direct, DEAD)
-        [told] = qtop("prune", "--requeue-lost", "2", "--dry-run", "--json").objects
-        assert (told["times_lost"], told["job"]) == (times_lost, fate)
+        [report] = qtop("prune", "--requeue-lost", "2", "--dry-run", "--json").objects
+        assert (report["times_lost"], report["job"]) == (times_lost, fate)
         direct("DEL", "resque:pruning_dead_workers_in_progress")
-        [told] = qtop("prune", "--requeue-lost", "2", "--json").objects
-        assert (told["pruned"], told["job"]) == (DEAD, fate)
+        [report] = qtop("prune", "--requeue-lost", "2", "--json").objects
+        assert (report["pruned"], report["job"]) == (DEAD, fate)
     assert direct("LRANGE", "resque:queue:mail", 0, -1) == [JOB, JOB]
     assert json.loads(direct("LINDEX", "resque:failed", 0))["payload"] == json.loads(JOB)
     assert [entry["done"] for entry in qtop("audit", "--json").objects] == [1, 1, 1]
@@ -131,7 +131,9 @@ def test_a_worker_whose_process_runs_here_is_kept_unless_pids_are_ignored(
     mine, gone = f"{socket.gethostname()}:{os.getpid()}:q", f"{socket.gethostname()}:{gone_pid()}:q"
     hold(direct, mine)
     hold(direct, gone, None)
-    dry = {told.get("would_prune"): told for told in qtop("prune", "--dry-run", "--json").objects}
+    dry = {
+        report.get("would_prune"): report for report in qtop("prune", "--dry-run", "--json").objects
+    }
     assert dry[gone]["process_runs"] is False
     assert dry[None]["would_keep"] == mine
     assert dry[None]["doubt"] == f"process {os.getpid()} is running on this machine"
@@ -156,13 +158,13 @@ def test_only_named_workers_are_pruned_and_each_spared_one_has_a_reason(
     hold(direct, "alive:1:q", beat=fresh)
     ran = qtop("prune", DEAD, "foreign:1:q", "alive:1:q", "nobody\x1b[2J", "--json")
     assert ran.status == 0
-    told: dict[Any, Any] = {
+    report: dict[Any, Any] = {
         each.get("kept") or each["pruned"]: each["doubt"] for each in ran.objects
     }
-    assert told[DEAD] is None
-    assert "never sent a heartbeat" in told["foreign:1:q"]
-    assert "s old" in told["alive:1:q"]
-    assert told["nobody\x1b[2J"] == "there is no such worker"
+    assert report[DEAD] is None
+    assert "never sent a heartbeat" in report["foreign:1:q"]
+    assert "s old" in report["alive:1:q"]
+    assert report["nobody\x1b[2J"] == "there is no such worker"
     assert "\x1b" not in ran.out + ran.err
     assert direct("SCARD", "resque:workers") == 3
     assert direct("EXISTS", f"resque:worker:{DEAD}", "resque:worker:web-1:8:mail") == 1

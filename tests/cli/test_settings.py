@@ -40,15 +40,15 @@ def test_settings_say_where_each_value_comes_from(qtop: Qtop, write: Write) -> N
         QTOP_UNDO_HOURS="2",
     )
     assert (ran.status, ran.err) == (0, "")
-    told = {each["setting"]: (each["value"], each["from"]) for each in ran.objects}
-    assert told["profile"] == ("p", "in force")
-    assert told["url"] == ("redis://h:6379/1", f"{path}:3")
-    assert told["production"] == (True, f"{path}:4")
-    assert told["theme"] == ("light", f"{path}:1")
-    assert told["namespace"] == ("ns", "RESQUE_NAMESPACE")
-    assert told["undo_hours"] == (2.0, "QTOP_UNDO_HOURS")
-    assert told["read_only"] == (True, "--read-only")
-    assert told["interval"] == (1.0, "default")
+    values = {each["setting"]: (each["value"], each["from"]) for each in ran.objects}
+    assert values["profile"] == ("p", "in force")
+    assert values["url"] == ("redis://h:6379/1", f"{path}:3")
+    assert values["production"] == (True, f"{path}:4")
+    assert values["theme"] == ("light", f"{path}:1")
+    assert values["namespace"] == ("ns", "RESQUE_NAMESPACE")
+    assert values["undo_hours"] == (2.0, "QTOP_UNDO_HOURS")
+    assert values["read_only"] == (True, "--read-only")
+    assert values["interval"] == (1.0, "default")
     assert "hunter2" not in ran.out
 
 

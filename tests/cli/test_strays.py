@@ -43,26 +43,26 @@ def test_a_job_that_no_index_leads_to_is_found(qtop: Qtop) -> None:
 
 @pytest.mark.usefixtures("lost")
 def test_a_worker_on_no_register_is_listed(qtop: Qtop) -> None:
-    [told] = qtop("workers", "--json").objects
-    assert (told["worker"], told["state"], told["class"]) == (LOST, "unregistered", "Charge")
+    [found] = qtop("workers", "--json").objects
+    assert (found["worker"], found["state"], found["class"]) == (LOST, "unregistered", "Charge")
 
 
 @pytest.mark.usefixtures("lost")
 def test_the_doctor_reports_each_kind_with_the_command_that_puts_it_back(
     qtop: Qtop, direct: Direct
 ) -> None:
-    told = [each for each in qtop("doctor", "--json").objects if each["check"] == "strays"]
-    assert [(each["level"], each["remedy"]) for each in told] == [
+    found = [each for each in qtop("doctor", "--json").objects if each["check"] == "strays"]
+    assert [(each["level"], each["remedy"]) for each in found] == [
         ("WARN", "qtop prune --dry-run"),
         ("WARN", "qtop register mail"),
         ("WARN", "qtop register --delayed 4000000000"),
         ("WARN", "qtop register --failures mail_failed"),
     ]
-    for each in told[1:]:
+    for each in found[1:]:
         assert qtop(*each["remedy"].split()[1:]).status == 0
     assert qtop("prune").status == 0
-    told = [each for each in qtop("doctor", "--json").objects if each["check"] == "strays"]
-    assert [each["level"] for each in told] == ["OK"]
+    found = [each for each in qtop("doctor", "--json").objects if each["check"] == "strays"]
+    assert [each["level"] for each in found] == ["OK"]
     assert direct("ZRANGE", "resque:delayed_queue_schedule", 0, -1) == [b"4000000000"]
     assert direct("SMEMBERS", "resque:failed_queues") == [b"mail_failed"]
     assert direct("EXISTS", f"resque:worker:{LOST}") == 0
@@ -95,8 +95,8 @@ def test_a_refused_search_is_reported_and_is_not_ok(
     url = redis_url.replace("unix://", "unix://modest:sesame@")
     try:
         ran = qtop("doctor", "--json", "--url", url)
-        told = [each for each in ran.objects if each["check"] == "strays"]
-        assert [each["level"] for each in told] == ["UNKNOWN"]
+        found = [each for each in ran.objects if each["check"] == "strays"]
+        assert [each["level"] for each in found] == ["UNKNOWN"]
         assert ran.status != 0
         for words in (("workers",), ("find", "x"), ("prune",)):
             assert "not looked for" in qtop(*words, "--url", url).err

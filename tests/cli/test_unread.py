@@ -185,8 +185,8 @@ def check(name: str, ran: Ran, before: Ran, *, is_needed: bool) -> None:
             assert any(is_part(each, other) for other in whole), (name, each, whole)
     if name == "stats as a table":
         figures = dict(line.split("\t") for line in before[1].splitlines())
-        for key, told in (line.split("\t") for line in out.splitlines()):
-            assert told == figures[key] or "unknown" in told or "at least" in told, (key, told)
+        for key, text in (line.split("\t") for line in out.splitlines()):
+            assert text == figures[key] or "unknown" in text or "at least" in text, (key, text)
 
 
 def plain(name: str, out: str) -> object:

@@ -197,10 +197,10 @@ def test_the_beginning_of_an_object_shows_its_first_members_at_any_cut(
 ) -> None:
     raw = encode({key.encode("utf-8", "replace").decode(): item for key, item in value.items()})
     whole = members(raw)
-    told = members_of_beginning(raw[: data.draw(some.integers(0, len(raw)))])
-    assert list(told) == list(whole)[: len(told)]
-    assert all(whole[key] == told[key] for key in list(told)[:-1])
-    assert all(whole[key].startswith(told[key]) for key in list(told)[-1:])
+    found = members_of_beginning(raw[: data.draw(some.integers(0, len(raw)))])
+    assert list(found) == list(whole)[: len(found)]
+    assert all(whole[key] == found[key] for key in list(found)[:-1])
+    assert all(whole[key].startswith(found[key]) for key in list(found)[-1:])
     assert members_of_beginning(raw) == whole
 
 

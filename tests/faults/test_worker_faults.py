@@ -182,8 +182,8 @@ def test_the_evidence_that_a_worker_is_alive_is_reported(
     now = datetime(2026, 11, 23, 12, tzinfo=UTC)
     record = read_record(RECORD)
     seen = Evidence(WORKER, record, None if beat is None else beat.encode(), now)
-    told = stale.doubt(seen, host=host, is_running=lambda pid: pid == 7)
-    assert (words in told) if told is not None and words is not None else told is words
+    doubt = stale.doubt(seen, host=host, is_running=lambda pid: pid == 7)
+    assert (words in doubt) if doubt is not None and words is not None else doubt is words
 
 
 @pytest.mark.parametrize(

@@ -39,8 +39,8 @@ def _table(actions: Sequence[Action]) -> str:
     if len({action.places for action in actions}) == 1:
         # The heading names the place already.
         del columns[2]
-    told = [(title, cells) for title, cells in columns if any(cells)]
-    titles, cells = zip(*told, strict=True)
+    shown = [(title, cells) for title, cells in columns if any(cells)]
+    titles, cells = zip(*shown, strict=True)
     rows = [titles, ["---"] * len(titles), *zip(*cells, strict=True)]
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)
 

@@ -13,16 +13,16 @@ from qtop.monitor.row_builder import RowBuilder
 from qtop.monitor.rows import FleetRows
 
 
-def fleets(*looks: Snapshot, every_s: float = 1.0) -> list[FleetRows]:
+def fleets(*snapshots: Snapshot, every_s: float = 1.0) -> list[FleetRows]:
     history = RowBuilder(SYSTEM)
-    return [history.add(look, number * every_s) for number, look in enumerate(looks)]
+    return [history.add(look, number * every_s) for number, look in enumerate(snapshots)]
 
 
 FINE = health_report()
 
 
 def judged(
-    *looks: Snapshot,
+    *snapshots: Snapshot,
     every_s: float = 1.0,
     found: HealthReport | None = FINE,
     rtt_ms: float | None = 5.0,
@@ -31,7 +31,7 @@ def judged(
     """The incidents of the last of some snapshots."""
     history, judge = RowBuilder(SYSTEM), IncidentRules(thresholds or Thresholds())
     incidents: tuple[Incident, ...] = ()
-    for number, look in enumerate(looks):
+    for number, look in enumerate(snapshots):
         at_mono = number * every_s
         now = NOW + timedelta(seconds=at_mono)
         fleet_rows = history.add(at_moment(look, now), at_mono)

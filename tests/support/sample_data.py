@@ -120,18 +120,18 @@ def snapshot(
     return at_moment(Snapshot(**fields | more | {"server_time": NOW}), more.get("server_time", NOW))
 
 
-def at_moment(look: Snapshot, now: datetime) -> Snapshot:
+def at_moment(before: Snapshot, now: datetime) -> Snapshot:
     """The same snapshot at another moment: the ages of its heartbeats stay."""
-    later = now - look.server_time
+    later = now - before.server_time
     processes = (
         None
-        if look.processes is None
+        if before.processes is None
         else tuple(
             replace(each, beat_at=None if each.beat_at is None else each.beat_at + later)
-            for each in look.processes
+            for each in before.processes
         )
     )
-    return replace(look, server_time=now, processes=processes)
+    return replace(before, server_time=now, processes=processes)
 
 
 def fleet() -> Snapshot:
@@ -164,7 +164,7 @@ def fleet() -> Snapshot:
 
 def health_report(*entries: AuditEntry, **more: Any) -> HealthReport:
     """The report of a healthy server, without a scheduler and without delayed jobs."""
-    told = {
+    info = {
         "role": "master",
         "used_memory": "1048576",
         "maxmemory": "0",
@@ -175,7 +175,7 @@ def health_report(*entries: AuditEntry, **more: Any) -> HealthReport:
     }
     fields: dict[str, Any] = {
         "taken": NOW,
-        "facts": ServerInfo(told | more.pop("facts", {}), more.pop("save", "")),
+        "facts": ServerInfo(info | more.pop("facts", {}), more.pop("save", "")),
         "master": "",
         "due": math.inf,
         "schedules": 0,
@@ -204,9 +204,9 @@ class FakeSystem(ResqueSystem):
     and answers to operations, each once. An exception among them is raised. Where there are
     `replies`, an operation of steps is driven with them, one for each round trip."""
 
-    def __init__(self, *looks: Snapshot | Exception) -> None:
+    def __init__(self, *snapshots: Snapshot | Exception) -> None:
         super().__init__(Keys("resque"))
-        self.looks = list(looks)
+        self.snapshots = list(snapshots)
         self.looked = 0
         self.operations: list[Operation[Any]] = []
         self.answers: list[object] = []
@@ -221,7 +221,7 @@ class FakeSystem(ResqueSystem):
 
     def snapshot(self) -> Steps[Slices[Snapshot]]:
         self.looked += 1
-        now = self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
+        now = self.snapshots.pop(0) if len(self.snapshots) > 1 else self.snapshots[0]
         if isinstance(now, Exception):
             raise now
         return at_hand(_read(now))
@@ -257,7 +257,7 @@ class FakeSystem(ResqueSystem):
         self.is_closed = True
 
 
-async def look(runner: SystemRunner) -> Snapshot:
+async def read_snapshot(runner: SystemRunner) -> Snapshot:
     """A snapshot of a runner's system."""
     return at_once(await runner.watch(runner.system.snapshot()))
 

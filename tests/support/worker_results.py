@@ -29,8 +29,8 @@ def trace(direct: Direct) -> list[str]:
 
 def where(direct: Direct) -> list[tuple[str, int]]:
     """Which process ran which job, in the order in which they began."""
-    told = [line.decode().rsplit(" ", 1) for line in direct("LRANGE", "own:where", 0, -1)]
-    return [(name, int(pid)) for name, pid in told]
+    lines = [line.decode().rsplit(" ", 1) for line in direct("LRANGE", "own:where", 0, -1)]
+    return [(name, int(pid)) for name, pid in lines]
 
 
 def waiting(direct: Direct, queue: str = "default") -> list[list[Any]]:

@@ -28,19 +28,19 @@ from qtop.monitor.series import SeriesRecorder
 ONE_WORKER = worker("h:1:mail")
 
 
-def fleets(*looks: Snapshot, every_s: float = 1.0) -> list[FleetRows]:
+def fleets(*snapshots: Snapshot, every_s: float = 1.0) -> list[FleetRows]:
     history = RowBuilder(SYSTEM)
-    return [history.add(look, number * every_s) for number, look in enumerate(looks)]
+    return [history.add(look, number * every_s) for number, look in enumerate(snapshots)]
 
 
-def last(*looks: Snapshot) -> dict[str, QueueRow]:
-    return {row.name: row for row in known(fleets(*looks)[-1].queues)}
+def last(*snapshots: Snapshot) -> dict[str, QueueRow]:
+    return {row.name: row for row in known(fleets(*snapshots)[-1].queues)}
 
 
-def incidents(*looks: Snapshot) -> list[Incident]:
+def incidents(*snapshots: Snapshot) -> list[Incident]:
     judge = IncidentRules()
     found: tuple[Incident, ...] = ()
-    for number, fleet in enumerate(fleets(*looks)):
+    for number, fleet in enumerate(fleets(*snapshots)):
         found = judge.judge(fleet, float(number), survey=health_report(), rtt_ms=5.0)
     return [each for each in found if each.kind == "fell"]
 
@@ -58,10 +58,10 @@ def test_a_cleared_queue_is_a_drop_and_not_a_high_rate() -> None:
 
 
 def test_rates_start_again_after_a_drop_and_forget_earlier_values() -> None:
-    looks = [snapshot([queue("mail", 5_000, pushed=10)], [ONE_WORKER])] * 3
-    looks += [snapshot([queue("mail", 0)], [ONE_WORKER])]
-    looks += [snapshot([queue("mail", 6, pushed=6)], [ONE_WORKER])]
-    row = last(*looks)["mail"]
+    snapshots = [snapshot([queue("mail", 5_000, pushed=10)], [ONE_WORKER])] * 3
+    snapshots += [snapshot([queue("mail", 0)], [ONE_WORKER])]
+    snapshots += [snapshot([queue("mail", 6, pushed=6)], [ONE_WORKER])]
+    row = last(*snapshots)["mail"]
     assert (row.rates.in_per_s, row.rates.out_per_s) == (6.0, 0.0)
 
 
@@ -144,15 +144,15 @@ def test_a_drop_is_a_gap_in_the_trend_of_the_queue_and_not_a_slope() -> None:
 
 
 def test_the_sign_of_a_drop_disappears_with_the_gap_after_sixty_polls() -> None:
-    looks = [snapshot([queue("mail", 900)]), *[snapshot([queue("mail", 0)])] * 60]
-    assert last(*looks)["mail"].drops[0].looks_ago == 59
-    assert not last(*looks, looks[-1])["mail"].drops
+    snapshots = [snapshot([queue("mail", 900)]), *[snapshot([queue("mail", 0)])] * 60]
+    assert last(*snapshots)["mail"].drops[0].looks_ago == 59
+    assert not last(*snapshots, snapshots[-1])["mail"].drops
 
 
 def test_the_trend_of_all_waiting_jobs_has_a_gap_too() -> None:
     history, recorder = RowBuilder(SYSTEM), SeriesRecorder()
-    looks = [snapshot([queue("mail", 900)])] * 12 + [snapshot([queue("mail", 0)])] * 12
-    for number, look in enumerate(looks):
+    snapshots = [snapshot([queue("mail", 900)])] * 12 + [snapshot([queue("mail", 0)])] * 12
+    for number, look in enumerate(snapshots):
         recorder.add(history.add(look, float(number)).totals, float(number))
     assert recorder.series_now.waiting == (900, 900, None, 0, 0)
 
@@ -181,30 +181,32 @@ def test_a_list_that_cannot_be_read_is_no_drop() -> None:
 
 
 def test_vanished_queues_are_listed_with_the_depth_they_had_then() -> None:
-    looks = [
+    snapshots = [
         snapshot([queue("a", 9_000), queue("b", 450)]),
         snapshot([queue("a", 0), queue("b", 450)]),
         snapshot(processed_ever=0),
     ]
-    assert [(name, drop.was) for name, drop in fleets(*looks)[-1].totals.drops.gone] == [("b", 450)]
-    again = fleets(*looks, snapshot([queue("b", 1)], processed_ever=0))[-1]
+    assert [(name, drop.was) for name, drop in fleets(*snapshots)[-1].totals.drops.gone] == [
+        ("b", 450)
+    ]
+    again = fleets(*snapshots, snapshot([queue("b", 1)], processed_ever=0))[-1]
     assert again.totals.drops.gone == ()
 
 
 def test_no_rate_spans_a_change_to_another_database_or_back() -> None:
     full = [queue("mail", 100, pushed=1)]
-    looks = [snapshot(full, processed_ever=90_000)] * 3
-    looks += [snapshot([queue("mail", 60, pushed=1)], processed_ever=80_000)]
-    there = fleets(*looks)[-1]
+    snapshots = [snapshot(full, processed_ever=90_000)] * 3
+    snapshots += [snapshot([queue("mail", 60, pushed=1)], processed_ever=80_000)]
+    there = fleets(*snapshots)[-1]
     assert known(there.queues)[0].drops[0].was == 100
     assert there.totals.processed_per_s is None
     assert known(there.queues)[0].rates.in_per_s is None
-    looks += [snapshot([queue("mail", 60, pushed=2)], processed_ever=80_005)]
-    onwards = fleets(*looks)[-1]
+    snapshots += [snapshot([queue("mail", 60, pushed=2)], processed_ever=80_005)]
+    onwards = fleets(*snapshots)[-1]
     assert onwards.totals.processed_per_s == 5.0
     assert known(onwards.queues)[0].rates.in_per_s == 2.0
-    looks += [snapshot(full, processed_ever=90_010)]
-    back = fleets(*looks)[-1]
+    snapshots += [snapshot(full, processed_ever=90_010)]
+    back = fleets(*snapshots)[-1]
     assert back.totals.processed_per_s is None
     assert known(back.queues)[0].rates.in_per_s is None
 

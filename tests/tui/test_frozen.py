@@ -43,7 +43,7 @@ async def test_every_figure_of_every_screen_stays_as_it_was_when_frozen() -> Non
             seen[key] = screen_lines(app)
         for left in (2, 1):
             app.look_now()
-            await until(pilot, lambda n=left: len(source.looks) == n, "a look")  # type: ignore[misc]
+            await until(pilot, lambda n=left: len(source.snapshots) == n, "a look")  # type: ignore[misc]
             await pilot.pause(0.05)
             for key in keys:
                 await pilot.press(key)
@@ -67,8 +67,8 @@ async def test_a_frozen_display_says_that_redis_does_not_answer_now() -> None:
 
 async def test_data_read_after_the_freeze_is_marked_as_later() -> None:
     many = [failed_job(number) for number in range(1, 4)]
-    looks = [at(0, failures=tuple(many), failed=900), at(60, failures=tuple(many), failed=901)]
-    source = FakeSystem(*looks)
+    snapshots = [at(0, failures=tuple(many), failed=900), at(60, failures=tuple(many), failed=901)]
+    source = FakeSystem(*snapshots)
     source.answers = [[]]
     app = console(source)
     async with app.run_test(size=(140, 30)) as pilot:

@@ -14,7 +14,7 @@ from tests.support.console import (
 )
 from tests.support.console_redis import KEYS, Redis, on
 from tests.support.known import known
-from tests.support.sample_data import FakeSystem, fleet, look
+from tests.support.sample_data import FakeSystem, fleet, read_snapshot
 
 from qtop.screens.history import PAGE
 from queuecore import audit
@@ -82,7 +82,7 @@ async def test_an_action_of_another_operator_is_undone(redis: Redis) -> None:
         await until_shown(pilot, "By bob@ops2")
         await pilot.press("y")
         await until_shown(pilot, words.took_back(1, "pause mail"))
-    [state] = [q for q in known((await look(redis.source)).queues) if q.name == "mail"]
+    [state] = [q for q in known((await read_snapshot(redis.source)).queues) if q.name == "mail"]
     assert not state.is_paused
 
 

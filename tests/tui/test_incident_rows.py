@@ -124,7 +124,7 @@ async def test_the_cursor_stays_on_its_incident_when_another_appears() -> None:
         before = under_cursor()
         for left in range(2, 0, -1):
             app.look_now()
-            await until(pilot, lambda n=left: len(source.looks) == n, "a look")  # type: ignore[misc]
+            await until(pilot, lambda n=left: len(source.snapshots) == n, "a look")  # type: ignore[misc]
         await until_shown(pilot, "bad   unknown: queues (cannot be read)")
         await until(pilot, lambda: under_cursor() == before, "the same incident")
 
@@ -132,9 +132,9 @@ async def test_the_cursor_stays_on_its_incident_when_another_appears() -> None:
 # The operator's own actions
 
 
-def fleets(*looks: Snapshot) -> FleetRows:
+def fleets(*snapshots: Snapshot) -> FleetRows:
     history = RowBuilder(SYSTEM)
-    return [history.add(look, float(number)) for number, look in enumerate(looks)][-1]
+    return [history.add(look, float(number)) for number, look in enumerate(snapshots)][-1]
 
 
 FELL = (
@@ -156,8 +156,8 @@ def test_an_action_of_qtop_is_no_drop(action: str) -> None:
 
 def test_a_queue_among_many_that_qtop_cleared_is_no_drop() -> None:
     others = [queue("low", 9_000)]
-    looks = [replace(look, queues=(*known(look.queues), *others)) for look in FELL]
-    fleet = fleets(*looks)
+    snapshots = [replace(look, queues=(*known(look.queues), *others)) for look in FELL]
+    fleet = fleets(*snapshots)
     assert fleet.totals.drops.waiting is None
     assert known(fleet.queues)[0].drops
     left = without_explained(fleet, [audit_entry("clear", KEYS.queue("mail"), 1.0)], SYSTEM)

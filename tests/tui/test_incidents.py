@@ -202,8 +202,8 @@ def growing(sizes: Sequence[int], pushed: int = 0) -> list[Snapshot]:
 
 
 def test_a_queue_that_grows_for_long_enough_is_reported_with_its_rates() -> None:
-    looks = growing([100 + 5 * number for number in range(14)], pushed=25)
-    incident = only("growing", judged(*looks, every_s=10))
+    snapshots = growing([100 + 5 * number for number in range(14)], pushed=25)
+    incident = only("growing", judged(*snapshots, every_s=10))
     assert incident.severity == "warn"
     assert incident.text == (
         "mail grows by 0.5 jobs/s: 2.5 come, 2.0 go a second; 165 wait, never empty"
@@ -213,8 +213,10 @@ def test_a_queue_that_grows_for_long_enough_is_reported_with_its_rates() -> None
 
 
 def test_a_grown_queue_that_drains_now_is_not_called_never_empty() -> None:
-    looks = growing([*(100 + 5 * number for number in range(14)), 161], pushed=25)
-    assert only("growing", judged(*looks, every_s=10)).text == "mail grows by 0.4 jobs/s; 161 wait"
+    snapshots = growing([*(100 + 5 * number for number in range(14)), 161], pushed=25)
+    assert (
+        only("growing", judged(*snapshots, every_s=10)).text == "mail grows by 0.4 jobs/s; 161 wait"
+    )
 
 
 def test_growth_with_a_known_cause_is_not_reported_too() -> None:
@@ -497,8 +499,8 @@ def test_the_failed_count_of_resque_shows_a_burst_missing_from_the_list() -> Non
 
 
 def test_a_count_that_was_reset_is_no_burst() -> None:
-    looks = [served(failed_ever=total) for total in [5_000] * 40 + [0] * 10]
-    assert not of_kind("burst", judged(*looks, every_s=10))
+    snapshots = [served(failed_ever=total) for total in [5_000] * 40 + [0] * 10]
+    assert not of_kind("burst", judged(*snapshots, every_s=10))
 
 
 @pytest.mark.parametrize(("classes", "is_told"), [(3, False), (4, True)])

@@ -41,8 +41,8 @@ HOSTILE = [
 class JobsSystem(FakeSystem):
     """Returns snapshots, and always the same items of a list."""
 
-    def __init__(self, items: list[Item], *looks: Snapshot | Exception) -> None:
-        super().__init__(*looks)
+    def __init__(self, items: list[Item], *snapshots: Snapshot | Exception) -> None:
+        super().__init__(*snapshots)
         self.items = items
 
     async def run(self, operation: Operation[T]) -> T:

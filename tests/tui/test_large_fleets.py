@@ -13,7 +13,15 @@ from tests.support.console import console, until, until_polled
 from tests.support.direct import Direct
 from tests.support.known import known
 from tests.support.polling import Clock, run_until
-from tests.support.sample_data import NOW, SYSTEM, FakeSystem, look, queue, snapshot, worker
+from tests.support.sample_data import (
+    NOW,
+    SYSTEM,
+    FakeSystem,
+    queue,
+    read_snapshot,
+    snapshot,
+    worker,
+)
 
 from qtop.app.app import QtopApp
 from qtop.local.workers import LocalWorkers
@@ -156,7 +164,7 @@ async def test_the_next_poll_waits_until_the_last_one_is_processed() -> None:
 
     class RecordingSystem(FakeSystem):
         def snapshot(self) -> Steps[Slices[Snapshot]]:
-            noted.append("look")
+            noted.append("poll")
             return super().snapshot()
 
     async def take() -> None:
@@ -170,7 +178,7 @@ async def test_the_next_poll_waits_until_the_last_one_is_processed() -> None:
     source = RecordingSystem(snapshot())
     poller = Poller(source, lambda _: take(), interval_s=0.25, clock=clock, sleep=clock.sleep)
     await run_until(poller, enough)
-    assert noted[:6] == ["look", "taken"] * 3
+    assert noted[:6] == ["poll", "taken"] * 3
 
 
 async def test_a_poll_of_very_many_queues_reaches_the_screen() -> None:
@@ -184,7 +192,7 @@ async def test_a_poll_of_very_many_queues_reaches_the_screen() -> None:
             fleet = app.state.view().fleet
             return fleet is not None and fleet.server_time > NOW
 
-        await until(pilot, is_second, "the second look")
+        await until(pilot, is_second, "the second poll")
         fleet = app.state.view().fleet
         assert fleet is not None
         assert len(known(fleet.queues)) == QUEUES
@@ -206,9 +214,9 @@ async def test_a_system_reads_in_slices_and_keeps_what_did_not_change(
             await asyncio.sleep(0)
 
     try:
-        first = await look(source)
+        first = await read_snapshot(source)
         task = asyncio.create_task(others())
-        second = await look(source)
+        second = await read_snapshot(source)
         task.cancel()
     finally:
         await source.close()

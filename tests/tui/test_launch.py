@@ -326,9 +326,9 @@ async def test_our_own_worker_is_not_started_for_classes_that_it_does_not_know(
     known = [QueueClasses("mail", ("::Known",)), QueueClasses("low")]
     unknown = [*known, QueueClasses("ruby", ("Known", "A\x1b[2J", "B"))]
     assert await stand_ins.local.unknown(ours, known) is None
-    told = await stand_ins.local.unknown(ours, unknown)
-    assert told is not None
-    assert "ruby: A␛[2J, B" in told
+    problem = await stand_ins.local.unknown(ours, unknown)
+    assert problem is not None
+    assert "ruby: A␛[2J, B" in problem
     # Without modules nothing is known; another program may know all classes.
     assert await stand_ins.local.unknown(LaunchRequest("mail"), known) is not None
     assert await stand_ins.local.unknown(LaunchRequest("mail"), [QueueClasses("mail")]) is None

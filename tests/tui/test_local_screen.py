@@ -372,7 +372,7 @@ async def test_a_read_only_console_starts_and_stops_nothing(tmp_path: Path) -> N
 async def test_nothing_is_started_while_redis_does_not_answer(tmp_path: Path) -> None:
     async with running(tmp_path) as (app, pilot):
         assert isinstance(app._source, FakeSystem)
-        app._source.looks = [Unreachable("cannot reach Redis: connection refused")]
+        app._source.snapshots = [Unreachable("cannot reach Redis: connection refused")]
         app.look_now()
         await until_shown(pilot, "connection refused")
         await pilot.press("6", "s")
@@ -391,7 +391,7 @@ async def test_a_registered_worker_shows_its_job_and_the_log_of_a_child_is_its_o
         seen = worker(f"{host}:{app.local.all[0].pid}:mail", on="mail", processed=12, failed=1)
         source = app._source
         assert isinstance(source, FakeSystem)
-        source.looks = [snapshot(workers=[seen])]
+        source.snapshots = [snapshot(workers=[seen])]
         app.look_now()
         await until_shown(pilot, "working")
         text = screen_text(app)

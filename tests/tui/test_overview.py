@@ -140,7 +140,7 @@ async def test_without_an_answer_it_says_so_first_and_keeps_known_data(
         assert screen.queues.stale
         assert not screen.table.stale
         assert screen.queues.row_count == 7
-        source.looks = [fleet()]
+        source.snapshots = [fleet()]
         app.look_now()
         await until_gone(pilot, "not answer")
 
@@ -215,16 +215,16 @@ async def test_a_quiet_screen_is_not_painted_again(monkeypatch: pytest.MonkeyPat
     async with app.run_test(size=(160, 48)) as pilot:
         await shown(pilot)
         painted: list[object] = []
-        looks = source.looked
+        snapshots = source.looked
         for number in range(1, 4):
             # All rates are known from the third poll on.
             if number == 3:
                 for kind in (Bar, Table):
                     monkeypatch.setattr(kind, "refresh", lambda self, *a, **k: painted.append(self))
             now[0] += 1.0
-            source.looks = [healthy()]
+            source.snapshots = [healthy()]
             app.look_now()
-            await until(pilot, lambda n=number: source.looked >= looks + n, "a look")  # type: ignore[misc]
+            await until(pilot, lambda n=number: source.looked >= snapshots + n, "a look")  # type: ignore[misc]
             await pilot.pause()
         assert painted == []
 
@@ -235,8 +235,8 @@ async def test_a_frozen_display_keeps_its_incidents() -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await shown(pilot)
         await pilot.press("f")
-        source.looks = [snapshot([queue("mail", 5)]) for _ in range(2)]
-        last = source.looks[-1]
+        source.snapshots = [snapshot([queue("mail", 5)]) for _ in range(2)]
+        last = source.snapshots[-1]
         for _ in range(2):
             app.look_now()
             await pilot.pause()

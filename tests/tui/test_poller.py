@@ -8,7 +8,7 @@ from typing import TypeVar
 import pytest
 from tests.support.known import known
 from tests.support.polling import DEADLINE_S, Clock, run_until
-from tests.support.sample_data import FakeSystem, look, queue, snapshot
+from tests.support.sample_data import FakeSystem, queue, read_snapshot, snapshot
 
 from qtop.model.health import HealthReport
 from qtop.monitor.poller import SURVEYED, Poller, PollResult, clamped_interval_s
@@ -31,20 +31,20 @@ async def results_of(
     seen: list[PollResult] = []
     enough = asyncio.Event()
 
-    def on_look(look: PollResult) -> None:
-        seen.append(look)
+    def on_result(result: PollResult) -> None:
+        seen.append(result)
         if len(seen) == number:
             enough.set()
 
-    poller = Poller(source, on_look, interval_s=interval_s, clock=clock, sleep=clock.sleep)
+    poller = Poller(source, on_result, interval_s=interval_s, clock=clock, sleep=clock.sleep)
     await run_until(poller, enough)
     return seen[:number]
 
 
 async def test_a_poll_reports_the_snapshot_and_its_time() -> None:
     source = FakeSystem(snapshot())
-    (look,) = await results_of(source, 1, Clock())
-    assert (look.snapshot, look.taken_mono, look.error) == (source.looks[0], 100.0, None)
+    (result,) = await results_of(source, 1, Clock())
+    assert (result.snapshot, result.taken_mono, result.error) == (source.snapshots[0], 100.0, None)
 
 
 async def test_polls_happen_at_the_interval() -> None:
@@ -60,29 +60,29 @@ def test_the_interval_has_limits() -> None:
 async def test_failures_keep_the_last_snapshot_and_back_off() -> None:
     clock, good = Clock(), snapshot()
     down = Unreachable("nobody there")
-    looks = await results_of(FakeSystem(good, down, down, down, down, down, down), 7, clock)
+    results = await results_of(FakeSystem(good, down, down, down, down, down, down), 7, clock)
     assert clock.sleeps[:7] == [1.0, 1.0, 2.0, 4.0, 8.0, 10.0, 10.0]
-    assert {look.snapshot for look in looks} == {good}
-    assert {look.error for look in looks[1:]} == {"nobody there"}
-    assert {look.failing_since_mono for look in looks[1:]} == {101.0}
-    assert looks[2].next_try_mono == 104.0
+    assert {result.snapshot for result in results} == {good}
+    assert {result.error for result in results[1:]} == {"nobody there"}
+    assert {result.failing_since_mono for result in results[1:]} == {101.0}
+    assert results[2].next_try_mono == 104.0
 
 
 async def test_an_answer_ends_the_error_state_and_its_back_off() -> None:
     clock = Clock()
     down = Unreachable("nobody there")
-    looks = await results_of(FakeSystem(down, down, snapshot(), down, snapshot()), 5, clock)
-    assert [look.error is None for look in looks] == [False, False, True, False, True]
-    assert looks[2].failing_since_mono is None
+    results = await results_of(FakeSystem(down, down, snapshot(), down, snapshot()), 5, clock)
+    assert [result.error is None for result in results] == [False, False, True, False, True]
+    assert results[2].failing_since_mono is None
     assert clock.sleeps[:4] == [1.0, 2.0, 1.0, 1.0]
 
 
 async def test_unexpected_data_do_not_end_the_polling() -> None:
-    looks = await results_of(FakeSystem(TypeError("secret"), snapshot()), 2, Clock())
-    assert looks[0].error is not None
-    assert "TypeError" in looks[0].error
-    assert "secret" not in looks[0].error
-    assert looks[1].error is None
+    results = await results_of(FakeSystem(TypeError("secret"), snapshot()), 2, Clock())
+    assert results[0].error is not None
+    assert "TypeError" in results[0].error
+    assert "secret" not in results[0].error
+    assert results[1].error is None
 
 
 async def test_a_poke_ends_the_wait() -> None:
@@ -92,17 +92,17 @@ async def test_a_poke_ends_the_wait() -> None:
     async def forever(_seconds: float) -> None:
         await asyncio.Event().wait()
 
-    def on_look(look: PollResult) -> None:
-        seen.append(look)
+    def on_result(result: PollResult) -> None:
+        seen.append(result)
         enough.set() if len(seen) == 3 else poller.poke()
 
-    poller = Poller(FakeSystem(snapshot()), on_look, interval_s=60, sleep=forever)
+    poller = Poller(FakeSystem(snapshot()), on_result, interval_s=60, sleep=forever)
     await run_until(poller, enough)
     assert len(seen) == 3
 
 
 async def test_a_poller_ends_whenever_it_is_cancelled() -> None:
-    poller = Poller(FakeSystem(snapshot()), lambda look: poller.poke(), interval_s=60)
+    poller = Poller(FakeSystem(snapshot()), lambda result: poller.poke(), interval_s=60)
     for turns in range(40):
         running = asyncio.create_task(poller.run())
         for _ in range(turns):
@@ -114,7 +114,7 @@ async def test_a_poller_ends_whenever_it_is_cancelled() -> None:
 
 async def test_two_polls_never_overlap_however_often_it_is_poked() -> None:
     source = SlowSystem()
-    poller = Poller(source, lambda look: None, interval_s=0.25)
+    poller = Poller(source, lambda result: None, interval_s=0.25)
     source.on_look = poller.poke
     await run_until(poller, source.enough)
     assert source.most_at_once == 1
@@ -147,10 +147,10 @@ async def test_a_real_server_is_polled(redis_url: str) -> None:
     keys = Keys("resque")
     source = RedisRunner(ResqueSystem(keys), parse_url(redis_url))
     await source.run(queues.push(keys, "mail", [b'{"class":"A","args":[1]}']))
-    (look,) = await results_of(source, 1, Clock())
+    (result,) = await results_of(source, 1, Clock())
     await source.close()
-    assert look.snapshot is not None
-    assert [(q.name, q.size) for q in known(look.snapshot.queues)] == [("mail", 1)]
+    assert result.snapshot is not None
+    assert [(q.name, q.size) for q in known(result.snapshot.queues)] == [("mail", 1)]
 
 
 @pytest.mark.redis
@@ -167,10 +167,10 @@ async def test_a_change_by_an_action_in_a_large_fleet_is_seen_at_once(redis_url:
         )
     )
     for _ in range(3):
-        await look(source)
+        await read_snapshot(source)
     marked = b'{"error":"1","retried_at":"2026/11/23 12:00:00"}'
     await source.run(single(("LSET", keys.failed(), 1, marked), lambda _: None, writes=True))
-    seen = await look(source)
+    seen = await read_snapshot(source)
     await source.close()
     assert known(seen.failures)[1].retried_at == "2026/11/23 12:00:00"
 
@@ -178,10 +178,10 @@ async def test_a_change_by_an_action_in_a_large_fleet_is_seen_at_once(redis_url:
 @pytest.mark.redis
 async def test_a_missing_server_is_reported_in_words(tmp_path: Path) -> None:
     source = RedisRunner(ResqueSystem(Keys("resque")), parse_url(f"unix://{tmp_path}/none"))
-    (look,) = await results_of(source, 1, Clock())
+    (result,) = await results_of(source, 1, Clock())
     await source.close()
-    assert look.error is not None
-    assert "no such socket" in look.error
+    assert result.error is not None
+    assert "no such socket" in result.error
 
 
 async def reports_of(source: FakeSystem, seconds: int) -> list[HealthReport]:
@@ -189,13 +189,13 @@ async def reports_of(source: FakeSystem, seconds: int) -> list[HealthReport]:
     clock, enough = Clock(), asyncio.Event()
     seen: list[HealthReport] = []
 
-    def on_look(look: PollResult) -> None:
+    def on_result(result: PollResult) -> None:
         if clock.now_mono >= 100.0 + seconds:
             enough.set()
 
     poller = Poller(
         source,
-        on_look,
+        on_result,
         on_survey=seen.append,
         interval_s=1.0,
         clock=clock,

@@ -78,7 +78,7 @@ def test_unread_parts_stay_unknown() -> None:
 def test_a_worker_that_stayed_the_same_object_stays_the_same_process() -> None:
     held, other = (state(f"h:{n}:q", workers.read_record(RECORD)) for n in (1, 2))
     converter = SnapshotConverter()
-    looks = [
+    snapshots = [
         at_once(converter.convert(taken(*states)))
         for states in (
             [held, other],
@@ -86,7 +86,7 @@ def test_a_worker_that_stayed_the_same_object_stays_the_same_process() -> None:
             [held, state("h:2:q", workers.read_record(RECORD))],
         )
     ]
-    seen = [{each.id: each for each in known(look.processes)} for look in looks]
+    seen = [{each.id: each for each in known(look.processes)} for look in snapshots]
     assert seen[0]["h:1:q"] is seen[1]["h:1:q"] is seen[2]["h:1:q"]
     assert seen[0]["h:2:q"] is not seen[2]["h:2:q"]
 

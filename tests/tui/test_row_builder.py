@@ -25,8 +25,8 @@ from resque.store.failures import read
 from resque.store.workers import read_beginning, read_record
 
 
-def last_queue(*looks: Snapshot, every_s: float = 1.0) -> QueueRow:
-    return known(fleets(*looks, every_s=every_s)[-1].queues)[0]
+def last_queue(*snapshots: Snapshot, every_s: float = 1.0) -> QueueRow:
+    return known(fleets(*snapshots, every_s=every_s)[-1].queues)[0]
 
 
 def only_worker(state: Any) -> WorkerRow:
@@ -250,11 +250,11 @@ def test_the_first_line_of_an_error_is_shown() -> None:
 
 
 def test_totals_and_jobs_done_each_second_are_shown() -> None:
-    looks = [
+    snapshots = [
         snapshot([queue("a", 3), queue("b", None)], [worker("h:1:a", on="a")], processed_ever=n)
         for n in (100, 120)
     ]
-    totals = fleets(*looks, every_s=4.0)[-1].totals
+    totals = fleets(*snapshots, every_s=4.0)[-1].totals
     assert (totals.queues, totals.waiting, totals.working, totals.workers) == (2, 3, 1, 1)
     assert totals.processed_per_s == 5.0
 

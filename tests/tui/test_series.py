@@ -65,14 +65,14 @@ def test_fewer_values_are_the_highest_of_neighbouring_ones() -> None:
 
 async def test_history_draws_it_above_the_actions() -> None:
     now = 1_000.0
-    looks = [snapshot([queue("mail", waiting)]) for waiting in (8, 1_234, 1_000)]
-    source = FakeSystem(*looks)
+    snapshots = [snapshot([queue("mail", waiting)]) for waiting in (8, 1_234, 1_000)]
+    source = FakeSystem(*snapshots)
     source.answers = [[], [], []]
     app = console(source, clock=lambda: now)
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("7")
         await until_shown(pilot, "waiting        8")
-        for look in looks[1:]:
+        for look in snapshots[1:]:
             now += 60.0
             app.look_now()
             await until(pilot, lambda look=look: app.state.look.snapshot is look, "the next look")  # type: ignore[misc]

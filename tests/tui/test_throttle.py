@@ -49,8 +49,8 @@ async def test_no_more_jobs_a_second_than_asked_for() -> None:
 
     pace = Throttle(jobs_per_s=20)
     assert await paced(send, action([]), pace, clock=clock, rest=clock.rest) == 100
-    looks = [at_s for writes, at_s in sent if not writes]
-    assert looks == pytest.approx([done / 20 for done in range(0, 100, 10)])
+    snapshots = [at_s for writes, at_s in sent if not writes]
+    assert snapshots == pytest.approx([done / 20 for done in range(0, 100, 10)])
 
 
 async def test_a_stop_does_not_wait_for_the_rate_limit() -> None:

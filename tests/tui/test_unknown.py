@@ -92,8 +92,8 @@ def partial_snapshots() -> dict[str, Snapshot]:
 # Rows
 
 
-def last_row(*looks: Snapshot, name: str = "mail") -> Any:
-    [row] = [row for row in known(fleets(*looks)[-1].queues) if row.name == name]
+def last_row(*snapshots: Snapshot, name: str = "mail") -> Any:
+    [row] = [row for row in known(fleets(*snapshots)[-1].queues) if row.name == name]
     return row
 
 
@@ -116,14 +116,19 @@ def test_no_rate_is_computed_from_unknown_workers() -> None:
 
     assert last_row(look(90, workers=taken(0)), look(80, workers=taken(10))).rates.out_per_s == 10
     for missing in (None, [*(without_records().processes or ())]):
-        looks = look(90, workers=taken(0)), look(80, workers=missing)
-        assert last_row(*looks).rates == UNKNOWN
+        snapshots = look(90, workers=taken(0)), look(80, workers=missing)
+        assert last_row(*snapshots).rates == UNKNOWN
 
 
 @pytest.mark.parametrize("part", ["jobs processed", "jobs failed"])
 def test_totals_that_are_unknown_for_one_poll_jump_neither_away_nor_back(part: str) -> None:
-    looks = healthy(), without(part), healthy(processed_ever=9_000, failed_ever=9_000), healthy()
-    for fleet_rows in fleets(*looks)[1:3]:
+    snapshots = (
+        healthy(),
+        without(part),
+        healthy(processed_ever=9_000, failed_ever=9_000),
+        healthy(),
+    )
+    for fleet_rows in fleets(*snapshots)[1:3]:
         totals = fleet_rows.totals
         rate = totals.processed_per_s if part == "jobs processed" else totals.failed_per_s
         assert rate is None
@@ -229,7 +234,7 @@ def tabs(app: QtopApp) -> str:
 
 
 async def turn_to(app: QtopApp, pilot: Any, look: Snapshot, source: FakeSystem) -> None:
-    source.looks = [look]
+    source.snapshots = [look]
     app.look_now()
     await until(pilot, lambda: app.state.look.snapshot is look, "the look")
     await pilot.pause()

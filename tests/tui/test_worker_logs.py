@@ -26,7 +26,7 @@ def registered(app: QtopApp, *workers: Any) -> None:
     """Let the next poll find these workers."""
     source = app._source
     assert isinstance(source, FakeSystem)
-    source.looks = [snapshot(workers=workers)]
+    source.snapshots = [snapshot(workers=workers)]
     app.look_now()
 
 

@@ -222,22 +222,22 @@ def test_signals_have_the_meaning_that_ruby_gave_them() -> None:
 
 
 async def test_the_usual_duration_of_a_class_is_shown_beside_the_present_one() -> None:
-    looks = []
+    snapshots = []
     for number in range(30):
         busy = worker("a:1:mail", on="mail", job=("Mail", [number]), run_at="2026-11-23T12:29:55Z")
-        looks.append(snapshot([], [busy], processed_ever=number))
-    app = console(FakeSystem(*looks))
+        snapshots.append(snapshot([], [busy], processed_ever=number))
+    app = console(FakeSystem(*snapshots))
     async with app.run_test(size=(160, 24)) as pilot:
         await until_polled(pilot)
         await pilot.press("3")
-        assert app.state.usual_s(known(known(looks[0].processes)[0].jobs)[0]) is None
-        for _ in looks[1:]:
+        assert app.state.usual_s(known(known(snapshots[0].processes)[0].jobs)[0]) is None
+        for _ in snapshots[1:]:
             seen = app.state.look.snapshot
             app.look_now()
             await until(pilot, lambda seen=seen: app.state.look.snapshot is not seen, "the next")  # type: ignore[misc]
         await until(
             pilot,
-            lambda: app.state.usual_s(known(known(looks[-1].processes)[0].jobs)[0]) == 5.0,
+            lambda: app.state.usual_s(known(known(snapshots[-1].processes)[0].jobs)[0]) == 5.0,
             "usual",
         )
         app.look_now()
