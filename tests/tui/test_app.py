@@ -127,7 +127,7 @@ async def test_a_terminal_that_is_too_small_says_so(size: tuple[int, int]) -> No
         await pilot.resize_terminal(80, 24)
         await shown(pilot)
         await pilot.resize_terminal(50, 10)
-        await until_shown(pilot, "has 50x10")
+        await until_shown(pilot, words.has_size(50, 10))
 
 
 async def test_polls_go_on_while_the_terminal_is_too_small_and_during_many_resizes() -> None:

@@ -188,7 +188,7 @@ async def test_all_matching_failures_are_requeued_after_a_preview(redis: Redis) 
         assert "Failed: 2026-11-23" in text
         await fill(redis, entry(2), entry(5))  # after the preview: not to be touched
         await pilot.press("enter", "enter")
-        await until_shown(pilot, f"requeued {SEVERAL // 3:,}, gone meanwhile 0, refused 0")
+        await until_shown(pilot, words.outcome("requeued", SEVERAL // 3))
         await until_shown(pilot, words.match(2))
         (audit_entry,) = await redis.source.run(audit.newest(KEYS, 9))
         assert (audit_entry.action, audit_entry.planned, audit_entry.done) == (

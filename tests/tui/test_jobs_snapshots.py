@@ -111,7 +111,7 @@ async def test_jobs_stay_when_redis_goes_away(size: tuple[int, int]) -> None:
         await opened(app, pilot, "mail", words.waiting(1, 40, 40))
         now = 1_010.0
         app.look_now()
-        await until_shown(pilot, "no answer from redis")
+        await until_shown(pilot, words.NO_ANSWER_FROM_REDIS)
         assert_snapshot(app, f"jobs-no-answer-{size[0]}x{size[1]}")
 
 
@@ -144,7 +144,7 @@ def test_the_line_above_the_jobs_says_who_serves_them_and_how_fast() -> None:
     even = slow._replace(rates=Rates(4.0, 4.0), empty_in_s=None)
     assert service_text(even, "db:3:mail").endswith("in 4.0/s  out 4.0/s  is steady")
     assert service_text(row("mail", 90)).startswith("nobody serves it in –/s")  # noqa: RUF001
-    assert "PAUSED" in service_text(row("mail", 0, is_paused=True), "web1:1:mail")
+    assert words.PAUSED in service_text(row("mail", 0, is_paused=True), "web1:1:mail")
     assert "3 set aside (b)" in service_text(row("mail", 0, unreadable=3), "web1:1:mail")
     many = [f"host{n}:1:mail" for n in range(5)]
     assert "host2 1, 2 machines more" in service_text(row("mail", 1), *many)

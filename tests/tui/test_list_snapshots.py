@@ -110,7 +110,7 @@ async def test_listed_rows_stay_when_redis_goes_away(screen: str, no_usage: None
         before = table_of(app).row_count
         now = 1_010.0
         app.look_now()
-        await until_shown(pilot, "no answer from redis")
+        await until_shown(pilot, words.NO_ANSWER_FROM_REDIS)
         now = 1_017.0
         app.on_look(app.state.look)
         await pilot.pause()

@@ -207,7 +207,7 @@ def test_after_a_change_of_size_and_after_ctrl_z_nothing_is_left_out(terminal: T
     # The last resize: the size was another one, and is the same again when the console reads it.
     for columns, lines in ((80, 24), (120, 40), (50, 10), (100, 30), (100, 30)):
         terminal.resize(columns, lines)
-        terminal.until_both_show("has 50x10" if columns == 50 else "möwe")
+        terminal.until_both_show(words.has_size(50, 10) if columns == 50 else "möwe")
     terminal.press("\x1a")
     process = psutil.Process(terminal.process.pid)
     deadline_s = time.monotonic() + DEADLINE_S
@@ -228,7 +228,7 @@ def test_the_last_of_two_simultaneous_resizes_counts(terminal: Terminal) -> None
     terminal.until_both_show("möwe")
     terminal.resize(120, 40)
     terminal.expect(50, 10)
-    terminal.until_both_show("has 50x10")
+    terminal.until_both_show(words.has_size(50, 10))
 
 
 def test_ctrl_l_removes_what_another_program_wrote(terminal: Terminal) -> None:

@@ -125,7 +125,7 @@ async def test_without_an_answer_the_last_data_stay(redis: Scheduled) -> None:
         await until_shown(pilot, "Digest")
         source.is_silent = True
         app.look_now()
-        await until_shown(pilot, "no answer from redis")
+        await until_shown(pilot, words.NO_ANSWER_FROM_REDIS)
         assert "Digest" in screen_text(app)
         assert page(app).table.stale
         await pilot.press("r")

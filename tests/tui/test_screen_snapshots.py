@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
+from tests import words
 from tests.support.audit_entries import AUDIT_ENTRIES, audit_entry
 from tests.support.console import (
     assert_snapshot,
@@ -117,7 +118,7 @@ async def test_listed_rows_stay_when_redis_goes_away(
         await until_rows(pilot, 5)
         now = 1_010.0
         app.look_now()
-        await until_shown(pilot, "no answer from redis")
+        await until_shown(pilot, words.NO_ANSWER_FROM_REDIS)
         now = 1_017.0
         app.on_look(app.state.look)
         await pilot.pause()
@@ -133,7 +134,7 @@ async def test_a_redis_that_never_answered_is_not_shown_as_an_empty_list(
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press(key)
         await until_mode(pilot, name)
-        await until_shown(pilot, "no answer from redis")
+        await until_shown(pilot, words.NO_ANSWER_FROM_REDIS)
         assert "yet" not in screen_text(app)
         assert "connection refused" in screen_text(app)
 

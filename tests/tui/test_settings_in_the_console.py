@@ -135,7 +135,7 @@ async def test_the_help_is_shown_whole() -> None:
     async with app.run_test(size=(160, 180)) as pilot:
         await shown(pilot)
         await pilot.press("?")
-        await until_shown(pilot, "Everywhere")
+        await until_shown(pilot, words.EVERYWHERE)
         assert words.REDACTED not in screen_text(app)
 
 
@@ -185,10 +185,10 @@ async def test_the_button_with_the_focus_can_be_seen_without_colours() -> None:
         await pilot.press("2", "P")
         await until_screen(pilot, ConfirmDialog)
         await pilot.pause()
-        assert style_of(pilot, "Cancel").reverse
+        assert style_of(pilot, words.CANCEL).reverse
         await pilot.press("right")
         await pilot.pause()
-        assert not style_of(pilot, "Cancel").reverse
+        assert not style_of(pilot, words.CANCEL).reverse
 
 
 # Production
@@ -225,7 +225,7 @@ async def test_the_help_says_which_questions_production_asks() -> None:
     async with app.run_test(size=(160, 150)) as pilot:
         await shown(pilot)
         await pilot.press("?")
-        await until_shown(pilot, "Everywhere")
+        await until_shown(pilot, words.EVERYWHERE)
         assert "at once; `u`" not in screen_text(app)
 
 

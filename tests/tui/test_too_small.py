@@ -2,6 +2,7 @@
 
 import asyncio
 
+from tests import words
 from tests.support.console import console, until, until_screen, until_shown
 from tests.support.sample_data import FakeSystem, does_nothing, fleet
 
@@ -15,7 +16,7 @@ PLAN = Plan("Delete everything", "Delete", ("All of it.",), "confirm", does_noth
 async def test_the_page_closes_after_its_question_when_the_terminal_has_grown() -> None:
     app = console(FakeSystem(fleet()))
     async with app.run_test(size=(50, 10)) as pilot:
-        await until_shown(pilot, "has 50x10")
+        await until_shown(pilot, words.has_size(50, 10))
         # As `q` does where workers were started.
         answers: list[str | None] = []
         await app.push_screen(QuitDialog(1, are_to_stay=False), answers.append)
@@ -38,7 +39,7 @@ async def test_a_question_that_was_prepared_meanwhile_is_asked_on_a_larger_termi
         app.actions.begin_after_search("look for it", search, lambda _: PLAN)
         await until_screen(pilot, LookingDialog)
         await pilot.resize_terminal(50, 10)
-        await until_shown(pilot, "has 50x10")
+        await until_shown(pilot, words.has_size(50, 10))
         found.set()
         await pilot.pause()
         assert isinstance(app.screen, TooSmallScreen)
