@@ -1,4 +1,4 @@
-"""What an operator's action leaves behind: an entry in the audit stream, and what its undo needs.
+"""The record of an operator's action: an entry in the audit stream, and what its undo needs.
 
 Both are written by the same script as the action itself. Actions without a record (an
 application's own, through `Resque`) leave nothing, as in Ruby.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 
-from queuecore.exchange import Arg, Call, Exchange, Reply, Script, T, single
+from queuecore.exchange import Arg, Exchange, Reply, Script, T
 from queuecore.keys import QueueKeys, name_bytes
 from queuecore.values import value
 
@@ -74,7 +74,7 @@ def _bytes(text: str) -> bytes:
     try:
         return name_bytes(text)
     except UnicodeEncodeError:
-        # Half of a surrogate pair, from some JSON: not for this should an action fail.
+        # Half of a surrogate pair, from some JSON: an action must not fail for that.
         return text.encode("utf-8", "backslashreplace")
 
 
@@ -88,22 +88,10 @@ def recorded(
 ) -> Exchange[T]:
     """The round trip of a script that includes `trail.inc.lua`: an action on the keys `touched`,
     and its record, in one step. `parse` gets the reply."""
-    call = recorded_call(script, keys, record, touched, args)
-    return single(call, parse, writes=True)
-
-
-def recorded_call(
-    script: Script,
-    keys: QueueKeys,
-    record: ActionRecord | None,
-    touched: Sequence[bytes],
-    args: Sequence[Arg],
-) -> Call:
-    """As `recorded`: the command alone."""
     operation = record.id if record is not None else ""
     record_keys = keys.audit(), keys.undo(operation), keys.undo_items(operation)
     record_args: list[Arg] = [0, 0, 0]
     if record is not None:
         fields = record.fields()
         record_args = [record.undo_s, AUDIT_ENTRIES, len(fields), *fields]
-    return script.call([*record_keys, *touched], [*record_args, *args])
+    return script.write([*record_keys, *touched], [*record_args, *args], parse)

@@ -18,8 +18,8 @@ _DELIVERIES: Final = ("deliver_now", "deliver_now!")
 
 
 def unwrapped(class_name: str | None, args: Any) -> tuple[str | None, Any]:
-    """A job's class and arguments, taken out of ActiveJob's wrapper if they are in one. A mail is
-    known by what it does, `UserMailer#welcome`: its jobs all have one class."""
+    """A job's class and arguments, without ActiveJob's wrapper. A mail is named by what it sends,
+    `UserMailer#welcome`: the jobs of all mails have one class."""
     job = _job(class_name, args)
     if job is None:
         return class_name, args
@@ -48,8 +48,8 @@ def _mail(arguments: Any) -> tuple[str, list[Any]] | None:
 
 
 def waiting_since(class_name: str | None, args: Any) -> datetime | None:
-    """When a job came to its queue: when it was enqueued, or came due if that was later. None when
-    ActiveJob has written no time."""
+    """When a job came to its queue: when it was enqueued, or when it came due, if that was later.
+    None when ActiveJob has written no time."""
     job = _job(class_name, args) or {}
     moments = [times.parse(job.get(key)) for key in ("enqueued_at", "scheduled_at")]
     return max((moment for moment in moments if moment is not None), default=None)

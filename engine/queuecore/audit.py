@@ -1,4 +1,4 @@
-"""Who did what: the stream of operators' actions."""
+"""Reads and writes the stream of operators' actions."""
 
 from __future__ import annotations
 

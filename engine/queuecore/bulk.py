@@ -1,4 +1,4 @@
-"""Acting on many items of a list at once: exactly those that were named, found by their bytes.
+"""Actions on many items of a list: exactly on those that were named, found by their bytes.
 
 A list is read in windows and changed in small scripts, so that Redis is never kept busy for
 long. The runner of the generator may stop between two steps; what was done is done, each item
@@ -57,8 +57,9 @@ class JobRef:
 
 
 class JobRefs(Sequence[JobRef]):
-    """Refs by the million, in 28 bytes each: a sequence in the order of their places, in whatever
-    order they came. `size_bytes` is how large their items are together, as far as it was given."""
+    """Millions of refs, in 28 bytes each: a sequence in the order of their places, whatever the
+    order in which they were added. `size_bytes` is how large their items are together, as far as it
+    was given."""
 
     def __init__(self) -> None:
         self.size_bytes = 0
@@ -95,8 +96,8 @@ class JobRefs(Sequence[JobRef]):
         return self._ref(at) if isinstance(at, int) else [self._ref(each) for each in at]
 
     def _indices(self) -> Sequence[int]:
-        """Where the refs are, in the order of their places. Those who look through a list begin
-        at its end: mostly that is only the other way round."""
+        """The indices of the refs, in the order of their places. Mostly they were added from the
+        end of the list on: then it is only the reverse order."""
         if self._is_descending:
             return range(len(self))[::-1]
         if self._order is None:

@@ -1,5 +1,5 @@
-"""Long work in slices: a generator that pauses now and then, so that its runner can turn to
-something else. Pure."""
+"""Long work in slices: a generator that pauses often, so that its runner can do something else
+meanwhile. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Slices = Generator[None, None, T]
 
 
 def at_once(work: Slices[T]) -> T:
-    """Do all of it, for those who have nothing else to do."""
+    """Do all of it, without a pause."""
     while True:
         try:
             next(work)

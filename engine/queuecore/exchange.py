@@ -26,7 +26,7 @@ Reply = Any
 
 @value
 class ErrorReply:
-    """An error as Redis words it, for example `WRONGTYPE Operation against a key ...`."""
+    """An error in Redis's own words, for example `WRONGTYPE Operation against a key ...`."""
 
     text: str
 
@@ -70,7 +70,7 @@ def load_script(name: str) -> Script:
 
 def read_script(folder: str, name: str) -> Script:
     """Read `<folder>/<name>.lua`, without its comments: they are for readers, not for the server.
-    A comment `-- include FILE` stands for the text of that file, from the same folder or from this
+    A comment `-- include FILE` becomes the text of that file, from the same folder or from this
     package's. Cost: a file read or two; keep the result."""
     return Script(name, b"\n".join(_lines(folder, f"{name}.lua")))
 
@@ -249,10 +249,10 @@ def drive(operation: Operation[T], run: Callable[[Exchange[Any]], Any]) -> T:
 
 
 def checked(steps: Steps[T], check: Callable[[Exchange[Any]], Steps[None]]) -> Steps[T]:
-    """The same operation, each exchange of which is sent after the steps of `check`. A StoreError
-    of either is raised inside `steps`, at its `yield`; any other error ends the operation."""
+    """The same operation, each exchange of which is sent after the steps of `check`. An error of
+    either is raised inside `steps`, at its `yield`."""
     result: Any = None
-    problem: errors.StoreError | None = None
+    problem: Exception | None = None
     while True:
         try:
             step = steps.throw(problem) if problem is not None else steps.send(result)
@@ -261,11 +261,8 @@ def checked(steps: Steps[T], check: Callable[[Exchange[Any]], Steps[None]]) -> S
         try:
             yield from check(step)
             result, problem = (yield step), None
-        except errors.StoreError as error:
+        except Exception as error:
             problem = error
-        except Exception:
-            steps.close()
-            raise
 
 
 def _is_noscript(reply: Reply) -> bool:
@@ -304,8 +301,8 @@ _NO_ROOM = "max number of clients"
 
 
 class MovedAway(errors.StoreError):
-    """A node of a cluster says that the keys are on another one. The runner goes there; nobody
-    else sees this."""
+    """A node of a cluster says that the keys are on another one. The runner goes there; callers
+    never see this error."""
 
     def __init__(self, text: str) -> None:
         super().__init__(f"the cluster answers {text}")

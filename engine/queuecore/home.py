@@ -1,4 +1,4 @@
-"""Where a user's own files are, also of a user who has no home: in a container, under cron."""
+"""Where a user's own files are, also for a user without a home: in a container, under cron."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def state_folder(environ: Mapping[str, str]) -> Path:
     """
     if chosen := environ.get("QTOP_STATE_DIR"):
         return expanded(chosen, "QTOP_STATE_DIR")
-    # Imported here: who says where needs none of it.
+    # Imported here: it is not needed where the variable names a folder.
     import platformdirs
 
     # RuntimeError: there is no home.
@@ -52,7 +52,7 @@ def expanded(path: str, variable: str) -> Path:
 
 
 def _close(folder: Path) -> None:
-    """Take the state folder from others: it holds what workers print. One that was named in
+    """Close the state folder to other users: it holds what workers print. One that was named in
     QTOP_STATE_DIR may have other uses, and stays as it is."""
     with contextlib.suppress(OSError):
         found = folder.lstat()

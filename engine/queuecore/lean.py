@@ -183,7 +183,7 @@ class LeanStore:
             self._socket = None
 
     def forget(self) -> None:
-        """In a child after a fork: let go of the parent's connection without disturbing it."""
+        """In a child after a fork: close the parent's connection here, without disturbing it."""
         if self._socket is not None:
             # Not the detach of `socket.socket`: its steps would be five more pages to copy.
             os.close(_detach(self._socket))
@@ -225,8 +225,8 @@ class LeanStore:
         return type(problem)(f"{self.address}: {problem}")
 
     def _last_words(self, replies: list[Reply]) -> ErrorReply | None:
-        """What a server said before it closed a connection that it had just taken: that it has no
-        room, for example. It may be still to be read, where our greeting came too late."""
+        """The error that a server sent before it closed a new connection, for example because it
+        takes no more clients. It may not have been read yet."""
         with suppress(OSError, errors.NotRedis):
             while self._socket is not None:
                 replies.append(self._reply())

@@ -1,4 +1,4 @@
-"""What only reads: the wall of a connection that must change nothing. Pure.
+"""Lets only operations pass that read, for a connection that must change nothing. Pure.
 
 It does not trust what an operation says of itself: each command must be on the list below, and so
 must each command in a script's own text.

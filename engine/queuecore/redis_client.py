@@ -110,39 +110,32 @@ class _AsyncToPrimaryTls(_AsyncToPrimary, redis.asyncio.SSLConnection):
 
 def pool_for(address: Address, timeout_s: float, name: str | None) -> Any:
     """A pool of blocking connections, which never retry by themselves."""
-    retry = redis.retry.Retry(NoBackoff(), 0)
     greet = partial(_greet, name)
-    options = _options(address, timeout_s) | {"retry": retry, "redis_connect_func": greet}
-    if not address.sentinels:
-        return _pool(redis.connection, address, options)
-    kind = _ToPrimaryTls if address.tls else _ToPrimary
-    return redis.sentinel.SentinelConnectionPool(
-        address.primary, _Sentinels(address, timeout_s), connection_class=kind, **options
-    )
+    return _pool(redis, address, timeout_s, greet, _Sentinels, (_ToPrimary, _ToPrimaryTls))
 
 
 def async_pool_for(address: Address, timeout_s: float, name: str | None) -> Any:
     """As `pool_for`, for asyncio."""
-    retry = redis.asyncio.retry.Retry(NoBackoff(), 0)
-
-    async def greet(connection: Any) -> None:
-        await _greet_async(name, connection)
-
-    options = _options(address, timeout_s) | {"retry": retry, "redis_connect_func": greet}
-    if not address.sentinels:
-        return _pool(redis.asyncio.connection, address, options)
-    kind = _AsyncToPrimaryTls if address.tls else _AsyncToPrimary
-    return redis.asyncio.sentinel.SentinelConnectionPool(
-        address.primary, _AsyncSentinels(address, timeout_s), connection_class=kind, **options
-    )
+    greet, kinds = partial(_greet_async, name), (_AsyncToPrimary, _AsyncToPrimaryTls)
+    return _pool(redis.asyncio, address, timeout_s, greet, _AsyncSentinels, kinds)
 
 
-def _pool(library: Any, address: Address, options: dict[str, Any]) -> Any:
-    """A pool of connections to the address itself; `library` is blocking or for asyncio."""
-    kind = library.SSLConnection if address.tls else library.Connection
+def _pool(
+    library: Any, address: Address, timeout_s: float, greet: Any, sentinels: Any, to_primary: Any
+) -> Any:
+    """A pool of connections to the address, or to the primary of its Sentinels, in plain and over
+    TLS; `library` is blocking or for asyncio."""
+    options = _options(address, timeout_s) | {"redis_connect_func": greet}
+    options["retry"] = library.retry.Retry(NoBackoff(), 0)
+    if address.sentinels:
+        manager, kind = sentinels(address, timeout_s), to_primary[address.tls]
+        return library.sentinel.SentinelConnectionPool(
+            address.primary, manager, connection_class=kind, **options
+        )
+    kind = library.connection.SSLConnection if address.tls else library.connection.Connection
     if address.path is not None:
-        kind = library.UnixDomainSocketConnection
-    return library.ConnectionPool(connection_class=kind, **options)
+        kind = library.connection.UnixDomainSocketConnection
+    return library.connection.ConnectionPool(connection_class=kind, **options)
 
 
 def close(pool: Any) -> None:
@@ -206,11 +199,11 @@ def _options(address: Address, timeout_s: float) -> dict[str, Any]:
     return options
 
 
-#: What redis-py takes for a broken connection, and is an answer.
-_TOLD = (AuthenticationError, AuthorizationError, BusyLoadingError)
+#: Answers of a server that redis-py reports as broken connections.
+_ANSWERS = (AuthenticationError, AuthorizationError, BusyLoadingError)
 _NO_ROOM = "max number of clients"
 
-#: redis-py strips these words from the front of an error text and tells them by class instead.
+#: redis-py removes these words from the front of an error text; the class tells them instead.
 _CODES: dict[str, str] = {
     "AuthenticationError": "NOAUTH",
     "AuthenticationWrongNumberOfArgsError": "NOAUTH",
@@ -240,7 +233,7 @@ def is_turned_away(error: Exception) -> bool:
     """Whether a connection was closed while it was made: the server may have said why."""
     if isinstance(error.__cause__, redis.RedisError):
         error = error.__cause__
-    if not isinstance(error, redis.ConnectionError) or isinstance(error, _TOLD):
+    if not isinstance(error, redis.ConnectionError) or isinstance(error, _ANSWERS):
         return False
     is_told = _NO_ROOM in str(error)
     return not is_told and reason_of(error) in ("connection closed", "connection failed")

@@ -1,4 +1,4 @@
-"""Taking an operator's action back, exactly once."""
+"""Undoes an operator's action, exactly once."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 else:
 
     class Generic:
-        """Stands for the names of `typing`, which only a type checker looks at."""
+        """In place of the names of `typing`, which only a type checker reads."""
 
         __slots__ = ()
 

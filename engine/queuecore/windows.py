@@ -61,7 +61,7 @@ def beginning(item: Item, max_bytes: int) -> Item:
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """Some items of a list as they came over the wire: one is read when it is needed. Made in O(1),
+    """Some items of a list as Redis sent them: each is read when it is needed. Made in O(1),
     however many there are; `length` is that of the whole list."""
 
     length: int
@@ -105,8 +105,8 @@ def append(key: bytes, *items: bytes) -> Exchange[int]:
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """How long a list was at a look, and the SHA-1 of its last item: what a later clear may
-    touch. `last` is None when the list was empty."""
+    """How long a list was when it was read, and the SHA-1 of its last item: what a later clear may
+    delete. `last` is None when the list was empty."""
 
     length: int
     last: str | None

@@ -115,7 +115,7 @@ class Registry:
         return iter(self._by_name.values())
 
 
-#: Where `@job` and `Job` register unless told otherwise: a declaration at import time has
+#: Where `@job` and `Job` register by default: a declaration at import time has
 #: nowhere else to go.
 registry = Registry()
 

@@ -139,7 +139,7 @@ def backtrace(trace: TracebackType | None) -> list[str]:
 
 
 def _frames_of_the_job(trace: TracebackType | None) -> list[tuple[CodeType, int]]:
-    # By hand: a forking worker does without `traceback` and the modules it loads.
+    # Without `traceback`: a forking worker would carry the modules that it loads.
     frames = []
     while trace is not None:
         frames.append((trace.tb_frame.f_code, trace.tb_lineno))

@@ -104,9 +104,9 @@ def test_a_url_is_read(url: str, address: Address) -> None:
 def test_a_url_that_cannot_be_is_refused_without_repeating_it(url: str) -> None:
     with pytest.raises(BadUrl) as caught:
         parse_url(url)
-    told = f"{caught.value} {caught.value!r} {caught.value.__cause__!r}"
-    assert QUOTED not in told
-    assert SECRET not in told
+    found = f"{caught.value} {caught.value!r} {caught.value.__cause__!r}"
+    assert QUOTED not in found
+    assert SECRET not in found
     assert caught.value.__suppress_context__ or caught.value.__context__ is None
 
 

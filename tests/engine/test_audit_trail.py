@@ -12,7 +12,7 @@ from tests.support.operations import (
     KEYS,
     ME,
     QUEUE,
-    ByHand,
+    StepByStep,
     fill,
     marks,
     numbered,
@@ -63,7 +63,7 @@ def test_an_action_of_many_scripts_is_one_entry_that_counts_them_all(
     items = numbered(900)
     fill(direct, items)
     mine = trail("delete")
-    hand = ByHand(store, list_actions.delete(KEYS, "q", marks(items, range(900)), mine))
+    hand = StepByStep(store, list_actions.delete(KEYS, "q", marks(items, range(900)), mine))
     seen: list[int | None] = []
     while hand.step():
         seen += [deed.done for deed in deeds(store)]
@@ -186,7 +186,7 @@ def test_an_undo_is_on_record_with_what_there_was_to_take_back(
     store.run(queues.move(KEYS, "q", marks(items, range(250)), "r", mine))
     direct("LPOP", "resque:queue:r")
     back = trail("undo")
-    hand = ByHand(store, undo(KEYS, mine.id, back))
+    hand = StepByStep(store, undo(KEYS, mine.id, back))
     seen: list[int | None] = []
     while hand.step():
         seen += [deed.done for deed in deeds(store) if deed.action == "undo"]

@@ -14,7 +14,7 @@ import pytest
 from tests.support.direct import Direct
 from tests.support.engine_fixtures import Push, StartWorker
 from tests.support.operations import KEYS
-from tests.support.round_trips import Turnstile
+from tests.support.round_trips import RoundTripCounter
 from tests.support.sidekiq_databases import (
     FLEETS,
     RESQUES_JOB,
@@ -96,13 +96,13 @@ def test_a_client_refuses_a_queue_that_is_mixed_and_uses_the_others(
 def test_a_client_looks_once_at_each_of_its_queues(redis_url: str) -> None:
     path = parse_url(redis_url).path
     assert path is not None
-    with Turnstile(Path(path)) as turnstile:
-        counted = Resque(turnstile.url)
+    with RoundTripCounter(Path(path)) as counter:
+        counted = Resque(counter.url)
         trips = []
         for queue in ("a", "a", "b", "a", "b"):
-            before = turnstile.round_trips
+            before = counter.round_trips
             counted.enqueue_to(queue, Mail, 1)
-            trips.append(turnstile.round_trips - before)
+            trips.append(counter.round_trips - before)
         counted.close()
     assert trips[1:] == [1, 3, 1, 1]
 

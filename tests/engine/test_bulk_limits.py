@@ -16,7 +16,7 @@ from tests.support.operations import (
     KEY,
     KEYS,
     QUEUE,
-    ByHand,
+    StepByStep,
     call_of,
     entry,
     fill,
@@ -101,7 +101,7 @@ def parts(store: Store, direct: Direct, size: int, places: range, length: int) -
     """How many items each script takes of a list."""
     items = numbered(length, size)
     fill(direct, items)
-    hand = ByHand(store, list_actions.delete(KEYS, "q", marks(items, places)))
+    hand = StepByStep(store, list_actions.delete(KEYS, "q", marks(items, places)))
     taken, before = [], length
     while hand.next is not None:
         is_script = hand.next.writes
@@ -132,7 +132,7 @@ def test_large_items_are_taken_a_megabyte_at_a_time(store: Store, direct: Direct
 def test_what_vanished_is_not_looked_for_without_end(store: Store, direct: Direct) -> None:
     items = numbered(20_000)
     fill(direct, items)
-    hand = ByHand(store, list_actions.delete(KEYS, "q", marks(items, range(10_000, 10_200))))
+    hand = StepByStep(store, list_actions.delete(KEYS, "q", marks(items, range(10_000, 10_200))))
     count = len(call_of(hand.step_until_it_writes()).args)
     assert count > 400
     direct("LTRIM", QUEUE, 0, 9_000)
@@ -179,7 +179,7 @@ def test_a_lost_answer_is_reported_and_what_was_done_is_not_done_again(
 def test_a_script_that_is_sent_twice_takes_nothing_twice(store: Store, direct: Direct) -> None:
     items = numbered(20)
     fill(direct, items)
-    hand = ByHand(store, queues.move(KEYS, "q", marks(items, [3, 4, 5]), "r"))
+    hand = StepByStep(store, queues.move(KEYS, "q", marks(items, [3, 4, 5]), "r"))
     script = hand.step_until_it_writes()
     assert store.run(script) == (3, [], [])
     assert store.run(script) == (0, [1, 2, 3], [])
@@ -188,7 +188,7 @@ def test_a_script_that_is_sent_twice_takes_nothing_twice(store: Store, direct: D
 
 
 def test_an_item_with_the_text_of_a_blank_is_like_any_other(store: Store, direct: Direct) -> None:
-    # Somebody who reads the source may push what an older version used.
+    # A reader of the source may push what an older version used.
     items = [b"a", b"\0qtop: taken\0", b"b", b"\0qtop: taken\0", b"c", b"d"]
     fill(direct, items)
     assert store.run(list_actions.delete(KEYS, "q", marks(items, [0, 3, 5]))) == Result(done=3)

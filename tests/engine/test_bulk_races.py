@@ -11,7 +11,7 @@ from random import Random
 import pytest
 from tests.support import list_actions
 from tests.support.direct import Direct
-from tests.support.operations import QUEUE, ByHand, fill, marks, numbered, trail, waiting
+from tests.support.operations import QUEUE, StepByStep, fill, marks, numbered, trail, waiting
 
 from queuecore import bulk
 from queuecore.bulk import JobRef, Result
@@ -74,14 +74,14 @@ def test_of_different_items_the_marked_are_moved_or_taken_by_others(
     others = Others(direct, chance, items)
     done = 0
     for _ in range(times_stopped):
-        hand = ByHand(store, queues.move(KEYS, "q", chosen, "r"))
+        hand = StepByStep(store, queues.move(KEYS, "q", chosen, "r"))
         for _ in range(chance.randrange(1, 8)):
             others.act()
             hand.step()
         hand.abandon()
         done = direct("LLEN", TARGET)
         others.look()
-    result = ByHand(store, queues.move(KEYS, "q", chosen, "r")).finish(others.act)
+    result = StepByStep(store, queues.move(KEYS, "q", chosen, "r")).finish(others.act)
 
     wanted = {items[place] for place in places} - set(others.taken)
     assert sorted(waiting(direct, TARGET)) == sorted(wanted)
@@ -100,7 +100,7 @@ def test_of_identical_items_never_more_are_moved_than_were_marked(
     marked_kinds = {b"kind %d" % kind for kind in range(6)}
     places = [at for at in chosen_places(chance, 900) if items[at] in marked_kinds]
     others = Others(direct, chance, items)
-    result = ByHand(store, queues.move(KEYS, "q", marks(items, places), "r")).finish(others.act)
+    result = StepByStep(store, queues.move(KEYS, "q", marks(items, places), "r")).finish(others.act)
 
     moved = waiting(direct, TARGET)
     assert result.done == len(moved)
@@ -108,7 +108,7 @@ def test_of_identical_items_never_more_are_moved_than_were_marked(
     assert Counter(moved) <= Counter(items[place] for place in places)
     left = waiting(direct)
     assert Counter(left) + Counter(moved) + Counter(others.taken) == Counter(items + others.pushed)
-    # What had no mark stayed in order; which of its like others took from it, nobody can tell.
+    # What had no mark stayed in order; which of the equal items the others took is unknown.
     unmarked = iter(item for item in items + others.pushed if item not in marked_kinds)
     assert all(item in unmarked for item in left if item not in marked_kinds)
 
@@ -118,12 +118,12 @@ def sought(items: list[bytes], chance: Random) -> list[JobRef]:
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_two_at_the_same_marks_share_them(store: Store, direct: Direct, seed: int) -> None:
+def test_two_actions_on_the_same_refs_share_them(store: Store, direct: Direct, seed: int) -> None:
     chance = Random(seed)
     items = numbered(1200)
     fill(direct, items)
     chosen = sought(items, chance)
-    hands = [ByHand(store, queues.move(KEYS, "q", chosen, to)) for to in ("r", "s")]
+    hands = [StepByStep(store, queues.move(KEYS, "q", chosen, to)) for to in ("r", "s")]
     while any(hand.next for hand in hands):
         chance.choice(hands).step()
     done = [hand.finish() for hand in hands]
@@ -152,9 +152,9 @@ def test_an_undo_among_others_restores_each_item_once(
         if act == "delete"
         else queues.move(KEYS, "q", chosen, "r", mine)
     )
-    done = ByHand(store, todo).finish(others.act).done
+    done = StepByStep(store, todo).finish(others.act).done
     worked = direct("LPOP", TARGET, 9) or []
-    undoing = [ByHand(store, undo.undo(KEYS, mine.id)) for _ in range(2)]
+    undoing = [StepByStep(store, undo.undo(KEYS, mine.id)) for _ in range(2)]
     while any(hand.next for hand in undoing):
         others.act()
         chance.choice(undoing).step()

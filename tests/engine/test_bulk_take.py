@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from tests.support import list_actions
 from tests.support.direct import Direct
-from tests.support.operations import KEY, KEYS, QUEUE, ByHand, fill, marks, numbered, waiting
+from tests.support.operations import KEY, KEYS, QUEUE, StepByStep, fill, marks, numbered, waiting
 
 from queuecore import bulk
 from queuecore.bulk import JobRef, Result
@@ -38,7 +38,7 @@ def test_nothing_marked_is_nothing_done(store: Store, direct: Direct) -> None:
     assert waiting(direct) == numbered(3)
 
 
-def test_a_mark_given_twice_counts_once(store: Store, direct: Direct) -> None:
+def test_a_ref_given_twice_counts_once(store: Store, direct: Direct) -> None:
     fill(direct, [b"same", b"same", b"other"])
     twice = marks([b"same"], [0, 0])
     assert store.run(list_actions.delete(KEYS, "q", twice)) == Result(done=1)
@@ -46,7 +46,7 @@ def test_a_mark_given_twice_counts_once(store: Store, direct: Direct) -> None:
 
 
 @pytest.mark.parametrize("popped", [1, 49, 51, 400])
-def test_marks_are_found_after_workers_took_the_head(
+def test_items_are_found_after_workers_took_the_head(
     store: Store, direct: Direct, popped: int
 ) -> None:
     items = numbered(3000)
@@ -59,7 +59,7 @@ def test_marks_are_found_after_workers_took_the_head(
     assert waiting(direct) == [*without(items, places)[popped:], b"new"]
 
 
-def test_marks_are_found_after_others_in_their_midst_were_deleted(
+def test_items_are_found_after_others_between_them_were_deleted(
     store: Store, direct: Direct
 ) -> None:
     items = numbered(400)
@@ -99,7 +99,7 @@ def test_what_is_taken_between_the_look_and_the_act_is_counted_once(
     chosen = marks(items, [20, 22, 40, 42])
     # The marks are two places away from where they point; one is taken at the last moment.
     direct("LPOP", QUEUE, 2)
-    hand = ByHand(store, list_actions.delete(KEYS, "q", chosen))
+    hand = StepByStep(store, list_actions.delete(KEYS, "q", chosen))
     hand.step_until_it_writes()
     direct("LREM", QUEUE, 1, items[42])
     assert hand.finish() == Result(done=3, gone=1)
@@ -116,7 +116,7 @@ def test_of_identical_items_as_many_go_as_were_marked(
     assert waiting(direct) == [b"same"] * (5 - len(places))
 
 
-def test_more_identical_marks_than_are_left_are_gone(store: Store, direct: Direct) -> None:
+def test_more_equal_refs_than_are_left_are_gone(store: Store, direct: Direct) -> None:
     items = [b"same", b"other", b"same", b"same"]
     fill(direct, items)
     chosen = marks(items, [0, 2, 3])
@@ -216,7 +216,7 @@ def test_a_scan_names_each_item_once_though_the_head_is_taken_meanwhile(
         direct("LPOP", QUEUE, 130)
         direct("RPUSH", QUEUE, b"new")
 
-    hand = ByHand(store, bulk.scan(KEY, see))
+    hand = StepByStep(store, bulk.scan(KEY, see))
     hand.step()  # the length, too: what comes later is not seen
     found = hand.finish(meanwhile)
     raws = [raw for raw, _ in found if raw != b"new"]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from tests.support.direct import Direct
-from tests.support.operations import KEYS, ByHand
+from tests.support.operations import KEYS, StepByStep
 
 from queuecore.stores import Store
 from resque import Job, NoClassError, NoQueueError, Registry, Resque
@@ -130,7 +130,7 @@ def test_thousands_of_a_class_go_from_a_long_queue(resque: Resque, direct: Direc
 
 def test_jobs_that_a_worker_took_meanwhile_are_not_counted(store: Store, direct: Direct) -> None:
     direct("RPUSH", QUEUE, *(b'{"class":"A","args":[%d]}' % n for n in range(100)))
-    hand = ByHand(store, queues.remove_matching(KEYS, "default", "A", None))
+    hand = StepByStep(store, queues.remove_matching(KEYS, "default", "A", None))
     hand.step_until_it_writes()
     direct("LPOP", QUEUE, 30)
     direct("RPUSH", QUEUE, b'{"class":"A","args":["new"]}')

@@ -1,4 +1,4 @@
-"""Many jobs at once are enqueued all or not at all; lost answers are told, never guessed."""
+"""Many jobs at once are enqueued all or not at all; a lost answer is an error, never a guess."""
 
 from __future__ import annotations
 
@@ -187,7 +187,7 @@ def test_an_answer_that_never_came_is_an_unknown_outcome(
         attempt = lossy.enqueue_many if len(jobs) > 1 else lambda _: lossy.enqueue(Loud, 1)
         with pytest.raises(OutcomeUnknown):
             attempt(jobs)
-        # It did happen, once; nobody was told that it had, and the client is of use still.
+        # It happened, once, without an answer; the client can still be used.
         assert resque.size("a") == 1
         assert resque.size("b é") == len(jobs)
         assert heard == ["before (1,)"]

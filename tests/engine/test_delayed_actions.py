@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from tests.support.delayed_jobs import MOMENTS, job, marks, park
 from tests.support.direct import Direct
-from tests.support.operations import KEYS, ByHand, contents, trail, waiting
+from tests.support.operations import KEYS, StepByStep, contents, trail, waiting
 
 from queuecore import audit
 from queuecore.bulk import Result
@@ -156,7 +156,7 @@ def test_a_list_that_changes_between_finding_and_taking_yields_only_what_was_nam
     store: Store, direct: Direct
 ) -> None:
     park(direct, T, *(job(n) for n in range(10)))
-    steps = ByHand(store, delayed_actions.delete(KEYS, marks(store, [4, 5])))
+    steps = StepByStep(store, delayed_actions.delete(KEYS, marks(store, [4, 5])))
     steps.step_until_it_writes()
     direct("LPOP", f"resque:delayed:{T}", 5)
     assert steps.finish() == Result(done=1, gone=1)
@@ -170,15 +170,15 @@ def test_many_jobs_of_many_moments_are_done_with_progress_and_undone(
         park(direct, T + number, job(number), job("same"))
     before = contents(direct)
     mine = trail("delete", MOMENTS)
-    steps = ByHand(store, delayed_actions.delete(KEYS, marks(store), mine))
-    told: list[tuple[int, int]] = []
+    steps = StepByStep(store, delayed_actions.delete(KEYS, marks(store), mine))
+    found: list[tuple[int, int]] = []
 
     def look() -> None:
         if steps.next is not None and steps.next.progress is not None:
-            told.append(steps.next.progress)
+            found.append(steps.next.progress)
 
     assert steps.finish(look) == Result(done=500)
-    assert told == [(done, 500) for done in range(0, 500, 100)]
+    assert found == [(done, 500) for done in range(0, 500, 100)]
     assert direct("KEYS", "resque:delayed*") == []
     assert direct("KEYS", "resque:timestamps*") == []
     assert store.run(undo(KEYS, mine.id)) == Undone(done=500)
@@ -192,7 +192,7 @@ def test_two_undos_at_once_restore_each_job_once(store: Store, direct: Direct) -
     before = contents(direct)
     mine = trail("delete", MOMENTS)
     store.run(delayed_actions.delete(KEYS, marks(store), mine))
-    first, second = (ByHand(store, undo(KEYS, mine.id)) for _ in range(2))
+    first, second = (StepByStep(store, undo(KEYS, mine.id)) for _ in range(2))
     while first.step() | second.step():
         pass
     assert contents(direct) == before

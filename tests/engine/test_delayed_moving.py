@@ -1,4 +1,4 @@
-"""Moving delayed jobs to their queues: exactly once, losing none, whoever moves too."""
+"""Delayed jobs are moved to their queues: each exactly once, also by several schedulers."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tests.support.direct import Direct
-from tests.support.operations import KEYS, ByHand, fill
+from tests.support.operations import KEYS, StepByStep, fill
 
 from queuecore.stores import Store
 from resque.store import delayed_windows
@@ -100,7 +100,7 @@ def test_a_page_takes_three_round_trips_however_much_there_is(store: Store, dire
             direct("RPUSH", f"resque:delayed:{T + at}", "j")
     fill(direct, [b"x"] * 50_000, f"resque:delayed:{T}")
     for start_at in (Position(), Position(0, 49_000)):
-        steps = ByHand(store, delayed_windows.page(KEYS, start_at, 200))
+        steps = StepByStep(store, delayed_windows.page(KEYS, start_at, 200))
         trips = 1
         while steps.step():
             trips += 1
@@ -167,7 +167,7 @@ def test_the_outlook_counts_jobs_and_not_moments(store: Store, direct: Direct) -
     park(direct, T + 300, b"d", b"e", b"f")
     park(direct, T + 301)
     park(direct, T + 9000, b"g")
-    steps = ByHand(store, outlook(KEYS, T + 0.7, [300, 3600]))
+    steps = StepByStep(store, outlook(KEYS, T + 0.7, [300, 3600]))
     steps.step()
     steps.step()
     found = steps.finish()

@@ -10,7 +10,7 @@ from tests.support.direct import Direct
 from tests.support.operations import (
     FAILED,
     KEYS,
-    ByHand,
+    StepByStep,
     entry,
     fill,
     newest_failures,
@@ -22,7 +22,7 @@ from queuecore import audit
 from queuecore.bulk import JobRef, Result
 from queuecore.stores import Store
 from resque.codec import decode
-from resque.store import failure_actions
+from resque.store import failures
 from resque.store.failures import Failure
 from resque.store.undo import Undone, undo
 
@@ -79,7 +79,7 @@ def test_only_what_matches_is_deleted(store: Store, direct: Direct, list_name: s
 
 def test_failures_that_come_during_a_retry_of_all_stay(store: Store, direct: Direct) -> None:
     fill(direct, [entry(n) for n in range(500)], FAILED)
-    hand = ByHand(store, list_actions.requeue(KEYS, everything(store)))
+    hand = StepByStep(store, list_actions.requeue(KEYS, everything(store)))
     new: list[bytes] = []
 
     def fail_once_more() -> None:
@@ -144,7 +144,7 @@ def test_to_another_queue_goes_also_what_names_none(store: Store, direct: Direct
 def test_keeping_refuses_the_same(store: Store, direct: Direct, raw: bytes) -> None:
     fill(direct, [raw], FAILED)
     [failure] = newest_failures(store)
-    assert isinstance(failure_actions.requeue_and_keep(KEYS, failure, NOW), str)
+    assert isinstance(failures.requeue_and_keep(KEYS, failure, NOW), str)
 
 
 def test_the_unreadable_can_be_deleted(store: Store, direct: Direct) -> None:
@@ -176,7 +176,7 @@ def test_clearing_the_retried_leaves_the_others_and_says_how_many(
         entries[place] = entries[place][:-1] + STAMP
     fill(direct, entries, FAILED)
     mine = trail("delete", KEYS.failed())
-    assert store.run(failure_actions.clear_retried(KEYS, mine)) == Result(done=500)
+    assert store.run(failures.clear_retried(KEYS, mine)) == Result(done=500)
     assert waiting(direct, FAILED) == [e for n, e in enumerate(entries) if n % 3]
     [deed] = store.run(audit.newest(KEYS, 5))
     assert (deed.planned, deed.done) == (500, 500)
@@ -186,7 +186,7 @@ def test_clearing_the_retried_leaves_the_others_and_says_how_many(
 
 def test_nothing_retried_is_nothing_cleared_and_no_record(store: Store, direct: Direct) -> None:
     fill(direct, [entry(1)], FAILED)
-    assert store.run(failure_actions.clear_retried(KEYS, trail("delete"))) == Result()
+    assert store.run(failures.clear_retried(KEYS, trail("delete"))) == Result()
     assert direct("EXISTS", KEYS.audit()) == 0
 
 
@@ -208,7 +208,7 @@ def test_a_stamp_changes_nothing_but_the_time_of_the_retry(
 ) -> None:
     fill(direct, [entry("other"), raw], FAILED)
     failure = newest_failures(store)[0]
-    keeping = failure_actions.requeue_and_keep(KEYS, failure, NOW)
+    keeping = failures.requeue_and_keep(KEYS, failure, NOW)
     assert not isinstance(keeping, str)
     assert store.run(keeping)
     other, stamped = waiting(direct, FAILED)

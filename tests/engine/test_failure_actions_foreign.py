@@ -15,7 +15,7 @@ from queuecore import windows
 from queuecore.bulk import Result
 from queuecore.stores import Store
 from resque.codec import decode
-from resque.store import failure_actions, failures
+from resque.store import failures
 from resque.store.undo import Undone, undo
 
 
@@ -198,7 +198,7 @@ def test_it_is_requeued_as_its_own_bytes(
         chosen = [list_actions.ref_of(failure)]
         assert store.run(list_actions.requeue(KEYS, chosen, mine)) == Result(done=1)
     else:
-        keeping = failure_actions.requeue_and_keep(KEYS, failure, datetime(2026, 1, 1, tzinfo=UTC))
+        keeping = failures.requeue_and_keep(KEYS, failure, datetime(2026, 1, 1, tzinfo=UTC))
         assert not isinstance(keeping, str)
         assert store.run(keeping)
     assert waiting(direct, "resque:queue:mail") == [foreign.payload]

@@ -17,7 +17,7 @@ from tests.support.direct import Direct
 from tests.support.operations import FAILED, KEYS, fill, newest_failures, waiting
 
 from queuecore.stores import Store
-from resque.store import failure_actions, queues
+from resque.store import failures, queues
 from resque.store.failures import Failure
 
 NOW = datetime(2026, 11, 23, 12, 19, 21, tzinfo=UTC)
@@ -28,7 +28,7 @@ def at(store: Store, place: int, list_name: str = "failed") -> Failure:
 
 
 def requeue_and_keep(store: Store, failure: Failure, list_name: str = "failed") -> bool:
-    keeping = failure_actions.requeue_and_keep(KEYS, failure, NOW, list_name=list_name)
+    keeping = failures.requeue_and_keep(KEYS, failure, NOW, list_name=list_name)
     assert not isinstance(keeping, str), keeping
     return store.run(keeping)
 
@@ -73,7 +73,7 @@ def test_odd_entries_are_refused_and_stay_unstamped(store: Store, direct: Direct
     odd = [each for each in newest_failures(store) if not (each.queue and each.class_name)]
     assert len(odd) == 2
     for failure in odd:
-        assert isinstance(failure_actions.requeue_and_keep(KEYS, failure, NOW), str)
+        assert isinstance(failures.requeue_and_keep(KEYS, failure, NOW), str)
     marks = store.run(list_actions.select(KEYS, lambda _: True))
     result = store.run(list_actions.requeue(KEYS, marks))
     assert result.done + sum(count for _, count in result.refused) == len(entries)

@@ -1,4 +1,4 @@
-"""Failures: read whoever wrote them, requeued by identity, cleared without taking newcomers."""
+"""Failures of any implementation are read, requeued by identity, and cleared without newer ones."""
 
 from __future__ import annotations
 

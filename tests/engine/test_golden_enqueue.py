@@ -128,7 +128,7 @@ def test_namespaces(redis_url: str, direct: Direct) -> None:
 def test_looking_at_queues(resque: Resque, direct: Direct) -> None:
     for number in range(5):
         resque.enqueue(OkJob, number)
-    told = golden.load("peek_info")["results"]
+    found = golden.load("peek_info")["results"]
     sizes = {queue: resque.size(queue) for queue in resque.queues()}
     sample = {"size": resque.size("default"), "samples": peeked(resque, "default", 0, 2)}
     assert [
@@ -142,13 +142,13 @@ def test_looking_at_queues(resque: Resque, direct: Direct) -> None:
         sizes,
         {"default": sample},
     ] == [
-        *(told["peek(default)"], told["peek(default,1,3)"], told["peek(default,9)"]),
-        *(told["peek(nosuch,0,5)"], told["size"], told["queues"], told["queue_sizes"]),
-        told["sample"],
+        *(found["peek(default)"], found["peek(default,1,3)"], found["peek(default,9)"]),
+        *(found["peek(nosuch,0,5)"], found["size"], found["queues"], found["queue_sizes"]),
+        found["sample"],
     ]
     # Named difference: where the server is and what the application is called, we do not tell.
-    del told["info"]["servers"], told["info"]["environment"]
-    assert asdict(resque.info()) == told["info"]
+    del found["info"]["servers"], found["info"]["environment"]
+    assert asdict(resque.info()) == found["info"]
     assert golden.ours(direct) == golden.recorded("peek_info")
 
 

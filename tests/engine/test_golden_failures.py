@@ -19,12 +19,12 @@ from tests.support import golden, list_actions
 from tests.support.direct import Direct
 from tests.support.engine_fixtures import Push, StartWorker
 from tests.support.known import known
-from tests.support.operations import KEYS, ByHand, fill, newest_failures
+from tests.support.operations import KEYS, StepByStep, fill, newest_failures
 
 from queuecore import windows
 from queuecore.bulk import Result
 from queuecore.stores import Store
-from resque.store import failure_actions, failures, queues, snapshot
+from resque.store import failures, queues, snapshot
 from resque.store.failures import FAILED, Failure
 
 NOW = datetime(2026, 11, 23, 12, 19, 21, tzinfo=UTC)
@@ -75,7 +75,7 @@ def oldest_first(store: Store, list_name: str = FAILED) -> list[Failure]:
 
 
 def requeue_and_keep(store: Store, failure: Failure, list_name: str = FAILED) -> None:
-    keeping = failure_actions.requeue_and_keep(KEYS, failure, NOW, list_name=list_name)
+    keeping = failures.requeue_and_keep(KEYS, failure, NOW, list_name=list_name)
     assert not isinstance(keeping, str), keeping
     assert store.run(keeping)
 
@@ -102,7 +102,7 @@ def test_one_after_the_other_as_ruby_did_them(store: Store, found: Failed) -> No
     assert found() == golden.recorded("failed_requeue_queue")
     assert delete(store, oldest_first(store)[0]) == Result(done=1)
     assert found() == golden.recorded("failed_remove_0")
-    assert store.run(failure_actions.clear_retried(KEYS)) == Result(done=2)
+    assert store.run(failures.clear_retried(KEYS)) == Result(done=2)
     assert found() == golden.recorded("failed_clear_retried")
 
 
@@ -167,7 +167,7 @@ def test_what_people_did_in_rubys_web_pages(
 
     for failure in oldest_first(store):
         requeue_and_keep(store, failure)
-    assert store.run(failure_actions.clear_retried(KEYS)) == Result(done=3)
+    assert store.run(failures.clear_retried(KEYS)) == Result(done=3)
     assert clear(store) == 0
     extent = store.run(list_actions.extent(KEYS, "default"))
     assert store.run(list_actions.clear_and_remove(KEYS, "default", extent)) == 4
@@ -257,7 +257,7 @@ NUMBERED = [b'{"n":%d,"queue":"q","payload":{"class":"A","args":[%d]}}' % (n, n)
 def test_two_people_delete_the_same_failure_at_the_same_time(store: Store, direct: Direct) -> None:
     fill(direct, NUMBERED, "resque:failed")
     mark = [list_actions.ref_of(oldest_first(store)[0])]
-    people = [ByHand(store, list_actions.delete_failures(KEYS, mark)) for _ in range(2)]
+    people = [StepByStep(store, list_actions.delete_failures(KEYS, mark)) for _ in range(2)]
     for person in people:
         person.step_until_it_writes()
     assert [person.finish() for person in people] == [Result(done=1), Result(gone=1)]

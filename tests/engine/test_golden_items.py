@@ -26,7 +26,7 @@ UNREADABLE: dict[str, bytes] = {
 def test_an_item_that_is_no_job_is_kept_and_the_next_one_performed(
     direct: Direct, start_worker: StartWorker, scenario: str, item: bytes
 ) -> None:
-    # Ruby loses the item, or its worker dies of it, or its failure is one that nobody can retry.
+    # Ruby loses the item, or its worker dies of it, or its failure cannot be retried.
     assert json.dumps(item.decode()) in golden.load(scenario)["steps"]
     direct("SADD", "resque:queues", "default")
     direct("RPUSH", "resque:queue:default", item, GOOD)

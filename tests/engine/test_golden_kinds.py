@@ -55,7 +55,7 @@ NAMED: dict[str, tuple[str, str]] = {
     '{"class":"Nested::Missing"': (UNKNOWN, "no job is registered as 'Nested::Missing'"),
     '{"class":"lowercase"': (UNKNOWN, "no job is registered as 'lowercase'"),
 }
-#: Frames of Ruby itself and of Resque, and one that Ruby was told to leave out.
+#: Frames of Ruby itself and of Resque, and one that Ruby leaves out on demand.
 OTHER_FRAMES = (
     *('"exit"', '"abort"', '"zero"', '"throw"', '"nobacktrace"'),
     *("OneArg", "NoSuchClass", "Nested::Missing", "lowercase"),

@@ -133,9 +133,9 @@ ODD_TEXTS = {"failed not json": b"not json", "failed empty": b""}
 
 
 def test_what_makes_rubys_pages_fail_is_read_here() -> None:
-    told = golden.load("web_tolerance")["results"]
-    assert {name for name in told if name.startswith("failed ")} == {*ODD_ENTRIES, *ODD_TEXTS}
-    assert sum(told[name] == "500" for name in ODD_ENTRIES) == 4
+    said = golden.load("web_tolerance")["results"]
+    assert {name for name in said if name.startswith("failed ")} == {*ODD_ENTRIES, *ODD_TEXTS}
+    assert sum(said[name] == "500" for name in ODD_ENTRIES) == 4
     for change in ODD_ENTRIES.values():
         entry = {k: v for k, v in (ENTRY | change).items() if v is not ...}
         seen = failures.read(whole(json.dumps(entry).encode()), 0)
@@ -170,17 +170,17 @@ RECORDS = {
 
 
 def test_what_makes_rubys_other_pages_fail_is_read_here() -> None:
-    told = golden.load("web_tolerance")["results"]
+    said = golden.load("web_tolerance")["results"]
     for name, is_a_job in JOBS.items():
-        assert f"queue page job {name}" in told
+        assert f"queue page job {name}" in said
         assert isinstance(decode_payload(JOB_TEXTS[name]), Payload) is is_a_job
     for name, raw in RECORDS.items():
-        assert f"working {name}" in told
+        assert f"working {name}" in said
         record = workers.read_record(raw)
         assert (record.problem is None) == raw.startswith(b"{")
         assert (record.class_name == "A") == (b'"class"' in raw)
     for name, text in {"two parts": "host:1", "ok": "h:1:q", "empty queues": "host:1:"}.items():
-        assert f"workers id {name}" in told
+        assert f"workers id {name}" in said
         assert workers.identity(text).text == text
 
 

@@ -19,7 +19,7 @@ from tests.support.direct import Direct
 from tests.support.engine_fixtures import Push, StartWorker
 from tests.support.lua_scripts import SCRIPTS
 from tests.support.operations import KEYS, entry, fill
-from tests.support.round_trips import Turnstile, of_ruby, trace
+from tests.support.round_trips import RoundTripCounter, of_ruby, trace
 from tests.support.waiting import eventually
 from tests.support.worker_claims import claimed
 from tests.support.worker_results import forget
@@ -29,7 +29,7 @@ from queuecore.address import parse_url
 from queuecore.stores import Store
 from resque import Job, Registry, Resque
 from resque.scheduler.scheduler import Scheduler, SchedulerOptions
-from resque.store import claims, failure_actions, failures, queues, schedules, snapshot
+from resque.store import claims, failures, queues, schedules, snapshot
 from resque.worker.reserve import work
 
 NAMES = Registry()
@@ -46,25 +46,25 @@ class OkJob(Job, into=NAMES):
 
 @dataclass
 class Wire:
-    """A server behind a turnstile, and what goes through it."""
+    """A server behind a counter, and what goes through it."""
 
-    turnstile: Turnstile
+    counter: RoundTripCounter
     direct: Direct
     resque: Resque
     push: Push
     start_worker: StartWorker
 
     def trips(self, do: Callable[[], object]) -> int:
-        before = self.turnstile.round_trips
+        before = self.counter.round_trips
         do()
-        return self.turnstile.round_trips - before
+        return self.counter.round_trips - before
 
     def life(self, queues: str, **env: str) -> int:
         """The round trips of a worker from its start to its end, when nothing is left to do."""
         return self.trips(lambda: self._live(queues, **env))
 
     def _live(self, queues: str, **env: str) -> None:
-        worker = self.start_worker(queues, url=self.turnstile.url, INTERVAL="0", **env)
+        worker = self.start_worker(queues, url=self.counter.url, INTERVAL="0", **env)
         assert worker.wait() == 0, worker.log()
 
     def fail(self, *stamps: str) -> None:
@@ -82,11 +82,11 @@ def wire(redis_url: str, direct: Direct, push: Push, start_worker: StartWorker) 
     assert path is not None
     for script in SCRIPTS.values():
         direct("SCRIPT", "LOAD", script.text)
-    with Turnstile(Path(path)) as turnstile:
-        resque = Resque(turnstile.url)
+    with RoundTripCounter(Path(path)) as counter:
+        resque = Resque(counter.url)
         # Once for each of its queues a client looks whether that is Sidekiq's.
         resque.dequeue(OkJob, "none")
-        yield Wire(turnstile, direct, resque, push, start_worker)
+        yield Wire(counter, direct, resque, push, start_worker)
         resque.close()
 
 
@@ -180,7 +180,7 @@ def prune_one(wire: Wire) -> int:
 
 
 def leave(wire: Wire) -> int:
-    worker = wire.start_worker(url=wire.turnstile.url, INTERVAL="3600")
+    worker = wire.start_worker(url=wire.counter.url, INTERVAL="3600")
     eventually(lambda: b"cmd=blmove" in wire.direct("CLIENT", "LIST"), "the worker waits")
     return wire.trips(worker.leave)
 
@@ -229,7 +229,7 @@ def delete_one(wire: Wire) -> int:
 
 def delete_retried(wire: Wire) -> int:
     wire.fail(*[',"retried_at":"2026/11/23 12:00:00 UTC"'] * 3)
-    return wire.trips(lambda: wire.resque.run(failure_actions.clear_retried(KEYS)))
+    return wire.trips(lambda: wire.resque.run(failures.clear_retried(KEYS)))
 
 
 def clear_failures(wire: Wire) -> int:
@@ -273,7 +273,7 @@ def scheduler(wire: Wire, store: Store) -> Scheduler:
 
 def move_two_moments(wire: Wire) -> int:
     golden.restore(wire.direct, "delayed_due_before")
-    with Store(wire.turnstile.url) as store:
+    with Store(wire.counter.url) as store:
         moving = scheduler(wire, store)
         trips = wire.trips(moving.step)
     assert wire.direct("EXISTS", "resque:delayed_queue_schedule") == 0
@@ -281,14 +281,14 @@ def move_two_moments(wire: Wire) -> int:
 
 
 def idle_scheduler(wire: Wire) -> int:
-    with Store(wire.turnstile.url) as store:
+    with Store(wire.counter.url) as store:
         idle = scheduler(wire, store)
         idle.step()
         return wire.trips(idle.step)
 
 
 def scheduler_leaves(wire: Wire) -> int:
-    with Store(wire.turnstile.url) as store:
+    with Store(wire.counter.url) as store:
         leaving = scheduler(wire, store)
         leaving.step()
         lock = KEYS.master_lock()
@@ -353,7 +353,7 @@ def test_we_ask_no_more_often_than_ruby(wire: Wire, row: Compared) -> None:
     commands = [c for at, c in enumerate(in_them) if at not in row.without]
     assert of_ruby(commands) == row.ruby
     took = row.what(wire)
-    assert 0 < took <= row.ours <= row.ruby, wire.turnstile.asked
+    assert 0 < took <= row.ours <= row.ruby, wire.counter.asked
 
 
 def test_every_recorded_trace_is_compared() -> None:

@@ -25,9 +25,9 @@ def test_every_recording_is_in_the_table_once() -> None:
 
 
 def test_the_numbers_above_the_table_are_those_of_the_table() -> None:
-    told = {each[0]: int(each[2]) for each in cells() if len(each) == 3 and each[2].isdigit()}
+    said = {each[0]: int(each[2]) for each in cells() if len(each) == 3 and each[2].isdigit()}
     counted = Counter(row.held for row in ROWS)
-    assert told == counted
+    assert said == counted
     assert sum(counted[held] for held in REPRODUCED) >= 110
 
 

@@ -179,8 +179,8 @@ def test_bulk_actions_and_their_undo(reach: Runners, cluster: Cluster) -> None:
     assert cluster.right("LLEN", KEYS.queue("q")) == 0
     assert reach(cluster.wrong.url).run(undo.undo(KEYS, clearing.id)).done == 300
     assert cluster.right("LRANGE", KEYS.queue("q"), 0, -1) == items
-    deeds = reach(cluster.wrong.url).run(audit.newest(KEYS, 9))
-    assert [deed.action for deed in deeds] == ["clear", "move"]
+    entries = reach(cluster.wrong.url).run(audit.newest(KEYS, 9))
+    assert [entry.action for entry in entries] == ["clear", "move"]
 
 
 def test_one_look_at_everything(reach: Runners, cluster: Cluster) -> None:

@@ -32,8 +32,8 @@ ENTRY = (
 
 def flags(direct: Direct, command: str) -> set[bytes]:
     """What the server itself says of a command."""
-    (told,) = direct("COMMAND", "INFO", command)
-    return {bytes(flag) for flag in told[2]}
+    (found,) = direct("COMMAND", "INFO", command)
+    return {bytes(flag) for flag in found[2]}
 
 
 @pytest.mark.redis

@@ -29,7 +29,7 @@ WRITES = (
     *("lrem", "lset", "ltrim", "rename", "rpop", "rpush", "sadd", "set", "srem", "unlink"),
     *("xadd", "zadd", "zrem"),
 )
-#: Somebody with some rights, as a Store.
+#: A user with some rights, as a Store.
 Modest = Callable[..., AbstractContextManager[Store]]
 Act = Callable[[Store, ActionRecord], object]
 
@@ -64,9 +64,9 @@ def refuse_each(
     refused = 0
     for command in WRITES:
         mine = trail(action, source)
-        with modest(f"-{command}") as somebody:
+        with modest(f"-{command}") as user:
             try:
-                act(somebody, mine)
+                act(user, mine)
             except AuthRefused:
                 assert contents(direct) == untouched
         if contents(direct) == untouched:
@@ -94,9 +94,9 @@ def test_an_undo_is_done_or_not_whatever_right_is_missing(
         mine = trail(name.split()[0], source)
         act(store, mine)
         after = contents(direct)
-        with modest(f"-{command}") as somebody:
+        with modest(f"-{command}") as user:
             try:
-                somebody.run(undo(KEYS, mine.id, trail("undo", undo_s=0)))
+                user.run(undo(KEYS, mine.id, trail("undo", undo_s=0)))
             except AuthRefused:
                 assert contents(direct) == after
         store.run(undo(KEYS, mine.id))
@@ -107,28 +107,28 @@ def test_a_queue_that_the_user_may_not_touch_gets_nothing_and_costs_nothing(
     store: Store, direct: Direct, before: dict[bytes, object], modest: Modest
 ) -> None:
     allowed = ("resetkeys", "~resque:queues", "~resque:queue:q", "~resque:qtop:*")
-    with modest(*allowed) as somebody:
-        assert move(somebody, trail("move")) == 0
+    with modest(*allowed) as user:
+        assert move(user, trail("move")) == 0
     assert contents(direct) == before
 
 
-@pytest.mark.parametrize("deed", ["run", "delete", "reschedule"])
+@pytest.mark.parametrize("action", ["run", "delete", "reschedule"])
 def test_delayed_jobs_are_taken_or_not_whatever_right_is_missing(
-    store: Store, direct: Direct, modest: Modest, deed: str
+    store: Store, direct: Direct, modest: Modest, action: str
 ) -> None:
     park(direct, 1_900_000_000, *(job(n) for n in range(4)))
     park(direct, 1_900_000_001, job("x", "other"))
     direct("SADD", "resque:queues", "q", "other")
 
-    def act(somebody: Store, mine: ActionRecord) -> object:
+    def act(user: Store, mine: ActionRecord) -> object:
         named = marks(store, [0, 2, 4])
-        if deed == "run":
-            return somebody.run(delayed_actions.run(KEYS, named, mine))
-        if deed == "delete":
-            return somebody.run(delayed_actions.delete(KEYS, named, mine))
-        return somebody.run(delayed_actions.reschedule(KEYS, named, 1_900_000_777, mine))
+        if action == "run":
+            return user.run(delayed_actions.run(KEYS, named, mine))
+        if action == "delete":
+            return user.run(delayed_actions.delete(KEYS, named, mine))
+        return user.run(delayed_actions.reschedule(KEYS, named, 1_900_000_777, mine))
 
-    assert refuse_each(act, modest, store, direct, deed) >= 5
+    assert refuse_each(act, modest, store, direct, action) >= 5
 
 
 def test_a_schedule_is_deleted_or_not_whatever_right_is_missing(
@@ -138,7 +138,7 @@ def test_a_schedule_is_deleted_or_not_whatever_right_is_missing(
     store.run(schedules.put_json(KEYS, "nightly", raw))
     named = [schedule_actions.ScheduleRef("nightly", sha1_hex(raw))]
     refuse_each(
-        lambda somebody, mine: somebody.run(schedule_actions.delete(KEYS, named, mine)),
+        lambda user, mine: user.run(schedule_actions.delete(KEYS, named, mine)),
         modest,
         store,
         direct,
@@ -151,9 +151,9 @@ def test_the_scheduler_moves_a_job_or_leaves_it_whatever_right_is_missing(
 ) -> None:
     for command in WRITES:
         park(direct, 1_000, job(command))
-        with modest(f"-{command}") as somebody:
+        with modest(f"-{command}") as user:
             try:
-                somebody.run(moving.move_due(KEYS, 2_000))
+                user.run(moving.move_due(KEYS, 2_000))
                 moved = True
             except AuthRefused:
                 moved = False
@@ -168,8 +168,8 @@ def test_the_job_of_a_dead_worker_stays_with_it_or_goes_back(
     raw = b'{"queue":"q","run_at":"2026-11-28T10:00:00Z","payload":{"class":"A","args":[]}}'
     for command in WRITES:
         direct("SET", "resque:worker:h:1:q", raw)
-        with modest(f"-{command}") as somebody, suppress(AuthRefused):
-            somebody.run(stale.put_back(KEYS, "h:1:q", read_record(raw), at_most=1))
+        with modest(f"-{command}") as user, suppress(AuthRefused):
+            user.run(stale.put_back(KEYS, "h:1:q", read_record(raw), at_most=1))
         held = direct("EXISTS", "resque:worker:h:1:q")
         assert held + direct("LLEN", "resque:queue:q") == 1
         direct("FLUSHALL")

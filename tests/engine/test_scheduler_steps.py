@@ -269,7 +269,7 @@ def test_after_a_lost_answer_a_firing_is_not_repeated(
 
 
 class OtherClock(Store):
-    """A store whose server's clock is an hour ahead of this machine's, or is not told."""
+    """A store whose server's clock is an hour ahead of this machine's, or unknown."""
 
     is_told = True
 

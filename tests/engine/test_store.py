@@ -185,7 +185,7 @@ def test_a_frozen_server(kind: str, start_redis: StartRedis) -> None:
         assert type(refusal_of(writing, WRITE)) is OutcomeUnknown
     finally:
         server.send(SIGCONT)
-    # The answers that came too late are nobody's.
+    # The answers that came too late belong to no exchange.
     for store in (reading, writing):
         assert store.run(single(("ECHO", "mine"), lambda reply: reply)) == b"mine"
         store.close()

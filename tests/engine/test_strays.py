@@ -6,7 +6,7 @@ from contextlib import closing
 
 import pytest
 from tests.support.direct import Direct
-from tests.support.operations import KEYS, ByHand, contents, entry
+from tests.support.operations import KEYS, StepByStep, contents, entry
 
 from queuecore import times, windows
 from queuecore.stores import Store
@@ -108,7 +108,7 @@ def test_copies_for_undos_and_retries_are_not_lost_jobs(store: Store, direct: Di
 
 def test_one_that_gets_its_place_during_the_search_is_none(store: Store, direct: Direct) -> None:
     direct("SET", f"resque:worker:{LOST}", RECORD)
-    search = ByHand(store, strays.find(KEYS))
+    search = StepByStep(store, strays.find(KEYS))
     search.step()
     search.step()
     direct("SADD", "resque:workers", LOST)

@@ -9,7 +9,7 @@ from tests.support.operations import (
     FAILED,
     KEYS,
     QUEUE,
-    ByHand,
+    StepByStep,
     contents,
     entry,
     fill,
@@ -134,7 +134,7 @@ def test_after_its_lifetime_an_action_is_unknown(
     mine = trail(name.split()[0], source)
     act(store, mine)
     after = contents(direct)
-    hand = ByHand(store, undo(KEYS, mine.id))
+    hand = StepByStep(store, undo(KEYS, mine.id))
     if expired == "hash at the last moment":
         hand.step_until_it_writes()
     if expired != "items":

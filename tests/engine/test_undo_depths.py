@@ -8,7 +8,7 @@ import pytest
 from tests.support import list_actions
 from tests.support.direct import Direct
 from tests.support.engine_fixtures import StartRedis
-from tests.support.operations import KEYS, QUEUE, ByHand, fill, marks, numbered, trail, waiting
+from tests.support.operations import KEYS, QUEUE, StepByStep, fill, marks, numbered, trail, waiting
 
 from queuecore.action_record import ActionRecord
 from queuecore.stores import Store
@@ -49,7 +49,7 @@ def test_near_either_end_of_a_long_list_a_script_takes_back_many(
     items = numbered(200_000)
     mine = deleted(store, direct, items, list(range(first, first + 5000)))
     fill(direct, [b"new"])
-    hand = ByHand(store, undo(KEYS, mine.id))
+    hand = StepByStep(store, undo(KEYS, mine.id))
     scripts = 0
     while hand.next is not None:
         scripts += hand.next.writes

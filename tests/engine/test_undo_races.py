@@ -12,7 +12,7 @@ from tests.support.operations import (
     FAILED,
     KEYS,
     QUEUE,
-    ByHand,
+    StepByStep,
     call_of,
     entry,
     fill,
@@ -64,7 +64,7 @@ def requeued(store: Store, direct: Direct, count: int) -> ActionRecord:
 def test_an_undo_that_was_interrupted_goes_on(store: Store, direct: Direct) -> None:
     items = numbered(350)
     mine = deleted(store, direct, items, range(350))
-    hand = ByHand(store, undo(KEYS, mine.id))
+    hand = StepByStep(store, undo(KEYS, mine.id))
     for _ in range(4):
         hand.step()
     hand.abandon()
@@ -77,7 +77,7 @@ def test_an_undo_of_a_clear_that_was_interrupted_goes_on(store: Store, direct: D
     items = numbered(4500)
     mine = cleared(store, direct, items)
     direct("RPUSH", QUEUE, b"new")
-    hand = ByHand(store, undo(KEYS, mine.id))
+    hand = StepByStep(store, undo(KEYS, mine.id))
     for _ in range(2):
         hand.step()
     hand.abandon()
@@ -97,7 +97,7 @@ def test_newcomers_stay_behind_what_comes_back(store: Store, direct: Direct) -> 
 def test_two_undos_step_by_step_share_the_work(store: Store, direct: Direct) -> None:
     items = numbered(450)
     mine = deleted(store, direct, items, range(0, 450))
-    one, other = (ByHand(store, undo(KEYS, mine.id)) for _ in range(2))
+    one, other = (StepByStep(store, undo(KEYS, mine.id)) for _ in range(2))
     while one.next or other.next:
         # Both have looked before either acts.
         one.step()
@@ -109,7 +109,7 @@ def test_two_undos_step_by_step_share_the_work(store: Store, direct: Direct) -> 
 def test_a_step_that_is_sent_twice_restores_once(store: Store, direct: Direct) -> None:
     items = numbered(50)
     mine = deleted(store, direct, items, range(10, 30))
-    hand = ByHand(store, undo(KEYS, mine.id))
+    hand = StepByStep(store, undo(KEYS, mine.id))
     step = hand.step_until_it_writes()
     assert store.run(step) == (20, 0, 0)
     assert store.run(step) == (0, 0, -1)
@@ -233,7 +233,7 @@ def test_in_the_depths_of_a_long_list_a_script_takes_back_little(
 ) -> None:
     items = numbered(200_000)
     mine = deleted(store, direct, items, range(150_000, 150_020))
-    hand = ByHand(store, undo(KEYS, mine.id))
+    hand = StepByStep(store, undo(KEYS, mine.id))
     back, before = [], direct("LLEN", QUEUE)
     while hand.next is not None:
         is_script = hand.next.writes
@@ -269,7 +269,7 @@ def test_a_clear_that_is_sent_twice_clears_nothing_new(store: Store, direct: Dir
 
 def test_what_an_undo_needs_lives_as_long_as_it_is_said(store: Store, direct: Direct) -> None:
     mine = deleted(store, direct, numbered(300), range(300))
-    hand = ByHand(store, undo(KEYS, mine.id))
+    hand = StepByStep(store, undo(KEYS, mine.id))
     assert len(call_of(hand.step_until_it_writes()).args) > 100
     hand.step()
     assert len(lifetimes(direct)) == 2

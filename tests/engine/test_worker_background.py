@@ -1,4 +1,4 @@
-"""Workers nobody watches: in the background, with a file for the pid, or following a parent."""
+"""Workers in the background, with a file for the pid, or that leave with their parent."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from tests.support.direct import Direct
 from tests.support.engine_fixtures import Push, StartWorker
-from tests.support.operations import KEYS, ByHand
+from tests.support.operations import KEYS, StepByStep
 from tests.support.waiting import eventually
 from tests.support.worker_claims import ELSEWHERE, HERE, place
 from tests.support.worker_process import WorkerProcess
@@ -79,7 +79,7 @@ def test_of_two_that_start_at_once_after_a_third_one_records_its_death(
     hold(direct)
     beat(direct, ID, 1000)
     both = [
-        ByHand(store, claims.take(KEYS, place(where).wanted(), terms()))
+        StepByStep(store, claims.take(KEYS, place(where).wanted(), terms()))
         for where in (HERE, ELSEWHERE)
     ]
     for steps in both:
@@ -322,10 +322,10 @@ def test_who_leaves_leaves_no_key(store: Store, direct: Direct) -> None:
 
 
 def test_a_place_is_known_where_the_system_reports_it() -> None:
-    told = here()
-    assert told == here()
+    found = here()
+    assert found == here()
     # A boot of a machine, and a space of process ids in it.
-    assert told == "" or len(told.split(" ")) == 2
+    assert found == "" or len(found.split(" ")) == 2
 
 
 def test_a_worker_whose_id_is_borne_goes_by_another_and_harms_nothing(

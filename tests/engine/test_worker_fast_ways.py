@@ -114,7 +114,7 @@ for host in ("127.0.0.1", "localhost", "\uff11\uff12\uff17.0.0.1"):
     assert run_program(program).split() == ["False", "False", "True"]
 
 
-def test_a_rehearsal_adapts_what_only_children_run_and_leaves_no_other_trace() -> None:
+def test_warming_up_adapts_the_code_that_only_children_run_and_nothing_else() -> None:
     program = """
 import dis, os
 from resque import perform

@@ -192,10 +192,10 @@ def test_a_term_that_comes_just_before_a_job_blocks_is_noticed(
 
 
 @pytest.mark.parametrize(
-    ("way", "told"), [("kill", "SIGKILL (signal 9)"), ("0", "status 0"), ("7", "status 7")]
+    ("way", "found"), [("kill", "SIGKILL (signal 9)"), ("0", "status 0"), ("7", "status 7")]
 )
 def test_a_child_that_dies_at_its_third_job_fails_that_one_alone(
-    direct: Direct, push: Push, start_worker: StartWorker, way: str, told: str
+    direct: Direct, push: Push, start_worker: StartWorker, way: str, found: str
 ) -> None:
     push("Where", 1)
     push("FailJob", "two")
@@ -208,7 +208,7 @@ def test_a_child_that_dies_at_its_third_job_fails_that_one_alone(
         ("FailJob", ["two"], "RuntimeError"),
         ("Dies", [way], "Resque::DirtyExit"),
     ]
-    assert told in failures(direct)[1]["error"]
+    assert found in failures(direct)[1]["error"]
     (_, first), (_, fourth), (_, fifth) = where(direct)
     assert first != fourth == fifth
     assert direct("HGET", "own:runs", "Dies") == b"1"
@@ -220,7 +220,7 @@ def test_a_child_that_dies_at_its_third_job_fails_that_one_alone(
 def test_a_time_limit_is_that_of_each_job() -> None:
     limit = TimeLimit(10, 100.0)
     assert limit.up_at_s == 110
-    # Done with the first job, and nothing in hand: no time runs.
+    # Done with the first job, and without another one: no time runs.
     assert not limit.is_reached(1, 109)
     assert limit.up_at_s == float("inf")
     assert not limit.is_reached(1, 500)

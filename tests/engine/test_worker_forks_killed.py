@@ -24,7 +24,7 @@ def kill_all(worker: WorkerProcess) -> None:
     """Kill a worker, and wait until the child that it leaves behind has ended by itself."""
     process = psutil.Process(worker.pid)
     worker.send(SIGSTOP)
-    # Stopped, it cannot fork another one that nobody knows of.
+    # While it is stopped it cannot fork another child.
     eventually(
         lambda: process.status() in (psutil.STATUS_STOPPED, psutil.STATUS_ZOMBIE), "it is stopped"
     )

@@ -1,7 +1,7 @@
 """The hooks of the worker itself run where and when Ruby's do, and one that raises costs no more
 than it must.
 
-Named differences: Ruby's `shutdown` runs in the signal's handler, ours when the job in hand has
+Named differences: Ruby's `shutdown` runs in the signal's handler, ours when the present job has
 ended; a raising `before_fork` ends Ruby's worker, with ours it fails the job as `after_fork` does.
 """
 

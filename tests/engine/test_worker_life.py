@@ -181,9 +181,9 @@ def test_a_predecessor_of_the_same_id_left_a_failure_not_a_hole(
     worker.await_ready()
     [entry] = direct("LRANGE", "resque:failed", 0, -1)
     assert b'"payload":{"class":"A","args":[1.50]}' in entry
-    told = json.loads(entry)
-    assert told["error"] == "Job still being processed"
-    assert (told["worker"], told["queue"]) == (worker.id, "mail")
+    found = json.loads(entry)
+    assert found["error"] == "Job still being processed"
+    assert (found["worker"], found["queue"]) == (worker.id, "mail")
     assert direct("EXISTS", f"resque:worker:{worker.id}", f"resque:stat:processed:{worker.id}") == 0
     assert direct("SMEMBERS", "resque:workers") == [worker.id.encode()]
     assert b"2020" not in direct("HGET", "resque:workers:heartbeat", worker.id)

@@ -165,7 +165,7 @@ def test_a_job_left_behind_by_a_predecessor_fails_into_the_list_of_its_queue_too
 
 
 def test_a_worker_never_takes_itself_for_dead(direct: Direct, start_worker: StartWorker) -> None:
-    # Heartbeats are told in whole seconds: most are older than this as soon as they are written.
+    # Heartbeats have whole seconds: most are older than this as soon as they are written.
     for _ in range(3):
         direct("DEL", "resque:pruning_dead_workers_in_progress")
         worker = start_worker(INTERVAL="0", RESQUE_PRUNE_INTERVAL="0.01")

@@ -22,7 +22,7 @@ from resque.store import delayed
 
 @pytest.fixture
 def unread() -> Iterator[int]:
-    """The end to write to of a pipe that nobody reads any more."""
+    """The writing end of a pipe that has no reader any more."""
     read_fd, write_fd = os.pipe()
     os.close(read_fd)
     yield write_fd

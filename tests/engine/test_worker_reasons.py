@@ -28,9 +28,9 @@ def ended(worker: WorkerProcess) -> list[str]:
 
 def objects(worker: WorkerProcess, event: str) -> list[dict[str, Any]]:
     """The lines of one kind, each an object; every other line is one, too."""
-    told = [json.loads(line) for line in ended(worker)]
-    assert all({"time", "level", "event", "message", "pid"} <= each.keys() for each in told)
-    return [each for each in told if each["event"] == event]
+    found = [json.loads(line) for line in ended(worker)]
+    assert all({"time", "level", "event", "message", "pid"} <= each.keys() for each in found)
+    return [each for each in found if each["event"] == event]
 
 
 @pytest.mark.parametrize("way", WAYS, ids=str)
@@ -142,8 +142,8 @@ def test_why_a_program_cannot_start_is_an_object_too(module: str) -> None:
             check=False,
         )
         assert process.returncode == status
-        told = [json.loads(line) for line in (process.stdout + process.stderr).splitlines()]
-        assert ("critical", "refused") in [(each["level"], each["event"]) for each in told]
+        found = [json.loads(line) for line in (process.stdout + process.stderr).splitlines()]
+        assert ("critical", "refused") in [(each["level"], each["event"]) for each in found]
 
 
 def test_a_module_that_raises_is_an_object_with_frames(start_worker: StartWorker) -> None:

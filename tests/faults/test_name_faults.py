@@ -10,7 +10,7 @@ from tests.support import list_actions
 from tests.support.direct import Direct
 from tests.support.engine_fixtures import StartWorker
 from tests.support.known import known
-from tests.support.operations import KEYS, ByHand, marks, trail, waiting
+from tests.support.operations import KEYS, StepByStep, marks, trail, waiting
 
 from queuecore import bulk
 from queuecore.exchange import Call, Exchange, Steps
@@ -138,7 +138,7 @@ def test_a_queue_that_is_registered_during_the_search_is_not_found(
     store: Store, direct: Direct
 ) -> None:
     direct("RPUSH", "resque:queue:late", "x")
-    search = ByHand(store, registration.missing(KEYS))
+    search = StepByStep(store, registration.missing(KEYS))
     search.step()
     direct("SADD", "resque:queues", "late")
     assert search.finish() == ([], True)

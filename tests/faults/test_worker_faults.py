@@ -14,7 +14,7 @@ from tests.support.known import known
 from tests.support.operations import (
     FAILED,
     KEYS,
-    ByHand,
+    StepByStep,
     entry,
     fill,
     newest_failures,
@@ -220,7 +220,7 @@ def test_a_worker_with_a_heartbeat_after_the_poll_is_not_pruned(
     store: Store, direct: Direct, sign: str
 ) -> None:
     hold(direct)
-    hand = ByHand(store, pruning.prune(KEYS, "me:1:q", times.wall_now))
+    hand = StepByStep(store, pruning.prune(KEYS, "me:1:q", times.wall_now))
     assert hand.step(), "the lock is taken"
     assert hand.step(), "the silent are known"
     assert hand.step(), "and looked at"

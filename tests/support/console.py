@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
+from tests.support.sample_data import CONSOLE_URL
 from textual.app import App
 from textual.pilot import Pilot
 from textual.screen import Screen
@@ -31,7 +32,7 @@ _AROUND = ("clock", "sleep", "terminal_is_there")
 def console(
     source: SystemRunner | None = None,
     *,
-    url: str = "redis://:secret@queues.example.com:6379/0",
+    url: str = CONSOLE_URL,
     folder: Path = Path("/dev/null/none"),
     **more: Any,
 ) -> QtopApp:

@@ -14,7 +14,8 @@ from qtop.config.settings import DEFAULTS, Settings
 from qtop.local.groups import LocalWorker, WorkerGroup
 from qtop.local.workers import LocalWorkers
 from qtop.model.launch import LaunchRequest
-from qtop.systems.resque.local import ResqueLauncher
+from qtop.systems.resque.system import ResqueSystem
+from queuecore.address import parse_url
 from resque.keys import Keys
 
 STAND_IN = Path(__file__).parent / "programs" / "stand_in_worker.py"
@@ -67,7 +68,7 @@ class StandIns:
         self.finish = self.folder / "finish"
         self.local = LocalWorkers(
             self.folder / "local",
-            ResqueLauncher("redis://localhost:6379/0", self.url, Keys(self.namespace)),
+            ResqueSystem(Keys(self.namespace), parse_url(self.url), url=self.url),
             environ={**os.environ, "PIDFILE": "/x"},
             on_change=self._changed,
             finish_s=self.finish_s,

@@ -41,6 +41,7 @@ from qtop.model.health import (
 )
 from qtop.model.job import DueTime, Job, JobSource
 from qtop.model.job_list import LISTED_BYTES, Ask, DueShare, Entry, JobPage, Outline
+from qtop.model.launch import LaunchCommand, LaunchRequest, QueueClasses
 from qtop.model.schedule import ListedSchedule, LockHolder, Schedules
 from qtop.search.failure_groups import KeyMaker, KnownEntry
 from qtop.search.selection import RefusalCheck, Selection, nothing_refused
@@ -56,6 +57,7 @@ T = TypeVar("T")
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 NO_PAUSE = "this system cannot pause"
+NO_START = "this system starts no workers"
 
 
 def at_once(value: T) -> Steps[T]:
@@ -249,8 +251,8 @@ class MemorySystem:
 
     @property
     def abilities(self) -> Mapping[Ability, str | None]:
-        """It pauses nothing."""
-        return {"pause": NO_PAUSE, "pause_all": NO_PAUSE}
+        """It pauses nothing, and starts nothing."""
+        return {"pause": NO_PAUSE, "pause_all": NO_PAUSE, "start_workers": NO_START}
 
     def jobs_of(self, source: JobSource) -> list[Job]:
         """What is in a list now."""
@@ -353,7 +355,19 @@ class MemorySystem:
         """The actions so far."""
         return at_once(self.history_of[:limit])
 
-    def note(self, record: ActionRecord, done: int) -> Work[int]:
+    def launch(self, request: LaunchRequest) -> LaunchCommand | Refusal:
+        """It starts none."""
+        return Refusal(NO_START)
+
+    def waiting_classes(self, request: LaunchRequest) -> Work[list[QueueClasses]]:
+        """None that a worker would look for."""
+        return at_once(cast("list[QueueClasses]", []))
+
+    def left_alone(self, title: str) -> str:
+        """None."""
+        return ""
+
+    def note(self, operator: Operator, action: str, workers: str, done: int) -> Work[int]:
         """Keeps no record."""
         return at_once(0)
 
@@ -465,6 +479,9 @@ class MemorySystem:
         """Remembers nothing."""
 
     # As its runner
+
+    def open(self) -> None:
+        """There is nothing to load."""
 
     async def watch(self, work: Work[T]) -> T:
         """Do it."""

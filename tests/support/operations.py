@@ -25,8 +25,8 @@ FAILED = "resque:failed"
 ME = Actor("me@here", "tests")
 
 
-class ByHand(Generic[T]):
-    """An operation that does a round trip only when told to."""
+class StepByStep(Generic[T]):
+    """An operation whose round trips a test does one by one."""
 
     def __init__(self, store: Store, operation: Steps[T]) -> None:
         self._store = store

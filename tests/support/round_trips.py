@@ -18,7 +18,7 @@ from tests.support.golden import FOLDER
 _READ_BYTES = 1 << 20
 
 
-class Turnstile:
+class RoundTripCounter:
     """A proxy between clients and a server on unix sockets, which counts how often a client speaks
     after the server: a pipeline is one round trip. A context manager."""
 

@@ -29,6 +29,8 @@ from resque.store.workers import identity
 T = TypeVar("T")
 
 NOW = datetime(2026, 11, 23, 12, 30, 0, tzinfo=UTC)
+#: Where a console under test thinks that it is.
+CONSOLE_URL = "redis://:secret@queues.example.com:6379/0"
 
 
 #: Resque, for the names of queues and workers in these snapshots.
@@ -205,7 +207,7 @@ class FakeSystem(ResqueSystem):
     `replies`, an operation of steps is driven with them, one for each round trip."""
 
     def __init__(self, *snapshots: Snapshot | Exception) -> None:
-        super().__init__(Keys("resque"))
+        super().__init__(Keys("resque"), url=CONSOLE_URL)
         self.snapshots = list(snapshots)
         self.looked = 0
         self.operations: list[Operation[Any]] = []
@@ -229,6 +231,9 @@ class FakeSystem(ResqueSystem):
     def health(self, queues: Sequence[str] = ()) -> Steps[HealthReport]:
         self.surveyed_queues.append(list(queues))
         return at_hand(self.surveyed)
+
+    def open(self) -> None:
+        pass
 
     async def watch(self, work: Work[T]) -> T:
         assert not isinstance(work, Exchange)

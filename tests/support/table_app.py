@@ -87,7 +87,6 @@ class TableApp(App[None]):
         super().__init__()
         self.clock = Clock()
         self.opened: list[str] = []
-        self.moved: list[str | None] = []
         self.pointed: list[str | None] = []
         self.marked: list[frozenset[Hashable]] = []
         self.table = WatchedTable(
@@ -104,9 +103,6 @@ class TableApp(App[None]):
 
     def on_table_opened(self, event: Table.Opened[Queue]) -> None:
         self.opened.append(event.row.name)
-
-    def on_table_moved(self, event: Table.Moved[Queue]) -> None:
-        self.moved.append(event.row.name if event.row else None)
 
     def on_table_marked(self, event: Table.Marked) -> None:
         self.marked.append(event.marked)

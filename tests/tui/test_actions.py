@@ -259,6 +259,12 @@ async def test_pausing_and_resuming_say_what_changed(console: Console) -> None:
     assert (await run(several)).text.startswith("paused 2 queues")
 
 
+def test_the_names_of_paused_queues_are_cut_on_record() -> None:
+    plan = prepared(SYSTEM.prepare(Pause(tuple(f"queue_{number}" for number in range(90)))))
+    assert plan.record is not None
+    assert len(plan.record.subject) == 200
+
+
 @pytest.mark.redis
 async def test_everything_is_paused_and_resumed(console: Console) -> None:
     resume = await console.prepare(PauseAll(pauses=False))

@@ -18,6 +18,7 @@ from tests.support.console_redis import Redis, on
 from tests.support.sample_data import failure
 from textual.widgets import Input
 
+from qtop.actions.plan import Refusal
 from queuecore.exchange import single
 from resque.codec import encode_job
 from resque.keys import Keys
@@ -79,7 +80,9 @@ async def test_background_searches_wait_while_an_action_searches_its_jobs(
             await found.wait()
             return "nothing"
 
-        app.actions.begin_after_search("looking for it", search, lambda what: f"found {what}")
+        app.actions.begin_after_search(
+            "looking for it", search, lambda what: Refusal(f"found {what}")
+        )
         await until_shown(pilot, "looking for it")
         background = asyncio.create_task(app.actions.precedence.rest(0))
         await pilot.press("4", "t")

@@ -11,10 +11,16 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from tests.support.sample_data import worker as idle
 
-from qtop.actions.request import Wish
+from qtop.actions.plan import Operator, Plan
+from qtop.actions.request import Signal, Wish
+from qtop.config.limits import UndoLimits
 from qtop.model.fleet import Process
-from qtop.systems.resque.workers import SIGNALS, send_signal
+from qtop.systems.resque.workers import SIGNALS, prepare, send_signal
+from queuecore.action_record import Actor
+from queuecore.exchange import Exchange, Steps, checked, drive
 from queuecore.values import replace
+from resque.errors import BelongsToSidekiq
+from resque.keys import Keys
 
 HOST = socket.gethostname()
 TITLED = (
@@ -94,4 +100,19 @@ def test_a_process_that_began_after_the_worker_is_another_one() -> None:
     reason = send_signal(who, HOST, "finish")
     assert reason == f"process {worker.pid} began after that worker did: another one"
     os.kill(worker.pid, signal.SIGQUIT)
+    assert worker.communicate(timeout=30)[0].strip() == str(int(signal.SIGQUIT))
+
+
+def test_signals_that_were_sent_count_although_their_record_is_refused() -> None:
+    def refuse(exchange: Exchange[object]) -> Steps[None]:
+        yield from ()
+        raise BelongsToSidekiq("Sidekiq lives there")
+
+    worker = process("resque-3.0.0: Waiting for mail", signal.SIGQUIT)
+    who = registered(f"{HOST}:{worker.pid}:mail", datetime.now(UTC))
+    operator = Operator(Actor("ada@here", "qtop"), UndoLimits())
+    plan = prepare(Keys("resque"), operator, Signal((who,), "finish"))
+    assert isinstance(plan, Plan)
+    outcome = drive(checked(plan.run(), refuse), lambda exchange: None)
+    assert (outcome.done, outcome.tone) == (1, "good")
     assert worker.communicate(timeout=30)[0].strip() == str(int(signal.SIGQUIT))

@@ -31,7 +31,7 @@ from qtop.monitor.poller import PollResult
 from qtop.monitor.row_builder import RowBuilder
 from qtop.monitor.rows import FleetRows
 from qtop.monitor.state import ConsoleState
-from qtop.systems.resque.local import ResqueLauncher
+from qtop.systems.resque.system import ResqueSystem
 from queuecore.action_record import Actor
 from queuecore.audit import AuditEntry
 from resque.keys import Keys
@@ -215,9 +215,7 @@ def test_a_drop_that_the_next_health_report_explains_is_never_reported(tmp_path:
         system=SYSTEM,
         interval_s=1.0,
         read_only=False,
-        local=LocalWorkers(
-            tmp_path, ResqueLauncher("x", "x", KEYS), environ={}, on_change=lambda: None
-        ),
+        local=LocalWorkers(tmp_path, ResqueSystem(KEYS), environ={}, on_change=lambda: None),
         local_host="h",
         clock=lambda: clock[0],
     )

@@ -73,11 +73,11 @@ async def test_a_search_of_the_queue_can_be_stopped_and_started_again(redis: Red
         await pilot.press("x")
         await until_shown(pilot, words.NOTHING_UNDER_WAY)
         screen.set_filter("class:Job")
-        follower = screen._follower
-        assert follower is not None
+        search = screen.search
+        assert search is not None
         screen.action_stop_looking()
         await until_shown(pilot, "Looking through the whole list")
-        assert follower.is_stopped
+        assert search.follower.is_stopped
         await pilot.press("x")
         await until_shown(pilot, words.match(300))
 

@@ -14,7 +14,7 @@ from qtop.model.fleet import Snapshot
 from qtop.monitor.rates import Rates
 from qtop.monitor.row_builder import RowBuilder
 from qtop.monitor.rows import QueueRow
-from qtop.screens import queue_bars
+from qtop.screens import list_bars
 from qtop.screens.jobs import JobsScreen, SetAsideScreen
 from queuecore.exchange import Operation, drive
 from queuecore.windows import Item, whole
@@ -127,7 +127,7 @@ async def test_items_set_aside(size: tuple[int, int]) -> None:
 
 def service_text(row: QueueRow | None, *ids: str) -> str:
     rows = RowBuilder(SYSTEM).add(snapshot([], [worker(each) for each in ids]), 1.0).workers
-    left, right = queue_bars.service(row, rows)
+    left, right = list_bars.service(row, rows)
     return "".join(span.text for span in (*left, *right)).strip()
 
 

@@ -10,18 +10,17 @@ from qtop.app.app import QtopApp
 from qtop.keymap import keymap
 from qtop.keymap.keymap import ACTIONS, PLACES, Where
 from qtop.screens import frame_texts
-from qtop.screens.base import ConsoleScreen, RowsScreen
+from qtop.screens.base import ConsoleScreen
 from qtop.screens.dialogs import DIALOG_BINDINGS
 from qtop.screens.failed import FailedScreen, GroupScreen
-from qtop.screens.failure import FailureScreen
 from qtop.screens.help import PALETTE_BINDINGS, HelpScreen, help_lines
 from qtop.screens.history import ActionScreen, HistoryScreen
-from qtop.screens.jobs import JobScreen, JobsScreen, SetAsideScreen
+from qtop.screens.job_details import FailureScreen, JobScreen
+from qtop.screens.jobs import JobsScreen, SetAsideScreen
 from qtop.screens.local import LocalScreen, LogScreen
 from qtop.screens.overview import IncidentScreen, OverviewScreen
 from qtop.screens.queues import QueuesScreen
-from qtop.screens.scheduled import ScheduledScreen
-from qtop.screens.scheduled_details import DelayedJobScreen, ScheduleScreen
+from qtop.screens.scheduled import DelayedJobScreen, ScheduledScreen, ScheduleScreen
 from qtop.screens.workers import HostsScreen, WorkerScreen, WorkersScreen
 from qtop.widgets.filter_input import FILTER_BINDINGS
 from qtop.widgets.table import TABLE_BINDINGS
@@ -101,7 +100,7 @@ def test_the_footer_says_the_keys_of_the_table(screen: type[ConsoleScreen]) -> N
 
 
 @pytest.mark.parametrize("screen", [QueuesScreen, WorkersScreen, FailedScreen])
-def test_a_read_only_footer_leaves_out_what_changes_something(screen: type[RowsScreen]) -> None:
+def test_a_read_only_footer_leaves_out_what_changes_something(screen: type[ConsoleScreen]) -> None:
     left, _ = frame_texts.footer(screen.PLACES, read_only=True)
     said = {span.text for span in left if span.tone == "key"}
     assert said.isdisjoint({"r", "c", "p", "P", "s", "x"})

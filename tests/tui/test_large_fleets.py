@@ -29,7 +29,6 @@ from qtop.model.fleet import Snapshot
 from qtop.monitor.poller import Poller, PollResult
 from qtop.monitor.row_builder import RowBuilder
 from qtop.monitor.state import ConsoleState
-from qtop.systems.resque.local import ResqueLauncher
 from qtop.systems.resque.system import ResqueSystem
 from qtop.systems.runner import RedisRunner
 from queuecore.address import parse_url
@@ -109,7 +108,7 @@ def test_rows_made_in_slices_equal_those_made_at_once() -> None:
 def state(tmp_path: Path) -> ConsoleState:
     local = LocalWorkers(
         tmp_path,
-        ResqueLauncher("a", "redis://a", Keys("resque")),
+        ResqueSystem(Keys("resque")),
         environ={},
         on_change=lambda: None,
     )

@@ -2,22 +2,29 @@
 
 import asyncio
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.operations import StepByStep
 
 from qtop.actions.runner import ForegroundPriority
 from qtop.model.job import JobSource
 from qtop.model.job_list import Entry, Walk
+from qtop.search.filter_language import parse
 from qtop.search.follower import Follower, walk
 from qtop.search.list_walk import ListWalk
-from qtop.systems.resque.job_lists import ListEntry, ResqueList
-from queuecore.exchange import Call, Exchange
+from qtop.search.selection import scan
+from qtop.systems.resque.job_lists import ListEntry, ResqueList, job_list
+from queuecore.exchange import Call, Exchange, single
+from queuecore.stores import Store
 from queuecore.windows import Extent, RawItem, Stretch, whole
+from resque.codec import encode_job
 from resque.errors import Unreachable
 from resque.keys import Keys
+from resque.store import queues
 
 KEY = b"resque:failed"
 FAILURES = ResqueList(Keys(), JobSource("failed", "failed"))
@@ -176,6 +183,22 @@ async def test_a_walk_that_is_cancelled_leaves_nothing_behind() -> None:
     with pytest.raises(asyncio.CancelledError):
         await walking
     assert len(asyncio.all_tasks()) == 1
+
+
+@pytest.mark.redis
+def test_a_scan_from_the_front_ends_where_the_list_was_cut_meanwhile(redis_url: str) -> None:
+    keys, source, seen = Keys(), JobSource("queue", "q"), list[Any]()
+    everything, now = parse(""), datetime(2026, 11, 23, tzinfo=UTC)
+    with Store(redis_url) as store:
+        store.run(queues.push(keys, "q", [encode_job("A", [number]) for number in range(200)]))
+        look = scan(job_list(keys, source), everything, now, lambda hit: seen.extend(hit.job.args))
+        scanning = StepByStep(store, look)
+        while not seen:
+            scanning.step()
+        store.run(single(("LTRIM", keys.queue("q"), 0, 9), bool, writes=True))
+        while scanning.step():
+            pass
+    assert seen == list(range(len(seen)))
 
 
 class Counted:

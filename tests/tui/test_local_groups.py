@@ -19,11 +19,13 @@ from tests import words
 from tests.support.local_workers import SECRET_URL, StandIns, of_folder, script
 from tests.support.waiting import eventually_async
 
+from qtop.actions.plan import Refusal
 from qtop.local import groups, state_file, worker_slot
-from qtop.local.groups import FOLDERS_KEPT, CannotStart, _lock, quit_leftovers, tidy
-from qtop.local.state_file import GroupReport, SlotState, StateFile, leftovers
+from qtop.local.groups import FOLDERS_KEPT, CannotStart, _lock, tidy
+from qtop.local.leftovers import leftovers, quit_leftovers
+from qtop.local.state_file import GroupReport, SlotState, StateFile
 from qtop.local.workers import MOST_IN_ALL
-from qtop.model.launch import MOST_PER_START, BadOrder, LaunchRequest
+from qtop.model.launch import MOST_PER_START, LaunchRequest
 
 
 @pytest.fixture
@@ -202,7 +204,7 @@ async def test_a_worker_that_may_not_be_signalled_does_not_end_its_group(
     assert place.place().problem == "it may not be sent SIGTERM: it runs as another user"
     place._process.wait()
     place.collect()
-    assert place.is_over
+    assert place.state == "ended"
     place.close()
 
 
@@ -347,11 +349,11 @@ async def test_workers_that_ignore_the_request_to_end_are_killed(tmp_path: Path)
 
 
 async def test_too_many_are_refused_with_the_limits(stand_ins: StandIns) -> None:
-    with pytest.raises(BadOrder, match=f"1 to {MOST_PER_START}"):
+    with pytest.raises(CannotStart, match=f"1 to {MOST_PER_START}"):
         await stand_ins.local.start(stand_ins.order(count=MOST_PER_START + 1))
     group = await stand_ins.start()
-    with pytest.raises(BadOrder, match=f"at most {MOST_IN_ALL} .* there are 1"):
-        stand_ins.local.scale(group, MOST_IN_ALL + 1)
+    refused = stand_ins.local.scale(group, MOST_IN_ALL + 1)
+    assert refused == Refusal(f"at most {MOST_IN_ALL} workers run from here; there are 1")
     assert await stand_ins.local.trouble(stand_ins.order(count=MOST_PER_START)) is None
 
 

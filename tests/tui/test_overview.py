@@ -38,8 +38,9 @@ from qtop.monitor.incidents.incident import Incident, Link
 from qtop.monitor.series import KEPT, Series
 from qtop.monitor.state import UiPolicy
 from qtop.screens.base import RowsScreen
+from qtop.screens.failed import FailedScreen
 from qtop.screens.overview import MENDING, IncidentScreen, OverviewScreen, advice, coarse
-from qtop.text.format import area
+from qtop.text.safe import area
 from qtop.widgets.bars import Bar
 from qtop.widgets.table import Table
 from queuecore.exchange import single
@@ -377,7 +378,7 @@ async def test_enter_on_failures_opens_their_group() -> None:
         group = screen.failures.cursor_row
         assert group is not None
         failed = app.screen
-        assert isinstance(failed, RowsScreen)
+        assert isinstance(failed, FailedScreen)
         assert under_cursor(failed.table).group.id == group.fingerprint.id
 
 
@@ -407,7 +408,7 @@ async def test_the_groups_of_a_long_list_are_found_too(redis: Redis) -> None:
         await until_shown(pilot, "▌4 Failed")
         await pilot.pause()
         failed = app.screen
-        assert isinstance(failed, RowsScreen)
+        assert isinstance(failed, FailedScreen)
         assert screen.failures.cursor_row is not None
         assert under_cursor(failed.table).group.fingerprint.exception == "Odd"
 

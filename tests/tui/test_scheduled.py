@@ -32,7 +32,7 @@ async def test_delayed_jobs_are_listed_by_time(redis: Scheduled) -> None:
     await redis.park(LATER, {"job_class": "Wrapped", "arguments": [1]}, name=wrapper)
     async with on(redis).run_test(size=(120, 24)) as pilot:
         app = await to_scheduled(pilot, "Wrapped")
-        rows = [row.job.unwrapped[0] for row in page(app).chosen()]
+        rows = [row.job.unwrapped[0] for row in page(app).pane.chosen()]
         assert rows == ["Overdue"]
 
 

@@ -1,5 +1,6 @@
 """The lines above the scheduled screen's lists never claim more than is known."""
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -11,8 +12,8 @@ from qtop.model.schedule import ListedSchedule, LockHolder, Schedules
 from qtop.screens import scheduled_bars
 from qtop.screens.scheduled_bars import ScheduledLook
 from qtop.search.filter_language import parse
-from qtop.search.follower import Follower
 from qtop.search.job_search import ClassCounts, JobQuery, JobSearch, Matches
+from qtop.search.list_search import ListSearch
 from qtop.systems.resque.job_lists import DelayedList
 from qtop.widgets.bars import Span
 from resque.keys import Keys
@@ -36,7 +37,7 @@ def outlook(overdue: DueShare, *others: DueShare, first_s: float | None = None) 
 def scheduled_look(
     seen: Outline | None, holder: LockHolder | None, **problems: str
 ) -> ScheduledLook:
-    return ScheduledLook(None, seen, Schedules(None, holder), problems)
+    return ScheduledLook(seen, Schedules(None, holder), problems)
 
 
 def schedule(ahead_s: float | None) -> ListedSchedule:
@@ -118,15 +119,15 @@ def test_parts_that_cannot_be_read_come_first() -> None:
 def test_a_search_says_how_far_it_is_and_what_it_leaves_out() -> None:
     search = JobSearch(JobQuery(JobSource("delayed", ""), parse("x")), NOW)
     found = Matches(search, 1_000, last_first=False, classes=ClassCounts())
-    follower = Follower(DelayedList(Keys()), lambda: found.visit)
+    run: ListSearch[Matches] = ListSearch(DelayedList(Keys()), lambda: found, asyncio.sleep)
+    run.found, follower = found, run.follower
 
-    def count_text(*, is_over: bool = True, is_by_class: bool = False) -> str:
-        return text(
-            scheduled_bars.search(found, follower, is_over=is_over, is_by_class=is_by_class)
-        )
+    def count_text(*, is_by_class: bool = False) -> str:
+        return text(scheduled_bars.search(run, is_by_class=is_by_class))
 
     found.seen, found.count, follower.done, follower.of = 1_500, 7, 20, 90_000
-    assert count_text(is_over=False) == "looking … 1,500 jobs, times 20 of 90,000; x stops "
+    assert count_text() == "looking … 1,500 jobs, times 20 of 90,000; x stops "
+    found.is_complete = True
     assert count_text() == "7 of 1,500 jobs "
     found.count = 1_001
     assert "1,001 of 1,500 jobs, the first 1,000 listed" in count_text()
@@ -135,7 +136,7 @@ def test_a_search_says_how_far_it_is_and_what_it_leaves_out() -> None:
     assert count_text(is_by_class=True) == "1,001 of 1,500 jobs, with more classes than are listed "
     follower.is_stopped = True
     assert count_text().startswith("stopped: 1,001 of the ")
-    assert scheduled_bars.search(None, follower, is_over=False, is_by_class=False) == []
+    assert scheduled_bars.search(None, is_by_class=False) == []
 
 
 def test_an_exact_total_needs_exact_parts() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from tests.support.console import (
     console,
+    screen_lines,
     screen_text,
     table_of,
     until,
@@ -18,6 +19,7 @@ from tests.support.console import (
 )
 from tests.support.memory_system import (
     NO_PAUSE,
+    NO_START,
     MemorySystem,
     delayed,
     failed,
@@ -32,7 +34,9 @@ from qtop.app.app import QtopApp
 from qtop.model.job import JobRow
 from qtop.screens.dialogs import ConfirmDialog
 from qtop.screens.failed import FailedScreen
+from qtop.screens.help import HelpScreen
 from qtop.screens.jobs import JobsScreen
+from qtop.screens.queues import QueuesScreen
 from qtop.screens.scheduled import ScheduledScreen
 from queuecore.errors import Unreachable
 
@@ -121,14 +125,37 @@ async def test_failed_jobs_are_grouped_and_there_is_a_second_set_of_them(
         await until_shown(pilot, "Card::Charge")
 
 
-async def test_a_key_of_a_missing_ability_says_so(memory: MemorySystem) -> None:
+async def test_what_it_cannot_do_is_not_offered_and_its_key_says_why_without_a_question(
+    memory: MemorySystem,
+) -> None:
     app = console(memory)
-    async with app.run_test(size=(120, 30)) as pilot:
+    async with app.run_test(size=(120, 50)) as pilot:
         await until_polled(pilot)
         await pilot.press("2")
         await until_shown(pilot, "bulk")
-        await pilot.press("p")
-        await until_shown(pilot, NO_PAUSE)
+        footer = screen_lines(app)[-1]
+        assert "clear" in footer
+        assert "pause" not in footer
+        assert "start" not in footer
+        for key, reason in (("p", NO_PAUSE), ("P", NO_PAUSE), ("s", NO_START)):
+            app.say("")
+            await pilot.press(key)
+            await until_shown(pilot, reason)
+            assert isinstance(app.screen, QueuesScreen)
+        assert memory.requests == []
+
+
+async def test_the_help_says_what_it_cannot_do(memory: MemorySystem) -> None:
+    app = console(memory)
+    async with app.run_test(size=(200, 60)) as pilot:
+        await until_polled(pilot)
+        await pilot.press("2")
+        await until_shown(pilot, "bulk")
+        await pilot.press("?")
+        await until_screen(pilot, HelpScreen)
+        shown = screen_text(app)
+        assert shown.count(NO_PAUSE) == 2
+        assert shown.count(NO_START) == 1
 
 
 async def test_known_data_stay_and_are_marked_as_old_when_it_does_not_answer(

@@ -111,8 +111,8 @@ def locked(folder: Path, deadline_s: float) -> Iterator[None]:
 class Users:
     """The processes that use the server, of which this may be one.
 
-    Only to be joined and asked by who has `locked` the folder. A forked child shares its parent's
-    hold, which only the parent can give up.
+    Call `join`, `last` and `present` only while the folder is `locked`. A forked child shares its
+    parent's hold, which only the parent can give up.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -146,7 +146,8 @@ class Users:
         self._fd = None
 
     def last(self) -> bool:
-        """Whether this process is the only user left. For one that leaves: a no costs its hold."""
+        """Whether this process is the only user left. For a process that leaves: where the answer
+        is no, it has lost its hold."""
         return self.joined and self._fd is not None and try_flock(self._fd)
 
     def present(self) -> bool:

@@ -87,7 +87,7 @@ class PrivateServer:
     def hold(self, timeout_s: float = process.STOP_TIMEOUT_S) -> None:
         """Count as a user without starting anything: for workers that were given the URL.
 
-        Does nothing the second time. Raises NoServer when the folder or its lock cannot be had.
+        Does nothing the second time. Raises NoServer when the folder is unusable or stays locked.
         """
         deadline_s = time.monotonic() + timeout_s
         with files.locked(self.folder, deadline_s):
@@ -165,7 +165,7 @@ class PrivateServer:
                 child.terminate()  # always TERM: a second INT makes Redis exit without saving
 
         deadline_s = time.monotonic() + timeout_s
-        with _instead_of_dying(end):
+        with _on_ending_signals(end):
             try:
                 with files.locked(self.folder, deadline_s):
                     child = self._start_or_adopt(deadline_s)
@@ -234,7 +234,7 @@ class PrivateServer:
 
 
 @contextlib.contextmanager
-def _instead_of_dying(act: Callable[[], None]) -> Iterator[None]:
+def _on_ending_signals(act: Callable[[], None]) -> Iterator[None]:
     """Let TERM, INT and HUP call `act`."""
 
     def handler(signum: int, frame: FrameType | None) -> None:

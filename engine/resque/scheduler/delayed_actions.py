@@ -13,9 +13,9 @@ from itertools import groupby
 from typing import Any, Literal
 
 from queuecore import windows
-from queuecore.action_record import ActionRecord, recorded_call
+from queuecore.action_record import ActionRecord, recorded
 from queuecore.bulk import BLANK, Result, parts
-from queuecore.exchange import Arg, Call, Exchange, Steps, raise_all_but
+from queuecore.exchange import Arg, Command, Exchange, Steps, raise_all_but
 from queuecore.keys import name_bytes
 from resque.codec import Unreadable
 from resque.errors import StoreError, WrongType
@@ -196,10 +196,11 @@ def _take(
     done = gone = 0
     barred: list[str] = []
     for calls in _calls(keys, takings, seen, verb, record):
-        results: list[Any] = yield Exchange(calls, list, writes=True, tolerant=True)
-        for call, outcome in zip(calls, results, strict=True):
+        commands = tuple(command for command, _ in calls)
+        results: list[Any] = yield Exchange(commands, list, writes=True, tolerant=True)
+        for (_, many), outcome in zip(calls, results, strict=True):
             if isinstance(outcome, WrongType):
-                barred += [str(outcome)] * ((len(call.keys) - 6) // 2)
+                barred += [str(outcome)] * many
             elif isinstance(outcome, StoreError):
                 raise outcome
             else:
@@ -211,10 +212,10 @@ def _take(
 
 def _calls(
     keys: Keys, takings: Sequence[_Taking], seen: _Seen, verb: _Verb, record: ActionRecord | None
-) -> Iterator[tuple[Call, ...]]:
-    """The scripts to run, a moment each, those together that keep the server busy for a few
-    milliseconds."""
-    together: list[Call] = []
+) -> Iterator[list[tuple[Command, int]]]:
+    """The scripts to run, a moment each, with how many jobs each takes; those together that keep
+    the server busy for a few milliseconds."""
+    together: list[tuple[Command, int]] = []
     room = _WALK
     for stamp, group in groupby(takings, key=lambda taking: taking.ref.stamp):
         alike, length = list(group), max(1, seen.lengths[stamp])
@@ -223,16 +224,16 @@ def _calls(
             part = alike[at : at + most]
             room -= len(part) * length
             if together and room < 0:
-                yield tuple(together)
+                yield together
                 together, room = [], _WALK - len(part) * length
-            together.append(_call(keys, stamp, part, verb, record))
+            together.append((_call(keys, stamp, part, verb, record), len(part)))
     if together:
-        yield tuple(together)
+        yield together
 
 
 def _call(
     keys: Keys, stamp: str, takings: Sequence[_Taking], verb: _Verb, record: ActionRecord | None
-) -> Call:
+) -> Command:
     moment = keys.delayed(stamp)
     touched = [moment, keys.delayed_schedule(), keys.queues()]
     new = keys.delayed_member(verb.until) if verb.until else b""
@@ -246,7 +247,7 @@ def _call(
             queue = name_bytes(each.push.queue)
         touched += [keys.delayed_stamps(each.raw), target]
         args += [each.ref.place, each.raw, queue, payload]
-    return recorded_call(_ACT, keys, record, touched, args)
+    return recorded(_ACT, keys, record, touched, args, list).commands[0]
 
 
 def _sought(keys: Keys, missed: Sequence[DelayedRef]) -> Steps[list[DelayedRef]]:

@@ -1,4 +1,4 @@
-"""What a scheduler looks at before it enqueues: whether the queue is Sidekiq's by its content, and
+"""What a scheduler checks before it enqueues: whether the queue is Sidekiq's by its content, and
 whether the job is one of resque-status, whose arguments only Ruby's scheduler can make."""
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ _HOLDS_S: Final = 60.0
 
 
 class OwnershipCheck:
-    """Finds out which queues a scheduler may put jobs on. It looks at the namespace when it is
-    opened, and again each minute: two round trips. Where Sidekiq was seen, it looks also at each
-    further queue before a job goes there."""
+    """Finds out on which queues a scheduler may put jobs. It reads the namespace when it is opened,
+    and again each minute: two round trips. Where Sidekiq was found, it also reads each further
+    queue before a job goes there."""
 
     def __init__(
         self, store: Store, keys: Keys, clock: times.Clock, log: Callable[[str], None]

@@ -21,7 +21,7 @@ ScheduleSource = Literal["persistent", "file"]
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """One schedule at one look. `schedule` is None when it cannot be read; `problem` says why it
+    """One schedule as it was read. `schedule` is None when it cannot be read; `problem` says why it
     does not fire. `next_at` is None when that is unknown: never, or an interval that never fired.
     `source` says where it is kept: in Redis, or in the file of the scheduler at work."""
 

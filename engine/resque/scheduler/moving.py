@@ -28,7 +28,7 @@ _BATCH_BYTES = 1 << 20
 #: Batches of one pass, so that a long backlog does not keep a scheduler from its other duties.
 PASS_BATCHES = 50
 
-#: Tells the own queue of a class, None when it has none or is not known.
+#: Returns the queue that a class declares; None when it has none or is not known.
 QueueOf = Callable[[str], str | None]
 #: Says of a job that is about to be moved why it may not go to its queue; None: it may.
 Admit = Callable[["Push"], str | None]

@@ -1,4 +1,4 @@
-"""Telling which schedules a scheduler has from its file, while it is the master."""
+"""Publishes the schedules of a scheduler's file in Redis, while it is the master."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class Publisher:
             self.publish(self._entries)
 
     def withdraw(self) -> None:
-        """At the end: nothing of this is true any more. Never raises: it has a lifetime."""
+        """At the end: delete what was published. Never raises: it has a lifetime."""
         try:
             self._store.run(schedules.withdraw(self._keys, self._prefix, self._owner))
         except StoreError as error:

@@ -87,7 +87,7 @@ class SchedulerSignals(SignalPipe):
 
 @dataclass(frozen=True, slots=True)
 class SchedulerOptions:
-    """How a scheduler behaves. `interval_s` is the longest time between two looks; `is_dynamic`
+    """How a scheduler behaves. `interval_s` is the longest time between two polls; `is_dynamic`
     follows changes of persistent schedules; `environment` is what `rails_env` is compared with."""
 
     interval_s: float = 5.0
@@ -247,7 +247,7 @@ class Scheduler:
             self._print_plan()
 
     def _patience_s(self) -> float:
-        """Until the next look: the lock must not run out, nothing due be late."""
+        """Until the next poll: the lock must not run out, and nothing due may be late."""
         patience_s = min(self._options.interval_s, self._options.lock_timeout_s / 3)
         if self._is_master:
             now = self._clock().timestamp()

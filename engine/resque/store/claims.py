@@ -1,9 +1,9 @@
-"""Whose a worker's id is.
+"""Claims: which process has a worker's id.
 
 An id names a host, a process and its queues, and two processes can have the same: containers with
 one host name in which both are process 1, say. So a worker takes its id with a token that it made
-up, in a key of our own with a lifetime that heartbeats renew, and goes by another name where the id
-is borne already: `host-2:pid:queues`. (Ruby's workers know no such key and are found by what they
+up, in a key of our own with a lifetime that heartbeats renew, and uses another name where the id
+is taken already: `host-2:pid:queues`. (Ruby's workers know no such key and are found by what they
 register.)
 """
 
@@ -157,7 +157,7 @@ def beat(keys: Keys, claim: Claim, text: str, *, lasts_s: float) -> Exchange[tup
 
 def held(keys: Keys, claim: Claim) -> Exchange[tuple[Record | None, int] | None]:
     """What a worker holds under its id, and its count of closed jobs; None when the id is not its
-    own any more, so that this is unknown. What others wrote there is not in its hands. One
+    own any more, so that this is unknown. What others wrote there does not count. One
     round trip."""
 
     def parse(replies: list[Reply]) -> tuple[Record | None, int] | None:

@@ -1,4 +1,4 @@
-"""Delayed jobs as people look at them: a page at a time, all of them in turn, or how many come due
+"""Delayed jobs as people read them: a page at a time, all of them in turn, or how many come due
 when.
 
 There may be 100,000 moments, and 50,000 jobs in one: everything here reads a bounded number at a

@@ -1,4 +1,4 @@
-"""Jobs that are there more than once: the same bytes, waiting or failed or in several hands.
+"""Jobs that are there more than once: the same bytes, waiting, failed, or held by several workers.
 
 Resque's jobs have no ids, so two of the same bytes may be one job twice or two jobs alike.
 """

@@ -1,4 +1,5 @@
-"""Failed jobs: reading entries of any implementation, and requeueing them."""
+"""Failed jobs: reading entries of any implementation, requeueing them, and what Ruby does with them
+besides."""
 
 from __future__ import annotations
 
@@ -6,19 +7,22 @@ import re
 from datetime import datetime
 from typing import Any
 
-from queuecore import times, windows
-from queuecore.bulk import Taking
+from queuecore import bulk, times, windows
+from queuecore.action_record import ActionRecord
+from queuecore.bulk import JobRef, Result, Taking
 from queuecore.cooperative import Slices
 from queuecore.digests import sha1_hex
-from queuecore.exchange import Command, Exchange, Reply, single
-from queuecore.keys import is_name, name_text
+from queuecore.exchange import Command, Exchange, Reply, Steps, single
+from queuecore.keys import is_name, name_bytes, name_text
+from queuecore.values import replace
 from queuecore.values import value as value_class
 from queuecore.windows import Item, RawItem, Stretch
-from resque.codec import decode, members, members_of_beginning, text_of
+from resque.codec import decode, encode, members, members_of_beginning, text_of
 from resque.keys import Keys
 from resque.scripts import load_script
 
 _NEWER = load_script("newer")
+_STAMP = load_script("stamp")
 
 #: The list of failures where there is one for all queues.
 FAILED = "failed"
@@ -149,7 +153,7 @@ def newest(
 def newest_as_they_came(
     keys: Keys, *, skip: int = 0, limit: int, max_bytes: int = 65_536, list_name: str = FAILED
 ) -> Exchange[Stretch]:
-    """As `newest`, oldest first, for those who look at them in passing."""
+    """As `newest`, oldest first, each of which is read only when it is needed."""
     # To LRANGE 0 -1, which these would be for none at all, is everything.
     first, last = (-skip - limit, -skip - 1) if limit > 0 else (1, 0)
     return windows.stretch(list_key(keys, list_name), first, last, max_bytes=max_bytes)
@@ -180,24 +184,69 @@ def requeue(raw: bytes, to: str | None = None) -> Taking | str:
     return job if isinstance(job, str) else Taking(0, raw, *job)
 
 
+def requeue_and_keep(
+    keys: Keys, failure: Failure, now: datetime, *, list_name: str = FAILED
+) -> Exchange[bool] | str:
+    """Requeue as Ruby does: the entry stays on the list, stamped with `retried_at`. The stamp is
+    spliced into the entry's bytes. Returns the round trip (whose result says whether the entry
+    was still there), or why it cannot be done. O(n) in the list."""
+    job = job_of(failure.item.raw)
+    if isinstance(job, str):
+        return job
+    queue, payload = job
+    stamped = _stamped(failure.item.raw, times.failed_at(now))
+    return _STAMP.write(
+        [list_key(keys, list_name), keys.queues(), keys.queue(queue)],
+        [failure.place, failure.item.raw, stamped, payload, name_bytes(queue)],
+        bool,
+    )
+
+
+def clear_retried(
+    keys: Keys, record: ActionRecord | None = None, *, list_name: str = FAILED
+) -> Steps[Result]:
+    """Delete the failures that carry `retried_at`. (Ruby: Failure.clear_retried.) Costs as
+    `bulk.scan` and `bulk.take`."""
+
+    def choose(item: Item, place: int) -> JobRef | None:
+        was_retried = read(item, place).retried_at is not None
+        return JobRef(place, item.sha) if was_retried else None
+
+    key = list_key(keys, list_name)
+    refs = yield from bulk.scan(key, choose)
+    planned = None if record is None else replace(record, planned=len(refs))
+    return (yield from bulk.take(keys, key, refs, bulk.delete, planned))
+
+
+def _stamped(raw: bytes, stamp: str) -> bytes:
+    """An entry with `retried_at` as its last member, in place of an earlier one."""
+    text = raw.rstrip()[:-1]
+    earlier = b',"retried_at":"'
+    if earlier in text and text.endswith(b'"'):
+        head, _, tail = text.rpartition(earlier)
+        if b'"' not in tail[:-1]:
+            text = head
+    return b"%s%s%s}" % (text, b',"retried_at":', encode(stamp))
+
+
 #: So many are read between two pauses.
 _SLICE = 100
-#: What a reading may cost at each look, in bytes that the server copies: some 5 ms.
+#: What reading may cost at each poll, in bytes that the server copies: some 5 ms.
 _BUDGET_BYTES = 8_388_608
 #: A longer entry comes cut and with its SHA-1, which takes as long as to copy it ten times.
 _CUT_BYTES, _CUT_COSTS = 65_536, 10
 #: However large they are, so many are read.
 _LEAST = 40
-#: What costs more is read again at every so many looks, unless the list has another length.
+#: What costs more is read again at every so many polls, unless the list has another length.
 _TURNS = 10
 
 
 class NewestFailures:
-    """Asks for the newest failures and reads the answer; used for one look at a time: `ask`,
-    `parse`, then `read`. An entry that is where it was, byte for byte, is not read again, and stays
-    the same object. At a sparing look only those are asked for that have come since, where the
-    others seem to be as they were: a mark on one of them shows later. Entries so large that to read
-    them burdens the server are read less often, and fewer of them.
+    """Asks for the newest failures and reads the answer; used for one poll at a time: `ask`,
+    `parse`, then `read`. An entry that is at its place with the same bytes is not read again, and
+    stays the same object. A sparing poll asks only for newer ones, as long as the others seem to be
+    unchanged: a change of one of them shows later. Entries so large that reading them burdens the
+    server are read less often, and fewer of them.
 
     Args:
         keys: Where they are.

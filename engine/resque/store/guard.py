@@ -1,4 +1,4 @@
-"""Keeps Resque's writing operations away from what is Sidekiq's, in front of whatever runs them."""
+"""Stops Resque's operations before they write to what is Sidekiq's."""
 
 from __future__ import annotations
 

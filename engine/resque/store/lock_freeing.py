@@ -134,8 +134,8 @@ def _scanned(keys: Keys) -> Steps[tuple[list[bytes], bool]]:
 
 @dataclass(frozen=True, slots=True)
 class Stale:
-    """What a look for locks without a job came to: the `locks` that have none and no lifetime of
-    their own, how many `there` are in all, and whether all keys and all jobs were looked at."""
+    """The result of a search for locks without a job: the `locks` that have none and no lifetime
+    of their own, how many `there` are in all, and whether all keys and all jobs were read."""
 
     locks: tuple[str, ...] = ()
     there: int = 0

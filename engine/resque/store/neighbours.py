@@ -78,8 +78,8 @@ def _clients(database: int) -> Exchange[tuple[str, ...]]:
     """What connections call themselves; none where that may not be asked."""
 
     def parse(replies: Sequence[Reply]) -> tuple[str, ...]:
-        (told,) = replies
-        lines = name_text(told).splitlines() if isinstance(told, bytes) else []
+        (reply,) = replies
+        lines = name_text(reply).splitlines() if isinstance(reply, bytes) else []
         found = {
             named[1]
             for line in lines

@@ -1,4 +1,4 @@
-"""Whose keys are these: Resque's, or Sidekiq's? Judged by what is in them, never by their names.
+"""Finds out whose keys these are, Resque's or Sidekiq's, by what is in them, never by their names.
 
 Both keep a set `queues`, lists `queue:<name>` and counts `stat:<name>`, and Sidekiq may run under
 any prefix, `resque:` too. They push and take at opposite ends, so that a worker of the one destroys
@@ -58,7 +58,7 @@ _LEVELS = ("none", "weak", "strong", "certain")
 
 @value
 class KeyOwners:
-    """Whose the keys under one prefix are, as far as was looked.
+    """Whose the keys under one prefix are, as far as they were read.
 
     Attributes:
         place: The prefix in words: `'app'`, or that there is none.

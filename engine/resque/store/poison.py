@@ -1,4 +1,4 @@
-"""Failed jobs that killed their process again and again: a retry of everything spares them.
+"""Failed jobs that killed their process again and again: a requeue of everything leaves them out.
 
 Two things tell: how often a worker put a job back whose process had died, where workers do that;
 and how many entries say of one payload that its process died, whichever worker recorded them.

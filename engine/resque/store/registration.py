@@ -1,4 +1,4 @@
-"""The set of queues: what is missing from it, and putting names on it and taking them off.
+"""The set of queues: which names are missing from it, and adding and removing names.
 
 Some clients push before they register, and sets can be damaged. What is missing is seen neither by
 a console nor by a worker with a pattern.

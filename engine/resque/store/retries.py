@@ -35,7 +35,7 @@ def identity(class_name: str, args: Sequence[Any]) -> str:
 def begin(keys: Keys, class_name: str, args: Sequence[Any]) -> Exchange[int]:
     """Count a run that begins. Returns how often the job was tried again before: 0 on the first
     run. One round trip, atomic."""
-    # Without a lifetime: what the script could be given.
+    # Without a lifetime, which the script could set.
     return _BEGIN.write([keys.retry(identity(class_name, args))], [""], int)
 
 

@@ -70,8 +70,8 @@ def put_back(keys: Keys, worker_id: str, record: Record, *, at_most: int) -> Exc
 
 @value
 class Evidence:
-    """What a worker held at one look (None: nothing), and its last sign of life (`beat`, as it is
-    in Redis; None: it never gave one). `server_time` is the server's clock at the look."""
+    """What a worker held when it was read (None: nothing), and its last heartbeat (`beat`, as it is
+    in Redis; None: it never sent one). `server_time` is the server's clock at that time."""
 
     worker_id: str
     record: Record | None
@@ -134,13 +134,7 @@ def evidence(keys: Keys, worker_ids: Sequence[str]) -> Exchange[list[Evidence]]:
     return Exchange(tuple(commands), parse)
 
 
-def doubt(
-    seen: Evidence,
-    *,
-    host: str,
-    is_running: Callable[[int], bool],
-    after_s: float = workers.PRUNE_AFTER_S,
-) -> str | None:
+def doubt(seen: Evidence, *, host: str, is_running: Callable[[int], bool]) -> str | None:
     """Why a worker may be alive after all, in words; None when all speaks for its death. `host`
     is the name of this machine, and `is_running` tells of its processes. Pure."""
     who = workers.identity(seen.worker_id)
@@ -155,7 +149,7 @@ def doubt(
         return "its heartbeat cannot be read"
     if seen.silent_s < 0:
         return f"its last heartbeat is {-seen.silent_s:.0f} s ahead of the server's clock"
-    if seen.silent_s <= after_s:
+    if seen.silent_s <= workers.PRUNE_AFTER_S:
         return f"its last heartbeat is only {seen.silent_s:.0f} s old"
     return None
 

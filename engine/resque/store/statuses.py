@@ -1,6 +1,6 @@
 """Jobs of resque-status: their classes answer to `scheduled`, which Ruby's scheduler calls in place
-of enqueueing. It makes a status and puts its id before the arguments. Code does not travel to this
-scheduler: it enqueues the arguments as they are, and such a job takes the first one for its id.
+of enqueueing. It makes a status and puts its id before the arguments. This scheduler does not
+have that code: it enqueues the arguments as they are, and such a job takes the first for its id.
 """
 
 from __future__ import annotations

@@ -73,12 +73,12 @@ def _waiting(queue: str, answer: Reply) -> QueueSample:
     return QueueSample(queue, length, classes, len(items))
 
 
-def of_list(keys: Keys, served: QueueList, *, most: int = MOST_QUEUES) -> Steps[list[QueueSample]]:
-    """Look at the queues that a worker with this list would serve, at most `most` of them. One
-    round trip, two where the list has patterns."""
+def of_list(keys: Keys, served: QueueList) -> Steps[list[QueueSample]]:
+    """Read the queues that a worker with this list would serve, at most 500 of them. One round
+    trip, two where the list has patterns."""
     names = served.wanted
     if served.is_dynamic:
         registered: list[str] = yield queue_names(keys)
         names = tuple(served.resolve(registered))
-    found: list[QueueSample] = yield take(keys, names[:most])
+    found: list[QueueSample] = yield take(keys, names[:MOST_QUEUES])
     return found

@@ -142,12 +142,12 @@ def read_beginning(raw: bytes, size: int) -> Record:
 def unregister(
     keys: Keys, worker_id: str, failure_of: FailureOf, *, own_lists: bool = False, token: str = ""
 ) -> Steps[bool]:
-    """Take a worker off the register; a job in its hands becomes a failure in the same step, with
+    """Take a worker off the register; a job in its record becomes a failure in the same step, with
     `own_lists` in its queue's list of failures.
 
     `failure_of` builds the entry from the record. With a `token` (see `claims`) it is done only
     while the place and what is in it are that process's own. Returns whether there was such a job.
-    One round trip, two with a job in its hands; more only while the worker goes from job to job.
+    One round trip, two when it has a job; more only while the worker takes job after job.
     """
     record: bytes | None = None
     while True:
@@ -216,7 +216,7 @@ def lost_job(record: bytes, *, worker_id: str, exception: str, error: str, now: 
 
 
 def left_behind(worker_id: str, now: Callable[[], datetime]) -> FailureOf:
-    """Builds failures for a worker that leaves the register with a job in its hands."""
+    """Builds failures for a worker that leaves the register while it has a job."""
     words = "Job still being processed"
     return lambda record: lost_job(
         record, worker_id=worker_id, exception="Resque::DirtyExit", error=words, now=now()

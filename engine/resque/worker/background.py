@@ -29,29 +29,29 @@ def settle(environ: Mapping[str, str], *, log: str = "") -> None:
 
 def _go_into_the_background(path: str | None) -> None:
     try:
-        told, tell = os.pipe()
-        heard, answer = os.pipe()
+        go_fd, tell_fd = os.pipe()
+        answer_fd, say_fd = os.pipe()
         pid = os.fork()
     except OSError as error:
         raise BadOption(f"cannot go into the background: {error.strerror}") from None
     if pid:
-        os.close(told)
-        os.close(answer)
+        os.close(go_fd)
+        os.close(say_fd)
         # Not before it is on its own: the terminal may be closed as soon as this one ends.
-        os.read(heard, 1)
+        os.read(answer_fd, 1)
         # Written from here: there a problem would not be noticed.
         if path:
             _write_pid(path, pid)
-        os.write(tell, b"go")
+        os.write(tell_fd, b"go")
         os._exit(0)
-    os.close(tell)
-    os.close(heard)
+    os.close(tell_fd)
+    os.close(answer_fd)
     os.setsid()
-    os.write(answer, b".")
-    os.close(answer)
-    if not os.read(told, 2):
+    os.write(say_fd, b".")
+    os.close(say_fd)
+    if not os.read(go_fd, 2):
         os._exit(2)
-    os.close(told)
+    os.close(go_fd)
     nothing = os.open(os.devnull, os.O_RDWR)
     for fd in (0, 1, 2):
         os.dup2(nothing, fd)

@@ -31,9 +31,9 @@ _MUTE = 121
 
 @value
 class ChildReport:
-    """A child's word. `failure` is the last job's failure, as in `reserve.Closing`; `is_closed`
-    says that the child has closed that job itself; `processed` is the worker's count of closed
-    jobs, None when the child has closed none."""
+    """What a child reports. `failure` is the last job's failure, as in `reserve.Closing`;
+    `is_closed` says that the child has closed that job itself; `processed` is the worker's count of
+    closed jobs, None when the child has closed none."""
 
     failure: bytes | None = None
     processed: int | None = None
@@ -73,9 +73,9 @@ class Child:
         return True
 
     def end(self) -> None:
-        """End a child that has nothing left to do, and see it off."""
+        """End a child that has nothing left to do, and collect it."""
         if self._status is None:
-            # Not by a word or with patience: it may have been stopped.
+            # Not by a signal that it could miss: it may have been stopped.
             os.kill(self.pid, _KILL)
             self._collected(os.waitpid(self.pid, 0)[1])
 
@@ -101,7 +101,7 @@ class Child:
 
     @property
     def is_collected(self) -> bool:
-        """Whether its end was taken note of: its pid may be another process's by now."""
+        """Whether it was waited for: its pid may be another process's by now."""
         return self._status is not None
 
     @property

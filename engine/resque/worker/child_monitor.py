@@ -1,5 +1,5 @@
-"""Staying with a child while it performs: listening, beating, and ending it when that is asked for
-or its time is up."""
+"""Watches a child while it performs: reads its reports, sends heartbeats, and ends it when a signal
+asks for that or its time is up."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LONG_S = 0.005
 
 #: What Linux tells of its load: how many processes want a core, before the slash.
 _LOAD = "/proc/loadavg"
-#: One look is good for so many questions.
+#: One reading of the load answers so many questions.
 _GOOD_FOR = 8
 
 
@@ -112,8 +112,8 @@ class ChildStop:
 
 
 class ChildMonitor:
-    """Attends to one worker's children. Beside each child `make_ready` is called once, for the next
-    one."""
+    """Watches one worker's children. While a child runs, `make_ready` is called once, to prepare
+    the next one."""
 
     def __init__(
         self,
@@ -130,8 +130,8 @@ class ChildMonitor:
         self._cores = Cores()
 
     def attend(self, running: child.Child, limit: TimeLimit | None) -> bool:
-        """Stay with a child until it has reported or is gone. Returns whether it was to be ended
-        so that the worker goes on without it."""
+        """Watch a child until it has reported or is gone. Returns whether a signal asked to end it
+        while the worker goes on."""
         poll = select.poll()
         poll.register(self._signals.fileno(), select.POLLIN)
         poll.register(running.report_fd, select.POLLIN)

@@ -1,4 +1,4 @@
-"""A worker's heartbeat, by the server's clock, and without a thread where jobs are forked."""
+"""A worker's heartbeat, by the server's clock; without a thread when jobs run in children."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 #: After a beat that did not get through, the next try comes this soon.
 _RETRY_S = 5.0
-#: Beats remembered while none is answered: those of more than an hour.
+#: Beats that are remembered while none is answered: for more than an hour.
 _KEPT = 1000
 
 

@@ -1,4 +1,4 @@
-"""Where a worker's jobs come from: the queues it serves, through a Redis that may come and go."""
+"""Takes a worker's jobs from its queues, and closes them; waits while Redis is away."""
 
 from __future__ import annotations
 
@@ -28,19 +28,20 @@ P = ParamSpec("P")
 _NAMES_FOR_S = 1.0
 #: Tries to reach a lost Redis again grow up to this distance.
 _LONGEST_BACKOFF_S = 10.0
-#: Queues to look at in one round trip: some 2 ms of Redis's time.
+#: Queues in one round trip: some 2 ms of Redis's time.
 _AT_ONCE = 2000
-#: At its start a worker looks at the classes that wait on so many of its queues.
+#: When a worker starts, it reads the classes that wait in so many of its queues.
 _CHECKED_QUEUES = 100
 
 
 class ServedQueues:
-    """Looks at queues before they are served for the first time, and at all of them again each
-    `every_s` seconds: a round trip for each 200 queues. In between, the script that takes jobs
-    leaves Sidekiq's where they are, and their queues go to `bar`.
+    """Finds out which queues a worker may serve, because they are not Sidekiq's: before it serves
+    them for the first time, and for all of them again each `every_s` seconds: a round trip for each
+    200 queues. In between, the script that takes jobs leaves Sidekiq's jobs where they are, and
+    `bar` gets the names of their queues.
 
-    What cannot be looked at is served: nothing shows that it is Sidekiq's. `last_served` are those
-    that may be served of the queues that were asked for last.
+    A queue that cannot be read is served: nothing shows that it is Sidekiq's. `last_served` are the
+    queues that may be served, of those that were asked for last.
     """
 
     def __init__(
@@ -66,8 +67,8 @@ class ServedQueues:
         self.last_served: Sequence[str] = ()
 
     def open(self, names: Sequence[str]) -> None:
-        """Look for the first time. Raises BelongsToSidekiq when none of the queues may be served,
-        or the namespace is Sidekiq's, and StoreError."""
+        """Read them for the first time. Raises BelongsToSidekiq when none of the queues may be
+        served, or the namespace is Sidekiq's, and StoreError."""
         found = self._ask(names)
         refusals = [found.refusal(name) for name in names]
         if (refusal := found.refusal()) is None and refusals and None not in refusals:
@@ -93,7 +94,7 @@ class ServedQueues:
         return self.last_served
 
     def bar(self, names: Iterable[str]) -> None:
-        """Serve these no longer: a job of Sidekiq's is next in them."""
+        """Stop serving these queues: a job of Sidekiq's is next in them."""
         for name in names:
             self._bar(name, f"a job with a jid is next in queue {name!r}: it is Sidekiq's")
         self._asked = ()
@@ -122,8 +123,8 @@ class ServedQueues:
 
 
 class JobFetcher:
-    """Takes and closes one worker's jobs. `wait_out` waits some seconds for Redis to be rid of an
-    error, or until a signal."""
+    """Takes and closes one worker's jobs. `wait_out` waits some seconds until Redis may work again,
+    or until a signal comes."""
 
     def __init__(
         self,
@@ -169,13 +170,13 @@ class JobFetcher:
         return self.patiently(self._work, names, closing)
 
     def _take_from_others(self, names: Sequence[str], closing: Closing | None) -> Taken | None:
-        """Pass over the queues that are left alone, as if they were paused."""
+        """Take no job from the queues that are left alone, as if they were paused."""
         alone = self._unknown.left_alone()
         taken = self._take([name for name in names if name not in alone], closing)
         return taken and replace(taken, paused=taken.paused | alone)
 
     def held(self) -> Taken | None:
-        """The job that a child has left in this worker's hands, if any; takes none."""
+        """The job that a child took and left in this worker's record, if any; takes none."""
         return self.patiently(self._work, [], None)
 
     def _take(self, names: Sequence[str], closing: Closing | None) -> Taken | None:
@@ -187,7 +188,7 @@ class JobFetcher:
         return taken
 
     def _take_further(self, seen: Taken, names: Sequence[str]) -> Taken:
-        """Look at more queues when those before had no job."""
+        """Take from more queues when those before had no job."""
         taken = self.patiently(self._work, names, None)
         if taken is None or taken.state in ("lost", "shared"):
             # The last job is closed by now, and must not be again.
@@ -207,7 +208,7 @@ class JobFetcher:
         self._processed = self._processed if processed is None else processed
 
     def held_after_death(self, record: Record) -> Taken | None:
-        """What this worker holds by now, after a child died that was given `record`; `lost` when
+        """What this worker's record has, after a child died that was given `record`; `lost` when
         the worker's id is no longer its own. None when asked to leave before that is known."""
         if self._worker.options.jobs_per_fork == 1:
             return Taken(self._processed, "job", record)
@@ -311,7 +312,7 @@ class JobFetcher:
         return self._worker.store.run(exchange)
 
     def _with_class_check(self, exchange: Exchange[Taken], names: Sequence[str]) -> Exchange[Taken]:
-        """The same round trip, before whose first job it is seen which classes wait."""
+        """The same round trip, which also reads which classes wait, before the first job."""
 
         def seen(waiting: list[QueueSample]) -> None:
             self._has_checked_classes = True

@@ -1,6 +1,5 @@
-"""What a worker logs of its jobs: how each ended, how long it took, why it failed; and what jobs
-say through Python's `logging`, which a worker's parent does without: loaded there it would run code
-in every fork."""
+"""What a worker logs about its jobs: how each ended, how long it took, why it failed; and what jobs
+log by Python's `logging`. A worker's parent does not load that: it would run code in every fork."""
 
 from __future__ import annotations
 
@@ -74,7 +73,7 @@ def capture_logging_later(say: Say) -> None:
 
 
 class _LoggingFinder:
-    """A finder of modules that finds none, and is there when `logging` comes."""
+    """A finder of modules that finds none, and notices when `logging` is imported."""
 
     def __init__(self, say: Say) -> None:
         self._say = say

@@ -18,9 +18,9 @@ _MOST_CLASSES = 1_000
 
 
 class Locks:
-    """Frees the jobs that one worker takes. Most have no lock: a class is looked at now and then,
-    with the next round trip to Redis; once one of its jobs had a lock each is freed before it
-    runs, for one more round trip.
+    """Deletes the locks of the jobs that one worker takes. Most jobs have none: a class is checked
+    from time to time, with the next round trip to Redis; once one of its jobs had a lock, each is
+    freed before it runs, for one more round trip.
 
     Attributes:
         pending: What is to be sent with the next round trip.

@@ -1,5 +1,4 @@
-"""A worker's place on the register: taking it, leaving it, and pruning those who left it without
-a word."""
+"""Registering a worker, taking it off the register, and pruning workers that are silent."""
 
 from __future__ import annotations
 
@@ -26,7 +25,7 @@ def here() -> str:
 
 
 class Membership:
-    """One worker's place. Whatever it does raises StoreError."""
+    """One worker's registration. All methods raise StoreError."""
 
     def __init__(self, context: WorkerContext, heart: Heartbeat) -> None:
         self._worker = context
@@ -35,8 +34,8 @@ class Membership:
         self._started = context.clock()
 
     def register(self) -> bool:
-        """Take the place, or, where another worker bears its id, one beside it. Returns whether it
-        is another than before."""
+        """Register under the id, or, where another worker has it, under another one. Returns
+        whether the id is another than before."""
         terms = self._terms()
         claim = self._worker.store.run(
             claims.take(self._worker.keys, self._worker.worker_id.wanted(), terms)
@@ -46,8 +45,8 @@ class Membership:
         return self._worker.worker_id.take(claim)
 
     def renewal(self) -> Steps[bool]:
-        """What takes the place again after its claim has ended; it returns whether that went well.
-        For whichever connection sends the beats."""
+        """Takes the id again after its claim has ended; returns whether that succeeded. To be run
+        by the connection that sends the heartbeats."""
         return claims.renew(self._worker.keys, self._worker.worker_id.claim, self._terms())
 
     def _terms(self) -> Terms:
@@ -66,8 +65,8 @@ class Membership:
         return own.is_taken and worker_id == own.id and self._heart.may_have_written(beat)
 
     def unregister(self) -> bool:
-        """Leave it, as far as it is still this worker's. Returns whether a job was left in it,
-        which is a failure now."""
+        """Unregister, if the id is still this worker's. Returns whether it still had a job, which
+        is a failure now."""
         claim = self._worker.worker_id.claim
         left = workers.left_behind(claim.worker_id, self._worker.clock)
         own_lists = self._worker.options.multi_failure_queues
@@ -79,12 +78,12 @@ class Membership:
 
     @property
     def is_prune_due(self) -> bool:
-        """Whether the others were not looked at for a while."""
+        """Whether it is time to look for silent workers."""
         return self._worker.mono_now() >= self._prune_at
 
     def put_off_prune(self) -> None:
-        """Not now: others were perhaps cut off as we are, and get the time to show that they
-        live."""
+        """Not now: other workers were perhaps cut off from Redis as this one was, and need time to
+        send a heartbeat."""
         self._prune_at = self._worker.mono_now() + workers.HEARTBEAT_INTERVAL_S
 
     def prune(self, tell: Tell) -> None:

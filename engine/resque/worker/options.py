@@ -18,8 +18,8 @@ from resque.store import workers
 class WorkerOptions:
     """How a worker behaves. The defaults are Ruby Resque's.
 
-    `interval_s` is the longest time between two looks at the queues where waiting for a job is
-    impossible; 0 makes the worker leave when it finds none. `min_interval_s`, `max_interval_s` and
+    `interval_s` is the longest time between two polls of the queues, where Redis cannot wake the
+    worker; 0 makes the worker leave when it finds no job. `min_interval_s`, `max_interval_s` and
     `backoff_interval_s` let that time grow, as `IdleInterval` says. `job_timeout_s` ends a job that
     runs longer. `requeue_lost` puts a job whose process died back onto its queue, at most so often.
     `term_child` lets a job that must end know by a TermException, with `pre_shutdown_timeout_s`

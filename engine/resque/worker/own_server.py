@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
 
 def hold(url: str) -> PrivateServer | None:
-    """Count as a user of this user's private server, if the URL leads there. Who leaves for good
-    closes what this returns; who may be started again does not, and its end is noticed all the
-    same. Raises NoServer when its folder cannot be used."""
+    """Count as a user of this user's private server, if the URL leads there. A process that leaves
+    for good closes what this returns; one that may be started again does not, and the server
+    notices its end all the same. Raises NoServer when its folder cannot be used."""
     socket = url.removeprefix("unix://").partition("?")[0]
     users = os.path.join(os.path.dirname(socket), "users")
     if not url.startswith("unix:") or not os.path.exists(users):

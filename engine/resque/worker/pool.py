@@ -81,8 +81,8 @@ class _Slot:
 
 class Pool:
     """Runs `count` processes of `work`, each returning an exit status. A worker that returns 0
-    has left on demand and is not replaced; any other end is repaired. When this process ends
-    without a word, each worker finishes its job and leaves."""
+    has left on demand and is not replaced; after any other end it is started again. When this
+    process is killed, each worker finishes its job and leaves."""
 
     def __init__(
         self,
@@ -203,7 +203,7 @@ class Pool:
             slot.put_off(time.monotonic())
 
     def _end_in_time(self) -> bool:
-        """After a TERM: wait for the workers, and kill those that outlast all patience."""
+        """After a TERM: wait for the workers, and kill those that are still there after that."""
         deadline_s = time.monotonic() + self._patience_s
         pids = {slot.pid for slot in self._slots if slot.pid is not None}
         while pids and time.monotonic() < deadline_s:

@@ -43,8 +43,8 @@ class Prefork:
         self._read_fd = self._orders_fd = -1
 
     def fork(self, *, tells_of_steps: bool) -> None:
-        """Have a child wait for the next job, unless one does. Where no process can be made, none
-        waits."""
+        """Fork a child that waits for the next job, unless one waits already. When no process can
+        be made, this does nothing."""
         if self.waiting is not None:
             return
         try:

@@ -39,7 +39,7 @@ class Closing:
 @value
 class Taken:
     """What came of asking for a job. `processed` is the worker's count; `record` is the job,
-    already written down as in this worker's hands; `paused` are queues that are paused, `foreign`
+    already written to this worker's record; `paused` are queues that are paused, `foreign`
     those whose next job is Sidekiq's, and was left there. `lost`: the worker's id is no longer its
     own, and nothing was done; `shared`: one without a claim bears it, too, and nothing was
     taken."""
@@ -169,7 +169,7 @@ def read(raw: bytes) -> Record:
 
 
 def set_aside(keys: Keys, worker_id: str, queue: str, record: Record) -> Exchange[bool]:
-    """Move a payload that cannot be read from the worker's hands to `unreadable:<queue>`. One
+    """Move a payload that cannot be read from the worker's record to `unreadable:<queue>`. One
     round trip."""
     payload = record.raw.partition(b'"payload":')[2][:-1]
     return _SET_ASIDE.write(

@@ -1,4 +1,4 @@
-"""Having one job run, in a child process or here, and saying how it ended."""
+"""Runs one job, in a child process or in this one, and returns how it ended."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 @value
 class Ended:
-    """How a turn ended. `closing` is what is left to close; None when the child has closed it,
+    """How a run ended. `closing` is what is left to close; None when the child has closed it,
     or died: then `died` says how, and the worker's record has what it held; `is_lost` says
     that its death was not wanted. `processed` is the worker's count as a child of several jobs
     left it."""
@@ -114,8 +114,8 @@ class Runner:
         self._prefork.fork(tells_of_steps=self._options.job_timeout_s is not None)
 
     def see_off(self) -> None:
-        """Wait until the child of the last job is gone: with it go its locks, its ports and its
-        memory, which the next job may need."""
+        """Wait until the child of the last job is gone: it holds locks, ports and memory that the
+        next job may need."""
         if self._leaving is not None:
             self._leaving.end()
             self._leaving = None

@@ -22,7 +22,7 @@ _MARK = " [leaves alone: "
 
 
 class UnknownClasses:
-    """What one worker has met on its queues.
+    """Which classes one worker has met in its queues.
 
     Attributes:
         known: The queues that had a job of a known class: those are trusted for good.

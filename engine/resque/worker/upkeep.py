@@ -1,5 +1,5 @@
-"""What some processes see to beside their own work: whether their pool is there, and the ended
-processes that they have adopted.
+"""Duties that some processes have beside their work: to leave when their pool is gone, and to
+collect the ended processes that they have adopted.
 
 What a job leaves behind becomes a child of process 1: in a container without an init that is the
 worker, its pool or the scheduler. What it does not collect stays as a zombie and keeps an id, of

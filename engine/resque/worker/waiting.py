@@ -56,7 +56,7 @@ class Waiter:
 
     def wait_for(self, queues: Iterable[str]) -> bool:
         """Begin to wait for these empty queues. Returns whether all of them are covered; when
-        not (too many, or a server without BLMOVE) the caller must look again by itself."""
+        not (too many, or a server without BLMOVE) the caller must poll."""
         wanted = list(queues)
         for queue in wanted:
             if not self._is_possible or len(self._waiting) >= MAX_QUEUES:
@@ -115,10 +115,8 @@ class Waiter:
 
 
 class IdleInterval:
-    """Rests grow from the shortest, after a job, to the longest, while there is none.
-
-    Only what no wake-up call announces is looked for at this pace.
-    """
+    """The pauses between two polls grow from the shortest, after a job, to the longest, while there
+    is none. They matter only where Redis cannot wake the worker."""
 
     def __init__(self, options: WorkerOptions) -> None:
         given = options.interval_s

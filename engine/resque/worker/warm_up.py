@@ -1,4 +1,4 @@
-"""A rehearsal: what a worker's children will do, done in the worker before there is one.
+"""Runs in the worker, before there is a child, the code that its children will run.
 
 Python adapts code to its use, and remembers where it found the names in it, in the process in which
 the code runs. What only children run would stay as it was read: each of them would begin anew, and

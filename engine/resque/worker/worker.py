@@ -1,4 +1,4 @@
-"""The worker: takes jobs, has them run, and answers for each of them."""
+"""The worker: takes jobs, has them run, and records how each of them ended."""
 
 from __future__ import annotations
 
@@ -215,7 +215,8 @@ class Worker:
             pass
 
     def _register_anew(self) -> bool:
-        """Others took this worker for dead, or bear its id. Returns whether it is registered."""
+        """Register again: others took this worker for dead, or have its id. Returns whether it is
+        registered."""
         before = self.id
         is_another = self._fetcher.patiently(self._membership.register)
         if is_another:
@@ -274,7 +275,7 @@ class Worker:
 
     def take_next(self, closing: Closing) -> Taken | None:
         """In a child: take the next job. One from a queue whose jobs may be unknown is left in the
-        worker's hands: only the parent can remember what comes of it."""
+        worker's record: only the parent can remember how it ended."""
         taken = self._fetcher.take(closing)
         if taken and taken.record and taken.record.queue not in self._unknown.known:
             return replace(taken, record=None)
@@ -283,8 +284,8 @@ class Worker:
         return taken
 
     def _work_on_held(self) -> Closing | None:
-        """Have the job run that a child left in this worker's hands, if there is one; also before
-        a pause, or leaving."""
+        """Run the job that a child took and left in this worker's record, if there is one; also
+        before a pause, or before leaving."""
         taken = self._fetcher.held()
         self._runner.see_off()
         return self._work_on(taken.record) if taken and taken.record else None
@@ -310,7 +311,7 @@ class Worker:
         return ended.closing
 
     def _answer_for(self, ended: Ended, record: Record, began_s: float) -> Closing | None:
-        """A child died under a job: put the job back, if that is wanted, or let it fail."""
+        """A child died while it ran a job: put the job back, if that is wanted, or let it fail."""
         assert ended.died is not None  # noqa: S101
         held = self._held_after_death(record)
         at_most = self._options.requeue_lost if ended.is_lost else 0
@@ -321,15 +322,15 @@ class Worker:
         return closing
 
     def _held_after_death(self, record: Record) -> Record | None:
-        """What this worker holds after a child died that was given `record`. Where its claim has
-        ended, it has to register first: what it holds would be taken for a new job then."""
+        """What this worker's record has after a child died that was given `record`. When its claim
+        has ended, it registers first: else what it holds would be taken for a new job."""
         taken = self._fetcher.held_after_death(record)
         while taken is not None and taken.state == "lost" and self._register_anew():
             taken = self._fetcher.held_after_death(record)
         return None if taken is None else taken.record
 
     def let_go(self) -> None:
-        """In the child: nothing of the parent's may be disturbed."""
+        """In the child: leave what belongs to the parent as it is."""
         self._signals.let_go(will_wait=self._options.jobs_per_fork > 1)
         self._waiter.forget()
         if self._options.jobs_per_fork == 1:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, Literal, TypeVar
+from typing import ClassVar, Final, Literal, TypeVar
 
 import queuecore
 from qtop.config.limits import UndoLimits
@@ -21,7 +21,7 @@ from queuecore.errors import OutcomeUnknown, StoreError
 from queuecore.exchange import Steps
 
 T = TypeVar("T")
-# How fast an action over many jobs goes, and how somebody stops it between two steps.
+# How fast an action over many jobs goes, and how it is stopped between two steps.
 
 #: With a limit, steps are so small that there are about so many a second.
 _STEPS_A_SECOND: Final = 4
@@ -29,7 +29,7 @@ _STEPS_A_SECOND: Final = 4
 
 @dataclass(slots=True)
 class Throttle:
-    """The reins of one action. `jobs_per_s` is its limit; None is as fast as it goes."""
+    """Limits and stops one action. `jobs_per_s` is its limit; None is as fast as possible."""
 
     jobs_per_s: float | None = None
     is_stopped: bool = False
@@ -82,9 +82,10 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why there is no plan for a request, in words."""
+    """Why there is no plan for a request, in safe words."""
 
     text: str
+    tone: ClassVar[ResultTone] = "warn"
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +220,7 @@ def typeable(name: str, otherwise: str = "clear") -> str:
     return name if plain and len(name) <= _LONGEST_WORD else otherwise
 
 
-# What stands between a key and its deed on a production system: one step more than elsewhere.
+# On a production system an action asks one step more than elsewhere.
 
 #: At once becomes a question; a question becomes the name to type.
 _STEP: Final[dict[Danger, Danger]] = {"undoable": "confirm", "confirm": "typed"}

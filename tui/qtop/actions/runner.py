@@ -18,10 +18,10 @@ T = TypeVar("T")
 
 _UNKNOWN: Final = "outcome unknown: look before trying again"
 
-#: While it waits, an action looks so often whether it is to stop.
+#: While it waits, an action checks so often whether it is to stop.
 _TICK_S: Final = 0.05
 
-#: Told how many of how many are done.
+#: Gets how many of how many are done.
 Progress = Callable[[int, int], None]
 
 
@@ -37,7 +37,7 @@ class Stopped(StoreError):
 
 
 def reined(steps: Steps[T], pace: Throttle | None, tell: Callable[[int, int], None]) -> Steps[T]:
-    """The same steps; `tell` hears of each that says how far it is.
+    """The same steps; `tell` is called with the progress of each that has one.
 
     A stop comes to the operation as the error Stopped instead of the result of its next step that
     only reads: so nothing that was sent is left in doubt, and what the operation returns counts
@@ -69,7 +69,7 @@ async def paced(
     clock: Callable[[], float] = time.monotonic,
     rest: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> T:
-    """Carry out reined steps, no faster than their pace; a stop need not wait for it."""
+    """Carry out steps no faster than their pace; a stop does not wait for it."""
     began_s = clock()
     result: Any = None
     problem: StoreError | None = None
@@ -90,13 +90,9 @@ async def paced(
 class ActionRunner:
     """Carries out plans, one at a time.
 
-    Args:
-        send: Drives what they do.
-        read_only: Refuse everything.
-        trouble: Why Redis cannot be asked now; None when it can. Asked before every action, so that
-            nobody waits for a Redis that is known not to answer.
-
-    `trails` are those of the actions that can be taken back, the last one last.
+    `trouble` says why Redis cannot be asked now; None when it can. It is asked before every action,
+    so that none waits for a Redis that is known not to answer. `trails` are the records of the
+    actions that can be undone, the last one last.
     """
 
     def __init__(self, send: Send, *, read_only: bool, trouble: Callable[[], str | None]) -> None:
@@ -123,13 +119,7 @@ class ActionRunner:
         refused = self.refusal()
         if refused is not None:
             return refused
-        self._busy_with = what
-        try:
-            return await self._send(operation)
-        except QueueError as error:
-            return Outcome(f"{what}: {safe(str(error))}", "bad")
-        finally:
-            self._busy_with = None
+        return await self.look(what, self._send(operation))
 
     async def look(self, what: str, looking: Awaitable[T]) -> T | Outcome:
         """As `preview`, for what takes many steps and may be cancelled."""
@@ -187,10 +177,9 @@ class ActionRunner:
 
 
 class ForegroundPriority:
-    """Has walks through lists in the background wait while an action looks through one.
+    """Lets walks through lists in the background wait while an action looks through one.
 
-    Side by side they would burden Redis twice, and whoever waits for the action would wait for
-    twice as long.
+    Side by side they would burden Redis twice, and the action would take twice as long.
     """
 
     def __init__(self) -> None:
@@ -211,6 +200,6 @@ class ForegroundPriority:
                 self._is_clear.set()
 
     async def rest(self, seconds: float) -> None:
-        """Wait for some seconds, and until nobody goes first."""
+        """Wait for some seconds, and until no action goes first."""
         await asyncio.sleep(seconds)
         await self._is_clear.wait()

@@ -1,4 +1,4 @@
-"""From a key to its result: the refusal, the question, the deed, the word about it."""
+"""From a key to its result: the refusal, the question, the action, the message."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeVar
 
-from qtop.actions.plan import Operator, Outcome, Plan, Refusal, escalate
-from qtop.actions.plan import operator_identity as actor
+from qtop.actions.plan import Operator, Outcome, Plan, Refusal, escalate, operator_identity
 from qtop.actions.request import PauseAll, Request, Reschedule, Undo
 from qtop.actions.runner import ActionRunner, ForegroundPriority, Progress
 from qtop.app.worker_controller import LocalWorkerController
@@ -20,12 +19,12 @@ from qtop.model.launch import LaunchRequest
 from qtop.screens import audit_text
 from qtop.screens.console import Console
 from qtop.screens.dialogs import ConfirmDialog, DateDialog, LookingDialog
-from qtop.screens.paging import with_marks
 from qtop.search.follower import walk
 from qtop.search.job_search import JobSearch
 from qtop.search.selection import RefusalCheck, Selection, nothing_refused
 from qtop.systems.system import SystemRunner
 from qtop.text.safe import safe
+from qtop.widgets.paged_table import with_marks
 from qtop.widgets.table import Table
 from queuecore.audit import AuditEntry
 from queuecore.exchange import Exchange, Operation, Steps, drive
@@ -38,15 +37,8 @@ _STOPPING: Final = ("stop", "stop_looking")
 
 
 class ActionController:
-    """Does what screens ask for.
-
-    Args:
-        app: Shows the questions and the results.
-        source: Where actions go.
-        local: The workers started here.
-        require: Modules with jobs, for those.
-        read_only: Refuse whatever changes something.
-    """
+    """Does what screens ask for: see `Actions`, and `Gate`. `require` are modules with jobs, for
+    workers started here; with `read_only` it refuses whatever changes something."""
 
     def __init__(
         self,
@@ -62,15 +54,17 @@ class ActionController:
         self.precedence = ForegroundPriority()
         #: What is under way is to be taken back as soon as it has stopped.
         self._takes_back = False
-        self._operator = Operator(actor(), app.settings.undo_limits, app.state.policy.sign)
+        self.operator = Operator(
+            operator_identity(), app.settings.undo_limits, app.state.policy.sign
+        )
         self._actions = ActionRunner(
             source.run, read_only=read_only, trouble=lambda: app.state.look.error
         )
         template = app.settings.values["worker_command"] or ""
-        profile, namespace = app.settings.profile, app.system.place.namespace
+        profile = app.settings.profile
         memory = ModuleMemory(
             local.folder.with_name("modules.json"),
-            f"{app.address} {namespace}" if profile is None else f"profile {profile}",
+            " ".join(app.system.place) if profile is None else f"profile {profile}",
         )
         modules = tuple(require) or memory.recall()
         self.local = LocalWorkerController(
@@ -82,20 +76,27 @@ class ActionController:
         )
 
     def refuses(self, *, without_redis: bool = False) -> bool:
-        """Whether nothing can be changed now, or none that does `without_redis`; then
-        the reason is said."""
-        return self._refused(without_redis=without_redis)
+        refusal = self._actions.refusal(without_redis=without_redis)
+        if refusal is None and not without_redis and (why := self.not_ours()):
+            refusal = Outcome(why, "warn")
+        if refusal is not None:
+            self._app.say(refusal.text, refusal.tone)
+        return refusal is not None
+
+    def not_ours(self, queue: str | None = None) -> str | None:
+        health = self._app.state.surveyed
+        whose = None if health is None else health.ownership
+        why = None if whose is None else whose.refusal(queue)
+        return None if why is None else safe(why)
 
     async def preview(self, what: str, look: Operation[T]) -> T | Outcome:
-        """Read what an action is about. Returns why not when it cannot be read."""
         return await self._actions.preview(what, look)
 
     def request(
         self, request: Request, table: Table[Any] | None = None, *, looking: str = "looking at it"
     ) -> None:
-        """Prepare a request, ask if that is needed, and carry it out; `table` loses its marks then.
-        `looking` is shown while it is prepared, if that has to read anything."""
-        if self._refused():
+        """As `Actions.request`. `looking` is shown only if preparing has to read anything."""
+        if self.refuses():
             return
         steps = self._steps(request)
         try:
@@ -104,23 +105,15 @@ class ActionController:
             made = end.value
             if isinstance(made, Plan) and table is not None:
                 made = with_marks(made, table)
-            self._prepared(made, table)
+            self._ask(made, table)
             return
         steps.close()
         self._look_first(looking, self._steps(request))
 
     def _steps(self, request: Request) -> Steps[Plan | Refusal]:
-        return self._app.system.prepare(request, self._operator)
-
-    def _prepared(self, made: Plan | Refusal, table: Table[Any] | None) -> None:
-        if isinstance(made, Refusal):
-            self._app.say(made.text, "warn")
-        else:
-            self._ask(made, table)
+        return self._app.system.prepare(request, self.operator)
 
     def request_after(self, looking: str, look: Operation[T], make: Callable[[T], Request]) -> None:
-        """Read what a request is about, make the request of it, and go on as `request`."""
-
         def steps() -> Steps[Plan | Refusal]:
             seen: T
             if isinstance(look, Exchange):
@@ -129,30 +122,38 @@ class ActionController:
                 seen = yield from look
             return (yield from self._steps(make(seen)))
 
-        if not self._refused():
+        if not self.refuses():
             self._look_first(looking, steps())
 
     def _look_first(self, looking: str, steps: Steps[Plan | Refusal]) -> None:
         # In front at once: what is typed ahead must not be taken for other actions.
         cover = LookingDialog(looking)
         self._app.push_screen(cover)
-        self._app.run_worker(self._prepare(looking, steps, cover), group="desk")
+
+        async def prepare() -> None:
+            await self._uncover(cover, await self._actions.preview(looking, steps), None)
+
+        self._app.run_worker(prepare(), group="desk")
 
     def begin_after_search(
         self,
         what: str,
         search: Callable[[Progress], Awaitable[T]],
-        plan: Callable[[T], Plan | str],
+        plan: Callable[[T], Plan | Refusal],
         table: Table[Any] | None = None,
     ) -> None:
-        """Look for what a plan is about, as long as that takes, then make the plan and begin it, or
-        say why there is none. Leaving the dialog stops the search."""
-        if self._refused():
+        """As `request_after` for a search of many steps and the plan that is made of it. Leaving
+        the dialog stops the search."""
+        if self.refuses():
             return
         cover = LookingDialog(what)
-        looking = self._app.run_worker(
-            self._search_first(what, search, plan, cover, table), group="desk"
-        )
+
+        async def look() -> None:
+            with self.precedence.ahead():
+                seen = await self._actions.look(what, search(cover.tell))
+            await self._uncover(cover, seen if isinstance(seen, Outcome) else plan(seen), table)
+
+        looking = self._app.run_worker(look(), group="desk")
         self._app.push_screen(cover, lambda _: looking.cancel())
 
     def request_found(
@@ -165,8 +166,8 @@ class ActionController:
         spares: bool = False,
         looking: str = "looking for all that match",
     ) -> None:
-        """Look through a list for all that a search finds, make a request of it, and go on as
-        `request`. `refusal` and `spares` are those of `Chooser`; `looking` is shown meanwhile."""
+        """As `Actions.request_found`. `refusal` and `spares` are those of `Chooser`; `looking` is
+        shown meanwhile."""
         source = search.wanted.source
         chooser = self._app.system.chooser(source, refusal, spares=spares)
 
@@ -180,50 +181,42 @@ class ActionController:
             chosen.too_large = search.too_large
             return chosen
 
-        def plan(chosen: Selection) -> Plan | str:
+        def plan(chosen: Selection) -> Plan | Refusal:
             # Delayed jobs that cannot be read are none, and the outcome says so.
             if chosen.marks or source.kind == "delayed":
-                made = drive(self._steps(make(chosen)), lambda step: None)
-                return made if isinstance(made, Plan) else made.text
-            if chosen.spared:
-                key = self._app.state.policy.sign("requeue")
-                number = f"{chosen.spared:,}"
-                return f"the {number} that match killed their process repeatedly: use {key}"
-            return "nothing matches (any more)"
+                return drive(self._steps(make(chosen)), lambda step: None)
+            if not chosen.spared:
+                return Refusal("nothing matches (any more)")
+            key, number = self._app.state.policy.sign("requeue"), f"{chosen.spared:,}"
+            return Refusal(f"the {number} that match killed their process repeatedly: use {key}")
 
         self.begin_after_search(looking, choose, plan, table)
 
-    @property
-    def can_stop(self) -> bool:
-        """Whether an action is under way that can be stopped."""
-        return self._actions.can_stop
-
     def stop(self) -> bool:
-        """Stop the action that is under way; False when there is none."""
         return self._actions.stop()
 
-    def pause_or_resume_all(self, *, is_paused: bool | None) -> None:
-        """Pause everything, or resume it when it is paused; nothing when that is unknown."""
+    def pause_or_resume_all(self) -> None:
+        is_paused = self._app.state.is_paused
         if is_paused is None:
             self._app.say("whether everything is paused is unknown: nothing was changed", "warn")
             return
         self.request(PauseAll(not is_paused))
 
     def undo(self) -> None:
-        """Take back the last action of this console. One that is under way is stopped, and what it
-        has done is taken back after a question."""
+        """As `Actions.undo`. One that is under way is stopped, and what it has done is taken back
+        after a question."""
         if self._actions.stop():
             self._takes_back = True
             self._app.say("stopping; then you are asked whether to take back what was done", "dim")
         elif self._actions.is_busy:
-            self._refused()
+            self.refuses()
         elif not self._actions.trails:
             self._app.say("nothing to take back: `qtop undo` knows earlier actions", "dim")
         else:
             self.request(Undo.of(self._actions.trails[-1]))
 
     def undo_deed(self, deed: AuditEntry) -> None:
-        """Take back an action that is on record, after a question, or say why that cannot be."""
+        """As `Actions.undo_deed`, or say why that cannot be."""
         if deed.undo_left_s is None:
             self._app.say(" ".join(audit_text.consequence(deed)), "warn")
             return
@@ -232,13 +225,11 @@ class ActionController:
     def ask_for_moment(
         self, source: JobSource, chosen: Selection, table: Table[Any] | None = None
     ) -> None:
-        """Ask until when to delay jobs, and do it."""
-
         def reschedule(moment: datetime | None) -> None:
             if moment is not None:
                 self.request(Reschedule(source, chosen, moment), table)
 
-        if not self._refused():
+        if not self.refuses():
             fleet = self._app.state.view().fleet
             ahead = timedelta(0) if fleet is None else fleet.server_time - datetime.now(UTC)
             request = Reschedule(source, chosen, datetime.now(UTC))
@@ -249,64 +240,28 @@ class ActionController:
                 reschedule,
             )
 
-    def _refused(self, *, without_redis: bool = False) -> bool:
-        refusal = self._actions.refusal(without_redis=without_redis)
-        if refusal is None and not without_redis:
-            refusal = self._not_ours()
-        if refusal is not None:
-            self._app.say(refusal.text, refusal.tone)
-        return refusal is not None
-
-    def _not_ours(self) -> Outcome | None:
-        """Why nothing may be changed where Sidekiq lives alone, as of the newest survey."""
-        surveyed = self._app.state.surveyed
-        whose = None if surveyed is None else surveyed.ownership
-        why = None if whose is None else whose.refusal()
-        return None if why is None else Outcome(safe(why), "warn")
-
-    async def _prepare(
-        self, looking: str, steps: Steps[Plan | Refusal], cover: LookingDialog
+    async def _uncover(
+        self, cover: LookingDialog, made: Plan | Refusal | Outcome, table: Table[Any] | None
     ) -> None:
-        made = await self._actions.preview(looking, steps)
-        if not await cover.comes_to_front():
-            return  # the question was left before it could be asked
-        self._app.pop_screen()
-        if isinstance(made, Outcome):
-            self._app.say(made.text, made.tone)
-        else:
-            self._prepared(made, None)
-
-    async def _search_first(
-        self,
-        what: str,
-        search: Callable[[Progress], Awaitable[T]],
-        plan: Callable[[T], Plan | str],
-        cover: LookingDialog,
-        table: Table[Any] | None,
-    ) -> None:
-        with self.precedence.ahead():
-            seen = await self._actions.look(what, search(cover.tell))
-        if not await cover.comes_to_front():
-            return  # the question was left before it could be asked
-        # Without its callback, which would cancel what runs here.
-        self._app.pop_screen()
-        if isinstance(seen, Outcome):
-            self._app.say(seen.text, seen.tone)
-            return
-        made = plan(seen)
-        if isinstance(made, str):
-            self._app.say(made, "warn")
-        else:
+        """Put a question, or a result, in place of the dialog; nothing if that was left."""
+        if await cover.comes_to_front():
+            # Without its callback, which would cancel the search that this ends.
+            self._app.pop_screen()
             self._ask(made, table)
 
-    def _ask(self, plan: Plan, table: Table[Any] | None) -> None:
+    def _ask(self, made: Plan | Refusal | Outcome, table: Table[Any] | None) -> None:
+        """Carry out a plan, after a question if it needs one; show why there is none."""
+        if not isinstance(made, Plan):
+            self._app.say(made.text, made.tone)
+            return
+
         def answered(confirmed: bool | None) -> None:
             if confirmed:
                 self._app.run_worker(self._carry_out(plan, table), group="desk")
             else:
                 self._app.say("nothing was changed", "dim")
 
-        plan = escalate(plan, self._app.settings.production)
+        plan = escalate(made, self._app.settings.production)
         if plan.danger in ("confirm", "typed"):
             self._app.push_screen(ConfirmDialog(plan), answered)
         else:
@@ -315,7 +270,9 @@ class ActionController:
     def _how_to_stop(self) -> str:
         """The key for it, on a screen that has one."""
         places = getattr(self._app.screen, "PLACES", ())
-        actions = keymap.of(places, rebound=self._app.settings.keys) if self.can_stop else ()
+        actions = (
+            keymap.of(places, rebound=self._app.settings.keys) if self._actions.can_stop else ()
+        )
         key = next((each.keys[0] for each in actions if each.id in _STOPPING), None)
         return "" if key is None else f"; {keymap.key_sign(key)} stops"
 

@@ -36,9 +36,9 @@ from qtop.monitor.state import ConsoleState, UiPolicy
 from qtop.monitor.stray_watch import StrayWatch
 from qtop.screens.base import ConsoleScreen
 from qtop.screens.frame import TooSmallScreen, is_too_small
-from qtop.systems.opening import launcher_for, open_system
+from qtop.systems.opening import open_system
 from qtop.systems.runner import RedisRunner
-from qtop.systems.system import System, SystemRunner
+from qtop.systems.system import SystemRunner
 from qtop.widgets import theme
 from qtop.widgets.table import Table
 from queuecore.address import Address
@@ -68,16 +68,10 @@ _THEMES: Final = (theme.DARK, theme.LIGHT)
 class ConsoleOptions:
     """What a console is started with.
 
-    Attributes:
-        address: The Redis.
-        url: The same with its password, for the workers; never shown.
-        namespace: The prefix of Resque's keys.
-        interval_s: Seconds between two looks.
-        read_only: Change nothing.
-        log_folder: For logs of workers and reports of crashes; made when needed.
-        require: Modules with jobs, for workers started here.
-        workers: Lists of queues; a worker is started here for each.
-        settings: What else is in force.
+    `url` is the address with its password, for workers; never shown. `interval_s` is the time
+    between two polls. `log_folder` is for logs of workers and reports of crashes; made when needed.
+    `require` are modules with jobs, for workers started here, and `workers` lists of queues: a
+    worker is started here for each.
     """
 
     address: Address
@@ -126,14 +120,10 @@ def _load_the_rest() -> None:
 
 
 class QtopApp(App[None]):
-    """The console on one Redis.
+    """The console on one Redis; for what screens ask of it see `Console`.
 
-    Args:
-        options: What it is started with.
-        source: Where looks come from and actions go; by default the Redis.
-        clock: Monotonic seconds.
-        sleep: Waits some seconds between two looks.
-        terminal_is_there: Asked every five seconds; when it is not, the console ends.
+    `source` runs the work of the system, by default on that Redis; `sleep` waits between two polls.
+    `terminal_is_there` is asked every five seconds; when it is not, the console ends.
     """
 
     CSS_PATH = "qtop.tcss"
@@ -165,29 +155,25 @@ class QtopApp(App[None]):
         self._styled_for: Theme | None = None
         self._filter_memory: dict[str, list[str]] = defaultdict(list)
         self._set_up_looks()
-        self.address = options.address
         self.clock = clock
-        self._sleep = sleep
         self.last_word: tuple[str, str] = ("", "")
         #: The page that the last result is for; None: every one.
         self._word_page: ConsoleScreen | None = None
         #: The links that were followed, for the way back.
         self._steps: list[Step] = []
+        self._asks_rights = source is None and not options.read_only
+        if source is None:
+            system = open_system(options.address, options.namespace, url=options.url)
+            source = RedisRunner(system, options.address, read_only=options.read_only)
         self._source = source
-        self.system: System = (
-            open_system(self.address, options.namespace) if source is None else source.system
-        )
-        self._poller: Poller | None = None
-        self._looking: asyncio.Task[None] | None = None
-        self._strays: StrayWatch | None = None
-        self._searching: asyncio.Task[None] | None = None
+        self.system = source.system
         self._actions: ActionController | None = None
         self._has_begun = False
         self._silence: Timer | None = None
         self._second: Timer | None = None
         self.local = LocalWorkers(
             options.log_folder.with_name("local"),
-            launcher_for(options.address, options.url, options.namespace),
+            self.system,
             environ=os.environ,
             on_change=self._show,
         )
@@ -199,10 +185,24 @@ class QtopApp(App[None]):
             local_host=socket.gethostname(),
             clock=clock,
             policy=UiPolicy(
-                production=settings.production, secrets=settings.redactor, rebound=settings.keys
+                production=settings.production,
+                secrets=settings.redactor,
+                rebound=settings.keys,
+                forbidden={name: why for name, why in self.system.abilities.items() if why},
             ),
             thresholds=settings.thresholds,
         )
+        self._poller = Poller(
+            source,
+            self.on_look,
+            on_survey=self.on_survey,
+            interval_s=self.state.interval_s,
+            clock=clock,
+            sleep=sleep,
+        )
+        self._strays = StrayWatch(source, self.on_strays, sleep=sleep)
+        #: Of the two.
+        self._tasks: list[asyncio.Task[None]] = []
 
     def _set_up_looks(self) -> None:
         """Colours and keys, as the settings say."""
@@ -249,11 +249,9 @@ class QtopApp(App[None]):
         return True
 
     async def on_event(self, event: events.Event) -> None:
-        """Pass keys on one after the other."""
         await self._input.on_event(event)
 
     async def on_followed(self, message: Followed) -> None:
-        """A key has been where it does something."""
         await self._input.on_followed(message)
 
     def on_mount(self) -> None:
@@ -278,13 +276,11 @@ class QtopApp(App[None]):
 
     async def on_unmount(self) -> None:
         """End the workers started here, and the connections."""
-        for task in (self._looking, self._searching):
-            if task is not None:
-                task.cancel()
-                await asyncio.wait((task,))
+        for task in self._tasks:
+            task.cancel()
+            await asyncio.wait((task,))
         await self.local.close(FINISH_S)
-        if self._source is not None:
-            await self._source.close()
+        await self._source.close()
 
     def exit(self, result: None = None, return_code: int = 0, message: Any = None) -> None:
         """End, with status 1 if not another one is given and something has crashed."""
@@ -309,8 +305,7 @@ class QtopApp(App[None]):
     # State
 
     def say(self, text: str, tone: str = "", *, stays: bool = False) -> None:
-        """Show a safe one-line result until the next one, on the page that is in front; with
-        `stays` on those that come to the front after it, too: it is the result of an action."""
+        """As `Console.say`; after half a minute it is gone. `stays` is for results of actions."""
         self.last_word = (text, tone)
         self._word_page = None if stays else self._page()
         if self._silence is not None:
@@ -321,13 +316,13 @@ class QtopApp(App[None]):
             front.say(text, tone)
 
     def word_on(self, page: ConsoleScreen) -> tuple[str, str]:
-        """The last result, if it concerns a page that comes to the front; else it is over."""
+        """As `Console.word_on`; a result of another page is over."""
         if self._word_page is not None and self._word_page is not page:
             self.last_word, self._word_page = ("", ""), None
         return self.last_word
 
     def on_look(self, look: PollResult) -> Awaitable[None] | None:
-        """Take in a look and show it. Where that takes a while, returns what to wait for."""
+        """Take in a poll and show it. Where that takes a while, returns what to wait for."""
         if not self._has_begun:
             self._has_begun = True
             self.run_worker(self._begin(), group="first")
@@ -339,18 +334,16 @@ class QtopApp(App[None]):
 
     async def _take_in(self, look: PollResult) -> None:
         await in_turns(self.state.taking(look))
-        if self.state.dropped_now and self._poller is not None:
-            # The record tells whether an action of qtop did it.
+        if self.state.dropped_now:
+            # The record of actions says whether one of qtop did it.
             self._poller.survey_next()
         self._show()
 
     def on_survey(self, survey: HealthReport) -> None:
-        """Take in what was found out beside the looks."""
         self.state.take_survey(survey)
         self._show()
 
     def on_strays(self, found: Strays | None, why: str) -> None:
-        """Take in which jobs no index leads to; None when that could not be found out."""
         self.state.take_strays(found, why)
         self._show()
 
@@ -376,41 +369,30 @@ class QtopApp(App[None]):
     # Looking
 
     def _connect(self) -> None:
-        if self._poller is not None:
-            return
-        if self._source is None:
-            self._source = RedisRunner(self.system, self.address, read_only=self._options.read_only)
-            if not self._options.read_only:
-                self.run_worker(self._learn_permissions(self._source), group="permissions")
-        self._poller = Poller(
-            self._source,
-            self.on_look,
-            on_survey=self.on_survey,
-            interval_s=self.state.interval_s,
-            clock=self.clock,
-            sleep=self._sleep,
-        )
-        self._looking = asyncio.create_task(self._poller.run())
-        self._looking.add_done_callback(self._looking_ended)
-        self._strays = StrayWatch(self._source, self.on_strays, sleep=self._sleep)
-        self._searching = asyncio.create_task(self._strays.run())
-        self._searching.add_done_callback(self._looking_ended)
+        self._source.open()
+        if self._asks_rights:
+            self.run_worker(self._learn_permissions(), group="permissions")
+        for run in (self._poller.run, self._strays.run):
+            task = asyncio.create_task(run())
+            task.add_done_callback(self._task_ended)
+            self._tasks.append(task)
 
     async def _begin(self) -> None:
-        """Load what the first frame and the first look did not wait for."""
+        """Load what the first frame and the first poll did not wait for."""
         await asyncio.to_thread(_load_the_rest)
         if not self._options.read_only:
             await self.actions.local.start_first(self._options.workers)
 
-    async def _learn_permissions(self, source: SystemRunner) -> None:
+    async def _learn_permissions(self) -> None:
         """Find out which keys the server would refuse. Where that cannot be known, none."""
         with contextlib.suppress(StoreError):
-            found = await source.run(self.system.forbidden())
-            self.state.policy = replace(self.state.policy, forbidden=found)
+            found = await self._source.run(self.system.forbidden())
+            policy = self.state.policy
+            self.state.policy = replace(policy, forbidden={**found, **policy.forbidden})
             self._show()
 
-    def _looking_ended(self, looking: asyncio.Task[None]) -> None:
-        error = None if looking.cancelled() else looking.exception()
+    def _task_ended(self, task: asyncio.Task[None]) -> None:
+        error = None if task.cancelled() else task.exception()
         if isinstance(error, Exception):
             self._handle_exception(error)
 
@@ -428,14 +410,12 @@ class QtopApp(App[None]):
             self.screen.set_focus(tables[0])
 
     def action_help(self) -> None:
-        """Show the keys, those of the screen in front first."""
         from qtop.screens.help import HelpScreen
 
         if isinstance(self.screen, ConsoleScreen) and not isinstance(self.screen, HelpScreen):
             self.push_screen(HelpScreen(self.screen.PLACES))
 
     def action_palette(self) -> None:
-        """Offer everything that can be done on the screen in front."""
         from qtop.screens.help import PaletteScreen
 
         def chosen(action: Action | Link | None) -> None:
@@ -454,35 +434,29 @@ class QtopApp(App[None]):
             self.push_screen(palette, chosen)
 
     async def action_quit(self) -> None:
-        """Leave; with workers started here, after a question."""
         if not self.local.alive:
             self.exit()
         else:
             self.run_worker(self.actions.local.leave(), group="quit", exclusive=True)
 
     def action_faster(self) -> None:
-        """Look more often."""
         self._set_interval(max((s for s in _INTERVALS_S if s < self.state.interval_s), default=0))
 
     def action_slower(self) -> None:
-        """Look less often."""
         self._set_interval(min((s for s in _INTERVALS_S if s > self.state.interval_s), default=60))
 
     def _set_interval(self, interval_s: float) -> None:
         self.state.interval_s = interval_s
-        if self._poller is not None:
-            self._poller.interval_s = self.state.interval_s
+        self._poller.interval_s = self.state.interval_s
         self._show()
         self.say(f"a look every {self.state.interval_s:g} s")
 
     def action_next_theme(self) -> None:
-        """Change between dark and light."""
         names = [each.name for each in _THEMES]
         now = names.index(self.theme) if self.theme in names else -1
         self.theme = names[(now + 1) % len(names)]
 
     def action_reveal(self) -> None:
-        """Show secrets, or hide them again."""
         policy = self.state.policy
         if policy.secrets.hides_nothing:
             self.say("nothing is hidden: the settings say redact = false", "dim")
@@ -500,15 +474,12 @@ class QtopApp(App[None]):
 
     @property
     def is_leaving(self) -> bool:
-        """Whether the console was asked to leave, or leaves."""
         return self._lifecycle.is_leaving
 
     def remembered_filters(self, place: str) -> list[str]:
-        """The filters used in a place, the newest last: to be added to."""
         return self._filter_memory[place]
 
     def toggle_freeze(self) -> None:
-        """Stop the display where it is, or let it go on."""
         self.state.toggle_freeze()
         # What was said of a frozen display is over.
         self.say("")
@@ -520,8 +491,6 @@ class QtopApp(App[None]):
         if self._actions is None:
             from qtop.app.action_controller import ActionController
 
-            self._connect()
-            assert self._source is not None  # noqa: S101  connecting makes it
             self._actions = ActionController(
                 self,
                 self._source,
@@ -532,8 +501,7 @@ class QtopApp(App[None]):
         return self._actions
 
     async def follow(self, link: Link) -> None:
-        """Show a numbered screen with the cursor on a row; where there is no such row, with the
-        filter set. The way back is remembered."""
+        """As `Console.follow`. The way back is remembered."""
         left = self.current_mode
         await self.switch_mode(link.place)
         while len(self.screen_stack) > 1:
@@ -549,33 +517,24 @@ class QtopApp(App[None]):
             pane.set_filter(link.filter)
         if left != link.place:
             self._steps.append(Step(left, link.place, pane.filter.text))
-        if not found and link.key is not None and not link.filter:
+        if link.key is not None and not found and not link.filter:
             self.say("it is no longer there", "dim")
 
     def way_back(self, filter_text: str) -> str | None:
-        """The numbered screen from which a link led to this one, once; None where none did, or
-        where another filter than the link's is set."""
         step = self._steps[-1] if self._steps else None
         if step is None or step.reached != self.current_mode:
             return None
-        if filter_text not in ("", step.filter):
-            return None
-        return self._steps.pop().left
+        return self._steps.pop().left if filter_text in ("", step.filter) else None
 
     def look_now(self, *, after_deed: bool = False) -> None:
-        """Look again without waiting for the interval; after an action, at its record first."""
-        if self._poller is not None:
-            if after_deed:
-                self._poller.survey_next(first=True)
-            self._poller.poke()
-        if self._strays is not None and self.state.has_strays:
+        if after_deed:
+            self._poller.survey_next(first=True)
+        self._poller.poke()
+        if self.state.has_strays:
             # What was just put back is to leave the screen.
             self._strays.poke()
 
     async def read(self, operation: Operation[T]) -> T:
-        """Read something for a screen. Raises StoreError."""
-        if self._source is None:
-            raise RuntimeError("nothing can be read before the first frame")
         if isinstance(operation, Exchange) and not operation.commands:
             # What is known already needs no connection.
             return operation.parse([])

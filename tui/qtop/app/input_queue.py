@@ -13,13 +13,13 @@ from textual.message import Message
 from textual.message_pump import MessagePump
 from textual.timer import Timer
 
-#: How often what follows a key takes the key's way until all that the key set off is done: a line
-#: tells itself that its text is another one, then its screen, which shows what matches.
+#: How often `Followed` goes the way of its key, until everything that the key caused is done: a
+#: field sends itself a message that its text has changed, then its screen, which filters by it.
 _WAYS: Final = 3
 _LOOK_AFTER_S: Final = 0.1
-#: Of keys that wait, more than these are none that a person has typed, and would act for minutes.
+#: More waiting keys than these were not typed by a person, and would act for minutes.
 _MOST_TYPED: Final = 1_000
-#: So often a key is waited for; a second.
+#: After so many looks the next key goes on: a second.
 _MOST_LOOKS: Final = 10
 
 

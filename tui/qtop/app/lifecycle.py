@@ -21,7 +21,7 @@ from textual.worker import WorkerFailed
 
 from qtop.app import crash
 
-# Threads that nobody waits for.
+# Threads that the end does not wait for.
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -31,7 +31,7 @@ class UnwaitedThreads(ThreadPoolExecutor):
     """Runs each function in a thread of its own, which does not keep the process alive.
 
     For an event loop's calls that block: a name server that does not answer holds its caller for
-    half a minute, and the loop's own threads would hold up for as long whoever wants to leave. Only
+    half a minute, and the loop's own threads would delay the end of the console for as long. Only
     for functions that may be left in the middle.
     """
 
@@ -130,10 +130,8 @@ def stdin_is_a_terminal() -> bool:
 class Lifecycle:
     """What brings an app to its end, and the last words of one that crashed.
 
-    Args:
-        app: The app.
-        log_folder: For reports of crashes; made when needed.
-        terminal_is_there: Asked every five seconds; when it is not, the app ends.
+    Reports of crashes go to `log_folder`, which is made when needed. `terminal_is_there` is asked
+    every five seconds; when it is not, the app ends.
     """
 
     def __init__(

@@ -4,32 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Final, Protocol, TypeVar
 
-from qtop.actions.plan import Outcome, Plan, escalate
-from qtop.actions.plan import operator_identity as actor
+from qtop.actions.plan import Operator, Outcome, Plan, Refusal, escalate
 from qtop.local.groups import CannotStart, GroupAction, LocalWorker, WorkerGroup
 from qtop.local.import_check import ModuleMemory
 from qtop.local.usage import ancestors
 from qtop.local.workers import LocalWorkers
-from qtop.model.launch import BadOrder, LaunchRequest
+from qtop.model.launch import LaunchRequest
 from qtop.monitor.rows import WorkerRow
 from qtop.screens.console import Console
 from qtop.screens.dialogs import ConfirmDialog, QuitDialog, WaitingDialog
 from qtop.screens.local import LogScreen
 from qtop.screens.start_dialog import StartDialog
 from qtop.text.safe import counted, safe
-from queuecore.action_record import ActionRecord
 from queuecore.errors import QueueError
 from queuecore.exchange import Operation, Steps, drive
 
 T = TypeVar("T")
 
-#: What a press asks of the workers in these states, and what that means. Each press takes the
-#: first of these that finds any.
+#: What a press asks of the workers in these states, and what that means. Each press does the first
+#: of these that applies to any.
 _PRESSES: Final[tuple[tuple[frozenset[str], GroupAction, str], ...]] = (
     (
         frozenset({"running", "paused", "waiting", "gave up"}),
@@ -40,40 +38,35 @@ _PRESSES: Final[tuple[tuple[frozenset[str], GroupAction, str], ...]] = (
     (frozenset({"stopping"}), "kill", "is killed, with everything it started"),
 )
 
-_VERBS: Final[dict[GroupAction, str]] = {
-    "finishing": "Stop",
-    "stopping": "Stop now",
-    "kill": "Kill",
-}
-_ON_RECORD: Final[dict[GroupAction, str]] = {
-    "finishing": "stop",
-    "stopping": "stop now",
-    "kill": "kill",
-    "pause": "pause",
-    "resume": "resume",
+#: What an action is called in the question and on record.
+_VERBS: Final[Mapping[GroupAction, str]] = {
+    **{"finishing": "stop", "stopping": "stop now", "kill": "kill"},
+    **{"pause": "pause", "resume": "resume"},
 }
 
 
 class Gate(Protocol):
     """What has to let an action pass."""
 
+    operator: Operator
+
     def refuses(self, *, without_redis: bool = False) -> bool:
-        """Whether nothing can be changed now, or none that does `without_redis`; then
-        the reason is said."""
+        """Whether nothing can be changed now, or nothing that does `without_redis`; then the reason
+        is shown."""
+
+    def not_ours(self, queue: str | None = None) -> str | None:
+        """Why a queue, or the namespace, is another system's, in safe words; None when it is not,
+        as of the newest health report."""
 
     async def preview(self, what: str, look: Operation[T]) -> T | Outcome:
         """Read what an action is about. Returns why not when it cannot be read."""
 
 
 class LocalWorkerController:
-    """Does what screens ask for with the workers started here.
+    """Does what screens ask for with the workers started here: see `LocalActions`.
 
-    Args:
-        app: Shows the questions and the results.
-        local: The workers.
-        gate: Tells whether something may be done now.
-        first: What is in the start dialog at first; later, what was started last.
-        memory: Takes the modules that workers were started with.
+    `first` is in the start dialog at first; later it shows what was started last. `memory` takes
+    the modules that workers were started with.
     """
 
     def __init__(
@@ -90,46 +83,39 @@ class LocalWorkerController:
     # Starting
 
     def ask(self, queues: Sequence[str]) -> None:
-        """Ask how to start workers for these queues, in this order, and start them."""
-        if self._gate.refuses() or self._belong_to_sidekiq(queues):
+        if self._gate.refuses():
+            return
+        reasons = [self._gate.not_ours(queue) for queue in queues]
+        if reasons and all(reasons):
+            self._app.say(reasons[0] or "", "warn")
             return
 
-        def chosen(order: LaunchRequest | None) -> None:
-            if order is not None:
-                self._last = order
-                self._app.run_worker(self.start([order]), group="desk")
+        def chosen(request: LaunchRequest | None) -> None:
+            if request is not None:
+                self._last = request
+                self._app.run_worker(self.start([request]), group="desk")
 
-        order = replace(self._last, queues=",".join(queues), count=1)
-        self._app.push_screen(StartDialog(order, self), chosen)
+        request = replace(self._last, queues=",".join(queues), count=1)
+        self._app.push_screen(StartDialog(request, self), chosen)
 
-    def shown(self, order: LaunchRequest) -> str:
-        """The command line for an order, without secrets, safe. Raises BadOrder."""
-        shown = safe(self._local.recipe(order).shown)
-        return self._app.state.policy.redactor.text(shown)
+    def shown(self, request: LaunchRequest) -> str | Refusal:
+        made = self._app.system.launch(request)
+        if isinstance(made, Refusal):
+            return made
+        return self._app.state.policy.redactor.text(safe(made.shown))
 
-    async def trouble(self, order: LaunchRequest) -> str | None:
-        """Why an order is not to be carried out, in one safe line."""
-        return await self._local.trouble(order) or await self._unknown(order)
+    async def trouble(self, request: LaunchRequest) -> str | None:
+        return await self._local.trouble(request) or await self._unknown(request)
 
-    async def _unknown(self, order: LaunchRequest) -> str | None:
+    async def _unknown(self, request: LaunchRequest) -> str | None:
         """Why our own worker would only fail what waits; None when it would not."""
-        if order.template:
+        if request.template:
             return None
-        look = self._local.launcher.waiting(order)
+        look = self._app.system.waiting_classes(request)
         waiting = await self._gate.preview("look at what waits", look)
         if isinstance(waiting, Outcome):
             return waiting.text
-        return await self._local.unknown(order, waiting)
-
-    def _belong_to_sidekiq(self, queues: Sequence[str]) -> bool:
-        """Whether all of these are Sidekiq's, as of the newest survey; then the reason is said."""
-        surveyed = self._app.state.surveyed
-        whose = None if surveyed is None else surveyed.ownership
-        reasons = [] if whose is None else [whose.refusal(queue) for queue in queues]
-        if not reasons or None in reasons:
-            return False
-        self._app.say(safe(reasons[0] or ""), "warn")
-        return True
+        return await self._local.unknown(request, waiting)
 
     async def start_first(self, lists: Sequence[str]) -> None:
         """Take in what was left running, and start a worker for each list of queues."""
@@ -141,20 +127,19 @@ class LocalWorkerController:
         # know, and leave it alone.
         await self.start([replace(self._last, queues=queues, count=1) for queues in lists])
 
-    async def start(self, orders: Sequence[LaunchRequest]) -> None:
-        """Start a group for each order."""
+    async def start(self, requests: Sequence[LaunchRequest]) -> None:
         pids: list[str] = []
-        for order in orders:
+        for request in requests:
             self._app.say("starting …", "dim", stays=True)
             try:
-                group = await self._local.start(order)
-            except (BadOrder, CannotStart) as error:
+                group = await self._local.start(request)
+            except CannotStart as error:
                 self._app.say(f"no worker could be started: {safe(str(error))}", "bad", stays=True)
                 return
-            if not order.template:
-                self._memory.keep(order.modules)
+            if not request.template:
+                self._memory.keep(request.modules)
             pids += [str(place.pid) for place in group.places if place.pid is not None]
-            self._note("start", order.count, order.queues)
+            self._note("start", request.count, request.queues)
         if pids:
             listed = ", ".join(pids[:5]) + (" …" if len(pids) > 5 else "")
             word = f"started {len(pids)} here: {listed}; {self._shows()}, with logs"
@@ -163,7 +148,6 @@ class LocalWorkerController:
     # What they print
 
     def show_log(self, row: WorkerRow) -> None:
-        """Show the log of a worker of the register, if it was started here."""
         self._app.run_worker(self._show_log(row), group="log", exclusive=True)
 
     async def _show_log(self, row: WorkerRow) -> None:
@@ -183,42 +167,31 @@ class LocalWorkerController:
 
     # What becomes of them
 
-    def stop_registered(self, row: WorkerRow) -> None:
-        """Stop a worker of the register that was started here."""
-        worker = self._local.get(row.process.pid) if row.is_local else None
-        if worker is None:
-            self._app.say("not started here: stop it where it runs")
-        else:
-            self.stop([worker])
-
     def stop(self, workers: Sequence[LocalWorker]) -> None:
-        """Stop workers, after a question: the first time when their jobs are done, the second time
-        now; those that do not obey are killed the third time."""
-        for states, deed, words in _PRESSES:
+        for states, action, words in _PRESSES:
             meant = [worker for worker in workers if worker.place.state in states]
             if meant:
                 if not self._gate.refuses(without_redis=True):
-                    self._ask_to_stop(deed, meant, words.format(self._sign("stop_worker")))
+                    self._ask_to_stop(action, meant, words.format(self._sign("stop_worker")))
                 return
         self._forget_ended(workers)
 
-    def _ask_to_stop(self, deed: GroupAction, workers: Sequence[LocalWorker], words: str) -> None:
+    def _ask_to_stop(self, action: GroupAction, workers: Sequence[LocalWorker], words: str) -> None:
         states = {worker.key: worker.place.state for worker in workers}
 
         def run() -> Steps[Outcome]:
             yield from ()  # nothing is sent to Redis
-            # What has gone on since the question needs no pressing any more.
+            # A worker that has changed its state since the question needs no signal any more.
             meant = [each for each in self._local.all if states.get(each.key) == each.place.state]
-            return self._told(deed, meant, words)
+            return self._act(action, meant, words)
 
         def answered(confirmed: bool | None) -> None:
             if confirmed:
-                outcome = drive(run(), lambda step: None)
-                self._app.say(outcome.text, outcome.tone, stays=True)
+                self._show_result(drive(run(), lambda step: None))
             else:
                 self._app.say("nothing was changed", "dim")
 
-        verb, many = _VERBS[deed], len(workers)
+        verb, many = _VERBS[action].capitalize(), len(workers)
         one = f"worker {workers[0].pid or ''}".strip()
         what = f"{verb} {one if many == 1 else counted(many, 'worker')}"
         queues = ", ".join(dict.fromkeys(safe(worker.queues) for worker in workers))
@@ -227,44 +200,37 @@ class LocalWorkerController:
         plan = escalate(plan, self._app.settings.production)
         self._app.push_screen(ConfirmDialog(plan), answered)
 
-    def pause_registered(self, rows: Iterable[WorkerRow]) -> None:
-        """Pause workers of the register that were started here, or let them go on."""
-        found = [self._local.get(row.process.pid) for row in rows if row.is_local]
-        self.pause([worker for worker in found if worker is not None])
-
     def pause(self, workers: Sequence[LocalWorker]) -> None:
-        """Let workers take no more jobs; take some again when all of them are paused."""
         running = [worker for worker in workers if worker.place.state == "running"]
-        if running:
-            key = self._sign("pause_worker")
-            self._tell("pause", running, f"takes no more jobs; {key} again lets it go on")
-            return
         paused = [worker for worker in workers if worker.place.state == "paused"]
-        if paused:
-            self._tell("resume", paused, "takes jobs again")
-        else:
+        if not running and not paused:
             self._app.say("nothing here runs that could be paused", "dim")
+        elif not self._gate.refuses(without_redis=True):
+            key = self._sign("pause_worker")
+            words = f"takes no more jobs; {key} again lets it go on"
+            if running:
+                self._show_result(self._act("pause", running, words))
+            else:
+                self._show_result(self._act("resume", paused, "takes jobs again"))
 
     def scale(self, group: WorkerGroup, by: int) -> None:
-        """One worker more or less. Those that gave up get another try first."""
+        """As `LocalActions.scale`. Those that gave up get another try first."""
         if self._gate.refuses(without_redis=True):
             return
         gave_up = any(place.state == "gave up" for place in group.places)
         wanted = group.wanted if by > 0 and gave_up else max(0, group.wanted + by)
-        try:
-            is_heard = self._local.scale(group, wanted)
-        except BadOrder as error:
-            self._app.say(safe(str(error)), "warn")
-            return
+        is_heard = self._local.scale(group, wanted)
         workers = counted(wanted, "worker")
-        if not is_heard:
+        if isinstance(is_heard, Refusal):
+            self._app.say(is_heard.text, "warn")
+        elif not is_heard:
             key = self._sign("start_workers")
             self._app.say(f"the group has ended: {key} starts another", "warn")
         else:
-            action, queues = "start" if by > 0 else "stop", group.about.queues
-            self._note(action, 1, queues)
+            queues = group.about.queues
+            self._note("start" if by > 0 else "stop", 1, queues)
             again = "those that gave up try again: " if by > 0 and gave_up else ""
-            self._app.say(f"{again}{workers} for {safe(group.about.queues)}")
+            self._app.say(f"{again}{workers} for {safe(queues)}")
 
     # Leaving
 
@@ -316,19 +282,17 @@ class LocalWorkerController:
     def _shows(self) -> str:
         return f"{self._sign('show_local')} shows them"
 
-    def _tell(self, deed: GroupAction, workers: Sequence[LocalWorker], words: str) -> None:
-        if not self._gate.refuses(without_redis=True):
-            outcome = self._told(deed, workers, words)
-            self._app.say(outcome.text, outcome.tone, stays=True)
+    def _show_result(self, outcome: Outcome) -> None:
+        self._app.say(outcome.text, outcome.tone, stays=True)
 
-    def _told(self, deed: GroupAction, workers: Sequence[LocalWorker], words: str) -> Outcome:
+    def _act(self, action: GroupAction, workers: Sequence[LocalWorker], words: str) -> Outcome:
         if not workers:
             return Outcome("it has ended already", "warn")
-        asked = self._local.ask(deed, workers)
+        asked = self._local.ask(action, workers)
         if not asked:
             return Outcome("their supervisor does not answer; they end by themselves", "warn")
         lists = dict.fromkeys(worker.queues for worker in workers)
-        self._note(_ON_RECORD[deed], asked, ", ".join(lists))
+        self._note(_VERBS[action], asked, ", ".join(lists))
         if len(workers) == 1:
             return Outcome(f"worker {workers[0].pid or ''} {words}".replace("  ", " "), "")
         return Outcome(f"{counted(asked, 'worker')}: each {words}", "")
@@ -337,11 +301,11 @@ class LocalWorkerController:
         """Put on record what was done to workers, for History. Where Redis does not take it, it is
         done all the same, and nothing waits for it."""
         what = f"{counted(many, 'worker')} for {queues} on {socket.gethostname()}"
-        trail = ActionRecord(actor(), action, what[:200], b"", many, undo_s=0)
 
         async def note() -> None:
             with suppress(QueueError):
-                await self._app.read(self._app.system.note(trail, many))
+                record = self._app.system.note(self._gate.operator, action, what[:200], many)
+                await self._app.read(record)
 
         self._app.run_worker(note(), group="record")
 
@@ -350,7 +314,5 @@ class LocalWorkerController:
         gone = [group for group in groups.values() if group.is_gone]
         for group in gone:
             self._local.forget(group)
-        if gone:
-            self._app.say("off the list; the logs stay for a while", "dim")
-        else:
-            self._app.say("it has ended already", "dim")
+        word = "off the list; the logs stay for a while" if gone else "it has ended already"
+        self._app.say(word, "dim")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final, NoReturn
 
 import click
@@ -31,23 +31,16 @@ from queuecore.errors import OutcomeUnknown
 _DONE: Final = {"requeue": "requeued", "delete": "deleted", "move": "moved", "edit": "edited"}
 
 
-@dataclass(frozen=True, slots=True)
-class ActOptions:
-    """What the command line says about how to act."""
-
-    dry_run: bool
-    yes: bool
-    as_json: bool
-
-
 def act(
     connection: Connection,
     wanted: Filter,
     request: JobRequest,
-    options: ActOptions,
     *,
     warns_of: str | None = None,
     spares: bool = False,
+    dry_run: bool,
+    yes: bool,
+    as_json: bool,
 ) -> NoReturn:
     """Make a request of everything in its list that matches, and leave with the exit status.
 
@@ -58,11 +51,7 @@ def act(
     Raises StoreError and ChangeRefused.
     """
     source, verb = request.source, type(request).__name__.lower()
-    with connection.open() as session:
-        if not options.dry_run:
-            session.refuse_if_read_only()
-        named = [name for name in (source.queue, warns_of) if name]
-        session.refuse_if_sidekiqs(named, failures=source.kind == "failed")
+    with connection.open_to_change(source, warns_of, dry_run=dry_run) as session:
         system = session.system
         chooser = system.chooser(source, system.refusal(request), spares=spares)
         jobs = system.jobs(source, newest_first=True)
@@ -84,14 +73,14 @@ def act(
         subject = f"{source}, filter {wanted.text}" if wanted.text else str(source)
         plan = session.plan(replace(request, chosen=chosen, subject=subject))
         tell_no_undo(session, plan)
-        if options.dry_run:
-            _tell_plan(verb, source, chosen, scanned, options)
+        if dry_run:
+            _tell_plan(verb, source, chosen, scanned, as_json)
             sys.exit(0)
-        if len(chosen.marks) > 1 and not options.yes:
+        if len(chosen.marks) > 1 and not yes:
             for text in chosen.details(moment):
                 message(f"  {text}")
             confirm(f"{verb} {_how_many(source, chosen, scanned)}")
-        report(verb, _DONE[verb], _carry_out(session, plan), as_json=options.as_json)
+        report(verb, _DONE[verb], _carry_out(session, plan), as_json=as_json)
 
 
 def tell_no_undo(session: Session, plan: Plan) -> None:
@@ -164,10 +153,10 @@ def report(action: str, done: str, outcome: Outcome, *, as_json: bool) -> NoRetu
 
 
 def _tell_plan(
-    verb: str, source: JobSource, chosen: Selection, scanned: Scanned, options: ActOptions
+    verb: str, source: JobSource, chosen: Selection, scanned: Scanned, as_json: bool
 ) -> None:
     refused = sum(chosen.refusals.values())
-    if options.as_json:
+    if as_json:
         plan: dict[str, Any] = {
             "action": verb,
             "dry_run": True,

@@ -16,14 +16,14 @@ from queuecore.action_record import AUDIT_ENTRIES
 from queuecore.audit import AuditEntry
 
 _COLUMNS: Final[tuple[OutputColumn[AuditEntry], ...]] = (
-    OutputColumn("WHEN", lambda deed: moment(deed.at)),
-    OutputColumn("WHO", lambda deed: safe(deed.actor.who), may_shrink=True),
-    OutputColumn("CLIENT", lambda deed: safe(deed.actor.client), may_shrink=True),
-    OutputColumn("ACTION", lambda deed: safe(deed.action)),
-    OutputColumn("WHAT", lambda deed: safe(deed.subject), may_shrink=True),
-    OutputColumn("DONE", lambda deed: _done(deed), "right"),
-    OutputColumn("UNDO", lambda deed: _undo(deed), "right"),
-    OutputColumn("ID", lambda deed: safe(deed.id)),
+    OutputColumn("WHEN", lambda entry: moment(entry.at)),
+    OutputColumn("WHO", lambda entry: safe(entry.actor.who), may_shrink=True),
+    OutputColumn("CLIENT", lambda entry: safe(entry.actor.client), may_shrink=True),
+    OutputColumn("ACTION", lambda entry: safe(entry.action)),
+    OutputColumn("WHAT", lambda entry: safe(entry.subject), may_shrink=True),
+    OutputColumn("DONE", lambda entry: _done(entry), "right"),
+    OutputColumn("UNDO", lambda entry: _undo(entry), "right"),
+    OutputColumn("ID", lambda entry: safe(entry.id)),
 )
 
 
@@ -41,43 +41,43 @@ def command(connection: Connection, wanted: Filter, limit: int, as_json: bool) -
     """
     most = limit if limit and wanted.is_empty else AUDIT_ENTRIES
     with connection.open() as session:
-        deeds = session.run(session.system.history(most))
-    found = [deed for deed in deeds if wanted.matches(_subject(deed))]
+        entries = session.run(session.system.history(most))
+    found = [entry for entry in entries if wanted.matches(_subject(entry))]
     leave_if_none(found, not wanted.is_empty)
     redactor = connection.redactor(is_whole=as_json)
     shown = found[:limit] if limit else found
     write(shown, _COLUMNS, _fields, as_json=as_json, redactor=redactor)
 
 
-def _done(deed: AuditEntry) -> str:
-    undone = f" (-{deed.undone:,})" if deed.undone else ""
-    return "unknown" if deed.done is None else f"{deed.done:,}{undone}"
+def _done(entry: AuditEntry) -> str:
+    undone = f" (-{entry.undone:,})" if entry.undone else ""
+    return "unknown" if entry.done is None else f"{entry.done:,}{undone}"
 
 
-def _subject(deed: AuditEntry) -> Subject:
+def _subject(entry: AuditEntry) -> Subject:
     return Subject(
-        queue=deed.queue,
-        id=deed.id,
-        words=(deed.actor.who, deed.actor.client, deed.action, deed.subject),
+        queue=entry.queue,
+        id=entry.id,
+        words=(entry.actor.who, entry.actor.client, entry.action, entry.subject),
     )
 
 
-def _undo(deed: AuditEntry) -> str:
-    return "no" if deed.undo_left_s is None else ago(deed.undo_left_s)
+def _undo(entry: AuditEntry) -> str:
+    return "no" if entry.undo_left_s is None else ago(entry.undo_left_s)
 
 
-def _fields(deed: AuditEntry) -> Mapping[str, Any]:
+def _fields(entry: AuditEntry) -> Mapping[str, Any]:
     return {
-        "id": deed.id,
-        "at": deed.at,
-        "who": deed.actor.who,
-        "client": deed.actor.client,
-        "action": deed.action,
-        "subject": deed.subject,
-        "queue": deed.queue,
-        "source": deed.source,
-        "planned": deed.planned,
-        "done": deed.done,
-        "undone": deed.undone,
-        "undo_left_s": deed.undo_left_s,
+        "id": entry.id,
+        "at": entry.at,
+        "who": entry.actor.who,
+        "client": entry.actor.client,
+        "action": entry.action,
+        "subject": entry.subject,
+        "queue": entry.queue,
+        "source": entry.source,
+        "planned": entry.planned,
+        "done": entry.done,
+        "undone": entry.undone,
+        "undo_left_s": entry.undo_left_s,
     }

@@ -147,7 +147,7 @@ _UNJUDGED: Final = frozenset({"no heartbeat", "long", "unreadable failures", "si
 _UNREAD: Final = frozenset({"unknown", "queue", "in hand"})
 
 
-def of_board(
+def of_fleet(
     fleet_rows: FleetRows, incidents: Iterator[Incident], theirs: int
 ) -> Iterator[Finding]:
     """What Overview says of a fleet, and what is well in it, without `theirs`: so many queues are

@@ -81,38 +81,21 @@ class LazyCommands(UserDict[str, Any]):
 
 EXIT_REFUSED, EXIT_USAGE, EXIT_UNREACHABLE, EXIT_INTERRUPTED = 1, 2, 3, 130
 
-#: Where each command is, in the order of the help.
-_PLACES = {
-    "console": "qtop.commands.console:command",
-    "demo": "qtop.commands.demo:command",
-    "worker": "qtop.commands.worker:command",
-    "scheduler": "qtop.commands.scheduler:command",
-    "server": "qtop.commands.server:command",
-    "enqueue": "qtop.commands.enqueue:command",
-    "queues": "qtop.commands.queues:command",
-    "workers": "qtop.commands.workers:command",
-    "failed": "qtop.commands.failed:command",
-    "delayed": "qtop.commands.delayed:command",
-    "schedules": "qtop.commands.schedules:command",
-    "find": "qtop.commands.find:command",
-    "stats": "qtop.commands.stats:command",
-    "audit": "qtop.commands.audit:command",
-    "show": "qtop.commands.show:command",
-    "requeue": "qtop.commands.jobs:requeue",
-    "delete": "qtop.commands.jobs:delete",
-    "move": "qtop.commands.jobs:move",
-    "edit": "qtop.commands.edit:command",
-    "export": "qtop.commands.export:export",
-    "load": "qtop.commands.export:load_file",
-    "clear": "qtop.commands.clear:command",
-    "pause": "qtop.commands.pauses:pause",
-    "resume": "qtop.commands.pauses:resume",
-    "register": "qtop.commands.register:command",
-    "undo": "qtop.commands.undo:command",
-    "prune": "qtop.commands.prune:command",
-    "doctor": "qtop.commands.doctor:command",
-    "settings": "qtop.commands.settings:command",
+#: The commands in the order of the help.
+_NAMES: Final = (
+    *("console", "demo", "worker", "scheduler", "server", "enqueue", "queues", "workers"),
+    *("failed", "delayed", "schedules", "find", "stats", "audit", "show", "requeue", "delete"),
+    *("move", "edit", "export", "load", "clear", "pause", "resume", "register", "undo", "prune"),
+    *("doctor", "settings"),
+)
+#: Where those are that share a file; the others are `command` in a file of their name.
+_SHARING: Final = {
+    **{name: f"jobs:{name}" for name in ("requeue", "delete", "move")},
+    **{name: f"pauses:{name}" for name in ("pause", "resume")},
+    "export": "export:export",
+    "load": "export:load_file",
 }
+_PLACES: Final = {name: f"qtop.commands.{_SHARING.get(name, f'{name}:command')}" for name in _NAMES}
 
 
 class _Group(click.Group):

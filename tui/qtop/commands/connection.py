@@ -24,13 +24,14 @@ from qtop.systems.opening import open_system
 from qtop.text.redact import OPEN, Redactor
 from queuecore import times
 from queuecore.address import parse_url
-from queuecore.errors import NotRedis, QueueError, StoreError
+from queuecore.errors import BadOption, NotRedis, QueueError, StoreError
 from queuecore.exchange import Exchange, Operation, drive, single
 from queuecore.lean import LeanStore
 
 if TYPE_CHECKING:
     from qtop.actions.plan import Operator, Outcome, Plan
     from qtop.actions.request import Request
+    from qtop.model.job import JobSource
     from qtop.search.filter_language import Filter
     from qtop.systems.system import System
 
@@ -158,19 +159,19 @@ class Session:
     imported. Close it at the end.
     """
 
-    def __init__(self, url: str, connection: Connection) -> None:
+    def __init__(self, url: str, connection: Connection, *, timeout_s: float = _TIMEOUT_S) -> None:
         self.address = parse_url(url)
         self.is_read_only = connection.is_read_only
         self.undo_limits = connection.settings.undo_limits
         self._read_only_by = connection.settings.origins.get("read_only", "--read-only")
-        self._store = LeanStore(self.address, timeout_s=_TIMEOUT_S, client_name="qtop")
-        self._progress = _Progress()
+        self._store = LeanStore(self.address, timeout_s=timeout_s, client_name="qtop")
         self._warned = False
         #: Makes a system that remembers nothing yet.
         self.new_system = functools.partial(
             open_system, self.address, connection.namespace, failures_read=0, warn=self._warn
         )
         self.system = self.new_system()
+        self._progress = _Progress()
 
     def _warn(self, text: str) -> None:
         if not self._warned:
@@ -312,11 +313,37 @@ class Connection:
         return open_system(None, self.namespace)
 
     @contextmanager
+    def environment(self, what: str, variables: Mapping[str, Any]) -> Iterator[dict[str, str]]:
+        """The environment of a program that replaces this process: ours, the `variables` that are
+        not None, and where its jobs are. The URL is in there because other users can read
+        arguments. A private server is kept until the exec; the program takes its locks itself.
+        Raises BadUrl, NoServer, and BadOption with --read-only: `what` changes Redis."""
+        if self.is_read_only:
+            raise BadOption(f"{what} changes Redis: leave out --read-only")
+        given = {name: str(value) for name, value in variables.items() if value is not None}
+        with self.use() as url:
+            parse_url(url)
+            yield {**os.environ, **given, "REDIS_URL": url, "RESQUE_NAMESPACE": self.namespace}
+
+    @contextmanager
     def open(self) -> Iterator[Session]:
         """A session on that Redis, closed at the end. Raises BadUrl and NoServer; connects when
         something is run."""
-
         with self.use() as url, closing(Session(url, self)) as session:
+            yield session
+
+    @contextmanager
+    def open_to_change(
+        self, *touched: JobSource | str | None, dry_run: bool = False
+    ) -> Iterator[Session]:
+        """As `open`, for what changes these lists and queues, if they are named. Raises
+        ChangeRefused with --read-only, unless it is a `dry_run`, and as `refuse_if_sidekiqs`."""
+        names = [each if isinstance(each, str) else each.queue for each in touched if each]
+        lists = [each.kind for each in touched if each and not isinstance(each, str)]
+        with self.open() as session:
+            if not dry_run:
+                session.refuse_if_read_only()
+            session.refuse_if_sidekiqs(filter(None, names), failures="failed" in lists)
             yield session
 
 
@@ -347,24 +374,13 @@ def connection_options(command: F) -> F:
         help="A profile of the settings file: which Redis, and how. See qtop settings --help.",
     )
     @functools.wraps(command)
-    def with_connection(
-        *args: Any,
-        url: str | None,
-        namespace: str | None,
-        read_only: bool,
-        profile: str | None,
-        **kwargs: Any,
-    ) -> Any:
+    def with_connection(*args: Any, profile: str | None, **kwargs: Any) -> Any:
         context = click.get_current_context()
         settings = settings_in_force(context, profile)
-        values = settings.values
-        connection = Connection(
-            values["url"],
-            values["namespace"],
-            values["read_only"],
-            settings,
-            context.meta.get(REDACT),
-        )
+        given = ("url", "namespace", "read_only")
+        url, namespace, is_read_only = (settings.values[name] for name in given)
+        kwargs = {name: value for name, value in kwargs.items() if name not in given}
+        connection = Connection(url, namespace, is_read_only, settings, context.meta.get(REDACT))
         return command(*args, connection=connection, **kwargs)
 
     return with_connection  # type: ignore[return-value]

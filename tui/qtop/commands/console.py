@@ -5,22 +5,22 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import closing
 from typing import Any
 
 import click
 
-from qtop.commands.connection import Connection, connection_options
-from qtop.commands.terminal import require_terminal
+from qtop.commands.connection import Connection, Session, connection_options
 from qtop.config.settings import INTERVAL_S
-from qtop.systems.opening import open_system
-from queuecore.address import Address, parse_url
-from queuecore.errors import StoreError
-from queuecore.exchange import drive
+from queuecore.address import parse_url
+from queuecore.errors import BadOption
 from queuecore.home import state_folder
-from queuecore.lean import LeanStore
 
 _TIMEOUT_S = 5.0
+_STREAMS = ("standard input", "standard output", "standard error")
+#: Values of `$TERM` for terminals that cannot place text.
+_PLAIN = ("", "dumb", "unknown")
 
 
 @click.command()
@@ -69,7 +69,9 @@ def open_console(connection: Connection, *, workers: Sequence[str] = ()) -> int:
     settings = connection.settings
     with connection.use() as url:
         address = parse_url(url)
-        check(address, connection.namespace)
+        # Over the small connection: the first frame does not wait for redis-py to be imported.
+        with closing(Session(url, connection, timeout_s=_TIMEOUT_S)) as session:
+            session.run(session.system.probe())
         _collect_seldom()
         from qtop.app.app import ConsoleOptions, QtopApp
         from qtop.screens.fitting import check_settings
@@ -92,25 +94,27 @@ def open_console(connection: Connection, *, workers: Sequence[str] = ()) -> int:
         return app.return_code or 0
 
 
+def require_terminal(environ: Mapping[str, str]) -> None:
+    """Raise BadOption where the console cannot be drawn or get keys: under cron, behind a pipe, in
+    `ssh` without `-t`, in an editor's shell."""
+    missing = [stream for fd, stream in enumerate(_STREAMS) if not _is_terminal(fd)]
+    if missing:
+        why = f"needs a terminal, and its {missing[0]} is none"
+    elif environ.get("TERM", "") in _PLAIN:
+        why = f"needs a terminal that places text, and TERM is {environ.get('TERM') or 'not set'}"
+    else:
+        return
+    raise BadOption(f"the console {why}: `qtop --once` prints one look as text")
+
+
+def _is_terminal(fd: int) -> bool:
+    try:
+        return os.isatty(fd)
+    except OSError:
+        return False
+
+
 def _collect_seldom() -> None:
     """Collect garbage seldom. The start and each poll of a large fleet make tens of thousands of
     objects that stay, and no key is answered while all of them are searched for garbage."""
     gc.set_threshold(50_000, 20, 100)
-
-
-def check(address: Address, namespace: str) -> None:
-    """Check that Redis answers and that the system's keys have the right types. One round trip over
-    the small connection: the first frame does not wait for redis-py to be imported.
-
-    Raises StoreError when Redis cannot be reached or refuses, when it is no Redis, or when a key
-    has another type.
-    """
-    store = LeanStore(address, timeout_s=_TIMEOUT_S, client_name="qtop")
-    try:
-        drive(open_system(address, namespace).probe(), store.run)
-    except StoreError as error:
-        if str(address) in str(error):
-            raise
-        raise type(error)(f"{address}: {error}") from None
-    finally:
-        store.close()

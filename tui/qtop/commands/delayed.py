@@ -67,32 +67,27 @@ def command(connection: Connection, wanted: Filter, limit: int, as_json: bool) -
     """
     unread = Unread()
     redactor = connection.redactor(is_whole=as_json)
-    rows = Listing(_COLUMNS, _fields, as_json=as_json, redactor=redactor)
+    rows = Listing(_COLUMNS, _fields, as_json=as_json, redactor=redactor, limit=limit)
 
-    is_partial = False
     with connection.open() as session:
         tell_owners(session)
         now = session.now()
 
         def visit(entry: Entry) -> bool:
-            nonlocal is_partial
             job, due = entry.job, entry.job.due
             subject = of_job(job, now)
             if due is None or not wanted.matches(subject):
                 return True
-            is_partial = bool(limit) and len(rows) >= limit
-            if is_partial:
-                return False
-            if job.ref is None:
+            has_room = rows.add(_Row(job, due, subject.due_s or 0.0))
+            if has_room and job.ref is None:
                 unread.note(f"delayed jobs of {moment(_at(due))}", _NO_LIST)
-            rows.add(_Row(job, due, subject.due_s or 0.0))
-            return True
+            return has_room
 
         jobs = session.system.jobs(JobSource("delayed", ""))
         unread.try_to(session, "delayed jobs", through(jobs.walk(), visit))
     leave_if_none(rows, not wanted.is_empty and not unread)
     rows.end()
-    if is_partial:
+    if rows.is_partial:
         message(f"the {len(rows):,} next: --limit 0 shows all")
     unread.leave()
 

@@ -11,8 +11,7 @@ from contextlib import contextmanager
 import click
 
 from qtop.commands.connection import Connection, settings_in_force
-from qtop.commands.console import open_console
-from qtop.commands.terminal import require_terminal
+from qtop.commands.console import open_console, require_terminal
 from qtop.config.settings import Settings
 from qtop.demo import NAMESPACE, WORKERS
 

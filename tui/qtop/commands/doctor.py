@@ -10,14 +10,14 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import click
 
 from qtop.commands import checks
 from qtop.commands.checks import SEE, is_of_the_login, remedy
 from qtop.commands.connection import Connection, Session, connection_options, json_option
-from qtop.commands.lists import look_around, with_classes
+from qtop.commands.lists import with_classes
 from qtop.commands.output import json_line, line
 from qtop.config.limits import USUAL
 from qtop.model.fleet import NOTHING_SEEN, Snapshot
@@ -101,9 +101,7 @@ def _tried(check: str, find: DoctorCheck, session: Session) -> Iterator[Finding]
 def _answers(session: Session) -> Iterator[Finding]:
     """Whether a Redis answers. One that refuses even a PING answers, too: its reason is told, and
     the other checks are made all the same. Raises what keeps all of them from being made."""
-    begun_s = time.perf_counter()
-    reply = session.run(_PING)
-    took_ms = (time.perf_counter() - begun_s) * 1000
+    reply, took_ms = _ping(session)
     if isinstance(reply, StoreError) and is_of_the_login(reply):
         raise reply
     with suppress(Refused):
@@ -115,13 +113,14 @@ def _answers(session: Session) -> Iterator[Finding]:
         yield Finding("state", "ERROR", str(reply), remedy(reply))
 
 
+def _ping(session: Session) -> tuple[Any, float]:
+    """The answer to a PING, and how long it took in milliseconds."""
+    begun_s = time.perf_counter()
+    return session.run(_PING), (time.perf_counter() - begun_s) * 1000
+
+
 def _latency(session: Session) -> Iterator[Finding]:
-    taken: list[float] = []
-    for _ in range(_PINGS):
-        begun_s = time.perf_counter()
-        session.run(_PING)
-        taken.append((time.perf_counter() - begun_s) * 1000)
-    yield checks.latency(taken)
+    yield checks.latency([_ping(session)[1] for _ in range(_PINGS)])
 
 
 def _server(session: Session) -> Iterator[Finding]:
@@ -152,10 +151,10 @@ def _fleet(session: Session) -> Iterator[Finding]:
     system = session.new_system(failures_read=_FAILURES_READ)
     seen = at_once(session.run(system.snapshot()))
     fleet = RowBuilder(system).add(seen, 0.0)
-    survey = with_classes(session, fleet, look_around(session))
-    ours = fleet if survey.ownership is None else without_others(fleet, survey.ownership)
+    report = with_classes(session, fleet, session.run(session.system.health()))
+    ours = fleet if report.ownership is None else without_others(fleet, report.ownership)
     theirs = len(fleet.queues or ()) - len(ours.queues or ())
-    yield from checks.of_board(ours, IncidentRules().fleet(fleet, 0.0, survey), theirs)
+    yield from checks.of_fleet(ours, IncidentRules().fleet(fleet, 0.0, report), theirs)
     rows = fleet.workers or ()
     suspects = {row.id for row in rows if row.condition in ("dead?", "silent")}
     for part in _OF_JOBS:
@@ -183,15 +182,15 @@ def _of_system(
 
 
 def _scheduler(session: Session) -> Iterator[Finding]:
-    survey = look_around(session)
-    why = survey.problems.get("scheduler")
-    if why is not None or survey.taken is None or survey.due is None:
+    report = session.run(session.system.health())
+    why = report.problems.get("scheduler")
+    if why is not None or report.taken is None or report.due is None:
         yield Finding("scheduler", "UNKNOWN", why or "not told", SEE)
         return
-    overdue_s = survey.taken.timestamp() - survey.due
+    overdue_s = report.taken.timestamp() - report.due
     is_due = overdue_s > USUAL.overdue_delay_s
     held = find_out(lambda: session.run(session.system.scheduler_lock()))
-    told = server_checks.scheduler(held, is_due, overdue_s, survey.schedules or 0)
+    told = server_checks.scheduler(held, is_due, overdue_s, report.schedules or 0)
     late = server_checks.late(None if held is None else held.owner, overdue_s)
     yield late if late is not None and told.level in ("OK", "UNKNOWN") else told
 
@@ -279,16 +278,8 @@ _CHECKS: Final[tuple[tuple[str, DoctorCheck], ...]] = (
 
 def _print(finding: Finding, as_json: bool) -> None:
     if as_json:
-        line(
-            json_line(
-                {
-                    "check": finding.check,
-                    "level": finding.level,
-                    "text": finding.text,
-                    "remedy": finding.remedy or None,
-                }
-            )
-        )
+        told = {"check": finding.check, "level": finding.level, "text": finding.text}
+        line(json_line({**told, "remedy": finding.remedy or None}))
         return
     level = click.style(pad(finding.level, _LEVEL_CELLS), fg=_COLOURS[finding.level])
     line(f"{level}  {pad(finding.check, _CHECK_CELLS)}  {safe(finding.text)}")

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from typing import Any
 
 import click
 
 from qtop.actions.request import Edit
-from qtop.commands.acting import ActOptions, act
+from qtop.commands.acting import act
 from qtop.commands.connection import Connection
 from qtop.commands.jobs import action_options
-from qtop.commands.output import message
+from qtop.commands.output import leave
 from qtop.model.job import JobSource
 from qtop.search.filter_language import Filter
 from qtop.search.selection import Hit, Selection, scan
@@ -33,7 +34,7 @@ def command(
     args_json: str | None,
     payload: str | None,
     to: str | None,
-    **options: bool,
+    **options: Any,
 ) -> None:
     """Change jobs and enqueue them again.
 
@@ -48,7 +49,7 @@ def command(
     if request is None:
         edited = _edited(connection, source, wanted, to)
         request = Edit(source, Selection(), payload=edited, to=to)
-    act(connection, wanted, request, ActOptions(**options))
+    act(connection, wanted, request, **options)
 
 
 def _given(
@@ -86,25 +87,19 @@ def _edited(connection: Connection, source: JobSource, wanted: Filter, to: str |
     """Let a person edit the payload of the one job that is selected."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise click.UsageError("say what to change: --class, --args or --payload")
-    with connection.open() as session:
-        session.refuse_if_read_only()
-        session.refuse_if_sidekiqs(
-            [name for name in (source.queue, to) if name], failures=source.kind == "failed"
-        )
+    with connection.open_to_change(source, to) as session:
         hits: list[Hit] = []
         jobs = session.system.jobs(source, newest_first=True)
         look = scan(jobs, wanted, session.now(), hits.append, limit=2, whole=True)
         session.run(look)
     if len(hits) != 1:
-        message(
+        leave(
             f"{'more than one job' if hits else 'nothing'} in {source} matches: "
             "the editor takes exactly one (id:... names it)"
         )
-        sys.exit(1)
     job = jobs.payload(hits[0].job)
     if isinstance(job, str):
-        message(job)
-        sys.exit(1)
+        leave(job)
     return _in_editor(job[1])
 
 
@@ -115,9 +110,7 @@ def _in_editor(payload: bytes) -> bytes:
         after = click.edit(text, extension=".json")
         new = None if after is None else changed(payload, after)
     except BadPayload as error:
-        message(f"{error}; nothing was done")
-        sys.exit(1)
+        leave(f"{error}; nothing was done")
     if new is None:
-        message("nothing was changed")
-        sys.exit(1)
+        leave("nothing was changed")
     return new

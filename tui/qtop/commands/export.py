@@ -137,12 +137,7 @@ def load_file(
     message(f"refused {refused:,}")
     if not plan or dry_run:
         sys.exit(0 if plan else 1)
-    with connection.open() as session:
-        session.refuse_if_read_only()
-        session.refuse_if_sidekiqs(
-            [source.name for source in plan if source.queue],
-            failures=any(source.kind == "failed" for source in plan),
-        )
+    with connection.open_to_change(*plan) as session:
         total = sum(map(len, plan.values()))
         if total > 1 and not yes:
             confirm(f"load {counted(total, 'item')}")

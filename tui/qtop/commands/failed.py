@@ -21,12 +21,12 @@ from qtop.commands.reading import Unread, tell_owners
 from qtop.model.job import FAILED, Job, JobSource
 from qtop.monitor.row_text import class_of
 from qtop.search.filter_language import Filter
-from qtop.search.selection import Hit, scan
+from qtop.search.selection import scan
 from qtop.text.format import optional
 from qtop.text.safe import safe
 from queuecore.active_job import fields_of
 
-_COLUMNS: Final[tuple[OutputColumn[Job], ...]] = (
+COLUMNS: Final[tuple[OutputColumn[Job], ...]] = (
     OutputColumn("FAILED", lambda job: moment(job.failed_at)),
     OutputColumn("CLASS", class_of, may_shrink=True),
     OutputColumn("EXCEPTION", lambda job: optional(job.exception), may_shrink=True),
@@ -60,14 +60,12 @@ def command(
     unread = Unread()
     source = JobSource("failed", list_name)
     redactor = connection.redactor(is_whole=as_json)
-    found = Listing(_COLUMNS, fields, as_json=as_json, redactor=redactor)
-
-    def show(hit: Hit) -> None:
-        found.add(hit.job)
+    found = Listing(COLUMNS, fields, as_json=as_json, redactor=redactor)
 
     with connection.open() as session:
         tell_owners(session)
-        look = scan(session.system.jobs(source), wanted, session.now(), show, limit=limit)
+        jobs, now = session.system.jobs(source), session.now()
+        look = scan(jobs, wanted, now, lambda hit: found.add(hit.job), limit=limit)
         scanned = unread.try_to(session, "failed jobs", look)
     tell_too_large(0 if scanned is None else scanned.too_large)
     leave_if_none(found, not wanted.is_empty and not unread)

@@ -79,15 +79,15 @@ def command(connection: Connection, wanted: Filter, limit: int, as_json: bool) -
         raise click.UsageError("an empty filter finds everything: say what to look for")
     unread = Unread()
     redactor = connection.redactor(is_whole=as_json)
-    found = Listing(_COLUMNS, _fields, as_json=as_json, redactor=redactor)
+    found = Listing(_COLUMNS, _fields, as_json=as_json, redactor=redactor, limit=limit)
     with connection.open() as session:
         tell_owners(session)
         places = _Search(session, wanted, limit, found, unread, search_strays(session, unread))
-        is_partial = not places.delayed() or not places.listed() or not places.failed()
+        all(look() for look in (places.delayed, places.listed, places.failed))
     tell_too_large(places.too_large)
     leave_if_none(found, is_filtered=not unread)
     found.end()
-    if is_partial:
+    if found.is_partial:
         message(f"the first {len(found):,}: --limit 0 shows all")
     unread.leave()
 
@@ -178,16 +178,8 @@ class _Search:
         return all(self._try_to(f"jobs under {kind} keys", walk) is not False for walk in walks)
 
     def _take(self, found: _Found) -> bool:
-        """Keep what matches; whether there is room for more."""
-        if self._wanted.matches(found.subject):
-            if self._is_full:
-                return False
-            self._found.add(found)
-        return True
-
-    @property
-    def _is_full(self) -> bool:
-        return bool(self._limit) and len(self._found) >= self._limit
+        """Keep what matches; False when there was no room for it."""
+        return not self._wanted.matches(found.subject) or self._found.add(found)
 
     def _delayed(self) -> Steps[bool]:
         def visit(entry: Entry) -> bool:

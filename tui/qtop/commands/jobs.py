@@ -8,14 +8,12 @@ from typing import Any, TypeVar
 import click
 
 from qtop.actions.request import Delete, Move, Requeue
-from qtop.commands.acting import ActOptions, act, from_option
+from qtop.commands.acting import act, from_option
 from qtop.commands.connection import (
     Connection,
+    change_options,
     connection_options,
-    dry_run_option,
     filter_option,
-    json_option,
-    yes_option,
 )
 from qtop.model.job import JobSource
 from qtop.search.filter_language import Filter
@@ -26,16 +24,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def action_options(command: F) -> F:
     """The options of a command that acts on a selection."""
-    for option in (
-        yes_option,
-        dry_run_option,
-        json_option,
-        connection_options,
-        filter_option,
-        from_option,
-    ):
-        command = option(command)
-    return command
+    return from_option(filter_option(connection_options(change_options(command))))
 
 
 @click.command()
@@ -48,7 +37,7 @@ def requeue(
     connection: Connection,
     to: str | None,
     poisoned: bool,
-    **options: bool,
+    **options: Any,
 ) -> None:
     """Put failed jobs back onto their queues.
 
@@ -63,13 +52,12 @@ def requeue(
     if source.kind != "failed":
         raise click.UsageError(f"{source} holds no failures: use `qtop move --to QUEUE`")
     request = Requeue(source, Selection(), to=to)
-    how = ActOptions(**options)
-    act(connection, wanted, request, how, warns_of=to, spares=not poisoned)
+    act(connection, wanted, request, warns_of=to, spares=not poisoned, **options)
 
 
 @click.command()
 @action_options
-def delete(source: JobSource, wanted: Filter, connection: Connection, **options: bool) -> None:
+def delete(source: JobSource, wanted: Filter, connection: Connection, **options: Any) -> None:
     """Delete failures or waiting jobs.
 
     Items that were set aside, too. More than one needs --yes, or an answer on a terminal. With a
@@ -78,15 +66,14 @@ def delete(source: JobSource, wanted: Filter, connection: Connection, **options:
     \b
     Example: qtop delete --from queue:mail --filter 'class:Newsletter args.0:42'
     """
-
-    act(connection, wanted, Delete(source, Selection()), ActOptions(**options))
+    act(connection, wanted, Delete(source, Selection()), **options)
 
 
 @click.command()
 @action_options
 @click.option("--to", metavar="QUEUE", required=True, help="The queue to put them on.")
 def move(
-    source: JobSource, wanted: Filter, connection: Connection, to: str, **options: bool
+    source: JobSource, wanted: Filter, connection: Connection, to: str, **options: Any
 ) -> None:
     """Move jobs to the end of another queue, byte for byte.
 
@@ -101,4 +88,4 @@ def move(
     if source.kind == "queue" and source.name == to:
         raise click.UsageError("--from and --to are the same queue")
     request = Move(source, Selection(), to)
-    act(connection, wanted, request, ActOptions(**options), warns_of=to)
+    act(connection, wanted, request, warns_of=to, **options)

@@ -51,17 +51,11 @@ def look(
     return history.add(taken, 0.0), taken
 
 
-def look_around(session: Session) -> HealthReport:
-    """What a console wants to know beside its looks. Three round trips, five where delayed jobs may
-    be overdue. Raises StoreError."""
-    return session.run(session.system.health())
-
-
-def with_classes(session: Session, fleet: FleetRows, around: HealthReport) -> HealthReport:
-    """The same, with the classes that wait in the longest queues that no worker serves. Two round
+def with_classes(session: Session, fleet: FleetRows, report: HealthReport) -> HealthReport:
+    """The report with the classes that wait in the longest queues that no worker serves. Two round
     trips. Raises StoreError."""
     rows = [row for row in fleet.queues or () if row.is_unserved]
     longest = sorted(rows, key=lambda row: -(row.depth or 0))[:_QUEUES_SAMPLED]
     names = [row.name for row in longest]
     first = session.run(session.system.next_jobs(names, samples=True))
-    return replace(around, next_jobs=first.jobs, waiting=first.waiting)
+    return replace(report, next_jobs=first.jobs, waiting=first.waiting)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import Final, TypeVar
 
 from rich.cells import cell_len
 
+from qtop.commands import failed, queues, workers
 from qtop.commands.connection import Connection, Session
-from qtop.commands.lists import look, look_around
-from qtop.commands.output import counted, line, moment
+from qtop.commands.lists import look
+from qtop.commands.output import OutputColumn, counted, line, pick
 from qtop.commands.reading import Unread, note_unread
 from qtop.model import health
 from qtop.model.health import HealthReport
@@ -20,14 +21,26 @@ from qtop.monitor.incidents.incident import Incident
 from qtop.monitor.incidents.rules import IncidentRules
 from qtop.monitor.incidents.server import UNKNOWN
 from qtop.monitor.rows import CONDITIONS, FleetRows, QueueRow, Totals
-from qtop.text import format
 from qtop.text.safe import count, crop, how_many, pad, safe
 from queuecore.errors import StoreError
+
+T = TypeVar("T")
 
 _FAILURES: Final = 10
 _QUEUES: Final = 40
 _WORKERS: Final = 20
 _WIDTH: Final = 120
+_QUEUE_COLUMNS: Final = (
+    *pick(queues.COLUMNS, "QUEUE"),
+    OutputColumn("WAITING", lambda row: count(row.depth)),
+    *pick(queues.COLUMNS, "NEXT WAITS", "WORKERS", "FAILED"),
+    OutputColumn("", row_text.queue_state),
+)
+_WORKER_COLUMNS: Final = pick(workers.COLUMNS, "WORKER", "STATE", "HEARTBEAT", "FOR", "JOB")
+_FAILURE_COLUMNS: Final = (
+    *pick(failed.COLUMNS, "FAILED", "CLASS", "QUEUE", "EXCEPTION"),
+    OutputColumn("ERROR", row_text.error_of),
+)
 
 
 def print_once(connection: Connection) -> None:
@@ -35,9 +48,8 @@ def print_once(connection: Connection) -> None:
     when a part of that could not be read. Raises StoreError."""
     unread = Unread()
     with connection.open() as session:
-        found = _surveyed(session, unread)
-        whose = None if found is None else found.ownership
-        fleet, seen = look(session, 500, unread, has_waits=True, whose=whose)
+        found = _health(session, unread)
+        fleet, seen = look(session, 500, unread, has_waits=True, whose=found.ownership)
         note_unread(unread, seen)
         where = f"{session.address}, namespace {connection.namespace}"
     redactor = connection.redactor(is_whole=False)
@@ -48,11 +60,11 @@ def print_once(connection: Connection) -> None:
     unread.leave()
 
 
-def _surveyed(session: Session, unread: Unread) -> HealthReport:
+def _health(session: Session, unread: Unread) -> HealthReport:
     """The health report. Missing information about the server is not noted as unread: not every
     server gives it."""
     try:
-        found = look_around(session)
+        found = session.run(session.system.health())
     except StoreError as error:
         unread.note("the server, its scheduler and who paused what", str(error))
         return health.failed(str(error))
@@ -80,7 +92,15 @@ def report(
     for incident in incidents:
         severity = "ok" if incident.severity == "good" else incident.severity
         yield f"{pad(severity, 4)}  {safe(incident.text)}"
-    for table in (_queues(fleet), _workers(fleet), _failures(fleet)):
+    of_queues = sorted(fleet.queues or (), key=_trouble)
+    of_workers = sorted(fleet.workers or (), key=lambda row: CONDITIONS.index(row.condition))
+    failures = [row.job for row in (fleet.failures or ())[:_FAILURES]]
+    in_all = totals.failed if totals.failed is not None else len(failures)
+    for table in (
+        _table(_QUEUE_COLUMNS, of_queues[:_QUEUES], len(of_queues), _none(fleet, "queues")),
+        _table(_WORKER_COLUMNS, of_workers[:_WORKERS], len(of_workers), _none(fleet, "workers")),
+        _table(_FAILURE_COLUMNS, failures, in_all, _none(fleet, "failures")),
+    ):
         yield from (crop(row, width) for row in table)
 
 
@@ -95,58 +115,8 @@ def _working(totals: Totals) -> str:
     return f"{busy_words} of {counted(totals.workers, 'worker')}"
 
 
-def _queues(fleet: FleetRows) -> Iterator[str]:
-    rows = sorted(fleet.queues or (), key=_trouble)
-    table = [
-        (
-            safe(row.name),
-            "unknown" if row.depth is None else f"{row.depth:,}",
-            format.duration(row.next_waits_s),
-            count(row.serving),
-            count(None) if row.failed is None else row_text.queue_failed(row),
-            row_text.queue_state(row),
-        )
-        for row in rows[:_QUEUES]
-    ]
-    titles = ("QUEUE", "WAITING", "NEXT WAITS", "WORKERS", "FAILED", "")
-    yield from _table(titles, table, len(rows), _none(fleet, "queues"))
-
-
 def _trouble(row: QueueRow) -> tuple[bool, int]:
     return not row_text.queue_state(row), -(row.depth or 0)
-
-
-def _workers(fleet: FleetRows) -> Iterator[str]:
-    rows = sorted(fleet.workers or (), key=lambda row: CONDITIONS.index(row.condition))
-    table = [
-        (
-            safe(row.id),
-            row.condition,
-            row_text.heartbeat(row),
-            row_text.worker_elapsed(row),
-            row_text.worker_job(row),
-        )
-        for row in rows[:_WORKERS]
-    ]
-    titles = ("WORKER", "STATE", "HEARTBEAT", "FOR", "JOB")
-    yield from _table(titles, table, len(rows), _none(fleet, "workers"))
-
-
-def _failures(fleet: FleetRows) -> Iterator[str]:
-    table = [
-        (
-            moment(row.job.failed_at),
-            row_text.class_of(row.job),
-            format.optional(row.job.queue),
-            format.optional(row.job.exception),
-            row_text.error_of(row.job),
-        )
-        for row in (fleet.failures or ())[:_FAILURES]
-    ]
-    total = fleet.totals.failed if fleet.totals.failed is not None else len(table)
-    yield from _table(
-        ("FAILED", "CLASS", "QUEUE", "EXCEPTION", "ERROR"), table, total, _none(fleet, "failures")
-    )
 
 
 def _none(fleet: FleetRows, what: str) -> str:
@@ -156,15 +126,15 @@ def _none(fleet: FleetRows, what: str) -> str:
 
 
 def _table(
-    titles: Sequence[str], rows: Sequence[Sequence[str]], total: int, none: str
+    columns: Sequence[OutputColumn[T]], rows: Sequence[T], total: int, none: str
 ) -> Iterator[str]:
     yield ""
     if not rows:
         yield none
         return
-    everything = [titles, *rows]
-    widths = [min(40, max(cell_len(row[i]) for row in everything)) for i in range(len(titles))]
-    for row in everything:
+    table = [[each.title for each in columns], *([c.cell(row) for c in columns] for row in rows)]
+    widths = [min(40, max(cell_len(row[i]) for row in table)) for i in range(len(columns))]
+    for row in table:
         padded = (pad(text, width) for text, width in zip(row[:-1], widths, strict=False))
         yield "  ".join((*padded, row[-1])).rstrip()
     if len(rows) < total:

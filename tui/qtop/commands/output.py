@@ -48,13 +48,19 @@ class OutputColumn(Generic[T]):
 _Column = OutputColumn[Any]
 
 
+def pick(columns: Sequence[OutputColumn[T]], *titles: str) -> list[OutputColumn[T]]:
+    """The columns with these titles, in their order."""
+    named = {column.title: column for column in columns}
+    return [named[title] for title in titles]
+
+
 class Listing(Generic[T]):
     """Prints items as they come: as a table of `columns`, or as JSON of `fields`. Secrets in both
     are hidden by `redactor`.
 
-    An item is printed when it is added, and not kept. Only a table on a terminal is printed at
-    `end`, since its columns are as wide as their cells; of each cell as much is kept as fits on a
-    line.
+    An item is printed when it is added, and not kept; of more than `limit` no more are, 0: all.
+    Only a table on a terminal is printed at `end`, since its columns are as wide as their cells; of
+    each cell as much is kept as fits on a line.
     """
 
     def __init__(
@@ -64,21 +70,29 @@ class Listing(Generic[T]):
         *,
         as_json: bool,
         redactor: Redactor = OPEN,
+        limit: int = 0,
     ) -> None:
-        self._columns, self._fields = columns, fields
+        self._columns, self._fields, self._limit = columns, fields, limit
         self._as_json, self._redactor = as_json, redactor
         self._is_aligned = not as_json and sys.stdout.isatty()
         self._room = shutil.get_terminal_size().columns if self._is_aligned else 0
         self._rows: list[list[str]] = []
         self._count = 0
+        self.is_partial = False
 
     def __len__(self) -> int:
         """How many items were added."""
         return self._count
 
-    def add(self, item: T) -> None:
-        """Print an item, or keep its row for the table. O(item)."""
-        self._count += 1
+    def add(self, item: T) -> bool:
+        """Print an item, or keep its row for the table; whether there was room for it. O(item)."""
+        self.is_partial = 0 < self._limit <= self._count
+        if not self.is_partial:
+            self._count += 1
+            self._print(item)
+        return not self.is_partial
+
+    def _print(self, item: T) -> None:
         if self._as_json:
             line(json_line(self._redactor.value(self._fields(item))))
             return
@@ -111,11 +125,11 @@ def write(
     items: Sequence[T],
     columns: Sequence[OutputColumn[T]],
     fields: Callable[[T], Mapping[str, Any]],
+    limit: int = 0,
+    noun: str = "",
     *,
     as_json: bool,
     redactor: Redactor = OPEN,
-    limit: int = 0,
-    noun: str = "",
 ) -> None:
     """Print a listing of what is known, at most `limit` items, 0: all; and say how many were left
     out. See `Listing`. O(items)."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import click
 
@@ -12,18 +14,18 @@ from qtop.commands.connection import Connection, connection_options, dry_run_opt
 from qtop.commands.output import counted, json_line, line, message
 from qtop.text.safe import safe
 
-_everything = click.option("--all", "everything", is_flag=True, help="All workers and queues.")
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _options(command: F) -> F:
+    everything = click.option("--all", "everything", is_flag=True, help="All workers and queues.")
+    command = connection_options(everything(json_option(dry_run_option(command))))
+    return click.argument("names", metavar="[QUEUE]...", nargs=-1)(command)
 
 
 @click.command()
-@click.argument("names", metavar="[QUEUE]...", nargs=-1)
-@connection_options
-@_everything
-@json_option
-@dry_run_option
-def pause(
-    names: tuple[str, ...], connection: Connection, everything: bool, as_json: bool, dry_run: bool
-) -> None:
+@_options
+def pause(**options: Any) -> None:
     """Let no worker take jobs from queues.
 
     With --all from any. Jobs in hand are finished. Ruby workers obey --all; single queues only with
@@ -32,18 +34,12 @@ def pause(
     \b
     Example: qtop pause mail reports
     """
-    _switch(names, connection, everything, as_json, dry_run, is_pause=True)
+    _switch(**options, is_pause=True)
 
 
 @click.command()
-@click.argument("names", metavar="[QUEUE]...", nargs=-1)
-@connection_options
-@_everything
-@json_option
-@dry_run_option
-def resume(
-    names: tuple[str, ...], connection: Connection, everything: bool, as_json: bool, dry_run: bool
-) -> None:
+@_options
+def resume(**options: Any) -> None:
     """Let workers take jobs from queues again.
 
     Queues that were paused singly stay so with --all: name them too.
@@ -51,7 +47,7 @@ def resume(
     \b
     Example: qtop resume mail
     """
-    _switch(names, connection, everything, as_json, dry_run, is_pause=False)
+    _switch(**options, is_pause=False)
 
 
 def _switch(
@@ -60,7 +56,6 @@ def _switch(
     everything: bool,
     as_json: bool,
     dry_run: bool,
-    *,
     is_pause: bool,
 ) -> None:
     if bool(names) == everything:

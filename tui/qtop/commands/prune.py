@@ -10,16 +10,10 @@ import click
 
 from qtop.actions.request import Prune, PruneCase
 from qtop.commands.acting import confirm
-from qtop.commands.connection import (
-    Connection,
-    Session,
-    connection_options,
-    dry_run_option,
-    json_option,
-    yes_option,
-)
-from qtop.commands.output import counted, json_line, line, message
+from qtop.commands.connection import Connection, Session, change_options, connection_options
+from qtop.commands.output import counted, json_line, leave, line, message
 from qtop.commands.reading import Unread, search_strays
+from qtop.model.job import FAILED, JobSource
 from qtop.text.safe import safe
 
 
@@ -38,9 +32,7 @@ from qtop.text.safe import safe
     is_flag=True,
     help="Also those whose process id runs on this machine: it may be another process by now.",
 )
-@json_option
-@dry_run_option
-@yes_option
+@change_options
 def command(
     names: tuple[str, ...],
     connection: Connection,
@@ -62,10 +54,7 @@ def command(
     \b
     Example: qtop prune --dry-run
     """
-    with connection.open() as session:
-        if not dry_run:
-            session.refuse_if_read_only()
-        session.refuse_if_sidekiqs(failures=True)
+    with connection.open_to_change(JobSource("failed", FAILED), dry_run=dry_run) as session:
         unread = Unread()
         cases = _cases(session, names, ignore_pids, unread)
         dead = [case for case in cases if case.doubt is None]
@@ -74,8 +63,7 @@ def command(
                 _tell_kept(case, case.doubt, as_json, "would keep" if dry_run else "kept")
         if not dead:
             unread.leave()
-            message("no worker is dead")
-            sys.exit(1)
+            leave("no worker is dead")
         if dry_run:
             for case in dead:
                 _tell_plan(case, requeue_lost, as_json)
@@ -108,24 +96,18 @@ def _cases(
 
 def _tell(as_json: bool, case: PruneCase, fate: str) -> None:
     """Tell what became of a worker."""
+    job = {"failed": ": its job failed", "put back": ": its job is back on its queue"}.get(fate, "")
     if fate == "alive":
         _tell_kept(case, "it gave a sign of life meanwhile", as_json, "kept")
-    else:
-        _tell_pruned(case, fate, as_json)
-
-
-def _tell_pruned(case: PruneCase, fate: str, as_json: bool) -> None:
-    if as_json:
+    elif as_json:
         line(json_line({"pruned": case.worker_id, "job": fate, **case.fields}))
-        return
-    job = {"failed": ": its job failed", "put back": ": its job is back on its queue"}.get(fate, "")
-    line(f"pruned {safe(case.worker_id)}{job}")
+    else:
+        line(f"pruned {safe(case.worker_id)}{job}")
 
 
 def _tell_kept(case: PruneCase, doubt: str, as_json: bool, done: str) -> None:
     if as_json:
-        told = {done.replace(" ", "_"): case.worker_id, **case.fields, "doubt": doubt}
-        line(json_line(told))
+        line(json_line({done.replace(" ", "_"): case.worker_id, **case.fields, "doubt": doubt}))
     else:
         message(f"{done} {case.worker_id}: {doubt}")
 

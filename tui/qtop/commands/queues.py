@@ -22,7 +22,7 @@ from qtop.text.safe import count, safe
 
 #: How many of the newest failures are counted by queue.
 _FAILURES_READ = 500
-_COLUMNS: Final[tuple[OutputColumn[QueueRow], ...]] = (
+COLUMNS: Final[tuple[OutputColumn[QueueRow], ...]] = (
     OutputColumn("QUEUE", lambda row: safe(row.name), may_shrink=True),
     OutputColumn("WAITING", lambda row: plain(row.depth), "right"),
     OutputColumn("NEXT WAITS", lambda row: duration(row.next_waits_s), "right"),
@@ -53,8 +53,7 @@ def command(connection: Connection, wanted: Filter, limit: int, as_json: bool) -
     note_unread(unread, seen, OF_QUEUES | {"failures"})
     found = [row for row in fleet.queues or () if wanted.matches(_subject(row))]
     leave_if_none(found, not wanted.is_empty and not unread)
-    fields = partial(_fields, whose)
-    write(found, _COLUMNS, fields, as_json=as_json, limit=limit, noun="queue")
+    write(found, COLUMNS, partial(_fields, whose), limit, "queue", as_json=as_json)
     unread.leave()
 
 

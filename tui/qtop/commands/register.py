@@ -52,10 +52,7 @@ def command(
     if not (names or moments or lists):
         raise click.UsageError("say what to register: queues, --delayed or --failures")
     done = 0
-    with connection.open() as session:
-        if not dry_run:
-            session.refuse_if_read_only()
-        session.refuse_if_sidekiqs(names)
+    with connection.open_to_change(*names, dry_run=dry_run) as session:
         wanted: tuple[tuple[Index, tuple[str, ...]], ...] = (
             ("queue", names),
             ("delayed", moments),

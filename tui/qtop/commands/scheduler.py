@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import os
-from contextlib import ExitStack
-
 import click
 
 from qtop.commands.cli import become
 from qtop.commands.connection import Connection, connection_options, log_format_option
-from queuecore.address import parse_url
-from queuecore.errors import BadOption
 from resque.worker.log import FORMAT
 
 
@@ -53,24 +48,12 @@ def command(
     \b
     Example: qtop scheduler --schedule schedule.toml --require app.jobs
     """
-    if connection.is_read_only:
-        raise BadOption("a scheduler changes Redis: leave out --read-only")
-    options = {
+    variables = {
         "RESQUE_SCHEDULE": schedule,
-        "RESQUE_SCHEDULER_INTERVAL": None if interval is None else str(interval),
+        "RESQUE_SCHEDULER_INTERVAL": interval,
         "DYNAMIC_SCHEDULE": "1" if dynamic else None,
         "RESQUE_REQUIRE": ",".join(require),
         FORMAT: log_format,
     }
-    with ExitStack() as private:
-        url = private.enter_context(connection.use())
-        parse_url(url)
-        environ = {
-            **os.environ,
-            **{name: value for name, value in options.items() if value is not None},
-            "REDIS_URL": url,
-            "RESQUE_NAMESPACE": connection.namespace,
-        }
-        # As for a worker: the URL is passed in the environment, where other users cannot read it,
-        # and the scheduler takes the locks of a private server itself.
+    with connection.environment("a scheduler", variables) as environ:
         become("resque.scheduler", environ)

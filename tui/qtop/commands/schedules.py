@@ -50,13 +50,7 @@ def command(connection: Connection, wanted: Filter, limit: int, as_json: bool) -
     found = [each for each in every.listed or () if wanted.matches(of_schedule(each))]
     leave_if_none(found, not wanted.is_empty)
     redactor = connection.redactor(is_whole=as_json)
-    write(
-        *(found, _COLUMNS, _fields),
-        as_json=as_json,
-        redactor=redactor,
-        limit=limit,
-        noun="schedule",
-    )
+    write(found, _COLUMNS, _fields, limit, "schedule", as_json=as_json, redactor=redactor)
 
 
 def _fires(each: ListedSchedule) -> bool:

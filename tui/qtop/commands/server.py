@@ -17,10 +17,5 @@ def command() -> None:
     \b
     Example: qtop server
     """
-    sys.exit(run_server())
-
-
-def run_server() -> int:
-    """Run the private server until a signal stops it. Returns its exit status."""
     private = PrivateServer(default_folder(os.environ))
-    return private.run_in_foreground(on_ready=lambda url: click.echo(f"ready at {url}"))
+    sys.exit(private.run_in_foreground(on_ready=lambda url: click.echo(f"ready at {url}")))

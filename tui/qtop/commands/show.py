@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -18,7 +17,7 @@ from qtop.commands.connection import (
     redact_option,
 )
 from qtop.commands.failed import fields
-from qtop.commands.output import json_line, line, message
+from qtop.commands.output import json_line, leave, line, message
 from qtop.commands.reading import Unread, tell_owners
 from qtop.model.job import Job, JobSource
 from qtop.model.job_list import JobList
@@ -77,8 +76,7 @@ def command(
         unread.leave()
         return
     if not shown:
-        message(f"nothing in {source} matches" if scanned.length else f"{source} is empty")
-        sys.exit(1)
+        leave(f"nothing in {source} matches" if scanned.length else f"{source} is empty")
     if scanned.is_partial:
         message(f"{shown:,} shown, there may be more: --limit 0 shows all")
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Final, TypeVar
 
 import click
 
 from qtop.commands.connection import Connection, connection_options, json_option
-from qtop.commands.output import OutputColumn, json_line, line, write
+from qtop.commands.output import OutputColumn, json_line, line, plain, write
 from qtop.commands.reading import Unread, note_unread, tell_owners
 from queuecore.cooperative import at_once
 
 T = TypeVar("T")
 
-_COLUMNS: Final[tuple[OutputColumn[tuple[str, _Sum | bool | None]], ...]] = (
+_COLUMNS: Final[tuple[OutputColumn[tuple[str, int | None]], ...]] = (
     OutputColumn("STATISTIC", lambda pair: pair[0]),
     OutputColumn("VALUE", lambda pair: _words(pair[1]), "right"),
 )
@@ -44,15 +44,15 @@ def command(connection: Connection, as_json: bool) -> None:
         tell_owners(session)
         look = at_once(session.run(session.new_system().snapshot()))
     note_unread(unread, look, _COUNTED)
-    totals: Mapping[str, _Sum | bool | None] = {
-        "queues": _length(look.queues),
+    totals: Mapping[str, int | None] = {
+        "queues": _sum(look.queues, lambda queue: 1),
         "waiting": _sum(look.queues, lambda queue: queue.size),
         "unreadable": _sum(look.queues, lambda queue: queue.unreadable),
-        "workers": _length(look.processes),
+        "workers": _sum(look.processes, lambda worker: 1),
         "working": _sum(look.processes, lambda worker: worker.is_busy),
-        "failed": _Sum.of(look.failed),
-        "processed_ever": _Sum.of(look.processed_ever),
-        "failed_ever": _Sum.of(look.failed_ever),
+        "failed": look.failed,
+        "processed_ever": look.processed_ever,
+        "failed_ever": look.failed_ever,
         "paused": look.is_paused,
     }
     if as_json:
@@ -62,43 +62,31 @@ def command(connection: Connection, as_json: bool) -> None:
     unread.leave()
 
 
-class _Sum(NamedTuple):
-    """A figure; when it is a sum of what is known only, at least so many."""
-
-    known: int
-    is_least: bool = False
-
-    @classmethod
-    def of(cls, figure: int | None) -> _Sum | None:
-        return None if figure is None else cls(figure)
+class _Least(int):
+    """A sum of what is known only: at least so many."""
 
 
-def _length(rows: Sequence[object] | None) -> _Sum | None:
-    return None if rows is None else _Sum(len(rows))
-
-
-def _sum(rows: Sequence[T] | None, count: Callable[[T], int | None]) -> _Sum | None:
+def _sum(rows: Sequence[T] | None, count: Callable[[T], int | None]) -> int | None:
     if rows is None:
         return None
     counts = [count(row) for row in rows]
     known = [each for each in counts if each is not None]
-    return _Sum(sum(known), len(known) < len(counts)) if known or not counts else None
+    if len(known) == len(counts):
+        return sum(known)
+    return _Least(sum(known)) if known else None
 
 
-def _values(totals: Mapping[str, _Sum | bool | None]) -> Mapping[str, Any]:
+def _values(totals: Mapping[str, int | None]) -> Mapping[str, int | None]:
     """What is only at least so many is null, and told beside it."""
-    values: dict[str, Any] = {}
+    values: dict[str, int | None] = {}
     for name, figure in totals.items():
-        if not isinstance(figure, _Sum):
-            values[name] = figure
-            continue
-        values[name] = None if figure.is_least else figure.known
-        if figure.is_least:
-            values[f"{name}_at_least"] = figure.known
+        values[name] = None if isinstance(figure, _Least) else figure
+        if isinstance(figure, _Least):
+            values[f"{name}_at_least"] = figure
     return values
 
 
-def _words(figure: _Sum | bool | None) -> str:
-    if isinstance(figure, _Sum):
-        return f"{'at least ' if figure.is_least else ''}{figure.known}"
-    return {True: "yes", False: "no", None: "unknown"}[figure]
+def _words(figure: int | None) -> str:
+    if isinstance(figure, bool):
+        return "yes" if figure else "no"
+    return f"{'at least ' if isinstance(figure, _Least) else ''}{plain(figure)}"

@@ -9,7 +9,7 @@ import click
 from qtop.actions.plan import Outcome
 from qtop.actions.request import Undo
 from qtop.commands.connection import Connection, Session, connection_options, json_option
-from qtop.commands.output import json_line, line, message
+from qtop.commands.output import json_line, leave, line, message
 from qtop.text.safe import safe
 from queuecore.audit import AuditEntry
 
@@ -35,8 +35,7 @@ def command(operation: str | None, connection: Connection, as_json: bool) -> Non
         session.refuse_if_read_only()
         entry = _find(session, operation)
         if operation is None and entry is None:
-            message("no action of yours can be undone; `qtop audit` lists everybody's")
-            sys.exit(1)
+            leave("no action of yours can be undone; `qtop audit` lists everybody's")
         request = Undo(operation or "") if entry is None else Undo.of(entry)
         outcome = session.carry_out(session.plan(request))
     _report(request, outcome, as_json)

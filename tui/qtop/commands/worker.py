@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from typing import Any
 
 import click
 
 from qtop.commands.cli import become
 from qtop.commands.connection import Connection, connection_options, log_format_option
-from queuecore.address import parse_url
-from queuecore.errors import BadOption
 from resque.store.queues import QueueList
 from resque.worker.log import FORMAT, chosen
 from resque.worker.options import from_environment
@@ -83,53 +78,17 @@ def command(
     """
     if not queues:
         raise click.UsageError("name the queues to work, for example: qtop worker high,low")
-    become_worker(queues, connection, require=require, options=options)
-
-
-def become_worker(
-    queues: str,
-    connection: Connection,
-    *,
-    require: Sequence[str],
-    options: Mapping[str, Any],
-) -> None:
-    """Replace this process by a worker, which keeps the process id.
-
-    `python -m resque.worker` has none of this command's memory, for which every fork would pay.
-    The URL is passed in the environment: other users can read arguments.
-    Raises BadOption, BadUrl, NoQueueError or NoServer before the process is replaced.
-    """
-    if connection.is_read_only:
-        raise BadOption("a worker changes Redis: leave out --read-only")
     QueueList.parse(queues)
-    with ExitStack() as private:
-        url = private.enter_context(connection.use())
-        parse_url(url)
-        environ = {
-            **os.environ,
-            **_from_options(options),
-            "QUEUES": queues,
-            "REDIS_URL": url,
-            "RESQUE_NAMESPACE": connection.namespace,
-            "RESQUE_REQUIRE": ",".join(require),
-        }
+    variables = {
+        **{variable: options[option] for option, variable in _VARIABLES.items()},
+        "FORK_PER_JOB": "false" if options["no_fork"] else None,
+        "RESQUE_SHUFFLE": "1" if options["shuffle"] else None,
+        "RESQUE_WEIGHTS": ",".join(options["weight"]) or None,
+        "RESQUE_REQUIRE": ",".join(require),
+        "QUEUES": queues,
+    }
+    # `python -m resque.worker` has none of this command's memory, for which every fork would pay.
+    with connection.environment("a worker", variables) as environ:
         from_environment(environ)
         chosen(environ)
-        # The worker takes the locks of a private server itself. Until then only the locks of this
-        # process keep the server, and they end with the exec.
         become("resque.worker", environ)
-
-
-def _from_options(options: Mapping[str, Any]) -> dict[str, str]:
-    environ = {
-        variable: str(options[option])
-        for option, variable in _VARIABLES.items()
-        if options[option] is not None
-    }
-    if options["no_fork"]:
-        environ["FORK_PER_JOB"] = "false"
-    if options["shuffle"]:
-        environ["RESQUE_SHUFFLE"] = "1"
-    if options["weight"]:
-        environ["RESQUE_WEIGHTS"] = ",".join(options["weight"])
-    return environ

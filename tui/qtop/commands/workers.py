@@ -19,7 +19,7 @@ from qtop.text.format import optional
 from qtop.text.safe import safe
 from queuecore.active_job import fields_of, unwrapped
 
-_COLUMNS: Final[tuple[OutputColumn[WorkerRow], ...]] = (
+COLUMNS: Final[tuple[OutputColumn[WorkerRow], ...]] = (
     OutputColumn("WORKER", lambda row: safe(row.id), may_shrink=True),
     OutputColumn("STATE", lambda row: row.condition),
     OutputColumn("QUEUE", lambda row: _queue(row)),
@@ -60,13 +60,7 @@ def command(connection: Connection, wanted: Filter, limit: int, as_json: bool) -
     leave_if_none(found, not wanted.is_empty and not unread)
     found.sort(key=lambda row: CONDITIONS.index(row.condition))
     redactor = connection.redactor(is_whole=as_json)
-    write(
-        *(found, _COLUMNS, _fields),
-        as_json=as_json,
-        redactor=redactor,
-        limit=limit,
-        noun="worker",
-    )
+    write(found, COLUMNS, _fields, limit, "worker", as_json=as_json, redactor=redactor)
     unread.leave()
 
 

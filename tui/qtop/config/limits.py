@@ -70,7 +70,7 @@ USUAL: Final = Thresholds()
 DEFAULT_UNDO_HOURS = DEFAULT_UNDO_S / 3600
 DEFAULT_UNDO_MIB = DEFAULT_UNDO_BYTES / 2**20
 UNDO_HOURS, UNDO_MIB = "QTOP_UNDO_HOURS", "QTOP_UNDO_MIB"
-_MOST = 1_000_000
+MOST_UNDO: Final = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +104,6 @@ def _number(name: str, text: str) -> float:
         value = float(text)
     except ValueError:
         value = -1.0
-    if not 0 <= value <= _MOST:
-        raise BadOption(f"{name} must be a number from 0 to {_MOST:,}, not {text!r}")
+    if not 0 <= value <= MOST_UNDO:
+        raise BadOption(f"{name} must be a number from 0 to {MOST_UNDO:,}, not {text!r}")
     return value

@@ -13,11 +13,17 @@ import shlex
 import string
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from qtop.config.file import BadSettings, SettingsFile
-from qtop.config.limits import DEFAULT_UNDO_HOURS, DEFAULT_UNDO_MIB, Thresholds, UndoLimits
+from qtop.config.limits import (
+    DEFAULT_UNDO_HOURS,
+    DEFAULT_UNDO_MIB,
+    MOST_UNDO,
+    Thresholds,
+    UndoLimits,
+)
 from qtop.keymap import keymap
 from qtop.keymap.keymap import ALLOWED, is_key, key_name
 from qtop.model.launch import COMMAND_WORDS
@@ -26,18 +32,11 @@ from qtop.text.safe import unknown
 from queuecore.address import parse_url
 from queuecore.errors import BadUrl
 
-if TYPE_CHECKING:
-    from qtop.config.limits import Thresholds
-
-
 # The settings there are, and what each may be.
 
 #: Takes the value from TOML and returns that of the setting, or raises ValueError with what is
 #: allowed.
 ReadSetting = Callable[[Any], Any]
-
-THEMES: Final = ("dark", "light")
-MOST_UNDO: Final = 1_000_000.0
 
 
 def _text(value: Any) -> str:
@@ -62,13 +61,10 @@ def _number(least: float, most: float) -> ReadSetting:
     return read
 
 
-def _one_of(*allowed: str) -> ReadSetting:
-    def read(value: Any) -> str:
-        if value not in allowed:
-            raise ValueError("must be " + " or ".join(f'"{each}"' for each in allowed))
-        return str(value)
-
-    return read
+def _theme(value: Any) -> str:
+    if value not in ("dark", "light"):
+        raise ValueError('must be "dark" or "light"')
+    return str(value)
 
 
 def _texts(value: Any) -> tuple[str, ...]:
@@ -119,32 +115,27 @@ def _command(value: Any) -> str:
 INTERVAL_S: Final = (0.25, 60.0)
 """The shortest and the longest time between two polls."""
 
-SCALARS: Final[Mapping[str, ReadSetting]] = {
-    "url": _text,
-    "namespace": _text,
-    "interval": _number(*INTERVAL_S),
-    "theme": _one_of(*THEMES),
-    "production": _switch,
-    "read_only": _switch,
-    "ascii": _switch,
-    "redact": _patterns,
-    "require": _texts,
-    "undo_hours": _number(0, MOST_UNDO),
-    "undo_mib": _number(0, MOST_UNDO),
-    "worker_command": _command,
+#: The settings with one value: how it is read, and its default.
+_VALUES: Final[Mapping[str, tuple[ReadSetting, Any]]] = {
+    "url": (_text, None),
+    # As Resque calls it.
+    "namespace": (_text, "resque"),
+    "interval": (_number(*INTERVAL_S), 1.0),
+    "theme": (_theme, "dark"),
+    "production": (_switch, False),
+    "read_only": (_switch, False),
+    "ascii": (_switch, False),
+    "redact": (_patterns, True),
+    "require": (_texts, ()),
+    "undo_hours": (_number(0, MOST_UNDO), DEFAULT_UNDO_HOURS),
+    "undo_mib": (_number(0, MOST_UNDO), DEFAULT_UNDO_MIB),
+    "worker_command": (_command, None),
 }
+SCALARS: Final[Mapping[str, ReadSetting]] = {name: read for name, (read, _) in _VALUES.items()}
 """The settings with one value."""
+DEFAULTS: Final[Mapping[str, Any]] = {name: usual for name, (_, usual) in _VALUES.items()}
 
-SCREENS: Final = (
-    "overview",
-    "queues",
-    "jobs",
-    "workers",
-    "failed",
-    "scheduled",
-    "local",
-    "history",
-)
+SCREENS: Final = (*keymap.SCREENS, "jobs")
 
 TABLES: Final[Mapping[str, Mapping[str, ReadSetting]]] = {
     "thresholds": {
@@ -164,22 +155,6 @@ _VARIABLE: Final = re.compile(r"\$\{(\w+)\}")
 _RUNS: Final = ("worker_command", "require")
 #: Settings that say where the jobs are: a profile that was named goes before the environment.
 _WHERE: Final = ("url", "namespace")
-
-DEFAULTS: Final[Mapping[str, Any]] = {
-    "url": None,
-    # As Resque calls it.
-    "namespace": "resque",
-    "interval": 1.0,
-    "theme": "dark",
-    "production": False,
-    "read_only": False,
-    "ascii": False,
-    "redact": True,
-    "require": (),
-    "undo_hours": DEFAULT_UNDO_HOURS,
-    "undo_mib": DEFAULT_UNDO_MIB,
-    "worker_command": None,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,9 +185,6 @@ class Settings:
 
     @property
     def thresholds(self) -> Thresholds:
-        """The thresholds of Overview."""
-        from qtop.config.limits import Thresholds
-
         return Thresholds(**self.tables.get("thresholds", {}))
 
     @property
@@ -227,7 +199,6 @@ class Settings:
 
     @property
     def redactor(self) -> Redactor:
-        """Hides secrets in what is shown."""
         patterns = self.values["redact"]
         if isinstance(patterns, bool):
             return Redactor() if patterns else OPEN
@@ -255,18 +226,11 @@ def resolve(
 ) -> Settings:
     """Find out which settings are in force.
 
-    The command line goes before the environment, that before the profile, that before the top of
-    the file, that before the defaults. Except that URL and namespace of a profile that was named go
-    before the environment.
-
-    Args:
-        file: The settings file.
-        profile: The profile that was named.
-        options: The values of the command line, by setting.
-        environment: The values of the environment, by setting.
-        environ: The variables for `${NAME}` in a URL; by default those of this process.
-
-    Raises BadSettings for anything wrong in the file, in any profile.
+    The command line (`options`) goes before the environment, that before the profile, that before
+    the top of the file, that before the defaults. Except that URL and namespace of a profile that
+    was named go before the environment. `environ` has the variables for `${NAME}` in a URL; by
+    default those of this process. Raises BadSettings for anything wrong in the file, in any
+    profile.
     """
     options, environment = options or {}, environment or {}
     profiles = _profiles(file)
@@ -296,16 +260,15 @@ def resolve(
 
 def warnings(file: SettingsFile) -> list[str]:
     """What is allowed in a file, but unwise."""
-    if file.is_open_to_others:
-        for name, section in {**_profiles(file), "": _section(file, ())}.items():
-            url = section.get("url")
-            if url is not None and _has_password(url.value):
-                whose = f"profile {name!r}" if name else "top level"
-                return [
-                    f"{file.path} can be read by others and holds a password ({whose}): "
-                    f"chmod 600 {file.path}"
-                ]
-    return []
+    if not file.is_open_to_others:
+        return []
+    sections = {**_profiles(file), "": _section(file, ())}
+    return [
+        f"{file.path} can be read by others and holds a password "
+        f"({f'profile {name!r}' if name else 'top level'}): chmod 600 {file.path}"
+        for name, section in sections.items()
+        if "url" in section and _has_password(section["url"].value)
+    ][:1]
 
 
 def _has_password(url: str) -> bool:
@@ -324,9 +287,6 @@ def _profiles(file: SettingsFile) -> dict[str, dict[str, Given]]:
 
 def _section(file: SettingsFile, path: tuple[str, ...]) -> dict[str, Given]:
     """The settings at the top of the file or of a profile, each checked."""
-    if not file.tree:
-        return {}
-
     tree: Any = file.tree
     for name in path:
         tree = tree[name]
@@ -361,7 +321,8 @@ def _table(
         if name not in readers:
             where, hint = file.place(*path, *name.split(".")), unknown(name, readers)
             raise BadSettings(f"{where}: unknown {name!r} in {path[-1]}{hint}")
-        given = _read(file, (*path, *_as_written(value, name)), readers[name], inner)
+        written = (name,) if name in value else tuple(name.split(".", 1))
+        given = _read(file, (*path, *written), readers[name], inner)
         found[f"{path[-1]}.{name}"] = given
     return found
 
@@ -375,10 +336,6 @@ def _flat(value: Mapping[str, Any], known: Mapping[str, Any]) -> list[tuple[str,
         else:
             pairs.append((name, inner))
     return pairs
-
-
-def _as_written(value: Mapping[str, Any], name: str) -> tuple[str, ...]:
-    return (name,) if name in value else tuple(name.split(".", 1))
 
 
 def _read(file: SettingsFile, path: tuple[str, ...], reader: ReadSetting, value: Any) -> Given:

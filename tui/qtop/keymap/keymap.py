@@ -50,16 +50,8 @@ def with_keys(actions: Iterable[Action], rebound: Rebound) -> list[Action]:
 def clashes(
     actions: Collection[Action], rebound: Rebound, screens: Iterable[Collection[Where]]
 ) -> list[tuple[str, str]]:
-    """Keys that would mean two things on one screen.
-
-    Args:
-        actions: All actions, with the keys of the table.
-        rebound: The rebound keys.
-        screens: The places of each screen.
-
-    Returns:
-        For each clash, the id of a rebound action and a sentence.
-    """
+    """Keys that would mean two things on a screen; `screens` has the places of each. Returns for
+    each clash the id of a rebound action and a sentence."""
     found: dict[tuple[str, str], None] = {}
     now = with_keys(actions, rebound)
     for places in screens:

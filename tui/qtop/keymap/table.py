@@ -1,609 +1,317 @@
 """Every action of the console that has a key: its id, keys, label, help, places, danger.
 
-Bindings, footer, help, palette and the README's tables of keys come from here.
+Bindings, footer, help, palette and the README's tables of keys come from here. Each entry is a line
+`id | keys | label | where | danger`, with the help below it:
+
+- keys: as Textual names them.
+- label: for the footer, if there is one; after a `/` that for while it is on.
+- where: the places where it works; `-` before one in which its keys mean something else.
+- danger: what comes before it (see `DANGERS`); `changes` for nothing, though it changes something.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-from qtop.keymap.action import Action, Where
+from qtop.keymap.action import DANGERS, PLACES, Action, Danger, Where
 
-_SHOWN: Final[tuple[tuple[Where, str, str], ...]] = (
-    ("overview", "1", "Show what is wrong now."),
-    ("queues", "2", "Show the queues."),
-    ("workers", "3", "Show the workers."),
-    ("failed", "4", "Show the failed jobs."),
-    ("scheduled", "5", "Show the delayed jobs and the schedules."),
-    ("local", "6", "Show the workers that were started here."),
-    ("history", "7", "Show what was done, by whom, and take it back."),
-)
+_PLACES: Final[dict[str, Where]] = {place: place for place in PLACES}
+_DANGERS: Final[dict[str, Danger]] = {"": "none", "changes": "none", **{d: d for d in DANGERS}}
 
-SCREENS: Final[dict[Where, str]] = {place: digit for place, digit, _ in _SHOWN}
-"""The screens that a digit shows, in the order of the digits."""
+
+def _actions(entries: str) -> tuple[Action, ...]:
+    """The actions of a part of the table. Raises ValueError or KeyError for a malformed entry."""
+    # An entry becomes one line: those of its help are indented.
+    return tuple(map(_action, entries.strip().replace("\n    ", "\t").split("\n")))
+
+
+def _action(entry: str) -> Action:
+    head, *help = entry.split("\t")
+    action_id, keys, labels, places, danger = (part.strip() for part in head.split("|"))
+    label, _, label_on = labels.partition(" / ")
+    words = places.split()
+    return Action(
+        action_id,
+        tuple(keys.split()),
+        label,
+        " ".join(help),
+        tuple(_PLACES[word] for word in words if not word.startswith("-")),
+        _DANGERS[danger],
+        changes=bool(danger),
+        but_not=tuple(_PLACES[word[1:]] for word in words if word.startswith("-")),
+        label_on=label_on,
+    )
+
 
 #: Keys of every list.
-OPENING: Final = (
-    Action(
-        "table.open",
-        ("enter",),
-        "open",
-        "Open what is under the cursor: a queue's waiting jobs, a worker, a failure; on Overview, "
-        "go where more is told about it.",
-        ("tables",),
-    ),
-    Action(
-        "back",
-        ("escape",),
-        "back",
-        "Back to where you came from.",
-        ("jobs", "aside", "hosts", "group", "texts"),
-    ),
-)
+OPENING: Final = _actions("""
+table.open | enter  | open | tables                       |
+    Open what is under the cursor: a queue's waiting jobs, a worker, a failure; on Overview,
+    go where more is told about it.
+back       | escape | back | jobs aside hosts group texts |
+    Back to where you came from.
+""")
 
 #: Keys on Overview.
-OVERVIEW: Final = (
-    Action("next_part", ("tab",), "next part", "To the next part of the screen.", ("overview",)),
-    Action("previous_part", ("shift+tab",), "", "To the part of the screen before.", ("overview",)),
-)
+OVERVIEW: Final = _actions("""
+next_part     | tab       | next part | overview |
+    To the next part of the screen.
+previous_part | shift+tab |           | overview |
+    To the part of the screen before.
+""")
 
 #: Keys on the failed jobs.
-FAILED: Final = (
-    Action(
-        "requeue",
-        ("r",),
-        "requeue",
-        "Put the marked failed jobs, or those of the groups, back onto their queues; one at once.",
-        ("failed", "group", "failure"),
-        "confirm",
-        changes=True,
-    ),
-    Action(
-        "requeue_all",
-        ("R",),
-        "all",
-        "Put all failed jobs that match the filter back onto their queues, or all of the group.",
-        ("failed", "group"),
-        "confirm",
-        changes=True,
-    ),
-    Action(
-        "delete",
-        ("d",),
-        "delete",
-        "Delete the marked failed jobs, or those of the groups; one alone goes at once.",
-        ("failed", "group", "failure"),
-        "confirm",
-        changes=True,
-    ),
-    Action(
-        "delete_all",
-        ("D",),
-        "",
-        "Delete all failed jobs that match the filter, or all of the group.",
-        ("failed", "group"),
-        "confirm",
-        changes=True,
-    ),
-    Action(
-        "toggle_groups",
-        ("t",),
-        "groups",
-        "Change between groups of failures that are alike, and the failures one by one.",
-        ("failed", "group"),
-    ),
-    Action(
-        "edit",
-        ("e",),
-        "edit",
-        "Edit the payload of a failed job and requeue it; $VISUAL or $EDITOR opens it.",
-        ("failed", "group", "failure"),
-        "confirm",
-        changes=True,
-    ),
-    Action(
-        "move",
-        ("m",),
-        "move",
-        "Requeue the marked failed jobs, or those of the groups, to another queue.",
-        ("failed", "group", "failure"),
-        "confirm",
-        changes=True,
-    ),
-    Action(
-        "export",
-        ("w",),
-        "write",
-        "Write failed jobs to a file: the marked ones, or all that match.",
-        ("failed", "group", "failure"),
-    ),
-    Action(
-        "next_list",
-        ("b",),
-        "",
-        "Show the next list of failures, where each queue has its own.",
-        ("failed",),
-    ),
-    Action(
-        "stop",
-        ("x",),
-        "",
-        "Stop an action over many jobs, or the looking through the list; once more goes on.",
-        ("failed", "group"),
-    ),
-    Action(
-        "clear_failures",
-        ("c",),
-        "clear",
-        "Delete all failures there are at this moment.",
-        ("failed",),
-        "typed",
-        changes=True,
-    ),
-)
+FAILED: Final = _actions("""
+requeue        | r | requeue | failed group failure | confirm
+    Put the marked failed jobs, or those of the groups, back onto their queues; one at once.
+requeue_all    | R | all     | failed group         | confirm
+    Put all failed jobs that match the filter back onto their queues, or all of the group.
+delete         | d | delete  | failed group failure | confirm
+    Delete the marked failed jobs, or those of the groups; one alone goes at once.
+delete_all     | D |         | failed group         | confirm
+    Delete all failed jobs that match the filter, or all of the group.
+toggle_groups  | t | groups  | failed group         |
+    Change between groups of failures that are alike, and the failures one by one.
+edit           | e | edit    | failed group failure | confirm
+    Edit the payload of a failed job and requeue it; $VISUAL or $EDITOR opens it.
+move           | m | move    | failed group failure | confirm
+    Requeue the marked failed jobs, or those of the groups, to another queue.
+export         | w | write   | failed group failure |
+    Write failed jobs to a file: the marked ones, or all that match.
+next_list      | b |         | failed               |
+    Show the next list of failures, where each queue has its own.
+stop           | x |         | failed group         |
+    Stop an action over many jobs, or the looking through the list; once more goes on.
+clear_failures | c | clear   | failed               | typed
+    Delete all failures there are at this moment.
+""")
 
 #: Keys on the jobs that wait in a queue, and on what was set aside from it.
-JOBS: Final = (
-    Action(
-        "put_back",
-        ("r",),
-        "requeue",
-        "Put the marked items back onto their queue, if they can be read by now.",
-        ("aside",),
-        "confirm",
-        changes=True,
-    ),
-    Action(
-        "put_back_matching",
-        ("R",),
-        "",
-        "Put all items that match the filter back onto their queue, if they can be read by now.",
-        ("aside",),
-        "confirm",
-        changes=True,
-    ),
-    Action(
-        "delete_jobs",
-        ("d",),
-        "delete",
-        "Delete the marked waiting jobs; one alone goes at once.",
-        ("jobs", "job", "aside"),
-        "confirm",
-        changes=True,
-    ),
-    Action(
-        "delete_matching",
-        ("D",),
-        "",
-        "Delete all waiting jobs that match the filter, however many are listed.",
-        ("jobs", "aside"),
-        "confirm",
-        changes=True,
-    ),
-    Action(
-        "move_jobs",
-        ("m",),
-        "move",
-        "Move the marked waiting jobs to the end of another queue; asks which.",
-        ("jobs", "job", "aside"),
-        "confirm",
-        changes=True,
-    ),
-    Action(
-        "move_matching",
-        ("M",),
-        "",
-        "Move all waiting jobs that match the filter to the end of another queue.",
-        ("jobs", "aside"),
-        "confirm",
-        changes=True,
-    ),
-    Action(
-        "edit_job",
-        ("e",),
-        "edit",
-        "Edit a waiting job where it is; what was set aside goes back to its queue with it.",
-        ("jobs", "job", "aside"),
-        "confirm",
-        changes=True,
-    ),
-    Action(
-        "export_jobs",
-        ("w",),
-        "write",
-        "Write waiting jobs to a file: the marked ones, or all that match.",
-        ("jobs", "job", "aside"),
-    ),
-    Action(
-        "stop_looking",
-        ("x",),
-        "",
-        "Stop the look through the queue, or an action over many jobs; once more goes on.",
-        ("jobs", "aside"),
-    ),
-)
+JOBS: Final = _actions("""
+put_back          | r | requeue | aside          | confirm
+    Put the marked items back onto their queue, if they can be read by now.
+put_back_matching | R |         | aside          | confirm
+    Put all items that match the filter back onto their queue, if they can be read by now.
+delete_jobs       | d | delete  | jobs job aside | confirm
+    Delete the marked waiting jobs; one alone goes at once.
+delete_matching   | D |         | jobs aside     | confirm
+    Delete all waiting jobs that match the filter, however many are listed.
+move_jobs         | m | move    | jobs job aside | confirm
+    Move the marked waiting jobs to the end of another queue; asks which.
+move_matching     | M |         | jobs aside     | confirm
+    Move all waiting jobs that match the filter to the end of another queue.
+edit_job          | e | edit    | jobs job aside | confirm
+    Edit a waiting job where it is; what was set aside goes back to its queue with it.
+export_jobs       | w | write   | jobs job aside |
+    Write waiting jobs to a file: the marked ones, or all that match.
+stop_looking      | x |         | jobs aside     |
+    Stop the look through the queue, or an action over many jobs; once more goes on.
+""")
 
 #: Keys on the queues.
-QUEUES: Final = (
-    Action(
-        "clear_queue",
-        ("c",),
-        "clear",
-        "Delete the jobs that wait at this moment in the queue under the cursor.",
-        ("queues",),
-        "typed",
-        changes=True,
-    ),
-    Action(
-        "pause",
-        ("p",),
-        "pause",
-        "Pause the queue under the cursor, or the marked ones; resume them if all are paused.",
-        ("queues",),
-        "undoable",
-        changes=True,
-    ),
-    Action(
-        "show_serving",
-        ("W",),
-        "workers",
-        "Show the workers that serve the queue.",
-        ("queues", "jobs", "aside"),
-    ),
-    Action(
-        "show_aside",
-        ("b",),
-        "",
-        "Show what workers set aside from the queue because they could not read it.",
-        ("queues", "jobs"),
-    ),
-    Action(
-        "remove_queue",
-        ("D",),
-        "",
-        "Remove the queue under the cursor, with the jobs that wait in it at this moment.",
-        ("queues",),
-        "typed",
-        changes=True,
-    ),
-    Action(
-        "start_workers",
-        ("s",),
-        "start",
-        "Start workers on this machine; asks which queues and how many.",
-        ("overview", "queues", "workers", "local"),
-        "confirm",
-        changes=True,
-    ),
-)
+QUEUES: Final = _actions("""
+clear_queue   | c | clear   | queues                        | typed
+    Delete the jobs that wait at this moment in the queue under the cursor.
+pause         | p | pause   | queues                        | undoable
+    Pause the queue under the cursor, or the marked ones; resume them if all are paused.
+show_serving  | W | workers | queues jobs aside             |
+    Show the workers that serve the queue.
+show_aside    | b |         | queues jobs                   |
+    Show what workers set aside from the queue because they could not read it.
+remove_queue  | D |         | queues                        | typed
+    Remove the queue under the cursor, with the jobs that wait in it at this moment.
+start_workers | s | start   | overview queues workers local | confirm
+    Start workers on this machine; asks which queues and how many.
+""")
 
 #: Keys on the workers.
-WORKERS: Final = (
-    Action(
-        "stop_worker",
-        ("x",),
-        "stop",
-        "Stop workers on this machine: first press, when the job is done; second press, now.",
-        ("workers", "local"),
-        "confirm",
-        changes=True,
-    ),
-    Action(
-        "pause_worker",
-        ("p",),
-        "pause",
-        "Let workers on this machine take no more jobs, or take jobs again.",
-        ("workers", "local"),
-        changes=True,
-    ),
-    Action(
-        "unregister",
-        ("d",),
-        "unregister",
-        "Take the marked workers off the register; the jobs in their hands become failures.",
-        ("workers",),
-        "confirm",
-        changes=True,
-    ),
-    Action(
-        "prune",
-        ("D",),
-        "prune",
-        "Take all dead workers off the register, after showing the evidence.",
-        ("workers",),
-        "confirm",
-        changes=True,
-    ),
-    Action(
-        "hosts",
-        ("t",),
-        "hosts",
-        "Show the machines that workers run on, or the workers again.",
-        ("workers", "hosts"),
-    ),
-)
+WORKERS: Final = _actions("""
+stop_worker  | x | stop       | workers local | confirm
+    Stop workers on this machine: first press, when the job is done; second press, now.
+pause_worker | p | pause      | workers local | changes
+    Let workers on this machine take no more jobs, or take jobs again.
+unregister   | d | unregister | workers       | confirm
+    Take the marked workers off the register; the jobs in their hands become failures.
+prune        | D | prune      | workers       | confirm
+    Take all dead workers off the register, after showing the evidence.
+hosts        | t | hosts      | workers hosts |
+    Show the machines that workers run on, or the workers again.
+""")
 
 #: Keys on delayed jobs and recurring schedules.
-SCHEDULED: Final = (
-    Action(
-        "run_now",
-        ("r",),
-        "run now",
-        "Put the marked delayed jobs, or the jobs of the marked schedules, onto their queues now.",
-        ("scheduled", "delayed", "schedule"),
-        "undoable",
-        changes=True,
-    ),
-    Action(
-        "drop",
-        ("d",),
-        "delete",
-        "Delete the marked delayed jobs or schedules; one alone goes at once.",
-        ("scheduled", "delayed", "schedule"),
-        "undoable",
-        changes=True,
-    ),
-    Action(
-        "reschedule",
-        ("m",),
-        "move",
-        "Reschedule the marked delayed jobs to another time; asks for it.",
-        ("scheduled", "delayed"),
-        "confirm",
-        changes=True,
-    ),
-    Action(
-        "jobs_or_schedules",
-        ("t",),
-        "schedules",
-        "Recurring schedules, or the delayed jobs again.",
-        ("scheduled",),
-    ),
-    Action(
-        "by_class",
-        ("b",),
-        "classes",
-        "Count the delayed jobs of each class, or list them by time.",
-        ("scheduled",),
-    ),
-    Action(
-        "run_matching",
-        ("R",),
-        "",
-        "Run all delayed jobs that match the filter now.",
-        ("scheduled",),
-        "confirm",
-        changes=True,
-    ),
-    Action(
-        "drop_matching",
-        ("D",),
-        "",
-        "Delete all delayed jobs that match the filter.",
-        ("scheduled",),
-        "confirm",
-        changes=True,
-    ),
-    Action(
-        "stop_search",
-        ("x",),
-        "",
-        "Stop looking through all delayed jobs; once more begins anew.",
-        ("scheduled",),
-    ),
-)
+SCHEDULED: Final = _actions("""
+run_now           | r | run now   | scheduled delayed schedule | undoable
+    Put the marked delayed jobs, or the jobs of the marked schedules, onto their queues now.
+drop              | d | delete    | scheduled delayed schedule | undoable
+    Delete the marked delayed jobs or schedules; one alone goes at once.
+reschedule        | m | move      | scheduled delayed          | confirm
+    Reschedule the marked delayed jobs to another time; asks for it.
+jobs_or_schedules | t | schedules | scheduled                  |
+    Recurring schedules, or the delayed jobs again.
+by_class          | b | classes   | scheduled                  |
+    Count the delayed jobs of each class, or list them by time.
+run_matching      | R |           | scheduled                  | confirm
+    Run all delayed jobs that match the filter now.
+drop_matching     | D |           | scheduled                  | confirm
+    Delete all delayed jobs that match the filter.
+stop_search       | x |           | scheduled                  |
+    Stop looking through all delayed jobs; once more begins anew.
+""")
 
 #: Keys on the workers that were started here, and on their logs.
-LOCAL: Final = (
-    Action(
-        "log",
-        ("l",),
-        "log",
-        "Show what a worker started here prints; of a group, what one of its workers does.",
-        ("workers", "worker", "local"),
-    ),
-    Action(
-        "more_workers",
-        ("+", "="),
-        "more",
-        "One worker more for the group under the cursor; those that gave up try again.",
-        ("local",),
-        changes=True,
-    ),
-    Action(
-        "fewer_workers",
-        ("-",),
-        "fewer",
-        "One worker less for the group under the cursor, when its job is done.",
-        ("local",),
-        changes=True,
-    ),
-    Action(
-        "follow",
-        ("f",),
-        "follow",
-        "Stay at the end of the log, or stay where you are.",
-        ("log",),
-    ),
-    Action(
-        "hold",
-        ("p",),
-        "pause",
-        "Take in no new lines; once more goes on at the end.",
-        ("log",),
-    ),
-    Action("search", ("slash",), "search", "Find a text in the lines there are.", ("log",)),
-    Action("next_match", ("n",), "next", "To the next line with the text.", ("log",)),
-    Action("previous_match", ("N",), "", "To the line with the text before.", ("log",)),
-)
+LOCAL: Final = _actions("""
+log            | l     | log    | workers worker local |
+    Show what a worker started here prints; of a group, what one of its workers does.
+more_workers   | + =   | more   | local                | changes
+    One worker more for the group under the cursor; those that gave up try again.
+fewer_workers  | -     | fewer  | local                | changes
+    One worker less for the group under the cursor, when its job is done.
+follow         | f     | follow | log                  |
+    Stay at the end of the log, or stay where you are.
+hold           | p     | pause  | log                  |
+    Take in no new lines; once more goes on at the end.
+search         | slash | search | log                  |
+    Find a text in the lines there are.
+next_match     | n     | next   | log                  |
+    To the next line with the text.
+previous_match | N     |        | log                  |
+    To the line with the text before.
+""")
 
 #: Keys on the history.
-HISTORY: Final = (
-    Action(
-        "undo_deed",
-        ("u",),
-        "undo",
-        "Take back the action under the cursor, whoever did it.",
-        ("history", "action"),
-        "confirm",
-        changes=True,
-    ),
-)
+HISTORY: Final = _actions("""
+undo_deed | u | undo | history action | confirm
+    Take back the action under the cursor, whoever did it.
+""")
 
 #: Keys of the console's main lists.
-LISTS: Final = (
-    Action(
-        "filter",
-        ("slash",),
-        "filter",
-        "Show only rows that match: class:, error:, queue:, args.0:, age>1h, /regex/, !not, words.",
-        ("rows",),
-    ),
-    Action(
-        "pause_all",
-        ("P",),
-        "pause all",
-        "Let no worker take another job, or take that back.",
-        ("overview", "lists"),
-        "confirm",
-        changes=True,
-        label_on="resume all",
-    ),
-    Action(
-        "undo",
-        ("u",),
-        "undo",
-        "Take back the last action of this console; one under way is stopped and asked about.",
-        (
-            *("overview", "queues", "jobs", "job", "aside", "workers", "failed", "local"),
-            *("group", "failure", "scheduled", "delayed", "schedule"),
-        ),
-        changes=True,
-    ),
-    Action("table.mark", ("space",), "mark", "Mark the row and go to the next.", ("rows",)),
-    Action("table.mark_range", ("v",), "", "Begin a range of marks, or end it.", ("rows",)),
-    Action("table.mark_all", ("a",), "", "Mark all rows; if all are marked, none.", ("rows",)),
-    Action("next_sort", ("o",), "sort", "Sort by the next column.", ("rows",)),
-    Action("reverse_sort", ("O",), "", "Sort the other way round.", ("rows",)),
-    Action(
-        "copy",
-        ("y",),
-        "",
-        "Copy the marked rows, or what is shown, to the clipboard of your terminal.",
-        ("overview", "rows", "texts"),
-    ),
-    Action(
-        "clear_filter",
-        ("escape",),
-        "",
-        "Take the filter away; after `enter` or `W` led here, back to where you were.",
-        ("lists",),
-    ),
-    Action(
-        "freeze",
-        ("f",),
-        "freeze",
-        "Stop all that is shown from changing, on every screen; once more lets it go on.",
-        ("overview", "lists"),
-        label_on="go on",
-    ),
-)
+LISTS: Final = _actions("""
+filter           | slash  | filter                 | rows                       |
+    Show only rows that match: class:, error:, queue:, args.0:, age>1h, /regex/, !not, words.
+pause_all        | P      | pause all / resume all | overview lists             | confirm
+    Let no worker take another job, or take that back.
+undo             | u      | undo                   | \
+    overview queues jobs job aside workers failed local group failure scheduled delayed schedule \
+    | changes
+    Take back the last action of this console; one under way is stopped and asked about.
+table.mark       | space  | mark                   | rows                       |
+    Mark the row and go to the next.
+table.mark_range | v      |                        | rows                       |
+    Begin a range of marks, or end it.
+table.mark_all   | a      |                        | rows                       |
+    Mark all rows; if all are marked, none.
+next_sort        | o      | sort                   | rows                       |
+    Sort by the next column.
+reverse_sort     | O      |                        | rows                       |
+    Sort the other way round.
+copy             | y      |                        | overview rows texts        |
+    Copy the marked rows, or what is shown, to the clipboard of your terminal.
+clear_filter     | escape |                        | lists                      |
+    Take the filter away; after `enter` or `W` led here, back to where you were.
+freeze           | f      | freeze / go on         | overview lists             |
+    Stop all that is shown from changing, on every screen; once more lets it go on.
+""")
 
 #: The cursor of every list.
-MOVING: Final = (
-    Action("table.down", ("j", "down"), "", "One row down.", ("tables",)),
-    Action("table.up", ("k", "up"), "", "One row up.", ("tables",)),
-    Action("table.first", ("g", "home"), "", "To the first row.", ("tables",)),
-    Action("table.last", ("G", "end"), "", "To the last row.", ("tables",)),
-    Action(
-        "table.page_down",
-        ("pagedown",),
-        "",
-        "One page down; at the end of waiting jobs, the next ones.",
-        ("tables",),
-    ),
-    Action(
-        "table.page_up",
-        ("pageup",),
-        "",
-        "One page up; at the beginning of waiting jobs, the ones before.",
-        ("tables",),
-    ),
-)
+MOVING: Final = _actions("""
+table.down      | j down   |  | tables |
+    One row down.
+table.up        | k up     |  | tables |
+    One row up.
+table.first     | g home   |  | tables |
+    To the first row.
+table.last      | G end    |  | tables |
+    To the last row.
+table.page_down | pagedown |  | tables |
+    One page down; at the end of waiting jobs, the next ones.
+table.page_up   | pageup   |  | tables |
+    One page up; at the beginning of waiting jobs, the ones before.
+""")
 
 #: Keys on pages of text.
-TEXTS: Final = (
-    Action("text.down", ("j", "down"), "scroll", "One line down.", ("texts",)),
-    Action("text.up", ("k", "up"), "", "One line up.", ("texts",)),
-    Action("text.first", ("g", "home"), "", "To the beginning.", ("texts",)),
-    Action("text.last", ("G", "end"), "", "To the end.", ("texts",)),
-    Action("text.page_down", ("pagedown", "space"), "", "One page down.", ("texts",)),
-    Action("text.page_up", ("pageup",), "", "One page up.", ("texts",)),
-)
+TEXTS: Final = _actions("""
+text.down      | j down         | scroll | texts |
+    One line down.
+text.up        | k up           |        | texts |
+    One line up.
+text.first     | g home         |        | texts |
+    To the beginning.
+text.last      | G end          |        | texts |
+    To the end.
+text.page_down | pagedown space |        | texts |
+    One page down.
+text.page_up   | pageup         |        | texts |
+    One page up.
+""")
 
 #: Keys in a question, in the line of a filter and in the palette.
-DIALOGS: Final = (
-    Action(
-        "dialog.yes",
-        ("y", "ctrl+s"),
-        "yes",
-        "Do what the question asks; for more than 50 jobs only tab to the button and enter do it.",
-        ("dialogs",),
-    ),
-    Action("dialog.no", ("escape", "n"), "no", "Leave the question, change nothing.", ("dialogs",)),
-    Action("filter.keep", ("enter",), "", "Filter by what was typed.", ("filter",)),
-    Action("filter.leave", ("escape",), "", "Back to the filter there was.", ("filter",)),
-    Action("filter.complete", ("tab",), "", "Take the completion.", ("filter",)),
-    Action("filter.older", ("up",), "", "The filter used before.", ("filter",)),
-    Action("filter.newer", ("down",), "", "The filter used after.", ("filter",)),
-    Action("palette.run", ("enter",), "", "Do what is under the cursor.", ("palette",)),
-    Action("palette.leave", ("escape",), "", "Do nothing.", ("palette",)),
-    Action("palette.next", ("down",), "", "The next action.", ("palette",)),
-    Action("palette.previous", ("up",), "", "The action before.", ("palette",)),
-)
+DIALOGS: Final = _actions("""
+dialog.yes       | y ctrl+s | yes | dialogs |
+    Do what the question asks; for more than 50 jobs only tab to the button and enter do it.
+dialog.no        | escape n | no  | dialogs |
+    Leave the question, change nothing.
+filter.keep      | enter    |     | filter  |
+    Filter by what was typed.
+filter.leave     | escape   |     | filter  |
+    Back to the filter there was.
+filter.complete  | tab      |     | filter  |
+    Take the completion.
+filter.older     | up       |     | filter  |
+    The filter used before.
+filter.newer     | down     |     | filter  |
+    The filter used after.
+palette.run      | enter    |     | palette |
+    Do what is under the cursor.
+palette.leave    | escape   |     | palette |
+    Do nothing.
+palette.next     | down     |     | palette |
+    The next action.
+palette.previous | up       |     | palette |
+    The action before.
+""")
 
 #: Keys that work everywhere.
-EVERYWHERE: Final = (
-    *(
-        Action(f"show_{place}", (digit,), "", help, ("everywhere",))
-        for place, digit, help in _SHOWN
-    ),
-    Action("faster", ("+", "="), "", "Look more often.", ("everywhere",), but_not=("local",)),
-    Action("slower", ("-",), "", "Look less often.", ("everywhere",), but_not=("local",)),
-    Action("palette", ("colon",), "", "Find an action by its words, and do it.", ("everywhere",)),
-    Action("next_theme", ("T",), "", "Change between dark and light colours.", ("everywhere",)),
-    Action(
-        "reveal",
-        ("S",),
-        "",
-        "Show passwords, tokens and keys in what is shown; once more hides them.",
-        ("everywhere",),
-    ),
-    Action(
-        "repaint",
-        ("ctrl+l",),
-        "",
-        "Draw the screen anew, where something else has written on it.",
-        ("everywhere",),
-    ),
-    Action(
-        "help",
-        ("?",),
-        "help",
-        "What the keys do: those of this screen, then all others.",
-        ("everywhere",),
-    ),
-    Action(
-        "suspend_process", ("ctrl+z",), "", "Back to the shell; `fg` returns here.", ("everywhere",)
-    ),
-    Action(
-        "quit",
-        ("q", "ctrl+c", "ctrl+q"),
-        "quit",
-        "Leave; ctrl+c and ctrl+q leave a question, filter or palette first.",
-        ("everywhere",),
-    ),
-)
+EVERYWHERE: Final = _actions("""
+show_overview   | 1               |      | everywhere        |
+    Show what is wrong now.
+show_queues     | 2               |      | everywhere        |
+    Show the queues.
+show_workers    | 3               |      | everywhere        |
+    Show the workers.
+show_failed     | 4               |      | everywhere        |
+    Show the failed jobs.
+show_scheduled  | 5               |      | everywhere        |
+    Show the delayed jobs and the schedules.
+show_local      | 6               |      | everywhere        |
+    Show the workers that were started here.
+show_history    | 7               |      | everywhere        |
+    Show what was done, by whom, and take it back.
+faster          | + =             |      | everywhere -local |
+    Look more often.
+slower          | -               |      | everywhere -local |
+    Look less often.
+palette         | colon           |      | everywhere        |
+    Find an action by its words, and do it.
+next_theme      | T               |      | everywhere        |
+    Change between dark and light colours.
+reveal          | S               |      | everywhere        |
+    Show passwords, tokens and keys in what is shown; once more hides them.
+repaint         | ctrl+l          |      | everywhere        |
+    Draw the screen anew, where something else has written on it.
+help            | ?               | help | everywhere        |
+    What the keys do: those of this screen, then all others.
+suspend_process | ctrl+z          |      | everywhere        |
+    Back to the shell; `fg` returns here.
+quit            | q ctrl+c ctrl+q | quit | everywhere        |
+    Leave; ctrl+c and ctrl+q leave a question, filter or palette first.
+""")
+
+SCREENS: Final[dict[Where, str]] = {
+    _PLACES[action.id.removeprefix("show_")]: action.keys[0]
+    for action in EVERYWHERE
+    if action.id.startswith("show_")
+}
+"""The screens that a digit shows, in the order of the digits."""
 
 ACTIONS: Final[tuple[Action, ...]] = (
     *OPENING,

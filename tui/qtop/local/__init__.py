@@ -3,7 +3,7 @@
 One start makes one group: some processes of one command, kept by a supervisor
 (`python -m qtop.local.supervisor`), which is a process of its own. The console holds the group's
 pipe open. When the pipe closes, however the console ended, the supervisor lets the workers finish
-and ends, unless it was told to stay. A slow console does not slow a worker down: the supervisor
+and ends, unless it was asked to stay. A slow console does not slow a worker down: the supervisor
 reads what workers print and writes it to files.
 
 Console and supervisor share nothing but the folder of the group:

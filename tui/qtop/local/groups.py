@@ -10,24 +10,22 @@ import json
 import os
 import select
 import shutil
-import signal
 import subprocess
 import sys
 import time
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
 from qtop.local import state_file
 from qtop.local.state_file import GroupInfo, GroupReport, PlaceState, SlotState, StateFile
+from qtop.systems.system import Place
 from queuecore.home import make_private
 
 #: What was asked for is shown as done at once, for this long; then the report counts again.
 _OBEYS_WITHIN_S: Final = 5.0
-#: Two moments at which a process began are the same if they differ by less.
-_SAME_S: Final = 2.0
 
 GroupAction = Literal["finishing", "stopping", "kill", "pause", "resume"]
 _SHOWN_AS: Final[Mapping[GroupAction, PlaceState]] = {
@@ -44,13 +42,6 @@ class _Asked(NamedTuple):
 
     after: SlotState
     before: frozenset[str]
-
-
-class _Scaled(NamedTuple):
-    """How many workers were asked for, and when."""
-
-    wanted: int
-    asked_mono: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +63,6 @@ class LocalWorker:
 
     @property
     def log(self) -> Path:
-        """The file with its output."""
         return state_file.log_of(self.group.folder, self.place.number)
 
     @property
@@ -84,11 +74,7 @@ class LocalWorker:
 class WorkerGroup:
     """A group that this console has started or adopted.
 
-    Args:
-        folder: The group's folder.
-        about: What it is.
-        pipe: The pipe's end to write to.
-        owner: The file whose lock says that this console has the group.
+    `pipe` is the pipe's end to write to; `owner` the file whose lock says that this console has it.
     """
 
     def __init__(self, folder: Path, about: GroupInfo, pipe: int, owner: int) -> None:
@@ -97,14 +83,14 @@ class WorkerGroup:
         self.report: GroupReport | None = None
         self.is_gone = False
         self._asked: dict[int, _Asked] = {}
-        self._scaled: _Scaled | None = None
+        #: How many workers were asked for, and until when that is shown.
+        self._scaled: tuple[int, float] | None = None
         self._pipe: int | None = pipe
         self._owner = owner
         self._state = StateFile.open(folder, os.O_RDONLY)
 
     @property
     def places(self) -> tuple[SlotState, ...]:
-        """The state of its slots."""
         return () if self.report is None else self.report.places
 
     @property
@@ -115,9 +101,8 @@ class WorkerGroup:
     @property
     def wanted(self) -> int:
         """How many workers it is to have: what was asked for, until the supervisor has done it."""
-        asked = self._scaled
-        if asked is not None and time.monotonic() - asked.asked_mono < _OBEYS_WITHIN_S:
-            return asked.wanted
+        if self._scaled is not None and time.monotonic() < self._scaled[1]:
+            return self._scaled[0]
         return self._staying
 
     @property
@@ -128,9 +113,8 @@ class WorkerGroup:
     def refresh(self) -> bool:
         """Read the report of its supervisor. False when there is nothing new."""
         report = None if self.is_gone else self._state.read()
-        if report is not None:
-            self.report = self._with_asked(report)
-        if self._scaled is not None and self._scaled.wanted == self._staying:
+        self._take(report)
+        if self._scaled is not None and self._scaled[0] == self._staying:
             self._scaled = None
         if not self.is_gone and not self._is_heard():
             self._is_over()
@@ -158,7 +142,7 @@ class WorkerGroup:
         follow count from there. False when it does not listen."""
         if not self.ask("scale", wanted=wanted):
             return False
-        self._scaled = _Scaled(wanted, time.monotonic())
+        self._scaled = wanted, time.monotonic() + _OBEYS_WITHIN_S
         return True
 
     def ask_for_one(self, do: GroupAction, place: SlotState) -> bool:
@@ -172,13 +156,13 @@ class WorkerGroup:
         asked = self._asked.get(place.number)
         before = asked.before if asked is not None and asked.after == place else frozenset()
         self._asked[place.number] = _Asked(after, before | {place.state})
-        if self.report is not None:
-            self.report = self._with_asked(self.report)
+        self._take(self.report)
         return True
 
-    def _with_asked(self, report: GroupReport) -> GroupReport:
-        """A report with what was asked for since, until the supervisor has done it."""
-        return replace(report, places=tuple(map(self._as_asked, report.places)))
+    def _take(self, report: GroupReport | None) -> None:
+        """Take in a report, with what was asked for since, until the supervisor has done it."""
+        if report is not None:
+            self.report = replace(report, places=tuple(map(self._as_asked, report.places)))
 
     def _as_asked(self, place: SlotState) -> SlotState:
         asked = self._asked.get(place.number)
@@ -212,6 +196,8 @@ class WorkerGroup:
         self.report = self._state.read() or self.report
         if self.report is not None and self.report.alive:
             # It was killed. Not every kernel has sent the workers the signal to finish.
+            from qtop.local.leftovers import quit_leftovers  # not at the start: it needs psutil
+
             quit_leftovers(self.report, at_once=True)
             ending = "its supervisor was killed; it finishes its job and ends"
             places = tuple(
@@ -220,30 +206,6 @@ class WorkerGroup:
             )
             self.report = replace(self.report, places=places)
         self.let_go()
-
-
-def quit_leftovers(report: GroupReport, *, at_once: bool) -> None:
-    """Signal the workers of a supervisor that has ended to finish. A process with the same id that
-    began at another moment is left alone. `at_once` says that the supervisor has only just ended,
-    so that no id can be used again yet: then leftovers of scripts get the signal, too."""
-    import psutil  # the first frame does not wait for it: 5 ms
-
-    from qtop.local.state_file import signal_leftovers
-
-    for place in report.alive:
-        if place.pid is None or place.began is None:
-            continue
-        try:
-            process = psutil.Process(place.pid)
-            is_there = process.status() != psutil.STATUS_ZOMBIE
-            if is_there and abs(process.create_time() - place.began) < _SAME_S:
-                process.send_signal(signal.SIGQUIT)
-        except psutil.NoSuchProcess:
-            is_there = False
-        except psutil.Error:
-            is_there = True
-        if at_once and not is_there:
-            signal_leftovers(place.pid, signal.SIGQUIT)
 
 
 # Folders of groups: a new one, those of running groups, those that can be removed.
@@ -264,13 +226,9 @@ class CannotStart(Exception):
 async def start_group(
     root: Path, name: str, about: GroupInfo, environment: Mapping[str, str]
 ) -> WorkerGroup:
-    """Start a group in a new folder, and wait for the first report of its supervisor.
-
-    Args:
-        root: Where the folders are; it is made when needed, for this user alone.
-        name: The folder's name.
-        about: What the group is.
-        environment: The whole environment of its workers.
+    """Start a group in a new folder, and wait for the first report of its supervisor. `root`, where
+    the folders are, is made when needed, for this user alone; `environment` is the whole one of the
+    workers.
 
     Raises CannotStart, also when not even one worker could be started.
     """
@@ -318,7 +276,8 @@ async def _launch(folder: Path, about: GroupInfo, environment: Mapping[str, str]
             # Opened before the supervisor starts: a pipe without a writer means that we have ended.
             pipe = os.open(wishes, os.O_WRONLY | os.O_NONBLOCK)
             held.callback(os.close, pipe)
-            with open(folder / state_file.OWN_LOG, "wb", opener=_private) as log:
+            flags = os.O_CREAT | os.O_WRONLY | os.O_TRUNC
+            with os.fdopen(os.open(folder / state_file.OWN_LOG, flags, 0o600), "wb") as log:
                 # -P: a module in the current folder must not be taken for one of ours.
                 process = await asyncio.create_subprocess_exec(
                     *(sys.executable, "-P", "-m", "qtop.local.supervisor", str(folder)),
@@ -335,12 +294,12 @@ async def _launch(folder: Path, about: GroupInfo, environment: Mapping[str, str]
     return group
 
 
-def adopt_groups(root: Path, address: str, namespace: str) -> Iterator[WorkerGroup]:
-    """Adopt the groups of this Redis and namespace that run without a console: they were left
+def adopt_groups(root: Path, place: Place) -> Iterator[WorkerGroup]:
+    """Adopt the groups of this address and namespace that run without a console: they were left
     running, or their console has died. Workers without a supervisor are signalled to finish."""
     for folder in _folders(root):
         about = GroupInfo.read(folder)
-        if about is None or (about.address, about.namespace) != (address, namespace):
+        if about is None or (about.address, about.namespace) != place:
             continue
         try:
             owner = _lock(folder)
@@ -349,7 +308,12 @@ def adopt_groups(root: Path, address: str, namespace: str) -> Iterator[WorkerGro
             pipe = _pipe_to_supervisor(folder)
             if pipe is None:
                 os.close(owner)
-                _end_leftovers(folder)
+                with closing(StateFile.open(folder, os.O_RDONLY)) as state:
+                    report = state.read()
+                if report is not None:
+                    from qtop.local.leftovers import quit_leftovers
+
+                    quit_leftovers(report, at_once=False)
                 continue
             group = WorkerGroup(folder, about, pipe, owner)
         except OSError:
@@ -413,10 +377,6 @@ def _lock(folder: Path, *, waits: bool = False) -> int | None:
     return descriptor
 
 
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
-
-
 def _pipe_to_supervisor(folder: Path) -> int | None:
     """The pipe's end to write to; None when no process reads the other end. Only a supervisor reads
     it, so this proves that it is alive, whatever process has its id."""
@@ -426,13 +386,3 @@ def _pipe_to_supervisor(folder: Path) -> int | None:
         if error.errno in (errno.ENXIO, errno.ENOENT):
             return None
         raise
-
-
-def _end_leftovers(folder: Path) -> None:
-    state = StateFile.open(folder, os.O_RDONLY)
-    try:
-        report = state.read()
-    finally:
-        state.close()
-    if report is not None:
-        quit_leftovers(report, at_once=False)

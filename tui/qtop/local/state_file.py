@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import zlib
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal
-
-import psutil
 
 ABOUT: Final = "group.json"
 WISHES: Final = "wishes"
@@ -142,7 +138,6 @@ class GroupReport:
 
 
 def log_of(folder: Path, number: int) -> Path:
-    """The log file of a slot."""
     return folder / f"worker-{number}.log"
 
 
@@ -198,58 +193,9 @@ class StateFile:
         return report
 
     def close(self) -> None:
-        """Close it."""
         os.close(self._descriptor)
 
 
 def _report(fields: Mapping[str, Any]) -> GroupReport:
     places = (SlotState(**{**each, "said": tuple(each["said"])}) for each in fields["places"])
     return GroupReport(**{**fields, "places": tuple(places)})
-
-
-# Leftovers: processes that are still in the session of a process that has ended, such as the
-# worker that a script started, or the job of a worker that was killed.
-
-
-def leftovers(leader: int) -> list[psutil.Process]:
-    """The living processes of a session, without its leader. While there is one, no other process
-    can get the leader's id. O(processes of the machine)."""
-    found: list[psutil.Process] = []
-    for pid in psutil.pids():
-        # Most are of other sessions: those cost one call each.
-        with suppress(OSError, psutil.Error):
-            if pid != leader and os.getsid(pid) == leader:
-                process = psutil.Process(pid)
-                if process.status() != psutil.STATUS_ZOMBIE and os.getsid(pid) == leader:
-                    found.append(process)
-    return found
-
-
-def signal_leftovers(leader: int, number: signal.Signals) -> list[int]:
-    """Send a signal to the leftovers of a session whose leader has ended.
-
-    Only to those whose parent is none of them: a worker looks after its own children. SIGKILL goes
-    to all. A process that ignores QUIT, as one does that a shell started in the background, gets
-    TERM instead.
-
-    Returns the processes that got the signal. O(processes of the machine).
-    """
-    signalled: list[int] = []
-    left = leftovers(leader)
-    pids = {process.pid for process in left}
-    for process in left:
-        with suppress(psutil.Error):
-            if number == signal.SIGKILL or process.ppid() not in pids:
-                is_deaf = number == signal.SIGQUIT and _ignores(process.pid, number)
-                process.send_signal(signal.SIGTERM if is_deaf else number)
-                signalled.append(process.pid)
-    return signalled
-
-
-def _ignores(pid: int, number: signal.Signals) -> bool:
-    """Whether a process ignores a signal; False where the system does not say (Linux does)."""
-    with suppress(OSError, ValueError), open(f"/proc/{pid}/status", "rb") as status:
-        for line in status:
-            if line.startswith(b"SigIgn:"):
-                return bool(int(line.split()[1], 16) >> (number - 1) & 1)
-    return False

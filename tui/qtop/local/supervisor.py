@@ -26,7 +26,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any, Final
@@ -36,7 +36,6 @@ import psutil
 from qtop.local import state_file
 from qtop.local.state_file import GroupInfo, GroupReport, StateFile
 from qtop.local.worker_slot import WorkerSlot
-from qtop.systems.opening import hold_server
 from queuecore.errors import NoServer
 
 _REQUESTS: Final = 0
@@ -50,12 +49,7 @@ _REPORT_EVERY_S: Final = 0.05
 
 
 class Supervisor:
-    """Keeps the workers of a group.
-
-    Args:
-        folder: The group's folder.
-        about: What the group is.
-    """
+    """Keeps the workers of a group."""
 
     def __init__(self, folder: Path, about: GroupInfo) -> None:
         self._folder, self._about = folder, about
@@ -94,10 +88,9 @@ class Supervisor:
             slot.close()
 
     def _is_over(self) -> bool:
-        if not all(slot.is_over or slot.state == "gave up" for slot in self._slots):
-            return False
+        states = {slot.state for slot in self._slots}
         # A slot that gave up may be asked to try again while a console may come.
-        return all(slot.is_over for slot in self._slots) or self._is_detached
+        return states <= {"ended"} or (self._is_detached and states <= {"ended", "gave up"})
 
     def _new_slot(self, number: int) -> WorkerSlot:
         return WorkerSlot(number, self._about.argv, self._folder, self._arm)
@@ -121,14 +114,11 @@ class Supervisor:
             tuple(slot.place() for slot in self._slots),
         )
         now_mono = time.monotonic()
-        if report != self._reported and (
-            at_once or now_mono - self._reported_mono >= _REPORT_EVERY_S
-        ):
+        is_due = at_once or now_mono - self._reported_mono >= _REPORT_EVERY_S
+        if is_due and report != self._reported:
             self._state.write(report)
             self._reported, self._reported_mono = report, now_mono
-            self._is_behind = False
-        else:
-            self._is_behind = report != self._reported
+        self._is_behind = report != self._reported
 
     def _wait(self) -> None:
         poll = select.poll()
@@ -138,8 +128,8 @@ class Supervisor:
         outputs = {slot.output: slot for slot in self._slots if slot.output is not None}
         for output in outputs:
             poll.register(output, select.POLLIN)
-        moments = [slot.until_mono for slot in self._slots if slot.until_mono is not None]
-        moments += [slot.look_mono for slot in self._slots if slot.look_mono is not None]
+        due = [each for slot in self._slots for each in (slot.until_mono, slot.look_mono)]
+        moments = [each for each in due if each is not None]
         if self._is_behind:
             moments.append(self._reported_mono + _REPORT_EVERY_S)
         timeout_s = max(0.0, min(moments) - time.monotonic()) if moments else 3_600.0
@@ -149,7 +139,9 @@ class Supervisor:
             elif descriptor == _REQUESTS:
                 self._read_requests()
             else:
-                _drain(self._wakeup)
+                with suppress(BlockingIOError):
+                    while os.read(self._wakeup, 512):
+                        pass
 
     def _press_harder(self) -> None:
         now_mono = time.monotonic()
@@ -205,7 +197,7 @@ class Supervisor:
         staying = [each for each in self._slots if each.state not in _ENDING_STATES]
         missing = wanted - len(staying)
         # Slots and their logs are used again: there are never more than there were workers at once.
-        ended = [slot for slot in self._slots if slot.is_over][: max(0, missing)]
+        ended = [slot for slot in self._slots if slot.state == "ended"][: max(0, missing)]
         for slot in ended:
             slot.begin_anew()
         first_new = len(self._slots) + 1
@@ -255,14 +247,6 @@ def _tie_to(parent_pid: int) -> Callable[[], None] | None:
     return arm
 
 
-def _drain(descriptor: int) -> None:
-    try:
-        while os.read(descriptor, 512):
-            pass
-    except BlockingIOError:
-        pass
-
-
 def main(folder: Path) -> int:
     """Run a supervisor as an orphan without a terminal. Returns the exit status of the process that
     was called, at once; 2 when the folder is no group's."""
@@ -274,13 +258,17 @@ def main(folder: Path) -> int:
         return 0
     os.setsid()
     os.set_blocking(_REQUESTS, False)
-    # Hold the private server while workers may come: the last one may be about to be restarted.
-    server = None
-    with suppress(NoServer):
-        server = hold_server(about.address)
-    Supervisor(folder, about).run()
-    if server is not None:
-        server.close()
+    with ExitStack() as held:
+        if about.address.startswith("unix:"):
+            # Not imported for other servers.
+            from queuecore.server import PrivateServer
+
+            # It is kept while workers may come: the last one may be about to be restarted.
+            with suppress(NoServer):
+                if server := PrivateServer.at(about.address):
+                    server.hold()
+                    held.callback(server.close)
+        Supervisor(folder, about).run()
     return 0
 
 

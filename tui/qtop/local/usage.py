@@ -34,10 +34,8 @@ class Sampler:
     """Takes samples. Each reads all processes of the machine: not for the event loop.
 
     A worker's jobs run in short-lived children. Their parent's counters include children that have
-    ended, so the sum over living processes misses nothing.
-
-    Args:
-        left_alone: Reads the title of a process; see `Launcher.left_alone`.
+    ended, so the sum over living processes misses nothing. For `left_alone` see
+    `System.left_alone`.
     """
 
     def __init__(self, left_alone: Callable[[str], str]) -> None:

@@ -9,13 +9,14 @@ import subprocess
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 import psutil
 
 from qtop.local import state_file
+from qtop.local.leftovers import leftovers, signal_leftovers
 from qtop.local.logs import without_colours
-from qtop.local.state_file import PlaceState, SlotState, leftovers, signal_leftovers
+from qtop.local.state_file import PlaceState, SlotState
 
 # The log file of one worker: of bounded size, and never able to block the worker.
 
@@ -27,14 +28,9 @@ _LONGEST_SAID: Final = 200
 
 
 class LogFile:
-    """A file for the output of a worker. When it is full it is renamed to `<name>.1`, which
-    replaces the one before. What cannot be written is counted and left out: a full disk stops no
-    worker.
-
-    Args:
-        path: The file; made for this user alone.
-        most_bytes: The size at which it is full.
-    """
+    """A file for the output of a worker, for this user alone. With `most_bytes` it is full, and
+    renamed to `<name>.1`, which replaces the one before. What cannot be written is counted and left
+    out: a full disk stops no worker."""
 
     def __init__(self, path: Path, most_bytes: int = MOST_BYTES) -> None:
         self._path = path
@@ -65,7 +61,6 @@ class LogFile:
         return tuple(line[:_LONGEST_SAID] for line in lines if line)[-_LINES_SAID:]
 
     def close(self) -> None:
-        """Close the file."""
         if self._file is not None:
             os.close(self._file)
             self._file = None
@@ -129,11 +124,7 @@ class WorkerSlot:
     started the worker ends before it, the worker gets the signals instead, and the slot is taken
     until it has ended.
 
-    Args:
-        number: The number of the slot in its group, from 1.
-        argv: The command line.
-        folder: The group's folder.
-        arm: Runs in the new process before its program, and ties it to this one.
+    `arm` runs in the new process before its program, and ties it to this one.
     """
 
     def __init__(
@@ -148,6 +139,7 @@ class WorkerSlot:
         self._argv, self._arm = tuple(argv), arm
         self._log = LogFile(state_file.log_of(folder, number))
         self._process: subprocess.Popen[bytes] | None = None
+        self._pipe: IO[bytes] | None = None
         self._pid: int | None = None
         self._began: float | None = None
         self._status: int | None = None
@@ -157,11 +149,6 @@ class WorkerSlot:
         self._starts = self._early_deaths = 0
         self._ending = self._problem = ""
         self._said: tuple[str, ...] = ()
-
-    @property
-    def is_over(self) -> bool:
-        """Whether no process will be started in it any more."""
-        return self.state == "ended"
 
     def place(self) -> SlotState:
         """Its state, for the report."""
@@ -187,7 +174,16 @@ class WorkerSlot:
         self._is_followed, self._problem = True, ""
         self._born_mono = time.monotonic()
         try:
-            self._process, self.output = self._spawn()
+            self._process = process = subprocess.Popen(
+                self._argv,
+                bufsize=0,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                # A session of its own, without a terminal, has all processes of the worker.
+                start_new_session=True,
+                preexec_fn=self._arm,
+            )
         except (OSError, subprocess.SubprocessError) as error:
             self._ending = f"cannot be started: {getattr(error, 'strerror', None) or error}"
             self._said = ()
@@ -197,32 +193,14 @@ class WorkerSlot:
             else:
                 self._to("gave up")
             return
-        self._pid = self._process.pid
+        assert process.stdout is not None  # noqa: S101  it was asked for
+        self._pipe, self.output = process.stdout, process.stdout.fileno()
+        os.set_blocking(self.output, False)
+        self._pid = process.pid
         self._began = _began(self._pid)
         self._starts += 1
         self._log.note(f"{time.strftime('%Y-%m-%d %H:%M:%S')} started process {self._pid}")
         self._to("running")
-
-    def _spawn(self) -> tuple[subprocess.Popen[bytes], int]:
-        """The process, and the end of a pipe to read its output from."""
-        read_end, write_end = os.pipe()
-        try:
-            process = subprocess.Popen(
-                self._argv,
-                stdin=subprocess.DEVNULL,
-                stdout=write_end,
-                stderr=write_end,
-                # A session of its own, without a terminal, has all processes of the worker.
-                start_new_session=True,
-                preexec_fn=self._arm,
-            )
-        except BaseException:
-            os.close(read_end)
-            raise
-        finally:
-            os.close(write_end)
-        os.set_blocking(read_end, False)
-        return process, read_end
 
     def take_output(self) -> bool:
         """Log some of its output. False when there was none."""
@@ -310,7 +288,6 @@ class WorkerSlot:
             self._to("waiting", 0.0)
 
     def close(self) -> None:
-        """Close its log."""
         self._log.close()
 
     def _wait_for_next(self) -> None:
@@ -349,9 +326,9 @@ class WorkerSlot:
         self._since_mono = time.monotonic()
 
     def _close_output(self) -> None:
-        if self.output is not None:
-            os.close(self.output)
-            self.output = None
+        if self._pipe is not None:
+            self._pipe.close()
+            self._pipe = self.output = None
 
 
 def ending(status: int) -> str:

@@ -9,15 +9,24 @@ import shutil
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
+from qtop.actions.plan import Refusal
 from qtop.local import import_check
-from qtop.local.groups import GroupAction, LocalWorker, WorkerGroup, adopt_groups, start_group, tidy
+from qtop.local.groups import (
+    CannotStart,
+    GroupAction,
+    LocalWorker,
+    WorkerGroup,
+    adopt_groups,
+    start_group,
+    tidy,
+)
 from qtop.local.import_check import unknown_classes
 from qtop.local.state_file import GroupInfo
-from qtop.model.launch import BadOrder, LaunchCommand, LaunchRequest, QueueClasses
+from qtop.model.launch import LaunchCommand, LaunchRequest, QueueClasses
+from qtop.systems.system import System
 from qtop.text.safe import safe
-from queuecore.exchange import Operation
 
 #: After the console has ended: the time for jobs to finish, then for workers to stop.
 FINISH_S: Final = 30.0
@@ -27,48 +36,18 @@ _LOOK_EVERY_S: Final = 0.2
 _CONFIRM_S: Final = 5.0
 
 
-class Launcher(Protocol):
-    """What a queue system knows of workers that are started here."""
-
-    #: Where the system is, without secrets.
-    address: str
-    namespace: str
-
-    @property
-    def names_program(self) -> str:
-        """Python: imports the modules of its second argument and the following, and writes the
-        names of their jobs as JSON to the descriptor of the first."""
-
-    def launch(self, request: LaunchRequest) -> LaunchCommand:
-        """The command line for a request. Raises BadOrder."""
-
-    def environment(self, command: LaunchCommand, environ: Mapping[str, str]) -> dict[str, str]:
-        """The whole environment of workers: the console's, changed as the command needs it."""
-
-    def waiting(self, request: LaunchRequest) -> Operation[list[QueueClasses]]:
-        """Read which classes wait in the queues of a request."""
-
-    def left_alone(self, title: str) -> str:
-        """The queues that a worker leaves alone because it does not know the classes of their jobs,
-        as the title of its process tells; with commas, not safe to show."""
-
-
 class LocalWorkers:
     """The groups of workers that this console has.
 
-    Args:
-        folder: Where the folders of groups are.
-        launcher: Knows how they are started.
-        environ: The console's environment.
-        on_change: Called in the event loop after each change.
-        finish_s: How long workers may finish their jobs after the console has ended.
-        stop_s: How long they may take to stop after that, before they are killed.
+    `folder` is where the folders of groups are; `on_change` is called in the event loop after each
+    change. After the console has ended, workers may take `finish_s` to finish their jobs, then
+    `stop_s` to stop, before they are killed.
     """
 
     def __init__(
         self,
         folder: Path,
-        launcher: Launcher,
+        system: System,
         *,
         environ: Mapping[str, str],
         on_change: Callable[[], None] = lambda: None,
@@ -77,7 +56,7 @@ class LocalWorkers:
     ) -> None:
         self.folder = folder
         self.groups: list[WorkerGroup] = []
-        self.launcher = launcher
+        self.system = system
         self._environ, self._on_change = environ, on_change
         self._finish_s, self._stop_s = finish_s, stop_s
         self._numbers = itertools.count(1)
@@ -123,77 +102,79 @@ class LocalWorkers:
 
     # Starting
 
-    def recipe(self, wanted: LaunchRequest) -> LaunchCommand:
-        """The command for a request. Raises BadOrder."""
-        return self.launcher.launch(wanted)
-
-    async def trouble(self, wanted: LaunchRequest) -> str | None:
+    async def trouble(self, request: LaunchRequest) -> str | None:
         """Why a request cannot be carried out, in one safe line; None when it seems that it can.
         Starts a process for each module, to try to import it."""
-        try:
-            made = self.recipe(wanted)
-            self._check_room(wanted.count)
-        except BadOrder as error:
-            return safe(str(error))
-        environment = self.launcher.environment(made, self._environ)
-        program = made.argv[0]
+        command = self._command(request)
+        if isinstance(command, Refusal):
+            return command.text
+        environment = command.environment_in(self._environ)
+        program = command.argv[0]
         if shutil.which(program, path=environment.get("PATH")) is None:
             is_there = os.sep in program and Path(program).exists()
             reason = "may not be run" if is_there else "is not found"
             return f"the command {safe(program)} {reason}"
-        modules = () if wanted.template else wanted.modules
-        for module in modules:
+        for module in () if request.template else request.modules:
             if (why := await import_check.trouble(module, environment)) is not None:
                 return why
         return None
 
-    async def unknown(self, wanted: LaunchRequest, waiting: Sequence[QueueClasses]) -> str | None:
+    async def unknown(self, request: LaunchRequest, waiting: Sequence[QueueClasses]) -> str | None:
         """Why our own worker should not be started while these jobs wait, in one safe sentence;
         None when it knows their classes, or when the request is for another program. A process
-        imports the modules. Raises BadOrder."""
-        if wanted.template or not any(each.classes for each in waiting):
+        imports the modules."""
+        command = self.system.launch(request)
+        if isinstance(command, Refusal):
+            return command.text
+        if not command.names_program or not any(each.classes for each in waiting):
             return None
-        environment = self.launcher.environment(self.recipe(wanted), self._environ)
-        known = await import_check.known(self.launcher.names_program, wanted.modules, environment)
+        environment = command.environment_in(self._environ)
+        known = await import_check.known(command.names_program, request.modules, environment)
         if known is None:
             return "it cannot be found out which jobs the modules declare: nothing was started"
         return unknown_classes(waiting, known)
 
-    async def start(self, wanted: LaunchRequest) -> WorkerGroup:
-        """Start a group. Raises BadOrder and CannotStart."""
-        made = self.recipe(wanted)
-        self._check_room(wanted.count)
+    async def start(self, request: LaunchRequest) -> WorkerGroup:
+        """Start a group. Raises CannotStart."""
+        command = self._command(request)
+        if isinstance(command, Refusal):
+            raise CannotStart(command.text)
         about = GroupInfo(
-            wanted.queues,
-            made.shown,
-            made.argv,
-            wanted.count,
-            self.launcher.address,
-            self.launcher.namespace,
+            request.queues,
+            command.shown,
+            command.argv,
+            request.count,
+            *self.system.place,
             self._finish_s,
             self._stop_s,
         )
         name = f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}-{next(self._numbers)}"
-        self._starting += wanted.count
+        self._starting += request.count
         try:
             tidy(self.folder, {group.id for group in self.groups})
-            environment = self.launcher.environment(made, self._environ)
+            environment = command.environment_in(self._environ)
             group = await start_group(self.folder, name, about, environment)
         finally:
-            self._starting -= wanted.count
+            self._starting -= request.count
         self._take([group])
         return group
 
+    def _command(self, request: LaunchRequest) -> LaunchCommand | Refusal:
+        command = self.system.launch(request)
+        return command if isinstance(command, Refusal) else self._full(request.count) or command
+
     def adopt(self) -> int:
         """Adopt the workers that run here without a console. Returns how many there are."""
-        groups = list(adopt_groups(self.folder, self.launcher.address, self.launcher.namespace))
+        groups = list(adopt_groups(self.folder, self.system.place))
         self._take(groups)
         return sum(len(group.report.alive) for group in groups if group.report is not None)
 
-    def _check_room(self, count: int) -> None:
+    def _full(self, count: int) -> Refusal | None:
+        """Why there is no room for so many more; None when there is."""
         there = self._starting + sum(group.wanted for group in self.groups)
-        if there + count > MOST_IN_ALL:
-            raise BadOrder(f"at most {MOST_IN_ALL} workers run from here; there are {there}")
+        if there + count <= MOST_IN_ALL:
+            return None
+        return Refusal(f"at most {MOST_IN_ALL} workers run from here; there are {there}")
 
     def _take(self, groups: Iterable[WorkerGroup]) -> None:
         self.groups += groups
@@ -214,11 +195,10 @@ class LocalWorkers:
         self._on_change()
         return asked
 
-    def scale(self, group: WorkerGroup, wanted: int) -> bool:
+    def scale(self, group: WorkerGroup, wanted: int) -> bool | Refusal:
         """Give a group more workers or fewer; slots that gave up try again. False when its
-        supervisor does not listen. Raises BadOrder."""
-        self._check_room(max(0, wanted - group.wanted))
-        return group.scale(wanted)
+        supervisor does not listen."""
+        return self._full(max(0, wanted - group.wanted)) or group.scale(wanted)
 
     def forget(self, group: WorkerGroup) -> None:
         """Remove an ended group from the list. Its logs stay."""

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
-
-from queuecore.errors import QueueError
 
 #: What may be in braces in a command.
 COMMAND_WORDS: Final = ("queues", "namespace", "url", "interval")
 MOST_PER_START: Final = 32
-
-
-class BadOrder(QueueError):
-    """A request that cannot be carried out: the message says what to change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +43,22 @@ class LaunchCommand:
         argv: The command line, without secrets: all users of the machine can read it.
         environment: Variables besides those of the console; may hold secrets.
         shown: Both as they would be typed in a shell, without secrets.
+        dropped: Variables of the console that would change what the workers do.
+        names_program: Python: imports the modules of its second argument and the following, and
+            writes the names of their jobs as JSON to the descriptor of the first. Empty where the
+            command runs another program than our own worker.
     """
 
     argv: tuple[str, ...]
     environment: Mapping[str, str] = field(repr=False)
     shown: str
+    dropped: Collection[str] = ()
+    names_program: str = ""
+
+    def environment_in(self, environ: Mapping[str, str]) -> dict[str, str]:
+        """The whole environment of the workers that a console with these variables starts."""
+        kept = {name: value for name, value in environ.items() if name not in self.dropped}
+        return {**kept, **self.environment}
 
 
 class QueueClasses(NamedTuple):
@@ -61,7 +66,3 @@ class QueueClasses(NamedTuple):
 
     queue: str
     classes: tuple[str, ...] = ()
-
-    def unknown(self, knows: Callable[[str], bool]) -> tuple[str, ...]:
-        """Those of the classes that are not known."""
-        return tuple(name for name in self.classes if not knows(name))

@@ -39,7 +39,8 @@ class UiPolicy:
         secrets: What hides secrets, unless they are revealed.
         is_revealed: Secrets are shown for now.
         rebound: Keys that are others than in the table.
-        forbidden: Why the server would refuse an action, by the action's id.
+        forbidden: Why an action is impossible, by its id: the system cannot do it, or the server
+            would refuse it.
     """
 
     production: str | None = None

@@ -13,70 +13,70 @@ from queuecore.audit import AuditEntry
 _MOVES_ON: Final = frozenset({"requeue", "move", "edit", "enqueue", "run now", "reschedule"})
 
 
-def moment(deed: AuditEntry) -> str:
+def moment(entry: AuditEntry) -> str:
     """The local time of an action, in 14 characters."""
-    return f"{deed.at.astimezone():%m-%d %H:%M:%S}"
+    return f"{entry.at.astimezone():%m-%d %H:%M:%S}"
 
 
-def done(deed: AuditEntry) -> str:
+def done(entry: AuditEntry) -> str:
     """How many items it concerned, and how many of them were taken back since."""
-    if deed.done is None:
+    if entry.done is None:
         return "unknown"
-    return f"{number(deed.done)} (-{number(deed.undone)})" if deed.undone else number(deed.done)
+    return f"{number(entry.done)} (-{number(entry.undone)})" if entry.undone else number(entry.done)
 
 
-def done_cell(deed: AuditEntry) -> str:
-    """The same in few characters: that all of it was taken back stands beside it."""
-    return number(deed.done) if is_undone(deed) else done(deed)
+def done_cell(entry: AuditEntry) -> str:
+    """The same in few characters: the cell beside it says when all of it was taken back."""
+    return number(entry.done) if is_undone(entry) else done(entry)
 
 
-def is_undone(deed: AuditEntry) -> bool:
+def is_undone(entry: AuditEntry) -> bool:
     """Whether all of it was taken back."""
-    return bool(deed.done) and deed.undone == deed.done
+    return bool(entry.done) and entry.undone == entry.done
 
 
-def undo_left(deed: AuditEntry) -> str:
+def undo_left(entry: AuditEntry) -> str:
     """How long it can still be taken back, or why it cannot."""
-    if deed.undo_left_s is not None:
-        return ago(deed.undo_left_s)
-    return "undone" if is_undone(deed) else "no"
+    if entry.undo_left_s is not None:
+        return ago(entry.undo_left_s)
+    return "undone" if is_undone(entry) else "no"
 
 
-def lines(deed: AuditEntry) -> Iterator[TextLine]:
+def lines(entry: AuditEntry) -> Iterator[TextLine]:
     """Everything that is on record of an action."""
-    yield TextLine(f"{safe(deed.action)} {safe(deed.subject)}", "title")
-    yield TextLine(both_times(deed.at), "", "when")
-    yield TextLine(safe(deed.actor.who), "", "who")
-    yield TextLine(safe(deed.actor.client), "", "client")
-    yield TextLine(f"{number(deed.planned)} named by the preview", "", "planned")
+    yield TextLine(f"{safe(entry.action)} {safe(entry.subject)}", "title")
+    yield TextLine(both_times(entry.at), "", "when")
+    yield TextLine(safe(entry.actor.who), "", "who")
+    yield TextLine(safe(entry.actor.client), "", "client")
+    yield TextLine(f"{number(entry.planned)} named by the preview", "", "planned")
     unknown = "unknown: what is kept for the undo tells it, and is gone"
-    yield TextLine(unknown if deed.done is None else number(deed.done), "", "done")
-    if deed.undone:
-        yield TextLine(number(deed.undone), "", "taken back")
-    if deed.queue:
-        yield TextLine(safe(deed.queue), "", "queue")
-    yield TextLine(safe(deed.source), "dim", "key")
-    yield TextLine(safe(deed.id), "dim", "id")
+    yield TextLine(unknown if entry.done is None else number(entry.done), "", "done")
+    if entry.undone:
+        yield TextLine(number(entry.undone), "", "taken back")
+    if entry.queue:
+        yield TextLine(safe(entry.queue), "", "queue")
+    yield TextLine(safe(entry.source), "dim", "key")
+    yield TextLine(safe(entry.id), "dim", "id")
     yield TextLine("")
     yield TextLine("Undo", "title")
-    for text in consequence(deed):
-        yield TextLine(text, "" if deed.undo_left_s else "dim", " ")
+    for text in consequence(entry):
+        yield TextLine(text, "" if entry.undo_left_s else "dim", " ")
 
 
-def consequence(deed: AuditEntry) -> tuple[str, ...]:
+def consequence(entry: AuditEntry) -> tuple[str, ...]:
     """What an undo would do, in sentences."""
-    if deed.undo_left_s is None:
-        why = "all of it was taken back" if is_undone(deed) else "too long ago, or never possible"
+    if entry.undo_left_s is None:
+        why = "all of it was taken back" if is_undone(entry) else "too long ago, or never possible"
         return (f"Nothing can be taken back: {why}.",)
-    left = f"It can be taken back for another {ago(deed.undo_left_s)}."
-    if deed.action in ("pause", "resume"):
+    left = f"It can be taken back for another {ago(entry.undo_left_s)}."
+    if entry.action in ("pause", "resume"):
         return (left, "Switches go back to where they were, unless somebody moved them since.")
-    if deed.action in _MOVES_ON:
+    if entry.action in _MOVES_ON:
         return (left, "Jobs that a worker has taken since stay where they are.")
     return (left, "What was removed comes back: same bytes, same order, nothing twice.")
 
 
-def question(deed: AuditEntry) -> tuple[str, ...]:
+def question(entry: AuditEntry) -> tuple[str, ...]:
     """What to know before an action is taken back."""
-    by = f"By {safe(deed.actor.who)} with {safe(deed.actor.client)}, {both_times(deed.at)}."
-    return (by, f"Done: {done(deed)}.", *consequence(deed))
+    by = f"By {safe(entry.actor.who)} with {safe(entry.actor.client)}, {both_times(entry.at)}."
+    return (by, f"Done: {done(entry)}.", *consequence(entry))

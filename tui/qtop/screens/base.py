@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
 from textual.app import ComposeResult
 from textual.await_complete import AwaitComplete
@@ -20,10 +20,9 @@ from qtop.screens import frame_texts
 from qtop.screens.console import Console
 from qtop.screens.frame import take_shape
 from qtop.search.fields import Subject
-from qtop.search.filter_language import Filter
 from qtop.text.safe import counted
 from qtop.widgets.bars import Bar, Span
-from qtop.widgets.list_pane import ListPane
+from qtop.widgets.list_pane import MARKS_GONE, ListOwner, ListPane
 from qtop.widgets.table import Table
 from qtop.widgets.text_lines import TextLine
 from qtop.widgets.text_view import TextView
@@ -56,8 +55,9 @@ class ConsoleScreen(Screen[None]):
     PLACES: ClassVar[tuple[Where, ...]] = ()
     TAB: ClassVar[Where] = "queues"
 
-    #: The list of a screen that is one.
+    #: The list, or the text, of a screen that is one; `bars` are the lines above it.
     pane: ListPane | None = None
+    text: TextView | None = None
 
     if TYPE_CHECKING:
         # Textual declares it as any app.
@@ -69,6 +69,7 @@ class ConsoleScreen(Screen[None]):
         take_shape(self)
         self._status, self._tabs, self._trouble = (Bar(id=i) for i in ("status", "tabs", "trouble"))
         self._result, self._keys = Bar(id="result"), Bar(id="keys")
+        self.bars: list[Bar] = []
         self._seen: object | None = None
         #: When what is listed was read, where that is later than what is frozen.
         self.late: datetime | None = None
@@ -84,7 +85,7 @@ class ConsoleScreen(Screen[None]):
 
     def compose_body(self) -> Iterable[Widget]:
         """The widgets of the screen itself."""
-        raise NotImplementedError
+        return (each for each in (*self.bars, self.pane, self.text) if each is not None)
 
     def show_view(self, view: ViewState) -> None:
         """Show what the screen is for."""
@@ -102,9 +103,16 @@ class ConsoleScreen(Screen[None]):
         shown = frame_texts.footer(places, read_only=view.read_only, policy=view.policy, on=view.on)
         self._keys.show(*shown)
         self._status.set_class(view.policy.production is not None, "-production")
-        for table in self.query(Table):
+        # The tables of a list may not be on the screen yet.
+        for table in self.query(Table) if self.pane is None else self.pane.tables:
             table.redact_with(view.policy.redactor.text)
         self.show_view(view)
+
+    def show_lines(self, view: ViewState, lines: Iterable[TextLine]) -> None:
+        """Show the lines of a text, without secrets."""
+        redact = view.policy.redactor.text
+        if self.text is not None:
+            self.text.show(line._replace(text=redact(line.text)) for line in lines)
 
     def say(self, text: str, tone: str = "") -> None:
         """Show a safe one-line result until the next one."""
@@ -141,6 +149,26 @@ class ConsoleScreen(Screen[None]):
             moment = f"{self.late.astimezone():%H:%M:%S}"
             self.app.say(f"this list is read now, at {moment}: later than what is frozen", "warn")
 
+    @property
+    def now(self) -> datetime:
+        """The server's clock at the look that is shown, or when what is listed was read."""
+        if self.late is not None:
+            return self.late
+        fleet = self.app.state.view().fleet
+        return datetime.now(UTC) if fleet is None else fleet.server_time
+
+    @property
+    def is_frozen(self) -> bool:
+        """Whether the display is stopped."""
+        return self.app.state.view().frozen_since_mono is not None
+
+    def in_background(
+        self, group: str, work: Callable[[], Coroutine[Any, Any, None]], *, exclusive: bool = True
+    ) -> None:
+        """Begin some work; with `exclusive` instead of what is under way in its group."""
+        # A function and not a coroutine: what is given up before it began leaves nothing behind.
+        self.run_worker(work, exclusive=exclusive, group=group)  # type: ignore[arg-type]
+
     # Keys
 
     def action_undo(self) -> None:
@@ -153,7 +181,7 @@ class ConsoleScreen(Screen[None]):
 
     def action_pause_all(self) -> None:
         """Pause everything, or resume it."""
-        self.app.actions.pause_or_resume_all(is_paused=self.app.state.is_paused)
+        self.app.actions.pause_or_resume_all()
 
     def action_start_workers(self) -> None:
         """Ask which workers to start here."""
@@ -161,6 +189,8 @@ class ConsoleScreen(Screen[None]):
 
     def copied(self) -> list[str]:
         """The lines to copy: safe texts."""
+        if self.text is not None:
+            return self.text.plain()
         return [] if self.pane is None else self.pane.copied()
 
     def action_copy(self) -> None:
@@ -194,7 +224,25 @@ class ConsoleScreen(Screen[None]):
         """Leave, if this is the screen in front; see `FrontScreen`."""
         return super().dismiss(result) if self.is_active else AwaitComplete()
 
-    # Keys of the list, where the screen is one
+    # The list, where the screen is one
+
+    def new_pane(self, table: Table[Any], marks_gone: str = MARKS_GONE) -> ListPane:
+        """The list of a screen that is a `ListOwner`; see `ListPane`."""
+        place = listed_in(type(self))
+        table.show_columns(self.app.settings.columns.get(place) if place else None)
+        remembered = self.app.remembered_filters(type(self).__name__)
+        return ListPane(cast(ListOwner, self), table, remembered, marks_gone)
+
+    @property
+    def no_match(self) -> str:
+        """What an empty list says when there is a filter."""
+        is_numbered = "lists" in self.PLACES
+        key = self.app.state.policy.sign("clear_filter" if is_numbered else "back")
+        return f"Nothing matches the filter; {key} takes it away."
+
+    def tell(self, text: str, tone: str = "") -> None:
+        """Show a safe one-line result."""
+        self.app.say(text, tone)
 
     def action_filter(self) -> None:
         """Ask for a filter."""
@@ -223,22 +271,15 @@ class ConsoleScreen(Screen[None]):
 class TextScreen(ConsoleScreen):
     """A page of text."""
 
+    text: TextView
+
     def __init__(self) -> None:
         super().__init__()
         self.text = TextView()
 
-    def compose_body(self) -> Iterable[Widget]:
-        """The text."""
-        yield self.text
-
     def show_view(self, view: ViewState) -> None:
         """Show the lines as they are now."""
-        redact = view.policy.redactor.text
-        self.text.show(line._replace(text=redact(line.text)) for line in self.lines(view))
-
-    def copied(self) -> list[str]:
-        """All lines, each with its label."""
-        return self.text.plain()
+        self.show_lines(view, self.lines(view))
 
     def lines(self, view: ViewState) -> Iterable[TextLine]:
         """What there is to read."""
@@ -252,29 +293,16 @@ class RowsScreen(ConsoleScreen):
     long list) overrides `filter_changed`.
     """
 
-    marks_gone: ClassVar[str] = "what was marked is not listed any more: nothing was done"
     pane: ListPane
 
     def __init__(self) -> None:
         super().__init__()
-        table, place = self.make_table(), listed_in(type(self))
-        table.show_columns(self.app.settings.columns.get(place) if place else None)
-        remembered = self.app.remembered_filters(type(self).__name__)
-        self.pane = ListPane(self, table, remembered, self.marks_gone)
-
-    def compose_body(self) -> Iterable[Widget]:
-        """The table, and the filter below it."""
-        yield self.pane
+        self.pane = self.new_pane(self.make_table())
 
     @property
     def table(self) -> Table[Any]:
         """The table in front."""
         return self.pane.table
-
-    @property
-    def filter(self) -> Filter:
-        """The filter, which may be empty."""
-        return self.pane.filter
 
     # What a list defines
 
@@ -292,24 +320,13 @@ class RowsScreen(ConsoleScreen):
 
     def filter_changed(self) -> None:
         """Show what matches now."""
-        self.pane.show_again()
+        self.pane.show_rows(self.pane.rows)
 
     def shown_of(self) -> str:
         """How many rows match, of how many."""
         return self.pane.shown_of()
 
-    # For the lists
-
-    @property
-    def no_match(self) -> str:
-        """What an empty list says when there is a filter."""
-        is_numbered = "lists" in self.PLACES
-        key = self.app.state.policy.sign("clear_filter" if is_numbered else "back")
-        return f"Nothing matches the filter; {key} takes it away."
-
-    def tell(self, text: str, tone: str = "") -> None:
-        """Show a safe one-line result."""
-        self.app.say(text, tone)
+    # For the screens
 
     def show_rows(self, rows: Sequence[Any]) -> None:
         """Show the rows that match. O(rows) with a filter."""
@@ -324,5 +341,5 @@ class RowsScreen(ConsoleScreen):
         return self.pane.meant()
 
     def set_filter(self, text: str) -> bool:
-        """Show only what matches; False when the text makes no filter, and the reason is told."""
+        """As `ListPane.set_filter`."""
         return self.pane.set_filter(text)

@@ -5,7 +5,7 @@ Screens are below the app and never import it. Each protocol here lists what the
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:
@@ -17,9 +17,8 @@ if TYPE_CHECKING:
     from textual.widget import AwaitMount
     from textual.worker import Worker, WorkType
 
-    from qtop.actions.plan import Plan
     from qtop.actions.request import Request
-    from qtop.actions.runner import ForegroundPriority, Progress
+    from qtop.actions.runner import ForegroundPriority
     from qtop.config.settings import Settings
     from qtop.local.groups import LocalWorker, WorkerGroup
     from qtop.local.workers import LocalWorkers
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
     from qtop.search.selection import RefusalCheck, Selection
     from qtop.systems.system import System
     from qtop.widgets.table import Table
-    from queuecore.address import Address
     from queuecore.audit import AuditEntry
     from queuecore.exchange import Operation
 
@@ -42,7 +40,6 @@ ResultT = TypeVar("ResultT")
 class Console(Protocol):
     """The app."""
 
-    address: Address
     settings: Settings
     system: System
     state: ConsoleState
@@ -147,15 +144,6 @@ class Actions(Protocol):
     def request_after(self, looking: str, look: Operation[T], make: Callable[[T], Request]) -> None:
         """Read what a request is about, make the request of it, and go on as `request`."""
 
-    def begin_after_search(
-        self,
-        what: str,
-        search: Callable[[Progress], Awaitable[T]],
-        plan: Callable[[T], Plan | str],
-        table: Table[Any] | None = None,
-    ) -> None:
-        """The same for a search of many steps, which can be cancelled; a text says why not."""
-
     def request_found(
         self,
         search: JobSearch,
@@ -172,7 +160,7 @@ class Actions(Protocol):
     def stop(self) -> bool:
         """Stop the action that is under way; False when there is none."""
 
-    def pause_or_resume_all(self, *, is_paused: bool | None) -> None:
+    def pause_or_resume_all(self) -> None:
         """Pause everything, or resume it when it is paused; nothing when that is unknown."""
 
     def undo(self) -> None:
@@ -196,14 +184,8 @@ class LocalActions(Protocol):
     def show_log(self, row: WorkerRow) -> None:
         """Show the log of a registered worker, if it was started here."""
 
-    def stop_registered(self, row: WorkerRow) -> None:
-        """Stop a registered worker that was started here."""
-
     def stop(self, workers: Sequence[LocalWorker]) -> None:
         """Stop workers, after a question: when their jobs are done, then now, then kill them."""
-
-    def pause_registered(self, rows: Iterable[WorkerRow]) -> None:
-        """Pause registered workers that were started here, or resume them."""
 
     def pause(self, workers: Sequence[LocalWorker]) -> None:
         """Let workers take no more jobs; take some again when all of them are paused."""

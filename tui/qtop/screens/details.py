@@ -39,7 +39,7 @@ def failure_lines(
         name = job.exception
         shown = format.optional(name if name is None else name[:_MOST_OF_NAME])
         yield TextLine(shown, "bad", "exception")
-        yield from _labelled("error", redactor.text(job.error or ""))
+        yield from _block(redactor.text(job.error or ""), "error", lines=40)
     yield TextLine(_failed(job.failed_at, now), "", "failed")
     yield TextLine(format.optional(job.queue), "", "queue")
     yield TextLine(format.optional(job.worker), "", "worker")
@@ -51,8 +51,7 @@ def failure_lines(
     yield TextLine(f"{job.item.size:,} bytes, SHA-1 {job.id}", "dim", "entry")
     if job.problem is None:
         yield from _arguments(job.class_name, job.args, redactor)
-        yield TextLine("")
-        yield TextLine("Backtrace", "title")
+        yield from _heading("Backtrace")
         yield from _backtrace(job.backtrace, redactor)
     if not job.item.is_cut and not isinstance(payload, str):
         yield from _raw("Payload as it is in Redis", payload[1], len(payload[1]), redactor)
@@ -68,8 +67,7 @@ def job_lines(job: Job, redactor: Redactor = OPEN) -> Iterator[TextLine]:
             yield TextLine(f"{job.place + 1:,} from the front, when it was opened", "", "place")
         yield from _arguments(job.class_name, job.args, redactor)
         if job.extra:
-            yield TextLine("")
-            yield TextLine("Other fields", "title")
+            yield from _heading("Other fields")
             yield from _pretty(job.extra, redactor)
     else:
         yield TextLine("unreadable", "title")
@@ -97,8 +95,7 @@ def worker_lines(
     if log is not None:
         yield TextLine(safe(log), "", "log")
     if row.jobs is None:
-        yield TextLine("")
-        yield TextLine("Job in hand", "title")
+        yield from _heading("Job in hand")
         yield TextLine(f"unknown: {safe(row.process.problem or '')}", "bad", "problem")
     for job in row.jobs or ():
         yield from _running(job, age_at(row.now, job.since), usual_s(job), redactor)
@@ -107,8 +104,7 @@ def worker_lines(
 def _running(
     job: RunningJob, elapsed_s: float | None, usual_s: float | None, redactor: Redactor
 ) -> Iterator[TextLine]:
-    yield TextLine("")
-    yield TextLine("Job in hand", "title")
+    yield from _heading("Job in hand")
     yield TextLine(format.job_class(job.class_name, job.args), "", "class")
     yield TextLine(format.optional(job.queue), "", "queue")
     yield TextLine(format.both_times(job.since), "", "since")
@@ -168,8 +164,7 @@ def schedule_lines(
         if row.environments is not None:
             only_in = ", ".join(sorted(row.environments)) or "no environment: it is blank"
             yield TextLine(safe(only_in), "", "only in")
-        yield TextLine("")
-        yield TextLine("Next runs", "title")
+        yield from _heading("Next runs")
         if row.zone is not None:
             reckoned = (
                 f"reckoned in {safe(row.zone)}, for it names none; the scheduler's may differ"
@@ -194,13 +189,13 @@ def _condition(row: WorkerRow) -> str:
         last = "when its last heartbeat was cannot be read"
     elif beat == "ahead":
         last = "its last heartbeat lies ahead of the server's clock"
-    told = {
+    states = {
         "dead?": f"dead? {last}; another worker will record its job as failed",
         "unregistered": "unregistered: it holds a job and is on no register; it may be dead",
         "silent": f"silent: {last}, where one a minute is usual",
         "no heartbeat": "no heartbeat ever: another implementation, or an old one",
     }
-    return told.get(row.condition, f"{row.condition}; {last}")
+    return states.get(row.condition, f"{row.condition}; {last}")
 
 
 def _failed(moment: datetime | None, now: datetime | None) -> str:
@@ -209,15 +204,25 @@ def _failed(moment: datetime | None, now: datetime | None) -> str:
     return f"{format.both_times(moment)}{ago}"
 
 
-def _labelled(label: str, text: str) -> Iterator[TextLine]:
-    lines = safe_lines(text, max_lines=40, max_width=_MOST_CELLS)
-    for number, line in enumerate(lines):
-        yield TextLine(line, "", label if number == 0 else " ")
+def _heading(title: str) -> Iterator[TextLine]:
+    yield TextLine("")
+    yield TextLine(title, "title")
+
+
+def _block(
+    text: str | bytes,
+    label: str = " ",
+    tone: str = "",
+    lines: int = _MOST_LINES,
+    cells: int = _MOST_CELLS,
+) -> Iterator[TextLine]:
+    """The lines of a text, as many as may be shown; the first one has the label."""
+    for number, line in enumerate(safe_lines(text, max_lines=lines, max_width=cells)):
+        yield TextLine(line, tone, " " if number else label)
 
 
 def _arguments(class_name: str | None, args: Any, redactor: Redactor) -> Iterator[TextLine]:
-    yield TextLine("")
-    yield TextLine("Arguments", "title")
+    yield from _heading("Arguments")
     yield from _pretty(unwrapped(class_name, args)[1], redactor)
 
 
@@ -227,8 +232,7 @@ def _pretty(value: Any, redactor: Redactor) -> Iterator[TextLine]:
         text = json.dumps(value, ensure_ascii=False, indent=2)
     except (ValueError, TypeError, RecursionError):
         text = format.short_json(value)
-    for line in safe_lines(text, max_lines=_MOST_LINES, max_width=_MOST_CELLS):
-        yield TextLine(line, "", " ")
+    yield from _block(text)
 
 
 def _backtrace(lines: tuple[str, ...], redactor: Redactor) -> Iterator[TextLine]:
@@ -241,7 +245,5 @@ def _backtrace(lines: tuple[str, ...], redactor: Redactor) -> Iterator[TextLine]
 
 def _raw(title: str, raw: bytes, size: int, redactor: Redactor) -> Iterator[TextLine]:
     cut = f", the first {len(raw):,} of them" if len(raw) < size else ""
-    yield TextLine("")
-    yield TextLine(f"{title}: {size:,} bytes{cut}", "title")
-    for line in safe_lines(redactor.raw(raw), max_lines=_MOST_LINES, max_width=_MOST_CELLS * 10):
-        yield TextLine(line, "dim", " ")
+    yield from _heading(f"{title}: {size:,} bytes{cut}")
+    yield from _block(redactor.raw(raw), tone="dim", cells=_MOST_CELLS * 10)

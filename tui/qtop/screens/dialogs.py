@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from typing import ClassVar, Final, Protocol, TypeVar
+from typing import ClassVar, Final, Literal, NamedTuple, Protocol, TypeVar
 
 from rich.text import Text
 from textual import events, on
@@ -44,8 +44,26 @@ _WIDTHS: Final = [(0, "-slim"), (72, "-wide")]
 _AROUND_LINES, _BLANK_LINES = 3, 3
 
 
+class DialogButton(NamedTuple):
+    """A button: `no` leaves without doing anything, `yes` does it."""
+
+    id: str
+    label: str
+    variant: Literal["default", "primary", "error"] = "default"
+    is_locked: bool = False
+
+
+CANCEL: Final = DialogButton("no", "Cancel")
+
+
 class Dialog(FrontScreen[ResultT], ModalScreen[ResultT]):
-    """A box with a title, some lines, perhaps fields, and buttons."""
+    """A box with a title, some lines, perhaps fields, and buttons.
+
+    Args:
+        title: The question.
+        lines: What it is about.
+        buttons: Left to right, the harmless one first.
+    """
 
     VERTICAL_BREAKPOINTS = _HEIGHTS
     HORIZONTAL_BREAKPOINTS = _WIDTHS
@@ -60,12 +78,13 @@ class Dialog(FrontScreen[ResultT], ModalScreen[ResultT]):
         Binding("ctrl+c,ctrl+q", "no", show=False, priority=True),
     ]
 
-    def __init__(self, title: str, lines: Iterable[str]) -> None:
+    def __init__(
+        self, title: str, lines: Iterable[str], buttons: Iterable[DialogButton] = ()
+    ) -> None:
         super().__init__()
-        self._title, self._lines = title, tuple(lines)
+        self._title, self._lines, self._buttons = title, tuple(lines), tuple(buttons)
 
     def compose(self) -> ComposeResult:
-        """The box."""
         with Vertical(id="box"):
             with VerticalScroll(id="told", can_focus=False):
                 yield Label(Text(self._title), id="title")
@@ -86,15 +105,22 @@ class Dialog(FrontScreen[ResultT], ModalScreen[ResultT]):
         return ()
 
     def compose_buttons(self) -> Iterable[Button]:
-        """The buttons, the harmless one first."""
-        raise NotImplementedError
+        for id, label, variant, is_locked in self._buttons:
+            yield Button(label, variant, id=id, compact=True, disabled=is_locked)
+
+    def on_button_pressed(self, event: Button.Pressed) -> None:
+        self.press(event.button.id)
+
+    def press(self, button: str | None) -> None:
+        """Do what the button with this id is for."""
+        self.action_no() if button == "no" else self.action_yes()
 
     def action_scroll_told(self, lines: int) -> None:
-        """Move what is told, where it is longer than the terminal is high."""
+        """Scroll the lines above the buttons, where they do not all fit."""
         self.query_one("#told").scroll_relative(y=lines, animate=False)
 
     def action_page_told(self, pages: int) -> None:
-        """Move what is told by as much as is in view."""
+        """Scroll them by as much as is in view."""
         told = self.query_one("#told")
         told.scroll_relative(y=pages * max(1, told.size.height - 1), animate=False)
 
@@ -107,20 +133,18 @@ class Dialog(FrontScreen[ResultT], ModalScreen[ResultT]):
 
 
 class LookingDialog(Dialog[None]):
-    """Stands where a question will be, while what it is about is looked at."""
+    """Is in front before a question, while what the question is about is read."""
 
     AUTO_FOCUS = "#no"
 
     def __init__(self, what: str) -> None:
-        super().__init__(what, ("…",))
+        super().__init__(what, ("…",), (CANCEL,))
         self._has_moved = asyncio.Event()
 
     def on_screen_resume(self) -> None:
-        """Come to the front."""
         self._has_moved.set()
 
     def on_unmount(self) -> None:
-        """End."""
         self._has_moved.set()
 
     async def comes_to_front(self) -> bool:
@@ -134,20 +158,11 @@ class LookingDialog(Dialog[None]):
             await self._has_moved.wait()
         return self.is_active
 
-    def compose_buttons(self) -> Iterable[Button]:
-        """Cancel."""
-        yield Button("Cancel", id="no", compact=True)
-
     def tell(self, done: int, of: int) -> None:
         """Show how much was looked at."""
         if self.is_mounted:
             share = f", {done * 100 // of} %" if of else ""
             self.query_one(".line", Label).update(Text(f"{done:,} of {of:,} looked at{share}"))
-
-    @on(Button.Pressed, "#no")
-    def action_no(self) -> None:
-        """Ask nothing."""
-        self.dismiss(None)
 
 
 class ConfirmDialog(Dialog[bool]):
@@ -158,7 +173,8 @@ class ConfirmDialog(Dialog[bool]):
     AUTO_FOCUS = "#word, #pace, #no"
 
     def __init__(self, plan: Plan) -> None:
-        super().__init__(f"{plan.what}?", (line for line in plan.details if line))
+        yes = DialogButton("yes", plan.verb, "error", plan.word is not None)
+        super().__init__(f"{plan.what}?", filter(None, plan.details), (CANCEL, yes))
         self._plan = plan
 
     def compose_fields(self) -> Iterable[Widget]:
@@ -168,7 +184,7 @@ class ConfirmDialog(Dialog[bool]):
             yield InputField(id="word")
         if self._plan.pace is not None:
             yield Label("Jobs a second at most (empty: as fast as it goes):", classes="line")
-            yield FigureField(id="pace", max_length=6)
+            yield FigureField(id="pace", max_length=6, restrict=r"[0-9]*")
         if self._needs_button:
             yield Label(
                 Text(f"No letter confirms so much: Tab to {self._plan.verb}, then Enter."),
@@ -176,15 +192,9 @@ class ConfirmDialog(Dialog[bool]):
                 id="how",
             )
 
-    def compose_buttons(self) -> Iterable[Button]:
-        """Cancel and the deed."""
-        yield Button("Cancel", id="no", compact=True)
-        locked = self._plan.word is not None
-        yield Button(self._plan.verb, id="yes", variant="error", compact=True, disabled=locked)
-
     @on(Input.Changed, "#word")
     def unlock(self, event: Input.Changed) -> None:
-        """Let the deed be chosen once the word is right."""
+        """Unlock the button once the word is right."""
         self.query_one("#yes", Button).disabled = event.value != self._plan.word
 
     @property
@@ -201,13 +211,16 @@ class ConfirmDialog(Dialog[bool]):
             self.carry_out()
 
     @on(Input.Submitted, "#pace")
-    def to_the_deed(self) -> None:
+    def to_button(self) -> None:
         """Go on to the button: a figure that was typed is no answer yet."""
         button = self.query_one("#yes", Button)
         self.set_focus(self.query_one("#word") if button.disabled else button)
 
+    def press(self, button: str | None) -> None:
+        """Cancel, or carry it out: a button may what no letter may."""
+        self.action_no() if button == "no" else self.carry_out()
+
     @on(Input.Submitted, "#word")
-    @on(Button.Pressed, "#yes")
     def carry_out(self) -> None:
         """Carry it out, if the word is right."""
         word, pace = self._plan.word, self._plan.pace
@@ -218,7 +231,6 @@ class ConfirmDialog(Dialog[bool]):
             pace.jobs_per_s = jobs_per_s or None
         self.dismiss(True)
 
-    @on(Button.Pressed, "#no")
     def action_no(self) -> None:
         """Change nothing."""
         self.dismiss(False)
@@ -233,24 +245,20 @@ class DateDialog(Dialog[datetime | None]):
     Args:
         what: The question.
         lines: What it is about.
-        now: The server's clock, in the zone of whoever types.
+        now: The server's clock, in the zone of the person who types.
     """
 
     AUTO_FOCUS = "#moment"
 
     def __init__(self, what: str, lines: Iterable[str], now: Callable[[], datetime]) -> None:
-        super().__init__(what, lines)
+        yes = DialogButton("yes", "Reschedule", "primary", is_locked=True)
+        super().__init__(what, lines, (CANCEL, yes))
         self._now = now
 
     def compose_fields(self) -> Iterable[Widget]:
         """The field, and what it means."""
         yield InputField(id="moment", placeholder=ALLOWED)
         yield Label(Text(f"Until when? {ALLOWED}"), id="meaning", classes="line")
-
-    def compose_buttons(self) -> Iterable[Button]:
-        """Cancel and the deed."""
-        yield Button("Cancel", id="no", compact=True)
-        yield Button("Reschedule", id="yes", variant="primary", compact=True, disabled=True)
 
     @on(Input.Changed)
     def explain(self, event: Input.Changed) -> None:
@@ -267,18 +275,12 @@ class DateDialog(Dialog[datetime | None]):
         self.query_one("#yes", Button).disabled = is_bad
 
     @on(Input.Submitted)
-    @on(Button.Pressed, "#yes")
     def action_yes(self) -> None:
         """Take the moment, if it is one."""
         try:
             self.dismiss(parse_moment(self.query_one(Input).value, self._now()))
         except BadMoment:
             self.query_one(Input).focus()
-
-    @on(Button.Pressed, "#no")
-    def action_no(self) -> None:
-        """Change nothing."""
-        self.dismiss(None)
 
 
 # The question to which queue jobs are to go.
@@ -290,25 +292,20 @@ class QueueDialog(Dialog[str | None]):
     AUTO_FOCUS = "#queue"
 
     def __init__(self, names: Sequence[str] | None, title: str = "Requeue to which queue?") -> None:
-        super().__init__(title, ("What is moved goes to its end, byte for byte.",))
-        # What cannot be shown cannot be typed: a completion means the name it stands for.
+        line = "What is moved goes to its end, byte for byte."
+        super().__init__(title, (line,), (CANCEL, DialogButton("yes", "Move", "primary")))
+        # What cannot be shown cannot be typed: a completion means the real name.
         self._names: dict[str, str | None] = {}
         self._is_known = names is not None
         for name in sorted(names or ()):
-            # Of two that look alike nobody could tell which one is meant.
+            # Of two names that look alike neither can be chosen.
             self._names[safe(name)] = None if safe(name) in self._names else name
 
     def compose_fields(self) -> Iterable[Widget]:
         """The name, completed from those there are."""
         yield InputField(id="queue", suggester=SuggestFromList(self._names, case_sensitive=True))
 
-    def compose_buttons(self) -> Iterable[Button]:
-        """Cancel and move."""
-        yield Button("Cancel", id="no", compact=True)
-        yield Button("Move", id="yes", variant="primary", compact=True)
-
     @on(Input.Submitted)
-    @on(Button.Pressed, "#yes")
     def action_yes(self) -> None:
         """To this queue; a new one says so first."""
         typed = self.query_one(Input).value
@@ -330,11 +327,6 @@ class QueueDialog(Dialog[str | None]):
         if not self._is_known:
             return f"Whether there is a queue {safe(name)} is unknown: once more goes there"
         return f"There is no queue {safe(name)} yet: once more makes it"
-
-    @on(Button.Pressed, "#no")
-    def action_no(self) -> None:
-        """Move nothing."""
-        self.dismiss(None)
 
 
 # Asks to which queue jobs are to go.
@@ -371,50 +363,32 @@ class QuitDialog(Dialog[str | None]):
     """
 
     def __init__(self, alive: int, *, are_to_stay: bool) -> None:
-        workers = counted(alive, "worker")
         super().__init__(
-            f"Leave, with {workers} started here?",
+            f"Leave, with {counted(alive, 'worker')} started here?",
             (
                 "Finish: each ends its job first. Now: jobs in hand count as failed.",
                 "Leave running: they go on without a console; the next one finds them again.",
             ),
+            (
+                DialogButton("finish", "Finish and stop", "primary"),
+                DialogButton("now", "Stop now", "error"),
+                DialogButton("leave", "Leave running"),
+                DialogButton("no", "Stay"),
+            ),
         )
-        self._are_to_stay = are_to_stay
+        self._proposed = "leave" if are_to_stay else "finish"
 
     def on_mount(self) -> None:
         """What happens by pressing enter."""
-        self.query_one("#leave" if self._are_to_stay else "#finish").focus()
-
-    def compose_buttons(self) -> Iterable[Button]:
-        """The ways out."""
-        yield Button("Finish and stop", id="finish", variant="primary", compact=True)
-        yield Button("Stop now", id="now", variant="error", compact=True)
-        yield Button("Leave running", id="leave", compact=True)
-        yield Button("Stay", id="no", compact=True)
+        self.query_one(f"#{self._proposed}").focus()
 
     def action_yes(self) -> None:
         """Do what is proposed."""
-        self.dismiss("leave" if self._are_to_stay else "finish")
+        self.dismiss(self._proposed)
 
-    @on(Button.Pressed, "#finish")
-    def finish(self) -> None:
-        """Let them finish."""
-        self.dismiss("finish")
-
-    @on(Button.Pressed, "#now")
-    def stop_now(self) -> None:
-        """Stop them in the middle of their jobs."""
-        self.dismiss("now")
-
-    @on(Button.Pressed, "#leave")
-    def leave_running(self) -> None:
-        """Let them be."""
-        self.dismiss("leave")
-
-    @on(Button.Pressed, "#no")
-    def action_no(self) -> None:
-        """Stay."""
-        self.dismiss(None)
+    def press(self, button: str | None) -> None:
+        """Leave in this way, or stay."""
+        self.dismiss(None if button == "no" else button)
 
 
 class Leaver(Protocol):
@@ -434,29 +408,25 @@ class WaitingDialog(Dialog[None]):
     AUTO_FOCUS = "#wait"
 
     def __init__(self, leaver: Leaver) -> None:
-        super().__init__("Waiting for workers to finish their jobs", ("…",))
+        buttons = (
+            DialogButton("wait", "Wait"),
+            DialogButton("now", "Stop now", "error"),
+            DialogButton("leave", "Do not wait"),
+        )
+        super().__init__("Waiting for workers to finish their jobs", ("…",), buttons)
         self._leaver = leaver
-
-    def compose_buttons(self) -> Iterable[Button]:
-        """Patience, or none."""
-        yield Button("Wait", id="wait", compact=True)
-        yield Button("Stop now", id="now", variant="error", compact=True)
-        yield Button("Do not wait", id="leave", compact=True)
 
     def tell(self, alive: int, waited_s: float) -> None:
         """Show how far it is."""
         workers = counted(alive, "worker")
         self.query_one(".line", Label).update(Text(f"{workers} at it, {ago(waited_s)}"))
 
-    @on(Button.Pressed, "#now")
-    def stop_now(self) -> None:
-        """Stop them in the middle of their jobs."""
-        self._leaver.stop_now()
-
-    @on(Button.Pressed, "#leave")
-    def do_not_wait(self) -> None:
-        """Leave now; they finish their jobs without a console."""
-        self._leaver.leave_running()
+    def press(self, button: str | None) -> None:
+        """Wait, stop them, or leave now."""
+        if button == "now":
+            self._leaver.stop_now()
+        elif button == "leave":
+            self._leaver.leave_running()
 
     def action_no(self) -> None:
         """Leaving has begun: there is no way back."""

@@ -5,20 +5,19 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Final, TextIO
+from typing import Final, NamedTuple, TextIO
 
 from textual import on
 from textual.widget import Widget
-from textual.widgets import Button, Input, Label
+from textual.widgets import Input, Label
 
 from qtop.model.job import Job
 from qtop.model.job_file import line_of
 from qtop.model.job_list import Entry, JobList
 from qtop.screens.console import Console
-from qtop.screens.dialogs import Dialog
+from qtop.screens.dialogs import CANCEL, Dialog, DialogButton
 from qtop.search.follower import walk
 from qtop.search.job_search import JobSearch
 from qtop.text.redact import OPEN
@@ -29,8 +28,7 @@ from queuecore.errors import StoreError
 # The question into which file jobs are to be written, and which.
 
 
-@dataclass(frozen=True, slots=True)
-class ExportChoice:
+class ExportChoice(NamedTuple):
     """Which jobs go into which file, and whether secrets go with them."""
 
     path: str
@@ -44,36 +42,31 @@ class ExportDialog(Dialog[ExportChoice | None]):
     AUTO_FOCUS = "#path"
 
     def __init__(self, path: str, chosen: str, all_of: str) -> None:
-        super().__init__(
-            "Write jobs to a file",
-            ("One JSON object a line; an existing file is never overwritten.",),
-        )
-        self._path, self._chosen, self._all_of = path, chosen, all_of
+        buttons = [CANCEL]
+        if chosen:
+            buttons.append(DialogButton("yes", chosen, "primary"))
+        if all_of:
+            buttons.append(DialogButton("all", all_of))
+        line = "One JSON object a line; an existing file is never overwritten."
+        super().__init__("Write jobs to a file", (line,), buttons)
+        self._path, self._has_chosen = path, bool(chosen)
 
     def compose_fields(self) -> Iterable[Widget]:
-        """The file, and whether secrets are hidden."""
         yield Label("File:", classes="line")
         yield InputField(self._path, id="path")
         yield Box("with secrets, so that `qtop load` can put them back", id="secrets")
 
-    def compose_buttons(self) -> Iterable[Button]:
-        """Cancel, and what to write."""
-        yield Button("Cancel", id="no", compact=True)
-        if self._chosen:
-            yield Button(self._chosen, id="yes", variant="primary", compact=True)
-        if self._all_of:
-            yield Button(self._all_of, id="all", compact=True)
-
     @on(Input.Submitted)
-    @on(Button.Pressed, "#yes")
     def action_yes(self) -> None:
         """Write the chosen ones."""
-        self._leave(is_all=not self._chosen)
+        self._leave(is_all=not self._has_chosen)
 
-    @on(Button.Pressed, "#all")
-    def write_all(self) -> None:
-        """Write all that match."""
-        self._leave(is_all=True)
+    def press(self, button: str | None) -> None:
+        """Write nothing, the chosen ones or all that match."""
+        if button == "all":
+            self._leave(is_all=True)
+        else:
+            super().press(button)
 
     def _leave(self, *, is_all: bool) -> None:
         path = self.query_one("#path", Input).value.strip()
@@ -81,18 +74,17 @@ class ExportDialog(Dialog[ExportChoice | None]):
             secrets = self.query_one("#secrets", Box).value
             self.dismiss(ExportChoice(path, is_all, secrets))
 
-    @on(Button.Pressed, "#no")
-    def action_no(self) -> None:
-        """Write nothing."""
-        self.dismiss(None)
-
 
 _PRIVATE: Final = 0o600
 
 
-def default_path(kind: str, now: datetime, folder: Path) -> str:
-    """A file that is not there yet, most likely."""
-    return str(folder / f"qtop-{kind}-{now:%Y%m%d-%H%M%S}.jsonl")
+def _default_path(kind: str) -> str:
+    """A path in the current folder that is not taken yet, most likely."""
+    name = f"qtop-{kind}-{datetime.now():%Y%m%d-%H%M%S}.jsonl"
+    try:
+        return str(Path.cwd() / name)
+    except OSError:  # the folder is gone
+        return name
 
 
 def create(path: str) -> TextIO:
@@ -105,14 +97,6 @@ def create(path: str) -> TextIO:
     return os.fdopen(os.open(where, flags, _PRIVATE), "w", encoding="ascii")
 
 
-def _here() -> Path:
-    """The current folder; relative where that is gone."""
-    try:
-        return Path.cwd()
-    except OSError:
-        return Path()
-
-
 async def export(
     app: Console,
     jobs: JobList,
@@ -121,36 +105,29 @@ async def export(
     what: str = "",
 ) -> None:
     """Ask for a file, and write into it what was chosen, or everything that matches."""
-    is_listed = isinstance(chosen, Sequence)
-    button = f"Write {len(chosen):,} {what}" if isinstance(chosen, Sequence) else f"Write {what}"
+    button = f"Write {what}"
+    if isinstance(chosen, Sequence):
+        button = f"Write {len(chosen):,} {what}" if chosen else ""
     dialog = ExportDialog(
-        default_path(jobs.source.kind, datetime.now(), _here()),
-        button.rstrip() if chosen or not is_listed else "",
+        _default_path(jobs.source.kind),
+        button.rstrip(),
         "Write all that match" if everything else "",
     )
     choice = await app.push_screen_wait(dialog)
     if choice is None:
         return
+    path = safe(choice.path)
     try:
-        file = create(choice.path)
+        with create(choice.path) as file:
+            writer = Writer(app, file, jobs, with_secrets=choice.with_secrets)
+            await writer.write(everything if choice.is_all and everything is not None else chosen)
+    except StoreError as error:
+        app.say(f"{path} is not complete: {safe(str(error))}", "bad", stays=True)
     except OSError as error:
-        app.say(f"{safe(choice.path)}: {safe(error.strerror or str(error))}", "bad", stays=True)
-        return
-    writer = Writer(app, file, jobs, with_secrets=choice.with_secrets)
-    with file:
-        try:
-            wanted = everything if choice.is_all and everything is not None else chosen
-            if isinstance(wanted, Sequence):
-                await writer.write(wanted)
-            else:
-                await writer.write_found(wanted)
-        except StoreError as error:
-            app.say(f"{safe(choice.path)} is not complete: {safe(str(error))}", "bad", stays=True)
-        except OSError as error:
-            app.say(f"{safe(choice.path)}: {safe(error.strerror or str(error))}", "bad", stays=True)
-        else:
-            hidden = "" if choice.with_secrets else ", secrets hidden"
-            app.say(f"{writer} to {safe(choice.path)}{hidden}", "good", stays=True)
+        app.say(f"{path}: {safe(error.strerror or str(error))}", "bad", stays=True)
+    else:
+        hidden = "" if choice.with_secrets else ", secrets hidden"
+        app.say(f"{writer} to {path}{hidden}", "good", stays=True)
 
 
 class Writer:
@@ -169,18 +146,16 @@ class Writer:
         gone = f", gone meanwhile {self._gone:,}" if self._gone else ""
         return f"written {self._written:,}{gone}"
 
-    async def write(self, jobs: Sequence[Job]) -> None:
-        """Write these. Raises StoreError and OSError."""
-        for job in jobs:
-            self._take(job)
-        await self._read_cut()
-
-    async def write_found(self, search: JobSearch) -> None:
-        """Write all that the search finds. Raises StoreError and OSError."""
+    async def write(self, jobs: Sequence[Job] | JobSearch) -> None:
+        """Write these, or all that a search finds. Raises StoreError and OSError."""
+        if isinstance(jobs, Sequence):
+            for job in jobs:
+                self._take(job)
+            await self._read_cut()
+            return
 
         def visit(entry: Entry) -> None:
-            job = search.find(entry)
-            if job is not None:
+            if (job := jobs.find(entry)) is not None:
                 self._take(job)
 
         def tell(done: int, of: int) -> None:

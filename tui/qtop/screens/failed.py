@@ -2,76 +2,68 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import replace
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Any, ClassVar, Final
 
 from qtop.actions.plan import count_of
 from qtop.keymap.keymap import Where
-from qtop.model.job import FAILED, Job, JobRow, JobSource
-from qtop.model.job_list import Entry, JobList
-from qtop.monitor.state import ViewState
-from qtop.screens import frame_texts
+from qtop.model.job import FAILED, Job, JobRow, JobSource, age_at
+from qtop.model.job_list import Entry
+from qtop.screens import list_bars
 from qtop.screens.base import bindings
-from qtop.screens.failed_columns import (
-    COLUMNS,
-    ENTRY_COLUMNS_OF_GROUP,
-    GROUP_COLUMNS,
-    FailureGroupRow,
-    group_row,
-)
-from qtop.screens.failed_entries import EntriesScreen, progress_spans
-from qtop.screens.failure import FailureScreen
+from qtop.screens.job_columns import FAILED_COLUMNS, GROUP_ENTRY_COLUMNS
+from qtop.screens.job_details import FailureScreen
+from qtop.screens.job_list import JobListScreen
 from qtop.search.failure_groups import (
     OTHER,
+    TREND_HOURS,
     FailureGroup,
     FailureGroups,
-    KeyMaker,
-    KnownEntry,
     title,
 )
-from qtop.search.follower import Follower, Visit
 from qtop.search.job_search import JobQuery, JobSearch
-from qtop.text.safe import counted, safe
+from qtop.search.list_search import ListSearch
+from qtop.text import format
+from qtop.text.safe import counted, safe, spark
 from qtop.widgets.bars import Span
-from qtop.widgets.paged_table import marks_spans
+from qtop.widgets.columns import Column, ToneOf, figure, text_column
 from qtop.widgets.table import Table
 from queuecore.errors import StoreError
 
 # The entries of one group of failures.
 
 
-class GroupScreen(EntriesScreen):
+class GroupScreen(JobListScreen):
     """What is in a group, newest first; found by looking through the whole list."""
 
     PLACES: ClassVar[tuple[Where, ...]] = ("tables", "rows", "group")
     TAB: ClassVar[Where] = "failed"
     BINDINGS = bindings(PLACES)
     # Without what the title says of all of them.
-    ENTRY_COLUMNS = ENTRY_COLUMNS_OF_GROUP
+    LIST_COLUMNS = GROUP_ENTRY_COLUMNS
+    NOTHING = "No failed jobs."
 
     def __init__(self, wanted: JobQuery, group: FailureGroup, groups: FailureGroups | None) -> None:
         super().__init__(wanted)
-        self.pane.filter = wanted.filter
         self._group = group
         self._groups = groups
 
-    def title_spans(self) -> list[Span]:
+    def heading(self) -> list[Span]:
         """Which group."""
         name = title(self._group.fingerprint)
-        return [*super().title_spans(), Span(f"   {name}", "bad", 89, least=8)]
+        return [*super().heading(), Span(f"   {name}", "bad", 89, least=8)]
 
     def values_of(self, field: str) -> Iterable[str]:
         """Values to complete a field with."""
         names = [name for name, _ in self._group.queues]
         return names if field == "queue" else super().values_of(field)
 
-    def on_table_opened(self, event: Table.Opened[JobRow]) -> None:
+    def open(self, row: JobRow) -> None:
         """Show the whole entry."""
-        event.stop()
-        self.app.push_screen(FailureScreen(event.row.job, self.jobs, self._groups))
+        self.app.push_screen(FailureScreen(row.job, self.jobs, self._groups))
 
     def action_toggle_groups(self) -> None:
         """Back to the groups."""
@@ -82,101 +74,115 @@ class GroupScreen(EntriesScreen):
         if not self.app.actions.stop():
             super().action_back()
 
-    def action_stop(self) -> None:
-        """Stop what is under way, or let it go on."""
-        if not self.app.actions.stop():
-            self.stop_or_go_on(self._follower, "search")
+
+# The columns of groups.
 
 
-# The groups of the failures that are wanted, counted in the background.
+@dataclass(frozen=True, slots=True)
+class FailureGroupRow:
+    """A group and how long ago its first and its last failure were."""
+
+    group: FailureGroup
+    first_s: float | None
+    last_s: float | None
 
 
-class GroupCounter:
-    """Counts failures by group: the newest at once, then the whole list, then what is new.
+def group_row(group: FailureGroup, now: datetime) -> FailureGroupRow:
+    """A group at a moment, by the server's clock."""
+    return FailureGroupRow(group, age_at(now, group.first), age_at(now, group.last))
 
-    Args:
-        jobs: The list.
-        wanted: Which of its entries count.
-        now: Tells the server's clock.
-        on_groups: Called when a count is over.
-        rest: As for `Follower`.
-    """
 
-    def __init__(
-        self,
-        jobs: JobList,
-        wanted: JobQuery,
-        now: Callable[[], datetime],
-        on_groups: Callable[[], None],
-        rest: Callable[[float], Awaitable[None]],
-    ) -> None:
-        self._wanted = wanted
-        self._now = now
-        self._on_groups = on_groups
-        self._counting: FailureGroups | None = None
-        self._search = JobSearch(wanted, now())
-        #: What to show; None when there is nothing yet.
-        self.groups: FailureGroups | None = None
-        self.follower: Final = Follower(jobs, self._begin, self._finish, sleep=rest)
+def _class(row: FailureGroupRow) -> str:
+    mark = row.group.fingerprint
+    if mark.problem is not None:
+        return safe(mark.problem.partition(":")[0])
+    return safe(mark.class_name) if mark.class_name else "(no class)"
+
+
+def _message(row: FailureGroupRow) -> str:
+    mark = row.group.fingerprint
+    return safe(mark.message if mark.problem is None else mark.problem.partition(":")[2].strip())
+
+
+def _queues(row: FailureGroupRow) -> str:
+    names = [safe(name) for name, _ in row.group.queues]
+    return ", ".join(names) or format.NOTHING
+
+
+def _frame(row: FailureGroupRow) -> str:
+    return safe(row.group.fingerprint.frame)
+
+
+def _trend(row: FailureGroupRow) -> str:
+    return spark(row.group.trend, TREND_HOURS) if any(row.group.trend) else ""
+
+
+def _retried(row: FailureGroupRow) -> str:
+    return format.number(row.group.retried) if row.group.retried else ""
+
+
+def _tone(row: FailureGroupRow) -> ToneOf | None:
+    return "warn" if row.group.fingerprint.problem else None
+
+
+GROUP_COLUMNS: Final[tuple[Column[FailureGroupRow], ...]] = (
+    figure("count", "count", 8, lambda r: r.group.count, priority=100),
+    figure("last", "last", 6, lambda r: r.last_s, format.duration, priority=97, descends=False),
+    figure("first", "since", 6, lambda r: r.first_s, format.duration, priority=60, style="dim"),
+    Column(
+        *("trend", f"{TREND_HOURS} h", TREND_HOURS, _trend),
+        priority=70,
+        style="accent",
+        sort_key=lambda r: r.group.trend[-1],
+        descends=True,
+    ),
+    text_column("class", "class", 14, _class, flex=2, priority=99, style=_tone),
+    Column(
+        *("exception", "exception", 12),
+        lambda r: format.exception_name(r.group.fingerprint.exception),
+        flex=2,
+        priority=95,
+        style="bad",
+        sort_key=lambda r: r.group.fingerprint.exception,
+    ),
+    text_column("message", "error", 14, _message, flex=4, priority=92),
+    text_column("queues", "queues", 10, _queues, flex=1, priority=55),
+    Column("frame", "raised in", 28, _frame, 2, priority=30, style="dim"),
+    Column("retried", "retried", 7, _retried, priority=20, align="right", style="dim"),
+)
+
+# The lists of failures.
+
+COLUMNS: Final = FAILED_COLUMNS
+
+
+class WantedGroups(FailureGroups):
+    """The groups of the failures that are wanted. `now` is the server's clock."""
+
+    def __init__(self, wanted: JobQuery, now: datetime) -> None:
+        super().__init__(now)
+        self.search = JobSearch(wanted, now)
 
     @property
-    def too_large(self) -> int:
-        """How many entries were too long to be looked into, where that would have mattered."""
-        return self._search.too_large
+    def count(self) -> int:
+        """How many failures were counted."""
+        return self.total
 
-    def take_newest(self, newest: Iterable[Job], *, is_all: bool) -> None:
-        """Count the newest entries, which are `is_all` there are, or what is shown at first."""
-        groups = FailureGroups(self._now())
-        visit = self._visit_for(groups)
-        maker = KeyMaker()
-        for job in newest:
-            visit(KnownEntry(job, maker))
-        groups.is_complete = is_all
-        self.groups = groups
-
-    def show_growth(self) -> bool:
-        """Show a first count as it grows; a later one is shown when it is complete. Returns
-        whether there is more to show."""
-        shown, counting = self.groups, self._counting
-        if counting is None or (shown is not None and counting.total < shown.total):
-            return False
-        self.groups = counting
-        return True
-
-    def _begin(self) -> Visit:
-        self._counting = FailureGroups(self._now())
-        return self._visit_for(self._counting)
-
-    def _finish(self) -> None:
-        if self._counting is not None:
-            self._counting.is_complete = True
-            self.groups = self._counting
-            self._on_groups()
-
-    def _visit_for(self, groups: FailureGroups) -> Visit:
-        if self._wanted.filter.is_empty:
-            return groups.add
-        search = self._search = JobSearch(self._wanted, self._now())
-
-        def visit(entry: Entry) -> None:
-            if search.find(entry) is not None:
-                groups.add(entry)
-
-        return visit
+    def visit(self, entry: Entry) -> None:
+        """Count an entry that is wanted. Without a filter no entry is read for it."""
+        if self.search.wanted.filter.is_empty or self.search.find(entry) is not None:
+            self.add(entry)
 
 
-_LOOKING = "Looking through the whole list …"
-
-__all__ = ["COLUMNS", "FailedScreen"]
-
-
-class FailedScreen(EntriesScreen):
+class FailedScreen(JobListScreen):
     """One list of failures. Its groups are counted from the newest entries at once, and from the
     whole list in the background."""
 
     PLACES: ClassVar[tuple[Where, ...]] = ("tables", "rows", "lists", "failed")
     TAB: ClassVar[Where] = "failed"
     BINDINGS = bindings(PLACES)
+    LIST_COLUMNS = COLUMNS
+    NOTHING = "No failed jobs."
 
     def __init__(self) -> None:
         super().__init__(JobQuery(JobSource("failed", FAILED)))
@@ -185,12 +191,8 @@ class FailedScreen(EntriesScreen):
             GROUP_COLUMNS, key=lambda row: row.group.id, clock=self.app.clock, id="groups"
         )
         self.pane.bring_to_front(self._groups_table)
-        #: Of all that is in the list, and of what matches the filter while there is one.
-        self._census: GroupCounter | None = None
-        self._matching: GroupCounter | None = None
-        #: What is listed, where that is complete: then it stays while the display is frozen.
-        self._complete: GroupCounter | None = None
-        self._list_names: list[str] = [FAILED]
+        #: The groups of all that is in the list, whatever is shown.
+        self._census: ListSearch[WantedGroups] | None = None
 
     @property
     def shows_groups(self) -> bool:
@@ -198,99 +200,52 @@ class FailedScreen(EntriesScreen):
         return self.table is self._groups_table
 
     @property
-    def _groups(self) -> FailureGroups | None:
-        return None if self._census is None else self._census.groups
+    def is_paged(self) -> bool:
+        """Whether pages of the list are shown, and not what is found in it."""
+        return not self.shows_groups and super().is_paged
 
     @property
-    def _shown(self) -> GroupCounter | None:
-        return self._census if self.filter.is_empty else self._matching
-
-    def show(self, view: ViewState) -> None:
-        """Show the state of the console; secrets in the rows of both tables are hidden."""
-        self._groups_table.redact_with(view.policy.redactor.text)
-        self._entries_table.redact_with(view.policy.redactor.text)
-        super().show(view)
+    def _groups(self) -> WantedGroups | None:
+        return None if self._census is None else self._census.found
 
     # Looking
 
     def look(self) -> None:
-        """Bring what is listed up to date."""
-        self._count()
-        if not self.shows_groups:
+        """Bring what is listed up to date, and the count of all groups."""
+        if self.app.state.view().fleet is not None:
+            self._census = self.renewed(self._census, partial(self._new_count, self.within))
+            self.go_on(self._census)
+        if self.shows_groups and self.pane.filter.is_empty:
+            self.search = self._census
+        else:
             super().look()
+        if self.shows_groups:
+            self.list_found()
 
-    def _count(self) -> None:
-        snapshot = self.app.state.view().look.snapshot
-        if snapshot is None:
-            return
-        is_main = self.within.source.name == FAILED
-        failed, newest = snapshot.failed, snapshot.failures
-        is_all = is_main and failed is not None and failed <= len(newest or ())
-        if self._census is None or is_all:
-            self._census = self._begun(self.within)
-        if not self.filter.is_empty and self.shows_groups and (self._matching is None or is_all):
-            self._matching = self._begun(self.wanted)
-        for group, counter in (("census", self._census), ("matching", self._matching)):
-            if counter is None:
-                continue
-            if counter.groups is None and is_main and newest is not None:
-                counter.take_newest(newest, is_all=is_all)
-            if not is_all:
-                self.in_background(group, partial(self._follow_census, counter), exclusive=False)
-        self._show_groups()
+    def new_search(self) -> ListSearch[Any]:
+        """A search for the groups of what matches, or for the entries one by one."""
+        wanted = self.wanted
+        return self._new_count(wanted, "search") if self.shows_groups else super().new_search()
 
-    def _begun(self, wanted: JobQuery) -> GroupCounter:
+    def _new_count(self, wanted: JobQuery, group: str = "census") -> ListSearch[WantedGroups]:
         rest = self.app.actions.precedence.rest
-        return GroupCounter(self.jobs, wanted, lambda: self.now, self._show_groups, rest)
+        return ListSearch(self.jobs, lambda: WantedGroups(wanted, self.now), rest, group)
 
-    async def _follow_census(self, counter: GroupCounter) -> None:
-        more = partial(self._counted_more, counter)
-        has_news = await counter.follower.follow(self.app.read, more)
-        if counter is not self._shown:
-            return
-        if counter.groups is not None:
-            counter.groups.now_is(self.now)
-        if has_news or self.shows_groups:
-            self._show_groups()
-
-    def _counted_more(self, counter: GroupCounter) -> None:
-        if not self.is_frozen and counter.show_growth():
-            self._show_groups()
-        self.show_title()
-
-    def _show_groups(self) -> None:
-        counter = self._shown
-        if not self.shows_groups or counter is None:
-            return
-        if self.is_frozen and counter is self._complete:
-            return
-        now, groups = self.now, counter.groups
-        rows = [] if groups is None else [group_row(group, now) for group in groups.groups()]
-        none = "No failed jobs." if self.filter.is_empty else self.no_match
-        is_over = groups is not None and groups.is_complete
-        self._complete = counter if is_over else None
-        if not is_over:
-            why = counter.follower.problem
-            none = _LOOKING if why is None else frame_texts.unknown_word(why)
-        self.show_matching(rows, none)
-        self.show_title()
-
-    def show_view(self, view: ViewState) -> None:
-        """Show what is new."""
-        is_main, fleet = self.within.source.name == FAILED, view.fleet
-        is_unread = is_main and fleet is not None and fleet.failures is None
-        self._groups_table.stale = self._entries_table.stale = view.is_stale or is_unread
-        if self._seen is None:
-            self.table.empty_text = frame_texts.empty_word(view, "failed jobs", "")
-        super().show_view(view)
+    def list_found(self) -> None:
+        """List the groups that were counted by now, at once; entries in the background."""
+        search = self.search
+        if not self.shows_groups:
+            super().list_found()
+        elif search is not None and not (self.is_frozen and search is self.settled):
+            now, groups = self.now, search.found
+            rows = []
+            if groups is not None:
+                groups.now_is(now)
+                rows = [group_row(group, now) for group in groups.groups()]
+            none = self.NOTHING if self.pane.filter.is_empty else self.no_match
+            self.put_found(search, rows, none)
 
     # Showing
-
-    def filter_changed(self) -> None:
-        """Show what matches now."""
-        self._matching = self._complete = None
-        self.workers.cancel_group(self, "matching")
-        super().filter_changed()
 
     def shown_of(self) -> str:
         """How many match, of how many."""
@@ -302,32 +257,22 @@ class FailedScreen(EntriesScreen):
         """Values to complete a field with: those of all groups."""
         return group_values(self._groups, field)
 
-    def show_title(self) -> None:
-        """Say what is listed, and how far the count is."""
-        if not self.shows_groups:
-            super().show_title()
-        elif self.is_mounted:
-            left, counter = self.title_spans(), self._shown
-            groups = None if counter is None else counter.groups
-            if counter is not None and groups is not None:
-                of = f" of {count_of(groups.total, 'failed job')}" if groups.total else ""
-                left.append(Span(f"   {count_of(len(groups), 'group')}{of}", "dim", 90))
-                if counter.too_large:
-                    left.append(Span(f"; {counter.too_large:,} too large to look into", "warn", 70))
-            left += marks_spans(self.table)
-            follower = None if counter is None else counter.follower
-            self.window.show(left, progress_spans(follower, self.app.state.policy.sign))
+    def found_spans(self, found: Any) -> list[Span]:
+        """How much was found, or how many groups there are."""
+        if not isinstance(found, WantedGroups):
+            return super().found_spans(found)
+        of = f" of {count_of(found.total, 'failed job')}" if found.total else ""
+        groups = Span(f"   {count_of(len(found), 'group')}{of}", "dim", 90)
+        return [groups, *list_bars.too_large(found.search)]
 
     # Keys
 
-    def on_table_opened(self, event: Table.Opened[Any]) -> None:
+    def open(self, row: FailureGroupRow | JobRow) -> None:
         """Show the entries of a group, or the whole of an entry."""
-        event.stop()
-        if isinstance(event.row, FailureGroupRow):
-            wanted = self._of_groups([event.row])
-            self.app.push_screen(GroupScreen(wanted, event.row.group, self._groups))
-        elif isinstance(event.row, JobRow):
-            self.app.push_screen(FailureScreen(event.row.job, self.jobs, self._groups))
+        if isinstance(row, FailureGroupRow):
+            self.app.push_screen(GroupScreen(self._of_groups([row]), row.group, self._groups))
+        else:
+            self.app.push_screen(FailureScreen(row.job, self.jobs, self._groups))
 
     def action_toggle_groups(self) -> None:
         """List the groups, or the entries one by one."""
@@ -336,14 +281,11 @@ class FailedScreen(EntriesScreen):
         table.focus()
         self.pane.rows = ()
         self.filter_changed()
-        if not self.shows_groups:
-            self.look()
-        self.show_title()
 
-    def chosen_groups(self) -> JobQuery | None:
-        """The marked groups, or the one under the cursor; None where entries are listed."""
-        rows = self.meant() if self.shows_groups else []
-        return self._of_groups(rows) if rows else None
+    def chosen(self) -> list[Job] | JobQuery:
+        """The chosen entries; where groups are listed, a query that finds those of the groups."""
+        rows: list[Any] = self.pane.meant() if self.shows_groups else []
+        return self._of_groups(rows) if rows else super().chosen()
 
     def _of_groups(self, rows: list[FailureGroupRow]) -> JobQuery:
         """The entries of groups, as far as they match the filter."""
@@ -351,24 +293,23 @@ class FailedScreen(EntriesScreen):
         named = ", ".join(f"{row.group.id} ({title(row.group.fingerprint)})" for row in rows)
         if OTHER not in marks:
             return replace(self.wanted, groups=frozenset(marks), named=named)
-        shown = None if self._shown is None else self._shown.groups
+        shown: WantedGroups | None = None if self.search is None else self.search.found
         known = frozenset(() if shown is None else shown.fingerprints())
         return replace(self.wanted, groups=known - marks, but=True, named=named)
+
+    def action_edit(self) -> None:
+        """Edit the payload of the entry under the cursor and requeue it."""
+        if not self.shows_groups:
+            super().action_edit()
+        elif self.table.cursor_row is not None:
+            sign = self.app.state.policy.sign
+            how = f"{sign('table.open')} opens the group, {sign('toggle_groups')} lists them all"
+            self.app.say(f"one entry at a time: {how}", "dim")
 
     def action_clear_filter(self) -> None:
         """Stop an action that is under way; else show everything again."""
         if not self.app.actions.stop():
             super().action_clear_filter()
-
-    def action_stop(self) -> None:
-        """Stop what is under way, or let it go on."""
-        if self.app.actions.stop():
-            return
-        if not self.shows_groups:
-            self.stop_or_go_on(self._follower, "search")
-            return
-        follower = None if self._shown is None else self._shown.follower
-        self.stop_or_go_on(follower, "census" if self.filter.is_empty else "matching")
 
     def action_next_list(self) -> None:
         """Show the next list of failures."""
@@ -376,11 +317,10 @@ class FailedScreen(EntriesScreen):
 
     async def _next_list(self) -> None:
         try:
-            self._list_names = await self.app.read(self.app.system.failure_lists())
+            names = await self.app.read(self.app.system.failure_lists())
         except StoreError as error:
             self.app.say(f"the lists of failures: {safe(str(error))}", "bad")
             return
-        names = self._list_names
         if len(names) == 1:
             self.app.say("there is only one list of failures", "dim")
             return
@@ -393,21 +333,19 @@ class FailedScreen(EntriesScreen):
         self._groups_table.clear_marks()
         self._entries_table.clear_marks()
         self.filter_changed()
-        self.show_matching((), "Looking …")
+        self.put((), "Looking …")
         self.look()
         self.show_title()
 
 
 def group_values(groups: FailureGroups | None, field: str) -> Iterable[str]:
     """The classes, exceptions or queues of groups, as safe texts."""
-    found: set[str] = set()
-    for group in () if groups is None else groups.groups():
-        values: list[str | None] = []
-        if field == "class":
-            values = [group.fingerprint.class_name]
-        elif field == "exception":
-            values = [group.fingerprint.exception]
-        elif field == "queue":
-            values = [name for name, _ in group.queues]
-        found.update(safe(value) for value in values if value)
-    return found
+    shown = () if groups is None else groups.groups()
+    values: Iterable[str | None] = ()
+    if field == "class":
+        values = (group.fingerprint.class_name for group in shown)
+    elif field == "exception":
+        values = (group.fingerprint.exception for group in shown)
+    elif field == "queue":
+        values = (name for group in shown for name, _ in group.queues)
+    return {safe(value) for value in values if value}

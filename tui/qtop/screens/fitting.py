@@ -11,7 +11,7 @@ from qtop.config.file import BadSettings
 from qtop.config.settings import Settings
 from qtop.keymap import keymap
 from qtop.keymap.keymap import clashes, typed_in_fields
-from qtop.screens.base import ConsoleScreen, RowsScreen, listed_in
+from qtop.screens.base import ConsoleScreen, listed_in
 from qtop.widgets.columns import Column, arranged
 
 
@@ -57,6 +57,6 @@ def columns() -> dict[str, Sequence[Column[Any]]]:
     found: dict[str, Sequence[Column[Any]]] = {}
     for page in screens():
         place, known = listed_in(page), getattr(sys.modules[page.__module__], "COLUMNS", None)
-        if place is not None and known is not None and issubclass(page, RowsScreen):
+        if place is not None and known is not None and "rows" in page.PLACES:
             found[place] = known
     return found

@@ -45,7 +45,7 @@ class FrontScreen(Screen[ResultT]):
         return super().dismiss(result) if self.is_active else AwaitComplete()
 
 
-# What stands on a terminal that is too small for anything else.
+# What a terminal shows that is too small for anything else.
 
 MIN_SIZE: Final = Size(60, 15)
 
@@ -63,7 +63,6 @@ class TooSmallScreen(FrontScreen[None], ModalScreen[None]):
     ]
 
     def compose(self) -> ComposeResult:
-        """One sentence."""
         yield Static(self._sentence(), markup=False)
 
     def on_screen_resume(self) -> None:
@@ -72,7 +71,6 @@ class TooSmallScreen(FrontScreen[None], ModalScreen[None]):
             self.dismiss()
 
     def on_resize(self, event: events.Resize) -> None:
-        """Say the new size."""
         self.query_one(Static).update(self._sentence())
 
     def _sentence(self) -> Text:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from typing import Final
 
 from qtop.keymap import keymap
 from qtop.keymap.keymap import Where
 from qtop.monitor.incidents.incident import troubles
 from qtop.monitor.row_text import waiting, working
+from qtop.monitor.rows import Totals
 from qtop.monitor.state import UiPolicy, ViewState
 from qtop.text.format import NOTHING, fallen, number, partly, rate
 from qtop.text.safe import ago, safe
@@ -77,21 +78,15 @@ def tabs(view: ViewState, current: Where) -> tuple[list[Span], list[Span]]:
     """The screens with their counts, and the totals."""
     fleet = view.fleet
     totals = fleet.totals if fleet else None
-    trouble = totals is not None and totals.troubled > 0
     figures: dict[Where, tuple[str, str]] = {}
     if totals is not None:
         wrong, worst = troubles(view.insights.incidents)
+        drops = totals.drops
         figures = {
             "overview": (number(wrong) if wrong else "", worst),
             "queues": (partly(totals.queues), ""),
-            "workers": (
-                fallen(working(totals), totals.drops.workers),
-                "warn" if trouble else "",
-            ),
-            "failed": (
-                fallen(partly(totals.failed), totals.drops.failed),
-                "bad" if totals.failed else "",
-            ),
+            "workers": (fallen(working(totals), drops.workers), "warn" if totals.troubled else ""),
+            "failed": (fallen(partly(totals.failed), drops.failed), "bad" if totals.failed else ""),
         }
     if view.local_alive:
         figures["local"] = (number(view.local_alive), "")
@@ -130,6 +125,20 @@ def _totals(view: ViewState) -> list[Span]:
     return [*spans, Span(" ", "", 60)]
 
 
+#: How long each of `chart_heads` is.
+HEAD_CELLS: Final = 18
+
+
+def chart_heads(totals: Totals | None) -> list[tuple[str, str]]:
+    """What is before each of the charts (waiting, done, failed), and the tone of its bars."""
+    rates = (None, None) if totals is None else (totals.processed_per_s, totals.failed_per_s)
+    return [
+        (f" waiting  {waiting(totals):>7} ", "accent"),
+        (f" done/s   {rate(rates[0]):>7} ", "accent"),
+        (f" failed/s {rate(rates[1]):>7} ", "bad"),
+    ]
+
+
 def trouble(view: ViewState) -> list[Span]:
     """What is wrong with Redis, in words; nothing when all is well."""
     if view.look.error is not None:
@@ -150,29 +159,23 @@ def footer(
     on: Collection[str] = (),
 ) -> tuple[list[Span], list[Span]]:
     """The keys that do something here; those that everything has are at the right. `on` are the
-    actions whose deed stands."""
+    actions that are switched on."""
     actions = keymap.footer(policy.actions(places, read_only=read_only), on)
     always = {action.id for action in keymap.of({"everywhere"})}
     left: list[Span] = [Span(" ", "", 90)]
     right: list[Span] = []
     for rank, (sign, label, action_id) in enumerate(actions):
         everywhere = action_id in always
-        spans = _key(sign, label, 99 if everywhere else 80 - rank, action_id, everywhere=everywhere)
-        (right if everywhere else left).extend(spans)
+        priority = 99 if everywhere else 80 - rank
+        # The keys of tables and texts belong to the widget that has the focus.
+        action = None if "." in action_id else f"{'app' if everywhere else 'screen'}.{action_id}"
+        (right if everywhere else left).extend(
+            (
+                Span(sign, "key", priority, action, action_id),
+                Span(f" {label}  ", "dim", priority, action, action_id),
+            )
+        )
     return left, right
-
-
-def _key(
-    sign: str, label: str, priority: int, action_id: str, *, everywhere: bool
-) -> Sequence[Span]:
-    # Those of tables and texts are the focused widget's own.
-    action = None
-    if "." not in action_id:
-        action = f"{'app' if everywhere else 'screen'}.{action_id}"
-    return (
-        Span(sign, "key", priority, action, action_id),
-        Span(f" {label}  ", "dim", priority, action, action_id),
-    )
 
 
 def empty_word(view: ViewState, noun: str, advice: str, what: str = "") -> str:

@@ -31,7 +31,7 @@ _KEY_CELLS = 16
 _USUAL = UiPolicy()
 
 
-#: What many screens have in common: told after what a screen has of its own.
+#: What many screens have in common: listed after what a screen has of its own.
 _COMMON: Final[tuple[Where, ...]] = ("tables", "texts", "everywhere")
 
 
@@ -87,19 +87,18 @@ def _told(action: Action, also: Iterable[str], policy: UiPolicy) -> str:
     return f"{action.help} ({notes})" if notes else action.help
 
 
-_COLUMNS = (
-    TextLine(
-        "jobs a second over the last 10 s; ~ is an estimate from the workers", "", "in/s out/s"
-    ),
-    TextLine("how the number of waiting jobs changed over the last 60 looks", "", "trend"),
-    TextLine("at these rates; never: it grows, or nothing takes from it", "", "empty in"),
-    TextLine(
-        "how long the next job has waited, seen each 10 s; ActiveJob's jobs tell", "", "next waits"
-    ),
-    TextLine("workers that take from the queue and are not dead", "", "workers"),
-    TextLine("jobs of the queue that workers hold now", "", "in hand"),
-    TextLine("of the 500 newest failures; 7+ when older ones were not looked at", "", "failed"),
-    TextLine("unknown, which is not zero", "", "–"),  # noqa: RUF001
+_COLUMNS = tuple(
+    TextLine(meaning, "", column)
+    for column, meaning in (
+        ("in/s out/s", "jobs a second over the last 10 s; ~ is an estimate from the workers"),
+        ("trend", "how the number of waiting jobs changed over the last 60 looks"),
+        ("empty in", "at these rates; never: it grows, or nothing takes from it"),
+        ("next waits", "how long the next job has waited, seen each 10 s; ActiveJob's jobs tell"),
+        ("workers", "workers that take from the queue and are not dead"),
+        ("in hand", "jobs of the queue that workers hold now"),
+        ("failed", "of the 500 newest failures; 7+ when older ones were not looked at"),
+        ("–", "unknown, which is not zero"),  # noqa: RUF001
+    )
 )
 
 
@@ -119,7 +118,6 @@ class HelpScreen(TextScreen):
         self._here = here
 
     def lines(self, view: ViewState) -> Iterable[TextLine]:
-        """The keys."""
         return help_lines(self._here, read_only=view.read_only, policy=view.policy)
 
 
@@ -150,8 +148,7 @@ COLUMNS: Final[tuple[Column[Action], ...]] = (
 
 
 def matching(actions: Sequence[Action], text: str) -> list[Action]:
-    """The actions in whose words each typed word stands; those last that are only called so by
-    others."""
+    """The actions whose words contain each typed word; then those of which only a synonym does."""
     words = text.casefold().split()
     own = {each.id: f"{each.help} {each.label} {keymap.signs(each)}".casefold() for each in actions}
     named = [each for each in actions if all(word in own[each.id] for word in words)]
@@ -211,18 +208,15 @@ class PaletteScreen(FrontScreen[PaletteChoice], ModalScreen[PaletteChoice]):
         self._table.can_focus = False
 
     def compose(self) -> ComposeResult:
-        """The line and the list."""
         with Vertical(id="palette"):
             yield InputField(placeholder="what do you want to do?", id="wish", compact=True)
             yield self._table
 
     def on_mount(self) -> None:
-        """Offer everything at first."""
         self._table.set_rows(self._actions)
 
     @on(Input.Changed)
     def narrow(self, event: Input.Changed) -> None:
-        """Offer what matches."""
         self._table.empty_text = nothing_word(event.value)
         self._table.set_rows(matching(self._actions, event.value))
         self._table.action_cursor_first()
@@ -239,13 +233,10 @@ class PaletteScreen(FrontScreen[PaletteChoice], ModalScreen[PaletteChoice]):
             self.dismiss(chosen)
 
     def action_leave(self) -> None:
-        """Choose nothing."""
         self.dismiss(None)
 
     def action_next(self) -> None:
-        """One down."""
-        self._table.action_cursor_down()
+        self._table.action_move(1)
 
     def action_previous(self) -> None:
-        """One up."""
-        self._table.action_cursor_up()
+        self._table.action_move(-1)

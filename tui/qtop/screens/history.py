@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any, ClassVar, Final
 
 from textual import events
 from textual.widget import Widget
 
 from qtop.keymap.keymap import Where
-from qtop.monitor import row_text
 from qtop.monitor.rows import Totals
-from qtop.monitor.series import STEP_S, Trend, Values, fewer
+from qtop.monitor.series import STEP_S, Trend, fewer
 from qtop.monitor.state import ViewState
 from qtop.screens import audit_text, frame_texts
 from qtop.screens.base import RowsScreen, TextScreen, bindings
 from qtop.search.fields import Subject
 from qtop.text import format
-from qtop.text.format import area
-from qtop.text.safe import ago, safe
+from qtop.text.safe import ago, area, safe
 from qtop.widgets.bars import Bar, Span
-from qtop.widgets.columns import Column, ToneOf
+from qtop.widgets.columns import Column, figure
 from qtop.widgets.paged_table import PagedTable
 from qtop.widgets.table import Table
 from qtop.widgets.text_lines import TextLine
@@ -31,42 +29,30 @@ from queuecore.errors import StoreError
 # The lines that draw how the totals went since the console began.
 
 LINES: Final = 4
-_AROUND_CELLS: Final = 18 + 13
+_HIGHEST_CELLS: Final = 13
 TrendLine = tuple[list[Span], list[Span]]
 
 
 def trend_lines(trend: Trend, totals: Totals | None, width: int) -> list[TrendLine]:
     """A heading, and for each of three figures what it is now, its course, the highest it was."""
-    room = max(1, width - _AROUND_CELLS)
+    room = max(1, width - frame_texts.HEAD_CELLS - _HIGHEST_CELLS)
     _, together = fewer(trend.waiting, room)
     since = "" if trend.began is None else f", {trend.began.astimezone():%Y-%m-%d %H:%M}"
     step = ago(max(STEP_S, trend.step_s * together))
     heading = [Span(f" since the console began{since}", "strong", 90)]
-    rates = (None, None) if totals is None else (totals.processed_per_s, totals.failed_per_s)
-    return [
-        (heading, [Span(f"  each bar the highest of {step} ", "dim", 50)]),
-        _line("waiting", row_text.waiting(totals), trend.waiting, room, "accent", _count),
-        _line("done/s", format.rate(rates[0]), trend.processed_per_s, room, "accent", format.rate),
-        _line("failed/s", format.rate(rates[1]), trend.failed_per_s, room, "bad", format.rate),
-    ]
-
-
-def _line(
-    label: str,
-    figure: str,
-    values: Values,
-    room: int,
-    tone: str,
-    text: Callable[[float | None], str],
-) -> TrendLine:
-    bars, _ = fewer(values, room)
-    highest = max((value for value in values if value is not None), default=None)
-    left = [Span(f" {label:<8} {figure:>7} ", "dim", 90), Span(area(bars, room)[0], tone, 80)]
-    return left, [Span(f"  max {text(highest):>6} ", "dim", 70)]
-
-
-def _count(value: float | None) -> str:
-    return format.number(None if value is None else int(value))
+    lines = [(heading, [Span(f"  each bar the highest of {step} ", "dim", 50)])]
+    courses = (trend.waiting, trend.processed_per_s, trend.failed_per_s)
+    for (head, tone), values in zip(frame_texts.chart_heads(totals), courses, strict=True):
+        bars, _ = fewer(values, room)
+        left = [Span(head, "dim", 90), Span(area(bars, room)[0], tone, 80)]
+        highest = max((value for value in values if value is not None), default=None)
+        # Jobs that wait are counted; the others are rates.
+        if len(lines) == 1:
+            text = format.number(None if highest is None else int(highest))
+        else:
+            text = format.rate(highest)
+        lines.append((left, [Span(f"  max {text:>6} ", "dim", 70)]))
+    return lines
 
 
 #: Actions read at first, and each time the page key meets the end of them.
@@ -75,14 +61,8 @@ PAGE: Final = 200
 _SHAPES: Final = [(0, "-low"), (20, "-usual")]
 
 
-def _undo_tone(deed: AuditEntry) -> ToneOf | None:
-    return None if deed.undo_left_s else "dim"
-
-
 COLUMNS: Final[tuple[Column[AuditEntry], ...]] = (
-    Column(
-        "when", "when", 14, lambda d: audit_text.moment(d), priority=95, sort_key=lambda d: d.at
-    ),
+    Column("when", "when", 14, audit_text.moment, priority=95, sort_key=lambda d: d.at),
     Column(
         "who",
         "who",
@@ -97,16 +77,14 @@ COLUMNS: Final[tuple[Column[AuditEntry], ...]] = (
     ),
     Column("what", "what", 18, lambda d: safe(d.subject), flex=3, priority=98),
     Column("done", "done", 9, audit_text.done_cell, flex=1, priority=85, align="right"),
-    Column(
+    figure(
         "undo",
         "undo",
         8,
-        audit_text.undo_left,
+        lambda d: d.undo_left_s,
         priority=90,
-        align="right",
-        style=_undo_tone,
-        sort_key=lambda d: d.undo_left_s,
-        descends=True,
+        cell=audit_text.undo_left,
+        zero="dim",
     ),
     Column("client", "client", 10, lambda d: safe(d.actor.client), priority=40, style="dim"),
     Column("id", "id", 16, lambda d: safe(d.id), priority=30, style="dim"),
@@ -131,19 +109,16 @@ class HistoryScreen(RowsScreen):
         super().__init__()
         self._trend = [Bar(id="trend" if at == 0 else None, classes="trend") for at in range(LINES)]
         self._limit = PAGE
-        self._deeds: list[AuditEntry] | None = None
+        self._entries: list[AuditEntry] | None = None
 
     def make_table(self) -> Table[Any]:
-        """The table."""
         return PagedTable(COLUMNS, key=lambda d: d.id, clock=self.app.clock, pages=self)
 
     def compose_body(self) -> Iterable[Widget]:
-        """How the totals went, and the actions."""
         yield from self._trend
         yield from super().compose_body()
 
     def on_resize(self, event: events.Resize) -> None:
-        """Draw for another width."""
         self._show_trend(self.app.state.view(), event.size.width)
 
     def _show_trend(self, view: ViewState, width: int) -> None:
@@ -156,7 +131,7 @@ class HistoryScreen(RowsScreen):
         """Read the stream again whenever there was a look."""
         self._show_trend(view, self.app.size.width)
         self.table.stale = view.is_stale
-        if self._deeds is None and view.fleet is None:
+        if self._entries is None and view.fleet is None:
             self.table.empty_text = frame_texts.empty_word(view, "actions", "")
         if self.has_news(view):
             self._load()
@@ -168,11 +143,11 @@ class HistoryScreen(RowsScreen):
 
     def shown_of(self) -> str:
         """How many match, of those that were read."""
-        return f"{self.table.row_count:,} of the last {len(self._deeds or ()):,}"
+        return f"{self.table.row_count:,} of the last {len(self._entries or ()):,}"
 
     def turn(self, pages: int) -> bool:
         """Read more of the stream; what there is stays listed."""
-        if pages > 0 and self._deeds is not None and len(self._deeds) >= self._limit:
+        if pages > 0 and self._entries is not None and len(self._entries) >= self._limit:
             self.tell_late()
             self._limit = min(AUDIT_ENTRIES, self._limit + PAGE)
             self._load()
@@ -186,11 +161,11 @@ class HistoryScreen(RowsScreen):
 
     async def _read(self) -> None:
         try:
-            self._deeds = await self.app.read(self.app.system.history(self._limit))
+            self._entries = await self.app.read(self.app.system.history(self._limit))
         except StoreError as error:
             self.app.say(f"the history: {safe(str(error))}", "bad")
             self.table.stale = True
-            if self._deeds is None:
+            if self._entries is None:
                 self.table.empty_text = frame_texts.unknown_word(str(error))
                 self.show_rows(())
             return
@@ -198,17 +173,15 @@ class HistoryScreen(RowsScreen):
             "Nothing was done here yet: what you do is listed, "
             f"and {self.app.state.policy.sign('undo_deed')} takes it back."
         )
-        self.show_rows(self._deeds)
+        self.show_rows(self._entries)
 
     def on_table_opened(self, event: Table.Opened[AuditEntry]) -> None:
-        """Show all that is on record of an action."""
         self.app.push_screen(ActionScreen(event.row))
 
     def action_undo_deed(self) -> None:
-        """Take back the action under the cursor."""
-        deed: AuditEntry | None = self.table.cursor_row
-        if deed is not None:
-            self.app.actions.undo_deed(deed)
+        entry: AuditEntry | None = self.table.cursor_row
+        if entry is not None:
+            self.app.actions.undo_deed(entry)
 
 
 class ActionScreen(TextScreen):
@@ -218,14 +191,13 @@ class ActionScreen(TextScreen):
     TAB: ClassVar[Where] = "history"
     BINDINGS = bindings(PLACES)
 
-    def __init__(self, deed: AuditEntry) -> None:
+    def __init__(self, entry: AuditEntry) -> None:
         super().__init__()
-        self._deed = deed
+        self._entry = entry
 
     def lines(self, view: ViewState) -> Iterable[TextLine]:
         """The action as it was when it was opened."""
-        return audit_text.lines(self._deed)
+        return audit_text.lines(self._entry)
 
     def action_undo_deed(self) -> None:
-        """Take it back."""
-        self.app.actions.undo_deed(self._deed)
+        self.app.actions.undo_deed(self._entry)

@@ -44,7 +44,6 @@ class SearchLine(InputField):
     ]
 
     def action_leave(self) -> None:
-        """Look for nothing."""
         self.value = ""
         self.post_message(self.Submitted(self, ""))
 
@@ -70,7 +69,6 @@ class LogScreen(ConsoleScreen):
         self._reading: Timer | None = None
 
     def compose_body(self) -> Iterable[Widget]:
-        """Whose log, the log, and what to find in it."""
         yield self._head
         yield self.log_view
         yield self._search
@@ -93,37 +91,35 @@ class LogScreen(ConsoleScreen):
     def _show_head(self, row: LocalWorkerRow) -> None:
         who = f" {texts.name(row).strip()} of {safe(self._worker.queues)}  "
         left = [Span(who, "strong", 90), Span(f"{texts.state(row)}  ", "accent", 85)]
-        reason = texts.reason(row)
         if problems := texts.problems(row):
             left.append(Span(f"{problems}  ", "bad", 80))
-        if reason:
+        if reason := texts.reason(row):
             left.append(Span(reason, "warn", 60))
-        right = [Span(" PAUSED ", "flag", 95)] if self._is_held else []
-        if not self._is_held and not self.log_view.follows:
-            right = [Span(" not following ", "flag", 94)]
-        self._head.show(left, [*right, Span(f" {safe(str(self._tail.path))} ", "dim", 20)])
+        right = [Span(f" {safe(str(self._tail.path))} ", "dim", 20)]
+        if self._is_held:
+            right.insert(0, Span(" PAUSED ", "flag", 95))
+        elif not self.log_view.follows:
+            right.insert(0, Span(" not following ", "flag", 94))
+        self._head.show(left, right)
 
     # What comes
 
     def on_mount(self) -> None:
-        """Begin to read."""
         super().on_mount()
         self._reading = self.set_interval(READ_EVERY_S, self.read_more)
         self.read_more()
 
     def on_screen_suspend(self) -> None:
-        """Read nothing while nobody looks."""
+        """Read nothing while another screen is in front."""
         if self._reading is not None:
             self._reading.pause()
 
     def on_screen_resume(self) -> None:
-        """Read on."""
         super().on_screen_resume()
         if self._reading is not None and not self._is_held:
             self._reading.resume()
 
     def on_unmount(self) -> None:
-        """Let go of the file."""
         self._tail.close()
 
     def read_more(self) -> None:
@@ -146,30 +142,25 @@ class LogScreen(ConsoleScreen):
         self.log_view.append(lines)
 
     def copied(self) -> list[str]:
-        """The lines that are shown."""
         return [line.text for line in self.log_view.lines]
 
     # Keys
 
     def action_follow(self) -> None:
-        """Stay at the end, or where it is."""
         self.log_view.follow(not self.log_view.follows)
         self.show_view(self.app.state.view())
 
     @on(LogView.Moved)
     def show_whether_it_follows(self) -> None:
-        """Say it where one looks."""
         self.show_view(self.app.state.view())
 
     def action_hold(self) -> None:
-        """Take in nothing new, or go on."""
         self._is_held = not self._is_held
         if self._reading is not None:
             (self._reading.pause if self._is_held else self._reading.resume)()
         self.show_view(self.app.state.view())
 
     def action_search(self) -> None:
-        """Ask what to find."""
         self._search.display = True
         self._search.focus()
 
@@ -187,11 +178,9 @@ class LogScreen(ConsoleScreen):
             self._go(-1)
 
     def action_next_match(self) -> None:
-        """To the next line with the text."""
         self._go(1)
 
     def action_previous_match(self) -> None:
-        """To the line with the text before."""
         self._go(-1)
 
     def _go(self, step: int) -> None:
@@ -228,19 +217,14 @@ class LocalScreen(RowsScreen):
 
     def __init__(self) -> None:
         super().__init__()
-        self._sampler = Sampler(self.app.local.launcher.left_alone)
+        self._sampler = Sampler(self.app.system.left_alone)
         self._usages: Mapping[int, Usage] = {}
         self._is_sampling = False
         self._sampling: Timer | None = None
         self._is_shown = False
 
     def make_table(self) -> Table[Any]:
-        """The table."""
-        return Table(
-            COLUMNS,
-            key=lambda row: row.key,
-            clock=self.app.clock,
-        )
+        return Table(COLUMNS, key=lambda row: row.key, clock=self.app.clock)
 
     def show_view(self, view: ViewState) -> None:
         """Show the groups and what is registered of their workers."""
@@ -274,21 +258,18 @@ class LocalScreen(RowsScreen):
             words=words,
         )
 
-    # What processes cost, only while somebody looks
+    # What processes cost, only while the screen shows
 
     def on_mount(self) -> None:
-        """Show the first frame."""
         super().on_mount()
         self._sampling = self.set_interval(SAMPLE_EVERY_S, self._sample)
         self._sample()
 
     def on_screen_suspend(self) -> None:
-        """Take no samples."""
         if self._sampling is not None:
             self._sampling.pause()
 
     def on_screen_resume(self) -> None:
-        """Take samples again."""
         super().on_screen_resume()
         if self._sampling is not None:
             self._sampling.resume()
@@ -318,11 +299,9 @@ class LocalScreen(RowsScreen):
         return list(found.values())
 
     def on_table_opened(self, event: Table.Opened[LocalRow]) -> None:
-        """Show the log."""
         self.action_log()
 
     def action_log(self) -> None:
-        """Show what the worker under the cursor prints."""
         row: LocalRow | None = self.table.cursor_row
         if isinstance(row, LocalGroupRow):
             # Of what is wrong first; else of the first that lives.
@@ -333,23 +312,19 @@ class LocalScreen(RowsScreen):
             self.app.push_screen(LogScreen(row.worker))
 
     def action_stop_worker(self) -> None:
-        """Stop the chosen workers; each press presses harder."""
         workers = self.chosen_workers()
         if workers:
             self.app.actions.local.stop(workers)
 
     def action_pause_worker(self) -> None:
-        """Let the chosen workers take no more jobs, or take jobs again."""
         workers = self.chosen_workers()
         if workers:
             self.app.actions.local.pause(workers)
 
     def action_more_workers(self) -> None:
-        """One worker more for the group under the cursor."""
         self._scale(1)
 
     def action_fewer_workers(self) -> None:
-        """One worker less for the group under the cursor."""
         self._scale(-1)
 
     def _scale(self, by: int) -> None:
@@ -359,7 +334,6 @@ class LocalScreen(RowsScreen):
             self.app.actions.local.scale(group, by)
 
     def action_next_sort(self) -> None:
-        """Say that there is one order only."""
         self.app.say("groups stay as they were started, their workers below them", "dim")
 
     action_reverse_sort = action_next_sort

@@ -15,16 +15,11 @@ _MIB: Final = 1024 * 1024
 #: So soon after its start a worker need not be registered yet.
 _STARTS_WITHIN_S: Final = 30.0
 _TONES: Final[dict[str, ToneOf]] = {
-    "gave up": "bad",
-    "lost": "bad",
-    "waiting": "warn",
-    "paused": "warn",
-    "finishing": "accent",
-    "stopping": "warn",
+    **dict.fromkeys(("gave up", "lost"), "bad"),
+    **dict.fromkeys(("waiting", "paused", "stopping"), "warn"),
+    **dict.fromkeys(("finishing", "starting"), "accent"),
+    **dict.fromkeys(("ended", "idle"), "dim"),
     "working": "good",
-    "ended": "dim",
-    "idle": "dim",
-    "starting": "accent",
 }
 
 
@@ -36,12 +31,10 @@ def name(row: LocalRow) -> str:
 
 
 def state(row: LocalRow) -> str:
-    """What a group or a worker is about."""
     return _group_state(row) if isinstance(row, LocalGroupRow) else _place_state(row)
 
 
 def state_tone(row: LocalRow) -> ToneOf | None:
-    """Good or bad."""
     if isinstance(row, LocalGroupRow):
         states = {each.place.state for each in row.workers}
         if states & {"gave up", "lost"}:
@@ -99,9 +92,9 @@ def job(row: LocalRow) -> str:
 def problems(row: LocalWorkerRow) -> str:
     """What is wrong with a worker beside its job."""
     alone = row.usage.left_alone if row.usage is not None else ""
-    told = f"leaves {alone} alone: unknown classes" if alone else ""
-    all_told = (told, row.place.problem, row.place.log_problem)
-    return "; ".join(safe(each) for each in all_told if each)
+    unknown = f"leaves {alone} alone: unknown classes" if alone else ""
+    every = (unknown, row.place.problem, row.place.log_problem)
+    return "; ".join(safe(each) for each in every if each)
 
 
 def reason(row: LocalWorkerRow) -> str:
@@ -109,18 +102,14 @@ def reason(row: LocalWorkerRow) -> str:
     place = row.place
     before = "before: " if place.is_alive else ""
     # What was in order needs no explanation.
-    tells = place.said and place.ending != DONE
-    said = f": {safe(place.said[-1])}" if tells else ""
+    said = f": {safe(place.said[-1])}" if place.said and place.ending != DONE else ""
     return f"{before}{safe(place.ending)}{said}" if place.ending else ""
 
 
 def elapsed(row: LocalRow) -> str:
     """How long a worker has had its job."""
-    return (
-        ""
-        if isinstance(row, LocalGroupRow) or row.seen is None
-        else row_text.worker_elapsed(row.seen)
-    )
+    seen = None if isinstance(row, LocalGroupRow) else row.seen
+    return "" if seen is None else row_text.worker_elapsed(seen)
 
 
 def cpu(row: LocalRow) -> str:
@@ -137,22 +126,18 @@ def memory(row: LocalRow) -> str:
 
 
 def processed(row: LocalRow) -> str:
-    """How many jobs were run."""
     return _sum([each.seen.process.processed for each in _parts(row) if each.seen is not None])
 
 
 def failed(row: LocalRow) -> str:
-    """How many of them failed."""
     return _sum([each.seen.process.failed for each in _parts(row) if each.seen is not None])
 
 
 def failed_tone(row: LocalRow) -> ToneOf:
-    """Bad when any have."""
     return "bad" if any(each.seen and each.seen.process.failed for each in _parts(row)) else "dim"
 
 
 def restarts(row: LocalRow) -> str:
-    """How often processes were started again."""
     number = sum(each.place.restarts for each in _parts(row))
     return f"{number:,}" if number else ""
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from heapq import nlargest, nsmallest
 from typing import Any, ClassVar, Final, NamedTuple
@@ -14,7 +15,7 @@ from textual.widget import Widget
 
 from qtop.keymap.keymap import SCREENS, Where
 from qtop.monitor import row_text
-from qtop.monitor.incidents.incident import Incident, Link, Severity
+from qtop.monitor.incidents.incident import Incident, Link
 from qtop.monitor.rows import NewestGroup, QueueRow, WorkerRow
 from qtop.monitor.state import UiPolicy, ViewState
 from qtop.screens import frame_texts
@@ -22,10 +23,10 @@ from qtop.screens.base import ConsoleScreen, TextScreen, bindings
 from qtop.screens.queues import COLUMNS
 from qtop.search.filter_language import term
 from qtop.text import format
-from qtop.text.format import area, both_times
-from qtop.text.safe import ago, safe
+from qtop.text.format import both_times
+from qtop.text.safe import ago, area, safe
 from qtop.widgets.bars import Bar, Span, server
-from qtop.widgets.columns import Column, ToneOf
+from qtop.widgets.columns import Column, RowT, ToneOf
 from qtop.widgets.table import Table
 from qtop.widgets.text_lines import TextLine
 
@@ -33,7 +34,7 @@ from qtop.widgets.text_lines import TextLine
 
 
 class IncidentScreen(TextScreen):
-    """A verdict that no other screen tells more about; when it no longer holds, as it was."""
+    """A verdict that no other screen has more about; as it was, when it no longer holds."""
 
     PLACES: ClassVar[tuple[Where, ...]] = ("texts",)
     TAB: ClassVar[Where] = "overview"
@@ -74,12 +75,6 @@ MENDING: Final = {
 }
 #: More than fit on any terminal: those below are on the screens of their own.
 MOST_ROWS: Final = 60
-_TONES: Final[dict[Severity, ToneOf]] = {
-    "bad": "bad",
-    "warn": "warn",
-    "note": "dim",
-    "good": "good",
-}
 
 
 class VerdictRow(NamedTuple):
@@ -108,27 +103,22 @@ def since(row: VerdictRow) -> str:
 
 
 def _tone(row: VerdictRow) -> ToneOf:
-    return "dim" if row.incident.is_over else _TONES[row.incident.severity]
+    severity = row.incident.severity
+    return "dim" if row.incident.is_over or severity == "note" else severity
+
+
+def _severity(row: VerdictRow) -> str:
+    severity = row.incident.severity
+    return "ok" if severity == "good" else severity
+
+
+def _text(row: VerdictRow) -> str:
+    return safe(row.incident.text)
 
 
 VERDICTS: Final[tuple[Column[VerdictRow], ...]] = (
-    Column(
-        "severity",
-        "",
-        4,
-        lambda r: "ok" if r.incident.severity == "good" else r.incident.severity,
-        priority=90,
-        style=_tone,
-    ),
-    Column(
-        "verdict",
-        "what is wrong now",
-        30,
-        lambda r: safe(r.incident.text),
-        flex=1,
-        priority=100,
-        style=_tone,
-    ),
+    Column("severity", "", 4, _severity, priority=90, style=_tone),
+    Column("verdict", "what is wrong now", 30, _text, flex=1, priority=100, style=_tone),
     Column("since", "for", 7, since, priority=80, align="right", style="dim"),
 )
 
@@ -166,47 +156,15 @@ _QUEUE_PRIORITIES: Final = {
     "trend": 40,
 }
 QUEUES: Final[tuple[Column[QueueRow], ...]] = tuple(
-    Column(
-        each.key,
-        each.label,
-        each.width,
-        each.cell,
-        flex=1 if each.key in ("queue", "state") else 0,
-        priority=_QUEUE_PRIORITIES[each.key],
-        align=each.align,
-        style=each.style,
+    replace(
+        column,
+        flex=1 if column.key in ("queue", "state") else 0,
+        priority=_QUEUE_PRIORITIES[column.key],
+        sort_key=None,
+        descends=False,
     )
-    for each in COLUMNS
-    if each.key in _QUEUE_PRIORITIES
-)
-
-JOBS: Final[tuple[Column[WorkerRow], ...]] = (
-    Column("job", "running", 14, lambda r: _job(r), flex=2, priority=100),
-    Column("elapsed", "for", 6, lambda r: coarse(r.elapsed_s), priority=95, align="right"),
-    Column(
-        "state",
-        "",
-        6,
-        lambda r: r.condition if r.condition in ("dead?", "silent") else "",
-        priority=60,
-        style=lambda r: "bad" if r.condition == "dead?" else "warn",
-    ),
-    Column("worker", "on", 12, row_text.worker_place, 1, priority=80, style="dim", tail=":"),
-)
-
-FAILURES: Final[tuple[Column[NewestGroup], ...]] = (
-    Column("number", "failed", 6, lambda g: format.number(g.number), priority=90, align="right"),
-    Column("class", "class", 12, lambda g: _class(g), 2, priority=100),
-    Column("error", "error", 12, lambda g: _error(g), 3, priority=95, style="bad"),
-    Column(
-        "last",
-        "last",
-        6,
-        lambda g: coarse(g.newest.age_s),
-        priority=80,
-        align="right",
-        style="dim",
-    ),
+    for column in COLUMNS
+    if column.key in _QUEUE_PRIORITIES
 )
 
 
@@ -227,11 +185,38 @@ def _error(group: NewestGroup) -> str:
     return f"{format.exception_name(job.exception)}: {row_text.error_of(job)}"
 
 
+def _trouble(row: WorkerRow) -> str:
+    return row.condition if row.condition in ("dead?", "silent") else ""
+
+
+def _trouble_tone(row: WorkerRow) -> ToneOf:
+    return "bad" if row.condition == "dead?" else "warn"
+
+
+def _last(group: NewestGroup) -> str:
+    return coarse(group.newest.age_s)
+
+
+JOBS: Final[tuple[Column[WorkerRow], ...]] = (
+    Column("job", "running", 14, _job, flex=2, priority=100),
+    Column("elapsed", "for", 6, lambda r: coarse(r.elapsed_s), priority=95, align="right"),
+    Column("state", "", 6, _trouble, priority=60, style=_trouble_tone),
+    Column("worker", "on", 12, row_text.worker_place, 1, priority=80, style="dim", tail=":"),
+)
+
+FAILURES: Final[tuple[Column[NewestGroup], ...]] = (
+    Column("number", "failed", 6, lambda g: format.number(g.number), priority=90, align="right"),
+    Column("class", "class", 12, _class, 2, priority=100),
+    Column("error", "error", 12, _error, 3, priority=95, style="bad"),
+    Column("last", "last", 6, _last, priority=80, align="right", style="dim"),
+)
+
+
 def verdict_rows(view: ViewState) -> list[VerdictRow]:
     """The verdicts, with the moment for their ages."""
     fleet, now = view.fleet, None
     if fleet is not None:
-        # Without an answer troubles last on, as far as anybody knows.
+        # Without an answer troubles last on, as far as is known.
         waited_s = view.now_mono - (view.look.taken_mono or view.now_mono) if view.is_stale else 0.0
         now = fleet.server_time + timedelta(seconds=max(0.0, waited_s))
     return [VerdictRow(each, now) for each in view.insights.incidents]
@@ -255,7 +240,6 @@ def longest(rows: Sequence[WorkerRow]) -> list[WorkerRow]:
     return nlargest(MOST_ROWS, busy, key=lambda row: row.elapsed_s or 0.0)
 
 
-_FIGURE_CELLS: Final = 18
 _CHARTS: Final = 3
 _TALL_LINES: Final = 3
 _HIGH: Final = 45
@@ -289,35 +273,24 @@ class OverviewScreen(ConsoleScreen):
         super().__init__()
         self._advice = Bar(id="advice")
         self._charts = [Bar() for _ in range(_CHARTS * _TALL_LINES)]
+        self.table = self._brief(
+            "verdicts", VERDICTS, lambda row: row.incident.key, on_cursor=self._advise
+        )
+        self.queues = self._brief("queues", QUEUES, lambda row: row.name)
+        self.jobs = self._brief("jobs", JOBS, lambda row: row.id)
+        self.failures = self._brief("failures", FAILURES, lambda group: group.fingerprint)
+
+    def _brief(
+        self,
+        id: str,
+        columns: Sequence[Column[RowT]],
+        key: Callable[[RowT], Hashable],
+        on_cursor: Callable[[RowT | None], None] | None = None,
+    ) -> Table[RowT]:
         clock = self.app.clock
-        self.table = Table(
-            VERDICTS,
-            key=lambda row: row.incident.key,
-            markable=False,
-            on_cursor=self._advise,
-            clock=clock,
-            id="verdicts",
-        )
-        self.queues = Table(
-            QUEUES, key=lambda row: row.name, markable=False, clock=clock, id="queues"
-        )
-        self.jobs = Table(
-            JOBS,
-            key=lambda row: row.id,
-            markable=False,
-            clock=clock,
-            id="jobs",
-        )
-        self.failures = Table(
-            FAILURES,
-            key=lambda group: group.fingerprint,
-            markable=False,
-            clock=clock,
-            id="failures",
-        )
+        return Table(columns, key=key, markable=False, on_cursor=on_cursor, clock=clock, id=id)
 
     def compose_body(self) -> Iterable[Widget]:
-        """The verdicts, what to do about the one under the cursor, and the parts in brief."""
         yield self.table
         yield self._advice
         with Horizontal(id="parts"):
@@ -364,38 +337,21 @@ class OverviewScreen(ConsoleScreen):
     def _advise(self, row: VerdictRow | None) -> None:
         """Say what to do about a verdict, and beside it which server it is."""
         view = self.app.state.view()
-        told = "" if row is None else advice(row.incident, view.policy, read_only=view.read_only)
-        left = [Span(f" → {safe(told)}", "dim")] if told else []
+        what = "" if row is None else advice(row.incident, view.policy, read_only=view.read_only)
+        left = [Span(f" → {safe(what)}", "dim")] if what else []
         self._advice.show(left, server(view.insights.facts))
 
     def _show_charts(self, view: ViewState) -> None:
-        series_now = view.insights.series_now
-        totals = view.fleet.totals if view.fleet else None
         height = _TALL_LINES if self.size.height >= _HIGH else 1
-        width = self._charts[0].size.width - _FIGURE_CELLS
-        shown = (
-            ("waiting", row_text.waiting(totals), series_now.waiting, ""),
-            (
-                "done/s",
-                format.rate(totals.processed_per_s if totals else None),
-                series_now.processed_per_s,
-                "",
-            ),
-            (
-                "failed/s",
-                format.rate(totals.failed_per_s if totals else None),
-                series_now.failed_per_s,
-                "bad",
-            ),
-        )
+        width = self._charts[0].size.width - frame_texts.HEAD_CELLS
+        heads = frame_texts.chart_heads(view.fleet.totals if view.fleet else None)
         bars = iter(self._charts)
-        for label, figure, values, tone in shown:
-            head = f" {label:<8} {figure:>7} "
+        for (head, tone), values in zip(heads, view.insights.series_now, strict=True):
             for at, line in enumerate(area(values, width, height)):
-                left = Span(" " * len(head) if at else head, "dim", 90)
                 bar = next(bars)
                 bar.display = True
-                bar.show([left, Span(line, tone or "accent", 80)])
+                left = Span(" " * len(head) if at else head, "dim", 90)
+                bar.show([left, Span(line, tone, 80)])
         for bar in bars:
             bar.display = False
 
@@ -406,11 +362,9 @@ class OverviewScreen(ConsoleScreen):
     # Keys
 
     def action_next_part(self) -> None:
-        """To the next table that is on the screen."""
         self._go(1)
 
     def action_previous_part(self) -> None:
-        """To the table before."""
         self._go(-1)
 
     def _go(self, step: int) -> None:
@@ -425,7 +379,6 @@ class OverviewScreen(ConsoleScreen):
         return next((table for table in self.parts if table is self.focused), self.table)
 
     def copied(self) -> list[str]:
-        """The row under the cursor."""
         row = self._part.cursor_row
         return [] if row is None else [self._part.row_text(row)]
 
@@ -442,7 +395,7 @@ class OverviewScreen(ConsoleScreen):
             super().action_start_workers()
 
     async def on_table_opened(self, event: Table.Opened[Any]) -> None:
-        """Go where more is told about the row."""
+        """Go to the screen that has more about the row."""
         row = event.row
         if event.table is self.queues:
             await self.app.follow(Link("queues", row.name))

@@ -6,17 +6,17 @@ import os
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from textual import events, on
+from textual import events
 from textual.app import SuspendNotSupported
 from textual.widget import Widget
-from textual.widgets import Button, TextArea
+from textual.widgets import TextArea
 
 from qtop.actions.request import Edit, Replace, Request
 from qtop.model.job import Job
 from qtop.model.job_list import JobList
 from qtop.monitor.state import UiPolicy
 from qtop.screens.console import Console
-from qtop.screens.dialogs import Dialog
+from qtop.screens.dialogs import CANCEL, Dialog, DialogButton
 from qtop.screens.external_editor import editor, in_editor
 from qtop.search.selection import chosen_of
 from qtop.text.payloads import BadPayload, changed, difference, draft, plain
@@ -46,27 +46,17 @@ class EditorDialog(Dialog[str | None]):
 
     def __init__(self, text: str, policy: UiPolicy) -> None:
         yes, no = (policy.sign(each, in_text=True) for each in ("dialog.yes", "dialog.no"))
-        super().__init__("Edit the payload", (f"{yes} goes on, {no} leaves it as it was.",))
+        line = f"{yes} goes on, {no} leaves it as it was."
+        super().__init__(
+            "Edit the payload", (line,), (CANCEL, DialogButton("yes", "Go on", "primary"))
+        )
         self._text = text
 
     def compose_fields(self) -> Iterable[Widget]:
-        """The text."""
         yield PayloadText(self._text, id="text", tab_behavior="focus", soft_wrap=False)
 
-    def compose_buttons(self) -> Iterable[Button]:
-        """Cancel, and on to the difference."""
-        yield Button("Cancel", id="no", compact=True)
-        yield Button("Go on", id="yes", variant="primary", compact=True)
-
-    @on(Button.Pressed, "#yes")
     def action_yes(self) -> None:
-        """With this text."""
         self.dismiss(self.query_one(TextArea).text)
-
-    @on(Button.Pressed, "#no")
-    def action_no(self) -> None:
-        """Change nothing."""
-        self.dismiss(None)
 
 
 class AgainDialog(Dialog[bool]):
@@ -75,22 +65,13 @@ class AgainDialog(Dialog[bool]):
     AUTO_FOCUS = "#yes"
 
     def __init__(self, problem: str) -> None:
-        super().__init__("This cannot be requeued", (problem,))
+        again = DialogButton("yes", "Edit again", "primary")
+        super().__init__(
+            "This cannot be requeued", (problem,), (DialogButton("no", "Leave it"), again)
+        )
 
-    def compose_buttons(self) -> Iterable[Button]:
-        """Leave it, or again."""
-        yield Button("Leave it", id="no", compact=True)
-        yield Button("Edit again", id="yes", variant="primary", compact=True)
-
-    @on(Button.Pressed, "#yes")
     def action_yes(self) -> None:
-        """Again."""
         self.dismiss(True)
-
-    @on(Button.Pressed, "#no")
-    def action_no(self) -> None:
-        """Leave it."""
-        self.dismiss(False)
 
 
 class DifferenceDialog(Dialog[bool]):
@@ -106,30 +87,16 @@ class DifferenceDialog(Dialog[bool]):
     AUTO_FOCUS = "#no"
 
     def __init__(self, title: str, consequence: str, lines: Iterable[str], verb: str) -> None:
-        super().__init__(title, (consequence,))
+        super().__init__(title, (consequence,), (CANCEL, DialogButton("yes", verb, "error")))
         self._difference = tuple(lines)
-        self._verb = verb
 
     def compose_fields(self) -> Iterable[Widget]:
-        """The difference, which may be scrolled."""
         view = TextView(id="difference")
         view.show(TextLine(line, _tone(line)) for line in self._difference)
         yield view
 
-    def compose_buttons(self) -> Iterable[Button]:
-        """Cancel and the deed."""
-        yield Button("Cancel", id="no", compact=True)
-        yield Button(self._verb, id="yes", variant="error", compact=True)
-
-    @on(Button.Pressed, "#yes")
     def action_yes(self) -> None:
-        """Do it."""
         self.dismiss(True)
-
-    @on(Button.Pressed, "#no")
-    def action_no(self) -> None:
-        """Change nothing."""
-        self.dismiss(False)
 
 
 def _tone(line: str) -> str:
@@ -138,31 +105,40 @@ def _tone(line: str) -> str:
     return {"+": "good", "-": "bad"}.get(line[:1], "")
 
 
-async def edit_and_requeue(
-    app: Console, jobs: JobList, job: Job, table: Table[Any] | None = None
-) -> None:
-    """Let a person edit the payload of a failed job, show what changes, and requeue it so."""
+async def edit_job(app: Console, jobs: JobList, job: Job, table: Table[Any] | None = None) -> None:
+    """Let a person edit the payload of a job and show what changes; then put it in the place of a
+    waiting job, or requeue it where the job failed or was set aside."""
+    source, gone = jobs.source, "it is gone, or far from where it was seen"
+    if source.kind == "failed":
+        gone = "somebody else took it"
     try:
-        whole = await whole_job(app, jobs, job)
+        whole = await _whole_job(app, jobs, job)
     except StoreError as error:
         app.say(safe(str(error)), "bad")
         return
-    found = "somebody else took it" if whole is None else jobs.payload(whole)
-    if isinstance(found, str):
-        app.say(f"cannot be edited: {safe(found)}", "warn")
+    found = gone if whole is None else jobs.payload(whole)
+    if whole is None or isinstance(found, str):
+        app.say(f"cannot be edited: {safe(str(found))}", "warn")
         return
     queue, before = found
-    title = f"Requeue to {safe(queue)} with this payload?"
-    undo = app.state.policy.sign("undo")
-    consequence = (
-        f"It goes to the queue's end; the entry leaves the failures. {undo} takes it back."
-    )
-    after = await edited(app, before, title, consequence, "Requeue")
+    after = await _edited(app, before, *_question(source.kind, safe(queue)))
     if after is not None:
-        app.actions.request(Edit(jobs.source, chosen_of(jobs, [job]), payload=after), table)
+        request: Request = Edit(source, chosen_of(jobs, [whole]), payload=after)
+        if source.kind == "queue":
+            request = Replace(source, job.place or 0, before, after)
+        app.actions.request(request, table)
 
 
-async def whole_job(app: Console, jobs: JobList, job: Job) -> Job | None:
+def _question(kind: str, queue: str) -> tuple[str, str, str]:
+    """What is asked for jobs of such a list: title, consequence, and the word on the button."""
+    if kind == "queue":
+        return "Change this job?", f"It keeps its place in {queue}.", "Change"
+    leaves = "; the entry leaves the failures" if kind == "failed" else ""
+    title = f"Requeue to {queue} with this payload?"
+    return title, f"It goes to the queue's end{leaves}.", "Requeue"
+
+
+async def _whole_job(app: Console, jobs: JobList, job: Job) -> Job | None:
     """A job with all its bytes; None when it is not found any more. Raises StoreError."""
     if not job.item.is_cut:
         return job
@@ -170,13 +146,13 @@ async def whole_job(app: Console, jobs: JobList, job: Job) -> Job | None:
     return read
 
 
-async def edited(
+async def _edited(
     app: Console, before: bytes, title: str, consequence: str, verb: str
 ) -> bytes | None:
     """Let a person edit a payload, show what changes, and ask whether to go on. Returns the new
     payload; None when nothing is to be done, which was said."""
     try:
-        after = await _edited(app, before)
+        after = await _changed(app, before)
     except BadPayload as error:
         app.say(f"cannot be edited: {safe(str(error))}", "warn")
         return None
@@ -184,26 +160,25 @@ async def edited(
         app.say("nothing was changed: the payload is as it was", "dim")
         return None
     lines = map(app.state.policy.redactor.text, difference(before, after))
+    consequence = f"{consequence} {app.state.policy.sign('undo')} takes it back."
     if await app.push_screen_wait(DifferenceDialog(title, consequence, lines, verb)):
         return after
     app.say("nothing was changed", "dim")
     return None
 
 
-async def _edited(app: Console, before: bytes) -> bytes | None:
+async def _changed(app: Console, before: bytes) -> bytes | None:
     """The new payload; None when nothing is to change. Raises BadPayload for what no editor can
     open."""
     text = draft(before)
-    while True:
-        left = await _in_some_editor(app, text)
-        if left is None:
-            return None
-        text = left
+    while (left := await _in_some_editor(app, text)) is not None:
         try:
-            return changed(before, text)
+            return changed(before, left)
         except BadPayload as error:
             if not await app.push_screen_wait(AgainDialog(safe(str(error)))):
-                return None
+                break
+        text = left
+    return None
 
 
 def _suspended(app: Console, work: Callable[[], str]) -> str:
@@ -229,33 +204,3 @@ async def _in_some_editor(app: Console, text: str) -> str | None:
         except OSError as error:
             app.say(f"{safe(command[0])}: {safe(error.strerror or str(error))}", "warn")
     return await app.push_screen_wait(EditorDialog(text, app.state.policy))
-
-
-# Editing a waiting job where it is, or an item that was set aside.
-
-
-async def edit_job(app: Console, jobs: JobList, job: Job, table: Table[Any] | None = None) -> None:
-    """Let a person edit a job, show what changes, and put it in the place of the job, or, when it
-    was set aside, back onto its queue."""
-    try:
-        whole = await whole_job(app, jobs, job)
-    except StoreError as error:
-        app.say(safe(str(error)), "bad")
-        return
-    if whole is None:
-        app.say("cannot be edited: it is gone, or far from where it was seen", "warn")
-        return
-    source, raw = jobs.source, whole.item.raw
-    queue = safe(source.name)
-    if source.kind == "queue":
-        title, consequence, verb = "Change this job?", f"It keeps its place in {queue}.", "Change"
-    else:
-        title, consequence = f"Requeue to {queue} with this payload?", "It goes to the queue's end."
-        verb = "Requeue"
-    undo = app.state.policy.sign("undo")
-    after = await edited(app, raw, title, f"{consequence} {undo} takes it back.", verb)
-    if after is not None:
-        request: Request = Replace(source, job.place or 0, raw, after)
-        if source.kind != "queue":
-            request = Edit(source, chosen_of(jobs, [whole]), payload=after)
-        app.actions.request(request, table)

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Final
 
 from qtop.actions.request import Clear, Pause
 from qtop.keymap.keymap import Where
 from qtop.model.job import JobSource
-from qtop.monitor import row_text
 from qtop.monitor.drops import Drop
 from qtop.monitor.incidents.incident import to_serving
+from qtop.monitor.rates import Rates
+from qtop.monitor.row_text import depth, empty_in, failed_label, queue_state, trend
 from qtop.monitor.rows import QueueRow
 from qtop.monitor.state import ViewState
 from qtop.screens import frame_texts
 from qtop.screens.base import RowsScreen, bindings
 from qtop.screens.jobs import JobsScreen, SetAsideScreen
 from qtop.search.fields import Subject
-from qtop.text import format
+from qtop.text.format import duration, rate
 from qtop.text.safe import counted, safe
 from qtop.widgets.columns import Column, ToneOf, figure
 from qtop.widgets.table import Table
@@ -32,10 +33,6 @@ _LONG_S: Final = 3_600
 
 def _depth_tone(row: QueueRow) -> ToneOf | None:
     return "warn" if row.drops else None if row.depth else "dim"
-
-
-def _rate_tone(per_s: float | None) -> ToneOf | None:
-    return None if per_s else "dim"
 
 
 def _empty_tone(row: QueueRow) -> ToneOf | None:
@@ -65,118 +62,50 @@ def _state_rank(row: QueueRow) -> tuple[bool, bool, bool, int]:
     return row.problem is None, not row.is_unserved, not row.is_paused, -(row.unreadable or 0)
 
 
+def _trend(row: QueueRow) -> str:
+    return trend(row.depths, row.looks, _TREND_CELLS, row.drops)
+
+
+def _rate(key: str, of: Callable[[Rates], float | None], priority: int) -> Column[QueueRow]:
+    def cell(row: QueueRow) -> str:
+        return rate(of(row.rates), is_estimate=row.rates.is_estimate)
+
+    return figure(
+        key, f"{key}/s", 6, lambda r: of(r.rates), cell=cell, priority=priority, zero="dim"
+    )
+
+
 COLUMNS: Final[tuple[Column[QueueRow], ...]] = (
     Column(
-        "queue",
-        "queue",
-        12,
-        lambda r: safe(r.name),
-        flex=3,
-        priority=100,
-        sort_key=lambda r: r.name,
+        "queue", "queue", 12, lambda r: safe(r.name), 3, priority=100, sort_key=lambda r: r.name
     ),
-    Column(
-        "depth",
-        "waiting",
-        8,
-        row_text.depth,
-        priority=95,
-        align="right",
-        style=_depth_tone,
-        sort_key=lambda r: r.depth,
-        descends=True,
-    ),
-    Column(
-        "trend",
-        "trend",
-        _TREND_CELLS,
-        lambda r: row_text.trend(r.depths, r.looks, _TREND_CELLS, r.drops),
-        priority=68,
-        align="right",
-        style="accent",
-    ),
-    Column(
-        "in",
-        "in/s",
-        6,
-        lambda r: format.rate(r.rates.in_per_s, is_estimate=r.rates.is_estimate),
-        priority=70,
-        align="right",
-        style=lambda r: _rate_tone(r.rates.in_per_s),
-        sort_key=lambda r: r.rates.in_per_s,
-        descends=True,
-    ),
-    Column(
-        "out",
-        "out/s",
-        6,
-        lambda r: format.rate(r.rates.out_per_s, is_estimate=r.rates.is_estimate),
-        priority=75,
-        align="right",
-        style=lambda r: _rate_tone(r.rates.out_per_s),
-        sort_key=lambda r: r.rates.out_per_s,
-        descends=True,
-    ),
-    Column(
+    figure("depth", "waiting", 8, lambda r: r.depth, priority=95, cell=depth, style=_depth_tone),
+    Column("trend", "trend", _TREND_CELLS, _trend, priority=68, align="right", style="accent"),
+    _rate("in", lambda rates: rates.in_per_s, 70),
+    _rate("out", lambda rates: rates.out_per_s, 75),
+    figure(
         "empty",
         "empty in",
         8,
-        row_text.empty_in,
+        lambda r: r.empty_in_s,
         priority=65,
-        align="right",
+        cell=empty_in,
         style=_empty_tone,
-        sort_key=lambda r: r.empty_in_s,
-        descends=True,
     ),
-    Column(
+    figure(
         "next_waits",
         "next waits",
         10,
-        lambda r: format.duration(r.next_waits_s),
+        lambda r: r.next_waits_s,
+        duration,
         priority=35,
-        align="right",
         style=_waits_tone,
-        sort_key=lambda r: r.next_waits_s,
-        descends=True,
     ),
-    figure(
-        "workers",
-        "workers",
-        7,
-        lambda r: r.serving,
-        format.number,
-        priority=60,
-        style=_serving_tone,
-    ),
-    figure(
-        "in_hand",
-        "in hand",
-        7,
-        lambda r: r.in_hand,
-        format.number,
-        priority=30,
-        style=lambda r: None if r.in_hand else "dim",
-    ),
+    figure("workers", "workers", 7, lambda r: r.serving, priority=60, style=_serving_tone),
+    figure("in_hand", "in hand", 7, lambda r: r.in_hand, priority=30, zero="dim"),
+    figure("failed", "failed", 6, lambda r: r.failed, priority=55, style="bad", zero="dim"),
     Column(
-        "failed",
-        "failed",
-        6,
-        lambda r: format.number(r.failed),
-        priority=55,
-        align="right",
-        style=lambda r: "bad" if r.failed else "dim",
-        sort_key=lambda r: r.failed,
-        descends=True,
-    ),
-    Column(
-        "state",
-        "state",
-        9,
-        row_text.queue_state,
-        flex=4,
-        priority=80,
-        style=_state_tone,
-        sort_key=_state_rank,
+        "state", "state", 9, queue_state, 4, priority=80, style=_state_tone, sort_key=_state_rank
     ),
 )
 
@@ -189,7 +118,6 @@ class QueuesScreen(RowsScreen):
     BINDINGS = bindings(PLACES)
 
     def make_table(self) -> Table[Any]:
-        """The table."""
         return Table(COLUMNS, key=lambda row: row.name, sort="depth", clock=self.app.clock)
 
     def __init__(self) -> None:
@@ -200,7 +128,6 @@ class QueuesScreen(RowsScreen):
             self.table.show_columns([each.key for each in COLUMNS if each.key != "next_waits"])
 
     def show_view(self, view: ViewState) -> None:
-        """Show the queues."""
         table: Table[QueueRow] = self.table
         rows = (view.fleet.queues or ()) if view.fleet else ()
         if self._without_waits and any(row.next_waits_s is not None for row in rows):
@@ -211,19 +138,18 @@ class QueuesScreen(RowsScreen):
         word = frame_texts.empty_word(view, "queues", advice, "queues")
         table.empty_text = _gone(gone) if gone and _is_known(view) else word
         table.stale = view.is_stale
-        table.label("failed", row_text.failed_label(view.fleet))
+        table.label("failed", failed_label(view.fleet))
         self.show_rows(rows)
 
     def subject(self, row: QueueRow) -> Subject:
         """A queue as filters see it: words also find its state."""
-        return Subject(queue=row.name, words=(row_text.queue_state(row),))
+        return Subject(queue=row.name, words=(queue_state(row),))
 
     def on_table_opened(self, event: Table.Opened[QueueRow]) -> None:
         """Show the jobs that wait in the queue."""
         self.app.push_screen(JobsScreen(event.row.name))
 
     def action_pause(self) -> None:
-        """Pause the chosen queues; resume them when all of them are paused."""
         rows: list[QueueRow] = self.meant()
         if any(row.is_paused is None for row in rows):
             self.app.say("whether they are paused is unknown: nothing was changed", "warn")
@@ -233,11 +159,9 @@ class QueuesScreen(RowsScreen):
             self.app.actions.request(Pause(tuple(names), paused), self.table)
 
     def action_clear_queue(self) -> None:
-        """Ask whether to delete what waits in the queue under the cursor."""
         self._clear(removes=False)
 
     def action_remove_queue(self) -> None:
-        """Ask whether to remove the queue under the cursor with what waits in it."""
         self._clear(removes=True)
 
     def _clear(self, *, removes: bool) -> None:
@@ -247,11 +171,10 @@ class QueuesScreen(RowsScreen):
             self.app.actions.request(request, looking=f"looking at {safe(row.name)}")
 
     def action_show_aside(self) -> None:
-        """Show what was set aside from the queue under the cursor."""
         row: QueueRow | None = self.table.cursor_row
         if row is None:
             return
-        # Of what is unknown the screen tells why.
+        # When it is unknown, the screen says why.
         if row.unreadable != 0:
             self.app.push_screen(SetAsideScreen(row.name))
         else:
@@ -264,7 +187,6 @@ class QueuesScreen(RowsScreen):
             await self.app.follow(to_serving(row.name, row.serving))
 
     def action_start_workers(self) -> None:
-        """Ask which workers to start here, for the chosen queues in this order."""
         self.app.actions.local.ask([row.name for row in self.chosen()] or ["*"])
 
 

@@ -4,90 +4,121 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any, ClassVar, Final, Literal, TypeVar
 
-from textual.widget import Widget
-from textual.worker import WorkType
-
 from qtop.actions.request import Delete, DeleteSchedules, Request, RunNow, RunSchedules
 from qtop.keymap.keymap import Where
 from qtop.model.job import JobRow, JobSource, job_rows, moment_of
-from qtop.model.job_list import JobList, JobPage
+from qtop.model.job_list import JobPage
 from qtop.model.schedule import ListedSchedule
-from qtop.monitor import row_text
 from qtop.monitor.state import ViewState
-from qtop.screens import frame_texts, scheduled_bars
-from qtop.screens.base import RowsScreen, bindings
-from qtop.screens.paging import Pager
+from qtop.screens import details, frame_texts, scheduled_bars
+from qtop.screens.base import TextScreen, bindings
+from qtop.screens.job_columns import DELAYED_COLUMNS
+from qtop.screens.job_details import JobDetailsScreen
+from qtop.screens.job_list import JobListScreen
 from qtop.screens.scheduled_bars import ScheduledLook
-from qtop.screens.scheduled_details import DelayedJobScreen, ScheduleScreen, server_now
 from qtop.search import filter_language
-from qtop.search.fields import Subject, of_job, of_schedule
+from qtop.search.fields import Subject, of_schedule
 from qtop.search.filter_language import BadFilter, Filter
-from qtop.search.follower import Follower, Visit
 from qtop.search.job_search import ClassCounts, ClassRow, JobQuery, JobSearch, Matches
+from qtop.search.list_search import ListSearch
 from qtop.search.selection import chosen_of
 from qtop.text import format
 from qtop.text.safe import safe
 from qtop.widgets.bars import Bar
-from qtop.widgets.columns import Column, figure
-from qtop.widgets.paged_table import PagedTable, marks_spans
+from qtop.widgets.columns import Column, ToneOf, figure, text_column
+from qtop.widgets.paged_table import marks_spans
 from qtop.widgets.table import Table
+from qtop.widgets.text_lines import TextLine
 from queuecore.errors import Refused, StoreError
 from queuecore.exchange import Operation
 
 T = TypeVar("T")
 
-# The columns of the scheduled screen's three lists, and its paged table.
+# One delayed job, and one recurring schedule, with everything that is known of them.
+
+_FIRINGS: Final = 5
 
 
-def _at(row: JobRow) -> str:
-    moment = None if row.job.due is None else row.job.due.moment
-    return format.due_at(moment, row.due_s or 0.0)
+class DelayedJobScreen(JobDetailsScreen):
+    """A delayed job; how soon it is due goes on."""
+
+    PLACES: ClassVar[tuple[Where, ...]] = ("delayed", "texts")
+    TAB: ClassVar[Where] = "scheduled"
+    BINDINGS = bindings(PLACES)
+
+    action_drop = JobDetailsScreen.action_delete
+
+    def lines(self, view: ViewState) -> Iterable[TextLine]:
+        """The job."""
+        due = self.job.due
+        due_s = 0.0 if due is None else due.at - self.now.timestamp()
+        return details.delayed_lines(self.job, due_s, view.policy.redactor)
+
+    def action_run_now(self) -> None:
+        """Run this very job now."""
+        self.act(RunNow)
+
+    def action_reschedule(self) -> None:
+        """Ask until when to delay this very job instead."""
+        self.app.actions.ask_for_moment(self.jobs.source, chosen_of(self.jobs, [self.job]))
 
 
-def _class(row: JobRow) -> str:
-    return "(large)" if row.job.item.is_cut else row_text.class_of(row.job)
+class ScheduleScreen(TextScreen):
+    """The schedule as it was when it was opened, and when it fires next."""
+
+    PLACES: ClassVar[tuple[Where, ...]] = ("schedule", "texts")
+    TAB: ClassVar[Where] = "scheduled"
+    BINDINGS = bindings(PLACES)
+
+    def __init__(self, row: ListedSchedule) -> None:
+        super().__init__()
+        self._row = row
+        self._firings: list[datetime] = [] if row.next_at is None else [row.next_at]
+
+    def on_mount(self) -> None:
+        """Reckon the next runs: absurd expressions take long."""
+        super().on_mount()
+        if self._row.is_usable and self._row.problem is None:
+            self.run_worker(self._reckon())
+
+    async def _reckon(self) -> None:
+        now = self.now
+        firings = self.app.system.firings
+        self._firings = await asyncio.to_thread(firings, self._row, now, _FIRINGS)
+        self.show_view(self.app.state.view())
+
+    def lines(self, view: ViewState) -> Iterable[TextLine]:
+        """The schedule."""
+        now = self.now
+        return details.schedule_lines(self._row, self._firings, now, view.policy.redactor)
+
+    def action_run_now(self) -> None:
+        """Queue the schedule's job now."""
+        self.app.actions.request(RunSchedules((self._row,)))
+
+    def action_drop(self) -> None:
+        """Delete the schedule."""
+        self.app.actions.request(DeleteSchedules((self._row,)))
 
 
-JOB_COLUMNS: Final[tuple[Column[JobRow], ...]] = (
-    Column(
-        *("due", "due", 14, lambda r: format.due_in(r.due_s or 0.0)),
-        priority=98,
-        style=lambda r: "warn" if (r.due_s or 0.0) < 0 else None,
-        sort_key=lambda r: r.job.due.at if r.job.due else None,
-    ),
-    Column("at", "at", 16, _at, priority=70, style="dim"),
-    Column(
-        *("class", "class", 14, _class),
-        flex=2,
-        priority=100,
-        style=lambda r: "warn" if r.job.problem else None,
-        sort_key=_class,
-    ),
-    Column("args", "args", 14, lambda r: row_text.args_or_bytes(r.job), flex=4, priority=95),
-    Column(
-        *("queue", "queue", 8, lambda r: format.optional(r.job.queue)),
-        flex=1,
-        priority=85,
-        sort_key=lambda r: r.job.queue,
-    ),
-    figure(
-        "size",
-        "bytes",
-        8,
-        lambda r: None if r.job.ref is None else r.job.item.size,
-        format.number,
-        priority=30,
-        style="dim",
-    ),
-)
+# The columns of classes and schedules.
 
 
 def _class_name(row: ClassRow) -> str:
     return format.job_class(row.name, None) if row.is_readable else "(unreadable or large)"
+
+
+def _class_tone(row: ClassRow) -> ToneOf | None:
+    return None if row.is_readable else "warn"
+
+
+def _class_queues(row: ClassRow) -> str:
+    return safe(", ".join(row.queues)) or format.NOTHING
 
 
 def _when(epoch: float, now_s: float) -> str:
@@ -95,14 +126,8 @@ def _when(epoch: float, now_s: float) -> str:
 
 
 CLASS_COLUMNS: Final[tuple[Column[ClassRow], ...]] = (
-    Column(
-        *("class", "class", 16, _class_name),
-        flex=3,
-        priority=100,
-        style=lambda r: None if r.is_readable else "warn",
-        sort_key=_class_name,
-    ),
-    figure("jobs", "jobs", 8, lambda r: r.count, format.number, priority=99),
+    text_column("class", "class", 16, _class_name, flex=3, priority=100, style=_class_tone),
+    figure("jobs", "jobs", 8, lambda r: r.count, priority=99),
     Column(
         *("first", "first due", 14, lambda r: _when(r.first_at, r.now_s)),
         priority=95,
@@ -120,11 +145,7 @@ CLASS_COLUMNS: Final[tuple[Column[ClassRow], ...]] = (
         priority=50,
         style="dim",
     ),
-    Column(
-        *("queues", "queues", 10, lambda r: safe(", ".join(r.queues)) or format.NOTHING),
-        flex=1,
-        priority=80,
-    ),
+    Column("queues", "queues", 10, _class_queues, 1, priority=80),
 )
 
 
@@ -132,6 +153,10 @@ def _timing(row: ListedSchedule) -> str:
     if row.problem is not None:
         return "not used" if row.is_usable else "unusable"
     return format.NOTHING if row.timing is None else safe(row.timing)
+
+
+def _timing_tone(row: ListedSchedule) -> ToneOf | None:
+    return "bad" if row.problem else None
 
 
 def _schedule_class(row: ListedSchedule) -> str:
@@ -144,6 +169,10 @@ def _source(row: ListedSchedule) -> str:
     return "Redis" if row.source == "persistent" else row.source
 
 
+def _source_tone(row: ListedSchedule) -> ToneOf | None:
+    return "warn" if row.source == "unknown" else "dim"
+
+
 SCHEDULE_COLUMNS: Final[tuple[Column[ListedSchedule], ...]] = (
     Column(
         *("name", "schedule", 12, lambda r: safe(r.name)),
@@ -151,13 +180,7 @@ SCHEDULE_COLUMNS: Final[tuple[Column[ListedSchedule], ...]] = (
         priority=100,
         sort_key=lambda r: r.name,
     ),
-    Column(
-        *("when", "when", 13, _timing),
-        flex=1,
-        priority=95,
-        style=lambda r: "bad" if r.problem else None,
-        sort_key=_timing,
-    ),
+    text_column("when", "when", 13, _timing, flex=1, priority=95, style=_timing_tone),
     Column(
         *("next", "next run", 13),
         lambda r: format.NOTHING if r.next_s is None else format.due_in(r.next_s),
@@ -195,84 +218,200 @@ SCHEDULE_COLUMNS: Final[tuple[Column[ListedSchedule], ...]] = (
         priority=80,
         sort_key=lambda r: r.queue,
     ),
-    Column(
-        *("source", "source", 7, _source),
-        priority=70,
-        style=lambda r: "warn" if r.source == "unknown" else "dim",
-        sort_key=_source,
-    ),
+    text_column("source", "source", 7, _source, priority=70, style=_source_tone),
 )
 
 
-def classes(clock: Callable[[], float]) -> Table[ClassRow]:
-    """The table of the classes. One is acted on at a time: what a mark means would be unclear."""
-    return Table(
-        CLASS_COLUMNS, key=lambda row: (row.name, row.is_readable), markable=False, clock=clock
-    )
-
-
-def schedules(clock: Callable[[], float]) -> Table[ListedSchedule]:
-    """The table of the schedules."""
-    return Table(SCHEDULE_COLUMNS, key=lambda row: row.name, clock=clock)
-
-
-# What the keys of the scheduled screen do to jobs and schedules.
+# The screen.
 
 SchedulePart = Literal["jobs", "classes", "schedules"]
 
-#: Jobs of one page.
-PAGE: Final = 200
-#: Matches that are listed; all are counted.
-MOST_LISTED: Final = 1_000
-#: Of longer jobs only the beginning is listed.
-_LISTED_BYTES: Final = 4_096
 #: The times ahead for which is counted what comes due: 5 minutes, an hour, a day.
 _AHEAD_S: Final = (300, 3_600, 86_400)
-#: A filter that is being typed is not searched for yet.
-_TYPING_S: Final = 0.15
-
-_EMPTY: Final[dict[SchedulePart, str]] = {
-    "jobs": "No delayed jobs: they come with a delay, as from `qtop enqueue --in 10m`.",
-    "classes": "No delayed jobs.",
-}
 
 
-class ScheduledScreen(RowsScreen):
+class ScheduledScreen(JobListScreen):
     """What is to run later. A filter, and the classes, look through all delayed jobs; without
     one the jobs are read a page at a time."""
-
-    part: SchedulePart = "jobs"
-    jobs: JobList
 
     PLACES: ClassVar[tuple[Where, ...]] = ("tables", "rows", "lists", "scheduled")
     TAB: ClassVar[Where] = "scheduled"
     BINDINGS = bindings(PLACES)
+    LIST_COLUMNS = DELAYED_COLUMNS
+    NOTHING = "No delayed jobs: they come with a delay, as from `qtop enqueue --in 10m`."
+    LOOKING = "Looking through all delayed jobs …"
+
+    part: SchedulePart = "jobs"
 
     def __init__(self) -> None:
-        self.jobs = self.app.system.jobs(JobSource("delayed", ""))
-        super().__init__()
+        super().__init__(JobQuery(JobSource("delayed", "")))
+        clock, class_key = self.app.clock, lambda row: (row.name, row.is_readable)
         self._tables: dict[SchedulePart, Table[Any]] = {
             "jobs": self.table,
-            "classes": classes(self.app.clock),
-            "schedules": schedules(self.app.clock),
+            # One is acted on at a time: what a mark means would be unclear.
+            "classes": Table(CLASS_COLUMNS, key=class_key, markable=False, clock=clock),
+            "schedules": Table(SCHEDULE_COLUMNS, key=lambda row: row.name, clock=clock),
         }
         for table in (*self._tables.values(), self._tables[self.part]):
             self.pane.bring_to_front(table)
-        self._bars = [Bar(id=name) for name in ("window", "forecast", "scheduler")]
+        self.bars += [Bar(id="forecast"), Bar(id="scheduler")]
         self._glance: ScheduledLook | None = None
         self._schedules: Sequence[ListedSchedule] | None = None
-        #: The last search of the filter that came to its end, and the one that goes on.
-        self._matches: Matches | None = None
-        self._counting: Matches | None = None
-        self._follower: Follower | None = None
         self._is_reading = self._reads_again = False
         #: The filter to go back to from the jobs of a class.
         self._before_class: str | None = None
 
     @property
-    def now(self) -> datetime:
-        """The server's clock."""
-        return server_now(self.app.state.view())
+    def is_paged(self) -> bool:
+        """Whether delayed jobs are listed a page at a time."""
+        return self.part == "jobs" and super().is_paged
+
+    @property
+    def is_searched(self) -> bool:
+        """Whether all delayed jobs are looked through: for the classes, or for a filter."""
+        return self.part != "schedules" and not self.is_paged
+
+    # Looking
+
+    def look(self) -> None:
+        """Read anew what is shown, and look through the jobs where that is wanted."""
+        self.load()
+        if self.is_searched:
+            super().look()
+
+    def filter_changed(self) -> None:
+        """Look for what matches now."""
+        self.start = self.page = None
+        super().filter_changed()
+        self._refresh()
+
+    def load(self) -> None:
+        """Read the page that begins at `start`, what comes due, and the schedules."""
+        if self._is_reading:
+            # A slow Redis: the look under way is not given up for the next one.
+            self._reads_again = True
+        else:
+            self._is_reading = True
+            self.in_background("glance", self._read, exclusive=False)
+
+    async def _read(self) -> None:
+        try:
+            await self._read_once()
+        except StoreError as error:
+            self.app.say(f"what is scheduled: {safe(str(error))}", "bad")
+            self.table.stale = True
+            if self._glance is None:
+                self.put((), frame_texts.unknown_word(str(error)))
+        finally:
+            self._is_reading = False
+        if self._reads_again:
+            self._reads_again = False
+            self.look()
+
+    async def _read_once(self) -> None:
+        now, start = self.now, self.start
+        problems: dict[str, str] = {}
+        page: JobPage | None = None
+        if self.is_paged:
+            look = self.jobs.page(start, self.traits.page, most_bytes=self.traits.most_bytes)
+            page = await self._attempt(look, "delayed jobs", problems)
+        outline = self.jobs.outline(now.timestamp(), _AHEAD_S)
+        ahead = await self._attempt(outline, "what comes due", problems)
+        read_schedules = await self.app.read(self.app.system.schedules_look(now))
+        if page is not None and not page.jobs and start is not None:
+            # What was here has been moved: back to what there is.
+            self.start = self.page = None
+            self._reads_again = True
+            return
+        schedules = await asyncio.to_thread(read_schedules)
+        if schedules.listed is not None:
+            self._schedules = schedules.listed
+        self._glance = ScheduledLook(ahead, schedules, {**problems, **schedules.problems})
+        if page is not None and self.is_paged and start == self.start:
+            self.landed(page, job_rows(page.jobs, self.now))
+        self._refresh()
+
+    async def _attempt(self, work: Operation[T], what: str, problems: dict[str, str]) -> T | None:
+        """The result; None when Redis refuses, as for a key of another kind: the rest is shown."""
+        try:
+            return await self.app.read(work)
+        except Refused as error:
+            problems[what] = str(error)
+            return None
+
+    # Searching
+
+    def new_matches(self) -> Matches:
+        """As for every list; the classes are counted, too."""
+        matches = super().new_matches()
+        matches.classes = ClassCounts()
+        return matches
+
+    def new_search(self) -> ListSearch[Any]:
+        """As for every list; how many jobs were seen is shown from the beginning."""
+        search = super().new_search()
+        search.take((), is_all=False)
+        return search
+
+    def list_found(self) -> None:
+        """List the jobs that were found by now, or their classes."""
+        search = self.search
+        if not self.is_searched or search is None or search.found is None:
+            return
+        follower, found = search.follower, search.found
+        if follower.problem is not None and not follower.is_stopped:
+            follower.is_stopped = True
+            self.app.say(f"looking through the jobs: {safe(follower.problem)}", "bad")
+        none = "No delayed jobs." if self.pane.filter.is_empty else self.no_match
+        if self.part == "classes":
+            rows: Sequence[Any] = found.classes.rows(self.now)
+        else:
+            rows = job_rows(found.listed(), self.now)
+        self.put_found(search, rows, none, is_over=follower.is_stopped)
+
+    # Showing
+
+    def _refresh(self) -> None:
+        """Show in the list in front what was read by now, or why that could not be read."""
+        self.list_found()
+        seen, what = self._glance, "schedules" if self.part == "schedules" else "delayed jobs"
+        why = None if seen is None or self.is_searched else seen.problems.get(what)
+        if why is not None:
+            self.table.stale = True
+        if self.part == "schedules":
+            none = scheduled_bars.no_schedules(seen)
+            self.table.empty_text = none if why is None else frame_texts.unknown_word(why)
+            self.pane.show_rows(self._schedules or ())
+        elif why is not None and not self.table.row_count:
+            self.put((), frame_texts.unknown_word(why))
+        self.show_title()
+
+    def show_title(self) -> None:
+        """Say what is listed, what comes due, and who moves it."""
+        window, forecast, scheduler = self.bars
+        seen, rows, now = self._glance, self._schedules, self.now
+        right = scheduled_bars.page(self.page) if self.is_paged else []
+        if self.is_searched:
+            sign, is_by_class = self.app.state.policy.sign, self.part == "classes"
+            right = scheduled_bars.search(self.search, sign, is_by_class=is_by_class)
+        window.show([*scheduled_bars.parts(self.part), *marks_spans(self.table)], right)
+        outlook = None if seen is None else seen.outline
+        forecast.show(*scheduled_bars.forecast(outlook, rows, now))
+        scheduler.show(scheduled_bars.scheduler(seen, now.timestamp(), bool(rows)))
+
+    def subject(self, row: Any) -> Subject:
+        """A row as filters see it."""
+        if isinstance(row, ClassRow):
+            return Subject(class_name=row.name, is_readable=row.is_readable)
+        return of_schedule(row) if isinstance(row, ListedSchedule) else super().subject(row)
+
+    def shown_of(self) -> str:
+        """How many match, of those that were looked at."""
+        if not self.is_searched or self.search is None or self.search.found is None:
+            return self.pane.shown_of()
+        return f"{self.search.found.count:,} of {self.search.found.seen:,}"
+
+    # Keys
 
     def action_run_now(self) -> None:
         """Run the chosen jobs now, or queue the jobs of the chosen schedules."""
@@ -289,45 +428,41 @@ class ScheduledScreen(RowsScreen):
         elif self.part == "classes":
             key = self.app.state.policy.sign("table.open")
             self.app.say(f"{key} lists the jobs of the class: choose there what to move", "dim")
-        elif rows := self.meant():
+        elif rows := self.pane.meant():
             self._expect_change()
             chosen = chosen_of(self.jobs, (row.job for row in rows))
             self.app.actions.ask_for_moment(self.jobs.source, chosen, self.table)
 
     def action_run_matching(self) -> None:
         """Ask whether to run all jobs that match now."""
-        self._act_on_all(self.filter, RunNow)
+        self._act_on_all(self.pane.filter, RunNow)
 
     def action_drop_matching(self) -> None:
         """Ask whether to delete all jobs that match."""
-        self._act_on_all(self.filter, Delete)
+        self._act_on_all(self.pane.filter, Delete)
 
     def _only_for_jobs(self) -> None:
         key = self.app.state.policy.sign("jobs_or_schedules")
         self.app.say(f"that is for delayed jobs: {key} shows them", "dim")
 
     def _expect_change(self) -> None:
-        if self._follower is not None:
-            self._follower.expect_change()
+        if self.search is not None:
+            self.search.follower.expect_change()
 
     def _act(self, on_jobs: Callable[..., Request], on_schedules: Callable[..., Request]) -> None:
-        table: Table[Any] = self.table
         if self.part == "classes":
-            row: ClassRow | None = table.cursor_row
+            row: ClassRow | None = self.table.cursor_row
             if row is not None:
                 self._act_on_class(row, on_jobs)
-        elif not (rows := self.meant()):
-            return
-        elif self.part == "schedules":
-            self.app.actions.request(on_schedules(tuple(rows)), table)
-        else:
+        elif self.part == "jobs":
             self._expect_change()
-            chosen = chosen_of(self.jobs, (row.job for row in rows))
-            self.app.actions.request(on_jobs(self.jobs.source, chosen), table)
+            self.act(on_jobs)
+        elif rows := self.pane.meant():
+            self.app.actions.request(on_schedules(tuple(rows)), self.table)
 
     def _act_on_class(self, row: ClassRow, on_jobs: Callable[..., Request]) -> None:
         try:
-            wanted = filter_language.parse(row.filter_text(self.filter.text))
+            wanted = filter_language.parse(row.filter_text(self.pane.filter.text))
         except BadFilter as error:
             self.app.say(safe(str(error)), "warn")
         else:
@@ -339,234 +474,10 @@ class ScheduledScreen(RowsScreen):
             return
         self._expect_change()
         self.app.actions.request_found(
-            self._search_of(wanted),
+            JobSearch(replace(self.within, filter=wanted), self.now),
             partial(on_jobs, self.jobs.source, is_found=True),
             looking="looking through all delayed jobs",
         )
-
-    def make_table(self) -> Table[Any]:
-        """The table of the delayed jobs."""
-        self._pager = Pager(self, self.jobs, PAGE, self._load)
-        clock, key = self.app.clock, lambda row: row.key
-        return PagedTable(JOB_COLUMNS, key=key, clock=clock, pages=self._pager)
-
-    def compose_body(self) -> Iterable[Widget]:
-        """Lines that say what comes due and who moves it, the lists, the filter."""
-        yield from self._bars
-        yield self.pane
-
-    # Looking
-
-    @property
-    def _wants_search(self) -> bool:
-        return self.part == "classes" or (self.part == "jobs" and not self.filter.is_empty)
-
-    def show_view(self, view: ViewState) -> None:
-        """Read anew whenever there was a look."""
-        for table in self._tables.values():
-            table.stale = view.is_stale
-        if self.has_news(view):
-            self._load()
-        if self._glance is None and view.fleet is None:
-            self.table.empty_text = frame_texts.empty_word(view, "delayed jobs", "")
-        self._show_bars()
-
-    def _load(self) -> None:
-        if self._is_reading:
-            # A slow Redis: the look under way is not given up for the next one.
-            self._reads_again = True
-        else:
-            self._is_reading = True
-            self.run_worker(self._read(), group="glance")
-        if self._wants_search:
-            self._search()
-
-    async def _read(self) -> None:
-        try:
-            await self._read_once()
-        except StoreError as error:
-            self.app.say(f"what is scheduled: {safe(str(error))}", "bad")
-            self.table.stale = True
-            if self._glance is None:
-                self._put((), frame_texts.unknown_word(str(error)))
-        finally:
-            self._is_reading = False
-        if self._reads_again:
-            self._reads_again = False
-            self._load()
-
-    async def _read_once(self) -> None:
-        now, start = server_now(self.app.state.view()), self._pager.start
-        problems: dict[str, str] = {}
-        page: JobPage | None = None
-        if self.part == "jobs" and not self._wants_search:
-            look = self.jobs.page(start, PAGE, most_bytes=_LISTED_BYTES)
-            page = await self._attempt(look, "delayed jobs", problems)
-        outline = self.jobs.outline(now.timestamp(), _AHEAD_S)
-        ahead = await self._attempt(outline, "what comes due", problems)
-        read_schedules = await self.app.read(self.app.system.schedules_look(now))
-        if page is not None and not page.jobs and start is not None:
-            # What was here has been moved: back to what there is.
-            self._pager.reset()
-            self._reads_again = True
-            return
-        schedules = await asyncio.to_thread(read_schedules)
-        if schedules.listed is not None:
-            self._schedules = schedules.listed
-        self._glance = ScheduledLook(page, ahead, schedules, {**problems, **schedules.problems})
-        self._refresh()
-
-    async def _attempt(self, work: Operation[T], what: str, problems: dict[str, str]) -> T | None:
-        """The result; None when Redis refuses, as for a key of another kind: the rest is shown."""
-        try:
-            return await self.app.read(work)
-        except Refused as error:
-            problems[what] = str(error)
-            return None
-
-    # Searching
-
-    def _search_of(self, wanted: Filter) -> JobSearch:
-        return JobSearch(JobQuery(self.jobs.source, wanted), self.now)
-
-    def _search(self) -> None:
-        """Go on looking through all delayed jobs, or begin to."""
-        follower = self._follower
-        if follower is None:
-            rest = self.app.actions.precedence.rest
-            follower = Follower(self.jobs, self._begin, self._finish, sleep=rest)
-            self._follower, self._counting = follower, self._new_matches()
-        work: WorkType[None] = partial(self._follow, follower)
-        self.run_worker(work, group="search")
-
-    def _new_matches(self) -> Matches:
-        search = self._search_of(self.filter)
-        return Matches(search, MOST_LISTED, last_first=False, classes=ClassCounts())
-
-    def _begin(self) -> Visit:
-        self._counting = matches = self._new_matches()
-        return matches.visit
-
-    def _finish(self) -> None:
-        self._matches = self._counting
-
-    async def _follow(self, follower: Follower) -> None:
-        if not follower.of and not follower.is_running:
-            await asyncio.sleep(_TYPING_S)
-        await follower.follow(self.app.read, self._refresh)
-        if follower is not self._follower:
-            return
-        if follower.problem is not None and not follower.is_stopped:
-            follower.is_stopped = True
-            self.app.say(f"looking through the jobs: {safe(follower.problem)}", "bad")
-        self._refresh()
-
-    def _forget_search(self) -> None:
-        self.workers.cancel_group(self, "search")
-        self._follower = self._matches = self._counting = None
-
-    @property
-    def _found(self) -> Matches | None:
-        """What is shown of the search: the last one, until the next one is through."""
-        if not self._wants_search:
-            return None
-        return self._counting if self._matches is None else self._matches
-
-    @property
-    def _is_over(self) -> bool:
-        """Whether the search that is shown is over."""
-        is_stopped = self._follower is not None and self._follower.is_stopped
-        return self._matches is not None or is_stopped
-
-    # Showing
-
-    def _refresh(self) -> None:
-        """Show in the list in front what is known by now."""
-        found, follower = self._found, self._follower
-        if self.part == "schedules":
-            self.table.empty_text = self._none("schedules")
-            self.table.stale = self._is_stale("schedules")
-            self.show_rows(self._schedules or ())
-        elif found is not None and found.classes is not None:
-            none = _EMPTY[self.part] if self.filter.is_empty else self.no_match
-            if follower is not None and follower.problem is not None:
-                none = frame_texts.unknown_word(follower.problem)
-            word = none if self._is_over else "Looking through all delayed jobs …"
-            rows: Sequence[Any] = found.classes.rows(self.now)
-            if self.part != "classes":
-                rows = job_rows(found.listed(), self.now)
-            self._put(rows, word)
-        elif not self._wants_search and self._glance is not None and self._glance.page is not None:
-            self._put(job_rows(self._glance.page.jobs, self.now), _EMPTY["jobs"])
-            self._pager.landed(self.table, self._glance.page)
-        elif not self._wants_search and self._glance is not None:
-            self.table.stale = self._is_stale("delayed jobs")
-            if not self.table.row_count:
-                self._put((), self._none("delayed jobs"))
-        self._show_bars()
-
-    def _is_stale(self, what: str) -> bool:
-        """Whether a list was not read at the last look."""
-        is_unread = self._glance is not None and what in self._glance.problems
-        return is_unread or self.app.state.view().is_stale
-
-    def _none(self, what: str) -> str:
-        """What one of the lists says when it has no rows."""
-        why = None if self._glance is None else self._glance.problems.get(what)
-        if why is not None:
-            return frame_texts.unknown_word(why)
-        return _EMPTY["jobs"] if what != "schedules" else scheduled_bars.no_schedules(self._glance)
-
-    def _put(self, rows: Sequence[Any], empty_text: str) -> None:
-        """Show rows that match already."""
-        page = self._glance.page if self._glance is not None else None
-        is_paged = self.part == "jobs" and not self._wants_search and page is not None
-        has_more = page is not None and (page.after is not None or self._pager.is_turned)
-        self.pane.show_matching(rows, empty_text, is_all=not (is_paged and has_more))
-
-    def _show_bars(self) -> None:
-        window, forecast, scheduler = self._bars
-        seen, rows = self._glance, self._schedules
-        now = server_now(self.app.state.view())
-        right = scheduled_bars.page(seen.page) if seen is not None and self.part == "jobs" else []
-        if self._wants_search:
-            right = scheduled_bars.search(
-                *(self._found, self._follower, self.app.state.policy.sign),
-                is_over=self._is_over,
-                is_by_class=self.part == "classes",
-            )
-        window.show([*scheduled_bars.parts(self.part), *marks_spans(self.table)], right)
-        outlook = None if seen is None else seen.outline
-        forecast.show(*scheduled_bars.forecast(outlook, rows, now))
-        scheduler.show(scheduled_bars.scheduler(seen, now.timestamp(), bool(rows)))
-
-    def on_table_marked(self) -> None:
-        """Say how many are marked."""
-        self._show_bars()
-
-    def subject(self, row: Any) -> Subject:
-        """A row as filters see it."""
-        if isinstance(row, JobRow):
-            return of_job(row.job, self.now)
-        if isinstance(row, ClassRow):
-            return Subject(class_name=row.name, is_readable=row.is_readable)
-        return of_schedule(row)
-
-    def shown_of(self) -> str:
-        """How many match."""
-        found = self._found
-        return super().shown_of() if found is None else f"{found.count:,} of {found.seen:,}"
-
-    def filter_changed(self) -> None:
-        """Look for what matches now."""
-        self.tell_late()
-        self._forget_search()
-        self._pager.reset()
-        self.table.clear_marks()
-        self._load()
-        self._refresh()
-
-    # Going about
 
     def action_jobs_or_schedules(self) -> None:
         """Delayed jobs, or schedules."""
@@ -581,7 +492,7 @@ class ScheduledScreen(RowsScreen):
         self.part, self._before_class = part, None
         self.pane.bring_to_front(self._tables[part])
         self.table.focus()
-        self._load()
+        self.look()
         self._refresh()
         self.show(self.app.state.view())
 
@@ -595,28 +506,28 @@ class ScheduledScreen(RowsScreen):
 
     def action_stop_search(self) -> None:
         """Stop the search, or begin it anew."""
-        if not self._wants_search:
+        search = self.search
+        if not self.is_searched:
             sign = self.app.state.policy.sign
             hint = f"{sign('filter')} filters, {sign('by_class')} counts by class"
             self.app.say(f"nothing is being looked for: {hint}", "dim")
-        elif self._follower is not None and (self._follower.is_running or not self._is_over):
-            self._follower.is_stopped = True
+        elif search is not None and (search.follower.is_running or not search.is_over):
+            search.follower.is_stopped = True
             self.workers.cancel_group(self, "search")
+            self.list_found()
         else:
-            self._forget_search()
-            self._search()
-        self._refresh()
+            self.search = None
+            super().look()
+        self.show_title()
 
-    def on_table_opened(self, event: Table.Opened[Any]) -> None:
+    def open(self, row: JobRow | ListedSchedule | ClassRow) -> None:
         """Show the whole job or schedule, or the jobs of a class."""
-        event.stop()
-        row = event.row
         if isinstance(row, JobRow):
             self.app.push_screen(DelayedJobScreen(row.job, self.jobs))
         elif isinstance(row, ListedSchedule):
             self.app.push_screen(ScheduleScreen(row))
         else:
-            before = self.filter.text
+            before = self.pane.filter.text
             if self.set_filter(row.filter_text(before)):
                 self.action_show_part("jobs")
                 self._before_class = before

@@ -12,8 +12,8 @@ from qtop.keymap import keymap
 from qtop.keymap.keymap import Sign
 from qtop.model.job_list import DueShare, JobPage, Outline
 from qtop.model.schedule import ListedSchedule, LockHolder, Schedules
-from qtop.search.follower import Follower
 from qtop.search.job_search import Matches
+from qtop.search.list_search import ListSearch
 from qtop.text.format import number
 from qtop.text.safe import ago, counted, safe
 from qtop.widgets.bars import Span
@@ -28,10 +28,9 @@ _SOON_S: Final = 3_600
 
 @dataclass(frozen=True, slots=True)
 class ScheduledLook:
-    """What one look gave: a page of delayed jobs, what comes due, the schedules. None is what could
-    not be read or was not asked for, `problems` say why, by what it is in words."""
+    """What one look gave: what comes due, the schedules. None is what could not be read, `problems`
+    say why, by what it is in words."""
 
-    page: JobPage | None
     outline: Outline | None
     schedules: Schedules
     problems: Mapping[str, str]
@@ -57,19 +56,14 @@ def page(shown: JobPage | None) -> list[Span]:
 
 
 def search(
-    found: Matches | None,
-    follower: Follower | None,
-    sign: Sign = keymap.sign,
-    *,
-    is_over: bool,
-    is_by_class: bool,
+    run: ListSearch[Matches] | None, sign: Sign = keymap.sign, *, is_by_class: bool
 ) -> list[Span]:
-    """How far the search is, or what came of it when it `is_over`; `is_by_class` shows counts
-    instead of jobs."""
-    if found is None or follower is None:
+    """How far a search is, or what came of it; `is_by_class` shows counts instead of jobs."""
+    if run is None or run.found is None:
         return []
+    found, follower = run.found, run.follower
     seen = counted(found.seen, "job")
-    if not is_over:
+    if not run.is_over:
         of = f", times {follower.done:,} of {follower.of:,}" if follower.of else ""
         return [Span(f"looking … {seen}{of}; {sign('stop_search')} stops ", "accent", 70)]
     more = ""

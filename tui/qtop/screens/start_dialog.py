@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import Final, Protocol
 
 from rich.text import Text
 from textual import on
 from textual.containers import Horizontal
 from textual.widget import Widget
-from textual.widgets import Button, Input, Label
+from textual.widgets import Input, Label
 
-from qtop.model.launch import MOST_PER_START, BadOrder, LaunchRequest
-from qtop.screens.dialogs import Dialog
+from qtop.actions.plan import Refusal
+from qtop.model.launch import MOST_PER_START, LaunchRequest
+from qtop.screens.dialogs import CANCEL, Dialog, DialogButton
 from qtop.text.safe import safe
 from qtop.widgets.filter_input import InputField
+from queuecore.errors import BadOption
 
-#: The fields: their names in code, their labels, what stands in them when they are empty.
+#: The fields: their names in code, their labels, what they show when they are empty.
 _FIELDS: Final = (
     ("queues", "queues", "names with commas, in order; * is all, !x not x"),
     ("count", "workers", f"1 to {MOST_PER_START}"),
@@ -32,34 +33,33 @@ _OWN: Final = ("modules", "jobs_per_fork", "time_limit")
 _MOST_SHOWN: Final = 600
 
 
-class OrderCheck(Protocol):
-    """What comes of an order."""
+class LaunchCheck(Protocol):
+    """What comes of a request."""
 
-    def shown(self, order: LaunchRequest) -> str:
-        """The command line, without secrets, safe. Raises BadOrder."""
+    def shown(self, request: LaunchRequest) -> str | Refusal:
+        """The command line, without secrets, safe; or what to change, safe."""
 
-    async def trouble(self, order: LaunchRequest) -> str | None:
-        """Why the order cannot be carried out, safe; None when it can."""
+    async def trouble(self, request: LaunchRequest) -> str | None:
+        """Why the request cannot be carried out, safe; None when it can."""
 
 
 class StartDialog(Dialog[LaunchRequest | None]):
-    """Gives an order that was found to be possible.
+    """Gives a request that was found to be possible.
 
-    Args:
-        order: What stands in the fields at first.
-        check: Asked while it is typed, and before anything starts; the dialog waits for it.
+    At first the fields show `request`. `check` is asked while it is typed, and before anything
+    starts; the dialog waits for it.
     """
 
     AUTO_FOCUS = "#queues"
 
-    def __init__(self, order: LaunchRequest, check: OrderCheck) -> None:
-        super().__init__("Start workers on this machine?", ())
-        self._order, self._check = order, check
+    def __init__(self, request: LaunchRequest, check: LaunchCheck) -> None:
+        start = DialogButton("yes", "Start", "primary")
+        super().__init__("Start workers on this machine?", (), (CANCEL, start))
+        self._request, self._check = request, check
         self._is_checking = False
 
     def compose_fields(self) -> Iterable[Widget]:
-        """The fields, and what will be run."""
-        values = _texts(self._order)
+        values = _texts(self._request)
         for name, label, placeholder in _FIELDS:
             with Horizontal(classes="field"):
                 yield Label(label, classes="label")
@@ -67,51 +67,31 @@ class StartDialog(Dialog[LaunchRequest | None]):
         yield Label("", id="shown", markup=False)
         yield Label("", id="why-not", markup=False)
 
-    def compose_buttons(self) -> Iterable[Button]:
-        """Cancel and start."""
-        yield Button("Cancel", id="no", compact=True)
-        yield Button("Start", id="yes", variant="primary", compact=True)
-
     @on(Input.Changed)
     def show_command(self) -> None:
         """Show what would be run, or why it cannot be."""
         has_template = bool(self._field("template").value.strip())
         for name in _OWN:
             self._field(name).disabled = has_template
-        try:
-            shown = self._check.shown(self._read())
-        except BadOrder as error:
-            self._tell("", safe(str(error)))
-        else:
-            self._tell(shown, "")
+        if found := self._find():
+            self._tell(found[1], "")
 
     @on(Input.Submitted)
-    @on(Button.Pressed, "#yes")
     def action_yes(self) -> None:
         """See whether it can be done, and then leave the dialog."""
-        try:
-            order = self._read()
-            shown = self._check.shown(order)
-        except BadOrder as error:
-            self._tell("", safe(str(error)))
-            return
-        if not self._is_checking:
+        found = self._find()
+        if found is not None and not self._is_checking:
             self._is_checking = True
-            self._tell(shown, "trying …")
-            self.run_worker(self._try(order, shown), exclusive=True)
+            self._tell(found[1], "trying …")
+            self.run_worker(self._try(*found), exclusive=True)
 
-    @on(Button.Pressed, "#no")
-    def action_no(self) -> None:
-        """Start nothing."""
-        self.dismiss(None)
-
-    async def _try(self, order: LaunchRequest, shown: str) -> None:
+    async def _try(self, request: LaunchRequest, shown: str) -> None:
         try:
-            reason = await self._check.trouble(order)
+            reason = await self._check.trouble(request)
         finally:
             self._is_checking = False
         if reason is None:
-            self.dismiss(order)
+            self.dismiss(request)
         else:
             self._tell(shown, reason)
 
@@ -126,42 +106,57 @@ class StartDialog(Dialog[LaunchRequest | None]):
     def _field(self, name: str) -> Input:
         return self.query_one(f"#{name}", Input)
 
-    def _read(self) -> LaunchRequest:
+    def _find(self) -> tuple[LaunchRequest, str] | None:
+        """What was typed, and the command line; None after showing what is wrong with it."""
+        refused = request = self._read()
+        if isinstance(request, LaunchRequest):
+            shown = self._check.shown(request)
+            if isinstance(shown, str):
+                return request, shown
+            refused = shown
+        if isinstance(refused, Refusal):
+            self._tell("", refused.text)
+        return None
+
+    def _read(self) -> LaunchRequest | Refusal:
         values = {name: self._field(name).value.strip() for name, _, _ in _FIELDS}
-        order = read_order(values)
         # What cannot be shown cannot be typed: untouched, it means the names it stands for.
-        untouched = values["queues"] == safe(self._order.queues).strip()
-        return replace(order, queues=self._order.queues) if untouched else order
+        if values["queues"] == safe(self._request.queues).strip():
+            values["queues"] = self._request.queues
+        return read_request(values)
 
 
-def read_order(values: Mapping[str, str]) -> LaunchRequest:
-    """The order that was typed. Raises BadOrder."""
+def read_request(values: Mapping[str, str]) -> LaunchRequest | Refusal:
+    """The request that was typed, or what to change."""
     template = values["template"]
-    return LaunchRequest(
-        values["queues"],
-        _whole(values["count"], "how many", MOST_PER_START) or 1,
-        () if template else tuple(values["modules"].replace(",", " ").split()),
-        template,
-        _seconds(values["interval"], "the interval"),
-        None if template else _whole(values["jobs_per_fork"], "jobs per fork", 1_000_000),
-        None if template else _seconds(values["time_limit"], "the time limit"),
-    )
+    try:
+        return LaunchRequest(
+            values["queues"],
+            _whole(values["count"], "how many", MOST_PER_START) or 1,
+            () if template else tuple(values["modules"].replace(",", " ").split()),
+            template,
+            _seconds(values["interval"], "the interval"),
+            None if template else _whole(values["jobs_per_fork"], "jobs per fork", 1_000_000),
+            None if template else _seconds(values["time_limit"], "the time limit"),
+        )
+    except BadOption as error:
+        return Refusal(str(error))
 
 
-def _texts(order: LaunchRequest) -> dict[str, str]:
-    """What stands in the fields for an order."""
+def _texts(request: LaunchRequest) -> dict[str, str]:
+    """What the fields show for a request."""
 
     def number(value: float | None) -> str:
         return "" if value is None else f"{value:g}"
 
     return {
-        "queues": safe(order.queues),
-        "count": str(order.count),
-        "modules": ",".join(order.modules),
-        "interval": number(order.interval_s),
-        "jobs_per_fork": number(order.jobs_per_fork),
-        "time_limit": number(order.time_limit_s),
-        "template": order.template,
+        "queues": safe(request.queues),
+        "count": str(request.count),
+        "modules": ",".join(request.modules),
+        "interval": number(request.interval_s),
+        "jobs_per_fork": number(request.jobs_per_fork),
+        "time_limit": number(request.time_limit_s),
+        "template": request.template,
     }
 
 
@@ -169,7 +164,7 @@ def _whole(text: str, what: str, most: int) -> int | None:
     if not text:
         return None
     if not (text.isascii() and text.isdigit() and len(text) < 8 and 1 <= int(text) <= most):
-        raise BadOrder(f"{what}? a whole number from 1 to {most:,}")
+        raise BadOption(f"{what}? a whole number from 1 to {most:,}")
     return int(text)
 
 
@@ -181,5 +176,5 @@ def _seconds(text: str, what: str) -> float | None:
     except ValueError:
         seconds = -1.0
     if not 0 <= seconds < 1e7:
-        raise BadOrder(f"{what} is a number of seconds")
+        raise BadOption(f"{what} is a number of seconds")
     return seconds

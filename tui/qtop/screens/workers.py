@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Final
 
 from qtop.actions.request import Prune, Signal, Wish
 from qtop.keymap.keymap import Where
+from qtop.local.groups import LocalWorker
 from qtop.model.fleet import Process
 from qtop.monitor import row_text
 from qtop.monitor.rows import CONDITIONS, HostRow, WorkerRow, host_rows
@@ -19,7 +20,7 @@ from qtop.search.fields import Subject
 from qtop.search.filter_language import term
 from qtop.text import format
 from qtop.text.safe import safe
-from qtop.widgets.columns import Column, ToneOf, figure
+from qtop.widgets.columns import Column, ToneOf, figure, text_column
 from qtop.widgets.table import Table
 from qtop.widgets.text_lines import TextLine
 from queuecore.active_job import unwrapped
@@ -32,40 +33,14 @@ def _name(row: HostRow) -> str:
 
 
 HOST_COLUMNS: Final[tuple[Column[HostRow], ...]] = (
-    Column("host", "host", 16, _name, flex=3, priority=100, sort_key=_name),
-    figure("workers", "workers", 8, lambda r: r.workers, format.number, priority=95),
-    figure(
-        "working",
-        "working",
-        8,
-        lambda r: r.working,
-        format.number,
-        priority=90,
-        style=lambda r: "good" if r.working else "dim",
-    ),
-    figure(
-        "troubled",
-        "silent",
-        7,
-        lambda r: r.troubled,
-        format.number,
-        priority=92,
-        style=lambda r: "bad" if r.troubled else "dim",
-    ),
+    text_column("host", "host", 16, _name, flex=3, priority=100),
+    figure("workers", "workers", 8, lambda r: r.workers, priority=95),
+    figure("working", "working", 8, lambda r: r.working, priority=90, style="good", zero="dim"),
+    figure("troubled", "silent", 7, lambda r: r.troubled, priority=92, style="bad", zero="dim"),
     figure("longest", "longest", 8, lambda r: r.longest_s, format.duration, priority=70),
     figure("beat", "last beat", 9, lambda r: r.beat_age_s, format.duration, priority=80),
-    figure(
-        "processed", "processed", 9, lambda r: r.processed, format.number, priority=50, style="dim"
-    ),
-    figure(
-        "failed",
-        "failed",
-        7,
-        lambda r: r.failed,
-        format.number,
-        priority=55,
-        style=lambda r: "bad" if r.failed else "dim",
-    ),
+    figure("processed", "processed", 9, lambda r: r.processed, priority=50, style="dim"),
+    figure("failed", "failed", 7, lambda r: r.failed, priority=55, style="bad", zero="dim"),
 )
 
 
@@ -89,7 +64,6 @@ class HostsScreen(RowsScreen):
         return Table(HOST_COLUMNS, key=lambda row: row.name, sort="troubled", clock=self.app.clock)
 
     def show_view(self, view: ViewState) -> None:
-        """Show the machines."""
         self.table.stale = view.is_stale
         self.table.empty_text = frame_texts.empty_word(
             view, "machines", "workers bring them.", "workers"
@@ -101,13 +75,11 @@ class HostsScreen(RowsScreen):
         return Subject(worker=row.name, words=(row.name or "",))
 
     def on_table_opened(self, event: Table.Opened[HostRow]) -> None:
-        """Show the workers of the machine."""
         event.stop()
         self.dismiss()
         self._on_chosen(event.row.name)
 
     def action_hosts(self) -> None:
-        """Back to the workers."""
         self.dismiss()
 
 
@@ -141,7 +113,6 @@ class WorkerScreen(TextScreen):
         yield from worker_lines(self._row, log, view.policy.redactor, self.app.state.usual_s)
 
     def action_log(self) -> None:
-        """Show what it prints."""
         self.app.actions.local.show_log(self._row)
 
 
@@ -174,41 +145,21 @@ COLUMNS: Final[tuple[Column[WorkerRow], ...]] = (
         style=lambda r: _TONES[r.condition],
         sort_key=lambda r: (CONDITIONS.index(r.condition), -(r.elapsed_s or 0)),
     ),
-    Column(
-        "job", "job", 22, row_text.worker_job, flex=4, priority=95, sort_key=row_text.worker_job
-    ),
-    Column(
-        "elapsed",
-        "for",
-        6,
-        row_text.worker_elapsed,
-        priority=90,
-        align="right",
-        sort_key=lambda r: r.elapsed_s,
-        descends=True,
-    ),
+    text_column("job", "job", 22, row_text.worker_job, flex=4, priority=95),
+    figure("elapsed", "for", 6, lambda r: r.elapsed_s, priority=90, cell=row_text.worker_elapsed),
     # What is usual, only the screen knows: see `make_table`.
     Column("usual", "usual", 6, lambda r: "", priority=44, align="right", style="dim"),
-    Column(
+    figure(
         "beat",
         "beat",
         6,
-        row_text.heartbeat,
+        lambda r: r.beat_age_s,
         priority=80,
-        align="right",
+        cell=row_text.heartbeat,
         style=_heartbeat_tone,
-        sort_key=lambda r: r.beat_age_s,
-        descends=True,
     ),
     Column(
-        "worker",
-        "  worker",
-        16,
-        _place,
-        flex=1,
-        priority=93,
-        sort_key=lambda r: r.id,
-        tail=":",
+        "worker", "  worker", 16, _place, flex=1, priority=93, sort_key=lambda r: r.id, tail=":"
     ),
     Column(
         "queues",
@@ -219,24 +170,8 @@ COLUMNS: Final[tuple[Column[WorkerRow], ...]] = (
         priority=60,
         sort_key=lambda r: r.process.listed,
     ),
-    figure(
-        "processed",
-        "processed",
-        9,
-        lambda r: r.process.processed,
-        format.number,
-        priority=50,
-        style="dim",
-    ),
-    figure(
-        "failed",
-        "failed",
-        7,
-        lambda r: r.process.failed,
-        format.number,
-        priority=45,
-        style=lambda r: "bad" if r.process.failed else "dim",
-    ),
+    figure("processed", "processed", 9, lambda r: r.process.processed, priority=50, style="dim"),
+    figure("failed", "failed", 7, lambda r: r.process.failed, priority=45, style="bad", zero="dim"),
 )
 
 
@@ -254,14 +189,9 @@ class WorkersScreen(RowsScreen):
         self._paused: set[str] = set()
 
     def make_table(self) -> Table[Any]:
-        """The table."""
         usual = self._usual
-        return Table(
-            [replace(c, cell=usual) if c.key == "usual" else c for c in COLUMNS],
-            key=lambda row: row.id,
-            sort="state",
-            clock=self.app.clock,
-        )
+        columns = [replace(c, cell=usual) if c.key == "usual" else c for c in COLUMNS]
+        return Table(columns, key=lambda row: row.id, sort="state", clock=self.app.clock)
 
     def _usual(self, row: WorkerRow) -> str:
         if row.process.is_busy is False:
@@ -270,14 +200,9 @@ class WorkersScreen(RowsScreen):
         return format.duration(None if usual_s is None else max(1.0, usual_s))
 
     def show_view(self, view: ViewState) -> None:
-        """Show the workers."""
         table: Table[WorkerRow] = self.table
-        table.empty_text = frame_texts.empty_word(
-            view,
-            "workers",
-            f"press {view.policy.sign('start_workers')} to start one here.",
-            "workers",
-        )
+        advice = f"press {view.policy.sign('start_workers')} to start one here."
+        table.empty_text = frame_texts.empty_word(view, "workers", advice, "workers")
         table.stale = view.is_stale
         fleet = view.fleet
         rows = () if fleet is None else (*(fleet.workers or ()), *view.insights.unregistered)
@@ -301,17 +226,14 @@ class WorkersScreen(RowsScreen):
         )
 
     def on_table_opened(self, event: Table.Opened[WorkerRow]) -> None:
-        """Show the worker's record."""
         self.app.push_screen(WorkerScreen(event.row))
 
     def action_log(self) -> None:
-        """Show what the worker under the cursor prints."""
         row: WorkerRow | None = self.table.cursor_row
         if row is not None:
             self.app.actions.local.show_log(row)
 
     def action_hosts(self) -> None:
-        """Show the machines."""
         self.app.push_screen(HostsScreen(self._show_host))
 
     def _show_host(self, host: str | None) -> None:
@@ -319,23 +241,21 @@ class WorkersScreen(RowsScreen):
         self.set_filter(ids)
 
     def action_stop_worker(self) -> None:
-        """Stop the chosen workers of this machine: when the job is done; the second time, now."""
         mine, others = self._by_starter()
-        for row in mine:
-            self.app.actions.local.stop_registered(row)
+        for worker in mine:
+            self.app.actions.local.stop([worker])
         if others:
-            # Who was asked, not who was only asked about.
+            # Those that were asked to finish, not those that a question was about.
             again = {worker.id for worker in others} <= self._asked_to_finish
             wish: Wish = "stop now" if again else "finish"
             request = Signal(tuple(others), wish, self._asked_to_finish.add)
             self.app.actions.request(request, self.table)
 
     def action_pause_worker(self) -> None:
-        """Pause the chosen workers of this machine; resume them when they were paused from here."""
         mine, rows = self._by_starter()
         names = {worker.id for worker in rows}
         if mine:
-            self.app.actions.local.pause_registered(mine)
+            self.app.actions.local.pause(mine)
         if rows:
             is_paused = names <= self._paused
             wish: Wish = "resume" if is_paused else "pause"
@@ -343,13 +263,11 @@ class WorkersScreen(RowsScreen):
             self.app.actions.request(Signal(tuple(rows), wish, tell), self.table)
 
     def action_unregister(self) -> None:
-        """Ask whether to take the chosen workers off the register, with the evidence."""
         names = [row.id for row in self.meant()]
         if names:
             self._ask_about(names, forces=True)
 
     def action_prune(self) -> None:
-        """Ask whether to take all dead workers off the register, with the evidence."""
         self._ask_about([], forces=False)
 
     def _ask_about(self, names: list[str], *, forces: bool) -> None:
@@ -360,7 +278,9 @@ class WorkersScreen(RowsScreen):
             "looking for signs of life", look, lambda cases: Prune(tuple(cases), forces)
         )
 
-    def _by_starter(self) -> tuple[list[WorkerRow], list[Process]]:
+    def _by_starter(self) -> tuple[list[LocalWorker], list[Process]]:
         """The chosen workers: those started from this console, and the others."""
         rows: list[WorkerRow] = self.meant()
-        return [r for r in rows if r.is_local], [r.process for r in rows if not r.is_local]
+        mine = [self.app.local.get(row.process.pid) for row in rows if row.is_local]
+        others = [row.process for row in rows if not row.is_local]
+        return [worker for worker in mine if worker is not None], others

@@ -33,7 +33,7 @@ class Subject:
         words: Further texts in which words are looked for.
         is_readable: Whether what is None is absent; otherwise it is unknown.
         serves: The queues that a worker takes from; none when it is dead.
-        lists: Those that its list stands for, dead or alive.
+        lists: Those that its list means, dead or alive.
     """
 
     class_name: str | None = None
@@ -170,7 +170,7 @@ def serves(wanted: Wanted) -> Test:
 
 
 def lists(wanted: Wanted) -> Test:
-    """Whether a worker's list, dead or alive, stands for a queue whose name is as wanted."""
+    """Whether a worker's list, dead or alive, means a queue whose name is as wanted."""
     return lambda subject: any(wanted(name) for name in subject.lists)
 
 
@@ -225,7 +225,7 @@ def is_exactly(value: str) -> Wanted:
 
 
 def matches_name(value: str) -> Wanted:
-    """Asks whether a text is the value, in which `*` stands for anything. Cost: O(text)."""
+    """Asks whether a text is the value, in which `*` matches anything. Cost: O(text)."""
     pieces = value.split("*")
     if len(pieces) == 1:
         return is_exactly(value)

@@ -1,6 +1,6 @@
 """The filter language: parse once, match many. Pure.
 
-    class:Mailers::Welcome   the whole name; `*` stands for anything (also exception:, queue:)
+    class:Mailers::Welcome   the whole name; `*` matches anything (also exception:, queue:)
     error:timeout            contained, in any case (also worker:)
     args.0:42                an argument by its place, args.0.user.id:7 further in; whole
     args:ada                 contained in the arguments' JSON, in any case
@@ -13,7 +13,7 @@
     id:3f2a                  the beginning of an entry's id
     /time ?out/              a regular expression, in any case; also error:/x/, class:/x/ and so on
     connection reset         words: each contained somewhere in the job or its error
-    "two words"              quoted: as it stands, whatever it holds; also error:"two words";
+    "two words"              quoted: as it is, whatever it holds; also error:"two words";
                              a character that cannot be shown is \\u{1b}, by its number in hex
     !class:Mail              what does not match
 
@@ -182,8 +182,6 @@ def _bounds(repeat: str) -> tuple[int, int | None]:
     return int(low or 0), int(high) if high else None
 
 
-__all__ = ["BadFilter", "Filter", "Subject", "duration_s", "parse"]
-
 _LONGEST: Final = 2000
 _MOST_TERMS: Final = 50
 _FIELD: Final = re.compile(r"([A-Za-z_]\w*(?:\.[^\s:\"]+)*):(?!:)")
@@ -318,7 +316,7 @@ class _Parser:
         )
 
     def _wanted(self, plain: Callable[[str], terms.Wanted]) -> terms.Wanted:
-        """What a value asks for: a regular expression, a quoted text as it stands, or `plain`."""
+        """What a value asks for: a regular expression, a quoted text as it is, or `plain`."""
         if self._text[self._at : self._at + 1] == "/":
             return self._regex()
         value, is_quoted = self._value()
@@ -388,7 +386,7 @@ class _Parser:
 # Moments as people type them: relative to now, or as time and date.
 
 ALLOWED: Final = "in 10m, +1h30m, 18:00, tomorrow 8:00, 2026-12-01 08:00 (or …Z for UTC)"
-#: Further ahead than this nobody means it.
+#: A moment further ahead than this is a mistake.
 _WHEN_LONGEST: Final = timedelta(days=100 * 365)
 _AHEAD: Final = re.compile(r"(?:in\s+|\+\s*)(.+)", re.IGNORECASE)
 _CLOCK: Final = re.compile(r"(today\s+|tomorrow\s+)?(\d{1,2}):(\d{2})(?::(\d{2}))?", re.IGNORECASE)
@@ -407,7 +405,7 @@ def parse_moment(text: str, now: datetime) -> datetime:
 
     Args:
         text: Such as `in 10m` or `2026-12-01 08:00`.
-        now: An aware datetime, by the server's clock, in the zone of whoever types.
+        now: An aware datetime, by the server's clock, in the zone of the person who types.
 
     Raises BadMoment, also for a moment that is past.
     """
@@ -451,8 +449,8 @@ def _moment(word: str, now: datetime) -> datetime:
 
 
 def _local(wall: datetime, now: datetime) -> datetime:
-    """A time on the wall of whoever types. Its daylight saving may differ from that of now, so a
-    fixed offset, which is what a local moment has, asks the system again."""
+    """A time on the wall of the person who types. Its daylight saving may differ from that of now,
+    so a fixed offset, which is what a local moment has, asks the system again."""
     if now.tzinfo is UTC or now.tzinfo is None or hasattr(now.tzinfo, "key"):
         return wall.replace(tzinfo=now.tzinfo)
     return wall.astimezone()

@@ -21,7 +21,7 @@ SLICE_S: Final = 0.004
 #: How long to rest after a window, in terms of what it took.
 REST: Final = 0.5
 _LOOKS_AT_CLOCK_EVERY: Final = 16
-#: How often people are told how far it is.
+#: How often it says how far it is.
 _TELL_EVERY_S: Final = 0.2
 
 #: Looks at an entry. One that returns False ends the walk.
@@ -53,7 +53,7 @@ async def walk(
     moment.
 
     Args:
-        tell: Told now and then, and at the end, how many of how many were seen.
+        tell: Called now and then, and at the end, with how many of how many were seen.
         settle: Awaited after each window, to read what its entries make necessary.
 
     Raises StoreError.
@@ -137,7 +137,7 @@ class Follower:
         self._extent: Extent | None = None
         self._not_before_s = 0.0
         self._shown = self._looks_expected = 0
-        #: Somebody does not want it to go on.
+        #: It is not to go on.
         self.is_stopped = False
         self.is_running = False
         #: A walk through the whole list is under way.
@@ -195,7 +195,7 @@ class Follower:
         return True
 
     async def _walk_all(self, read: Read, tell: Callable[[], None]) -> None:
-        def told(done: int, of: int) -> None:
+        def note(done: int, of: int) -> None:
             self.done, self.of = done, of
             tell()
 
@@ -203,7 +203,7 @@ class Follower:
         way = self._jobs.walk()
         self._extent, self._visit = None, self._begin()
         self.is_walking, self.done, self.of = True, 0, 0
-        self._shown = await walk(read, way, self._visit, told, rest=self._sleep)
+        self._shown = await walk(read, way, self._visit, note, rest=self._sleep)
         took_s = self._clock() - began_s
         self._not_before_s = self._clock() + max(_LEAST_REST_S, _REST * took_s)
         self._extent = way.extent

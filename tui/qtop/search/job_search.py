@@ -40,15 +40,6 @@ class JobQuery:
         """Whether the whole list is wanted."""
         return self.groups is None and self.filter.is_empty
 
-    def __str__(self) -> str:
-        """In words, for the record."""
-        words = [str(self.source)]
-        if self.groups is not None:
-            words.append(f"group {self.named}"[:200])
-        if not self.filter.is_empty:
-            words.append(f"filter {self.filter.text}"[:200])
-        return ", ".join(words)
-
 
 class JobSearch:
     """Tells which entries are wanted. Those that are too large to be listed whole are not looked
@@ -99,6 +90,8 @@ class Matches:
         #: Those that are wanted, of those that were seen.
         self.count = self.seen = 0
         self.most = most
+        #: Everything there is was looked at.
+        self.is_complete = False
         self._last_first = last_first
         self._keep = keep
         self._kept: list[tuple[int, Job]] = []
@@ -158,7 +151,7 @@ def slim_waiting(job: Job) -> Job:
 
 # Delayed jobs by class.
 
-#: Classes that are told apart.
+#: Classes that are counted each by itself.
 MOST_CLASSES: Final = 2_000
 _QUEUES_KEPT: Final = 5
 
@@ -191,8 +184,8 @@ class _Tally:
 
 
 class ClassCounts:
-    """Counts delayed jobs by class. `has_more` says that there are more classes than are told
-    apart. Bounded memory."""
+    """Counts delayed jobs by class. `has_more` says that there are more classes than are
+    counted. Bounded memory."""
 
     def __init__(self) -> None:
         self._tallies: dict[tuple[str | None, bool], _Tally] = {}

@@ -14,7 +14,7 @@ from qtop.model.job_list import LISTED_BYTES, Ask, Entry
 from queuecore import windows
 from queuecore.windows import Extent, RawItem, Stretch, read_item
 
-#: The first window is small: it is what somebody waits for.
+#: The first window is small: a person waits for it.
 _FIRST_ITEMS: Final = 250
 #: Later ones carry about so much. Reaching the middle of a list takes Redis as long as carrying it.
 _WINDOW_BYTES: Final = 4 << 20

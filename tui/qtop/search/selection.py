@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Protocol, TypeVar
@@ -16,9 +16,8 @@ from qtop.text.format import job_class
 from qtop.text.safe import safe
 from queuecore import bulk
 from queuecore.bulk import READ_ITEMS
-from queuecore.errors import StoreError
 from queuecore.exchange import Exchange, Operation, Steps
-from queuecore.values import replace, value
+from queuecore.values import value
 
 T = TypeVar("T")
 
@@ -73,7 +72,12 @@ def scan(
     size = min(most, _FIRST_ITEMS)
     done = matched = too_large = 0
     while done < length:
-        seen: JobPage = yield from steps(jobs.page(start, min(size, length - done)), (done, length))
+        # How far it is: no round trip.
+        yield Exchange((), lambda _: None, progress=(done, length))
+        seen: JobPage = yield from steps(jobs.page(start, min(size, length - done)))
+        if seen.is_gone:
+            # The list has become shorter than that: this is its last page, which was shown before.
+            break
         for job in seen.jobs:
             is_cut = job.item.is_cut
             if is_cut and (whole or _is_looked_into(job, wanted)):
@@ -106,28 +110,11 @@ def through(way: Walk, visit: Callable[[Entry], bool]) -> Steps[bool]:
     return True
 
 
-def steps(work: Operation[T], progress: tuple[int, int] | None = None) -> Steps[T]:
-    """An operation as steps; the first of them says how far the whole is, if it is said here."""
-    if not isinstance(work, Generator):
-        return (yield _at(work, progress))  # type: ignore[no-any-return]
-    if progress is None:
-        return (yield from work)
-    try:
-        step = next(work)
-        while True:
-            try:
-                result = yield _at(step, progress)
-            except StoreError as error:
-                step = work.throw(error)
-            else:
-                step = work.send(result)
-            progress = None
-    except StopIteration as stop:
-        return stop.value  # type: ignore[no-any-return]
-
-
-def _at(step: Exchange[T], progress: tuple[int, int] | None) -> Exchange[T]:
-    return step if progress is None else replace(step, progress=progress)
+def steps(work: Operation[T]) -> Steps[T]:
+    """An operation as steps."""
+    if isinstance(work, Exchange):
+        return (yield work)  # type: ignore[no-any-return]
+    return (yield from work)
 
 
 def _size(seen: JobPage, most: int) -> int:

@@ -22,9 +22,9 @@ from qtop.model.health import (
 )
 from qtop.model.job import JobSource
 from qtop.model.job_list import JobList
+from qtop.model.launch import LaunchCommand, LaunchRequest, QueueClasses
 from qtop.model.schedule import ListedSchedule, Schedules
 from qtop.search.selection import Chooser, RefusalCheck, nothing_refused
-from queuecore.action_record import ActionRecord
 from queuecore.audit import AuditEntry
 from queuecore.cooperative import Slices
 from queuecore.exchange import Operation, Steps
@@ -38,8 +38,9 @@ if TYPE_CHECKING:
 else:
     Work = Operation
 
-Ability = Literal["pause", "pause_all"]
-"""What a system may be unable to do, by the id of its action: pause queues, pause everything."""
+Ability = Literal["pause", "pause_all", "start_workers"]
+"""What a system may be unable to do, by the id of its action: pause queues, pause everything, start
+workers."""
 
 
 DiagnosisPart = Literal[
@@ -148,9 +149,20 @@ class System(Protocol):
     def history(self, limit: int) -> Work[list[AuditEntry]]:
         """The last `limit` actions of operators, newest first. Two round trips."""
 
-    def note(self, record: ActionRecord, done: int) -> Work[int]:
-        """Put an action on record that happened outside of the system; one with an empty source is
-        about processes. One round trip."""
+    def launch(self, request: LaunchRequest) -> LaunchCommand | Refusal:
+        """The command that starts workers on this machine, or why there is none, in safe words. No
+        round trip."""
+
+    def waiting_classes(self, request: LaunchRequest) -> Work[list[QueueClasses]]:
+        """The classes that wait in the queues of a request that can be launched. At most two round
+        trips."""
+
+    def left_alone(self, title: str) -> str:
+        """The queues that a worker leaves alone because it does not know the classes of their jobs,
+        as the title of its process says; with commas, not safe to show."""
+
+    def note(self, operator: Operator, action: str, workers: str, done: int) -> Work[int]:
+        """Put on record what was done to workers outside of the system. One round trip."""
 
     def forbidden(self) -> Work[Mapping[str, str]]:
         """Why the server would refuse actions, by the action's id. A few round trips; reads only.
@@ -213,6 +225,9 @@ class SystemRunner(Protocol):
     @property
     def system(self) -> System:
         """Whose work it is."""
+
+    def open(self) -> None:
+        """Load what the first frame did not wait for; else the first work does it."""
 
     async def watch(self, work: Work[T], /) -> T:
         """Carry out work that reads, beside the actions: neither waits for the other. Raises

@@ -1,4 +1,4 @@
-"""The texts of figures, times, jobs and small charts, safe and short enough for cells. Pure.
+"""The texts of figures, times and jobs, safe and short enough for cells. Pure.
 
 `to_ascii` redraws them for terminals that have nothing else.
 """
@@ -141,72 +141,25 @@ def optional(value: str | None) -> str:
     return NOTHING if value is None else safe(value)
 
 
-# Small charts of block characters.
-
-_BLOCKS: Final = " ▁▂▃▄▅▆▇█"
-_LEVELS: Final = len(_BLOCKS) - 1
-
-
-def area(values: Sequence[float | None], width: int, height: int = 1) -> list[str]:
-    """Draw a figure over time, the newest value at the right.
-
-    Zero is the lowest bar and anything above zero is higher than that; the highest value shown has
-    the highest bar.
-
-    Args:
-        values: Oldest first. None, and what is not a finite number, is a blank.
-        width: Cells; older values that do not fit are left out, missing ones are blanks.
-        height: Lines.
-
-    Returns:
-        The lines from top to bottom, each of exactly `width` cells.
-    """
-    shown = list(values[-width:]) if width > 0 else []
-    known = [each for each in shown if each is not None and math.isfinite(each)]
-    peak = max(known, default=0.0)
-    tops = [_top(each, peak, height * _LEVELS) for each in shown]
-    return [
-        "".join(_BLOCKS[max(0, min(_LEVELS, top - below))] for top in tops).rjust(max(0, width))
-        for below in range((height - 1) * _LEVELS, -1, -_LEVELS)
-    ]
-
-
-def _top(value: float | None, peak: float, levels: int) -> int:
-    if value is None or not math.isfinite(value):
-        return 0
-    if value <= 0 or peak <= 0:
-        return 1
-    # A tiny value over a huge peak rounds to zero, and must not look like zero.
-    return max(2, math.ceil(value / peak * levels))
-
-
 # For a terminal, font or locale that has nothing but ASCII.
 
 _OURS: Final = str.maketrans(
     {
         **dict(zip("▁▂▃▄▅▆▇█", "_.:-=+*#", strict=True)),
-        **dict.fromkeys("─━═╌┄", "-"),
+        **dict.fromkeys("─━═╌┄–—", "-"),  # noqa: RUF001
         **dict.fromkeys("│┃║╎┆▏▕▊▎", "|"),
         **dict.fromkeys("╭╮╰╯┌┐└┘├┤┬┴┼╔╗╚╝┏┓┗┛", "+"),
-        "–": "-",  # noqa: RUF001
-        "—": "-",
+        **dict.fromkeys("“”", '"'),
+        **dict.fromkeys("‘’", "'"),  # noqa: RUF001
+        **dict.fromkeys("▲↑", "^"),
+        **dict.fromkeys("▼↓", "v"),
+        **dict.fromkeys("→⇥▌", ">"),
+        "←": "<",
         "…": "~",
-        "“": '"',
-        "”": '"',
-        "‘": "'",  # noqa: RUF001
-        "’": "'",  # noqa: RUF001
         "●": "*",
         "◆": "#",
-        "▌": ">",
-        "▲": "^",
-        "▼": "v",
-        "↑": "^",
-        "↓": "v",
-        "→": ">",
-        "←": "<",
         "⚠": "!",
         "⏎": "$",
-        "⇥": ">",
         "·": ".",
         "×": "x",  # noqa: RUF001
         "\u00a0": " ",

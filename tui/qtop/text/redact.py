@@ -135,13 +135,16 @@ _NAMES_A_VALUE: Final = re.compile(r"""\\{0,16}["']\s{0,20}(?::|=>)""")
 
 #: A pair like `"name": "password", "value": "x"`: from its name on, and from its value to its name.
 _NAMES: Final = "name|key|field|param|parameter|header|k"
+_VALUES: Final = "value|val|content|data|v"
+_NAME_FIELDS: Final = frozenset(_NAMES.split("|"))
+_VALUE_FIELDS: Final = frozenset(_VALUES.split("|"))
 _SIGN: Final = r"""\\{0,16}["']?\s{0,20}(?:=>|:)\s{0,20}"""
 _TO_NAMED: Final = re.compile(
     rf"""[\w.\-]{{0,80}}+\\{{0,16}}["']\s{{0,20}},\s{{0,20}}
-    (?:\\{{0,16}}["']|:)?(?:value|val|content|data|v){_SIGN}""",
+    (?:\\{{0,16}}["']|:)?(?:{_VALUES}){_SIGN}""",
     re.VERBOSE | re.IGNORECASE,
 )
-_VALUE_BEFORE: Final = re.compile(rf"""\b(?:value|val|content|data|v){_SIGN}""", re.IGNORECASE)
+_VALUE_BEFORE: Final = re.compile(rf"""\b(?:{_VALUES}){_SIGN}""", re.IGNORECASE)
 _TO_NAME: Final = re.compile(
     rf"""\\{{0,16}}["']?\s{{0,20}},\s{{0,20}}(?:\\{{0,16}}["']|:)?(?:{_NAMES}){_SIGN}\\{{0,16}}["']""",
     re.IGNORECASE,
@@ -168,19 +171,19 @@ _TO_CONTENT: Final = re.compile(
 _CONTENT: Final = re.compile(r"\w[^\s<>&\\]*+")
 
 
-def in_url(text: str, at: int) -> SecretPlace | None:
-    """The place of user and password, with their `@`, of the URL whose `://` ends at `at`."""
-    found = _USERINFO.match(text, at)
-    return None if found is None else (at, found.end())
-
-
-def of_signature(text: str, at: int) -> SecretPlace | None:
-    """The place of the signature in the query of a URL; its name ends at `at`."""
-    found = _SIGNATURE.match(text, at)
+def _span(pattern: re.Pattern[str], text: str, at: int) -> SecretPlace | None:
+    """The place of what a pattern matches at `at`."""
+    found = pattern.match(text, at)
     return None if found is None else found.span()
 
 
-def of_pem(text: str, at: int) -> SecretPlace | None:
+def _end_of(pattern: re.Pattern[str], text: str, at: int) -> int:
+    """Where what a pattern matches at `at` ends; `at` where it matches nothing."""
+    found = pattern.match(text, at)
+    return at if found is None else found.end()
+
+
+def _of_pem(text: str, at: int) -> SecretPlace | None:
     """The place of what a PEM block holds whose `-----BEGIN ` ends at `at`; to the end of the text
     where the block has no end."""
     title = _PEM_TITLE.match(text, at)
@@ -190,29 +193,25 @@ def of_pem(text: str, at: int) -> SecretPlace | None:
     return title.end(), len(text) if end < 0 else end
 
 
-def of_login(text: str, at: int) -> SecretPlace | None:
+def _of_login(text: str, at: int) -> SecretPlace | None:
     """The place of user and password after an option of curl that ends at `at`."""
     begun = max(0, at - _MOST_OF_COMMAND)
     if "curl" not in text[begun:at]:
         return None
-    between = _TO_LOGIN.match(text, at)
-    at = at if between is None else between.end()
+    at = _end_of(_TO_LOGIN, text, at)
     quote = text[at - 1]
     if quote in "\"'" and ":" in text[at : (end := text.find(quote, at, at + _MOST_OF_COMMAND))]:
         return at, at + len(text[at:end].rstrip("\\"))
-    found = _LOGIN.match(text, at)
-    return None if found is None else found.span()
+    return _span(_LOGIN, text, at)
 
 
-def name_at(text: str, start: int, end: int) -> str:
+def _name_at(text: str, start: int, end: int) -> str:
     """The whole name around a hint from `start` to `end`, with `\\uXXXX` decoded."""
     before = _read(text[max(0, start - _MOST_BEFORE) : start])
     before = before[len(before.rstrip(_IN_NAMES)) :].rpartition(":")[2]
-    rest = _REST_OF_NAME.match(text, end)
-    name = before + _read(text[start:end] + (rest[0] if rest is not None else ""))
+    name = before + _read(text[start : _end_of(_REST_OF_NAME, text, end)])
     # A decoded character may be no part of the name.
-    found = _REST.match(name)
-    return name if found is None else found[0]
+    return name[: _end_of(_REST, name, 0)]
 
 
 def _read(text: str) -> str:
@@ -220,20 +219,15 @@ def _read(text: str) -> str:
     return _SPELLED.sub(lambda code: chr(int(code[1], 16)), text) if "\\" in text else text
 
 
-def of_name(text: str, start: int, end: int) -> SecretPlace | None:
+def _of_name(text: str, start: int, end: int) -> SecretPlace | None:
     """The place of the value of the name around a hint from `start` to `end`: in a pair, an option
     of a command, or an XML element. None when there is no value."""
-    if (pair := _of_pair(text, start, end) or of_named(text, start, end)) is not None:
+    if (pair := _of_pair(text, start, end) or _of_named(text, start, end)) is not None:
         return pair
     begin = _begin_of_name(text, start)
     if text.startswith("-", begin) and not text.startswith("---", begin):
         return _of_option(text, end)
     return _of_element(text, begin, end)
-
-
-def after_name(text: str, at: int) -> int:
-    """Where the name ends that continues at `at`."""
-    return _REST.match(text, at).end()  # type: ignore[union-attr]
 
 
 def _of_pair(text: str, start: int, end: int) -> SecretPlace | None:
@@ -250,7 +244,7 @@ def _of_pair(text: str, start: int, end: int) -> SecretPlace | None:
     return _value_at(text, at)
 
 
-def of_named(text: str, start: int, end: int) -> SecretPlace | None:
+def _of_named(text: str, start: int, end: int) -> SecretPlace | None:
     """The place of the value beside a name that is itself a value, in either order:
     `"name": "password", "value": "x"`."""
     if (after := _TO_NAMED.match(text, end)) is not None:
@@ -273,8 +267,7 @@ def _value_at(text: str, at: int) -> SecretPlace | None:
         return quoted
     if text.startswith(("[", "{", "("), at):
         return at, _end_of_container(text, at)
-    bare = _BARE.match(text, at)
-    return None if bare is None else bare.span()
+    return _span(_BARE, text, at)
 
 
 def _begin_of_name(text: str, start: int) -> int:
@@ -288,8 +281,7 @@ def _of_option(text: str, end: int) -> SecretPlace | None:
         return None
     quoted = _quoted(text, found.end())
     if quoted is None:
-        bare = _ARGUMENT.match(text, found.end())
-        return None if bare is None else bare.span()
+        return _span(_ARGUMENT, text, found.end())
     if text.startswith("-", quoted[0]) or _NAMES_A_VALUE.match(text, quoted[1]):
         return None
     return quoted
@@ -308,10 +300,9 @@ def _of_element(text: str, begin: int, end: int) -> SecretPlace | None:
     until = min((place for place in closed if place >= 0), default=-1)
     if until < 0:
         # `List<Token>` and `SET <key> <value>` are no elements; one that was cut is.
-        content = _CONTENT.match(text, at)
         tag = begin - len(angle)
         is_type = text[max(0, tag - 1) : tag].isalnum()
-        return None if content is None or is_type else content.span()
+        return None if is_type else _span(_CONTENT, text, at)
     content_end = at + len(text[at:until].rstrip("\\"))
     return (at, content_end) if text[at:content_end].strip() else None
 
@@ -324,8 +315,7 @@ def _quoted(text: str, at: int) -> SecretPlace | None:
         return None
     begin, slashes, quote = opening.end(), opening[1], opening[2]
     if not slashes:
-        found = _WHOLE[quote].match(text, begin)
-        return begin, len(text) if found is None else found.end()
+        return begin, _end_of(_WHOLE[quote], text, begin)
     end = text.find(slashes + quote, begin)
     while end > begin and text[end - 1] == "\\":
         end = text.find(slashes + quote, end + 1)
@@ -373,9 +363,6 @@ _FORMS: Final = "|".join(
 )
 _BEGINNINGS_OF_FORMS: Final = r"(?=[:?&\-])"
 _LOGIN_OPTIONS: Final = frozenset({"-u", "-U", "--user", "--proxy-user"})
-#: The fields of a hash like `{"name": "password", "value": "x"}`.
-_NAME_FIELDS: Final = frozenset({"name", "key", "field", "param", "parameter", "header", "k"})
-_VALUE_FIELDS: Final = frozenset({"value", "val", "content", "data", "v"})
 _OPTION: Final = re.compile(r"--?[a-zA-Z][\w.\-]*+")
 
 
@@ -450,7 +437,7 @@ class Redactor:
                 at = max(at, kept)
             elif hint.lastgroup is None:
                 # Skip the rest of the name: it would be searched for hints again.
-                at = after_name(seen, at)
+                at = _end_of(_REST, seen, at)
         if kept:
             seen = "".join([*pieces, seen[kept:]])
         if len(text) > MOST_CHARACTERS:
@@ -462,20 +449,20 @@ class Redactor:
         start, end = hint.span()
         match hint.lastgroup:
             case "url":
-                return in_url(text, end), f"{HIDDEN}@"
+                return _span(_USERINFO, text, end), f"{HIDDEN}@"
             case "signed":
-                return of_signature(text, end), HIDDEN
+                return _span(_SIGNATURE, text, end), HIDDEN
             case "pem":
-                return of_pem(text, end), HIDDEN
+                return _of_pem(text, end), HIDDEN
             case "login":
-                return of_login(text, end), HIDDEN
-        name = name_at(text, start, end)
+                return _of_login(text, end), HIDDEN
+        name = _name_at(text, start, end)
         if not self.is_secret(name):
             return None, HIDDEN
-        place = of_name(text, start, end)
+        place = _of_name(text, start, end)
         if place is not None and name.lower() in _NAME_FIELDS:
             # `"key": "password", "value": "x"`: the name is no secret, the value beside it is.
-            beside = of_named(text, *place)
+            beside = _of_named(text, *place)
             if beside is not None and self.is_secret(text[slice(*place)]):
                 return beside, HIDDEN
         return place, HIDDEN

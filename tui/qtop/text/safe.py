@@ -22,8 +22,8 @@ UNKNOWN: Final = "unknown"
 _NEWLINE_MARK: Final = "⏎"
 _TAB_MARK: Final = "⇥"
 _TAB_CELLS: Final = 4
-_SPARKS: Final = "▁▂▃▄▅▆▇█"
-_ASCII_SPARKS: Final = "_.:-=+*#"
+_BLOCKS: Final = " ▁▂▃▄▅▆▇█"
+_LEVELS: Final = len(_BLOCKS) - 1
 
 # Every character that a terminal may obey, hide, reorder or measure differently from us. Listed
 # here and not taken from `unicodedata`, so that it does not change with the version of Python.
@@ -49,17 +49,12 @@ _STACKED: Final = re.compile(f"([{_COMBINING}]{{3}})[{_COMBINING}]+")
 
 
 def safe(value: str | bytes) -> str:
-    """Turn data into one line of text that a terminal shows and never obeys.
+    """Turn data into one line of text that a terminal shows and never obeys. O(n).
 
-    Control characters become visible signs (a newline `⏎`, a tab `⇥`), bytes that are not UTF-8
-    become `\\xNN`. What is invisible, reorders text or has no certain width becomes U+FFFD.
-
-    Args:
-        value: Bytes as they came, or a string decoded with `surrogateescape`.
-
-    Returns:
-        Printable text; giving it to `safe` again changes nothing. O(n), and a plain ASCII string
-        is returned as it is.
+    `value` is bytes as they came, or a string decoded with `surrogateescape`. Control characters
+    become visible signs (a newline `⏎`, a tab `⇥`), bytes that are not UTF-8 become `\\xNN`. What
+    is invisible, reorders text or has no certain width becomes U+FFFD. The result given to `safe`
+    again is the same; a plain ASCII string is returned as it is.
     """
     text = _decoded(value)
     if text.isascii() and text.isprintable():
@@ -77,17 +72,16 @@ def visible(text: str) -> str:
 
 
 def safe_lines(value: str | bytes, *, max_lines: int, max_width: int) -> list[str]:
-    """Turn data of several lines into safe lines for a detail view.
+    """Turn data of several lines into safe lines for a detail view; tabs become spaces.
 
     Args:
-        value: As for `safe`. Lines end at a newline; tabs become spaces.
+        value: As for `safe`. Lines end at a newline.
         max_lines: How many lines to return at most, from 1. When there are more, the first and the
             last ones are kept, and a line between them says how many are hidden.
         max_width: How many cells a line may fill, from 1. A longer one is cut, and its end says how
             many characters are hidden.
 
-    Returns:
-        At least one line. The hidden part costs one search for newlines, nothing else.
+    Returns at least one line. The hidden part costs one search for newlines, nothing else.
     """
     text = _decoded(value).replace("\r\n", "\n")
     total = text.count("\n") + 1
@@ -106,17 +100,11 @@ def safe_lines(value: str | bytes, *, max_lines: int, max_width: int) -> list[st
 
 
 def crop(text: str, width: int, *, ellipsis: str = ELLIPSIS, tail: str = "") -> str:
-    """Cut safe text so that it fills at most `width` cells.
+    """Cut safe text so that it fills at most `width` cells, from 0. O(width).
 
-    Args:
-        text: Safe text.
-        width: Cells there are; 0 and less give an empty string.
-        ellipsis: One cell that stands for what was cut.
-        tail: A separator. The text from its last occurrence on is kept when the text is cut, as
-            the process id after a long host name, unless it fills more than half of the cells.
-
-    Returns:
-        The text itself when it fits, else text of exactly `width` cells. O(width).
+    `ellipsis`, one cell, replaces what was cut. `tail` is a separator: the text from its last
+    occurrence on is kept when the text is cut, as the process id after a long host name, unless it
+    fills more than half of the cells. Text that fits is returned as it is.
     """
     if width <= 0:
         return ""
@@ -129,22 +117,10 @@ def crop(text: str, width: int, *, ellipsis: str = ELLIPSIS, tail: str = "") -> 
     return set_cell_size(text[:longest], width - 1 - cell_len(kept)) + ellipsis + kept
 
 
-def pad(
-    text: str, width: int, align: Align = "left", *, ellipsis: str = ELLIPSIS, tail: str = ""
-) -> str:
-    """Make safe text fill exactly `width` cells, cutting or adding spaces.
-
-    Args:
-        text: Safe text.
-        width: Cells to fill.
-        align: On which side the text is.
-        ellipsis: As for `crop`.
-        tail: As for `crop`.
-
-    Returns:
-        Text of exactly `width` cells. O(width).
-    """
-    cut = crop(text, width, ellipsis=ellipsis, tail=tail)
+def pad(text: str, width: int, align: Align = "left", *, tail: str = "") -> str:
+    """Make safe text fill exactly `width` cells, with spaces or cut by `crop`. `align` is the side
+    on which the text is. O(width)."""
+    cut = crop(text, width, tail=tail)
     spare = max(0, width - cell_len(cut))
     before = {"left": 0, "right": spare, "center": spare // 2}[align]
     return " " * before + cut + " " * (spare - before)
@@ -168,15 +144,9 @@ def wrapped(text: str, width: int) -> list[str]:
 
 
 def ago(age_s: float | None) -> str:
-    """Write an age in its largest unit, in at most six characters: `3 s`, `2 min`, `4 h`, `3 d`,
-    from 1,000 days on `2 y`.
-
-    Args:
-        age_s: Seconds. Less than zero, from clocks that differ, counts as zero.
-
-    Returns:
-        The age rounded down, or `unknown` for None and what is not a number of seconds.
-    """
+    """Write an age, rounded down, in its largest unit, in at most six characters: `3 s`, `2 min`,
+    `4 h`, `3 d`, from 1,000 days on `2 y`. Less than zero, from clocks that differ, counts as zero;
+    `unknown` for None and what is not a number of seconds."""
     if age_s is None or not math.isfinite(age_s):
         return UNKNOWN
     whole_s = int(max(0.0, age_s))
@@ -210,37 +180,42 @@ def how_many(number: int | None, noun: str, *, is_least: bool = False) -> str:
     return f"{'at least ' if is_least else ''}{counted(number, noun)}"
 
 
-# `ascii` shadows a builtin: it is called like the option of the command line.
-def spark(values: Sequence[float | None], width: int, *, ascii: bool = False) -> str:
-    """Draw values over time as one line of bars, the newest at the right.
+# Small charts of block characters.
 
-    Zero is always the lowest bar and anything above zero is higher than that; the highest value
-    shown has the highest bar.
 
-    Args:
-        values: Oldest first. None, and what is not a finite number, is a blank.
-        width: Cells; older values that do not fit are left out, missing ones are blanks.
-        ascii: Draw with ASCII characters.
+def area(values: Sequence[float | None], width: int, height: int = 1) -> list[str]:
+    """Draw a figure over time, oldest first, as `height` lines of exactly `width` cells, from top
+    to bottom: the newest value is at the right, older ones that do not fit are left out.
 
-    Returns:
-        Text of exactly `width` cells.
+    Zero is the lowest bar and anything above zero is higher than that; the highest value shown has
+    the highest bar. None, what is not a finite number and what is missing are blanks.
     """
-    if width <= 0:
-        return ""
-    bars = _ASCII_SPARKS if ascii else _SPARKS
-    shown = values[-width:]
-    peak = max((v for v in shown if v is not None and math.isfinite(v)), default=0.0)
-    return "".join(_bar(value, peak, bars) for value in shown).rjust(width)
+    return _drawn(values, width, height, 0)
 
 
-def _bar(value: float | None, peak: float, bars: str) -> str:
-    if value is None or not math.isfinite(value):
-        return " "
-    if value <= 0:
-        return bars[0]
-    top = len(bars) - 1
-    # A tiny value over a huge peak rounds to zero, and must not look like zero.
-    return bars[min(top, max(1, math.ceil(value / peak * top)))]
+def spark(values: Sequence[float | None], width: int) -> str:
+    """As `area` in one line, in which the lowest level is for zero only."""
+    return _drawn(values, width, 1, 1)[0]
+
+
+def _drawn(
+    values: Sequence[float | None], width: int, height: int, levels_of_zero: int
+) -> list[str]:
+    shown = list(values[-width:]) if width > 0 else []
+    peak = max((each for each in shown if each is not None and math.isfinite(each)), default=0.0)
+    levels = height * _LEVELS - levels_of_zero
+
+    def top(value: float | None) -> int:
+        if value is None or not math.isfinite(value):
+            return 0
+        # A tiny value over a huge peak rounds to zero, and must not look like zero.
+        return 1 if value <= 0 else max(2, levels_of_zero + math.ceil(value / peak * levels))
+
+    tops = list(map(top, shown))
+    return [
+        "".join(_BLOCKS[max(0, min(_LEVELS, top - below))] for top in tops).rjust(max(0, width))
+        for below in range((height - 1) * _LEVELS, -1, -_LEVELS)
+    ]
 
 
 def _decoded(value: str | bytes) -> str:

@@ -26,7 +26,7 @@ class Span(NamedTuple):
 
     Attributes:
         text: What is shown.
-        tone: Its meaning, one of `TONES`, or empty.
+        tone: Its meaning, the name of a tone (see `columns`), or empty.
         priority: Where not all spans fit, those with the lowest priority are left out first.
         action: What a click runs.
         group: Spans of one group are left out together.
@@ -118,7 +118,6 @@ class Bar(Widget):
             self.refresh(*regions)
 
     def render_line(self, y: int) -> Strip:
-        """Paint the line."""
         width = self.size.width
         placed = place(self._left, self._right, width)
         self._painted = placed

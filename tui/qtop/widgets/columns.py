@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, Literal, NamedTuple, Type
 
 from rich.style import Style
 
+from qtop.text.format import number
 from qtop.text.safe import Align, crop, pad, unknown
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 RowT = TypeVar("RowT")
 
 ToneOf = Literal["good", "warn", "bad", "dim", "accent"]
+#: The tone of a column's cells, the same for all rows or found for each.
+ToneRule = Callable[[RowT], ToneOf | None] | ToneOf | None
 
 GAP: Final = 2
 """Blank cells between two columns."""
@@ -39,7 +42,7 @@ class Column(Generic[RowT]):
         flex: Its share of the cells that are left over; 0 keeps the column at `width`.
         priority: When the screen is narrow, columns with the lowest priority are left out first.
         align: On which side of the column the text is.
-        style: The tone of the cell, the same for all rows or found for each.
+        style: The tone of the cell.
         sort_key: What to sort by: values comparable with each other, or None, which comes last in
             both directions. A column without it cannot be sorted by.
         descends: Sorting starts with the highest value.
@@ -53,14 +56,10 @@ class Column(Generic[RowT]):
     flex: int = 0
     priority: int = 0
     align: Align = "left"
-    style: Callable[[RowT], ToneOf | None] | ToneOf | None = None
+    style: ToneRule[RowT] = None
     sort_key: Callable[[RowT], Any] | None = None
     descends: bool = False
     tail: str = ""
-
-    def tone(self, row: RowT) -> ToneOf | None:
-        """The tone of this column's cell of a row."""
-        return self.style(row) if callable(self.style) else self.style
 
 
 def figure(
@@ -68,24 +67,66 @@ def figure(
     label: str,
     width: int,
     value: Callable[[RowT], Any],
-    text: Callable[[Any], str],
+    text: Callable[[Any], str] = number,
     *,
     priority: int,
-    style: Callable[[RowT], ToneOf | None] | ToneOf | None = None,
+    cell: Callable[[RowT], str] | None = None,
+    style: ToneRule[RowT] = None,
+    zero: ToneOf | None = None,
+    descends: bool = True,
 ) -> Column[RowT]:
-    """A column of figures: aligned to the right, sorted with the highest first. `value` gives the
-    figure of a row, `text` its text; for the others see `Column`."""
+    """A column of figures: aligned to the right, sorted with the highest first.
+
+    Args:
+        key: As of `Column`, like the others that are not named here.
+        value: The figure of a row: what is sorted by. None is unknown.
+        text: The text of a figure.
+        cell: The text for a row, where the figure alone does not give it.
+        zero: The tone of 0 and of unknown, in place of `style`.
+    """
+
+    def tone(row: RowT) -> ToneOf | None:
+        return (style(row) if callable(style) else style) if value(row) else zero
+
     return Column(
         key,
         label,
         width,
-        lambda row: text(value(row)),
+        cell or (lambda row: text(value(row))),
         priority=priority,
         align="right",
-        style=style,
+        style=tone if zero else style,
         sort_key=value,
-        descends=True,
+        descends=descends,
     )
+
+
+def text_column(
+    key: str,
+    label: str,
+    width: int,
+    cell: Callable[[RowT], str],
+    *,
+    priority: int,
+    flex: int = 0,
+    style: ToneRule[RowT] = None,
+) -> Column[RowT]:
+    """A column that is sorted by the text that it shows; for the arguments see `Column`."""
+    return Column(key, label, width, cell, flex, priority, style=style, sort_key=cell)
+
+
+class Cell(NamedTuple):
+    """Text that fills its column exactly, and its tone."""
+
+    text: str
+    tone: ToneOf | None = None
+
+
+class Sort(NamedTuple):
+    """The column rows are sorted by; `reverse` is the highest first."""
+
+    column_key: str
+    reverse: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +137,21 @@ class PlacedColumn(Generic[RowT]):
     x: int
     width: int
 
+    def header(self, sort: Sort | None) -> Cell:
+        """Its label, with a mark when the rows are sorted by it."""
+        label = self.column.label
+        if sort is not None and sort.column_key == self.column.key:
+            mark = DESCENDING if sort.reverse else ASCENDING
+            # The mark takes the place of the ellipsis: both would cost two letters.
+            fits = len(label) < self.width
+            label = label + mark if fits else crop(f"{label} ", self.width, ellipsis=mark)
+        return Cell(pad(label, self.width, self.column.align))
 
-class Cell(NamedTuple):
-    """Text that fills its column exactly, and its tone."""
-
-    text: str
-    tone: ToneOf | None = None
+    def cell(self, row: RowT, redact: Callable[[str], str]) -> Cell:
+        """What it shows of a row, without secrets. Calls `cell` of the column once."""
+        column = self.column
+        text = pad(redact(column.cell(row)), self.width, column.align, tail=column.tail)
+        return Cell(text, column.style(row) if callable(column.style) else column.style)
 
 
 class TableLine(NamedTuple):
@@ -112,20 +162,6 @@ class TableLine(NamedTuple):
     mark: str = ""
     marked: bool = False
     cursor: bool = False
-
-
-class Sort(NamedTuple):
-    """The column rows are sorted by; `reverse` is the highest first."""
-
-    column_key: str
-    reverse: bool
-
-
-class SortMark(NamedTuple):
-    """The column whose label has the sort mark, and the mark."""
-
-    column_key: str
-    mark: str
 
 
 # The signs that a table draws, each one cell wide.
@@ -152,13 +188,8 @@ def arranged(
 def fit(columns: Sequence[Column[RowT]], x: int, width: int) -> tuple[PlacedColumn[RowT], ...]:
     """Give as many columns as possible a place, and share out the cells that are left over.
 
-    Args:
-        columns: In the order of the screen.
-        x: The first free cell.
-        width: How many cells there are from `x` on.
-
-    Returns:
-        The columns that fit, left to right; at least one when there is any, cut if need be.
+    There are `width` cells from `x` on. Returns the columns that fit, left to right; at least one
+    when there is any, cut if need be.
     """
     kept = list(range(len(columns)))
     while len(kept) > 1 and _needed([columns[i] for i in kept]) > width:
@@ -180,63 +211,14 @@ def fit(columns: Sequence[Column[RowT]], x: int, width: int) -> tuple[PlacedColu
     return tuple(placed)
 
 
-def header_line(placed: Sequence[PlacedColumn[RowT]], sort: SortMark | None) -> TableLine:
-    """The line with the labels, and the sort mark beside the label of the sorted column."""
-
-    def label(place: PlacedColumn[RowT]) -> str:
-        text = place.column.label
-        if sort is None or sort.column_key != place.column.key:
-            return text
-        # The mark takes the place of the ellipsis: both would cost two letters.
-        fits = len(text) < place.width
-        return text + sort.mark if fits else crop(f"{text} ", place.width, ellipsis=sort.mark)
-
-    return TableLine(
-        "header",
-        tuple(Cell(pad(label(p), p.width, p.column.align)) for p in placed),
-    )
-
-
-def row_line(
-    row: RowT,
-    placed: Sequence[PlacedColumn[RowT]],
-    *,
-    mark: str,
-    marked: bool,
-    cursor: bool,
-    redact: Callable[[str], str] = str,
-) -> TableLine:
-    """The line of one row. Calls `cell` of every placed column once, and `redact`, which hides
-    secrets, with its text."""
-    return TableLine(
-        "row",
-        tuple(
-            Cell(
-                pad(redact(p.column.cell(row)), p.width, p.column.align, tail=p.column.tail),
-                p.column.tone(row),
-            )
-            for p in placed
-        ),
-        mark,
-        marked,
-        cursor,
-    )
-
-
 def changed_spans(
     old: TableLine | None, new: TableLine, placed: Sequence[PlacedColumn[RowT]], width: int
 ) -> Iterator[tuple[int, int]]:
-    """Compare a line with the one on the screen.
+    """Compare a line with `old`, which is on the screen; None when nothing is. `placed` are the
+    columns of both, `width` the cells of a whole line.
 
-    Args:
-        old: What was painted; None when nothing was.
-        new: What is to be shown.
-        placed: The columns of both.
-        width: Cells of a whole line.
-
-    Yields:
-        First cell and number of cells of each part to paint again: the cells that changed, or the
-        whole line when its cursor, its mark or its kind changed.
+    Yields the first cell and the number of cells of each part to paint again: the cells that
+    changed, or the whole line when its cursor, its mark or its kind changed.
     """
     if old == new:
         return
@@ -265,6 +247,7 @@ class _Appearance(NamedTuple):
     background: str = ""
 
 
+#: By the name of a tone.
 _APPEARANCES: Final[Mapping[str, _Appearance]] = {
     # How good it is, and how important.
     "good": _Appearance("", "text-success"),
@@ -292,15 +275,10 @@ _APPEARANCES: Final[Mapping[str, _Appearance]] = {
     "here": _Appearance("reverse"),
 }
 
-TONES: Final = frozenset(_APPEARANCES)
-"""All names of tones."""
-
 
 def toned(widget: Widget, *tones: str) -> Style:
     """The style of a text on a widget: the widget's own, and over it that of each tone in order.
-
-    Raises KeyError for a name that is not in `TONES`.
-    """
+    Raises KeyError for a name that no tone has."""
     style = widget.rich_style
     variables = widget.app.theme_variables
     for tone in tones:

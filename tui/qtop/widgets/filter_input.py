@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final
 
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.message import Message
+from textual.reactive import reactive
 from textual.suggester import Suggester
 from textual.widgets import Checkbox, Input
 
@@ -23,9 +24,7 @@ class InputField(Input):
     """A line to type in, whose cursor does not blink. Characters that are not safe to show, which
     may be pasted, are replaced."""
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        self.cursor_blink = False
+    cursor_blink = reactive(False, init=False)
 
     def validate_value(self, value: str) -> str:
         """The text, safe to show."""
@@ -34,9 +33,6 @@ class InputField(Input):
 
 class FigureField(InputField):
     """A field for a whole number. Keys that are no digits are left to the dialog around it."""
-
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, restrict=r"[0-9]*", **options)
 
     def check_consume_key(self, key: str, character: str | None) -> bool:
         """Whether the field takes the key: digits only."""
@@ -64,26 +60,15 @@ FILTER_BINDINGS: Final[tuple[Binding, ...]] = (
     Binding("enter", "keep", show=False, id="filter.keep"),
     Binding("escape", "leave", show=False, id="filter.leave"),
     Binding("tab", "complete", show=False, id="filter.complete"),
-    Binding("up", "older", show=False, id="filter.older"),
-    Binding("down", "newer", show=False, id="filter.newer"),
+    Binding("up", "recall(-1)", show=False, id="filter.older"),
+    Binding("down", "recall(1)", show=False, id="filter.newer"),
 )
 """The keys of the line, for the console's table of keys."""
 
 STARTS: Final = (
     *(f"{name}:" for name in fields.FIELDS),
-    *(
-        "args.0:",
-        "id:",
-        "retried:no",
-        "retried:yes",
-        "readable:no",
-        "serves:",
-        "lists:",
-        "age>1h",
-        "age<10m",
-        "due<10m",
-        "due>1h",
-    ),
+    *("args.0:", "id:", "retried:no", "retried:yes", "readable:no", "serves:", "lists:"),
+    *("age>1h", "age<10m", "due<10m", "due>1h"),
 )
 """The beginnings of terms that can be completed."""
 _MOST_REMEMBERED: Final = 50
@@ -178,7 +163,6 @@ class FilterInput(InputField):
             self.post_message(self.Typed(self.value))
 
     def action_keep(self) -> None:
-        """Use the text."""
         text = self.value.strip()
         if text:
             remember(self._remembered, text)
@@ -189,27 +173,19 @@ class FilterInput(InputField):
         self._leave(None)
 
     def action_complete(self) -> None:
-        """Accept the suggestion."""
         self.action_cursor_right() if self._suggestion else self.action_end()
 
-    def action_older(self) -> None:
-        """The filter before this one."""
-        self._recall(self._place - 1)
-
-    def action_newer(self) -> None:
-        """The filter after this one."""
-        self._recall(self._place + 1)
+    def action_recall(self, step: int) -> None:
+        """Show the filter after this one (1), or before it (-1)."""
+        texts: Sequence[str] = [*self._remembered, ""]
+        self._place = max(0, min(self._place + step, len(self._remembered)))
+        self.value = texts[self._place]
+        self.cursor_position = len(self.value)
 
     def on_blur(self, event: events.Blur) -> None:
         """A click elsewhere keeps the text."""
         if self.display:
             self.action_keep()
-
-    def _recall(self, place: int) -> None:
-        self._place = max(0, min(place, len(self._remembered)))
-        texts: Sequence[str] = [*self._remembered, ""]
-        self.value = texts[self._place]
-        self.cursor_position = len(self.value)
 
     def _leave(self, text: str | None) -> None:
         self.display = False

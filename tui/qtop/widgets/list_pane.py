@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from textual.app import ComposeResult
 from textual.widget import Widget
@@ -17,6 +17,9 @@ from qtop.widgets.filter_input import FilterInput
 from qtop.widgets.paged_table import PagedTable
 from qtop.widgets.table import Table
 
+#: What is said when the rows that were marked have left the list.
+MARKS_GONE: Final = "what was marked is not listed any more: nothing was done"
+
 
 class ListOwner(Protocol):
     """The screen that a list is on: it knows what the rows are."""
@@ -28,7 +31,7 @@ class ListOwner(Protocol):
         """Values to complete a field of a filter with; see `ListPane.values_of`."""
 
     def filter_changed(self) -> None:
-        """Show what matches now; see `ListPane.show_again`."""
+        """Show what matches now."""
 
     def shown_of(self) -> str:
         """How many rows match, of how many; see `ListPane.shown_of`."""
@@ -48,7 +51,7 @@ class ListPane(Widget):
         owner: The screen.
         table: The table in front at first.
         remembered: Earlier filters, the newest last; new ones are added.
-        marks_gone: What is told when the rows that were marked have left the list.
+        marks_gone: What is said instead of `MARKS_GONE`.
     """
 
     DEFAULT_CSS = "ListPane { height: 1fr; }"
@@ -62,7 +65,7 @@ class ListPane(Widget):
         #: What is listed, before a filter that looks at these rows.
         self.rows: Sequence[Any] = ()
         self._owner, self._marks_gone = owner, marks_gone
-        self._tables = [table]
+        self.tables = [table]
         self._filter_before = ""
         self._filter_line = Bar(id="filter-line")
         self._filter_line.display = False
@@ -71,16 +74,16 @@ class ListPane(Widget):
     def compose(self) -> ComposeResult:
         """The tables, and the filter below them."""
         # The first one gets the focus.
-        yield from sorted(self._tables, key=lambda table: table is not self.table)
+        yield from sorted(self.tables, key=lambda table: table is not self.table)
         yield self._filter_line
         yield self._filter_bar
 
     def bring_to_front(self, table: Table[Any]) -> None:
         """Show this table instead of the one in front. A new one is added: before the pane is on
         the screen."""
-        if table not in self._tables:
-            self._tables.append(table)
-        for each in self._tables:
+        if table not in self.tables:
+            self.tables.append(table)
+        for each in self.tables:
             each.display = each is table
         self.table = table
 
@@ -112,8 +115,8 @@ class ListPane(Widget):
         return self.table.marked_rows() or ([] if row is None else [row])
 
     def meant(self) -> list[Any]:
-        """The rows that an action is for: the chosen ones; none when those that were marked have
-        gone: who marked some does not mean another."""
+        """The rows that an action is for: the chosen ones. None when those that were marked have
+        gone, which is said: the row under the cursor is not meant then."""
         if self.table.dropped_marks and not self.table.marked_rows():
             self.table.clear_marks()
             self._owner.tell(self._marks_gone, "warn")
@@ -132,16 +135,12 @@ class ListPane(Widget):
         values = (getattr(self._owner.subject(row), name, None) for row in self.rows)
         return {safe(value) for value in values if isinstance(value, str)}
 
-    def show_again(self) -> None:
-        """Filter the rows there are anew."""
-        self.show_rows(self.rows)
-
     def shown_of(self) -> str:
         """How many rows match, of how many."""
         return f"{self.table.row_count:,} of {len(self.rows):,}"
 
     def set_filter(self, text: str) -> bool:
-        """Show only what matches; False when the text makes no filter, and the reason is told."""
+        """Show only what matches; False when the text makes no filter, and then it says why."""
         try:
             wanted = filter_language.parse(text)
         except BadFilter as error:

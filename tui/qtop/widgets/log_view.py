@@ -4,19 +4,14 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
-from typing import ClassVar, Final, NamedTuple
+from typing import Final, NamedTuple
 
-from rich.segment import Segment
 from textual import events
-from textual.binding import BindingType
 from textual.geometry import Size
 from textual.message import Message
-from textual.scroll_view import ScrollView
-from textual.strip import Strip
 
-from qtop.widgets.columns import toned
-from qtop.widgets.text_lines import wrapped
-from qtop.widgets.text_view import TEXT_BINDINGS
+from qtop.widgets.text_lines import cut_to_width
+from qtop.widgets.text_view import ScrolledText
 
 #: Older lines are dropped; the file still has them.
 MOST_LINES: Final = 4_000
@@ -38,21 +33,8 @@ class _Piece(NamedTuple):
     number: int
 
 
-class LogView(ScrollView, can_focus=True, inherit_bindings=False):
-    """Lines of a log, wrapped to the width, with the keys of texts."""
-
-    ALLOW_SELECT = False
-    BINDINGS: ClassVar[list[BindingType]] = [*TEXT_BINDINGS]
-    DEFAULT_CSS = """
-    LogView {
-        height: 1fr;
-        overflow-x: hidden;
-        overflow-y: auto;
-        scrollbar-gutter: stable;
-        scrollbar-size-vertical: 1;
-        padding: 0 1;
-    }
-    """
+class LogView(ScrolledText):
+    """Lines of a log, wrapped to the width: new ones are added at the end."""
 
     class Moved(Message):
         """Scrolling has started or stopped following."""
@@ -85,7 +67,6 @@ class LogView(ScrollView, can_focus=True, inherit_bindings=False):
         self._settle()
 
     def clear(self) -> None:
-        """Show nothing."""
         self._first += len(self._lines)
         self._lines, self._pieces = [], []
         self._settle()
@@ -123,24 +104,17 @@ class LogView(ScrollView, can_focus=True, inherit_bindings=False):
 
     # Painting
 
-    def render_line(self, y: int) -> Strip:
-        """Paint one line of the screen."""
-        width = self.scrollable_content_region.width
-        ground = self.rich_style
-        index = self.scroll_offset.y + y
-        if index >= len(self._pieces):
-            return Strip([Segment(" " * width, ground)], width)
-        piece = self._pieces[index]
-        names = [piece.level] if piece.level else []
-        if self._needle and self._needle in piece.text.casefold():
-            names.append("match")
-        if piece.number == self._here:
-            names.append("here")
-        strip = Strip([Segment(piece.text, toned(self, *names) if names else ground)])
-        return strip.adjust_cell_length(width, ground)
+    def toned_at(self, index: int) -> Iterable[tuple[str, Sequence[str]]]:
+        if index < len(self._pieces):
+            piece = self._pieces[index]
+            names = [piece.level] if piece.level else []
+            if self._needle and self._needle in piece.text.casefold():
+                names.append("match")
+            if piece.number == self._here:
+                names.append("here")
+            yield piece.text, names
 
     def on_resize(self, event: events.Resize) -> None:
-        """Wrap again for another width."""
         width = self.scrollable_content_region.width
         if width > 0 and width != self._width:
             self._width = width
@@ -155,7 +129,7 @@ class LogView(ScrollView, can_focus=True, inherit_bindings=False):
             if text.isascii():
                 parts = [text[at : at + width] for at in range(0, max(1, len(text)), width)]
             else:
-                parts = wrapped(text, width)
+                parts = cut_to_width(text, width)
             pieces += [_Piece(part, line.level, number) for part in parts]
         return pieces
 
@@ -190,35 +164,10 @@ class LogView(ScrollView, can_focus=True, inherit_bindings=False):
         self.scroll_to(y=max(0, at - self.size.height // 3), animate=False, force=True)
         self.refresh()
 
-    # Keys: scrolling stops following
-
-    def _move(self, y: float) -> None:
-        bottom, before = self.max_scroll_y, self.follows
-        self.follows = y >= bottom
+    def move(self, y: float) -> None:
+        """Scroll, as `ScrolledText.move`: follow new lines at the end, and there only."""
+        before = self.follows
+        self.follows = y >= self.max_scroll_y
         if self.follows != before:
             self.post_message(self.Moved())
-        self.scroll_to(y=min(max(0, y), bottom), animate=False, force=True)
-
-    def action_scroll_down(self) -> None:
-        """One line down."""
-        self._move(self.scroll_offset.y + 1)
-
-    def action_scroll_up(self) -> None:
-        """One line up."""
-        self._move(self.scroll_offset.y - 1)
-
-    def action_scroll_home(self) -> None:
-        """To the beginning of what is shown."""
-        self._move(0)
-
-    def action_scroll_end(self) -> None:
-        """To the end, and follow new lines."""
-        self._move(self.max_scroll_y)
-
-    def action_page_down(self) -> None:
-        """One page down."""
-        self._move(self.scroll_offset.y + max(1, self.size.height - 1))
-
-    def action_page_up(self) -> None:
-        """One page up."""
-        self._move(self.scroll_offset.y - max(1, self.size.height - 1))
+        super().move(y)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
+from dataclasses import replace
 from typing import Any, Final, Generic, Protocol
 
+from qtop.actions.plan import Plan
 from qtop.widgets.bars import Span
 from qtop.widgets.columns import Column, RowT
 from qtop.widgets.table import Table
@@ -97,15 +99,11 @@ class PagedTable(Table[RowT], Generic[RowT]):
 
     # Keys that meet the end of the page
 
-    def action_page_down(self) -> None:
-        """One page down, or the next rows."""
-        if self.cursor_index < self.row_count - 1 or not self._turn(+1):
-            super().action_page_down()
-
-    def action_page_up(self) -> None:
-        """One page up, or the rows before."""
-        if self.cursor_index > 0 or not self._turn(-1):
-            super().action_page_up()
+    def action_page(self, pages: int) -> None:
+        """One page down (1) or up (-1), or the next rows or those before."""
+        is_at_end = self.cursor_index == (max(0, self.row_count - 1) if pages > 0 else 0)
+        if not (is_at_end and self._pages is not None and self._pages.turn(pages)):
+            super().action_page(pages)
 
     def action_cursor_first(self) -> None:
         """To the first row here; from there, to the first of all."""
@@ -119,9 +117,6 @@ class PagedTable(Table[RowT], Generic[RowT]):
             self._pages.turn_to_end(+1)
         super().action_cursor_last()
 
-    def _turn(self, pages: int) -> bool:
-        return self._pages is not None and self._pages.turn(pages)
-
 
 def marks_spans(table: Table[Any]) -> list[Span]:
     """How many rows are marked, and how many of them are not on this page."""
@@ -132,3 +127,16 @@ def marks_spans(table: Table[Any]) -> list[Span]:
     where = f", {away:,} not on this page" if away else ""
     full = f" ({MOST_ELSEWHERE:,} at most)" if away >= MOST_ELSEWHERE else ""
     return [Span(f"   {number:,} marked{where}{full}", "accent", 96)]
+
+
+def with_marks(plan: Plan, table: Table[Any]) -> Plan:
+    """A plan for what is chosen in a table. Rows that are not on the page are never touched without
+    a question, which says how many of them there are."""
+    away = table.marked_elsewhere if isinstance(table, PagedTable) else 0
+    if not away:
+        return plan
+    are = "1 of them is" if away == 1 else f"{away:,} of them are"
+    details = (*plan.details, f"{are} not on the page in front.")
+    return replace(
+        plan, details=details, danger="confirm" if plan.danger == "undoable" else plan.danger
+    )

@@ -1,33 +1,52 @@
 """The one table of the console: any number of rows, painted a line at a time.
 
 Cells are computed for visible lines only, and only the cells that changed are painted again. Text
-reaches the screen as plain segments: no markup is ever parsed. The table's keys and messages are
-here, its painting is in `table_painter`, its rows are in `table_model`.
+reaches the screen as plain segments: no markup is ever parsed. The order of the rows, the cursor
+and the marks are in `table_model`.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Hashable, Sequence
+from dataclasses import replace
 from typing import ClassVar, Final, Generic, TypeVar
 
+from rich.segment import Segment
+from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
+from textual.geometry import Region, Size
 from textual.message import Message
+from textual.reactive import reactive
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
 from textual.widget import Widget
 
-from qtop.widgets.columns import Column, RowT, Sort
-from qtop.widgets.table_painter import HEADER_LINES, TablePainter
-
-# Keys.
+from qtop.text.safe import pad, wrapped
+from qtop.widgets.columns import (
+    MARKED,
+    RANGE_BEGIN,
+    Cell,
+    Column,
+    PlacedColumn,
+    RowT,
+    Sort,
+    TableLine,
+    arranged,
+    changed_spans,
+    fit,
+    toned,
+)
+from qtop.widgets.table_model import TableRows
 
 TABLE_BINDINGS: Final[tuple[Binding, ...]] = (
-    Binding("j,down", "cursor_down", "Down", show=False, id="table.down"),
-    Binding("k,up", "cursor_up", "Up", show=False, id="table.up"),
+    Binding("j,down", "move(1)", "Down", show=False, id="table.down"),
+    Binding("k,up", "move(-1)", "Up", show=False, id="table.up"),
     Binding("g,home", "cursor_first", "First row", show=False, id="table.first"),
     Binding("G,end", "cursor_last", "Last row", show=False, id="table.last"),
-    Binding("pagedown", "page_down", "Page down", show=False, id="table.page_down"),
-    Binding("pageup", "page_up", "Page up", show=False, id="table.page_up"),
+    Binding("pagedown", "page(1)", "Page down", show=False, id="table.page_down"),
+    Binding("pageup", "page(-1)", "Page up", show=False, id="table.page_up"),
     Binding("space", "toggle_mark", "Mark", show=False, id="table.mark"),
     Binding("v", "mark_range", "Mark a range", show=False, id="table.mark_range"),
     Binding("a", "mark_all", "Mark all", show=False, id="table.mark_all"),
@@ -35,70 +54,18 @@ TABLE_BINDINGS: Final[tuple[Binding, ...]] = (
 )
 """The keys of a table, for the console's table of keys."""
 
-
-# Messages to the screen: `Table.Opened`, `Table.Moved`, `Table.Marked`.
+HEADER_LINES: Final = 1
+_MARK_CELLS: Final = 2
+_BAR_STEP_CELLS: Final = 1 / 8
 
 EventRowT = TypeVar("EventRowT")
 
 
-class TableEvent(Message):
-    """Something happened in a table.
+class Table(ScrollView, Generic[RowT], can_focus=True, inherit_bindings=False):
+    """Rows that are replaced as a whole at every poll, a line each, below a header line.
 
-    Attributes:
-        table: The table it happened in.
-    """
-
-    def __init__(self, table: Widget) -> None:
-        self.table = table
-        super().__init__()
-
-    @property
-    def control(self) -> Widget:
-        """The table, for `@on(Table.Opened, "#failures")`."""
-        return self.table
-
-    def can_replace(self, message: Message) -> bool:
-        """Whether this message makes an older one obsolete that still waits."""
-        return False
-
-
-class Opened(TableEvent, Generic[EventRowT]):
-    """A row was opened, by enter or a double click."""
-
-    def __init__(self, table: Widget, row: EventRowT) -> None:
-        self.row = row
-        super().__init__(table)
-
-
-class Moved(TableEvent, Generic[EventRowT]):
-    """Another row is under the cursor, or none is."""
-
-    def __init__(self, table: Widget, row: EventRowT | None) -> None:
-        self.row = row
-        super().__init__(table)
-
-    def can_replace(self, message: Message) -> bool:
-        """Only the newest place of the cursor matters."""
-        return isinstance(message, Moved) and message.table is self.table
-
-
-class Marked(TableEvent):
-    """Other rows are marked than before."""
-
-    def __init__(self, table: Widget, marked: frozenset[Hashable]) -> None:
-        self.marked = marked
-        super().__init__(table)
-
-    def can_replace(self, message: Message) -> bool:
-        """Only the newest marks matter."""
-        return isinstance(message, Marked) and message.table is self.table
-
-
-__all__ = ["TABLE_BINDINGS", "Column", "Sort", "Table"]
-
-
-class Table(TablePainter[RowT], Generic[RowT], can_focus=True, inherit_bindings=False):
-    """A table of rows that are replaced as a whole at every poll.
+    What was painted is kept for each line of the screen. After a change the new lines are compared
+    with it, and only the cells that differ are painted again.
 
     Args:
         columns: Left to right; see `Column`.
@@ -113,15 +80,38 @@ class Table(TablePainter[RowT], Generic[RowT], can_focus=True, inherit_bindings=
 
     ALLOW_SELECT = False
     BINDINGS: ClassVar[list[BindingType]] = [*TABLE_BINDINGS]
+    DEFAULT_CSS = """
+    Table {
+        height: 1fr;
+        overflow-x: hidden;
+        overflow-y: auto;
+        scrollbar-gutter: stable;
+        scrollbar-size-vertical: 1;
+    }
+    """
 
-    class Opened(Opened[EventRowT]):
+    stale: reactive[bool] = reactive(False)
+    """Whether the rows are old: then everything is dimmed."""
+
+    empty_text: reactive[str] = reactive("")
+    """Safe text shown instead of rows when there are none."""
+
+    class Opened(Message, Generic[EventRowT]):
         """A row was opened, by enter or a double click."""
 
-    class Moved(Moved[EventRowT]):
-        """Another row is under the cursor, or none is."""
+        def __init__(self, table: Widget, row: EventRowT) -> None:
+            self.table, self.row = table, row
+            super().__init__()
 
-    class Marked(Marked):
+    class Marked(Message):
         """Other rows are marked than before."""
+
+        def __init__(self, table: Widget, marked: frozenset[Hashable]) -> None:
+            self.table, self.marked = table, marked
+            super().__init__()
+
+        def can_replace(self, message: Message) -> bool:
+            return isinstance(message, Table.Marked) and message.table is self.table
 
     def __init__(
         self,
@@ -134,21 +124,28 @@ class Table(TablePainter[RowT], Generic[RowT], can_focus=True, inherit_bindings=
         clock: Callable[[], float] = time.monotonic,
         id: str | None = None,
     ) -> None:
-        super().__init__(columns, key=key, markable=markable, clock=clock, id=id)
+        super().__init__(id=id)
+        self._columns = self._shown = tuple(columns)
+        self._redact: Callable[[str], str] = str
+        self._rows: TableRows[RowT] = TableRows(key, clock)
+        self._sort: Sort | None = None
+        self._markable = markable
         self._on_cursor = on_cursor
         self._reported_cursor: tuple[Hashable, ...] | None = None
         self._reported_marks: frozenset[Hashable] = frozenset()
+        self._painted_for: tuple[tuple[str, int, int], ...] = ()
+        self._painted: dict[int, TableLine] = {}
+        self._placed: tuple[int, tuple[PlacedColumn[RowT], ...]] = (-1, ())
+        self._found_styles: dict[tuple[str, ...], Style] = {}
         if sort is not None:
             self.sort_by(sort)
 
     @property
     def row_count(self) -> int:
-        """How many rows there are."""
         return len(self._rows)
 
     @property
     def cursor_index(self) -> int:
-        """The place of the cursor among the rows; 0 when there are none."""
         return self._rows.cursor_index
 
     @property
@@ -163,7 +160,6 @@ class Table(TablePainter[RowT], Generic[RowT], can_focus=True, inherit_bindings=
 
     @property
     def dropped_marks(self) -> int:
-        """How many marked rows vanished since the marks were last cleared."""
         return self._rows.dropped_marks
 
     @property
@@ -172,7 +168,6 @@ class Table(TablePainter[RowT], Generic[RowT], can_focus=True, inherit_bindings=
         return self._sort
 
     def marked_rows(self) -> list[RowT]:
-        """The marked rows in the order shown. O(n) in the rows when any is marked."""
         return self._rows.marked_rows()
 
     def row_text(self, row: RowT) -> str:
@@ -180,15 +175,11 @@ class Table(TablePainter[RowT], Generic[RowT], can_focus=True, inherit_bindings=
         return "\t".join(column.cell(row).strip() for column in self._columns)
 
     def set_rows(self, rows: Sequence[RowT], marked: Collection[Hashable] = ()) -> None:
-        """Show other rows. The cursor and the marks stay on their rows, the scroll offset stays.
+        """Show other rows, in their natural order; `marked` are the keys of rows to mark as well.
 
-        The cursor stays in view if it was. Rows are kept, not copied: do not change them later.
-
-        Args:
-            rows: All rows in their natural order.
-            marked: Keys of rows to mark as well.
-
-        Cost: the cells of the visible lines; see `TableRows.replace` for what depends on all rows.
+        The cursor and the marks stay on their rows, the scroll offset stays, and the cursor stays
+        in view if it was. Rows are kept, not copied: do not change them later. Cost: the cells of
+        the visible lines; see `TableRows.replace` for what depends on all rows.
         """
         was_visible = self._cursor_is_visible()
         self._rows.replace(rows, marked)
@@ -205,14 +196,10 @@ class Table(TablePainter[RowT], Generic[RowT], can_focus=True, inherit_bindings=
         return index is not None
 
     def sort_by(self, column_key: str | None, *, reverse: bool | None = None) -> None:
-        """Sort by a column, at once and at every `set_rows`.
+        """Sort by a column, at once and at every `set_rows`; None: the natural order of the rows.
+        `reverse` is the highest first; None: the direction the column starts with.
 
-        Args:
-            column_key: The column; None for the natural order of the rows.
-            reverse: The highest first; None for the direction the column starts with.
-
-        Raises:
-            ValueError: There is no such column, or it cannot be sorted by.
+        Raises ValueError when there is no such column, or it cannot be sorted by.
         """
         sort_key = None
         if column_key is None:
@@ -247,29 +234,19 @@ class Table(TablePainter[RowT], Generic[RowT], can_focus=True, inherit_bindings=
 
     # Keys
 
-    def action_cursor_down(self) -> None:
-        """Move the cursor one row down."""
-        self._move_cursor(self.cursor_index + 1)
+    def action_move(self, rows: int) -> None:
+        """Move the cursor some rows down, or up when that is below zero."""
+        self._move_cursor(self.cursor_index + rows)
 
-    def action_cursor_up(self) -> None:
-        """Move the cursor one row up."""
-        self._move_cursor(self.cursor_index - 1)
+    def action_page(self, pages: int) -> None:
+        """Move the cursor some pages down, or up when that is below zero."""
+        self._move_cursor(self.cursor_index + pages * max(1, self.body_lines))
 
     def action_cursor_first(self) -> None:
-        """Move the cursor to the first row."""
         self._move_cursor(0)
 
     def action_cursor_last(self) -> None:
-        """Move the cursor to the last row."""
         self._move_cursor(self.row_count - 1)
-
-    def action_page_down(self) -> None:
-        """Move the cursor one page down."""
-        self._move_cursor(self.cursor_index + max(1, self.body_lines))
-
-    def action_page_up(self) -> None:
-        """Move the cursor one page up."""
-        self._move_cursor(self.cursor_index - max(1, self.body_lines))
 
     def action_toggle_mark(self) -> None:
         """Mark the row under the cursor or take its mark away, and go to the next row."""
@@ -290,15 +267,9 @@ class Table(TablePainter[RowT], Generic[RowT], can_focus=True, inherit_bindings=
             self._show_changes()
 
     def action_open(self) -> None:
-        """Open the row under the cursor."""
         row = self.cursor_row
         if row is not None:
             self.post_message(self.Opened(self, row))
-
-    # These have no key here: keys of the console call them.
-    action_clear_marks = clear_marks
-    action_next_sort = next_sort
-    action_reverse_sort = reverse_sort
 
     # Mouse, and what follows a change
 
@@ -349,7 +320,196 @@ class Table(TablePainter[RowT], Generic[RowT], can_focus=True, inherit_bindings=
             self._reported_cursor = cursor
             if self._on_cursor is not None:
                 self._on_cursor(row)
-            self.post_message(self.Moved(self, row))
         if self.marked != self._reported_marks:
             self._reported_marks = self.marked
             self.post_message(self.Marked(self, self.marked))
+
+    @property
+    def body_lines(self) -> int:
+        """How many lines there are for rows."""
+        return max(0, self.size.height - HEADER_LINES)
+
+    def redact_with(self, redact: Callable[[str], str]) -> None:
+        """Pass all texts of rows through a function that hides secrets."""
+        if redact != self._redact:
+            self._redact = redact
+            if self.is_mounted:
+                self._paint_changes()
+
+    def show_columns(self, keys: Sequence[str] | None) -> None:
+        """Show only these columns, in this order; None: all. Raises ValueError."""
+        self._shown = arranged(self._columns, keys)
+        self._placed = (-1, ())
+
+    def label(self, key: str, label: str) -> None:
+        """Give a column another label; it becomes wide enough for it."""
+
+        def named(column: Column[RowT]) -> Column[RowT]:
+            if column.key != key or column.label == label:
+                return column
+            return replace(column, label=label, width=max(column.width, len(label)))
+
+        columns = tuple(map(named, self._columns))
+        if columns != self._columns:
+            self._columns, self._shown = columns, tuple(map(named, self._shown))
+            self._placed = (-1, ())
+
+    def render_line(self, y: int) -> Strip:
+        """Paint one line of the screen, and remember what it shows."""
+        line = self._line(y)
+        self._forget_other_layout(self._layout())
+        self._painted[y] = line
+        return self._strip(line)
+
+    def notify_style_update(self) -> None:
+        """Forget the styles that were looked up: the theme or the focus has changed."""
+        super().notify_style_update()
+        self._found_styles.clear()
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Keep the cursor in view when the terminal becomes smaller."""
+        self._scroll_to_cursor()
+
+    # Layout
+
+    def _layout(self) -> tuple[PlacedColumn[RowT], ...]:
+        width = self.size.width - self.scrollbar_size_vertical
+        if width != self._placed[0]:
+            x = _MARK_CELLS if self._markable else 0
+            self._placed = width, fit(self._shown, x, max(0, width - x))
+        return self._placed[1]
+
+    def _row_index(self, y: int) -> int | None:
+        """The row at a line of the screen."""
+        index = self.scroll_offset.y + y - HEADER_LINES
+        return index if y >= HEADER_LINES and index < len(self._rows) else None
+
+    def _line(self, y: int) -> TableLine:
+        layout = self._layout()
+        if y < HEADER_LINES:
+            return TableLine("header", tuple(place.header(self._sort) for place in layout))
+        if not len(self._rows):
+            notice = self._notice()
+            at = y - HEADER_LINES - max(0, self.body_lines - len(notice)) // 2
+            return notice[at] if 0 <= at < len(notice) else TableLine("blank")
+        index = self._row_index(y)
+        if index is None:
+            return TableLine("blank")
+        key = self._rows.key_at(index)
+        marked = key in self._rows.marked
+        mark = RANGE_BEGIN if self._rows.is_anchor(key) else MARKED if marked else ""
+        row, has_cursor = self._rows[index], index == self._rows.cursor_index
+        cells = tuple(place.cell(row, self._redact) for place in layout)
+        return TableLine("row", cells, mark, marked, has_cursor)
+
+    def _notice(self) -> list[TableLine]:
+        """What is shown in place of rows: in the middle, in as many lines as it needs."""
+        width = self.size.width
+        lines = wrapped(self.empty_text, max(1, width - 2))
+        padded = [pad(line, width, "center") for line in lines]
+        return [TableLine("notice", (Cell(text, "dim"),)) for text in padded]
+
+    # Painting
+
+    def _strip(self, line: TableLine) -> Strip:
+        width = self.size.width
+        around = self._style_of(line, None)
+        if line.kind == "notice":
+            return Strip([Segment(line.cells[0].text, self._style_of(line, "dim"))], width)
+        if line.kind == "blank":
+            return Strip([Segment(" " * width, around)], width)
+        segments: list[Segment] = []
+        filled = 0
+        if line.mark:
+            segments.append(Segment(line.mark, around))
+            filled = 1
+        for place, cell in zip(self._layout(), line.cells, strict=True):
+            if place.x > filled:
+                segments.append(Segment(" " * (place.x - filled), around))
+            segments.append(Segment(cell.text, self._style_of(line, cell.tone)))
+            filled = place.x + place.width
+        segments.append(Segment(" " * max(0, width - filled), around))
+        return Strip(segments).adjust_cell_length(width, around).simplify()
+
+    def _style_of(self, line: TableLine, tone: str | None) -> Style:
+        """The style of a cell of a line; later names go over earlier ones."""
+        names: list[str] = []
+        if line.kind == "header":
+            names.append("header")
+        if line.marked:
+            names.append("marked")
+        # Several reversed colours in the row of the cursor would be hard to read.
+        if tone is not None and not (line.cursor and self.has_focus):
+            names.append(tone)
+        if line.cursor:
+            names.append("focused-cursor" if self.has_focus else "cursor")
+        if self.stale:
+            names.append("stale")
+        key = tuple(names)
+        if key not in self._found_styles:
+            self._found_styles[key] = toned(self, *key)
+        return self._found_styles[key]
+
+    def _forget_other_layout(self, placed: Sequence[PlacedColumn[RowT]]) -> None:
+        """Forget what was painted if it was painted for other columns or widths: a screen behind
+        another one gets a new size without being painted."""
+        spans = tuple((place.column.key, place.x, place.width) for place in placed)
+        if spans != self._painted_for:
+            self._painted_for = spans
+            self._painted.clear()
+
+    def _paint_changes(self) -> None:
+        """Have the cells painted that differ from what is on the screen. O(visible cells)."""
+        placed = self._layout()
+        width, height = self.size
+        self._forget_other_layout(placed)
+        regions = [
+            Region(x, y, cells, 1)
+            for y in range(height)
+            for x, cells in changed_spans(self._painted.get(y), self._line(y), placed, width)
+        ]
+        if regions:
+            self.refresh(*regions)
+
+    # Scrolling
+
+    def _sync_height(self) -> None:
+        """Tell the scroll bar how many lines there are; without a new layout if that can be."""
+        size = Size(0, HEADER_LINES + len(self._rows))
+        if size == self.virtual_size:
+            return
+        height = self.styles.height
+        if height is not None and height.is_auto:
+            self.virtual_size = size
+            return
+        # Assigning `virtual_size` lays out and repaints the whole screen; a list that grows by
+        # one row at every poll would do that every second.
+        self.set_reactive(Widget.virtual_size, size)
+        if self.container_size and self._scroll_bar_differs(size.height):
+            self._scroll_update(size)
+        else:
+            self.scroll_y = self.validate_scroll_y(self.scroll_y)
+
+    def _scroll_bar_differs(self, lines: int) -> bool:
+        """Whether the change could be seen: repainting the bar costs more than many cells."""
+        height = self.container_size.height
+        if not self.show_vertical_scrollbar or lines <= height:
+            return True
+        drawn_lines = max(1, self.vertical_scrollbar.window_virtual_size)
+        return any(
+            abs(part * height / drawn_lines - part * height / lines) >= _BAR_STEP_CELLS
+            for part in (height, self.scroll_offset.y)
+        )
+
+    def _cursor_is_visible(self) -> bool:
+        top = self.scroll_offset.y
+        return top <= self._rows.cursor_index < top + self.body_lines
+
+    def _scroll_to_cursor(self) -> None:
+        """Scroll as little as possible so that the cursor is in view."""
+        if not self.is_mounted or not self.body_lines:
+            return
+        top, index = self.scroll_offset.y, self._rows.cursor_index
+        wanted = min(max(top, index - self.body_lines + 1), index)
+        if wanted != top:
+            self.scroll_to(y=wanted, animate=False, force=True)

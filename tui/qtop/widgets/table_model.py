@@ -76,16 +76,12 @@ class TableRows(Generic[RowT]):
         return [row for row in self._shown if self._key(row) in self._marked]
 
     def replace(self, rows: Sequence[RowT], marked: Collection[Hashable] = ()) -> None:
-        """Show other rows; cursor and marks follow their keys.
+        """Show other rows, in their natural order; cursor and marks follow their keys. `marked` are
+        the keys of rows to mark as well.
 
-        Soon after the cursor moved, rows keep their order and new ones come last.
-
-        Args:
-            rows: The new rows, in their natural order. They are kept, not copied.
-            marked: Keys of rows to mark as well.
-
-        Cost: O(1) without a sort, marks and a recent move of the cursor, if the row under the
-        cursor has kept its index. Else one pass over the keys, and the sort.
+        Soon after the cursor moved, rows keep their order and new ones come last. They are kept,
+        not copied. Cost: O(1) without a sort, marks and a recent move of the cursor, if the row
+        under the cursor has kept its index. Else one pass over the keys, and the sort.
         """
         self._given = rows
         frozen = bool(self._shown) and self._clock() < self._frozen_until_s
@@ -95,12 +91,8 @@ class TableRows(Generic[RowT]):
         self._drop_vanished_marks()
 
     def sort(self, sort_key: Callable[[RowT], Any] | None, *, reverse: bool) -> None:
-        """Show the rows in another order at once; equal rows keep their natural order.
-
-        Args:
-            sort_key: What to compare; None for the natural order.
-            reverse: The highest first. The natural order is not reversed.
-        """
+        """Show the rows in another order at once; equal rows keep their natural order, which is the
+        order for None and is not reversed. `reverse` is the highest first."""
         self._sort_key = sort_key
         self._reverse = reverse
         self._frozen_until_s = float("-inf")

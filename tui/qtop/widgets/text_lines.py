@@ -14,7 +14,7 @@ TextSpan = tuple[int, str]
 
 
 class TextLine(NamedTuple):
-    """A line: a safe text, what it means (nothing, `title`, or one of `tones.TONES`), a label,
+    """A line: a safe text, what it means (nothing, or the name of a tone), a label,
     and what its parts mean, if those differ: spans that are as long as the text together."""
 
     text: str
@@ -41,7 +41,7 @@ def parts(line: TextLine, margin: int, width: int) -> Sequence[TextLine]:
     label = pad(line.label, margin)
     cut: list[TextLine] = []
     at = 0
-    for piece in wrapped(line.text, max(1, width - margin)):
+    for piece in cut_to_width(line.text, max(1, width - margin)):
         spans = _within(line.spans, at, at + len(piece))
         cut.append(TextLine(piece, line.tone, " " * margin if at else label, spans))
         at += len(piece)
@@ -60,7 +60,7 @@ def _within(spans: Sequence[TextSpan], start: int, end: int) -> tuple[TextSpan, 
     return tuple(found)
 
 
-def wrapped(text: str, width: int) -> list[str]:
+def cut_to_width(text: str, width: int) -> list[str]:
     """Cut safe text into pieces of at most `width` cells, behind a space where there is one in
     the second half. Together the pieces are the text. O(text)."""
     if cell_len(text) <= width:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import ClassVar, Final
 
 from rich.cells import cell_len
@@ -17,28 +17,25 @@ from qtop.widgets.columns import toned
 from qtop.widgets.text_lines import TextLine, parts
 
 TEXT_BINDINGS: Final[tuple[Binding, ...]] = (
-    Binding("j,down", "scroll_down", show=False, id="text.down"),
-    Binding("k,up", "scroll_up", show=False, id="text.up"),
+    Binding("j,down", "scroll_lines(1)", show=False, id="text.down"),
+    Binding("k,up", "scroll_lines(-1)", show=False, id="text.up"),
     Binding("g,home", "scroll_home", show=False, id="text.first"),
     Binding("G,end", "scroll_end", show=False, id="text.last"),
-    Binding("pagedown,space", "page_down", show=False, id="text.page_down"),
-    Binding("pageup", "page_up", show=False, id="text.page_up"),
+    Binding("pagedown,space", "scroll_pages(1)", show=False, id="text.page_down"),
+    Binding("pageup", "scroll_pages(-1)", show=False, id="text.page_up"),
 )
 """The keys of a text, for the console's table of keys."""
 
 _GAP_CELLS: Final = 2
 
 
-class TextView(ScrollView, can_focus=True, inherit_bindings=False):
-    """Lines of safe text, wrapped to the width. Only visible lines are painted.
-
-    When a line has a label, all lines have a margin for labels.
-    """
+class ScrolledText(ScrollView, can_focus=True, inherit_bindings=False):
+    """Lines of safe text with the keys of texts. Only visible lines are painted."""
 
     ALLOW_SELECT = False
     BINDINGS: ClassVar[list[BindingType]] = [*TEXT_BINDINGS]
     DEFAULT_CSS = """
-    TextView {
+    ScrolledText {
         height: 1fr;
         overflow-x: hidden;
         overflow-y: auto;
@@ -46,6 +43,41 @@ class TextView(ScrollView, can_focus=True, inherit_bindings=False):
         scrollbar-size-vertical: 1;
         padding: 0 1;
     }
+    """
+
+    def toned_at(self, index: int) -> Iterable[tuple[str, Sequence[str]]]:
+        """The texts of a line, each with its tones; none behind the last line."""
+        raise NotImplementedError
+
+    def render_line(self, y: int) -> Strip:
+        toned_texts = self.toned_at(self.scroll_offset.y + y)
+        segments = [Segment(text, toned(self, *tones)) for text, tones in toned_texts]
+        width = self.scrollable_content_region.width
+        return Strip(segments).adjust_cell_length(width, self.rich_style)
+
+    def move(self, y: float) -> None:
+        """Scroll so that this line is at the top, or the nearest that can be."""
+        self.scroll_to(y=min(max(0, y), self.max_scroll_y), animate=False, force=True)
+
+    def action_scroll_lines(self, lines: int) -> None:
+        """Some lines down, or up when that is below zero."""
+        self.move(self.scroll_offset.y + lines)
+
+    def action_scroll_pages(self, pages: int) -> None:
+        """Some pages down, or up when that is below zero; a line stays in view."""
+        self.action_scroll_lines(pages * max(1, self.size.height - 1))
+
+    def action_scroll_home(self) -> None:
+        self.move(0)
+
+    def action_scroll_end(self) -> None:
+        self.move(self.max_scroll_y)
+
+
+class TextView(ScrolledText):
+    """Lines that are replaced as a whole, wrapped to the width.
+
+    When a line has a label, all lines have a margin for labels.
     """
 
     def __init__(self, *, id: str | None = None) -> None:
@@ -66,48 +98,16 @@ class TextView(ScrollView, can_focus=True, inherit_bindings=False):
         return [f"{line.label.strip()}  {line.text}".strip() for line in self._lines]
 
     def on_resize(self, event: events.Resize) -> None:
-        """Wrap again for another width."""
         if self.scrollable_content_region.width != self._wrapped_for:
             self._wrap()
 
-    def render_line(self, y: int) -> Strip:
-        """Paint one line of the screen."""
-        width = self.scrollable_content_region.width
-        ground = self.rich_style
-        index = self.scroll_offset.y + y
-        if index >= len(self._wrapped):
-            return Strip([Segment(" " * width, ground)], width)
-        line = self._wrapped[index]
-        segments = [
-            Segment(text, toned(self, tone) if tone else ground) for text, tone in line.toned()
-        ]
-        if line.label:
-            segments.insert(0, Segment(line.label, toned(self, "label")))
-        return Strip(segments).adjust_cell_length(width, ground)
-
-    def action_scroll_down(self) -> None:
-        """One line down."""
-        self.scroll_relative(y=1, animate=False)
-
-    def action_scroll_up(self) -> None:
-        """One line up."""
-        self.scroll_relative(y=-1, animate=False)
-
-    def action_scroll_home(self) -> None:
-        """To the beginning."""
-        self.scroll_to(y=0, animate=False)
-
-    def action_scroll_end(self) -> None:
-        """To the end."""
-        self.scroll_to(y=self.max_scroll_y, animate=False)
-
-    def action_page_down(self) -> None:
-        """One page down."""
-        self.scroll_relative(y=max(1, self.size.height - 1), animate=False)
-
-    def action_page_up(self) -> None:
-        """One page up."""
-        self.scroll_relative(y=-max(1, self.size.height - 1), animate=False)
+    def toned_at(self, index: int) -> Iterable[tuple[str, Sequence[str]]]:
+        if index < len(self._wrapped):
+            line = self._wrapped[index]
+            if line.label:
+                yield line.label, ("label",)
+            for text, tone in line.toned():
+                yield text, (tone,) if tone else ()
 
     def _wrap(self) -> None:
         width = self.scrollable_content_region.width

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from textual.theme import Theme
@@ -36,54 +37,44 @@ LIGHT: Final = Theme(
     dark=False,
 )
 
-#: For terminals of 16 colours, which would show the shades above as greys: only colours that they
-#: have.
-DARK_OF_16: Final = Theme(
-    name=DARK.name,
-    primary="#55ffff",
-    secondary="#aaaaaa",
-    accent="#55ffff",
-    success="#55ff55",
-    warning="#ffff55",
-    error="#ff5555",
-    foreground="#aaaaaa",
-    background="#000000",
-    surface="#000000",
-    panel="#000000",
-    dark=True,
-    variables={
-        "text-primary": "#55ffff",
-        "text-accent": "#55ffff",
-        "text-success": "#55ff55",
-        "text-warning": "#ffff55",
-        "text-error": "#ff5555",
-        "primary-muted": "#0000aa",
-        "warning-muted": "#aa5500",
-        "error-muted": "#aa0000",
-    },
+
+def _of_16(theme: Theme, muted: tuple[str, str, str]) -> Theme:
+    """A theme for terminals of 16 colours, which would show the shades above as greys: only
+    colours that they have. `muted` are the backgrounds of the accent, a warning and an error."""
+    texts = ("primary", "accent", "success", "warning", "error")
+    theme = replace(theme, accent=theme.primary, surface=theme.background, panel=theme.background)
+    variables = {f"text-{name}": getattr(theme, name) for name in texts}
+    backgrounds = zip(("primary", "warning", "error"), muted, strict=True)
+    variables |= {f"{name}-muted": colour for name, colour in backgrounds}
+    return replace(theme, variables=variables)
+
+
+DARK_OF_16: Final = _of_16(
+    Theme(
+        name=DARK.name,
+        primary="#55ffff",
+        secondary="#aaaaaa",
+        success="#55ff55",
+        warning="#ffff55",
+        error="#ff5555",
+        foreground="#aaaaaa",
+        background="#000000",
+        dark=True,
+    ),
+    ("#0000aa", "#aa5500", "#aa0000"),
 )
 
-LIGHT_OF_16: Final = Theme(
-    name=LIGHT.name,
-    primary="#0000aa",
-    secondary="#555555",
-    accent="#0000aa",
-    success="#00aa00",
-    warning="#aa5500",
-    error="#aa0000",
-    foreground="#000000",
-    background="#ffffff",
-    surface="#ffffff",
-    panel="#ffffff",
-    dark=False,
-    variables={
-        "text-primary": "#0000aa",
-        "text-accent": "#0000aa",
-        "text-success": "#00aa00",
-        "text-warning": "#aa5500",
-        "text-error": "#aa0000",
-        "primary-muted": "#55ffff",
-        "warning-muted": "#ffff55",
-        "error-muted": "#ff5555",
-    },
+LIGHT_OF_16: Final = _of_16(
+    Theme(
+        name=LIGHT.name,
+        primary="#0000aa",
+        secondary="#555555",
+        success="#00aa00",
+        warning="#aa5500",
+        error="#aa0000",
+        foreground="#000000",
+        background="#ffffff",
+        dark=False,
+    ),
+    ("#55ffff", "#ffff55", "#ff5555"),
 )

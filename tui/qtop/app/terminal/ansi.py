@@ -37,14 +37,8 @@ PLAIN: Final = Style()
 
 @lru_cache(1_024)
 def after(style: Style | None, codes: str) -> Style | None:
-    """The style of a terminal after the codes of one SGR sequence.
-
-    Args:
-        style: The style before; None when it is unknown.
-        codes: The text between `ESC [` and `m`.
-
-    Returns:
-        The style, or None when there is a code that is not known here.
+    """The style of a terminal after the codes of one SGR sequence, the text between `ESC [` and
+    `m`. None when there is a code that is not known here. `style` is the one before, None: unknown.
     """
     rest = codes.split(";")
     while rest:
@@ -138,16 +132,9 @@ class FrameLine(NamedTuple):
 
 
 def lines_of(data: str, pen: Style | None) -> list[FrameLine] | None:
-    """Read a text that Textual wrote at once.
-
-    Args:
-        data: The text.
-        pen: The style before it; None when it is unknown.
-
-    Returns:
-        The lines of a frame, in order; None when the text holds anything but moves, styles and
-        text.
-    """
+    """Read a text that Textual wrote at once. `pen` is the style before it; None when it is
+    unknown. Returns the lines of a frame, in order; None when the text holds anything but moves,
+    styles, text."""
     found: list[FrameLine] = []
     end = 0
     for part in _LINE.finditer(data):

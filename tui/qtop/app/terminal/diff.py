@@ -30,13 +30,8 @@ class Stroke(NamedTuple):
 
 
 class ScreenBuffer:
-    """The cells that a terminal shows after the frames that were sent to it.
-
-    Args:
-        width: Columns.
-        height: Lines.
-        pen: The present style; None when it is unknown.
-    """
+    """The cells that a terminal shows after the frames that were sent to it. `pen` is the present
+    style; None when it is unknown."""
 
     def __init__(self, width: int, height: int, pen: Style | None = PLAIN) -> None:
         self.width = width
@@ -237,13 +232,8 @@ class Output:
 
 
 class AnsiWriter:
-    """Collects moves, styles and text for a terminal, each in its shortest form.
-
-    Args:
-        width: Columns of the terminal.
-        at: Column and line of the cursor, from 0; None when it is unknown.
-        pen: The present style; None when it is unknown.
-    """
+    """Collects moves, styles and text for a terminal, each in its shortest form. `at` is the column
+    and line of the cursor, from 0, and `pen` the present style; None where it is unknown."""
 
     def __init__(self, width: int, at: tuple[int, int] | None, pen: Style | None) -> None:
         self._width = width
@@ -252,7 +242,6 @@ class AnsiWriter:
         self.pen = pen
 
     def drawn(self) -> str:
-        """All that was collected."""
         return "".join(self._drawn)
 
     def copy(self) -> AnsiWriter:
@@ -262,13 +251,11 @@ class AnsiWriter:
         return new
 
     def go(self, x: int, y: int) -> None:
-        """Move the cursor."""
         if self.at != (x, y):
             self._drawn.append(_shortest_move(self.at, x, y))
             self.at = x, y
 
     def use(self, style: Style) -> None:
-        """Use this style from now on."""
         if self.pen != style:
             self._drawn.append(change(self.pen, style))
             self.pen = style

@@ -41,13 +41,8 @@ _MOST_CELLS: Final = 1_000_000
 
 
 class InputReader:
-    """Reads what a terminal sends: keys, pastes, the mouse, reports.
-
-    Bytes that are not UTF-8 become U+FFFD. What Textual's parser cannot read is dropped.
-
-    Args:
-        clock: Monotonic seconds.
-    """
+    """Reads what a terminal sends: keys, pastes, the mouse, reports. Bytes that are not UTF-8
+    become U+FFFD. What Textual's parser cannot read is dropped."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -175,12 +170,8 @@ _AT_ONCE: Final = 16 << 10
 
 
 class OutputThread:
-    """Writes to a terminal that may be slow, stopped or gone. Begins at once.
-
-    Args:
-        fd: The terminal.
-        on_caught_up: Called in this thread when all was written, after something was refused.
-    """
+    """Writes to a terminal that may be slow, stopped or gone. Begins at once. `on_caught_up` is
+    called in this thread when all was written, after something was refused."""
 
     def __init__(self, fd: int, on_caught_up: Callable[[], None]) -> None:
         self._fd = fd
@@ -288,12 +279,10 @@ class TerminalDriver(LinuxDriver):
             super().stop_application_mode()
 
     def disable_input(self) -> None:
-        """Take no more keys."""
         if self._output_thread is not None:
             super().disable_input()
 
     def close(self) -> None:
-        """Let go of the terminal."""
         super().close()
         output_thread, self._output_thread = self._output_thread, None
         if output_thread is not None:
@@ -389,5 +378,4 @@ class AsciiDriver(TerminalDriver):
     screens need not care."""
 
     def write(self, data: str) -> None:
-        """Write in ASCII."""
         super().write(to_ascii(data))

@@ -19,7 +19,6 @@ from qtop.actions.plan import (
 )
 from qtop.actions.request import (
     Clear,
-    Delete,
     DeleteSchedules,
     Index,
     Load,
@@ -28,15 +27,13 @@ from qtop.actions.request import (
     Prune,
     Register,
     Request,
-    Reschedule,
-    RunNow,
     RunSchedules,
     Signal,
     Undo,
 )
 from qtop.keymap.keymap import Danger
 from qtop.model.job import JobSource
-from qtop.systems.resque import job_actions, scheduled
+from qtop.systems.resque import job_actions, schedules
 from qtop.systems.resque.job_reader import list_key
 from qtop.text.format import number
 from qtop.text.safe import safe
@@ -79,10 +76,8 @@ class ResqueActions:
                 from qtop.systems.resque import workers
 
                 return workers.prepare(self.keys, self.operator, request)
-            case RunNow() | Reschedule() | RunSchedules() | DeleteSchedules():
-                return scheduled.prepare(self.keys, self.operator, request)
-            case Delete(source=source) if source.kind == "delayed":
-                return scheduled.prepare(self.keys, self.operator, request)
+            case RunSchedules() | DeleteSchedules():
+                return schedules.prepare(self.keys, self.operator, request)
             case _:
                 return job_actions.prepare(self.keys, self.operator, request)
 
@@ -150,7 +145,7 @@ class ResqueActions:
         what = safe(names[0]) if len(names) == 1 else count_of(len(names), "queue")
         record = self.operator.record(
             verb.lower(),
-            ", ".join(names),
+            ", ".join(names)[:200],
             self.keys.pause_queue(names[0]),
             len(names),
             names[0] if len(names) == 1 else "",

@@ -59,7 +59,7 @@ class GroupReader:
         return GroupFacts(mark, text, failed_at.decode("ascii", "replace"))
 
     def _decoded(self, reply: bytes) -> GroupFacts:
-        # Not by way of a job: it would read times that nobody asks for.
+        # Not by way of a job: it would read times that are not needed.
         try:
             value = decode(reply)
         except ValueError as error:

@@ -1,19 +1,31 @@
-"""What operators do to failed and waiting jobs and to items that were set aside: choosing them, and
-what becomes of each."""
+"""What operators do to failed, waiting and delayed jobs and to items that were set aside: choosing
+them, and what becomes of each."""
 
 from __future__ import annotations
 
 from collections import Counter
 from datetime import datetime
 from functools import partial
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast
 
 from qtop.actions.plan import Operator, Outcome, Plan, Throttle, acted, count_of, list_of
-from qtop.actions.request import Delete, Edit, Enqueue, JobRequest, Move, PutBack, Replace, Requeue
-from qtop.keymap.keymap import Danger
-from qtop.model.job import Job, JobSource
+from qtop.actions.request import (
+    DelayedRequest,
+    Delete,
+    Edit,
+    Enqueue,
+    JobRequest,
+    Move,
+    OfJobs,
+    PutBack,
+    Replace,
+    Requeue,
+    Reschedule,
+    RunNow,
+)
+from qtop.model.job import Job, JobSource, moment_of
 from qtop.search.selection import RefusalCheck, Selection, nothing_refused
-from qtop.systems.resque.job_lists import job_list
+from qtop.systems.resque.job_lists import DelayedRefs, job_list
 from qtop.systems.resque.job_reader import engine_failure, list_key
 from qtop.text.format import both_times, number
 from qtop.text.payloads import checked
@@ -26,9 +38,10 @@ from queuecore.errors import QueueError
 from queuecore.exchange import Steps
 from queuecore.values import replace
 from queuecore.windows import Item
-from resque.codec import Payload, decode_payload, encode_job, require_utf8
+from resque.codec import Unreadable, decode_payload, encode_job, require_utf8
 from resque.errors import NoClassError, NoQueueError
 from resque.keys import Keys
+from resque.scheduler import delayed_actions
 from resque.store import delayed, failures, poison, queues
 from resque.store.lock_freeing import Leaving, and_free, edited, noting
 
@@ -105,45 +118,41 @@ def refusal_of(request: JobRequest) -> RefusalCheck:
     return refusal
 
 
-def unusable(raw: bytes) -> str | None:
-    """Why a worker would set an item aside; None when it would perform it. O(bytes)."""
-    payload = decode_payload(raw)
-    return None if isinstance(payload, Payload) else f"still unreadable: {payload.reason}"
-
-
 # Doing.
 
 
-def prepare(keys: Keys, operator: Operator, request: JobRequest | Replace | Enqueue) -> Plan:
-    """Say what a request would do to its jobs. Raises for an `Enqueue` NoQueueError, NoClassError
-    and EncodeError."""
+def prepare(
+    keys: Keys, operator: Operator, request: JobRequest | DelayedRequest | Replace | Enqueue
+) -> Plan:
+    """Say what a request would do to its jobs. One goes at once, several after a question. Raises
+    for an `Enqueue` NoQueueError, NoClassError and EncodeError."""
     if isinstance(request, Enqueue):
         return _prepare_enqueueing(keys, request)
     if isinstance(request, Replace):
         return _prepare_replacing(keys, operator, request)
     source, chosen, words = request.source, request.chosen, _words(request)
-    many, pace = len(chosen.marks), Throttle()
+    is_delayed = source.kind == "delayed"
+    many, pace = len(chosen.marks), None if is_delayed else Throttle()
     what = count_of(many, words.noun)
     # An undo keeps what left the list, and what was pushed.
-    size_bytes = chosen.size_bytes * (1 if isinstance(request, Delete) else 2)
-    subject = request.subject or _subject(request, what)
-    action = words.verb.lower()
-    key = list_key(keys, source)
+    size_bytes = chosen.size_bytes * (1 if is_delayed or isinstance(request, Delete) else 2)
+    subject, key = request.subject or _subject(request, what), list_key(keys, source)
+    action = words.action or words.verb.lower()
     record = operator.record(action, subject, key, many, source.queue, size_bytes)
     again = isinstance(request, Requeue | Move) and chosen.retried > 0
-    asks = many > 1 or request.is_found or again or not record.undo_s
-    danger: Danger = "confirm" if asks else "undoable"
+    asks = many > 1 or (many == 1 and (request.is_found or again or not record.undo_s))
     details = [*_which(request), *words.lines, operator.way_back(record)]
     if isinstance(request, Edit) and source.kind != "failed":
         details = [f"{words.lines[0]} {details[-1]}"]
-    if chosen.too_large and source.kind != "failed":
+    if chosen.too_large and source.kind not in ("failed", "delayed"):
         details.append(f"Left alone: {chosen.too_large:,} too large to look into.")
+    act = _act_on_delayed if pace is None else partial(_take, pace=pace)
     return Plan(
-        f"{words.verb} {what}" + (f" to {safe(words.to)}" if words.to is not None else ""),
+        f"{words.verb} {what}{words.where}",
         words.verb,
         tuple(details),
-        danger,
-        partial(_take, keys, request, words.done, record, pace),
+        "confirm" if asks else "undoable",
+        partial(act, keys, request, words.done, record),
         pace=pace if many > 1 else None,
         many=many,
         size_bytes=size_bytes,
@@ -176,7 +185,7 @@ def _prepare_enqueueing(keys: Keys, request: Enqueue) -> Plan:
 
 
 def _take(
-    keys: Keys, request: JobRequest, done: str, record: ActionRecord, pace: Throttle
+    keys: Keys, request: OfJobs, done: str, record: ActionRecord, *, pace: Throttle
 ) -> Steps[Outcome]:
     """Take the jobs off their list; with waiting jobs go the locks of Ruby's plug-ins."""
     source, decide = request.source, _decision(request)
@@ -188,12 +197,33 @@ def _take(
     return acted(done, (yield from and_free(taking, leaving)), record)
 
 
-def _decision(request: JobRequest) -> Decide:
+def _act_on_delayed(keys: Keys, request: OfJobs, done: str, record: ActionRecord) -> Steps[Outcome]:
+    chosen = request.chosen
+    marks = cast("DelayedRefs", chosen.marks)
+    if not marks:
+        word = "its moment cannot be read" if chosen.unusable else "nothing matches"
+        return Outcome(f"{word}: nothing was changed", "warn")
+    result: Result
+    match request:
+        case RunNow():
+            result = yield from delayed_actions.run(keys, marks, record)
+        case Reschedule():
+            at = request.at.timestamp()
+            result = yield from delayed_actions.reschedule(keys, marks, at, record)
+        case _:
+            result = yield from delayed_actions.delete(keys, marks, record)
+    return acted(done, result, record)
+
+
+def _decision(request: OfJobs) -> Decide:
     """What becomes of an item's bytes, or why it stays."""
     source = request.source
 
     def put_back(raw: bytes) -> Taking | str:
-        return unusable(raw) or Taking(0, raw, source.name, raw)
+        payload = decode_payload(raw)
+        if isinstance(payload, Unreadable):
+            return f"still unreadable: {payload.reason}"
+        return Taking(0, raw, source.name, raw)
 
     def push(raw: bytes, to: str | None) -> Taking | str:
         if source.kind != "failed":
@@ -201,14 +231,13 @@ def _decision(request: JobRequest) -> Decide:
         return failures.requeue(raw, to)
 
     match request:
-        case Delete():
-            return bulk.delete
         case PutBack():
             return put_back
         case Edit():
             return partial(_changed_job, request)
         case Requeue() | Move():
             return partial(push, to=request.to)
+    return bulk.delete
 
 
 def _changed_job(change: Edit, raw: bytes) -> Taking | str:
@@ -249,11 +278,8 @@ def _prepare_replacing(keys: Keys, operator: Operator, request: Replace) -> Plan
         return acted("edited", Result(int(was_there), int(not was_there)), record)
 
     details = (f"It keeps its place in {safe(source.name)}. {operator.way_back(record)}",)
-    return Plan(
-        *("Edit 1 waiting job", "Edit", details, "undoable", run),
-        size_bytes=size_bytes,
-        record=record,
-    )
+    what = "Edit 1 waiting job"
+    return Plan(what, "Edit", details, "undoable", run, size_bytes=size_bytes, record=record)
 
 
 # In words.
@@ -261,58 +287,64 @@ def _prepare_replacing(keys: Keys, operator: Operator, request: Replace) -> Plan
 
 class _Words(NamedTuple):
     """A request in words: the verb on the button, what it is done to, the word for its result, the
-    consequences, and the queue that the title names."""
+    consequences, what follows in the title, and what goes on record instead of the verb."""
 
     verb: str
     noun: str
     done: str
     lines: tuple[str, ...] = ()
-    to: str | None = None
+    where: str = ""
+    action: str = ""
 
 
-def _words(request: JobRequest) -> _Words:
-    if request.source.kind == "failed":
-        return _words_of_failures(request)
-    name = safe(request.source.name)
-    noun = "item" if request.source.kind == "unreadable" else request.source.noun
+#: What becomes of deleted jobs, by the kind of their list.
+_DELETED: Final = {"failed": "The jobs will not run again.", "delayed": "The jobs will not run."}
+
+
+def _words(request: OfJobs) -> _Words:
+    kind, name = request.source.kind, safe(request.source.name)
+    noun = "item" if kind == "unreadable" else request.source.noun
     match request:
-        case Delete():
-            return _Words("Delete", noun, "deleted", ("They will not run.",))
+        case RunNow():
+            line = "Each goes to the end of its queue, before its time."
+            return _Words("Run", noun, "ran now", (line,), " now", "run now")
+        case Reschedule():
+            at = both_times(request.at)
+            return _Words("Reschedule", noun, f"rescheduled to {at}:", (f"All become due {at}.",))
         case PutBack():
             line = f"They go to the end of {name}; what is still unreadable stays here."
-            return _Words("Requeue", noun, "requeued", (line,), request.source.name)
-        case Edit():
-            lines = (f"It goes to the end of {name}.",)
-            if request.source.kind == "queue":
-                return _Words("Edit", noun, "edited", lines)
-            return _Words("Edit", "item set aside", "edited and put back", lines)
-        case Requeue() | Move():
-            to = request.to or ""
-            line = f"They go to the end of {safe(to)}, in their order, byte for byte."
-            return _Words("Move", noun, f"moved to {safe(to)}:", (line,), to)
-
-
-def _words_of_failures(request: JobRequest) -> _Words:
-    noun, chosen = request.source.noun, request.chosen
-    match request:
-        case Delete():
-            return _Words("Delete", noun, "deleted", ("The jobs will not run again.",))
-        case Edit() | PutBack():
+            return _Words("Requeue", noun, "requeued", (line,), f" to {name}")
+        case Edit() if kind == "failed":
             return _Words("Edit", noun, "edited and requeued")
+        case Edit():
+            is_waiting, lines = kind == "queue", (f"It goes to the end of {name}.",)
+            noun, done = (
+                (noun, "edited") if is_waiting else ("item set aside", "edited and put back")
+            )
+            return _Words("Edit", noun, done, lines)
+        case Requeue() | Move() if kind == "failed":
+            return _words_of_requeueing(request)
         case Requeue() | Move():
-            where = "its queue" if request.to is None else safe(request.to)
-            lines = [f"Each goes to the end of {where} and off the failures."]
-            if chosen.retried:
-                lines.append(f"Retried before, and to run again: {number(chosen.retried)}.")
-            if chosen.spared:
-                spared = number(chosen.spared)
-                lines.append(f"Left out: {spared} that killed their process repeatedly.")
-            if isinstance(request, Requeue):
-                return _Words("Requeue", noun, "requeued", tuple(lines))
-            return _Words("Move", noun, f"moved to {where}:", tuple(lines))
+            to = safe(request.to or "")
+            line = f"They go to the end of {to}, in their order, byte for byte."
+            return _Words("Move", noun, f"moved to {to}:", (line,), f" to {to}")
+    return _Words("Delete", noun, "deleted", (_DELETED.get(kind, "They will not run."),))
 
 
-def _subject(request: JobRequest, what: str) -> str:
+def _words_of_requeueing(request: Requeue | Move) -> _Words:
+    noun, chosen = request.source.noun, request.chosen
+    where = "its queue" if request.to is None else safe(request.to)
+    lines = [f"Each goes to the end of {where} and off the failures."]
+    if chosen.retried:
+        lines.append(f"Retried before, and to run again: {number(chosen.retried)}.")
+    if chosen.spared:
+        lines.append(f"Left out: {number(chosen.spared)} that killed their process repeatedly.")
+    if isinstance(request, Requeue):
+        return _Words("Requeue", noun, "requeued", tuple(lines))
+    return _Words("Move", noun, f"moved to {where}:", tuple(lines))
+
+
+def _subject(request: OfJobs, what: str) -> str:
     """What a request is about, for the record."""
     if request.source.kind != "failed":
         return f"{what}, filter {request.filter}"[:200] if request.filter else what
@@ -321,11 +353,13 @@ def _subject(request: JobRequest, what: str) -> str:
     return f"{what} of {', '.join([str(request.source), *words])}" if words else what
 
 
-def _which(request: JobRequest) -> list[str]:
+def _which(request: OfJobs) -> list[str]:
     """The jobs in figures, a line each."""
     chosen = request.chosen
     if request.source.kind == "failed":
         return _which_failures(chosen)
+    if request.source.kind == "delayed":
+        return _which_delayed(chosen)
     lines = [line for line in chosen.details(both_times) if not line.startswith("queues: ")]
     if refs := _refs(chosen):
         first, last = refs[0].place + 1, refs[-1].place + 1
@@ -337,9 +371,9 @@ def _which(request: JobRequest) -> list[str]:
 
 
 def _which_failures(chosen: Selection) -> list[str]:
-    lines = ["Classes: " + named(chosen.classes)]
+    lines = ["Classes: " + _named(chosen.classes)]
     many = len(chosen.queues)
-    lines.append("Queues: " + (named(chosen.queues) if many > 1 else list_of(chosen.queues)))
+    lines.append("Queues: " + (_named(chosen.queues) if many > 1 else list_of(chosen.queues)))
     if not chosen.queues:
         lines[-1] += "none named"
     if chosen.oldest is not None and chosen.newest is not None:
@@ -349,7 +383,28 @@ def _which_failures(chosen: Selection) -> list[str]:
     return lines
 
 
-def named(counts: Counter[str]) -> str:
+def _which_delayed(chosen: Selection) -> list[str]:
+    """The classes, the queues and the moments of delayed jobs, a line each."""
+    queues = +Counter({"none named": len(chosen.marks) - chosen.queues.total()}) + chosen.queues
+    lines = [
+        f"Classes: {_named(chosen.classes)}",
+        "Queues: " + list_of(name for name, _ in queues.most_common()),
+    ]
+    if chosen.first_due is not None and chosen.last_due is not None:
+        first, last = (both_times(moment_of(at)) for at in (chosen.first_due, chosen.last_due))
+        lines.append(f"Due: {first}" if first == last else f"Due: {first} to {last}")
+    if chosen.is_cut:
+        lines.append(
+            f"There are more than these first {len(chosen.marks):,}: do it again for the rest."
+        )
+    if chosen.unusable:
+        are = "is" if chosen.unusable == 1 else "are"
+        moments = count_of(chosen.unusable, "moment")
+        lines.append(f"{moments} cannot be read and {are} left alone.")
+    return lines
+
+
+def _named(counts: Counter[str]) -> str:
     """The most frequent names, each with its number."""
     return list_of(f"{name} ({number(n)})" for name, n in counts.most_common())
 

@@ -1,25 +1,31 @@
-"""The recurring schedules of Resque as the console knows them."""
+"""The recurring schedules of Resque as the console knows them, and what operators do to them."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
+from functools import partial
 from typing import Any, NamedTuple, TypeVar, cast
 
+from qtop.actions.plan import Operator, Outcome, Plan, acted, count_of, list_of
+from qtop.actions.request import DeleteSchedules, RunSchedules
+from qtop.keymap.keymap import Danger
 from qtop.model.schedule import ListedSchedule, LockHolder, Schedules
 from qtop.systems.resque.health import master_prefix
+from queuecore.action_record import ActionRecord
 from queuecore.errors import Refused
 from queuecore.exchange import Exchange, Steps
 from queuecore.windows import Item
 from resque.codec import decode
 from resque.keys import Keys
-from resque.scheduler import listing
+from resque.scheduler import listing, schedule_actions
 from resque.scheduler.cron import Cron
 from resque.scheduler.definition import Schedule
 from resque.scheduler.listing import Listed
 from resque.scheduler.plan import next_firings
+from resque.scheduler.schedule_actions import ScheduleRef
 from resque.scheduler.zones import local_zone
 from resque.store import schedules
 from resque.store.schedules import OfFile, PublishedSchedule, StoredItems, last_time
@@ -178,3 +184,50 @@ def _is_same(known: ListedSchedule, item: Item | None, last: bytes | None, now: 
     is_past = known.next_at is not None and known.next_at <= now
     known_sha = None if known.item is None else known.item.sha
     return known_sha == sha and read_of(known).last_raw == last and not is_past
+
+
+# What operators do to them.
+
+
+def prepare(keys: Keys, operator: Operator, request: RunSchedules | DeleteSchedules) -> Plan:
+    """Say what a request would do to schedules. One goes at once, several after a question."""
+    rows = request.schedules
+    names, runs = list_of(row.name for row in rows), isinstance(request, RunSchedules)
+    usable = [row for row in rows if (read_of(row).schedule if runs else row.item) is not None]
+    action, source = "run now" if runs else "delete", keys.persistent_schedules()
+    record = operator.record(action, names[:200], source, len(usable), size_bytes=None)
+    back = operator.way_back(record)
+    what, verb = f"Delete {count_of(len(rows), 'schedule')}", "Delete"
+    line = f"Those that a scheduler's file has come back when it starts. {back}"
+    if runs:
+        what, verb = f"Queue {count_of(len(rows), 'schedule')} now", "Queue"
+        line = f"Their next firings stay. {back}"
+    danger: Danger = "confirm" if len(rows) > 1 or not record.undo_s else "undoable"
+    act = _run_schedules if runs else _delete_schedules
+    run = partial(act, keys, usable, len(rows) - len(usable), record)
+    details = (f"Schedules: {names}", line)
+    return Plan(what, verb, details, danger, run, many=len(rows), record=record)
+
+
+def _run_schedules(
+    keys: Keys, rows: Sequence[ListedSchedule], kept: int, record: ActionRecord
+) -> Steps[Outcome]:
+    if not rows:
+        text = "nothing to run: its definition cannot be used or is not known"
+        return Outcome(text, "warn")
+    schedules = [each for row in rows if (each := read_of(row).schedule) is not None]
+    result = yield from schedule_actions.run_now(keys, schedules, record)
+    return acted("queued", result, record, [("cannot be used", kept)] if kept else [])
+
+
+def _delete_schedules(
+    keys: Keys, rows: Sequence[ListedSchedule], kept: int, record: ActionRecord
+) -> Steps[Outcome]:
+    if not rows:
+        text = "it is not in Redis: a scheduler's file has it, or it is gone"
+        return Outcome(text, "warn")
+    stored = [ScheduleRef(row.name, row.item.sha) for row in rows if row.item is not None]
+    result = yield from schedule_actions.delete(keys, stored, record)
+    outcome = acted("deleted", result, record, [("not in Redis", kept)] if kept else [])
+    note = "; what a scheduler's file has comes back when it starts"
+    return replace(outcome, text=outcome.text + note)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, ClassVar, Final, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Final, TypeVar, get_args
 
 from qtop.actions.plan import Operator, Outcome, Plan, Refusal
 from qtop.actions.request import Index, JobRequest, PruneCase, Request
@@ -21,20 +21,19 @@ from qtop.model.health import (
 )
 from qtop.model.job import JobSource
 from qtop.model.job_list import JobList
+from qtop.model.launch import LaunchCommand, LaunchRequest, QueueClasses
 from qtop.model.schedule import ListedSchedule, Schedules
 from qtop.search.selection import Chooser, RefusalCheck, nothing_refused
 from qtop.systems.resque import health
 from qtop.systems.resque.snapshot import SnapshotConverter
 from qtop.systems.system import Ability, DiagnosisPart, Place, Work
 from queuecore import audit
-from queuecore.action_record import ActionRecord
 from queuecore.address import Address
 from queuecore.audit import AuditEntry
 from queuecore.cooperative import Slices
 from queuecore.exchange import Exchange, Steps
 from queuecore.keys import name_text
 from queuecore.times import wall_now
-from queuecore.values import replace
 from resque.errors import NoQueueError, WrongType
 from resque.keys import Keys
 from resque.store import failures, ownership, queue_list, server_info, strays, workers
@@ -59,24 +58,27 @@ class ResqueSystem:
     Args:
         keys: The namespace.
         address: Where its Redis is.
+        url: The same with its password, for workers that are started here; never shown.
         failures_read: How many of the newest failures are part of a snapshot.
         warn: Gets a sentence where Sidekiq perhaps lives, before a change.
     """
 
     name: ClassVar[str] = "resque"
-    abilities: ClassVar[Mapping[Ability, str | None]] = {"pause": None, "pause_all": None}
+    abilities: ClassVar[Mapping[Ability, str | None]] = dict.fromkeys(get_args(Ability))
 
     def __init__(
         self,
         keys: Keys,
         address: Address | None = None,
         *,
+        url: str = "",
         failures_read: int = FAILURES_READ,
         warn: Callable[[str], None] = lambda text: None,
     ) -> None:
         self.keys = keys
         self.place = Place("" if address is None else str(address), keys.namespace)
         self._database = 0 if address is None else address.db
+        self._url = url
         self._reader = SnapshotReader(keys, failures_limit=failures_read)
         self._converter = SnapshotConverter()
         self._guard = Guard(keys, wall_now, warn)
@@ -201,10 +203,29 @@ class ResqueSystem:
         """As `audit.newest`."""
         return audit.newest(self.keys, limit)
 
-    def note(self, record: ActionRecord, done: int) -> Exchange[int]:
-        """As `audit.note`; a record that names no key is about workers."""
-        if not record.source:
-            record = replace(record, source=self.keys.workers())
+    def launch(self, request: LaunchRequest) -> LaunchCommand | Refusal:
+        """See `launch.command`."""
+        # Imported here, as below: the first frame starts nothing.
+        from qtop.systems.resque.launch import command
+
+        return command(request, self._url, self.keys.namespace)
+
+    def waiting_classes(self, request: LaunchRequest) -> Steps[list[QueueClasses]]:
+        """Costs as `waiting_classes.of_list`."""
+        from resque.store import waiting_classes
+
+        found = yield from waiting_classes.of_list(self.keys, QueueList.parse(request.queues))
+        return [QueueClasses(each.queue, each.classes) for each in found]
+
+    def left_alone(self, title: str) -> str:
+        """As `unknown_classes.left_alone_in`."""
+        from resque.worker.unknown_classes import left_alone_in
+
+        return left_alone_in(title)
+
+    def note(self, operator: Operator, action: str, workers: str, done: int) -> Exchange[int]:
+        """As `audit.note`."""
+        record = operator.record(action, workers, self.keys.workers(), done, undo_s=0)
         return audit.note(self.keys, record, done)
 
     def forbidden(self) -> Steps[dict[str, str]]:

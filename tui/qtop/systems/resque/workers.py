@@ -31,7 +31,7 @@ from resque.store.duplicates import QueuedJob
 from resque.store.pruning import Fate
 from resque.store.stale import Evidence
 
-# Signals to registered workers that run on this machine, whoever started them.
+# Signals to registered workers that run on this machine, also those started elsewhere.
 
 SIGNALS: Final[Mapping[Wish, signal.Signals]] = {
     "finish": signal.SIGQUIT,
@@ -42,12 +42,13 @@ SIGNALS: Final[Mapping[Wish, signal.Signals]] = {
 }
 """What a Resque worker does on which signal (resque-protocol: Worker#register_signal_handlers)."""
 
-TOLD: Final[Mapping[Wish, str]] = {
-    "finish": "finishes its job, then ends",
-    "end job": "its job ends now and becomes a failure; it goes on",
-    "stop now": "its job ends now and becomes a failure; it ends",
-    "pause": "takes no more jobs",
-    "resume": "takes jobs again",
+#: What the question calls it, and what a worker does on its signal.
+_WORDS: Final[Mapping[Wish, tuple[str, str]]] = {
+    "finish": ("Stop", "finishes its job, then ends"),
+    "end job": ("End the job of", "its job ends now and becomes a failure; it goes on"),
+    "stop now": ("Stop now", "its job ends now and becomes a failure; it ends"),
+    "pause": ("Pause", "takes no more jobs"),
+    "resume": ("Resume", "takes jobs again"),
 }
 
 #: In the title of every Resque worker.
@@ -109,7 +110,7 @@ def send_signal(worker: Process, host: str, what: Wish) -> str | None:
 
 #: How many workers are looked at in one round trip: each may hold a large job.
 _AT_ONCE: Final = 100
-#: How many of the newest failures are compared with the jobs in hand.
+#: How many of the newest failures are compared with the running jobs.
 _FAILURES_READ: Final = 1000
 #: What of the fleet a case is compared with.
 _COMPARED: Final = frozenset({"workers", "jobs in hand", "failures"})
@@ -141,11 +142,9 @@ class Case:
 
     @property
     def worker_id(self) -> str:
-        """The worker's id."""
         return self.seen.worker_id
 
     def fate(self, requeue_lost: int) -> JobFate:
-        """As `PruneCase.fate`."""
         record = self.seen.record
         if record is None:
             return "idle"
@@ -154,12 +153,10 @@ class Case:
 
     @property
     def words(self) -> str:
-        """As `PruneCase.words`."""
         return "; ".join(_parts(self))
 
     @property
     def fields(self) -> Mapping[str, Any]:
-        """As `PruneCase.fields`."""
         record = self.seen.record
         return {
             "is_registered": self.seen.is_registered,
@@ -239,16 +236,14 @@ def _of_process(seen: Evidence, ignore_pids: bool) -> Case:
 
 
 def _is_running(pid: int) -> bool:
-    if pid == 0:
-        # Would ask after this process's own group.
-        return False
     try:
         os.kill(pid, 0)
     except (ProcessLookupError, OverflowError):
         return False
     except PermissionError:
-        return True
-    return True
+        pass
+    # 0 would be this process's own group.
+    return pid != 0
 
 
 def _parts(case: Case) -> Iterator[str]:
@@ -282,13 +277,6 @@ def _parts(case: Case) -> Iterator[str]:
 
 #: The dialog scrolls; of more, the first tell enough.
 _SHOWN: Final = 200
-_VERBS: Final[dict[Wish, str]] = {
-    "finish": "Stop",
-    "end job": "End the job of",
-    "stop now": "Stop now",
-    "pause": "Pause",
-    "resume": "Resume",
-}
 
 
 def prepare(keys: Keys, operator: Operator, request: Prune | Signal) -> Plan | Refusal:
@@ -360,9 +348,9 @@ def _prepare_signal(keys: Keys, operator: Operator, request: Signal) -> Plan:
     """Say what a signal asks of workers that run on this machine."""
     wish, many = request.wish, len(request.processes)
     one = safe(request.processes[0].id) if many == 1 else counted(many, "worker")
-    verb = _VERBS[wish]
+    verb, effect = _WORDS[wish]
     danger: Danger = "none" if wish in ("pause", "resume") else "confirm"
-    details = (f"It gets {SIGNALS[wish].name}: {TOLD[wish]}.",)
+    details = (f"It gets {SIGNALS[wish].name}: {effect}.",)
     run = partial(_signal, keys, operator, request)
     return Plan(f"{verb} {one}", verb.split()[0], details, danger, run, many=many)
 
@@ -384,7 +372,7 @@ def _signal(keys: Keys, operator: Operator, request: Signal) -> Steps[Outcome]:
         # Where Redis does not take the record, the signals were sent all the same.
         with suppress(QueueError):
             yield audit.note(keys, record, done)
-    text = f"told {done:,}: {TOLD[wish]}" if done else "nobody was told"
+    text = f"told {done:,}: {_WORDS[wish][1]}" if done else "nobody was told"
     if reasons:
         text += f"; not told {len(reasons):,}: {reasons[0]}"
     refused = tuple(Counter(reasons).items())

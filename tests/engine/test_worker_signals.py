@@ -1,4 +1,4 @@
-"""Signals become wishes, reach a job only while it runs, and get lost in no gap."""
+"""What signals ask for: they reach a job only while it runs, and get lost in no gap."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def send(number: signal.Signals) -> None:
 
 
 @pytest.fixture
-def wishes() -> Iterator[SignalState]:
+def signals() -> Iterator[SignalState]:
     with SignalState(term_child=True) as taken_over:
         yield taken_over
 
@@ -40,21 +40,21 @@ def wishes() -> Iterator[SignalState]:
         ([signal.SIGCHLD], False, False, False, False),
     ],
 )
-def test_each_signal_is_a_wish(
+def test_each_signal_asks_for_something(
     numbers: list[signal.Signals],
     graceful_term: bool,
     leave: bool,
     end_job: bool,
     is_paused: bool,
 ) -> None:
-    told: list[int] = []
-    with SignalState(graceful_term=graceful_term, on_signal=told.append) as wishes:
+    found: list[int] = []
+    with SignalState(graceful_term=graceful_term, on_signal=found.append) as signals:
         for number in numbers:
             send(number)
-        assert (wishes.leave, wishes.end_job, wishes.is_paused) == (leave, end_job, is_paused)
-        assert os.read(wishes.fileno(), 16) == bytes(numbers)
-        wishes.drain()
-    assert told == [number for number in numbers if number != signal.SIGCHLD]
+        assert (signals.leave, signals.end_job, signals.is_paused) == (leave, end_job, is_paused)
+        assert os.read(signals.fileno(), 16) == bytes(numbers)
+        signals.drain()
+    assert found == [number for number in numbers if number != signal.SIGCHLD]
 
 
 def test_a_signal_within_the_handler_of_another_is_the_later_one() -> None:
@@ -62,11 +62,11 @@ def test_a_signal_within_the_handler_of_another_is_the_later_one() -> None:
         if number == signal.SIGUSR2:
             send(signal.SIGCONT)
 
-    with SignalState(on_signal=send_another) as wishes:
+    with SignalState(on_signal=send_another) as signals:
         send(signal.SIGUSR2)
-        assert not wishes.is_paused
-        wishes.drain()
-        assert not wishes.is_paused
+        assert not signals.is_paused
+        signals.drain()
+        assert not signals.is_paused
 
 
 @pytest.mark.parametrize("last", [signal.SIGUSR2, signal.SIGCONT])
@@ -74,15 +74,15 @@ def test_of_a_pause_and_its_end_the_one_that_came_last_counts(
     last: signal.Signals,
 ) -> None:
     first = signal.SIGCONT if last == signal.SIGUSR2 else signal.SIGUSR2
-    with SignalState() as wishes:
+    with SignalState() as signals:
         # As where the last one comes while the handler of the first has not begun.
         handler = signal.getsignal(last)
         assert callable(handler)
         send(first)
         send(last)
         handler(first, None)
-        wishes.drain()
-        assert wishes.is_paused == (last == signal.SIGUSR2)
+        signals.drain()
+        assert signals.is_paused == (last == signal.SIGUSR2)
 
 
 def test_handlers_are_given_back() -> None:
@@ -94,89 +94,89 @@ def test_handlers_are_given_back() -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_job_hears_of_its_end_while_it_runs_and_not_before_or_after(
-    wishes: SignalState, number: signal.Signals
+    signals: SignalState, number: signal.Signals
 ) -> None:
-    wishes.begin_job()
+    signals.begin_job()
     with pytest.raises(TermException, match=f"^{number.name}$"):
         send(number)
-    wishes.finish_job()
+    signals.finish_job()
     send(number)
 
 
 def test_a_job_that_is_to_end_before_it_began_hears_of_it_when_it_begins(
-    wishes: SignalState,
+    signals: SignalState,
 ) -> None:
     send(signal.SIGTERM)
     with pytest.raises(TermException, match=r"^SIGTERM$"):
-        wishes.begin_job()
+        signals.begin_job()
 
 
 def test_a_usr1_or_quit_raises_nothing_in_a_job_of_the_workers_own_process(
-    wishes: SignalState,
+    signals: SignalState,
 ) -> None:
     send(signal.SIGUSR1)
-    wishes.begin_job()
+    signals.begin_job()
     send(signal.SIGQUIT)
     send(signal.SIGUSR1)
-    wishes.finish_job()
+    signals.finish_job()
 
 
 def test_without_term_child_no_job_hears_of_anything() -> None:
-    with SignalState() as wishes:
+    with SignalState() as signals:
         send(signal.SIGTERM)
-        wishes.begin_job()
+        signals.begin_job()
         send(signal.SIGTERM)
-        wishes.finish_job()
+        signals.finish_job()
 
 
-def test_signals_wait_while_they_are_held_back(wishes: SignalState) -> None:
-    with wishes.held():
+def test_signals_wait_while_they_are_held_back(signals: SignalState) -> None:
+    with signals.held():
         send(signal.SIGQUIT)
-        assert not wishes.leave
-    assert wishes.leave
+        assert not signals.leave
+    assert signals.leave
 
 
-def test_a_child_begins_without_its_parents_wishes_and_hears_of_its_own(
-    wishes: SignalState,
+def test_a_child_begins_without_its_parents_signals_and_gets_its_own(
+    signals: SignalState,
 ) -> None:
     send(signal.SIGTERM)
-    with wishes.held():
+    with signals.held():
         # As in a child: what came before the fork was for the parent, what comes is for it.
         send(signal.SIGQUIT)
-        wishes.let_go()
-    assert wishes.leave
-    wishes.begin_job()
+        signals.let_go()
+    assert signals.leave
+    signals.begin_job()
     with pytest.raises(TermException, match=r"^SIGUSR1$"):
         send(signal.SIGUSR1)
     send(signal.SIGINT)
-    wishes.finish_job()
+    signals.finish_job()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
 def test_a_child_whose_job_is_ended_takes_no_other(
-    wishes: SignalState, number: signal.Signals
+    signals: SignalState, number: signal.Signals
 ) -> None:
-    with wishes.held():
-        wishes.let_go()
-    wishes.begin_job()
+    with signals.held():
+        signals.let_go()
+    signals.begin_job()
     with pytest.raises(TermException):
         send(number)
-    assert wishes.leave
+    assert signals.leave
 
 
 def test_a_child_that_waits_for_signals_itself_takes_none_of_its_parents(
-    wishes: SignalState,
+    signals: SignalState,
 ) -> None:
     send(signal.SIGQUIT)
-    with wishes.held():
+    with signals.held():
         pid = os.fork()
         if pid == 0:
-            wishes.let_go(will_wait=True)
+            signals.let_go(will_wait=True)
             os.kill(os.getpid(), signal.SIGQUIT)
-            has_its_own = wishes.drain()
-            os._exit(0 if has_its_own and wishes.leave and not wishes.drain() else 1)
+            has_its_own = signals.drain()
+            os._exit(0 if has_its_own and signals.leave and not signals.drain() else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
-    assert wishes.drain()
+    assert signals.drain()
 
 
 def test_a_signal_for_a_process_of_a_pool_waits_until_that_takes_signals_over() -> None:

@@ -8,7 +8,7 @@ from rich.cells import cell_len
 from tests.support.table_app import COLUMNS, Queue, TableApp, WatchedTable, numbered, queues
 
 from qtop.text.format import to_ascii
-from qtop.widgets.columns import Column, PlacedColumn, fit
+from qtop.widgets.columns import Column, PlacedColumn, figure, fit, text_column
 from qtop.widgets.table import Table
 
 
@@ -53,6 +53,26 @@ def column(key: str, width: int, *, flex: int = 0, priority: int = 0) -> Column[
 
 def places(placed: Sequence[PlacedColumn[str]]) -> list[tuple[str, int, int]]:
     return [(place.column.key, place.x, place.width) for place in placed]
+
+
+def test_a_column_of_figures_has_its_own_tone_for_zero_and_for_unknown() -> None:
+    numbers: Column[int | None] = figure(
+        "n", "n", 6, lambda row: row, priority=1, style="bad", zero="dim"
+    )
+    [placed] = fit([numbers], 0, 6)
+    cells = [placed.cell(row, str) for row in (1_234, 0, None)]
+    assert [tuple(cell) for cell in cells] == [
+        (" 1,234", "bad"),
+        ("     0", "dim"),
+        ("     –", "dim"),  # noqa: RUF001
+    ]
+    assert (numbers.descends, numbers.align) == (True, "right")
+
+
+def test_a_column_of_texts_is_sorted_by_what_it_shows() -> None:
+    names: Column[int] = text_column("n", "n", 6, lambda row: f"row {row}", priority=1)
+    assert names.sort_key is not None
+    assert names.sort_key(7) == "row 7"
 
 
 def test_free_cells_are_shared_by_weight_without_a_rest() -> None:

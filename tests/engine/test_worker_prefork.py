@@ -1,4 +1,4 @@
-"""A worker has a child ready before there is a job for it: nobody sees it but in `ps`."""
+"""A worker has a child ready before there is a job for it: it shows only in `ps`."""
 
 from __future__ import annotations
 
@@ -91,11 +91,11 @@ def test_a_worker_looks_now_and_then_whether_there_are_cores_enough(tmp_path: Pa
     assert [cores.are_enough() for _ in range(16)] == [True] * 7 + [False] * 8 + [False]
 
 
-@pytest.mark.parametrize("told", [None, "", "0.06 0.10 0.20 many"])
-def test_cores_are_enough_where_the_system_does_not_tell(tmp_path: Path, told: str | None) -> None:
+@pytest.mark.parametrize("said", [None, "", "0.06 0.10 0.20 many"])
+def test_cores_are_enough_where_the_system_does_not_tell(tmp_path: Path, said: str | None) -> None:
     load = tmp_path / "loadavg"
-    if told is not None:
-        load.write_text(told)
+    if said is not None:
+        load.write_text(said)
     assert Cores(1, str(load)).are_enough()
 
 
@@ -110,7 +110,7 @@ def test_a_ready_child_that_is_killed_takes_no_job_with_it(
         parent = psutil.Process(worker.pid)
         eventually(lambda: parent.status() == psutil.STATUS_STOPPED, "the worker is stopped")
     ready.kill()
-    # A process that is told to die takes a moment to; a job that it is given in that is a failure.
+    # A killed process takes a moment to end; a job that it gets in that time is a failure.
     eventually(lambda: has_left(ready), "it has ended")
     if is_seen:
         eventually(lambda: not worker.children(), "the worker has collected it")
@@ -164,10 +164,10 @@ def test_a_job_too_long_to_hand_over_is_performed_by_a_child_of_its_own(
     for length in (32_000, 40_000, 3_000_000, 10):
         push("Length", "x" * length)
     await_done(direct, 4)
-    told = where(direct)
-    assert [name for name, _ in told] == ["32000", "40000", "3000000", "10"]
-    assert told[0][1] == ready.pid
-    assert len({pid for _, pid in told}) == 4
+    said = where(direct)
+    assert [name for name, _ in said] == ["32000", "40000", "3000000", "10"]
+    assert said[0][1] == ready.pid
+    assert len({pid for _, pid in said}) == 4
 
 
 def test_the_next_job_begins_when_the_process_of_the_last_is_gone(
@@ -216,8 +216,8 @@ def test_where_the_system_has_no_room_no_child_is_made_ready(
         return ChildReport()
 
     record = Record(b"{}", "default", None, "Where", [], b"{}")
-    with SignalState() as wishes:
-        ahead = Prefork(wishes, lambda: None, perform)
+    with SignalState() as signals:
+        ahead = Prefork(signals, lambda: None, perform)
         monkeypatch.setattr(f"os.{missing}", refuse)
         ahead.fork(tells_of_steps=False)
         assert ahead.give(record, 0.0) is None

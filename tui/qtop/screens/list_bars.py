@@ -1,20 +1,24 @@
-"""What the lines above a queue's jobs say: which these are, who serves them, how fast. Pure."""
+"""What the lines above the jobs of a list say: which these are, how far a search is, who serves
+their queue. Pure."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
-from typing import Final
+from collections.abc import Sequence
+from typing import Any, Final
 
 from qtop.keymap import keymap
 from qtop.keymap.keymap import Sign
 from qtop.model.job import JobSource
 from qtop.model.job_list import JobPage
 from qtop.monitor import row_text
+from qtop.monitor.rates import ServedBy
 from qtop.monitor.rows import QueueRow, WorkerRow
-from qtop.search.follower import Follower
-from qtop.search.job_search import Matches
+from qtop.monitor.state import ViewState
+from qtop.screens import frame_texts
+from qtop.search.job_search import JobSearch, Matches
+from qtop.search.list_search import ListSearch
 from qtop.text import format
 from qtop.text.safe import counted, safe
 from qtop.widgets.bars import Span
@@ -22,50 +26,81 @@ from qtop.widgets.bars import Span
 _HOSTS_SHOWN: Final = 3
 
 
-def window(
-    source: JobSource, page: JobPage | None, rows: int, *, is_unread: bool = False
-) -> list[Span]:
-    """Which of the jobs are listed; without a page they are being read, or could not be
-    (`is_unread`)."""
-    is_queue = source.kind == "queue"
-    what, state = ("jobs", "waiting") if is_queue else ("items", "set aside")
-    total = "unknown" if is_unread else "reading …"
-    if page is not None:
-        span = f"{page.first:,} to {page.first + rows - 1:,}"
-        total = f"{f'{what} {span} of ' if rows else ''}{page.length:,} {state}"
-    return [*_title(source), Span(f"   {total}", "dim", 90)]
-
-
-def matches(source: JobSource, found: Matches | None, rows: int) -> list[Span]:
-    """How many of the jobs match."""
-    spans = _title(source)
-    if found is None:
-        return spans
-    listed = f", the {rows:,} nearest the front listed" if rows < found.count else ""
-    spans.append(Span(f"   {found.count:,} match{listed}", "dim", 90))
-    if found.search.too_large:
-        spans.append(Span(f"; {found.search.too_large:,} too large to look into", "warn", 70))
-    return spans
-
-
-def _title(source: JobSource) -> list[Span]:
+def heading(source: JobSource) -> list[Span]:
+    """Which list it is."""
+    if source.kind == "failed":
+        return [Span(f" {safe(source.name)}", "current", 100)]
     title = [Span(f" {safe(source.name) or '(no name)'}", "current", 89, least=8)]
     if source.kind == "unreadable":
         title.append(Span("  set aside: no worker could read them", "warn", 60))
     return title
 
 
-def progress(follower: Follower, sign: Sign) -> list[Span]:
-    """How far the look through the whole list is."""
+def page(
+    source: JobSource, shown: JobPage | None, rows: int, *, is_unread: bool = False
+) -> list[Span]:
+    """Which of the jobs are listed; without a page they are being read, or could not be
+    (`is_unread`)."""
+    span = "" if shown is None else f"{shown.first:,} to {shown.first + rows - 1:,}"
+    if source.kind == "failed":
+        if shown is None or not rows or not shown.jobs:
+            return []
+        which = f"   entries {span} of {shown.length:,}"
+        return [Span(which, "dim", 90), Span(", newest first", "dim", 60)]
+    what, state = ("jobs", "waiting") if source.kind == "queue" else ("items", "set aside")
+    total = "unknown" if is_unread else "reading …"
+    if shown is not None:
+        total = f"{f'{what} {span} of ' if rows else ''}{shown.length:,} {state}"
+    return [Span(f"   {total}", "dim", 90)]
+
+
+def found(source: JobSource, matches: Matches, rows: int) -> list[Span]:
+    """How many of the jobs match."""
+    which = "newest {}" if source.kind == "failed" else "{} nearest the front"
+    listed = f", the {which.format(f'{rows:,}')} listed" if rows < matches.count else ""
+    return [Span(f"   {matches.count:,} match{listed}", "dim", 90), *too_large(matches.search)]
+
+
+def too_large(search: JobSearch) -> list[Span]:
+    """How many entries were not looked into for their size."""
+    large = search.too_large
+    return [Span(f"; {large:,} too large to look into", "warn", 70)] if large else []
+
+
+def progress(search: ListSearch[Any] | None, key: str) -> list[Span]:
+    """How far the look through the whole list is, and which `key` stops it."""
+    follower = None if search is None else search.follower
+    if follower is None or search is None:
+        return []
     if follower.problem is not None:
         return [Span(f"looking stopped: {safe(follower.problem)} ", "warn", 80)]
-    if follower.of == 0 or (follower.is_complete and not follower.is_stopped):
+    if follower.of == 0 or search.is_idle:
         return []
     share = follower.done * 100 // follower.of
-    key, stopped = sign("stop_looking"), follower.is_stopped
-    how, tone = (f"stopped, {key} goes on", "warn") if stopped else (f"{key} stops", "accent")
-    text = f"scanned {follower.done:,} of {follower.of:,}, {share} %; {how} "
-    return [Span(text, tone, 80)]
+    text = f"scanned {follower.done:,} of {follower.of:,}, {share} %"
+    if follower.is_stopped:
+        return [Span(f"{text}; stopped, {key} goes on ", "warn", 80)]
+    return [Span(f"{text}; {key} stops ", "accent", 80)]
+
+
+def service_of(
+    source: JobSource, view: ViewState, served_by: ServedBy
+) -> tuple[list[Span], list[Span]]:
+    """The line above the jobs of a queue, or of what was set aside from it: see `service`."""
+    fleet, name = view.fleet, source.name
+    if fleet is None:
+        return [], []
+    if fleet.queues is None:
+        why = fleet.totals.problems.get("queues", "")
+        return [Span(f" {frame_texts.unknown_word(why)}", "warn")], []
+    row = next((row for row in fleet.queues if row.name == name), None)
+    if row is not None and source.kind == "unreadable":
+        row = row._replace(unreadable=0)
+    serving = None
+    if fleet.workers is not None:
+        alive = (each for each in fleet.workers if each.condition != "dead?")
+        serving = [each for each in alive if name in served_by(each.process.listed)]
+    return service(row, serving, view.policy.sign)
 
 
 def service(
@@ -98,16 +133,6 @@ def _end(row: QueueRow) -> tuple[str, str, str]:
     return "empty in" if figure == format.NOTHING else "is", figure, "dim"
 
 
-def serving(
-    queue: str,
-    workers: Iterable[WorkerRow],
-    served_by: Callable[[tuple[str, ...]], Collection[str]],
-) -> list[WorkerRow]:
-    """The workers that take from a queue and are not dead. O(workers)."""
-    alive = (row for row in workers if row.condition != "dead?")
-    return [row for row in alive if queue in served_by(row.process.listed)]
-
-
 def _served(row: QueueRow, serving: Sequence[WorkerRow] | None, sign: Sign) -> list[Span]:
     spans: list[Span] = []
     if serving is None:
@@ -116,7 +141,7 @@ def _served(row: QueueRow, serving: Sequence[WorkerRow] | None, sign: Sign) -> l
         tone = "bad" if row.depth else "dim"
         spans.append(Span(" nobody serves it", tone, 95))
     else:
-        hosts = Counter(who.process.host or "(ids of another shape)" for who in serving)
+        hosts = Counter(each.process.host or "(ids of another shape)" for each in serving)
         shown = [f"{safe(host)} {n:,}" for host, n in hosts.most_common(_HOSTS_SHOWN)]
         if len(hosts) > _HOSTS_SHOWN:
             shown.append(f"{counted(len(hosts) - _HOSTS_SHOWN, 'machine')} more")

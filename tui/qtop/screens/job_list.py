@@ -1,0 +1,525 @@
+"""A list of jobs of any length: its pages as they are needed, or what a filter finds in it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, ClassVar, Final
+
+from qtop.actions.request import Clear, Delete, Move, Request, Requeue
+from qtop.model.job import FAILED, Job, JobRow, JobSource, failure_rows, job_rows
+from qtop.model.job_list import JobPage
+from qtop.monitor.incidents.incident import to_serving
+from qtop.monitor.state import ViewState
+from qtop.screens import frame_texts, list_bars
+from qtop.screens.base import ConsoleScreen
+from qtop.screens.dialogs import ask_for_queue
+from qtop.screens.export import export
+from qtop.screens.job_details import JobScreen
+from qtop.screens.payload_editor import edit_job
+from qtop.search.fields import Subject, of_job
+from qtop.search.job_search import JobQuery, JobSearch, Matches, slim_failure, slim_waiting
+from qtop.search.list_search import FoundT, ListSearch
+from qtop.search.selection import RefusalCheck, chosen_of, nothing_refused
+from qtop.text.safe import counted, safe
+from qtop.widgets.bars import Bar, Span
+from qtop.widgets.columns import Column
+from qtop.widgets.list_pane import MARKS_GONE, ListPane
+from qtop.widgets.paged_table import PagedTable, marks_spans
+from qtop.widgets.table import Table
+from queuecore.errors import StoreError
+from queuecore.exchange import Operation
+
+
+@dataclass(frozen=True, slots=True)
+class ListTraits:
+    """How a kind of list is read and shown.
+
+    Attributes:
+        page: Jobs of one page.
+        most_bytes: Of longer jobs a page has only the beginning.
+        most_found: Matches that are listed; all are counted.
+        keep: What is kept of a match.
+        newest_first: From the end of the list; what is listed stays until a filter finds something.
+            Other lists are read from the front, in a window that stays on its jobs as the list
+            drains.
+        typing_s: A filter that is being typed is not looked for yet.
+    """
+
+    page: int
+    most_bytes: int
+    most_found: int
+    keep: Callable[[Job], Job]
+    newest_first: bool = False
+    typing_s: float = 0.15
+
+
+_FAILURES: Final = ListTraits(500, 16_384, 10_000, slim_failure, newest_first=True, typing_s=0)
+_WAITING: Final = ListTraits(200, 4_096, 2_000, slim_waiting)
+_DELAYED: Final = ListTraits(200, 4_096, 1_000, lambda job: job)
+#: The poll brings the newest jobs of this list along.
+_POLLED: Final = JobSource("failed", FAILED)
+#: Rows made at once: a step that no key has to wait for.
+_ROWS_AT_ONCE: Final = 2_000
+
+
+class JobListScreen(ConsoleScreen):
+    """A list of jobs. Without a filter or a group its pages are read as they are needed; with one
+    the whole list is looked through, in the background."""
+
+    LIST_COLUMNS: ClassVar[Sequence[Column[JobRow]]]
+    #: What the list says when it is empty.
+    NOTHING: ClassVar[str]
+    MARKS_GONE: ClassVar[str] = MARKS_GONE
+    LOOKING: ClassVar[str] = "Looking through the whole list …"
+    #: The action that stops a search.
+    STOP: ClassVar[str] = "stop"
+    pane: ListPane
+
+    def __init__(self, within: JobQuery) -> None:
+        super().__init__()
+        self.within = within
+        self.jobs = self.app.system.jobs(within.source)
+        self.traits = {"failed": _FAILURES, "delayed": _DELAYED}.get(within.source.kind, _WAITING)
+        self.window, self.service = Bar(id="window"), Bar(id="service")
+        self.bars = [self.window, self.service] if within.source.queue else [self.window]
+        table = PagedTable(
+            self.LIST_COLUMNS, key=lambda row: row.key, clock=self.app.clock, pages=self
+        )
+        self.pane = self.new_pane(table, self.MARKS_GONE)
+        self.pane.filter = within.filter
+        #: What is looked for in the whole list.
+        self.search: ListSearch[Any] | None = None
+        #: The search of which all that was found is listed: what comes now can wait.
+        self.settled: ListSearch[Any] | None = None
+        self.page: JobPage | None = None
+        self.start: Hashable = None
+        self._lands_last: bool | None = None
+        self._is_unread = False
+
+    @property
+    def table(self) -> Table[Any]:
+        """The table in front."""
+        return self.pane.table
+
+    @property
+    def wanted(self) -> JobQuery:
+        """What is listed: what the screen is about, as far as it matches the filter."""
+        return replace(self.within, filter=self.pane.filter)
+
+    @property
+    def is_paged(self) -> bool:
+        """Whether pages of the list are shown."""
+        return self.wanted.is_everything
+
+    @property
+    def is_searched(self) -> bool:
+        """Whether what is found in the whole list is shown."""
+        return not self.is_paged
+
+    # The list
+
+    def subject(self, row: Any) -> Subject:
+        """A job as filters see it."""
+        return of_job(row.job, self.now)
+
+    def values_of(self, field: str) -> Iterable[str]:
+        """Values to complete a field of a filter with. O(rows)."""
+        return self.pane.values_of(field)
+
+    def set_filter(self, text: str) -> bool:
+        """As `ListPane.set_filter`."""
+        return self.pane.set_filter(text)
+
+    def shown_of(self) -> str:
+        """How many match, of how many."""
+        search = self.search
+        if search is None or search.found is None:
+            return self.pane.shown_of()
+        return f"{search.found.count:,} of {search.length:,}"
+
+    def on_table_opened(self, event: Table.Opened[Any]) -> None:
+        """Show the whole job."""
+        event.stop()
+        self.open(event.row)
+
+    def open(self, row: Any) -> None:
+        """Show all that is known of a row."""
+        self.app.push_screen(JobScreen(row.job, self.jobs))
+
+    def on_table_marked(self) -> None:
+        """Say how many are marked."""
+        self.show_title()
+
+    # Looking
+
+    def show_view(self, view: ViewState) -> None:
+        """Read again whenever there was a look at everything."""
+        for table in self.pane.tables:
+            table.stale = view.is_stale
+        if view.fleet is None:
+            self.table.empty_text = frame_texts.empty_word(view, "", "")
+        if self.has_news(view):
+            self.look()
+        if self.within.source.queue:
+            self.service.show(
+                *list_bars.service_of(self.within.source, view, self.app.state.served_by)
+            )
+        self.show_title()
+
+    def tell_late(self) -> None:
+        """As usual; what the poll brought along is of its moment."""
+        polled = self.polled()
+        if polled is not None and polled.after is None:
+            self.late = None
+        else:
+            super().tell_late()
+
+    def look(self) -> None:
+        """Bring what is listed up to date."""
+        if self.is_paged:
+            self.load()
+        else:
+            self.search = self.renewed(self.search, self.new_search)
+            self.go_on(self.search)
+
+    def filter_changed(self) -> None:
+        """Look for what matches now."""
+        self.tell_late()
+        self.workers.cancel_group(self, "search")
+        self.search = self.settled = None
+        if self.traits.newest_first:
+            self.start = None
+        else:
+            self.table.clear_marks()
+            # What is listed is no window any more, or not yet: nothing can have left at its front.
+            self.pane.rows = ()
+            if self.is_searched:
+                self.put((), self.LOOKING)
+        self.look()
+        self.show_title()
+
+    def polled(self) -> JobPage | None:
+        """The first page, where the poll brought one along."""
+        fleet = self.app.state.view().fleet
+        if self.within.source != _POLLED or fleet is None:
+            return None
+        length, rows = fleet.totals.failed, fleet.failures
+        if length is None or rows is None:
+            return None
+        jobs, after = tuple(row.job for row in rows), max(0, length - len(rows))
+        return JobPage(jobs, None, after or None, 1, len(rows), length)
+
+    # Pages
+
+    def turn(self, pages: int) -> bool:
+        """Go to the next jobs, or to those before; False when there are none."""
+        page = self.page
+        if not self.is_paged or page is None or not page.jobs:
+            return False
+        if pages > 0 and page.after is not None:
+            self._go_to(page.after, lands_last=False)
+        elif pages < 0 and self.start is not None:
+            self._seek(self.jobs.before(page, self.traits.page))
+        else:
+            return False
+        return True
+
+    def turn_to_end(self, way: int) -> None:
+        """Go to the first jobs of all, or to the last. Of failures the keys stay on the page."""
+        page = self.page
+        if not self.is_paged or page is None or self.traits.newest_first:
+            return
+        if way < 0 and self.start is not None:
+            self._go_to(None, lands_last=False)
+        elif way > 0 and page.after is not None:
+            self._seek(self.jobs.last(page, self.traits.page))
+
+    def _seek(self, start: Operation[Hashable]) -> None:
+        async def seek() -> None:
+            try:
+                self._go_to(await self.app.read(start), lands_last=True)
+            except StoreError as error:
+                self.app.say(safe(str(error)), "bad")
+
+        self.in_background("turn", seek)
+
+    def _go_to(self, start: Hashable, *, lands_last: bool) -> None:
+        self.tell_late()
+        self.start, self._lands_last = start, lands_last
+        self.load()
+
+    def load(self) -> None:
+        """Show the page that begins at `start`."""
+        polled = self.polled() if self.start is None else None
+        if polled is not None and len(polled.jobs) >= min(self.traits.page, polled.length):
+            self.landed(polled, failure_rows(polled.jobs, self.now))
+        else:
+            self.in_background("page", self._read_page)
+
+    async def _read_page(self) -> None:
+        start, traits = self.start, self.traits
+        shown = [row.job for row in self.pane.rows] if self._lands_last is None else ()
+        look = self.jobs.page(start, traits.page, most_bytes=traits.most_bytes, before=shown)
+        try:
+            page = await self.app.read(look)
+        except StoreError as error:
+            self._could_not_read(str(error))
+            return
+        if not page.jobs and page.start is not None:
+            # The list has shrunk below this page.
+            self.start = None
+            self.look()
+            return
+        rows = await self.rows_of(page.jobs)
+        if self.is_paged and self.start == start:
+            self.landed(page, rows)
+
+    def landed(self, page: JobPage, rows: Sequence[JobRow]) -> None:
+        """Show a page, and put the cursor where the key that asked for it leads."""
+        self.page, self.start = page, page.start
+        lands_last = True if page.is_gone else self._lands_last
+        self._lands_last = None
+        self.put(rows, self.NOTHING)
+        if lands_last is not None:
+            # Not the table's own keys: at the end of a page those turn to the next.
+            (Table.action_cursor_last if lands_last else Table.action_cursor_first)(self.table)
+        self.show_title()
+
+    def _could_not_read(self, why: str) -> None:
+        self.app.say(safe(why), "bad")
+        self.table.stale = self._is_unread = True
+        if self.page is None:
+            self.put((), frame_texts.unknown_word(why))
+            self.show_title()
+
+    async def rows_of(self, jobs: Sequence[Job]) -> Sequence[JobRow]:
+        if not self.traits.newest_first:
+            return job_rows(jobs, self.now)
+        rows: list[JobRow] = []
+        seen: Counter[str] = Counter()
+        # From the oldest, as `failure_rows` counts: keys must not change for a newcomer.
+        for end in range(len(jobs), 0, -_ROWS_AT_ONCE):
+            rows[:0] = failure_rows(jobs[max(0, end - _ROWS_AT_ONCE) : end], self.now, seen)
+            await asyncio.sleep(0)
+        return rows
+
+    # Searching
+
+    def new_matches(self) -> Matches:
+        """Finds what is wanted, in the order in which the list is shown."""
+        traits, search = self.traits, JobSearch(self.wanted, self.now)
+        last_first = traits.newest_first
+        return Matches(search, traits.most_found, last_first=last_first, keep=traits.keep)
+
+    def new_search(self) -> ListSearch[Any]:
+        """A search for what is wanted."""
+        return ListSearch(self.jobs, self.new_matches, self.app.actions.precedence.rest)
+
+    def renewed(
+        self, search: ListSearch[FoundT] | None, new: Callable[[], ListSearch[FoundT]]
+    ) -> ListSearch[FoundT]:
+        """A search, or another one where there is none yet or all of the list is known."""
+        polled = self.polled()
+        is_all = polled is not None and polled.after is None
+        if search is None or is_all:
+            search = new()
+            if polled is not None:
+                search.take(polled.jobs, is_all=is_all)
+        search.is_known = is_all
+        return search
+
+    def go_on(self, search: ListSearch[Any]) -> None:
+        """Look in the background for what a search has not seen, and show it."""
+        if search.is_known:
+            self.list_found()
+        else:
+            self.in_background(search.group, partial(self._follow, search), exclusive=False)
+
+    async def _follow(self, search: ListSearch[Any]) -> None:
+        if not search.follower.of and not search.follower.is_running:
+            await asyncio.sleep(self.traits.typing_s)
+        await search.follower.follow(self.app.read, partial(self._found_more, search))
+        if search is self.search:
+            self.list_found()
+
+    def _found_more(self, search: ListSearch[Any]) -> None:
+        is_held = self.is_frozen and search is self.settled
+        is_shown = not is_held and search.show_growth() and search is self.search
+        if is_shown and self.table.row_count < self.traits.most_found:
+            self.list_found()
+        self.show_title()
+
+    def list_found(self) -> None:
+        """List in the background what the search has found by now."""
+        self.in_background("rows", self._list_found)
+
+    async def _list_found(self) -> None:
+        search = self.search
+        if search is None or search.found is None or (self.is_frozen and search is self.settled):
+            return
+        rows = await self.rows_of(search.found.listed())
+        if search is self.search:
+            self.put_found(search, rows, self.no_match)
+
+    def put_found(
+        self, search: ListSearch[Any], rows: Sequence[Any], none: str, *, is_over: bool = False
+    ) -> None:
+        """Show the rows of what was found; the text `none` when that is nothing and the search
+        `is_over`."""
+        if search.is_complete:
+            self.settled = search
+        elif not is_over:
+            none = self.LOOKING
+        follower = search.follower
+        if follower.problem is not None and not follower.is_complete:
+            none = frame_texts.unknown_word(follower.problem)
+        self.put(rows, none)
+        self.show_title()
+
+    def action_stop(self) -> None:
+        """Stop what is under way, or go on with it from the beginning."""
+        search = self.search
+        if self.app.actions.stop():
+            return
+        if search is None or search.is_idle:
+            self.app.say("nothing is under way here", "dim")
+            return
+        search.follower.is_stopped = not search.follower.is_stopped
+        if search.follower.is_stopped:
+            self.workers.cancel_group(self, search.group)
+        else:
+            self.look()
+        self.show_title()
+
+    # Showing
+
+    def put(self, rows: Sequence[Any], none: str) -> None:
+        """Show rows that match already, or the text `none`."""
+        has_more = self.start is not None or (self.page is not None and self.page.after is not None)
+        self.pane.show_matching(rows, none, is_all=not (self.is_paged and has_more))
+
+    def heading(self) -> list[Span]:
+        """What the screen is about."""
+        return list_bars.heading(self.within.source)
+
+    def found_spans(self, found: Any) -> list[Span]:
+        """How much was found."""
+        return list_bars.found(self.within.source, found, self.table.row_count)
+
+    def show_title(self) -> None:
+        """Say which jobs are listed, and how far the search is."""
+        if not self.is_mounted:
+            return
+        left, rows = self.heading(), self.table.row_count
+        if self.is_paged:
+            is_unread = self._is_unread
+            left += list_bars.page(self.within.source, self.page, rows, is_unread=is_unread)
+        elif self.search is not None and self.search.found is not None:
+            left += self.found_spans(self.search.found)
+        left += marks_spans(self.table)
+        key = self.app.state.policy.sign(self.STOP)
+        self.window.show(left, list_bars.progress(self.search, key))
+
+    # Keys: the chosen jobs
+
+    def chosen(self) -> list[Job] | JobQuery:
+        """The marked jobs, else the one under the cursor; or a query that finds what is chosen."""
+        return [row.job for row in self.pane.meant()]
+
+    def act(
+        self,
+        make: Callable[..., Request],
+        *,
+        refusal: RefusalCheck = nothing_refused,
+        spares: bool = False,
+        chosen: list[Job] | JobQuery | None = None,
+    ) -> None:
+        """Ask for an action on `chosen`, or on the chosen jobs, these very ones."""
+        chosen = self.chosen() if chosen is None else chosen
+        if isinstance(chosen, JobQuery):
+            make = partial(
+                make, chosen.source, group=chosen.named, filter=chosen.filter.text, is_found=True
+            )
+            search = JobSearch(chosen, self.now)
+            found = self.app.actions.request_found
+            found(search, make, self.table, refusal=refusal, spares=spares)
+        elif chosen:
+            selection = chosen_of(self.jobs, chosen, refusal)
+            self.app.actions.request(make(self.within.source, selection), self.table)
+
+    def ask_where(self, title: str, chosen: list[Job] | JobQuery) -> None:
+        """Ask for a queue, and for moving jobs there."""
+
+        def move(queue: str) -> None:
+            self.act(partial(Move, to=queue), chosen=chosen)
+
+        if chosen:
+            ask_for_queue(self.app, self.within.source, title, move)
+
+    def action_requeue(self) -> None:
+        """Requeue the chosen failures."""
+        self.act(Requeue, spares=True)
+
+    def action_requeue_all(self) -> None:
+        """Requeue all that match."""
+        self.act(Requeue, spares=True, chosen=self.wanted)
+
+    def action_delete(self) -> None:
+        """Delete the chosen jobs."""
+        self.act(Delete)
+
+    def action_delete_all(self) -> None:
+        """Delete all that match."""
+        self.act(Delete, chosen=self.wanted)
+
+    def action_move(self) -> None:
+        """Move the chosen jobs to another queue."""
+        chosen, title = self.chosen(), "Requeue to which queue?"
+        if self.within.source.kind != "failed" and isinstance(chosen, list):
+            what = "the job" if len(chosen) == 1 else counted(len(chosen), "job")
+            title = f"Move {what} to which queue?"
+        self.ask_where(title, chosen)
+
+    def action_move_all(self) -> None:
+        """Move all that match to another queue."""
+        every = "all" if self.pane.filter.is_empty else "all that match"
+        self.ask_where(f"Move {every} to which queue?", self.wanted)
+
+    def action_edit(self) -> None:
+        """Edit the job under the cursor."""
+        row = self.table.cursor_row
+        if row is not None and not self.app.actions.refuses():
+            self.run_worker(edit_job(self.app, self.jobs, row.job, self.table), group="edit")
+
+    def action_export(self) -> None:
+        """Write the chosen jobs, or all that match, to a file."""
+        chosen, what = self.chosen(), "chosen" if self.within.source.kind == "failed" else ""
+        if isinstance(chosen, JobQuery):
+            what = "group"
+        some = JobSearch(chosen, self.now) if isinstance(chosen, JobQuery) else chosen
+        work = export(self.app, self.jobs, some, JobSearch(self.wanted, self.now), what)
+        self.run_worker(work, group="export")
+
+    def action_clear_failures(self) -> None:
+        """Ask whether to delete all failures of the list."""
+        self.app.actions.request(Clear(self.within.source), looking="looking at the failures")
+
+    async def action_show_serving(self) -> None:
+        """Show the workers that serve the queue."""
+        fleet, name = self.app.state.view().fleet, self.within.source.name
+        rows = (fleet.queues or ()) if fleet is not None else ()
+        serving = next((row.serving for row in rows if row.name == name), None)
+        await self.app.follow(to_serving(name, serving))
+
+    # The same keys have other ids where jobs wait or were set aside.
+    action_delete_jobs = action_delete
+    action_delete_matching = action_delete_all
+    action_move_jobs = action_move
+    action_move_matching = action_move_all
+    action_edit_job = action_edit
+    action_export_jobs = action_export
+    action_stop_looking = action_stop
