@@ -13,7 +13,15 @@ from tests.support.console import console, until, until_polled
 from tests.support.direct import Direct
 from tests.support.known import known
 from tests.support.polling import Clock, Watching, run_until
-from tests.support.sample_data import NOW, SYSTEM, FakeSource, look, queue, snapshot, worker
+from tests.support.sample_data import (
+    NOW,
+    SYSTEM,
+    FakeSystem,
+    queue,
+    read_snapshot,
+    snapshot,
+    worker,
+)
 
 from qtop.app.app import QtopApp
 from qtop.local.workers import LocalWorkers
@@ -166,7 +174,7 @@ async def test_the_next_poll_waits_until_the_last_one_is_processed() -> None:
             enough.set()
 
     clock = Clock()
-    source = Noting(snapshot())
+    source = RecordingSystem(snapshot())
     poller = Poller(
         source, Watching(lambda _: take()), interval_s=0.25, clock=clock, sleep=clock.sleep
     )

@@ -8,7 +8,7 @@ from typing import TypeVar
 import pytest
 from tests.support.known import known
 from tests.support.polling import DEADLINE_S, Clock, Watching, run_until
-from tests.support.sample_data import FakeSource, look, queue, snapshot
+from tests.support.sample_data import FakeSystem, queue, read_snapshot, snapshot
 
 from qtop.model.health import HealthReport
 from qtop.monitor.poller import SURVEYED, Poller, PollResult, clamped_interval_s
@@ -37,7 +37,7 @@ async def results_of(
             enough.set()
 
     poller = Poller(
-        source, Watching(on_look), interval_s=interval_s, clock=clock, sleep=clock.sleep
+        source, Watching(on_result), interval_s=interval_s, clock=clock, sleep=clock.sleep
     )
     await run_until(poller, enough)
     return seen[:number]
@@ -64,10 +64,10 @@ async def test_failures_keep_the_last_snapshot_and_back_off() -> None:
     down = Unreachable("nobody there")
     results = await results_of(FakeSystem(good, down, down, down, down, down, down), 7, clock)
     assert clock.sleeps[:7] == [1.0, 1.0, 2.0, 4.0, 8.0, 10.0, 10.0]
-    assert all(look.snapshot == good for look in looks)
-    assert {look.error for look in looks[1:]} == {"nobody there"}
-    assert {look.failing_since_mono for look in looks[1:]} == {101.0}
-    assert looks[2].next_try_mono == 104.0
+    assert all(each.snapshot == good for each in results)
+    assert {each.error for each in results[1:]} == {"nobody there"}
+    assert {each.failing_since_mono for each in results[1:]} == {101.0}
+    assert results[2].next_try_mono == 104.0
 
 
 async def test_an_answer_ends_the_error_state_and_its_back_off() -> None:
@@ -98,13 +98,13 @@ async def test_a_poke_ends_the_wait() -> None:
         seen.append(result)
         enough.set() if len(seen) == 3 else poller.poke()
 
-    poller = Poller(FakeSource(snapshot()), Watching(on_look), interval_s=60, sleep=forever)
+    poller = Poller(FakeSystem(snapshot()), Watching(on_result), interval_s=60, sleep=forever)
     await run_until(poller, enough)
     assert len(seen) == 3
 
 
 async def test_a_poller_ends_whenever_it_is_cancelled() -> None:
-    poller = Poller(FakeSource(snapshot()), Watching(lambda look: poller.poke()), interval_s=60)
+    poller = Poller(FakeSystem(snapshot()), Watching(lambda _: poller.poke()), interval_s=60)
     for turns in range(40):
         running = asyncio.create_task(poller.run())
         for _ in range(turns):
@@ -115,7 +115,7 @@ async def test_a_poller_ends_whenever_it_is_cancelled() -> None:
 
 
 async def test_two_looks_never_overlap_however_often_it_is_poked() -> None:
-    source = SlowSource()
+    source = SlowSystem()
     poller = Poller(source, Watching(), interval_s=0.25)
     source.on_look = poller.poke
     await run_until(poller, source.enough)
@@ -197,7 +197,7 @@ async def reports_of(source: FakeSystem, seconds: int) -> list[HealthReport]:
 
     poller = Poller(
         source,
-        Watching(on_look, seen.append),
+        Watching(on_result, seen.append),
         interval_s=1.0,
         clock=clock,
         sleep=clock.sleep,

@@ -7,7 +7,7 @@ from tests.support.console import console, shows, until, until_checked, until_sh
 from tests.support.console_redis import KEYS, Redis, on
 from tests.support.known import known
 from tests.support.polling import Watching
-from tests.support.sample_data import SYSTEM, FakeSource, fleet, snapshot, survey, worker
+from tests.support.sample_data import SYSTEM, FakeSystem, fleet, health_report, snapshot, worker
 
 from qtop.model.health import Stray, Strays
 from qtop.monitor.incidents.rules import IncidentRules
