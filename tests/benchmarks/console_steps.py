@@ -18,11 +18,10 @@ from tests.support.sample_data import NOW, SYSTEM, failure, queue, snapshot, wor
 from qtop.model.fleet import Process, Snapshot
 from qtop.monitor.incidents.rules import IncidentRules
 from qtop.monitor.row_builder import RowBuilder
-from qtop.systems.resque.snapshot import SnapshotConverter
 from queuecore.cooperative import Slices, at_once
-from resque.store import workers
-from resque.store.snapshot import EngineSnapshot as ResqueSnapshot
-from resque.store.snapshot import WorkerState
+from queuecore.exchange import Call, Command
+from resque.keys import Keys
+from resque.store.worker_reader import USUAL_FLEET, WorkerReader
 
 QUEUES, WORKERS, FAILURES, LOOKS = 1_000, 5_000, 500, 12
 
@@ -50,17 +49,20 @@ def _worker(i: int, number: int) -> Process:
     )
 
 
-def taken(before: Sequence[WorkerState], number: int) -> list[WorkerState]:
-    """The engine's workers at one of a series of looks: each fourth has another job."""
-    made = list(before) or [_state(i, number) for i in range(WORKERS)]
-    made[number % 4 :: 4] = [_state(i, number) for i in range(number % 4, WORKERS, 4)]
-    return made
+def keys_of(command: Command) -> Sequence[bytes]:
+    """The keys that a look at the workers asks for."""
+    return command.keys if isinstance(command, Call) else command[1:]  # type: ignore[return-value]
 
 
-def _state(i: int, number: int) -> WorkerState:
-    who = workers.identity(f"host-{i % 100:03}.example.com:{1_000 + i}:queue-{i % QUEUES:04}")
-    record = workers.read_record(b'{"queue":"q","payload":{"class":"A","args":[%d]}}' % number)
-    return WorkerState(who, NOW, NOW, True, record, number, 0)
+def _reply(key: bytes, number: int) -> bytes | None:
+    """What is in Redis at one of a series of looks: each fourth worker has had another job."""
+    pid = int(key.partition(b".com:")[2].partition(b":")[0])
+    turn = b"%d" % (number - (number + pid) % 4)
+    if key.startswith(b"resque:stat:"):
+        return turn
+    if key.endswith(b":started"):
+        return b"2026-11-23 12:00:00 +0000"
+    return b'{"queue":"q","payload":{"class":"A","args":[%s]}}' % turn
 
 
 class Steps:
@@ -110,14 +112,17 @@ def main() -> None:
             fleet = history.add(seen, float(number))
         with judging.timed():
             judge.judge(fleet, float(number), survey=None, rtt_ms=20.0)
-    converter, converting = SnapshotConverter(), Steps("SnapshotConverter")
-    states: list[WorkerState] = []
+    reading = Steps("WorkerReader")
+    reader, ids = (
+        WorkerReader(Keys(), USUAL_FLEET),
+        [_worker(i, 0).id.encode() for i in range(WORKERS)],
+    )
     for number in range(LOOKS):
-        states = taken(states, number)
-        seen_by_engine = ResqueSnapshot(NOW, (), tuple(states), (), 0, 0, 0, False)
-        with converting.timed():
-            at_once(converter.convert(seen_by_engine))
-    print(adding, slices, judging, converting, sep="\n")
+        asked = reader.ask(ids, dict.fromkeys(ids, b"2026-11-23T12:29:40Z"), (number, 0))
+        replies = iter([[_reply(key, number) for key in keys_of(each)] for each in asked])
+        with reading.timed():
+            at_once(reader.read(replies, {}))
+    print(adding, slices, judging, reading, sep="\n")
 
 
 if __name__ == "__main__":

@@ -176,14 +176,14 @@ def test_what_people_did_in_rubys_web_pages(
 
 def see_the_pages(store: Store) -> None:
     """Look at everything, as Ruby's pages do, and find Ruby's numbers."""
-    seen = store.run(snapshot.take(KEYS, tails={}, failures_limit=20))
+    seen = store.run(snapshot.take(KEYS, failures_limit=20))
     info = store.run(queues.info(KEYS))
     sizes = {queue.name: queue.size for queue in known(seen.queues)}
     lines = [
         f"resque.pending={info.pending}",
         f"resque.processed+={seen.processed_ever}",
         f"resque.failed+={seen.failed}",
-        f"resque.workers={len(known(seen.workers))}",
+        f"resque.workers={len(known(seen.processes))}",
         f"resque.working={info.working}",
         *(f"queues.{name}={size}" for name, size in sizes.items()),
     ]

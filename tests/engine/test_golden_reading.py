@@ -44,7 +44,7 @@ def look_at_everything(store: Store, direct: Direct, scenario: str) -> snapshot.
     assert {key: entry["value"] for key, entry in before.items()} == {
         key: entry["value"] for key, entry in golden.load(scenario)["keys"].items()
     }
-    seen = store.run(snapshot.take(KEYS, tails={}, failures_limit=100))
+    seen = store.run(snapshot.take(KEYS, failures_limit=100))
     assert seen.problems == {}
     assert {k: e["value"] for k, e in golden.dump(direct).items()} == {
         key: entry["value"] for key, entry in before.items()
@@ -189,11 +189,11 @@ def test_a_look_at_workers_that_rubys_pages_cannot_show(store: Store, direct: Di
     direct("SADD", "resque:workers", "h:1:q", "host:1", "host:1:")
     direct("SET", "resque:worker:h:1:q:started", "yesterday")
     direct("HSET", "resque:workers:heartbeat", "h:1:q", "garbage")
-    seen = store.run(snapshot.take(KEYS, tails={}, failures_limit=1))
-    by_id = {worker.identity.text: worker for worker in known(seen.workers)}
+    seen = store.run(snapshot.take(KEYS, failures_limit=1))
+    by_id = {worker.id: worker for worker in known(seen.processes)}
     assert set(by_id) == {"h:1:q", "host:1", "host:1:"}
     # Unknown, not 0.
-    assert by_id["h:1:q"].has_heartbeat
+    assert by_id["h:1:q"].has_beat
     assert by_id["h:1:q"].beat_at is None
     assert by_id["h:1:q"].started is None
     assert seen.server_time > datetime(2020, 1, 1, tzinfo=UTC)

@@ -247,7 +247,7 @@ def remove_a_queue(wire: Wire) -> int:
 def overview(wire: Wire) -> int:
     wire.push("OkJob")
     wire.push("OkJob", queue="other")
-    return wire.trips(lambda: wire.resque.run(snapshot.take(KEYS, tails={}, failures_limit=20)))
+    return wire.trips(lambda: wire.resque.run(snapshot.take(KEYS, failures_limit=20)))
 
 
 def page_of_failures(wire: Wire) -> int:

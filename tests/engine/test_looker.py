@@ -10,19 +10,20 @@ from tests.support import recording_reader as eyes
 from tests.support.direct import Direct
 from tests.support.known import known
 from tests.support.recording_reader import KEYS, TURNS, Eye
-from tests.support.registered_workers import changes, hire, record, timeless
+from tests.support.registered_workers import changes, held, hire, record, timeless
 
+from queuecore.fleet import Process
 from queuecore.stores import Store
 from resque.errors import Unreachable
 from resque.store import snapshot
 from resque.store.snapshot import EngineSnapshot, SnapshotReader
-from resque.store.worker_reader import RECORD_BYTES, WorkerState
+from resque.store.worker_reader import RECORD_BYTES
 
 eye = eyes.eye
 
 
-def by_name(seen: EngineSnapshot) -> Mapping[str, WorkerState]:
-    return {worker.identity.text: worker for worker in known(seen.workers)}
+def by_name(seen: EngineSnapshot) -> Mapping[str, Process]:
+    return {worker.id: worker for worker in known(seen.processes)}
 
 
 def test_what_has_not_changed_stays_the_same_object(eye: Eye, direct: Direct) -> None:
@@ -34,12 +35,11 @@ def test_what_has_not_changed_stays_the_same_object(eye: Eye, direct: Direct) ->
     direct("SET", "resque:worker:h:2:a", record(number=3))
     direct("RPUSH", "resque:failed", '{"error":"three"}')
     after = eye.look()
-    (first, second, third), (was, changed, _) = known(after.workers), known(before.workers)
-    assert first.record is was.record
-    assert second.record is not changed.record
-    assert second.record is not None
-    assert second.record.args == [3, ""]
-    assert third.record is None
+    (first, second, third), (was, changed, _) = known(after.processes), known(before.processes)
+    assert first is was
+    assert held(second) is not held(changed)
+    assert known(held(second)).args == [3, ""]
+    assert held(third) is None
     assert [failure.error for failure in known(after.failures)] == ["three", "two", "one"]
     assert list(map(id, known(after.failures)[1:])) == list(map(id, known(before.failures)))
     direct("LSET", "resque:failed", 0, '{"error":"one","retried_at":"2026/11/23 12:00:00"}')
@@ -60,7 +60,7 @@ def test_workers_that_register_and_leave_between_polls_are_seen(eye: Eye, direct
     workers = by_name(eye.look())
     assert list(workers) == ["h:1:a", "h:3:a", "h:4:a"]
     assert all(worker.started is not None for worker in workers.values())
-    assert [w.record.args[0] if w.record else None for w in workers.values()] == [None, 3, 4]
+    assert [job.args[0] if (job := held(w)) else None for w in workers.values()] == [None, 3, 4]
     assert [(w.processed, w.failed) for w in workers.values()] == [(0, 0), (0, 33), (44, 0)]
 
 
@@ -85,7 +85,11 @@ def test_a_start_without_any_other_sign_is_found(eye: Eye, direct: Direct) -> No
     for _ in range(3):
         eye.look()
     direct("SET", "resque:worker:h:2:a:started", "2026-11-23 13:00:00 +0000")
-    hours = [worker.started.hour for _ in range(TURNS) for worker in known(eye.look().workers)[1:]]  # type: ignore[union-attr]
+    hours = [
+        known(worker.started).hour
+        for _ in range(TURNS)
+        for worker in known(eye.look().processes)[1:]
+    ]
     assert hours[-1] == 13
 
 
@@ -130,7 +134,7 @@ def test_a_total_that_is_no_number_hides_no_count(eye: Eye, direct: Direct) -> N
     direct("SET", "resque:stat:processed", "many")
     for number in range(4):
         direct("SET", "resque:stat:processed:h:1:a", number)
-        assert known(eye.look().workers)[0].processed == number
+        assert known(eye.look().processes)[0].processed == number
 
 
 def test_items_set_aside_are_counted_at_the_look_that_finds_them(eye: Eye, direct: Direct) -> None:
@@ -169,18 +173,15 @@ def test_a_record_that_grows_is_never_carried_whole(eye: Eye, direct: Direct) ->
     for script in ("short_texts", "beginnings"):
         seen, carried_bytes = carried(direct, eye.look)
         assert script in eye.names()
-        held = known(seen.workers)[0].record
-        assert held is not None
-        assert held.problem is not None
-        assert "too large" in held.problem
-        assert (held.queue, held.class_name, len(held.raw)) == ("a", "A", RECORD_BYTES)
+        job = known(held(known(seen.processes)[0]))
+        assert "too large" in known(job.problem)
+        assert (job.queue, job.class_name, len(job.raw)) == ("a", "A", RECORD_BYTES)
         assert carried_bytes < 4 * RECORD_BYTES
     direct("SET", "resque:worker:h:1:a", record(number=2))
     eye.look()
-    held = known(eye.look().workers)[0].record
+    job = known(held(known(eye.look().processes)[0]))
     assert "short_texts" in eye.names()
-    assert held is not None
-    assert held.args == [2, ""]
+    assert job.args == [2, ""]
 
 
 @pytest.mark.parametrize("length", [0, 1, RECORD_BYTES - 1, RECORD_BYTES, RECORD_BYTES + 1])
@@ -195,8 +196,8 @@ def test_both_ways_to_read_records_tell_the_same(eye: Eye, direct: Direct, lengt
     direct("SET", "resque:worker:h:1:a", "x" * length)
     second = eye.look()
     assert "short_texts" in eye.names()
-    assert known(first.workers)[0].record == known(second.workers)[0].record
-    assert known(second.workers)[0].record is not None
+    assert held(known(first.processes)[0]) == held(known(second.processes)[0])
+    assert held(known(second.processes)[0]) is not None
 
 
 def test_keys_that_turn_into_other_types_break_no_look(eye: Eye, direct: Direct) -> None:
@@ -210,24 +211,24 @@ def test_keys_that_turn_into_other_types_break_no_look(eye: Eye, direct: Direct)
         direct("RPUSH", f"resque:{key}", "x")
     direct("HSET", "resque:workers:heartbeat", "h:1:a", "soon")
     seen = eye.look()
-    first, second = known(seen.workers)
+    first, second = known(seen.processes)
     assert (first.is_busy, first.started, first.beat_at) == (None, None, None)
     assert second.started is not None
     assert seen.failed_ever is None
     for _ in range(TURNS):
-        assert known(eye.look().workers)[0].processed == 0
+        assert known(eye.look().processes)[0].processed == 0
 
 
 def test_reading_pauses_and_leaves_nothing_half_done(store: Store, direct: Direct) -> None:
     names = [f"h:{number}:a" for number in range(3_000)]
     direct("SADD", "resque:workers", *names)
     looker = SnapshotReader(KEYS, failures_limit=1)
-    reading = store.run(looker.look({}))
+    reading = store.run(looker.look())
     next(reading)
     next(reading)
     reading.close()
     direct("SET", "resque:worker:h:2:a", record())
-    reading = store.run(looker.look({}))
+    reading = store.run(looker.look())
     pauses = 0
     while True:
         try:
@@ -237,7 +238,7 @@ def test_reading_pauses_and_leaves_nothing_half_done(store: Store, direct: Direc
             seen: EngineSnapshot = stop.value
             break
     assert pauses > 3
-    assert sum(worker.record is not None for worker in known(seen.workers)) == 1
+    assert sum(held(worker) is not None for worker in known(seen.processes)) == 1
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -249,6 +250,6 @@ def test_it_tells_what_one_who_never_looked_would_tell(
         for _ in range(dice.randrange(3)):
             changes(direct, dice)
         seen = timeless(eye.look())
-        fresh = timeless(store.run(snapshot.take(KEYS, tails={}, failures_limit=20)))
+        fresh = timeless(store.run(snapshot.take(KEYS, failures_limit=20)))
         assert len(eye.sent) == 2
         assert seen == fresh

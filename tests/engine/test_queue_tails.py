@@ -10,7 +10,7 @@ from tests.support.direct import Direct
 from tests.support.known import known
 from tests.support.recording_reader import Eye
 
-from resque.store.snapshot import QueueState
+from queuecore.fleet import Queue
 
 eye = eyes.eye
 
@@ -25,12 +25,12 @@ def _queue(direct: Direct) -> None:
     direct("SADD", "resque:queues", "q")
 
 
-def queue(eye: Eye) -> QueueState:
+def queue(eye: Eye) -> Queue:
     (found,) = known(eye.look().queues)
     return found
 
 
-def items_read(direct: Direct, eye: Eye) -> tuple[QueueState, int]:
+def items_read(direct: Direct, eye: Eye) -> tuple[Queue, int]:
     """The queue at a look, and how many of its jobs the server read for it."""
     direct("CONFIG", "RESETSTAT")
     seen = queue(eye)

@@ -12,6 +12,7 @@ import pytest
 from tests.support import list_actions
 from tests.support.engine_fixtures import StartWorker
 from tests.support.known import known
+from tests.support.registered_workers import held
 from tests.support.tcp_redis import (
     KINDS,
     Runners,
@@ -184,10 +185,10 @@ def test_bulk_actions_and_their_undo(reach: Runners, cluster: Cluster) -> None:
 
 
 def test_one_look_at_everything(reach: Runners, cluster: Cluster) -> None:
-    look = snapshot.take(KEYS, tails={}, failures_limit=9)
+    look = snapshot.take(KEYS, failures_limit=9)
     assert reach(cluster.wrong.url).run(look).queues == ()
     reach(cluster.right.url).run(queues.push_all(KEYS, {"a": [b"{}"] * 2, "b": [b"{}"]}))
-    seen = reach(cluster.wrong.url).run(snapshot.take(KEYS, tails={}, failures_limit=9))
+    seen = reach(cluster.wrong.url).run(snapshot.take(KEYS, failures_limit=9))
     assert [(queue.name, queue.size) for queue in known(seen.queues)] == [("a", 2), ("b", 1)]
     assert seen.problems == {}
 
@@ -200,12 +201,12 @@ def test_looks_at_a_large_fleet(reach: Runners, cluster: Cluster) -> None:
     cluster.right("SADD", KEYS.workers(), "h:1:a", "h:2:a")
     cluster.right("RPUSH", KEYS.failed(), "{}")
     for number in range(5):
-        held = f'{{"queue":"a","payload":{{"class":"A","args":[{number}]}}}}'
+        record = f'{{"queue":"a","payload":{{"class":"A","args":[{number}]}}}}'
         cluster.right("INCR", KEYS.stat("processed"))
         cluster.right("INCR", KEYS.worker_stat("processed", "h:2:a"))
-        cluster.right("SET", KEYS.worker("h:2:a"), held)
-        seen = at_once(runner.run(looker.look({})))
-        assert [w.record.args if w.record else None for w in known(seen.workers)] == [
+        cluster.right("SET", KEYS.worker("h:2:a"), record)
+        seen = at_once(runner.run(looker.look()))
+        assert [job.args if (job := held(w)) else None for w in known(seen.processes)] == [
             None,
             [number],
         ]
@@ -246,7 +247,7 @@ def test_a_namespace_that_is_no_hash_tag_is_reported(reach: Runners, cluster: Cl
             push,
             queues.push_all(plain, {queue: [b"x"]}),
             queues.remove_queue(plain, queue),
-            snapshot.take(plain, tails={}, failures_limit=9),
+            snapshot.take(plain, failures_limit=9),
         ]
         for operation in operations:
             problem = problem_of(lambda r=runner, o=operation: r.run(o))  # type: ignore[misc]

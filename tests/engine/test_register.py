@@ -44,7 +44,7 @@ def settle(eye: Eye) -> None:
 
 
 def names(seen: EngineSnapshot) -> list[str]:
-    return [worker.identity.text for worker in known(seen.workers)]
+    return [worker.id for worker in known(seen.processes)]
 
 
 def test_a_worker_that_comes_or_goes_is_seen_at_once(eye: Eye, direct: Direct) -> None:
@@ -54,8 +54,8 @@ def test_a_worker_that_comes_or_goes_is_seen_at_once(eye: Eye, direct: Direct) -
     seen = eye.look()
     assert names(seen) == ["h:1:a", "h:2:a", "h:3:a"]
     assert not reads_all(eye), "the script told"
-    assert known(seen.workers)[2].has_heartbeat
-    assert known(seen.workers)[2].started is not None
+    assert known(seen.processes)[2].has_beat
+    assert known(seen.processes)[2].started is not None
     direct("SREM", "resque:workers", "h:1:a")
     direct("SREM", "resque:workers", "h:3:a")
     assert names(eye.look()) == ["h:2:a"]
@@ -81,10 +81,10 @@ def test_a_beat_is_seen_after_some_looks_and_its_age_grows_till_then(
     direct("HSET", "resque:workers:heartbeat", "h:1:a", LATER)
     direct("SET", "resque:worker:h:1:a:started", "2026-11-23 13:00:00 +0000")
     after = eye.look()
-    beaten = known(known(before.workers)[0].beat_at)
-    assert known(after.workers)[0].beat_at == beaten
+    beaten = known(known(before.processes)[0].beat_at)
+    assert known(after.processes)[0].beat_at == beaten
     assert after.server_time > before.server_time
-    (last,) = known([eye.look() for _ in range(LOOKS)][-1].workers)
+    (last,) = known([eye.look() for _ in range(LOOKS)][-1].processes)
     assert (known(last.beat_at) - beaten).total_seconds() > 3_000
     assert last.started is not None
     assert last.started.hour == 13
@@ -134,7 +134,7 @@ def test_without_the_right_to_the_script_it_is_read_each_time(eye: Eye, direct: 
         for look in range(LOOKS):
             seen = eye.look()
             assert (names(seen), seen.problems) == (["h:1:a"], {})
-            assert known(seen.workers)[0].has_heartbeat
+            assert known(seen.processes)[0].has_beat
             assert reads_all(eye) == bool(look)
 
 
@@ -170,7 +170,7 @@ def test_a_poll_that_broke_off_hides_no_worker(eye: Eye, direct: Direct) -> None
         eye.look(breaks_off=True)
     seen = eye.look()
     assert names(seen) == ["h:1:a", "h:2:a"]
-    assert known(seen.workers)[1].started is not None
+    assert known(seen.processes)[1].started is not None
 
 
 @pytest.mark.parametrize(

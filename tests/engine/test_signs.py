@@ -12,6 +12,7 @@ from tests.support.direct import Direct
 from tests.support.known import known
 from tests.support.recording_reader import KEYS, TURNS, Eye
 from tests.support.registered_workers import changes, hire, record, timeless
+from tests.support.registered_workers import held as job_of
 from tests.support.rights import refused
 
 from queuecore.stores import Store
@@ -36,7 +37,8 @@ def count(direct: Direct, what: str, name: str) -> None:
 
 def held(seen: EngineSnapshot) -> dict[str, int]:
     """The number of the job that each busy worker holds."""
-    return {w.identity.text: w.record.args[0] for w in known(seen.workers) if w.record is not None}
+    jobs = {worker.id: job_of(worker) for worker in known(seen.processes)}
+    return {name: job.args[0] for name, job in jobs.items() if job is not None}
 
 
 def asked_at(eye: Eye, looks: int) -> list[set[str]]:
@@ -84,7 +86,7 @@ def test_a_worker_whose_count_rises_is_seen_with_its_next_job(
         count(direct, what, "h:7:a")
         take(direct, "h:7:a", number)
         seen = thrifty.look()
-        (worker,) = (w for w in known(seen.workers) if w.identity.text == "h:7:a")
+        (worker,) = (w for w in known(seen.processes) if w.id == "h:7:a")
         assert number - 1 in (worker.processed, worker.failed)
         if what == "failed" and number == 2:
             # The first that only failed: with one look more.
@@ -193,7 +195,7 @@ def test_a_sign_is_not_lost_with_a_look_that_broke_off(thrifty: Eye, direct: Dir
             thrifty.look(breaks_off=True)
     seen = thrifty.look()
     assert held(seen) == {"h:7:a": 2, "h:8:a": 3}
-    assert len(known(seen.workers)) == len(NAMES) + 1
+    assert len(known(seen.processes)) == len(NAMES) + 1
 
 
 @pytest.mark.parametrize("command", ["-exists", "-mget"])
@@ -219,8 +221,7 @@ def test_a_record_that_grows_huge_is_not_carried_for_a_sign(thrifty: Eye, direct
     settle(thrifty)
     direct("SET", "resque:worker:h:1:a", record(text="x" * 1_000_000))
     for _ in range(TURNS):
-        one = known(thrifty.look().workers)[0].record
-        assert one is not None
+        one = known(job_of(known(thrifty.look().processes)[0]))
         assert one.problem is not None
         assert len(one.raw) < 100_000
 
@@ -259,7 +260,7 @@ def test_of_a_large_fleet_it_tells_what_one_who_never_looked_would_tell(
         for _ in range(dice.randrange(3) * (number % 20 < 14)):
             lawful(direct, dice, number)
         seen = timeless(thrifty.look())
-        fresh = timeless(store.run(snapshot.take(KEYS, tails={}, failures_limit=20)))
+        fresh = timeless(store.run(snapshot.take(KEYS, failures_limit=20)))
         assert len(thrifty.sent) == 2
         assert seen == fresh
 
@@ -277,7 +278,7 @@ def test_whatever_was_written_in_whatever_order_is_seen_after_some_looks(
             eye.look()
         for _ in range(2 * TURNS + 1):
             seen = timeless(eye.look())
-        fresh = timeless(store.run(snapshot.take(KEYS, tails={}, failures_limit=20)))
+        fresh = timeless(store.run(snapshot.take(KEYS, failures_limit=20)))
         assert seen == fresh
 
 

@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from tests.support.direct import Direct
 from tests.support.known import known
+from tests.support.registered_workers import held
 
+from queuecore.cooperative import at_once
 from queuecore.exchange import Exchange
+from queuecore.fleet import Queue
 from queuecore.stores import Store
 from queuecore.windows import whole
 from resque.keys import Keys
 from resque.store import snapshot
-from resque.store.snapshot import EngineSnapshot, QueueState
+from resque.store.snapshot import EngineSnapshot, SnapshotReader
 
 KEYS = Keys()
 
 
-def take(
-    store: Store, tails: Mapping[str, str] | None = None, *, failures: int = 5
-) -> tuple[EngineSnapshot, int]:
+def take(store: Store, *, failures: int = 5) -> tuple[EngineSnapshot, int]:
     """A snapshot, and how many round trips it took."""
-    steps = snapshot.take(KEYS, tails=tails or {}, failures_limit=failures)
+    steps = snapshot.take(KEYS, failures_limit=failures)
     trips = 0
     result: Any = None
     while True:
@@ -35,13 +36,21 @@ def take(
         result = store.run(exchange)
 
 
-def look(
-    store: Store, before: EngineSnapshot | None = None
-) -> tuple[EngineSnapshot, dict[str, QueueState]]:
-    """A snapshot that follows another, and its queues by name."""
-    tails = {queue.name: queue.tail for queue in known(before.queues)} if before else {}
-    now, _ = take(store, tails)
+def look(store: Store) -> tuple[EngineSnapshot, dict[str, Queue]]:
+    """A snapshot, and its queues by name."""
+    now, _ = take(store)
     return now, {queue.name: queue for queue in now.queues or ()}
+
+
+def pushed_at_each_look(store: Store) -> Callable[[], int | None]:
+    """Looks again each time it is called: how many jobs were pushed to the only queue."""
+    reader = SnapshotReader(KEYS, failures_limit=1)
+
+    def pushed() -> int | None:
+        (queue,) = known(at_once(store.run(reader.look())).queues)
+        return queue.pushed
+
+    return pushed
 
 
 @pytest.mark.parametrize(("queues", "workers"), [(0, 0), (1, 1), (1200, 700)])
@@ -56,7 +65,7 @@ def test_two_round_trips_whatever_there_is(
     seen, trips = take(store)
     assert trips == 2
     assert len(known(seen.queues)) == queues
-    assert len(known(seen.workers)) == workers
+    assert len(known(seen.processes)) == workers
     assert {queue.name: queue.size for queue in known(seen.queues)} == {
         f"q{number}": number % 3 + 1 for number in range(queues)
     }
@@ -85,15 +94,15 @@ def test_everything_has_its_place(store: Store, direct: Direct) -> None:
     assert [queue.name for queue in known(seen.queues)] == ["a", "b", "é"]
     assert (by_name["a"].size, by_name["a"].unreadable, by_name["a"].is_paused) == (2, 1, False)
     assert (by_name["b"].size, by_name["b"].is_paused) == (0, True)
-    busy, idle = known(seen.workers)
-    assert busy.identity.text == worker
-    assert busy.record is not None
-    assert (busy.record.class_name, busy.record.args) == ("A", [1])
-    assert (busy.processed, busy.failed, busy.has_heartbeat) == (5, 2, True)
+    busy, idle = known(seen.processes)
+    assert busy.id == worker
+    job = known(held(busy))
+    assert (job.class_name, job.args) == ("A", [1])
+    assert (busy.processed, busy.failed, busy.has_beat) == (5, 2, True)
     assert busy.beat_at is not None
     assert 29 <= (seen.server_time - busy.beat_at).total_seconds() < 600
-    assert (idle.record, idle.started, idle.beat_at) == (None, None, None)
-    assert (idle.processed, idle.failed, idle.has_heartbeat) == (0, 0, False)
+    assert (held(idle), idle.started, idle.beat_at) == (None, None, None)
+    assert (idle.processed, idle.failed, idle.has_beat) == (0, 0, False)
     assert (seen.processed_ever, seen.failed_ever, seen.failed) == (50, 20, 7)
     assert len(known(seen.failures)) == 5
     assert not seen.is_paused
@@ -133,7 +142,7 @@ def test_keys_of_wrong_types_are_reported_and_the_others_shown(
     assert by_name["good"].problem is None
     assert by_name["bad"].size is None
     assert by_name["bad"].problem
-    assert (seen.workers, seen.failures, seen.failed) == (None, None, None)
+    assert (seen.processes, seen.failures, seen.failed) == (None, None, None)
     assert (seen.processed_ever, seen.failed_ever) == (None, None)
     assert seen.is_paused is None
     assert by_name["good"].unreadable is None
@@ -158,46 +167,41 @@ def test_a_worker_whose_keys_are_of_wrong_types_is_shown(store: Store, direct: D
         "HSET", "resque:workers:heartbeat", "h:1:q", b"\xff", b"\xff\xfe", "2026-11-23T12:00:00Z"
     )
     seen, _ = look(store)
-    first, odd, last = known(seen.workers)
-    assert [each.identity.text for each in (first, odd, last)] == ["h:1:q", "odd", "\udcff\udcfe"]
+    first, odd, last = known(seen.processes)
+    assert [each.id for each in (first, odd, last)] == ["h:1:q", "odd", "\udcff\udcfe"]
     assert (first.is_busy, first.processed, first.beat_at) == (None, None, None)
     assert odd.is_busy is False
-    assert first.has_heartbeat
+    assert first.has_beat
     assert last.beat_at is not None
 
 
 def test_pushes_are_counted_between_two_looks(store: Store, direct: Direct) -> None:
     direct("SADD", "resque:queues", "q")
     direct("RPUSH", "resque:queue:q", "1", "2")
-    before, by_name = look(store)
-    assert by_name["q"].pushed is None
-    before, by_name = look(store, before)
-    assert by_name["q"].pushed == 0
+    pushed = pushed_at_each_look(store)
+    assert [pushed(), pushed()] == [None, 0]
     direct("RPUSH", "resque:queue:q", "3", "4", "5")
     direct("LPOP", "resque:queue:q")
-    before, by_name = look(store, before)
-    assert by_name["q"].pushed == 3
+    assert pushed() == 3
     # Workers took all that was known: how many came is unknown, not none.
     direct("LPOP", "resque:queue:q", 4)
     direct("RPUSH", "resque:queue:q", "6", "7")
-    before, by_name = look(store, before)
-    assert by_name["q"].pushed is None
+    assert pushed() is None
     direct("RPUSH", "resque:queue:q", "7")
-    before, by_name = look(store, before)
-    assert by_name["q"].pushed is None, "two equal jobs at the end cannot be told apart"
+    assert pushed() is None, "two equal jobs at the end cannot be told apart"
     direct("DEL", "resque:queue:q")
-    before, by_name = look(store, before)
-    assert (by_name["q"].size, by_name["q"].pushed) == (0, None)
+    assert pushed() is None
+    assert look(store)[1]["q"].size == 0
 
 
 def test_large_items_are_distinguished_and_never_carried(store: Store, direct: Direct) -> None:
     direct("SADD", "resque:queues", "q")
     direct("RPUSH", "resque:queue:q", b"a" * 50_000_000, b"b" * 5_000)
-    before, by_name = look(store)
-    assert by_name["q"].size == 2
+    assert look(store)[1]["q"].size == 2
+    pushed = pushed_at_each_look(store)
+    pushed()
     direct("RPUSH", "resque:queue:q", b"c" * 5_000, b"b" * 5_001)
-    _, by_name = look(store, before)
-    assert by_name["q"].pushed == 2
+    assert pushed() == 2
 
 
 def test_a_failure_of_fifty_megabytes_comes_cut(store: Store, direct: Direct) -> None:
@@ -221,5 +225,5 @@ def test_a_snapshot_may_leave_the_failures_out(store: Store, direct: Direct) -> 
 def test_a_snapshot_of_another_namespace_sees_its_own(store: Store, direct: Direct) -> None:
     direct("SADD", "resque:queues", "ours")
     direct("SADD", "other:ns:queues", "theirs")
-    steps = snapshot.take(Keys("other:ns"), tails={}, failures_limit=1)
+    steps = snapshot.take(Keys("other:ns"), failures_limit=1)
     assert [queue.name for queue in known(store.run(steps).queues)] == ["theirs"]

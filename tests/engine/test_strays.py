@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from contextlib import closing
+from datetime import UTC, datetime
 
 import pytest
 from tests.support.direct import Direct
+from tests.support.known import known
 from tests.support.operations import KEYS, StepByStep, contents, entry
 
 from queuecore import times, windows
+from queuecore.fleet import RunningJob, Stray, Strays
 from queuecore.stores import Store
 from resque.errors import AuthRefused, WrongType
 from resque.keys import Keys
 from resque.store import pruning, registration, stale, strays, workers
-from resque.store.strays import StrayKey, StrayKeys
 
 JOB = b'{"class":"A","args":[1]}'
 RECORD = b'{"queue":"q","run_at":"2020-01-01T00:00:00Z","payload":%s}' % JOB
@@ -80,18 +82,19 @@ def test_of_a_record_its_job_and_the_last_heartbeat_are_reported(
     direct("SET", f"resque:worker:{LOST}", RECORD)
     direct("HSET", "resque:workers:heartbeat", LOST, "2020-01-01T00:00:00+00:00")
     [stray] = store.run(strays.find(KEYS)).found
-    assert (stray.record, stray.beat) == (
-        workers.read_record(RECORD),
-        b"2020-01-01T00:00:00+00:00",
-    )
+    process = known(stray.process)
+    assert process.jobs == (workers.read_as(RunningJob, RECORD),)
+    assert (process.id, process.host, process.pid, process.listed) == (LOST, "h", 1, ("q",))
+    assert (process.has_beat, process.beat_at) == (True, datetime(2020, 1, 1, tzinfo=UTC))
+    assert (process.started, process.processed, process.failed) == (None, None, None)
 
 
 def test_a_large_record_comes_cut(store: Store, direct: Direct) -> None:
     large = RECORD.replace(b"[1]", b'["%s"]' % (b"x" * 100_000))
     direct("SET", f"resque:worker:{LOST}", large)
     [stray] = store.run(strays.find(KEYS)).found
-    assert stray.record is not None
-    assert (stray.record.class_name, len(stray.record.raw)) == ("A", 65_536)
+    (job,) = known(known(stray.process).jobs)
+    assert (job.class_name, len(job.raw)) == ("A", 65_536)
 
 
 def test_copies_for_undos_and_retries_are_not_lost_jobs(store: Store, direct: Direct) -> None:
@@ -112,7 +115,7 @@ def test_one_that_gets_its_place_during_the_search_is_none(store: Store, direct:
     search.step()
     search.step()
     direct("SADD", "resque:workers", LOST)
-    assert search.finish() == StrayKeys()
+    assert search.finish() == Strays()
 
 
 def test_names_with_signs_of_patterns_and_bytes_that_are_no_text_are_found(
@@ -235,5 +238,5 @@ def test_one_that_never_beat_is_spared_when_it_beats_before_it_is_pruned(
 
 
 def test_a_stray_is_a_value() -> None:
-    stray = StrayKey("queue", "q", b"resque:queue:q", 2)
-    assert StrayKeys((stray,)).of("queue") == StrayKeys((stray,)).lost == (stray,)
+    stray = Stray("queue", "q", b"resque:queue:q", 2)
+    assert Strays((stray,)).of("queue") == Strays((stray,)).lost == (stray,)

@@ -11,20 +11,21 @@ from tests.support.direct import Direct
 
 from queuecore.action_record import ActionRecord, Actor
 from queuecore.exchange import Exchange
+from queuecore.health import SystemHealth
 from queuecore.stores import Store
 from resque.keys import Keys
 from resque.store import health, pauses
-from resque.store.health import EngineHealth
 
 KEYS = Keys()
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
 LOCK = KEYS.master_lock()
 
 
-def take(store: Store) -> EngineHealth:
+def take(store: Store) -> SystemHealth:
     asked = health.take(KEYS, LOCK)
     assert isinstance(asked, Exchange)
-    return store.run(asked)
+    found, _ = store.run(asked)
+    return found
 
 
 def test_an_empty_server_tells_of_itself_and_of_nothing_else(store: Store) -> None:
@@ -62,16 +63,16 @@ def test_moments_without_jobs_are_passed_over(
     for moment in moments:
         direct("ZADD", KEYS.delayed_schedule(), moment, moment)
     direct("RPUSH", KEYS.delayed(moments[-1]), "{}")
-    found = store.run(health.look(KEYS, LOCK, now=NOW))
+    found, *_ = store.run(health.look(KEYS, LOCK, now=NOW))
     assert found.due == due
     assert ("scheduler" in found.problems) == (due is None)
 
 
 def test_what_has_no_jobs_is_not_due(store: Store, direct: Direct) -> None:
     direct("ZADD", KEYS.delayed_schedule(), 1_000_000_000, "1000000000")
-    assert store.run(health.look(KEYS, LOCK, now=NOW)).due == math.inf
+    assert store.run(health.look(KEYS, LOCK, now=NOW))[0].due == math.inf
     direct("SET", KEYS.delayed("1000000000"), "no list")
-    assert store.run(health.look(KEYS, LOCK, now=NOW)).due == 1e9
+    assert store.run(health.look(KEYS, LOCK, now=NOW))[0].due == 1e9
 
 
 def test_the_newest_actions_come_with_who_and_when(store: Store, direct: Direct) -> None:

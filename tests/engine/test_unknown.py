@@ -51,11 +51,11 @@ def fleet(direct: Direct) -> None:
 def facts(seen: EngineSnapshot) -> dict[str, object]:
     """By part, what is known of it."""
     [queue] = seen.queues or (None,)
-    [worker] = seen.workers or (None,)
+    [worker] = seen.processes or (None,)
     return {
         "queues": seen.queues and len(seen.queues),
-        "workers": seen.workers and len(seen.workers),
-        "heartbeats": worker and worker.has_heartbeat,
+        "workers": seen.processes and len(seen.processes),
+        "heartbeats": worker and worker.has_beat,
         "failures": seen.failed if seen.failures is not None else None,
         "pause of everything": seen.is_paused,
         "jobs processed": seen.processed_ever,
@@ -100,14 +100,14 @@ def test_a_record_of_another_kind_is_neither_a_job_nor_none(
     eye: Eye, direct: Direct, fleet: None
 ) -> None:
     direct("DEL", KEYS.worker(WORKER))
-    assert [each.is_busy for each in known(eye.look().workers)] == [False]
+    assert [each.is_busy for each in known(eye.look().processes)] == [False]
     direct("RPUSH", KEYS.worker(WORKER), "x")
     for _ in range(3):
-        [worker] = known(eye.look().workers)
+        [worker] = known(eye.look().processes)
         assert worker.is_busy is None
-        assert "another kind" in known(known(worker.record).problem)
+        assert "another kind" in known(worker.problem)
     direct("DEL", KEYS.worker(WORKER))
-    assert [each.is_busy for each in known(eye.look().workers)] == [False]
+    assert [each.is_busy for each in known(eye.look().processes)] == [False]
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_a_server_that_answers_nothing_for_now_gives_no_look_and_no_survey(
         return exchange.parse(replies)
 
     operations: list[Operation[Any]] = [
-        snapshot.take(KEYS, tails={}, failures_limit=1),
+        snapshot.take(KEYS, failures_limit=1),
         health.take(KEYS, b"lock", ["mail"]),
     ]
     for operation in operations:

@@ -14,6 +14,7 @@ from tests.support.operations import KEYS, StepByStep, marks, trail, waiting
 
 from queuecore import bulk
 from queuecore.exchange import Call, Exchange, Steps
+from queuecore.fleet import FleetSnapshot
 from queuecore.keys import name_bytes
 from queuecore.stores import Store
 from resque.keys import Keys
@@ -29,7 +30,7 @@ TOO_MANY = 201_000
 
 
 def look(store: Store) -> EngineSnapshot:
-    return store.run(snapshot.take(KEYS, tails={}, failures_limit=1))
+    return store.run(snapshot.take(KEYS, failures_limit=1))
 
 
 def exchanges_of(store: Store, steps: Steps[Any]) -> tuple[Any, Sequence[Exchange[Any]]]:
@@ -127,10 +128,7 @@ def test_a_list_that_is_not_registered_is_found_and_repaired(
     assert store.run(registration.register(keys, "lost")) is True
     assert store.run(registration.register(keys, "lost")) is False
     assert store.run(registration.missing(keys)) == ([odd], True)
-    names = {
-        q.name: q.size
-        for q in known(store.run(snapshot.take(keys, tails={}, failures_limit=0)).queues)
-    }
+    names = {q.name: q.size for q in known(store.run(snapshot.take(keys, failures_limit=0)).queues)}
     assert names == {"known": 1, "empty": 0, "lost": 2}
 
 
@@ -159,7 +157,7 @@ def test_fifty_thousand_queues_and_workers_are_seen_in_two_round_trips_of_small_
     direct("SET", "resque:stat:processed:h:49999:q", 5)
     direct("SET", "resque:stat:failed:h:1:q", "many")
     direct("SET", "resque:worker:h:40000:q", '{"queue":"q","payload":{"class":"A","args":[]}}')
-    taken, trips = exchanges_of(store, snapshot.take(KEYS, tails={}, failures_limit=1))
+    taken, trips = exchanges_of(store, snapshot.take(KEYS, failures_limit=1))
     assert len(trips) == 2
     longest = max(
         len(command.keys) + len(command.args) if isinstance(command, Call) else len(command)
@@ -167,15 +165,15 @@ def test_fifty_thousand_queues_and_workers_are_seen_in_two_round_trips_of_small_
         for command in trip.commands
     )
     assert longest <= 1_002, "no command keeps the server for long"
-    assert isinstance(taken, EngineSnapshot)
-    assert (len(known(taken.queues)), len(known(taken.workers))) == (MANY, MANY)
+    assert isinstance(taken, FleetSnapshot)
+    assert (len(known(taken.queues)), len(known(taken.processes))) == (MANY, MANY)
     by_name = {queue.name: queue for queue in known(taken.queues)}
     assert (by_name["q7"].size, by_name["q8"].size) == (3, 1)
     assert [queue.name for queue in known(taken.queues) if queue.is_paused] == ["q49999"]
-    by_id = {worker.identity.text: worker for worker in known(taken.workers)}
+    by_id = {worker.id: worker for worker in known(taken.processes)}
     assert by_id["h:49999:q"].processed == 5
     assert (by_id["h:1:q"].failed, by_id["h:2:q"].failed) == (None, 0)
-    assert [w.identity.pid for w in known(taken.workers) if w.record is not None] == [40_000]
+    assert [w.pid for w in known(taken.processes) if w.jobs] == [40_000]
 
 
 def test_another_prefix_than_ours_is_found_by_a_search(store: Store, direct: Direct) -> None:
@@ -184,7 +182,7 @@ def test_another_prefix_than_ours_is_found_by_a_search(store: Store, direct: Dir
     direct("SET", "fake:queues", "a text")
     direct("SADD", "other-queues", "x")
     assert look(store).queues == (), "ours is empty"
-    found, is_complete = store.run(server_info.namespaces(KEYS))
+    found, is_complete = store.run(server_info.namespaces())
     assert found == ["a*b", "resque:shop", "theirs"]
     assert is_complete
 
@@ -193,7 +191,7 @@ def test_searches_end_in_a_database_of_any_size_and_say_that_they_did_not_see_al
     store: Store, direct: Direct
 ) -> None:
     make_keys(direct, TOO_MANY, "redis.call('SET', 'cache:' .. i, '')")
-    for search in (server_info.namespaces(KEYS), registration.missing(KEYS)):
+    for search in (server_info.namespaces(), registration.missing(KEYS)):
         (found, is_complete), trips = exchanges_of(store, search)
         assert (found, is_complete) == ([], False)
         assert len(trips) <= 202

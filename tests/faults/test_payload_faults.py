@@ -164,16 +164,15 @@ def test_a_worker_with_a_job_of_fifty_megabytes_is_shown_without_carrying_it(
     direct("SADD", "resque:workers", "h:1:q", "h:2:q")
     direct("SET", "resque:worker:h:1:q", record)
     direct("SET", "resque:worker:h:2:q", record.replace(b"x" * 50_000_000, b"x"))
-    cut, whole = known(store.run(snapshot.take(KEYS, tails={}, failures_limit=0)).workers)
-    assert cut.record is not None
-    assert whole.record is not None
-    assert cut.record.raw == record[: len(cut.record.raw)]
-    assert len(cut.record.raw) < 100_000
-    assert (cut.record.queue, cut.record.class_name) == ("q", "Huge")
-    assert cut.record.run_at == whole.record.run_at
-    assert cut.record.payload is None
-    assert cut.record.problem == f"too large to list ({len(record):,} bytes)"
-    assert (whole.record.args, whole.record.problem) == (["x"], None)
+    cut, whole = known(store.run(snapshot.take(KEYS, failures_limit=0)).processes)
+    (part,), (rest,) = known(cut.jobs), known(whole.jobs)
+    assert part.raw == record[: len(part.raw)]
+    assert len(part.raw) < 100_000
+    assert (part.queue, part.class_name) == ("q", "Huge")
+    assert part.since == rest.since
+    assert part.payload is None
+    assert part.problem == f"too large to list ({len(record):,} bytes)"
+    assert (rest.args, rest.problem) == (["x"], None)
 
 
 def test_a_failure_with_a_backtrace_of_a_megabyte_still_tells_its_class_and_error(

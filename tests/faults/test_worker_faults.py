@@ -39,7 +39,7 @@ TWICE = {"RESQUE_REQUEUE_LOST": "2", "RESQUE_REQUIRE": TURNS}
 
 
 def look(store: Store) -> EngineSnapshot:
-    return store.run(snapshot.take(KEYS, tails={}, failures_limit=10))
+    return store.run(snapshot.take(KEYS, failures_limit=10))
 
 
 def beat_of(direct: Direct, ahead: timedelta) -> str:
@@ -80,7 +80,7 @@ def test_a_worker_whose_heartbeat_is_ahead_of_time_is_shown_so_and_never_pruned(
 ) -> None:
     hold(direct, beat=beat_of(direct, timedelta(hours=2)))
     seen = look(store)
-    [worker] = known(seen.workers)
+    [worker] = known(seen.processes)
     assert -7200 <= (seen.server_time - known(worker.beat_at)).total_seconds() < -7000
     assert prune(store, datetime.now(UTC)) == []
     assert direct("GET", f"resque:worker:{WORKER}") == RECORD
@@ -116,7 +116,7 @@ def test_the_job_of_a_dead_worker_goes_back_to_the_head_of_its_queue_on_evidence
     hold(direct)
     fill(direct, [b"behind it"], "resque:queue:mail")
     seen = evidence(store)
-    assert seen.silent_since == datetime(2020, 1, 1, tzinfo=UTC)
+    assert times.parse(seen.beat) == datetime(2020, 1, 1, tzinfo=UTC)
     assert seen.record is not None
     assert (seen.record.class_name, seen.record.raw) == ("A", RECORD)
     assert stale.doubt(seen, host="here", is_running=lambda pid: True) is None
@@ -270,8 +270,8 @@ def test_a_job_in_the_hands_of_two_workers_is_shown_twice_and_counted(
     direct("SET", "resque:worker:h:1:mail", RECORD)
     direct("SET", "resque:worker:h:2:mail", later)
     direct("SET", "resque:worker:h:3:mail", RECORD.replace(b"1.50", b"2.50"))
-    seen = known(look(store).workers)
-    assert sum(worker.record is not None for worker in seen) == 3
+    seen = known(look(store).processes)
+    assert sum(bool(worker.jobs) for worker in seen) == 3
     other = JOB.replace(b"1.50", b"2.50")
     assert duplicates.in_hands(seen) == {
         ("mail", JOB): ["h:1:mail", "h:2:mail"],

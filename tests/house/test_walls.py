@@ -23,8 +23,17 @@ ENGINE = ROOT / "engine"
 STAIRS: dict[str, tuple[str, ...]] = {
     "queuecore": (
         *("errors", "values", "codec", "digests", "home", "cooperative", "keys", "times"),
-        *("active_job", "address", "exchange", "reading", "redis_client", "stores", "lean"),
-        *("action_record", "audit", "windows", "bulk", "undo", "server", "__init__"),
+        *(
+            "active_job",
+            "address",
+            "fleet",
+            "exchange",
+            "reading",
+            "redis_client",
+            "stores",
+            "lean",
+        ),
+        *("action_record", "audit", "health", "windows", "bulk", "undo", "server", "__init__"),
     ),
     "resque": (
         *("errors", "keys", "codec", "scripts", "hooks", "jobs", "store", "perform", "client"),

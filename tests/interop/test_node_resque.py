@@ -94,19 +94,19 @@ def test_their_busy_worker_is_in_our_snapshot(
     resque.enqueue_to("ours", "Held", {"deep": [1]})
     process = start_node("work", {"queues": ["ours", "more"], "jobs": 1})
     eventually(lambda: not direct("EXISTS", "resque:queue:ours"), "node-resque takes the job")
-    seen = store.run(snapshot.take(KEYS, tails={}, failures_limit=1))
-    [worker] = known(seen.workers)
-    assert worker.identity.pid == process.pid
-    assert worker.identity.queues == ("ours", "more")
+    seen = store.run(snapshot.take(KEYS, failures_limit=1))
+    [worker] = known(seen.processes)
+    assert worker.pid == process.pid
+    assert worker.listed == ("ours", "more")
     assert worker.started is not None
-    assert not worker.has_heartbeat
-    assert worker.record is not None
-    assert (worker.record.class_name, worker.record.args) == ("Held", [{"deep": [1]}])
-    assert worker.record.queue == "ours"
-    assert worker.record.run_at is not None
+    assert not worker.has_beat
+    (job,) = known(worker.jobs)
+    assert (job.class_name, job.args) == ("Held", [{"deep": [1]}])
+    assert job.queue == "ours"
+    assert job.since is not None
     direct("SET", "let go", "1")
     assert answer_of(process) == [["Held", {"deep": [1]}]]
-    assert store.run(snapshot.take(KEYS, tails={}, failures_limit=1)).workers == ()
+    assert store.run(snapshot.take(KEYS, failures_limit=1)).processes == ()
 
 
 def test_our_busy_worker_is_in_their_list(

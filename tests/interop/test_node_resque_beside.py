@@ -156,8 +156,8 @@ def test_each_lists_the_workers_of_both(
     eventually(lambda: not direct("EXISTS", "resque:queue:theirs"), "node-resque takes the job")
     ours = start_worker("ours")
     ours.await_ready()
-    seen = store.run(snapshot.take(KEYS, tails={}, failures_limit=1))
-    assert {worker.identity.pid for worker in known(seen.workers)} == {ours.pid, theirs.pid}
+    seen = store.run(snapshot.take(KEYS, failures_limit=1))
+    assert {worker.pid for worker in known(seen.processes)} == {ours.pid, theirs.pid}
     workers = node("look")["workers"]
     assert workers.pop(ours.host_pid) == "ours"
     [(name, queues)] = workers.items()

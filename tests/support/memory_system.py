@@ -37,6 +37,7 @@ from qtop.model.health import (
     Stray,
     StrayJob,
     Strays,
+    SystemHealth,
     UpcomingJobs,
 )
 from qtop.model.job import DueTime, Job, JobSource
@@ -95,7 +96,7 @@ def schedule(name: str, class_name: str, queue: str) -> ListedSchedule:
 def process(number: int, *running: str, threads: int = 5) -> Process:
     """A process that takes from all queues and runs these classes, the longest first."""
     jobs = tuple(
-        RunningJob("mail", name, [at], NOW - timedelta(seconds=60 - at), f"{number}.{at}".encode())
+        RunningJob(f"{number}.{at}".encode(), "mail", NOW - timedelta(seconds=60 - at), name, [at])
         for at, name in enumerate(running)
     )
     beat_at = NOW - timedelta(seconds=2)
@@ -281,7 +282,7 @@ class MemorySystem:
 
     def health(self, queues: Sequence[str] = ()) -> Work[HealthReport]:
         """Nothing is known beside the snapshots."""
-        return at_once(HealthReport(taken=NOW))
+        return at_once(HealthReport(SystemHealth(taken=NOW)))
 
     def strays(self) -> Work[Strays]:
         """There are none."""
@@ -308,6 +309,10 @@ class MemorySystem:
     def next_jobs(self, queues: Sequence[str], *, samples: bool = False) -> Work[UpcomingJobs]:
         """Unknown."""
         return at_once(UpcomingJobs({}, {}))
+
+    def now(self) -> Work[datetime]:
+        """A moment that stays."""
+        return at_once(NOW)
 
     def probe(self) -> Work[None]:
         """It is there."""
@@ -444,6 +449,9 @@ class MemorySystem:
                 at = request.at.timestamp()
                 listed.append(replace(each, due=DueTime(at, f"{at:.0f}", 1)))
         gone = len(wanted) - len(taken)
+        subject, place = record.subject, request.source.name
+        entry = (record.id, NOW, record.actor, record.action, subject, place, place.encode())
+        self.history_of.insert(0, AuditEntry(*entry, record.planned, len(taken), 0, 3_600))
         text = f"{record.action}d {len(taken)}, gone {gone}"
         return at_once(Outcome(text, done=len(taken), gone=gone, record=record))
 
@@ -461,7 +469,9 @@ class MemorySystem:
         back = len(jobs) - len(self.jobs_of(source))
         self.jobs_of(source)[:] = jobs
         self.queues = queues
-        return at_once(Outcome(f"took back {back}", undid=action))
+        at = [each.id for each in self.history_of].index(action)
+        self.history_of[at] = replace(self.history_of[at], undone=back, undo_left_s=None)
+        return at_once(Outcome(f"took back {back}", done=back, undid=action))
 
     def carry_out(self, plan: Plan) -> Steps[Outcome]:
         """Do it."""
@@ -469,6 +479,8 @@ class MemorySystem:
 
     def guarded(self, work: Work[T]) -> Work[T]:
         """All of it is its own."""
+        if self.trouble is not None:
+            raise self.trouble
         return work
 
     def admit(self, queues: Iterable[str] = (), *, failures: bool = False) -> Work[None]:

@@ -1,8 +1,11 @@
 """A poller with a clock of its own."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
-from qtop.monitor.poller import Poller
+from qtop.model.health import HealthReport, Strays
+from qtop.monitor.poller import Poller, PollResult
 
 DEADLINE_S = 10.0
 
@@ -31,3 +34,12 @@ async def run_until(poller: Poller, enough: asyncio.Event) -> None:
     finally:
         running.cancel()
         await asyncio.wait((running,))
+
+
+@dataclass
+class Watching:
+    """Takes in what a poller finds, as a test wants."""
+
+    on_look: Callable[[PollResult], Awaitable[None] | None] = lambda look: None
+    on_survey: Callable[[HealthReport], None] = lambda survey: None
+    on_strays: Callable[[Strays | None, str], None] = lambda found, why: None

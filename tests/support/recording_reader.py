@@ -26,7 +26,6 @@ class Eye:
     def __init__(self, store: Store, *, large: LargeFleet = USUAL_FLEET) -> None:
         self._store = store
         self._looker = SnapshotReader(KEYS, failures_limit=20, large=large)
-        self._tails: dict[str, str] = {}
         self.sent: list[list[Command]] = []
 
     def read_all(self) -> None:
@@ -37,7 +36,7 @@ class Eye:
     ) -> EngineSnapshot:
         """Look; it may break off when the second answer should come. What happens before each
         command of the second round trip may be given."""
-        steps = self._looker.look(self._tails)
+        steps = self._looker.look()
         self.sent, result = [], None
         while True:
             try:
@@ -59,7 +58,6 @@ class Eye:
                 replies.append(self._store.run(Exchange((command,), _first, tolerant=True)))
             result = exchange.parse(replies)
         seen: EngineSnapshot = at_once(break_here)
-        self._tails = {queue.name: queue.tail for queue in seen.queues or ()}
         return seen
 
     def names(self) -> list[str]:

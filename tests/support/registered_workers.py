@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import random
-from dataclasses import replace
 from datetime import UTC, datetime
 
 from tests.support.direct import Direct
 from tests.support.known import known
 
+from queuecore.fleet import Process, RunningJob
+from queuecore.values import replace
 from resque.store.snapshot import EngineSnapshot
 
 NEVER = datetime(2000, 1, 1, tzinfo=UTC)
@@ -61,11 +62,16 @@ def changes(direct: Direct, dice: random.Random) -> None:
             direct("SET" if number else "DEL", "resque:pause:queue:q1", *["true"] * bool(number))
 
 
+def held(worker: Process) -> RunningJob | None:
+    """The job that a worker runs; None when it is idle, or when that is unknown."""
+    return worker.jobs[0] if worker.jobs else None
+
+
 def timeless(seen: EngineSnapshot) -> EngineSnapshot:
     """A look without what the moment and the look before make of it."""
     return replace(
         seen,
         server_time=NEVER,
         queues=tuple(replace(queue, pushed=None) for queue in known(seen.queues)),
-        workers=tuple(worker._replace(beat_at=None) for worker in known(seen.workers)),
+        processes=tuple(replace(worker, beat_at=None) for worker in known(seen.processes)),
     )

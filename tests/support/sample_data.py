@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast
 
 from qtop.actions.plan import Outcome, Plan, Refusal
 from qtop.model.fleet import Process, Queue, RunningJob, Snapshot
-from qtop.model.health import HealthReport, ServerInfo
+from qtop.model.health import HealthReport, ServerInfo, SystemHealth
 from qtop.model.job import Job
 from qtop.systems.resque.job_reader import failure_job
 from qtop.systems.resque.system import ResqueSystem
@@ -51,7 +51,7 @@ def running(
     payload = {"class": job[0], "args": list(job[1])}
     record = encode({"queue": on, "run_at": run_at, "payload": payload})
     since = times.parse(run_at)
-    return RunningJob(on, job[0], list(job[1]), since, record, encode(payload))
+    return RunningJob(record, on, since, job[0], list(job[1]), encode(payload))
 
 
 def worker(
@@ -182,8 +182,10 @@ def survey(*deeds: AuditEntry, **more: Any) -> HealthReport:
         "schedules": 0,
         "deeds": deeds,
         "skew_s": 0.0,
-    }
-    return HealthReport(**(fields | more))
+    } | more
+    of_system = {name: fields.pop(name) for name in SystemHealth.__slots__ if name in fields}
+    problems = of_system.get("problems", {})
+    return HealthReport(SystemHealth(**of_system), problems=problems, **fields)
 
 
 def does_nothing() -> Steps[Outcome]:

@@ -11,7 +11,7 @@ import pytest
 from tests.support.console import console, until, until_polled
 from tests.support.direct import Direct
 from tests.support.known import known
-from tests.support.polling import Clock, run_until
+from tests.support.polling import Clock, Watching, run_until
 from tests.support.sample_data import NOW, SYSTEM, FakeSource, look, queue, snapshot, worker
 
 from qtop.app.app import QtopApp
@@ -166,7 +166,9 @@ async def test_the_next_look_waits_until_the_last_was_taken_in() -> None:
 
     clock = Clock()
     source = Noting(snapshot())
-    poller = Poller(source, lambda _: take(), interval_s=0.25, clock=clock, sleep=clock.sleep)
+    poller = Poller(
+        source, Watching(lambda _: take()), interval_s=0.25, clock=clock, sleep=clock.sleep
+    )
     await run_until(poller, enough)
     assert noted[:6] == ["look", "taken"] * 3
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from tests import words
@@ -26,12 +26,12 @@ from qtop.app.app import QtopApp
 from qtop.keymap import keymap
 from qtop.model import health
 from qtop.model.fleet import Snapshot
-from qtop.monitor.incidents.incident import Incident, Link
+from qtop.monitor.incidents.incident import Incident, Link, Mending
 from qtop.monitor.series import KEPT, Series
 from qtop.monitor.state import UiPolicy
 from qtop.screens.base import RowsScreen
 from qtop.screens.failed import FailedScreen
-from qtop.screens.overview import MENDING, IncidentScreen, OverviewScreen, advice, coarse
+from qtop.screens.overview import IncidentScreen, OverviewScreen, advice, coarse
 from qtop.text.safe import area
 from qtop.widgets.bars import Bar
 from qtop.widgets.table import Table
@@ -183,8 +183,11 @@ async def test_the_advice_is_that_for_the_verdict_under_the_cursor() -> None:
 
 
 def test_the_advice_names_the_keys_that_mend_it() -> None:
-    dead = Incident("workers", "warn", "", "dead", lead=Link("workers"), remedy="qtop prune")
-    unserved = Incident("queues", "bad", "", "unserved", "mail", Link("queues", "mail"), "do it")
+    lead, to_mail = Link("workers"), Link("queues", "mail")
+    dead = Incident("workers", "warn", "", "dead", "", lead, "qtop prune", mends="prune")
+    unserved = Incident(
+        *("queues", "bad", "", "unserved", "mail", to_mail, "do it"), mends="start_workers"
+    )
     disk = Incident("server", "warn", "", "persistence", remedy="write to disk")
     usual = UiPolicy()
     assert advice(dead, usual, read_only=False) == "press enter, then D, or qtop prune"
@@ -198,7 +201,7 @@ def test_the_advice_names_the_keys_that_mend_it() -> None:
 
 
 def test_every_key_that_advice_names_is_one_of_the_table() -> None:
-    assert set(MENDING.values()) <= {action.id for action in keymap.ACTIONS}
+    assert {*get_args(Mending)} - {""} <= {action.id for action in keymap.ACTIONS}
 
 
 async def test_a_quiet_screen_is_not_painted_again(monkeypatch: pytest.MonkeyPatch) -> None:

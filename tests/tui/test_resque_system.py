@@ -10,11 +10,11 @@ from tests.support.known import known
 from tests.support.sample_data import NOW, SYSTEM, worker
 
 from qtop.model import health
-from qtop.model.fleet import Process, Queue, Snapshot
-from qtop.model.health import HealthPart, NextJob, WaitingClasses
+from qtop.model.fleet import Queue, Snapshot
+from qtop.model.health import HealthPart, NextJob, SystemHealth, WaitingClasses
 from qtop.model.job import JobSource
 from qtop.systems.resque.health import ownership, report_of
-from qtop.systems.resque.snapshot import SnapshotConverter, converted
+from qtop.systems.resque.job_reader import snapshot_of
 from qtop.systems.resque.system import ResqueSystem
 from queuecore.action_record import Actor
 from queuecore.address import parse_url
@@ -22,10 +22,8 @@ from queuecore.audit import AuditEntry
 from queuecore.cooperative import at_once
 from queuecore.stores import Store
 from resque.keys import Keys
-from resque.store import health as resque_health
-from resque.store import snapshot, workers
+from resque.store import snapshot
 from resque.store.ownership import KeyOwners
-from resque.store.snapshot import QueueState, WorkerState
 
 KEYS = Keys("resque")
 WHY = "NOPERM get"
@@ -38,57 +36,39 @@ def store(redis_url: str) -> Iterator[Store]:
         yield store
 
 
-def state(worker_id: str, record: workers.Record | None) -> WorkerState:
-    return WorkerState(workers.identity(worker_id), NOW, NOW, True, record, 9, 2)
-
-
-def taken(*states: WorkerState) -> snapshot.EngineSnapshot:
-    queues = (QueueState("q", 4, True, 2, 3, "tail"), QueueState("odd", None, problem=WHY))
-    return snapshot.EngineSnapshot(NOW, queues, states, (), 0, 7, 8, False, {"x": WHY})
-
-
-def test_a_snapshot_says_the_same_in_neutral_values() -> None:
-    found = converted(taken(state("web:7:a,b", workers.read_record(RECORD))))
-    assert found.queues == (Queue("q", 4, True, 2, 3), Queue("odd", None, problem=WHY))
-    (process,) = known(found.processes)
-    (job,) = known(process.jobs)
-    assert process == Process(
-        "web:7:a,b", "web", 7, ("a", "b"), NOW, NOW, True, 1, (job,), 9, 2, None
-    )
+@pytest.mark.redis
+def test_a_snapshot_says_the_same_in_neutral_values(store: Store, direct: Direct) -> None:
+    direct("SADD", "resque:queues", "odd", "q")
+    direct("RPUSH", "resque:queue:q", "1", "2")
+    direct("RPUSH", "resque:unreadable:q", "x")
+    direct("SET", "resque:queue:odd", "x")
+    direct("RPUSH", "resque:failed", '{"payload":{"class":"A","args":[]}}')
+    direct("SADD", "resque:workers", "web:7:a,b", "web:8:a", "web:9:a")
+    direct("SET", "resque:worker:web:7:a,b", RECORD)
+    direct("RPUSH", "resque:worker:web:9:a", "x")
+    direct("SET", "resque:stat:processed:web:7:a,b", 9)
+    found = at_once(store.run(ResqueSystem(KEYS).snapshot()))
+    kind = "the key holds another kind of value than a list"
+    assert found.queues == (Queue("odd", None, problem=kind), Queue("q", 2, unreadable=1))
+    busy, idle, unread = known(found.processes)
+    (job,) = known(busy.jobs)
+    assert (busy.id, busy.host, busy.pid, busy.listed) == ("web:7:a,b", "web", 7, ("a", "b"))
+    assert (busy.has_beat, busy.threads, busy.processed, busy.failed) == (False, 1, 9, 0)
     assert (job.queue, job.class_name, job.args, job.raw) == ("q", "A", [7], RECORD)
     assert (job.since, job.payload) == (
         datetime(2026, 11, 23, 12, tzinfo=UTC),
         b'{"class":"A","args":[7]}',
     )
-    assert (found.processed_ever, found.failed_ever, found.problems) == (7, 8, {"x": WHY})
-
-
-def test_what_an_idle_worker_runs_is_known_and_what_redis_did_not_tell_is_not() -> None:
-    found = converted(taken(state("h:1:q", None), state("h:2:q", workers.unread(WHY))))
-    idle, unread = known(found.processes)
     assert (idle.jobs, idle.is_busy, idle.problem) == ((), False, None)
-    assert (unread.jobs, unread.is_busy, unread.problem) == (None, None, WHY)
+    assert (unread.jobs, unread.is_busy) == (None, None)
+    assert "another kind" in known(unread.problem)
+    (failure,) = known(found.failures)
+    assert (failure.class_name, found.failed) == ("A", 1)
 
 
 def test_what_could_not_be_read_at_all_stays_unknown() -> None:
     nothing = snapshot.EngineSnapshot(NOW, None, None, None, None, None, None, None)
-    assert converted(nothing) == Snapshot(NOW, None, None, None, None, None, None, None)
-
-
-def test_a_worker_that_stayed_the_same_object_stays_the_same_process() -> None:
-    held, other = (state(f"h:{n}:q", workers.read_record(RECORD)) for n in (1, 2))
-    converter = SnapshotConverter()
-    looks = [
-        at_once(converter.convert(taken(*states)))
-        for states in (
-            [held, other],
-            [state("h:0:q", None), held],
-            [held, state("h:2:q", workers.read_record(RECORD))],
-        )
-    ]
-    seen = [{each.id: each for each in known(look.processes)} for look in looks]
-    assert seen[0]["h:1:q"] is seen[1]["h:1:q"] is seen[2]["h:1:q"]
-    assert seen[0]["h:2:q"] is not seen[2]["h:2:q"]
+    assert snapshot_of(nothing) == Snapshot(NOW, None, None, None, None, None, None, None)
 
 
 @pytest.mark.redis
@@ -140,13 +120,13 @@ def test_a_report_tells_of_next_jobs_by_their_own_class_and_time() -> None:
         b'[{"job_class":"Welcome","arguments":[],"enqueued_at":"2026-11-23T12:20:00Z"}]}'
     )
     fronts = {"mail": wrapped, "low": b'{"class":"Mail","args":[]}', "odd": b"\xff"}
-    found = report_of(resque_health.EngineHealth(fronts=fronts, problems={"aside": WHY}))
+    found = report_of(SystemHealth(problems={"aside": WHY}), fronts, KeyOwners("'resque'"), None)
     assert found.next_jobs == {
         "mail": NextJob("Welcome", NOW - timedelta(minutes=10)),
         "low": NextJob("Mail", None),
     }
     assert found.waiting["mail"] == WaitingClasses(("Welcome",), is_sampled=False)
-    assert (found.problems, found.facts, found.ownership) == ({"aside": WHY}, None, None)
+    assert (found.problems, found.system.facts, found.notices) == ({"aside": WHY}, None, ())
 
 
 def test_where_resque_lives_alone_nothing_is_refused() -> None:
@@ -170,7 +150,7 @@ def test_where_sidekiq_lives_too_its_queues_are_refused() -> None:
     for name in ("jobs", "both", "ours", "empty", "new"):
         assert whose.refusal(name) == shared.refusal(name)
     assert whose.refusal() is None
-    (notice,) = report_of(resque_health.EngineHealth(ownership=shared)).notices
+    (notice,) = report_of(SystemHealth(), {}, shared, None).notices
     assert (notice.severity, notice.kind, notice.place) == ("warn", "sidekiq", "queues")
     assert notice.text.endswith("; Resque's actions are refused on jobs, both")
 
@@ -185,6 +165,6 @@ def test_where_sidekiq_lives_alone_everything_is_refused() -> None:
 
 def test_a_report_that_could_not_be_made_knows_nothing_and_why() -> None:
     found = health.failed("no answer")
-    assert (found.facts, found.master, found.deeds) == (None, None, None)
+    assert found.system == SystemHealth()
     assert set(found.problems.values()) == {"no answer"}
     assert set(found.problems) == set(get_args(HealthPart))

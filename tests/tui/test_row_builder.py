@@ -15,14 +15,14 @@ from qtop.monitor import row_text
 from qtop.monitor.row_builder import RowBuilder
 from qtop.monitor.rows import QueueRow, WorkerRow
 from qtop.systems.resque.job_reader import failed_job, failure_job
-from qtop.systems.resque.snapshot import running_job
 from qtop.text import format
 from queuecore.active_job import WRAPPER
+from queuecore.fleet import RunningJob
 from queuecore.values import replace
 from queuecore.windows import Item, whole
 from resque.codec import encode
 from resque.store.failures import read
-from resque.store.workers import read_beginning, read_record
+from resque.store.workers import read_as, read_beginning
 
 
 def last_queue(*looks: Snapshot, every_s: float = 1.0) -> QueueRow:
@@ -214,7 +214,7 @@ def test_a_wrapped_active_job_is_shown_by_its_own_class() -> None:
 
 
 def test_an_unreadable_record_says_so() -> None:
-    row = only_worker(replace(worker("h:1:q"), jobs=(running_job(read_record(b"{")),)))
+    row = only_worker(replace(worker("h:1:q"), jobs=(read_as(RunningJob, b"{"),)))
     assert row_text.worker_job(row).startswith("unreadable: ")
 
 
@@ -239,9 +239,7 @@ def test_what_is_merely_large_is_called_so_and_not_unreadable() -> None:
     assert row_text.error_of(told) == "too large to list (200,000 bytes)"
     assert row_text.class_of(failed_job(Item(b'{"payload":', 200_000, "0" * 40), -1)) == "(large)"
     record = b'{"queue":"q","payload":{"class":"Big","args":["xx'
-    row = only_worker(
-        replace(worker("h:1:q"), jobs=(running_job(read_beginning(record, 200_000)),))
-    )
+    row = only_worker(replace(worker("h:1:q"), jobs=(read_beginning(RunningJob, record, 200_000),)))
     assert row_text.worker_job(row) == "Big: too large to list (200,000 bytes)"
 
 

@@ -6,13 +6,14 @@ from tests import words
 from tests.support.console import console, shows, until, until_checked, until_shown
 from tests.support.console_redis import KEYS, Redis, on
 from tests.support.known import known
+from tests.support.polling import Watching
 from tests.support.sample_data import SYSTEM, FakeSource, fleet, snapshot, survey, worker
 
 from qtop.model.health import Stray, Strays
 from qtop.monitor.incidents.rules import IncidentRules
+from qtop.monitor.poller import STRAYS_AFTER_S, StrayWatch
 from qtop.monitor.row_builder import RowBuilder
 from qtop.monitor.rows import unregistered_rows
-from qtop.monitor.stray_watch import FIRST_AFTER_S, StrayWatch
 from queuecore.exchange import single
 from resque.errors import Unreachable
 
@@ -23,7 +24,7 @@ RECORD = Stray("record", LOST, KEYS.worker(LOST), 1, worker(LOST, on="mail"))
 
 async def first_only(seconds: float) -> None:
     """Waits for the first search only."""
-    if seconds != FIRST_AFTER_S:
+    if seconds != STRAYS_AFTER_S:
         await asyncio.Event().wait()
 
 
@@ -94,7 +95,7 @@ async def test_a_search_that_fails_is_unknown_and_another_comes() -> None:
             enough.set()
 
     source.answers = [Unreachable("it is away"), ValueError("nonsense"), Strays()]
-    watch = StrayWatch(source, on_found, sleep=first_only)
+    watch = StrayWatch(source, Watching(on_strays=on_found), sleep=first_only)
     task = asyncio.create_task(watch.run())
     while not enough.is_set():
         watch.poke()

@@ -10,10 +10,10 @@ from collections.abc import Iterable, Sequence
 
 from queuecore import windows
 from queuecore.exchange import Command, Exchange, Reply
+from queuecore.fleet import Process
 from resque.codec import members, text_of
 from resque.keys import Keys
 from resque.store.failures import Failure
-from resque.store.snapshot import WorkerState
 
 #: How many jobs at the head of a queue are compared with each other.
 HEAD_JOBS = 1000
@@ -24,13 +24,13 @@ _REACH = 100_000
 QueuedJob = tuple[str, bytes]
 
 
-def in_hands(workers: Iterable[WorkerState]) -> dict[QueuedJob, list[str]]:
+def in_hands(workers: Iterable[Process]) -> dict[QueuedJob, list[str]]:
     """The ids of the workers that hold each job. Jobs over 64 KiB are left out. Pure."""
     holders: dict[QueuedJob, list[str]] = {}
     for worker in workers:
-        record = worker.record
-        if record is not None and record.queue is not None and record.payload is not None:
-            holders.setdefault((record.queue, record.payload), []).append(worker.identity.text)
+        for job in worker.jobs or ():
+            if job.queue is not None and job.payload is not None:
+                holders.setdefault((job.queue, job.payload), []).append(worker.id)
     return holders
 
 

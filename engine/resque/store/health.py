@@ -4,58 +4,23 @@ who paused what, and which jobs are next."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
-from typing import Literal
 
 from queuecore import audit, times
-from queuecore.audit import AuditEntry
 from queuecore.exchange import Exchange, Reply, Steps, first_error
+from queuecore.health import HealthPart, SystemHealth
 from queuecore.keys import name_text
 from resque.errors import Busy, StoreError
 from resque.keys import Keys
 from resque.store import delayed, delayed_windows, ownership, server_info, waiting_jobs
 from resque.store.ownership import KeyOwners
-from resque.store.server_info import RedisInfo
-
-EngineHealthPart = Literal["server", "scheduler", "deeds", "aside", "fronts"]
 
 #: How many of the newest actions are looked through for pauses.
 DEEDS_READ = 200
 
 
-@dataclass(frozen=True, slots=True)
-class EngineHealth:
-    """What was found. None means unknown, and `problems` says why, by part.
-
-    Attributes:
-        taken: By the server's clock.
-        facts: What the server tells about itself.
-        master: Who holds the schedulers' lock; empty when it is free.
-        lock_left_s: For how much longer, unless it is renewed; None also where it never ends.
-        due: The earliest moment until which a job is delayed; infinite when none is. Of moments
-            that have passed only those count that have jobs.
-        schedules: How many recurring schedules there are.
-        aside: How many delayed jobs were set aside because they could not be moved to a queue.
-        deeds: The newest actions on record, newest first, without their counts.
-        fronts: The payload that is next, of the queues that were asked for; see `NextJobs`.
-        ownership: Whose the keys of the namespace are; None when it was not looked at.
-    """
-
-    taken: datetime | None = None
-    facts: RedisInfo | None = None
-    master: str | None = None
-    lock_left_s: float | None = None
-    due: float | None = None
-    schedules: int | None = None
-    aside: int | None = None
-    deeds: tuple[AuditEntry, ...] | None = None
-    fronts: Mapping[str, bytes] = field(default_factory=dict)
-    problems: Mapping[EngineHealthPart, str] = field(default_factory=dict)
-    ownership: KeyOwners | None = None
-
-
-def settled(keys: Keys, found: EngineHealth) -> Steps[EngineHealth]:
+def settled(keys: Keys, found: SystemHealth) -> Steps[SystemHealth]:
     """A survey whose `due` is of a moment that has jobs: where the earliest moment has passed, two
     round trips find out whether it has any, some more where many have none."""
     if found.taken is None or found.due is None or found.due > found.taken.timestamp():
@@ -72,27 +37,28 @@ def settled(keys: Keys, found: EngineHealth) -> Steps[EngineHealth]:
 
 def look(
     keys: Keys, lock: bytes, queues: Sequence[str] = (), *, now: datetime
-) -> Steps[EngineHealth]:
+) -> Steps[tuple[SystemHealth, Mapping[str, bytes], KeyOwners]]:
     """As `take`, then `settled`, and whose the keys are, by these queues, or, without any, by those
     that are registered; see `ownership.find_owners`. Three round trips, five where delayed jobs
     may be overdue."""
-    found: EngineHealth = yield take(keys, lock, queues)
+    found, payloads = yield take(keys, lock, queues)
     found = yield from settled(keys, found)
     whose = yield from ownership.find_owners(keys, queues or None, now=now)
-    return replace(found, ownership=whose)
+    return found, payloads, whose
 
 
-def take(keys: Keys, lock: bytes, queues: Sequence[str] = ()) -> Exchange[EngineHealth]:
-    """Find out. What a user may not ask stays unknown; raises Busy when the server answers nothing
-    for now. `lock` is the schedulers' master lock's
-    key, `queues` those whose next jobs are wanted. One round trip, O(schedules' number,
-    `DEEDS_READ` and queues)."""
+def take(
+    keys: Keys, lock: bytes, queues: Sequence[str] = ()
+) -> Exchange[tuple[SystemHealth, Mapping[str, bytes]]]:
+    """Find out, also which payload is next in these queues; see `NextJobs`. What a user may not ask
+    stays unknown; raises Busy when the server answers nothing for now. `lock` is the schedulers'
+    master lock's key. One round trip, O(schedules' number, `DEEDS_READ` and queues)."""
 
-    def parse(replies: list[Reply]) -> EngineHealth:
+    def parse(replies: list[Reply]) -> tuple[SystemHealth, Mapping[str, bytes]]:
         clock, info, config, master, left, first, schedules, entries, aside, *heads = replies
-        problems: dict[EngineHealthPart, str] = {}
+        problems: dict[HealthPart, str] = {}
 
-        def known(part: EngineHealthPart, *parts: Reply) -> bool:
+        def known(part: HealthPart, *parts: Reply) -> bool:
             refused = first_error(parts)
             if isinstance(refused, Busy):
                 raise refused
@@ -102,7 +68,7 @@ def take(keys: Keys, lock: bytes, queues: Sequence[str] = ()) -> Exchange[Engine
 
         has_scheduler = known("scheduler", master, first, schedules)
         payloads = waiting_jobs.read_next(queues, heads).payloads if known("fronts", *heads) else {}
-        return EngineHealth(
+        found = SystemHealth(
             taken=None if isinstance(clock, StoreError) else times.from_server(*clock),
             facts=server_info.read_facts(info, config) if known("server", info) else None,
             master=name_text(master or b"") if has_scheduler else None,
@@ -111,9 +77,9 @@ def take(keys: Keys, lock: bytes, queues: Sequence[str] = ()) -> Exchange[Engine
             schedules=schedules if has_scheduler else None,
             aside=aside if known("aside", aside) else None,
             deeds=tuple(audit.listed(entries)) if known("deeds", entries) else None,
-            fronts=payloads,
             problems=problems,
         )
+        return found, payloads
 
     commands = (
         ("TIME",),

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
 from queuecore.cooperative import Slices
 from queuecore.exchange import Command, Reply, refusal
+from queuecore.fleet import Queue
 from queuecore.keys import name_text
-from queuecore.values import value as value_class
 from resque.errors import StoreError
 from resque.keys import Keys
 from resque.scripts import load_script
@@ -21,24 +21,6 @@ _QUEUE_HEADS = load_script("queue_heads")
 _REACH = 500
 #: So many queues are read between two pauses.
 _SLICE = 500
-
-
-@value_class
-class QueueState:
-    """One queue at one look. None means unknown.
-
-    `pushed` counts the jobs pushed since the look before; `tail` identifies the last job and
-    goes into the next look. `unreadable` counts items set aside. `problem` says why `size` is
-    unknown.
-    """
-
-    name: str
-    size: int | None
-    is_paused: bool | None = False
-    unreadable: int | None = 0
-    pushed: int | None = None
-    tail: str = ""
-    problem: str | None = None
 
 
 class QueueReader:
@@ -58,23 +40,21 @@ class QueueReader:
         #: Whether nothing was set aside at the look before, from any of the queues.
         self._none_aside = False
         self._heads: list[Command] = []
-        self._tails: list[str] = []
+        #: What the newest jobs of the queues were, at the look before.
+        self._tails: dict[str, str] = {}
         self._lengths: list[Command] = []
 
     def glance(self) -> list[Command]:
         """What to send at first. O(queues)."""
         return [("EXISTS", *each) for each in batches(self._asides)] if self._none_aside else []
 
-    def ask(
-        self, names: list[str], glances: list[Reply], tails: Mapping[str, str]
-    ) -> list[Command]:
-        """What to send then. `glances` are the answers to the first; `tails` the `QueueState.tail`
-        of the look before, by queue name. O(queues)."""
+    def ask(self, names: list[str], glances: list[Reply]) -> list[Command]:
+        """What to send then. `glances` are the answers to the first. O(queues)."""
         is_same = names == self._names
         if not is_same:
             self._arrange(names)
-        self._tails = [tails.get(name, "") for name in names]
-        heads = zip(batches(self._queues), batches(self._tails), strict=True)
+        tails = [self._tails.get(name, "") for name in names]
+        heads = zip(batches(self._queues), batches(tails), strict=True)
         self._heads = [_QUEUE_HEADS.call(queues, [_REACH, *batch]) for queues, batch in heads]
         still_none = is_same and self._none_aside and not any(glances)
         self._lengths = [] if still_none else [("LLEN", key) for key in self._asides]
@@ -87,7 +67,7 @@ class QueueReader:
         self._asides = [keys.unreadable(name) for name in names]
         self._pauses = texts(keys.pause_queue(name) for name in names)
 
-    def read(self, replies: Iterator[Reply], problems: dict[str, str]) -> Slices[list[QueueState]]:
+    def read(self, replies: Iterator[Reply], problems: dict[str, str]) -> Slices[list[Queue]]:
         """The queues, in the order of their names; `replies` are those to `ask`. Why something
         is unknown of several is added to the `problems`. O(queues)."""
         names = self._names
@@ -97,30 +77,38 @@ class QueueReader:
         pauses = rows(replies, self._pauses, len(names))
         for what, answers in (("items set aside", asides), ("paused queues", pauses)):
             note(what, answers, problems)
-        found: list[QueueState] = []
+        found: list[Queue] = []
         for at in range(0, len(names), _SLICE):
             part = slice(at, at + _SLICE)
-            found += map(
-                _state, names[part], heads[part], self._tails[part], asides[part], pauses[part]
-            )
+            found += map(_queue, names[part], heads[part], asides[part], pauses[part])
             yield
+        tails = self._tails
+        self._tails = {
+            name: _tail(head, tails.get(name, "")) for name, head in zip(names, heads, strict=True)
+        }
         return found
 
 
-def _state(name: str, head: Any, tail: str, unreadable: Any, pause: Any) -> QueueState:
+def _queue(name: str, head: Any, unreadable: Any, pause: Any) -> Queue:
     aside = unreadable if isinstance(unreadable, int) else None
     is_paused = None if isinstance(pause, StoreError) else pause is not None
-    if isinstance(head, StoreError):
-        return QueueState(name, None, is_paused, unreadable=aside, problem=str(head))
-    if isinstance(head, int):
-        if head > 0:
-            return QueueState(name, head, is_paused, aside, 0, tail)
-        if head == 0:
-            return QueueState(name, 0, is_paused, aside)
-        problem = "the key holds another kind of value than a list"
-        return QueueState(name, None, is_paused, unreadable=aside, problem=problem)
-    if isinstance(head, bytes):
+    size, pushed, problem = None, None, None
+    if isinstance(head, list):
+        size, _, pushed = head
+        pushed = None if pushed < 0 else pushed
+    elif isinstance(head, StoreError):
+        problem = str(head)
+    elif isinstance(head, bytes):
         problem = str(refusal(name_text(head)))
-        return QueueState(name, None, is_paused, unreadable=aside, problem=problem)
-    length, now, pushed = head
-    return QueueState(name, length, is_paused, aside, None if pushed < 0 else pushed, now.decode())
+    elif head < 0:
+        problem = "the key holds another kind of value than a list"
+    else:
+        size, pushed = head, 0 if head else None
+    return Queue(name, size, is_paused, aside, pushed, problem)
+
+
+def _tail(head: Any, before: str) -> str:
+    """What a queue's newest job is, for the look to come; nothing where that is not known."""
+    if isinstance(head, list):
+        return str(head[1], "ascii")
+    return before if isinstance(head, int) and head > 0 else ""

@@ -59,6 +59,11 @@ def integer(reply: bytes | StoreError | None) -> int | None:
         return None
 
 
+def moved(values: Sequence[T], places: Sequence[int | None], new: Any = None) -> list[T]:
+    """The values in another order: for each place where it was, `new` for None."""
+    return [new if at is None else values[at] for at in places]
+
+
 def plain(keys: Sequence[bytes], _was: Sequence[Reply]) -> Command:
     """The command that reads some texts."""
     return ("MGET", *keys)
@@ -100,10 +105,8 @@ class CachedTexts(Generic[T]):
     def arrange(self, places: Sequence[int | None], keys: Sequence[bytes] = ()) -> None:
         """Follow rows to other places: for each row where it was, None for a new one. `keys` are
         those of the texts."""
-        raws, values = self.raws, self.values
-        self.raws = [_UNSEEN if at is None else raws[at] for at in places]
-        nothing: Any = None
-        self.values = [nothing if at is None else values[at] for at in places]
+        self.raws = moved(self.raws, places, _UNSEEN)
+        self.values = moved(self.values, places)
         self.keys = keys
 
     def all(self) -> list[Command]:

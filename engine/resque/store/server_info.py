@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from queuecore import windows
 from queuecore.exchange import Arg, Exchange, Reply, Steps
+from queuecore.health import ServerInfo
 from queuecore.keys import name_bytes, name_text
 from resque.errors import AuthRefused, MissingCommand, StoreError
 from resque.keys import Keys
@@ -18,39 +18,26 @@ _WINDOW = load_script("window")
 _NOBODY = "\0"
 
 
-@dataclass(frozen=True, slots=True)
-class RedisInfo:
-    """What a server tells about itself: the fields of INFO, its `save` setting (None when it is
-    not given), why scripts cannot be run (None when they can), and why INFO is not given (None when
-    it is)."""
-
-    fields: Mapping[str, str]
-    save: str | None
-    script_problem: StoreError | None
-    info_problem: StoreError | None = None
-
-
-def facts(keys: Keys) -> Exchange[RedisInfo]:
+def facts(keys: Keys) -> Exchange[ServerInfo]:
     """Ask the server about itself. One round trip, O(1)."""
 
-    def parse(replies: list[Reply]) -> RedisInfo:
+    def parse(replies: list[Reply]) -> ServerInfo:
         info, config, script = replies
         problem = script if isinstance(script, StoreError) else None
         if isinstance(info, StoreError):
-            return RedisInfo({}, None, problem, info)
+            return ServerInfo({}, None, info, problem)
         return replace(read_facts(info, config), script_problem=problem)
 
     window = _WINDOW.call([keys.audit() + b":none"], [0, 0, 0])
     return Exchange((("INFO",), ("CONFIG", "GET", "save"), window), parse, tolerant=True)
 
 
-def read_facts(info: bytes, config: Reply) -> RedisInfo:
+def read_facts(info: bytes, config: Reply) -> ServerInfo:
     """What the replies to INFO and to CONFIG GET save tell; the latter may be an error."""
     pairs = (line.partition(":") for line in name_text(info).splitlines() if ":" in line)
     is_told = isinstance(config, list) and len(config) == 2
-    return RedisInfo(
-        {name: value for name, _, value in pairs}, name_text(config[1]) if is_told else None, None
-    )
+    fields = {name: value for name, _, value in pairs}
+    return ServerInfo(fields, name_text(config[1]) if is_told else None)
 
 
 def missing_rights(keys: Keys) -> Steps[dict[str, str] | None]:
@@ -173,7 +160,7 @@ def _on_scratch(scratch: bytes) -> list[tuple[Arg, ...]]:
     ]
 
 
-def namespaces(keys: Keys) -> Steps[tuple[list[str], bool]]:
+def namespaces() -> Steps[tuple[list[str], bool]]:
     """The namespaces that have queues, or processes of Sidekiq, and whether all keys were looked
     at: at most 200,000 are. A round trip for each 1,000 keys of the database, and one more."""
     endings = (Keys("").queues(), Keys("").processes())

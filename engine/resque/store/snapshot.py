@@ -4,13 +4,13 @@ workers."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from queuecore import times
 from queuecore.cooperative import Slices, at_once
 from queuecore.exchange import Command, Exchange, Reply, Steps
+from queuecore.fleet import FleetSnapshot
 from queuecore.keys import name_text
 from queuecore.windows import Stretch
 from resque.errors import Busy, StoreError
@@ -18,41 +18,21 @@ from resque.keys import Keys
 from resque.store import pauses
 from resque.store.failures import Failure, NewestFailures
 from resque.store.queue_reader import QueueReader
-from resque.store.queue_reader import QueueState as QueueState
 from resque.store.read_cache import integer
 from resque.store.worker_reader import RECORD_BYTES as RECORD_BYTES
 from resque.store.worker_reader import USUAL_FLEET, LargeFleet, WorkerReader, WorkerRegister
-from resque.store.worker_reader import WorkerState as WorkerState
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class EngineSnapshot:
-    """Everything at one look. None means unknown: what could not be read is never empty or 0.
-
-    Attributes:
-        server_time: The server's clock.
-        failures: The newest, newest first; `failed` counts all.
-        problems: Why what is unknown could not be read, by what that is in words.
-    """
-
-    server_time: datetime
-    queues: tuple[QueueState, ...] | None
-    workers: tuple[WorkerState, ...] | None
-    failures: tuple[Failure, ...] | None
-    failed: int | None
-    processed_ever: int | None
-    failed_ever: int | None
-    is_paused: bool | None
-    problems: Mapping[str, str] = field(default_factory=dict, hash=False)
+EngineSnapshot = FleetSnapshot[Failure]
+"""A snapshot with failures as they are in Resque."""
 
 
-def take(keys: Keys, *, tails: Mapping[str, str], failures_limit: int) -> Steps[EngineSnapshot]:
-    """Look at everything, once. `tails` are the `QueueState.tail` of the look before, by queue
-    name; `failures_limit` is how many failures to read. Two round trips; O(queues + workers +
-    failures read + jobs pushed since). Raises as `SnapshotReader.look`."""
-    reading = yield from SnapshotReader(keys, failures_limit=failures_limit).look(tails)
+def take(keys: Keys, *, failures_limit: int) -> Steps[EngineSnapshot]:
+    """Look at everything, once; `failures_limit` is how many failures to read. Two round trips;
+    O(queues + workers + failures read). Raises as `SnapshotReader.look`."""
+    reading = yield from SnapshotReader(keys, failures_limit=failures_limit).look()
     return at_once(reading)
 
 
@@ -79,14 +59,14 @@ class SnapshotReader:
         """Leave nothing out at the next look, which begins after this: something was changed."""
         self._wanted += 1
 
-    def look(self, tails: Mapping[str, str]) -> Steps[Slices[EngineSnapshot]]:
+    def look(self) -> Steps[Slices[EngineSnapshot]]:
         """Ask for everything; what is returned reads the answers, in slices, and must be done
-        before the next look. `tails` as for `take`. Two round trips; O(queues + workers +
-        failures read + jobs pushed since), the reading O(what has changed) but for little. Raises
-        Busy when the server answers nothing for now; what it refuses singly is unknown."""
+        before the next look. Two round trips; O(queues + workers + failures read + jobs pushed
+        since), the reading O(what has changed) but for little. Raises Busy when the server answers
+        nothing for now; what it refuses singly is unknown."""
         wanted = self._wanted
         first: _First = yield self._first_look()
-        second: list[list[Reply]] = yield self._second_look(first, tails)
+        second: list[list[Reply]] = yield self._second_look(first)
         self._done = wanted
         return self._read(first, *second)
 
@@ -147,8 +127,8 @@ class SnapshotReader:
         )
         return _First(seen_so_far, names, ids, beats, newest, problems, of_queues, of_workers)
 
-    def _second_look(self, first: _First, tails: Mapping[str, str]) -> Exchange[list[list[Reply]]]:
-        of_queues = self._queues.ask(first.queue_names or [], first.of_queues, tails)
+    def _second_look(self, first: _First) -> Exchange[list[list[Reply]]]:
+        of_queues = self._queues.ask(first.queue_names or [], first.of_queues)
         totals = first.snapshot.processed_ever, first.snapshot.failed_ever
         ids = first.worker_ids or []
         of_workers = self._workers.ask(ids, first.heartbeats, totals, first.of_workers)
@@ -165,12 +145,13 @@ class SnapshotReader:
     ) -> Slices[EngineSnapshot]:
         newest = first.newest
         seen = None if newest is None else (yield from self._newest.read(newest))
+        processes = yield from self._workers.read(iter(of_workers), first.problems)
+        # Last: pushes are counted from the last look that was read to its end.
         queues = yield from self._queues.read(iter(of_queues), first.problems)
-        states = yield from self._workers.read(iter(of_workers), first.problems)
         return replace(
             first.snapshot,
             queues=None if first.queue_names is None else tuple(queues),
-            workers=None if first.worker_ids is None else tuple(states),
+            processes=None if first.worker_ids is None else tuple(processes),
             failures=seen,
         )
 

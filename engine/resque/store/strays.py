@@ -9,64 +9,28 @@ What is only a copy, kept for an undo or while a job is tried again, is marked a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from queuecore import windows
 from queuecore.exchange import Command, Exchange, Reply, Steps, raise_all_but
+from queuecore.fleet import COPIES, RunningJob, Stray, StrayKind, Strays
 from queuecore.keys import name_bytes, name_text
 from resque.errors import WrongType
 from resque.keys import Keys
 from resque.store import workers
 from resque.store.delayed import ASIDE
-from resque.store.workers import Record
-
-StrayKeyKind = Literal["record", "queue", "unreadable", "delayed", "failed", "undo", "retry"]
-
-#: Not lost: what an undo would put back, and the last failure of a job that is tried again.
-COPIES: Final = frozenset({"undo", "retry"})
+from resque.store.worker_reader import unregistered
 
 #: So much of a record is read.
 _RECORD_BYTES: Final = 65_536
 
 
-@dataclass(frozen=True, slots=True)
-class StrayKey:
-    """A key with jobs. `name` is that of the worker, queue, moment, list, operation, or job that is
-    tried again; `key` the whole. Of a worker's record, `record` is what it tells and `beat` the
-    worker's heartbeat, as it is in Redis."""
-
-    kind: StrayKeyKind
-    name: str
-    key: bytes
-    jobs: int = 1
-    record: Record | None = None
-    beat: bytes | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class StrayKeys:
-    """What was found, and whether all keys were looked at: at most 200,000 are."""
-
-    found: tuple[StrayKey, ...] = ()
-    is_complete: bool = True
-
-    @property
-    def lost(self) -> tuple[StrayKey, ...]:
-        """Those that are no copies."""
-        return tuple(each for each in self.found if each.kind not in COPIES)
-
-    def of(self, kind: StrayKeyKind) -> tuple[StrayKey, ...]:
-        """Those of one kind."""
-        return tuple(each for each in self.found if each.kind == kind)
-
-
-def find(keys: Keys) -> Steps[StrayKeys]:
+def find(keys: Keys) -> Steps[Strays]:
     """Go through the keys of the namespace. A round trip for each 1,000 keys of the database, up
     to 200, one or two more for those of them with what may be a stray, and another one. Raises
     StoreError where an index cannot be read, or SCAN is refused."""
     reading: _Reading = yield _indexes(keys)
-    found: dict[bytes, StrayKey] = {}
+    found: dict[bytes, Stray] = {}
 
     def visit(page: Sequence[bytes]) -> Steps[None]:
         suspects = [each for key in page if (each := reading.suspect(key)) is not None]
@@ -76,11 +40,11 @@ def find(keys: Keys) -> Steps[StrayKeys]:
             scheduled: set[bytes] = yield _scheduled(keys, moments)
             suspects = [each for each in suspects if each.key not in scheduled]
         if suspects:
-            strays: list[StrayKey] = yield _confirmed(keys, suspects)
+            strays: list[Stray] = yield _confirmed(keys, suspects)
             found.update((each.key, each) for each in strays)
 
     is_complete = yield from windows.scan_keys(reading.pattern, visit)
-    return StrayKeys(
+    return Strays(
         tuple(sorted(found.values(), key=lambda each: (each.kind, each.key))), is_complete
     )
 
@@ -114,7 +78,7 @@ class _Reading:
         self._items = keys.undo_items("").removeprefix(keys.undo(""))
         self._workers, self._lists = registered, lists
         #: By the beginning of a key: what it is, and which names need no look.
-        self._kinds: tuple[tuple[bytes, StrayKeyKind, frozenset[bytes]], ...] = (
+        self._kinds: tuple[tuple[bytes, StrayKind, frozenset[bytes]], ...] = (
             (keys.worker(""), "record", registered),
             (keys.queue(""), "queue", queues),
             (keys.unreadable(""), "unreadable", queues | {name_bytes(ASIDE)}),
@@ -131,27 +95,27 @@ class _Reading:
             keys.pause_queue(""),
         )
 
-    def suspect(self, key: bytes) -> StrayKey | None:
+    def suspect(self, key: bytes) -> Stray | None:
         for beginning, kind, known in self._kinds:
             if key.startswith(beginning):
                 name = key.removeprefix(beginning)
                 return None if name in known else self._named(kind, name, key)
         if key.endswith(b"_failed") and not key.startswith(self._others):
             name = key.removeprefix(self._namespace)
-            return None if name in self._lists else StrayKey("failed", name_text(name), key)
+            return None if name in self._lists else Stray("failed", name_text(name), key)
         return None
 
-    def _named(self, kind: StrayKeyKind, name: bytes, key: bytes) -> StrayKey | None:
+    def _named(self, kind: StrayKind, name: bytes, key: bytes) -> Stray | None:
         if kind == "record" and name.removesuffix(self._started) in self._workers:
             return None
         if kind == "undo":
             if not name.endswith(self._items):
                 return None
             name = name.removesuffix(self._items)
-        return StrayKey(kind, name_text(name), key)
+        return Stray(kind, name_text(name), key)
 
 
-def _scheduled(keys: Keys, moments: Sequence[StrayKey]) -> Exchange[set[bytes]]:
+def _scheduled(keys: Keys, moments: Sequence[Stray]) -> Exchange[set[bytes]]:
     """The keys of those moments that are in the schedule."""
     schedule = keys.delayed_schedule()
     return Exchange(
@@ -162,13 +126,13 @@ def _scheduled(keys: Keys, moments: Sequence[StrayKey]) -> Exchange[set[bytes]]:
     )
 
 
-def _confirmed(keys: Keys, suspects: Sequence[StrayKey]) -> Exchange[list[StrayKey]]:
+def _confirmed(keys: Keys, suspects: Sequence[Stray]) -> Exchange[list[Stray]]:
     """Those that hold jobs, and got no place in an index since they were suspected."""
     commands: list[Command] = []
     for each in suspects:
         commands += _questions(keys, each)
 
-    def parse(replies: list[Reply]) -> list[StrayKey]:
+    def parse(replies: list[Reply]) -> list[Stray]:
         raise_all_but(WrongType, replies)
         confirmed = map(_confirm, suspects, zip(*[iter(replies)] * 3, strict=True))
         return [each for each in confirmed if each is not None]
@@ -176,7 +140,7 @@ def _confirmed(keys: Keys, suspects: Sequence[StrayKey]) -> Exchange[list[StrayK
     return Exchange(tuple(commands), parse, tolerant=True)
 
 
-def _questions(keys: Keys, suspect: StrayKey) -> tuple[Command, Command, Command]:
+def _questions(keys: Keys, suspect: Stray) -> tuple[Command, Command, Command]:
     """Whether an index has it; what it holds; and more of that."""
     name, key = name_bytes(suspect.name), suspect.key
     of_list: tuple[Command, Command] = ("LLEN", key), ("EXISTS", key)
@@ -200,7 +164,7 @@ def _questions(keys: Keys, suspect: StrayKey) -> tuple[Command, Command, Command
             return (("SISMEMBER", keys.queues(), name), *of_list)
 
 
-def _confirm(suspect: StrayKey, replies: tuple[Any, ...]) -> StrayKey | None:
+def _confirm(suspect: Stray, replies: tuple[Any, ...]) -> Stray | None:
     # A key of another type answers with an error, one that is gone with nothing.
     indexed, held, more = replies
     if suspect.kind == "record":
@@ -208,24 +172,27 @@ def _confirm(suspect: StrayKey, replies: tuple[Any, ...]) -> StrayKey | None:
     if not isinstance(held, int) or not held:
         return None
     if suspect.kind in COPIES:
-        return StrayKey(
-            suspect.kind, suspect.name, suspect.key, held if suspect.kind == "undo" else 1
-        )
+        return Stray(suspect.kind, suspect.name, suspect.key, held if suspect.kind == "undo" else 1)
     if indexed not in (0, None):
         return None
     if suspect.kind == "failed" and not _is_failure(more):
         return None
-    return StrayKey(suspect.kind, suspect.name, suspect.key, held)
+    return Stray(suspect.kind, suspect.name, suspect.key, held)
 
 
-def _record(suspect: StrayKey, indexed: Any, raw: Any, beat: Any) -> StrayKey | None:
+def _record(suspect: Stray, indexed: Any, raw: Any, beat: Any) -> Stray | None:
     # What else has such a name, the time of a start or another implementation's ping, has no job.
     if indexed != 0 or not isinstance(raw, bytes) or b'"payload"' not in raw:
         return None
-    is_whole = len(raw) < _RECORD_BYTES
-    record = workers.read_record(raw) if is_whole else workers.read_beginning(raw, len(raw))
-    known_beat = beat if isinstance(beat, bytes) else None
-    return StrayKey("record", suspect.name, suspect.key, 1, record, known_beat)
+    size, known_beat = len(raw), beat if isinstance(beat, bytes) else None
+    is_whole = size < _RECORD_BYTES
+    job = (
+        workers.read_as(RunningJob, raw)
+        if is_whole
+        else workers.read_beginning(RunningJob, raw, size)
+    )
+    process = unregistered(suspect.name, job, known_beat)
+    return Stray("record", suspect.name, suspect.key, 1, process)
 
 
 def _is_failure(first: Any) -> bool:

@@ -10,14 +10,15 @@ from typing import Any, NamedTuple
 from queuecore import times
 from queuecore.cooperative import Slices
 from queuecore.exchange import Command, Reply, refusal
+from queuecore.fleet import Process, RunningJob
 from queuecore.keys import name_text
 from queuecore.values import value
 from resque.errors import AuthRefused, MissingCommand, StoreError
 from resque.keys import Keys
 from resque.scripts import load_script
 from resque.store import workers
-from resque.store.read_cache import CachedTexts, batches, integer, known, rows
-from resque.store.workers import Identity, Record
+from resque.store.read_cache import CachedTexts, batches, integer, known, moved, rows
+from resque.store.workers import Identity
 
 _BEGINNINGS = load_script("beginnings")
 _ROLL = load_script("roll")
@@ -35,8 +36,13 @@ _IDLE = 100
 #: What is asked about them, in words.
 _REGISTERED, _ASKED, _COUNTS = ("workers", "heartbeats"), "jobs in hand", "counts of workers"
 
+#: A worker of Resque runs one job at a time.
+THREADS = 1
+
 #: The replies about each of many rows; None where these were not asked for.
 _Rows = list[Reply] | None
+#: What a worker runs; a text says why that is unknown.
+_Jobs = tuple[RunningJob, ...] | str
 
 
 @value
@@ -147,26 +153,6 @@ def _told(part: Reply) -> Reply:
     return refusal(name_text(part)) if isinstance(part, bytes) else part
 
 
-class WorkerState(NamedTuple):
-    """One registered worker at one look. `beat_at` is when it last beat; None when it never did or
-    its beat cannot be read; `has_heartbeat` is None when that is unknown. `record` is None when it
-    is idle; see `is_busy` for one that could not be read."""
-
-    identity: Identity
-    started: datetime | None
-    beat_at: datetime | None
-    has_heartbeat: bool | None
-    record: Record | None
-    processed: int | None
-    failed: int | None
-
-    @property
-    def is_busy(self) -> bool | None:
-        """Whether it holds a job; None when that is unknown."""
-        record = self.record
-        return None if record is not None and record.is_unread else record is not None
-
-
 class ChangeDetector:
     """Finds out which workers may hold something else than at the look before: to read what each of
     thousands holds is dear, their counts are cheap. `glance` and `see` are for a look's first round
@@ -249,10 +235,7 @@ class ChangeDetector:
             now = [now_at[at] for at in signs if at in now_at]
             signs.clear()
             signs.update(now)
-        self._seen = [
-            None if each is None else [None if at is None else each[at] for at in places]
-            for each in self._seen
-        ]
+        self._seen = [None if each is None else moved(each, places) for each in self._seen]
 
     def records_due(self, due: list[int], stays: Sequence[bool]) -> list[int] | None:
         """Whose record to ask for, besides those that are `due`; None: everybody's. `stays` says
@@ -331,11 +314,13 @@ class WorkerReader:
         self._totals: list[tuple[int | None, int | None]] = []
         self._seen_totals = self._totals
         self._beats: CachedTexts[datetime | None] = CachedTexts(_moment)
-        self._records: CachedTexts[Record | None] = CachedTexts(_record, _short)
+        self._records: CachedTexts[_Jobs] = CachedTexts(_jobs, _short)
         self._started: CachedTexts[datetime | None] = CachedTexts(_moment)
         self._processed: CachedTexts[int | None] = CachedTexts(integer)
         self._failed: CachedTexts[int | None] = CachedTexts(integer)
-        self._states: list[WorkerState | None] = []
+        #: What each was at the look before: as it was read, and as it was handed out.
+        self._rows: list[Any] = []
+        self._processes: list[Any] = []
         self._changes = ChangeDetector(self._records, (self._processed, self._failed))
 
     def glance(self, *, whole: bool = False) -> list[Command]:
@@ -383,7 +368,7 @@ class WorkerReader:
         places = [was_at.get(each) for each in ids]
         before, keys = self._known, self._keys
         self._known = known = [
-            _made(keys, each) if at is None else before[at]
+            _new(keys, each) if at is None else before[at]
             for each, at in zip(ids, places, strict=True)
         ]
         self._ids = ids
@@ -393,10 +378,10 @@ class WorkerReader:
         self._processed.arrange(places, [each.processed for each in known])
         self._failed.arrange(places, [each.failed for each in known])
         self._changes.arrange(places)
-        states = self._states
-        self._states = [None if at is None else states[at] for at in places]
+        self._rows = moved(self._rows, places)
+        self._processes = moved(self._processes, places)
 
-    def read(self, replies: Iterator[Reply], problems: dict[str, str]) -> Slices[list[WorkerState]]:
+    def read(self, replies: Iterator[Reply], problems: dict[str, str]) -> Slices[list[Process]]:
         """The workers, in the order of their ids; `replies` are those to `ask`. A worker of which
         nothing has changed stays the same object. Why something is unknown of several is added to
         the `problems`. O(workers), and the reading of what has changed."""
@@ -415,29 +400,43 @@ class WorkerReader:
         yield from self._beats.take(self._seen_beats)
         self._totals = self._seen_totals
         yield
-        return self._read_states()
+        return self._made()
 
-    def _read_states(self) -> list[WorkerState]:
+    def _made(self) -> list[Process]:
         beats = self._beats
         has_beat: list[bool | None] = [raw is not None for raw in beats.raws]
         if not self._has_beats:
             has_beat = [None] * len(self._ids)
-        rows = zip(
-            [each.identity for each in self._known],
-            self._started.values,
-            beats.values,
-            has_beat,
-            self._records.values,
-            self._processed.values,
-            self._failed.values,
-            strict=True,
+        columns = (self._started, self._records, self._processed, self._failed)
+        started, jobs, processed, failed = (each.values for each in columns)
+        identities = [each.identity for each in self._known]
+        rows = list(
+            zip(
+                *(identities, started, beats.values, has_beat, jobs, processed, failed), strict=True
+            )
         )
-        states = [
-            was if was == row else WorkerState(*row)
-            for row, was in zip(rows, self._states, strict=True)
+        made = [
+            process if row == was else _process(*row)
+            for row, was, process in zip(rows, self._rows, self._processes, strict=True)
         ]
-        self._states = [*states]
-        return states
+        self._rows, self._processes = rows, made
+        return [*made]
+
+
+def _process(
+    who: Identity,
+    started: datetime | None,
+    beat_at: datetime | None,
+    has_beat: bool | None,
+    jobs: _Jobs,
+    processed: int | None,
+    failed: int | None,
+) -> Process:
+    known, problem = (None, jobs) if isinstance(jobs, str) else (jobs, None)
+    return Process(
+        *(who.text, who.host, who.pid, who.queues, started, beat_at, has_beat),
+        *(THREADS, known, processed, failed, problem),
+    )
 
 
 def _stays(totals: Sequence[tuple[int | None, int | None]], which: int) -> bool:
@@ -446,7 +445,7 @@ def _stays(totals: Sequence[tuple[int | None, int | None]], which: int) -> bool:
     return len(totals) == 3 and len(seen) == 1 and None not in seen
 
 
-def _made(keys: Keys, worker_id: bytes) -> _Known:
+def _new(keys: Keys, worker_id: bytes) -> _Known:
     identity = workers.identity(name_text(worker_id))
     return _Known(identity, *keys.of_worker(identity.text))
 
@@ -462,11 +461,20 @@ def _moment(reply: Any) -> datetime | None:
     return None if text is None else times.parse(text.decode("utf-8", "replace"))
 
 
-def _record(held: Any) -> Record | None:
+def _jobs(held: Any) -> _Jobs:
     if isinstance(held, StoreError):
-        return workers.unread(str(held))
-    if isinstance(held, list) and held[1] < 0:
-        return workers.unread(str(refusal(name_text(held[0]))))
+        return str(held)
     if isinstance(held, list):
-        return workers.read_beginning(held[0], held[1])
-    return None if held is None or workers.is_pause(held) else workers.read_record(held)
+        text, size = held
+        if size < 0:
+            return str(refusal(name_text(text)))
+        return (workers.read_beginning(RunningJob, text, size),)
+    if held is None or workers.is_pause(held):
+        return ()
+    return (workers.read_as(RunningJob, held),)
+
+
+def unregistered(worker_id: str, job: RunningJob, beat: bytes | None) -> Process:
+    """A worker that is on no register; `beat` is its heartbeat as it is in Redis."""
+    who = workers.identity(worker_id)
+    return _process(who, None, _moment(beat), beat is not None, (job,), None, None)

@@ -11,11 +11,13 @@ from queuecore import times
 from queuecore.action_record import ActionRecord, recorded
 from queuecore.exchange import Arg, Exchange, Reply, Steps
 from queuecore.keys import is_name, name_bytes
-from queuecore.values import Any
+from queuecore.values import Any, TypeVar
 from queuecore.values import value as value_class
 from resque.codec import decode, encode_failure, members, members_of_beginning, text_of
 from resque.keys import Keys
 from resque.scripts import load_script
+
+T = TypeVar("T")
 
 _UNREGISTER = load_script("unregister")
 
@@ -73,8 +75,7 @@ def may_run_on(who: Identity, host: str) -> bool:
 @value_class
 class Record:
     """What a worker holds: the job, its queue, since when; what cannot be read is None.
-    `raw` are the record's bytes, `payload` those of the job in it. With `is_unread` Redis did not
-    give it, `problem` says why, and whether the worker holds anything is unknown."""
+    `raw` are the record's bytes, `payload` those of the job in it."""
 
     raw: bytes
     queue: str | None
@@ -83,25 +84,24 @@ class Record:
     args: Any
     payload: bytes | None
     problem: str | None = None
-    is_unread: bool = False
-
-
-def unread(why: str) -> Record:
-    """A record that Redis did not give."""
-    return Record(b"", None, None, None, None, None, why, is_unread=True)
 
 
 def read_record(raw: bytes) -> Record:
     """Read a worker's record written by any implementation; never raises."""
+    return read_as(Record, raw)
+
+
+def read_as(kind: Callable[..., T], raw: bytes) -> T:
+    """As `read_record`, as a value of another kind with the same fields."""
     try:
         value, parts = decode(raw), members(raw)
     except ValueError as error:
-        return Record(raw, None, None, None, None, None, str(error))
+        return kind(raw, None, None, None, None, None, str(error))
     job = value.get("payload")
     if not isinstance(job, dict):
         job = {}
     queue, class_name = value.get("queue"), job.get("class")
-    return Record(
+    return kind(
         raw,
         queue if isinstance(queue, str) and is_name(queue) else None,
         times.parse(value.get("run_at")),
@@ -123,12 +123,12 @@ def is_pause(raw: bytes) -> bool:
     return value.get("paused") is True and value.get("payload") is None
 
 
-def read_beginning(raw: bytes, size: int) -> Record:
-    """Read as much of a record as its beginning tells, when the whole has `size` bytes; never
-    raises. `payload` is None: it is not whole."""
+def read_beginning(kind: Callable[..., T], raw: bytes, size: int) -> T:
+    """Read as much of a record as its beginning tells, when the whole has `size` bytes, as a value
+    of a kind like `Record`; never raises. `payload` is None: it is not whole."""
     parts = members_of_beginning(raw)
     job = members_of_beginning(parts.get("payload", b""))
-    return Record(
+    return kind(
         raw,
         text_of(parts.get("queue")),
         times.parse(text_of(parts.get("run_at"))),

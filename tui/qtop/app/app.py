@@ -31,9 +31,8 @@ from qtop.keymap.keymap import Action, Where
 from qtop.local.workers import LocalWorkers
 from qtop.model.health import HealthReport, Strays
 from qtop.monitor.incidents.incident import Link
-from qtop.monitor.poller import Poller, PollResult
+from qtop.monitor.poller import Poller, PollResult, StrayWatch
 from qtop.monitor.state import ConsoleState, UiPolicy
-from qtop.monitor.stray_watch import StrayWatch
 from qtop.screens.base import ConsoleScreen
 from qtop.screens.frame import TooSmallScreen, is_too_small
 from qtop.systems.opening import open_system
@@ -189,18 +188,17 @@ class QtopApp(App[None]):
                 secrets=settings.redactor,
                 rebound=settings.keys,
                 forbidden={name: why for name, why in self.system.abilities.items() if why},
+                thresholds=settings.thresholds,
             ),
-            thresholds=settings.thresholds,
         )
         self._poller = Poller(
             source,
-            self.on_look,
-            on_survey=self.on_survey,
+            self,
             interval_s=self.state.interval_s,
             clock=clock,
             sleep=sleep,
         )
-        self._strays = StrayWatch(source, self.on_strays, sleep=sleep)
+        self._strays = StrayWatch(source, self, sleep=sleep)
         #: Of the two.
         self._tasks: list[asyncio.Task[None]] = []
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from qtop.model.health import Finding, FindingLevel, ServerInfo, Strays
 from qtop.monitor.incidents.incident import Incident, Severity
-from qtop.monitor.incidents.workers import troubles
+from qtop.monitor.incidents.workers import stray_incidents
 from qtop.monitor.rows import FleetRows
 from qtop.text.safe import count, counted
 from queuecore.errors import (
@@ -117,7 +117,7 @@ def scripts(facts: ServerInfo) -> Finding:
 def stray_findings(found: Strays) -> Iterator[Finding]:
     """Whether there are jobs that no index leads to, beside those of queues. What is only kept for
     an undo, or while a job is tried again, is not lost."""
-    told = [each for each in troubles(found) if each.kind != "queue"]
+    told = [each for each in stray_incidents(found) if each.kind != "queue"]
     for each in told:
         yield Finding("strays", "WARN", each.text, each.remedy)
     if not found.is_complete:
@@ -137,14 +137,8 @@ _LEVELS: Final[dict[Severity, FindingLevel]] = {
     "note": "OK",
     "good": "OK",
 }
-#: What is said of a key that was read, and holds something else.
-_WRONG_KIND: Final = "another kind of value"
 #: What to do where something could not be read.
 SEE: Final = "see what `state` and `rights` say"
-#: Notes that say that something could not be judged.
-_UNJUDGED: Final = frozenset({"no heartbeat", "long", "unreadable failures", "sidekiq"})
-#: Troubles with keys that say that something was not read, and not what was found there.
-_UNREAD: Final = frozenset({"unknown", "queue", "in hand"})
 
 
 def of_fleet(
@@ -158,10 +152,9 @@ def of_fleet(
     for incident in incidents:
         level = _LEVELS[incident.severity]
         remedy = "" if level == "OK" else incident.remedy
-        if incident.check == "keys" and _is_unread(incident):
-            level, remedy = "UNKNOWN", SEE
-        if incident.severity == "note" and incident.kind in _UNJUDGED:
+        if incident.doubt is not None:
             level = "UNKNOWN"
+            remedy = SEE if incident.doubt == "unread" else remedy
         told |= {incident.check} if level != "OK" else set()
         yield Finding(incident.check, level, incident.text, remedy)
     is_whole = not fleet_rows.totals.problems
@@ -177,8 +170,3 @@ def of_fleet(
             yield Finding(check, "OK", text)
         else:
             yield Finding(check, "UNKNOWN", "not everything could be read: see `keys`", SEE)
-
-
-def _is_unread(incident: Incident) -> bool:
-    """Whether it says that keys could not be read, not what they hold."""
-    return _WRONG_KIND not in incident.text and incident.kind in _UNREAD

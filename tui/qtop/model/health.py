@@ -7,70 +7,22 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final, Literal, NamedTuple, get_args
 
-from qtop.model.fleet import Process
 from qtop.model.job import Job
-from queuecore.audit import AuditEntry
-from queuecore.errors import StoreError
-
-StrayKind = Literal["record", "queue", "unreadable", "delayed", "failed", "undo", "retry"]
-"""What lies under a key that no index leads to: what a process runs, a queue, items set aside from
-one, jobs that are delayed to one moment, a list of failures; or only copies of jobs."""
-
-#: Not lost: what an undo would put back, and the last failure of a job that is tried again.
-COPIES: Final = frozenset({"undo", "retry"})
-
-
-@dataclass(frozen=True, slots=True)
-class Stray:
-    """A key with jobs that no index leads to.
-
-    Attributes:
-        name: That of the process, queue, moment, list, operation, or job that is tried again.
-        key: The whole key.
-        process: What is known of a process that is on no register.
-    """
-
-    kind: StrayKind
-    name: str
-    key: bytes
-    jobs: int = 1
-    process: Process | None = None
+from queuecore.fleet import COPIES as COPIES
+from queuecore.fleet import Stray as Stray
+from queuecore.fleet import StrayKind as StrayKind
+from queuecore.fleet import Strays as Strays
+from queuecore.health import HealthPart as HealthPart
+from queuecore.health import ServerInfo as ServerInfo
+from queuecore.health import SystemHealth as SystemHealth
 
 
 class StrayJob(NamedTuple):
-    """A job under such a key: `where` it is and `how`, in words."""
+    """A job under a stray key: `where` it is and `how`, in words."""
 
     where: str
     how: str
     job: Job
-
-
-@dataclass(frozen=True, slots=True)
-class Strays:
-    """What was found, and whether all keys were looked at."""
-
-    found: tuple[Stray, ...] = ()
-    is_complete: bool = True
-
-    @property
-    def lost(self) -> tuple[Stray, ...]:
-        """Those that are no copies."""
-        return tuple(each for each in self.found if each.kind not in COPIES)
-
-    def of(self, kind: StrayKind) -> tuple[Stray, ...]:
-        """Those of one kind."""
-        return tuple(each for each in self.found if each.kind == kind)
-
-
-@dataclass(frozen=True, slots=True)
-class ServerInfo:
-    """What a Redis says of itself: the fields of INFO, its `save` setting (None when it does not
-    say), and why it gives no INFO or runs no scripts (None when it does, or that was not asked)."""
-
-    fields: Mapping[str, str]
-    save: str | None = None
-    problem: StoreError | None = None
-    script_problem: StoreError | None = None
 
 
 FindingLevel = Literal["OK", "UNKNOWN", "WARN", "ERROR"]
@@ -161,11 +113,6 @@ class Notice:
     remedy: str = ""
 
 
-HealthPart = Literal["server", "scheduler", "deeds", "aside", "fronts", "strays"]
-"""A part of a report that can be unknown by itself: the server, the scheduler and delayed jobs, the
-actions on record, delayed jobs that were set aside, the next jobs, the jobs that no index leads
-to."""
-
 #: The name under which delayed jobs lie that were set aside, beside those of queues.
 DELAYED_ASIDE: Final = "delayed"
 
@@ -175,15 +122,7 @@ class HealthReport:
     """What was found out. None means unknown, and `problems` says why, by part.
 
     Attributes:
-        taken: By the server's clock.
-        facts: What the server says of itself.
-        master: Who holds the schedulers' lock; empty when it is free.
-        lock_left_s: For how much longer, unless it is renewed; None also where it never ends.
-        due: The earliest moment until which a job is delayed; infinite when none is. Of moments
-            that have passed only those count that have jobs.
-        schedules: How many recurring schedules there are.
-        aside: How many delayed jobs were set aside because they could not be moved to a queue.
-        deeds: The newest actions on record, newest first, without their counts.
+        system: What the system tells about itself.
         next_jobs: The job that is next, of the queues that were asked for and tell.
         problems: Why something is unknown, by part.
         waiting: Which classes wait, by queue, as far as that was looked at.
@@ -193,14 +132,7 @@ class HealthReport:
         notices: What the system has to say.
     """
 
-    taken: datetime | None = None
-    facts: ServerInfo | None = None
-    master: str | None = None
-    lock_left_s: float | None = None
-    due: float | None = None
-    schedules: int | None = None
-    aside: int | None = None
-    deeds: tuple[AuditEntry, ...] | None = None
+    system: SystemHealth = field(default_factory=SystemHealth)
     next_jobs: Mapping[str, NextJob] = field(default_factory=dict)
     problems: Mapping[HealthPart, str] = field(default_factory=dict)
     waiting: Mapping[str, WaitingClasses] = field(default_factory=dict)
@@ -221,7 +153,7 @@ class HealthReport:
 
 
 def failed(why: str) -> HealthReport:
-    """The report on a server that told nothing."""
+    """The report on a server that does not answer."""
     parts: tuple[HealthPart, ...] = get_args(HealthPart)
     return HealthReport(problems=dict.fromkeys(parts, why))
 

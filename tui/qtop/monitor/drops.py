@@ -1,4 +1,4 @@
-"""Figures that fall off a cliff between two looks: a queue that somebody cleared, an emptied
+"""Figures that fall suddenly between two looks: a queue that was cleared, an emptied
 database, another one in its place. Such a fall is marked, and no rate is reckoned across it. Pure.
 
 Resque keeps no record of what leaves a queue. A fall is one when more is missing than workers can
@@ -50,7 +50,7 @@ class Drops(NamedTuple):
             database was emptied or is another one.
         gone: The queues that are not listed any more though jobs waited in them, the fullest
             first.
-        breaks_waiting: Jobs are missing since the look before that nobody took.
+        breaks_waiting: Jobs are missing since the look before that no worker took.
         breaks_counts: What was counted since that look says nothing.
     """
 
@@ -71,7 +71,7 @@ class DropWatch:
 
     Args:
         looks_kept: For how many.
-        served_by: What a list of queues stands for.
+        served_by: Which queues a list of queues means.
     """
 
     def __init__(self, looks_kept: int, served_by: ServedBy) -> None:
@@ -190,7 +190,7 @@ class DropWatch:
             most = None if counts is None else self._most(name, counts)
             is_clear = not is_served or (most is not None and was - left > most)
             (fallen if is_clear else doubtful).append(each)
-        # As few as are needed to make up for what nobody took: the others may be drained.
+        # As few as are needed to make up for what no worker took: the others may be drained.
         doubtful.sort(key=lambda each: each[1] - each[2])
         missing, taken = sum(was - left for _, was, left in doubtful), _taken(before, now)
         while doubtful and taken is not None and missing > taken:

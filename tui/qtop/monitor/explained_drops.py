@@ -1,4 +1,4 @@
-"""Falls of figures that operators' actions explain are taken off a board. Pure.
+"""Sudden falls that operators' actions explain are taken off the rows. Pure.
 
 The audit stream tells which actions there were.
 """
@@ -23,14 +23,14 @@ _DOUBT: Final = timedelta(seconds=2)
 #: They take jobs from where others had put them, which the record does not tell.
 _ANYWHERE: Final = frozenset({"undo"})
 _OF_WORKERS: Final = frozenset({"prune", "stop", "stop now", "kill"})
-#: A worker that was told to end finishes its job first.
+#: A worker that is asked to end finishes its job first.
 _FINISHES: Final = timedelta(minutes=10)
 
 
 def without_explained(
     fleet_rows: FleetRows, deeds: Sequence[AuditEntry], system: System
 ) -> FleetRows:
-    """A board without the falls that actions on record explain. O(queues)."""
+    """Rows without the falls that actions on record explain. O(queues)."""
     drops = fleet_rows.totals.drops
     fleet = drops.gone, drops.waiting, drops.workers, drops.failed
     rows = fleet_rows.queues or ()

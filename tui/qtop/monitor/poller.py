@@ -1,4 +1,4 @@
-"""One look after the other, for as long as the console is open."""
+"""What is looked at again and again, for as long as the console is open."""
 
 from __future__ import annotations
 
@@ -7,14 +7,16 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from heapq import nlargest
-from typing import Final
+from typing import Final, Protocol, TypeVar
 
 from qtop.model import health
 from qtop.model.fleet import Snapshot
-from qtop.model.health import HealthReport
+from qtop.model.health import HealthReport, Strays
 from qtop.systems.system import SystemRunner
 from queuecore.cooperative import in_turns
 from queuecore.errors import StoreError
+
+T = TypeVar("T")
 
 MIN_INTERVAL_S: Final = 0.25
 MAX_INTERVAL_S: Final = 60.0
@@ -27,6 +29,10 @@ _MIN_PAUSE_S: Final = 0.1
 SURVEY_EVERY_S: Final = 10.0
 #: So many queues are part of one.
 SURVEYED: Final = 200
+#: When jobs that no index leads to are first searched for: the first look at a fleet is to be on
+#: the screen before. And from one search to the next.
+STRAYS_AFTER_S: Final = 2.0
+STRAYS_EVERY_S: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +61,27 @@ def clamped_interval_s(interval_s: float) -> float:
     return min(MAX_INTERVAL_S, max(MIN_INTERVAL_S, interval_s))
 
 
+class Watcher(Protocol):
+    """Takes in what was found, in the event loop."""
+
+    def on_look(self, look: PollResult) -> Awaitable[None] | None:
+        """Called after every look, also one that failed. What it returns is waited for: the next
+        look comes after the last was taken in."""
+
+    def on_survey(self, survey: HealthReport) -> None:
+        """Called with a health report now and then, after a look."""
+
+    def on_strays(self, found: Strays | None, why: str) -> None:
+        """Called with the jobs that no index leads to; with None and the reason when they could not
+        be searched for."""
+
+
 class Poller:
     """Looks again and again, never two at a time.
 
     Args:
         source: Where to look.
-        on_look: Called after every try, in the event loop. What it returns is waited for: the next
-            look comes after the last was taken in.
-        on_survey: Called with a survey now and then, after a look; without it none is made.
+        watcher: Who takes in what was found.
         interval_s: From the begin of one look to the begin of the next.
         clock: Monotonic seconds.
         sleep: Waits for some seconds.
@@ -71,16 +90,14 @@ class Poller:
     def __init__(
         self,
         source: SystemRunner,
-        on_look: Callable[[PollResult], Awaitable[None] | None],
+        watcher: Watcher,
         *,
-        on_survey: Callable[[HealthReport], None] | None = None,
         interval_s: float,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._source = source
-        self._on_look = on_look
-        self._on_survey = on_survey
+        self._watcher = watcher
         self._next_survey_mono = float("-inf")
         self._is_survey_first = False
         self._interval_s = clamped_interval_s(interval_s)
@@ -119,44 +136,31 @@ class Poller:
                 await self._survey()
             began_mono = self._clock()
             self.last = await self._try(began_mono)
-            taking = self._on_look(self.last)
+            taking = self._watcher.on_look(self.last)
             if taking is not None:
                 await taking
             if self.last.error is None and began_mono >= self._next_survey_mono:
                 self._next_survey_mono = began_mono + SURVEY_EVERY_S
                 await self._survey()
-            await until(self._sleep(self._pause_s(began_mono)), self._poked)
+            await _until(self._sleep(self._pause_s(began_mono)), self._poked)
 
     async def _try(self, began_mono: float) -> PollResult:
-        before = self.last
-        try:
-            async with asyncio.timeout(LOOK_LIMIT_S):
-                reading = await self._source.watch(self._source.system.snapshot())
-                snapshot = await in_turns(reading)
-        except StoreError as error:
-            return self._failed(before, began_mono, str(error))
-        except TimeoutError:
-            return self._failed(before, began_mono, "its answer takes too long")
-        except Exception as error:
-            # Data that nobody foresaw must not end a console that somebody needs now.
-            return self._failed(before, began_mono, nonsense(error))
+        snapshot, why = await _found(self._snapshot(), LOOK_LIMIT_S)
+        if why:
+            return self._failed(self.last, began_mono, why)
         self._failures = 0
         now_mono = self._clock()
         return PollResult(snapshot, now_mono, (now_mono - began_mono) * 1_000)
 
+    async def _snapshot(self) -> Snapshot:
+        return await in_turns(await self._source.watch(self._source.system.snapshot()))
+
     async def _survey(self) -> None:
-        if self._on_survey is None:
-            return
-        try:
-            async with asyncio.timeout(LOOK_LIMIT_S):
-                found = await self._source.watch(self._source.system.health(self._deepest()))
-        except StoreError as error:
-            found = health.failed(str(error))
-        except TimeoutError:
-            found = health.failed("its answer takes too long")
-        except Exception as error:
-            found = health.failed(nonsense(error))
-        self._on_survey(found)
+        found, why = await _found(self._health(), LOOK_LIMIT_S)
+        self._watcher.on_survey(health.failed(why) if found is None else found)
+
+    async def _health(self) -> HealthReport:
+        return await self._source.watch(self._source.system.health(self._deepest()))
 
     def _deepest(self) -> list[str]:
         """The queues to be surveyed: those with most jobs, the others only at a look."""
@@ -187,7 +191,53 @@ class Poller:
         return max(_MIN_PAUSE_S, took_s, self._interval_s - took_s)
 
 
-async def until(sleep: Awaitable[None], poked: asyncio.Event) -> None:
+class StrayWatch:
+    """Searches for jobs that no index leads to, once a minute, never twice at a time.
+
+    Args:
+        source: Where to search.
+        watcher: Who takes in what was found.
+        sleep: Waits for some seconds.
+    """
+
+    def __init__(
+        self, source: SystemRunner, watcher: Watcher, *, sleep: Callable[[float], Awaitable[None]]
+    ) -> None:
+        self._source, self._watcher, self._sleep = source, watcher, sleep
+        self._poked = asyncio.Event()
+
+    def poke(self) -> None:
+        """Search now, or as soon as the present search is done."""
+        self._poked.set()
+
+    async def run(self) -> None:
+        """Search until cancelled. Each search costs what `System.strays` costs."""
+        pause_s = STRAYS_AFTER_S
+        while True:
+            await _until(self._sleep(pause_s), self._poked)
+            self._poked.clear()
+            self._watcher.on_strays(*await _found(self._search()))
+            pause_s = STRAYS_EVERY_S
+
+    async def _search(self) -> Strays:
+        return await self._source.run(self._source.system.strays())
+
+
+async def _found(work: Awaitable[T], limit_s: float | None = None) -> tuple[T | None, str]:
+    """What was found; None, and why, when that failed. Data that were not foreseen must not end a
+    console."""
+    try:
+        async with asyncio.timeout(limit_s):
+            return await work, ""
+    except StoreError as error:
+        return None, str(error)
+    except TimeoutError:
+        return None, "its answer takes too long"
+    except Exception as error:
+        return None, f"its answer makes no sense to qtop ({type(error).__name__}): a bug"
+
+
+async def _until(sleep: Awaitable[None], poked: asyncio.Event) -> None:
     """Wait until a sleep is over, or the event is set."""
     sleeping = asyncio.ensure_future(sleep)
     poking = asyncio.ensure_future(poked.wait())
@@ -197,8 +247,3 @@ async def until(sleep: Awaitable[None], poked: asyncio.Event) -> None:
         # Not awaited: our own cancellation would be taken for theirs.
         sleeping.cancel()
         poking.cancel()
-
-
-def nonsense(error: Exception) -> str:
-    """What to say of an answer whose data were not foreseen."""
-    return f"its answer makes no sense to qtop ({type(error).__name__}): a bug"

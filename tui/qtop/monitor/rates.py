@@ -68,7 +68,7 @@ def flows(
     served: Collection[str],
     seconds: float,
 ) -> dict[str, Flow]:
-    """What happened to the queues between two looks, for those of which it can be told.
+    """What happened to the queues between two looks, for those of which that is known.
 
     Where the engine counted the pushes, the rest follows from the depths. Of the others the
     workers tell: what they took in all, less what is known to have left the queues counted, came
@@ -78,7 +78,7 @@ def flows(
     Args:
         workers: Those of both looks; None when one has left, and its count with it, or they are
             unknown.
-        served_by: What a list of queues stands for.
+        served_by: Which queues a list of queues means.
         served: The queues that any worker of the second look serves.
         seconds: Between the two looks, more than 0. O(queues + workers).
     """

@@ -1,4 +1,4 @@
-"""From looks at Redis to boards of rows, with what must be remembered from look to look. Pure."""
+"""From looks at Redis to rows, with what must be remembered from look to look. Pure."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ class RowBuilder:
         workers = self._workers(snapshot, local_pids)
         yield
         served_before = self._serving
-        # While they are unknown, those of the last look that knew them: nobody has left.
+        # While they are unknown, those of the last look that knew them: none has left.
         serving = served_before if workers is None else self._serving_by(workers)
         drops = self._watch.add(snapshot, serving, served_before)
         totals = self._totals(snapshot, at_mono, workers, drops)
@@ -169,7 +169,7 @@ class RowBuilder:
                 past = self._pasts[name] = _Past()
             past.note(depth)
             if drops.breaks_counts or self._watch.dropped_now(name):
-                past.flows = FlowWindow()  # nobody took what is missing
+                past.flows = FlowWindow()  # no worker took what is missing
             rates = past.flows.add(seen.get(name), at_mono)
             rows.append(
                 QueueRow(

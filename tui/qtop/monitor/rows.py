@@ -23,7 +23,7 @@ from qtop.monitor.drops import NO_DROPS, Drop, Drops
 from qtop.monitor.rates import Rates
 from qtop.search.failure_groups import KeyMaker
 
-# What a worker does, as far as it can be told from outside.
+# What a worker does, as far as it is known from outside.
 
 Condition = Literal["dead?", "unregistered", "silent", "unknown", "working", "no heartbeat", "idle"]
 CONDITIONS: Final[tuple[Condition, ...]] = get_args(Condition)

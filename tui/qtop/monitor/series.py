@@ -50,6 +50,16 @@ class Series:
         return tuple(self._values)
 
 
+Row = tuple[float | None, float | None, float | None]
+_UNKNOWN: Final[Row] = (None, None, None)
+
+
+def _figures(totals: Totals | None) -> Row:
+    if totals is None:
+        return _UNKNOWN
+    return totals.waiting, totals.processed_per_s, totals.failed_per_s
+
+
 class FleetSeries(NamedTuple):
     """The courses that Overview draws."""
 
@@ -77,9 +87,10 @@ class SeriesRecorder:
         if drops.breaks_counts:
             self._processed.cut(at_mono)
             self._failed.cut(at_mono)
-        self._waiting.add(totals.waiting if totals else None, at_mono)
-        self._processed.add(totals.processed_per_s if totals else None, at_mono)
-        self._failed.add(totals.failed_per_s if totals else None, at_mono)
+        for series, value in zip(
+            (self._waiting, self._processed, self._failed), _figures(totals), strict=True
+        ):
+            series.add(value, at_mono)
 
     @property
     def series_now(self) -> FleetSeries:
@@ -89,12 +100,8 @@ class SeriesRecorder:
 
 # How the totals went since the console began, however long ago that was.
 
-"""What one value stands for at first."""
 TREND_KEPT: Final = 240
 """Values at most: before there are more, each two become one, which stands for twice the time."""
-
-Row = tuple[float | None, float | None, float | None]
-_UNKNOWN: Final[Row] = (None, None, None)
 
 
 class Trend(NamedTuple):
@@ -127,9 +134,7 @@ class TrendRecorder:
         while at >= TREND_KEPT:
             self._halve()
             at = self._place(at_mono)
-        row = _UNKNOWN
-        if totals is not None:
-            row = (totals.waiting, totals.processed_per_s, totals.failed_per_s)
+        row = _figures(totals)
         if at < len(self._rows):
             self._rows[at] = _higher(self._rows[at], row)
             return

@@ -26,8 +26,7 @@ from qtop.text.redact import OPEN, Redactor
 from queuecore.active_job import unwrapped
 from queuecore.cooperative import Slices, at_once
 
-# How the console deals with whoever sits at it: what it hides, what it refuses, which keys it
-# answers.
+_NEW_RTT_WEIGHT: Final = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +40,7 @@ class UiPolicy:
         rebound: Keys that are others than in the table.
         forbidden: Why an action is impossible, by its id: the system cannot do it, or the server
             would refuse it.
+        thresholds: From when on something is wrong.
     """
 
     production: str | None = None
@@ -48,6 +48,7 @@ class UiPolicy:
     is_revealed: bool = False
     rebound: Rebound = field(default_factory=dict)
     forbidden: Mapping[str, str] = field(default_factory=dict)
+    thresholds: Thresholds = USUAL
 
     @property
     def redactor(self) -> Redactor:
@@ -65,9 +66,6 @@ class UiPolicy:
             for action in keymap.of(places, read_only=read_only, rebound=self.rebound)
             if action.id not in self.forbidden
         ]
-
-
-_NEW_RTT_WEIGHT: Final = 0.2
 
 
 class Insights(NamedTuple):
@@ -105,7 +103,7 @@ class ViewState:
         rtt_ms: What a look costs, evened out over the last ones.
         frozen_since_mono: When the display was frozen; None when it is not. Then all of this is as
             it was, but for what people set.
-        newest: When the newest look was taken, by the server's clock: later than the board when
+        newest: When the newest look was taken, by the server's clock: later than the rows when
             frozen.
         is_unanswered: Redis does not answer now, whatever is frozen.
         policy: What is hidden and which keys do something.
@@ -155,7 +153,6 @@ class ConsoleState:
         local_host: What they call this machine.
         clock: Monotonic seconds, those of the looks.
         policy: How the console deals with people; may be replaced.
-        thresholds: From when on something is wrong.
     """
 
     def __init__(
@@ -167,20 +164,18 @@ class ConsoleState:
         local: LocalWorkers,
         local_host: str,
         clock: Callable[[], float],
-        policy: UiPolicy | None = None,
-        thresholds: Thresholds = USUAL,
+        policy: UiPolicy = UiPolicy(),
     ) -> None:
         self.look = PollResult()
-        self.policy = policy or UiPolicy()
+        self.policy = policy
         self._system = system
         self._interval_s = clamped_interval_s(interval_s)
         self._read_only = read_only
         self._local = local
         self._clock = clock
-        self._history = RowBuilder(
-            system, local_host=local_host, silent_after_s=thresholds.silent_after_s
-        )
-        self._judge = IncidentRules(thresholds, is_steady=True)
+        silent_after_s = policy.thresholds.silent_after_s
+        self._history = RowBuilder(system, local_host=local_host, silent_after_s=silent_after_s)
+        self._judge = IncidentRules(policy.thresholds, is_steady=True)
         self._recorder = SeriesRecorder()
         self._trend = TrendRecorder()
         self.surveyed: HealthReport | None = None
@@ -188,8 +183,7 @@ class ConsoleState:
         self._rtt_ms: float | None = None
         self._looked: FleetRows | None = None
         self._newest: FleetRows | None = None
-        self._glance = Insights()
-        self._shown: tuple[FleetRows | None, Insights] = (None, self._glance)
+        self._insights = NOTHING_YET
         self._frozen: ViewState | None = None
         self._usual_s: dict[str, float | None] = {}
 
@@ -279,26 +273,26 @@ class ConsoleState:
         self._find_wrong()
 
     def _find_wrong(self) -> None:
-        deeds = () if self.surveyed is None else self.surveyed.deeds or ()
+        deeds = () if self.surveyed is None else self.surveyed.system.deeds or ()
         if self._looked is not None:
             self._newest = without_explained(self._looked, deeds, self._system)
         fleet, look = self._newest, self.look
         incidents: tuple[Incident, ...] = ()
         groups: tuple[NewestGroup, ...] = ()
+        unregistered: tuple[WorkerRow, ...] = ()
         if fleet is not None:
             incidents = self._judge.judge(
-                fleet, self._when_taken(self.look), survey=self.surveyed, rtt_ms=self._rtt_ms
+                fleet, self._when_taken(look), survey=self.surveyed, rtt_ms=self._rtt_ms
             )
             groups = self._judge.marks.groups(fleet.failures or ())
+            unregistered = unregistered_rows(self.strays, fleet)
         if look.error is not None:
             since = None if fleet is None else fleet.server_time
             known = (each for each in incidents if each.check != "all")
             incidents = (no_answer(look.error, since), *known)
-        facts = self.surveyed.facts if self.surveyed is not None else None
+        facts = self.surveyed.system.facts if self.surveyed is not None else None
         series_now, trend = self._recorder.series_now, self._trend.trend
-        unregistered = () if fleet is None else unregistered_rows(self.strays, fleet)
-        self._glance = Insights(incidents, groups, series_now, trend, facts, unregistered)
-        self._show_newest()
+        self._insights = Insights(incidents, groups, series_now, trend, facts, unregistered)
 
     def usual_s(self, job: RunningJob | None) -> float | None:
         """How long jobs like this one take, 95 of 100 of them; None when unknown."""
@@ -309,9 +303,6 @@ class ConsoleState:
 
     def _when_taken(self, look: PollResult) -> float:
         return self._clock() if look.taken_mono is None else look.taken_mono
-
-    def _show_newest(self) -> None:
-        self._shown = self._newest, self._glance
 
     def toggle_freeze(self) -> None:
         """Keep everything as it is, or go on to the newest."""
@@ -327,30 +318,23 @@ class ConsoleState:
 
     def view(self) -> ViewState:
         """All that a screen shows, at this moment, or at the one when it was frozen."""
-        newest = None if self._newest is None else self._newest.server_time
-        if self._frozen is not None:
-            return replace(
-                self._frozen,
-                interval_s=self._interval_s,
-                policy=self.policy,
-                newest=newest,
-                is_unanswered=self.look.error is not None,
-            )
-        alive = self._local.alive
-        fleet, insights = self._shown
-        return ViewState(
+        view = self._frozen or ViewState(
             address=self._system.place.address,
             namespace=self._system.place.namespace,
-            fleet=fleet,
-            insights=insights,
+            fleet=self._newest,
+            insights=self._insights,
             look=self.look,
             now_mono=self._clock(),
             interval_s=self._interval_s,
             read_only=self._read_only,
-            policy=self.policy,
-            newest=newest,
-            is_unanswered=self.look.error is not None,
             rtt_ms=self._rtt_ms,
-            local_alive=len(alive),
+            local_alive=len(self._local.alive),
             local_ending=self._local.ending,
+        )
+        return replace(
+            view,
+            interval_s=self._interval_s,
+            policy=self.policy,
+            newest=None if self._newest is None else self._newest.server_time,
+            is_unanswered=self.look.error is not None,
         )

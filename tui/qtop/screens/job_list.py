@@ -129,10 +129,6 @@ class JobListScreen(ConsoleScreen):
     def values_of(self, field: str) -> Iterable[str]:
         return self.pane.values_of(field)
 
-    def set_filter(self, text: str) -> bool:
-        """As `ListPane.set_filter`."""
-        return self.pane.set_filter(text)
-
     def shown_of(self) -> str:
         search = self.search
         if search is None or search.found is None:

@@ -62,17 +62,6 @@ class IncidentScreen(TextScreen):
 
 # The tables of Overview: what is wrong, and the queues, jobs and failures that need a look.
 
-#: By check and kind: what mends it, an action of Overview or of where the verdict leads.
-MENDING: Final = {
-    ("workers", "dead"): "prune",
-    ("workers", "in dead hands"): "prune",
-    ("pauses", "queue"): "pause",
-    ("pauses", "everything"): "pause_all",
-    ("queues", "no worker"): "start_workers",
-    ("queues", "unserved"): "start_workers",
-    ("queues", "growing"): "start_workers",
-    ("jobs", "unreadable"): "show_aside",
-}
 #: More than fit on any terminal: those below are on the screens of their own.
 MOST_ROWS: Final = 60
 
@@ -130,13 +119,13 @@ def advice(incident: Incident, policy: UiPolicy, *, read_only: bool) -> str:
 
 
 def _mending(incident: Incident, policy: UiPolicy, read_only: bool) -> str:
-    wanted = MENDING.get((incident.check, incident.kind))
+    wanted = incident.mends
 
     def works(where: Where) -> bool:
         actions = policy.actions({where}, read_only=read_only)
         return any(action.id == wanted for action in actions)
 
-    if wanted is None:
+    if not wanted:
         return ""
     if works("overview"):
         return policy.sign(wanted)

@@ -1,13 +1,13 @@
-"""One thing that is wrong, and the words it is told in."""
+"""One thing that is wrong, and the words that say so."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, Literal, NamedTuple
 
-from qtop.keymap.action import Where
+from qtop.keymap.keymap import Where
 from qtop.search.filter_language import term
 
 Severity = Literal["bad", "warn", "note", "good"]
@@ -27,9 +27,12 @@ Check = Literal[
     "clock",
     "all",
 ]
-"""What is looked at, in the order in which it is told of what is equally bad."""
+"""What is looked at, in the order in which incidents are shown that are equally bad."""
 
-#: Of many alike, so many are told one by one.
+Mending = Literal["", "prune", "pause", "pause_all", "start_workers", "show_aside"]
+"""The id of an action that mends something; empty for none."""
+
+#: Of many alike, so many are shown one by one.
 _MOST: Final = 3
 
 
@@ -60,6 +63,8 @@ class Incident:
         subject: Whom it is about, such as a queue; the last part of its identity.
         lead: Where to look closer; None when no screen shows more.
         remedy: What to do; empty when that depends.
+        mends: What mends it: an action of Overview, or of where the link leads.
+        doubt: That something could not be read, or not be judged; None when it is certain.
         since: Since when, by the server's clock; None when it is not known.
         is_older: It was so when the console began to look: it is older than `since`.
         is_over: It is no longer so, and keeps its place for a moment.
@@ -73,6 +78,8 @@ class Incident:
     lead: Link | None = None
     remedy: str = ""
     since: datetime | None = None
+    mends: Mending = ""
+    doubt: Literal["unread", "unjudged"] | None = None
     is_older: bool = False
     is_over: bool = False
 
@@ -82,16 +89,31 @@ class Incident:
         return self.check, self.kind, self.subject
 
 
-def first_few(incidents: Sequence[Incident], rest: Callable[[int], Incident]) -> list[Incident]:
-    """The first of many alike, and one for the rest, made of how many they are. One more than
-    that is told instead: it takes no more room."""
+def of_queue(
+    check: Check,
+    severity: Severity,
+    text: str,
+    kind: str,
+    queue: str,
+    remedy: str = "",
+    since: datetime | None = None,
+    mends: Mending = "",
+) -> Incident:
+    """One about a queue, whose row shows more."""
+    lead = Link("queues", queue)
+    return Incident(check, severity, text, kind, queue, lead, remedy, since, mends)
+
+
+def first_few(incidents: Sequence[Incident], rest: Incident) -> list[Incident]:
+    """The first of many alike, and one for the rest, whose text has a place for how many they are.
+    One more than that is shown instead: it takes no more room."""
     if len(incidents) <= _MOST + 1:
         return list(incidents)
-    return [*incidents[:_MOST], rest(len(incidents) - _MOST)]
+    return [*incidents[:_MOST], replace(rest, text=rest.text.format(len(incidents) - _MOST))]
 
 
 def troubles(incidents: tuple[Incident, ...]) -> tuple[int, Severity]:
-    """How many verdicts are bad or warn, and the worst severity there is."""
+    """How many incidents are bad or warn, and the worst severity there is."""
     found = [each for each in incidents if not each.is_over]
     worst = min((SEVERITIES.index(each.severity) for each in found), default=len(SEVERITIES) - 1)
     return sum(each.severity in ("bad", "warn") for each in found), SEVERITIES[worst]

@@ -29,7 +29,7 @@ _MOST_ENDED: Final = 200
 class Durations:
     """How long the jobs of each class took, as far as this console saw them end.
 
-    Only jobs that were in somebody's hands at a look are known, and a duration counts up to the
+    Only jobs that workers had at a look are known, and a duration counts up to the
     look that did not find them any more: both make it longer, never shorter.
     """
 
@@ -107,12 +107,9 @@ def job_incidents(
     fleet: FleetRows, durations: Durations, thresholds: Thresholds
 ) -> Iterator[Incident]:
     """Jobs that run long, those of each class together. O(workers)."""
-    yield from first_few(
-        [_verdict(long) for long in _long(fleet, durations, thresholds)],
-        lambda rest: Incident(
-            "jobs", "warn", f"jobs of {rest:,} more classes run long", "long", lead=Link("workers")
-        ),
-    )
+    found = [_incident(long) for long in _long(fleet, durations, thresholds)]
+    more = "jobs of {:,} more classes run long"
+    yield from first_few(found, Incident("jobs", "warn", more, "long", lead=Link("workers")))
 
 
 def _long(fleet: FleetRows, durations: Durations, thresholds: Thresholds) -> Sequence[_Long]:
@@ -144,25 +141,22 @@ def _held_since(fleet: FleetRows, cutoff: datetime) -> Iterator[_Held]:
                 yield _Held(job, (row.now - since).total_seconds(), row)
 
 
-def _verdict(long: _Long) -> Incident:
+def _incident(long: _Long) -> Incident:
     _, elapsed_s, row = long.jobs[0]
-    many = len(long.jobs) > 1
-    runs = f"{counted(len(long.jobs), 'job')} run up to" if many else "runs"
-    usual = (
-        "how long is usual is not known yet"
-        if long.usual_s is None
-        else f"95 of 100 took at most {ago(max(1.0, long.usual_s))}"
-    )
-    where = "" if many else f" on {row.process.host or row.id}"
-    name = f"{long.class_name}:" if many else long.class_name
+    class_name, usual_s = long.class_name, long.usual_s
+    if len(long.jobs) > 1:
+        text = f"{class_name}: {counted(len(long.jobs), 'job')} run up to {ago(elapsed_s)}"
+        lead = Link("workers", filter=term("class", class_name))
+    else:
+        text = f"{class_name} runs {ago(elapsed_s)} on {row.process.host or row.id}"
+        lead = Link("workers", row.id)
+    is_known = usual_s is not None
+    usual = f"95 of 100 took at most {ago(max(1.0, usual_s or 0.0))}"
+    text = f"{text}; {usual if is_known else 'how long is usual is not known yet'}"
     return Incident(
-        "jobs",
-        "note" if long.usual_s is None else "warn",
-        f"{name} {runs} {ago(elapsed_s)}{where}; {usual}",
-        "long",
-        long.class_name,
-        Link("workers", filter=term("class", long.class_name)) if many else Link("workers", row.id),
+        *("jobs", "warn" if is_known else "note", text, "long", class_name, lead),
         since=row.now - timedelta(seconds=elapsed_s),
+        doubt=None if is_known else "unjudged",
     )
 
 
@@ -248,7 +242,8 @@ def failure_incidents(
     unreadable = sum(_is_unreadable(row) for row in rows)
     if unreadable:
         text = f"{unreadable:,} of the newest failures cannot be read"
-        yield Incident("jobs", "note", text, "unreadable failures", "", Link("failed"))
+        kind, lead = "unreadable failures", Link("failed")
+        yield Incident("jobs", "note", text, kind, lead=lead, doubt="unjudged")
 
 
 def _span(fleet: FleetRows, recent: int) -> str:
@@ -313,11 +308,5 @@ def _worst_class(recent: Sequence[JobRow], thresholds: Thresholds, span: str) ->
     if name is not None and others and number >= len(recent) * thresholds.worst_part:
         times, rest = counted(number, "time"), len(recent) - number
         text = f"{name} failed {times} {span}, all others {rest:,}"
-        yield Incident(
-            "failures",
-            "warn",
-            text,
-            "worst class",
-            name,
-            Link("failed", filter=term("class", name)),
-        )
+        lead = Link("failed", filter=term("class", name))
+        yield Incident("failures", "warn", text, "worst class", name, lead)

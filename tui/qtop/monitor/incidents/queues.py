@@ -1,19 +1,20 @@
-"""What is wrong with queues: nobody serves them, they grow, they are paused, they cannot be read.
+"""What is wrong with queues: they are unserved, they grow, they are paused, they cannot be read.
 Pure."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 from shlex import quote
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from qtop.config.limits import Thresholds
-from qtop.model.health import DELAYED_ASIDE, HealthReport, WaitingClasses
-from qtop.monitor.drops import Drop
-from qtop.monitor.incidents.incident import Incident, Link, Severity, first_few
+from qtop.model.health import DELAYED_ASIDE, WaitingClasses
+from qtop.monitor.drops import Drop, Drops
+from qtop.monitor.incidents.incident import Incident, Link, Severity, first_few, of_queue
 from qtop.monitor.row_text import jobs_waiting
 from qtop.monitor.rows import FleetRows, QueueRow
 from qtop.text.format import argument, named, number, rate
@@ -22,7 +23,6 @@ from queuecore.audit import AuditEntry
 
 # Advice to start a worker: one that knows what waits. A worker without the classes of the jobs
 # would fail them all.
-
 
 #: What is known to wait, by queue.
 Classes = Mapping[str, WaitingClasses]
@@ -41,6 +41,9 @@ def worker_for(queues: Iterable[str], classes: Classes) -> str:
 #: Actions that put jobs onto queues. They are on record at their first step, by another clock.
 _FEEDING: Final = frozenset({"requeue", "move", "edit", "undo", "run now", "enqueue", "load"})
 _DOUBT: Final = timedelta(seconds=2)
+#: The actions that mend some of it.
+_START: Final = "start_workers"
+_SHOW: Final = "show_aside"
 #: How often depths are noted while a queue is watched for growth.
 _NOTES: Final = 12
 
@@ -57,26 +60,22 @@ def queue_incidents(
 
 def _unknown(fleet: FleetRows) -> Iterator[Incident]:
     for what, why in fleet.totals.problems.items():
-        yield Incident("keys", "bad", f"unknown: {what} ({why})", "unknown", what, None, _mend(why))
-    wrong = [
-        Incident(
-            "keys",
-            "bad",
-            f"queue {row.name}: {row.problem}",
-            "queue",
-            row.name,
-            Link("queues", row.name),
-            _mend(row.problem),
-        )
-        for row in fleet.queues or ()
-        if row.problem
-    ]
-    yield from first_few(
-        wrong,
-        lambda rest: Incident(
-            "keys", "bad", f"{rest:,} more queues cannot be read", "queue", "", Link("queues")
-        ),
-    )
+        text, remedy = f"unknown: {what} ({why})", _mend(why)
+        yield Incident("keys", "bad", text, "unknown", what, None, remedy, doubt=_doubt(text))
+    wrong: list[Incident] = []
+    for row in fleet.queues or ():
+        if row.problem:
+            text = f"queue {row.name}: {row.problem}"
+            told = of_queue("keys", "bad", text, "queue", row.name, _mend(row.problem))
+            wrong.append(replace(told, doubt=_doubt(text)))
+    more, lead = "{:,} more queues cannot be read", Link("queues")
+    rest = Incident("keys", "bad", more, "queue", lead=lead, doubt="unread")
+    yield from first_few(wrong, rest)
+
+
+def _doubt(text: str) -> Literal["unread"] | None:
+    """Of what holds another kind of value that was read."""
+    return None if "another kind of value" in text else "unread"
 
 
 def _mend(why: str) -> str:
@@ -88,7 +87,7 @@ def _mend(why: str) -> str:
 
 def _unserved(fleet: FleetRows, classes: Classes) -> Iterator[Incident]:
     queues = fleet.queues or ()
-    # What somebody paused is told as such.
+    # Those that are paused have an incident that says so.
     rows = [row for row in queues if row.is_unserved and not row.is_paused]
     rows.sort(key=lambda row: -(row.depth or 0))
     wait = _wait(sum(row.depth or 0 for row in rows))
@@ -96,25 +95,20 @@ def _unserved(fleet: FleetRows, classes: Classes) -> Iterator[Incident]:
         names = ", ".join(row.name for row in rows[:3]) + (", …" if len(rows) > 3 else "")
         text = f"no worker is alive that takes any: {wait} in {names}"
         remedy = worker_for((row.name for row in rows), classes)
-        yield Incident("queues", "bad", text, "no worker", "", Link("workers"), remedy)
+        lead = Link("workers")
+        yield Incident("queues", "bad", text, "no worker", "", lead, remedy, mends=_START)
         return
-    yield from first_few(
-        [_one_unserved(row, classes) for row in rows],
-        lambda rest: Incident(
-            "queues",
-            "bad",
-            f"nobody serves {rest:,} more queues: {wait} unserved in all",
-            "unserved",
-            lead=Link("queues", filter="unserved"),
-            remedy="start workers that know the classes of their jobs",
-        ),
-    )
+    text = f"nobody serves {{:,}} more queues: {wait} unserved in all"
+    remedy = "start workers that know the classes of their jobs"
+    lead = Link("queues", filter="unserved")
+    rest = Incident("queues", "bad", text, "unserved", "", lead, remedy, mends=_START)
+    yield from first_few([_one_unserved(row, classes) for row in rows], rest)
 
 
 def _one_unserved(row: QueueRow, classes: Classes) -> Incident:
-    remedy = worker_for([row.name], classes)
     text = f"nobody serves {row.name}: {_wait(row.depth or 0)}"
-    return Incident("queues", "bad", text, "unserved", row.name, Link("queues", row.name), remedy)
+    remedy = worker_for([row.name], classes)
+    return of_queue("queues", "bad", text, "unserved", row.name, remedy, mends=_START)
 
 
 def _wait(jobs: int) -> str:
@@ -123,81 +117,54 @@ def _wait(jobs: int) -> str:
 
 def _growing(grown: Sequence[Grown]) -> list[Incident]:
     incidents: list[Incident] = []
-    for each in grown:
-        row, rates = each.row, each.row.rates
+    for row, per_s, since in grown:
         if row.is_paused or row.is_unserved:
-            continue  # why it grows is told
+            continue  # another incident says why it grows
         flow, end = "", ", never empty"
-        if rates.in_per_s is not None and rates.out_per_s is not None:
-            come, go = (
-                rate(per_s, is_estimate=rates.is_estimate)
-                for per_s in (rates.in_per_s, rates.out_per_s)
+        come, go, is_estimate = row.rates
+        if come is not None and go is not None:
+            flow = (
+                f": {rate(come, is_estimate=is_estimate)} come, "
+                f"{rate(go, is_estimate=is_estimate)} go a second"
             )
-            flow = f": {come} come, {go} go a second"
-            if rates.in_per_s <= rates.out_per_s:
+            if come <= go:
                 # They are of the last seconds: what has grown for minutes may just recover.
                 flow = end = ""
-        text = f"{row.name} grows by {rate(each.per_s)} jobs/s{flow}; {row.depth:,} wait{end}"
-        incidents.append(
-            Incident(
-                "queues",
-                "warn",
-                text,
-                "growing",
-                row.name,
-                Link("queues", row.name),
-                # Of one that may be paused more workers take nothing.
-                "" if row.is_paused is None else "start more of the workers that serve it",
-                each.since,
+        text = f"{row.name} grows by {rate(per_s)} jobs/s{flow}; {row.depth:,} wait{end}"
+        # Of one that may be paused more workers take nothing.
+        remedy = "" if row.is_paused is None else "start more of the workers that serve it"
+        told = of_queue("queues", "warn", text, "growing", row.name, remedy, since, _START)
+        incidents.append(told)
+    more, lead = "{:,} more queues grow", Link("queues")
+    rest = Incident("queues", "warn", more, "growing", lead=lead, mends=_START)
+    return first_few(incidents, rest)
+
+
+def _unreadable(fleet: FleetRows) -> list[Incident]:
+    incidents: list[Incident] = []
+    for row in fleet.queues or ():
+        if row.unreadable:
+            it = "it" if row.unreadable == 1 else "them"
+            items = f"{counted(row.unreadable, 'item')} of {row.name} set aside"
+            text = f"{items}: workers cannot read {it}"
+            remedy = f"qtop show --from unreadable:{quote(row.name)}"
+            incidents.append(
+                of_queue("jobs", "warn", text, "unreadable", row.name, remedy, mends=_SHOW)
             )
-        )
-    return first_few(
-        incidents,
-        lambda rest: Incident(
-            "queues", "warn", f"{rest:,} more queues grow", "growing", "", Link("queues")
-        ),
-    )
+    more = "unreadable items were set aside from {:,} more queues"
+    lead = Link("queues", filter="unreadable")
+    return first_few(incidents, Incident("jobs", "warn", more, "unreadable", "", lead, mends=_SHOW))
 
 
-def _unreadable(fleet: FleetRows) -> Iterator[Incident]:
-    rows = [(row, row.unreadable) for row in fleet.queues or () if row.unreadable]
-    yield from first_few(
-        [
-            Incident(
-                "jobs",
-                "warn",
-                f"{counted(number, 'item')} of {row.name} set aside: workers cannot read "
-                f"{'it' if number == 1 else 'them'}",
-                "unreadable",
-                row.name,
-                Link("queues", row.name),
-                f"qtop show --from unreadable:{quote(row.name)}",
-            )
-            for row, number in rows
-        ],
-        lambda rest: Incident(
-            "jobs",
-            "warn",
-            f"unreadable items were set aside from {rest:,} more queues",
-            "unreadable",
-            lead=Link("queues", filter="unreadable"),
-        ),
-    )
-
-
-def delayed_aside(fleet: FleetRows, survey: HealthReport) -> Iterator[Incident]:
+def delayed_aside(fleet: FleetRows, aside: int | None) -> Iterator[Incident]:
     """Delayed jobs that a scheduler could not move to a queue. (Where there is a queue of the name
     under which they lie, its own row tells.)"""
-    if survey.aside and not any(row.name == DELAYED_ASIDE for row in fleet.queues or ()):
-        yield Incident(
-            "jobs",
-            "warn",
-            f"{counted(survey.aside, 'delayed job')} set aside: unreadable, or no queue to go to",
-            "unreadable",
-            DELAYED_ASIDE,
-            Link("scheduled"),
-            f"qtop show --from unreadable:{DELAYED_ASIDE}",
-        )
+    if aside and not any(row.name == DELAYED_ASIDE for row in fleet.queues or ()):
+        jobs = counted(aside, "delayed job")
+        text = f"{jobs} set aside: unreadable, or no queue to go to"
+        remedy = f"qtop show --from unreadable:{DELAYED_ASIDE}"
+        name, lead = DELAYED_ASIDE, Link("scheduled")
+        yield Incident("jobs", "warn", text, "unreadable", name, lead, remedy, mends=_SHOW)
 
 
 class Grown(NamedTuple):
@@ -294,17 +261,10 @@ def pause_incidents(
     rows = [row for row in fleet.queues or () if row.is_paused]
     incidents = [_queue(row, paused_by(deeds, row.name), fleet, thresholds) for row in rows]
     incidents.sort(key=lambda incident: incident.severity != "warn")
-    yield from first_few(
-        incidents,
-        lambda rest: Incident(
-            "pauses",
-            "warn",
-            f"{rest:,} more queues are paused",
-            "queue",
-            lead=Link("queues", filter="paused"),
-            remedy="qtop resume QUEUE",
-        ),
-    )
+    more, remedy = "{:,} more queues are paused", "qtop resume QUEUE"
+    lead = Link("queues", filter="paused")
+    rest = Incident("pauses", "warn", more, "queue", "", lead, remedy, mends="pause")
+    yield from first_few(incidents, rest)
 
 
 def _everything(fleet: FleetRows, deed: AuditEntry | None, thresholds: Thresholds) -> Incident:
@@ -312,8 +272,8 @@ def _everything(fleet: FleetRows, deed: AuditEntry | None, thresholds: Threshold
     severity: Severity = "bad" if age_s is not None and age_s > thresholds.paused_for_s else "warn"
     text = f"everything is paused{_by(deed, age_s)}; {jobs_waiting(fleet.totals)}"
     since = None if deed is None else deed.at
-    lead, remedy = Link("queues"), "qtop resume --all"
-    return Incident("pauses", severity, text, _EVERYTHING, "", lead, remedy, since)
+    kind, lead, remedy = _EVERYTHING, Link("queues"), "qtop resume --all"
+    return Incident("pauses", severity, text, kind, "", lead, remedy, since, "pause_all")
 
 
 def _queue(
@@ -324,16 +284,10 @@ def _queue(
     forgotten = ": forgotten?" if age_s is not None and is_old else ""
     waiting = "unknown" if row.depth is None else f"{row.depth:,}"
     text = f"{row.name} is paused{_by(deed, age_s)}; {waiting} waiting{forgotten}"
-    return Incident(
-        "pauses",
-        "warn" if is_old else "note",
-        text,
-        "queue",
-        row.name,
-        Link("queues", row.name),
-        f"qtop resume {argument(row.name)}",
-        None if deed is None else deed.at,
-    )
+    severity: Severity = "warn" if is_old else "note"
+    since = None if deed is None else deed.at
+    remedy = f"qtop resume {argument(row.name)}"
+    return of_queue("pauses", severity, text, "queue", row.name, remedy, since, "pause")
 
 
 def _by(deed: AuditEntry | None, age_s: float | None) -> str:
@@ -347,7 +301,7 @@ def _age_s(deed: AuditEntry | None, now: datetime) -> float | None:
 def paused_by(deeds: Sequence[AuditEntry], queue: str | None) -> AuditEntry | None:
     """The action that paused a queue, or everything for None; None when it is not on record.
 
-    The newest action about it must be a pause: after a resume somebody else paused it, who left
+    The newest action about it must be a pause: after a resume something else paused it, which left
     nothing. An undo is about what it took back.
     """
     by_id = {deed.id: deed for deed in deeds}
@@ -378,32 +332,29 @@ _WHO: Final = "History (7) tells whether it was done with qtop"
 def drop_incidents(fleet: FleetRows) -> Iterator[Incident]:
     """What has fallen of late. O(queues)."""
     drops = fleet.totals.drops
-    if drops.processed is not None:
-        yield _other(fleet, drops.processed)
+    other = drops.processed
+    if other is not None:
+        yield _other(other, drops)
     elif drops.waiting is not None:
-        yield _all_waiting(drops.waiting)
-    at = None if drops.processed is None else drops.processed.at
+        text = f"{_left('waiting job', drops.waiting)}: nobody took them"
+        yield Incident("keys", "warn", text, "fell", "", Link("queues"), _WHO, drops.waiting.at)
+    at = None if other is None else other.at
     if drops.workers is not None and drops.workers.at != at:
-        was = counted(drops.workers.was, "worker")
-        text = f"of {was} on the register {number(drops.workers.left)} are left"
-        lead = Link("workers")
+        was, left = counted(drops.workers.was, "worker"), number(drops.workers.left)
+        text, lead = f"of {was} on the register {left} are left", Link("workers")
         yield Incident("workers", "note", text, "fell", lead=lead, since=drops.workers.at)
     if drops.failed is not None and drops.failed.at != at:
-        yield Incident(
-            "failures",
-            "note",
-            f"of {counted(drops.failed.was, 'failure')} {number(drops.failed.left)} are left",
-            "fell",
-            lead=Link("failed"),
-            remedy=_WHO,
-            since=drops.failed.at,
-        )
-    if drops.processed is None:
+        text, lead = _left("failure", drops.failed), Link("failed")
+        yield Incident("failures", "note", text, "fell", "", lead, _WHO, drops.failed.at)
+    if other is None:
         yield from _queues(fleet)
 
 
-def _other(fleet: FleetRows, drop: Drop) -> Incident:
-    drops = fleet.totals.drops
+def _left(what: str, drop: Drop) -> str:
+    return f"of {counted(drop.was, what)} {number(drop.left)} are left"
+
+
+def _other(drop: Drop, drops: Drops) -> Incident:
     parts = [f"jobs processed from {number(drop.was)} to {number(drop.left)}"]
     named = (("waiting", drops.waiting), ("workers", drops.workers), ("failed", drops.failed))
     parts += [
@@ -411,47 +362,21 @@ def _other(fleet: FleetRows, drop: Drop) -> Incident:
         for name, each in named
         if each and each.at == drop.at
     ]
-    return Incident(
-        "server",
-        "bad",
-        f"the database was emptied or is another one: {', '.join(parts)}",
-        "fell",
-        remedy="a FLUSHALL, a failover to an empty replica, an older dump, or a restart without "
-        "data: find out before jobs are enqueued again",
-        since=drop.at,
+    text = f"the database was emptied or is another one: {', '.join(parts)}"
+    remedy = (
+        "a FLUSHALL, a failover to an empty replica, an older dump, or a restart without "
+        "data: find out before jobs are enqueued again"
     )
-
-
-def _all_waiting(drop: Drop) -> Incident:
-    text = f"of {counted(drop.was, 'waiting job')} {number(drop.left)} are left: nobody took them"
-    return Incident("keys", "warn", text, "fell", remedy=_WHO, since=drop.at, lead=Link("queues"))
+    return Incident("server", "bad", text, "fell", remedy=remedy, since=drop.at)
 
 
 def _queues(fleet: FleetRows) -> list[Incident]:
     fallen = [(row.name, row.drops[-1]) for row in fleet.queues or () if row.drops]
     fallen += fleet.totals.drops.gone
     fallen.sort(key=lambda each: each[1].left - each[1].was)
-    return first_few(
-        [_drops_queue(name, drop) for name, drop in fallen],
-        lambda rest: Incident(
-            "queues",
-            "note",
-            f"{rest:,} more queues fell by more than workers took",
-            "fell",
-            lead=Link("queues", filter="fell"),
-            remedy=_WHO,
-        ),
-    )
-
-
-def _drops_queue(name: str, drop: Drop) -> Incident:
-    return Incident(
-        "queues",
-        "note",
-        f"{name} fell from {number(drop.was)} to {number(drop.left)}: more than workers took",
-        "fell",
-        name,
-        Link("queues", name),
-        _WHO,
-        drop.at,
-    )
+    incidents: list[Incident] = []
+    for name, drop in fallen:
+        text = f"{name} fell from {number(drop.was)} to {number(drop.left)}: more than workers took"
+        incidents.append(of_queue("queues", "note", text, "fell", name, _WHO, drop.at))
+    more, lead = "{:,} more queues fell by more than workers took", Link("queues", filter="fell")
+    return first_few(incidents, Incident("queues", "note", more, "fell", "", lead, _WHO))

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final, NamedTuple, get_args
 
 from qtop.config.limits import USUAL, Thresholds
-from qtop.model.health import HealthReport
+from qtop.model.health import HealthReport, Strays
 from qtop.monitor.incidents import jobs, queues, server, workers
 from qtop.monitor.incidents.incident import SEVERITIES, Check, Incident, Severity
 from qtop.monitor.incidents.jobs import Durations, FailureRate, failure_incidents
@@ -19,9 +19,9 @@ from qtop.monitor.incidents.workers import stray_incidents
 from qtop.monitor.rows import FleetRows, GroupMemory
 from qtop.text.safe import ago, how_many
 
-# Which verdicts are told: those that come and go must not move the rows.
+# Which incidents are shown: those that come and go must not move the rows.
 
-#: What is not found any more is told for so much longer.
+#: What is not found any more is shown for so much longer.
 STAYS_S: Final = 10.0
 
 _Key = tuple[str, str, str]
@@ -36,7 +36,7 @@ class Steady:
     """Tells of what was found at two looks running. What is not found any more is called over and
     keeps its place for ten seconds.
 
-    What the first look and the first survey find is told at once: nothing is there yet that could
+    What the first look and the first survey find is shown at once: nothing is there yet that could
     move. So is what is found when looks are further apart than ten seconds, and what could not be
     read: without that, the others would say that nothing is wrong.
     """
@@ -51,7 +51,7 @@ class Steady:
     def told(
         self, found: Iterable[Incident], fleet_rows: FleetRows, at_mono: float, *, is_whole: bool
     ) -> list[Incident]:
-        """What is told of what was found.
+        """What is shown of what was found.
 
         Args:
             found: At the look, or at the survey that came after it.
@@ -93,7 +93,7 @@ class IncidentRules:
 
     Args:
         thresholds: From when on something is wrong.
-        is_steady: What comes and goes is told as `Steady` says, else as it is found.
+        is_steady: What comes and goes is shown as `Steady` says, else as it is found.
 
     Attributes:
         marks: What groups the newest failures of the last look.
@@ -127,12 +127,14 @@ class IncidentRules:
             rtt_ms: What looks take of late.
 
         The same look may be judged again, as when a survey has come. Cost: O(queues + workers +
-        failures read), a fraction of what making the board costs.
+        failures read), a fraction of what making the rows costs.
         """
         found = list(self.fleet(fleet_rows, at_mono, survey))
         found += server.slow(rtt_ms, self._thresholds)
         if survey is not None:
-            found += server.server_incidents(survey, self._lock.add(survey), self._thresholds)
+            found += server.server_incidents(
+                survey, self._lock.add(survey.system), self._thresholds
+            )
         if self._steady is not None:
             found = self._steady.told(found, fleet_rows, at_mono, is_whole=survey is not None)
         dated = self._dated(found, fleet_rows.server_time)
@@ -145,7 +147,7 @@ class IncidentRules:
         self, fleet_rows: FleetRows, at_mono: float, survey: HealthReport | None
     ) -> Iterator[Incident]:
         """What is wrong with queues, workers and jobs, in no order, without when it began."""
-        deeds = survey.deeds or () if survey is not None else ()
+        deeds = survey.system.deeds or () if survey is not None else ()
         self._durations.add(fleet_rows)
         grown = self._growth.add(fleet_rows, at_mono, deeds)
         if survey is not None and survey.ownership is not None:
@@ -156,8 +158,8 @@ class IncidentRules:
         classes = {} if survey is None else survey.waiting
         yield from queues.queue_incidents(fleet_rows, grown, classes)
         if survey is not None:
-            yield from queues.delayed_aside(fleet_rows, survey)
-            yield from stray_incidents(survey)
+            yield from queues.delayed_aside(fleet_rows, survey.system.aside)
+            yield from stray_incidents(survey.strays or Strays())
         yield from pause_incidents(fleet_rows, deeds, self._thresholds)
         yield from workers.worker_incidents(fleet_rows, self._thresholds)
         yield from jobs.job_incidents(fleet_rows, self._durations, self._thresholds)

@@ -7,7 +7,15 @@ from dataclasses import replace
 from typing import Final
 
 from qtop.config.limits import Thresholds
-from qtop.model.health import Finding, HealthPart, HealthReport, Notice, Ownership, ServerInfo
+from qtop.model.health import (
+    Finding,
+    HealthPart,
+    HealthReport,
+    Notice,
+    Ownership,
+    ServerInfo,
+    SystemHealth,
+)
 from qtop.monitor.incidents import server_checks
 from qtop.monitor.incidents.incident import Check, Incident, Link, Severity
 from qtop.monitor.incidents.server_checks import Lease
@@ -38,11 +46,11 @@ def server_incidents(
     survey: HealthReport, lease: Lease | None, thresholds: Thresholds
 ) -> Iterator[Incident]:
     """What is wrong beside queues, workers and jobs; what could not be found out is a note."""
-    if survey.facts is not None:
-        yield from _of_facts(survey.facts, thresholds)
+    if survey.system.facts is not None:
+        yield from _of_facts(survey.system.facts, thresholds)
     if survey.skew_s is not None:
         yield from _told(server_checks.clock(survey.skew_s, thresholds), "clock")
-    yield from _scheduler(survey, lease, thresholds)
+    yield from _scheduler(survey.system, lease, thresholds)
     for part, why in survey.problems.items():
         yield Incident("server", "note", f"unknown: {UNKNOWN[part]} ({why})", "unknown", part)
 
@@ -78,17 +86,17 @@ def _told(finding: Finding, check: Check, lead: Link | None = None) -> Iterator[
 
 
 def _scheduler(
-    survey: HealthReport, lease: Lease | None, thresholds: Thresholds
+    system: SystemHealth, lease: Lease | None, thresholds: Thresholds
 ) -> Iterator[Incident]:
-    if survey.master is None or survey.due is None or survey.taken is None:
+    if system.master is None or system.due is None or system.taken is None:
         return
-    overdue_s = survey.taken.timestamp() - survey.due
+    overdue_s = system.taken.timestamp() - system.due
     is_due = overdue_s > thresholds.overdue_delay_s
-    finding = server_checks.scheduler(lease, is_due, overdue_s, survey.schedules or 0)
+    finding = server_checks.scheduler(lease, is_due, overdue_s, system.schedules or 0)
     if finding.level != "UNKNOWN":
         # It is when a survey was the first: the next ones will tell.
         yield from _told(finding, "scheduler", Link("scheduled"))
-    late = server_checks.late(survey.master or None, overdue_s, thresholds)
+    late = server_checks.late(system.master or None, overdue_s, thresholds)
     if late is not None and finding.level in ("OK", "UNKNOWN"):
         yield Incident("scheduler", "warn", late.text, "late", "", Link("scheduled"), late.remedy)
 
@@ -99,8 +107,12 @@ def _scheduler(
 def notice_incidents(notices: Iterable[Notice]) -> Iterator[Incident]:
     """What a system itself has to say about its keys."""
     for each in notices:
-        lead = None if each.place is None else Link(each.place)
-        yield Incident("keys", each.severity, each.text, each.kind, "", lead, each.remedy)
+        yield Incident(
+            *("keys", each.severity, each.text, each.kind),
+            lead=None if each.place is None else Link(each.place),
+            remedy=each.remedy,
+            doubt="unjudged" if each.severity == "note" else None,
+        )
 
 
 def without_others(fleet: FleetRows, seen: Ownership) -> FleetRows:

@@ -8,17 +8,17 @@ from dataclasses import dataclass
 from typing import Final
 
 from qtop.config.limits import USUAL, Thresholds
-from qtop.model.health import Finding, FindingLevel, HealthReport, ServerInfo
+from qtop.model.health import Finding, FindingLevel, ServerInfo, SystemHealth
 from qtop.text.safe import ago, counted
 
 # Whether the scheduler that holds the schedulers' lock is at work. A killed one holds it for up
 # to three minutes more: only renewals show that its owner lives.
 
-#: How long a lock lasts after each renewal, unless a scheduler was told otherwise: Ruby's and ours.
+#: How long a lock lasts after each renewal, Ruby's and ours, unless it is set up otherwise.
 LIFETIME_S: Final = 180.0
 #: A scheduler renews every few seconds: three of its rounds.
 FRESH_S: Final = 15.0
-#: Ours waits a third of the lifetime at most, however it was told to look.
+#: Ours waits a third of the lifetime at most, however it is set up.
 STALE_S: Final = LIFETIME_S / 3
 
 
@@ -46,19 +46,19 @@ class LockWatch:
         self._owner = ""
         self._ends_at = self._moved_at = float("-inf")
 
-    def add(self, survey: HealthReport) -> Lease | None:
+    def add(self, system: SystemHealth) -> Lease | None:
         """What is known of the lock by now; None when it is free, or that is not known. The
-        same survey may be added again."""
-        left_s = survey.lock_left_s
-        if not survey.master or survey.taken is None:
+        same may be added again."""
+        owner, taken, left_s = system.master, system.taken, system.lock_left_s
+        if not owner or taken is None:
             return None
         if left_s is None:
-            return Lease(survey.master)
-        now = survey.taken.timestamp()
+            return Lease(owner)
+        now = taken.timestamp()
         # A renewal moves the end by seconds; what is less is the time that answers take.
-        if survey.master != self._owner or now + left_s > self._ends_at + 1:
-            self._owner, self._ends_at, self._moved_at = survey.master, now + left_s, now
-        return Lease(survey.master, now - self._moved_at, left_s)
+        if owner != self._owner or now + left_s > self._ends_at + 1:
+            self._owner, self._ends_at, self._moved_at = owner, now + left_s, now
+        return Lease(owner, now - self._moved_at, left_s)
 
 
 _SKEW_ERROR_S: Final = 150
@@ -66,13 +66,13 @@ _SKEW_ERROR_S: Final = 150
 
 def role(facts: ServerInfo) -> Finding:
     """Whether the server takes writes."""
-    told = facts.fields.get("role", "unknown")
-    if told == "slave":
+    is_called = facts.fields.get("role", "unknown")
+    if is_called == "slave":
         return Finding(
             "role", "ERROR", "a replica", "connect to its primary: this one is read-only"
         )
-    if told != "master":
-        return Finding("role", "UNKNOWN", told, "make sure that it is a primary")
+    if is_called != "master":
+        return Finding("role", "UNKNOWN", is_called, "make sure that it is a primary")
     return Finding("role", "OK", "a primary")
 
 
@@ -163,7 +163,7 @@ def clock(skew_s: float, thresholds: Thresholds = USUAL) -> Finding:
 
 
 def scheduler(lease: Lease | None, is_due: bool, overdue_s: float, schedules: int) -> Finding:
-    """Whether somebody moves the delayed jobs that are due and fires the schedules."""
+    """Whether delayed jobs that are due are moved, and schedules fired."""
     due = f", and delayed jobs are due for {ago(overdue_s)}" if is_due else ""
     if lease is not None:
         return _held(lease, due)

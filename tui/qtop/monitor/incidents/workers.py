@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
-from typing import Final
+from datetime import datetime, timedelta
+from typing import Final, Literal
 
 from qtop.config.limits import Thresholds
-from qtop.model.health import HealthReport, Stray, StrayKind, Strays
+from qtop.model.health import StrayKind, Strays
 from qtop.monitor.incidents.incident import Incident, Link
 from qtop.monitor.rows import FleetRows, WorkerRow
 from qtop.text.format import argument, named
@@ -17,17 +17,17 @@ _HOSTS = 3
 
 
 def worker_incidents(fleet: FleetRows, thresholds: Thresholds) -> Iterator[Incident]:
-    """What is wrong with the workers at a look; nothing when they are unknown, which is told as
-    such. O(workers)."""
+    """What is wrong with the workers at a look; nothing when they are unknown: another incident
+    says so. O(workers)."""
     rows = fleet.workers or ()
     # One pass over what may be thousands.
     odd = [row for row in rows if row.condition not in ("working", "idle")]
-    dead = [row for row in odd if row.condition == "dead?"]
-    if dead:
-        yield from _dead(fleet, dead)
-    silent = [row for row in odd if row.condition == "silent"]
-    if silent:
-        yield _silent(fleet, silent)
+    if dead := [row for row in odd if row.condition == "dead?"]:
+        yield from _dead(dead)
+    if silent := [row for row in odd if row.condition == "silent"]:
+        text = f"{counted(len(silent), 'worker')} silent for {_up_to(silent)}{_where(silent)}"
+        lead, remedy = _lead(silent, "silent"), "look at their machines, and at their way to Redis"
+        yield Incident("workers", "warn", text, "silent", "", lead, remedy, _since(silent))
     limit = fleet.server_time + timedelta(seconds=thresholds.beat_ahead_s)
     ahead = [
         row for row in rows if (beat_at := row.process.beat_at) is not None and beat_at > limit
@@ -38,22 +38,19 @@ def worker_incidents(fleet: FleetRows, thresholds: Thresholds) -> Iterator[Incid
         text = f"{beats} are up to {ago(furthest_s)} in the future{_where(ahead)}"
         remedy = "synchronise the clocks with NTP"
         yield Incident("clock", "warn", text, "ahead", "", Link("workers"), remedy)
-    unknown = [row for row in odd if row.condition == "no heartbeat"]
-    if unknown:
+    if unknown := [row for row in odd if row.condition == "no heartbeat"]:
         yield _without_heartbeat(unknown)
     unread = [row for row in odd if row.jobs is None]
     if unread and "jobs in hand" not in fleet.totals.problems:
         yield _unread(unread)
 
 
-def _dead(fleet: FleetRows, dead: Sequence[WorkerRow]) -> Iterator[Incident]:
+def _dead(dead: Sequence[WorkerRow]) -> Iterator[Incident]:
     holding = [row for row in dead if row.process.is_busy is not False]
     remedy = "qtop prune"
-    lead = _lead(dead, "dead?")
-    oldest_s = max(row.beat_age_s or 0.0 for row in dead)
-    since = fleet.server_time - timedelta(seconds=oldest_s)
     text = f"{counted(len(dead), 'worker')} dead: silent for {_up_to(dead)}{_where(dead)}"
-    yield Incident("workers", "warn", text, "dead", "", lead, remedy, since)
+    lead, since = _lead(dead, "dead?"), _since(dead)
+    yield Incident("workers", "warn", text, "dead", "", lead, remedy, since, "prune")
     if holding:
         jobs = sum(1 if row.jobs is None else len(row.jobs) for row in holding)
         is_one = jobs == 1
@@ -61,15 +58,8 @@ def _dead(fleet: FleetRows, dead: Sequence[WorkerRow]) -> Iterator[Incident]:
             f"{counted(jobs, 'job')} {'is' if is_one else 'are'} in dead hands: "
             f"{'it becomes a failure' if is_one else 'they become failures'} when pruned"
         )
-        yield Incident("workers", "bad", text, "in dead hands", "", _lead(holding, "dead?"), remedy)
-
-
-def _silent(fleet: FleetRows, silent: Sequence[WorkerRow]) -> Incident:
-    oldest_s = max(row.beat_age_s or 0.0 for row in silent)
-    since = fleet.server_time - timedelta(seconds=oldest_s)
-    text = f"{counted(len(silent), 'worker')} silent for {_up_to(silent)}{_where(silent)}"
-    remedy = "look at their machines, and at their way to Redis"
-    return Incident("workers", "warn", text, "silent", "", _lead(silent, "silent"), remedy, since)
+        kind, lead = "in dead hands", _lead(holding, "dead?")
+        yield Incident("workers", "bad", text, kind, "", lead, remedy, mends="prune")
 
 
 def _without_heartbeat(unknown: Sequence[WorkerRow]) -> Incident:
@@ -78,18 +68,27 @@ def _without_heartbeat(unknown: Sequence[WorkerRow]) -> Incident:
         f"{'its' if len(unknown) == 1 else 'their'} life is unknown"
     )
     lead = _lead(unknown, '"no heartbeat"')
-    return Incident("workers", "note", text, "no heartbeat", "", lead)
+    return Incident("workers", "note", text, "no heartbeat", "", lead, doubt="unjudged")
 
 
 def _unread(rows: Sequence[WorkerRow]) -> Incident:
     why = f" ({rows[0].process.problem})"
     text = f"unknown: what {counted(len(rows), 'worker')} hold{'s' * (len(rows) == 1)}{why}"
-    return Incident("keys", "bad", text, "in hand", "", _lead(rows, "unknown"))
+    doubt: Literal["unread"] | None = None if "another kind of value" in text else "unread"
+    return Incident("keys", "bad", text, "in hand", "", _lead(rows, "unknown"), doubt=doubt)
+
+
+def _oldest_s(rows: Sequence[WorkerRow]) -> float:
+    return max(row.beat_age_s or 0.0 for row in rows)
+
+
+def _since(rows: Sequence[WorkerRow]) -> datetime:
+    return rows[0].now - timedelta(seconds=_oldest_s(rows))
 
 
 def _up_to(rows: Sequence[WorkerRow]) -> str:
     """How long some workers have been silent."""
-    oldest = ago(max(row.beat_age_s or 0.0 for row in rows))
+    oldest = ago(_oldest_s(rows))
     return oldest if len(rows) == 1 else f"up to {oldest}"
 
 
@@ -118,22 +117,12 @@ _WORDS: Final[dict[StrayKind, tuple[str, str]]] = {
 }
 
 
-def stray_incidents(survey: HealthReport) -> Iterator[Incident]:
-    """What no index leads to, as far as it was searched for."""
-    if survey.strays is not None:
-        yield from troubles(survey.strays)
-
-
-def troubles(strays: Strays) -> Iterator[Incident]:
-    """A sentence for each kind."""
+def stray_incidents(strays: Strays) -> Iterator[Incident]:
+    """What no index leads to: a sentence for each kind."""
     for kind, (words, remedy) in _WORDS.items():
         if found := strays.of(kind):
-            yield _told(kind, found, words, remedy)
-
-
-def _told(kind: StrayKind, found: tuple[Stray, ...], words: str, remedy: str) -> Incident:
-    jobs = counted(sum(each.jobs for each in found), "job")
-    text = f"{jobs} {words}: {named([each.name or repr('') for each in found])}"
-    lead = Link("workers", filter="unregistered") if kind == "record" else None
-    does = remedy.format(name=argument(found[0].name))
-    return Incident("keys", "warn", text, kind, "", lead, does)
+            jobs = counted(sum(each.jobs for each in found), "job")
+            text = f"{jobs} {words}: {named([each.name or repr('') for each in found])}"
+            lead = Link("workers", filter="unregistered") if kind == "record" else None
+            does = remedy.format(name=argument(found[0].name))
+            yield Incident("keys", "warn", text, kind, "", lead, does)

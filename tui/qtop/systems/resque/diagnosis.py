@@ -153,11 +153,7 @@ class Diagnosis:
     def _duplicates(self) -> Steps[None]:
         names = self._longest()[:_QUEUES_COMPARED]
         alike = yield duplicates.waiting_alike(self.keys, names)
-        holders: dict[tuple[str, bytes], list[str]] = {}
-        for process in self.seen.processes or ():
-            for job in process.jobs or ():
-                if job.queue is not None and job.payload is not None:
-                    holders.setdefault((job.queue, job.payload), []).append(process.id)
+        holders = duplicates.in_hands(self.seen.processes or ())
         self.tell(held_twice(holders, self.suspects, alike, len(names)))
 
     def _schedules(self) -> Steps[None]:

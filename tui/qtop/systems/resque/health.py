@@ -5,36 +5,28 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Final
 
-from qtop.model import health as model
-from qtop.model.fleet import Process
 from qtop.model.health import (
-    HealthPart,
     HealthReport,
     NextJob,
     Notice,
     Ownership,
-    ServerInfo,
+    SystemHealth,
     UpcomingJobs,
     WaitingClasses,
     skew_s,
 )
-from qtop.systems.resque.snapshot import THREADS, running_job
 from qtop.text.format import named
 from qtop.text.safe import counted
-from queuecore import times
 from queuecore.active_job import unwrapped, waiting_since
 from queuecore.exchange import Steps
 from queuecore.times import wall_now
 from resque.codec import Payload, decode_payload
 from resque.keys import Keys
-from resque.store import health, waiting_jobs, workers
-from resque.store import ownership as owners
-from resque.store import server_info as server
+from resque.store import health, waiting_jobs
 from resque.store import waiting_classes as waiting_classes_of
-from resque.store.strays import StrayKey, StrayKeys
+from resque.store.ownership import KeyOwners
 from resque.store.waiting_classes import QueueSample as Sampled
 
 #: What is said of a queue that is not Resque's alone.
@@ -56,40 +48,26 @@ def look(keys: Keys, queues: Sequence[str] = ()) -> Steps[HealthReport]:
     """Find out what is looked at now and then, also of these queues. Three round trips, five where
     delayed jobs may be overdue; see `resque.store.health.look`. Raises StoreError."""
     before_s = time.time()
-    found = yield from health.look(keys, master_lock(keys), queues, now=wall_now())
-    report = report_of(found)
-    if found.taken is None:
-        return report
-    return replace(report, skew_s=skew_s(found.taken.timestamp(), before_s, time.time()))
+    found, payloads, whose = yield from health.look(keys, master_lock(keys), queues, now=wall_now())
+    after_s, taken = time.time(), found.taken
+    skew = None if taken is None else skew_s(taken.timestamp(), before_s, after_s)
+    return report_of(found, payloads, whose, skew)
 
 
-def report_of(found: health.EngineHealth) -> HealthReport:
-    """The same in neutral values. O(bytes of the next jobs)."""
-    jobs = next_jobs(found.fronts)
-    whose = found.ownership
-    problems: dict[HealthPart, str] = {}
-    for part, why in found.problems.items():
-        problems[part] = why
+def report_of(
+    found: SystemHealth, payloads: Mapping[str, bytes], whose: KeyOwners, skew: float | None
+) -> HealthReport:
+    """The report on what the engine found. O(bytes of the next jobs)."""
+    jobs = next_jobs(payloads)
     return HealthReport(
-        taken=found.taken,
-        facts=None if found.facts is None else server_info(found.facts),
-        master=found.master,
-        lock_left_s=found.lock_left_s,
-        due=found.due,
-        schedules=found.schedules,
-        aside=found.aside,
-        deeds=found.deeds,
+        system=found,
         next_jobs=jobs,
-        problems=problems,
+        problems=found.problems,
         waiting=waiting_classes(jobs),
-        ownership=None if whose is None else ownership(whose),
-        notices=() if whose is None else tuple(_notices(whose)),
+        skew_s=skew,
+        ownership=ownership(whose),
+        notices=tuple(_notices(whose)),
     )
-
-
-def server_info(facts: server.RedisInfo) -> ServerInfo:
-    """What a server says of itself."""
-    return ServerInfo(facts.fields, facts.save, facts.info_problem, facts.script_problem)
 
 
 def first_jobs(keys: Keys, queues: Sequence[str], *, samples: bool) -> Steps[UpcomingJobs]:
@@ -129,7 +107,7 @@ def waiting_classes(
     return found
 
 
-def ownership(whose: owners.KeyOwners) -> Ownership:
+def ownership(whose: KeyOwners) -> Ownership:
     """Whose the queues are. O(queues looked at)."""
     refusals = {name: why for name in whose.owners if (why := whose.refusal(name)) is not None}
     systems = {name: whose.owner(name) for name in whose.owners}
@@ -145,7 +123,7 @@ def ownership(whose: owners.KeyOwners) -> Ownership:
     )
 
 
-def _note(whose: owners.KeyOwners) -> str | None:
+def _note(whose: KeyOwners) -> str | None:
     """What to say beside a listing; None where Resque lives alone, or nothing."""
     if whose.is_all_sidekiqs:
         text = f"Sidekiq lives under {whose.place}: {whose.signs[0]}; nothing of Resque's does"
@@ -160,7 +138,7 @@ def _note(whose: owners.KeyOwners) -> str | None:
     return text
 
 
-def _notices(whose: owners.KeyOwners) -> Iterator[Notice]:
+def _notices(whose: KeyOwners) -> Iterator[Notice]:
     """Which systems live here, unless it is Resque alone."""
     if whose.is_all_sidekiqs:
         text = f"Sidekiq lives under {whose.place}: {whose.signs[0]}; Resque's actions are refused"
@@ -176,35 +154,6 @@ def _notices(whose: owners.KeyOwners) -> Iterator[Notice]:
         yield Notice("warn", text, "sidekiq-failures", remedy="leave it as it is; " + _OWN)
 
 
-def _barred(whose: owners.KeyOwners) -> str:
+def _barred(whose: KeyOwners) -> str:
     names = [name for name in whose.owners if whose.refusal(name) is not None]
     return f"; Resque's actions are refused on {named(names)}" if names else ""
-
-
-def strays_of(found: StrayKeys) -> model.Strays:
-    """Keys that no index leads to. O(keys found)."""
-    return model.Strays(tuple(map(_stray, found.found)), found.is_complete)
-
-
-def _stray(stray: StrayKey) -> model.Stray:
-    process = None if stray.record is None else _process(stray)
-    return model.Stray(stray.kind, stray.name, stray.key, stray.jobs, process)
-
-
-def _process(stray: StrayKey) -> Process:
-    """The worker of a record that is on no register."""
-    who, record = workers.identity(stray.name), stray.record
-    beat_at = None if stray.beat is None else times.parse(stray.beat.decode("utf-8", "replace"))
-    return Process(
-        who.text,
-        who.host,
-        who.pid,
-        who.queues,
-        started=None,
-        beat_at=beat_at,
-        has_beat=stray.beat is not None,
-        threads=THREADS,
-        jobs=() if record is None else (running_job(record),),
-        processed=None,
-        failed=None,
-    )

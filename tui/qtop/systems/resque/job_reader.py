@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable
 from typing import Final
 
+from qtop.model.fleet import Snapshot
 from qtop.model.job import DueTime, Job, JobSource
 from queuecore.bulk import JobRef
 from queuecore.windows import Item, whole
@@ -14,6 +15,7 @@ from resque.scheduler import delayed_actions
 from resque.store import delayed, failures
 from resque.store.delayed_windows import DelayedEntry
 from resque.store.failures import Failure
+from resque.store.snapshot import EngineSnapshot
 from resque.store.workers import Record
 
 TOO_LARGE: Final = "too large to list"
@@ -74,6 +76,12 @@ class JobMemory:
             pair = known.get(id(failure))
             self._known[id(failure)] = pair or (failure, failure_job(failure))
         return tuple(self._known[id(failure)][1] for failure in seen)
+
+
+def snapshot_of(taken: EngineSnapshot, memory: JobMemory | None = None) -> Snapshot:
+    """A snapshot with its failures as jobs. O(failures)."""
+    seen = taken.failures
+    return taken.with_failures(None if seen is None else (memory or JobMemory()).jobs(seen))
 
 
 def waiting_job(item: Item, place: int, queue: str) -> Job:

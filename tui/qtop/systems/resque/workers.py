@@ -179,7 +179,7 @@ def gather(
     """Look at the workers named, or, when none is, at all that have been silent for five minutes
     and at the `unlisted`, which are on no register. Five round trips, and one more for each 100
     workers."""
-    fleet = yield from snapshot.take(keys, tails={}, failures_limit=_FAILURES_READ)
+    fleet = yield from snapshot.take(keys, failures_limit=_FAILURES_READ)
     silent: list[str] = [] if names else (yield stale.silent(keys))
     wanted = list(dict.fromkeys([*names, *silent, *(() if names else unlisted)]))
     seen: list[Evidence] = []
@@ -191,14 +191,14 @@ def gather(
     waiting = dict(zip(jobs, waits, strict=True))
     times_lost = dict(zip(jobs, losses, strict=True))
     failed = None if fleet.failures is None else duplicates.failed(fleet.failures)
-    holders = None if fleet.workers is None else duplicates.in_hands(fleet.workers)
-    known = [worker.identity.text for worker in fleet.workers or ()]
+    holders = None if fleet.processes is None else duplicates.in_hands(fleet.processes)
+    known = [process.id for process in fleet.processes or ()]
     unread = {each: why for each, why in fleet.problems.items() if each in _COMPARED}
     cases: list[Case] = []
     for each in seen:
         case = replace(_of_process(each, ignore_pids), unread=unread)
         if each.beat is None and each.record is None and each.worker_id not in known:
-            is_unknown = fleet.workers is None
+            is_unknown = fleet.processes is None
             doubt = "whether it is registered is unknown" if is_unknown else _NOT_THERE
             case = replace(case, doubt=doubt)
         job = _job(each)

@@ -1,0 +1,161 @@
+"""A fleet at one moment: queues, processes and the jobs that they run. Values only, which each
+queue system's store makes of what it reads.
+
+None means unknown: what could not be read is never 0 or empty. Why it is unknown is beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any, Final, Literal
+
+from queuecore.values import Generic, TypeVar, value
+
+F = TypeVar("F")
+G = TypeVar("G")
+
+
+@value
+class Queue:
+    """One queue.
+
+    Attributes:
+        size: How many jobs wait in it; None with the reason as `problem`.
+        unreadable: How many items were set aside because no worker can read them.
+        pushed: How many jobs came since the snapshot before.
+    """
+
+    name: str
+    size: int | None
+    is_paused: bool | None = False
+    unreadable: int | None = 0
+    pushed: int | None = None
+    problem: str | None = None
+
+
+@value
+class RunningJob:
+    """A job that a process runs. What cannot be read of it is None, with the reason as `problem`.
+
+    Attributes:
+        raw: What the system keeps of it, which tells it from the job before and after it.
+        queue: Where it was taken from.
+        since: When it was taken.
+        payload: The bytes of the job as they were in its queue.
+    """
+
+    raw: bytes
+    queue: str | None
+    since: datetime | None
+    class_name: str | None
+    args: Any
+    payload: bytes | None = None
+    problem: str | None = None
+
+
+@value
+class Process:
+    """A process that runs jobs, as its system lists it. There may be thousands at each moment.
+
+    Attributes:
+        id: What the system calls it.
+        host, pid: Where it runs; None where its id does not tell.
+        listed: Its list of queues, as it is written; `System.serves` says which queues that are.
+        beat_at: When it had its last heartbeat, as it says; None also when it has none.
+        has_beat: Whether it ever had a heartbeat.
+        threads: How many jobs it can run at the same time.
+        jobs: What it runs now; None with the reason as `problem`.
+        processed, failed: How many jobs it has run, and how many of them failed.
+    """
+
+    id: str
+    host: str | None
+    pid: int | None
+    listed: tuple[str, ...]
+    started: datetime | None
+    beat_at: datetime | None
+    has_beat: bool | None
+    threads: int | None
+    jobs: tuple[RunningJob, ...] | None
+    processed: int | None
+    failed: int | None
+    problem: str | None = None
+
+    @property
+    def is_busy(self) -> bool | None:
+        """Whether it runs a job; None when that is unknown."""
+        return None if self.jobs is None else bool(self.jobs)
+
+
+@value
+class FleetSnapshot(Generic[F]):
+    """Everything at one moment.
+
+    Attributes:
+        server_time: The server's clock.
+        failures: The newest failed jobs, newest first; `failed` counts all.
+        processed_ever, failed_ever: The system's own counts, which only grow.
+        is_paused: Whether everything is paused.
+        problems: Why what is unknown could not be read, by what that is in words.
+    """
+
+    server_time: datetime
+    queues: tuple[Queue, ...] | None
+    processes: tuple[Process, ...] | None
+    failures: tuple[F, ...] | None
+    failed: int | None
+    processed_ever: int | None
+    failed_ever: int | None
+    is_paused: bool | None
+    problems: Mapping[str, str] = MappingProxyType({})
+
+    def with_failures(self, failures: tuple[G, ...] | None) -> FleetSnapshot[G]:
+        """The same with failures as values of another kind."""
+        counts = self.failed, self.processed_ever, self.failed_ever
+        fleet = self.server_time, self.queues, self.processes
+        return FleetSnapshot(*fleet, failures, *counts, self.is_paused, self.problems)
+
+
+StrayKind = Literal["record", "queue", "unreadable", "delayed", "failed", "undo", "retry"]
+"""What lies under a key that no index leads to: what a process runs, a queue, items set aside from
+one, jobs that are delayed to one moment, a list of failures; or only copies of jobs."""
+
+#: Not lost: what an undo would put back, and the last failure of a job that is tried again.
+COPIES: Final = frozenset({"undo", "retry"})
+
+
+@dataclass(frozen=True, slots=True)
+class Stray:
+    """A key with jobs that no index leads to.
+
+    Attributes:
+        name: That of the process, queue, moment, list, operation, or job that is tried again.
+        key: The whole key.
+        process: What is known of a process that is on no register.
+    """
+
+    kind: StrayKind
+    name: str
+    key: bytes
+    jobs: int = 1
+    process: Process | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Strays:
+    """What was found, and whether all keys were looked at: at most 200,000 are."""
+
+    found: tuple[Stray, ...] = ()
+    is_complete: bool = True
+
+    @property
+    def lost(self) -> tuple[Stray, ...]:
+        """Those that are no copies."""
+        return tuple(each for each in self.found if each.kind not in COPIES)
+
+    def of(self, kind: StrayKind) -> tuple[Stray, ...]:
+        """Those of one kind."""
+        return tuple(each for each in self.found if each.kind == kind)

@@ -1,0 +1,55 @@
+"""What a system tells about itself now and then, beside the snapshots. Values only; None means
+unknown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+from queuecore.audit import AuditEntry
+from queuecore.errors import StoreError
+
+HealthPart = Literal["server", "scheduler", "deeds", "aside", "fronts", "strays"]
+"""A part of it that can be unknown by itself: the server, the scheduler and delayed jobs, the
+actions on record, delayed jobs that were set aside, the next jobs, the jobs that no index leads
+to."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerInfo:
+    """What a Redis says of itself: the fields of INFO, its `save` setting (None when it does not
+    say), and why it gives no INFO or runs no scripts (None when it does, or that was not asked)."""
+
+    fields: Mapping[str, str]
+    save: str | None = None
+    problem: StoreError | None = None
+    script_problem: StoreError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SystemHealth:
+    """What was found out. None means unknown, and `problems` says why, by part.
+
+    Attributes:
+        taken: By the server's clock.
+        facts: What the server says of itself.
+        master: Who holds the schedulers' lock; empty when it is free.
+        lock_left_s: For how much longer, unless it is renewed; None also where it never ends.
+        due: The earliest moment until which a job is delayed; infinite when none is. Of moments
+            that have passed only those count that have jobs.
+        schedules: How many recurring schedules there are.
+        aside: How many delayed jobs were set aside because they could not be moved to a queue.
+        deeds: The newest actions on record, newest first, without their counts.
+    """
+
+    taken: datetime | None = None
+    facts: ServerInfo | None = None
+    master: str | None = None
+    lock_left_s: float | None = None
+    due: float | None = None
+    schedules: int | None = None
+    aside: int | None = None
+    deeds: tuple[AuditEntry, ...] | None = None
+    problems: Mapping[HealthPart, str] = field(default_factory=dict)
