@@ -11,8 +11,6 @@ from queuecore import times
 
 #: The class of every such payload; the job itself is its first argument.
 WRAPPER: Final = "ActiveJob::QueueAdapters::ResqueAdapter::JobWrapper"
-
-
 #: What ActionMailer's jobs of all versions have as their third argument.
 _DELIVERIES: Final = ("deliver_now", "deliver_now!")
 

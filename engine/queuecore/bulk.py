@@ -43,8 +43,6 @@ _SCRIPT_S = 5e-3
 #: How far from its place an item is looked for.
 _REACH = 50
 _BARRED = "the key of the queue holds no list"
-
-
 _DIGEST_BYTES = 20
 
 

@@ -1,5 +1,26 @@
 """The errors that no queue system owns, in one tree.
 
+    QueueError                      base of everything that the engines raise on purpose
+    ├── StoreError                  something between us and Redis
+    │   ├── BadUrl                  the address itself cannot be used
+    │   ├── Unreachable             no connection, or no answer in time
+    │   │   ├── TooManyClients      the server has no room for another connection
+    │   │   └── OutcomeUnknown      a write was sent and its answer never came
+    │   ├── NotRedis                something answers there, but not Redis
+    │   ├── Refused                 Redis answered, and said no
+    │   │   ├── AuthRefused         no or wrong password, or a user without the right
+    │   │   ├── MissingCommand      a command that the server does not know
+    │   │   ├── ReadOnly            the server is a replica
+    │   │   ├── OutOfMemory         maxmemory is reached
+    │   │   ├── Busy                loading, running a script, without its primary: later
+    │   │   ├── NotPersisting       writes stopped because the last save failed
+    │   │   └── WrongType           a key holds another kind of value than expected
+    │   └── NoServer                no private server can be had on this machine
+    ├── BadOption                   a setting that cannot be
+    ├── NoQueueError                a job without a queue
+    ├── NoClassError                a job without a class
+    └── EncodeError                 a value that JSON cannot carry
+
 A message says what happened, where, and what to do. None of them ever holds a password:
 addresses are named by `str(Address)`, which leaves it out.
 """

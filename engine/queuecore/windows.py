@@ -21,7 +21,6 @@ _CLEAR_REACH = 10_000
 _SCAN_KEYS = 1000
 _SCAN_PAGES = 200
 
-
 #: An item as scripts return it: whole, or its beginning, its size and its SHA-1.
 RawItem = bytes | list[bytes | int]
 

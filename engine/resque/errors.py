@@ -1,4 +1,18 @@
-"""The errors of this engine, and those of `queuecore.errors`, which this module exports, too."""
+"""The errors of this engine, and those of `queuecore.errors`, which this module exports, too.
+
+QueueError                      base of everything that is raised on purpose: ResqueError here
+├── (StoreError, BadOption, NoQueueError, NoClassError, EncodeError: see `queuecore.errors`)
+├── BelongsToSidekiq            what was about to be changed is Sidekiq's
+├── UnknownJob                  a class name that no loaded module registered
+├── NeverRan                    a job or hook that is an `async def` or a generator
+├── DirtyExit                   the process that ran a job died under it
+│   ├── PruneDeadWorkerDirtyExit    the whole worker fell silent
+│   └── JobTimeout              the job ran longer than it may
+└── DontPerform                 raised by a before_perform hook: skip this job
+
+BaseException
+└── TermException               a job has to stop: beside the tree, as KeyboardInterrupt is
+"""
 
 from __future__ import annotations
 

@@ -116,7 +116,7 @@ def test_the_job_of_a_dead_worker_goes_back_to_the_head_of_its_queue_on_evidence
     hold(direct)
     fill(direct, [b"behind it"], "resque:queue:mail")
     seen = evidence(store)
-    assert seen.silent_since == datetime(2020, 1, 1, tzinfo=UTC)
+    assert times.parse(seen.beat) == datetime(2020, 1, 1, tzinfo=UTC)
     assert seen.record is not None
     assert (seen.record.class_name, seen.record.raw) == ("A", RECORD)
     assert stale.doubt(seen, host="here", is_running=lambda pid: True) is None

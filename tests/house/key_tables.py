@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from qtop.keymap import keymap, table
-from qtop.keymap.action import DANGERS, PLACES, Action
+from qtop.keymap.keymap import DANGERS, PLACES, Action
 
 PARTS: Final[dict[str, tuple[Action, ...]]] = {
     "Everywhere": table.EVERYWHERE,

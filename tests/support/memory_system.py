@@ -310,6 +310,10 @@ class MemorySystem:
         """Unknown."""
         return at_once(UpcomingJobs({}, {}))
 
+    def now(self) -> Work[datetime]:
+        """A moment that stays."""
+        return at_once(NOW)
+
     def probe(self) -> Work[None]:
         """It is there."""
         return at_once(None)
@@ -445,6 +449,9 @@ class MemorySystem:
                 at = request.at.timestamp()
                 listed.append(replace(each, due=DueTime(at, f"{at:.0f}", 1)))
         gone = len(wanted) - len(taken)
+        subject, place = record.subject, request.source.name
+        entry = (record.id, NOW, record.actor, record.action, subject, place, place.encode())
+        self.history_of.insert(0, AuditEntry(*entry, record.planned, len(taken), 0, 3_600))
         text = f"{record.action}d {len(taken)}, gone {gone}"
         return at_once(Outcome(text, done=len(taken), gone=gone, record=record))
 
@@ -462,7 +469,9 @@ class MemorySystem:
         back = len(jobs) - len(self.jobs_of(source))
         self.jobs_of(source)[:] = jobs
         self.queues = queues
-        return at_once(Outcome(f"took back {back}", undid=action))
+        at = [each.id for each in self.history_of].index(action)
+        self.history_of[at] = replace(self.history_of[at], undone=back, undo_left_s=None)
+        return at_once(Outcome(f"took back {back}", done=back, undid=action))
 
     def carry_out(self, plan: Plan) -> Steps[Outcome]:
         """Do it."""
@@ -470,6 +479,8 @@ class MemorySystem:
 
     def guarded(self, work: Work[T]) -> Work[T]:
         """All of it is its own."""
+        if self.trouble is not None:
+            raise self.trouble
         return work
 
     def admit(self, queues: Iterable[str] = (), *, failures: bool = False) -> Work[None]:

@@ -72,7 +72,7 @@ async def test_a_look_through_the_queue_can_be_stopped_and_begun_again(redis: Re
         screen = await opened(app, pilot, "of 300 waiting")
         await pilot.press("x")
         await until_shown(pilot, words.NOTHING_UNDER_WAY)
-        screen.set_filter("class:Job")
+        screen.pane.set_filter("class:Job")
         search = screen.search
         assert search is not None
         screen.action_stop_looking()

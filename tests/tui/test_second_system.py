@@ -105,7 +105,7 @@ async def test_waiting_jobs_come_in_pages_and_a_filter_searches_all_of_them(
         await until_shown(pilot, "of 10,000")
         assert table_of(app).row_count < MANY
         assert isinstance(app.screen, JobsScreen)
-        app.screen.set_filter("args.0:9876")
+        app.screen.pane.set_filter("args.0:9876")
         await until(pilot, lambda: table_of(app).row_count == 1, "the one that matches")
         assert under_cursor(app).job.ref == "id-9876"
 
@@ -202,7 +202,7 @@ async def test_all_that_match_are_requeued_after_a_question_and_taken_back(
         await until_screen(pilot, FailedScreen)
         await until_shown(pilot, "700")
         assert isinstance(app.screen, FailedScreen)
-        app.screen.set_filter("args.0:42")
+        app.screen.pane.set_filter("args.0:42")
         await pilot.press("R")
         await until_screen(pilot, ConfirmDialog)
         assert "Requeue 1 by name" in screen_text(app)
@@ -280,3 +280,20 @@ async def test_schedules_are_shown_with_their_next_runs_and_run_now_and_deleted(
         assert [each.class_name for each in memory.queues["reports"]] == ["Report::Make"]
         await pilot.press("escape", "d")
         await until(pilot, lambda: not memory.scheduled, "no schedule")
+
+
+async def test_history_shows_what_was_done_and_undoes_it(memory: MemorySystem) -> None:
+    app = console(memory)
+    async with app.run_test(size=(120, 30)) as pilot:
+        await until_polled(pilot)
+        await pilot.press("4")
+        await until_shown(pilot, "700")
+        await pilot.press("t")
+        await until(pilot, lambda: isinstance(under_cursor(app), JobRow), "the entries")
+        await pilot.press("d")
+        await until_shown(pilot, "deleted 1, gone 0")
+        await pilot.press("7")
+        await until(pilot, lambda: table_of(app).row_count == 1, "the action")
+        await pilot.press("u")
+        await until_shown(pilot, "took back 1")
+        assert len(memory.failures["failed"]) == 700

@@ -87,17 +87,10 @@ class StatusCheck:
     """Warns of jobs of resque-status that one scheduler is about to enqueue. `log` gets a line for
     each class, once."""
 
-    def __init__(
-        self,
-        store: Store,
-        keys: Keys,
-        log: Callable[[str], None],
-        mono_now: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, store: Store, keys: Keys, log: Callable[[str], None]) -> None:
         self._store = store
         self._keys = keys
         self._log = log
-        self._mono_now = mono_now
         self._known: frozenset[str] = frozenset()
         self._due_at = float("-inf")
         self._told = set[str]()
@@ -105,8 +98,8 @@ class StatusCheck:
     def refresh(self) -> None:
         """Find out which classes there are, at most once a minute. Raises StoreError when Redis
         does not answer."""
-        if self._mono_now() >= self._due_at:
-            self._due_at = self._mono_now() + _REFRESH_S
+        if time.monotonic() >= self._due_at:
+            self._due_at = time.monotonic() + _REFRESH_S
             try:
                 self.learn(self._store.run(statuses.newest(self._keys)))
             except Refused as error:
@@ -115,7 +108,7 @@ class StatusCheck:
     def learn(self, ids: list[bytes] | StoreError) -> None:
         """As `refresh`, from an answer to `statuses.newest`; raises as it. Where a key is of
         another kind, or a right is missing, it is not resque-status's to us."""
-        self._due_at = self._mono_now() + _REFRESH_S
+        self._due_at = time.monotonic() + _REFRESH_S
         self._known = frozenset()
         if not isinstance(ids, StoreError):
             with suppress(Refused):

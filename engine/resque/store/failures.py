@@ -202,9 +202,7 @@ def requeue_and_keep(
     )
 
 
-def clear_retried(
-    keys: Keys, record: ActionRecord | None = None, *, list_name: str = FAILED
-) -> Steps[Result]:
+def clear_retried(keys: Keys, record: ActionRecord | None = None) -> Steps[Result]:
     """Delete the failures that carry `retried_at`. (Ruby: Failure.clear_retried.) Costs as
     `bulk.scan` and `bulk.take`."""
 
@@ -212,7 +210,7 @@ def clear_retried(
         was_retried = read(item, place).retried_at is not None
         return JobRef(place, item.sha) if was_retried else None
 
-    key = list_key(keys, list_name)
+    key = keys.failed()
     refs = yield from bulk.scan(key, choose)
     planned = None if record is None else replace(record, planned=len(refs))
     return (yield from bulk.take(keys, key, refs, bulk.delete, planned))

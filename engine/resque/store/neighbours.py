@@ -49,7 +49,7 @@ def find_neighbours(keys: Keys, *, database: int, now: datetime) -> Steps[Neighb
     names: list[str] = []
     is_complete, problem = False, None
     try:
-        names, is_complete = yield from server_info.namespaces(keys)
+        names, is_complete = yield from server_info.namespaces()
     except Refused as error:
         problem = error
     others = [name for name in names if name != keys.namespace]

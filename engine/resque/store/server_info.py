@@ -160,7 +160,7 @@ def _on_scratch(scratch: bytes) -> list[tuple[Arg, ...]]:
     ]
 
 
-def namespaces(keys: Keys) -> Steps[tuple[list[str], bool]]:
+def namespaces() -> Steps[tuple[list[str], bool]]:
     """The namespaces that have queues, or processes of Sidekiq, and whether all keys were looked
     at: at most 200,000 are. A round trip for each 1,000 keys of the database, and one more."""
     endings = (Keys("").queues(), Keys("").processes())

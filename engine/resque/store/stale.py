@@ -19,8 +19,6 @@ from resque.store import workers
 from resque.store.workers import Record
 
 _REQUEUE_STALE = load_script("requeue_stale")
-
-
 _PUT_BACK = load_script("put_back")
 
 #: How long it is remembered that a job was lost.
@@ -88,14 +86,10 @@ class Evidence:
         return (self.server_time - run_at).total_seconds() > workers.PRUNE_AFTER_S
 
     @property
-    def silent_since(self) -> datetime | None:
-        """When it last beat; None when that is unknown."""
-        return times.parse(self.beat)
-
-    @property
     def silent_s(self) -> float | None:
-        """How long ago that was, by the server's clock; negative when the beat is ahead of it."""
-        since = self.silent_since
+        """How long ago it last beat, by the server's clock; negative when the beat is ahead of it,
+        None when that is unknown."""
+        since = times.parse(self.beat)
         return None if since is None else (self.server_time - since).total_seconds()
 
 

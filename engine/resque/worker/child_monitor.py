@@ -16,8 +16,6 @@ from resque.worker.upkeep import Heart
 
 #: Beside a job that takes longer there is time to make the next child ready, on whichever core.
 _LONG_S = 0.005
-
-
 #: What Linux tells of its load: how many processes want a core, before the slash.
 _LOAD = "/proc/loadavg"
 #: One reading of the load answers so many questions.

@@ -22,10 +22,9 @@ from qtop.config.limits import UNDO_HOURS, UNDO_MIB, undo_settings
 from qtop.config.settings import Given, Settings, resolve, warnings
 from qtop.systems.opening import open_system
 from qtop.text.redact import OPEN, Redactor
-from queuecore import times
 from queuecore.address import parse_url
 from queuecore.errors import BadOption, NotRedis, QueueError, StoreError
-from queuecore.exchange import Exchange, Operation, drive, single
+from queuecore.exchange import Exchange, Operation, drive
 from queuecore.lean import LeanStore
 
 if TYPE_CHECKING:
@@ -88,18 +87,10 @@ filter_option = click.option(
 )
 
 
-def _remember(context: click.Context, parameter: click.Parameter, value: bool | None) -> None:
-    context.meta[REDACT] = value
-
-
-REDACT = "qtop.text.redact"
-"""Where a command's context keeps what was said about secrets: yes, no or nothing."""
-
+#: What is said is part of the command's `connection`.
 redact_option = click.option(
     "--redact/--no-redact",
     default=None,
-    expose_value=False,
-    callback=_remember,
     help="Hide the values of keys like password and token, or show them. Default: hidden in "
     "tables, whole in JSON and in qtop show.",
 )
@@ -204,6 +195,9 @@ class Session:
         self.refuse_if_read_only(exchange.writes)
         if exchange.progress is not None:
             self._progress.tell(*exchange.progress)
+        if not exchange.commands:
+            # It only says how far an operation is.
+            return exchange.parse([])
         try:
             return self._store.run(exchange)
         except StoreError as error:
@@ -240,7 +234,7 @@ class Session:
 
     def now(self) -> datetime:
         """The server's clock. One round trip. Raises StoreError."""
-        return self.run(single(("TIME",), lambda reply: times.from_server(*reply)))
+        return self.run(self.system.now())
 
     def close(self) -> None:
         """Close the connection."""
@@ -379,9 +373,9 @@ def connection_options(command: F) -> F:
         settings = settings_in_force(context, profile)
         given = ("url", "namespace", "read_only")
         url, namespace, is_read_only = (settings.values[name] for name in given)
-        kwargs = {name: value for name, value in kwargs.items() if name not in given}
-        connection = Connection(url, namespace, is_read_only, settings, context.meta.get(REDACT))
-        return command(*args, connection=connection, **kwargs)
+        connection = Connection(url, namespace, is_read_only, settings, kwargs.get("redact"))
+        kept = {name: kwargs[name] for name in kwargs.keys() - {*given, "redact"}}
+        return command(*args, connection=connection, **kept)
 
     return with_connection  # type: ignore[return-value]
 

@@ -17,7 +17,6 @@ import click
 from qtop.commands import checks
 from qtop.commands.checks import SEE, is_of_the_login, remedy
 from qtop.commands.connection import Connection, Session, connection_options, json_option
-from qtop.commands.lists import with_classes
 from qtop.commands.output import json_line, line
 from qtop.config.limits import USUAL
 from qtop.model.fleet import NOTHING_SEEN, Snapshot
@@ -41,6 +40,8 @@ _COLOURS: Final = {"OK": "green", "UNKNOWN": "yellow", "WARN": "yellow", "ERROR"
 _STATUSES: Final = {"OK": 0, "UNKNOWN": 1, "WARN": 1, "ERROR": 2}
 _OUT_OF_REACH: Final = 3
 _FAILURES_READ: Final = 500
+#: Of so many of the longest queues that no worker serves, the classes are read.
+_QUEUES_SAMPLED: Final = 20
 #: What the system says of the jobs in a snapshot.
 _OF_JOBS: Final[tuple[DiagnosisPart, ...]] = ("items", "poison", "duplicates")
 #: Checks of the way to a server, not of what is in it.
@@ -151,7 +152,11 @@ def _fleet(session: Session) -> Iterator[Finding]:
     system = session.new_system(failures_read=_FAILURES_READ)
     seen = at_once(session.run(system.snapshot()))
     fleet = RowBuilder(system).add(seen, 0.0)
-    report = with_classes(session, fleet, session.run(session.system.health()))
+    report = session.run(session.system.health())
+    unserved = [row for row in fleet.queues or () if row.is_unserved]
+    longest = sorted(unserved, key=lambda row: -(row.depth or 0))[:_QUEUES_SAMPLED]
+    first = session.run(session.system.next_jobs([row.name for row in longest], samples=True))
+    report = replace(report, next_jobs=first.jobs, waiting=first.waiting)
     ours = fleet if report.ownership is None else without_others(fleet, report.ownership)
     theirs = len(fleet.queues or ()) - len(ours.queues or ())
     yield from checks.of_fleet(ours, IncidentRules().fleet(fleet, 0.0, report), theirs)

@@ -11,9 +11,8 @@ from rich.cells import cell_len
 
 from qtop.commands import failed, queues, workers
 from qtop.commands.connection import Connection, Session
-from qtop.commands.lists import look
 from qtop.commands.output import OutputColumn, counted, line, pick
-from qtop.commands.reading import Unread, note_unread
+from qtop.commands.reading import Unread, look, note_unread
 from qtop.model import health
 from qtop.model.health import HealthReport
 from qtop.monitor import row_text

@@ -9,9 +9,8 @@ from typing import Any, Final
 import click
 
 from qtop.commands.connection import Connection, connection_options, listing_options
-from qtop.commands.lists import OF_QUEUES, look
 from qtop.commands.output import OutputColumn, leave_if_none, plain, write
-from qtop.commands.reading import Unread, note_unread, tell_owners
+from qtop.commands.reading import OF_QUEUES, Unread, look, note_unread, tell_owners
 from qtop.model.health import Ownership
 from qtop.monitor.row_text import queue_failed, queue_state
 from qtop.monitor.rows import QueueRow

@@ -7,20 +7,30 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Collection, Mapping
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from qtop.commands.connection import Session
 from qtop.commands.output import message
 from qtop.model.fleet import Snapshot
 from qtop.model.health import Ownership, Strays
+from queuecore.cooperative import at_once
 from queuecore.errors import Refused, StoreError, Unreachable
 from queuecore.exchange import Operation
+
+if TYPE_CHECKING:
+    from qtop.monitor.rows import FleetRows
 
 T = TypeVar("T")
 
 #: Exit status: Redis did not answer the question, or a part of it.
 UNANSWERED: Final = 3
 _STRAYS: Final = "jobs that no index leads to"
+_WAITS: Final = "how long the next jobs have waited"
+#: What of a look the lists of queues and of workers show.
+OF_QUEUES: Final = frozenset(
+    {"queues", "workers", "heartbeats", "jobs in hand", "items set aside", "paused queues"}
+)
+OF_WORKERS: Final = frozenset({"workers", "heartbeats", "jobs in hand", "counts of workers"})
 
 
 class Unread:
@@ -102,3 +112,33 @@ def search_strays(session: Session, unread: Unread) -> Strays:
     if not found.is_complete:
         message(f"only the first 200,000 keys were looked at for {_STRAYS}")
     return found
+
+
+def look(
+    session: Session,
+    failures_limit: int,
+    unread: Unread,
+    *,
+    has_waits: bool = False,
+    whose: Ownership | None = None,
+) -> tuple[FleetRows, Snapshot]:
+    """The rows of a console at one look, and the look; rates need two looks and are unknown, and so
+    is how long jobs have waited, unless `has_waits`; that it could not be read is noted. `whose`
+    says whose the queues are. Two round trips, with `has_waits` three, O(queues + workers +
+    failures read). Raises StoreError."""
+    # Imported here: commands without rows do without it.
+    from qtop.monitor.row_builder import RowBuilder
+
+    system = session.new_system(failures_read=failures_limit)
+    taken = at_once(session.run(system.snapshot()))
+    history = RowBuilder(system)
+    if whose is not None:
+        history.note_ownership(whose)
+    if has_waits:
+        names = [queue.name for queue in taken.queues or () if queue.size]
+        seen = unread.try_to(session, _WAITS, session.system.next_jobs(names))
+        if seen is not None:
+            history.note_next_jobs(seen.jobs)
+            if seen.problem is not None:
+                unread.note(_WAITS, seen.problem)
+    return history.add(taken, 0.0), taken

@@ -20,9 +20,9 @@ _COLUMNS: Final[tuple[OutputColumn[ListedSchedule], ...]] = (
     OutputColumn("WHEN", lambda each: safe(each.timing or "") if _fires(each) else _why_not(each)),
     OutputColumn("NEXT", lambda each: moment(each.next_at) if _fires(each) else ""),
     OutputColumn("LAST", lambda each: moment(each.last_at, "never" if _fires(each) else "")),
-    OutputColumn("CLASS", lambda each: safe(_told(each, each.class_name)), may_shrink=True),
-    OutputColumn("ARGS", lambda each: safe(_told(each, text_of(each.args), "")), may_shrink=True),
-    OutputColumn("QUEUE", lambda each: safe(_told(each, each.queue, ""))),
+    OutputColumn("CLASS", lambda each: safe(_shown(each, each.class_name)), may_shrink=True),
+    OutputColumn("ARGS", lambda each: safe(_shown(each, text_of(each.args), "")), may_shrink=True),
+    OutputColumn("QUEUE", lambda each: safe(_shown(each, each.queue, ""))),
     OutputColumn("SOURCE", lambda each: each.source),
 )
 
@@ -61,8 +61,8 @@ def _why_not(each: ListedSchedule) -> str:
     return "not used" if each.is_usable else "unusable"
 
 
-def _told(each: ListedSchedule, text: str | None, otherwise: str | None = None) -> str:
-    """What is told of a schedule that fires; of another, why it does not, or `otherwise`."""
+def _shown(each: ListedSchedule, text: str | None, otherwise: str | None = None) -> str:
+    """What is shown of a schedule that fires; of another why it does not, or `otherwise`."""
     if _fires(each):
         return text or ""
     return (each.problem if otherwise is None else otherwise) or ""

@@ -8,9 +8,8 @@ from typing import Any, Final
 import click
 
 from qtop.commands.connection import Connection, connection_options, listing_options
-from qtop.commands.lists import OF_WORKERS, look
 from qtop.commands.output import OutputColumn, leave_if_none, plain, write
-from qtop.commands.reading import Unread, note_unread, search_strays, tell_owners
+from qtop.commands.reading import OF_WORKERS, Unread, look, note_unread, search_strays, tell_owners
 from qtop.monitor import row_text
 from qtop.monitor.rows import CONDITIONS, WorkerRow, unregistered_rows
 from qtop.search.fields import Subject

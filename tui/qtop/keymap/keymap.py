@@ -7,8 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import Final
 
-from qtop.keymap.action import DANGERS, PLACES, Action, Danger, Where
-from qtop.keymap.table import ACTIONS, SCREENS
+from qtop.keymap.table import ACTIONS, DANGERS, PLACES, SCREENS, Action, Danger, Where
 
 # Rebinding: what can be a key, and which keys would mean two things on one screen.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
@@ -325,21 +325,3 @@ class RowsScreen(ConsoleScreen):
     def shown_of(self) -> str:
         """How many rows match, of how many."""
         return self.pane.shown_of()
-
-    # For the screens
-
-    def show_rows(self, rows: Sequence[Any]) -> None:
-        """Show the rows that match. O(rows) with a filter."""
-        self.pane.show_rows(rows)
-
-    def chosen(self) -> list[Any]:
-        """The marked rows, else the one under the cursor."""
-        return self.pane.chosen()
-
-    def meant(self) -> list[Any]:
-        """The rows that an action is for; see `ListPane.meant`."""
-        return self.pane.meant()
-
-    def set_filter(self, text: str) -> bool:
-        """As `ListPane.set_filter`."""
-        return self.pane.set_filter(text)

@@ -78,9 +78,7 @@ class Dialog(FrontScreen[ResultT], ModalScreen[ResultT]):
         Binding("ctrl+c,ctrl+q", "no", show=False, priority=True),
     ]
 
-    def __init__(
-        self, title: str, lines: Iterable[str], buttons: Iterable[DialogButton] = ()
-    ) -> None:
+    def __init__(self, title: str, lines: Iterable[str], buttons: Iterable[DialogButton]) -> None:
         super().__init__()
         self._title, self._lines, self._buttons = title, tuple(lines), tuple(buttons)
 
@@ -92,7 +90,8 @@ class Dialog(FrontScreen[ResultT], ModalScreen[ResultT]):
                     yield Label(Text(line), classes="line")
                 yield from self.compose_fields()
             with Horizontal(id="buttons"):
-                yield from self.compose_buttons()
+                for id, label, variant, is_locked in self._buttons:
+                    yield Button(label, variant, id=id, compact=True, disabled=is_locked)
 
     def on_resize(self, event: events.Resize) -> None:
         """Keep the buttons in view however low the terminal is: what is above them scrolls."""
@@ -103,10 +102,6 @@ class Dialog(FrontScreen[ResultT], ModalScreen[ResultT]):
     def compose_fields(self) -> Iterable[Widget]:
         """What is to be filled in."""
         return ()
-
-    def compose_buttons(self) -> Iterable[Button]:
-        for id, label, variant, is_locked in self._buttons:
-            yield Button(label, variant, id=id, compact=True, disabled=is_locked)
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         self.press(event.button.id)

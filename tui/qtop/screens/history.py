@@ -167,13 +167,13 @@ class HistoryScreen(RowsScreen):
             self.table.stale = True
             if self._entries is None:
                 self.table.empty_text = frame_texts.unknown_word(str(error))
-                self.show_rows(())
+                self.pane.show_rows(())
             return
         self.table.empty_text = (
             "Nothing was done here yet: what you do is listed, "
             f"and {self.app.state.policy.sign('undo_deed')} takes it back."
         )
-        self.show_rows(self._entries)
+        self.pane.show_rows(self._entries)
 
     def on_table_opened(self, event: Table.Opened[AuditEntry]) -> None:
         self.app.push_screen(ActionScreen(event.row))

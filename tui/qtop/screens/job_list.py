@@ -130,10 +130,6 @@ class JobListScreen(ConsoleScreen):
         """Values to complete a field of a filter with. O(rows)."""
         return self.pane.values_of(field)
 
-    def set_filter(self, text: str) -> bool:
-        """As `ListPane.set_filter`."""
-        return self.pane.set_filter(text)
-
     def shown_of(self) -> str:
         """How many match, of how many."""
         search = self.search

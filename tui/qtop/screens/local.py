@@ -240,7 +240,7 @@ class LocalScreen(RowsScreen):
         registered = (view.fleet.workers or ()) if view.fleet else ()
         system = self.app.system
         on_host = [row for row in registered if system.may_run_on(row.process, here)]
-        self.show_rows(local_rows(self.app.local.groups, on_host, self._usages, view.now_mono))
+        self.pane.show_rows(local_rows(self.app.local.groups, on_host, self._usages, view.now_mono))
 
     def subject(self, row: LocalRow) -> Subject:
         """A row as filters see it: by queues, process, state, job."""
@@ -293,7 +293,7 @@ class LocalScreen(RowsScreen):
     def chosen_workers(self) -> list[LocalWorker]:
         """The marked workers, and those of marked groups; else what is under the cursor."""
         found: dict[tuple[str, int], LocalWorker] = {}
-        for row in self.meant():
+        for row in self.pane.meant():
             for part in row.workers if isinstance(row, LocalGroupRow) else (row,):
                 found[part.key] = part.worker
         return list(found.values())

@@ -139,7 +139,7 @@ class QueuesScreen(RowsScreen):
         table.empty_text = _gone(gone) if gone and _is_known(view) else word
         table.stale = view.is_stale
         table.label("failed", failed_label(view.fleet))
-        self.show_rows(rows)
+        self.pane.show_rows(rows)
 
     def subject(self, row: QueueRow) -> Subject:
         """A queue as filters see it: words also find its state."""
@@ -150,7 +150,7 @@ class QueuesScreen(RowsScreen):
         self.app.push_screen(JobsScreen(event.row.name))
 
     def action_pause(self) -> None:
-        rows: list[QueueRow] = self.meant()
+        rows: list[QueueRow] = self.pane.meant()
         if any(row.is_paused is None for row in rows):
             self.app.say("whether they are paused is unknown: nothing was changed", "warn")
         elif rows:
@@ -187,7 +187,7 @@ class QueuesScreen(RowsScreen):
             await self.app.follow(to_serving(row.name, row.serving))
 
     def action_start_workers(self) -> None:
-        self.app.actions.local.ask([row.name for row in self.chosen()] or ["*"])
+        self.app.actions.local.ask([row.name for row in self.pane.chosen()] or ["*"])
 
 
 def _is_known(view: ViewState) -> bool:

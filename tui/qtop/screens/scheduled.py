@@ -501,7 +501,7 @@ class ScheduledScreen(JobListScreen):
         if self._before_class is None:
             super().action_clear_filter()
             return
-        self.set_filter(self._before_class)
+        self.pane.set_filter(self._before_class)
         self.action_show_part("classes")
 
     def action_stop_search(self) -> None:
@@ -528,6 +528,6 @@ class ScheduledScreen(JobListScreen):
             self.app.push_screen(ScheduleScreen(row))
         else:
             before = self.pane.filter.text
-            if self.set_filter(row.filter_text(before)):
+            if self.pane.set_filter(row.filter_text(before)):
                 self.action_show_part("jobs")
                 self._before_class = before

@@ -68,7 +68,7 @@ class HostsScreen(RowsScreen):
         self.table.empty_text = frame_texts.empty_word(
             view, "machines", "workers bring them.", "workers"
         )
-        self.show_rows(host_rows(view.fleet.workers or ()) if view.fleet else ())
+        self.pane.show_rows(host_rows(view.fleet.workers or ()) if view.fleet else ())
 
     def subject(self, row: HostRow) -> Subject:
         """A machine as filters see it: by its name."""
@@ -206,7 +206,7 @@ class WorkersScreen(RowsScreen):
         table.stale = view.is_stale
         fleet = view.fleet
         rows = () if fleet is None else (*(fleet.workers or ()), *view.insights.unregistered)
-        self.show_rows(rows)
+        self.pane.show_rows(rows)
 
     def subject(self, row: WorkerRow) -> Subject:
         """A worker as filters see it: by its job, its id, its state; its age is the job's."""
@@ -238,7 +238,7 @@ class WorkersScreen(RowsScreen):
 
     def _show_host(self, host: str | None) -> None:
         ids = r"!worker:/^[^:]+:\d+:/" if host is None else term("worker", f"{host}:")
-        self.set_filter(ids)
+        self.pane.set_filter(ids)
 
     def action_stop_worker(self) -> None:
         mine, others = self._by_starter()
@@ -263,7 +263,7 @@ class WorkersScreen(RowsScreen):
             self.app.actions.request(Signal(tuple(rows), wish, tell), self.table)
 
     def action_unregister(self) -> None:
-        names = [row.id for row in self.meant()]
+        names = [row.id for row in self.pane.meant()]
         if names:
             self._ask_about(names, forces=True)
 
@@ -280,7 +280,7 @@ class WorkersScreen(RowsScreen):
 
     def _by_starter(self) -> tuple[list[LocalWorker], list[Process]]:
         """The chosen workers: those started from this console, and the others."""
-        rows: list[WorkerRow] = self.meant()
+        rows: list[WorkerRow] = self.pane.meant()
         mine = [self.app.local.get(row.process.pid) for row in rows if row.is_local]
         others = [row.process for row in rows if not row.is_local]
         return [worker for worker in mine if worker is not None], others

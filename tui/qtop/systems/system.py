@@ -107,6 +107,9 @@ class System(Protocol):
         """Read the jobs that are next in queues, with `samples` also the classes of some others.
         One round trip, or two."""
 
+    def now(self) -> Work[datetime]:
+        """The clock that all of its processes go by. One round trip."""
+
     def probe(self) -> Work[None]:
         """Check that this may be such a system: that its main keys have the right types. One round
         trip. Raises WrongType."""

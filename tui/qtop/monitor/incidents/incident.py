@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, Literal, NamedTuple
 
-from qtop.keymap.action import Where
+from qtop.keymap.keymap import Where
 from qtop.search.filter_language import term
 
 Severity = Literal["bad", "warn", "note", "good"]

@@ -70,7 +70,7 @@ class ListEntry:
 
 
 class ResqueList:
-    """A list of failures, of waiting jobs or of items set aside.
+    """A list of failures, of waiting jobs or of items set aside: see `JobList`.
 
     Args:
         keys: Those of the namespace.
@@ -91,14 +91,12 @@ class ResqueList:
         return waiting_job(item, place, self.source.name)
 
     def outline(self, now_s: float = 0.0, ahead_s: Sequence[int] = ()) -> Exchange[Outline]:
-        """As a `JobList`."""
         is_at_end = self._newest_first
         return single(
             ("LLEN", self._key), lambda length: Outline(length, length if is_at_end else 0)
         )
 
     def extent(self) -> Exchange[Extent]:
-        """As a `JobList`."""
         return windows.extent(self._key)
 
     def page(
@@ -192,7 +190,6 @@ class ResqueList:
         return ListWalk(self._key, lambda reply, place: ListEntry(self, reply, place), since)
 
     def payload(self, job: Job) -> tuple[str, bytes] | str:
-        """As a `JobList`."""
         raw = job.item.raw
         return failures.job_of(raw) if self.source.kind == "failed" else (self.source.name, raw)
 
@@ -210,7 +207,7 @@ def _known(start: Hashable) -> Exchange[Hashable]:
 
 
 class DelayedWalk:
-    """One way through all delayed jobs, the next first. `length` counts due times."""
+    """One way through all delayed jobs, the next first: see `Walk`. `length` counts due times."""
 
     def __init__(self, keys: Keys) -> None:
         self._seen: list[DelayedEntry] = []
@@ -225,11 +222,9 @@ class DelayedWalk:
         self.extent = NO_EXTENT
 
     def ask(self) -> Ask | None:
-        """As a `Walk`."""
         return None if self._is_over else Ask(self._window())
 
     def take(self, ask: Ask, seen: Sequence[DelayedEntry]) -> Iterator[Entry]:
-        """As a `Walk`."""
         first, self._met = self._met, self._met + len(seen)
         return (
             KnownEntry(delayed_job(each), self._maker, at) for at, each in enumerate(seen, first)
@@ -268,7 +263,7 @@ class DelayedRefs(list[DelayedRef]):
 
 
 class DelayedList:
-    """All delayed jobs, the next first."""
+    """All delayed jobs, the next first: see `JobList`."""
 
     def __init__(self, keys: Keys) -> None:
         self.source = JobSource("delayed", "")
@@ -300,11 +295,9 @@ class DelayedList:
         return JobPage(jobs, start, seen.after, seen.first, seen.last, seen.moments)
 
     def before(self, page: JobPage, size: int) -> Steps[Hashable]:
-        """As a `JobList`."""
         return self._before(_position(page.start), size)
 
     def last(self, page: JobPage, size: int) -> Steps[Hashable]:
-        """As a `JobList`."""
         return self._before(Position(page.length), size)
 
     def _before(self, end: Position, size: int) -> Steps[Hashable]:
@@ -312,7 +305,6 @@ class DelayedList:
         return None if start == Position() else start
 
     def read(self, jobs: Sequence[Job]) -> Steps[Sequence[Job | None]]:
-        """As a `JobList`."""
         found: list[Job | None] = []
         for job in jobs:
             if not job.item.is_cut or job.due is None:
@@ -330,7 +322,6 @@ class DelayedList:
         return found
 
     def refs(self) -> DelayedRefs:
-        """As a `JobList`."""
         return DelayedRefs()
 
     def walk(self, since: Extent | None = None) -> DelayedWalk:

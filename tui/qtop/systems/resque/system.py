@@ -31,9 +31,9 @@ from queuecore import audit
 from queuecore.address import Address
 from queuecore.audit import AuditEntry
 from queuecore.cooperative import Slices
-from queuecore.exchange import Exchange, Steps
+from queuecore.exchange import Exchange, Steps, single
 from queuecore.keys import name_text
-from queuecore.times import wall_now
+from queuecore.times import from_server, wall_now
 from resque.errors import NoQueueError, WrongType
 from resque.keys import Keys
 from resque.store import failures, ownership, queue_list, server_info, strays, workers
@@ -102,13 +102,11 @@ class ResqueSystem:
     def stray_jobs(
         self, stray: Stray, now: datetime, visit: Callable[[StrayJob], bool]
     ) -> Steps[bool]:
-        """As `stray_jobs.walk`."""
         from qtop.systems.resque.stray_jobs import walk
 
         return walk(stray, now, visit)
 
     def unregistered(self, what: Index, names: Sequence[str]) -> Steps[list[tuple[str, bool]]]:
-        """As `actions.unregistered`."""
         from qtop.systems.resque.actions import unregistered
 
         return unregistered(self.keys, what, names)
@@ -120,6 +118,10 @@ class ResqueSystem:
     def next_jobs(self, queues: Sequence[str], *, samples: bool = False) -> Steps[UpcomingJobs]:
         """Costs as `health.first_jobs`."""
         return health.first_jobs(self.keys, queues, samples=samples)
+
+    def now(self) -> Exchange[datetime]:
+        """The server's."""
+        return single(("TIME",), lambda reply: from_server(*reply))
 
     def probe(self) -> Exchange[None]:
         """The types of three keys."""
@@ -141,11 +143,9 @@ class ResqueSystem:
         return Exchange(tuple(("TYPE", key) for key in expected), parse)
 
     def server(self) -> Exchange[ServerInfo]:
-        """As `server_info.facts`."""
         return server_info.facts(self.keys)
 
     def scheduler_lock(self) -> Exchange[tuple[str | None, float | None]]:
-        """As `schedules.lease`."""
         from resque.store import schedules
 
         return schedules.lease(health.master_lock(self.keys))
@@ -157,7 +157,6 @@ class ResqueSystem:
         seen: Snapshot = NOTHING_SEEN,
         suspects: Collection[str] = (),
     ) -> Steps[None]:
-        """See `Diagnosis`."""
         # Imported here: only doctor needs it.
         from qtop.systems.resque.diagnosis import Diagnosis
 
@@ -185,19 +184,15 @@ class ResqueSystem:
         return JobSource("queue", name_text(entry.source.removeprefix(waiting)))
 
     def queue_names(self) -> Exchange[list[str]]:
-        """As `queue_list.names`."""
         return queue_list.names(self.keys)
 
     def failure_lists(self) -> Exchange[list[str]]:
-        """As `failures.lists`."""
         return failures.lists(self.keys)
 
     def history(self, limit: int) -> Steps[list[AuditEntry]]:
-        """As `audit.newest`."""
         return audit.newest(self.keys, limit)
 
     def launch(self, request: LaunchRequest) -> LaunchCommand | Refusal:
-        """See `launch.command`."""
         # Imported here, as below: the first frame starts nothing.
         from qtop.systems.resque.launch import command
 
@@ -211,18 +206,15 @@ class ResqueSystem:
         return [QueueClasses(each.queue, each.classes) for each in found]
 
     def left_alone(self, title: str) -> str:
-        """As `unknown_classes.left_alone_in`."""
         from resque.worker.unknown_classes import left_alone_in
 
         return left_alone_in(title)
 
     def note(self, operator: Operator, action: str, workers: str, done: int) -> Exchange[int]:
-        """As `audit.note`."""
         record = operator.record(action, workers, self.keys.workers(), done, undo_s=0)
         return audit.note(self.keys, record, done)
 
     def forbidden(self) -> Steps[dict[str, str]]:
-        """See `connection.forbidden`."""
         # Imported here: the first frame asks for none.
         from qtop.systems.resque.connection import forbidden
 
@@ -231,14 +223,12 @@ class ResqueSystem:
     def evidence(
         self, names: Sequence[str], *, ignore_pids: bool = False, unlisted: Sequence[str] = ()
     ) -> Steps[Sequence[PruneCase]]:
-        """See `workers.gather`."""
         # Imported here: it needs psutil.
         from qtop.systems.resque.workers import gather
 
         return (yield from gather(self.keys, names, ignore_pids=ignore_pids, unlisted=unlisted))
 
     def jobs(self, source: JobSource, *, newest_first: bool | None = None) -> JobList:
-        """See `job_lists`."""
         # Imported here: the first frame lists none.
         from qtop.systems.resque.job_lists import job_list
 
@@ -261,7 +251,6 @@ class ResqueSystem:
         return self._schedules
 
     def firings(self, schedule: ListedSchedule, now: datetime, count: int) -> list[datetime]:
-        """See `schedules.firings`."""
         from qtop.systems.resque.schedules import firings
 
         return firings(schedule, now, count)
@@ -269,14 +258,12 @@ class ResqueSystem:
     def chooser(
         self, source: JobSource, refusal: RefusalCheck = nothing_refused, *, spares: bool = False
     ) -> Chooser:
-        """See `job_actions.Chooser`."""
         # Imported here: the first frame chooses nothing.
         from qtop.systems.resque.job_actions import JobChooser
 
         return JobChooser(self.keys, source, refusal, spares=spares)
 
     def refusal(self, request: JobRequest) -> RefusalCheck:
-        """See `job_actions.refusal_of`."""
         from qtop.systems.resque.job_actions import refusal_of
 
         return refusal_of(request)
