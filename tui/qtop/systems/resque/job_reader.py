@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
-from typing import Final
+from typing import Any, Final, cast
 
 from qtop.model.fleet import Snapshot
 from qtop.model.job import DueTime, Job, JobSource
 from queuecore.bulk import JobRef
+from queuecore.values import replace
 from queuecore.windows import Item, whole
 from resque.codec import Payload, decode_payload
 from resque.keys import Keys
@@ -81,7 +82,9 @@ class JobMemory:
 def snapshot_of(taken: EngineSnapshot, memory: JobMemory | None = None) -> Snapshot:
     """A snapshot with its failures as jobs. O(failures)."""
     seen = taken.failures
-    return taken.with_failures(None if seen is None else (memory or JobMemory()).jobs(seen))
+    jobs = None if seen is None else (memory or JobMemory()).jobs(seen)
+    same: Snapshot = cast("Any", taken)
+    return replace(same, failures=jobs)
 
 
 def waiting_job(item: Item, place: int, queue: str) -> Job:
