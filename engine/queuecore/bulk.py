@@ -150,11 +150,6 @@ def delete(raw: bytes) -> Taking | str:
     return Taking(0, raw)
 
 
-def instead(queue: str, payload: bytes) -> Decide:
-    """Decides that another payload takes an item's place, on a queue."""
-    return lambda raw: Taking(0, raw, queue, payload)
-
-
 def scan(
     key: bytes, choose: Callable[[Item, int], T | None], *, max_bytes: int = 65_536
 ) -> Steps[list[T]]:
@@ -289,7 +284,6 @@ class _Seen:
 def _reread(
     key: bytes, group: Sequence[JobRef], reach: int, progress: tuple[int, int]
 ) -> Exchange[_Seen]:
-    """The whole items around the refs."""
     first = max(0, group[0].place - reach)
     last = group[-1].place + reach
     return Exchange(
@@ -347,7 +341,6 @@ def _parts(
 
 
 def _reach_s(taking: Taking, length: int) -> float:
-    """How long the server takes to reach an item."""
     depth = min(taking.place, max(0, length - taking.place))
     return _NODE_S * depth * min(1.0, len(taking.raw) / _NODE_BYTES)
 

@@ -167,7 +167,7 @@ def test_delayed_jobs_that_may_not_be_counted_are_not_none(store: Store, direct:
     with refused(direct, "-llen"):
         for operation in (
             delayed.count(KEYS),
-            delayed.moments(KEYS, 0, 5),
+            delayed_windows.moments(KEYS, 0, 5),
             delayed_windows.page(KEYS, delayed_windows.Position(), 5),
         ):
             with pytest.raises(AuthRefused):

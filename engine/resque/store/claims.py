@@ -62,7 +62,6 @@ class WorkerId:
 
     @property
     def id(self) -> str:
-        """The worker's id."""
         return self.claim.worker_id
 
     def _named(self, host: str) -> Claim:

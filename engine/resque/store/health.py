@@ -58,7 +58,9 @@ def take(
             taken=None if isinstance(clock, StoreError) else times.from_server(*clock),
             facts=server_info.read_facts(info, config) if known("server", info) else None,
             master=name_text(master or b"") if has_scheduler else None,
-            lock_left_s=_seconds(left) if has_scheduler else None,
+            lock_left_s=left / 1000
+            if has_scheduler and isinstance(left, int) and left >= 0
+            else None,
             due=_score(first) if has_scheduler else None,
             schedules=schedules if has_scheduler else None,
             aside=aside if known("aside", aside) else None,
@@ -80,10 +82,6 @@ def take(
         *waiting_jobs.ask_next(keys, queues),
     )
     return Exchange(commands, parse, tolerant=True)
-
-
-def _seconds(left_ms: Reply) -> float | None:
-    return left_ms / 1000 if isinstance(left_ms, int) and left_ms >= 0 else None
 
 
 def _score(first: list[bytes]) -> float:

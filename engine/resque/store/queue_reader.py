@@ -13,7 +13,7 @@ from queuecore.keys import name_text
 from resque.errors import StoreError
 from resque.keys import Keys
 from resque.scripts import load_script
-from resque.store.read_cache import batches, note, rows, texts
+from resque.store.read_cache import batches, note, rows
 
 _QUEUE_HEADS = load_script("queue_heads")
 
@@ -65,7 +65,8 @@ class QueueReader:
         self._names = names
         self._queues = [keys.queue(name) for name in names]
         self._asides = [keys.unreadable(name) for name in names]
-        self._pauses = texts(keys.pause_queue(name) for name in names)
+        pauses = [keys.pause_queue(name) for name in names]
+        self._pauses = [("MGET", *part) for part in batches(pauses)]
 
     def read(self, replies: Iterator[Reply], problems: dict[str, str]) -> Slices[list[Queue]]:
         """The queues, in the order of their names; `replies` are those to `ask`. Why something

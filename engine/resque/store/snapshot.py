@@ -39,11 +39,6 @@ def take(keys: Keys, *, failures_limit: int) -> Steps[EngineSnapshot]:
 class SnapshotReader:
     """Looks at everything again and again, one look after the other. What has not changed since
     the look before is not read again, and stays the same object.
-
-    Args:
-        keys: Where to look.
-        failures_limit: How many failures to read.
-        large: How a large fleet is looked at; see `LargeFleet`.
     """
 
     def __init__(self, keys: Keys, *, failures_limit: int, large: LargeFleet = USUAL_FLEET) -> None:

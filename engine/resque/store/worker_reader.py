@@ -17,7 +17,7 @@ from resque.errors import AuthRefused, MissingCommand, StoreError
 from resque.keys import Keys
 from resque.scripts import load_script
 from resque.store import workers
-from resque.store.read_cache import CachedTexts, batches, integer, known, moved, rows
+from resque.store.read_cache import CachedTexts, batches, integer, moved, note, rows
 from resque.store.workers import Identity
 
 _BEGINNINGS = load_script("beginnings")
@@ -64,10 +64,6 @@ class WorkerRegister:
     Of a large fleet both are read every few seconds, and whenever there are more workers or fewer:
     so a heartbeat's age may be too high by as much, and when as many have left as have come, that
     shows after as long.
-
-    Args:
-        keys: Where they are.
-        large: What a large fleet is, and how many seconds.
     """
 
     def __init__(self, keys: Keys, large: LargeFleet) -> None:
@@ -127,30 +123,18 @@ class WorkerRegister:
                 self._is_settled = False
                 self._is_allowed = not isinstance(reply, AuthRefused | MissingCommand)
                 return self._ids, self._beats
-            replies = [_told(each) for each in reply]
-        members, beats = replies
-        refused = {
-            what: str(reply)
-            for what, reply in zip(_REGISTERED, replies, strict=True)
-            if isinstance(reply, StoreError)
-        }
-        problems |= refused
+            # A script returns errors as texts.
+            replies = [refusal(name_text(p)) if isinstance(p, bytes) else p for p in reply]
         self._read_at, self._unread = now, 0
-        if refused:
-            self._is_settled = False
-            return (
-                None if isinstance(members, StoreError) else sorted(members),
-                None if isinstance(beats, StoreError) else workers.pairs(beats),
-            )
-        ids = sorted(members)
-        self._is_settled = ids == self._ids
-        self._ids, self._beats = ids, workers.pairs(beats)
-        return self._ids, self._beats
-
-
-def _told(part: Reply) -> Reply:
-    """What the script returned for one of the keys; an error comes as a text."""
-    return refusal(name_text(part)) if isinstance(part, bytes) else part
+        for what, reply in zip(_REGISTERED, replies, strict=True):
+            note(what, [reply], problems)
+        members, beats = replies
+        ids = None if isinstance(members, StoreError) else sorted(members)
+        beats_now = None if isinstance(beats, StoreError) else workers.pairs(beats)
+        self._is_settled = ids == self._ids and beats_now is not None
+        if ids is not None and beats_now is not None:
+            self._ids, self._beats = ids, beats_now
+        return ids, beats_now
 
 
 class ChangeDetector:
@@ -297,10 +281,6 @@ class WorkerReader:
     of the workers is asked for at each look, in case that an implementation writes in another
     order. What they hold is always asked for, as long as they are few; of many, where
     `ChangeDetector` says so.
-
-    Args:
-        keys: Where they are.
-        large: What a large fleet is.
     """
 
     def __init__(self, keys: Keys, large: LargeFleet) -> None:
@@ -457,8 +437,7 @@ def _short(keys: Sequence[bytes], was: Sequence[Reply]) -> Command:
 
 
 def _moment(reply: Any) -> datetime | None:
-    text: bytes | None = known(reply)
-    return None if text is None else times.parse(text.decode("utf-8", "replace"))
+    return times.parse(reply.decode("utf-8", "replace")) if isinstance(reply, bytes) else None
 
 
 def _jobs(held: Any) -> _Jobs:
