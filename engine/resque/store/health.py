@@ -1,5 +1,5 @@
-"""What a console wants to know now and then, beside its looks: the server's health, the scheduler,
-who paused what, and which jobs are next."""
+"""What a console wants to know now and then, beside its snapshots: the server, the scheduler, who
+paused what, and which jobs are next."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DEEDS_READ = 200
 
 
 def settled(keys: Keys, found: SystemHealth) -> Steps[SystemHealth]:
-    """A survey whose `due` is of a moment that has jobs: where the earliest moment has passed, two
+    """What was found, with a `due` of a moment that has jobs: where the earliest has passed, two
     round trips find out whether it has any, some more where many have none."""
     if found.taken is None or found.due is None or found.due > found.taken.timestamp():
         return found

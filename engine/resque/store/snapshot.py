@@ -68,7 +68,7 @@ class SnapshotReader:
     def _first_look(self) -> Exchange[_First]:
         keys, whole = self._keys, self._wanted != self._done
         register = self._register.ask(whole=whole)
-        of_queues, of_workers = self._queues.glance(), self._workers.glance(whole=whole)
+        of_queues, of_workers = self._queues.ask_first(), self._workers.ask_first(whole=whole)
         commands: tuple[Command, ...] = (
             ("TIME",),
             *register,

@@ -139,9 +139,9 @@ class WorkerRegister:
 
 class ChangeDetector:
     """Finds out which workers may hold something else than at the look before: to read what each of
-    thousands holds is dear, their counts are cheap. `glance` and `see` are for a look's first round
-    trip; then `records_due` and `ask_counts` say which workers to ask for, and `judge` looks at the
-    answers.
+    thousands holds is dear, their counts are cheap. `ask_first` and `see` are for a look's first
+    round trip; then `records_due` and `ask_counts` say which workers to ask for, and `judge` looks
+    at the answers.
 
     An idle worker may have a job when it, or one of a hundred beside it, has a record now. A worker
     with a job may have another one when it has counted a job since, as processed or, with some
@@ -173,7 +173,7 @@ class ChangeDetector:
         self._idle, self._asked, self._is_known = [], [[], []], False
         return []
 
-    def glance(self, counting: Sequence[bool]) -> list[Command]:
+    def ask_first(self, counting: Sequence[bool]) -> list[Command]:
         """What to send; `counting` says of which of the counts."""
         records = self._records
         idle = [at for at, raw in enumerate(records.raws) if raw is None]
@@ -189,7 +189,7 @@ class ChangeDetector:
         return [*asked, *self._asked[0], *self._asked[1]]
 
     def see(self, replies: Iterator[Reply]) -> None:
-        """Read the answers to the glance."""
+        """Read the answers to `ask_first`."""
         awake = [next(replies) for _ in self._idle]
         self._seen = [self._rows(replies, asked) for asked in self._asked]
         answers = [*awake, *(self._seen[0] or ()), *(self._seen[1] or ())]
@@ -271,9 +271,9 @@ class _Known(NamedTuple):
 
 
 class WorkerReader:
-    """Asks for the registered workers and reads the answers. Used for one look at a time: `glance`
-    and `ask`, in its first and second round trip, then `read` with the answers; a look that fails
-    in between changes nothing.
+    """Asks for the registered workers and reads the answers. Used for one look at a time:
+    `ask_first` and `ask`, in its first and second round trip, then `read` with the answers; a look
+    that fails in between changes nothing.
 
     The workers' counts grow with Resque's own: while that stays the same, so do they; for another
     look they are asked for all the same, since a worker writes one count after the other. A worker
@@ -303,23 +303,23 @@ class WorkerReader:
         self._processes: list[Any] = []
         self._changes = ChangeDetector(self._records, (self._processed, self._failed))
 
-    def glance(self, *, whole: bool = False) -> list[Command]:
+    def ask_first(self, *, whole: bool = False) -> list[Command]:
         """What to send at first; `whole`: everything will be asked. O(workers)."""
         if whole or len(self._ids) <= self._large.few:
             return self._changes.skip()
-        return self._changes.glance([not _stays(self._totals, which) for which in (0, 1)])
+        return self._changes.ask_first([not _stays(self._totals, which) for which in (0, 1)])
 
     def ask(
         self,
         ids: list[bytes],
         beats: Mapping[bytes, bytes] | None,
         totals: tuple[int | None, int | None],
-        glances: Iterable[Reply] = (),
+        first_replies: Iterable[Reply] = (),
     ) -> list[Command]:
         """What to send then: `ids` are all that are registered, `beats` their heartbeats, as they
         are in Redis, None when they are unknown; `totals` are Resque's own counts of processed and
-        failed jobs; `glances` the answers to the first. O(workers)."""
-        self._changes.see(iter(glances))
+        failed jobs; `first_replies` the answers to the first. O(workers)."""
+        self._changes.see(iter(first_replies))
         if ids != self._ids:
             self._arrange(ids)
         self._has_beats = beats is not None
