@@ -67,8 +67,7 @@ class JobRefs(Sequence[JobRef]):
         self._order: array[int] | None = None
 
     def add(self, ref: JobRef, size_bytes: int = 0) -> None:
-        """Take in the ref of an item of so many bytes. Raises ValueError when its SHA-1 is
-        none."""
+        """Add the ref of an item of so many bytes. Raises ValueError when its SHA-1 is none."""
         digest = bytes.fromhex(ref.sha)
         if len(digest) != _DIGEST_BYTES:
             raise ValueError(f"{ref.sha!r} is no SHA-1")

@@ -152,8 +152,7 @@ class SnapshotReader:
 
 
 def _raise_busy(replies: Iterable[Reply]) -> None:
-    """Raise what says that the server answers nothing for now: not one part is unknown then, all
-    is."""
+    """Raise what says that the server answers nothing for now: then all is unknown."""
     for each in replies:
         if isinstance(each, Busy):
             raise each

@@ -293,9 +293,9 @@ class WorkerReader:
         self._has_beats = True
         self._totals: list[tuple[int | None, int | None]] = []
         self._seen_totals = self._totals
-        self._beats: CachedTexts[datetime | None] = CachedTexts(_moment)
+        self._beats: CachedTexts[datetime | None] = CachedTexts(times.parse)
         self._records: CachedTexts[_Jobs] = CachedTexts(_jobs, _short)
-        self._started: CachedTexts[datetime | None] = CachedTexts(_moment)
+        self._started: CachedTexts[datetime | None] = CachedTexts(times.parse)
         self._processed: CachedTexts[int | None] = CachedTexts(integer)
         self._failed: CachedTexts[int | None] = CachedTexts(integer)
         #: What each was at the look before: as it was read, and as it was handed out.
@@ -436,10 +436,6 @@ def _short(keys: Sequence[bytes], was: Sequence[Reply]) -> Command:
     return (_SHORT_TEXTS if all_short else _BEGINNINGS).call(keys, [RECORD_BYTES])
 
 
-def _moment(reply: Any) -> datetime | None:
-    return times.parse(reply.decode("utf-8", "replace")) if isinstance(reply, bytes) else None
-
-
 def _jobs(held: Any) -> _Jobs:
     if isinstance(held, StoreError):
         return str(held)
@@ -456,4 +452,4 @@ def _jobs(held: Any) -> _Jobs:
 def unregistered(worker_id: str, job: RunningJob, beat: bytes | None) -> Process:
     """A worker that is on no register; `beat` is its heartbeat as it is in Redis."""
     who = workers.identity(worker_id)
-    return _process(who, None, _moment(beat), beat is not None, (job,), None, None)
+    return _process(who, None, times.parse(beat), beat is not None, (job,), None, None)
