@@ -32,8 +32,7 @@ def fields_of(class_name: str | None, args: Any) -> dict[str, Any]:
 
 
 def _mail(arguments: Any) -> tuple[str, list[Any]] | None:
-    """The mail and its arguments. Since Rails 6 these are in a hash, with those of the mailer
-    (`with`)."""
+    """The mail and its arguments, which since Rails 6 are in a hash, with the mailer's (`with`)."""
     if not isinstance(arguments, list) or len(arguments) < 3 or arguments[2] not in _DELIVERIES:
         return None
     mailer, mail, _, *rest = arguments

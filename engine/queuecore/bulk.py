@@ -67,8 +67,7 @@ class JobRefs(Sequence[JobRef]):
         self._order: array[int] | None = None
 
     def add(self, ref: JobRef, size_bytes: int = 0) -> None:
-        """Take in the ref of an item of so many bytes. Raises ValueError when its SHA-1 is
-        none."""
+        """Add the ref of an item of so many bytes. Raises ValueError when its SHA-1 is none."""
         digest = bytes.fromhex(ref.sha)
         if len(digest) != _DIGEST_BYTES:
             raise ValueError(f"{ref.sha!r} is no SHA-1")
@@ -148,11 +147,6 @@ Decide = Callable[[bytes], "Taking | str"]
 def delete(raw: bytes) -> Taking | str:
     """Decide for an item: it goes."""
     return Taking(0, raw)
-
-
-def instead(queue: str, payload: bytes) -> Decide:
-    """Decides that another payload takes an item's place, on a queue."""
-    return lambda raw: Taking(0, raw, queue, payload)
 
 
 def scan(
@@ -289,7 +283,6 @@ class _Seen:
 def _reread(
     key: bytes, group: Sequence[JobRef], reach: int, progress: tuple[int, int]
 ) -> Exchange[_Seen]:
-    """The whole items around the refs."""
     first = max(0, group[0].place - reach)
     last = group[-1].place + reach
     return Exchange(
@@ -347,7 +340,6 @@ def _parts(
 
 
 def _reach_s(taking: Taking, length: int) -> float:
-    """How long the server takes to reach an item."""
     depth = min(taking.place, max(0, length - taking.place))
     return _NODE_S * depth * min(1.0, len(taking.raw) / _NODE_BYTES)
 

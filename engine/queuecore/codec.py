@@ -176,8 +176,7 @@ def _byte_of(text: str, position: int) -> int:
 
 
 def decode_object(raw: bytes) -> dict[str, Any]:
-    """The members of a JSON object. Raises ValueError, which says what it is instead. Costs as
-    `decode`."""
+    """The members of a JSON object. Raises ValueError that says what it is. Costs as `decode`."""
     try:
         value = decode(raw)
     except ValueError as error:

@@ -108,5 +108,4 @@ class NoClassError(QueueError):
 
 
 class EncodeError(QueueError):
-    """A value that JSON cannot carry: NaN, infinity, text that is not UTF-8, or an unknown
-    type."""
+    """A value that JSON cannot carry: NaN, infinity, text that is not UTF-8, an unknown type."""

@@ -150,5 +150,4 @@ class Strays:
         return tuple(each for each in self.found if each.kind not in COPIES)
 
     def of(self, kind: StrayKind) -> tuple[Stray, ...]:
-        """Those of one kind."""
         return tuple(each for each in self.found if each.kind == kind)

@@ -93,8 +93,6 @@ class LeanStore:
 
     def run(self, operation: Operation[T]) -> T:
         """As `Store.run`."""
-        if isinstance(operation, Exchange):
-            return self._exchange(operation)
         return drive(operation, self._exchange)
 
     def _exchange(self, exchange: Exchange[T]) -> T:

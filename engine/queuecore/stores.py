@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from typing import Any, Self, TypeVar
 
 import redis
@@ -157,14 +157,11 @@ class AsyncStore(_Runner):
         way then has an unknown outcome."""
         if isinstance(operation, Exchange):
             return await self._exchange(operation)
-        return await self._drive(operation)
-
-    async def _drive(self, steps: Generator[Exchange[Any], Any, T]) -> T:
         result: Any = None
         problem: StoreError | None = None
         while True:
             try:
-                step = steps.throw(problem) if problem else steps.send(result)
+                step = operation.throw(problem) if problem else operation.send(result)
             except StopIteration as stop:
                 return stop.value  # type: ignore[no-any-return]
             # To build a large exchange and to pack it take milliseconds each: others have a turn.

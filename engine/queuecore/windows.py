@@ -60,15 +60,11 @@ def beginning(item: Item, max_bytes: int) -> Item:
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """Some items of a list as Redis sent them: each is read when it is needed. Made in O(1),
-    however many there are; `length` is that of the whole list."""
+    """Some items of a list as Redis sent them: each is read when it is needed, by `read_item`. Made
+    in O(1), however many there are; `length` is that of the whole list."""
 
     length: int
     replies: Sequence[RawItem]
-
-    def item(self, offset: int) -> Item:
-        """One of the items. O(its bytes)."""
-        return read_item(self.replies[offset])
 
 
 def stretch(key: bytes, first: int, last: int, *, max_bytes: int) -> Exchange[Stretch]:

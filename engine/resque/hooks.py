@@ -48,8 +48,7 @@ def call(hook: Hook, *args: Any) -> Any:
 
 
 def names(owner: object, prefix: str) -> list[str]:
-    """The names of an owner's hooks with this prefix, sorted; none without an owner.
-    O(attributes)."""
+    """The names of an owner's hooks with a prefix, sorted; none without owner. O(attributes)."""
     if owner is None:
         return []
     listed = None if prefix in _UNLISTED else getattr(owner, "hooks", None)

@@ -9,7 +9,7 @@ from queuecore import windows
 from queuecore.stores import Store
 from resque.errors import EncodeError, NoClassError, NoQueueError
 from resque.keys import Keys
-from resque.store import delayed
+from resque.store import delayed, delayed_windows
 
 T = 1_900_000_000
 STAMP = str(T)
@@ -58,10 +58,10 @@ def test_moments_are_listed_in_windows_the_next_first(store: Store, keys: Keys) 
     for ahead in (30, 10, 20):
         delay(store, keys, 1, at=T + ahead)
     delay(store, keys, 2, at=T + 20)
-    total, found = store.run(delayed.moments(keys, 1, 5))
+    total, found = store.run(delayed_windows.moments(keys, 1, 5))
     assert total == 3
     assert [(m.at, m.size) for m in found] == [(T + 20, 2), (T + 30, 1)]
-    assert store.run(delayed.moments(keys, 7, 5)) == (3, [])
+    assert store.run(delayed_windows.moments(keys, 7, 5)) == (3, [])
 
 
 def test_jobs_are_listed_in_windows_with_what_can_be_read(

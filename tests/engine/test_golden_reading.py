@@ -15,7 +15,7 @@ from tests.support.operations import KEYS
 from queuecore.stores import Store
 from queuecore.windows import whole
 from resque.codec import Payload, Unreadable, decode_payload
-from resque.store import delayed, failures, queues, snapshot, workers
+from resque.store import delayed, delayed_windows, failures, queues, snapshot, workers
 from resque.store.queues import QueueList
 
 
@@ -69,7 +69,7 @@ def test_a_failure_that_resque_retry_suppressed_waits_as_a_delayed_job(
 ) -> None:
     seen = look_at_everything(store, direct, "plugin_retry_suppression")
     assert seen.failed == 0
-    _, [moment] = store.run(delayed.moments(KEYS, 0, 10))
+    _, [moment] = store.run(delayed_windows.moments(KEYS, 0, 10))
     _, [job] = store.run(delayed.jobs(KEYS, moment.stamp, 0, 10))
     [kept] = [key for key in golden.load("plugin_retry_suppression")["keys"] if "failure-" in key]
     failure = failures.read(whole(direct("GET", kept)), 0)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from tests.support import recording_reader as eyes
+from tests.support import recording_reader
 from tests.support.direct import Direct
 from tests.support.known import known
-from tests.support.recording_reader import KEYS, TURNS, Eye
+from tests.support.recording_reader import KEYS, TURNS, RecordingReader
 
 from queuecore.cooperative import at_once
 from queuecore.exchange import Call, Exchange
@@ -15,7 +15,7 @@ from resque.errors import Unreachable
 from resque.store.failures import NewestFailures
 from resque.store.worker_reader import LargeFleet
 
-eye = eyes.eye
+reader = recording_reader.reader
 
 
 def fail_largely(direct: Direct, number: int, length: int = 70_000) -> None:
@@ -23,37 +23,37 @@ def fail_largely(direct: Direct, number: int, length: int = 70_000) -> None:
     direct("RPUSH", "resque:failed", *entries)
 
 
-def reads_failures(eye: Eye) -> bool:
+def reads_failures(reader: RecordingReader) -> bool:
     """Whether the last look's first round trip asked for them."""
-    return any(isinstance(each, Call) and each.script.name == "window" for each in eye.sent[0])
+    return any(isinstance(each, Call) and each.script.name == "window" for each in reader.sent[0])
 
 
 def test_large_failures_are_read_again_where_there_are_others_or_after_some_looks(
-    eye: Eye, direct: Direct
+    reader: RecordingReader, direct: Direct
 ) -> None:
     fail_largely(direct, 15)
-    first = eye.look()
+    first = reader.look()
     assert len(known(first.failures)) == 15
-    again = eye.look()
-    assert not reads_failures(eye)
+    again = reader.look()
+    assert not reads_failures(reader)
     assert (again.failed, again.failures) == (15, first.failures)
     assert known(again.failures)[0] is known(first.failures)[0]
     fail_largely(direct, 1)
     # How many there are is known at once.
-    assert eye.look().failed == 16
-    assert len(known(eye.look().failures)) == 16
+    assert reader.look().failed == 16
+    assert len(known(reader.look().failures)) == 16
     read = 0
     for _ in range(TURNS):
-        eye.look()
-        read += reads_failures(eye)
+        reader.look()
+        read += reads_failures(reader)
     assert read == 1
 
 
-def test_usual_failures_are_read_at_each_look(eye: Eye, direct: Direct) -> None:
+def test_usual_failures_are_read_at_each_look(reader: RecordingReader, direct: Direct) -> None:
     fail_largely(direct, 15, length=500)
     for _ in range(3):
-        assert len(known(eye.look().failures)) == 15
-        assert reads_failures(eye)
+        assert len(known(reader.look().failures)) == 15
+        assert reads_failures(reader)
 
 
 def test_of_large_failures_fewer_are_read(store: Store, direct: Direct) -> None:
@@ -75,28 +75,30 @@ def test_of_large_failures_fewer_are_read(store: Store, direct: Direct) -> None:
 
 
 @pytest.fixture
-def sparing(store: Store) -> Eye:
-    """An eye on a large fleet, as which every one counts, once it has settled."""
-    return Eye(store, large=LargeFleet(few=0, unread_s=1e9))
+def sparing(store: Store) -> RecordingReader:
+    """An reader on a large fleet, as which every one counts, once it has settled."""
+    return RecordingReader(store, large=LargeFleet(few=0, unread_s=1e9))
 
 
 def fail(direct: Direct, *names: str) -> None:
     direct("RPUSH", "resque:failed", *(f'{{"error":"{name}"}}' for name in names))
 
 
-def errors(eye: Eye) -> list[str | None]:
-    return [failure.error for failure in known(eye.look().failures)]
+def errors(reader: RecordingReader) -> list[str | None]:
+    return [failure.error for failure in known(reader.look().failures)]
 
 
-def settle(eye: Eye, direct: Direct) -> None:
+def settle(reader: RecordingReader, direct: Direct) -> None:
     """Look until the failures are not read again."""
     direct("SADD", "resque:workers", "h:1:a")
-    eye.look()
-    while reads_failures(eye):
-        eye.look()
+    reader.look()
+    while reads_failures(reader):
+        reader.look()
 
 
-def test_of_a_large_fleet_only_those_are_read_that_have_come(sparing: Eye, direct: Direct) -> None:
+def test_of_a_large_fleet_only_those_are_read_that_have_come(
+    sparing: RecordingReader, direct: Direct
+) -> None:
     fail(direct, "one", "two")
     settle(sparing, direct)
     before = known(sparing.look().failures)
@@ -128,7 +130,7 @@ def test_of_a_large_fleet_only_those_are_read_that_have_come(sparing: Eye, direc
 )
 @pytest.mark.parametrize("come", [0, 1, 3])
 def test_failures_that_go_are_noticed(
-    sparing: Eye, direct: Direct, command: tuple[str | int, ...], come: int
+    sparing: RecordingReader, direct: Direct, command: tuple[str | int, ...], come: int
 ) -> None:
     fail(direct, "one", "two", "three")
     settle(sparing, direct)
@@ -141,7 +143,9 @@ def test_failures_that_go_are_noticed(
     assert [failure.place for failure in known(seen.failures)] == list(range(len(left)))[::-1]
 
 
-def test_a_mark_by_another_program_shows_after_some_polls(sparing: Eye, direct: Direct) -> None:
+def test_a_mark_by_another_program_shows_after_some_polls(
+    sparing: RecordingReader, direct: Direct
+) -> None:
     fail(direct, "one", "two", "three")
     settle(sparing, direct)
     direct("LSET", "resque:failed", 1, '{"error":"two","retried_at":"2026/11/23 12:00:00"}')
@@ -150,7 +154,9 @@ def test_a_mark_by_another_program_shows_after_some_polls(sparing: Eye, direct: 
     assert marks[-1] == "2026/11/23 12:00:00"
 
 
-def test_after_an_action_of_ones_own_everything_is_read(sparing: Eye, direct: Direct) -> None:
+def test_after_an_action_of_ones_own_everything_is_read(
+    sparing: RecordingReader, direct: Direct
+) -> None:
     fail(direct, "one", "two", "three")
     settle(sparing, direct)
     direct("LSET", "resque:failed", 1, '{"error":"two","retried_at":"2026/11/23 12:00:00"}')
@@ -162,7 +168,7 @@ def test_after_an_action_of_ones_own_everything_is_read(sparing: Eye, direct: Di
     assert sparing.records_asked() == {"h:1:a"}
 
 
-def test_huge_failures_stay_cut_when_others_come(sparing: Eye, direct: Direct) -> None:
+def test_huge_failures_stay_cut_when_others_come(sparing: RecordingReader, direct: Direct) -> None:
     fail_largely(direct, 2)
     settle(sparing, direct)
     fail(direct, "small")

@@ -18,7 +18,7 @@ from resque.codec import encode
 from resque.keys import Keys
 from resque.scheduler import moving
 from resque.scheduler.scheduler import Scheduler, SchedulerOptions
-from resque.store import delayed, schedules
+from resque.store import delayed, delayed_windows, schedules
 
 T = 1_900_000_000
 LOCK = "resque:resque:resque_scheduler_master_lock"
@@ -85,7 +85,7 @@ def test_delayed(store: Store, keys: Keys, direct: Direct) -> None:
     assert ours(direct) == recorded("delayed")
     results = golden.load("delayed")["results"]
     job = delayed.entry("default", "OkJob", [1, "x"])
-    total, moments = store.run(delayed.moments(keys, 0, 10))
+    total, moments = store.run(delayed_windows.moments(keys, 0, 10))
     size, jobs = store.run(delayed.jobs(keys, str(T), 0, 10))
     assert store.run(delayed.scheduled_at(keys, job)) == results["scheduled_at"]
     assert total == results["schedule_size"]

@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 import pytest
-from tests.support import recording_reader as eyes
+from tests.support import recording_reader
 from tests.support.direct import Direct
 from tests.support.known import known
-from tests.support.recording_reader import KEYS, Eye
+from tests.support.recording_reader import KEYS, RecordingReader
 
 from queuecore.exchange import Call, Exchange, Operation, drive, refusal
 from queuecore.stores import Store
@@ -20,7 +20,7 @@ from resque.scheduler.delayed_actions import DelayedRef
 from resque.store import delayed, delayed_windows, health, registration, snapshot
 from resque.store.snapshot import EngineSnapshot
 
-eye = eyes.eye
+reader = recording_reader.reader
 WORKER: Final = "h:1:mail"
 #: The key of each part that may be unknown.
 PARTS: Final = {
@@ -78,16 +78,16 @@ def refused(direct: Direct, *rights: str) -> Iterator[None]:
 
 @pytest.mark.parametrize("part", PARTS)
 def test_a_key_of_another_kind_leaves_its_part_unknown_and_no_other(
-    eye: Eye, direct: Direct, fleet: None, part: str
+    reader: RecordingReader, direct: Direct, fleet: None, part: str
 ) -> None:
-    before = facts(eye.look())
+    before = facts(reader.look())
     assert None not in before.values()
     direct("DEL", PARTS[part])
     direct("HSET", PARTS[part], "x", "y") if part != "heartbeats" else direct(
         "SET", PARTS[part], "x"
     )
     for _ in range(2):
-        seen = eye.look()
+        seen = reader.look()
         assert set(seen.problems) == {part}
         after = facts(seen)
         assert after[part] is None
@@ -97,17 +97,17 @@ def test_a_key_of_another_kind_leaves_its_part_unknown_and_no_other(
 
 
 def test_a_record_of_another_kind_is_neither_a_job_nor_none(
-    eye: Eye, direct: Direct, fleet: None
+    reader: RecordingReader, direct: Direct, fleet: None
 ) -> None:
     direct("DEL", KEYS.worker(WORKER))
-    assert [each.is_busy for each in known(eye.look().processes)] == [False]
+    assert [each.is_busy for each in known(reader.look().processes)] == [False]
     direct("RPUSH", KEYS.worker(WORKER), "x")
     for _ in range(3):
-        [worker] = known(eye.look().processes)
+        [worker] = known(reader.look().processes)
         assert worker.is_busy is None
         assert "another kind" in known(worker.problem)
     direct("DEL", KEYS.worker(WORKER))
-    assert [each.is_busy for each in known(eye.look().processes)] == [False]
+    assert [each.is_busy for each in known(reader.look().processes)] == [False]
 
 
 @pytest.mark.parametrize(
@@ -121,21 +121,21 @@ def test_a_record_of_another_kind_is_neither_a_job_nor_none(
     ],
 )
 def test_what_a_user_may_not_read_is_unknown(
-    eye: Eye, direct: Direct, fleet: None, right: str, unknown: set[str]
+    reader: RecordingReader, direct: Direct, fleet: None, right: str, unknown: set[str]
 ) -> None:
-    eye.look()
+    reader.look()
     with refused(direct, right):
-        seen = eye.look()
+        seen = reader.look()
         assert unknown <= set(seen.problems)
         assert {facts(seen)[part] for part in unknown} == {None}
-    assert eye.look().problems == {}
+    assert reader.look().problems == {}
 
 
 def test_a_length_that_may_not_be_read_is_no_key_of_another_kind(
-    eye: Eye, direct: Direct, fleet: None
+    reader: RecordingReader, direct: Direct, fleet: None
 ) -> None:
     with refused(direct, "-llen"):
-        [queue] = known(eye.look().queues)
+        [queue] = known(reader.look().queues)
     assert (queue.size, queue.unreadable) == (None, None)
     assert "lacks a right" in known(queue.problem)
 
@@ -167,7 +167,7 @@ def test_delayed_jobs_that_may_not_be_counted_are_not_none(store: Store, direct:
     with refused(direct, "-llen"):
         for operation in (
             delayed.count(KEYS),
-            delayed.moments(KEYS, 0, 5),
+            delayed_windows.moments(KEYS, 0, 5),
             delayed_windows.page(KEYS, delayed_windows.Position(), 5),
         ):
             with pytest.raises(AuthRefused):

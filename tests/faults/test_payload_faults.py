@@ -121,7 +121,7 @@ def test_an_item_that_is_no_job_is_replaced_by_a_job(store: Store, direct: Direc
     fill(direct, [b"not json", b"5"], ASIDE)
     mended = b'{"class":"A","args":[]}'
     [mark] = marks([b"not json"], [0])
-    take = bulk.take(KEYS, KEYS.unreadable("q"), [mark], bulk.instead("q", mended))
+    take = bulk.take(KEYS, KEYS.unreadable("q"), [mark], list_actions.instead("q", mended))
     assert store.run(take) == bulk.Result(done=1)
     assert waiting(direct) == [mended]
     assert waiting(direct, ASIDE) == [b"5"]

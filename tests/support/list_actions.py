@@ -7,7 +7,7 @@ from functools import partial
 
 from queuecore import bulk, windows
 from queuecore.action_record import ActionRecord
-from queuecore.bulk import JobRef, Result
+from queuecore.bulk import Decide, JobRef, Result, Taking
 from queuecore.exchange import Exchange, Steps, single
 from queuecore.windows import Extent, Item
 from resque.keys import Keys
@@ -60,8 +60,12 @@ def edit_and_requeue(
     keys: Keys, ref: JobRef, queue: str, payload: bytes, record: ActionRecord | None = None
 ) -> Steps[Result]:
     """Put another payload on a queue in place of a failure's."""
-    decide = bulk.instead(queue, payload)
-    return bulk.take(keys, keys.failed(), [ref], decide, record)
+    return bulk.take(keys, keys.failed(), [ref], instead(queue, payload), record)
+
+
+def instead(queue: str, payload: bytes) -> Decide:
+    """Decides that another payload takes an item's place, on a queue."""
+    return lambda raw: Taking(0, raw, queue, payload)
 
 
 def count_of_failures(keys: Keys) -> Exchange[int]:

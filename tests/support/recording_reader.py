@@ -20,23 +20,23 @@ KEYS = Keys()
 TURNS = 10
 
 
-class Eye:
+class RecordingReader:
     """A snapshot reader with its store, and what it sent at the last poll."""
 
     def __init__(self, store: Store, *, large: LargeFleet = USUAL_FLEET) -> None:
         self._store = store
-        self._looker = SnapshotReader(KEYS, failures_limit=20, large=large)
+        self._reader = SnapshotReader(KEYS, failures_limit=20, large=large)
         self.sent: list[list[Command]] = []
 
     def read_all(self) -> None:
-        self._looker.read_all()
+        self._reader.read_all()
 
     def look(
         self, *, breaks_off: bool = False, before_each: Callable[[], None] | None = None
     ) -> EngineSnapshot:
         """Look; it may break off when the second answer should come. What happens before each
         command of the second round trip may be given."""
-        steps = self._looker.look()
+        steps = self._reader.look()
         self.sent, result = [], None
         while True:
             try:
@@ -81,11 +81,11 @@ def _first(replies: list[Reply]) -> Reply:
 
 
 @pytest.fixture
-def eye(store: Store) -> Eye:
-    return Eye(store)
+def reader(store: Store) -> RecordingReader:
+    return RecordingReader(store)
 
 
 @pytest.fixture
-def thrifty(store: Store) -> Eye:
+def thrifty(store: Store) -> RecordingReader:
     """A reader for which every fleet is large. It reads the set of workers at each poll."""
-    return Eye(store, large=LargeFleet(few=0, unread_s=0))
+    return RecordingReader(store, large=LargeFleet(few=0, unread_s=0))

@@ -20,7 +20,7 @@ from qtop.search.selection import scan
 from qtop.systems.resque.job_lists import ListEntry, ResqueList, job_list
 from queuecore.exchange import Call, Exchange, single
 from queuecore.stores import Store
-from queuecore.windows import Extent, RawItem, Stretch, whole
+from queuecore.windows import Extent, RawItem, Stretch, read_item, whole
 from resque.codec import encode_job
 from resque.errors import Unreachable
 from resque.keys import Keys
@@ -298,8 +298,9 @@ async def test_a_stopped_walk_waits_and_errors_are_kept_as_text() -> None:
 
 def test_a_stretch_reads_only_the_items_that_are_asked_for() -> None:
     stretch = Stretch(3, [b"one", [b"tw", 1_000, b"a" * 40]])
-    assert stretch.item(0) == whole(b"one")
-    assert (stretch.item(1).raw, stretch.item(1).size, stretch.item(1).is_cut) == (
+    first, second = map(read_item, stretch.replies)
+    assert first == whole(b"one")
+    assert (second.raw, second.size, second.is_cut) == (
         b"tw",
         1_000,
         True,

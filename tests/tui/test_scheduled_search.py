@@ -26,8 +26,7 @@ from queuecore.windows import whole
 from resque.codec import encode
 from resque.keys import Keys
 from resque.store import delayed, delayed_windows
-from resque.store.delayed import Moment
-from resque.store.delayed_windows import DelayedEntry
+from resque.store.delayed_windows import DelayedEntry, Moment
 from resque.store.schedules import OfFile, PublishedSchedule, StoredItems
 
 T = TypeVar("T")

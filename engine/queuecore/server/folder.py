@@ -137,7 +137,6 @@ class Users:
         self._fd, self._pid = fd, os.getpid()
 
     def leave(self) -> None:
-        """Stop being a user."""
         if self._fd is None:
             return
         if self.joined:
@@ -151,7 +150,6 @@ class Users:
         return self.joined and self._fd is not None and try_flock(self._fd)
 
     def present(self) -> bool:
-        """Whether there is any user."""
         if self.joined:
             return True
         with opened(self._path) as fd:

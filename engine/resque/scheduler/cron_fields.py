@@ -41,12 +41,10 @@ class Days:
     must_match_both: bool = False
 
     def has_day(self, day: date) -> bool:
-        """Whether a day of the month is among them."""
         last = calendar.monthrange(day.year, day.month)[1]
         return day.day - last - 1 in self.from_the_end
 
     def has_weekday(self, day: date) -> bool:
-        """Whether a weekday is among them."""
         weekday = day.isoweekday() % 7
         last = calendar.monthrange(day.year, day.month)[1]
         if (weekday, -((last - day.day) // 7) - 1) in self.weekdays_from_the_end:
@@ -65,11 +63,9 @@ class Simulation(CronSim):
     extra = Days()
 
     def match_dom(self, d: date) -> bool:
-        """Whether a day of the month matches."""
         return self.extra.has_day(d) or (not self.extra.are_all_days and super().match_dom(d))
 
     def match_dow(self, d: date) -> bool:
-        """Whether a weekday matches."""
         return self.extra.has_weekday(d) or (
             not self.extra.are_all_weekdays and super().match_dow(d)
         )

@@ -81,8 +81,7 @@ class Bounds:
         return self.times is not None or isinstance(self.last, int)
 
     def first_at(self, loaded: datetime, local: tzinfo) -> datetime | None:
-        """The moment before which a schedule does not fire (UTC); None when there is none, or no
-        more."""
+        """The moment (UTC) before which it does not fire; None when there is none, or no more."""
         first = _moment(self.first, loaded, local)
         if first is None or first >= loaded:
             return first
@@ -182,8 +181,7 @@ class Schedule:
 
 
 def from_json(name: str, raw: bytes) -> Schedule:
-    """Read a configuration as it lies in Redis; its arguments keep their bytes. Raises
-    BadSchedule."""
+    """Read a configuration from Redis; its arguments keep their bytes. Raises BadSchedule."""
     try:
         return read(name, decode(raw), members(raw).get("args"))
     except ValueError as error:

@@ -116,22 +116,16 @@ class StatusCheck:
 
     def see(self, push: Push) -> None:
         """A delayed job is about to be enqueued."""
-        name = statuses.payload_lacks_id(push.queue, push.payload, self._known)
-        if name is not None:
-            self._tell(name)
+        self._tell(statuses.payload_lacks_id(push.queue, push.payload, self._known))
 
     def see_schedules(self, schedules: Iterable[Schedule]) -> None:
         """These schedules will fire."""
         for schedule in schedules:
-            queue = schedule.queue or ""
-            name = statuses.payload_lacks_id(queue, schedule.payload, self._known)
-            if schedule.custom is not None:
-                self._tell(schedule.custom)
-            elif name is not None:
-                self._tell(name)
+            payload = schedule.queue or "", schedule.payload
+            self._tell(schedule.custom or statuses.payload_lacks_id(*payload, self._known))
 
-    def _tell(self, name: str) -> None:
-        if name not in self._told:
+    def _tell(self, name: str | None) -> None:
+        if name is not None and name not in self._told:
             self._told.add(name)
             self._log(
                 f"{name!r} seems to answer to `scheduled`, as resque-status's classes do: here its "

@@ -38,8 +38,7 @@ class ScheduleFiles:
 
 
 def read_file(path: Path) -> ScheduleFiles:
-    """Read all schedules of a file (`.toml`, `.yml`, `.yaml`). Raises BadSchedule for a file that
-    cannot be read."""
+    """Read the schedules of a file (.toml, .yml, .yaml). Raises BadSchedule where it cannot."""
     try:
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:

@@ -87,7 +87,6 @@ class MovedJobs:
     set_aside: tuple[Unreadable, ...] = ()
 
     def plus(self, other: MovedJobs) -> MovedJobs:
-        """These numbers and those."""
         return MovedJobs(self.queued + other.queued, self.set_aside + other.set_aside)
 
 

@@ -116,8 +116,7 @@ def _following(
 def next_firings(
     schedule: Schedule, last: datetime | None, now: datetime, local: tzinfo, count: int
 ) -> list[datetime]:
-    """The next `count` firings after `now` (UTC), fewer when there are no more or that is
-    unknown."""
+    """The next `count` firings after `now` (UTC); fewer when no more are known."""
     found: list[datetime] = []
     at: datetime | None = now
     while at is not None and len(found) < count:

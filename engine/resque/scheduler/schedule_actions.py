@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from queuecore.action_record import ActionRecord, recorded
 from queuecore.bulk import Result
-from queuecore.exchange import Arg, Exchange, Steps
+from queuecore.exchange import Arg, Steps
 from queuecore.keys import name_bytes
 from resque.errors import StoreError
 from resque.keys import Keys
@@ -47,16 +47,13 @@ def run_now(
             if queue is None:
                 result = result.plus(refused=[_NO_QUEUE])
                 continue
-            yield _push(keys, queue, schedule.payload, record)
+            touched = [keys.queues(), keys.queue(queue)]
+            args: list[Arg] = [name_bytes(queue), schedule.payload]
+            yield recorded(_PUSH, keys, record, touched, args, int)
             result = result.plus(1)
     except StoreError as error:
         return replace(result, stopped=error)
     return result
-
-
-def _push(keys: Keys, queue: str, payload: bytes, record: ActionRecord | None) -> Exchange[int]:
-    touched = [keys.queues(), keys.queue(queue)]
-    return recorded(_PUSH, keys, record, touched, [name_bytes(queue), payload], int)
 
 
 def delete(

@@ -205,7 +205,8 @@ class Scheduler:
         is_complete = self._move_due()
         if self._options.is_dynamic:
             self._follow_changes()
-        self._fire_due()
+        for planned in self._plan.due(self._clock()):
+            self._fire(planned)
         return self._patience_s() if is_complete else 0.0
 
     def _hold(self) -> None:
@@ -376,10 +377,6 @@ class Scheduler:
                 problem = None if why is None else f"it {why}"
                 found[schedule.name] = PublishedSchedule(schedule.source, queue, problem)
         return found
-
-    def _fire_due(self) -> None:
-        for planned in self._plan.due(self._clock()):
-            self._fire(planned)
 
     def _fire(self, planned: Planned) -> None:
         schedule, at = planned.schedule, planned.at

@@ -62,7 +62,6 @@ class WorkerId:
 
     @property
     def id(self) -> str:
-        """The worker's id."""
         return self.claim.worker_id
 
     def _named(self, host: str) -> Claim:
@@ -138,8 +137,7 @@ def wrote(claim: bytes, record: bytes) -> bool:
 
 
 def clock() -> Exchange[datetime]:
-    """The server's clock, in the local zone; raises NotRedis where no Redis tells it. One round
-    trip."""
+    """The server's clock in local time. One round trip. Raises NotRedis where no Redis answers."""
     return single(("TIME",), times.read_server_time)
 
 

@@ -7,7 +7,7 @@ sorted set knows all moments. A job's identity is its moment and its bytes, neve
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,15 +84,6 @@ def delay_or_enqueue_at(
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
-    """A moment until which jobs are delayed. `at` is the epoch, `stamp` how Redis spells it."""
-
-    stamp: str
-    at: float
-    size: int
-
-
-@dataclass(frozen=True, slots=True)
 class DelayedJob:
     """One delayed job as far as it can be read. `item` are its bytes and identity, `place` where
     it was seen, counted from the end of the list. `problem` says in words why it is unreadable."""
@@ -123,26 +114,6 @@ def read(item: Item, place: int) -> DelayedJob:
         value.get("args"),
         queue if isinstance(queue, str) else None,
     )
-
-
-#: Reads how many jobs are delayed until some moments.
-Sizes = Callable[[Keys, Sequence[str]], "Exchange[list[int]]"]
-
-
-def moments(
-    keys: Keys, start: int, count: int, sizes_of: Sizes | None = None
-) -> Steps[tuple[int, list[Moment]]]:
-    """How many moments there are, and those from place `start` (0 is the next), at most `count`.
-    Two round trips, O(count + log moments)."""
-    total, found = yield Exchange(
-        (
-            ("ZCARD", keys.delayed_schedule()),
-            ("ZRANGE", keys.delayed_schedule(), start, start + count - 1, "WITHSCORES"),
-        ),
-        lambda replies: (int(replies[0]), stamps(replies[1])),
-    )
-    sizes = yield (sizes_of or _sizes)(keys, [stamp for stamp, _ in found])
-    return total, [Moment(stamp, at, size) for (stamp, at), size in zip(found, sizes, strict=True)]
 
 
 def stamps(reply: list[bytes]) -> list[tuple[str, float]]:

@@ -19,7 +19,7 @@ from queuecore.windows import read_item
 from resque.keys import Keys
 from resque.scripts import load_script
 from resque.store import delayed
-from resque.store.delayed import DelayedJob, Moment
+from resque.store.delayed import DelayedJob
 
 _LENGTHS = load_script("lengths")
 _STRETCHES = load_script("stretches")
@@ -41,6 +41,16 @@ class Position:
 
     rank: int = 0
     offset: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A moment until which jobs are delayed. `at` is the epoch, `stamp` how Redis spells it;
+    `size` is -1 where its key is no list."""
+
+    stamp: str
+    at: float
+    size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +82,7 @@ def page(keys: Keys, start: Position, count: int, *, max_bytes: int = LISTED_BYT
     jobs: list[DelayedEntry] = []
     rank, offset = start.rank, start.offset
     while True:
-        total, found = yield from delayed.moments(keys, rank, min(count, MOMENTS), lengths)
+        total, found = yield from moments(keys, rank, min(count, MOMENTS))
         spans, rank, offset = _cut(found, rank, offset, count - len(jobs))
         jobs += yield _read(keys, spans, max_bytes)
         is_end = rank >= total or not found
@@ -80,6 +90,20 @@ def page(keys: Keys, start: Position, count: int, *, max_bytes: int = LISTED_BYT
             last = min(total, rank + (offset > 0))
             after = None if is_end else Position(rank, offset)
             return Page(tuple(jobs), after, min(total, start.rank + 1), last, total)
+
+
+def moments(keys: Keys, start: int, count: int) -> Steps[tuple[int, list[Moment]]]:
+    """How many moments there are, and those from place `start` (0 is the next), at most `count`.
+    Two round trips, O(count + log moments)."""
+    total, found = yield Exchange(
+        (
+            ("ZCARD", keys.delayed_schedule()),
+            ("ZRANGE", keys.delayed_schedule(), start, start + count - 1, "WITHSCORES"),
+        ),
+        lambda replies: (int(replies[0]), delayed.stamps(replies[1])),
+    )
+    sizes = yield lengths(keys, [stamp for stamp, _ in found])
+    return total, [Moment(stamp, at, size) for (stamp, at), size in zip(found, sizes, strict=True)]
 
 
 def before(keys: Keys, end: Position, count: int) -> Steps[Position]:
@@ -90,7 +114,7 @@ def before(keys: Keys, end: Position, count: int) -> Steps[Position]:
     lowest = max(0, rank - _MOST_MOMENTS)
     while rank > lowest:
         first = max(lowest, rank - MOMENTS)
-        _, found = yield from delayed.moments(keys, first, rank - first, lengths)
+        _, found = yield from moments(keys, first, rank - first)
         for each in reversed(found):
             rank -= 1
             size = _rows_of(each)
@@ -274,7 +298,6 @@ class Outlook:
 
     @property
     def total(self) -> Share:
-        """All of it."""
         parts = self.shares
         return Share(
             sum(part.moments for part in parts),

@@ -244,11 +244,7 @@ class NewestFailures:
     `parse`, then `read`. An entry that is at its place with the same bytes is not read again, and
     stays the same object. A sparing poll asks only for newer ones, as long as the others seem to be
     unchanged: a change of one of them shows later. Entries so large that reading them burdens the
-    server are read less often, and fewer of them.
-
-    Args:
-        keys: Where they are.
-        limit: How many to read, as long as they are of a usual size.
+    server are read less often, and fewer of them than `limit`.
     """
 
     def __init__(self, keys: Keys, *, limit: int) -> None:

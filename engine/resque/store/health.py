@@ -1,5 +1,5 @@
-"""What a console wants to know now and then, beside its looks: the server's health, the scheduler,
-who paused what, and which jobs are next."""
+"""What a console wants to know now and then, beside its snapshots: the server, the scheduler, who
+paused what, and which jobs are next."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DEEDS_READ = 200
 
 
 def settled(keys: Keys, found: SystemHealth) -> Steps[SystemHealth]:
-    """A survey whose `due` is of a moment that has jobs: where the earliest moment has passed, two
+    """What was found, with a `due` of a moment that has jobs: where the earliest has passed, two
     round trips find out whether it has any, some more where many have none."""
     if found.taken is None or found.due is None or found.due > found.taken.timestamp():
         return found
@@ -58,7 +58,9 @@ def take(
             taken=None if isinstance(clock, StoreError) else times.from_server(*clock),
             facts=server_info.read_facts(info, config) if known("server", info) else None,
             master=name_text(master or b"") if has_scheduler else None,
-            lock_left_s=_seconds(left) if has_scheduler else None,
+            lock_left_s=left / 1000
+            if has_scheduler and isinstance(left, int) and left >= 0
+            else None,
             due=_score(first) if has_scheduler else None,
             schedules=schedules if has_scheduler else None,
             aside=aside if known("aside", aside) else None,
@@ -80,10 +82,6 @@ def take(
         *waiting_jobs.ask_next(keys, queues),
     )
     return Exchange(commands, parse, tolerant=True)
-
-
-def _seconds(left_ms: Reply) -> float | None:
-    return left_ms / 1000 if isinstance(left_ms, int) and left_ms >= 0 else None
 
 
 def _score(first: list[bytes]) -> float:

@@ -4,6 +4,7 @@ job. What the locks are: see `plugin_locks`."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -85,10 +86,8 @@ def and_free(action: Operation[T], leaving: Leaving) -> Steps[T]:
     """Carry out an action, and then free the jobs that have left. Where those cannot be freed the
     action was done all the same: `stale` finds their locks."""
     result = yield from steps_of(action)
-    try:
+    with suppress(StoreError):
         yield from leaving.free()
-    except StoreError:
-        return result
     return result
 
 
@@ -114,13 +113,11 @@ def and_free_all(keys: Keys, queue: str, action: Operation[int | None]) -> Steps
     deleted = yield from steps_of(action)
     if not deleted:
         return deleted
-    try:
+    with suppress(StoreError):
         found, _ = yield from _scanned(keys)
         mine = [(lock, b"") for lock in found if keys.queue_of_lock(lock) == queue]
         for at in range(0, len(mine), _AT_ONCE):
             yield _free(keys, queue, mine[at : at + _AT_ONCE])
-    except StoreError:
-        return deleted
     return deleted
 
 

@@ -32,8 +32,7 @@ class LocksFound:
 
 
 def waiting_locks(keys: Keys, queue: str, class_name: str, args: Any) -> tuple[bytes, ...]:
-    """The keys that a job may have while it waits, and that Ruby deletes when it is taken. Pure,
-    O(size)."""
+    """The keys a waiting job may have, which Ruby deletes when it is taken. Pure, O(size)."""
     found: list[bytes] = []
     if isinstance(args, list):
         digest = _digest(class_name, args)

@@ -27,8 +27,7 @@ Fate = Literal["failed", "put back", "idle", "alive"]
 
 
 def lock(keys: Keys, worker_id: str) -> Exchange[bool]:
-    """Take the lock (60 s) without which no worker prunes. Returns whether it was free. One round
-    trip."""
+    """Take the lock (60 s) that pruning needs. Returns whether it was free. One round trip."""
     return single(
         ("SET", keys.prune_lock(), name_bytes(worker_id), "EX", _LOCK_S, "NX"),
         lambda reply: reply is not None,

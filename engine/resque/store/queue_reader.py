@@ -13,7 +13,7 @@ from queuecore.keys import name_text
 from resque.errors import StoreError
 from resque.keys import Keys
 from resque.scripts import load_script
-from resque.store.read_cache import batches, note, rows, texts
+from resque.store.read_cache import batches, note, rows
 
 _QUEUE_HEADS = load_script("queue_heads")
 
@@ -24,10 +24,10 @@ _SLICE = 500
 
 
 class QueueReader:
-    """Asks for the registered queues and reads the answers: `glance` and `ask`, in one look's
+    """Asks for the registered queues and reads the answers: `ask_first` and `ask`, in one look's
     first and second round trip, then `read` with the answers.
 
-    Items set aside are rare. While there were none at the look before, the glance asks whether
+    Items set aside are rare. While there were none at the look before, `ask_first` asks whether
     there are any at all, and only then `ask` wants to know how many of each queue.
     """
 
@@ -44,19 +44,19 @@ class QueueReader:
         self._tails: dict[str, str] = {}
         self._lengths: list[Command] = []
 
-    def glance(self) -> list[Command]:
+    def ask_first(self) -> list[Command]:
         """What to send at first. O(queues)."""
         return [("EXISTS", *each) for each in batches(self._asides)] if self._none_aside else []
 
-    def ask(self, names: list[str], glances: list[Reply]) -> list[Command]:
-        """What to send then. `glances` are the answers to the first. O(queues)."""
+    def ask(self, names: list[str], first_replies: list[Reply]) -> list[Command]:
+        """What to send then. `first_replies` are the answers to the first. O(queues)."""
         is_same = names == self._names
         if not is_same:
             self._arrange(names)
         tails = [self._tails.get(name, "") for name in names]
         heads = zip(batches(self._queues), batches(tails), strict=True)
         self._heads = [_QUEUE_HEADS.call(queues, [_REACH, *batch]) for queues, batch in heads]
-        still_none = is_same and self._none_aside and not any(glances)
+        still_none = is_same and self._none_aside and not any(first_replies)
         self._lengths = [] if still_none else [("LLEN", key) for key in self._asides]
         return [*self._heads, *self._lengths, *self._pauses]
 
@@ -65,7 +65,8 @@ class QueueReader:
         self._names = names
         self._queues = [keys.queue(name) for name in names]
         self._asides = [keys.unreadable(name) for name in names]
-        self._pauses = texts(keys.pause_queue(name) for name in names)
+        pauses = [keys.pause_queue(name) for name in names]
+        self._pauses = [("MGET", *part) for part in batches(pauses)]
 
     def read(self, replies: Iterator[Reply], problems: dict[str, str]) -> Slices[list[Queue]]:
         """The queues, in the order of their names; `replies` are those to `ask`. Why something

@@ -66,8 +66,7 @@ def _pushed(reply: int) -> int:
 
 
 def remove_exact(keys: Keys, queue: str, payload: bytes) -> Exchange[int]:
-    """Remove every waiting job with exactly these bytes. Returns how many. One round trip,
-    O(queue)."""
+    """Remove waiting jobs with exactly these bytes. Returns how many. One round trip, O(queue)."""
     return single(("LREM", keys.queue(queue), 0, payload), int, writes=True)
 
 

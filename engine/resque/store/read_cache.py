@@ -26,11 +26,6 @@ def batches(names: Sequence[T], length: int = BATCH) -> Iterator[Sequence[T]]:
     return (names[at : at + length] for at in range(0, len(names), length))
 
 
-def texts(keys: Iterable[bytes]) -> list[Command]:
-    """The commands that read texts."""
-    return [("MGET", *batch) for batch in batches(list(keys))]
-
-
 def rows(replies: Iterator[Reply], commands: Sequence[Command], count: int) -> list[Any]:
     """The replies to the commands of some batches, one for each of `count` names."""
     found: list[Any] = []
@@ -44,11 +39,6 @@ def note(what: str, replies: Iterable[Reply], problems: dict[str, str]) -> None:
     """Add to the `problems` why `what` is unknown, if a reply is an error. O(replies)."""
     if (refused := first_error(replies)) is not None:
         problems[what] = str(refused)
-
-
-def known(reply: Any) -> Any:
-    """A reply; None for an error."""
-    return None if isinstance(reply, StoreError) else reply
 
 
 def integer(reply: bytes | StoreError | None) -> int | None:

@@ -77,8 +77,7 @@ def _still_missing(keys: Keys, names: list[bytes]) -> Exchange[list[Unregistered
 
 
 def register(keys: Keys, queue: str, record: ActionRecord | None = None) -> Exchange[bool]:
-    """Put a queue's name on the set of queues. Returns whether it was missing. One round trip,
-    atomic."""
+    """Register a queue's name. Returns whether it was missing. One round trip, atomic."""
     return _change(keys, queue, "on", record)
 
 

@@ -200,8 +200,7 @@ def release(lock: bytes, owner: str) -> Exchange[bool]:
 
 
 def lease(lock: bytes) -> Exchange[tuple[str | None, float | None]]:
-    """Who holds the master lock, and for how many more seconds; None where it never ends. One
-    round trip."""
+    """Who holds the master lock, and for how many more seconds (None: for ever). One round trip."""
 
     def parse(replies: list[Any]) -> tuple[str | None, float | None]:
         owner, left_ms = replies
@@ -263,8 +262,7 @@ def publish(
 
 
 def withdraw(keys: Keys, prefix: str, owner: str) -> Exchange[bool]:
-    """Withdraw what `owner` has published, at the end. Returns whether there was something. One
-    round trip."""
+    """Withdraw what `owner` has published. Returns whether there was something. One round trip."""
     return _WITHDRAW.write([keys.published_schedules(prefix)], [name_bytes(owner)], bool)
 
 

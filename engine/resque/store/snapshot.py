@@ -39,11 +39,6 @@ def take(keys: Keys, *, failures_limit: int) -> Steps[EngineSnapshot]:
 class SnapshotReader:
     """Looks at everything again and again, one look after the other. What has not changed since
     the look before is not read again, and stays the same object.
-
-    Args:
-        keys: Where to look.
-        failures_limit: How many failures to read.
-        large: How a large fleet is looked at; see `LargeFleet`.
     """
 
     def __init__(self, keys: Keys, *, failures_limit: int, large: LargeFleet = USUAL_FLEET) -> None:
@@ -73,7 +68,7 @@ class SnapshotReader:
     def _first_look(self) -> Exchange[_First]:
         keys, whole = self._keys, self._wanted != self._done
         register = self._register.ask(whole=whole)
-        of_queues, of_workers = self._queues.glance(), self._workers.glance(whole=whole)
+        of_queues, of_workers = self._queues.ask_first(), self._workers.ask_first(whole=whole)
         commands: tuple[Command, ...] = (
             ("TIME",),
             *register,
@@ -157,8 +152,7 @@ class SnapshotReader:
 
 
 def _raise_busy(replies: Iterable[Reply]) -> None:
-    """Raise what says that the server answers nothing for now: not one part is unknown then, all
-    is."""
+    """Raise what says that the server answers nothing for now: then all is unknown."""
     for each in replies:
         if isinstance(each, Busy):
             raise each

@@ -5,13 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from itertools import groupby
 
-from queuecore import active_job
 from queuecore.exchange import Command, Exchange, Reply, Steps
 from queuecore.windows import Item, read_item
-from resque.codec import Payload, Unreadable, decode_payload
+from resque.codec import Unreadable, decode_payload
 from resque.errors import StoreError
 from resque.keys import Keys
 from resque.scripts import load_script
@@ -57,16 +55,6 @@ def read_next(queues: Sequence[str], replies: Iterable[Reply]) -> NextJobs:
         else:
             found.update((name, item) for name, item in zip(batch, items, strict=True) if item)
     return NextJobs(found, problem)
-
-
-def waiting_since(raw: bytes) -> datetime | None:
-    """When the job of a payload came to its queue; None when nothing tells: Resque itself writes no
-    time. O(bytes)."""
-    # Others are not worth decoding.
-    payload = decode_payload(raw) if b"enqueued_at" in raw else None
-    if not isinstance(payload, Payload):
-        return None
-    return active_job.waiting_since(payload.class_name, payload.args)
 
 
 #: Of a longer queue so many windows are looked at, from its head to its end.

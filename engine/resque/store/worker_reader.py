@@ -17,7 +17,7 @@ from resque.errors import AuthRefused, MissingCommand, StoreError
 from resque.keys import Keys
 from resque.scripts import load_script
 from resque.store import workers
-from resque.store.read_cache import CachedTexts, batches, integer, known, moved, rows
+from resque.store.read_cache import CachedTexts, batches, integer, moved, note, rows
 from resque.store.workers import Identity
 
 _BEGINNINGS = load_script("beginnings")
@@ -64,10 +64,6 @@ class WorkerRegister:
     Of a large fleet both are read every few seconds, and whenever there are more workers or fewer:
     so a heartbeat's age may be too high by as much, and when as many have left as have come, that
     shows after as long.
-
-    Args:
-        keys: Where they are.
-        large: What a large fleet is, and how many seconds.
     """
 
     def __init__(self, keys: Keys, large: LargeFleet) -> None:
@@ -127,37 +123,25 @@ class WorkerRegister:
                 self._is_settled = False
                 self._is_allowed = not isinstance(reply, AuthRefused | MissingCommand)
                 return self._ids, self._beats
-            replies = [_told(each) for each in reply]
-        members, beats = replies
-        refused = {
-            what: str(reply)
-            for what, reply in zip(_REGISTERED, replies, strict=True)
-            if isinstance(reply, StoreError)
-        }
-        problems |= refused
+            # A script returns errors as texts.
+            replies = [refusal(name_text(p)) if isinstance(p, bytes) else p for p in reply]
         self._read_at, self._unread = now, 0
-        if refused:
-            self._is_settled = False
-            return (
-                None if isinstance(members, StoreError) else sorted(members),
-                None if isinstance(beats, StoreError) else workers.pairs(beats),
-            )
-        ids = sorted(members)
-        self._is_settled = ids == self._ids
-        self._ids, self._beats = ids, workers.pairs(beats)
-        return self._ids, self._beats
-
-
-def _told(part: Reply) -> Reply:
-    """What the script returned for one of the keys; an error comes as a text."""
-    return refusal(name_text(part)) if isinstance(part, bytes) else part
+        for what, reply in zip(_REGISTERED, replies, strict=True):
+            note(what, [reply], problems)
+        members, beats = replies
+        ids = None if isinstance(members, StoreError) else sorted(members)
+        beats_now = None if isinstance(beats, StoreError) else workers.pairs(beats)
+        self._is_settled = ids == self._ids and beats_now is not None
+        if ids is not None and beats_now is not None:
+            self._ids, self._beats = ids, beats_now
+        return ids, beats_now
 
 
 class ChangeDetector:
     """Finds out which workers may hold something else than at the look before: to read what each of
-    thousands holds is dear, their counts are cheap. `glance` and `see` are for a look's first round
-    trip; then `records_due` and `ask_counts` say which workers to ask for, and `judge` looks at the
-    answers.
+    thousands holds is dear, their counts are cheap. `ask_first` and `see` are for a look's first
+    round trip; then `records_due` and `ask_counts` say which workers to ask for, and `judge` looks
+    at the answers.
 
     An idle worker may have a job when it, or one of a hundred beside it, has a record now. A worker
     with a job may have another one when it has counted a job since, as processed or, with some
@@ -189,7 +173,7 @@ class ChangeDetector:
         self._idle, self._asked, self._is_known = [], [[], []], False
         return []
 
-    def glance(self, counting: Sequence[bool]) -> list[Command]:
+    def ask_first(self, counting: Sequence[bool]) -> list[Command]:
         """What to send; `counting` says of which of the counts."""
         records = self._records
         idle = [at for at, raw in enumerate(records.raws) if raw is None]
@@ -205,7 +189,7 @@ class ChangeDetector:
         return [*asked, *self._asked[0], *self._asked[1]]
 
     def see(self, replies: Iterator[Reply]) -> None:
-        """Read the answers to the glance."""
+        """Read the answers to `ask_first`."""
         awake = [next(replies) for _ in self._idle]
         self._seen = [self._rows(replies, asked) for asked in self._asked]
         answers = [*awake, *(self._seen[0] or ()), *(self._seen[1] or ())]
@@ -287,9 +271,9 @@ class _Known(NamedTuple):
 
 
 class WorkerReader:
-    """Asks for the registered workers and reads the answers. Used for one look at a time: `glance`
-    and `ask`, in its first and second round trip, then `read` with the answers; a look that fails
-    in between changes nothing.
+    """Asks for the registered workers and reads the answers. Used for one look at a time:
+    `ask_first` and `ask`, in its first and second round trip, then `read` with the answers; a look
+    that fails in between changes nothing.
 
     The workers' counts grow with Resque's own: while that stays the same, so do they; for another
     look they are asked for all the same, since a worker writes one count after the other. A worker
@@ -297,10 +281,6 @@ class WorkerReader:
     of the workers is asked for at each look, in case that an implementation writes in another
     order. What they hold is always asked for, as long as they are few; of many, where
     `ChangeDetector` says so.
-
-    Args:
-        keys: Where they are.
-        large: What a large fleet is.
     """
 
     def __init__(self, keys: Keys, large: LargeFleet) -> None:
@@ -313,9 +293,9 @@ class WorkerReader:
         self._has_beats = True
         self._totals: list[tuple[int | None, int | None]] = []
         self._seen_totals = self._totals
-        self._beats: CachedTexts[datetime | None] = CachedTexts(_moment)
+        self._beats: CachedTexts[datetime | None] = CachedTexts(times.parse)
         self._records: CachedTexts[_Jobs] = CachedTexts(_jobs, _short)
-        self._started: CachedTexts[datetime | None] = CachedTexts(_moment)
+        self._started: CachedTexts[datetime | None] = CachedTexts(times.parse)
         self._processed: CachedTexts[int | None] = CachedTexts(integer)
         self._failed: CachedTexts[int | None] = CachedTexts(integer)
         #: What each was at the look before: as it was read, and as it was handed out.
@@ -323,23 +303,23 @@ class WorkerReader:
         self._processes: list[Any] = []
         self._changes = ChangeDetector(self._records, (self._processed, self._failed))
 
-    def glance(self, *, whole: bool = False) -> list[Command]:
+    def ask_first(self, *, whole: bool = False) -> list[Command]:
         """What to send at first; `whole`: everything will be asked. O(workers)."""
         if whole or len(self._ids) <= self._large.few:
             return self._changes.skip()
-        return self._changes.glance([not _stays(self._totals, which) for which in (0, 1)])
+        return self._changes.ask_first([not _stays(self._totals, which) for which in (0, 1)])
 
     def ask(
         self,
         ids: list[bytes],
         beats: Mapping[bytes, bytes] | None,
         totals: tuple[int | None, int | None],
-        glances: Iterable[Reply] = (),
+        first_replies: Iterable[Reply] = (),
     ) -> list[Command]:
         """What to send then: `ids` are all that are registered, `beats` their heartbeats, as they
         are in Redis, None when they are unknown; `totals` are Resque's own counts of processed and
-        failed jobs; `glances` the answers to the first. O(workers)."""
-        self._changes.see(iter(glances))
+        failed jobs; `first_replies` the answers to the first. O(workers)."""
+        self._changes.see(iter(first_replies))
         if ids != self._ids:
             self._arrange(ids)
         self._has_beats = beats is not None
@@ -456,11 +436,6 @@ def _short(keys: Sequence[bytes], was: Sequence[Reply]) -> Command:
     return (_SHORT_TEXTS if all_short else _BEGINNINGS).call(keys, [RECORD_BYTES])
 
 
-def _moment(reply: Any) -> datetime | None:
-    text: bytes | None = known(reply)
-    return None if text is None else times.parse(text.decode("utf-8", "replace"))
-
-
 def _jobs(held: Any) -> _Jobs:
     if isinstance(held, StoreError):
         return str(held)
@@ -477,4 +452,4 @@ def _jobs(held: Any) -> _Jobs:
 def unregistered(worker_id: str, job: RunningJob, beat: bytes | None) -> Process:
     """A worker that is on no register; `beat` is its heartbeat as it is in Redis."""
     who = workers.identity(worker_id)
-    return _process(who, None, _moment(beat), beat is not None, (job,), None, None)
+    return _process(who, None, times.parse(beat), beat is not None, (job,), None, None)

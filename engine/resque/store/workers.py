@@ -195,8 +195,7 @@ def take_off(
 
 
 def own_list_of(record: bytes | None) -> str:
-    """The name of the list of failures of the queue from which a job was taken; '' when the record
-    does not tell."""
+    """The name of the list of failures of a job's queue; '' when the record does not tell."""
     queue = None if record is None else read_record(record).queue
     return "" if queue is None else f"{queue}_failed"
 

@@ -121,8 +121,7 @@ class Runner:
             self._leaving = None
 
     def tidy(self) -> None:
-        """Collect what children are gone: the last job's, and the one that is ready if it
-        was killed."""
+        """Collect children that are gone: the last job's, and the ready one if it was killed."""
         if self._leaving is not None and self._leaving.has_left():
             self._leaving = None
         self._prefork.tidy()

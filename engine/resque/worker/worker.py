@@ -376,7 +376,6 @@ class Worker:
         self._waiter.wake(ready)
 
     def title(self, text: str, *, plain: bool = False) -> None:
-        """Set the title of this process."""
         # A booting Ruby worker prunes what calls itself neither `resque: Starting` nor
         # `resque-<version>`.
         name = "resque" if plain else f"resque-{self._version}"

@@ -7,10 +7,10 @@ import random
 from collections.abc import Iterator
 
 import pytest
-from tests.support import recording_reader as eyes
+from tests.support import recording_reader
 from tests.support.direct import Direct
 from tests.support.known import known
-from tests.support.recording_reader import KEYS, TURNS, Eye
+from tests.support.recording_reader import KEYS, TURNS, RecordingReader
 from tests.support.registered_workers import changes, hire, record, timeless
 from tests.support.registered_workers import held as job_of
 from tests.support.rights import refused
@@ -21,7 +21,7 @@ from resque.store import snapshot
 from resque.store.snapshot import EngineSnapshot
 from resque.store.worker_reader import LargeFleet
 
-thrifty = eyes.thrifty
+thrifty = recording_reader.thrifty
 
 NAMES = [f"h:{number}:a" for number in range(300)]
 
@@ -41,22 +41,24 @@ def held(seen: EngineSnapshot) -> dict[str, int]:
     return {name: job.args[0] for name, job in jobs.items() if job is not None}
 
 
-def asked_at(eye: Eye, looks: int) -> list[set[str]]:
+def asked_at(reader: RecordingReader, looks: int) -> list[set[str]]:
     """Whose records each of some looks read."""
     asked = []
     for _ in range(looks):
-        eye.look()
-        asked.append(eye.records_asked())
+        reader.look()
+        asked.append(reader.records_asked())
     return asked
 
 
-def settle(eye: Eye) -> None:
+def settle(reader: RecordingReader) -> None:
     """Look until nothing seems to happen."""
     for _ in range(4):
-        eye.look()
+        reader.look()
 
 
-def test_at_rest_only_those_whose_turn_it_is_are_read(thrifty: Eye, direct: Direct) -> None:
+def test_at_rest_only_those_whose_turn_it_is_are_read(
+    thrifty: RecordingReader, direct: Direct
+) -> None:
     hire(direct, *NAMES)
     for name in NAMES[:150]:
         take(direct, name)
@@ -66,7 +68,9 @@ def test_at_rest_only_those_whose_turn_it_is_are_read(thrifty: Eye, direct: Dire
     assert set().union(*asked) == set(NAMES)
 
 
-def test_an_idle_worker_that_takes_a_job_is_seen_at_once(thrifty: Eye, direct: Direct) -> None:
+def test_an_idle_worker_that_takes_a_job_is_seen_at_once(
+    thrifty: RecordingReader, direct: Direct
+) -> None:
     hire(direct, *NAMES)
     settle(thrifty)
     take(direct, "h:7:a", 7)
@@ -76,7 +80,7 @@ def test_an_idle_worker_that_takes_a_job_is_seen_at_once(thrifty: Eye, direct: D
 
 @pytest.mark.parametrize("what", ["processed", "failed"])
 def test_a_worker_whose_count_rises_is_seen_with_its_next_job(
-    thrifty: Eye, direct: Direct, what: str
+    thrifty: RecordingReader, direct: Direct, what: str
 ) -> None:
     hire(direct, *NAMES)
     for name in NAMES:
@@ -98,7 +102,9 @@ def test_a_worker_whose_count_rises_is_seen_with_its_next_job(
     assert "h:7:a" not in held(thrifty.look())
 
 
-def test_a_failure_now_and_then_is_no_reason_to_ask_everybody(thrifty: Eye, direct: Direct) -> None:
+def test_a_failure_now_and_then_is_no_reason_to_ask_everybody(
+    thrifty: RecordingReader, direct: Direct
+) -> None:
     hire(direct, *NAMES)
     for name in NAMES:
         take(direct, name)
@@ -114,7 +120,7 @@ def test_a_failure_now_and_then_is_no_reason_to_ask_everybody(thrifty: Eye, dire
 
 
 def test_a_job_that_ends_between_two_answers_of_a_look_is_seen_at_the_next(
-    thrifty: Eye, direct: Direct
+    thrifty: RecordingReader, direct: Direct
 ) -> None:
     hire(direct, *NAMES[:20])
     numbers = itertools.count(1)
@@ -141,7 +147,9 @@ def test_a_job_that_ends_between_two_answers_of_a_look_is_seen_at_the_next(
         assert held(thrifty.look()) == latest
 
 
-def test_a_worker_that_never_counts_is_found_out_and_watched(thrifty: Eye, direct: Direct) -> None:
+def test_a_worker_that_never_counts_is_found_out_and_watched(
+    thrifty: RecordingReader, direct: Direct
+) -> None:
     hire(direct, *NAMES)
     for name in NAMES:
         take(direct, name)
@@ -162,7 +170,7 @@ def test_a_worker_that_never_counts_is_found_out_and_watched(thrifty: Eye, direc
 
 
 def test_signs_stay_with_their_workers_when_others_register_and_leave(
-    thrifty: Eye, direct: Direct
+    thrifty: RecordingReader, direct: Direct
 ) -> None:
     hire(direct, *NAMES)
     for name in NAMES[:150]:
@@ -182,7 +190,9 @@ def test_signs_stay_with_their_workers_when_others_register_and_leave(
     assert held(thrifty.look())["h:149:a"] == 5
 
 
-def test_a_sign_is_not_lost_with_a_look_that_broke_off(thrifty: Eye, direct: Direct) -> None:
+def test_a_sign_is_not_lost_with_a_look_that_broke_off(
+    thrifty: RecordingReader, direct: Direct
+) -> None:
     hire(direct, *NAMES)
     take(direct, "h:7:a")
     settle(thrifty)
@@ -199,7 +209,9 @@ def test_a_sign_is_not_lost_with_a_look_that_broke_off(thrifty: Eye, direct: Dir
 
 
 @pytest.mark.parametrize("command", ["-exists", "-mget"])
-def test_without_a_sign_everybody_is_asked(thrifty: Eye, direct: Direct, command: str) -> None:
+def test_without_a_sign_everybody_is_asked(
+    thrifty: RecordingReader, direct: Direct, command: str
+) -> None:
     hire(direct, *NAMES)
     for name in NAMES[:150]:
         take(direct, name)
@@ -216,7 +228,9 @@ def test_without_a_sign_everybody_is_asked(thrifty: Eye, direct: Direct, command
     assert (seen["h:7:a"], seen["h:200:a"]) == (2, 3)
 
 
-def test_a_record_that_grows_huge_is_not_carried_for_a_sign(thrifty: Eye, direct: Direct) -> None:
+def test_a_record_that_grows_huge_is_not_carried_for_a_sign(
+    thrifty: RecordingReader, direct: Direct
+) -> None:
     hire(direct, "h:1:a", "h:2:a")
     settle(thrifty)
     direct("SET", "resque:worker:h:1:a", record(text="x" * 1_000_000))
@@ -253,7 +267,7 @@ def lawful(direct: Direct, dice: random.Random, number: int) -> None:
 
 @pytest.mark.parametrize("seed", range(6))
 def test_of_a_large_fleet_it_tells_what_one_who_never_looked_would_tell(
-    store: Store, thrifty: Eye, direct: Direct, seed: int
+    store: Store, thrifty: RecordingReader, direct: Direct, seed: int
 ) -> None:
     dice = random.Random(seed)
     for number in range(120):
@@ -270,20 +284,23 @@ def test_of_a_large_fleet_it_tells_what_one_who_never_looked_would_tell(
 def test_whatever_was_written_in_whatever_order_is_seen_after_some_looks(
     store: Store, direct: Direct, seed: int, unread_s: float
 ) -> None:
-    eye, dice = Eye(store, large=LargeFleet(few=0, unread_s=unread_s)), random.Random(seed)
+    reader, dice = (
+        RecordingReader(store, large=LargeFleet(few=0, unread_s=unread_s)),
+        random.Random(seed),
+    )
     for _ in range(6):
         for _ in range(15):
             for _ in range(dice.randrange(3)):
                 changes(direct, dice)
-            eye.look()
+            reader.look()
         for _ in range(2 * TURNS + 1):
-            seen = timeless(eye.look())
+            seen = timeless(reader.look())
         fresh = timeless(store.run(snapshot.take(KEYS, failures_limit=20)))
         assert seen == fresh
 
 
 def test_a_usual_fleet_is_read_whole(store: Store, direct: Direct) -> None:
     hire(direct, *NAMES)
-    eye = Eye(store)
-    settle(eye)
-    assert eye.records_asked() == set(NAMES)
+    reader = RecordingReader(store)
+    settle(reader)
+    assert reader.records_asked() == set(NAMES)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from tests.support.direct import Direct
 from tests.support.known import known
-from tests.support.recording_reader import KEYS, Eye
+from tests.support.recording_reader import KEYS, RecordingReader
 from tests.support.registered_workers import hire
 from tests.support.rights import refused
 
@@ -25,66 +25,70 @@ LATER = "2026-11-23T13:00:00+00:00"
 
 
 @pytest.fixture
-def eye(store: Store) -> Eye:
+def reader(store: Store) -> RecordingReader:
     """To it every fleet is a large one, and it is never time to read the register."""
-    return Eye(store, large=LargeFleet(few=0, unread_s=1e9))
+    return RecordingReader(store, large=LargeFleet(few=0, unread_s=1e9))
 
 
-def reads_all(eye: Eye) -> bool:
+def reads_all(reader: RecordingReader) -> bool:
     """Whether the last look read the register with plain commands."""
-    plain = {c[:2] for c in eye.sent[0] if not isinstance(c, Call)}
+    plain = {c[:2] for c in reader.sent[0] if not isinstance(c, Call)}
     return ("SMEMBERS", KEYS.workers()) in plain
 
 
-def settle(eye: Eye) -> None:
+def settle(reader: RecordingReader) -> None:
     """Look until the register is known."""
-    eye.look()
-    while reads_all(eye):
-        eye.look()
+    reader.look()
+    while reads_all(reader):
+        reader.look()
 
 
 def names(seen: EngineSnapshot) -> list[str]:
     return [worker.id for worker in known(seen.processes)]
 
 
-def test_a_worker_that_comes_or_goes_is_seen_at_once(eye: Eye, direct: Direct) -> None:
+def test_a_worker_that_comes_or_goes_is_seen_at_once(
+    reader: RecordingReader, direct: Direct
+) -> None:
     hire(direct, "h:1:a", "h:2:a")
-    settle(eye)
+    settle(reader)
     hire(direct, "h:3:a")
-    seen = eye.look()
+    seen = reader.look()
     assert names(seen) == ["h:1:a", "h:2:a", "h:3:a"]
-    assert not reads_all(eye), "the script told"
+    assert not reads_all(reader), "the script told"
     assert known(seen.processes)[2].has_beat
     assert known(seen.processes)[2].started is not None
     direct("SREM", "resque:workers", "h:1:a")
     direct("SREM", "resque:workers", "h:3:a")
-    assert names(eye.look()) == ["h:2:a"]
-    assert reads_all(eye), "where one has come, more may"
+    assert names(reader.look()) == ["h:2:a"]
+    assert reads_all(reader), "where one has come, more may"
 
 
-def test_as_many_who_come_as_go_are_seen_after_some_looks(eye: Eye, direct: Direct) -> None:
+def test_as_many_who_come_as_go_are_seen_after_some_looks(
+    reader: RecordingReader, direct: Direct
+) -> None:
     hire(direct, "h:1:a", "h:2:a")
-    settle(eye)
+    settle(reader)
     direct("SREM", "resque:workers", "h:1:a")
     hire(direct, "h:3:a")
-    seen = [names(eye.look()) for _ in range(LOOKS)]
+    seen = [names(reader.look()) for _ in range(LOOKS)]
     assert seen[0] == ["h:1:a", "h:2:a"]
     assert seen[-1] == ["h:2:a", "h:3:a"]
 
 
 def test_a_beat_is_seen_after_some_looks_and_its_age_grows_till_then(
-    eye: Eye, direct: Direct
+    reader: RecordingReader, direct: Direct
 ) -> None:
     hire(direct, "h:1:a")
-    settle(eye)
-    before = eye.look()
+    settle(reader)
+    before = reader.look()
     direct("HSET", "resque:workers:heartbeat", "h:1:a", LATER)
     direct("SET", "resque:worker:h:1:a:started", "2026-11-23 13:00:00 +0000")
-    after = eye.look()
+    after = reader.look()
     beaten = known(known(before.processes)[0].beat_at)
     assert known(after.processes)[0].beat_at == beaten
     assert after.server_time > before.server_time
-    (last,) = known([eye.look() for _ in range(LOOKS)][-1].processes)
+    (last,) = known([reader.look() for _ in range(LOOKS)][-1].processes)
     assert (known(last.beat_at) - beaten).total_seconds() > 3_000
     assert last.started is not None
     assert last.started.hour == 13
@@ -127,48 +131,52 @@ def test_a_fleet_that_is_looked_at_seldom_is_read_each_time() -> None:
         register.parse([[b"h:1:a"], []], now + timedelta(seconds=5 * look), {})
 
 
-def test_without_the_right_to_the_script_it_is_read_each_time(eye: Eye, direct: Direct) -> None:
+def test_without_the_right_to_the_script_it_is_read_each_time(
+    reader: RecordingReader, direct: Direct
+) -> None:
     hire(direct, "h:1:a")
-    settle(eye)
+    settle(reader)
     with refused(direct, "-scard"):
         for look in range(LOOKS):
-            seen = eye.look()
+            seen = reader.look()
             assert (names(seen), seen.problems) == (["h:1:a"], {})
             assert known(seen.processes)[0].has_beat
-            assert reads_all(eye) == bool(look)
+            assert reads_all(reader) == bool(look)
 
 
-def test_a_script_that_fails_once_is_tried_again(eye: Eye, direct: Direct) -> None:
+def test_a_script_that_fails_once_is_tried_again(reader: RecordingReader, direct: Direct) -> None:
     hire(direct, "h:1:a")
-    settle(eye)
+    settle(reader)
     direct("DEL", "resque:workers")
     direct("SET", "resque:workers", "x")
-    assert names(eye.look()) == ["h:1:a"], "as it was known, for this look"
-    assert "workers" in eye.look().problems
+    assert names(reader.look()) == ["h:1:a"], "as it was known, for this look"
+    assert "workers" in reader.look().problems
     direct("DEL", "resque:workers")
     direct("SADD", "resque:workers", "h:1:a")
-    settle(eye)
-    assert names(eye.look()) == ["h:1:a"]
+    settle(reader)
+    assert names(reader.look()) == ["h:1:a"]
 
 
-def test_keys_of_wrong_types_are_reported_after_some_looks(eye: Eye, direct: Direct) -> None:
+def test_keys_of_wrong_types_are_reported_after_some_looks(
+    reader: RecordingReader, direct: Direct
+) -> None:
     hire(direct, "h:1:a", "h:2:a")
-    settle(eye)
+    settle(reader)
     direct("SET", "resque:workers:heartbeat", "x")
     direct("SADD", "resque:workers", "h:3:a")
-    assert names(eye.look()) == ["h:1:a", "h:2:a", "h:3:a"]
-    assert "heartbeats" in eye.look().problems
+    assert names(reader.look()) == ["h:1:a", "h:2:a", "h:3:a"]
+    assert "heartbeats" in reader.look().problems
     direct("SET", "resque:workers", "x")
-    assert "workers" in eye.look().problems
+    assert "workers" in reader.look().problems
 
 
-def test_a_poll_that_broke_off_hides_no_worker(eye: Eye, direct: Direct) -> None:
+def test_a_poll_that_broke_off_hides_no_worker(reader: RecordingReader, direct: Direct) -> None:
     hire(direct, "h:1:a")
-    settle(eye)
+    settle(reader)
     hire(direct, "h:2:a")
     with pytest.raises(Unreachable):
-        eye.look(breaks_off=True)
-    seen = eye.look()
+        reader.look(breaks_off=True)
+    seen = reader.look()
     assert names(seen) == ["h:1:a", "h:2:a"]
     assert known(seen.processes)[1].started is not None
 

@@ -1,4 +1,4 @@
-"""The survey: one round trip, and what may not be asked stays unknown."""
+"""What a system tells about itself: one round trip, and what may not be asked stays unknown."""
 
 from __future__ import annotations
 
