@@ -1,7 +1,7 @@
 """What an operator may ask a queue system to do.
 
-A request is data only. The system's `prepare` makes a plan of it and changes nothing; `carry_out`
-does what the plan says. The console and the commands make the same requests.
+A request is data only. The system's `prepare` makes a plan of it and changes nothing;
+`Plan.run` does what it says. The console and the commands make the same requests.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ from queuecore import times
 
 # The pattern of a message: without ids, numbers and other parts that differ.
 
-#: StoredItems into of a message.
+#: Characters of a message that are looked into.
 MOST_CHARACTERS: Final = 300
 
 #: The result of a request or of a program. Which digits they are makes no difference to what is
@@ -176,12 +176,10 @@ class KnownEntry:
 
     @property
     def id(self) -> str:
-        """As an `Entry`."""
         return self.job.id
 
     @property
     def group(self) -> GroupFacts:
-        """As an `Entry`."""
         job = self.job
         key = self._maker.key_of(job)
         return GroupFacts(key, job.queue, job.failed_at, job.is_retried is True)

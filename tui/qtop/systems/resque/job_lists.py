@@ -152,7 +152,6 @@ class ResqueList:
         return windows.window(self._key, start, start + size - 1, max_bytes=most_bytes)
 
     def before(self, page: JobPage, size: int) -> Exchange[Hashable]:
-        """As a `JobList`. No round trip."""
         start = _place(page.start)
         if self._newest_first:
             at = start + size
@@ -160,7 +159,6 @@ class ResqueList:
         return _known(max(0, start - size) or None)
 
     def last(self, page: JobPage, size: int) -> Exchange[Hashable]:
-        """As a `JobList`. No round trip."""
         is_one = page.length <= size
         if self._newest_first:
             return _known(None if is_one else size)
@@ -182,11 +180,9 @@ class ResqueList:
         return found
 
     def refs(self) -> JobRefs:
-        """As a `JobList`: 28 bytes each."""
         return JobRefs()
 
     def walk(self, since: Extent | None = None) -> ListWalk:
-        """As a `JobList`: from the end of the list to its front."""
         return ListWalk(self._key, lambda reply, place: ListEntry(self, reply, place), since)
 
     def payload(self, job: Job) -> tuple[str, bytes] | str:
@@ -257,7 +253,6 @@ class DelayedRefs(list[DelayedRef]):
     size_bytes = 0
 
     def add(self, ref: DelayedRef, size_bytes: int = 0) -> None:
-        """As `Refs.add`."""
         self.append(ref)
         self.size_bytes += size_bytes
 
@@ -270,13 +265,11 @@ class DelayedList:
         self._keys = keys
 
     def outline(self, now_s: float = 0.0, ahead_s: Sequence[int] = ()) -> Steps[Outline]:
-        """As a `JobList`. Two round trips."""
         found: Outlook = yield from outlook(self._keys, now_s, ahead_s)
         shares = tuple(DueShare(each.moments, each.jobs, each.is_exact) for each in found.shares)
         return Outline(found.total.jobs, None, shares, found.first_at)
 
     def extent(self) -> Exchange[Extent]:
-        """As a `JobList`: unknown, without a round trip."""
         return Exchange((), lambda _: NO_EXTENT)
 
     def page(
@@ -325,12 +318,10 @@ class DelayedList:
         return DelayedRefs()
 
     def walk(self, since: Extent | None = None) -> DelayedWalk:
-        """As a `JobList`: through all of them, whatever was there before. Costs as
-        `delayed_windows.walk`."""
+        """Through all of them, whatever was there before."""
         return DelayedWalk(self._keys)
 
     def payload(self, job: Job) -> tuple[str, bytes] | str:
-        """As a `JobList`: their bytes are no payload yet."""
         return "a delayed job has no payload before it is due"
 
 

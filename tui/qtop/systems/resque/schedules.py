@@ -56,7 +56,6 @@ class ScheduleReader:
         self._before: Mapping[str, ListedSchedule] = {}
 
     def everything(self, now: datetime) -> Steps[Schedules]:
-        """As `System.schedules`."""
         zone, problem = _zone()
         found = yield from listing.everything(self._keys, master_prefix(), now, zone)
         listed = tuple(
@@ -65,7 +64,6 @@ class ScheduleReader:
         return Schedules(listed, file_problem=found.of_file.unknown, zone_problem=problem)
 
     def look(self, now: datetime) -> Steps[Callable[[], Schedules]]:
-        """As `System.schedules_look`."""
         keys, prefix = self._keys, master_prefix()
         problems: dict[str, str] = {}
         looked = yield from _attempt(schedules.stored_items(keys), "schedules", problems)

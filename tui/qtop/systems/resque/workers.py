@@ -175,7 +175,7 @@ class Case:
 
 def gather(
     keys: Keys, names: Sequence[str], *, ignore_pids: bool, unlisted: Sequence[str] = ()
-) -> Steps[list[Case]]:
+) -> Steps[Sequence[Case]]:
     """Look at the workers named, or, when none is, at all that have been silent for five minutes
     and at the `unlisted`, which are on no register. Five round trips, and one more for each 100
     workers."""
