@@ -39,16 +39,12 @@ def master_prefix() -> str:
     return os.environ.get("RESQUE_SCHEDULER_MASTER_LOCK_PREFIX", "")
 
 
-def master_lock(keys: Keys) -> bytes:
-    """The key of the schedulers' lock."""
-    return keys.master_lock(master_prefix())
-
-
 def look(keys: Keys, queues: Sequence[str] = ()) -> Steps[HealthReport]:
     """Find out what is looked at now and then, also of these queues. Three round trips, five where
     delayed jobs may be overdue; see `resque.store.health.look`. Raises StoreError."""
     before_s = time.time()
-    found, payloads, whose = yield from health.look(keys, master_lock(keys), queues, now=wall_now())
+    lock = keys.master_lock(master_prefix())
+    found, payloads, whose = yield from health.look(keys, lock, queues, now=wall_now())
     after_s, taken = time.time(), found.taken
     skew = None if taken is None else skew_s(taken.timestamp(), before_s, after_s)
     return report_of(found, payloads, whose, skew)

@@ -141,7 +141,7 @@ class ResqueSystem:
     def scheduler_lock(self) -> Exchange[tuple[str | None, float | None]]:
         from resque.store import schedules
 
-        return schedules.lease(health.master_lock(self.keys))
+        return schedules.lease(self.keys.master_lock(health.master_prefix()))
 
     def diagnose(
         self,

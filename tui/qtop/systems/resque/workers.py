@@ -311,7 +311,8 @@ def _prepare_prune(keys: Keys, operator: Operator, request: Prune) -> Plan | Ref
         word, title = None, f"Prune {what}"
     record = operator.record("prune", subject, keys.workers(), len(cases), undo_s=0)
     more = len(cases) - _SHOWN
-    listed = [*map(_line, cases[:_SHOWN]), *([f"and {more:,} more"] if more > 0 else [])]
+    listed = [f"{safe(case.worker_id)}: {case.words}" for case in cases[:_SHOWN]]
+    listed += [f"and {more:,} more"] if more > 0 else []
     end = "This cannot be undone; a failed job can be requeued."
     # What follows from it first: the list may be longer than the dialog is high.
     lines = (*details, end, "\n".join(listed))
@@ -377,10 +378,6 @@ def _signal(keys: Keys, operator: Operator, request: Signal) -> Steps[Outcome]:
         text += f"; not told {len(reasons):,}: {reasons[0]}"
     refused = tuple(Counter(reasons).items())
     return Outcome(text, "warn" if reasons else "good", done, refused=refused)
-
-
-def _line(case: Case) -> str:
-    return f"{safe(case.worker_id)}: {case.words}"
 
 
 def _consequence(cases: Sequence[Case]) -> str:
