@@ -65,7 +65,6 @@ class Undo:
 
     @classmethod
     def of(cls, action: ActionRecord | AuditEntry, *question: str) -> Undo:
-        """Take this one back."""
         done = action.done if isinstance(action, AuditEntry) else action.planned
         what = f"{action.action} {action.subject}"
         return cls(action.id, what, action.source, done or action.planned, question)

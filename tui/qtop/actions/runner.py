@@ -6,9 +6,10 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, TypeVar
 
 from qtop.actions.plan import Outcome, Plan, Throttle
+from qtop.search.follower import Send
 from qtop.text.safe import safe
 from queuecore.action_record import ActionRecord
 from queuecore.errors import OutcomeUnknown, QueueError, StoreError
@@ -23,13 +24,6 @@ _TICK_S: Final = 0.05
 
 #: Gets how many of how many are done.
 Progress = Callable[[int, int], None]
-
-
-class Send(Protocol):
-    """Carries out an operation on Redis."""
-
-    async def __call__(self, operation: Operation[T], /) -> T:
-        """Return its result. Raises StoreError."""
 
 
 class Stopped(StoreError):

@@ -195,7 +195,6 @@ def _cut(name: str | None) -> str | None:
 
 
 def title(mark: GroupKey) -> str:
-    """A group in words: safe text."""
     if mark.problem is not None:
         return safe(mark.problem)
     return safe(f"{mark.class_name or '(no class)'}: {mark.exception or '?'}")
@@ -291,7 +290,6 @@ class FailureGroups:
         return facts.fingerprint
 
     def fingerprints(self) -> Iterable[GroupKey]:
-        """Those of all groups."""
         return self._tallies.keys()
 
     def count_of(self, mark: GroupKey) -> int | None:

@@ -208,7 +208,6 @@ def contains(value: str) -> Wanted:
 
 
 def is_exactly(value: str) -> Wanted:
-    """Asks whether a text is the value."""
     return lambda text: text == value
 
 

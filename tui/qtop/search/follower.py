@@ -28,15 +28,15 @@ _TELL_EVERY_S: Final = 0.2
 Visit = Callable[[Entry], Any]
 
 
-class Read(Protocol):
-    """Reads from Redis."""
+class Send(Protocol):
+    """Carries out an operation on Redis."""
 
-    async def __call__(self, operation: Operation[T]) -> T:
-        """Return the result of an operation. Raises StoreError."""
+    async def __call__(self, operation: Operation[T], /) -> T:
+        """Return its result. Raises StoreError."""
 
 
 async def walk(
-    read: Read,
+    read: Send,
     way: Walk,
     visit: Visit,
     tell: Callable[[int, int], None] = lambda done, of: None,
@@ -157,7 +157,7 @@ class Follower:
         also where the list does not tell what is new and is long."""
         self.is_stopped, self._looks_expected = False, 2
 
-    async def follow(self, read: Read, tell: Callable[[], None] = lambda: None) -> bool:
+    async def follow(self, read: Send, tell: Callable[[], None] = lambda: None) -> bool:
         """Look at what has not been seen. Returns whether there was anything; tells after each
         window. Never raises a StoreError: `problem` says it. May be cancelled; then the next time
         begins anew what was not finished."""
@@ -173,7 +173,7 @@ class Follower:
         finally:
             self.is_running = self.is_walking = False
 
-    async def _follow(self, read: Read, tell: Callable[[], None]) -> bool:
+    async def _follow(self, read: Send, tell: Callable[[], None]) -> bool:
         now = await read(self._jobs.extent())
         before = self._extent
         if now == NO_EXTENT:
@@ -194,7 +194,7 @@ class Follower:
         await self._walk_all(read, tell)
         return True
 
-    async def _walk_all(self, read: Read, tell: Callable[[], None]) -> None:
+    async def _walk_all(self, read: Send, tell: Callable[[], None]) -> None:
         def note(done: int, of: int) -> None:
             self.done, self.of = done, of
             tell()

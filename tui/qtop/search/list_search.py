@@ -61,7 +61,6 @@ class ListSearch(Generic[FoundT]):
 
     @property
     def is_complete(self) -> bool:
-        """Whether what is shown is made of the whole list."""
         return self.found is not None and self.found.is_complete
 
     @property
@@ -77,7 +76,6 @@ class ListSearch(Generic[FoundT]):
 
     @property
     def length(self) -> int:
-        """How many entries the list has."""
         return self._known if self.is_known else self.follower.of
 
     def take(self, jobs: Sequence[Job], *, is_all: bool) -> None:

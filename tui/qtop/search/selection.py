@@ -138,7 +138,6 @@ RefusalCheck = Callable[[bytes], str | None]
 
 
 def nothing_refused(raw: bytes) -> str | None:
-    """Refuse no item."""
     return None
 
 
@@ -173,11 +172,9 @@ class Selection:
 
     @property
     def size_bytes(self) -> int:
-        """How large what would be touched is together."""
         return self.marks.size_bytes
 
     def add(self, job: Job, refusal: str | None = None) -> None:
-        """Take in one job."""
         if job.ref is None:
             self.unusable += 1
             return

@@ -247,7 +247,6 @@ class ResqueActions:
 
 
 def unregistered(keys: Keys, what: Index, names: Sequence[str]) -> Steps[list[tuple[str, bool]]]:
-    """As `System.unregistered`."""
     wanted = list(dict.fromkeys(names))
     found: list[tuple[str, bool]] = []
     known: Collection[str] = ()
@@ -265,7 +264,6 @@ def unregistered(keys: Keys, what: Index, names: Sequence[str]) -> Steps[list[tu
 
 
 def _cleared(source: JobSource) -> str:
-    """What is cleared, in words."""
     if source.kind == "failed":
         return "all failures" if source.name == FAILED else f"all of {source.name}"
     return f"queue {source.name}" if source.kind == "queue" else str(source)

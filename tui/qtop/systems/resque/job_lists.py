@@ -53,19 +53,16 @@ class ListEntry:
 
     @property
     def id(self) -> str:
-        """The SHA-1 of its bytes, in hex. O(bytes)."""
         return read_item(self._reply).sha
 
     @property
     def job(self) -> Job:
-        """The job. O(bytes), the first time."""
         if self._job is None:
             self._job = self._jobs.job_of(read_item(self._reply), self.place)
         return self._job
 
     @property
     def group(self) -> GroupFacts:
-        """What groups a failure. See `GroupReader`."""
         return self._jobs.groups.read(self._reply)
 
 
@@ -92,9 +89,7 @@ class ResqueList:
 
     def outline(self, now_s: float = 0.0, ahead_s: Sequence[int] = ()) -> Exchange[Outline]:
         is_at_end = self._newest_first
-        return single(
-            ("LLEN", self._key), lambda length: Outline(length, length if is_at_end else 0)
-        )
+        return single(("LLEN", self._key), lambda many: Outline(many, many if is_at_end else 0))
 
     def extent(self) -> Exchange[Extent]:
         return windows.extent(self._key)
@@ -159,10 +154,8 @@ class ResqueList:
         return _known(max(0, start - size) or None)
 
     def last(self, page: JobPage, size: int) -> Exchange[Hashable]:
-        is_one = page.length <= size
-        if self._newest_first:
-            return _known(None if is_one else size)
-        return _known(None if is_one else page.length - size)
+        start = size if self._newest_first else page.length - size
+        return _known(None if page.length <= size else start)
 
     def read(self, jobs: Sequence[Job]) -> Steps[Sequence[Job | None]]:
         """As a `JobList`. Waiting jobs that are not near their place are looked for further away:
@@ -307,11 +300,10 @@ class DelayedList:
             place = (job.place or 0) - job.due.jobs
             key = self._keys.delayed(job.due.stamp)
             raw: bytes | None = yield windows.find(key, job.id, place)
-            whole = None if raw is None else windows.whole(raw)
-            if whole is None:
+            if raw is None:
                 found.append(None)
             else:
-                found.append(delayed_item(whole, job.due, job.ref, job.place))
+                found.append(delayed_item(windows.whole(raw), job.due, job.ref, job.place))
         return found
 
     def refs(self) -> DelayedRefs:

@@ -43,7 +43,6 @@ class ReadSchedule(NamedTuple):
 
 
 def read_of(listed: ListedSchedule) -> ReadSchedule:
-    """What is behind a listed schedule."""
     return cast("ReadSchedule", listed.ref)
 
 
@@ -103,12 +102,10 @@ def _zone() -> tuple[tzinfo, str | None]:
 
 
 def args_of(schedule: Schedule) -> Any:
-    """The arguments of a schedule's jobs."""
     return decode(schedule.payload)["args"]
 
 
 def firings(listed: ListedSchedule, now: datetime, count: int) -> list[datetime]:
-    """As `System.firings`."""
     schedule = read_of(listed).schedule
     if schedule is None:
         return []

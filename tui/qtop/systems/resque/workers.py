@@ -280,7 +280,6 @@ _SHOWN: Final = 200
 
 
 def prepare(keys: Keys, operator: Operator, request: Prune | Signal) -> Plan | Refusal:
-    """Say what a request would do to workers."""
     if isinstance(request, Signal):
         return _prepare_signal(keys, operator, request)
     return _prepare_prune(keys, operator, request)
@@ -346,7 +345,6 @@ def _take_off(
 
 
 def _prepare_signal(keys: Keys, operator: Operator, request: Signal) -> Plan:
-    """Say what a signal asks of workers that run on this machine."""
     wish, many = request.wish, len(request.processes)
     one = safe(request.processes[0].id) if many == 1 else counted(many, "worker")
     verb, effect = _WORDS[wish]
