@@ -1,4 +1,5 @@
-"""What every test may use: a real server of its own, and an environment that is nobody's."""
+"""What every test may use: a real server of its own, and an environment without the developer's
+settings."""
 
 from __future__ import annotations
 
@@ -20,7 +21,7 @@ from hypothesis import HealthCheck, settings
 # Every process of a run collects all tests. Once compiled, that takes a third of the time.
 sys.dont_write_bytecode = False
 
-# What helpers compare is told in full, too; they are imported after this.
+# Failed comparisons in helpers are reported in full, too; they are imported after this.
 pytest.register_assert_rewrite("tests.support")
 
 from tests.support.direct import Direct  # noqa: E402
@@ -34,8 +35,8 @@ settings.register_profile(
 )
 settings.load_profile("house")
 
-# Whoever starts the tests in the background may have had them ignore these; a program that is told
-# to ignore a signal does so, and so would every worker and console that is started here.
+# A shell that starts the tests in the background may let them ignore these signals. A program that
+# inherits an ignored signal ignores it, too, and so would every worker and console started here.
 for _number in (signal.SIGHUP, signal.SIGQUIT):
     signal.signal(_number, signal.SIG_DFL)
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -55,7 +56,7 @@ DISTURBING_NAMES = (
     "MAX_INTERVAL",
     "NO_COLOR",
     "PIDFILE",
-    # What tests start is started often: compiled once, it starts in half the time.
+    # The programs that tests start are started often: compiled once, they start in half the time.
     "PYTHONDONTWRITEBYTECODE",
     "QUEUE",
     "QUEUES",
@@ -89,7 +90,7 @@ class RedisServer:
 
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Hide the developer's own settings, and keep what is written in a folder of the test's."""
+    """Hide the developer's own settings, and keep written files in a folder of the test."""
     for name in tuple(os.environ):
         if name in DISTURBING_NAMES or name.startswith(DISTURBING_PREFIXES):
             monkeypatch.delenv(name)
@@ -104,7 +105,8 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def redis_binary() -> Binary:
-    """The server program. Without one: skipped here, failed in CI, where it must not go unseen."""
+    """The server program. Without one: skipped here, failed in CI, where it must not go
+    unnoticed."""
     try:
         return find_binary()
     except NoServer as error:
@@ -115,7 +117,7 @@ def redis_binary() -> Binary:
 
 @pytest.fixture(scope="session")
 def redis_server(redis_binary: Binary) -> Iterator[RedisServer]:
-    """A real server for the whole session, on a private socket, that forgets everything."""
+    """A real server for the whole session, on a private socket, without persistence."""
     folder = Path(tempfile.mkdtemp(prefix="q"))
     path = folder / "s"
     options = f"--port 0 --unixsocket {path} --unixsocketperm 700 --dir {folder} --appendonly no"
@@ -159,6 +161,6 @@ def redis_url(redis_server: RedisServer) -> str:
 @pytest.fixture
 def direct(redis_server: RedisServer, redis_url: str) -> Iterator[Direct]:
     """A connection to the empty server that shares no code with the engine."""
-    del redis_url  # it has emptied the server
+    del redis_url  # the fixture has emptied the server
     with Direct(redis_server.socket) as connection:
         yield connection

@@ -21,7 +21,7 @@ from queuecore.server import PrivateServer
 
 FOLDER = Path(__file__).parents[1] / "screenshots"
 SIZE = (120, 30)
-#: Long enough for trends to show and for jobs to fail.
+#: Long enough for visible trends and for failed jobs.
 WARM_UP_S = 40.0
 
 #: Keys to press, and the picture to take after them.

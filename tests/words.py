@@ -20,6 +20,8 @@ CANCEL = "Cancel"
 READ_ONLY = "read-only: nothing is changed"
 NOTHING_CHANGED = "nothing was changed"
 NOT_NOW_REFUSED = "not now: no answer from Redis: connection refused"
+NO_ANSWER_FROM_REDIS = "no answer from redis"
+PAUSED = "PAUSED"
 NOTHING_UNDER_WAY = "nothing is under way here"
 STOP_KEY = "x stops"
 IF_TERMINAL_ALLOWS = "if your terminal lets it"
@@ -30,6 +32,11 @@ NO_MATCH = "Nothing matches the filter"
 NO_MATCH_ESCAPE = "Nothing matches the filter; esc takes it away."
 MARKED_GONE = "what was marked is not listed any more: nothing was done"
 EXPORT_TITLE = "Write jobs to a file"
+
+
+def has_size(columns: int, lines: int) -> str:
+    """On the page for a too small terminal: the size that it has."""
+    return f"has {columns}x{lines}"
 
 
 def match(number: int) -> str:
@@ -56,7 +63,7 @@ def question(verb: str, number: int, noun: str) -> str:
 
 
 def type_to_go_on(word: str) -> str:
-    """What a question asks for that is answered with a word."""
+    """The request of a question that is answered with a word."""
     return f"Type {word} to go on"
 
 

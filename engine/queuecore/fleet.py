@@ -15,7 +15,6 @@ from typing import Any, Final, Literal
 from queuecore.values import Generic, TypeVar, value
 
 F = TypeVar("F")
-G = TypeVar("G")
 
 
 @value
@@ -111,12 +110,6 @@ class FleetSnapshot(Generic[F]):
     failed_ever: int | None
     is_paused: bool | None
     problems: Mapping[str, str] = MappingProxyType({})
-
-    def with_failures(self, failures: tuple[G, ...] | None) -> FleetSnapshot[G]:
-        """The same with failures as values of another kind."""
-        counts = self.failed, self.processed_ever, self.failed_ever
-        fleet = self.server_time, self.queues, self.processes
-        return FleetSnapshot(*fleet, failures, *counts, self.is_paused, self.problems)
 
 
 StrayKind = Literal["record", "queue", "unreadable", "delayed", "failed", "undo", "retry"]

@@ -27,7 +27,7 @@ QUEUES, WORKERS, FAILURES, LOOKS = 1_000, 5_000, 500, 12
 
 
 def look(number: int) -> Snapshot:
-    """One of a series of looks: every depth changes, half of the workers have another job."""
+    """One of a series of snapshots: every depth changes, half of the workers have another job."""
     return snapshot(
         [queue(f"queue-{i:04}", (i * 7 + number) % 900, (i + number) % 5) for i in range(QUEUES)],
         [_worker(i, number) for i in range(WORKERS)],
@@ -66,7 +66,7 @@ def _reply(key: bytes, number: int) -> bytes | None:
 
 
 class Steps:
-    """What the steps of one kind took. The first two warm up, and do not count."""
+    """The durations of the steps of one kind. The first two warm up, and do not count."""
 
     def __init__(self, what: str) -> None:
         self._what = what

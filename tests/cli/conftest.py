@@ -1,4 +1,4 @@
-"""What the command line's tests share: commands as real processes on a real server."""
+"""Fixtures of the tests of the command line: commands as real processes on a real server."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def qtop(redis_url: str) -> Qtop:
 
 @pytest.fixture
 def on_terminal(redis_url: str) -> Callable[..., tuple[int, str]]:
-    """Runs `qtop` on a terminal of its own, on which something was typed already."""
+    """Runs `qtop` on a terminal of its own, into which something was typed before."""
 
     def run(*args: str, typed: str = "", columns: int = 80, **env: str) -> tuple[int, str]:
         ours, theirs = pty.openpty()
@@ -58,7 +58,7 @@ def on_terminal(redis_url: str) -> Callable[..., tuple[int, str]]:
             while data := os.read(ours, 65_536):
                 shown += data
         except OSError:
-            pass  # Linux says so when the other side was closed
+            pass  # Linux raises this when the other side was closed.
         finally:
             os.close(ours)
         return process.wait(PATIENCE_S), shown.decode("utf-8", "replace")

@@ -1,4 +1,4 @@
-"""requeue, delete and move: exactly what was selected, with numbers, and all of it back."""
+"""requeue, delete and move change exactly the selected jobs, report numbers, and can be undone."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_a_failure_goes_back_byte_for_byte_and_comes_back_with_undo(
     assert resque_keys(direct) == before
 
 
-def test_more_than_one_needs_yes(qtop: Qtop, direct: Direct, fail: Push) -> None:
+def test_more_than_one_job_needs_yes(qtop: Qtop, direct: Direct, fail: Push) -> None:
     fail("Mail", 1)
     fail("Mail", 2)
     before = everything(direct)
@@ -61,7 +61,7 @@ def test_more_than_one_needs_yes(qtop: Qtop, direct: Direct, fail: Push) -> None
     assert qtop("requeue", *FAILED, "--yes").out.startswith("requeued 2,")
 
 
-def test_on_a_terminal_more_than_one_is_asked_for_and_no_is_the_default(
+def test_on_a_terminal_more_than_one_job_needs_an_answer_and_no_is_the_default(
     direct: Direct, fail: Push, on_terminal: Callable[..., tuple[int, str]]
 ) -> None:
     fail("Mail", 1)
@@ -74,7 +74,7 @@ def test_on_a_terminal_more_than_one_is_asked_for_and_no_is_the_default(
     assert failed(direct) == []
 
 
-def test_what_cannot_be_requeued_is_refused_with_its_reason_and_stays(
+def test_a_failure_that_cannot_be_requeued_is_refused_with_its_reason_and_stays(
     qtop: Qtop, direct: Direct, fail: Push
 ) -> None:
     fail("Mail", 1)
@@ -87,12 +87,12 @@ def test_what_cannot_be_requeued_is_refused_with_its_reason_and_stays(
     assert (ran.status, result["done"], result["gone"], result["refused"]) == (0, 1, 0, 3)
     assert any("names no queue" in reason for reason in result["reasons"])
     assert failed(direct) == bad
-    # Where it is to go may be said instead.
+    # The target queue may be named instead.
     ran = qtop("requeue", *FAILED, "--to", "mail", "--yes", "--json")
     assert (ran.objects[0]["done"], failed(direct)) == (1, [bad[0], bad[2]])
 
 
-def test_only_what_matches_is_touched_and_a_hostile_name_is_shown_harmless(
+def test_only_matching_jobs_are_touched_and_a_hostile_name_is_shown_safely(
     qtop: Qtop, direct: Direct, fail: Push
 ) -> None:
     name = "q\x1b[2J\n:*"
@@ -127,7 +127,7 @@ def test_only_what_matches_is_touched_and_a_hostile_name_is_shown_harmless(
         ("prune",),
     ],
 )
-def test_a_dry_run_tells_what_would_happen_and_touches_nothing(
+def test_a_dry_run_shows_what_would_happen_and_touches_nothing(
     qtop: Qtop, direct: Direct, push: Push, fail: Push, words: tuple[str, ...]
 ) -> None:
     for number in range(3):
@@ -206,7 +206,7 @@ def test_wrong_usage_is_status_2_and_touches_nothing(
     assert everything(direct) == before
 
 
-def test_too_much_to_keep_is_said_beforehand_and_cannot_be_undone(
+def test_an_action_too_large_to_undo_says_so_beforehand(
     qtop: Qtop, direct: Direct, fail: Push
 ) -> None:
     for number in range(12):
@@ -226,7 +226,7 @@ def test_too_much_to_keep_is_said_beforehand_and_cannot_be_undone(
         (Unreachable("gone"), "stopped half-way\n"),
     ],
 )
-def test_what_stops_half_way_is_reported_after_the_numbers_with_the_way_back(
+def test_an_action_that_stops_half_way_reports_numbers_error_and_undo(
     capsys: pytest.CaptureFixture[str], problem: StoreError, words: str
 ) -> None:
     trail = ActionRecord(Actor("ada@host", "qtop"), "requeue", "failed", b"resque:failed", 9)
@@ -239,7 +239,7 @@ def test_what_stops_half_way_is_reported_after_the_numbers_with_the_way_back(
     assert words in said.err
 
 
-def test_nothing_to_act_on_is_status_1(qtop: Qtop, direct: Direct, fail: Push) -> None:
+def test_an_action_without_matches_is_status_1(qtop: Qtop, direct: Direct, fail: Push) -> None:
     empty = qtop("delete", *FAILED)
     assert (empty.status, empty.err) == (1, "failed is empty\n")
     fail("Mail")
@@ -247,7 +247,7 @@ def test_nothing_to_act_on_is_status_1(qtop: Qtop, direct: Direct, fail: Push) -
     assert qtop("move", "--from", "queue:none", "--to", "a").status == 1
 
 
-def test_of_several_jobs_those_that_kill_their_process_are_spared_unless_they_are_meant(
+def test_jobs_that_kill_their_process_are_spared_among_several_unless_included(
     qtop: Qtop, direct: Direct, fail: Push
 ) -> None:
     deadly = fail("Deadly", 1, exception="Resque::DirtyExit")
@@ -277,7 +277,7 @@ def test_of_several_jobs_those_that_kill_their_process_are_spared_unless_they_ar
     ],
 )
 @pytest.mark.parametrize("words", [("requeue", "--from", "failed"), ("clear", "failed")])
-def test_a_dry_run_says_that_there_will_be_no_way_back(
+def test_a_dry_run_says_that_there_will_be_no_undo(
     qtop: Qtop, fail: Push, words: tuple[str, ...], limits: dict[str, str], why: str
 ) -> None:
     fail("Mail", 1)
@@ -289,12 +289,12 @@ def test_a_dry_run_says_that_there_will_be_no_way_back(
 
 
 @pytest.mark.parametrize(
-    ("stopped", "told"), [(StoreError("NOPERM"), False), (OutcomeUnknown("cut off"), True)]
+    ("stopped", "reported"), [(StoreError("NOPERM"), False), (OutcomeUnknown("cut off"), True)]
 )
-def test_what_was_refused_before_anything_was_done_has_no_undo(
-    stopped: StoreError, told: bool, capsys: pytest.CaptureFixture[str]
+def test_an_action_refused_before_any_change_has_no_undo(
+    stopped: StoreError, reported: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     trail = ActionRecord(Actor("me", "qtop"), "delete", "1 job", b"k", 1)
     with pytest.raises(StoreError):
         report("delete", "deleted", acted("deleted", Result(stopped=stopped), trail), as_json=True)
-    assert (trail.id in capsys.readouterr().out) is told
+    assert (trail.id in capsys.readouterr().out) is reported

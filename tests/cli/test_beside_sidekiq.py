@@ -1,4 +1,4 @@
-"""Commands say where Sidekiq lives, advise nothing that would harm it, and change nothing there."""
+"""Commands report where Sidekiq is, advise nothing that would harm it, and change nothing there."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def findings(run: Run, *args: str) -> dict[str, dict[str, Any]]:
         ("empty", "neither Resque nor Sidekiq was found", False),
     ],
 )
-def test_what_lives_in_a_database_is_said_and_no_advice_harms_it(
+def test_the_systems_of_a_database_are_reported_and_no_advice_harms_them(
     run: Run, direct: Direct, fleet: str, systems: str, troubled: bool
 ) -> None:
     FLEETS[fleet](direct)
@@ -62,7 +62,7 @@ def test_what_lives_in_a_database_is_said_and_no_advice_harms_it(
     assert ("Sidekiq" in found.get("keys", {"text": ""})["text"]) == troubled
     advice = [each["remedy"] or "" for each in found.values()]
     if fleet != "resque":
-        # Of the mixed one, a worker for Resque's own queue.
+        # In the mixed database, a worker for Resque's own queue.
         allowed = "qtop worker mail" if fleet == "mixed" else "qtop worker nothing"
         advised = [each for each in advice if "qtop worker" in each or "--namespace app" in each]
         assert [each for each in advised if allowed not in each] == []
@@ -81,7 +81,9 @@ def test_what_lives_in_a_database_is_said_and_no_advice_harms_it(
 @pytest.mark.parametrize(
     "listing", ["queues", "workers", "failed", "delayed", "schedules", "stats", "find class:A"]
 )
-def test_every_listing_says_what_lives_there(run: Run, direct: Direct, listing: str) -> None:
+def test_every_listing_names_the_systems_of_the_database(
+    run: Run, direct: Direct, listing: str
+) -> None:
     assert "Sidekiq" not in run(*listing.split()).stderr
     sidekiq(direct, prefix="resque:")
     ran = run(*listing.split())
@@ -108,7 +110,7 @@ WRITING: Sequence[tuple[str, ...]] = (
     ("resume", "{}"),
     ("register", "{}"),
 )
-#: Those that are about no queue.
+#: The commands that are about no queue.
 FOR_ALL: Sequence[tuple[str, ...]] = (
     ("pause", "--all"),
     ("resume", "--all"),
@@ -138,7 +140,7 @@ def exported(run: Run, direct: Direct, push: Push, tmp_path: Path) -> str:
 
 
 @pytest.mark.parametrize("args", [*WRITING, *FOR_ALL], ids=" ".join)
-def test_no_command_writes_where_sidekiq_lives(
+def test_no_command_writes_where_only_sidekiq_is(
     run: Run, direct: Direct, exported: str, args: tuple[str, ...]
 ) -> None:
     sidekiq(direct, prefix="resque:")
@@ -180,7 +182,7 @@ def test_a_failure_whose_queue_became_sidekiqs_is_not_requeued(run: Run, direct:
     refuses(run, direct, ["requeue", "--from", "failed", "--yes"])
 
 
-def test_lists_of_jobs_in_the_hands_of_sidekiqs_fetchers_are_no_lost_queues(
+def test_lists_of_jobs_held_by_fetchers_of_sidekiq_are_no_lost_queues(
     run: Run, direct: Direct, push: Push
 ) -> None:
     push("A", 1)
@@ -194,7 +196,7 @@ def test_lists_of_jobs_in_the_hands_of_sidekiqs_fetchers_are_no_lost_queues(
     assert findings(run)["unregistered"]["remedy"] == "qtop register lost"
 
 
-def test_sidekiq_failures_list_is_called_that(run: Run, direct: Direct, push: Push) -> None:
+def test_the_list_of_sidekiq_failures_has_that_name(run: Run, direct: Direct, push: Push) -> None:
     push("A", 1)
     direct("ZADD", "resque:failed", 1, SIDEKIQS_JOB)
     found = findings(run)["keys"]
@@ -218,7 +220,7 @@ def test_doctor_warns_of_sidekiq_and_says_what_to_do_about_it(
     assert advice in found["remedy"]
 
 
-def test_doctor_does_not_know_whose_keys_are_that_look_like_sidekiqs(
+def test_keys_that_look_like_those_of_sidekiq_have_an_unknown_owner_for_the_doctor(
     run: Run, direct: Direct
 ) -> None:
     direct("ZADD", "resque:retry", 1, "no JSON")
@@ -226,15 +228,13 @@ def test_doctor_does_not_know_whose_keys_are_that_look_like_sidekiqs(
     assert (found["level"], "perhaps Sidekiq" in found["text"]) == ("UNKNOWN", True)
 
 
-def test_queues_that_were_not_looked_at_are_not_passed_over_in_silence(
-    run: Run, direct: Direct
-) -> None:
+def test_unchecked_queues_are_reported(run: Run, direct: Direct) -> None:
     direct("SADD", "resque:queues", *(f"q{number}" for number in range(201)))
     direct("SADD", "resque:workers", "web:1:q1")
     assert "200 of its queues were looked at, not all" in findings(run)["systems"]["text"]
 
 
-def test_where_sidekiq_perhaps_lives_a_command_warns_and_goes_on(run: Run, direct: Direct) -> None:
+def test_a_command_warns_and_goes_on_where_sidekiq_may_be(run: Run, direct: Direct) -> None:
     direct("ZADD", "resque:retry", 1, "no JSON")
     ran = run("enqueue", "A", "--queue", "mail")
     assert ran.exit_code == 0

@@ -28,7 +28,7 @@ from resque.keys import Keys
 from resque.store import server_info
 
 SetUser = Callable[..., str]
-#: Checks of the way to a server, not of what is in it.
+#: Checks of the connection to a server, not of its data.
 WAY = ("connection", "latency")
 
 
@@ -64,7 +64,7 @@ def test_a_quiet_server_has_no_errors(qtop: Qtop) -> None:
     }
 
 
-def test_what_is_wrong_with_the_fleet_is_found_and_nothing_is_changed(
+def test_the_doctor_finds_what_is_wrong_with_the_fleet_and_changes_nothing(
     qtop: Qtop, direct: Direct, push: Push
 ) -> None:
     push("Mail")
@@ -94,7 +94,7 @@ def test_what_is_wrong_with_the_fleet_is_found_and_nothing_is_changed(
     assert "→ qtop scheduler" in text.out.replace("start one: ", "")
 
 
-def test_the_advice_for_a_queue_of_ruby_jobs_is_no_worker_that_would_fail_them(
+def test_the_advice_for_a_queue_of_ruby_jobs_names_no_worker_that_would_fail_them(
     qtop: Qtop, push: Push
 ) -> None:
     push("Mailers::Welcome")
@@ -118,7 +118,7 @@ def test_advice_that_names_what_looks_like_an_option_can_be_obeyed(
     assert direct("EXISTS", f"resque:pause:queue:{name}") == 0
 
 
-def test_queues_that_are_missing_from_the_set_are_found_counted_and_put_there(
+def test_queues_missing_from_the_set_are_found_counted_and_registered(
     qtop: Qtop, direct: Direct, push: Push
 ) -> None:
     push("Mail")
@@ -137,14 +137,14 @@ def test_queues_that_are_missing_from_the_set_are_found_counted_and_put_there(
     assert "mail: is registered already" in ran.err
     assert by_check(qtop("doctor", "--json"))["unregistered"]["level"] == "OK"
     assert qtop("register", "mail").status == 1
-    deeds = qtop("audit", "--json").objects
-    assert [(deed["action"], deed["queue"], deed["done"]) for deed in deeds] == [
+    entries = qtop("audit", "--json").objects
+    assert [(entry["action"], entry["queue"], entry["done"]) for entry in entries] == [
         ("register", "other", 1),
         ("register", "lost & found", 1),
     ]
 
 
-def test_jobs_that_killed_their_process_again_and_again_are_found(
+def test_jobs_that_killed_their_process_repeatedly_are_found(
     qtop: Qtop, direct: Direct, fail: Push
 ) -> None:
     fail("Deadly", 1, exception="Resque::DirtyExit")
@@ -158,7 +158,7 @@ def test_jobs_that_killed_their_process_again_and_again_are_found(
     assert "Deadly (1)" in finding["text"]
 
 
-def test_a_payload_that_killed_many_workers_is_poison_whichever_program_recorded_it(
+def test_a_payload_that_killed_many_workers_is_poison_in_the_record_of_any_program(
     qtop: Qtop, direct: Direct, fail: Push
 ) -> None:
     for number in range(37):
@@ -180,7 +180,7 @@ def test_a_payload_that_killed_many_workers_is_poison_whichever_program_recorded
     assert (finding["level"], "among the 500 newest of 537" in finding["text"]) == ("OK", True)
 
 
-def test_where_each_queue_has_a_list_of_failures_they_are_looked_into(
+def test_failure_lists_of_single_queues_are_searched_too(
     qtop: Qtop, direct: Direct, fail: Push
 ) -> None:
     for _ in range(3):
@@ -205,8 +205,8 @@ def test_an_unreadable_item_in_the_middle_of_a_queue_is_found(
     assert [each["raw"] for each in shown] == ["no json"]
 
 
-#: What a server that refuses nearly everything says, with which status doctor then leaves, and a
-#: word of what it advises.
+#: The answers of a server that refuses nearly everything, the exit status of doctor then, and a
+#: word of its advice.
 REFUSALS = (
     ("MISCONF Redis is configured to save RDB snapshots, but", 2, "disk"),
     ("LOADING Redis is loading the dataset in memory", 2, "wait"),
@@ -216,7 +216,7 @@ REFUSALS = (
 
 
 @pytest.mark.parametrize(("words", "status", "advice"), REFUSALS)
-def test_a_server_that_refuses_is_reported_as_such_and_asked_what_it_answers(
+def test_a_refusing_server_is_reported_and_still_asked_what_it_answers(
     qtop: Qtop, words: str, status: int, advice: str
 ) -> None:
     def answer(command: list[bytes]) -> bytes:
@@ -246,7 +246,7 @@ def test_a_server_that_refuses_is_reported_as_such_and_asked_what_it_answers(
         (b"HTTP/1.1 400 Bad Request\r\n\r\n", "not Redis", "host and port"),
     ],
 )
-def test_what_keeps_all_from_being_asked_ends_it_with_the_remedy_that_fits(
+def test_an_error_that_prevents_all_checks_ends_the_doctor_with_its_remedy(
     qtop: Qtop, answer: bytes, words: str, advice: str
 ) -> None:
     with Peer(each(answer)) as peer:
@@ -257,7 +257,7 @@ def test_what_keeps_all_from_being_asked_ends_it_with_the_remedy_that_fits(
     assert advice in finding["remedy"]
 
 
-def test_what_depends_on_a_key_that_was_not_reported_is_unknown(
+def test_findings_that_depend_on_a_forbidden_key_are_unknown(
     qtop: Qtop, push: Push, fail: Push, set_user: SetUser
 ) -> None:
     push("Mail")
@@ -270,14 +270,14 @@ def test_what_depends_on_a_key_that_was_not_reported_is_unknown(
     assert not [each for each in ran.objects if "delete" in (each["remedy"] or "")]
 
 
-def test_where_nothing_could_be_looked_at_it_is_as_if_nothing_were_there(qtop: Qtop) -> None:
+def test_a_check_that_could_read_nothing_is_not_ok(qtop: Qtop) -> None:
     with Peer(each(b"-BUSY Redis is busy running a script.\r\n")) as peer:
         ran = qtop("doctor", "--json", "--url", peer.url)
     assert ran.status == 3
     assert "OK" not in {each["level"] for each in ran.objects if each["check"] not in WAY}
 
 
-def test_jobs_that_are_there_twice_are_reported_and_a_warning_when_a_dead_worker_has_one(
+def test_duplicate_jobs_are_reported_with_a_warning_when_a_dead_worker_has_one(
     qtop: Qtop, direct: Direct, push: Push
 ) -> None:
     push("Mail", 1)
@@ -325,7 +325,7 @@ def set_user(direct: Direct, redis_url: str) -> Iterator[SetUser]:
     direct("ACL", "DELUSER", "limited")
 
 
-def test_missing_rights_are_named_and_nothing_was_run_to_find_out(
+def test_missing_rights_are_named_without_running_the_commands(
     qtop: Qtop, direct: Direct, push: Push, set_user: SetUser
 ) -> None:
     push("Mail")
@@ -348,7 +348,7 @@ def test_without_transactions_rights_are_not_tried_out(
 
 
 @pytest.mark.parametrize("rights", [("~*", "+@all", "-scan"), ("~resque:queue*", "+@all")])
-def test_which_systems_there_are_is_unknown_where_not_all_could_be_looked_at(
+def test_the_systems_of_a_database_are_unknown_after_an_incomplete_search(
     qtop: Qtop, push: Push, set_user: SetUser, rights: tuple[str, ...]
 ) -> None:
     push("Mail")
@@ -356,9 +356,7 @@ def test_which_systems_there_are_is_unknown_where_not_all_could_be_looked_at(
     assert found["systems"]["level"] == "UNKNOWN"
 
 
-def test_a_user_who_may_do_nothing_gets_a_report_all_the_same(
-    qtop: Qtop, set_user: SetUser
-) -> None:
+def test_a_user_without_any_right_still_gets_a_report(qtop: Qtop, set_user: SetUser) -> None:
     ran = qtop("doctor", "--json", "--url", set_user("~*", "+ping", "+client|setname"))
     assert ran.status == 2
     found = by_check(ran)
@@ -367,7 +365,7 @@ def test_a_user_who_may_do_nothing_gets_a_report_all_the_same(
         assert found[check]["level"] == "UNKNOWN", check
 
 
-def test_every_command_of_every_script_is_among_those_whose_rights_are_looked_at() -> None:
+def test_the_rights_of_every_command_of_every_script_are_checked() -> None:
     used = {
         name
         for script in FILES.values()
@@ -455,13 +453,13 @@ def test_a_finding_has_its_level_and_bad_ones_a_remedy(finding: Finding, level: 
         ({"maxmemory": "many", "maxmemory_policy": "unknown"}, ["UNKNOWN", "UNKNOWN"]),
     ],
 )
-def test_memory_and_what_is_dropped_when_it_is_full(
+def test_memory_and_the_eviction_policy_are_judged(
     fields: dict[str, str], levels: list[str]
 ) -> None:
     assert [finding.level for finding in server_checks.memory(facts(**fields))] == levels
 
 
-def test_delayed_jobs_that_were_set_aside_are_reported_with_the_way_to_see_them(
+def test_delayed_jobs_set_aside_are_reported_with_the_command_that_shows_them(
     qtop: Qtop, direct: Direct
 ) -> None:
     direct("RPUSH", "resque:unreadable:delayed", '{"class":"A","args":[]}', "no json")
@@ -472,9 +470,7 @@ def test_delayed_jobs_that_were_set_aside_are_reported_with_the_way_to_see_them(
     assert len(qtop("show", "--from", "unreadable:delayed", "--json").objects) == 2
 
 
-def test_what_is_due_for_long_under_a_living_scheduler_is_no_good_state(
-    qtop: Qtop, direct: Direct
-) -> None:
+def test_jobs_long_overdue_under_a_running_scheduler_are_not_ok(qtop: Qtop, direct: Direct) -> None:
     direct("SET", "resque:resque:resque_scheduler_master_lock", "web-1:7")
     direct("ZADD", "resque:delayed_queue_schedule", 1000000000, "1000000000")
     direct("SET", "resque:delayed:1000000000", "no list")
@@ -503,7 +499,7 @@ def test_schedules_that_cannot_be_used_and_jobs_of_resque_status_are_reported(
     assert "unknown" in by_check(qtop("doctor", "--json"))["schedules"]["text"]
 
 
-def test_a_scheduler_that_was_killed_is_not_at_work_though_its_lock_is_left(
+def test_a_killed_scheduler_is_not_at_work_although_its_lock_remains(
     qtop: Qtop, direct: Direct
 ) -> None:
     with subprocess.Popen([sys.executable, "-c", ""]) as gone:
@@ -531,7 +527,7 @@ def test_a_past_moment_without_jobs_is_no_alarm(qtop: Qtop, direct: Direct) -> N
     assert by_check(qtop("doctor", "--json"))["scheduler"]["level"] == "ERROR"
 
 
-#: The lock as it is read again and again: who holds it, and for how much longer.
+#: The lock as it is read again and again: its owner, and how long it still lasts.
 Locks = Callable[[float], tuple[str | None, float | None]]
 
 
@@ -540,7 +536,7 @@ Locks = Callable[[float], tuple[str | None, float | None]]
     [
         (lambda s: (None, None), None, "OK"),
         (lambda s: ("h:1", 176.0 - s), None, "OK"),
-        # Told to hold it for a minute only, it renews every five seconds.
+        # With a lock time of one minute, it renews the lock every five seconds.
         (lambda s: ("h:1", 60.0 - s % 5), None, "OK"),
         (lambda s: ("h:1", 600.0 - s % 5), None, "OK"),
         (lambda s: ("h:1", 150.0 - s) if s < 3 else ("h:2", 180.0), None, "OK"),
@@ -550,7 +546,7 @@ Locks = Callable[[float], tuple[str | None, float | None]]
         (lambda s: ("h:1", 600.0 - s), None, "UNKNOWN"),
         (lambda s: ("h:1", 100.0 - s), True, "WARN"),
         (lambda s: ("h:1", 150.0 - s), False, "WARN"),
-        # One that was killed just now is not known to be dead before its lock says so.
+        # A scheduler that was killed just now is not known to be dead before its lock ends.
         (lambda s: ("h:1", 176.0 - s), False, "OK"),
     ],
 )

@@ -1,4 +1,4 @@
-"""edit: what is changed, and that the rest keeps its bytes."""
+"""edit: it changes what was edited, and the rest keeps its bytes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def failed(direct: Direct) -> list[bytes]:
     return list(direct("LRANGE", "resque:failed", 0, -1))
 
 
-def test_an_item_that_was_set_aside_can_be_mended(qtop: Qtop, direct: Direct) -> None:
+def test_an_item_set_aside_can_be_edited(qtop: Qtop, direct: Direct) -> None:
     direct("RPUSH", "resque:unreadable:mail", b'{"class":"Mail" \xff')
     (item,) = qtop("show", "--from", "unreadable:mail", "--json").objects
     assert "not JSON" in item["problem"]
@@ -33,7 +33,7 @@ def test_an_item_that_was_set_aside_can_be_mended(qtop: Qtop, direct: Direct) ->
     assert direct("EXISTS", "resque:unreadable:mail") == 0
 
 
-def test_editing_keeps_the_bytes_of_what_is_not_changed(
+def test_editing_keeps_the_bytes_of_unchanged_members(
     qtop: Qtop, direct: Direct, fail: Push
 ) -> None:
     payload = b'{"class":"Mail","args":[1.00],"queue_time": 1e3,"note":"\xff"}'
@@ -48,7 +48,7 @@ def test_editing_keeps_the_bytes_of_what_is_not_changed(
     assert queue(direct) == []
 
 
-def test_several_are_edited_at_once_each_from_its_own_payload(
+def test_several_jobs_are_edited_at_once_each_from_its_own_payload(
     qtop: Qtop, direct: Direct, push: Push
 ) -> None:
     push("Mail", 1)

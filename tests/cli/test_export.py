@@ -27,9 +27,7 @@ def failed(direct: Direct) -> list[bytes]:
     return found
 
 
-def test_what_was_exported_comes_back_byte_for_byte(
-    qtop: Qtop, direct: Direct, tmp_path: Path
-) -> None:
+def test_exported_jobs_come_back_byte_for_byte(qtop: Qtop, direct: Direct, tmp_path: Path) -> None:
     before = entries(direct, *(ENTRY % (n, n) for n in range(3)), b"not JSON\xff")
     file = tmp_path / "out.jsonl"
     ran = qtop("export", str(file), "--from", "failed", "--no-redact")
@@ -54,7 +52,7 @@ def test_an_export_that_could_read_nothing_leaves_no_file(
     assert qtop("export", str(file), "--from", "failed").status == 0
 
 
-def test_the_order_of_the_list_comes_back_whatever_that_of_the_lines(
+def test_the_order_of_the_list_comes_back_with_the_lines_in_any_order(
     qtop: Qtop, direct: Direct, tmp_path: Path
 ) -> None:
     before = entries(direct, *(ENTRY % (n, n) for n in range(12)))
@@ -85,11 +83,11 @@ def test_jobs_of_failures_are_loaded_onto_their_queues(
     assert qtop("load", file, "--to", "queues", "--yes").status == 0
     assert direct("LRANGE", "resque:queue:mail", 0, -1) == [b'{"class":"A","args":[1, 1.50]}']
     assert direct("SMEMBERS", "resque:queues") == [b"mail"]
-    (deed,) = qtop("audit", "--json").objects
-    assert (deed["action"], deed["done"]) == ("load", 1)
+    (entry,) = qtop("audit", "--json").objects
+    assert (entry["action"], entry["done"]) == ("load", 1)
 
 
-def test_secrets_are_hidden_unless_asked_for_and_such_lines_are_refused(
+def test_secrets_are_hidden_by_default_and_redacted_lines_are_not_loaded(
     qtop: Qtop, direct: Direct, tmp_path: Path
 ) -> None:
     entries(direct, SECRET % (1, 1), ENTRY % (2, 2))

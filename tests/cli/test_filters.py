@@ -1,4 +1,4 @@
-"""The filter language: what each term selects, and that nothing but BadFilter ever comes out."""
+"""The filter language: what each term selects. Bad filters raise BadFilter and nothing else."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
 
 def failure(**changes: Any) -> Subject:
-    """An ordinary failure, an hour old, but for some changes."""
+    """An ordinary failure, an hour old, with some changes."""
     entry = {
         "failed_at": "2026/11/23 11:00:00 UTC",
         "payload": {"class": "Mailers::Welcome", "args": [42, {"user": {"id": 7, "ok": True}}]},
@@ -121,7 +121,7 @@ def test_a_job_in_rails_wrapper_is_found_by_its_own_class_and_arguments() -> Non
     assert parse("class:Report args.0:5").matches(subject)
 
 
-def test_what_is_absent_is_an_empty_text_and_not_something_else() -> None:
+def test_an_absent_field_is_an_empty_text() -> None:
     subject = waiting(b'{"args":[]}')
     assert parse('class:""').matches(subject)
     assert parse("!class:Mail").matches(subject)
@@ -143,7 +143,7 @@ def test_what_is_absent_is_an_empty_text_and_not_something_else() -> None:
         "!/x/",
     ],
 )
-def test_what_cannot_be_known_matches_neither_a_term_nor_its_opposite(text: str) -> None:
+def test_an_unknown_value_matches_neither_a_term_nor_its_opposite(text: str) -> None:
     assert not parse(text).matches(waiting(b"no json"))
 
 
@@ -156,7 +156,7 @@ def test_an_unreadable_item_is_found_by_its_text_its_queue_and_its_id() -> None:
     assert parse("!queue:low").matches(subject)
 
 
-def test_what_the_beginning_of_a_huge_failure_tells_can_be_asked() -> None:
+def test_a_filter_sees_the_beginning_of_a_huge_failure() -> None:
     entry = json.dumps({"payload": {"class": "Mail", "args": []}, "error": "x" * 100}).encode()
     item = replace(windows.whole(entry), size=10**9)
     subject = of_job(failed_job(item, 0), NOW)
@@ -179,11 +179,13 @@ def test_what_the_beginning_of_a_huge_failure_tells_can_be_asked() -> None:
         ("!due<10m", None, False),
     ],
 )
-def test_how_soon_a_delayed_job_is_due(text: str, due_s: float | None, matches: bool) -> None:
+def test_a_filter_compares_the_time_until_a_delayed_job_is_due(
+    text: str, due_s: float | None, matches: bool
+) -> None:
     assert parse(text).matches(Subject(due_s=due_s)) is matches
 
 
-def test_when_a_delayed_job_is_due_is_known_also_of_one_that_cannot_be_read() -> None:
+def test_the_time_of_an_unreadable_delayed_job_is_known_too() -> None:
     soon = DueTime(NOW.timestamp() + 30.0, "x", 1)
     job = of_job(delayed_item(windows.whole(b"no json"), soon, (), 0), NOW)
     assert parse("due<1m readable:no").matches(job)
@@ -194,7 +196,7 @@ def test_when_a_delayed_job_is_due_is_known_also_of_one_that_cannot_be_read() ->
     assert not parse("!readable:yes").matches(job)
 
 
-def test_the_age_of_a_waiting_job_is_unknown_whatever_is_asked() -> None:
+def test_the_age_of_a_waiting_job_is_unknown_for_every_comparison() -> None:
     subject = waiting(b'{"class":"Mail","args":[]}')
     assert parse("class:Mail").matches(subject)
     assert not parse("class:Mail age<1h").matches(subject)
@@ -235,7 +237,7 @@ def test_a_bad_filter_says_where_and_what_is_allowed(text: str, place: int, hint
     assert "Allowed: class:" in str(raised.value)
 
 
-def test_filters_do_not_grow_without_bounds() -> None:
+def test_filters_are_bounded() -> None:
     with pytest.raises(BadFilter, match="longer than"):
         parse("x" * 3000)
     with pytest.raises(BadFilter, match="more than 50 terms"):
@@ -251,7 +253,7 @@ def test_lengths_of_time_are_read(text: str, seconds: float) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "5", "h", "5 m", "-5m", "5M", "1h5", "٣m"])
-def test_what_is_no_length_of_time_is_refused(text: str) -> None:
+def test_a_text_that_is_no_length_of_time_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="no length of time"):
         duration_s(text)
 
@@ -312,7 +314,7 @@ filters = st.lists(pieces, max_size=12).map("".join) | st.text()
 
 @settings(max_examples=400, deadline=None)
 @given(filters, subjects)
-def test_whatever_is_typed_is_understood_or_a_bad_filter(text: str, subject: Subject) -> None:
+def test_any_typed_text_is_understood_or_is_a_bad_filter(text: str, subject: Subject) -> None:
     try:
         wanted = parse(text)
     except BadFilter:
@@ -322,7 +324,7 @@ def test_whatever_is_typed_is_understood_or_a_bad_filter(text: str, subject: Sub
 
 @settings(max_examples=200, deadline=None)
 @given(st.binary(max_size=80))
-def test_whatever_waits_can_be_asked(raw: bytes) -> None:
+def test_a_filter_can_be_applied_to_any_waiting_item(raw: bytes) -> None:
     subject = waiting(raw)
     assert parse("").matches(subject)
     assert parse(f"id:{subject.id}").matches(subject)
@@ -338,7 +340,7 @@ def test_a_quoted_text_is_looked_for_as_it_is(text: str) -> None:
 @example("mail\x1b]52;c;aGk=\x07")
 @example("\udc9b\\u{1b}\U0010ffff")
 @example("e\u0301\u0301\u0301\u0301\u0301")
-def test_a_term_made_of_data_can_be_shown_and_asks_for_that_very_text(text: str) -> None:
+def test_a_term_made_from_data_is_printable_and_matches_exactly_that_text(text: str) -> None:
     made = term("class", text)
     assert safe(made) == made
     assert parse(made).matches(Subject(class_name=text))
@@ -346,7 +348,7 @@ def test_a_term_made_of_data_can_be_shown_and_asks_for_that_very_text(text: str)
 
 
 @pytest.mark.parametrize("text", ["\\u{}", "\\u{110000}", "\\u{xyz}", "\\u1b", "\\\\u{1b}"])
-def test_what_is_no_number_of_a_character_means_itself(text: str) -> None:
+def test_an_invalid_character_escape_means_itself(text: str) -> None:
     assert parse(f'"{text}"').matches(Subject(error=text.replace("\\\\", "\\")))
 
 

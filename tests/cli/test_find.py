@@ -43,14 +43,14 @@ def test_a_job_is_found_in_every_place_it_can_be_in(
         ("failed", ran.rows[5][1]),
     ]
     assert ran.rows[5][1].startswith("failed ")
-    # A job keeps its id from its queue into a worker's hands.
+    # A job keeps its id from its queue until a worker holds it.
     _, _, in_queue, _, held, _ = qtop("find", "17", "--json").objects
     assert in_queue["id"] == held["id"]
     assert held["raw"].encode() == waiting
     assert (held["class"], held["args"], held["queue"]) == ("Mail", [17], "mail")
 
 
-def test_the_filter_language_holds_in_every_place(
+def test_the_filter_language_works_in_every_place(
     qtop: Qtop, direct: Direct, push: Push, fail: Push
 ) -> None:
     push("Mail", {"id": 17})
@@ -61,7 +61,9 @@ def test_the_filter_language_holds_in_every_place(
     assert [each["where"] for each in found] == ["queue:mail", "failed"]
 
 
-def test_nothing_found_is_status_1_and_an_empty_filter_is_refused(qtop: Qtop, push: Push) -> None:
+def test_a_search_without_result_is_status_1_and_an_empty_filter_is_refused(
+    qtop: Qtop, push: Push
+) -> None:
     push("Mail", 1)
     assert qtop("find", "class:Other").status == 1
     refused = qtop("find", "")
@@ -69,7 +71,7 @@ def test_nothing_found_is_status_1_and_an_empty_filter_is_refused(qtop: Qtop, pu
     assert "say what to look for" in refused.err
 
 
-def test_a_limit_holds_for_all_places_together(
+def test_one_limit_applies_to_all_places_together(
     qtop: Qtop, direct: Direct, push: Push, fail: Push
 ) -> None:
     for number in range(3):
@@ -86,7 +88,7 @@ def test_a_limit_holds_for_all_places_together(
     assert whole.err == ""
 
 
-def test_every_list_of_failures_is_looked_through(qtop: Qtop, direct: Direct, fail: Push) -> None:
+def test_every_list_of_failures_is_searched(qtop: Qtop, direct: Direct, fail: Push) -> None:
     raw = fail("Mail", 17)
     direct("SADD", "resque:failed_queues", "mail_failed")
     direct("RPUSH", "resque:mail_failed", raw)

@@ -1,4 +1,4 @@
-"""`qtop --once` and `qtop doctor` say what Overview says."""
+"""`qtop --once` and `qtop doctor` report the incidents of Overview."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from tests.support.commands import Push, Qtop
 from tests.support.direct import Direct
 
 
-def test_what_is_wrong_comes_before_everything_else(qtop: Qtop, direct: Direct, push: Push) -> None:
+def test_incidents_come_before_everything_else(qtop: Qtop, direct: Direct, push: Push) -> None:
     push("Mail")
     direct("SADD", "resque:workers", "web-1:7:other")
     direct("HSET", "resque:workers:heartbeat", "web-1:7:other", "2020-01-01T00:00:00+00:00")
     lines = qtop("--once").out.splitlines()
-    told = lines[3:6]
-    assert told[0] == "bad   no worker is alive that takes any: 1 job waits in mail"
-    assert any(line.startswith("warn  1 worker dead: silent for ") for line in told)
+    incident_lines = lines[3:6]
+    assert incident_lines[0] == "bad   no worker is alive that takes any: 1 job waits in mail"
+    assert any(line.startswith("warn  1 worker dead: silent for ") for line in incident_lines)
     titles = next(n for n, line in enumerate(lines) if line.startswith("QUEUE"))
-    assert all(lines.index(line) < titles for line in told)
+    assert all(lines.index(line) < titles for line in incident_lines)
 
 
-def test_a_user_who_may_not_ask_sees_what_is_unknown(
+def test_a_user_without_rights_sees_what_is_unknown(
     qtop: Qtop, direct: Direct, redis_url: str
 ) -> None:
     direct("ACL", "SETUSER", "modest", "reset", "on", ">pw", "~*", "+@all", "-info")

@@ -14,7 +14,7 @@ from tests.support.waiting import eventually
 
 from qtop.commands.cli import main
 
-#: A module that takes long to load, and says when it has begun.
+#: A module that takes long to load, and writes a file when its load has begun.
 SLOW = "import pathlib, time\npathlib.Path({told!r}).touch()\ntime.sleep(600)\n"
 
 
@@ -36,14 +36,14 @@ def interrupted(folder: Path, module: str, *words: str, **env: str) -> tuple[int
     return process.returncode, err
 
 
-def test_the_command_line_ends_without_a_word(tmp_path: Path) -> None:
+def test_the_command_line_ends_without_a_message(tmp_path: Path) -> None:
     ended = interrupted(tmp_path, "click", "-m", "qtop", "queues")
     assert ended == (-signal.SIGINT, "")
 
 
 @pytest.mark.redis
 @pytest.mark.parametrize("command", [["worker", "mail"], ["scheduler"]])
-def test_a_worker_and_a_scheduler_end_without_a_word(
+def test_a_worker_and_a_scheduler_end_without_a_message(
     tmp_path: Path, redis_url: str, command: list[str]
 ) -> None:
     words = ["-m", "qtop", *command, "--require", "slow_jobs"]

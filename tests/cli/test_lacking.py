@@ -1,4 +1,4 @@
-"""Commands on servers that lack what can be done without, and on what is no Redis."""
+"""Commands on servers without optional parts, and on servers that are no Redis."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.support.fake_server import Peer, each
 from tests.support.rights import OPTIONAL
 
 
-def test_every_command_does_without_what_may_be_missing(
+def test_every_command_works_without_optional_parts_of_a_server(
     qtop: Qtop, start_redis: StartRedis
 ) -> None:
     options = (part for name in OPTIONAL for part in ("--rename-command", name, ""))
@@ -21,7 +21,7 @@ def test_every_command_does_without_what_may_be_missing(
     does_all(qtop, url)
 
 
-def test_every_command_does_without_what_may_be_forbidden(
+def test_every_command_works_without_rights_that_may_be_forbidden(
     qtop: Qtop, direct: Direct, redis_url: str
 ) -> None:
     forbidden = [f"-{name.lower()}" for name in OPTIONAL]
@@ -55,7 +55,9 @@ def does_all(qtop: Qtop, url: str) -> None:
 
 @pytest.mark.parametrize("answer", [b"+OK\r\n", b":1\r\n", b"*0\r\n"])
 @pytest.mark.parametrize("command", ["queues", "doctor", "worker q", "scheduler"])
-def test_answers_that_make_no_sense_are_a_sentence(qtop: Qtop, command: str, answer: bytes) -> None:
+def test_senseless_answers_are_reported_in_a_sentence(
+    qtop: Qtop, command: str, answer: bytes
+) -> None:
     with Peer(each(answer)) as peer:
         ran = qtop(*command.split(), "--url", peer.url)
     assert "Traceback" not in ran.err

@@ -1,4 +1,4 @@
-"""The commands that look: lists of everything, `show`, and one look as a page of text."""
+"""The commands that read: lists of everything, `show`, and one poll as a page of text."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def delay(direct: Direct, stamp: int, class_name: str, *args: object) -> None:
 
 
 def work(direct: Direct, worker_id: str, beat: str | None, class_name: str | None = None) -> None:
-    """Registers a worker, with a job in its hands if one is named."""
+    """Registers a worker, which holds a job if one is named."""
     direct("SADD", "resque:workers", worker_id)
     if beat is not None:
         direct("HSET", "resque:workers:heartbeat", worker_id, beat)
@@ -52,7 +52,7 @@ def test_queues_are_listed_with_what_is_wrong(qtop: Qtop, direct: Direct, push: 
     assert "1 of 3 queues shown" in some.err
 
 
-def test_how_long_the_next_job_has_waited_is_shown_where_its_payload_says_it(
+def test_the_wait_of_the_next_job_is_shown_where_its_payload_has_a_time(
     qtop: Qtop, direct: Direct, push: Push
 ) -> None:
     seconds, _ = direct("TIME")
@@ -68,7 +68,7 @@ def test_how_long_the_next_job_has_waited_is_shown_where_its_payload_says_it(
     assert re.search(r"rails +1 +2 h", qtop("--once").out)
 
 
-def test_a_mail_is_found_and_named_by_what_it_does_beside_the_raw_payload(
+def test_a_mail_is_found_and_named_by_its_own_class_beside_the_raw_payload(
     qtop: Qtop, direct: Direct, push: Push
 ) -> None:
     arguments = ["UserMailer", "welcome", "deliver_now", {"args": [7]}]
@@ -103,7 +103,7 @@ def test_a_queue_name_that_is_not_utf_8_comes_back_out_of_json(qtop: Qtop, direc
     assert row["queue"].encode("utf-8", "surrogateescape") == b"m\xff\xc3\xbc"
 
 
-def test_workers_are_listed_troubles_first(qtop: Qtop, direct: Direct) -> None:
+def test_workers_are_listed_with_the_troubled_ones_first(qtop: Qtop, direct: Direct) -> None:
     work(direct, "web-1:7:mail", "2020-01-01T00:00:00+00:00", "Mail")
     work(direct, "web-2:8:*", "2099-01-01T00:00:00+00:00")
     work(direct, "foreign", None)
@@ -118,7 +118,7 @@ def test_workers_are_listed_troubles_first(qtop: Qtop, direct: Direct) -> None:
     assert (dead["host"], dead["pid"], dead["queues"]) == ("web-1", 7, ["mail"])
     assert dead["class"] == "Mail"
     direct("SADD", "resque:queues", "mail")
-    # The dead serve nobody.
+    # Dead workers serve no queue.
     (serving,) = qtop("workers", "--filter", "serves:mail").rows
     assert serving[0] == "web-2:8:*"
 
@@ -137,7 +137,7 @@ def test_failures_are_listed_newest_first_and_only_those_that_match(qtop: Qtop, 
     assert "newest that match" in first.err
 
 
-def test_what_a_filter_did_not_look_into_is_reported(
+def test_entries_that_a_filter_did_not_read_are_reported(
     qtop: Qtop, direct: Direct, fail: Push
 ) -> None:
     fail("Small", 1)
@@ -145,12 +145,12 @@ def test_what_a_filter_did_not_look_into_is_reported(
     direct("RPUSH", "resque:failed", encoded(entry))
     ran = qtop("failed", "--filter", "error:end")
     assert (ran.status, ran.err.splitlines()[0]) == (1, "1 item over 8 MiB not looked into")
-    # Its beginning says enough for this one.
+    # The beginning of this one is enough.
     ran = qtop("failed", "--filter", "class:Large", "--json")
     assert (ran.status, len(ran.objects), ran.err) == (0, 1, "")
 
 
-def test_a_filter_that_lets_nothing_through_is_status_1(qtop: Qtop, fail: Push) -> None:
+def test_a_filter_without_matches_is_status_1(qtop: Qtop, fail: Push) -> None:
     assert qtop("failed", "--json").status == 0
     fail("Mail")
     ran = qtop("failed", "--filter", "class:Other")
@@ -158,13 +158,13 @@ def test_a_filter_that_lets_nothing_through_is_status_1(qtop: Qtop, fail: Push) 
     assert texts.NOTHING_MATCHES in ran.err
 
 
-def test_a_list_of_failures_of_its_own_is_listed(qtop: Qtop, direct: Direct) -> None:
+def test_a_separate_list_of_failures_is_listed(qtop: Qtop, direct: Direct) -> None:
     direct("RPUSH", "resque:mail_failed", encoded({"payload": {"class": "Mail", "args": []}}))
     (row,) = qtop("failed", "--list", "mail_failed", "--json").objects
     assert row["class"] == "Mail"
 
 
-def test_delayed_jobs_are_listed_the_next_first(qtop: Qtop, direct: Direct) -> None:
+def test_delayed_jobs_are_listed_with_the_next_one_first(qtop: Qtop, direct: Direct) -> None:
     delay(direct, 4_000_000_000, "Later", {"a": 1})
     delay(direct, 1_000_000_000, "Due", 2)
     rows = qtop("delayed").rows
@@ -180,7 +180,7 @@ def test_delayed_jobs_are_listed_the_next_first(qtop: Qtop, direct: Direct) -> N
     assert texts.LIMIT_SHOWS_ALL in some.err
 
 
-def test_a_moment_that_cannot_be_read_is_listed_as_what_it_is(qtop: Qtop, direct: Direct) -> None:
+def test_an_unreadable_moment_is_listed_as_unreadable(qtop: Qtop, direct: Direct) -> None:
     delay(direct, 4_000_000_000, "Later")
     direct("ZADD", "resque:delayed_queue_schedule", 5, "5")
     direct("SET", "resque:delayed:5", "no list")
@@ -191,7 +191,7 @@ def test_a_moment_that_cannot_be_read_is_listed_as_what_it_is(qtop: Qtop, direct
     assert (only["stamp"], only["id"]) == ("5", None)
 
 
-def test_many_moments_take_few_round_trips(qtop: Qtop, direct: Direct) -> None:
+def test_many_moments_need_few_round_trips(qtop: Qtop, direct: Direct) -> None:
     for number in range(600):
         delay(direct, 4_000_000_000 + number, "Later", number)
     direct("CONFIG", "RESETSTAT")
@@ -201,7 +201,7 @@ def test_many_moments_take_few_round_trips(qtop: Qtop, direct: Direct) -> None:
     assert int(calls[1]) < 10
 
 
-def test_schedules_are_listed_also_those_that_cannot_be_used(qtop: Qtop, direct: Direct) -> None:
+def test_schedules_are_listed_including_unusable_ones(qtop: Qtop, direct: Direct) -> None:
     nightly = {"cron": "0 3 * * *", "class": "Report", "queue": "low", "args": [1]}
     direct("HSET", "resque:persistent_schedules", "nightly", encoded(nightly))
     direct("HSET", "resque:persistent_schedules", "broken\x1b[2J", "no json")
@@ -214,7 +214,7 @@ def test_schedules_are_listed_also_those_that_cannot_be_used(qtop: Qtop, direct:
     assert found["schedule"] == "nightly"
 
 
-def test_schedules_of_a_file_are_listed_and_unknown_where_they_are_not_published(
+def test_schedules_of_a_file_are_listed_or_unknown_where_they_are_not_published(
     qtop: Qtop, direct: Direct
 ) -> None:
     lock, key = "resque:resque:resque_scheduler_master_lock", "resque:qtop:schedules"
@@ -244,7 +244,7 @@ def test_the_totals_are_shown(qtop: Qtop, direct: Direct, push: Push, fail: Push
     assert ["failed_ever", "unknown"] in qtop("stats").rows
 
 
-def test_the_audit_lists_what_was_done_and_by_whom(qtop: Qtop, fail: Push, push: Push) -> None:
+def test_the_audit_lists_actions_with_their_operators(qtop: Qtop, fail: Push, push: Push) -> None:
     fail("Mail")
     push("Mail")
     assert qtop("delete", "--from", "failed").status == 0
@@ -275,7 +275,7 @@ def test_waiting_jobs_are_shown_in_the_order_of_the_queue(qtop: Qtop, push: Push
     assert "Mail" in qtop("show", "--from", "queue:mail", "--limit", "1").out
 
 
-def test_one_look_is_a_page_of_text(qtop: Qtop, direct: Direct, push: Push, fail: Push) -> None:
+def test_one_poll_is_a_page_of_text(qtop: Qtop, direct: Direct, push: Push, fail: Push) -> None:
     push("Mail", 1)
     fail("Mail", 2, error="no route")
     work(direct, "web-1:7:other", "2020-01-01T00:00:00+00:00", "Report")
@@ -286,7 +286,9 @@ def test_one_look_is_a_page_of_text(qtop: Qtop, direct: Direct, push: Push, fail
     assert "no workers" in qtop("--once", "--namespace", "other").out
 
 
-def test_looking_changes_nothing(qtop: Qtop, direct: Direct, push: Push, fail: Push) -> None:
+def test_reading_commands_change_nothing(
+    qtop: Qtop, direct: Direct, push: Push, fail: Push
+) -> None:
     push("Mail")
     fail("Mail")
     delay(direct, 1_000_000_000, "Due", 2)

@@ -1,4 +1,4 @@
-"""Locks of Ruby's plug-ins go with waiting jobs, and doctor finds those without one."""
+"""Locks of Ruby's plug-ins are deleted with waiting jobs, and doctor finds locks without a job."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from resque.store.plugin_locks import waiting_locks
 
 
 def locks(qtop: Qtop) -> dict[str, Any]:
-    """What doctor says of locks."""
+    """What doctor reports about locks."""
     found = qtop("doctor", "--json").objects
     return next(each for each in found if each["check"] == "locks")
 
 
-def test_with_waiting_jobs_go_the_locks_that_rubys_plugins_have_put_on_them(
+def test_locks_of_ruby_plugins_are_deleted_with_their_waiting_jobs(
     qtop: Qtop, direct: Direct, push: Push
 ) -> None:
     keys = Keys()

@@ -1,4 +1,4 @@
-"""Commands of a user id that the system has no entry for, and that has no home."""
+"""Commands run by a user id without an entry in the system and without a home."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from tests.support.commands import Qtop
 
 pytestmark = pytest.mark.redis
 
-#: What a container with an arbitrary user id answers.
+#: The entry that a container returns for an arbitrary user id.
 NOBODY = """
 import os, pwd
 os.environ.pop("HOME", None)
@@ -20,7 +20,7 @@ pwd.getpwuid = pwd.getpwnam = unknown
 
 
 @pytest.fixture
-def nobody(tmp_path: Path) -> dict[str, str]:
+def homeless(tmp_path: Path) -> dict[str, str]:
     (tmp_path / "sitecustomize.py").write_text(NOBODY)
     return {"PYTHONPATH": str(tmp_path), "TMPDIR": str(tmp_path)}
 
@@ -38,15 +38,15 @@ def nobody(tmp_path: Path) -> dict[str, str]:
     ],
 )
 def test_a_user_without_a_home_can_use_every_command(
-    qtop: Qtop, nobody: dict[str, str], command: str, status: int
+    qtop: Qtop, homeless: dict[str, str], command: str, status: int
 ) -> None:
-    ran = qtop(*command.split(), **nobody)
+    ran = qtop(*command.split(), **homeless)
     assert ran.status == status, ran.err
     assert "Traceback" not in ran.err
 
 
-def test_a_variable_that_needs_a_home_is_reported(qtop: Qtop, nobody: dict[str, str]) -> None:
-    ran = qtop("queues", QTOP_CONFIG="~/settings.toml", **nobody)
+def test_a_variable_that_needs_a_home_is_reported(qtop: Qtop, homeless: dict[str, str]) -> None:
+    ran = qtop("queues", QTOP_CONFIG="~/settings.toml", **homeless)
     assert (ran.status, ran.out) == (2, "")
     assert "QTOP_CONFIG" in ran.err
     assert "Traceback" not in ran.err

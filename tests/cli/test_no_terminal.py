@@ -1,4 +1,4 @@
-"""The console where there is no terminal for it, or one on which nothing can be placed."""
+"""The console without a terminal, or on one that cannot place text."""
 
 from collections.abc import Callable
 
@@ -11,7 +11,7 @@ OnTerminal = Callable[..., tuple[int, str]]
 
 
 @pytest.mark.parametrize("words", [(), ("console",), ("--read-only",), ("demo",)])
-def test_without_a_terminal_one_sentence_names_the_way_without_one(
+def test_without_a_terminal_one_sentence_names_the_command_to_use(
     qtop: Qtop, words: tuple[str, ...]
 ) -> None:
     ran = qtop(*words)
@@ -21,7 +21,7 @@ def test_without_a_terminal_one_sentence_names_the_way_without_one(
     assert "\x1b" not in ran.err
 
 
-def test_without_a_terminal_one_look_is_printed(qtop: Qtop) -> None:
+def test_without_a_terminal_one_poll_is_printed(qtop: Qtop) -> None:
     assert qtop("--once").status == 0
 
 

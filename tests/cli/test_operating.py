@@ -13,7 +13,7 @@ from tests.support.direct import Direct
 Terminal = Callable[..., tuple[int, str]]
 
 
-def test_a_cleared_queue_comes_back_with_its_bytes_in_order(
+def test_undo_restores_a_cleared_queue_with_its_bytes_in_order(
     qtop: Qtop, direct: Direct, push: Push
 ) -> None:
     for number in range(50):
@@ -33,7 +33,7 @@ def test_a_cleared_queue_comes_back_with_its_bytes_in_order(
     assert resque_keys(direct) == before
 
 
-def test_a_removed_queue_comes_back_with_its_registration(
+def test_undo_restores_a_removed_queue_with_its_registration(
     qtop: Qtop, direct: Direct, push: Push
 ) -> None:
     push("Mail", 1)
@@ -44,7 +44,7 @@ def test_a_removed_queue_comes_back_with_its_registration(
     assert resque_keys(direct) == before
 
 
-def test_an_empty_queue_is_only_forgotten_when_it_is_asked_for(qtop: Qtop, direct: Direct) -> None:
+def test_an_empty_queue_is_removed_only_on_request(qtop: Qtop, direct: Direct) -> None:
     direct("SADD", "resque:queues", "old")
     assert qtop("clear", "queue:old", "--yes").status == 1
     assert direct("SCARD", "resque:queues") == 1
@@ -76,7 +76,7 @@ def test_on_a_terminal_the_name_must_be_typed(
     assert direct("LLEN", "resque:queue:mail") == 1
     assert on_terminal("clear", "queue:mail", typed="mail\n")[0] == 0
     assert direct("LLEN", "resque:queue:mail") == 0
-    # A name that no keyboard has.
+    # A name that cannot be typed.
     status, shown = on_terminal("clear", "queue:q\x1b[2J", typed="clear\n")
     assert status == 0
     assert "\x1b[2J" not in shown
@@ -113,14 +113,14 @@ def test_pausing_nothing_or_too_much_is_wrong_usage(qtop: Qtop, words: tuple[str
     assert qtop(*words).status == 2
 
 
-def test_undo_without_an_id_takes_ones_own_last_action_and_no_other(
+def test_undo_without_an_id_takes_the_last_action_of_the_same_operator(
     qtop: Qtop, direct: Direct, push: Push
 ) -> None:
     push("Mail", 1)
     assert qtop("undo").status == 1
     mine = qtop("delete", "--from", "queue:mail", "--json").objects[0]["undo"]
     qtop("pause", "mail")
-    # Somebody else did something later.
+    # Another operator did something later.
     fields = {"id": "0123456789abcdef", "who": "eve@elsewhere", "action": "delete"}
     direct("XADD", "resque:qtop:audit", "*", *(word for pair in fields.items() for word in pair))
     direct("RPUSH", "resque:qtop:undo:0123456789abcdef:items", "x")
@@ -129,7 +129,7 @@ def test_undo_without_an_id_takes_ones_own_last_action_and_no_other(
     assert qtop("undo", mine).out.startswith("took back 1 of delete queue:mail")
     assert direct("LLEN", "resque:queue:mail") == 1
     audit = qtop("audit", "--json").objects
-    assert [deed["action"] for deed in audit[:2]] == ["undo", "undo"]
+    assert [entry["action"] for entry in audit[:2]] == ["undo", "undo"]
     unknown = qtop("undo", "no such id\x1b[2J")
     assert unknown.status == 1
     assert "\x1b" not in unknown.err
@@ -151,7 +151,7 @@ def test_dead_workers_are_pruned_and_their_jobs_become_failures(qtop: Qtop, dire
     assert qtop("prune").status == 1
 
 
-def test_while_another_prunes_nothing_is_done(qtop: Qtop, direct: Direct) -> None:
+def test_nothing_is_pruned_while_another_process_prunes(qtop: Qtop, direct: Direct) -> None:
     direct("SADD", "resque:workers", "web-1:7:mail")
     direct("HSET", "resque:workers:heartbeat", "web-1:7:mail", "2020-01-01T00:00:00+00:00")
     direct("SET", "resque:pruning_dead_workers_in_progress", "other", "EX", 60)
@@ -170,7 +170,7 @@ def test_a_job_is_enqueued_as_ruby_writes_it(qtop: Qtop, direct: Direct) -> None
     ]
 
 
-def test_a_job_is_delayed_in_words_of_people(qtop: Qtop, direct: Direct) -> None:
+def test_a_job_is_delayed_by_a_readable_time(qtop: Qtop, direct: Direct) -> None:
     assert qtop("enqueue", "A", "--queue", "mail", "--at", "2096-10-02T07:06:40Z").status == 0
     assert qtop("enqueue", "A", "--queue", "mail", "--at", "4000000000").status == 0
     assert direct("ZRANGE", "resque:delayed_queue_schedule", 0, -1) == [b"4000000000"]
@@ -202,7 +202,7 @@ def test_a_job_is_delayed_in_words_of_people(qtop: Qtop, direct: Direct) -> None
         ("A", "--queue", "mail", "--in", "1m", "--at", "4000000000"),
     ],
 )
-def test_a_job_that_cannot_be_is_wrong_usage(
+def test_an_impossible_job_is_wrong_usage(
     qtop: Qtop, direct: Direct, words: tuple[str, ...]
 ) -> None:
     ran = qtop("enqueue", *words)

@@ -1,4 +1,5 @@
-"""What is printed: JSON that carries every byte and no control, tables for pipes and terminals."""
+"""Output: JSON that keeps every byte and has no control characters, tables for pipes and
+terminals."""
 
 from __future__ import annotations
 
@@ -32,24 +33,24 @@ def test_json_is_one_line_of_printable_ascii(fields: dict[str, Any]) -> None:
 
 
 @given(st.binary())
-def test_the_very_bytes_come_back_out_of_json(raw: bytes) -> None:
+def test_the_same_bytes_come_back_from_json(raw: bytes) -> None:
     shown = json.loads(json_line({"raw": raw}))["raw"]
     assert shown.encode("utf-8", "surrogateescape") == raw
 
 
-def test_json_has_no_words_of_python() -> None:
+def test_json_holds_no_python_words() -> None:
     line = json_line({"a": math.nan, "b": [math.inf], "at": datetime(2026, 11, 23, tzinfo=UTC)})
     assert line == '{"a": "nan", "b": ["inf"], "at": "2026-11-23T00:00:00Z"}'
 
 
-def test_depth_without_end_is_cut() -> None:
+def test_endless_depth_is_cut() -> None:
     deep: Any = 1
     for _ in range(900):
         deep = [deep]
     assert "too deeply" in json_line({"args": deep})
 
 
-def test_in_a_pipe_nothing_is_cut_and_columns_are_apart_by_tabs(qtop: Qtop, fail: Push) -> None:
+def test_output_to_a_pipe_is_uncut_with_tabs_between_columns(qtop: Qtop, fail: Push) -> None:
     fail("A" * 200, error="first\tline\nsecond " + "x" * 3000)
     row = qtop("failed").rows[0]
     assert row[1] == "A" * 200
@@ -129,5 +130,5 @@ def test_numbers_beyond_json_do_not_break_a_listing(qtop: Qtop, direct: Direct) 
     assert qtop("show", "--from", "failed").status == 0
 
 
-def test_encoded_is_what_ruby_writes() -> None:
+def test_a_payload_is_encoded_as_ruby_writes_it() -> None:
     assert encoded({"class": "A", "args": [1]}) == b'{"class":"A","args":[1]}'

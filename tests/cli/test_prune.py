@@ -1,4 +1,5 @@
-"""`qtop prune`: the evidence first, then exactly those of whose death nothing speaks against."""
+"""`qtop prune`: it shows the evidence first, then prunes exactly the workers that are surely
+dead."""
 
 from __future__ import annotations
 
@@ -20,7 +21,7 @@ DEAD = "web-1:7:mail"
 
 
 def hold(direct: Direct, worker_id: str, job: bytes | None = JOB, beat: str = LONG_AGO) -> None:
-    """Have a worker hold a job; without one it is idle."""
+    """Let a worker hold a job; without one it is idle."""
     direct("SADD", "resque:workers", worker_id)
     if beat:
         direct("HSET", "resque:workers:heartbeat", worker_id, beat)
@@ -38,7 +39,7 @@ def gone_pid() -> int:
 
 @pytest.fixture
 def around(direct: Direct) -> None:
-    """A dead worker's job that is in several places besides."""
+    """A dead worker's job that is also in several other places."""
     hold(direct, DEAD)
     hold(direct, "web-2:8:mail", beat="")
     hold(direct, "web-2:9:mail", b'{"class":"Other","args":[]}', beat="")
@@ -59,10 +60,10 @@ def test_a_dry_run_shows_the_evidence_and_changes_nothing(qtop: Qtop, direct: Di
         "the same job waits 2 times, failed 1 time, is in the hands of 1 other worker; "
         "its job would fail\n" in ran.out
     )
-    [told] = qtop("prune", "--dry-run", "--json").objects
-    age_s = told.pop("heartbeat_age_s")
+    [report] = qtop("prune", "--dry-run", "--json").objects
+    age_s = report.pop("heartbeat_age_s")
     assert age_s > 100_000_000
-    assert told == {
+    assert report == {
         "would_prune": DEAD,
         "job": "failed",
         "is_registered": True,
@@ -81,16 +82,21 @@ def test_a_dry_run_shows_the_evidence_and_changes_nothing(qtop: Qtop, direct: Di
 
 
 @pytest.mark.usefixtures("around")
-def test_the_evidence_is_shown_before_anything_is_done(qtop: Qtop, direct: Direct) -> None:
+def test_the_evidence_is_shown_before_anything_is_pruned(qtop: Qtop, direct: Direct) -> None:
     ran = qtop("prune")
     assert (ran.status, ran.out) == (0, f"pruned {DEAD}: its job failed\n")
     assert ran.err.startswith(f"{DEAD}: silent for ")
     assert direct("LLEN", "resque:failed") == 3
-    [deed] = qtop("audit", "--json").objects
-    assert (deed["action"], deed["subject"], deed["planned"], deed["done"]) == ("prune", DEAD, 1, 1)
+    [entry] = qtop("audit", "--json").objects
+    assert (entry["action"], entry["subject"], entry["planned"], entry["done"]) == (
+        "prune",
+        DEAD,
+        1,
+        1,
+    )
 
 
-def test_several_are_pruned_only_when_that_was_said(qtop: Qtop, direct: Direct) -> None:
+def test_several_workers_are_pruned_only_with_yes(qtop: Qtop, direct: Direct) -> None:
     hold(direct, DEAD)
     hold(direct, "web-1:8:mail", None)
     before = everything(direct)
@@ -103,20 +109,20 @@ def test_several_are_pruned_only_when_that_was_said(qtop: Qtop, direct: Direct) 
     assert direct("EXISTS", "resque:workers") == 0
 
 
-def test_a_lost_job_goes_back_only_so_often_and_the_preview_knows(
+def test_a_lost_job_goes_back_a_limited_number_of_times_and_the_preview_says_so(
     qtop: Qtop, direct: Direct
 ) -> None:
     hold(direct, DEAD)
     for times_lost, fate in ((0, "put back"), (1, "put back"), (2, "failed")):
         hold(direct, DEAD)
-        [told] = qtop("prune", "--requeue-lost", "2", "--dry-run", "--json").objects
-        assert (told["times_lost"], told["job"]) == (times_lost, fate)
+        [report] = qtop("prune", "--requeue-lost", "2", "--dry-run", "--json").objects
+        assert (report["times_lost"], report["job"]) == (times_lost, fate)
         direct("DEL", "resque:pruning_dead_workers_in_progress")
-        [told] = qtop("prune", "--requeue-lost", "2", "--json").objects
-        assert (told["pruned"], told["job"]) == (DEAD, fate)
+        [report] = qtop("prune", "--requeue-lost", "2", "--json").objects
+        assert (report["pruned"], report["job"]) == (DEAD, fate)
     assert direct("LRANGE", "resque:queue:mail", 0, -1) == [JOB, JOB]
     assert json.loads(direct("LINDEX", "resque:failed", 0))["payload"] == json.loads(JOB)
-    assert [deed["done"] for deed in qtop("audit", "--json").objects] == [1, 1, 1]
+    assert [entry["done"] for entry in qtop("audit", "--json").objects] == [1, 1, 1]
 
 
 def test_a_worker_whose_process_runs_here_is_kept_unless_pids_are_ignored(
@@ -125,7 +131,9 @@ def test_a_worker_whose_process_runs_here_is_kept_unless_pids_are_ignored(
     mine, gone = f"{socket.gethostname()}:{os.getpid()}:q", f"{socket.gethostname()}:{gone_pid()}:q"
     hold(direct, mine)
     hold(direct, gone, None)
-    dry = {told.get("would_prune"): told for told in qtop("prune", "--dry-run", "--json").objects}
+    dry = {
+        report.get("would_prune"): report for report in qtop("prune", "--dry-run", "--json").objects
+    }
     assert dry[gone]["process_runs"] is False
     assert dry[None]["would_keep"] == mine
     assert dry[None]["doubt"] == f"process {os.getpid()} is running on this machine"
@@ -139,7 +147,7 @@ def test_a_worker_whose_process_runs_here_is_kept_unless_pids_are_ignored(
     assert direct("EXISTS", "resque:workers") == 0
 
 
-def test_only_those_named_are_pruned_and_of_the_others_it_is_said_why_not(
+def test_only_named_workers_are_pruned_and_each_spared_one_has_a_reason(
     qtop: Qtop, direct: Direct
 ) -> None:
     seconds, _ = direct("TIME")
@@ -150,13 +158,13 @@ def test_only_those_named_are_pruned_and_of_the_others_it_is_said_why_not(
     hold(direct, "alive:1:q", beat=fresh)
     ran = qtop("prune", DEAD, "foreign:1:q", "alive:1:q", "nobody\x1b[2J", "--json")
     assert ran.status == 0
-    told: dict[Any, Any] = {
+    report: dict[Any, Any] = {
         each.get("kept") or each["pruned"]: each["doubt"] for each in ran.objects
     }
-    assert told[DEAD] is None
-    assert "never sent a heartbeat" in told["foreign:1:q"]
-    assert "s old" in told["alive:1:q"]
-    assert told["nobody\x1b[2J"] == "there is no such worker"
+    assert report[DEAD] is None
+    assert "never sent a heartbeat" in report["foreign:1:q"]
+    assert "s old" in report["alive:1:q"]
+    assert report["nobody\x1b[2J"] == "there is no such worker"
     assert "\x1b" not in ran.out + ran.err
     assert direct("SCARD", "resque:workers") == 3
     assert direct("EXISTS", f"resque:worker:{DEAD}", "resque:worker:web-1:8:mail") == 1
@@ -170,7 +178,7 @@ def test_a_heartbeat_without_a_worker_is_pruned_too(qtop: Qtop, direct: Direct) 
     assert direct("EXISTS", "resque:workers:heartbeat", "resque:failed") == 0
 
 
-def test_what_a_dead_worker_holds_may_be_anything(qtop: Qtop, direct: Direct) -> None:
+def test_a_dead_worker_may_hold_any_bytes(qtop: Qtop, direct: Direct) -> None:
     direct("HSET", "resque:workers:heartbeat", DEAD, LONG_AGO)
     for record in (b"junk\x1b[2J", b'{"queue":"q\x1b","payload":{"class":""}}', b"{}"):
         direct("SET", f"resque:worker:{DEAD}", record)

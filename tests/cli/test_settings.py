@@ -31,7 +31,7 @@ def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
     return writing
 
 
-def test_settings_tell_where_each_value_comes_from(qtop: Qtop, write: Write) -> None:
+def test_settings_say_where_each_value_comes_from(qtop: Qtop, write: Write) -> None:
     path = write('theme = "light"\n[profiles.p]\nurl = "redis://:hunter2@h/1"\nproduction = true\n')
     ran = qtop(
         "settings",
@@ -40,15 +40,15 @@ def test_settings_tell_where_each_value_comes_from(qtop: Qtop, write: Write) -> 
         QTOP_UNDO_HOURS="2",
     )
     assert (ran.status, ran.err) == (0, "")
-    told = {each["setting"]: (each["value"], each["from"]) for each in ran.objects}
-    assert told["profile"] == ("p", "in force")
-    assert told["url"] == ("redis://h:6379/1", f"{path}:3")
-    assert told["production"] == (True, f"{path}:4")
-    assert told["theme"] == ("light", f"{path}:1")
-    assert told["namespace"] == ("ns", "RESQUE_NAMESPACE")
-    assert told["undo_hours"] == (2.0, "QTOP_UNDO_HOURS")
-    assert told["read_only"] == (True, "--read-only")
-    assert told["interval"] == (1.0, "default")
+    values = {each["setting"]: (each["value"], each["from"]) for each in ran.objects}
+    assert values["profile"] == ("p", "in force")
+    assert values["url"] == ("redis://h:6379/1", f"{path}:3")
+    assert values["production"] == (True, f"{path}:4")
+    assert values["theme"] == ("light", f"{path}:1")
+    assert values["namespace"] == ("ns", "RESQUE_NAMESPACE")
+    assert values["undo_hours"] == (2.0, "QTOP_UNDO_HOURS")
+    assert values["read_only"] == (True, "--read-only")
+    assert values["interval"] == (1.0, "default")
     assert "hunter2" not in ran.out
 
 
@@ -59,7 +59,7 @@ def test_settings_are_a_table_for_people(qtop: Qtop, write: Write) -> None:
     assert ["ascii", "no", "default"] in ran.rows
 
 
-def test_the_path_is_reported_and_that_there_is_no_file(qtop: Qtop, tmp_path: Path) -> None:
+def test_the_path_of_a_missing_file_is_reported(qtop: Qtop, tmp_path: Path) -> None:
     path = tmp_path / "none.toml"
     assert qtop("settings", "--path", QTOP_CONFIG=str(path)).out == f"{path}\n"
     ran = qtop("settings", QTOP_CONFIG=str(path))
@@ -125,7 +125,7 @@ def test_a_profile_named_default_is_used_when_no_redis_is_named(
     assert qtop("stats", REDIS_URL="unix:///nowhere/s").status == 3
 
 
-def test_a_profile_for_reading_changes_nothing(
+def test_a_read_only_profile_changes_nothing(
     qtop: Qtop, write: Write, direct: Direct, push: Push
 ) -> None:
     path = write("[profiles.p]\nread_only = true\n")
@@ -158,7 +158,7 @@ def test_a_password_that_everyone_can_read_is_reported(qtop: Qtop, write: Write)
 # Secrets
 
 
-def test_tables_hide_secrets_and_json_is_whole_unless_asked(qtop: Qtop, fail: Push) -> None:
+def test_tables_hide_secrets_and_json_hides_them_on_request(qtop: Qtop, fail: Push) -> None:
     fail("Mail", {"password": "hunter2"}, error="401 for https://x/?token=hunter2&a=1")
     assert "hunter2" not in qtop("failed").out
     assert "token=[redacted]&a=1" in qtop("failed").out
@@ -169,7 +169,7 @@ def test_tables_hide_secrets_and_json_is_whole_unless_asked(qtop: Qtop, fail: Pu
     assert "hunter2" not in json.dumps(hidden)
 
 
-def test_show_is_whole_unless_asked(qtop: Qtop, fail: Push, push: Push) -> None:
+def test_show_hides_secrets_on_request(qtop: Qtop, fail: Push, push: Push) -> None:
     fail("Mail", {"api_key": "hunter2"}, error="{:token=>'hunter2'}", backtrace=["key='hunter2'"])
     assert "hunter2" in qtop("show", "--from", "failed").out
     hidden = qtop("show", "--from", "failed", "--redact").out
@@ -180,7 +180,7 @@ def test_show_is_whole_unless_asked(qtop: Qtop, fail: Push, push: Push) -> None:
     assert "hunter2" not in qtop("show", "--from", "failed", "--from", "queue:mail", "--redact").out
 
 
-def test_one_look_and_workers_hide_secrets(qtop: Qtop, direct: Direct, fail: Push) -> None:
+def test_one_poll_and_workers_hide_secrets(qtop: Qtop, direct: Direct, fail: Push) -> None:
     fail("Mail", error="password: hunter2")
     direct("SADD", "resque:workers", "h:1:mail")
     record = {"queue": "mail", "run_at": "2026-11-23T12:00:00Z"}

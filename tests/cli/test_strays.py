@@ -1,4 +1,4 @@
-"""Jobs that no index leads to: `workers`, `find`, `doctor` and `prune` know of them."""
+"""Jobs that no index leads to: `workers`, `find`, `doctor` and `prune` report them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def lost(direct: Direct) -> None:
 
 
 @pytest.mark.usefixtures("lost")
-def test_a_job_is_found_where_no_index_leads(qtop: Qtop) -> None:
+def test_a_job_that_no_index_leads_to_is_found(qtop: Qtop) -> None:
     rows = qtop("find", "Charge").rows
     assert [(row[0], row[1].split(" ", 1)[0]) for row in rows] == [
         ("delayed:4000000000", "due"),
@@ -43,24 +43,26 @@ def test_a_job_is_found_where_no_index_leads(qtop: Qtop) -> None:
 
 @pytest.mark.usefixtures("lost")
 def test_a_worker_on_no_register_is_listed(qtop: Qtop) -> None:
-    [told] = qtop("workers", "--json").objects
-    assert (told["worker"], told["state"], told["class"]) == (LOST, "unregistered", "Charge")
+    [found] = qtop("workers", "--json").objects
+    assert (found["worker"], found["state"], found["class"]) == (LOST, "unregistered", "Charge")
 
 
 @pytest.mark.usefixtures("lost")
-def test_the_doctor_tells_of_each_kind_with_what_puts_it_back(qtop: Qtop, direct: Direct) -> None:
-    told = [each for each in qtop("doctor", "--json").objects if each["check"] == "strays"]
-    assert [(each["level"], each["remedy"]) for each in told] == [
+def test_the_doctor_reports_each_kind_with_the_command_that_puts_it_back(
+    qtop: Qtop, direct: Direct
+) -> None:
+    found = [each for each in qtop("doctor", "--json").objects if each["check"] == "strays"]
+    assert [(each["level"], each["remedy"]) for each in found] == [
         ("WARN", "qtop prune --dry-run"),
         ("WARN", "qtop register mail"),
         ("WARN", "qtop register --delayed 4000000000"),
         ("WARN", "qtop register --failures mail_failed"),
     ]
-    for each in told[1:]:
+    for each in found[1:]:
         assert qtop(*each["remedy"].split()[1:]).status == 0
     assert qtop("prune").status == 0
-    told = [each for each in qtop("doctor", "--json").objects if each["check"] == "strays"]
-    assert [each["level"] for each in told] == ["OK"]
+    found = [each for each in qtop("doctor", "--json").objects if each["check"] == "strays"]
+    assert [each["level"] for each in found] == ["OK"]
     assert direct("ZRANGE", "resque:delayed_queue_schedule", 0, -1) == [b"4000000000"]
     assert direct("SMEMBERS", "resque:failed_queues") == [b"mail_failed"]
     assert direct("EXISTS", f"resque:worker:{LOST}") == 0
@@ -69,34 +71,32 @@ def test_the_doctor_tells_of_each_kind_with_what_puts_it_back(qtop: Qtop, direct
 
 
 @pytest.mark.usefixtures("lost")
-def test_a_dry_run_of_prune_says_that_it_is_on_no_register(qtop: Qtop) -> None:
+def test_a_dry_run_of_prune_says_that_the_worker_is_on_no_register(qtop: Qtop) -> None:
     assert f"would prune {LOST}: on no register; never beat" in qtop("prune", "--dry-run").out
 
 
-def test_registering_nothing_and_what_is_no_moment_are_mistakes(qtop: Qtop) -> None:
+def test_registering_nothing_or_an_invalid_moment_is_wrong_usage(qtop: Qtop) -> None:
     assert qtop("register").status == 2
     assert qtop("register", "--delayed", "soon").status == 2
     assert qtop("register", "--delayed", "1000").status == 1
 
 
-def test_a_list_of_failures_that_holds_nothing_is_not_registered(
-    qtop: Qtop, direct: Direct
-) -> None:
+def test_an_empty_list_of_failures_is_not_registered(qtop: Qtop, direct: Direct) -> None:
     for words in ((), ("--dry-run",)):
         said = qtop("register", "--failures", "mail_failed", *words)
         assert (said.status, said.out) == (1, "")
     assert direct("SMEMBERS", "resque:failed_queues") == []
 
 
-def test_a_search_that_is_refused_is_said_and_is_not_ok(
+def test_a_refused_search_is_reported_and_is_not_ok(
     qtop: Qtop, direct: Direct, redis_url: str
 ) -> None:
     direct("ACL", "SETUSER", "modest", "reset", "on", ">sesame", "~*", "+@all", "-scan")
     url = redis_url.replace("unix://", "unix://modest:sesame@")
     try:
         ran = qtop("doctor", "--json", "--url", url)
-        told = [each for each in ran.objects if each["check"] == "strays"]
-        assert [each["level"] for each in told] == ["UNKNOWN"]
+        found = [each for each in ran.objects if each["check"] == "strays"]
+        assert [each["level"] for each in found] == ["UNKNOWN"]
         assert ran.status != 0
         for words in (("workers",), ("find", "x"), ("prune",)):
             assert "not looked for" in qtop(*words, "--url", url).err

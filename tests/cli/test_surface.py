@@ -1,4 +1,4 @@
-"""The command line as a whole: what it costs to start, its statuses, read-only, help."""
+"""The command line as a whole: the cost of its start, exit statuses, read-only, help."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ HEAVY = {"textual", "redis", "asyncio", "ssl"}
 
 
 def modules_after(program: str) -> set[str]:
-    """The modules that a new interpreter holds after a program."""
+    """The modules that a new interpreter has loaded after a program."""
     program += "\nimport sys; print(' '.join(sys.modules))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
@@ -47,7 +47,7 @@ def test_no_command_loads_the_console_or_the_large_client_before_it_is_needed() 
     assert held & HEAVY == set()
 
 
-def test_a_command_that_looks_gets_by_with_the_light_connection(redis_url: str) -> None:
+def test_a_reading_command_needs_only_the_light_connection(redis_url: str) -> None:
     program = f"""
 import qtop.commands.cli
 try:
@@ -87,7 +87,9 @@ def test_the_version_is_reported(qtop: Qtop) -> None:
         (("scheduler", "--read-only"), 2),
     ],
 )
-def test_the_status_tells_what_was_wrong(qtop: Qtop, words: tuple[str, ...], status: int) -> None:
+def test_the_exit_status_says_what_was_wrong(
+    qtop: Qtop, words: tuple[str, ...], status: int
+) -> None:
     ran = qtop(*words)
     assert (ran.status, ran.out) == (status, "")
     assert ran.err
@@ -132,7 +134,7 @@ def test_a_key_of_another_kind_is_reported_with_its_address(qtop: Qtop, direct: 
         assert "unix://" in ran.err
 
 
-def test_a_reader_that_leaves_early_is_no_crash(qtop: Qtop, redis_url: str, fail: Push) -> None:
+def test_a_closed_pipe_is_no_crash(qtop: Qtop, redis_url: str, fail: Push) -> None:
     for number in range(300):
         fail("Mail", "x" * 2000, number)
     reading, writing = os.pipe()
@@ -211,13 +213,15 @@ def test_a_stream_that_the_caller_closed_is_no_crash(
     assert direct("LLEN", "resque:queue:mail") == ("args" in words)
 
 
-def test_a_word_that_is_nearly_a_command_gets_a_suggestion(qtop: Qtop) -> None:
+def test_a_misspelt_command_gets_a_suggestion(qtop: Qtop) -> None:
     ran = qtop("quues")
     assert ran.status == 2
     assert "'quues' is no command: did you mean queues" in ran.err
 
 
-def test_no_colour_means_none(on_terminal: Callable[..., tuple[int, str]]) -> None:
+def test_the_no_color_variable_turns_all_colours_off(
+    on_terminal: Callable[..., tuple[int, str]],
+) -> None:
     assert "\x1b[32m" in on_terminal("doctor", NO_COLOR="")[1]
     assert "\x1b[" not in on_terminal("doctor", NO_COLOR="1")[1]
     assert "\x1b[" not in on_terminal("stats", NO_COLOR="1")[1]
@@ -230,7 +234,7 @@ def test_an_example_stays_in_one_piece_however_narrow_the_terminal() -> None:
         assert words[words.index(example) :].startswith(f"{example}\n\nOptions:"), name
 
 
-def test_a_password_on_the_command_line_is_not_left_in_the_list_of_processes() -> None:
+def test_a_password_on_the_command_line_is_hidden_from_the_list_of_processes() -> None:
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()

@@ -1,7 +1,6 @@
-"""What could not be read is unknown: each command beside each way in which Redis may refuse a part.
-
-A command either says what it says of a server that answers everything, or says that something is
-unknown, why, and leaves with status 3."""
+"""What could not be read is unknown: each command with each way in which Redis may refuse a part. A
+command either prints the same as with a server that answers everything, or says that something is
+unknown, why, and ends with status 3."""
 
 from __future__ import annotations
 
@@ -26,7 +25,7 @@ from resque.errors import StoreError, Unreachable
 T = TypeVar("T")
 
 WORKER: Final = "h:1:mail"
-#: Each reads something.
+#: Commands that read something.
 COMMANDS: Final = {
     "once": ("--once",),
     "queues": ("queues", "--json"),
@@ -48,7 +47,7 @@ COMMANDS: Final = {
     "requeue": ("requeue", "--from", "failed", "--dry-run", "--json"),
     "clear": ("clear", "queue:mail", "--dry-run", "--json"),
 }
-#: Some of the keys that there are, and which commands must not do without each.
+#: Some of the existing keys, and the commands that must not do without each.
 KEYS: Final[Mapping[str, frozenset[str]]] = {
     key: frozenset(needed)
     for key, needed in {
@@ -87,7 +86,7 @@ ZEROES: Final = (
     ),
     *("no worker is dead", "\tunserved", texts.UNSERVED, "no worker is alive"),
 )
-#: What passes with time.
+#: What changes with time.
 VOLATILE: Final = frozenset({"heartbeat_age_s", "for_s", "in_s", "undo_left_s", "how", "next_at"})
 
 Ran = tuple[int, str, str]
@@ -97,8 +96,8 @@ Fault = Callable[[int, Command], StoreError | None]
 
 
 class FaultyStore:
-    """The commands' connection, on which something goes wrong. `fault` gets how many round trips
-    there were before, and a command."""
+    """The commands' connection, on which something fails. `fault` gets the number of round trips so
+    far, and a command."""
 
     fault: Fault = staticmethod(lambda trip, command: None)
 
@@ -144,7 +143,7 @@ def run(tmp_path: Path) -> Run:
 
 @pytest.fixture(scope="module")
 def answers() -> dict[str, Ran]:
-    """What each command says of a server that answers everything, once it was asked."""
+    """What each command prints with a server that answers everything; each was run once."""
     return {}
 
 
@@ -186,12 +185,12 @@ def check(name: str, ran: Ran, before: Ran, *, is_needed: bool) -> None:
             assert any(is_part(each, other) for other in whole), (name, each, whole)
     if name == "stats as a table":
         figures = dict(line.split("\t") for line in before[1].splitlines())
-        for key, told in (line.split("\t") for line in out.splitlines()):
-            assert told == figures[key] or "unknown" in told or "at least" in told, (key, told)
+        for key, text in (line.split("\t") for line in out.splitlines()):
+            assert text == figures[key] or "unknown" in text or "at least" in text, (key, text)
 
 
 def plain(name: str, out: str) -> object:
-    """What a command says, without what passes with time."""
+    """What a command prints, without what changes with time."""
     if COMMANDS[name][-1] == "--json":
         rows = [json.loads(line) for line in out.splitlines()]
         return [{k: v for k, v in row.items() if k not in VOLATILE} for row in rows]
@@ -199,7 +198,7 @@ def plain(name: str, out: str) -> object:
 
 
 def is_part(some: Mapping[str, Any], whole: Mapping[str, Any]) -> bool:
-    """Whether a row says nothing else than another, as far as it knows."""
+    """Whether a row says the same as another, as far as it is known."""
     return all(
         value is None or value == whole.get(key)
         for key, value in some.items()
@@ -210,7 +209,7 @@ def is_part(some: Mapping[str, Any], whole: Mapping[str, Any]) -> bool:
 
 @pytest.fixture
 def check_all(run: Run, well: str, answers: dict[str, Ran]) -> Callable[..., None]:
-    """Spoils something, and runs each command."""
+    """Breaks something, and runs each command."""
 
     def checking(url: str, key: str, spoil: Callable[[], None] = lambda: None) -> None:
         if not answers:
@@ -279,7 +278,7 @@ def test_a_command_that_a_user_may_not_run_leaves_unknown(
 @pytest.mark.parametrize(
     "text", ["LOADING Redis is loading the dataset", "MASTERDOWN Link with MASTER is down"]
 )
-def test_a_server_that_answers_nothing_for_now_leaves_everything_unknown(
+def test_a_server_that_does_not_answer_for_now_leaves_everything_unknown(
     run: Run, well: str, monkeypatch: pytest.MonkeyPatch, text: str
 ) -> None:
     def busy(_trip: int, command: Command) -> StoreError | None:
@@ -295,7 +294,7 @@ def test_a_server_that_answers_nothing_for_now_leaves_everything_unknown(
 
 
 @pytest.mark.parametrize("trip", range(3))
-def test_what_comes_not_in_time_is_unknown(
+def test_parts_that_do_not_arrive_in_time_are_unknown(
     check_all: CheckAll, well: str, monkeypatch: pytest.MonkeyPatch, trip: int
 ) -> None:
 

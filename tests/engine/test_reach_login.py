@@ -13,7 +13,7 @@ import trustme
 from tests.support.direct import Direct
 from tests.support.engine_fixtures import Push, StartWorker
 from tests.support.tcp_redis import KINDS, Runners, Servers, problem_of
-from tests.support.tls_proxy import TlsFront
+from tests.support.tls_proxy import TlsProxy
 from tests.support.waiting import eventually
 from tests.support.worker_process import ROOT
 
@@ -139,11 +139,11 @@ def test_sentinels_and_primaries_speak_tls(
     authority.cert_pem.write_to_path(str(file))
     certificate = authority.issue_cert("127.0.0.1")
     primary = start()
-    with TlsFront(primary.socket, certificate) as front:
+    with TlsProxy(primary.socket, certificate) as front:
         # What a Sentinel tells of is the port that it was given, whether it can reach it or not.
         port = front.port if scheme == "rediss+sentinel" else primary.port
         sentinel = start(f"sentinel monitor main 127.0.0.1 {port} 1", sentinel=True)
-        with TlsFront(sentinel.socket, certificate) as asked:
+        with TlsProxy(sentinel.socket, certificate) as asked:
             place = f"{scheme}://127.0.0.1:{asked.port}/main/0?ca={file}&sentinel_tls=yes"
             runners = all_kinds.each(place)
             assert [runner.run(WRITE) for runner in runners] == [1, 2, 3]

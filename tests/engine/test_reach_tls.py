@@ -14,7 +14,7 @@ import trustme
 from tests.support.direct import Direct
 from tests.support.engine_fixtures import StartWorker
 from tests.support.tcp_redis import KINDS, Runners, Servers, line_job, problem_of
-from tests.support.tls_proxy import TlsFront
+from tests.support.tls_proxy import TlsProxy
 from tests.support.waiting import eventually
 
 from queuecore.exchange import Exchange, single
@@ -43,10 +43,10 @@ def ca(authority: trustme.CA, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def front(authority: trustme.CA, direct: Direct, redis_url: str) -> Iterator[TlsFront]:
+def front(authority: trustme.CA, direct: Direct, redis_url: str) -> Iterator[TlsProxy]:
     """The empty server behind TLS, with a certificate for this host."""
     certificate = authority.issue_cert("127.0.0.1", "localhost")
-    with TlsFront(_socket(redis_url), certificate) as opened:
+    with TlsProxy(_socket(redis_url), certificate) as opened:
         yield opened
 
 
@@ -94,7 +94,7 @@ def refused(reach: Runners, url: str) -> StoreError:
 
 
 def test_an_authority_of_ones_own_is_trusted_by_its_file(
-    reach: Runners, front: TlsFront, ca: Path
+    reach: Runners, front: TlsProxy, ca: Path
 ) -> None:
     for host in ("127.0.0.1", "localhost"):
         runner = reach(f"rediss://{host}:{front.port}/2?ca={ca}")
@@ -102,7 +102,7 @@ def test_an_authority_of_ones_own_is_trusted_by_its_file(
         assert runner.run(READ) == ["q"]
 
 
-def test_answers_of_many_pieces_arrive_whole(reach: Runners, front: TlsFront, ca: Path) -> None:
+def test_answers_of_many_pieces_arrive_whole(reach: Runners, front: TlsProxy, ca: Path) -> None:
     # More than a TLS record and more than one read holds.
     items = [b"%d" % number * 9_000 for number in range(100)]
     runner = reach(f"rediss://127.0.0.1:{front.port}?ca={ca}")
@@ -112,13 +112,13 @@ def test_answers_of_many_pieces_arrive_whole(reach: Runners, front: TlsFront, ca
         assert runner.run(whole) == items
 
 
-def test_the_check_can_be_given_up(reach: Runners, front: TlsFront) -> None:
+def test_the_check_can_be_given_up(reach: Runners, front: TlsProxy) -> None:
     for answer in ("no", "none", "false", "0"):
         assert reach(f"rediss://127.0.0.1:{front.port}?verify={answer}").run(READ) == []
 
 
 def test_an_untrusted_certificate_is_reported_with_the_remedy(
-    reach: Runners, front: TlsFront
+    reach: Runners, front: TlsProxy
 ) -> None:
     problem = refused(reach, f"rediss://127.0.0.1:{front.port}")
     assert type(problem) is Unreachable
@@ -132,7 +132,7 @@ def test_a_certificate_for_another_host_is_reported(
     reach: Runners, authority: trustme.CA, ca: Path, redis_url: str
 ) -> None:
     elsewhere = authority.issue_cert("elsewhere.example")
-    with TlsFront(_socket(redis_url), elsewhere) as front:
+    with TlsProxy(_socket(redis_url), elsewhere) as front:
         for host in ("127.0.0.1", "localhost"):
             problem = refused(reach, f"rediss://{host}:{front.port}?ca={ca}")
             assert type(problem) is Unreachable
@@ -157,7 +157,7 @@ def test_a_server_that_answers_without_tls_is_reported(reach: Runners, plain_por
     assert str(problem).endswith("(it does not speak TLS): use redis:// instead of rediss://")
 
 
-def test_a_server_with_tls_is_not_taken_for_a_plain_one(reach: Runners, front: TlsFront) -> None:
+def test_a_server_with_tls_is_not_taken_for_a_plain_one(reach: Runners, front: TlsProxy) -> None:
     problem = problem_of(lambda: reach(f"redis://127.0.0.1:{front.port}").run(WRITE))
     # It may answer in its own tongue, or close the door.
     assert type(problem) in (NotRedis, Unreachable)
@@ -165,7 +165,7 @@ def test_a_server_with_tls_is_not_taken_for_a_plain_one(reach: Runners, front: T
 
 @pytest.mark.parametrize("content", [None, b"", b"no certificate at all"])
 def test_a_file_that_is_no_authority_is_a_bad_url(
-    reach: Runners, front: TlsFront, tmp_path: Path, content: bytes | None
+    reach: Runners, front: TlsProxy, tmp_path: Path, content: bytes | None
 ) -> None:
     file = tmp_path / "other.pem"
     if content is not None:
@@ -176,7 +176,7 @@ def test_a_file_that_is_no_authority_is_a_bad_url(
 
 
 def test_a_worker_waits_and_works_through_tls(
-    front: TlsFront, ca: Path, direct: Direct, start_worker: StartWorker, tmp_path: Path
+    front: TlsProxy, ca: Path, direct: Direct, start_worker: StartWorker, tmp_path: Path
 ) -> None:
     url = f"rediss://127.0.0.1:{front.port}?ca={ca}"
     # It would look again by itself only after ten minutes.

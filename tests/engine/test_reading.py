@@ -10,7 +10,7 @@ from tests.support.commands import everything
 from tests.support.direct import Direct
 from tests.support.known import known
 from tests.support.lua_scripts import SCRIPTS
-from tests.support.sample_data import look
+from tests.support.sample_data import read_snapshot
 
 from qtop.systems.resque.system import ResqueSystem
 from qtop.systems.runner import RedisRunner
@@ -149,7 +149,7 @@ async def test_nothing_that_writes_reaches_a_real_server(direct: Direct, redis_u
     before = everything(direct)
     source = RedisRunner(ResqueSystem(KEYS), parse_url(redis_url), read_only=True)
     try:
-        seen = await look(source)
+        seen = await read_snapshot(source)
         assert [queue.size for queue in known(seen.queues)] == [1]
         assert await source.run(list_actions.count_of_failures(KEYS)) == 1
         assert (await source.run(queues.peek(KEYS, "mail", 0, 10))).length == 1

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from datetime import UTC, datetime
 
 import pytest
 from tests.support.direct import Direct
@@ -17,7 +16,6 @@ from resque.keys import Keys
 from resque.store import health, pauses
 
 KEYS = Keys()
-NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
 LOCK = KEYS.master_lock()
 
 
@@ -63,16 +61,16 @@ def test_moments_without_jobs_are_passed_over(
     for moment in moments:
         direct("ZADD", KEYS.delayed_schedule(), moment, moment)
     direct("RPUSH", KEYS.delayed(moments[-1]), "{}")
-    found, *_ = store.run(health.look(KEYS, LOCK, now=NOW))
+    found = store.run(health.settled(KEYS, take(store)))
     assert found.due == due
     assert ("scheduler" in found.problems) == (due is None)
 
 
 def test_what_has_no_jobs_is_not_due(store: Store, direct: Direct) -> None:
     direct("ZADD", KEYS.delayed_schedule(), 1_000_000_000, "1000000000")
-    assert store.run(health.look(KEYS, LOCK, now=NOW))[0].due == math.inf
+    assert store.run(health.settled(KEYS, take(store))).due == math.inf
     direct("SET", KEYS.delayed("1000000000"), "no list")
-    assert store.run(health.look(KEYS, LOCK, now=NOW))[0].due == 1e9
+    assert store.run(health.settled(KEYS, take(store))).due == 1e9
 
 
 def test_the_newest_actions_come_with_who_and_when(store: Store, direct: Direct) -> None:

@@ -34,7 +34,7 @@ def look(store: Store) -> EngineSnapshot:
 
 
 def exchanges_of(store: Store, steps: Steps[Any]) -> tuple[Any, Sequence[Exchange[Any]]]:
-    """An operation's result, and the round trips it took."""
+    """An operation's result, and the number of its round trips."""
     seen: list[Exchange[Any]] = []
     result: Any = None
     while True:
@@ -90,7 +90,7 @@ def test_a_removed_queue_comes_back_registered_whatever_its_name(
     assert waiting(direct, KEYS.queue(name)) == [b"x", b"y"]
 
 
-def test_a_clear_takes_no_name_off_the_set_of_queues(store: Store, direct: Direct) -> None:
+def test_a_clear_removes_no_name_from_the_set_of_queues(store: Store, direct: Direct) -> None:
     for name in ("", "q"):
         store.run(queues.push(KEYS, name, [b"x"]))
         assert (
@@ -176,7 +176,7 @@ def test_fifty_thousand_queues_and_workers_are_seen_in_two_round_trips_of_small_
     assert [w.pid for w in known(taken.processes) if w.jobs] == [40_000]
 
 
-def test_another_prefix_than_ours_is_found_by_a_search(store: Store, direct: Direct) -> None:
+def test_a_search_finds_another_prefix_than_ours(store: Store, direct: Direct) -> None:
     for namespace in ("resque:shop", "theirs", "a*b"):
         direct("SADD", f"{namespace}:queues", "mail")
     direct("SET", "fake:queues", "a text")

@@ -44,7 +44,7 @@ NO_JOBS = {
     "100,000 deep": b'{"class":"A","args":' + b"[" * 100_000,
 }
 
-#: Whatever cannot be a job, as failures: nobody can know what a retry of them would run.
+#: Items that cannot be a job, as failures: it is unknown what a retry of them would run.
 NO_RETRIES = {
     "an entry that is not JSON": b"not json",
     "an entry that is a list": b"[1]",
@@ -57,7 +57,7 @@ NO_RETRIES = {
     "a queue that no key can name": entry(7, queue="\\ud800"),
 }
 
-#: Jobs that fail, whose bytes no decoding and encoding would give back.
+#: Jobs that fail, and whose bytes a decoder and encoder would change.
 DELICATE = {
     "args that are an object": b'{"class":"FailJob","args":{"a": 1.50}}',
     "args that are a text": b'{"class":"FailJob","args":"\\u0074ext"}',
@@ -71,7 +71,7 @@ DELICATE = {
     "90 lists in each other": b'{"class":"FailJob","args":' + b"[" * 90 + b"]" * 90 + b"}",
 }
 
-#: What a terminal would obey, what looks like something else, what an API would read as markup.
+#: Escape sequences of terminals, misleading characters, and markup.
 HOSTILE = (
     "\x1b]0;title\x07\x1b[2J",
     "\x9b31mred\x85",
@@ -86,7 +86,7 @@ HOSTILE = (
 )
 
 
-def test_what_is_no_job_is_listed_with_its_reason(store: Store, direct: Direct) -> None:
+def test_an_item_that_is_no_job_is_listed_with_the_reason(store: Store, direct: Direct) -> None:
     fill(direct, list(NO_JOBS.values()), ASIDE)
     seen = store.run(windows.window(KEYS.unreadable("q"), 0, -1, max_bytes=200_000)).items
     readings = [decode_payload(item.raw) for item in seen]
@@ -95,7 +95,7 @@ def test_what_is_no_job_is_listed_with_its_reason(store: Store, direct: Direct) 
 
 
 @pytest.mark.parametrize("key", ["resque:queue:q", ASIDE])
-def test_what_is_no_job_may_be_deleted_and_moved_and_brought_back_byte_for_byte(
+def test_an_item_that_is_no_job_can_be_deleted_moved_and_restored_byte_for_byte(
     store: Store, direct: Direct, key: str
 ) -> None:
     items = list(NO_JOBS.values())
@@ -117,9 +117,7 @@ def test_what_is_no_job_may_be_deleted_and_moved_and_brought_back_byte_for_byte(
     assert waiting(direct, "resque:queue:to") == items
 
 
-def test_what_is_no_job_is_mended_by_putting_a_job_in_its_place(
-    store: Store, direct: Direct
-) -> None:
+def test_an_item_that_is_no_job_is_replaced_by_a_job(store: Store, direct: Direct) -> None:
     fill(direct, [b"not json", b"5"], ASIDE)
     mended = b'{"class":"A","args":[]}'
     [mark] = marks([b"not json"], [0])
@@ -129,7 +127,7 @@ def test_what_is_no_job_is_mended_by_putting_a_job_in_its_place(
     assert waiting(direct, ASIDE) == [b"5"]
 
 
-def test_a_retry_of_everything_refuses_what_has_no_class_or_cannot_be_read_and_says_why(
+def test_a_retry_of_everything_refuses_items_without_class_or_unreadable_with_the_reason(
     store: Store, direct: Direct
 ) -> None:
     fill(direct, [*NO_RETRIES.values(), entry("good")], FAILED)
@@ -175,7 +173,7 @@ def test_a_worker_with_a_job_of_fifty_megabytes_is_shown_without_carrying_it(
     assert (rest.args, rest.problem) == (["x"], None)
 
 
-def test_a_failure_with_a_backtrace_of_a_megabyte_still_tells_its_class_and_error(
+def test_a_failure_with_a_backtrace_of_a_megabyte_still_shows_its_class_and_error(
     store: Store, direct: Direct
 ) -> None:
     long = entry(1).replace(b'"backtrace":[]', b'"backtrace":["%s"]' % (b"y" * 1_000_000))
@@ -193,15 +191,15 @@ def test_a_failure_with_a_backtrace_of_a_megabyte_still_tells_its_class_and_erro
 
 
 @given(some.dictionaries(some.text(), some.text() | some.integers(), max_size=4), some.data())
-def test_the_beginning_of_an_object_tells_its_first_members_wherever_it_was_cut(
+def test_the_beginning_of_an_object_shows_its_first_members_at_any_cut(
     value: dict[str, str | int], data: some.DataObject
 ) -> None:
     raw = encode({key.encode("utf-8", "replace").decode(): item for key, item in value.items()})
     whole = members(raw)
-    told = members_of_beginning(raw[: data.draw(some.integers(0, len(raw)))])
-    assert list(told) == list(whole)[: len(told)]
-    assert all(whole[key] == told[key] for key in list(told)[:-1])
-    assert all(whole[key].startswith(told[key]) for key in list(told)[-1:])
+    found = members_of_beginning(raw[: data.draw(some.integers(0, len(raw)))])
+    assert list(found) == list(whole)[: len(found)]
+    assert all(whole[key] == found[key] for key in list(found)[:-1])
+    assert all(whole[key].startswith(found[key]) for key in list(found)[-1:])
     assert members_of_beginning(raw) == whole
 
 

@@ -1,4 +1,5 @@
-"""Workers that are silent, ahead of time or gone, and jobs that outlive them (faults 20 to 26)."""
+"""Workers that are silent, ahead of time or gone, and the jobs that they leave (faults 20 to
+26)."""
 
 from __future__ import annotations
 
@@ -43,12 +44,12 @@ def look(store: Store) -> EngineSnapshot:
 
 
 def beat_of(direct: Direct, ahead: timedelta) -> str:
-    """A heartbeat so far from the server's clock."""
+    """A heartbeat with this distance from the server's clock."""
     return times.heartbeat(times.from_server(*direct("TIME")) + ahead)
 
 
 def hold(direct: Direct, record: bytes = RECORD, *, beat: str | None = LONG_AGO) -> None:
-    """Have a worker hold a job."""
+    """Let a worker hold a job."""
     direct("SADD", "resque:workers", WORKER)
     direct("SET", f"resque:worker:{WORKER}", record)
     direct("SET", f"resque:worker:{WORKER}:started", "x")
@@ -75,7 +76,7 @@ def prune(store: Store, now: datetime) -> list[str]:
 # ---- heartbeats and clocks
 
 
-def test_a_worker_whose_heartbeat_is_ahead_of_time_is_shown_so_and_never_pruned(
+def test_a_worker_with_a_future_heartbeat_is_shown_so_and_never_pruned(
     store: Store, direct: Direct
 ) -> None:
     hold(direct, beat=beat_of(direct, timedelta(hours=2)))
@@ -87,7 +88,7 @@ def test_a_worker_whose_heartbeat_is_ahead_of_time_is_shown_so_and_never_pruned(
 
 
 @pytest.mark.parametrize("year", [1999, 2199])
-def test_our_own_clock_however_wrong_makes_no_worker_dead_or_alive(
+def test_a_wrong_clock_of_ours_makes_no_worker_dead_or_alive(
     store: Store, direct: Direct, year: int
 ) -> None:
     hold(direct, beat=beat_of(direct, timedelta(seconds=-10)))
@@ -126,8 +127,8 @@ def test_the_job_of_a_dead_worker_goes_back_to_the_head_of_its_queue_on_evidence
     gone = [f"resque:worker:{WORKER}", f"resque:worker:{WORKER}:started", "resque:workers"]
     gone += [f"resque:stat:processed:{WORKER}", "resque:workers:heartbeat", FAILED]
     assert direct("EXISTS", *gone) == 0
-    [deed] = store.run(audit.newest(KEYS, limit=5))
-    assert (deed.action, deed.done) == ("requeue", 1)
+    [entry] = store.run(audit.newest(KEYS, limit=5))
+    assert (entry.action, entry.done) == ("requeue", 1)
     assert requeue(store, seen) is False, "and not a second time"
     assert direct("LLEN", "resque:queue:mail") == 2
 
@@ -135,7 +136,7 @@ def test_the_job_of_a_dead_worker_goes_back_to_the_head_of_its_queue_on_evidence
 @pytest.mark.parametrize(
     "sign", ["another job", "a heartbeat", "a first heartbeat", "the job is done", "unregistered"]
 )
-def test_a_sign_of_life_since_the_look_keeps_the_job_where_it_is(
+def test_a_heartbeat_since_the_poll_keeps_the_job_where_it_is(
     store: Store, direct: Direct, sign: str
 ) -> None:
     hold(direct, beat=None if sign == "a first heartbeat" else LONG_AGO)
@@ -153,7 +154,7 @@ def test_a_sign_of_life_since_the_look_keeps_the_job_where_it_is(
     assert direct("SISMEMBER", "resque:workers", WORKER) == 1
 
 
-def test_a_queue_of_another_kind_keeps_the_job_in_its_workers_hands(
+def test_a_queue_of_another_type_leaves_the_job_with_its_worker(
     store: Store, direct: Direct
 ) -> None:
     hold(direct)
@@ -175,21 +176,23 @@ def test_a_queue_of_another_kind_keeps_the_job_in_its_workers_hands(
         (LONG_AGO, "here", None),
     ],
 )
-def test_what_speaks_for_a_workers_life_is_said(
+def test_the_evidence_that_a_worker_is_alive_is_reported(
     beat: str | None, host: str, words: str | None
 ) -> None:
     now = datetime(2026, 11, 23, 12, tzinfo=UTC)
     record = read_record(RECORD)
     seen = Evidence(WORKER, record, None if beat is None else beat.encode(), now)
-    told = stale.doubt(seen, host=host, is_running=lambda pid: pid == 7)
-    assert (words in told) if told is not None and words is not None else told is words
+    doubt = stale.doubt(seen, host=host, is_running=lambda pid: pid == 7)
+    assert (words in doubt) if doubt is not None and words is not None else doubt is words
 
 
 @pytest.mark.parametrize(
     "record",
     [b"junk", b"{}", b'{"queue":"q","payload":{"class":""}}', b'{"payload":{"class":"A"}}'],
 )
-def test_what_is_no_job_is_not_put_back(store: Store, direct: Direct, record: bytes) -> None:
+def test_an_item_that_is_no_job_is_not_put_back(
+    store: Store, direct: Direct, record: bytes
+) -> None:
     hold(direct, record)
     assert isinstance(stale.requeue(KEYS, evidence(store), at_most=9), str)
 
@@ -200,7 +203,9 @@ def test_an_idle_worker_holds_nothing_to_put_back(store: Store) -> None:
     assert isinstance(stale.requeue(KEYS, seen, at_most=9), str)
 
 
-def test_a_job_goes_back_on_evidence_only_so_often(store: Store, direct: Direct) -> None:
+def test_a_job_goes_back_on_evidence_only_a_limited_number_of_times(
+    store: Store, direct: Direct
+) -> None:
     for times_lost in (1, 2, 0, 0):
         hold(direct)
         exchange = stale.requeue(KEYS, evidence(store), at_most=2)
@@ -211,7 +216,7 @@ def test_a_job_goes_back_on_evidence_only_so_often(store: Store, direct: Direct)
 
 
 @pytest.mark.parametrize("sign", ["another job", "a heartbeat"])
-def test_a_worker_that_gives_a_sign_of_life_after_the_look_is_not_pruned(
+def test_a_worker_with_a_heartbeat_after_the_poll_is_not_pruned(
     store: Store, direct: Direct, sign: str
 ) -> None:
     hold(direct)
@@ -239,7 +244,8 @@ def test_a_job_that_is_there_twice_is_shown_twice_and_counted(store: Store, dire
     jobs = [("q", b"a"), ("q", b"b"), ("two", b"a"), ("none", b"a"), ("text", b"a")]
     assert store.run(duplicates.waiting(KEYS, jobs)) == [3, 1, 1, 0, None]
 
-    # Failed at other times and by other workers, the job is the same; on another queue it is not.
+    # Failed at other times and by other workers, the job is still the same; on another queue it is
+    # not.
     job = b'{"class":"A","args":[]}'
     fill(
         direct, [entry(1), entry(2), entry(3, queue="r"), entry(4, b'{"class":"B"}'), b"?"], FAILED
@@ -261,9 +267,7 @@ def test_a_job_is_looked_for_at_both_ends_of_a_long_queue(store: Store, direct: 
     assert store.run(duplicates.waiting(KEYS, [("q", b"a")])) == [2]
 
 
-def test_a_job_in_the_hands_of_two_workers_is_shown_twice_and_counted(
-    store: Store, direct: Direct
-) -> None:
+def test_a_job_held_by_two_workers_is_shown_twice_and_counted(store: Store, direct: Direct) -> None:
     for worker_id in ("h:1:mail", "h:2:mail", "h:3:mail", "h:4:mail"):
         direct("SADD", "resque:workers", worker_id)
     later = RECORD.replace(b"12:00:00Z", b"12:07:00Z")
@@ -309,7 +313,7 @@ def test_a_job_that_killed_its_workers_is_spared_by_a_retry_of_everything_unless
     assert poisoned_job in waiting(direct)
 
 
-def test_where_nothing_is_poisoned_nothing_is_asked_for(store: Store, direct: Direct) -> None:
+def test_without_poison_jobs_nothing_more_is_read(store: Store, direct: Direct) -> None:
     fill(direct, [entry(1), b"not json", b""], FAILED)
     with pytest.raises(StopIteration) as stop:
         next(poison.among(KEYS, newest_failures(store)))
@@ -319,7 +323,7 @@ def test_where_nothing_is_poisoned_nothing_is_asked_for(store: Store, direct: Di
 # ---- leaving
 
 
-def test_a_worker_that_waits_for_its_job_to_end_takes_no_other_and_ends_at_once_when_asked_again(
+def test_a_worker_that_finishes_its_job_takes_no_other_and_ends_at_once_when_asked_again(
     direct: Direct, push: Push, start_worker: StartWorker
 ) -> None:
     direct("SET", "own:hold", "for ever")

@@ -1,10 +1,10 @@
-"""What the walls let through for now. These lists only become shorter."""
+"""Exceptions from the walls for now. These lists only become shorter."""
 
 from __future__ import annotations
 
 from typing import Final
 
-#: Files that import what is above them, and what that is.
+#: Files that import modules above them, and those modules.
 BELOW: Final[dict[str, set[str]]] = {}
 #: Files that import each other.
 CIRCLES: Final[list[set[str]]] = []

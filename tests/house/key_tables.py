@@ -37,10 +37,10 @@ def _table(actions: Sequence[Action]) -> str:
         ("Id", [f"`{action.id}`" for action in actions]),
     ]
     if len({action.places for action in actions}) == 1:
-        # The heading says it.
+        # The heading names the place already.
         del columns[2]
-    told = [(title, cells) for title, cells in columns if any(cells)]
-    titles, cells = zip(*told, strict=True)
+    shown = [(title, cells) for title, cells in columns if any(cells)]
+    titles, cells = zip(*shown, strict=True)
     rows = [titles, ["---"] * len(titles), *zip(*cells, strict=True)]
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
@@ -50,13 +50,13 @@ def _keys(action: Action) -> str:
 
 
 def _places(action: Action) -> str:
-    # Of what works everywhere, only the exceptions.
+    # For keys that work everywhere, only the exceptions.
     where = [] if "everywhere" in action.where else list(_shortened(action))
     return ", ".join([*where, *(f"not {PLACES[place]}" for place in action.but_not)])
 
 
 def _shortened(action: Action) -> Iterator[str]:
-    """The words for the places; `on` is not said again."""
+    """The words for the places, without a repeated `on`."""
     before = ""
     for place in action.where:
         word, _, name = PLACES[place].partition(" ")

@@ -1,4 +1,4 @@
-"""What texts advise to run exists."""
+"""Every command that a text advises exists."""
 
 import ast
 import re

@@ -1,4 +1,4 @@
-"""How deep classes are derived from each other: a reader has to know all of a chain."""
+"""How deep class hierarchies are: a reader has to know every class of a chain."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Final
 
 import qtop
 
-#: Of our own, above those of Textual and of the standard library; mix-ins count.
+#: Levels of our own classes above those of Textual and of the standard library; mix-ins count.
 MOST_LEVELS: Final = 3
 
 

@@ -1,4 +1,4 @@
-"""That CONTRIBUTING speaks of files and names that exist."""
+"""CONTRIBUTING names files and names that exist."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FLOWS = [line for line in TEXT.splitlines() if re.match(r"\d\. \*\*.* > ", line)
 REST = "\n".join(line for line in TEXT.splitlines() if line not in FLOWS)
 WORDS = TEXT.partition("\n## Words\n")[2].partition("\n## ")[0]
 
-#: What the flows call the folders, which are long.
+#: The short names of folders in the flows.
 SHORT: Final = {"core": "engine/queuecore", "engine": "engine/resque", "qtop": "tui/qtop"}
 _CODE: Final = re.compile(r"`([^`\n]+)`")
 _FILE: Final = re.compile(r"[\w./-]+\.(?:py|lua|md|toml)|(?:engine|tui|tests)/[\w./-]*")
@@ -27,7 +27,7 @@ def paths(text: str) -> set[str]:
 
 
 def whole(path: str) -> str:
-    """A path of the flows as it is from the root."""
+    """A path of the flows as a path from the root."""
     first, _, rest = path.partition("/")
     return f"{SHORT[first]}/{rest}"
 

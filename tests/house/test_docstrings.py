@@ -1,4 +1,4 @@
-"""That docstrings and comments speak of what exists: arguments, attributes, classes."""
+"""Docstrings and comments name only arguments, attributes and classes that exist."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SOURCES = {
 _SECTION: Final = re.compile(r"^(Args|Attributes):\n((?: +\S.*\n|\n)*)", re.MULTILINE)
 _ENTRY: Final = re.compile(r"^ {4}(\w+): ", re.MULTILINE)
 _PROSE: Final = re.compile(r'"""(?:.|\n)*?"""|#.*')
-#: A name of a class, perhaps of something in it: `Store`, `SnapshotReader.look`.
+#: A name of a class, perhaps with a member: `Store`, `SnapshotReader.look`.
 _CLASS: Final = re.compile(r"`([A-Z][a-z]\w*[a-z]\w*)(?:\.(\w+))?(?:\(\))?`")
 
 Documented = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
@@ -64,11 +64,11 @@ def words() -> set[str]:
     return {word for text in SOURCES.values() for word in re.findall(r"\w+", _PROSE.sub("", text))}
 
 
-#: Names of others.
+#: Names of other packages.
 FOREIGN = {"ActiveJob", "Resque", "Sidekiq"}
 
 
-def test_classes_that_are_spoken_of_exist() -> None:
+def test_classes_named_in_docstrings_exist() -> None:
     known = words() | FOREIGN
     wrong = {}
     for name, text in SOURCES.items():
@@ -85,7 +85,7 @@ def prose_of(text: str) -> str:
 
 
 def members() -> tuple[dict[str, set[str]], dict[str, set[str]]]:
-    """What each class of ours has in it, and the names of its bases."""
+    """The members of each of our classes, and the names of its bases."""
     own: dict[str, set[str]] = {}
     bases: dict[str, set[str]] = {}
     for text in SOURCES.values():
@@ -97,11 +97,11 @@ def members() -> tuple[dict[str, set[str]], dict[str, set[str]]]:
     return own, bases
 
 
-def test_members_that_are_spoken_of_are_in_their_class() -> None:
+def test_members_named_in_docstrings_are_in_their_class() -> None:
     own, bases = members()
 
     def has(name: str, member: str) -> bool:
-        # A class of others has what its own documentation says.
+        # The documentation of another package's class lists its members, not ours.
         return name not in own or member in own[name] or any(has(b, member) for b in bases[name])
 
     wrong = {
@@ -116,14 +116,15 @@ def test_members_that_are_spoken_of_are_in_their_class() -> None:
 #: `module.name`, `module.name()` of a module of ours; `folder/file.py`.
 _OF_MODULE: Final = re.compile(r"`([a-z_]+)\.([a-z_]\w*)(?:\(\))?`")
 _SPOKEN_FILE: Final = re.compile(r"`((?:[\w-]+/)+[\w-]+\.(?:py|lua))`")
-#: What follows a dot and is no name of Python.
+#: File name extensions, which follow a dot but are no names of Python.
 SUFFIXES = {"json", "log", "lua", "md", "py", "toml"}
 #: Settings, as they are written in the file of settings.
 SETTINGS = {"keys.requeue"}
 
 
 def words_of_modules() -> dict[str, set[str]]:
-    """What is in the code of each module, by its last name; in a package are its modules."""
+    """The names in the code of each module, by its last name; for a package, those of its
+    modules."""
     found: dict[str, set[str]] = {}
     for file, text in SOURCES.items():
         *folders, name = Path(file).with_suffix("").parts
@@ -134,7 +135,7 @@ def words_of_modules() -> dict[str, set[str]]:
     return found
 
 
-def test_modules_and_files_that_are_spoken_of_exist() -> None:
+def test_modules_and_files_named_in_docstrings_exist() -> None:
     known = words_of_modules()
     files = [
         path.as_posix()

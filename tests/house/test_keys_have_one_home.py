@@ -1,4 +1,4 @@
-"""One file spells the names of keys; everybody else, scripts too, gets them from there."""
+"""One file spells the names of keys; all other files and scripts get them from there."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ PYTHON = {
 }
 SCRIPTS = sorted((ROOT / "engine").rglob("*.lua"))
 
-#: Text that can only be a key or a part of one. What a person reads (`queue: mail`) and the
-#: words of the command line (`queue:NAME`) are not keys.
+#: Text that can only be a key or a part of one. Text for people (`queue: mail`) and arguments of
+#: the command line (`queue:NAME`) are not keys.
 SPELLED = re.compile(
     r"""
     ^[\w:]*? (

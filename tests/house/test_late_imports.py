@@ -1,5 +1,5 @@
-"""What a running worker imports late comes from the package as it is then, perhaps upgraded, and
-meets the modules that are in memory: it takes only names from them that they have always had."""
+"""A running worker imports some modules late, perhaps from an upgraded package, beside older
+modules in memory. Such a module may import only names from them that they have always had."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Final
 import pytest
 
 ENGINE = Path(__file__).resolve().parents[2] / "engine"
-#: The late module, and what it takes from modules that the worker has loaded before.
+#: The late module, and the names that it takes from modules that the worker has loaded before.
 LATE: Final[dict[str, dict[str, set[str]]]] = {
     "resque/worker/job_logging.py": {
         "resque.perform": {"backtrace", "message_of", "name_of"},
@@ -21,7 +21,7 @@ LATE: Final[dict[str, dict[str, set[str]]]] = {
 
 
 def taken(path: Path) -> dict[str, set[str]]:
-    """What a module imports of ours when it is loaded: by module, the names."""
+    """What a module imports from our packages when it is loaded: the names, by module."""
     found: dict[str, set[str]] = {}
     for node in ast.parse(path.read_text("utf-8")).body:
         if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("resque"):

@@ -1,4 +1,4 @@
-"""What is packed: every file of every package, with its types, its scripts and its command."""
+"""The wheel contains every file of every package, with its types, its scripts and its command."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PACKAGES = {
     for root in ("engine", "tui")
     for path in (ROOT / root).glob("*/__init__.py")
 }
-#: What the interpreter and its tools leave beside the files.
+#: Files that the interpreter and its tools leave beside the sources.
 LEFT_BEHIND = {"__pycache__"}
 
 
@@ -44,7 +44,7 @@ def test_a_command_of_the_package_can_be_called(entry: str) -> None:
 
 
 def files_of(package: str) -> set[str]:
-    """The files of a package, as they are called in a wheel."""
+    """The files of a package, with their names in a wheel."""
     folder = ROOT / package
     return {
         path.relative_to(folder.parent).as_posix()
@@ -73,7 +73,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
     return zipfile.ZipFile(built)
 
 
-def test_the_wheel_holds_every_file_of_every_package(wheel: zipfile.ZipFile) -> None:
+def test_the_wheel_contains_every_file_of_every_package(wheel: zipfile.ZipFile) -> None:
     packed = {name for name in wheel.namelist() if ".dist-info/" not in name}
     assert packed == set().union(*map(files_of, PACKAGES))
     scripts = {path.name for path in (ROOT / "engine").rglob("*.lua")}

@@ -33,8 +33,8 @@ def test_the_readme_lists_the_keys_that_the_console_has() -> None:
 
 
 def test_every_key_is_in_one_of_the_tables() -> None:
-    told = [action for actions in PARTS.values() for action in actions]
-    assert sorted(action.id for action in told) == sorted(action.id for action in ACTIONS)
+    listed = [action for actions in PARTS.values() for action in actions]
+    assert sorted(action.id for action in listed) == sorted(action.id for action in ACTIONS)
 
 
 def test_a_table_says_where_a_key_works_and_what_comes_before_the_action() -> None:
@@ -51,7 +51,7 @@ def test_a_command_in_the_readme_can_be_typed(line: str) -> None:
     name, *words = shlex.split(line, comments=True)[1:]
     known = name if name in main.commands else "console"
     command = main.commands[known]
-    with contextlib.suppress(click.exceptions.Exit):  # that of --help
+    with contextlib.suppress(click.exceptions.Exit):  # the one of --help
         command.make_context(known, words if known == name else [name, *words])
 
 

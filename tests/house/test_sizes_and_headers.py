@@ -1,4 +1,4 @@
-"""Files and functions that can be read at once; scripts and commands that explain themselves."""
+"""Files and functions are short; scripts and commands explain themselves."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ NOUNS = re.compile(
     r" (?:(?!more)\w+ )?(?:job|queue|worker|failure|item|group|schedule|moment|line|command|time)s"
     r"(?![\w/])"
 )
-#: Where there are always several.
+#: Files whose texts always speak of several.
 ALWAYS_MANY = {"engine/resque/worker/__main__.py"}
 
 
@@ -123,6 +123,6 @@ def test_a_command_shows_an_example(name: str) -> None:
     with click.Context(command, info_name=name) as context:
         shown = command.get_help(context)
     assert "Example:" in shown
-    # The console is what `qtop` alone opens.
+    # `qtop` alone opens the console.
     typed = "qtop" if name == "qtop console" else name
     assert typed in shown.partition("Example:")[2], "the example shows the command itself"

@@ -44,9 +44,9 @@ STAIRS: dict[str, tuple[str, ...]] = {
         *("monitor", "widgets", "screens", "app", "demo", "commands", "start", "__main__"),
     ),
 }
-#: Programs are above all rooms: they read the environment and put things together.
+#: Programs are above all rooms: they read the environment and connect the parts.
 PROGRAMS = ("resque.worker.__main__", "resque.scheduler.__main__")
-#: What knows an engine outside of the systems, and why it must.
+#: Files outside of the systems that know an engine, and the reason.
 KNOWS_AN_ENGINE = {
     "qtop.commands.scheduler": "names the variables of the program that it becomes",
     "qtop.commands.worker": "checks the options as the worker does that it becomes",
@@ -231,16 +231,17 @@ def test_the_store_does_no_input_or_output() -> None:
     assert importers("resque.store.", *forbidden) == set()
 
 
-#: What a forking worker's parent must not carry.
+#: Modules that a forking worker's parent must not load.
 HEAVY = {"redis", "ssl", "asyncio", "textual", "rich", "click", "qtop"}
-#: What it does without (see CONTRIBUTING): modules that run code in every fork, and large ones.
+#: Modules that it does without (see CONTRIBUTING): those that run code in every fork, and large
+#: ones.
 SHED = {"logging", "random", "threading"} | {
     *("dataclasses", "hashlib", "inspect", "pathlib", "traceback", "typing", "urllib"),
 }
 
 
 def modules_after(statement: str) -> set[str]:
-    """The modules that a new interpreter holds after a statement."""
+    """The modules that a new interpreter has loaded after a statement."""
     program = f"{statement}\nimport sys\nprint(' '.join(sys.modules))"
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=ENGINE, capture_output=True, text=True
@@ -270,6 +271,6 @@ def test_importing_is_light(statement: str) -> None:
 @pytest.mark.skipif(sys.platform == "darwin", reason="the title needs the whole package there")
 @pytest.mark.parametrize("statement", ["import resque", "import resque.worker.__main__"])
 def test_a_forking_worker_sheds_what_costs_each_fork(statement: str) -> None:
-    # What an interpreter of this version and installation loads by itself is not ours.
+    # Modules that an interpreter of this version and installation loads by itself are not counted.
     needed = modules_after("import datetime, hiredis, importlib, json, signal, socket")
     assert (modules_after(statement) - needed) & SHED == set()

@@ -62,7 +62,7 @@ def start_node(node_program: str, redis_url: str) -> Iterator[StartNode]:
 
 @pytest.fixture
 def node(start_node: StartNode) -> Node:
-    """Runs a command of node-resque's to its end."""
+    """Runs a command of node-resque until it ends."""
     return lambda command, value=None: answer_of(start_node(command, value))
 
 

@@ -1,4 +1,4 @@
-"""node-resque and this engine on one Redis: each performs, sees and tells of the other's jobs."""
+"""node-resque and this engine on one Redis: each performs, lists and reports the other's jobs."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_their_worker_performs_our_jobs(direct: Direct, node: Node, resque: Resq
     assert resque.info().pending == 0
 
 
-def test_our_failure_is_theirs_to_read(node: Node, push: Push, start_worker: StartWorker) -> None:
+def test_they_can_read_our_failure(node: Node, push: Push, start_worker: StartWorker) -> None:
     push("FailJob", "é boom", 1, queue="ours")
     worker = start_worker("ours", INTERVAL="0")
     assert worker.wait() == 0
@@ -66,7 +66,7 @@ def test_our_failure_is_theirs_to_read(node: Node, push: Push, start_worker: Sta
     assert seen["stats"]["failed"] == "1"
 
 
-def test_their_failure_is_ours_to_read_and_to_requeue(
+def test_we_can_read_and_requeue_their_failure(
     direct: Direct, node: Node, resque: Resque, store: Store
 ) -> None:
     resque.enqueue_to("ours", "Broken", "no use", 1)
@@ -117,7 +117,8 @@ def test_our_busy_worker_is_in_their_list(
     worker.await_child()
     seen = node("look")
     assert seen["workers"] == {worker.host_pid: "ours,more"}
-    # Under its record's `worker`, which only node-resque writes; of others' it sees the content.
+    # The name is in its record's `worker`, which only node-resque writes; for other workers it
+    # shows the content.
     [working] = [each for each in seen["working"].values() if isinstance(each, dict)]
     assert working["payload"] == {"class": "SlowJob", "args": [600]}
     assert working["queue"] == "ours"

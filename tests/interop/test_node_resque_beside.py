@@ -30,7 +30,7 @@ ARGUMENTS: list[Any] = [1, -2.5, 'é日😀 "\\ \n', None, True, [1, [2]], {"k":
 
 
 def delay_keys(direct: Direct) -> list[bytes]:
-    """What delayed jobs have left behind."""
+    """The keys that delayed jobs have left."""
     found = [direct("KEYS", f"resque:{name}*") for name in ("delayed", "timestamps")]
     return [key for keys in found for key in keys]
 
@@ -183,14 +183,14 @@ def test_their_clean_up_of_workers_leaves_ours_alone(
     direct("SET", ping, json.dumps(beat | {"time": 1}))
     record = direct("GET", f"resque:worker:{ours.id}")
     assert node("clean")["cleaned"] == [beat["name"]]
-    # Theirs is gone, its job failed; ours goes on.
+    # Their worker is gone and its job failed; ours continues.
     assert direct("SMEMBERS", "resque:workers") == [ours.id.encode()]
     assert direct("GET", f"resque:worker:{ours.id}") == record
     assert direct("HKEYS", "resque:workers:heartbeat") == [ours.id.encode()]
     assert [(name, args) for name, args, _ in failed(direct)] == [("Held", [1])]
 
 
-def test_our_pruning_leaves_a_silent_one_of_theirs_alone_and_says_nothing_of_it(
+def test_our_pruning_leaves_their_silent_worker_alone_without_a_message(
     direct: Direct, push: Push, start_node: StartNode, start_worker: StartWorker
 ) -> None:
     push("Held", queue="theirs")

@@ -1,5 +1,5 @@
-"""Many workers started from inside the console drain a queue while its keys answer, and all of them
-leave with it."""
+"""Many workers started from the console drain a queue while its keys answer, and all of them end
+with it."""
 
 from __future__ import annotations
 

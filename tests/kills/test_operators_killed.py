@@ -1,5 +1,5 @@
-"""Commands that act on thousands of failures are killed half-way: each job is where it was, or
-where it should be, exactly once; and what was done can be taken back."""
+"""Commands that act on thousands of failures are killed half-way: each job is where it was or where
+it should be, exactly once, and the action can be undone."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Command:
         return self._process.poll() is not None
 
     def kill(self) -> None:
-        """End it at once. Nothing of it goes on: it has no children."""
+        """Kill it. It has no children, so nothing of it goes on."""
         self._process.kill()
         self._process.communicate()
 
@@ -62,8 +62,8 @@ class Command:
 def kill_in_the_middle(
     start: Callable[[], Command], progress: Callable[[], int], chance: random.Random
 ) -> tuple[int, bytes]:
-    """Start a command and kill it when it has got on a little, again and again; let the last one
-    end. Returns how many were killed before they ended, and what the last one said."""
+    """Start a command and kill it when it has done a part, again and again; let the last one end.
+    Returns how many were killed before they ended, and what the last one printed."""
     killed = 0
     share = JOBS // KILLS
     for _ in range(KILLS):
@@ -84,7 +84,7 @@ def requeued(direct: Direct) -> int:
 
 
 def assert_each_is_in_one_place(direct: Direct) -> None:
-    # Atomically: what the server was sent before the kill it may do in between.
+    # Atomically: the server may still run what it was sent before the kill.
     direct("MULTI")
     direct("LRANGE", FAILED, 0, -1)
     direct("LRANGE", TARGET, 0, -1)
@@ -92,7 +92,7 @@ def assert_each_is_in_one_place(direct: Direct) -> None:
     jobs = Counter(waits)
     jobs.update(PAYLOADS[json.loads(each)["payload"]["args"][0]] for each in failed)
     assert jobs == Counter(PAYLOADS)
-    # Untouched: no entry says that it was retried, for none of these was.
+    # Unchanged: no entry says that it was retried, because none of these was.
     assert set(failed) <= set(FAILURES)
 
 
@@ -104,7 +104,7 @@ def failures(direct: Direct) -> list[bytes]:
 
 @pytest.mark.timeout(TIMEOUT_S)
 @pytest.mark.parametrize("seed", SEEDS)
-def test_a_requeue_killed_again_and_again_requeues_each_once_and_can_be_taken_back(
+def test_a_repeatedly_killed_requeue_requeues_each_job_once_and_can_be_undone(
     direct: Direct, redis_url: str, store: Store, keys: Keys, failures: list[bytes], seed: int
 ) -> None:
     def start() -> Command:
@@ -117,20 +117,20 @@ def test_a_requeue_killed_again_and_again_requeues_each_once_and_can_be_taken_ba
     assert Counter(waiting(direct, TARGET)) == Counter(PAYLOADS)
     assert direct("EXISTS", FAILED) == 0
     assert direct("SMEMBERS", "resque:queues") == [b"r"]
-    # Each run has its own id; the last is taken back first, as an operator would.
-    deeds = store.run(audit.newest(keys, KILLS + 2))
-    assert {deed.action for deed in deeds} == {"requeue"}
-    answers = [Command(redis_url, "undo", deed.id, "--json").answer() for deed in deeds]
+    # Each run has its own id; the last is undone first, as an operator would.
+    entries = store.run(audit.newest(keys, KILLS + 2))
+    assert {entry.action for entry in entries} == {"requeue"}
+    answers = [Command(redis_url, "undo", entry.id, "--json").answer() for entry in entries]
     undone = [json.loads(answer) for answer in answers]
     assert sum(each["done"] for each in undone) == JOBS
-    assert [each["lost"] for each in undone] == [0] * len(deeds)
+    assert [each["lost"] for each in undone] == [0] * len(entries)
     assert waiting(direct, FAILED) == failures
     assert direct("EXISTS", TARGET) == 0
 
 
 @pytest.mark.timeout(TIMEOUT_S)
 @pytest.mark.parametrize("seed", SEEDS)
-def test_an_undo_killed_again_and_again_takes_each_back_once(
+def test_a_repeatedly_killed_undo_takes_each_job_back_once(
     direct: Direct, redis_url: str, store: Store, keys: Keys, failures: list[bytes], seed: int
 ) -> None:
     trail = ActionRecord(Actor("me@here", "tests"), "requeue", "all", keys.failed(), JOBS)

@@ -15,7 +15,7 @@ from tests.support.waiting import eventually
 from tests.support.worker_process import WorkerProcess
 
 JOBS = either(300, 3000)
-#: Not all of one moment: a moment's last job takes its entry of the schedule away.
+#: Not all at one moment: the last job of a moment removes its entry of the schedule.
 A_MOMENT = 7
 LONGEST_WAIT_S = 0.01
 
@@ -32,7 +32,7 @@ def kill_while_moving(
     the middle of its moving. Returns how many were killed."""
     kills = 0
     masters = [start(), start()]
-    # Asked once for both: between two questions the last job may be moved.
+    # One question for both: between two questions the last job may be moved.
     while (before := moved(direct)) < JOBS:
         eventually(lambda before=before: moved(direct) > before, "jobs are moved")  # type: ignore[misc]
         time.sleep(chance.random() * LONGEST_WAIT_S)
@@ -47,7 +47,7 @@ def kill_while_moving(
 
 @pytest.mark.timeout(TIMEOUT_S)
 @pytest.mark.parametrize("seed", SEEDS)
-def test_every_delayed_job_is_moved_once_whichever_scheduler_was_killed(
+def test_every_delayed_job_is_moved_once_after_kills_of_any_scheduler(
     direct: Direct, start_worker: StartWorker, seed: int
 ) -> None:
     payloads = [b'{"class":"A","args":[%d]}' % number for number in range(JOBS)]
@@ -72,6 +72,6 @@ def test_every_delayed_job_is_moved_once_whichever_scheduler_was_killed(
     kills = kill_while_moving(direct, start, random.Random(seed))
     assert kills >= 1
     assert Counter(direct("LRANGE", "resque:queue:q", 0, -1)) == Counter(payloads)
-    # The locks of those that were killed, and what they published, end by themselves.
+    # The locks of the killed schedulers, and what they published, expire.
     left = [key for key in direct("KEYS", "*") if direct("TTL", key) == -1]
     assert sorted(left) == [b"resque:queue:q", b"resque:queues"]

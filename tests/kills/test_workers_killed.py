@@ -30,8 +30,8 @@ class Crew:
         self.workers = [start() for _ in range(WORKERS)]
 
     def kill_one(self, direct: Direct) -> int:
-        """Kill a worker's parent or its child. One that has not begun is left to begin. Returns
-        how many processes died."""
+        """Kill a worker's parent or its child. One that has not begun is spared. Returns how many
+        processes died."""
         begun = [
             w for w in self.workers if direct("SISMEMBER", "resque:workers", w.id) or w.children()
         ]
@@ -45,9 +45,9 @@ class Crew:
         return 1
 
     def leave(self) -> None:
-        """Tell all to leave, and wait until they have."""
+        """Ask all workers to end, and wait until they have."""
         for worker in self.workers:
-            # Before that it knows no signals.
+            # Before that it has no signal handlers.
             worker.await_ready()
             assert worker.leave() == 0, worker.log()
 
@@ -61,9 +61,9 @@ def _kill(child: psutil.Process) -> bool:
 
 
 def prune_the_dead(direct: Direct, start: Callable[..., WorkerProcess]) -> None:
-    """Let a last worker find all those that were killed, and take what they left."""
+    """Let a last worker find all workers that were killed, and prune them."""
     for dead_id in direct("SMEMBERS", "resque:workers"):
-        # Without a heartbeat nobody would ever find it.
+        # Without a heartbeat no worker would ever find it.
         assert direct("HEXISTS", "resque:workers:heartbeat", dead_id) == 1
         forget(direct, dead_id.decode())
     last = start(INTERVAL="0")
@@ -74,7 +74,7 @@ def prune_the_dead(direct: Direct, start: Callable[..., WorkerProcess]) -> None:
 @pytest.mark.timeout(TIMEOUT_S)
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("jobs_per_fork", ["1", "10"])
-def test_every_job_ran_once_or_failed_whichever_process_was_killed(
+def test_every_job_ran_once_or_failed_after_kills_of_any_process(
     direct: Direct, push: Push, start_worker: StartWorker, jobs_per_fork: str, seed: int
 ) -> None:
     chance = random.Random(seed)

@@ -10,7 +10,7 @@ from queuecore.audit import AuditEntry
 HOSTILE = "\x1b]52;c;aGk=\x07[/x]\u202e"
 
 
-def deed(number: int, **fields: object) -> AuditEntry:
+def audit_entry(number: int, **fields: object) -> AuditEntry:
     """The action `number` minutes ago."""
     values: dict[str, object] = {
         "id": f"{number:016x}",
@@ -28,12 +28,12 @@ def deed(number: int, **fields: object) -> AuditEntry:
     return AuditEntry(**(values | fields))  # type: ignore[arg-type]
 
 
-DEEDS = [
-    deed(1),
-    deed(2, action="clear", subject="queue mail", queue="mail", done=1_234, undone=1_234,
+AUDIT_ENTRIES = [
+    audit_entry(1),
+    audit_entry(2, action="clear", subject="queue mail", queue="mail", done=1_234, undone=1_234,
          undo_left_s=None),
-    deed(3, action="pause", subject="everything", done=1),
-    deed(4, actor=Actor(HOSTILE, HOSTILE), action=HOSTILE, subject=HOSTILE, done=None,
+    audit_entry(3, action="pause", subject="everything", done=1),
+    audit_entry(4, actor=Actor(HOSTILE, HOSTILE), action=HOSTILE, subject=HOSTILE, done=None,
          undo_left_s=None),
-    deed(5, action="delete", undone=5),
+    audit_entry(5, action="delete", undone=5),
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Commands of qtop that have run, and the whole database around them."""
+"""Commands of qtop that have ended, and the whole database."""
 
 from __future__ import annotations
 
@@ -66,5 +66,5 @@ def everything(direct: Direct) -> dict[bytes, tuple[Any, bool]]:
 
 
 def resque_keys(direct: Direct) -> dict[bytes, tuple[Any, bool]]:
-    """As `everything`, without what qtop keeps for itself: the record and what undo needs."""
+    """As `everything`, without the audit and the keys that undo needs."""
     return {k: v for k, v in everything(direct).items() if not k.startswith(b"resque:qtop:")}

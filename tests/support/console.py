@@ -19,13 +19,13 @@ from qtop.systems.system import Place, SystemRunner
 from qtop.widgets.table import Table
 from queuecore.address import Address, parse_url
 
-#: What most pictures are made at.
+#: The usual size of a screen.
 SIZES = [(80, 24), (120, 40), (200, 60)]
 
 SNAPSHOTS = Path(__file__).resolve().parents[1] / "tui" / "snapshots"
-#: A console that was busy for long rests for long before it looks through everything again.
+#: After long work, a console waits for long before it searches everything again.
 PATIENCE_S = 60.0
-#: What a test may put around a console; all else is an option.
+#: What a test may replace of a console; everything else is an option.
 _AROUND = ("clock", "sleep", "terminal_is_there")
 
 
@@ -36,10 +36,8 @@ def console(
     folder: Path = Path("/dev/null/none"),
     **more: Any,
 ) -> QtopApp:
-    """A console on a source, with a clock that stands still unless told else.
-
-    It looks when it is asked to, never by itself: a test that runs slowly sees no second try.
-    """
+    """A console on a system, with a clock that does not move unless the test moves it. It polls
+    when it is asked to, never by itself: a test that runs slowly sees no second try."""
     address: Address = parse_url(url)
     if source is not None:
         place = Place(str(address), more.get("namespace", "resque"))
@@ -56,7 +54,7 @@ async def _for_ever(seconds: float) -> None:
 
 
 def screen_lines(app: App[Any]) -> list[str]:
-    """What the terminal shows, a text for each line."""
+    """The lines of the terminal."""
     return [strip.text.rstrip() for strip in app.screen._compositor.render_strips()]
 
 
@@ -70,7 +68,7 @@ def table_of(app: App[Any]) -> Table[Any]:
 
 
 async def until(pilot: Pilot[Any], condition: Callable[[], bool], what: str = "") -> None:
-    """Let the console work until something is so."""
+    """Let the console work until the condition is true."""
     deadline_s = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline_s:
         if condition():
@@ -80,17 +78,15 @@ async def until(pilot: Pilot[Any], condition: Callable[[], bool], what: str = ""
 
 
 def shows(app: App[Any], text: str) -> bool:
-    """Whether a text stands on the screen, in a line or broken between words to fit a box.
-
-    Where a box breaks a text may depend on where this project lies: a command line starts with
-    the path of the interpreter.
-    """
+    """Whether a text is on the screen, in one line or broken between words to fit a box. Where a
+    box breaks a text may depend on the place of this project: a command line starts with the path
+    of the interpreter."""
     shown = screen_text(app)
     return text in shown or text in re.sub(r"[\s│]+", " ", shown)
 
 
 async def until_shown(pilot: Pilot[Any], text: str) -> None:
-    """Let the console work until a text stands on the screen."""
+    """Let the console work until a text is on the screen."""
     await until(pilot, lambda: shows(pilot.app, text), repr(text))
 
 
@@ -105,13 +101,13 @@ def _console_of(pilot: Pilot[Any]) -> QtopApp:
 
 
 async def until_polled(pilot: Pilot[Any]) -> None:
-    """Let the console work until it has taken in a first snapshot."""
+    """Let the console work until it has processed a first snapshot."""
     app = _console_of(pilot)
     await until(pilot, lambda: app.state.view().fleet is not None, "the first snapshot")
 
 
 async def until_checked(pilot: Pilot[Any]) -> None:
-    """Let the console work until it has taken in a first health report."""
+    """Let the console work until it has processed a first health report."""
     app = _console_of(pilot)
     await until(pilot, lambda: app.state.surveyed is not None, "the first health report")
 

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from tests.support.sample_data import NOW, SYSTEM, at_moment, survey
+from tests.support.sample_data import NOW, SYSTEM, at_moment, health_report
 
 from qtop.config.limits import Thresholds
 from qtop.model.fleet import Snapshot
@@ -13,25 +13,25 @@ from qtop.monitor.row_builder import RowBuilder
 from qtop.monitor.rows import FleetRows
 
 
-def fleets(*looks: Snapshot, every_s: float = 1.0) -> list[FleetRows]:
+def fleets(*snapshots: Snapshot, every_s: float = 1.0) -> list[FleetRows]:
     history = RowBuilder(SYSTEM)
-    return [history.add(look, number * every_s) for number, look in enumerate(looks)]
+    return [history.add(look, number * every_s) for number, look in enumerate(snapshots)]
 
 
-FINE = survey()
+FINE = health_report()
 
 
 def judged(
-    *looks: Snapshot,
+    *snapshots: Snapshot,
     every_s: float = 1.0,
     found: HealthReport | None = FINE,
     rtt_ms: float | None = 5.0,
     thresholds: Thresholds | None = None,
 ) -> tuple[Incident, ...]:
-    """The verdicts on the last of some looks."""
+    """The incidents of the last of some snapshots."""
     history, judge = RowBuilder(SYSTEM), IncidentRules(thresholds or Thresholds())
     incidents: tuple[Incident, ...] = ()
-    for number, look in enumerate(looks):
+    for number, look in enumerate(snapshots):
         at_mono = number * every_s
         now = NOW + timedelta(seconds=at_mono)
         fleet_rows = history.add(at_moment(look, now), at_mono)

@@ -1,4 +1,4 @@
-"""Fixtures of the engine's tests: stores, worker processes and servers of a test's own."""
+"""Fixtures of the engine's tests: stores, worker processes, and servers for a single test."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def keys() -> Keys:
 
 @pytest.fixture
 def start_worker(redis_url: str, tmp_path: Path) -> Iterator[StartWorker]:
-    """Starts worker processes; whatever is left of them ends with the test."""
+    """Starts worker processes; all that still run end with the test."""
     started: list[WorkerProcess] = []
     numbers = itertools.count()
 
@@ -68,7 +68,7 @@ def start_worker(redis_url: str, tmp_path: Path) -> Iterator[StartWorker]:
 
 @pytest.fixture
 def start_redis(redis_binary: Binary) -> Iterator[StartRedis]:
-    """Starts servers of a test's own, for what may not be done to the shared one."""
+    """Starts servers for one test, for what may not be done to the shared one."""
     started: list[OwnRedis] = []
 
     def start(*options: str) -> OwnRedis:

@@ -1,4 +1,4 @@
-"""Something that listens where a Redis is expected."""
+"""A server that listens where a Redis is expected."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from pathlib import Path
 
 import hiredis
 
-#: What to say to a command; nothing hangs up.
+#: The answer to a command; an empty one closes the connection.
 Answer = Callable[[list[bytes]], bytes]
 
 
 class Peer:
-    """Something that listens on a socket: says `greeting` to all who come, then answers what it is
-    sent, one connection at a time, and hangs up where it has no answer. A context manager."""
+    """A server on a socket: it sends `greeting` to each client, then answers what it gets, one
+    connection at a time, and closes the connection where it has no answer. A context manager."""
 
     def __init__(self, answer: Answer, greeting: bytes = b"") -> None:
         self._answer, self._greeting = answer, greeting

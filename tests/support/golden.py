@@ -19,7 +19,7 @@ LONGEST_TTL_S = 60
 
 Database = dict[str, Any]
 
-#: The forms of volatile text, and the tokens in their places.
+#: The forms of volatile text, and their tokens.
 _RULES = (
     (re.compile(r"\d{4}/\d\d/\d\d \d\d:\d\d:\d\d ([A-Z]{3,5}|[+-]\d\d)\b"), r"<failed at, \1>"),
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"), "<run at>"),
@@ -52,9 +52,9 @@ def ours(direct: Direct, *workers: str) -> Database:
 
 
 def dump(direct: Direct) -> Database:
-    """A server's whole database in the form of the recordings, without the signs that the jobs
-    of the tests give (`own:`), and without the claims of our workers to their ids, which Ruby's
-    do not make."""
+    """A server's whole database in the form of the recordings, without the keys that the tests'
+    jobs write (`own:`), and without the claims of our workers to their ids, which Ruby's do not
+    make."""
     found: Database = {}
     for key in direct("KEYS", "*"):
         if key.startswith((b"own:", b"resque:qtop:claim:")):
@@ -68,7 +68,7 @@ def dump(direct: Direct) -> Database:
 
 
 def replaced(database: Database, changes: dict[str, str]) -> Database:
-    """A database with texts replaced wherever they stand in its values: how a test states a
+    """A database with texts replaced wherever they occur in its values: so a test states a
     difference."""
 
     def change(value: Any) -> Any:

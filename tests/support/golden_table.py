@@ -1,4 +1,4 @@
-"""The table in `tests/golden/README.md`: how each recording is held, and by which test."""
+"""The table in `tests/golden/README.md`: how each recording is checked, and by which test."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.support.golden import FOLDER
 
 
 class Row(NamedTuple):
-    """One recording. `test` is `file::function`, empty where nothing holds it; `note` names the
+    """One recording. `test` is `file::function`, empty where no test checks it; `note` names the
     differences, or the reason why it is not reproduced."""
 
     recording: str

@@ -1,4 +1,4 @@
-"""Where each of many numbered jobs is: done, in a worker's hands, failed."""
+"""Where each of many numbered jobs is: done, held by a worker, failed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tests.support.direct import Direct
 
 
 def held(direct: Direct) -> list[int]:
-    """The jobs in the hands of workers, dead ones too."""
+    """The jobs that workers hold, dead ones too."""
     keys = [k for k in direct("KEYS", "resque:worker:*") if not k.endswith(b":started")]
     records = [direct("GET", key) for key in keys]
     return [json.loads(record)["payload"]["args"][0] for record in records if record is not None]

@@ -1,4 +1,4 @@
-"""What a test knows to be known."""
+"""Values that a test knows to be known."""
 
 from __future__ import annotations
 
@@ -8,6 +8,6 @@ T = TypeVar("T")
 
 
 def known(value: T | None) -> T:
-    """The value, which is not unknown."""
+    """The value; it must not be None."""
     assert value is not None
     return value

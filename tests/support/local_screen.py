@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.support.console import console, until, until_focused, until_polled, until_shown
 from tests.support.local_workers import of_folder, settings_for, template
-from tests.support.sample_data import FakeSource, snapshot
+from tests.support.sample_data import FakeSystem, snapshot
 from tests.support.waiting import eventually_async
 from textual.pilot import Pilot
 from textual.widgets import Input
@@ -19,7 +19,7 @@ from qtop.local.state_file import GroupInfo, GroupReport, SlotState
 
 
 class StillGroup(WorkerGroup):
-    """A group as a supervisor once told of it, without one."""
+    """A group as a supervisor once reported it, without the supervisor."""
 
     def __init__(self, name: str, about: GroupInfo, report: GroupReport) -> None:
         self.folder, self.about, self.report = Path("/state/local") / name, about, report
@@ -52,9 +52,10 @@ async def running(
     stays: bool = False,
     **more: Any,
 ) -> AsyncIterator[tuple[QtopApp, Pilot[None]]]:
-    """A console whose settings name stand-ins; nothing of it stays behind, unless it is told."""
+    """A console whose settings name stand-ins; all its workers end with it, unless the test says
+    otherwise."""
     app = console(
-        FakeSource(more.pop("look", snapshot())),
+        FakeSystem(more.pop("look", snapshot())),
         folder=folder / "log",
         settings=settings_for(template(folder, *flags)),
         clock=time.monotonic,

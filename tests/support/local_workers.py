@@ -1,4 +1,4 @@
-"""Stand-in workers, started as real ones are, and proof that none of them stays behind."""
+"""Stand-in workers, started as real ones are, and a check that none of them keeps running."""
 
 import os
 import shlex
@@ -23,14 +23,15 @@ SECRET_URL = "redis://:secret@localhost:6379/0"
 
 
 def template(folder: Path, *flags: str) -> str:
-    """The command of a stand-in as the settings would have it; a file `finish` in the folder says
-    that jobs are done."""
+    """The command of a stand-in as the settings hold it; a file `finish` in the folder means that
+    jobs are done."""
     words = [sys.executable, str(STAND_IN), str(folder / "finish"), *flags]
     return f"QUEUES={{queues}} {shlex.join(words)}"
 
 
 def script(folder: Path, *flags: str) -> str:
-    """The command of a stand-in that a script starts, which waits for it and passes nothing on."""
+    """The command of a stand-in that a script starts; the script waits for it and forwards no
+    signals."""
     variables, words = template(folder, *flags).split(" ", 1)
     return f"{variables} sh -c {shlex.quote(words + '; echo over')}"
 
@@ -53,8 +54,8 @@ def of_folder(folder: Path) -> list[psutil.Process]:
 
 
 @dataclass
-class Yard:
-    """A place for stand-in workers of one console."""
+class StandIns:
+    """The stand-in workers of one console, in a folder."""
 
     folder: Path
     finish_s: float = 30.0

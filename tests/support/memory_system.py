@@ -128,7 +128,7 @@ class MemoryChooser:
         return True
 
     def settle(self) -> Operation[Selection]:
-        """All of them."""
+        """The whole selection."""
         return at_once(self._chosen)
 
 
@@ -207,12 +207,12 @@ class MemoryList:
         return at_once(max(0, page.length - size) or None)
 
     def read(self, jobs: Sequence[Job]) -> Operation[Sequence[Job | None]]:
-        """The same jobs: they are whole."""
+        """The same jobs: nothing of them is cut."""
         known = {each.ref for each in self._jobs}
         return at_once([each if each.ref in known else None for each in jobs])
 
     def walk(self, since: Extent | None = None) -> MemoryWalk:
-        """All of it, or what is in front of what was the first then."""
+        """All of it, or what is in front of the item that was first then."""
         jobs = self._jobs
         if since is not None and since.last is not None:
             known = [each.id for each in jobs]
@@ -229,7 +229,7 @@ class MemoryList:
 
 
 class MemorySystem:
-    """The system, which is its own runner. With `trouble` everything that is asked fails."""
+    """The system, which is its own runner. With `trouble` every request fails."""
 
     name = "memory"
     place = Place("in memory", "none")
@@ -264,7 +264,7 @@ class MemorySystem:
     # As a `System`
 
     def snapshot(self) -> Work[Slices[Snapshot]]:
-        """Everything."""
+        """The queues and processes."""
         return at_once(self._read())
 
     def _read(self) -> Slices[Snapshot]:
@@ -303,7 +303,7 @@ class MemorySystem:
         return nothing_refused
 
     def ownership(self) -> Work[Ownership]:
-        """It is alone."""
+        """No other system shares its keys."""
         return at_once(Ownership())
 
     def next_jobs(self, queues: Sequence[str], *, samples: bool = False) -> Work[UpcomingJobs]:
@@ -315,7 +315,7 @@ class MemorySystem:
         return at_once(NOW)
 
     def probe(self) -> Work[None]:
-        """It is there."""
+        """It always answers."""
         return at_once(None)
 
     def server(self) -> Work[ServerInfo]:
@@ -357,7 +357,7 @@ class MemorySystem:
         return at_once(list(self.failures))
 
     def history(self, limit: int) -> Work[list[AuditEntry]]:
-        """What was done."""
+        """The actions so far."""
         return at_once(self.history_of[:limit])
 
     def launch(self, request: LaunchRequest) -> LaunchCommand | Refusal:
@@ -377,7 +377,7 @@ class MemorySystem:
         return at_once(0)
 
     def forbidden(self) -> Work[Mapping[str, str]]:
-        """Nothing is."""
+        """Nothing is forbidden."""
         return at_once(cast("Mapping[str, str]", {}))
 
     def evidence(
@@ -406,12 +406,12 @@ class MemorySystem:
     def chooser(
         self, source: JobSource, refusal: RefusalCheck = nothing_refused, *, spares: bool = False
     ) -> MemoryChooser:
-        """What collects jobs by their names."""
+        """A chooser that collects jobs by their names."""
         return MemoryChooser()
 
     def prepare(self, request: Request, operator: Operator) -> Steps[Plan | Refusal]:
         """It deletes failed and delayed jobs, runs them now, delays them until later, runs and
-        deletes schedules, and takes back what it did to jobs."""
+        deletes schedules, and undoes what it did to jobs."""
         self.requests.append(request)
         match request:
             case Pause() | PauseAll():
@@ -480,7 +480,7 @@ class MemorySystem:
         return work
 
     def admit(self, queues: Iterable[str] = (), *, failures: bool = False) -> Work[None]:
-        """All of it is its own."""
+        """All keys are its own."""
         return at_once(None)
 
     def note_change(self) -> None:

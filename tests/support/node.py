@@ -1,4 +1,4 @@
-"""What the interop tests call node-resque by."""
+"""Names for the commands of node-resque in the interop tests."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any
 
 from tests.support.waiting import PATIENCE_S
 
-#: Runs a command of node-resque's to its end, and returns what it said.
+#: Runs a command of node-resque until it ends, and returns its output.
 Node = Callable[..., Any]
 #: Starts a command of node-resque's.
 StartNode = Callable[..., subprocess.Popen[str]]
 
 
 def answer_of(process: subprocess.Popen[str]) -> Any:
-    """What a command of node-resque's said at its end."""
+    """The last output of a command of node-resque."""
     out, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0, err
     return json.loads(out)

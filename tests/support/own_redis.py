@@ -1,4 +1,4 @@
-"""A Redis of a test's own: it may be stopped, frozen, filled and restarted."""
+"""A Redis for one test: it may be stopped, frozen, filled and restarted."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class OwnRedis:
         self._process.send_signal(number)
 
     def stop(self) -> None:
-        """End it in order, so that its files are complete."""
+        """Shut it down, so that its files are complete."""
         assert self._process is not None
         self._process.terminate()
         self._process.wait(PATIENCE_S)

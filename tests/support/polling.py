@@ -11,7 +11,7 @@ DEADLINE_S = 10.0
 
 
 class Clock:
-    """Time that passes only when somebody sleeps."""
+    """Time that passes only during `sleep`."""
 
     def __init__(self) -> None:
         self.now_mono = 100.0

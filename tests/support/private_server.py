@@ -1,7 +1,6 @@
-"""What the tests of the private server share: a folder, other users of it, and looks at both.
-
-A test file that wants a fixture from here gives it a name of its own: `folder = helpers.folder`.
-"""
+"""Helpers of the tests of the private server: a folder, other users of the server, and checks of
+both. A test file that wants a fixture from here gives it a name of its own: `folder =
+helpers.folder`."""
 
 from __future__ import annotations
 
@@ -40,7 +39,7 @@ def python_env() -> dict[str, str]:
 
 
 class User:
-    """Another process that runs a snippet: it speaks in lines, and leaves when it is told."""
+    """Another process that runs a snippet: it prints lines, and ends when it is asked to."""
 
     def __init__(self, snippet: str, folder: Path) -> None:
         self.process = subprocess.Popen(
@@ -61,7 +60,7 @@ class User:
         self.process.stdin.flush()
 
     def leave(self) -> str:
-        """Let it close its server, and return what it says about that."""
+        """Let it close its server, and return what it prints about that."""
         said, _ = self.process.communicate("\n", timeout=PATIENCE_S)
         return said.split()[-1]
 
@@ -75,7 +74,8 @@ StartUser = Callable[..., User]
 
 @pytest.fixture
 def folder(redis_binary: Binary) -> Iterator[Path]:
-    """Where a private server may live, short enough for a socket; nothing survives the test."""
+    """A folder for a private server, with a path short enough for a socket; no server survives the
+    test."""
     parent = Path(tempfile.mkdtemp(prefix="q"))
     place = parent / "server"
     yield place
@@ -120,7 +120,7 @@ def is_alive(pid: int) -> bool:
 
 
 def await_end(pid: int) -> None:
-    """Wait until the process is gone; its locks, by which we know, go a moment before it does."""
+    """Wait until the process is gone; its locks, which we check, are released a moment before."""
     eventually(lambda: not is_alive(pid), f"process {pid} ends")
 
 

@@ -1,4 +1,4 @@
-"""A proxy between a client and a server on unix sockets, which may swallow answers."""
+"""A proxy between a client and a server on unix sockets, which can drop replies."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ import hiredis
 
 _READ_BYTES = 1 << 20
 
-#: Gets a command and the server's answer to it; says whether the client may have the answer.
-#: If not, the connection is closed in its face.
-Verdict = Callable[[list[bytes], Any], bool]
+#: Gets a command and the server's reply to it; says whether the client gets the reply. If not, the
+#: connection is closed.
+Forwards = Callable[[list[bytes], Any], bool]
 
 
 class Proxy:
     """Forwards commands one by one. A context manager."""
 
-    def __init__(self, server: Path, verdict: Verdict) -> None:
+    def __init__(self, server: Path, forwards: Forwards) -> None:
         self._server = server
-        self._verdict = verdict
+        self._forwards = forwards
         self._folder = Path(tempfile.mkdtemp(prefix="q"))
         self._open: list[socket.socket] = []
         self.socket = self._folder / "s"
@@ -75,7 +75,7 @@ class Proxy:
                 while command := asked.gets():
                     upstream.sendall(hiredis.pack_command(tuple(command)))
                     raw, reply = _whole_reply(upstream, answered)
-                    if not self._verdict(command, reply):
+                    if not self._forwards(command, reply):
                         return
                     client.sendall(raw)
 

@@ -15,17 +15,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 DEADLINE_S = 30.0
-#: So many bytes the kernel keeps ready for the reader of a terminal; as much again and more waits
+#: The kernel keeps this many bytes ready for the reader of a terminal; as much again and more waits
 #: behind them.
 MOST_WAITING = 4_095
 RESTORED = b"\x1b[?1049l"
-#: The same with all that is written after it when the console lets go of the terminal.
+#: The same, with all that is written after it when the console restores the terminal.
 LET_GO = RESTORED + b"\x1b[?25h\x1b[?1004l"
 
 
 @dataclass
 class Terminal:
-    """A pseudo terminal of 100 x 30 with the console in it. `was` is how it was set before."""
+    """A pseudo terminal of 100 x 30 with the console in it. `was` holds its settings before."""
 
     process: "subprocess.Popen[bytes]"
     fd: int
@@ -41,7 +41,7 @@ class Terminal:
             assert text in self.written or not has_ended, self.written[-2_000:]
 
     def wait(self) -> int:
-        """Wait for the end, reading all the while: a full terminal would hold the console up."""
+        """Wait for the end, and read meanwhile: a full terminal would block the console."""
         deadline_s = time.monotonic() + DEADLINE_S
         while self.process.poll() is None:
             assert time.monotonic() < deadline_s, self.written[-2_000:]
@@ -55,17 +55,17 @@ class Terminal:
 
     @property
     def is_as_it_was(self) -> bool:
-        """Whether the terminal is set as before the console began."""
+        """Whether the terminal has the settings of before the console."""
         return termios.tcgetattr(self.fd) == self.was
 
     @property
     def is_full(self) -> bool:
-        """Whether nothing more goes into the terminal until it is read."""
+        """Whether the terminal takes nothing more until it is read."""
         waiting = fcntl.ioctl(self.fd, termios.FIONREAD, bytes(struct.calcsize("i")))
         return bool(struct.unpack("i", waiting)[0] >= MOST_WAITING)
 
     def hang_up(self) -> None:
-        """Let the terminal vanish, without a signal: it was not the session's own."""
+        """Close the terminal without a signal: it was not the session's own."""
         vanished, self.fd = self.fd, os.open(os.devnull, os.O_RDWR)
         os.close(vanished)
 
@@ -82,8 +82,7 @@ class Terminal:
 def open_terminal(
     program: str, *arguments: str, term: str = "xterm-256color"
 ) -> Iterator[Terminal]:
-    """Run a Python program in a terminal of this kind. It is killed at the end, if it still
-    runs."""
+    """Run a Python program in such a terminal. It is killed at the end, if it still runs."""
     leader, follower = pty.openpty()
     was = termios.tcgetattr(leader)
     size = {"COLUMNS": "100", "LINES": "30"}

@@ -1,4 +1,4 @@
-"""Somebody who looks at everything again and again, and remembers what was sent."""
+"""A reader of snapshots that records what it sent."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from resque.store.snapshot import EngineSnapshot, SnapshotReader
 from resque.store.worker_reader import USUAL_FLEET, LargeFleet
 
 KEYS = Keys()
-#: Enough looks for whatever is asked for only now and then.
+#: Enough polls to read also what is read only now and then.
 TURNS = 10
 
 
 class Eye:
-    """A looker with the store it looks through, and what it sent at the last look."""
+    """A snapshot reader with its store, and what it sent at the last poll."""
 
     def __init__(self, store: Store, *, large: LargeFleet = USUAL_FLEET) -> None:
         self._store = store
@@ -61,18 +61,18 @@ class Eye:
         return seen
 
     def names(self) -> list[str]:
-        """The commands and scripts of the last look's second round trip."""
+        """The commands and scripts of the last poll's second round trip."""
         return [c.script.name if isinstance(c, Call) else str(c[0]) for c in self.sent[1]]
 
     def records_asked(self) -> set[str]:
-        """The workers whose records the last look read."""
+        """The workers whose records the last poll read."""
         scripts = ("short_texts", "beginnings")
         calls = [c for c in self.sent[1] if isinstance(c, Call) and c.script.name in scripts]
         keys = [key.decode() for call in calls for key in call.keys]
         return {key.removeprefix("resque:worker:") for key in keys}
 
     def plain_keys(self) -> set[bytes]:
-        """The keys of the plain commands of the last look's second round trip."""
+        """The keys of the plain commands of the last poll's second round trip."""
         return {key for c in self.sent[1] if not isinstance(c, Call) for key in c[1:]}  # type: ignore[misc]
 
 
@@ -87,5 +87,5 @@ def eye(store: Store) -> Eye:
 
 @pytest.fixture
 def thrifty(store: Store) -> Eye:
-    """To it every fleet is a large one. It reads the register at each look."""
+    """A reader for which every fleet is large. It reads the set of workers at each poll."""
     return Eye(store, large=LargeFleet(few=0, unread_s=0))

@@ -21,7 +21,7 @@ def record(queue: str = "a", number: int = 1, text: str = "") -> str:
 
 
 def hire(direct: Direct, *names: str, beat: str = "2026-11-23T12:00:00+00:00") -> None:
-    """Workers that were registered and have beaten."""
+    """Registered workers with a heartbeat."""
     for name in names:
         direct("SADD", "resque:workers", name)
         direct("SET", f"resque:worker:{name}:started", "2026-11-23 12:00:00 +0000")
@@ -29,7 +29,7 @@ def hire(direct: Direct, *names: str, beat: str = "2026-11-23T12:00:00+00:00") -
 
 
 def changes(direct: Direct, dice: random.Random) -> None:
-    """Something that may happen between two looks."""
+    """A change that may happen between two polls."""
     name = f"h:{dice.randrange(8)}:a"
     number = dice.randrange(3)
     match dice.randrange(10):
@@ -68,7 +68,7 @@ def held(worker: Process) -> RunningJob | None:
 
 
 def timeless(seen: EngineSnapshot) -> EngineSnapshot:
-    """A look without what the moment and the look before make of it."""
+    """A snapshot without what depends on the moment and on the poll before."""
     return replace(
         seen,
         server_time=NEVER,

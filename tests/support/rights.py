@@ -17,7 +17,7 @@ def refused(direct: Direct, *rules: str) -> Iterator[None]:
         direct("ACL", "SETUSER", "default", "+@all")
 
 
-#: What nobody needs to have.
+#: Commands that qtop can do without.
 OPTIONAL = [
     "CLIENT",
     "CONFIG",

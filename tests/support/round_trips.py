@@ -1,4 +1,4 @@
-"""Round trips: those of a client, counted on the wire, and those of Ruby in recorded traces."""
+"""Round trips: those of a client, counted on the socket, and those of Ruby in recorded traces."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class RoundTripCounter:
         self._folder = Path(tempfile.mkdtemp(prefix="q"))
         self.url = f"unix://{self._folder / 's'}?db=0"
         self.round_trips = 0
-        #: What was asked in each of them, for whoever looks why there are so many.
+        #: The data of each round trip, to see why there are so many.
         self.asked: list[bytes] = []
         self._ends = {}  # type: dict[socket.socket, socket.socket]
         self._clients = set()  # type: set[socket.socket]

@@ -1,4 +1,4 @@
-"""Snapshots made by hand, and a system that hands them out."""
+"""Snapshots made by hand, and a system that returns them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ NOW = datetime(2026, 11, 23, 12, 30, 0, tzinfo=UTC)
 CONSOLE_URL = "redis://:secret@queues.example.com:6379/0"
 
 
-#: Resque as the builders' names of queues and workers mean it.
+#: Resque, for the names of queues and workers in these snapshots.
 SYSTEM = ResqueSystem(Keys("resque"))
 
 
@@ -64,7 +64,8 @@ def worker(
     run_at: str = "2026-11-23T12:29:18Z",
     beat_age_s: float | None = 20.0,
 ) -> Process:
-    """A worker that holds a job of queue `on`, or is idle; without a beat when it has no age."""
+    """A worker that holds a job of queue `on`, or is idle; without a heartbeat when `beat_age_s` is
+    None."""
     who = identity(worker_id)
     return Process(
         id=who.text,
@@ -97,7 +98,7 @@ def failure(number: int, **fields: Any) -> Failure:
 
 
 def failed_job(number: int, **fields: Any) -> Job:
-    """The same as the console knows it."""
+    """The same as a job of the console."""
     return failure_job(failure(number, **fields))
 
 
@@ -107,7 +108,7 @@ def snapshot(
     failures: Sequence[Failure] | None = (),
     **more: Any,
 ) -> Snapshot:
-    """A look at these, and nothing else; None for what it does not know."""
+    """A snapshot of these, and nothing else; None for unknown."""
     fields: dict[str, Any] = {
         "server_time": NOW,
         "queues": None if queues is None else tuple(queues),
@@ -121,22 +122,22 @@ def snapshot(
     return at_moment(Snapshot(**fields | more | {"server_time": NOW}), more.get("server_time", NOW))
 
 
-def at_moment(look: Snapshot, now: datetime) -> Snapshot:
-    """The same look at another moment: its heartbeats are as old as they were."""
-    later = now - look.server_time
+def at_moment(before: Snapshot, now: datetime) -> Snapshot:
+    """The same snapshot at another moment: the ages of its heartbeats stay."""
+    later = now - before.server_time
     processes = (
         None
-        if look.processes is None
+        if before.processes is None
         else tuple(
             replace(each, beat_at=None if each.beat_at is None else each.beat_at + later)
-            for each in look.processes
+            for each in before.processes
         )
     )
-    return replace(look, server_time=now, processes=processes)
+    return replace(before, server_time=now, processes=processes)
 
 
 def fleet() -> Snapshot:
-    """A fleet with something of everything that can be wrong."""
+    """A fleet with an example of everything that can be wrong."""
     return snapshot(
         queues=[
             queue("critical", 0),
@@ -163,9 +164,9 @@ def fleet() -> Snapshot:
     )
 
 
-def survey(*deeds: AuditEntry, **more: Any) -> HealthReport:
-    """What a healthy server tells, without a scheduler and without delayed jobs."""
-    told = {
+def health_report(*entries: AuditEntry, **more: Any) -> HealthReport:
+    """The report of a healthy server, without a scheduler and without delayed jobs."""
+    info = {
         "role": "master",
         "used_memory": "1048576",
         "maxmemory": "0",
@@ -176,11 +177,11 @@ def survey(*deeds: AuditEntry, **more: Any) -> HealthReport:
     }
     fields: dict[str, Any] = {
         "taken": NOW,
-        "facts": ServerInfo(told | more.pop("facts", {}), more.pop("save", "")),
+        "facts": ServerInfo(info | more.pop("facts", {}), more.pop("save", "")),
         "master": "",
         "due": math.inf,
         "schedules": 0,
-        "deeds": deeds,
+        "deeds": entries,
         "skew_s": 0.0,
     } | more
     of_system = {name: fields.pop(name) for name in SystemHealth.__slots__ if name in fields}
@@ -189,42 +190,42 @@ def survey(*deeds: AuditEntry, **more: Any) -> HealthReport:
 
 
 def does_nothing() -> Steps[Outcome]:
-    """The work of a plan that is only asked about."""
+    """The work of a plan that a test never carries out."""
     yield from ()
     return Outcome("done")
 
 
 def prepared(steps: Steps[Plan | Refusal], replies: Sequence[Any] = ()) -> Plan:
-    """The plan that is made of a request; `replies` is what Redis answers to each round trip."""
+    """The plan for a request; `replies` are the replies of Redis, one for each round trip."""
     left = list(replies)
     plan = drive(steps, lambda exchange: exchange.parse(left.pop(0)))
     assert isinstance(plan, Plan)
     return plan
 
 
-class FakeSource(ResqueSystem):
-    """A system with its runner. Hands out looks in order, the last one again and again, and answers
-    to operations, each once. An error among them is raised. Where there are `replies`, an operation
-    of steps is driven with them: each is what Redis answers to one round trip."""
+class FakeSystem(ResqueSystem):
+    """A system with its runner. It returns its snapshots in order, the last one again and again,
+    and answers to operations, each once. An exception among them is raised. Where there are
+    `replies`, an operation of steps is driven with them, one for each round trip."""
 
-    def __init__(self, *looks: Snapshot | Exception) -> None:
+    def __init__(self, *snapshots: Snapshot | Exception) -> None:
         super().__init__(Keys("resque"), url=CONSOLE_URL)
-        self.looks = list(looks)
+        self.snapshots = list(snapshots)
         self.looked = 0
         self.operations: list[Operation[Any]] = []
         self.answers: list[object] = []
         self.replies: list[Any] = []
-        self.surveyed = survey()
+        self.surveyed = health_report()
         self.surveyed_queues: list[list[str]] = []
         self.is_closed = False
 
     @property
-    def system(self) -> FakeSource:
+    def system(self) -> FakeSystem:
         return self
 
     def snapshot(self) -> Steps[Slices[Snapshot]]:
         self.looked += 1
-        now = self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
+        now = self.snapshots.pop(0) if len(self.snapshots) > 1 else self.snapshots[0]
         if isinstance(now, Exception):
             raise now
         return at_hand(_read(now))
@@ -263,8 +264,8 @@ class FakeSource(ResqueSystem):
         self.is_closed = True
 
 
-async def look(runner: SystemRunner) -> Snapshot:
-    """A look of a runner's system."""
+async def read_snapshot(runner: SystemRunner) -> Snapshot:
+    """A snapshot of a runner's system."""
     return at_once(await runner.watch(runner.system.snapshot()))
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from tests.support.console import console, until_polled, until_shown
-from tests.support.sample_data import FakeSource, snapshot
+from tests.support.sample_data import FakeSystem, snapshot
 from textual.pilot import Pilot
 
 from qtop.app.app import QtopApp
@@ -27,7 +27,7 @@ from resque.store.delayed_windows import Position
 T = TypeVar("T")
 
 KEYS = Keys("resque")
-#: Far enough ahead that no test sees it come.
+#: Far enough in the future that it never comes due during a test.
 LATER = 4_000_000_000
 
 
@@ -75,7 +75,7 @@ async def to_scheduled(pilot: Pilot[None], text: str) -> QtopApp:
 
 
 class StillSource(RedisRunner):
-    """A Redis whose clock stands still in what looks tell; it may fall silent."""
+    """A Redis whose clock does not move in its snapshots; it may stop answering."""
 
     is_silent = False
 
@@ -89,7 +89,7 @@ class StillSystem(ResqueSystem):
     """Resque whose snapshots are all the same."""
 
     def snapshot(self) -> Steps[Slices[Snapshot]]:
-        return FakeSource(snapshot()).snapshot()
+        return FakeSystem(snapshot()).snapshot()
 
 
 def still_source(url: str) -> StillSource:

@@ -1,4 +1,4 @@
-"""Databases in which Sidekiq lives, Resque, both or none: recorded from real ones."""
+"""Databases of Sidekiq, Resque, both or none: recorded from real ones."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ RUNNING = "v6.4.1-2-running"
 
 
 def sidekiq(direct: Direct, name: str = RUNNING, prefix: str = "") -> None:
-    """A recorded Sidekiq, under another prefix than it was recorded with."""
+    """A recorded Sidekiq, under another prefix than in the recording."""
     golden.restore(direct, f"sidekiq/{name}", prefix)
 
 
 def resque(direct: Direct) -> None:
-    """A Resque that waits for its workers, with a failure and a dead worker."""
+    """A Resque with waiting jobs, a failure and a dead worker."""
     direct("SADD", "resque:queues", "mail")
     direct("RPUSH", "resque:queue:mail", RESQUES_JOB)
     direct("RPUSH", "resque:failed", b'{"payload":%s,"queue":"mail"}' % RESQUES_JOB)
@@ -39,7 +39,7 @@ def mixed(direct: Direct) -> None:
 
 
 def database(direct: Direct) -> dict[bytes, Any]:
-    """The whole database. The order of a hash's fields is nothing that is kept."""
+    """The whole database. The order of a hash's fields does not count."""
     found = everything(direct)
     hashes = {key for key in found if direct("TYPE", key) == b"hash"}
     return {key: sorted(each[0]) if key in hashes else each[0] for key, each in found.items()}

@@ -1,4 +1,4 @@
-"""A console with one table, which writes down what the table painted and told."""
+"""An app with one table, which records what the table painted and reported."""
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
@@ -47,7 +47,7 @@ COLUMNS: tuple[Column[Queue], ...] = (
 
 
 class Clock:
-    """Seconds that pass when a test says so."""
+    """A clock that only a test moves."""
 
     def __init__(self) -> None:
         self.now_s = 1_000.0
@@ -57,7 +57,7 @@ class Clock:
 
 
 class WatchedTable(Table[Queue]):
-    """A table that writes down what it was asked to paint."""
+    """A table that records what it was asked to paint."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         self.regions: list[Region] = []
@@ -79,7 +79,7 @@ class WatchedTable(Table[Queue]):
 
 
 class TableApp(App[None]):
-    """One table that fills the screen, and what it told."""
+    """One table that fills the screen, and the messages that it sent."""
 
     def __init__(
         self, rows: Sequence[Queue], columns: Sequence[Column[Queue]] = COLUMNS, **options: Any

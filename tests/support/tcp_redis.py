@@ -1,4 +1,4 @@
-"""Servers of a test's own on TCP ports, and the three runners behind one face."""
+"""Redis servers on TCP ports for single tests, and the three runners with one interface."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ from resque.errors import StoreError
 
 T = TypeVar("T")
 
-#: The three runners keep the same promises.
+#: The three runners.
 KINDS = ("blocking", "asyncio", "lean")
-#: Somebody else may take a port between our asking for a free one and the server's using it.
+#: Another process may take a port after we chose a free one and before the server uses it.
 _PORTS_TO_TRY = 20
 
 
@@ -106,7 +106,7 @@ def _opened(kind: str, url: str, timeout_s: float) -> Runner:
 
 
 def problem_of(attempt: Callable[[], object]) -> StoreError:
-    """The error of an attempt that must fail: one sentence, and nothing of what is below."""
+    """The error of an attempt that must fail: one sentence, without an inner exception."""
     with pytest.raises(StoreError) as caught:
         attempt()
     error = caught.value
@@ -116,7 +116,7 @@ def problem_of(attempt: Callable[[], object]) -> StoreError:
 
 
 def until_served(attempt: Callable[[], T], what: str) -> T:
-    """Try again and again until Redis does it, and return the result. Fails after a while."""
+    """Try again and again until Redis succeeds, and return the result. Fails after a while."""
 
     served: list[T] = []
 
@@ -135,7 +135,7 @@ def line_job(file: Path) -> bytes:
 
 
 def free_port() -> int:
-    """A TCP port that nobody uses at the moment."""
+    """A TCP port that is free at the moment."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         return int(taken.getsockname()[1])
 
@@ -231,7 +231,7 @@ class TcpRedis:
 
 
 class Servers:
-    """Starts servers, and ends whatever is left of them. A context manager."""
+    """Starts servers, and ends all that still run. A context manager."""
 
     def __init__(self, binary: Path) -> None:
         self._binary = binary

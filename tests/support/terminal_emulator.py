@@ -1,4 +1,4 @@
-"""What a person would see on a terminal."""
+"""A terminal emulator: what a person would see."""
 
 import pyte
 
@@ -21,8 +21,8 @@ class Emulator(pyte.Screen):
 
     @property
     def display(self) -> list[str]:
-        """The lines. Those of pyte cannot be had where half of a wide character was drawn over, as
-        on a terminal that has just changed its size."""
+        """The lines. Those of pyte fail where half of a wide character was drawn over, as on a
+        terminal that has just changed its size."""
         return [
             "".join(self.buffer[y][x].data for x in range(self.columns)) for y in range(self.lines)
         ]

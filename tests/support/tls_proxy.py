@@ -1,4 +1,4 @@
-"""A TLS port before a server that has none."""
+"""A TLS proxy for a server without TLS."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ import trustme
 _READ_BYTES = 1 << 16
 
 
-class TlsFront:
-    """A TLS port of the loopback before a server on a socket. A context manager."""
+class TlsProxy:
+    """A TLS port on the loopback that forwards to a server on a socket. A context manager."""
 
     def __init__(self, server: Path, certificate: trustme.LeafCert) -> None:
         self._server = server
@@ -58,7 +58,7 @@ class TlsFront:
             thread.start()
 
     def _serve(self, plain: socket.socket) -> None:
-        # A client that does not trust us ends the handshake, and with it this connection.
+        # A client that does not trust the certificate ends the handshake and the connection.
         with plain, contextlib.suppress(OSError):
             client = self._context.wrap_socket(plain, server_side=True)
             self._open.append(client)
@@ -69,7 +69,7 @@ class TlsFront:
 
 def _relay(client: ssl.SSLSocket, upstream: socket.socket) -> None:
     while True:
-        # What has been decrypted already no longer shows at the socket.
+        # Data that is decrypted already no longer makes the socket readable.
         ready = [client] if client.pending() else select.select([client, upstream], [], [])[0]
         for source in ready:
             data = source.recv(_READ_BYTES)

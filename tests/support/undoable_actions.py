@@ -35,7 +35,7 @@ SOME = [0, 1, 2, 3, 100, 101, 250, 603, 604]
 TARGET = "resque:queue:r"
 
 
-#: Does an action under a trail and returns how many it touched.
+#: Does an action with an audit record and returns how many jobs it touched.
 Action = Callable[[Store, ActionRecord], int]
 
 
@@ -152,6 +152,6 @@ def before(direct: Direct) -> dict[bytes, object]:
     fill(direct, [entry(n, PAYLOAD, "qr"[n % 2]) for n in range(300)], FAILED)
     direct("SET", "resque:pause:queue:paused", "true")
     direct("SET", "resque:pause:all", "since Monday")
-    # A value that pauses nothing, which a pause has to put back all the same.
+    # A value that pauses nothing; undoing a pause has to restore it all the same.
     direct("SET", "resque:pause-all-workers", "no")
     return contents(direct)

@@ -1,4 +1,4 @@
-"""Waiting with an end: for processes and servers. `console` waits for screens."""
+"""Waiting with a time limit: for processes and servers. `console` waits for screens."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _EVERY_S = 0.005
 
 
 def eventually(check: Callable[[], T], what: str, *, patience_s: float = PATIENCE_S) -> T:
-    """Ask again and again until the answer is true, and return it. Fails after a while."""
+    """Call `check` again and again until its result is true, and return it. Fails after a while."""
     deadline_s = time.monotonic() + patience_s
     while True:
         answer = check()

@@ -1,4 +1,4 @@
-"""Ids that a test claims by hand, as a worker does."""
+"""Worker ids that a test claims by hand, as a worker does."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ELSEWHERE = "boot-1 pid:[2]"
 
 
 def claimed(direct: Direct, worker_id: str) -> Claim:
-    """A claim that was made good, without a registration."""
+    """A successful claim, without a registration."""
     claim = Claim(worker_id, TOKEN, HERE)
     direct("SET", f"resque:qtop:claim:{worker_id}", f"{TOKEN} {'-' * 40} {HERE}")
     return claim

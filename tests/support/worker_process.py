@@ -1,4 +1,4 @@
-"""Real worker processes: started, watched, signalled by pid, and never left behind."""
+"""Real worker processes: started, watched, signalled by pid, and always ended."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class WorkerProcess:
         return self._process.wait(PATIENCE_S)
 
     def leave(self, number: signal.Signals = signal.SIGQUIT) -> int:
-        """Tell it to leave, and wait until it has. Returns its exit status."""
+        """Ask it to end, and wait until it has. Returns its exit status."""
         self.send(number)
         return self.wait()
 
@@ -110,13 +110,13 @@ class WorkerProcess:
         return title_of(psutil.Process(self.pid))
 
     def end(self) -> None:
-        """End it and its children, whatever they do."""
+        """End it and its children, in any state."""
         self.children()
         if not self.has_ended():
             self._process.kill()
         self._process.wait()
         for child in self._children.values():
-            # psutil compares start times: a pid that was given away again is left alone.
+            # psutil compares start times: a process that took over a pid is left alone.
             if child.is_running():
                 child.kill()
 

@@ -1,4 +1,4 @@
-"""What tests of workers look at in Redis, beside the recordings."""
+"""What tests of workers read from Redis, beside the recordings."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ def trace(direct: Direct) -> list[str]:
 
 
 def where(direct: Direct) -> list[tuple[str, int]]:
-    """Which process ran which job, in the order of their beginnings."""
-    told = [line.decode().rsplit(" ", 1) for line in direct("LRANGE", "own:where", 0, -1)]
-    return [(name, int(pid)) for name, pid in told]
+    """Which process ran which job, in the order in which they began."""
+    lines = [line.decode().rsplit(" ", 1) for line in direct("LRANGE", "own:where", 0, -1)]
+    return [(name, int(pid)) for name, pid in lines]
 
 
 def waiting(direct: Direct, queue: str = "default") -> list[list[Any]]:
@@ -49,18 +49,19 @@ def await_run(direct: Direct, name: str, runs: int = 1) -> None:
 
 
 def await_begun(direct: Direct, jobs: int) -> None:
-    """Wait until so many jobs that tell of their process have begun."""
+    """Wait until so many jobs that write their process have begun."""
     eventually(lambda: direct("LLEN", "own:where") >= jobs, f"{jobs} jobs have begun")
 
 
 def forget(direct: Direct, worker_id: str) -> None:
-    """Make a worker's last heartbeat an old one, and let the next that looks prune it."""
+    """Make a worker's last heartbeat an old one, and let the next prune remove the worker."""
     direct("HSET", "resque:workers:heartbeat", worker_id, "2020-01-01T00:00:00+00:00")
     direct("DEL", "resque:pruning_dead_workers_in_progress")
 
 
 def has_left(process: psutil.Process) -> bool:
-    """Whether a process that is not ours to wait for has ended, be it collected or not."""
+    """Whether a process that is not our child has ended, even if its parent has not waited for
+    it."""
     try:
         return bool(not process.is_running() or process.status() == psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:

@@ -1,4 +1,4 @@
-"""Actions touch what their plan named, one at a time, and say in figures what came of it."""
+"""Actions touch only what their plan named, run one at a time, and report figures."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from tests import words
 from tests.support import list_actions
-from tests.support.sample_data import FakeSource, does_nothing, failed_job, prepared, snapshot
+from tests.support.sample_data import FakeSystem, does_nothing, failed_job, prepared, snapshot
 
 from qtop.actions.plan import Operator, Outcome, Plan, rest_of
 from qtop.actions.request import Clear, Delete, Pause, PauseAll, Request, Requeue, Undo
@@ -53,7 +53,7 @@ def delete(entries: Sequence[Job], limits: UndoLimits | None = None) -> Plan:
 
 @dataclass
 class Console:
-    """Actions on a real server, and a way to look behind them."""
+    """Actions on a real server, with direct access to its data."""
 
     actions: ActionRunner
     source: RedisRunner
@@ -72,7 +72,7 @@ class Console:
         return plan
 
     async def undo(self) -> Outcome:
-        """Take back the last action."""
+        """Undo the last action."""
         return await self.actions.run(await self.prepare(Undo.of(self.actions.trails[-1])))
 
     async def size(self, queue: str) -> int:
@@ -103,7 +103,7 @@ def entry(number: int) -> bytes:
 
 
 @pytest.mark.redis
-async def test_requeue_says_how_many_went_were_gone_and_were_refused(console: Console) -> None:
+async def test_requeue_reports_how_many_were_requeued_gone_and_refused(console: Console) -> None:
     seen = await console.fail(entry(1), entry(2), entry(3), b"not JSON")
     gone = next(item for item in seen if item.args == [2])
     await console.actions.run(requeue([gone]))
@@ -121,7 +121,7 @@ async def test_requeue_touches_the_entries_of_the_plan_and_no_newcomers(console:
     assert await console.failed() == 1
 
 
-def test_one_failure_goes_at_once_and_several_or_a_retried_one_after_a_question() -> None:
+def test_one_failure_is_requeued_at_once_and_several_or_a_retried_one_after_a_question() -> None:
     once, retried = failed_job(1), failed_job(2, retried_at="2026/11/23 12:20:00")
     assert requeue([once]).danger == "undoable"
     assert requeue([retried]).danger == "confirm"
@@ -135,15 +135,15 @@ def test_one_failure_goes_at_once_and_several_or_a_retried_one_after_a_question(
 
 @pytest.mark.redis
 async def test_progress_is_reported_while_a_bulk_goes_on(console: Console) -> None:
-    told: list[tuple[int, int]] = []
+    reported: list[tuple[int, int]] = []
     plan = requeue(await console.fail(*(entry(number) for number in range(450))))
-    await console.actions.run(plan, lambda done, of: told.append((done, of)))
-    assert told == [(0, 100)]
+    await console.actions.run(plan, lambda done, of: reported.append((done, of)))
+    assert reported == [(0, 100)]
     assert await console.failed() == 350
 
 
 @pytest.mark.redis
-async def test_what_was_done_can_be_taken_back(console: Console) -> None:
+async def test_an_action_can_be_undone(console: Console) -> None:
     seen = await console.fail(entry(1), entry(2), entry(3))
     await console.actions.run(requeue(seen[:1]))
     await console.actions.run(delete(seen[1:]))
@@ -156,8 +156,8 @@ async def test_what_was_done_can_be_taken_back(console: Console) -> None:
     assert console.actions.trails == []
     assert await console.fail() == seen
     assert await console.size("mail") == 0
-    deeds = await console.source.run(audit.newest(KEYS, 9))
-    assert [(deed.action, deed.planned, deed.done) for deed in deeds] == [
+    entries = await console.source.run(audit.newest(KEYS, 9))
+    assert [(entry.action, entry.planned, entry.done) for entry in entries] == [
         ("undo", 1, 1),
         ("undo", 2, 2),
         ("delete", 2, 2),
@@ -166,7 +166,7 @@ async def test_what_was_done_can_be_taken_back(console: Console) -> None:
 
 
 @pytest.mark.redis
-async def test_a_job_that_a_worker_took_meanwhile_cannot_be_taken_back(console: Console) -> None:
+async def test_undo_cannot_bring_back_a_job_that_a_worker_took_meanwhile(console: Console) -> None:
     await console.actions.run(requeue(await console.fail(entry(1))))
     await console.source.run(single(("LPOP", KEYS.queue("mail")), bytes, writes=True))
     outcome = await console.undo()
@@ -175,7 +175,7 @@ async def test_a_job_that_a_worker_took_meanwhile_cannot_be_taken_back(console: 
 
 
 @pytest.mark.redis
-async def test_what_another_operator_took_back_meanwhile_is_not_taken_back_again(
+async def test_an_action_that_another_operator_undid_meanwhile_is_not_undone_again(
     console: Console,
 ) -> None:
     await console.actions.run(delete(await console.fail(entry(1))))
@@ -195,7 +195,7 @@ def test_a_clear_too_large_to_keep_says_that_it_cannot_be_undone() -> None:
     assert "cannot be undone" in large.details[1]
 
 
-def test_where_the_settings_keep_nothing_a_plan_says_so_and_nothing_goes_at_once() -> None:
+def test_with_undo_turned_off_a_plan_says_so_and_always_asks() -> None:
     plan = delete([failed_job(1)], UndoLimits(lifetime_s=0))
     assert plan.danger == "confirm"
     assert (
@@ -205,7 +205,7 @@ def test_where_the_settings_keep_nothing_a_plan_says_so_and_nothing_goes_at_once
 
 
 @pytest.mark.redis
-async def test_clearing_a_queue_leaves_what_came_after_the_preview(console: Console) -> None:
+async def test_clearing_a_queue_leaves_jobs_that_came_after_the_preview(console: Console) -> None:
     await console.push("mail", 5)
     plan = await console.prepare(Clear(QUEUE))
     await console.source.run(queues.push(KEYS, "mail", [encode_job("New", [])]))
@@ -277,9 +277,9 @@ async def test_everything_is_paused_and_resumed(console: Console) -> None:
     assert again.text == "everything was not paused"
 
 
-def answering(*answers: object) -> FakeSource:
-    """A source that answers operations with these."""
-    source = FakeSource(snapshot())
+def answering(*answers: object) -> FakeSystem:
+    """A system that answers operations with these."""
+    source = FakeSystem(snapshot())
     source.answers = list(answers)
     return source
 
@@ -288,7 +288,7 @@ def plan_of() -> Plan:
     return requeue([failed_job(1), failed_job(2), failed_job(3)])
 
 
-async def test_a_bulk_that_is_cut_off_says_what_is_known_and_what_is_not() -> None:
+async def test_an_interrupted_bulk_action_reports_what_is_known_and_what_is_not() -> None:
     # So large that each is taken by a script of its own.
     entries = [failed_job(number, error="x" * 600_000) for number in (3, 2, 1)]
     source = answering()
@@ -307,7 +307,7 @@ async def test_a_lost_answer_to_a_single_write_is_an_unknown_outcome() -> None:
     assert outcome.text == "Pause mail: outcome unknown: look before trying again"
 
 
-async def test_redis_refusing_is_reported_in_its_words() -> None:
+async def test_a_refusal_of_redis_is_reported_in_its_words() -> None:
     doing = ActionRunner(
         answering(Unreachable("no such \x1b host")).run, read_only=False, trouble=lambda: None
     )
@@ -315,7 +315,7 @@ async def test_redis_refusing_is_reported_in_its_words() -> None:
     assert outcome == Outcome("looking: no such ␛ host", "bad")
 
 
-async def test_read_only_refuses_every_plan_and_asks_redis_nothing() -> None:
+async def test_a_read_only_console_refuses_every_plan_without_asking_redis() -> None:
     source = answering()
     doing = ActionRunner(source.run, read_only=True, trouble=lambda: None)
     plans = [plan_of(), prepared(SYSTEM.prepare(PauseAll()))]
@@ -327,7 +327,7 @@ async def test_read_only_refuses_every_plan_and_asks_redis_nothing() -> None:
     assert source.operations == []
 
 
-async def test_nothing_is_begun_while_redis_does_not_answer() -> None:
+async def test_no_action_starts_while_redis_does_not_answer() -> None:
     doing = ActionRunner(answering().run, read_only=False, trouble=lambda: "connection refused")
     outcome = await doing.run(plan_of())
     assert outcome.text == words.NOT_NOW_REFUSED
@@ -352,12 +352,12 @@ async def test_a_second_action_is_refused_while_one_is_under_way() -> None:
 
 
 @pytest.mark.parametrize(
-    ("stopped", "told"),
+    ("stopped", "reported"),
     [
         (Stopped("stopped"), "; the other 1,200 left alone: stopped"),
         (ReadOnly("a replica"), "; the other 1,200 left alone: a replica"),
         (OutcomeUnknown("no answer"), "; the other 1,200 unknown: look before trying again"),
     ],
 )
-def test_what_an_action_did_not_reach_is_reported(stopped: Exception, told: str) -> None:
-    assert rest_of(1_200, stopped) == told
+def test_jobs_that_an_action_did_not_reach_are_reported(stopped: Exception, reported: str) -> None:
+    assert rest_of(1_200, stopped) == reported

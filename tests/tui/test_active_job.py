@@ -1,4 +1,4 @@
-"""What ActiveJob puts into a payload: since when its job waits."""
+"""What ActiveJob writes into a payload: since when its job waits."""
 
 import json
 import re
@@ -72,12 +72,12 @@ USER = {"_aj_globalid": "gid://app/User/7"}
         (rails("Copy", "a", "b"), "Copy", ["a", "b"]),
     ],
 )
-def test_a_job_is_known_by_what_it_does(args: Any, job: str, arguments: Any) -> None:
+def test_a_job_is_named_by_its_own_class(args: Any, job: str, arguments: Any) -> None:
     assert unwrapped(WRAPPER, args) == (job, arguments)
     assert unwrapped("Other", args) == ("Other", args)
 
 
-def test_mails_that_fail_are_as_many_groups_as_there_are_mails() -> None:
+def test_failed_mails_make_one_group_for_each_kind_of_mail() -> None:
     groups = FailureGroups(NOW)
     for place, mail in enumerate(["welcome", "bill", "welcome"]):
         args = rails("ActionMailer::MailDeliveryJob", "UserMailer", mail, "deliver_now")
@@ -107,11 +107,11 @@ def test_mails_that_fail_are_as_many_groups_as_there_are_mails() -> None:
         (b"\xff", None),
     ],
 )
-def test_a_job_waits_since_it_came_to_its_queue(raw: bytes, since: datetime | None) -> None:
+def test_a_job_waits_from_the_time_it_entered_its_queue(raw: bytes, since: datetime | None) -> None:
     assert waiting_since(raw) == since
 
 
-def test_rows_tell_how_long_the_next_job_has_waited() -> None:
+def test_rows_show_how_long_the_next_job_has_waited() -> None:
     history = RowBuilder(SYSTEM)
     look = snapshot(queues=[queue("mail", 3), queue("rails", 7), queue("gone", 0)])
     first = history.add(look, 1.0)
@@ -122,11 +122,13 @@ def test_rows_tell_how_long_the_next_job_has_waited() -> None:
     fleet = history.add(look, 2.0)
     waits = {row.name: row.next_waits_s for row in known(fleet.queues)}
     assert (NOW - datetime(2026, 11, 23, 12, 20, tzinfo=UTC)).total_seconds() == 600
-    # One that was emptied since then has nobody waiting.
+    # A queue that was emptied since then has no next job.
     assert waits == {"mail": None, "rails": 600, "gone": None}
 
 
-async def test_the_queues_have_a_column_for_it_as_soon_as_one_tells(redis: Redis) -> None:
+async def test_the_queues_screen_has_that_column_as_soon_as_one_queue_knows_it(
+    redis: Redis,
+) -> None:
     await redis.push("mail", 1)
     now = 1_000.0
     app = on(redis, clock=lambda: now)

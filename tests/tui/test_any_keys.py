@@ -1,4 +1,5 @@
-"""Keys in any order, on data of any kind: no crash, no blank screen, nothing a terminal obeys."""
+"""Keys in any order, on data of any kind, cause no crash, no blank screen, and no escape
+sequence."""
 
 import random
 from typing import Any, Final
@@ -16,7 +17,7 @@ from queuecore.exchange import single
 pytestmark = pytest.mark.redis
 
 EVIL: Final = b"\x1b]52;c;aGk=\x07\x9b31m[/x]\xe2\x80\xae\xff\r\n"
-#: Those that leave, or start processes.
+#: Keys that leave, or start processes.
 NOT_PRESSED: Final = {"quit", "suspend_process", "start_workers", "log"}
 TYPED: Final = ("c", "l", "a", "slash", "quotation_mark", "backspace", "ctrl+s", "left")
 
@@ -60,7 +61,7 @@ async def test_any_keys_on_any_data_leave_a_console_that_works(
     async with app.run_test(size=chance.choice([(60, 15), (80, 24), (120, 40)])) as pilot:
         await until_polled(pilot)
         for _ in range(40):
-            # Several at once: those that come too late for a screen must not hit the next.
+            # Several at once: keys that come too late for a screen must not reach the next one.
             await pilot.press(*chance.choices(keys, k=4))
             lines = screen_lines(app)
             assert any(lines)

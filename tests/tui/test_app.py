@@ -1,4 +1,4 @@
-"""The console as a person sees it: screens, keys, troubles."""
+"""The console as a person sees it: screens, keys, errors."""
 
 import time
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ from tests.support.console import (
     until_polled,
     until_shown,
 )
-from tests.support.sample_data import FakeSource, failure, fleet, queue, snapshot, worker
+from tests.support.sample_data import FakeSystem, failure, fleet, queue, snapshot, worker
 from textual.pilot import Pilot
 
 from qtop.app.app import QtopApp
@@ -57,7 +57,7 @@ async def shown(pilot: Pilot[Any]) -> None:
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 @pytest.mark.parametrize("tab", ["2", "3", "4"])
 async def test_the_lists_fit_every_size(size: tuple[int, int], tab: str) -> None:
-    app = console(FakeSource(fleet()))
+    app = console(FakeSystem(fleet()))
     async with app.run_test(size=size) as pilot:
         await shown(pilot)
         await pilot.press(tab)
@@ -67,7 +67,7 @@ async def test_the_lists_fit_every_size(size: tuple[int, int], tab: str) -> None
 
 
 async def test_a_failure_opens_with_everything_in_it() -> None:
-    app = console(FakeSource(fleet()))
+    app = console(FakeSystem(fleet()))
     async with app.run_test(size=(100, 40)) as pilot:
         await shown(pilot)
         await pilot.press("4", "t", "enter")
@@ -79,7 +79,7 @@ async def test_a_failure_opens_with_everything_in_it() -> None:
 
 
 async def test_a_worker_opens_and_says_when_it_has_left() -> None:
-    app = console(FakeSource(fleet(), snapshot()))
+    app = console(FakeSystem(fleet(), snapshot()))
     async with app.run_test(size=(100, 40)) as pilot:
         await shown(pilot)
         await pilot.press("3", "enter")
@@ -90,7 +90,7 @@ async def test_a_worker_opens_and_says_when_it_has_left() -> None:
 
 
 async def test_the_help_shows_the_keys() -> None:
-    app = console(FakeSource(fleet()))
+    app = console(FakeSystem(fleet()))
     async with app.run_test(size=(100, 90)) as pilot:
         await shown(pilot)
         await pilot.press("?")
@@ -99,7 +99,7 @@ async def test_the_help_shows_the_keys() -> None:
 
 
 async def test_empty_lists_say_what_to_do_next() -> None:
-    app = console(FakeSource(snapshot()))
+    app = console(FakeSystem(snapshot()))
     async with app.run_test(size=(100, 20)) as pilot:
         await pilot.press("2")
         await until_shown(pilot, "No queues yet: they appear with the first job")
@@ -110,7 +110,7 @@ async def test_empty_lists_say_what_to_do_next() -> None:
 
 
 async def test_the_password_is_never_on_the_screen() -> None:
-    app = console(FakeSource(fleet()))
+    app = console(FakeSystem(fleet()))
     async with app.run_test(size=(200, 20)) as pilot:
         await shown(pilot)
         assert "secret" not in screen_text(app)
@@ -119,7 +119,7 @@ async def test_the_password_is_never_on_the_screen() -> None:
 
 @pytest.mark.parametrize("size", [(59, 24), (80, 14), (20, 5)])
 async def test_a_terminal_that_is_too_small_says_so(size: tuple[int, int]) -> None:
-    app = console(FakeSource(fleet()))
+    app = console(FakeSystem(fleet()))
     async with app.run_test(size=size) as pilot:
         await pilot.pause()
         text = " ".join(screen_text(app).split())
@@ -127,11 +127,11 @@ async def test_a_terminal_that_is_too_small_says_so(size: tuple[int, int]) -> No
         await pilot.resize_terminal(80, 24)
         await shown(pilot)
         await pilot.resize_terminal(50, 10)
-        await until_shown(pilot, "has 50x10")
+        await until_shown(pilot, words.has_size(50, 10))
 
 
-async def test_looks_go_on_behind_the_page_that_says_so_and_through_a_storm_of_sizes() -> None:
-    source = FakeSource(fleet())
+async def test_polls_go_on_while_the_terminal_is_too_small_and_during_many_resizes() -> None:
+    source = FakeSystem(fleet())
     app = console(source)
     async with app.run_test(size=(160, 48)) as pilot:
         await shown(pilot)
@@ -148,7 +148,7 @@ async def test_looks_go_on_behind_the_page_that_says_so_and_through_a_storm_of_s
 
 
 async def test_sorting_by_the_next_column_and_the_other_way_round() -> None:
-    app = console(FakeSource(fleet()))
+    app = console(FakeSystem(fleet()))
     async with app.run_test(size=(120, 30)) as pilot:
         await shown(pilot)
         assert "waiting▼" in screen_text(app)
@@ -157,11 +157,13 @@ async def test_sorting_by_the_next_column_and_the_other_way_round() -> None:
         await pilot.press("o")
         assert "in/s▼" in screen_text(app)
         await pilot.press("o", "o", "o")
-        assert "worker▼" in screen_text(app)  # for a narrow column's mark, no more than it needs
+        assert "worker▼" in screen_text(
+            app
+        )  # room for a narrow column's mark, no more than it needs
 
 
 async def test_a_frozen_display_shows_old_rows_until_it_goes_on() -> None:
-    app = console(FakeSource(snapshot([queue("old", 1)]), snapshot([queue("new", 1)])))
+    app = console(FakeSystem(snapshot([queue("old", 1)]), snapshot([queue("new", 1)])))
     async with app.run_test(size=(80, 24)) as pilot:
         await until_shown(pilot, "old")
         await pilot.press("f")
@@ -175,7 +177,7 @@ async def test_a_frozen_display_shows_old_rows_until_it_goes_on() -> None:
 
 
 async def test_the_interval_changes_at_once() -> None:
-    app = console(FakeSource(fleet()), interval_s=1.0)
+    app = console(FakeSystem(fleet()), interval_s=1.0)
     async with app.run_test(size=(80, 24)) as pilot:
         await shown(pilot)
         await pilot.press("-")
@@ -185,7 +187,7 @@ async def test_the_interval_changes_at_once() -> None:
 
 
 async def test_a_number_leads_back_to_a_list_from_anywhere() -> None:
-    app = console(FakeSource(fleet()))
+    app = console(FakeSystem(fleet()))
     async with app.run_test(size=(80, 24)) as pilot:
         await shown(pilot)
         await pilot.press("4", "t", "enter", "?", "4")
@@ -195,7 +197,7 @@ async def test_a_number_leads_back_to_a_list_from_anywhere() -> None:
 
 
 async def test_clicks_on_tabs_and_footer_do_what_keys_do() -> None:
-    app = console(FakeSource(fleet()))
+    app = console(FakeSystem(fleet()))
     async with app.run_test(size=(80, 24)) as pilot:
         await shown(pilot)
         place = screen_lines(app)[1].index("4 Failed")
@@ -209,7 +211,7 @@ async def test_clicks_on_tabs_and_footer_do_what_keys_do() -> None:
 
 @pytest.mark.parametrize("key", ["q", "ctrl+c", "ctrl+q"])
 async def test_leaving(key: str) -> None:
-    app = console(FakeSource(fleet()))
+    app = console(FakeSystem(fleet()))
     async with app.run_test(size=(80, 24)) as pilot:
         await shown(pilot)
         await pilot.press(key)
@@ -222,7 +224,7 @@ async def test_leaving(key: str) -> None:
 async def test_leaving_a_filter_the_palette_or_a_question_leaves_only_that(
     opening: str, key: str
 ) -> None:
-    app = console(FakeSource(fleet()))
+    app = console(FakeSystem(fleet()))
     async with app.run_test(size=(100, 24)) as pilot:
         await shown(pilot)
         await pilot.press("2")
@@ -257,7 +259,7 @@ async def test_hostile_data_is_shown_and_never_obeyed(tab: str) -> None:
         [read(whole(encode(entry)), -1)],
         problems={HOSTILE: HOSTILE},
     )
-    source = FakeSource(look)
+    source = FakeSystem(look)
     source.replies = [[[3, [b"job"]]], [100]]
     app = console(source, namespace=HOSTILE)
     async with app.run_test(size=(200, 50)) as pilot:
@@ -277,9 +279,9 @@ async def test_hostile_data_is_shown_and_never_obeyed(tab: str) -> None:
 # Redis does not answer
 
 
-async def test_without_an_answer_the_old_rows_stay_with_their_age_and_the_reason() -> None:
+async def test_old_rows_stay_with_their_age_and_the_reason_while_there_is_no_answer() -> None:
     now = [1_000.0]
-    source = FakeSource(fleet(), Unreachable("cannot reach Redis (connection refused)"))
+    source = FakeSystem(fleet(), Unreachable("cannot reach Redis (connection refused)"))
     app = console(source, clock=lambda: now[0])
     async with app.run_test(size=(80, 24)) as pilot:
         await shown(pilot)
@@ -293,9 +295,9 @@ async def test_without_an_answer_the_old_rows_stay_with_their_age_and_the_reason
         assert table_of(app).row_count == 7
 
 
-async def test_an_answer_takes_the_warning_away() -> None:
+async def test_an_answer_removes_the_warning() -> None:
     down = Unreachable("nobody there")
-    app = console(FakeSource(down, fleet()))
+    app = console(FakeSystem(down, fleet()))
     async with app.run_test(size=(80, 24)) as pilot:
         await until_shown(pilot, "nobody there")
         app.look_now()
@@ -305,7 +307,7 @@ async def test_an_answer_takes_the_warning_away() -> None:
 
 
 async def test_actions_are_refused_with_the_reason_while_redis_is_away() -> None:
-    app = console(FakeSource(fleet(), Unreachable("connection refused")))
+    app = console(FakeSystem(fleet(), Unreachable("connection refused")))
     async with app.run_test(size=(100, 24)) as pilot:
         await shown(pilot)
         app.look_now()
@@ -317,7 +319,7 @@ async def test_actions_are_refused_with_the_reason_while_redis_is_away() -> None
 
 
 async def test_keys_that_cannot_be_read_are_reported_beside_the_others() -> None:
-    app = console(FakeSource(snapshot([queue("mail", 1)], problems={"failures": "wrong type"})))
+    app = console(FakeSystem(snapshot([queue("mail", 1)], problems={"failures": "wrong type"})))
     async with app.run_test(size=(80, 24)) as pilot:
         await until_shown(pilot, "failures: wrong type")
         assert "mail" in screen_text(app)
@@ -326,8 +328,8 @@ async def test_keys_that_cannot_be_read_are_reported_beside_the_others() -> None
 # Read-only
 
 
-async def test_read_only_is_said_and_kept() -> None:
-    source = FakeSource(fleet())
+async def test_a_read_only_console_says_so_and_changes_nothing() -> None:
+    source = FakeSystem(fleet())
     app = console(source, read_only=True)
     async with app.run_test(size=(120, 24)) as pilot:
         await shown(pilot)
@@ -345,11 +347,11 @@ async def test_read_only_is_said_and_kept() -> None:
 # The end
 
 
-async def test_a_crash_ends_with_a_short_word_and_a_file_without_data(
+async def test_a_crash_ends_with_a_short_message_and_a_file_without_data(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sys.__stderr__", __import__("sys").stderr)
-    app = console(FakeSource(fleet()), folder=tmp_path / "log")
+    app = console(FakeSystem(fleet()), folder=tmp_path / "log")
 
     def broken(self: QtopApp) -> None:
         secret_argument = "card 4111"
@@ -373,7 +375,7 @@ async def test_a_crash_ends_with_a_short_word_and_a_file_without_data(
 
 
 async def test_the_console_ends_when_its_terminal_is_gone() -> None:
-    app = console(FakeSource(fleet()), terminal_is_there=lambda: False)
+    app = console(FakeSystem(fleet()), terminal_is_there=lambda: False)
     async with app.run_test(size=(80, 24)) as pilot:
         await shown(pilot)
         app._lifecycle.check_terminal()
@@ -382,14 +384,14 @@ async def test_the_console_ends_when_its_terminal_is_gone() -> None:
 
 
 async def test_the_connections_are_closed_at_the_end() -> None:
-    source = FakeSource(fleet())
+    source = FakeSystem(fleet())
     async with console(source).run_test(size=(80, 24)) as pilot:
         await shown(pilot)
     assert source.is_closed
 
 
 async def test_a_quiet_screen_is_not_painted_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    source = FakeSource(snapshot([queue("mail", 5, pushed=0)], failures=[failure(1)]))
+    source = FakeSystem(snapshot([queue("mail", 5, pushed=0)], failures=[failure(1)]))
     app = console(source)
     async with app.run_test(size=(80, 24)) as pilot:
         await shown(pilot)

@@ -67,7 +67,7 @@ async def test_several_failures_are_requeued_after_a_question(redis: Redis) -> N
     assert (await redis.size("mail"), await redis.failed()) == (3, 2)
 
 
-async def test_lists_are_not_looked_through_beside_an_action_that_looks_for_its_jobs(
+async def test_background_searches_wait_while_an_action_searches_its_jobs(
     redis: Redis,
 ) -> None:
     await redis.fail(3)
@@ -133,7 +133,7 @@ async def test_clearing_a_queue_needs_its_name(redis: Redis) -> None:
     assert await redis.size("mail") == 0
 
 
-async def test_keys_typed_ahead_of_a_question_do_nothing_else(redis: Redis) -> None:
+async def test_keys_typed_before_a_question_opens_do_nothing_else(redis: Redis) -> None:
     await redis.push("ppp", 4)
     app = on(redis)
     async with app.run_test(size=(100, 24)) as pilot:

@@ -1,4 +1,4 @@
-"""With --ascii no other character reaches the terminal, whatever screen is shown."""
+"""With --ascii only ASCII reaches the terminal, on every screen."""
 
 import os
 import pty
@@ -39,7 +39,7 @@ COLUMNS, LINES = 140, 40
         ("e\u0301", "e"),
     ],
 )
-def test_our_signs_have_others_and_data_are_question_marks(text: str, drawn: str) -> None:
+def test_our_symbols_have_ascii_forms_and_data_become_question_marks(text: str, drawn: str) -> None:
     assert to_ascii(text) == drawn
 
 
@@ -141,8 +141,8 @@ def test_no_other_character_reaches_the_terminal_on_any_screen(terminal: Termina
         (":", "what do you want to do?"),
     ):
         terminal.press(keys)
-        # What was behind a dialog is there already; a key that is typed too soon after esc means
-        # another one.
+        # The screen behind a dialog is shown already; a key that is typed too soon after esc would
+        # be another key.
         terminal.until_shown(text, before if keys == "\x1b" else "")
         before = text
     assert bytes(terminal.written).isascii()

@@ -1,4 +1,4 @@
-"""Lines of backtraces in their parts, whoever wrote them."""
+"""Lines of backtraces in their parts, as any language writes them."""
 
 import pytest
 from hypothesis import given
@@ -42,7 +42,7 @@ def test_other_lines_name_none(line: str) -> None:
 
 
 @given(st.text(max_size=600))
-def test_the_parts_are_the_line(line: str) -> None:
+def test_the_parts_of_a_line_make_the_whole_line(line: str) -> None:
     found = frame(line)
     if found is not None:
         parts = (found.head, found.path, found.between, found.line, found.rest)
@@ -67,7 +67,7 @@ def test_releases_and_line_numbers_make_no_difference() -> None:
     assert one == place("/srv/releases/20261123/lib/mx3.rb:19:in `deliver'")
 
 
-def test_a_long_backtrace_is_looked_into_as_far_as_it_makes_sense() -> None:
+def test_a_long_backtrace_is_searched_up_to_a_bound() -> None:
     asked: list[str] = []
     top((f"/gems/x.rb:{n}" for n in range(10**6)), lambda line: asked.append(line))
     assert len(asked) == 100

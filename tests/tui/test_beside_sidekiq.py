@@ -1,4 +1,4 @@
-"""The console says where Sidekiq lives, and its keys change nothing there."""
+"""The console reports where Sidekiq is, and its keys change nothing there."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ async def app(redis_url: str) -> QtopApp:
 
 
 async def surveyed(app: QtopApp, pilot: Pilot[Any]) -> None:
-    """Let the console look, survey, and look once more, which shows what the survey told."""
+    """Let the console poll, make a health report, and poll again, which shows the report."""
     await until_checked(pilot)
     before = app.state.look
     app.look_now()
@@ -57,7 +57,7 @@ async def test_overview_says_which_systems_share_the_namespace(
 KEYS = ("p", "P", "c", "D", "s")
 
 
-async def test_no_key_changes_anything_where_sidekiq_lives(app: QtopApp, direct: Direct) -> None:
+async def test_no_key_changes_anything_where_only_sidekiq_is(app: QtopApp, direct: Direct) -> None:
     FLEETS["under resque"](direct)
     before = database(direct)
     async with app.run_test(size=(120, 40)) as pilot:

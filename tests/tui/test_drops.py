@@ -1,4 +1,4 @@
-"""What falls off a cliff between two looks is marked as a fall: no slope, no rate, no silence."""
+"""A sudden drop between two polls is marked: it is no slope and makes no rate."""
 
 from dataclasses import replace
 from typing import Any
@@ -8,11 +8,11 @@ from tests.support.known import known
 from tests.support.sample_data import (
     NOW,
     SYSTEM,
-    FakeSource,
+    FakeSystem,
     failure,
+    health_report,
     queue,
     snapshot,
-    survey,
     worker,
 )
 
@@ -28,24 +28,24 @@ from qtop.monitor.series import SeriesRecorder
 ONE_WORKER = worker("h:1:mail")
 
 
-def fleets(*looks: Snapshot, every_s: float = 1.0) -> list[FleetRows]:
+def fleets(*snapshots: Snapshot, every_s: float = 1.0) -> list[FleetRows]:
     history = RowBuilder(SYSTEM)
-    return [history.add(look, number * every_s) for number, look in enumerate(looks)]
+    return [history.add(look, number * every_s) for number, look in enumerate(snapshots)]
 
 
-def last(*looks: Snapshot) -> dict[str, QueueRow]:
-    return {row.name: row for row in known(fleets(*looks)[-1].queues)}
+def last(*snapshots: Snapshot) -> dict[str, QueueRow]:
+    return {row.name: row for row in known(fleets(*snapshots)[-1].queues)}
 
 
-def incidents(*looks: Snapshot) -> list[Incident]:
+def incidents(*snapshots: Snapshot) -> list[Incident]:
     judge = IncidentRules()
     found: tuple[Incident, ...] = ()
-    for number, fleet in enumerate(fleets(*looks)):
-        found = judge.judge(fleet, float(number), survey=survey(), rtt_ms=5.0)
+    for number, fleet in enumerate(fleets(*snapshots)):
+        found = judge.judge(fleet, float(number), survey=health_report(), rtt_ms=5.0)
     return [each for each in found if each.kind == "fell"]
 
 
-def test_a_cleared_queue_has_fallen_and_was_not_drained_at_great_speed() -> None:
+def test_a_cleared_queue_is_a_drop_and_not_a_high_rate() -> None:
     row = last(
         snapshot([queue("mail", 50_000)], [ONE_WORKER]),
         snapshot([queue("mail", 0, pushed=0)], [ONE_WORKER], processed_ever=1_004),
@@ -57,15 +57,15 @@ def test_a_cleared_queue_has_fallen_and_was_not_drained_at_great_speed() -> None
     assert "fell from 50,000" in row_text.queue_state(row)
 
 
-def test_rates_begin_anew_after_a_fall_and_forget_what_was_before() -> None:
-    looks = [snapshot([queue("mail", 5_000, pushed=10)], [ONE_WORKER])] * 3
-    looks += [snapshot([queue("mail", 0)], [ONE_WORKER])]
-    looks += [snapshot([queue("mail", 6, pushed=6)], [ONE_WORKER])]
-    row = last(*looks)["mail"]
+def test_rates_start_again_after_a_drop_and_forget_earlier_values() -> None:
+    snapshots = [snapshot([queue("mail", 5_000, pushed=10)], [ONE_WORKER])] * 3
+    snapshots += [snapshot([queue("mail", 0)], [ONE_WORKER])]
+    snapshots += [snapshot([queue("mail", 6, pushed=6)], [ONE_WORKER])]
+    row = last(*snapshots)["mail"]
     assert (row.rates.in_per_s, row.rates.out_per_s) == (6.0, 0.0)
 
 
-def test_a_queue_that_workers_drained_has_not_fallen() -> None:
+def test_a_queue_that_workers_drained_is_no_drop() -> None:
     row = last(
         snapshot([queue("mail", 40)], [ONE_WORKER]),
         snapshot([queue("mail", 0, pushed=0)], [ONE_WORKER], processed_ever=1_040),
@@ -90,7 +90,7 @@ def test_a_small_unserved_queue_cannot_have_been_drained() -> None:
     assert not row["mail"].drops
 
 
-def test_a_small_queue_falls_also_while_workers_of_others_are_busy() -> None:
+def test_a_small_queue_can_drop_while_workers_of_other_queues_are_busy() -> None:
     before = [worker("h:1:busy", processed=10), worker("h:2:calm", processed=5)]
     now = [worker("h:1:busy", processed=900), worker("h:2:calm", processed=5)]
     row = last(
@@ -101,7 +101,7 @@ def test_a_small_queue_falls_also_while_workers_of_others_are_busy() -> None:
     assert not row["busy"].drops
 
 
-def test_a_count_of_a_worker_that_was_lost_leaves_the_count_of_all() -> None:
+def test_without_the_count_of_a_worker_the_total_count_decides() -> None:
     row = last(
         snapshot([queue("mail", 15)], [worker("h:1:mail", processed=5)]),
         snapshot([queue("mail", 0)], [worker("h:1:mail", processed=None)], processed_ever=1_015),
@@ -114,12 +114,12 @@ def test_workers_that_left_after_they_drained_a_queue_have_served_it() -> None:
     assert not last(before, snapshot([queue("mail", 0)], processed_ever=1_040))["mail"].drops
 
 
-def test_what_became_less_by_a_part_has_not_fallen() -> None:
+def test_a_partial_decrease_is_no_drop() -> None:
     row = last(snapshot([queue("mail", 100)]), snapshot([queue("mail", 40)]))["mail"]
     assert not row.drops
 
 
-def test_of_many_emptied_queues_only_those_dropped_that_no_worker_can_have_taken() -> None:
+def test_an_emptied_queue_is_a_drop_only_if_no_worker_can_have_taken_its_jobs() -> None:
     names = [f"h:1:{name}" for name in ("a", "b")]
     row = last(
         snapshot([queue("a", 9), queue("b", 9_000)], [worker(name) for name in names]),
@@ -131,28 +131,28 @@ def test_of_many_emptied_queues_only_those_dropped_that_no_worker_can_have_taken
     assert not row["a"].drops
 
 
-def test_a_depth_that_is_unknown_now_is_no_fall() -> None:
+def test_an_unknown_depth_is_no_drop() -> None:
     row = last(snapshot([queue("mail", 500)]), snapshot([queue("mail", None)]))["mail"]
     assert not row.drops
 
 
-def test_a_fall_is_a_break_in_the_course_of_the_queue_and_not_a_slope() -> None:
+def test_a_drop_is_a_gap_in_the_trend_of_the_queue_and_not_a_slope() -> None:
     full = [snapshot([queue("mail", 900)])] * 30
     row = last(*full, *[snapshot([queue("mail", 0)])] * 12)["mail"]
     assert row_text.trend(row.depths, row.looks, 10, row.drops) == "█████╎▁"
     assert row_text.trend(row.depths, row.looks, 10) == "█████▁▁"
 
 
-def test_the_sign_goes_with_the_break_after_sixty_looks() -> None:
-    looks = [snapshot([queue("mail", 900)]), *[snapshot([queue("mail", 0)])] * 60]
-    assert last(*looks)["mail"].drops[0].looks_ago == 59
-    assert not last(*looks, looks[-1])["mail"].drops
+def test_the_sign_of_a_drop_disappears_with_the_gap_after_sixty_polls() -> None:
+    snapshots = [snapshot([queue("mail", 900)]), *[snapshot([queue("mail", 0)])] * 60]
+    assert last(*snapshots)["mail"].drops[0].looks_ago == 59
+    assert not last(*snapshots, snapshots[-1])["mail"].drops
 
 
-def test_the_course_of_all_waiting_jobs_breaks_too() -> None:
+def test_the_trend_of_all_waiting_jobs_has_a_gap_too() -> None:
     history, recorder = RowBuilder(SYSTEM), SeriesRecorder()
-    looks = [snapshot([queue("mail", 900)])] * 12 + [snapshot([queue("mail", 0)])] * 12
-    for number, look in enumerate(looks):
+    snapshots = [snapshot([queue("mail", 900)])] * 12 + [snapshot([queue("mail", 0)])] * 12
+    for number, look in enumerate(snapshots):
         recorder.add(history.add(look, float(number)).totals, float(number))
     assert recorder.series_now.waiting == (900, 900, None, 0, 0)
 
@@ -164,14 +164,14 @@ def test_an_emptied_database_is_reported_as_one() -> None:
     assert [name for name, _ in totals.drops.gone] == ["a", "b"]
     assert totals.drops.waiting is not None
     assert totals.drops.waiting.was == 12_340
-    (told,) = [each for each in incidents(before, gone) if each.severity == "bad"]
-    assert told.text == (
+    (reported,) = [each for each in incidents(before, gone) if each.severity == "bad"]
+    assert reported.text == (
         "the database was emptied or is another one: jobs processed from 1,000 to 0, "
         "waiting 12,340 to 0, workers 1 to 0, failed 2 to 0"
     )
 
 
-def test_a_list_that_cannot_be_read_has_not_fallen() -> None:
+def test_a_list_that_cannot_be_read_is_no_drop() -> None:
     hands = [worker(f"h:{n}:mail") for n in range(4)]
     totals = fleets(
         snapshot([queue("mail", 900)], hands),
@@ -180,31 +180,33 @@ def test_a_list_that_cannot_be_read_has_not_fallen() -> None:
     assert totals.drops == NO_DROPS
 
 
-def test_of_queues_that_are_gone_it_counts_what_waited_when_they_went() -> None:
-    looks = [
+def test_vanished_queues_are_listed_with_the_depth_they_had_then() -> None:
+    snapshots = [
         snapshot([queue("a", 9_000), queue("b", 450)]),
         snapshot([queue("a", 0), queue("b", 450)]),
         snapshot(processed_ever=0),
     ]
-    assert [(name, drop.was) for name, drop in fleets(*looks)[-1].totals.drops.gone] == [("b", 450)]
-    again = fleets(*looks, snapshot([queue("b", 1)], processed_ever=0))[-1]
+    assert [(name, drop.was) for name, drop in fleets(*snapshots)[-1].totals.drops.gone] == [
+        ("b", 450)
+    ]
+    again = fleets(*snapshots, snapshot([queue("b", 1)], processed_ever=0))[-1]
     assert again.totals.drops.gone == ()
 
 
-def test_no_rate_is_reckoned_across_another_database_nor_on_the_way_back() -> None:
+def test_no_rate_spans_a_change_to_another_database_or_back() -> None:
     full = [queue("mail", 100, pushed=1)]
-    looks = [snapshot(full, processed_ever=90_000)] * 3
-    looks += [snapshot([queue("mail", 60, pushed=1)], processed_ever=80_000)]
-    there = fleets(*looks)[-1]
+    snapshots = [snapshot(full, processed_ever=90_000)] * 3
+    snapshots += [snapshot([queue("mail", 60, pushed=1)], processed_ever=80_000)]
+    there = fleets(*snapshots)[-1]
     assert known(there.queues)[0].drops[0].was == 100
     assert there.totals.processed_per_s is None
     assert known(there.queues)[0].rates.in_per_s is None
-    looks += [snapshot([queue("mail", 60, pushed=2)], processed_ever=80_005)]
-    onwards = fleets(*looks)[-1]
+    snapshots += [snapshot([queue("mail", 60, pushed=2)], processed_ever=80_005)]
+    onwards = fleets(*snapshots)[-1]
     assert onwards.totals.processed_per_s == 5.0
     assert known(onwards.queues)[0].rates.in_per_s == 2.0
-    looks += [snapshot(full, processed_ever=90_010)]
-    back = fleets(*looks)[-1]
+    snapshots += [snapshot(full, processed_ever=90_010)]
+    back = fleets(*snapshots)[-1]
     assert back.totals.processed_per_s is None
     assert known(back.queues)[0].rates.in_per_s is None
 
@@ -214,13 +216,13 @@ def test_a_database_that_comes_back_is_no_growth_and_no_burst_of_failures() -> N
     there = snapshot([queue("mail", 50_000)], hand, processed_ever=90_000, failed_ever=8_000)
     empty = snapshot([queue("mail", 0)], hand, processed_ever=3, failed_ever=0)
     judge, history = IncidentRules(), RowBuilder(SYSTEM)
-    told: list[str] = []
+    reported: list[str] = []
     for number, look in enumerate([there] * 20 + [empty] * 200 + [there] * 200):
         at_mono = number * 2.0
         fleet = history.add(look, at_mono)
-        found = judge.judge(fleet, at_mono, survey=survey(), rtt_ms=5.0)
-        told += [each.text for each in found if each.severity in ("bad", "warn")]
-    assert set(told) == {
+        found = judge.judge(fleet, at_mono, survey=health_report(), rtt_ms=5.0)
+        reported += [each.text for each in found if each.severity in ("bad", "warn")]
+    assert set(reported) == {
         "the database was emptied or is another one: "
         "jobs processed from 90,000 to 3, waiting 50,000 to 0"
     }
@@ -238,18 +240,18 @@ def test_workers_and_failures_that_vanish_are_marked_where_they_are_counted() ->
     assert kinds == {"workers": "of 4 workers on the register 0 are left"}
 
 
-def test_a_queue_that_fell_is_reported_with_its_figures_and_leads_to_it() -> None:
+def test_a_dropped_queue_is_reported_with_its_figures_and_a_link() -> None:
     two: list[Queue] = [queue("mail", 900), queue("other", 9_000)]
-    (told,) = incidents(snapshot(two), snapshot([queue("mail", 0), queue("other", 9_000)]))
-    assert told.text == "mail fell from 900 to 0: more than workers took"
-    assert told.lead is not None
-    assert told.lead.key == "mail"
-    assert told.since == NOW
+    (reported,) = incidents(snapshot(two), snapshot([queue("mail", 0), queue("other", 9_000)]))
+    assert reported.text == "mail fell from 900 to 0: more than workers took"
+    assert reported.lead is not None
+    assert reported.lead.key == "mail"
+    assert reported.since == NOW
 
 
 async def test_the_console_shows_the_sign_beside_the_number() -> None:
     before = snapshot([queue("legacy", 12), queue("mail", 1_234)], [ONE_WORKER], [failure(1)])
-    source = FakeSource(before, replace(before, queues=(queue("legacy", 0), queue("mail", 0))))
+    source = FakeSystem(before, replace(before, queues=(queue("legacy", 0), queue("mail", 0))))
     app = console(source)
     async with app.run_test(size=(140, 24)) as pilot:
         await pilot.press("2")
@@ -261,10 +263,10 @@ async def test_the_console_shows_the_sign_beside_the_number() -> None:
         assert [line.split()[:2] for line in lines] == [["legacy", "↓0"], ["mail", "↓0"]]
 
 
-async def test_an_emptied_console_does_not_say_that_there_never_was_anything() -> None:
+async def test_an_emptied_database_is_not_shown_as_one_that_was_always_empty() -> None:
     before: Any = snapshot([queue("legacy", 12), queue("mail", 1_234)])
     empty = [snapshot(processed_ever=0, failed_ever=0) for _ in range(2)]
-    app = console(FakeSource(before, *empty))
+    app = console(FakeSystem(before, *empty))
     async with app.run_test(size=(100, 24)) as pilot:
         await pilot.press("2")
         await until_shown(pilot, "1,246 waiting")

@@ -23,26 +23,26 @@ VALUES = st.recursive(
 
 
 @given(st.lists(VALUES, max_size=4))
-def test_a_text_that_was_left_alone_changes_nothing(args: list[object]) -> None:
+def test_an_unchanged_text_changes_nothing(args: list[object]) -> None:
     payload = json.dumps({"class": "A", "args": args}).encode()
     assert changed(payload, pretty(payload)) is None
 
 
 @given(st.lists(VALUES, max_size=4))
-def test_a_text_is_plain_and_says_the_same(args: list[object]) -> None:
+def test_the_text_to_edit_is_plain_and_has_the_same_content(args: list[object]) -> None:
     payload = json.dumps({"class": "A", "args": args}, ensure_ascii=False)
     text = pretty(payload.encode("utf-8", "surrogatepass"))
     assert json.loads(text)["args"] == args
     assert not set(text) & {"\x1b", "\x9b", "\u202e"}
 
 
-def test_bytes_that_are_no_text_survive() -> None:
+def test_bytes_that_are_not_text_survive() -> None:
     payload = b'{"class":"A","args":["\xff\xfe"],"n":1.50}'
     text = pretty(payload).replace('"A"', '"B"')
     assert changed(payload, text) == b'{"class":"B","args":["\xff\xfe"],"n":1.50}'
 
 
-def test_members_that_say_the_same_keep_their_bytes() -> None:
+def test_unchanged_members_keep_their_bytes() -> None:
     payload = b'{"class": "A", "args": [1.10, 12345678901234567890], "queue_time": 1.50}'
     text = pretty(payload).replace('"A"', '"B"')
     assert changed(payload, text) == (
@@ -72,12 +72,14 @@ def test_another_type_is_a_change(before: str, after: str) -> None:
         ("[" * 100_000, "deep"),
     ],
 )
-def test_what_no_worker_could_perform_is_refused_with_the_reason(text: str, word: str) -> None:
+def test_a_text_that_no_worker_could_perform_is_refused_with_the_reason(
+    text: str, word: str
+) -> None:
     with pytest.raises(BadPayload, match=word):
         changed(b'{"class":"A","args":[1]}', text)
 
 
-def test_what_no_editor_should_open_is_refused() -> None:
+def test_a_payload_unfit_for_an_editor_is_refused() -> None:
     with pytest.raises(BadPayload, match="too many for an editor"):
         pretty(b'{"class":"A","args":["%s"]}' % (b"x" * MOST_BYTES))
     with pytest.raises(BadPayload):
@@ -107,23 +109,23 @@ def test_the_editor_is_the_one_that_is_set(
 
 
 def test_an_editor_gets_a_private_file_that_is_gone_afterwards(tmp_path: Path) -> None:
-    told = tmp_path / "told"
+    report = tmp_path / "told"
     script = (
         "import sys,os,pathlib;f=pathlib.Path(sys.argv[-1]);"
-        f"pathlib.Path({str(told)!r}).write_text(f'{{f}} {{f.stat().st_mode & 0o777:o}} '"
+        f"pathlib.Path({str(report)!r}).write_text(f'{{f}} {{f.stat().st_mode & 0o777:o}} '"
         "f'{f.parent.stat().st_mode & 0o777:o}');"
         "f.write_text(f.read_text().replace('1','2'));"
         "f.with_name('payload.json~').write_text('left over');"
         "f.with_name('folder').mkdir()"
     )
     assert in_editor([sys.executable, "-c", script], "[1]\n") == "[2]\n"
-    path, mode, folder_mode = told.read_text().split()
+    path, mode, folder_mode = report.read_text().split()
     assert (mode, folder_mode) == ("600", "700")
     assert not Path(path).parent.exists()
-    assert stat.S_ISREG(os.stat(told).st_mode)
+    assert stat.S_ISREG(os.stat(report).st_mode)
 
 
-def test_an_interrupt_is_for_the_editor_alone() -> None:
+def test_an_interrupt_reaches_only_the_editor() -> None:
     script = (
         "import os,signal,sys;assert signal.getsignal(signal.SIGINT) is not signal.SIG_IGN;"
         "os.kill(os.getppid(), signal.SIGINT)"

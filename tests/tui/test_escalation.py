@@ -1,4 +1,4 @@
-"""On production, what a key does takes one step more."""
+"""On production, each action asks one step more."""
 
 import pytest
 from tests.support.sample_data import does_nothing
@@ -20,7 +20,7 @@ def plan(danger: Danger, word: str | None = None) -> Plan:
         ("typed", "mail", "typed", "mail"),
     ],
 )
-def test_on_production_each_step_is_one_higher(
+def test_on_production_each_danger_is_one_step_higher(
     before: Danger, word: str | None, after: Danger, asked: str | None
 ) -> None:
     now = escalate(plan(before, word), "prod")

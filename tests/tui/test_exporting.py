@@ -62,7 +62,7 @@ def test_secrets_are_hidden_and_such_a_line_is_not_loaded() -> None:
         ("[" * 100_000, "not JSON"),
     ],
 )
-def test_what_cannot_be_loaded_says_why(line: str, why: str) -> None:
+def test_a_line_that_cannot_be_loaded_gets_a_reason(line: str, why: str) -> None:
     with pytest.raises(BadExport, match=why):
         read_line(line)
 

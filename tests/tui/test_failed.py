@@ -1,4 +1,4 @@
-"""The failed jobs of a real Redis: groups, pages, filters, and what acts on all that match."""
+"""The failed jobs of a real Redis: groups, pages, filters, and actions on all matching jobs."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ async def test_failures_come_in_groups_and_enter_shows_their_entries(redis: Redi
         await until_shown(pilot, words.groups(4, 31))
 
 
-async def test_t_changes_between_groups_and_entries_and_stays_so(redis: Redis) -> None:
+async def test_t_switches_between_groups_and_entries_and_the_choice_is_kept(redis: Redis) -> None:
     await fill(redis, *(entry(n) for n in range(30)))
     app = on(redis)
     async with app.run_test(size=(120, 24)) as pilot:
@@ -88,7 +88,7 @@ async def test_groups_of_a_long_list_are_counted_in_the_background(redis: Redis)
 
 
 @pytest.mark.parametrize("number", [30, 2_000])
-async def test_a_filter_looks_into_every_failure_of_the_groups(redis: Redis, number: int) -> None:
+async def test_a_filter_searches_every_failure_of_the_groups(redis: Redis, number: int) -> None:
     await fill(redis, *(entry(n) for n in range(number)))
     app = on(redis)
     async with app.run_test(size=(120, 24)) as pilot:
@@ -106,7 +106,7 @@ async def test_a_filter_looks_into_every_failure_of_the_groups(redis: Redis, num
         await until_shown(pilot, f"3 groups of {number:,} failed jobs")
 
 
-async def test_a_list_that_was_cleared_is_counted_anew(redis: Redis) -> None:
+async def test_a_cleared_list_is_counted_again(redis: Redis) -> None:
     await fill(redis, *(entry(n) for n in range(3_000)))
     app = on(redis)
     async with app.run_test(size=(120, 24)) as pilot:
@@ -140,7 +140,7 @@ async def test_entries_are_paged_through_the_whole_list(redis: Redis) -> None:
     assert await redis.failed() == 1_299
 
 
-async def test_a_page_stays_where_it_is_while_failures_come(redis: Redis) -> None:
+async def test_a_page_stays_in_place_while_failures_arrive(redis: Redis) -> None:
     await fill(redis, *(entry(n) for n in range(1_300)))
     app = on(redis)
     async with app.run_test(size=(120, 24)) as pilot:
@@ -155,7 +155,7 @@ async def test_a_page_stays_where_it_is_while_failures_come(redis: Redis) -> Non
         assert under_cursor(app).key == first.key
 
 
-async def test_a_filter_finds_what_is_far_behind_the_newest(redis: Redis) -> None:
+async def test_a_filter_finds_failures_far_behind_the_newest(redis: Redis) -> None:
     rare = entry(0, payload={"class": "Rare", "args": [42]})
     await fill(redis, rare, *(entry(n) for n in range(5_000)))
     app = on(redis)
@@ -175,7 +175,7 @@ async def test_a_filter_finds_what_is_far_behind_the_newest(redis: Redis) -> Non
         await until_shown(pilot, words.entries(1, 500, 5_002))
 
 
-async def test_everything_that_matches_is_requeued_after_a_preview(redis: Redis) -> None:
+async def test_all_matching_failures_are_requeued_after_a_preview(redis: Redis) -> None:
     await fill(redis, *(entry(n) for n in range(SEVERAL)))
     app = on(redis)
     async with app.run_test(size=(120, 40)) as pilot:
@@ -188,18 +188,22 @@ async def test_everything_that_matches_is_requeued_after_a_preview(redis: Redis)
         assert "Failed: 2026-11-23" in text
         await fill(redis, entry(2), entry(5))  # after the preview: not to be touched
         await pilot.press("enter", "enter")
-        await until_shown(pilot, f"requeued {SEVERAL // 3:,}, gone meanwhile 0, refused 0")
+        await until_shown(pilot, words.outcome("requeued", SEVERAL // 3))
         await until_shown(pilot, words.match(2))
-        (deed,) = await redis.source.run(audit.newest(KEYS, 9))
-        assert (deed.action, deed.planned, deed.done) == ("requeue", SEVERAL // 3, SEVERAL // 3)
-        assert "filter queue:images" in deed.subject
+        (audit_entry,) = await redis.source.run(audit.newest(KEYS, 9))
+        assert (audit_entry.action, audit_entry.planned, audit_entry.done) == (
+            "requeue",
+            SEVERAL // 3,
+            SEVERAL // 3,
+        )
+        assert "filter queue:images" in audit_entry.subject
     assert await redis.size("images") == SEVERAL // 3
     assert await redis.failed() == SEVERAL - SEVERAL // 3 + 2
     numbers = [json.loads(raw)["args"][0] for raw in await listed(redis, KEYS.queue("images"))]
     assert numbers == sorted(numbers)
 
 
-async def test_a_bulk_is_taken_back_as_one(redis: Redis) -> None:
+async def test_a_bulk_action_is_undone_as_one(redis: Redis) -> None:
     before = [entry(n) for n in range(600)]
     await fill(redis, *before)
     app = on(redis)
@@ -231,11 +235,13 @@ async def test_a_group_is_deleted_after_a_preview_and_nothing_else(redis: Redis)
 
 
 def has_begun(app: QtopApp, of: int) -> bool:
-    """Whether an action over many jobs says that it has done some of them."""
+    """Whether an action on many jobs reports that it has done some of them."""
     return re.search(rf": [1-9][\d,]* of {of:,} …", screen_text(app)) is not None
 
 
-async def test_a_bulk_with_a_pace_can_be_stopped_and_says_what_is_left(redis: Redis) -> None:
+async def test_a_bulk_action_with_a_rate_limit_can_be_stopped_and_reports_the_rest(
+    redis: Redis,
+) -> None:
     await fill(redis, *(entry(n) for n in range(500)))
     app = on(redis)
     async with app.run_test(size=(120, 40)) as pilot:
@@ -258,7 +264,7 @@ async def test_a_bulk_with_a_pace_can_be_stopped_and_says_what_is_left(redis: Re
     assert await redis.failed() == 500
 
 
-async def test_the_undo_key_stops_what_is_under_way_and_asks_to_take_it_back(redis: Redis) -> None:
+async def test_the_undo_key_stops_a_running_action_and_asks_to_undo_it(redis: Redis) -> None:
     before = [entry(n) for n in range(500)]
     await fill(redis, *before)
     app = on(redis)
@@ -272,13 +278,13 @@ async def test_the_undo_key_stops_what_is_under_way_and_asks_to_take_it_back(red
         assert 10 <= await redis.size("mail") + await redis.size("images") < 500
         await pilot.press("tab", "enter")
         await until_shown(pilot, words.TOOK_BACK)
-        # The undo is done: there is nothing else to take back.
+        # The undo is done: nothing else can be undone.
         await pilot.press("u")
         await until_shown(pilot, words.NOTHING_TO_TAKE_BACK)
     assert await listed(redis, KEYS.failed()) == before
 
 
-async def test_what_went_meanwhile_is_counted_as_gone(redis: Redis) -> None:
+async def test_failures_that_left_meanwhile_are_counted_as_gone(redis: Redis) -> None:
     await fill(redis, *(entry(n) for n in range(50)))
     app = on(redis)
     async with app.run_test(size=(120, 40)) as pilot:
@@ -289,7 +295,7 @@ async def test_what_went_meanwhile_is_counted_as_gone(redis: Redis) -> None:
         await until_shown(pilot, words.outcome("requeued", 30, gone=20))
 
 
-async def test_a_preview_can_be_left_before_it_is_there(redis: Redis) -> None:
+async def test_a_preview_can_be_cancelled_before_it_opens(redis: Redis) -> None:
     await fill(redis, *(entry(n) for n in range(MANY)))
     app = on(redis)
     async with app.run_test(size=(120, 40)) as pilot:
@@ -303,7 +309,7 @@ async def test_a_preview_can_be_left_before_it_is_there(redis: Redis) -> None:
     assert await redis.failed() == MANY
 
 
-async def test_nothing_that_matches_is_said(redis: Redis) -> None:
+async def test_the_screen_says_when_nothing_matches(redis: Redis) -> None:
     await fill(redis, entry(1))
     app = on(redis)
     async with app.run_test(size=(120, 40)) as pilot:
@@ -324,7 +330,7 @@ async def test_jobs_move_to_another_queue(redis: Redis) -> None:
     assert await redis.size("later") == 2
 
 
-async def test_a_queue_that_is_not_there_is_asked_about(redis: Redis) -> None:
+async def test_the_dialog_asks_about_a_queue_that_does_not_exist(redis: Redis) -> None:
     await fill(redis, entry(1))
     app = on(redis)
     async with app.run_test(size=(120, 40)) as pilot:
@@ -367,7 +373,7 @@ async def test_a_payload_is_edited_shown_as_a_difference_and_requeued(
     assert await listed(redis, KEYS.failed()) == [before]
 
 
-async def test_a_payload_that_was_left_alone_is_not_requeued(redis: Redis) -> None:
+async def test_an_unchanged_payload_is_not_requeued(redis: Redis) -> None:
     await fill(redis, entry(1))
     app = on(redis)
     async with app.run_test(size=(120, 40)) as pilot:
@@ -414,7 +420,7 @@ async def test_all_that_match_are_written_to_a_private_file(
         assert {line["raw"].encode() for line in lines} == set(await listed(redis, KEYS.failed()))
 
 
-async def test_another_list_of_failures_is_shown_where_there_are_several(redis: Redis) -> None:
+async def test_one_of_several_lists_of_failures_can_be_chosen(redis: Redis) -> None:
     key = failures.list_key(KEYS, "mail_failed")
     await redis.source.run(single(("SADD", KEYS.failed_queues(), "mail_failed"), int, writes=True))
     await fill(redis, entry(1), entry(4), key=key)
@@ -435,14 +441,14 @@ async def test_another_list_of_failures_is_shown_where_there_are_several(redis: 
     assert await redis.size("mail") == 1
 
 
-async def test_one_list_is_no_choice(redis: Redis) -> None:
+async def test_with_one_list_of_failures_there_is_nothing_to_choose(redis: Redis) -> None:
     app = on(redis)
     async with app.run_test(size=(120, 40)) as pilot:
         await open_failed(pilot, app, "b")
         await until_shown(pilot, "only one list of failures")
 
 
-async def test_x_stops_the_count_and_goes_on_with_it(redis: Redis) -> None:
+async def test_x_stops_and_continues_the_count(redis: Redis) -> None:
     await fill(redis, *(entry(n) for n in range(MANY)))
     app = on(redis)
     async with app.run_test(size=(120, 40)) as pilot:
@@ -491,7 +497,9 @@ async def test_hostile_entries_are_shown_and_do_no_harm(redis: Redis) -> None:
     assert await redis.failed() == 8
 
 
-async def test_read_only_changes_nothing_and_still_looks(redis: Redis, tmp_path: Path) -> None:
+async def test_a_read_only_console_changes_nothing_but_still_reads(
+    redis: Redis, tmp_path: Path
+) -> None:
     await fill(redis, *(entry(n) for n in range(900)))
     app = on(redis, read_only=True)
     async with app.run_test(size=(120, 40)) as pilot:

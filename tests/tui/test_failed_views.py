@@ -1,4 +1,4 @@
-"""The screens of failed jobs as they look at every size."""
+"""The screens of failed jobs at every size."""
 
 import pytest
 from tests import words
@@ -15,7 +15,7 @@ from tests.support.console import (
 )
 from tests.support.console_redis import Redis, on
 from tests.support.known import known
-from tests.support.sample_data import FakeSource, failure, fleet, snapshot
+from tests.support.sample_data import FakeSystem, failure, fleet, snapshot
 from textual.widgets import TextArea
 
 from qtop.app.app import QtopApp
@@ -40,7 +40,7 @@ async def test_the_views_fit_every_size(size: tuple[int, int], view: str) -> Non
         "failure": ["t", "enter"],
         "filter": ["slash", *"exception:No", "tab", "enter"],
     }[view]
-    app = console(FakeSource(fleet()))
+    app = console(FakeSystem(fleet()))
     async with app.run_test(size=size) as pilot:
         await until_polled(pilot)
         await pilot.press("4", *keys)
@@ -54,7 +54,7 @@ async def test_the_difference_of_an_edit_fits_every_size(
 ) -> None:
     monkeypatch.delenv("VISUAL", raising=False)
     monkeypatch.delenv("EDITOR", raising=False)
-    app = console(FakeSource(snapshot(failures=[failure(1, backtrace=BACKTRACE)])))
+    app = console(FakeSystem(snapshot(failures=[failure(1, backtrace=BACKTRACE)])))
     async with app.run_test(size=size) as pilot:
         await until_polled(pilot)
         await pilot.press("4", "t", "e")
@@ -66,13 +66,13 @@ async def test_the_difference_of_an_edit_fits_every_size(
         assert_snapshot(app, f"failed-difference-{size[0]}x{size[1]}")
 
 
-async def test_a_group_shows_what_tells_its_failures_apart() -> None:
+async def test_a_group_shows_how_its_failures_differ() -> None:
     secret = failure(3, payload={"class": "A", "args": [{"token": "hunter2"}, "x" * 500]})
     wrapped = {"job_class": "A", "arguments": [4, "weekly"]}
     wrapper = "ActiveJob::QueueAdapters::ResqueAdapter::JobWrapper"
     entries = [failure(1, payload={"class": "A", "args": [1, {"to": "ada"}]}), secret]
     entries.append(failure(4, payload={"class": wrapper, "args": [wrapped]}))
-    app = console(FakeSource(snapshot(failures=entries)))
+    app = console(FakeSystem(snapshot(failures=entries)))
     async with app.run_test(size=(80, 24)) as pilot:
         await until_polled(pilot)
         await pilot.press("4", "enter")
@@ -89,8 +89,8 @@ def tones(app: QtopApp) -> set[str]:
     return {tone for line in view._wrapped for _, tone in line.toned()}  # type: ignore[attr-defined]
 
 
-async def test_a_backtrace_shows_what_is_the_applications_own() -> None:
-    app = console(FakeSource(snapshot(failures=[failure(1, backtrace=BACKTRACE)])))
+async def test_a_backtrace_shows_the_frames_of_the_application() -> None:
+    app = console(FakeSystem(snapshot(failures=[failure(1, backtrace=BACKTRACE)])))
     async with app.run_test(size=(100, 40)) as pilot:
         await until_polled(pilot)
         await pilot.press("4", "t", "enter")
@@ -99,7 +99,7 @@ async def test_a_backtrace_shows_what_is_the_applications_own() -> None:
 
 
 async def test_the_last_groups_stay_while_redis_does_not_answer() -> None:
-    source = FakeSource(fleet(), Unreachable("no answer"))
+    source = FakeSystem(fleet(), Unreachable("no answer"))
     app = console(source)
     async with app.run_test(size=(100, 24)) as pilot:
         await until_polled(pilot)
@@ -118,7 +118,7 @@ async def test_the_last_groups_stay_while_redis_does_not_answer() -> None:
 
 async def test_a_frozen_display_does_not_change() -> None:
     more = snapshot(failures=[failure(number) for number in range(40)])
-    app = console(FakeSource(fleet(), more))
+    app = console(FakeSystem(fleet(), more))
     async with app.run_test(size=(100, 24)) as pilot:
         await until_polled(pilot)
         await pilot.press("4", "t", "f")
@@ -131,7 +131,7 @@ async def test_a_frozen_display_does_not_change() -> None:
 
 
 @pytest.mark.redis
-async def test_a_frozen_display_shows_once_what_was_not_opened_before(redis: Redis) -> None:
+async def test_a_frozen_display_reads_a_view_that_was_not_opened_before_once(redis: Redis) -> None:
     await redis.fail(2)
     await redis.push("mail", 3)
     app = on(redis)

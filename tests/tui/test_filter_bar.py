@@ -1,4 +1,4 @@
-"""Filters typed in the console: live, completed, remembered, taken away."""
+"""Filters typed in the console: applied while typing, completed, remembered, removed."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from tests import words
 from tests.support.console import console, screen_text, table_of, until, until_polled, until_shown
-from tests.support.sample_data import FakeSource, failure, fleet, queue, snapshot
+from tests.support.sample_data import FakeSystem, failure, fleet, queue, snapshot
 from textual.app import App
 from textual.pilot import Pilot
 
@@ -57,8 +57,8 @@ def names(app: App[Any]) -> list[str]:
     return [table._rows[at].name for at in range(table.row_count)]
 
 
-async def test_rows_follow_what_is_typed_and_stay_so_after_enter() -> None:
-    app = console(FakeSource(fleet()))
+async def test_rows_follow_the_typed_filter_and_stay_after_enter() -> None:
+    app = console(FakeSystem(fleet()))
     async with app.run_test(size=(100, 24)) as pilot:
         await on_queues(pilot, "slash", *"queue:*i*")
         assert sorted(names(app)) == ["critical", "images", "mail", "search-index"]
@@ -72,7 +72,7 @@ async def test_rows_follow_what_is_typed_and_stay_so_after_enter() -> None:
 
 
 async def test_escape_while_typing_brings_the_filter_before_back() -> None:
-    app = console(FakeSource(fleet()))
+    app = console(FakeSystem(fleet()))
     async with app.run_test(size=(100, 24)) as pilot:
         await on_queues(pilot, "slash", *"mail", "enter", "slash", *"xyz")
         assert names(app) == []
@@ -82,8 +82,8 @@ async def test_escape_while_typing_brings_the_filter_before_back() -> None:
         assert names(app) == ["mail"]
 
 
-async def test_what_was_typed_at_once_with_leaving_is_no_filter() -> None:
-    app = console(FakeSource(fleet()))
+async def test_text_typed_together_with_escape_is_no_filter() -> None:
+    app = console(FakeSystem(fleet()))
     async with app.run_test(size=(100, 24)) as pilot:
         await on_queues(pilot, "slash")
         bar = app.screen.query_one(FilterInput)
@@ -95,7 +95,7 @@ async def test_what_was_typed_at_once_with_leaving_is_no_filter() -> None:
 
 
 async def test_a_filter_that_makes_no_sense_is_reported_and_not_used() -> None:
-    app = console(FakeSource(fleet()))
+    app = console(FakeSystem(fleet()))
     async with app.run_test(size=(100, 24)) as pilot:
         await on_queues(pilot, "slash", *"mail", "enter", "slash", *" color:red", "enter")
         await until_shown(pilot, "there is no field 'color'")
@@ -103,7 +103,7 @@ async def test_a_filter_that_makes_no_sense_is_reported_and_not_used() -> None:
 
 
 async def test_up_and_down_recall_and_tab_completes() -> None:
-    app = console(FakeSource(fleet()))
+    app = console(FakeSystem(fleet()))
     async with app.run_test(size=(100, 24)) as pilot:
         await on_queues(pilot, "slash", *"mail", "enter", "slash")
         bar = app.screen.query_one(FilterInput)
@@ -119,7 +119,7 @@ async def test_up_and_down_recall_and_tab_completes() -> None:
 
 
 async def test_keys_of_the_console_are_letters_while_typing() -> None:
-    app = console(FakeSource(fleet()))
+    app = console(FakeSystem(fleet()))
     async with app.run_test(size=(100, 24)) as pilot:
         await on_queues(pilot, "slash", *"q?P3")
         assert app.is_running
@@ -127,9 +127,9 @@ async def test_keys_of_the_console_are_letters_while_typing() -> None:
         assert len(app.screen_stack) == 1
 
 
-async def test_a_new_look_is_filtered_as_well() -> None:
+async def test_a_new_poll_is_filtered_too() -> None:
     first, then = snapshot([queue("mail", 1)]), snapshot([queue("mail", 1), queue("sms", 2)])
-    app = console(FakeSource(first, then))
+    app = console(FakeSystem(first, then))
     async with app.run_test(size=(100, 24)) as pilot:
         await on_queues(pilot, "slash", *"mail", "enter")
         app.look_now()
@@ -138,7 +138,7 @@ async def test_a_new_look_is_filtered_as_well() -> None:
 
 
 async def test_only_what_matches_is_marked_by_mark_all() -> None:
-    source = FakeSource(
+    source = FakeSystem(
         snapshot([], [], [failure(1, exception="A"), failure(2, exception="B"), failure(3)])
     )
     app = console(source)

@@ -72,6 +72,6 @@ def test_a_typed_time_is_in_the_time_zone_of_the_operator() -> None:
         ("1" * 400, "is no time"),
     ],
 )
-def test_what_is_no_moment_to_come_is_refused_with_the_reason(text: str, why: str) -> None:
+def test_a_text_that_is_no_future_time_is_refused_with_the_reason(text: str, why: str) -> None:
     with pytest.raises(BadMoment, match=why.replace("?", r"\?")):
         parse_moment(text, NOW)

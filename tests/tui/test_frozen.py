@@ -1,11 +1,11 @@
-"""A frozen display is frozen everywhere, and says of which moment it is."""
+"""A frozen display is frozen on every screen, and shows its moment."""
 
 from dataclasses import replace
 from datetime import timedelta
 
 from tests import words
 from tests.support.console import console, screen_lines, screen_text, until, until_gone, until_shown
-from tests.support.sample_data import NOW, FakeSource, failed_job, failure, queue, snapshot, worker
+from tests.support.sample_data import NOW, FakeSystem, failed_job, failure, queue, snapshot, worker
 
 from qtop.model.fleet import Snapshot
 from resque.errors import Unreachable
@@ -14,7 +14,7 @@ MOMENT = f"FROZEN {NOW.astimezone():%H:%M:%S}"
 
 
 def at(seconds: int, **more: object) -> Snapshot:
-    """A look at a fleet that changes all the time."""
+    """A snapshot of a fleet that changes all the time."""
     many = seconds // 60 + 1
     look = snapshot(
         [queue("mail", 10 * many)],
@@ -25,8 +25,8 @@ def at(seconds: int, **more: object) -> Snapshot:
     return replace(look, **more)  # type: ignore[arg-type]
 
 
-async def test_every_figure_of_every_screen_stays_as_of_the_moment() -> None:
-    source = FakeSource(at(0), at(60), at(180), at(600))
+async def test_every_figure_of_every_screen_stays_as_it_was_when_frozen() -> None:
+    source = FakeSystem(at(0), at(60), at(180), at(600))
     app = console(source, interval_s=1.0)
     async with app.run_test(size=(140, 40)) as pilot:
         seen: dict[str, list[str]] = {}
@@ -43,7 +43,7 @@ async def test_every_figure_of_every_screen_stays_as_of_the_moment() -> None:
             seen[key] = screen_lines(app)
         for left in (2, 1):
             app.look_now()
-            await until(pilot, lambda n=left: len(source.looks) == n, "a look")  # type: ignore[misc]
+            await until(pilot, lambda n=left: len(source.snapshots) == n, "a look")  # type: ignore[misc]
             await pilot.pause(0.05)
             for key in keys:
                 await pilot.press(key)
@@ -54,7 +54,7 @@ async def test_every_figure_of_every_screen_stays_as_of_the_moment() -> None:
 
 
 async def test_a_frozen_display_says_that_redis_does_not_answer_now() -> None:
-    app = console(FakeSource(at(0), Unreachable("connection refused")))
+    app = console(FakeSystem(at(0), Unreachable("connection refused")))
     async with app.run_test(size=(140, 30)) as pilot:
         await until_shown(pilot, "10 waiting")
         await pilot.press("f")
@@ -65,10 +65,10 @@ async def test_a_frozen_display_says_that_redis_does_not_answer_now() -> None:
         assert screen_lines(app)[1:] == before
 
 
-async def test_what_a_screen_reads_later_is_called_later() -> None:
+async def test_data_read_after_the_freeze_is_marked_as_later() -> None:
     many = [failed_job(number) for number in range(1, 4)]
-    looks = [at(0, failures=tuple(many), failed=900), at(60, failures=tuple(many), failed=901)]
-    source = FakeSource(*looks)
+    snapshots = [at(0, failures=tuple(many), failed=900), at(60, failures=tuple(many), failed=901)]
+    source = FakeSystem(*snapshots)
     source.answers = [[]]
     app = console(source)
     async with app.run_test(size=(140, 30)) as pilot:

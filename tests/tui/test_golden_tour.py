@@ -1,4 +1,4 @@
-"""Every state that real Resque left, looked at through every screen of the console."""
+"""Every recorded state of real Resque, shown on every screen of the console."""
 
 import re
 
@@ -13,10 +13,10 @@ from qtop.app.app import QtopApp
 
 pytestmark = pytest.mark.redis
 
-#: All of them in the long form, a few in the short one.
+#: All of them in the soak, a few otherwise.
 STEP = either(24, 1)
 NAMES = sorted(path.stem for path in golden.FOLDER.glob("*.json"))[::STEP]
-#: How many states one console looks at.
+#: How many states one console shows.
 AT_ONCE = 12
 CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 

@@ -1,4 +1,4 @@
-"""Failures that are alike come together, whoever wrote them, and cost no memory for each."""
+"""Similar failures of any implementation make one group, and cost no memory for each."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -26,7 +26,7 @@ def entry(**fields: Any) -> bytes:
 
 
 def add(groups: FailureGroups, reply: RawItem, place: int) -> None:
-    """Count an entry as a window of the list holds it."""
+    """Count an entry as a window of the list returns it."""
     groups.add(ListEntry(FAILURES, reply, place))
 
 
@@ -42,10 +42,10 @@ def counted(*entries: bytes) -> FailureGroups:
 
 
 @given(st.binary(max_size=300), st.integers(0, 10**9))
-def test_whatever_lies_in_the_list_is_counted_once(raw: bytes, place: int) -> None:
+def test_every_entry_of_the_list_is_counted_once(raw: bytes, place: int) -> None:
     groups = FailureGroups(NOW)
     add(groups, raw, place)
-    assert groups.total == 1
+    assert groups.count == 1
     assert [group.count for group in groups.groups()] == [1]
 
 
@@ -112,7 +112,7 @@ codes = st.integers(100, 599)
 
 
 @given(pairs, codes, codes, st.sampled_from(["status {}", "HTTP {}", "{} Not Found"]))
-def test_a_status_makes_a_group_and_what_differs_beside_it_does_not(
+def test_a_status_code_separates_groups_and_other_differences_do_not(
     pair: tuple[str, str], one: int, other: int, said: str
 ) -> None:
     groups = counted(
@@ -126,7 +126,7 @@ def test_a_status_makes_a_group_and_what_differs_beside_it_does_not(
     assert len(groups) == (4 if one != other else 2)
 
 
-def test_the_frame_is_the_applications_and_not_the_librarys() -> None:
+def test_the_frame_is_of_the_application_and_not_of_a_library() -> None:
     library = [f"/usr/lib/ruby/gems/3.0/gems/redis-4.8/lib/redis.rb:{n}:in `call'" for n in (1, 2)]
     mark = key_of(entry(backtrace=[*library, "/app/lib/mx.rb:7:in `deliver'"]))
     assert mark.frame == "app/lib/mx.rb in `deliver'"
@@ -170,7 +170,7 @@ def test_unreadable_entries_are_grouped_by_the_reason() -> None:
     assert by_reason["unreadable: nested too deeply"] == 1
 
 
-def test_a_cut_entry_is_grouped_by_what_its_beginning_says() -> None:
+def test_a_cut_entry_is_grouped_by_its_beginning() -> None:
     raw = entry(error="x" * 100)
     groups = FailureGroups(NOW)
     add(groups, [raw[:150], 1_000_000, b"a" * 40], 3)
@@ -181,7 +181,7 @@ def test_a_cut_entry_is_grouped_by_what_its_beginning_says() -> None:
     assert known.sha == "a" * 40
 
 
-def test_a_group_knows_since_when_from_where_and_how_often_of_late() -> None:
+def test_a_group_knows_its_first_and_last_time_its_queues_and_its_recent_counts() -> None:
     hours = [0, 0, 1, 5, 30]
     stamps = [(NOW - timedelta(hours=h)).strftime("%Y/%m/%d %H:%M:%S UTC") for h in hours]
     queues = ["mail", "mail", "images", "mail", "mail"]
@@ -222,7 +222,7 @@ def test_the_id_of_a_group_is_the_same_in_every_console() -> None:
     assert len(one.id) == 12
 
 
-def test_what_is_beyond_the_limit_counts_as_other() -> None:
+def test_groups_beyond_the_limit_count_as_other() -> None:
     groups = FailureGroups(NOW)
     for number in range(MOST_GROUPS + 50):
         name = "".join(chr(97 + int(d)) for d in str(number))
@@ -231,7 +231,7 @@ def test_what_is_beyond_the_limit_counts_as_other() -> None:
     assert len(found) == MOST_GROUPS + 1
     assert found[-1].fingerprint == OTHER
     assert found[-1].count == 50
-    assert groups.total == MOST_GROUPS + 50
+    assert groups.count == MOST_GROUPS + 50
 
 
 def test_the_trend_goes_on_with_the_clock() -> None:
@@ -242,7 +242,7 @@ def test_the_trend_goes_on_with_the_clock() -> None:
     assert sum(groups.groups()[0].trend) == 0
 
 
-def test_an_unreadable_name_is_no_obstacle() -> None:
+def test_an_unreadable_name_can_be_grouped() -> None:
     raw = encode({"payload": {"class": "A", "args": []}}).replace(b'"A"', b'"\xff\xfe"')
     (group,) = counted(raw).groups()
     assert group.id

@@ -1,8 +1,8 @@
-"""What was done stands on History, and is taken back from there, once."""
+"""Actions are listed on History, and are undone from there, once."""
 
 import pytest
 from tests import words
-from tests.support.audit_entries import DEEDS
+from tests.support.audit_entries import AUDIT_ENTRIES
 from tests.support.console import (
     assert_snapshot,
     console,
@@ -14,7 +14,7 @@ from tests.support.console import (
 )
 from tests.support.console_redis import KEYS, Redis, on
 from tests.support.known import known
-from tests.support.sample_data import FakeSource, fleet, look
+from tests.support.sample_data import FakeSystem, fleet, read_snapshot
 
 from qtop.screens.history import PAGE
 from queuecore import audit
@@ -25,8 +25,8 @@ from resque.store import pauses, queues
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)], ids=lambda s: f"{s[0]}x{s[1]}")
 async def test_the_history_fits_every_size(size: tuple[int, int], in_utc: None) -> None:
-    source = FakeSource(fleet())
-    source.answers = [DEEDS]
+    source = FakeSystem(fleet())
+    source.answers = [AUDIT_ENTRIES]
     app = console(source)
     async with app.run_test(size=size) as pilot:
         await pilot.press("7")
@@ -34,9 +34,9 @@ async def test_the_history_fits_every_size(size: tuple[int, int], in_utc: None) 
         assert_snapshot(app, f"history-{size[0]}x{size[1]}")
 
 
-async def test_an_action_opens_with_all_that_is_known_of_it(in_utc: None) -> None:
-    source = FakeSource(fleet())
-    source.answers = [DEEDS]
+async def test_an_action_opens_with_all_its_details(in_utc: None) -> None:
+    source = FakeSystem(fleet())
+    source.answers = [AUDIT_ENTRIES]
     app = console(source)
     async with app.run_test(size=(100, 30)) as pilot:
         await pilot.press("7")
@@ -46,7 +46,7 @@ async def test_an_action_opens_with_all_that_is_known_of_it(in_utc: None) -> Non
         assert_snapshot(app, "deed-100x30")
 
 
-async def test_what_was_done_is_listed_and_taken_back_after_a_question(redis: Redis) -> None:
+async def test_actions_are_listed_and_undone_after_a_question(redis: Redis) -> None:
     await redis.fail(3)
     app = on(redis)
     async with app.run_test(size=(120, 30)) as pilot:
@@ -64,13 +64,13 @@ async def test_what_was_done_is_listed_and_taken_back_after_a_question(redis: Re
         await until_shown(pilot, "undone")
         await pilot.press("G", "u")
         await until_shown(pilot, "Nothing can be taken back: all of it was taken back.")
-        # Taken back from History, it is no longer the last thing to undo.
+        # Undone from History, it is no longer the last action to undo.
         await pilot.press("2", "u")
         await until_shown(pilot, words.NOTHING_TO_TAKE_BACK)
     assert await redis.failed() == 3
 
 
-async def test_another_operators_action_is_taken_back(redis: Redis) -> None:
+async def test_an_action_of_another_operator_is_undone(redis: Redis) -> None:
     await redis.push("mail", 5)
     trail = ActionRecord(Actor("bob@ops2", "qtop"), "pause", "mail", b"", 1)
     await redis.source.run(pauses.pause(KEYS, ["mail"], trail))
@@ -82,7 +82,7 @@ async def test_another_operators_action_is_taken_back(redis: Redis) -> None:
         await until_shown(pilot, "By bob@ops2")
         await pilot.press("y")
         await until_shown(pilot, words.took_back(1, "pause mail"))
-    [state] = [q for q in known((await look(redis.source)).queues) if q.name == "mail"]
+    [state] = [q for q in known((await read_snapshot(redis.source)).queues) if q.name == "mail"]
     assert not state.is_paused
 
 
@@ -102,7 +102,7 @@ async def test_older_actions_come_with_the_page_key(redis: Redis) -> None:
         await until_shown(pilot, f"of the last {PAGE + 10}")
 
 
-async def test_without_actions_it_says_what_will_be_there(redis: Redis) -> None:
+async def test_without_actions_it_says_what_will_be_listed(redis: Redis) -> None:
     app = on(redis)
     async with app.run_test(size=(100, 24)) as pilot:
         await pilot.press("7")
@@ -112,7 +112,7 @@ async def test_without_actions_it_says_what_will_be_there(redis: Redis) -> None:
 
 
 async def test_a_stream_that_cannot_be_read_is_reported() -> None:
-    source = FakeSource(fleet())
+    source = FakeSystem(fleet())
     source.answers = [Unreachable("connection refused")]
     app = console(source)
     async with app.run_test(size=(100, 24)) as pilot:
@@ -121,8 +121,8 @@ async def test_a_stream_that_cannot_be_read_is_reported() -> None:
 
 
 async def test_hostile_actions_are_shown_and_never_obeyed() -> None:
-    source = FakeSource(fleet())
-    source.answers = [DEEDS]
+    source = FakeSystem(fleet())
+    source.answers = [AUDIT_ENTRIES]
     app = console(source)
     async with app.run_test(size=(160, 24)) as pilot:
         await pilot.press("7")

@@ -1,4 +1,4 @@
-"""Signals go to workers of this machine only, and never to a process that took over a number."""
+"""Signals go only to workers of this machine, and never to a process that took over a pid."""
 
 import os
 import signal
@@ -70,7 +70,7 @@ def test_a_worker_of_this_machine_gets_the_signal_it_knows(what: Wish) -> None:
         ("nonsense", "its id names no process"),
     ],
 )
-def test_whatever_is_not_surely_that_worker_is_left_alone(
+def test_a_process_that_may_be_another_is_left_alone(
     other: "subprocess.Popen[str]", worker_id: str, reason: str
 ) -> None:
     gone = subprocess.Popen([sys.executable, "-c", ""])
@@ -81,7 +81,7 @@ def test_whatever_is_not_surely_that_worker_is_left_alone(
     assert other.poll() is None
 
 
-def test_a_worker_that_goes_by_another_name_is_known_by_its_beginning() -> None:
+def test_a_worker_under_another_host_name_is_known_by_its_start_time() -> None:
     worker = process("resque-3.0.0: Waiting for mail", signal.SIGQUIT)
     name = f"{HOST}-2:{worker.pid}:mail"
     now = datetime.now(UTC)

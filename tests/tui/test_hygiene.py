@@ -1,4 +1,4 @@
-"""What must stay light, and what data must never reach."""
+"""Modules that must stay light, and widgets that must not get data as markup."""
 
 import ast
 import subprocess
@@ -30,7 +30,7 @@ PURE = (
 FOLDER = Path(qtop.__file__).parent
 
 
-#: Imports one after the other, and says after which of them Textual or the large client is there.
+#: Imports modules one after the other, and prints those that load Textual or the large client.
 IMPORTING = """
 import importlib, sys
 for name in sys.argv[1:]:
@@ -59,7 +59,7 @@ def calls(path: Path) -> Iterator[tuple[ast.Call, str]]:
             yield node, node.func.id if isinstance(node.func, ast.Name) else name
 
 
-def test_no_text_is_handed_to_a_widget_that_would_read_markup() -> None:
+def test_no_text_is_passed_to_a_widget_that_would_read_markup() -> None:
     for file in FOLDER.rglob("*.py"):
         for node, name in calls(file):
             assert name not in ("notify", "from_markup"), f"{file}:{node.lineno}"
@@ -69,7 +69,7 @@ def test_no_text_is_handed_to_a_widget_that_would_read_markup() -> None:
                 assert is_safe, f"{file}:{node.lineno}"
 
 
-def test_what_people_type_in_shows_nothing_that_a_terminal_obeys() -> None:
+def test_only_the_safe_input_widgets_take_typed_text() -> None:
     for file in FOLDER.rglob("*.py"):
         if file in (
             FOLDER / "widgets" / "filter_input.py",

@@ -1,4 +1,5 @@
-"""Incidents that come and go do not move the rows, and one's own actions are no incidents."""
+"""Incidents of a short time do not move the rows, and the operator's own actions are no
+incidents."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -12,11 +13,11 @@ from tests.support.known import known
 from tests.support.sample_data import (
     NOW,
     SYSTEM,
-    FakeSource,
+    FakeSystem,
     at_moment,
+    health_report,
     queue,
     snapshot,
-    survey,
     worker,
 )
 
@@ -40,100 +41,100 @@ BURST = Incident("failures", "bad", "9 jobs failed", "burst")
 OTHER = Incident("jobs", "warn", "one runs long", "long", "A")
 
 
-def deed(action: str, source: bytes, at_s: float = 0.0) -> AuditEntry:
+def audit_entry(action: str, source: bytes, at_s: float = 0.0) -> AuditEntry:
     at = NOW + timedelta(seconds=at_s)
     actor = Actor("ada@web1", "qtop")
     return AuditEntry("id", at, actor, action, "3 jobs", "", source, 3, None, None, None)
 
 
-def board_at(seconds: float) -> FleetRows:
+def rows_at(seconds: float) -> FleetRows:
     look = snapshot(server_time=NOW + timedelta(seconds=seconds))
     return RowBuilder(SYSTEM).add(look, seconds)
 
 
-def told(steady: Steady, found: list[Incident], at_s: float) -> list[str]:
-    incidents = steady.told(found, board_at(at_s), at_s, is_whole=True)
+def reported(steady: Steady, found: list[Incident], at_s: float) -> list[str]:
+    incidents = steady.told(found, rows_at(at_s), at_s, is_whole=True)
     assert all(each.is_over is (each.key not in {v.key for v in found}) for each in incidents)
     return [each.kind for each in incidents]
 
 
-def test_what_the_first_look_finds_is_reported_at_once() -> None:
-    assert told(Steady(), [BURST], 0.0) == ["burst"]
+def test_incidents_of_the_first_poll_are_reported_at_once() -> None:
+    assert reported(Steady(), [BURST], 0.0) == ["burst"]
 
 
-def test_an_incident_is_reported_from_its_second_look_on() -> None:
+def test_an_incident_is_reported_from_its_second_poll_on() -> None:
     steady = Steady()
-    assert told(steady, [], 0.0) == []
-    assert told(steady, [BURST], 1.0) == []
-    assert told(steady, [BURST], 2.0) == ["burst"]
+    assert reported(steady, [], 0.0) == []
+    assert reported(steady, [BURST], 1.0) == []
+    assert reported(steady, [BURST], 2.0) == ["burst"]
 
 
 @pytest.mark.parametrize(("check", "kind"), [("keys", "unknown"), ("keys", "queue")])
-def test_what_could_not_be_read_is_reported_at_once(check: Check, kind: str) -> None:
+def test_unreadable_parts_are_reported_at_once(check: Check, kind: str) -> None:
     steady = Steady()
-    assert told(steady, [], 0.0) == []
-    assert told(steady, [Incident(check, "bad", "cannot be read", kind, "q")], 1.0) == [kind]
+    assert reported(steady, [], 0.0) == []
+    assert reported(steady, [Incident(check, "bad", "cannot be read", kind, "q")], 1.0) == [kind]
 
 
-def test_one_that_comes_for_one_look_only_is_not_reported() -> None:
+def test_an_incident_of_one_poll_only_is_not_reported() -> None:
     steady = Steady()
-    told(steady, [], 0.0)
+    reported(steady, [], 0.0)
     for at in range(1, 9):
-        assert told(steady, [BURST] if at % 2 else [], float(at)) == []
+        assert reported(steady, [BURST] if at % 2 else [], float(at)) == []
 
 
-def test_one_that_goes_stays_for_ten_seconds_and_one_that_comes_back_stays() -> None:
+def test_an_ended_incident_stays_for_ten_seconds_and_one_that_returns_stays() -> None:
     steady = Steady()
-    told(steady, [BURST, OTHER], 0.0)
-    assert told(steady, [OTHER], 5.0) == ["burst", "long"]
-    assert told(steady, [BURST, OTHER], 9.0) == ["burst", "long"]
-    assert told(steady, [OTHER], 9.0 + STAYS_S - 0.1) == ["burst", "long"]
-    assert told(steady, [OTHER], 9.0 + STAYS_S) == ["long"]
+    reported(steady, [BURST, OTHER], 0.0)
+    assert reported(steady, [OTHER], 5.0) == ["burst", "long"]
+    assert reported(steady, [BURST, OTHER], 9.0) == ["burst", "long"]
+    assert reported(steady, [OTHER], 9.0 + STAYS_S - 0.1) == ["burst", "long"]
+    assert reported(steady, [OTHER], 9.0 + STAYS_S) == ["long"]
 
 
-def test_a_look_that_is_judged_again_counts_once() -> None:
-    steady, fleet = Steady(), board_at(1.0)
-    told(steady, [], 0.0)
+def test_a_poll_that_is_judged_again_counts_once() -> None:
+    steady, fleet = Steady(), rows_at(1.0)
+    reported(steady, [], 0.0)
     for _ in range(3):
         assert steady.told([BURST], fleet, 1.0, is_whole=True) == []
 
 
-def test_where_looks_are_far_apart_an_incident_is_reported_at_once() -> None:
+def test_with_a_long_poll_interval_an_incident_is_reported_at_once() -> None:
     steady = Steady()
-    told(steady, [], 0.0)
-    assert told(steady, [BURST], 60.0) == ["burst"]
+    reported(steady, [], 0.0)
+    assert reported(steady, [BURST], 60.0) == ["burst"]
 
 
-async def test_the_cursor_stays_with_its_incident_while_another_comes() -> None:
+async def test_the_cursor_stays_on_its_incident_when_another_appears() -> None:
     hand = [worker("h:1:low")]
     look = snapshot([queue("low", 0), queue("mail", 5)], hand)
-    # Another one, which is worse and stands above it.
+    # Another incident, which is worse and above it.
     worse = [replace(look, problems={"queues": "cannot be read"}) for _ in range(3)]
-    source = FakeSource(look, *worse)
+    source = FakeSystem(look, *worse)
     app = console(source)
     async with app.run_test(size=(120, 40)) as pilot:
         await until_shown(pilot, words.unserved("mail"))
         table = table_of(app)
         await pilot.press("down", "up")
 
-        def under() -> Any:
+        def under_cursor() -> Any:
             row: Any = table.cursor_row
             return row.incident.key
 
-        before = under()
+        before = under_cursor()
         for left in range(2, 0, -1):
             app.look_now()
-            await until(pilot, lambda n=left: len(source.looks) == n, "a look")  # type: ignore[misc]
+            await until(pilot, lambda n=left: len(source.snapshots) == n, "a look")  # type: ignore[misc]
         await until_shown(pilot, "bad   unknown: queues (cannot be read)")
-        await until(pilot, lambda: under() == before, "the same incident")
+        await until(pilot, lambda: under_cursor() == before, "the same incident")
 
 
-# One's own actions
+# The operator's own actions
 
 
-def fleets(*looks: Snapshot) -> FleetRows:
+def fleets(*snapshots: Snapshot) -> FleetRows:
     history = RowBuilder(SYSTEM)
-    return [history.add(look, float(number)) for number, look in enumerate(looks)][-1]
+    return [history.add(look, float(number)) for number, look in enumerate(snapshots)][-1]
 
 
 FELL = (
@@ -143,41 +144,41 @@ FELL = (
 
 
 @pytest.mark.parametrize("action", ["clear", "delete", "move", "undo", "remove"])
-def test_what_was_done_with_qtop_is_no_fall(action: str) -> None:
+def test_an_action_of_qtop_is_no_drop(action: str) -> None:
     fleet = fleets(*FELL)
     assert fleet.totals.drops.waiting is not None
     source = KEYS.failed() if action == "undo" else KEYS.queue("mail")
-    left = without_explained(fleet, [deed(action, source, 1.0)], SYSTEM)
+    left = without_explained(fleet, [audit_entry(action, source, 1.0)], SYSTEM)
     assert left.totals.drops.waiting is None
     assert not known(left.queues)[0].drops
     assert not [v for v in IncidentRules().fleet(left, 1.0, None) if v.kind == "fell"]
 
 
-def test_one_queue_of_many_that_was_cleared_with_qtop_has_not_fallen() -> None:
+def test_a_queue_among_many_that_qtop_cleared_is_no_drop() -> None:
     others = [queue("low", 9_000)]
-    looks = [replace(look, queues=(*known(look.queues), *others)) for look in FELL]
-    fleet = fleets(*looks)
+    snapshots = [replace(look, queues=(*known(look.queues), *others)) for look in FELL]
+    fleet = fleets(*snapshots)
     assert fleet.totals.drops.waiting is None
     assert known(fleet.queues)[0].drops
-    left = without_explained(fleet, [deed("clear", KEYS.queue("mail"), 1.0)], SYSTEM)
+    left = without_explained(fleet, [audit_entry("clear", KEYS.queue("mail"), 1.0)], SYSTEM)
     assert not any(row.drops for row in known(left.queues))
 
 
 @pytest.mark.parametrize(
     "other",
     [
-        deed("clear", KEYS.queue("low"), 1.0),
-        deed("clear", KEYS.queue("mail"), -60.0),
-        deed("pause", KEYS.queue("x"), 1.0),
+        audit_entry("clear", KEYS.queue("low"), 1.0),
+        audit_entry("clear", KEYS.queue("mail"), -60.0),
+        audit_entry("pause", KEYS.queue("x"), 1.0),
     ],
 )
-def test_what_another_action_did_explains_nothing(other: AuditEntry) -> None:
+def test_another_action_does_not_explain_a_drop(other: AuditEntry) -> None:
     fleet = without_explained(fleets(*FELL), [other], SYSTEM)
     assert fleet.totals.drops.waiting is not None
     assert known(fleet.queues)[0].drops
 
 
-def test_failures_and_workers_that_were_taken_away_with_qtop_did_not_vanish() -> None:
+def test_failures_and_workers_that_qtop_removed_are_no_drop() -> None:
     hands = [worker(f"h:{n}:mail") for n in range(4)]
     fleet = fleets(
         snapshot(workers=hands, failed=40),
@@ -186,31 +187,29 @@ def test_failures_and_workers_that_were_taken_away_with_qtop_did_not_vanish() ->
     drops = fleet.totals.drops
     assert drops.failed is not None
     assert drops.workers is not None
-    ours = [deed("requeue", KEYS.failed(), 1.0), deed("prune", KEYS.workers(), 1.0)]
+    ours = [audit_entry("requeue", KEYS.failed(), 1.0), audit_entry("prune", KEYS.workers(), 1.0)]
     left = without_explained(fleet, ours, SYSTEM).totals.drops
     assert (left.failed, left.workers) == (None, None)
-    # One that was told to end finishes its job first.
-    told = deed("stop", KEYS.workers(), -300.0)
-    assert without_explained(fleet, [told], SYSTEM).totals.drops.workers is None
+    # A worker that was asked to end finishes its job first.
+    stop = audit_entry("stop", KEYS.workers(), -300.0)
+    assert without_explained(fleet, [stop], SYSTEM).totals.drops.workers is None
 
 
-@pytest.mark.parametrize(("deeds", "kinds"), [([], ["growing"]), (["requeue"], [])])
-def test_jobs_that_were_put_back_with_qtop_are_no_growth(
-    deeds: list[str], kinds: list[str]
-) -> None:
+@pytest.mark.parametrize(("actions", "kinds"), [([], ["growing"]), (["requeue"], [])])
+def test_jobs_that_qtop_requeued_are_no_growth(actions: list[str], kinds: list[str]) -> None:
     history, judge = RowBuilder(SYSTEM), IncidentRules(Thresholds(grow_for_s=60, grow_by_jobs=100))
-    done = tuple(deed(action, KEYS.failed(), 58.0) for action in deeds)
+    done = tuple(audit_entry(action, KEYS.failed(), 58.0) for action in actions)
     found: list[Incident] = []
     for second in range(0, 62, 2):
         now = NOW + timedelta(seconds=second)
         mail = queue("mail", 500 if second >= 59 else 0)
         look = snapshot([mail], [worker("h:1:mail", on="mail")], server_time=now)
         fleet = history.add(look, float(second))
-        found = list(judge.fleet(fleet, float(second), survey(*done)))
+        found = list(judge.fleet(fleet, float(second), health_report(*done)))
     assert [each.kind for each in found if each.check == "queues"] == kinds
 
 
-def test_a_fall_that_the_next_survey_explains_is_never_reported(tmp_path: Path) -> None:
+def test_a_drop_that_the_next_health_report_explains_is_never_reported(tmp_path: Path) -> None:
     clock: list[float] = [0.0]
     state = ConsoleState(
         system=SYSTEM,
@@ -221,19 +220,19 @@ def test_a_fall_that_the_next_survey_explains_is_never_reported(tmp_path: Path) 
         clock=lambda: clock[0],
     )
 
-    def fell() -> list[Any]:
+    def drops() -> list[Any]:
         return [each for each in state.view().insights.incidents if each.kind == "fell"]
 
     state.take(PollResult(FELL[0], 0.0))
-    state.take_survey(survey())
+    state.take_survey(health_report())
     state.take(PollResult(FELL[1], 2.0))
     assert state.dropped_now
-    assert not fell()
-    state.take_survey(survey(deed("move", KEYS.queue("mail"), 1.0)))
+    assert not drops()
+    state.take_survey(health_report(audit_entry("move", KEYS.queue("mail"), 1.0)))
     for number in range(3, 6):
         later = at_moment(FELL[1], NOW + timedelta(seconds=number))
         state.take(PollResult(later, float(number)))
-        assert not fell()
+        assert not drops()
     fleet = state.view().fleet
     assert fleet is not None
     assert not known(fleet.queues)[0].drops

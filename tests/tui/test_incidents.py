@@ -1,5 +1,4 @@
-"""What is wrong is told, with its figures, from the bound on; what cannot be known is not called
-fine."""
+"""Incidents are reported with their figures, from the bound on; unknown is not called fine."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -8,7 +7,16 @@ from typing import Any
 
 import pytest
 from tests.support.derived import FINE, judged
-from tests.support.sample_data import NOW, SYSTEM, failure, fleet, queue, snapshot, survey, worker
+from tests.support.sample_data import (
+    NOW,
+    SYSTEM,
+    failure,
+    fleet,
+    health_report,
+    queue,
+    snapshot,
+    worker,
+)
 
 from qtop.model import health
 from qtop.model.fleet import Snapshot
@@ -40,12 +48,12 @@ def only(kind: str, incidents: Sequence[Incident]) -> Incident:
 
 
 def served(*queues: Any, **more: Any) -> Snapshot:
-    """A look at queues that a worker serves."""
+    """A snapshot of queues that a worker serves."""
     return snapshot(queues, [worker("web1:7:*")], **more)
 
 
 def failures_every(seconds: float, number: int, **fields: Any) -> list[Failure]:
-    """Failures of which the newest happened that long ago, and each other as long before."""
+    """Failures: the newest happened so long ago, and each other one as long before the next."""
     return [
         failure(
             -at,
@@ -67,18 +75,18 @@ def test_when_nothing_is_wrong_one_sentence_says_so() -> None:
     assert troubles((incident,)) == (0, "good")
 
 
-def test_without_failures_none_is_on_record() -> None:
+def test_without_failed_jobs_the_sentence_says_so() -> None:
     assert judged(served())[0].text.endswith("1 worker, no failure on record")
     unknown = served(failed=None)
     assert judged(unknown)[0].text.endswith("last failure unknown")
 
 
-def test_before_the_server_was_asked_nothing_is_wrong_so_far() -> None:
+def test_before_the_first_health_report_nothing_is_wrong_so_far() -> None:
     (incident,) = judged(served(), found=None)
     assert incident.text.startswith("Nothing is wrong so far: ")
 
 
-def test_what_may_not_be_asked_is_unknown_and_not_fine() -> None:
+def test_forbidden_checks_are_unknown_and_not_fine() -> None:
     incidents = judged(served(), found=health.failed("this user lacks a right"))
     assert incidents[0].text.startswith("Nothing is wrong, as far as it can be known: ")
     assert {incident.severity for incident in incidents} == {"note"}
@@ -95,7 +103,7 @@ def test_what_may_not_be_asked_is_unknown_and_not_fine() -> None:
     ]
 
 
-def test_the_worst_comes_first_and_bad_and_warn_are_counted() -> None:
+def test_the_worst_incident_comes_first_and_bad_and_warn_are_counted() -> None:
     incidents = judged(fleet())
     ranks = [("bad", "warn", "note", "good").index(each.severity) for each in incidents]
     assert ranks == sorted(ranks)
@@ -105,7 +113,7 @@ def test_the_worst_comes_first_and_bad_and_warn_are_counted() -> None:
 # Since when
 
 
-def test_what_began_while_we_looked_has_its_time_and_what_was_there_before_is_older() -> None:
+def test_an_incident_that_began_later_has_its_time_and_one_of_the_first_poll_is_older() -> None:
     well, ill = served(queue("mail", 0)), snapshot([queue("mail", 5)])
     incident = only("no worker", judged(well, ill, ill, every_s=60))
     assert (incident.since, incident.is_older) == (NOW + timedelta(seconds=60), False)
@@ -113,13 +121,13 @@ def test_what_began_while_we_looked_has_its_time_and_what_was_there_before_is_ol
     assert (incident.since, incident.is_older) == (NOW, True)
 
 
-def test_what_ends_and_comes_again_begins_anew() -> None:
+def test_an_incident_that_ends_and_returns_starts_again() -> None:
     well, ill = served(queue("mail", 0)), snapshot([queue("mail", 5)])
     incident = only("no worker", judged(ill, well, ill, every_s=60))
     assert (incident.since, incident.is_older) == (NOW + timedelta(seconds=120), False)
 
 
-def test_the_same_look_can_be_judged_again_when_a_survey_comes() -> None:
+def test_the_same_poll_is_judged_again_when_a_health_report_arrives() -> None:
     fleet_rows, judge = RowBuilder(SYSTEM).add(fleet(), 0.0), IncidentRules()
     before = judge.judge(fleet_rows, 0.0, survey=None, rtt_ms=None)
     after = judge.judge(fleet_rows, 0.0, survey=FINE, rtt_ms=None)
@@ -129,7 +137,7 @@ def test_the_same_look_can_be_judged_again_when_a_survey_comes() -> None:
 # Queues
 
 
-def test_an_unserved_queue_with_jobs() -> None:
+def test_an_unserved_queue_with_jobs_is_reported() -> None:
     workers = [worker("web1:7:mail")]
     incident = only("unserved", judged(snapshot([queue("mail", 1), queue("low", 1_204)], workers)))
     assert (incident.severity, incident.text) == ("bad", "nobody serves low: 1,204 jobs wait")
@@ -143,7 +151,7 @@ def test_the_advice_names_the_classes_that_wait_and_no_worker_that_would_fail_th
     jobs = next_jobs({"low": b'{"class":"RubyJob","args":[]}'})
     sampled = [QueueSample("low", 2, ("RubyJob", "Other"), 2)]
     seen = replace(FINE, waiting=waiting_classes(jobs))
-    # Where only the next job was looked at, others may wait behind it.
+    # Where only the next job was read, others may wait behind it.
     remedy = only("unserved", judged(look, found=seen)).remedy
     assert remedy == "start a worker that knows RubyJob and all that waits behind"
     seen = replace(FINE, waiting=waiting_classes(jobs, sampled))
@@ -153,7 +161,7 @@ def test_the_advice_names_the_classes_that_wait_and_no_worker_that_would_fail_th
     assert alone.remedy == remedy
 
 
-def test_of_an_active_job_the_advice_names_its_own_class() -> None:
+def test_the_advice_names_the_own_class_of_an_active_job() -> None:
     look = snapshot([queue("mail", 1), queue("low", 2)], [worker("web1:7:mail")])
     job = b'{"class":"%s","args":[{"job_class":"WelcomeJob"}]}' % WRAPPER.encode()
     seen = replace(FINE, waiting=waiting_classes(next_jobs({"low": job})))
@@ -170,7 +178,7 @@ def test_a_dead_worker_serves_no_queue_and_a_silent_one_may() -> None:
     assert only("unserved", judged(look(301))).text == "nobody serves low: 1 job waits"
 
 
-def test_of_many_unserved_queues_the_longest_are_named_and_the_rest_counted() -> None:
+def test_the_longest_of_many_unserved_queues_are_named_and_the_rest_is_counted() -> None:
     queues = [queue(f"q{number}", number) for number in range(1, 8)]
     incidents = of_kind("unserved", judged(snapshot([*queues, queue("m", 1)], [worker("w:1:m")])))
     assert [each.subject for each in incidents] == ["q7", "q6", "q5", ""]
@@ -184,7 +192,7 @@ def test_without_any_worker_one_sentence_says_it_for_all_queues() -> None:
     assert incident.lead == Link("workers")
 
 
-def test_what_is_paused_is_not_called_unserved_too() -> None:
+def test_a_paused_queue_is_not_reported_as_unserved_too() -> None:
     incidents = judged(snapshot([queue("mail", 5, is_paused=True)]))
     assert [each.kind for each in incidents] == ["queue"]
 
@@ -194,8 +202,8 @@ def growing(sizes: Sequence[int], pushed: int = 0) -> list[Snapshot]:
 
 
 def test_a_queue_that_grows_for_long_enough_is_reported_with_its_rates() -> None:
-    looks = growing([100 + 5 * number for number in range(14)], pushed=25)
-    incident = only("growing", judged(*looks, every_s=10))
+    snapshots = growing([100 + 5 * number for number in range(14)], pushed=25)
+    incident = only("growing", judged(*snapshots, every_s=10))
     assert incident.severity == "warn"
     assert incident.text == (
         "mail grows by 0.5 jobs/s: 2.5 come, 2.0 go a second; 165 wait, never empty"
@@ -204,9 +212,11 @@ def test_a_queue_that_grows_for_long_enough_is_reported_with_its_rates() -> None
     assert incident.lead == Link("queues", "mail")
 
 
-def test_a_queue_that_has_grown_but_drains_at_the_moment_is_not_called_never_empty() -> None:
-    looks = growing([*(100 + 5 * number for number in range(14)), 161], pushed=25)
-    assert only("growing", judged(*looks, every_s=10)).text == "mail grows by 0.4 jobs/s; 161 wait"
+def test_a_grown_queue_that_drains_now_is_not_called_never_empty() -> None:
+    snapshots = growing([*(100 + 5 * number for number in range(14)), 161], pushed=25)
+    assert (
+        only("growing", judged(*snapshots, every_s=10)).text == "mail grows by 0.4 jobs/s; 161 wait"
+    )
 
 
 def test_growth_with_a_known_cause_is_not_reported_too() -> None:
@@ -229,16 +239,16 @@ def test_growth_with_a_known_cause_is_not_reported_too() -> None:
     ],
     ids=["too short", "long enough", "too little", "enough", "over", "drains"],
 )
-def test_growth_is_reported_from_the_bounds_on_and_while_it_lasts(
+def test_growth_is_reported_from_the_bounds_on_for_as_long_as_it_lasts(
     sizes: list[int], is_told: bool
 ) -> None:
     assert bool(of_kind("growing", judged(*growing(sizes), every_s=10))) is is_told
 
 
-def test_a_key_of_another_kind_and_what_cannot_be_read_are_reported() -> None:
+def test_a_key_of_another_type_and_an_unreadable_part_are_reported() -> None:
     look = served(queue("odd", None, problem="no list"), problems={"failures": "no list"})
-    told = texts(judged(look))
-    assert told == ["bad: unknown: failures (no list)", "bad: queue odd: no list"]
+    found = texts(judged(look))
+    assert found == ["bad: unknown: failures (no list)", "bad: queue odd: no list"]
 
 
 def test_items_set_aside_are_reported_with_the_way_to_see_them() -> None:
@@ -253,7 +263,7 @@ def test_items_set_aside_are_reported_with_the_way_to_see_them() -> None:
 # Pauses
 
 
-def deed(
+def audit_entry(
     action: str, subject: str, age_s: float, deed_id: str = "1", queue: str = ""
 ) -> AuditEntry:
     at = NOW - timedelta(seconds=age_s)
@@ -262,30 +272,30 @@ def deed(
 
 
 @pytest.mark.parametrize(
-    ("age_s", "told"),
+    ("age_s", "expected"),
     [
         (3_600, "note: mail is paused by ada@desk for 1 h; 5 waiting"),
         (3_601, "warn: mail is paused by ada@desk for 1 h; 5 waiting: forgotten?"),
         (20, "note: mail is paused by ada@desk for 1 min; 5 waiting"),
     ],
 )
-def test_a_pause_is_reported_with_who_and_how_long_and_after_a_while_as_forgotten(
-    age_s: float, told: str
+def test_a_pause_is_reported_with_operator_and_duration_and_later_as_forgotten(
+    age_s: float, expected: str
 ) -> None:
-    found = survey(deed("pause", "mail", age_s))
+    found = health_report(audit_entry("pause", "mail", age_s))
     incidents = judged(served(queue("mail", 5, is_paused=True)), found=found)
-    assert texts(of_kind("queue", incidents)) == [told]
+    assert texts(of_kind("queue", incidents)) == [expected]
     assert only("queue", incidents).since == NOW - timedelta(seconds=age_s)
 
 
-def test_a_pause_that_is_not_on_record_may_be_forgotten() -> None:
+def test_a_pause_without_an_audit_entry_may_be_forgotten() -> None:
     incident = only("queue", judged(served(queue("mail", 5, is_paused=True))))
     assert (incident.severity, incident.text) == ("warn", "mail is paused; 5 waiting")
 
 
 @pytest.mark.parametrize(("age_s", "severity"), [(3_600, "warn"), (3_601, "bad")])
-def test_everything_paused_is_worse_after_a_while(age_s: float, severity: str) -> None:
-    found = survey(deed("pause", "everything", age_s))
+def test_a_pause_of_everything_becomes_worse_after_a_while(age_s: float, severity: str) -> None:
+    found = health_report(audit_entry("pause", "everything", age_s))
     incident = only("everything", judged(served(queue("mail", 5), is_paused=True), found=found))
     assert incident.severity == severity
     assert incident.text == "everything is paused by ada@desk for 1 h; 5 jobs waiting"
@@ -293,34 +303,43 @@ def test_everything_paused_is_worse_after_a_while(age_s: float, severity: str) -
 
 
 @pytest.mark.parametrize(
-    ("deeds", "by"),
+    ("entries", "by"),
     [
-        ([deed("pause", "low, mail", 9, "p")], "p"),
-        ([deed("pause", "a, b", 9, "p", queue="mail")], "p"),
-        ([deed("pause", "mails", 9, "p")], None),
-        ([deed("pause", "everything", 9, "p")], None),
-        ([deed("resume", "mail", 5, "r"), deed("pause", "mail", 9, "p")], None),
-        ([deed("undo", "resume mail (r)", 2, "u"), deed("resume", "mail", 5, "r")], "u"),
-        ([deed("undo", "pause mail (p)", 2, "u"), deed("pause", "mail", 5, "p")], None),
-        ([deed("undo", "clear mail (c)", 2, "u"), deed("pause", "mail", 5, "p")], "p"),
-        ([deed("clear", "mail", 2, "c"), deed("pause", "mail", 5, "p")], "p"),
+        ([audit_entry("pause", "low, mail", 9, "p")], "p"),
+        ([audit_entry("pause", "a, b", 9, "p", queue="mail")], "p"),
+        ([audit_entry("pause", "mails", 9, "p")], None),
+        ([audit_entry("pause", "everything", 9, "p")], None),
+        ([audit_entry("resume", "mail", 5, "r"), audit_entry("pause", "mail", 9, "p")], None),
+        (
+            [audit_entry("undo", "resume mail (r)", 2, "u"), audit_entry("resume", "mail", 5, "r")],
+            "u",
+        ),
+        (
+            [audit_entry("undo", "pause mail (p)", 2, "u"), audit_entry("pause", "mail", 5, "p")],
+            None,
+        ),
+        (
+            [audit_entry("undo", "clear mail (c)", 2, "u"), audit_entry("pause", "mail", 5, "p")],
+            "p",
+        ),
+        ([audit_entry("clear", "mail", 2, "c"), audit_entry("pause", "mail", 5, "p")], "p"),
         ([], None),
     ],
 )
 def test_who_paused_a_queue_is_the_operator_who_acted_on_it_last(
-    deeds: list[AuditEntry], by: str | None
+    entries: list[AuditEntry], by: str | None
 ) -> None:
-    found = paused_by(deeds, "mail")
+    found = paused_by(entries, "mail")
     assert (None if found is None else found.id) == by
 
 
 # Workers
 
 
-@pytest.mark.parametrize(("beat_age_s", "told"), [(120.0, []), (121.0, ["silent"])])
-def test_a_worker_is_silent_from_the_bound_on(beat_age_s: float, told: list[str]) -> None:
+@pytest.mark.parametrize(("beat_age_s", "expected"), [(120.0, []), (121.0, ["silent"])])
+def test_a_worker_is_silent_from_the_bound_on(beat_age_s: float, expected: list[str]) -> None:
     incidents = judged(snapshot([], [worker("web1:7:mail", beat_age_s=beat_age_s)]))
-    assert [each.kind for each in incidents if each.severity == "warn"] == told
+    assert [each.kind for each in incidents if each.severity == "warn"] == expected
 
 
 def test_silent_and_dead_workers_are_reported_with_their_machines() -> None:
@@ -342,7 +361,7 @@ def test_silent_and_dead_workers_are_reported_with_their_machines() -> None:
     assert (dead.lead, dead.remedy) == (Link("workers", "db:4:mail"), "qtop prune")
 
 
-def test_jobs_in_the_hands_of_dead_workers_will_become_failures() -> None:
+def test_jobs_of_dead_workers_will_become_failures() -> None:
     dead = worker("db:4:mail", on="mail", beat_age_s=301)
     incident = only("in dead hands", judged(snapshot([], [dead])))
     assert incident.severity == "bad"
@@ -351,7 +370,7 @@ def test_jobs_in_the_hands_of_dead_workers_will_become_failures() -> None:
     assert not of_kind("in dead hands", judged(snapshot([], [idle])))
 
 
-def test_a_worker_without_heartbeat_is_a_note_and_no_trouble() -> None:
+def test_a_worker_without_heartbeat_is_only_a_note() -> None:
     incidents = judged(snapshot([], [worker("ruby:1:mail", beat_age_s=None)]))
     assert incidents[0].severity == "good"
     assert only("no heartbeat", incidents).severity == "note"
@@ -369,7 +388,7 @@ def test_heartbeats_in_the_future_are_reported_from_the_bound_on(
 
 
 def busy(number: int, seconds: float, *, beat_age_s: float = 5.0) -> Snapshot:
-    """A look at a worker with the job of this number, which has run for so long."""
+    """A snapshot of a worker with the job of this number, which has run for so long."""
     run_at = (NOW - timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
     job = ("Report", [number])
     state = worker("web1:7:mail", on="mail", job=job, run_at=run_at, beat_age_s=beat_age_s)
@@ -377,7 +396,7 @@ def busy(number: int, seconds: float, *, beat_age_s: float = 5.0) -> Snapshot:
 
 
 def after_ended_jobs(number: int, usual_s: float, last: Snapshot) -> tuple[Incident, ...]:
-    """The verdicts on a look after so many jobs of that length were seen to end."""
+    """The incidents of a snapshot after so many jobs of that length have ended."""
     history, judge = RowBuilder(SYSTEM), IncidentRules()
     incidents: tuple[Incident, ...] = ()
     for at, look in enumerate([*(busy(each, usual_s) for each in range(number)), last]):
@@ -386,13 +405,13 @@ def after_ended_jobs(number: int, usual_s: float, last: Snapshot) -> tuple[Incid
     return incidents
 
 
-@pytest.mark.parametrize(("seconds", "told"), [(120, []), (121, ["warn"])])
+@pytest.mark.parametrize(("seconds", "expected"), [(120, []), (121, ["warn"])])
 def test_a_job_is_overdue_at_three_times_what_nearly_all_took(
-    seconds: float, told: list[str]
+    seconds: float, expected: list[str]
 ) -> None:
     incidents = after_ended_jobs(20, 40.0, busy(999, seconds))
-    assert [each.severity for each in of_kind("long", incidents)] == told
-    if told:
+    assert [each.severity for each in of_kind("long", incidents)] == expected
+    if expected:
         incident = only("long", incidents)
         assert incident.text == "Report runs 2 min on web1; 95 of 100 took at most 40 s"
         assert incident.lead == Link("workers", "web1:7:mail")
@@ -408,16 +427,16 @@ def test_a_job_of_a_long_class_may_run_long() -> None:
     assert not of_kind("long", after_ended_jobs(20, 3_600.0, busy(999, 7_200)))
 
 
-@pytest.mark.parametrize(("seconds", "told"), [(1_800, []), (1_801, ["note"])])
-def test_before_it_is_known_what_is_usual_only_very_long_jobs_are_noted(
-    seconds: float, told: list[str]
+@pytest.mark.parametrize(("seconds", "expected"), [(1_800, []), (1_801, ["note"])])
+def test_without_known_usual_durations_only_very_long_jobs_are_noted(
+    seconds: float, expected: list[str]
 ) -> None:
     incidents = after_ended_jobs(19, 1.0, busy(999, seconds))
-    assert [each.severity for each in of_kind("long", incidents)] == told
+    assert [each.severity for each in of_kind("long", incidents)] == expected
     assert all(each.text.endswith("is not known yet") for each in of_kind("long", incidents))
 
 
-def test_the_job_of_a_dead_worker_runs_no_more() -> None:
+def test_the_job_of_a_dead_worker_does_not_count_as_running() -> None:
     assert not of_kind("long", judged(busy(1, 9_000, beat_age_s=400)))
 
 
@@ -462,7 +481,7 @@ def when(entry: Failure) -> Any:
     return entry.failed_at
 
 
-def test_without_knowing_what_is_usual_only_many_failures_are_a_weaker_burst() -> None:
+def test_without_a_known_usual_rate_only_many_failures_are_a_weaker_burst() -> None:
     def severities(number: int) -> list[str]:
         look = served(failures=failures_every(1, number))
         return [each.severity for each in of_kind("burst", judged(look))]
@@ -471,7 +490,7 @@ def test_without_knowing_what_is_usual_only_many_failures_are_a_weaker_burst() -
     assert severities(50) == ["warn"]
 
 
-def test_resques_own_count_tells_of_a_burst_that_the_list_does_not_hold() -> None:
+def test_the_failed_count_of_resque_shows_a_burst_missing_from_the_list() -> None:
     calm = [served(failed_ever=100 + at // 6, failed=None) for at in range(42)]
     burst = [served(failed_ever=107 + 20 * at, failed=None) for at in range(1, 7)]
     incident = only("burst", judged(*calm, *burst, every_s=10))
@@ -480,12 +499,12 @@ def test_resques_own_count_tells_of_a_burst_that_the_list_does_not_hold() -> Non
 
 
 def test_a_count_that_was_reset_is_no_burst() -> None:
-    looks = [served(failed_ever=total) for total in [5_000] * 40 + [0] * 10]
-    assert not of_kind("burst", judged(*looks, every_s=10))
+    snapshots = [served(failed_ever=total) for total in [5_000] * 40 + [0] * 10]
+    assert not of_kind("burst", judged(*snapshots, every_s=10))
 
 
 @pytest.mark.parametrize(("classes", "is_told"), [(3, False), (4, True)])
-def test_the_same_error_in_many_classes_points_at_what_they_share(
+def test_the_same_error_in_many_classes_points_to_a_shared_cause(
     classes: int, is_told: bool
 ) -> None:
     entries = [
@@ -513,14 +532,14 @@ def test_a_class_that_makes_most_failures_is_named(others: int, is_told: bool) -
     incidents = of_kind("worst class", judged(served(failures=entries)))
     assert bool(incidents) is is_told
     if is_told:
-        told = "Mailers::Welcome failed 20 times within an hour, all others 5"
-        assert incidents[0].text == told
+        expected = "Mailers::Welcome failed 20 times within an hour, all others 5"
+        assert incidents[0].text == expected
 
 
-def test_where_an_hour_has_more_failures_than_were_read_no_figure_is_that_of_the_hour() -> None:
+def test_no_figure_is_for_the_hour_when_it_has_more_failures_than_were_read() -> None:
     entries = [failure(number + 2, payload={"class": f"Job{number % 4}"}) for number in range(24)]
-    (told,) = of_kind("shared", judged(served(failures=entries, failed=900)))
-    assert "24 times among the newest 24" in told.text
+    (incident,) = of_kind("shared", judged(served(failures=entries, failed=900)))
+    assert "24 times among the newest 24" in incident.text
 
 
 def test_failures_that_cannot_be_read_are_a_note() -> None:
@@ -532,7 +551,7 @@ def test_failures_that_cannot_be_read_are_a_note() -> None:
 
 
 @pytest.mark.parametrize(
-    ("facts", "told"),
+    ("facts", "expected"),
     [
         ({"role": "slave"}, ["bad: Redis is a replica"]),
         (
@@ -571,26 +590,26 @@ def test_failures_that_cannot_be_read_are_a_note() -> None:
         ),
     ],
 )
-def test_what_the_server_tells_is_judged(facts: dict[str, str], told: list[str]) -> None:
-    incidents = judged(served(), found=survey(facts=facts))
-    assert [text for text in texts(incidents) if text[:4] in ("bad:", "warn")] == told
+def test_the_report_of_the_server_is_judged(facts: dict[str, str], expected: list[str]) -> None:
+    incidents = judged(served(), found=health_report(facts=facts))
+    assert [text for text in texts(incidents) if text[:4] in ("bad:", "warn")] == expected
 
 
 @pytest.mark.parametrize("field", ["used_memory", "maxmemory_policy", "maxclients", "role"])
-def test_what_the_server_does_not_tell_is_a_note_and_no_alarm(field: str) -> None:
+def test_missing_facts_of_the_server_are_a_note_and_no_alarm(field: str) -> None:
     incidents = judged(
-        served(), found=survey(facts={field: "?"} if field == "role" else {field: ""})
+        served(), found=health_report(facts={field: "?"} if field == "role" else {field: ""})
     )
     assert [each.severity for each in incidents if each.check == "server"] == ["note"]
 
 
-def test_snapshots_only_are_a_note() -> None:
-    incidents = judged(served(), found=survey(facts={"aof_enabled": "0"}, save="3600 1"))
+def test_persistence_by_snapshots_only_is_a_note() -> None:
+    incidents = judged(served(), found=health_report(facts={"aof_enabled": "0"}, save="3600 1"))
     assert [each.severity for each in incidents] == ["good", "note"]
 
 
 @pytest.mark.parametrize(
-    ("more", "told"),
+    ("more", "expected"),
     [
         ({"due": NOW.timestamp() - 60}, []),
         (
@@ -606,41 +625,41 @@ def test_snapshots_only_are_a_note() -> None:
     ],
 )
 def test_delayed_jobs_that_no_scheduler_moves_are_reported(
-    more: dict[str, Any], told: list[str]
+    more: dict[str, Any], expected: list[str]
 ) -> None:
-    incidents = judged(served(), found=survey(**more))
-    assert [text for text in texts(incidents) if not text.startswith("good")] == told
+    incidents = judged(served(), found=health_report(**more))
+    assert [text for text in texts(incidents) if not text.startswith("good")] == expected
 
 
 def lock_look(at_s: float, left_s: float, owner: str = "web1:7") -> HealthReport:
-    return survey(taken=NOW + timedelta(seconds=at_s), master=owner, lock_left_s=left_s)
+    return health_report(taken=NOW + timedelta(seconds=at_s), master=owner, lock_left_s=left_s)
 
 
-def test_a_lock_that_is_not_renewed_from_survey_to_survey_is_reported() -> None:
+def test_a_lock_that_is_not_renewed_between_health_reports_is_reported() -> None:
     judge = IncidentRules()
 
-    def told(found: HealthReport) -> list[str]:
+    def lock_incidents(found: HealthReport) -> list[str]:
         fleet_rows = RowBuilder(SYSTEM).add(served(), 0.0)
         incidents = judge.judge(fleet_rows, 0.0, survey=found, rtt_ms=None)
         return [each.text for each in incidents if each.check == "scheduler"]
 
-    # What matters is whether its end moves: how long it lasts is a setting.
+    # Only a lock end that does not move counts: its length is a setting.
     for at_s in (0.0, 70.0, 140.0):
-        assert told(lock_look(at_s, 100.0)) == []
+        assert lock_incidents(lock_look(at_s, 100.0)) == []
     for at_s in (150.0, 160.0, 199.0):
-        assert told(lock_look(at_s, 240.0 - at_s)) == []
-    [text] = told(lock_look(210.0, 30.0))
+        assert lock_incidents(lock_look(at_s, 240.0 - at_s)) == []
+    [text] = lock_incidents(lock_look(210.0, 30.0))
     assert "web1:7 holds the lock, and has not renewed it for" in text
-    assert told(lock_look(220.0, 180.0, "web2:9")) == []
+    assert lock_incidents(lock_look(220.0, 180.0, "web2:9")) == []
 
 
-@pytest.mark.parametrize(("skew", "told"), [(5.0, []), (-5.1, ["warn"]), (200.0, ["bad"])])
-def test_clocks_that_differ_are_reported(skew: float, told: list[str]) -> None:
-    incidents = judged(served(), found=survey(skew_s=skew))
-    assert [each.severity for each in incidents if each.check == "clock"] == told
+@pytest.mark.parametrize(("skew", "expected"), [(5.0, []), (-5.1, ["warn"]), (200.0, ["bad"])])
+def test_clocks_that_differ_are_reported(skew: float, expected: list[str]) -> None:
+    incidents = judged(served(), found=health_report(skew_s=skew))
+    assert [each.severity for each in incidents if each.check == "clock"] == expected
 
 
-def test_a_clock_is_only_wrong_as_far_as_the_answers_delay_cannot_explain_it() -> None:
+def test_a_clock_is_wrong_only_beyond_the_delay_of_the_answer() -> None:
     assert skew_s(105.0, 100.0, 110.0) == 0
     assert skew_s(90.0, 100.0, 110.0) == -10
     assert skew_s(112.0, 100.0, 110.0) == 2
@@ -657,7 +676,7 @@ def test_a_refusal_is_an_answer() -> None:
     assert incident.text == "Redis refuses: the server is loading (Redis says: LOADING)"
 
 
-def test_no_answer_is_bad_and_says_why() -> None:
+def test_a_missing_answer_is_bad_and_says_why() -> None:
     incident = no_answer("connection refused", NOW)
     assert (incident.severity, incident.since) == ("bad", NOW)
     assert incident.text == "Redis does not answer: connection refused"

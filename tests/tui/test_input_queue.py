@@ -1,4 +1,5 @@
-"""Keys that come together, as over a slow line: each meets what the one before it has made."""
+"""Keys that arrive together, as over a slow line: each acts on what the one before it has
+opened."""
 
 import pytest
 from tests import words
@@ -12,7 +13,7 @@ from tests.support.console import (
     until_shown,
 )
 from tests.support.console_redis import Redis, on
-from tests.support.sample_data import FakeSource, fleet
+from tests.support.sample_data import FakeSystem, fleet
 from textual import events
 from textual.keys import _character_to_key
 
@@ -21,12 +22,13 @@ from qtop.app.app import QtopApp
 from qtop.app.input_queue import Followed
 from qtop.screens.help import PaletteScreen
 from qtop.widgets.filter_input import FilterInput
+from qtop.widgets.table import Table
 
 NAMED = {"\r": "enter", "\x1b": "escape"}
 
 
 def type_at_once(app: QtopApp, keys: str) -> None:
-    """Type, without waiting for what any of the keys does."""
+    """Type, without waiting for the effect of the keys."""
     for key in keys:
         app.post_message(events.Key(NAMED.get(key) or _character_to_key(key), key))
 
@@ -38,7 +40,8 @@ async def test_letters_of_a_filter_and_a_key_after_it_go_where_they_belong(redis
     app = on(redis)
     async with app.run_test(size=(100, 24)) as pilot:
         await until_polled(pilot)
-        # An `r` or a `d` of the filter's, on the list, would act on the newest failure: an Other.
+        # An `r` or a `d` of the filter text, on the list, would act on the newest failure: an
+        # Other.
         type_at_once(app, "4t/Mailers::Dead\rd")
         await until_shown(pilot, words.outcome("deleted", 1))
         assert app.screen.query_one(FilterInput).value == "Mailers::Dead"
@@ -47,7 +50,7 @@ async def test_letters_of_a_filter_and_a_key_after_it_go_where_they_belong(redis
 
 
 async def test_what_is_pasted_after_a_key_goes_into_the_filter() -> None:
-    app = console(FakeSource(fleet()))
+    app = console(FakeSystem(fleet()))
     async with app.run_test(size=(100, 24)) as pilot:
         await until_polled(pilot)
         type_at_once(app, "2/")
@@ -57,11 +60,11 @@ async def test_what_is_pasted_after_a_key_goes_into_the_filter() -> None:
         assert app.screen.query_one(FilterInput).value == "mail"
 
 
-async def test_of_more_keys_than_a_person_types_the_rest_is_dropped(
+async def test_keys_beyond_a_limit_are_dropped(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(input_queue, "_MOST_TYPED", 2)
-    app = console(FakeSource(fleet()))
+    app = console(FakeSystem(fleet()))
     async with app.run_test(size=(100, 24)) as pilot:
         await until_polled(pilot)
         type_at_once(app, "2/mail")
@@ -75,7 +78,7 @@ def filter_of(app: QtopApp) -> str:
 
 
 async def test_words_typed_with_the_palettes_key_go_into_the_palette() -> None:
-    app = console(FakeSource(fleet()))
+    app = console(FakeSystem(fleet()))
     async with app.run_test(size=(100, 24)) as pilot:
         await until_polled(pilot)
         type_at_once(app, "2:freeze\r")
@@ -84,27 +87,28 @@ async def test_words_typed_with_the_palettes_key_go_into_the_palette() -> None:
 
 
 async def test_keys_still_under_way_do_not_spoil_the_end() -> None:
-    app = console(FakeSource(fleet()))
+    app = console(FakeSystem(fleet()))
     async with app.run_test(size=(100, 24)) as pilot:
         await until_polled(pilot)
         type_at_once(app, "2" + "jk" * 100)
     assert app.return_code in (0, None)
 
 
-async def test_a_screen_that_is_left_holds_up_no_key() -> None:
-    app = console(FakeSource(fleet()))
+async def test_a_closed_screen_does_not_delay_keys() -> None:
+    app = console(FakeSystem(fleet()))
     async with app.run_test(size=(100, 24)) as pilot:
         await until_polled(pilot)
         type_at_once(app, "3\r\x1b\r\x1b?\x1b:\x1b2Gk")
         await until(pilot, lambda: len(app.screen_stack) == 1 and app.current_mode == "queues")
+        await until(pilot, lambda: bool(app.screen.query(Table)), "its table")
         await until(pilot, lambda: table_of(app).cursor_row is not None, screen_text(app))
         await until(pilot, lambda: table_of(app)._rows.cursor_index == 5, "the last row but one")
 
 
-async def test_a_key_whose_way_is_never_heard_of_again_holds_up_the_next_for_a_second_only(
+async def test_a_key_whose_handling_is_never_reported_delays_the_next_one_by_a_second_only(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    app = console(FakeSource(fleet()))
+    app = console(FakeSystem(fleet()))
     async with app.run_test(size=(100, 24)) as pilot:
         await until_polled(pilot)
         heard, lost = app._input.on_followed, app._input._number + 1
@@ -119,8 +123,8 @@ async def test_a_key_whose_way_is_never_heard_of_again_holds_up_the_next_for_a_s
 
 
 @pytest.mark.parametrize("is_forwarded", [False, True], ids=["typed", "come back from a widget"])
-async def test_a_key_behind_the_end_does_nothing(is_forwarded: bool) -> None:
-    app = console(FakeSource(fleet()))
+async def test_a_key_after_the_end_does_nothing(is_forwarded: bool) -> None:
+    app = console(FakeSystem(fleet()))
     async with app.run_test(size=(100, 24)) as pilot:
         await until_polled(pilot)
         app.exit()

@@ -1,4 +1,4 @@
-"""What a terminal sends: whatever it is, the keys after it are read."""
+"""After any input of a terminal, the keys that follow are read."""
 
 import random
 
@@ -8,7 +8,7 @@ from textual.message import Message
 
 from qtop.app.terminal.driver import InputReader
 
-#: Pieces of what terminals send, and of what they should not.
+#: Pieces of what terminals send, and of what they should not send.
 PIECES = (
     *(
         b"\x1b",
@@ -27,17 +27,17 @@ PIECES = (
 )
 
 
-def said(*pieces: bytes, inlet: InputReader | None = None) -> list[Message]:
+def messages_of(*pieces: bytes, inlet: InputReader | None = None) -> list[Message]:
     inlet = inlet or InputReader()
     return [message for piece in pieces for message in inlet.take(piece)]
 
 
 def keys(*pieces: bytes) -> list[str]:
-    return [each.key for each in said(*pieces) if isinstance(each, events.Key)]
+    return [each.key for each in messages_of(*pieces) if isinstance(each, events.Key)]
 
 
 def pastes(*pieces: bytes) -> list[str]:
-    return [each.text for each in said(*pieces) if isinstance(each, events.Paste)]
+    return [each.text for each in messages_of(*pieces) if isinstance(each, events.Paste)]
 
 
 @pytest.mark.parametrize(
@@ -54,8 +54,8 @@ def pastes(*pieces: bytes) -> list[str]:
         b"\x1b[<0;-1;-1M",
     ],
 )
-def test_what_cannot_be_read_is_dropped(unreadable: bytes) -> None:
-    (key,) = said(unreadable + b"q")
+def test_unreadable_bytes_are_dropped(unreadable: bytes) -> None:
+    (key,) = messages_of(unreadable + b"q")
     assert isinstance(key, events.Key)
     assert key.key == "q"
 
@@ -66,17 +66,17 @@ def test_keys_in_the_long_form_of_kitty_are_keys() -> None:
     assert keys(b"\x1b[1;1:1A", b"\x1b[A") == ["up", "up"]
 
 
-def test_a_byte_that_is_no_utf8_is_a_character_that_says_so() -> None:
+def test_a_byte_that_is_no_utf8_becomes_the_replacement_character() -> None:
     for piece in (b"\xe9", b"\xf8", b"\xff"):
-        typed = said(piece, b"j")
+        typed = messages_of(piece, b"j")
         assert [each.character for each in typed if isinstance(each, events.Key)] == ["�", "j"]
 
 
-def test_a_character_that_comes_in_pieces_is_one() -> None:
+def test_a_character_that_arrives_in_pieces_is_one_key() -> None:
     assert keys(b"\xc3", b"\xa9") == ["é"]
 
 
-def test_a_paste_is_one_text_whatever_it_holds() -> None:
+def test_a_paste_is_one_text_with_any_content() -> None:
     for content, text in (
         (b"mail", "mail"),
         (b"caf\xe9", "caf�"),
@@ -90,16 +90,16 @@ def test_a_paste_is_one_text_whatever_it_holds() -> None:
         assert keys(sent) == ["q"]
 
 
-def test_a_paste_that_never_ends_does_not_take_what_is_typed_for_ever() -> None:
+def test_a_paste_without_an_end_does_not_swallow_keys_for_ever() -> None:
     now_s = 0.0
     inlet = InputReader(lambda: now_s)
-    assert said(b"\x1b[200~mail\x1b[20", inlet=inlet) == []
+    assert messages_of(b"\x1b[200~mail\x1b[20", inlet=inlet) == []
     assert list(inlet.tick()) == []
     now_s = 60.0
     (paste,) = inlet.tick()
     assert isinstance(paste, events.Paste)
     assert paste.text == "mail\x1b[20"
-    (key,) = said(b"q", inlet=inlet)
+    (key,) = messages_of(b"q", inlet=inlet)
     assert isinstance(key, events.Key)
 
 
@@ -111,20 +111,20 @@ def test_after_any_bytes_keys_are_read(seed: int) -> None:
         garbage = b"".join(chance.choices(PIECES, k=chance.randrange(12)))
         garbage += chance.randbytes(chance.randrange(6))
         for at in range(0, len(garbage), 7):
-            said(garbage[at : at + 7], inlet=inlet)
+            messages_of(garbage[at : at + 7], inlet=inlet)
             list(inlet.tick())
-        # What was begun is ended first: a sequence by its length.
-        typed = said(b"\x1b[201~" + b"x" * 40 + b"q", inlet=inlet)
+        # An unfinished sequence ends first, by its length.
+        typed = messages_of(b"\x1b[201~" + b"x" * 40 + b"q", inlet=inlet)
         assert isinstance(typed[-1], events.Key)
         assert typed[-1].key == "q"
 
 
-def test_a_megabyte_of_anything_is_read() -> None:
+def test_a_megabyte_of_any_bytes_is_read() -> None:
     inlet = InputReader()
     chance = random.Random(7)
-    said(chance.randbytes(4096), inlet=inlet)
-    said(b"\x1b[200~", inlet=inlet)
+    messages_of(chance.randbytes(4096), inlet=inlet)
+    messages_of(b"\x1b[200~", inlet=inlet)
     for _ in range(272):
-        said(chance.randbytes(4096), inlet=inlet)
-    (paste,) = (m for m in said(b"\x1b[201~", inlet=inlet) if isinstance(m, events.Paste))
+        messages_of(chance.randbytes(4096), inlet=inlet)
+    (paste,) = (m for m in messages_of(b"\x1b[201~", inlet=inlet) if isinstance(m, events.Paste))
     assert paste.text

@@ -36,7 +36,7 @@ def args_shown(app: QtopApp) -> list[str]:
     return [row_text.args_or_bytes(row.job) for row in table_of(app)._rows._shown]
 
 
-async def test_a_filter_looks_through_the_whole_queue(redis: Redis) -> None:
+async def test_a_filter_searches_the_whole_queue(redis: Redis) -> None:
     many = [job(n, "Rare" if n % 5_000 == 17 else "Job") for n in range(20_000)]
     await push(redis, "mail", *many)
     app = on(redis)
@@ -52,7 +52,7 @@ async def test_a_filter_looks_through_the_whole_queue(redis: Redis) -> None:
         assert not isinstance(app.screen, JobsScreen)
 
 
-async def test_a_filter_that_matches_very_many_lists_those_nearest_the_front(
+async def test_a_filter_with_very_many_matches_lists_those_nearest_the_front(
     redis: Redis,
 ) -> None:
     await push(redis, "mail", *(job(n) for n in range(5_000)))
@@ -65,7 +65,7 @@ async def test_a_filter_that_matches_very_many_lists_those_nearest_the_front(
         assert len(args_shown(app)) == 2_000
 
 
-async def test_a_look_through_the_queue_can_be_stopped_and_begun_again(redis: Redis) -> None:
+async def test_a_search_of_the_queue_can_be_stopped_and_started_again(redis: Redis) -> None:
     await push(redis, "mail", *(job(n) for n in range(300)))
     app = on(redis)
     async with app.run_test(size=(120, 40)) as pilot:
@@ -82,7 +82,7 @@ async def test_a_look_through_the_queue_can_be_stopped_and_begun_again(redis: Re
         await until_shown(pilot, words.match(300))
 
 
-async def test_all_that_match_are_deleted_and_no_other(redis: Redis) -> None:
+async def test_all_matching_jobs_are_deleted_and_no_others(redis: Redis) -> None:
     many = [job(n, "Spam" if n % 4 == 0 else "Job") for n in range(20_000)]
     await push(redis, "mail", *many)
     app = on(redis)
@@ -94,7 +94,7 @@ async def test_all_that_match_are_deleted_and_no_other(redis: Redis) -> None:
         await until_shown(pilot, words.question("Delete", 5_000, "waiting job"))
         await until_shown(pilot, "classes: Spam 5,000")
         await until_shown(pilot, "places: 1 to 19,997 from the front")
-        # Workers go on taking jobs, and jobs go on coming, while the question stands.
+        # Workers take jobs, and other jobs arrive, while the question is open.
         await drain(redis, "mail", 402)
         late = job(20_000, "Spam")
         await push(redis, "mail", late)
@@ -140,7 +140,7 @@ async def test_nothing_is_lost_while_workers_take_and_others_push(redis: Redis) 
     assert [raw for raw in left if json.loads(raw)["class"] == "Job"] == spared
 
 
-async def test_all_that_match_are_moved_in_their_order_and_come_back(redis: Redis) -> None:
+async def test_all_matching_jobs_are_moved_in_order_and_undo_brings_them_back(redis: Redis) -> None:
     many = [job(n, "Big" if n % 3 == 0 else "Job") for n in range(900)]
     await push(redis, "mail", *many)
     app = on(redis)
@@ -163,7 +163,7 @@ async def test_all_that_match_are_moved_in_their_order_and_come_back(redis: Redi
     assert await waiting(redis, "later") == []
 
 
-async def test_one_job_is_deleted_at_once_and_put_back_by_undo(redis: Redis) -> None:
+async def test_one_job_is_deleted_without_a_question_and_undo_restores_it(redis: Redis) -> None:
     many = [job(n) for n in range(30)]
     await push(redis, "mail", *many)
     app = on(redis)
@@ -177,7 +177,7 @@ async def test_one_job_is_deleted_at_once_and_put_back_by_undo(redis: Redis) -> 
     assert await waiting(redis, "mail") == many
 
 
-async def test_the_job_under_the_cursor_is_meant_however_far_the_queue_has_drained(
+async def test_an_action_is_about_the_job_under_the_cursor_after_the_queue_drained(
     redis: Redis,
 ) -> None:
     many = [job(n) for n in range(2_500)]
@@ -206,7 +206,7 @@ async def test_a_job_that_a_worker_has_taken_is_reported_as_gone(redis: Redis) -
     assert await redis.size("mail") == 29
 
 
-async def test_marked_jobs_that_have_left_never_stand_for_the_one_under_the_cursor(
+async def test_marked_jobs_that_left_are_never_replaced_by_the_one_under_the_cursor(
     redis: Redis,
 ) -> None:
     await push(redis, "mail", *(job(n) for n in range(30)))
@@ -282,7 +282,7 @@ def no_editor(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def edit(pilot: Pilot[None], text: str) -> None:
-    """Put a text into the console's own editor."""
+    """Type a text into the console's own editor."""
     await until_shown(pilot, "Edit the payload")
     dialog = pilot.app.screen
     assert isinstance(dialog, Dialog)
@@ -311,7 +311,7 @@ async def test_a_waiting_job_is_edited_where_it_is(redis: Redis) -> None:
 
 
 @pytest.mark.usefixtures("no_editor")
-async def test_what_was_set_aside_is_mended_and_goes_back_to_its_queue(redis: Redis) -> None:
+async def test_an_item_set_aside_is_edited_and_goes_back_to_its_queue(redis: Redis) -> None:
     await push(redis, "mail", job(1))
     key = KEYS.unreadable("mail")
     await command(redis, "RPUSH", key, b"{broken", b'{"class":"Ok","args":[]}', b"\xff\x1b[2J")
@@ -468,7 +468,7 @@ async def test_jobs_are_written_to_a_file_and_stay(redis: Redis, tmp_path: Path)
     assert await waiting(redis, "mail") == many
 
 
-async def test_read_only_the_keys_change_nothing_and_say_so(redis: Redis) -> None:
+async def test_the_keys_of_a_read_only_console_change_nothing_and_say_so(redis: Redis) -> None:
     await redis.push("mail", 3)
     app = on(redis, read_only=True)
     async with app.run_test(size=(100, 30)) as pilot:

@@ -1,4 +1,4 @@
-"""How the jobs of a queue look: on terminals of three sizes, in good times and bad ones."""
+"""The jobs of a queue as text, at three sizes: in good times and with errors."""
 
 from typing import Any, TypeVar
 
@@ -6,7 +6,7 @@ import pytest
 from tests import words
 from tests.support.console import assert_snapshot, console, screen_lines, until_polled, until_shown
 from tests.support.known import known
-from tests.support.sample_data import SYSTEM, FakeSource, fleet, queue, snapshot, worker
+from tests.support.sample_data import SYSTEM, FakeSystem, fleet, queue, snapshot, worker
 from textual.pilot import Pilot
 
 from qtop.app.app import QtopApp
@@ -38,11 +38,11 @@ HOSTILE = [
 ]
 
 
-class JobsSource(FakeSource):
-    """Hands out looks, and always the same items of a list."""
+class JobsSystem(FakeSystem):
+    """Returns snapshots, and always the same items of a list."""
 
-    def __init__(self, items: list[Item], *looks: Snapshot | Exception) -> None:
-        super().__init__(*looks)
+    def __init__(self, items: list[Item], *snapshots: Snapshot | Exception) -> None:
+        super().__init__(*snapshots)
         self.items = items
 
     async def run(self, operation: Operation[T]) -> T:
@@ -75,7 +75,7 @@ async def opened(app: QtopApp, pilot: Pilot[None], name: str, text: str) -> None
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda s: f"{s[0]}x{s[1]}")
 async def test_waiting_jobs(size: tuple[int, int]) -> None:
-    app = console(JobsSource(full(), fleet()))
+    app = console(JobsSystem(full(), fleet()))
     async with app.run_test(size=size) as pilot:
         await opened(app, pilot, "mail", words.waiting(1, 40, 40))
         await pilot.press("j", "space")
@@ -86,7 +86,7 @@ async def test_waiting_jobs(size: tuple[int, int]) -> None:
 async def test_hostile_jobs(size: tuple[int, int]) -> None:
     name = b"\xff\x1b[31m[b]evil[/b]\n".decode("utf-8", "surrogateescape")
     look = snapshot([queue(name, len(HOSTILE), unreadable=2)], [worker("h\x1b[2J:1:*")])
-    app = console(JobsSource([whole(raw) for raw in HOSTILE], look))
+    app = console(JobsSystem([whole(raw) for raw in HOSTILE], look))
     async with app.run_test(size=size) as pilot:
         await opened(app, pilot, name, "of 9 waiting")
         assert_snapshot(app, f"jobs-hostile-{size[0]}x{size[1]}")
@@ -96,28 +96,28 @@ async def test_hostile_jobs(size: tuple[int, int]) -> None:
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda s: f"{s[0]}x{s[1]}")
 async def test_an_empty_queue(size: tuple[int, int]) -> None:
-    app = console(JobsSource([], fleet()))
+    app = console(JobsSystem([], fleet()))
     async with app.run_test(size=size) as pilot:
         await opened(app, pilot, "critical", "Nothing waits in this queue")
         assert_snapshot(app, f"jobs-empty-{size[0]}x{size[1]}")
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda s: f"{s[0]}x{s[1]}")
-async def test_jobs_that_were_listed_before_redis_went_away(size: tuple[int, int]) -> None:
+async def test_jobs_stay_when_redis_goes_away(size: tuple[int, int]) -> None:
     now = 1_000.0
-    source = JobsSource(full(), fleet(), Unreachable("connection refused"))
+    source = JobsSystem(full(), fleet(), Unreachable("connection refused"))
     app = console(source, clock=lambda: now)
     async with app.run_test(size=size) as pilot:
         await opened(app, pilot, "mail", words.waiting(1, 40, 40))
         now = 1_010.0
         app.look_now()
-        await until_shown(pilot, "no answer from redis")
+        await until_shown(pilot, words.NO_ANSWER_FROM_REDIS)
         assert_snapshot(app, f"jobs-no-answer-{size[0]}x{size[1]}")
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda s: f"{s[0]}x{s[1]}")
 async def test_items_set_aside(size: tuple[int, int]) -> None:
-    app = console(JobsSource([whole(raw) for raw in HOSTILE[:4]], fleet()))
+    app = console(JobsSystem([whole(raw) for raw in HOSTILE[:4]], fleet()))
     async with app.run_test(size=size) as pilot:
         await until_polled(pilot)
         app.push_screen(SetAsideScreen("images"))
@@ -125,7 +125,7 @@ async def test_items_set_aside(size: tuple[int, int]) -> None:
         assert_snapshot(app, f"aside-{size[0]}x{size[1]}")
 
 
-def said(row: QueueRow | None, *ids: str) -> str:
+def service_text(row: QueueRow | None, *ids: str) -> str:
     rows = RowBuilder(SYSTEM).add(snapshot([], [worker(each) for each in ids]), 1.0).workers
     left, right = list_bars.service(row, rows)
     return "".join(span.text for span in (*left, *right)).strip()
@@ -138,14 +138,14 @@ def row(name: str, depth: int | None, **more: Any) -> QueueRow:
 
 def test_the_line_above_the_jobs_says_who_serves_them_and_how_fast() -> None:
     slow = row("mail", 90)._replace(rates=Rates(1.0, 4.0), empty_in_s=30.0, in_hand=2)
-    assert said(slow, "web1:1:mail", "web1:2:*", "db:3:mail") == (
+    assert service_text(slow, "web1:1:mail", "web1:2:*", "db:3:mail") == (
         "3 workers on web1 2, db 1, 2 in hand in 1.0/s  out 4.0/s  empty in 30 s"
     )
     even = slow._replace(rates=Rates(4.0, 4.0), empty_in_s=None)
-    assert said(even, "db:3:mail").endswith("in 4.0/s  out 4.0/s  is steady")
-    assert said(row("mail", 90)).startswith("nobody serves it in –/s")  # noqa: RUF001
-    assert "PAUSED" in said(row("mail", 0, is_paused=True), "web1:1:mail")
-    assert "3 set aside (b)" in said(row("mail", 0, unreadable=3), "web1:1:mail")
+    assert service_text(even, "db:3:mail").endswith("in 4.0/s  out 4.0/s  is steady")
+    assert service_text(row("mail", 90)).startswith("nobody serves it in –/s")  # noqa: RUF001
+    assert words.PAUSED in service_text(row("mail", 0, is_paused=True), "web1:1:mail")
+    assert "3 set aside (b)" in service_text(row("mail", 0, unreadable=3), "web1:1:mail")
     many = [f"host{n}:1:mail" for n in range(5)]
-    assert "host2 1, 2 machines more" in said(row("mail", 1), *many)
-    assert said(None) == "not on the list of queues"
+    assert "host2 1, 2 machines more" in service_text(row("mail", 1), *many)
+    assert service_text(None) == "not on the list of queues"

@@ -1,4 +1,4 @@
-"""One table of keys, and everything that answers keys agrees with it."""
+"""All bindings, footers and help texts agree with the one table of keys."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -51,7 +51,7 @@ SCREENS: list[type[ConsoleScreen]] = [
 
 
 def keys_of(bindings: Iterable[object]) -> dict[str | None, set[str]]:
-    """The keys of bindings by the id of each."""
+    """The keys of each binding, by its id."""
     return {b.id: set(b.key.split(",")) for b in bindings if isinstance(b, Binding) and b.id}
 
 
@@ -113,7 +113,7 @@ def test_the_help_explains_every_action_once() -> None:
 
 
 @pytest.mark.parametrize("screen", SCREENS)
-def test_the_help_begins_with_what_can_be_done_here(screen: type[ConsoleScreen]) -> None:
+def test_the_help_begins_with_the_keys_of_this_screen(screen: type[ConsoleScreen]) -> None:
     texts = [line.text for line in help_lines(screen.PLACES, read_only=False)]
     assert all(sum(text.startswith(a.help) for text in texts) == 1 for a in ACTIONS)
     own = keymap.of(set(screen.PLACES) - {"tables", "texts"})
@@ -132,5 +132,5 @@ def test_ids_are_unique_and_helps_are_sentences() -> None:
     assert len({a.help for a in ACTIONS}) == len(ACTIONS)
 
 
-def test_whatever_is_dangerous_is_known_to_change_something() -> None:
+def test_every_dangerous_action_counts_as_a_change() -> None:
     assert all(action.changes for action in ACTIONS if action.danger != "none")

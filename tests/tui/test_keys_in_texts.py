@@ -1,4 +1,4 @@
-"""Texts that speak of keys name those that are in force: also where the settings have others."""
+"""Texts name the keys in force, also where the settings rebind them."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from tests import words
 from tests.support.console import console, screen_text, until_mode, until_shown
 from tests.support.console_redis import Redis, on
 from tests.support.failed_jobs import entry, fill
-from tests.support.sample_data import FakeSource, failed_job, fleet, prepared, snapshot
+from tests.support.sample_data import FakeSystem, failed_job, fleet, prepared, snapshot
 
 from qtop.actions.plan import Operator
 from qtop.actions.request import (
@@ -47,7 +47,7 @@ SETTINGS = Settings(values=DEFAULTS, tables={"keys": OTHERS})
 WHO = Actor("ada@example", "qtop test")
 
 
-def test_every_action_has_a_sign_that_follows_the_settings() -> None:
+def test_the_sign_of_an_action_follows_the_settings() -> None:
     assert keymap.sign("undo") == "u"
     assert keymap.sign("filter") == "/"
     assert keymap.sign("undo", OTHERS) == "f9"
@@ -77,13 +77,13 @@ def test_plans_name_the_undo_key_and_the_pause_key_in_force() -> None:
 
 
 async def test_screens_name_the_keys_in_force() -> None:
-    app = console(FakeSource(snapshot()), settings=SETTINGS)
+    app = console(FakeSystem(snapshot()), settings=SETTINGS)
     async with app.run_test(size=(120, 24)) as pilot:
         await pilot.press("3")
         await until_shown(pilot, "press f7 to start one here")
         await pilot.press("f5")
         await until_shown(pilot, "No workers were started here: press f7")
-    app = console(FakeSource(fleet()), settings=SETTINGS)
+    app = console(FakeSystem(fleet()), settings=SETTINGS)
     async with app.run_test(size=(120, 24)) as pilot:
         await pilot.press("2")
         await until_shown(pilot, "search-index")
@@ -111,8 +111,8 @@ async def test_a_question_and_its_screen_name_the_keys_in_force(redis: Redis) ->
         assert safe("u takes") not in screen_text(app)
 
 
-async def test_the_editor_names_keys_that_are_not_typed_into_it() -> None:
-    app = console(FakeSource(snapshot()))
+async def test_the_editor_names_keys_that_cannot_be_typed_as_text() -> None:
+    app = console(FakeSystem(snapshot()))
     async with app.run_test(size=(120, 24)) as pilot:
         await app.push_screen(EditorDialog("{}", UiPolicy(rebound={"dialog.yes": ("q", "f1")})))
         await until_shown(pilot, "f1 goes on, esc leaves it as it was.")

@@ -1,4 +1,5 @@
-"""A look at a large fleet is taken in by and by: keys get through, and nobody sees half of it."""
+"""A poll of a large fleet is processed in slices: keys work meanwhile, and no screen shows half of
+it."""
 
 from __future__ import annotations
 
@@ -12,7 +13,15 @@ from tests.support.console import console, until, until_polled
 from tests.support.direct import Direct
 from tests.support.known import known
 from tests.support.polling import Clock, Watching, run_until
-from tests.support.sample_data import NOW, SYSTEM, FakeSource, look, queue, snapshot, worker
+from tests.support.sample_data import (
+    NOW,
+    SYSTEM,
+    FakeSystem,
+    queue,
+    read_snapshot,
+    snapshot,
+    worker,
+)
 
 from qtop.app.app import QtopApp
 from qtop.local.workers import LocalWorkers
@@ -31,7 +40,7 @@ QUEUES = 1_200
 
 
 def large(number: int) -> Snapshot:
-    """One of a series of looks at many queues."""
+    """One of a series of snapshots of many queues."""
     return snapshot(
         [queue(f"q{index:04}", index + number, number) for index in range(QUEUES)],
         [worker(f"h:{index}:q0001", processed=number, on="q0001") for index in range(20)],
@@ -46,7 +55,7 @@ def counting(pauses: int, noted: list[str]) -> Slices[str]:
     return "done"
 
 
-async def test_between_two_slices_others_have_their_turn() -> None:
+async def test_other_tasks_run_between_two_slices() -> None:
     noted: list[str] = []
 
     async def other() -> None:
@@ -60,11 +69,11 @@ async def test_between_two_slices_others_have_their_turn() -> None:
     places = [noted.index(f"slice {number}") for number in range(3)]
     between = [later - earlier - 1 for earlier, later in pairwise(places)]
     assert places[0] == 0
-    # A key takes several turns from its arrival until it is painted.
+    # A key needs several turns of the loop until it is painted.
     assert all(turns >= 3 for turns in between)
 
 
-async def test_cancelled_work_stays_where_it_paused() -> None:
+async def test_cancelled_work_stops_where_it_paused() -> None:
     noted: list[str] = []
     task = asyncio.create_task(in_turns(counting(1_000_000, noted)))
     await asyncio.sleep(0)
@@ -81,7 +90,7 @@ def test_work_at_once_does_not_pause() -> None:
     assert noted == ["slice 0", "slice 1", "slice 2"]
 
 
-def test_boards_made_in_slices_are_those_made_at_once() -> None:
+def test_rows_made_in_slices_equal_those_made_at_once() -> None:
     sliced, whole = RowBuilder(SYSTEM), RowBuilder(SYSTEM)
     for number in range(3):
         work, pauses = sliced.adding(large(number), float(number)), 0
@@ -113,7 +122,7 @@ def state(tmp_path: Path) -> ConsoleState:
     )
 
 
-def test_until_a_look_is_taken_in_the_one_before_is_shown_whole(tmp_path: Path) -> None:
+def test_the_previous_poll_is_shown_whole_until_the_new_one_is_processed(tmp_path: Path) -> None:
     scene = state(tmp_path)
     scene.take(PollResult(large(0), 1.0))
     before = scene.view()
@@ -134,7 +143,7 @@ def test_until_a_look_is_taken_in_the_one_before_is_shown_whole(tmp_path: Path) 
     assert changed[0] > 2
 
 
-def test_a_frozen_display_stays_while_a_look_is_taken_in(tmp_path: Path) -> None:
+def test_a_frozen_display_stays_while_a_poll_is_processed(tmp_path: Path) -> None:
     scene = state(tmp_path)
     scene.take(PollResult(large(0), 1.0))
     before = scene.view()
@@ -148,13 +157,13 @@ def test_a_frozen_display_stays_while_a_look_is_taken_in(tmp_path: Path) -> None
     assert scene.view().fleet is not before.fleet
 
 
-async def test_the_next_look_waits_until_the_last_was_taken_in() -> None:
+async def test_the_next_poll_waits_until_the_last_one_is_processed() -> None:
     noted: list[str] = []
     enough = asyncio.Event()
 
-    class Noting(FakeSource):
+    class RecordingSystem(FakeSystem):
         def snapshot(self) -> Steps[Slices[Snapshot]]:
-            noted.append("look")
+            noted.append("poll")
             return super().snapshot()
 
     async def take() -> None:
@@ -165,16 +174,16 @@ async def test_the_next_look_waits_until_the_last_was_taken_in() -> None:
             enough.set()
 
     clock = Clock()
-    source = Noting(snapshot())
+    source = RecordingSystem(snapshot())
     poller = Poller(
         source, Watching(lambda _: take()), interval_s=0.25, clock=clock, sleep=clock.sleep
     )
     await run_until(poller, enough)
-    assert noted[:6] == ["look", "taken"] * 3
+    assert noted[:6] == ["poll", "taken"] * 3
 
 
-async def test_a_look_at_very_many_queues_reaches_the_screen() -> None:
-    app = console(FakeSource(large(0), large(1)))
+async def test_a_poll_of_very_many_queues_reaches_the_screen() -> None:
+    app = console(FakeSystem(large(0), large(1)))
     async with app.run_test(size=(120, 30)) as pilot:
         assert isinstance(app, QtopApp)
         await until_polled(pilot)
@@ -184,14 +193,14 @@ async def test_a_look_at_very_many_queues_reaches_the_screen() -> None:
             fleet = app.state.view().fleet
             return fleet is not None and fleet.server_time > NOW
 
-        await until(pilot, is_second, "the second look")
+        await until(pilot, is_second, "the second poll")
         fleet = app.state.view().fleet
         assert fleet is not None
         assert len(known(fleet.queues)) == QUEUES
 
 
 @pytest.mark.redis
-async def test_a_source_reads_in_turns_and_keeps_what_did_not_change(
+async def test_a_system_reads_in_slices_and_keeps_what_did_not_change(
     redis_url: str, direct: Direct
 ) -> None:
     direct("SADD", "resque:workers", *(f"h:{number}:q" for number in range(2_500)))
@@ -206,9 +215,9 @@ async def test_a_source_reads_in_turns_and_keeps_what_did_not_change(
             await asyncio.sleep(0)
 
     try:
-        first = await look(source)
+        first = await read_snapshot(source)
         task = asyncio.create_task(others())
-        second = await look(source)
+        second = await read_snapshot(source)
         task.cancel()
     finally:
         await source.close()

@@ -1,4 +1,4 @@
-"""What is started: command lines without secrets, and modules that are tried before."""
+"""Launch commands: command lines without secrets, and modules that are checked before."""
 
 import os
 import stat
@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.support.local_workers import Yard
+from tests.support.local_workers import StandIns
 from tests.support.private_server import is_alive
 from tests.support.waiting import eventually_async
 
@@ -49,7 +49,7 @@ def refusal(**more: object) -> str:
 # Our own worker
 
 
-def test_our_own_worker_is_the_one_of_the_command_line() -> None:
+def test_our_own_worker_is_started_as_on_the_command_line() -> None:
     command = made(
         modules=("app.jobs", "more"), interval_s=0.5, jobs_per_fork=10, time_limit_s=60.0
     )
@@ -63,7 +63,7 @@ def test_our_own_worker_is_the_one_of_the_command_line() -> None:
     assert command.shown.endswith("--time-limit 60 -- mail,low")
 
 
-def test_the_queues_of_an_order_are_data_and_never_options_or_shell() -> None:
+def test_queues_of_a_launch_request_are_data_and_never_options_or_shell() -> None:
     assert made(queues="--help").argv[-2:] == ("--", "--help")
     command = made(queues="a b;$(rm)", template="QUEUES={queues} work {queues}")
     assert command.argv == ("work", "a b;$(rm)")
@@ -89,7 +89,7 @@ def test_names_that_would_be_more_than_a_text_to_the_program_are_refused(
     template: str, queues: str
 ) -> None:
     assert "QUEUES=" in refusal(template=template, queues=queues)
-    # The way that the sentence names.
+    # The form that the error message names.
     command = made(template="QUEUES={queues} sh -c 'work \"$QUEUES\"'", queues=queues)
     assert command.environment["QUEUES"] == queues
     assert command.argv == ("sh", "-c", 'work "$QUEUES"')
@@ -98,7 +98,7 @@ def test_names_that_would_be_more_than_a_text_to_the_program_are_refused(
 @pytest.mark.parametrize(
     "template", ["work -- {queues}", "work --queues={queues}", "QUEUES={queues} work"]
 )
-def test_a_name_like_an_option_goes_where_it_is_none(template: str) -> None:
+def test_a_name_like_an_option_is_passed_where_it_is_no_option(template: str) -> None:
     assert made(template=template, queues="--evil=1")
 
 
@@ -125,13 +125,11 @@ def test_a_script_may_hold_names_that_no_shell_acts_on() -> None:
         ({"template": "work {"}, "cannot be read"),
     ],
 )
-def test_an_order_that_cannot_be_says_what_to_change(
-    wanted: dict[str, object], reason: str
-) -> None:
+def test_an_impossible_request_says_what_to_change(wanted: dict[str, object], reason: str) -> None:
     assert reason in refusal(**wanted)
 
 
-def test_what_steers_workers_is_not_inherited() -> None:
+def test_variables_that_control_workers_are_not_inherited() -> None:
     inherited = {"COUNT": "4", "PIDFILE": "/x", "RESQUE_PARENT_PID": "1", "PATH": "/bin"}
     environment = made().environment_in(inherited)
     assert environment == {"PATH": "/bin", "REDIS_URL": URL}
@@ -185,10 +183,10 @@ def test_a_url_loses_its_passwords(url: str, plain: str) -> None:
 # What is typed
 
 
-def test_what_is_typed_becomes_an_order() -> None:
+def test_typed_values_become_a_launch_request() -> None:
     typed = {**EMPTY, "queues": "a", "count": "3", "modules": "app.jobs, more", "interval": "0.5"}
     assert read_request(typed) == LaunchRequest("a", 3, ("app.jobs", "more"), "", 0.5)
-    # What our own worker alone understands is not passed over to another in silence.
+    # Fields that only our own worker understands are not used for another command.
     other = {**typed, "template": "work", "jobs_per_fork": "7", "time_limit": "9"}
     assert read_request(other) == LaunchRequest("a", 3, (), "work", 0.5)
 
@@ -205,7 +203,7 @@ def test_what_is_typed_becomes_an_order() -> None:
         ("time_limit", "soon", "seconds"),
     ],
 )
-def test_what_is_typed_wrong_is_reported(field: str, text: str, reason: str) -> None:
+def test_wrong_typed_values_are_reported(field: str, text: str, reason: str) -> None:
     refused = read_request({**EMPTY, "queues": "a", field: text})
     assert isinstance(refused, Refusal)
     assert reason in refused.text
@@ -234,7 +232,7 @@ def test_only_the_newest_profiles_are_kept(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"profile a": 5}', '{"profile a": [5]}', "{", "\0"])
-def test_a_broken_memory_is_none(tmp_path: Path, text: str) -> None:
+def test_a_broken_file_of_remembered_modules_is_ignored(tmp_path: Path, text: str) -> None:
     path = tmp_path / "modules.json"
     path.write_text(text)
     memory = ModuleMemory(path, "profile a")
@@ -243,7 +241,7 @@ def test_a_broken_memory_is_none(tmp_path: Path, text: str) -> None:
     assert memory.recall() == ("app",)
 
 
-def test_a_memory_that_cannot_be_written_is_forgotten(tmp_path: Path) -> None:
+def test_modules_that_cannot_be_remembered_are_forgotten(tmp_path: Path) -> None:
     memory = ModuleMemory(tmp_path / "nowhere" / "modules.json", "profile a")
     memory.keep(("app",))
     assert memory.recall() == ()
@@ -255,7 +253,7 @@ def modules(tmp_path: Path) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(tmp_path)}
 
 
-async def test_a_module_that_can_be_imported_is_no_trouble(
+async def test_a_module_that_can_be_imported_has_no_problem(
     tmp_path: Path, modules: dict[str, str]
 ) -> None:
     (tmp_path / "fine.py").write_text("print('hello')")
@@ -305,13 +303,13 @@ async def test_a_module_that_never_returns_is_ended_with_what_it_started(
         "while True: time.sleep(1)\n"
     )
     limit_s = 1.0
-    # On a busy machine the module may come so far only with a later limit.
+    # On a busy machine the module may reach that point only with a later limit.
     while not pid_file.exists():
         limit_s *= 2
         assert limit_s < 60
         found = await import_check.trouble("stuck", modules, limit_s=limit_s)
         assert found == f"stuck cannot be imported: not done after {limit_s:g} s"
-    # It is killed, and is gone a moment after that.
+    # It is killed, and ends a moment after that.
     pid = int(pid_file.read_text())
     await eventually_async(lambda: not is_alive(pid))
 
@@ -319,7 +317,7 @@ async def test_a_module_that_never_returns_is_ended_with_what_it_started(
 JOBS = "from resque import job\n@job(name='Known')\ndef known(): ...\n"
 
 
-async def test_the_jobs_that_modules_declare_together_are_found_out(
+async def test_the_import_check_finds_the_jobs_that_all_modules_declare(
     tmp_path: Path, modules: dict[str, str]
 ) -> None:
     (tmp_path / "first.py").write_text(f"print('hello')\n{JOBS}")
@@ -336,24 +334,24 @@ async def test_our_own_worker_is_not_started_for_classes_that_it_does_not_know(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "jobs_here.py").write_text(JOBS)
-    yard = Yard(tmp_path)
-    yard.local._environ = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    stand_ins = StandIns(tmp_path)
+    stand_ins.local._environ = {**os.environ, "PYTHONPATH": str(tmp_path)}
     ours = LaunchRequest("mail,low", modules=("jobs_here",))
     known = [QueueClasses("mail", ("::Known",)), QueueClasses("low")]
     unknown = [*known, QueueClasses("ruby", ("Known", "A\x1b[2J", "B"))]
-    assert await yard.local.unknown(ours, known) is None
-    told = await yard.local.unknown(ours, unknown)
-    assert told is not None
-    assert "ruby: A␛[2J, B" in told
-    # Without modules nothing is known; another program may know what it likes.
-    assert await yard.local.unknown(LaunchRequest("mail"), known) is not None
-    assert await yard.local.unknown(LaunchRequest("mail"), [QueueClasses("mail")]) is None
-    assert await yard.local.unknown(yard.order(), unknown) is None
+    assert await stand_ins.local.unknown(ours, known) is None
+    problem = await stand_ins.local.unknown(ours, unknown)
+    assert problem is not None
+    assert "ruby: A␛[2J, B" in problem
+    # Without modules nothing is known; another program may know all classes.
+    assert await stand_ins.local.unknown(LaunchRequest("mail"), known) is not None
+    assert await stand_ins.local.unknown(LaunchRequest("mail"), [QueueClasses("mail")]) is None
+    assert await stand_ins.local.unknown(stand_ins.order(), unknown) is None
 
 
-async def test_an_order_with_a_module_that_is_not_there_starts_nothing(tmp_path: Path) -> None:
-    yard = Yard(tmp_path)
-    found = await yard.local.trouble(LaunchRequest("mail", modules=("nowhere.jobs",)))
+async def test_a_request_with_a_missing_module_starts_nothing(tmp_path: Path) -> None:
+    stand_ins = StandIns(tmp_path)
+    found = await stand_ins.local.trouble(LaunchRequest("mail", modules=("nowhere.jobs",)))
     assert found is not None
     assert found.startswith("nowhere.jobs cannot be imported: ModuleNotFoundError")
     assert not (tmp_path / "local").exists()

@@ -1,8 +1,8 @@
-"""A screen is left once, however often it is asked to be."""
+"""A screen closes once, even if several keys ask for it."""
 
 import pytest
 from tests.support.console import console, until, until_polled
-from tests.support.sample_data import FakeSource, does_nothing, fleet
+from tests.support.sample_data import FakeSystem, does_nothing, fleet
 from textual.widgets import Button
 
 from qtop.actions.plan import Plan
@@ -14,7 +14,7 @@ PLAN = Plan("Delete everything", "Delete", ("All of it.",), "confirm", does_noth
 
 @pytest.mark.parametrize("button", ["#yes", "#no"])
 async def test_a_button_pressed_twice_answers_once(button: str) -> None:
-    app = console(FakeSource(fleet()))
+    app = console(FakeSystem(fleet()))
     answers: list[bool | None] = []
     async with app.run_test(size=(100, 24)) as pilot:
         await until_polled(pilot)
@@ -29,8 +29,8 @@ async def test_a_button_pressed_twice_answers_once(button: str) -> None:
     assert answers == [button == "#yes"]
 
 
-async def test_an_answer_that_comes_late_takes_no_other_screen_away() -> None:
-    app = console(FakeSource(fleet()))
+async def test_a_late_answer_closes_no_other_screen() -> None:
+    app = console(FakeSystem(fleet()))
     async with app.run_test(size=(100, 24)) as pilot:
         await until_polled(pilot)
         question = ConfirmDialog(PLAN)
@@ -42,7 +42,7 @@ async def test_an_answer_that_comes_late_takes_no_other_screen_away() -> None:
 
 
 async def test_escape_pressed_twice_leaves_one_page_and_one_palette() -> None:
-    app = console(FakeSource(fleet()))
+    app = console(FakeSystem(fleet()))
     async with app.run_test(size=(100, 24)) as pilot:
         await until_polled(pilot)
         page = HelpScreen(())

@@ -1,5 +1,5 @@
-"""Queues, Failed and Local at every size: empty, with hostile data, and when Redis has gone. One
-console goes through all sizes, as one in a terminal that is dragged larger."""
+"""Queues, Failed and Local at every size: empty, with hostile data, and without an answer of Redis.
+One console goes through all sizes, as in a terminal whose window is enlarged."""
 
 import pytest
 from tests import words
@@ -15,7 +15,7 @@ from tests.support.console import (
     until_shown,
 )
 from tests.support.local_screen import still
-from tests.support.sample_data import FakeSource, failure, fleet, queue, snapshot, worker
+from tests.support.sample_data import FakeSystem, failure, fleet, queue, snapshot, worker
 from textual.pilot import Pilot
 
 from qtop.app.app import QtopApp
@@ -27,7 +27,7 @@ from resque.errors import Unreachable
 from resque.store.failures import read
 
 KEYS = {"queues": "2", "failed": "4", "local": "6"}
-#: Reaches for the clipboard, paints, turns the line round, is markup, is wide, breaks the line.
+#: Sets the clipboard, colours, reverses the line, is markup, is wide, breaks the line.
 HOSTILE = "\x1b]52;c;aGk=\x07[@click=app.quit][/x]\u202e\x9b31m漢字\n\t👩‍👩‍👧"
 GONE = Unreachable("cannot reach Redis at queues.example.com:6379 (connection refused)")
 
@@ -36,7 +36,7 @@ pytestmark = pytest.mark.usefixtures("in_utc")
 
 @pytest.fixture
 def no_usage(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is known of processes."""
+    """The usage of processes is unknown."""
     monkeypatch.setattr(Sampler, "sample", lambda self, pids: {})
 
 
@@ -80,7 +80,7 @@ async def listed(app: QtopApp, pilot: Pilot[None], screen: str) -> None:
     ],
 )
 async def test_an_empty_list(screen: str, text: str) -> None:
-    app = console(FakeSource(snapshot()))
+    app = console(FakeSystem(snapshot()))
     async with app.run_test(size=SIZES[0]) as pilot:
         await listed(app, pilot, screen)
         await until_shown(pilot, text)
@@ -89,7 +89,7 @@ async def test_an_empty_list(screen: str, text: str) -> None:
 
 @pytest.mark.parametrize("screen", KEYS)
 async def test_hostile_data(screen: str, no_usage: None) -> None:
-    app = console(FakeSource(hostile()))
+    app = console(FakeSystem(hostile()))
     async with app.run_test(size=SIZES[0]) as pilot:
         said = (f"{HOSTILE}\n",)
         place = SlotState(1, "waiting", 7, until_mono=1_004.0, ending=HOSTILE, said=said)
@@ -101,16 +101,16 @@ async def test_hostile_data(screen: str, no_usage: None) -> None:
 
 
 @pytest.mark.parametrize("screen", KEYS)
-async def test_what_was_listed_before_redis_went_away_stays(screen: str, no_usage: None) -> None:
+async def test_listed_rows_stay_when_redis_goes_away(screen: str, no_usage: None) -> None:
     now = 1_000.0
-    app = console(FakeSource(fleet(), GONE), clock=lambda: now)
+    app = console(FakeSystem(fleet(), GONE), clock=lambda: now)
     async with app.run_test(size=SIZES[0]) as pilot:
         app.local.groups = [still("20261123-1", "mail,critical", SlotState(1, "running", 4242))]
         await listed(app, pilot, screen)
         before = table_of(app).row_count
         now = 1_010.0
         app.look_now()
-        await until_shown(pilot, "no answer from redis")
+        await until_shown(pilot, words.NO_ANSWER_FROM_REDIS)
         now = 1_017.0
         app.on_look(app.state.look)
         await pilot.pause()

@@ -1,4 +1,4 @@
-"""Every item of a list is seen once, newest first, whatever happens to the list meanwhile."""
+"""A walk sees every item of a list once, newest first, while the list changes."""
 
 import asyncio
 from collections.abc import Callable
@@ -31,22 +31,22 @@ FAILURES = ResqueList(Keys(), JobSource("failed", "failed"))
 
 
 class Seen(ListEntry):
-    """An entry that keeps what came over the wire."""
+    """An entry that keeps the bytes of the reply."""
 
     def __init__(self, reply: RawItem, place: int) -> None:
         super().__init__(FAILURES, reply, place)
         self.reply = reply
 
 
-def way_of(since: Extent | None = None) -> ListWalk:
+def walk_of(since: Extent | None = None) -> ListWalk:
     return ListWalk(KEY, Seen, since)
 
 
 class Jobs(ResqueList):
-    """The list, as a follower asks it."""
+    """The list, as a follower reads it."""
 
     def walk(self, since: Extent | None = None) -> ListWalk:
-        return way_of(since)
+        return walk_of(since)
 
 
 JOBS = Jobs(Keys(), FAILURES.source)
@@ -81,7 +81,7 @@ def items(count: int) -> list[bytes]:
     return [b"item %d " % number + b"x" * 3_000 for number in range(count)]
 
 
-async def seen_of(served: List, way: Walk) -> list[tuple[bytes, int]]:
+async def seen_of(served: List, walk_to_take: Walk) -> list[tuple[bytes, int]]:
     seen: list[tuple[bytes, int]] = []
 
     async def no_rest(seconds: float) -> None:
@@ -92,31 +92,31 @@ async def seen_of(served: List, way: Walk) -> list[tuple[bytes, int]]:
         assert isinstance(entry.reply, bytes)
         seen.append((entry.reply, entry.place))
 
-    await walk(served.read, way, visit, rest=no_rest)
+    await walk(served.read, walk_to_take, visit, rest=no_rest)
     return seen
 
 
 @pytest.mark.parametrize("count", [0, 1, 249, 250, 251, 5_000])
 async def test_all_are_seen_once_newest_first_with_their_places(count: int) -> None:
     there = items(count)
-    way = way_of()
-    seen = await seen_of(List(there), way)
+    list_walk = walk_of()
+    seen = await seen_of(List(there), list_walk)
     assert seen == [(there[place], place) for place in reversed(range(count))]
-    assert not way.is_broken
-    assert way.length == count
-    assert way.extent.last == (whole(there[-1]).sha if there else None)
+    assert not list_walk.is_broken
+    assert list_walk.length == count
+    assert list_walk.extent.last == (whole(there[-1]).sha if there else None)
 
 
 async def test_the_first_window_is_small_and_later_ones_are_bounded() -> None:
     served = List(items(5_000))
-    await seen_of(served, way_of())
+    await seen_of(served, walk_of())
     sizes = [last - first + 1 for first, last in served.asked]
     assert sizes[0] == 250
     assert max(sizes) * 3_000 <= 4 << 20
 
 
 @given(st.lists(st.tuples(st.sampled_from(["head", "tail"]), st.integers(1, 30)), max_size=6))
-def test_what_leaves_the_head_and_what_arrives_disturbs_nothing(
+def test_items_that_leave_the_head_or_arrive_do_not_disturb_a_walk(
     changes: list[tuple[str, int]],
 ) -> None:
     there = items(3_000)
@@ -130,11 +130,11 @@ def test_what_leaves_the_head_and_what_arrives_disturbs_nothing(
         elif what == "tail":
             now.extend(b"late %d" % number for number in range(many))
 
-    way = way_of()
-    seen = [reply for reply, _ in asyncio.run(seen_of(List(there, between), way))]
+    list_walk = walk_of()
+    seen = [reply for reply, _ in asyncio.run(seen_of(List(there, between), list_walk))]
     assert len(set(seen)) == len(seen)
-    assert not way.is_broken
-    # What is still there was seen, but for what arrived after the beginning.
+    assert not list_walk.is_broken
+    # Everything that is still there was seen, except what arrived after the start.
     assert set(before) & set(there) <= set(seen)
     place = {item: at for at, item in enumerate(before)}
     places = [place[item] for item in seen if not item.startswith(b"late")]
@@ -151,21 +151,21 @@ async def test_a_list_that_was_replaced_is_noticed() -> None:
         if count == 2:
             now[:] = [b"other %d" % number for number in range(3_000)]
 
-    way = way_of()
-    await seen_of(List(there, between), way)
-    assert way.is_broken
+    list_walk = walk_of()
+    await seen_of(List(there, between), list_walk)
+    assert list_walk.is_broken
 
 
-async def test_only_what_is_new_is_looked_at_when_the_rest_is_known() -> None:
+async def test_only_new_items_are_read_when_the_rest_is_known() -> None:
     there = items(400)
-    way = way_of(Extent(300, whole(there[299]).sha))
-    seen = await seen_of(List(there), way)
+    list_walk = walk_of(Extent(300, whole(there[299]).sha))
+    seen = await seen_of(List(there), list_walk)
     assert [place for _, place in seen] == list(range(399, 299, -1))
-    assert not way.is_broken
-    moved = way_of(Extent(300, whole(there[298]).sha))
+    assert not list_walk.is_broken
+    moved = walk_of(Extent(300, whole(there[298]).sha))
     await seen_of(List(there), moved)
     assert moved.is_broken
-    shrunk = way_of(Extent(500, "a" * 40))
+    shrunk = walk_of(Extent(500, "a" * 40))
     await seen_of(List(there), shrunk)
     assert shrunk.is_broken
 
@@ -177,7 +177,7 @@ async def test_a_walk_that_is_cancelled_leaves_nothing_behind() -> None:
     def visit(entry: Entry) -> None:
         begun.set()
 
-    walking = asyncio.create_task(walk(there.read, way_of(), visit))
+    walking = asyncio.create_task(walk(there.read, walk_of(), visit))
     await begun.wait()
     walking.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -218,7 +218,7 @@ class Counted:
 
 
 class Clock:
-    """Time that passes only by sleeping."""
+    """Time that passes only during `sleep`."""
 
     def __init__(self) -> None:
         self.now_s = 0.0
@@ -235,7 +235,7 @@ def follower(counted: Counted) -> Follower:
     return Follower(JOBS, counted.begin, counted.finish, clock, clock.sleep)
 
 
-async def test_a_walk_in_the_background_waits_for_who_goes_first() -> None:
+async def test_a_walk_in_the_background_waits_for_foreground_work() -> None:
     there, counted, precedence = List(items(1_000)), Counted(), ForegroundPriority()
     following = Follower(JOBS, counted.begin, counted.finish, Clock(), precedence.rest)
     with precedence.ahead():
@@ -264,7 +264,7 @@ async def test_newcomers_are_added_without_another_walk() -> None:
     assert counted.finished == 1
 
 
-async def test_a_shorter_or_another_list_is_walked_through_again() -> None:
+async def test_a_shorter_or_replaced_list_is_walked_again() -> None:
     there, counted = List(items(1_000)), Counted()
     following = follower(counted)
     await following.follow(there.read)
@@ -282,7 +282,7 @@ async def test_a_shorter_or_another_list_is_walked_through_again() -> None:
     assert counted.walks[-1] == [0]
 
 
-async def test_who_was_stopped_waits_and_errors_are_kept_as_words() -> None:
+async def test_a_stopped_walk_waits_and_errors_are_kept_as_text() -> None:
     there, counted = List(items(10)), Counted()
     following = follower(counted)
     following.is_stopped = True

@@ -1,10 +1,10 @@
-"""Whether a worker of our own would know the classes that wait."""
+"""Whether a worker of our own would know the waiting classes."""
 
 from qtop.local.import_check import unknown_classes
 from qtop.model.launch import QueueClasses
 
 
-def test_a_worker_that_knows_all_that_waits_may_start() -> None:
+def test_a_worker_that_knows_all_waiting_classes_may_start() -> None:
     assert (
         unknown_classes([QueueClasses("mail", ("A", "::B")), QueueClasses("idle")], {"A", "B"})
         is None

@@ -1,4 +1,4 @@
-"""However the console ends, the terminal is as it was, and no worker stays that should not."""
+"""After every kind of end, the terminal is restored, and no worker runs that should not."""
 
 import signal
 from collections.abc import Callable, Iterator
@@ -55,12 +55,12 @@ def ready(folder: Path) -> list[Path]:
 
 
 def orphans(folder: Path) -> list[psutil.Process]:
-    """What is left of a console: nothing names its folder but its supervisors and workers."""
+    """The remaining processes of a console: only its supervisors and workers name its folder."""
     return [process for process in of_folder(folder) if RUN not in process.info["cmdline"]]
 
 
 def end_all(folder: Path) -> None:
-    """Whatever a test did not end."""
+    """End all processes that a test did not end."""
     for process in orphans(folder):
         process.kill()
     eventually(lambda: not orphans(folder), "all are gone")
@@ -82,7 +82,7 @@ def by_signal(number: signal.Signals) -> Callable[[Terminal], None]:
     return lambda terminal: terminal.process.send_signal(number)
 
 
-#: How it ends, what follows, and whether there is a terminal to restore.
+#: How it ends, what happens then, and whether there is a terminal to restore.
 WAYS: dict[str, tuple[Callable[[Terminal], None], int, bool]] = {
     "finish and stop": (quit_by_key, 0, True),
     "stop now": (stop_by_key, 0, True),
@@ -97,11 +97,11 @@ WAYS: dict[str, tuple[Callable[[Terminal], None], int, bool]] = {
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_no_way_to_end_leaves_a_worker_behind(redis_url: str, tmp_path: Path, way: str) -> None:
+def test_no_kind_of_end_leaves_a_worker_behind(redis_url: str, tmp_path: Path, way: str) -> None:
     end, status, has_terminal = WAYS[way]
     with console_with_workers(redis_url, tmp_path) as terminal:
         assert len(orphans(tmp_path)) == 4
-        # No job is in hand: who is told to finish leaves at once.
+        # No worker has a job: a worker that is asked to finish ends at once.
         (tmp_path / "finish").touch()
         end(terminal)
         assert terminal.wait() == status
@@ -115,7 +115,7 @@ def test_running_jobs_are_finished_without_the_console(
 ) -> None:
     with console_with_workers(redis_url, tmp_path) as terminal:
         terminal.process.send_signal(number)
-        # It does not wait for jobs that take long.
+        # The console does not wait for long jobs.
         terminal.wait()
         logs = ready(tmp_path)
         eventually(lambda: all("finishing" in log.read_text() for log in logs), "they were told")
@@ -139,7 +139,7 @@ def test_the_private_server_ends_with_the_last_worker_on_it(folder: Path, tmp_pa
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_what_a_script_has_started_ends_with_the_console_too(
+def test_workers_that_a_script_started_end_with_the_console_too(
     redis_url: str, tmp_path: Path, number: signal.Signals
 ) -> None:
     with open_terminal(RUN, redis_url, str(tmp_path), script(tmp_path), "mail", "") as terminal:
@@ -166,7 +166,7 @@ def test_a_killed_supervisor_leaves_no_worker_behind(redis_url: str, tmp_path: P
         assert terminal.wait() == 0
 
 
-def test_workers_that_are_to_stay_survive_everything(redis_url: str, tmp_path: Path) -> None:
+def test_workers_that_shall_stay_survive_every_kind_of_end(redis_url: str, tmp_path: Path) -> None:
     try:
         with console_with_workers(redis_url, tmp_path) as terminal:
             terminal.press(b"q")
@@ -176,7 +176,7 @@ def test_workers_that_are_to_stay_survive_everything(redis_url: str, tmp_path: P
             assert RESTORED in terminal.written
         pids = {process.pid for process in orphans(tmp_path)}
         assert len(pids) == 4
-        # Another console finds them, and its violent end does them no harm.
+        # Another console finds them, and killing it does them no harm.
         with open_terminal(RUN, redis_url, str(tmp_path), template(tmp_path), "", "") as terminal:
             terminal.read_until(b"2 workers run here")
             terminal.process.kill()
@@ -206,7 +206,7 @@ def test_workers_go_on_while_the_terminal_is_not_read(redis_url: str, tmp_path: 
     ):
         terminal.read_until(b"started 1 here")
         eventually(lambda: direct("SCARD", "resque:workers") == 1, "it is registered")
-        # From here on nothing is read: what the console writes fills the terminal.
+        # From here on nothing is read: the output of the console fills the terminal.
         for _ in range(200):
             terminal.press(b"23")
         eventually(lambda: terminal.is_full, "the terminal takes no more")
@@ -216,7 +216,7 @@ def test_workers_go_on_while_the_terminal_is_not_read(redis_url: str, tmp_path: 
         eventually(lambda: done(direct) >= 50, "the jobs are done")
         eventually(lambda: has_just_looked(direct), "the console goes on, too")
         assert terminal.is_full
-        # The terminal is read again: everything goes on.
+        # The terminal is read again: everything continues.
         terminal.press(b"q")
         terminal.read_until(b"Finish and stop")
         terminal.press(b"\r")

@@ -1,11 +1,11 @@
-"""Logs of local workers: kept bounded, followed a little at a time, shown bounded."""
+"""Logs of local workers: files are bounded, following reads small parts, the view is bounded."""
 
 import os
 from pathlib import Path
 
 import pytest
 from tests.support.console import screen_lines, screen_text, until, until_shown
-from tests.support.local_workers import Yard, of_folder
+from tests.support.local_workers import StandIns, of_folder
 from tests.support.waiting import eventually_async
 from textual.app import App, ComposeResult
 
@@ -19,7 +19,7 @@ from resque.worker.log import WorkerLogLine, as_json, told
 # Files
 
 
-def test_a_full_log_makes_room_and_keeps_as_much_again(tmp_path: Path) -> None:
+def test_a_full_log_is_rotated_and_one_old_file_is_kept(tmp_path: Path) -> None:
     path = tmp_path / "w.log"
     log = LogFile(path, most_bytes=1_000)
     for number in range(100):
@@ -41,7 +41,7 @@ def test_a_full_disk_stops_nothing_and_is_reported(tmp_path: Path) -> None:
     log.close()
 
 
-def test_what_was_not_kept_is_counted_when_there_is_room_again(tmp_path: Path) -> None:
+def test_dropped_lines_are_counted_when_there_is_room_again(tmp_path: Path) -> None:
     path = tmp_path / "gone" / "w.log"
     log = LogFile(path)
     log.write(b"lost\n")
@@ -52,7 +52,7 @@ def test_what_was_not_kept_is_counted_when_there_is_room_again(tmp_path: Path) -
     log.close()
 
 
-def test_a_log_never_goes_through_a_link(tmp_path: Path) -> None:
+def test_a_log_is_never_written_through_a_symbolic_link(tmp_path: Path) -> None:
     (tmp_path / "w.log").symlink_to(tmp_path / "victim")
     log = LogFile(tmp_path / "w.log")
     log.write(b"x")
@@ -63,7 +63,7 @@ def test_a_log_never_goes_through_a_link(tmp_path: Path) -> None:
 # Following
 
 
-def test_a_tail_begins_with_what_is_there_and_goes_on(tmp_path: Path) -> None:
+def test_a_tail_begins_with_the_existing_lines_and_goes_on(tmp_path: Path) -> None:
     path = tmp_path / "log"
     follower = Tail(path)
     assert follower.read() == ([], 0)
@@ -76,7 +76,7 @@ def test_a_tail_begins_with_what_is_there_and_goes_on(tmp_path: Path) -> None:
     follower.close()
 
 
-def test_a_tail_goes_on_with_the_file_that_takes_the_place(tmp_path: Path) -> None:
+def test_a_tail_goes_on_with_the_file_that_replaces_its_own(tmp_path: Path) -> None:
     path = tmp_path / "log"
     path.write_bytes(b"one\n")
     follower = Tail(path)
@@ -90,7 +90,7 @@ def test_a_tail_goes_on_with_the_file_that_takes_the_place(tmp_path: Path) -> No
     follower.close()
 
 
-def test_a_tail_reads_a_bounded_step_and_passes_over_what_is_far_behind(tmp_path: Path) -> None:
+def test_a_tail_reads_bounded_steps_and_skips_what_is_far_behind(tmp_path: Path) -> None:
     path = tmp_path / "log"
     path.write_bytes(b"".join(b"line %06d\n" % number for number in range(500_000)))
     follower = Tail(path)
@@ -142,7 +142,7 @@ def test_a_line_without_end_is_cut(tmp_path: Path) -> None:
         ("x" * 1_000 + " ERROR", ""),
     ],
 )
-def test_the_level_of_a_line_is_that_of_its_first_word_that_is_one(line: str, wanted: str) -> None:
+def test_the_first_level_word_of_a_line_is_its_level(line: str, wanted: str) -> None:
     assert level(line) == wanted
 
 
@@ -168,11 +168,11 @@ def test_a_coloured_line_is_shown_without_its_colours_and_with_its_level() -> No
     )
     assert plain == b"12:00 ERROR no"
     assert level(plain.decode()) == "bad"
-    # What does more than colour stays to be seen.
+    # Sequences that do more than colour stay visible.
     assert without_colours(b"\x1b[2J\x1b]52;c;aGk=\x07") == b"\x1b[2J\x1b]52;c;aGk=\x07"
 
 
-def test_the_last_words_are_reported_without_colours(tmp_path: Path) -> None:
+def test_the_last_output_is_reported_without_colours(tmp_path: Path) -> None:
     log = LogFile(tmp_path / "w.log")
     log.write(b"\x1b[31mFATAL\x1b[0m gone\n")
     assert log.said() == ("FATAL gone",)
@@ -184,7 +184,7 @@ def test_the_last_words_are_reported_without_colours(tmp_path: Path) -> None:
 
 
 class ViewApp(App[None]):
-    """A log view alone."""
+    """An app with only a log view."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -209,7 +209,7 @@ async def test_the_view_follows_the_end_and_forgets_the_oldest() -> None:
         assert app.log_view.virtual_size.height == log_view.MOST_LINES
 
 
-async def test_what_is_read_stays_where_it_is_while_lines_come() -> None:
+async def test_the_text_on_the_screen_stays_while_lines_arrive() -> None:
     app = ViewApp()
     async with app.run_test(size=(40, 10)) as pilot:
         await pilot.pause()
@@ -251,8 +251,8 @@ async def test_long_lines_are_wrapped_and_a_search_finds_each_line_once() -> Non
 async def test_a_flood_reaches_the_file_bounded_and_the_worker_never_waits(
     tmp_path: Path,
 ) -> None:
-    yard = Yard(tmp_path)
-    group = await yard.start("--floods")
+    stand_ins = StandIns(tmp_path)
+    group = await stand_ins.start("--floods")
     log = group.workers[0].log
     follower = Tail(log)
     seen = 0
@@ -266,7 +266,7 @@ async def test_a_flood_reaches_the_file_bounded_and_the_worker_never_waits(
     assert names == ["worker-1.log", "worker-1.log.1"]
     assert all(os.stat(group.folder / name).st_size < 5 * 1024 * 1024 for name in names)
     follower.close()
-    yard.local.stop_all(now=True)
-    assert await yard.local.wait(20)
-    await yard.local.close(5)
+    stand_ins.local.stop_all(now=True)
+    assert await stand_ins.local.wait(20)
+    await stand_ins.local.close(5)
     await eventually_async(lambda: not of_folder(tmp_path))

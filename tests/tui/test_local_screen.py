@@ -1,4 +1,4 @@
-"""Local: groups and workers, their keys, the start dialog, the log, the ways to leave."""
+"""Local: groups and workers, their keys, the start dialog, the log, the choices on leaving."""
 
 import os
 import signal
@@ -26,7 +26,7 @@ from tests.support.console import (
 from tests.support.console_redis import KEYS, Redis, on
 from tests.support.local_screen import running, start, still
 from tests.support.local_workers import of_folder, template
-from tests.support.sample_data import FakeSource, fleet, snapshot, worker
+from tests.support.sample_data import FakeSystem, fleet, snapshot, worker
 from tests.support.waiting import eventually_async
 from textual.widgets import Button, Input
 
@@ -60,7 +60,7 @@ def in_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def groups() -> list[WorkerGroup]:
-    """Something of everything; the console's clock stands at 1,000."""
+    """Groups in every state; the console's clock is at 1,000."""
     said = ("Traceback (most recent call last):", "redis.exceptions: no answer [/x]\x1b[2J")
     died = {"ending": "exited with 1", "said": said, "restarts": 3}
     return [
@@ -94,7 +94,7 @@ async def test_the_screen_fits_every_size(
         9: Usage(None, 12 * 1024 * 1024, frozenset({9})),
     }
     monkeypatch.setattr(Sampler, "sample", lambda self, pids: usages)
-    app = console(FakeSource(fleet()))
+    app = console(FakeSystem(fleet()))
     async with app.run_test(size=size) as pilot:
         app.local.groups = groups()
         await until_polled(pilot)
@@ -115,7 +115,7 @@ async def test_the_screen_fits_every_size(
         (SlotState(1, "running", 7, since_mono=900.0), "running", None),
     ],
 )
-def test_what_will_become_of_a_worker_is_counted_down(
+def test_the_state_of_a_worker_counts_down_to_what_comes_next(
     place: SlotState, state: str, tone: str
 ) -> None:
     row = LocalWorkerRow(LocalWorker(still("a", "mail", place), place), None, None, 1_000.0)
@@ -123,7 +123,7 @@ def test_what_will_become_of_a_worker_is_counted_down(
 
 
 async def test_an_empty_screen_says_what_to_press() -> None:
-    app = console(FakeSource(snapshot()))
+    app = console(FakeSystem(snapshot()))
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("6")
         await until_shown(pilot, "No workers were started here: press s")
@@ -137,7 +137,7 @@ async def test_the_start_dialog_fits_every_size(
     size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sys.executable", "/usr/bin/python3")
-    app = console(FakeSource(fleet()), require=("app.jobs",))
+    app = console(FakeSystem(fleet()), require=("app.jobs",))
     async with app.run_test(size=size) as pilot:
         await until_polled(pilot)
         await pilot.press("2", "space", "space", "s")
@@ -153,7 +153,7 @@ async def test_on_the_smallest_terminal_the_questions_are_whole(tmp_path: Path) 
         await until_shown(pilot, "runs: no-such-program")
         await pilot.press("enter")
         await until_shown(pilot, "the command no-such-program is not found")
-        assert any("Cancel" in line and "Start" in line for line in screen_lines(app))
+        assert any(words.CANCEL in line and "Start" in line for line in screen_lines(app))
         app.screen.query_one("#template", Input).value = template(tmp_path)
         await pilot.press("enter")
         await until_shown(pilot, words.started(1))
@@ -179,7 +179,9 @@ async def test_marked_queues_are_served_in_their_order_with_the_command_shown(
         await until_shown(pilot, "6 Local 1")
 
 
-async def test_a_dialog_tells_what_is_wrong_where_one_looks_and_remembers(tmp_path: Path) -> None:
+async def test_a_dialog_shows_each_error_beside_its_field_and_remembers_its_values(
+    tmp_path: Path,
+) -> None:
     async with running(tmp_path) as (app, pilot):
         await pilot.press("6", "s")
         await until_focused(pilot, Input)
@@ -211,7 +213,7 @@ async def test_a_dialog_tells_what_is_wrong_where_one_looks_and_remembers(tmp_pa
 async def test_the_dialog_names_the_waiting_classes_that_no_module_knows_and_starts_nothing(
     tmp_path: Path,
 ) -> None:
-    source = FakeSource(snapshot())
+    source = FakeSystem(snapshot())
     source.answers = [[QueueClasses("mail", ("Mailers::Welcome",))]]
     app = console(source, folder=tmp_path / "log", clock=time.monotonic)
     async with app.run_test(size=(100, 30)) as pilot:
@@ -224,8 +226,8 @@ async def test_the_dialog_names_the_waiting_classes_that_no_module_knows_and_sta
         assert app.local.groups == []
 
 
-async def test_what_waits_and_cannot_be_read_is_a_reason_to_start_nothing(tmp_path: Path) -> None:
-    source = FakeSource(snapshot())
+async def test_unreadable_waiting_jobs_are_a_reason_to_start_nothing(tmp_path: Path) -> None:
+    source = FakeSystem(snapshot())
     source.answers = [Unreachable("no answer")]
     app = console(source, folder=tmp_path / "log", clock=time.monotonic)
     async with app.run_test(size=(100, 30)) as pilot:
@@ -245,8 +247,8 @@ def test_a_worker_that_leaves_a_queue_alone_says_so_on_its_row() -> None:
 
 
 async def proposed(folder: Path, name: str, **more: Any) -> str:
-    """What another console proposes in a field of the start dialog."""
-    app = console(FakeSource(snapshot()), folder=folder / "log", **more)
+    """The value that another console proposes in a field of the start dialog."""
+    app = console(FakeSystem(snapshot()), folder=folder / "log", **more)
     async with app.run_test(size=(100, 30)) as pilot:
         await until_polled(pilot)
         await pilot.press("6", "s")
@@ -254,11 +256,11 @@ async def proposed(folder: Path, name: str, **more: Any) -> str:
         return app.screen.query_one(f"#{name}", Input).value
 
 
-async def test_the_modules_of_the_last_start_are_proposed_to_the_next_console_of_the_profile(
+async def test_the_next_console_of_the_profile_proposes_the_modules_of_the_last_start(
     tmp_path: Path,
 ) -> None:
     mine, other = (Settings(profile=name) for name in ("mine", "other"))
-    source = FakeSource(snapshot())
+    source = FakeSystem(snapshot())
     source.answers = [[QueueClasses("mail")]]
     app = console(source, folder=tmp_path / "log", clock=time.monotonic, settings=mine)
     async with app.run_test(size=(100, 30)) as pilot:
@@ -271,13 +273,13 @@ async def test_the_modules_of_the_last_start_are_proposed_to_the_next_console_of
         app.local.stop_all(now=True)
     await eventually_async(lambda: not of_folder(tmp_path))
     assert await proposed(tmp_path, "modules", settings=mine) == "json,csv"
-    # What is named now goes before; nobody else is proposed them.
+    # Modules named now replace the remembered ones; other profiles get none.
     assert await proposed(tmp_path, "modules", settings=mine, require=("html",)) == "html"
     assert await proposed(tmp_path, "modules", settings=other) == ""
     assert await proposed(tmp_path, "modules") == ""
 
 
-async def test_x_finishes_then_stops_then_takes_the_row_away(tmp_path: Path) -> None:
+async def test_x_lets_a_worker_finish_then_stops_it_then_removes_its_row(tmp_path: Path) -> None:
     async with running(tmp_path) as (app, pilot):
         await start(app, pilot, 2)
         await pilot.press("j", "x")
@@ -331,13 +333,13 @@ async def test_plus_and_minus_scale_the_group_and_not_the_interval(tmp_path: Pat
         assert app.state.interval_s != before_s
 
 
-async def test_each_press_of_plus_and_minus_counts_however_quickly_they_come(
+async def test_each_quick_press_of_plus_and_minus_counts(
     tmp_path: Path,
 ) -> None:
     async with running(tmp_path) as (app, pilot):
         await start(app, pilot, 1)
         group = app.local.groups[0]
-        # The supervisor hears nothing as long as it is stopped.
+        # The supervisor gets no request while it is stopped.
         assert group.report is not None
         os.kill(group.report.pid, signal.SIGSTOP)
         await pilot.press("plus", "plus", "plus", "minus")
@@ -360,7 +362,7 @@ async def test_p_pauses_and_resumes(tmp_path: Path) -> None:
         await until(pilot, lambda: "goes on" in app.local.all[0].log.read_text(), "the signal")
 
 
-async def test_a_console_that_is_read_only_starts_and_stops_nothing(tmp_path: Path) -> None:
+async def test_a_read_only_console_starts_and_stops_nothing(tmp_path: Path) -> None:
     async with running(tmp_path, read_only=True) as (app, pilot):
         await pilot.press("6", "s")
         await until_shown(pilot, "read-only")
@@ -369,8 +371,8 @@ async def test_a_console_that_is_read_only_starts_and_stops_nothing(tmp_path: Pa
 
 async def test_nothing_is_started_while_redis_does_not_answer(tmp_path: Path) -> None:
     async with running(tmp_path) as (app, pilot):
-        assert isinstance(app._source, FakeSource)
-        app._source.looks = [Unreachable("cannot reach Redis: connection refused")]
+        assert isinstance(app._source, FakeSystem)
+        app._source.snapshots = [Unreachable("cannot reach Redis: connection refused")]
         app.look_now()
         await until_shown(pilot, "connection refused")
         await pilot.press("6", "s")
@@ -388,8 +390,8 @@ async def test_a_registered_worker_shows_its_job_and_the_log_of_a_child_is_its_o
         await until_shown(pilot, "starting")
         seen = worker(f"{host}:{app.local.all[0].pid}:mail", on="mail", processed=12, failed=1)
         source = app._source
-        assert isinstance(source, FakeSource)
-        source.looks = [snapshot(workers=[seen])]
+        assert isinstance(source, FakeSystem)
+        source.snapshots = [snapshot(workers=[seen])]
         app.look_now()
         await until_shown(pilot, "working")
         text = screen_text(app)
@@ -437,7 +439,7 @@ async def test_the_log_is_followed_held_and_searched(tmp_path: Path) -> None:
         await pilot.press("f")
         await until_shown(pilot, "the newest")
         await pilot.press("p")
-        await until_shown(pilot, "PAUSED")
+        await until_shown(pilot, words.PAUSED)
         with log.open("ab") as file:
             file.write(b"WARN while paused\n")
         screen.read_more()
@@ -458,7 +460,7 @@ async def test_the_log_fits_every_size(
     size: tuple[int, int], in_utc: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     group = still("20261123-1", "mail", SlotState(1, "gave up", 9, ending="exited with 3"))
-    # A path that is the same for everybody.
+    # A path that is the same on every machine.
     monkeypatch.chdir(tmp_path)
     group.folder = Path()
     lines = [
@@ -473,7 +475,7 @@ async def test_the_log_fits_every_size(
         "qtop: 2026-11-23 12:00:02 process 9 exited with 3",
     ]
     (tmp_path / "worker-1.log").write_text("\n".join(lines) + "\n")
-    app = console(FakeSource(fleet()))
+    app = console(FakeSystem(fleet()))
     async with app.run_test(size=size) as pilot:
         app.local.groups = [group]
         await until_polled(pilot)
@@ -497,7 +499,7 @@ async def test_a_log_that_floods_stays_bounded_while_every_key_answers(tmp_path:
         await pilot.press("k")
         await until_shown(pilot, words.NOT_FOLLOWING)
         await pilot.press("G", "p")
-        await until_shown(pilot, "PAUSED")
+        await until_shown(pilot, words.PAUSED)
         await pilot.press("slash", *"flood", "enter")
         await until_shown(pilot, " lines with it")
         await pilot.press("p", "escape", "3", "6", "2")
@@ -509,7 +511,7 @@ async def test_a_log_that_floods_stays_bounded_while_every_key_answers(tmp_path:
 # Leaving
 
 
-async def test_leaving_can_let_them_finish(tmp_path: Path) -> None:
+async def test_on_leaving_workers_can_be_left_to_finish(tmp_path: Path) -> None:
     async with running(tmp_path) as (app, pilot):
         await start(app, pilot, 2)
         await pilot.press("q")
@@ -527,7 +529,7 @@ async def test_leaving_can_let_them_finish(tmp_path: Path) -> None:
         assert {worker.place.ending for worker in app.local.all} == {"exited with 0"}
 
 
-async def test_waiting_for_them_can_be_cut_short(tmp_path: Path) -> None:
+async def test_the_wait_for_finishing_workers_can_be_ended(tmp_path: Path) -> None:
     async with running(tmp_path) as (app, pilot):
         await start(app, pilot, 1)
         await pilot.press("q")
@@ -539,7 +541,7 @@ async def test_waiting_for_them_can_be_cut_short(tmp_path: Path) -> None:
         assert app.local.all[0].place.ending == words.ENDED_BY_TERM
 
 
-async def test_who_does_not_wait_for_them_lets_them_finish_alone(tmp_path: Path) -> None:
+async def test_workers_finish_alone_when_the_operator_does_not_wait(tmp_path: Path) -> None:
     async with running(tmp_path, stays=True) as (app, pilot):
         await start(app, pilot, 2)
         logs = [worker.log for worker in app.local.all]
@@ -555,7 +557,7 @@ async def test_who_does_not_wait_for_them_lets_them_finish_alone(tmp_path: Path)
     assert all("exited with 0" in log.read_text() for log in logs)
 
 
-async def test_leaving_can_leave_them_running_and_they_are_found_again(tmp_path: Path) -> None:
+async def test_on_leaving_workers_can_be_kept_running_and_are_found_again(tmp_path: Path) -> None:
     async with running(tmp_path, stays=True) as (app, pilot):
         await start(app, pilot, 2)
         pids = app.local.pids
@@ -576,9 +578,7 @@ async def test_leaving_can_leave_them_running_and_they_are_found_again(tmp_path:
 
 
 @pytest.mark.redis
-async def test_workers_of_the_real_thing_are_registered_and_leave(
-    redis: Redis, tmp_path: Path
-) -> None:
+async def test_real_workers_register_and_unregister(redis: Redis, tmp_path: Path) -> None:
     app = on(redis, folder=tmp_path / "log", workers=("mail",), clock=time.monotonic)
     async with app.run_test(size=(120, 30)) as pilot:
         await until_shown(pilot, words.started(1))
@@ -595,12 +595,12 @@ async def test_workers_of_the_real_thing_are_registered_and_leave(
         await pilot.press("x", "y")
         await until_shown(pilot, "finishes its job and ends")
         await until(pilot, lambda: not app.local.alive, "its end")
-        deeds = await redis.source.run(audit.newest(KEYS, 9))
-        assert [(each.action, each.done, each.undo_left_s) for each in deeds] == [
+        entries = await redis.source.run(audit.newest(KEYS, 9))
+        assert [(each.action, each.done, each.undo_left_s) for each in entries] == [
             ("stop", 1, None),
             ("start", 1, None),
         ]
-        assert deeds[0].actor.who == actor().who
-        assert deeds[0].subject.startswith("1 worker for mail on ")
+        assert entries[0].actor.who == actor().who
+        assert entries[0].subject.startswith("1 worker for mail on ")
     assert app.local.all[0].place.ending == "exited with 0"
     await eventually_async(lambda: not of_folder(tmp_path))

@@ -1,5 +1,5 @@
-"""Marks are of rows, not of places on a page: turning a page keeps them, actions name all of them,
-and what has gone meanwhile is counted."""
+"""Marks belong to rows, not to places on a page: they stay when a page is turned, actions are about
+all marked rows, and rows that are gone are counted."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from tests.support import scheduled_redis as delayed
 from tests.support.console import console, table_of, until, until_rows, until_shown
 from tests.support.console_redis import KEYS, Redis, on
 from tests.support.failed_jobs import entry, fill, listed, open_failed
-from tests.support.sample_data import FakeSource, failure, queue, snapshot
+from tests.support.sample_data import FakeSystem, failure, queue, snapshot
 from tests.support.scheduled_redis import LATER, Scheduled, to_scheduled
 from tests.support.waiting_jobs import drain, job, opened, push, waiting
 
@@ -51,7 +51,7 @@ async def test_jobs_stay_marked_while_pages_are_turned_and_are_deleted_together(
     assert {0, 1, 200}.isdisjoint(left)
 
 
-async def test_back_on_their_page_jobs_are_marked_as_they_were(redis: Redis) -> None:
+async def test_jobs_are_still_marked_when_their_page_comes_back(redis: Redis) -> None:
     await push(redis, "mail", *(job(n) for n in range(450)))
     app = on(redis)
     async with app.run_test(size=(120, 40)) as pilot:
@@ -121,7 +121,7 @@ async def test_failures_stay_marked_over_pages_and_newcomers(redis: Redis) -> No
     assert set(range(1_300)) - left == {1_299, 800, 799}
 
 
-async def test_on_a_small_terminal_too_it_says_how_many_are_marked(redis: Redis) -> None:
+async def test_a_small_terminal_shows_how_many_are_marked_too(redis: Redis) -> None:
     await fill(redis, *(entry(n) for n in range(1_300)))
     app = on(redis)
     async with app.run_test(size=(80, 24)) as pilot:
@@ -166,9 +166,9 @@ def numbers_of(parked: list[tuple[str, bytes]]) -> set[int]:
     return {decode(raw)["args"][0] for _, raw in parked}
 
 
-async def test_when_all_marked_failures_have_gone_the_one_under_the_cursor_is_not_meant() -> None:
+async def test_when_all_marked_failures_are_gone_the_one_under_the_cursor_is_not_used() -> None:
     entries = [failure(n) for n in range(1, 6)]
-    source = FakeSource(snapshot(failures=entries), snapshot(failures=entries[2:]))
+    source = FakeSystem(snapshot(failures=entries), snapshot(failures=entries[2:]))
     app = console(source)
     async with app.run_test(size=(120, 30)) as pilot:
         await open_failed(pilot, app, "t")
@@ -181,8 +181,8 @@ async def test_when_all_marked_failures_have_gone_the_one_under_the_cursor_is_no
         assert source.operations == []
 
 
-async def test_when_all_marked_queues_have_gone_none_is_paused() -> None:
-    source = FakeSource(snapshot([queue("a", 1), queue("b", 9)]), snapshot([queue("a", 1)]))
+async def test_when_all_marked_queues_are_gone_none_is_paused() -> None:
+    source = FakeSystem(snapshot([queue("a", 1), queue("b", 9)]), snapshot([queue("a", 1)]))
     app = console(source)
     async with app.run_test(size=(120, 30)) as pilot:
         await pilot.press("2")
@@ -211,7 +211,7 @@ def test_marks_off_the_page_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None
     assert span.text.strip() == "3 marked, 3 not on this page (3 at most)"
 
 
-def test_a_second_a_takes_all_marks_away_also_those_on_other_pages() -> None:
+def test_a_second_press_of_a_removes_all_marks_also_those_on_other_pages() -> None:
     paged: PagedTable[Any] = table()
     paged.set_page([1, 2], is_all=False)
     paged.action_mark_all()
@@ -223,7 +223,7 @@ def test_a_second_a_takes_all_marks_away_also_those_on_other_pages() -> None:
     assert paged.marked_rows() == []
 
 
-def test_what_is_not_in_a_list_that_is_shown_whole_has_gone() -> None:
+def test_a_marked_row_missing_from_a_whole_list_is_gone() -> None:
     paged: PagedTable[Any] = table()
     paged.set_page([1, 2, 3], is_all=False)
     paged.action_mark_all()

@@ -1,4 +1,5 @@
-"""The shape of an error's message: what differs from case to case is gone, what matters stays."""
+"""The normalised message of an error: parts that differ between failures are removed, the rest
+stays."""
 
 import pytest
 from hypothesis import given
@@ -33,7 +34,7 @@ from qtop.search.failure_groups import normalised, statuses
         ("undefined method `name' for nil", "undefined method `name' for nil"),
         ("two\n lines\twith   blanks", "two lines with blanks"),
         ("café 7", "café #"),
-        # What a request or a program ended with
+        # The status of a request or a program
         ("the server responded with status 404", "the server responded with status 404"),
         ("Request 7 failed with status code: 503", "Request # failed with status code: 503"),
         ("(Status 402) (Request req_8sdfSDF83n1k) no", "(Status 402) (Request req_<id>) no"),
@@ -62,12 +63,12 @@ from qtop.search.failure_groups import normalised, statuses
         ("", ""),
     ],
 )
-def test_a_message_loses_what_differs_from_case_to_case(message: str, shape: str) -> None:
+def test_a_message_loses_the_parts_that_differ_between_failures(message: str, shape: str) -> None:
     assert normalised(message) == shape
 
 
 @given(st.text(max_size=2_000))
-def test_no_message_breaks_it_or_grows(message: str) -> None:
+def test_no_message_fails_or_grows(message: str) -> None:
     shape = normalised(message)
     assert len(shape) <= 300
     for status in statuses(shape):

@@ -1,4 +1,4 @@
-"""Where there is little room: what is cut, what is left out, what is broken into lines."""
+"""Little room: what is cut, what is left out, what is broken into lines."""
 
 import pytest
 from rich.cells import cell_len
@@ -12,7 +12,7 @@ from tests.support.console import (
     until_polled,
     until_shown,
 )
-from tests.support.sample_data import FakeSource, does_nothing, queue, snapshot, worker
+from tests.support.sample_data import FakeSystem, does_nothing, queue, snapshot, worker
 
 from qtop.actions.plan import Plan
 from qtop.screens.dialogs import ConfirmDialog
@@ -30,7 +30,7 @@ def placed(*left: Span, right: tuple[Span, ...] = (), width: int) -> str:
     return line
 
 
-def test_a_span_that_may_be_cut_is_cut_before_it_goes() -> None:
+def test_a_span_that_may_be_cut_is_cut_before_it_is_dropped() -> None:
     name, count = Span("a long name", "", 50, least=4), Span(" 7 of 9", "", 90)
     assert placed(name, right=(count,), width=30) == "a long name             7 of 9"
     assert placed(name, right=(count,), width=14) == "a long… 7 of 9"
@@ -38,7 +38,7 @@ def test_a_span_that_may_be_cut_is_cut_before_it_goes() -> None:
     assert placed(name, right=(count,), width=10) == "    7 of 9"
 
 
-def test_what_matters_less_goes_before_what_matters_more_is_cut() -> None:
+def test_less_important_spans_are_dropped_before_more_important_ones_are_cut() -> None:
     name, less = Span("a long name", "", 50, least=4), Span(" by the way", "", 10)
     assert placed(name, less, width=15) == "a long name"
 
@@ -69,8 +69,8 @@ def test_a_text_is_broken_between_words_into_lines_that_fit(width: int) -> None:
         ("7", "and u takes it back."),
     ],
 )
-async def test_an_empty_list_says_all_of_what_to_do_next(key: str, words: str) -> None:
-    source = FakeSource(snapshot())
+async def test_an_empty_list_shows_its_whole_advice(key: str, words: str) -> None:
+    source = FakeSystem(snapshot())
     source.answers = [[]]
     app = console(source)
     async with app.run_test(size=(60, 15)) as pilot:
@@ -81,7 +81,7 @@ async def test_an_empty_list_says_all_of_what_to_do_next(key: str, words: str) -
 
 
 async def test_a_filter_is_never_hidden_by_its_length() -> None:
-    app = console(FakeSource(snapshot([queue(LONG, 3)], [worker(f"web1:1:{LONG}")])))
+    app = console(FakeSystem(snapshot([queue(LONG, 3)], [worker(f"web1:1:{LONG}")])))
     async with app.run_test(size=(60, 15)) as pilot:
         await until_polled(pilot)
         await pilot.press("2", "W")
@@ -92,7 +92,7 @@ async def test_a_filter_is_never_hidden_by_its_length() -> None:
 
 
 async def test_the_palette_has_room_for_what_it_offers() -> None:
-    app = console(FakeSource(snapshot([queue("mail", 3)])))
+    app = console(FakeSystem(snapshot([queue("mail", 3)])))
     async with app.run_test(size=(60, 15)) as pilot:
         await until_polled(pilot)
         await pilot.press("2", ":", *"show the")
@@ -101,7 +101,7 @@ async def test_the_palette_has_room_for_what_it_offers() -> None:
 
 
 async def test_a_question_shows_its_buttons_however_low_the_terminal_is() -> None:
-    source = FakeSource(snapshot([queue(LONG * 3, 3)]))
+    source = FakeSystem(snapshot([queue(LONG * 3, 3)]))
     source.replies = [[[3, [b"job"]]], [100]]
     app = console(source)
     async with app.run_test(size=(60, 15)) as pilot:
@@ -110,18 +110,18 @@ async def test_a_question_shows_its_buttons_however_low_the_terminal_is() -> Non
         await until_shown(pilot, texts.CLEAR_QUEUE)
         shown = " ".join(screen_text(app).replace("│", " ").split())
         assert f"{LONG[-9:]}?" in shown
-        assert "Cancel" in shown
+        assert texts.CANCEL in shown
         await pilot.press("down", "down", "down", "down", "down", "down", "down")
         await until_shown(pilot, f"{texts.type_to_go_on('clear')}:")
-        assert "Cancel" in screen_text(app)
+        assert texts.CANCEL in screen_text(app)
         await pilot.resize_terminal(60, 30)
         await until_shown(pilot, texts.CLEAR_QUEUE)
-        assert "Cancel" in screen_text(app)
+        assert texts.CANCEL in screen_text(app)
         assert f"{texts.type_to_go_on('clear')}:" in screen_text(app)
 
 
 async def test_a_long_question_is_read_line_by_line_and_page_by_page() -> None:
-    app = console(FakeSource(snapshot([queue("mail", 3)])))
+    app = console(FakeSystem(snapshot([queue("mail", 3)])))
     lines = tuple(f"worker {number}" for number in range(40))
     async with app.run_test(size=(60, 15)) as pilot:
         await until_polled(pilot)
@@ -139,7 +139,7 @@ async def test_a_long_question_is_read_line_by_line_and_page_by_page() -> None:
 
 
 async def test_a_worker_has_its_name_on_the_lowest_terminal() -> None:
-    app = console(FakeSource(snapshot([queue("mail", 3)], [worker("web1:7:*")])))
+    app = console(FakeSystem(snapshot([queue("mail", 3)], [worker("web1:7:*")])))
     async with app.run_test(size=(60, 15)) as pilot:
         await until_polled(pilot)
         await pilot.press("3")

@@ -1,4 +1,4 @@
-"""From one screen to another and back; what a screen said stays there."""
+"""Going from one screen to another and back; a message of a screen stays there."""
 
 from tests import words
 from tests.support.console import (
@@ -10,13 +10,13 @@ from tests.support.console import (
     until_polled,
     until_shown,
 )
-from tests.support.sample_data import FakeSource, failure, fleet, queue, snapshot, worker
+from tests.support.sample_data import FakeSystem, failure, fleet, queue, snapshot, worker
 
 from qtop.screens.overview import OverviewScreen
 
 
-async def test_escape_goes_back_to_where_a_lead_came_from() -> None:
-    app = console(FakeSource(fleet()))
+async def test_escape_goes_back_to_the_screen_with_the_link() -> None:
+    app = console(FakeSystem(fleet()))
     async with app.run_test(size=(120, 40)) as pilot:
         await until_shown(pilot, words.UNSERVED)
         row = table_of(app).cursor_row
@@ -27,8 +27,8 @@ async def test_escape_goes_back_to_where_a_lead_came_from() -> None:
         assert table_of(app).cursor_row == row
 
 
-async def test_the_way_back_is_taken_step_by_step_and_filters_are_left_first() -> None:
-    app = console(FakeSource(fleet()))
+async def test_escape_goes_back_step_by_step_and_leaves_filters_first() -> None:
+    app = console(FakeSystem(fleet()))
     async with app.run_test(size=(120, 40)) as pilot:
         await until_shown(pilot, words.UNSERVED)
         await pilot.press("2", "W")
@@ -43,8 +43,8 @@ async def test_the_way_back_is_taken_step_by_step_and_filters_are_left_first() -
         assert app.current_mode == "queues"
 
 
-async def test_a_digit_is_no_step_to_come_back_from() -> None:
-    app = console(FakeSource(fleet()))
+async def test_escape_does_not_go_back_over_a_digit() -> None:
+    app = console(FakeSystem(fleet()))
     async with app.run_test(size=(120, 40)) as pilot:
         await until_shown(pilot, words.UNSERVED)
         await pilot.press("2", "W", "3", "escape")
@@ -52,8 +52,8 @@ async def test_a_digit_is_no_step_to_come_back_from() -> None:
         assert app.current_mode == "workers"
 
 
-async def test_one_focuses_the_incidents_again() -> None:
-    app = console(FakeSource(fleet()))
+async def test_digit_1_focuses_the_incidents_again() -> None:
+    app = console(FakeSystem(fleet()))
     async with app.run_test(size=(120, 40)) as pilot:
         await until_shown(pilot, words.UNSERVED)
         screen = app.screen
@@ -63,9 +63,9 @@ async def test_one_focuses_the_incidents_again() -> None:
             await until(pilot, lambda: screen.focused is screen.table, "the incidents")
 
 
-async def test_the_workers_of_a_queue_are_shown_though_all_are_dead() -> None:
+async def test_the_workers_of_a_queue_are_shown_even_if_all_are_dead() -> None:
     hands = [worker("old:1:mail", beat_age_s=4_000), worker("web:2:low")]
-    app = console(FakeSource(snapshot([queue("mail", 5), queue("low", 0)], hands)))
+    app = console(FakeSystem(snapshot([queue("mail", 5), queue("low", 0)], hands)))
     async with app.run_test(size=(120, 40)) as pilot:
         await until_shown(pilot, words.unserved("mail"))
         await pilot.press("2", "W")
@@ -74,8 +74,8 @@ async def test_the_workers_of_a_queue_are_shown_though_all_are_dead() -> None:
         assert table_of(app).row_count == 1
 
 
-async def test_what_a_screen_said_is_not_said_on_another_one() -> None:
-    app = console(FakeSource(fleet()))
+async def test_a_message_of_one_screen_is_not_shown_on_another() -> None:
+    app = console(FakeSystem(fleet()))
     async with app.run_test(size=(120, 40)) as pilot:
         await until_shown(pilot, words.UNSERVED)
         await pilot.press("2", "y")
@@ -89,8 +89,8 @@ async def test_what_a_screen_said_is_not_said_on_another_one() -> None:
         assert words.done("deleted", 3) in screen_text(app)
 
 
-async def test_a_screen_and_a_filter_are_typed_into_the_palette() -> None:
-    app = console(FakeSource(snapshot([], [], [failure(1), failure(2, queue="low")])))
+async def test_a_screen_and_a_filter_can_be_typed_into_the_palette() -> None:
+    app = console(FakeSystem(snapshot([], [], [failure(1), failure(2, queue="low")])))
     async with app.run_test(size=(120, 40)) as pilot:
         await until_polled(pilot)
         await pilot.press("colon", *"failed queue:low", "enter")
@@ -98,9 +98,9 @@ async def test_a_screen_and_a_filter_are_typed_into_the_palette() -> None:
         await until_shown(pilot, "queue:low")
 
 
-async def test_figures_of_the_newest_failures_only_are_called_so() -> None:
+async def test_figures_of_only_the_newest_failures_are_marked_so() -> None:
     few = [failure(1), failure(2, queue="low")]
-    app = console(FakeSource(snapshot([queue("mail", 1), queue("low", 0)], [], few, failed=900)))
+    app = console(FakeSystem(snapshot([queue("mail", 1), queue("low", 0)], [], few, failed=900)))
     async with app.run_test(size=(140, 40)) as pilot:
         await until_shown(pilot, "newest 2")
         await pilot.press("2")

@@ -1,4 +1,4 @@
-"""What is sent to the terminal makes it show what Textual painted, cell for cell, and is short."""
+"""The bytes sent to the terminal make it show what Textual painted, cell for cell, and are few."""
 
 import re
 import sys
@@ -16,7 +16,7 @@ from qtop.app.terminal.diff import SYNC_BEGIN, SYNC_END, Output
 COLUMNS, LINES = 12, 3
 NO_WRAP = "\x1b[?7l"
 STYLES = ("", "1", "2;4", "38;5;188;48;5;16", "38;5;116;48;5;16", "7;48;2;1;2;3", "53", "22;39")
-#: Some more than once: they shall meet.
+#: Some more than once, so that they meet.
 TEXTS = (
     *("a", "a", "ab", "ab", "abc", "    ", " 9", "10", "▁▂▇█", "●", "abcdefghijkl", "queue-00010"),
     *(
@@ -34,7 +34,7 @@ TEXTS = (
     ),
     *("\ufeff", "\ufffd", "नमस्ते", "שלום", "\ud800", "ｱ", "\U000e0041", "\xa0"),
 )
-#: What is no frame: of Textual, and of whoever else may write to this terminal.
+#: Output that is no frame: of Textual, and of other programs on this terminal.
 OTHER = (
     *("\x1b[?25l", "\x1b[?1003h", "\x1b[?2026$p", "\x1b]52;c;aGk=\x07", "\x1b]22;text\x07", "\x07"),
     *("\x1b[2J", "\x1b[K", "\x1bM", "\x1b[3;1H\n", "text", "\x1b[3;3H\x1b[31mred\x1b[0m", "\x1bc"),
@@ -50,8 +50,8 @@ def shown(terminal: Emulator) -> list[object]:
 
 @st.composite
 def frames(draw: st.DrawFn) -> str:
-    """A frame as Textual writes it: of each line a part, in several styles. Few places, so that
-    what one frame paints lies on what another did."""
+    """A frame as Textual writes it: a part of each line, in several styles. The places are few, so
+    that frames overlap."""
     parts = []
     for _ in range(draw(st.integers(0, 4))):
         y, x = draw(st.integers(1, LINES)), draw(st.sampled_from((1, 2, 3, COLUMNS - 1, COLUMNS)))
@@ -151,7 +151,7 @@ def test_marks_of_a_frame_are_sent_only_around_something() -> None:
 
 
 @pytest.mark.parametrize("data", ["\x1b[?1049h", "\x1b[2J", "wall: going down"])
-def test_after_what_is_not_understood_everything_is_sent_again(data: str) -> None:
+def test_after_unknown_output_everything_is_sent_again(data: str) -> None:
     output = begun()
     output.passed(frame("mail"))
     assert output.passed(data) == data
@@ -181,7 +181,7 @@ def test_a_line_of_uncertain_width_is_sent_as_it_came_whenever_it_is_painted() -
         assert "mail 👨‍👩‍👧 9" in output.passed(frame("mail 👨‍👩‍👧 9"))
 
 
-def test_all_that_is_compared_is_one_cell_wide_everywhere() -> None:
+def test_every_compared_character_is_one_cell_wide_everywhere() -> None:
     every = map(chr, range(sys.maxunicode + 1))
     certain = [character for character in every if CERTAIN.fullmatch(character)]
     assert len(certain) > 95
@@ -196,7 +196,7 @@ BACKGROUNDS = ("", "41", "107", "48;5;7", "48;2;1;22;0")
 
 
 def in_force(sequence: str, before: frozenset[str]) -> frozenset[str]:
-    """What a terminal makes of an SGR sequence: the codes in force, those of colours as one."""
+    """The effect of an SGR sequence on a terminal: the codes in force, those of colours as one."""
     now = set(before)
     for code in re.findall(r"[34]8;5;\d+|[34]8;2;\d+;\d+;\d+|\d+", sequence) or ["0"]:
         if code == "0":
@@ -239,7 +239,7 @@ def test_a_sequence_is_read_as_it_was_written(old: Style, new: Style) -> None:
 
 
 @pytest.mark.parametrize("codes", ["53", "21", "38;5", "48;3;0", "58;5;1", "38;2;1;;1", "110"])
-def test_a_style_that_is_not_understood_is_known_again_after_a_reset(codes: str) -> None:
+def test_an_unknown_style_is_known_again_after_a_reset(codes: str) -> None:
     assert after(PLAIN, codes) is None
     assert after(after(PLAIN, codes), "1") is None
     assert after(after(PLAIN, codes), "0;1") == Style(marks=frozenset("1"))

@@ -1,4 +1,4 @@
-"""The thread that writes to the terminal: whatever the terminal does, nobody waits for it."""
+"""The thread that writes to the terminal: a slow or vanished terminal blocks nothing."""
 
 import os
 import threading
@@ -14,7 +14,7 @@ SCREEN = "x" * (MOST_WAITING // 4)
 
 @pytest.fixture
 def pipe() -> Iterator[tuple[int, int]]:
-    """A terminal: where it reads, and where is written to it."""
+    """A terminal: the end that reads, and the end that is written to."""
     ends = os.pipe()
     yield ends
     for end in ends:
@@ -28,7 +28,7 @@ def read(fd: int, number: int) -> bytes:
     return found
 
 
-def test_what_is_given_arrives_in_its_order(pipe: tuple[int, int]) -> None:
+def test_output_arrives_in_order(pipe: tuple[int, int]) -> None:
     reading, writing = pipe
     outlet = OutputThread(writing, lambda: None)
     for text in ("a", "é", "c" * 40_000):
@@ -38,7 +38,7 @@ def test_what_is_given_arrives_in_its_order(pipe: tuple[int, int]) -> None:
     outlet.stop(DEADLINE_S)
 
 
-def test_a_terminal_far_behind_is_given_no_more_pictures_until_it_has_caught_up(
+def test_a_terminal_far_behind_gets_no_frames_until_it_has_caught_up(
     pipe: tuple[int, int],
 ) -> None:
     reading, writing = pipe
@@ -66,7 +66,7 @@ def test_no_notice_is_shown_when_nothing_was_refused(pipe: tuple[int, int]) -> N
     assert not caught_up.is_set()
 
 
-def test_a_terminal_that_is_gone_is_no_trouble() -> None:
+def test_a_vanished_terminal_causes_no_error() -> None:
     reading, writing = os.pipe()
     os.close(reading)
     outlet = OutputThread(writing, lambda: None)

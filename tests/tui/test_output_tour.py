@@ -1,4 +1,4 @@
-"""The console in a real terminal, screen after screen: what a person sees is what was painted."""
+"""The console in a real terminal, screen after screen: a person sees what Textual painted."""
 
 import fcntl
 import json
@@ -49,8 +49,8 @@ app = QtopApp(ConsoleOptions(parse_url(sys.argv[1]), url=sys.argv[1], namespace=
     interval_s=0.25, read_only=False, log_folder=Path(sys.argv[2]).parent / "log"))
 app.run()
 """
-#: Before it: while the console has a size in hand that it has just read, the terminal gets another
-#: one. `os.kill` returns when the signal is there.
+#: Runs before the console: just after the console has read the size, the terminal gets another one.
+#: `os.kill` returns when the signal has arrived.
 TWO_SIZES_AT_ONCE = """
 import fcntl, os, shutil, signal, struct, termios
 read = shutil.get_terminal_size
@@ -77,7 +77,7 @@ QUEUES = (
 
 @dataclass
 class Terminal:
-    """A terminal with the console in it, and one that is sent all that Textual writes."""
+    """A terminal with the console in it, and an emulator that gets all that Textual writes."""
 
     process: "subprocess.Popen[bytes]"
     fd: int
@@ -98,20 +98,20 @@ class Terminal:
         self.process.send_signal(signal.SIGWINCH)
 
     def expect(self, columns: int, lines: int) -> None:
-        """Take both for terminals of this size, which have lost all that was on them."""
+        """Set both to terminals of this size, which have lost their contents."""
         for screen in (self.seen, self.painted):
             screen.resize(lines, columns)
             screen.erase_in_display(2)
 
     def until_both_show(self, text: str) -> None:
-        """Read until this is seen, and all that is seen is what was painted."""
+        """Read until the text is on both, and both show the same."""
         deadline_s = time.monotonic() + DEADLINE_S
         while text not in self.seen.text() or self.seen.cells() != self.painted.cells():
             assert time.monotonic() < deadline_s, f"no {text!r}:\n{self.differences()}"
             self.read(0.05)
 
     def read(self, wait_s: float) -> bool:
-        """Take what came, after waiting for it at most so long. Whether anything did."""
+        """Read what arrived, after waiting for it at most so long. Returns whether anything did."""
         has_come = bool(select.select([self.fd], [], [], wait_s)[0])
         if has_come:
             data = os.read(self.fd, 65_536)
@@ -121,7 +121,7 @@ class Terminal:
         return has_come
 
     def differences(self) -> str:
-        """What is seen, and lines that were painted otherwise."""
+        """The screen, and lines that were painted otherwise."""
         seen, painted = self.seen.display, self.painted.display
         other = [f"{a!r}\n{b!r}" for a, b in zip(seen, painted, strict=True) if a != b]
         return "\n".join((*seen, "painted otherwise:", *other))
@@ -168,7 +168,7 @@ def terminal(redis_url: str, tmp_path: Path, request: pytest.FixtureRequest) -> 
     os.close(leader)
 
 
-def test_what_is_seen_is_what_was_painted_on_every_screen(terminal: Terminal) -> None:
+def test_every_screen_is_seen_as_it_was_painted(terminal: Terminal) -> None:
     terminal.until_both_show("waiting")
     for keys, text in (
         ("2", "möwe"),
@@ -204,16 +204,16 @@ def test_what_is_seen_is_what_was_painted_on_every_screen(terminal: Terminal) ->
 def test_after_a_change_of_size_and_after_ctrl_z_nothing_is_left_out(terminal: Terminal) -> None:
     terminal.press("2")
     terminal.until_both_show("möwe")
-    # The last one: it was another size, and is as before when the console looks.
+    # The last resize: the size was another one, and is the same again when the console reads it.
     for columns, lines in ((80, 24), (120, 40), (50, 10), (100, 30), (100, 30)):
         terminal.resize(columns, lines)
-        terminal.until_both_show("has 50x10" if columns == 50 else "möwe")
+        terminal.until_both_show(words.has_size(50, 10) if columns == 50 else "möwe")
     terminal.press("\x1a")
     process = psutil.Process(terminal.process.pid)
     deadline_s = time.monotonic() + DEADLINE_S
     while process.status() != psutil.STATUS_STOPPED:
         assert time.monotonic() < deadline_s, process.status()
-        terminal.read(0.01)  # a full terminal would hold it up
+        terminal.read(0.01)  # a full terminal would block it
     while terminal.read(0):
         pass
     for screen in (terminal.seen, terminal.painted):
@@ -223,15 +223,15 @@ def test_after_a_change_of_size_and_after_ctrl_z_nothing_is_left_out(terminal: T
 
 
 @pytest.mark.parametrize("terminal", [TWO_SIZES_AT_ONCE], indirect=True)
-def test_of_two_changes_of_size_at_once_the_last_one_counts(terminal: Terminal) -> None:
+def test_the_last_of_two_simultaneous_resizes_counts(terminal: Terminal) -> None:
     terminal.press("2")
     terminal.until_both_show("möwe")
     terminal.resize(120, 40)
     terminal.expect(50, 10)
-    terminal.until_both_show("has 50x10")
+    terminal.until_both_show(words.has_size(50, 10))
 
 
-def test_what_another_program_wrote_goes_away_on_ctrl_l(terminal: Terminal) -> None:
+def test_ctrl_l_removes_what_another_program_wrote(terminal: Terminal) -> None:
     terminal.press("2")
     terminal.until_both_show("möwe")
     terminal.seen.feed("\x1b7\x1b[5;10HBroadcast message: going down for maintenance\x1b8")

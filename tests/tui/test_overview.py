@@ -1,4 +1,4 @@
-"""The first screen: what is wrong now, and where each key leads from there."""
+"""The first screen: the incidents, and what each key opens from there."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,7 +18,15 @@ from tests.support.console import (
     until_shown,
 )
 from tests.support.console_redis import Redis, on
-from tests.support.sample_data import FakeSource, failure, fleet, queue, snapshot, survey, worker
+from tests.support.sample_data import (
+    FakeSystem,
+    failure,
+    fleet,
+    health_report,
+    queue,
+    snapshot,
+    worker,
+)
 from textual.pilot import Pilot
 from textual.widgets import Input
 
@@ -53,7 +61,7 @@ def named(size: tuple[int, int]) -> str:
 
 
 async def shown(pilot: Pilot[Any]) -> OverviewScreen:
-    """Wait until a look and a survey were judged."""
+    """Wait until a poll and a health report were judged."""
     app = pilot.app
     assert isinstance(app, QtopApp)
     await until_checked(pilot)
@@ -64,12 +72,12 @@ async def shown(pilot: Pilot[Any]) -> OverviewScreen:
 
 
 def under_cursor(table: Table[Any]) -> Any:
-    """The row under the cursor, of which there is one."""
+    """The row under the cursor; there is exactly one."""
     assert table.cursor_row is not None
     return table.cursor_row
 
 
-def well() -> Snapshot:
+def healthy() -> Snapshot:
     return snapshot(
         [queue("mail", 12, pushed=0), queue("low", 0, pushed=0)],
         [worker("web1:7:*", on="mail"), worker("web1:8:*")],
@@ -93,18 +101,18 @@ def hostile() -> Snapshot:
     )
 
 
-# What it looks like
+# Its pictures
 
 
 @pytest.mark.parametrize("size", SIZES, ids=named)
 @pytest.mark.parametrize(
     ("name", "look"),
-    [("troubles", fleet), ("well", well), ("empty", snapshot), ("hostile", hostile)],
+    [("troubles", fleet), ("well", healthy), ("empty", snapshot), ("hostile", hostile)],
 )
-async def test_it_fits_every_size(
+async def test_the_overview_fits_every_size(
     size: tuple[int, int], name: str, look: Callable[[], Snapshot]
 ) -> None:
-    app = console(FakeSource(look()))
+    app = console(FakeSystem(look()))
     async with app.run_test(size=size) as pilot:
         await shown(pilot)
         assert_snapshot(app, f"overview-{name}-{named(size)}")
@@ -112,11 +120,11 @@ async def test_it_fits_every_size(
 
 
 @pytest.mark.parametrize("size", SIZES, ids=named)
-async def test_without_an_answer_it_says_so_first_and_keeps_what_was_known(
+async def test_without_an_answer_it_says_so_first_and_keeps_known_data(
     size: tuple[int, int],
 ) -> None:
     now = [1_000.0]
-    source = FakeSource(fleet())
+    source = FakeSystem(fleet())
     app = console(source, clock=lambda: now[0])
     async with app.run_test(size=size) as pilot:
         screen = await shown(pilot)
@@ -133,13 +141,13 @@ async def test_without_an_answer_it_says_so_first_and_keeps_what_was_known(
         assert screen.queues.stale
         assert not screen.table.stale
         assert screen.queues.row_count == 7
-        source.looks = [fleet()]
+        source.snapshots = [fleet()]
         app.look_now()
         await until_gone(pilot, "not answer")
 
 
-async def test_before_the_first_look_it_says_that_it_connects() -> None:
-    app = console(FakeSource(Unreachable("nobody there")))
+async def test_before_the_first_poll_it_says_that_it_connects() -> None:
+    app = console(FakeSystem(Unreachable("nobody there")))
     async with app.run_test(size=(120, 40)) as pilot:
         await until_shown(pilot, "bad   Redis does not answer: nobody there")
         assert words.NOTHING_IS_WRONG not in screen_text(app)
@@ -147,7 +155,7 @@ async def test_before_the_first_look_it_says_that_it_connects() -> None:
 
 
 async def test_it_is_the_first_screen_and_digit_1_leads_back_to_it() -> None:
-    app = console(FakeSource(well()))
+    app = console(FakeSystem(healthy()))
     async with app.run_test(size=(80, 24)) as pilot:
         await shown(pilot)
         await pilot.press("3", "1")
@@ -155,7 +163,7 @@ async def test_it_is_the_first_screen_and_digit_1_leads_back_to_it() -> None:
 
 
 async def test_every_screen_shows_the_number_of_incidents() -> None:
-    app = console(FakeSource(fleet()))
+    app = console(FakeSystem(fleet()))
     async with app.run_test(size=(100, 24)) as pilot:
         await shown(pilot)
         assert "▌1 Overview 7 " in screen_text(app)
@@ -163,8 +171,8 @@ async def test_every_screen_shows_the_number_of_incidents() -> None:
         assert " 1 Overview 7 " in screen_text(app)
 
 
-async def test_what_may_not_be_asked_is_reported_as_unknown() -> None:
-    source = FakeSource(well())
+async def test_forbidden_checks_are_reported_as_unknown() -> None:
+    source = FakeSystem(healthy())
     source.surveyed = health.failed("this user lacks a right")
     app = console(source)
     async with app.run_test(size=(120, 24)) as pilot:
@@ -173,8 +181,8 @@ async def test_what_may_not_be_asked_is_reported_as_unknown() -> None:
         assert "unknown: Redis's memory, eviction and persistence" in screen_text(app)
 
 
-async def test_the_advice_is_that_for_the_verdict_under_the_cursor() -> None:
-    app = console(FakeSource(fleet()))
+async def test_the_advice_is_for_the_incident_under_the_cursor() -> None:
+    app = console(FakeSystem(fleet()))
     async with app.run_test(size=(80, 24)) as pilot:
         await shown(pilot)
         assert "→ rename or delete the keys of another kind" in screen_text(app)
@@ -206,33 +214,33 @@ def test_every_key_that_advice_names_is_one_of_the_table() -> None:
 
 async def test_a_quiet_screen_is_not_painted_again(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [1_000.0]
-    source = FakeSource(well(), well())
+    source = FakeSystem(healthy(), healthy())
     app = console(source, clock=lambda: now[0])
     async with app.run_test(size=(160, 48)) as pilot:
         await shown(pilot)
         painted: list[object] = []
-        looks = source.looked
+        snapshots = source.looked
         for number in range(1, 4):
-            # All rates are known from the third look on.
+            # All rates are known from the third poll on.
             if number == 3:
                 for kind in (Bar, Table):
                     monkeypatch.setattr(kind, "refresh", lambda self, *a, **k: painted.append(self))
             now[0] += 1.0
-            source.looks = [well()]
+            source.snapshots = [healthy()]
             app.look_now()
-            await until(pilot, lambda n=number: source.looked >= looks + n, "a look")  # type: ignore[misc]
+            await until(pilot, lambda n=number: source.looked >= snapshots + n, "a look")  # type: ignore[misc]
             await pilot.pause()
         assert painted == []
 
 
-async def test_a_frozen_display_keeps_its_verdicts() -> None:
-    source = FakeSource(well())
+async def test_a_frozen_display_keeps_its_incidents() -> None:
+    source = FakeSystem(healthy())
     app = console(source)
     async with app.run_test(size=(80, 24)) as pilot:
         await shown(pilot)
         await pilot.press("f")
-        source.looks = [snapshot([queue("mail", 5)]) for _ in range(2)]
-        last = source.looks[-1]
+        source.snapshots = [snapshot([queue("mail", 5)]) for _ in range(2)]
+        last = source.snapshots[-1]
         for _ in range(2):
             app.look_now()
             await pilot.pause()
@@ -243,11 +251,11 @@ async def test_a_frozen_display_keeps_its_verdicts() -> None:
         await until_shown(pilot, "no worker is alive")
 
 
-# Where enter leads
+# What enter opens
 
 
-async def on_verdict(pilot: Pilot[Any], text: str) -> None:
-    """Put the cursor on the verdict with this text, and press enter."""
+async def go_to_incident(pilot: Pilot[Any], text: str) -> None:
+    """Put the cursor on the incident with this text, and press enter."""
     screen = await shown(pilot)
     table = screen.table
     for _ in range(table.row_count):
@@ -272,10 +280,10 @@ async def on_verdict(pilot: Pilot[Any], text: str) -> None:
         ("without heartbeat", "workers", "ruby2:55:legacy"),
     ],
 )
-async def test_enter_on_a_verdict_leads_to_its_row(text: str, mode: str, row: str) -> None:
-    app = console(FakeSource(fleet()))
+async def test_enter_on_an_incident_opens_its_row(text: str, mode: str, row: str) -> None:
+    app = console(FakeSystem(fleet()))
     async with app.run_test(size=(120, 30)) as pilot:
-        await on_verdict(pilot, text)
+        await go_to_incident(pilot, text)
         assert app.current_mode == mode
         screen = app.screen
         assert isinstance(screen, RowsScreen)
@@ -283,45 +291,45 @@ async def test_enter_on_a_verdict_leads_to_its_row(text: str, mode: str, row: st
         assert row == (found.name if mode == "queues" else found.id)
 
 
-async def test_enter_on_a_verdict_about_many_sets_the_filter() -> None:
+async def test_enter_on_an_incident_about_many_sets_the_filter() -> None:
     workers = [worker(f"web{n}:1:mail", beat_age_s=200) for n in range(3)]
     look = snapshot([queue("mail", 1)], [*workers, worker("web9:1:mail")])
-    app = console(FakeSource(look))
+    app = console(FakeSystem(look))
     async with app.run_test(size=(120, 30)) as pilot:
-        await on_verdict(pilot, "3 workers silent")
+        await go_to_incident(pilot, "3 workers silent")
         assert app.current_mode == "workers"
         assert "3 of 4" in screen_text(app)
 
 
-async def test_a_filter_that_would_hide_the_row_is_taken_away() -> None:
-    app = console(FakeSource(fleet()))
+async def test_a_filter_that_would_hide_the_row_is_removed() -> None:
+    app = console(FakeSystem(fleet()))
     async with app.run_test(size=(120, 30)) as pilot:
         await shown(pilot)
         await pilot.press("2", "slash", *"mail", "enter", "1")
-        await on_verdict(pilot, "legacy is paused")
+        await go_to_incident(pilot, "legacy is paused")
         screen = app.screen
         assert isinstance(screen, RowsScreen)
         assert under_cursor(screen.table).name == "legacy"
 
 
-async def test_enter_on_a_burst_leads_to_the_failures_that_are_in_it() -> None:
-    app = console(FakeSource(snapshot(failures=[failure(0, error=str(n)) for n in range(60)])))
+async def test_enter_on_a_burst_opens_the_failures_in_it() -> None:
+    app = console(FakeSystem(snapshot(failures=[failure(0, error=str(n)) for n in range(60)])))
     async with app.run_test(size=(120, 30)) as pilot:
-        await on_verdict(pilot, "60 jobs failed within a minute")
+        await go_to_incident(pilot, "60 jobs failed within a minute")
         assert app.current_mode == "failed"
         assert "age<5m" in screen_text(app)
 
 
-async def test_a_verdict_on_the_server_opens_with_what_to_do() -> None:
-    source = FakeSource(well())
-    source.surveyed = survey(facts={"maxmemory": "9", "maxmemory_policy": "allkeys-lru"})
+async def test_an_incident_of_the_server_opens_with_what_to_do() -> None:
+    source = FakeSystem(healthy())
+    source.surveyed = health_report(facts={"maxmemory": "9", "maxmemory_policy": "allkeys-lru"})
     app = console(source)
     async with app.run_test(size=(100, 30)) as pilot:
-        await on_verdict(pilot, "Redis may drop data")
+        await go_to_incident(pilot, "Redis may drop data")
         assert isinstance(app.screen, IncidentScreen)
         text = screen_text(app)
         assert "maxmemory-policy set to noeviction" in text
-        source.surveyed = survey()
+        source.surveyed = health_report()
         app.on_survey(source.surveyed)
         await until_shown(pilot, "This is no longer so.")
         await pilot.press("escape")
@@ -329,7 +337,7 @@ async def test_a_verdict_on_the_server_opens_with_what_to_do() -> None:
 
 
 async def test_tab_goes_from_part_to_part_and_enter_works_in_each() -> None:
-    app = console(FakeSource(fleet()))
+    app = console(FakeSystem(fleet()))
     async with app.run_test(size=(120, 40)) as pilot:
         screen = await shown(pilot)
         tables = []
@@ -339,7 +347,7 @@ async def test_tab_goes_from_part_to_part_and_enter_works_in_each() -> None:
         assert tables == [*screen.parts, screen.table]
         await pilot.press("shift+tab", "enter")
         await pilot.pause()
-        # The first press went back to the verdicts.
+        # The first press went back to the incidents.
         assert app.current_mode == "queues"
         await pilot.press("1", "tab", "enter")
         await pilot.pause()
@@ -354,8 +362,8 @@ async def test_tab_goes_from_part_to_part_and_enter_works_in_each() -> None:
         assert app.current_mode == "failed"
 
 
-async def test_parts_that_are_not_on_the_screen_are_passed_over() -> None:
-    app = console(FakeSource(fleet()))
+async def test_parts_that_are_not_on_the_screen_are_skipped() -> None:
+    app = console(FakeSystem(fleet()))
     async with app.run_test(size=(80, 24)) as pilot:
         screen = await shown(pilot)
         await pilot.press("tab", "tab")
@@ -364,8 +372,8 @@ async def test_parts_that_are_not_on_the_screen_are_passed_over() -> None:
         assert app.focused is screen.table
 
 
-async def test_enter_on_failures_leads_to_their_group() -> None:
-    app = console(FakeSource(fleet()))
+async def test_enter_on_failures_opens_their_group() -> None:
+    app = console(FakeSystem(fleet()))
     async with app.run_test(size=(80, 24)) as pilot:
         screen = await shown(pilot)
         await pilot.press("tab", "tab", "j", "enter")
@@ -383,7 +391,7 @@ async def test_groups_of_the_newest_failures_say_that_there_may_be_more(
     failed: int, text: str
 ) -> None:
     look = snapshot(failures=[failure(number) for number in range(3)], failed=failed)
-    app = console(FakeSource(look))
+    app = console(FakeSystem(look))
     async with app.run_test(size=(80, 24)) as pilot:
         await until_shown(pilot, "3  Mailers")
         assert text in screen_text(app)
@@ -412,7 +420,7 @@ async def test_the_groups_of_a_long_list_are_found_too(redis: Redis) -> None:
 
 
 async def test_s_asks_for_workers_of_the_queue_under_the_cursor() -> None:
-    app = console(FakeSource(fleet()))
+    app = console(FakeSystem(fleet()))
     async with app.run_test(size=(80, 24)) as pilot:
         await shown(pilot)
         await pilot.press("j", "s")
@@ -423,18 +431,18 @@ async def test_s_asks_for_workers_of_the_queue_under_the_cursor() -> None:
         assert app.screen.query_one("#queues", Input).value == "legacy"
 
 
-async def test_copying_takes_the_row_under_the_cursor() -> None:
-    app = console(FakeSource(well()))
+async def test_copy_takes_the_row_under_the_cursor() -> None:
+    app = console(FakeSystem(healthy()))
     async with app.run_test(size=(80, 24)) as pilot:
         await shown(pilot)
         await pilot.press("y")
         assert words.NOTHING_IS_WRONG in app.clipboard
 
 
-async def test_a_console_that_may_only_read_leaves_out_what_changes_something(
+async def test_a_read_only_console_leaves_out_keys_that_change_something(
     tmp_path: Path,
 ) -> None:
-    app = console(FakeSource(well()), read_only=True, folder=tmp_path)
+    app = console(FakeSystem(healthy()), read_only=True, folder=tmp_path)
     async with app.run_test(size=(80, 24)) as pilot:
         await shown(pilot)
         footer = screen_lines(app)[-1]
@@ -453,7 +461,7 @@ def test_a_chart_has_its_newest_value_at_the_right_and_its_highest_at_the_top() 
     assert area([1, 2, 3], 2) == ["▆█"]
 
 
-def test_a_chart_shows_unknown_as_blank_and_a_little_as_more_than_nothing() -> None:
+def test_a_chart_shows_unknown_as_blank_and_small_values_above_zero() -> None:
     assert area([None, 0, 1, 1_000, float("nan")], 5) == [" ▁▂█ "]
     assert area([0, 0], 2) == ["▁▁"]
     assert area([], 3) == ["   "]
@@ -461,21 +469,21 @@ def test_a_chart_shows_unknown_as_blank_and_a_little_as_more_than_nothing() -> N
     assert area([5], -3, 2) == ["", ""]
 
 
-def test_a_course_has_a_value_for_each_step_of_five_seconds() -> None:
+def test_a_series_has_a_value_for_every_five_seconds() -> None:
     series = Series()
     for at_s, value in ((0, 1), (1, 2), (5, 3), (21, 4)):
         series.add(value, float(at_s))
     assert series.values == (2, 3, 3, 3, 4)
 
 
-def test_a_course_knows_nothing_of_the_time_without_an_answer() -> None:
+def test_a_series_is_unknown_for_the_time_without_an_answer() -> None:
     series = Series()
     for at_s, value in ((0, 1), (5, None), (14, None), (15, 2)):
         series.add(value, float(at_s))
     assert series.values == (1, None, None, 2)
 
 
-def test_a_course_keeps_five_minutes() -> None:
+def test_a_series_keeps_five_minutes() -> None:
     series = Series()
     for step in range(1_000):
         series.add(step, step * 5.0)

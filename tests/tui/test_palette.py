@@ -1,4 +1,4 @@
-"""The palette finds actions by their words; the clipboard gets what is shown."""
+"""The palette finds actions by their words; the clipboard gets the text on the screen."""
 
 import base64
 
@@ -12,7 +12,7 @@ from tests.support.console import (
     until_screen,
     until_shown,
 )
-from tests.support.sample_data import FakeSource, failure, fleet, snapshot
+from tests.support.sample_data import FakeSystem, failure, fleet, snapshot
 
 from qtop.app.app import QtopApp
 from qtop.commands.cli import _PLACES
@@ -23,7 +23,7 @@ from qtop.screens.help import HelpScreen, matching, nothing_word, place_of
 from qtop.screens.queues import QueuesScreen
 
 
-def test_every_typed_word_must_stand_in_an_action() -> None:
+def test_every_typed_word_must_occur_in_an_action() -> None:
     actions = keymap.of({"failed", "tables"})
     assert [a.id for a in matching(actions, "delete marked")] == ["delete"]
     assert [a.id for a in matching(actions, "MARKED delete")] == ["delete"]
@@ -31,7 +31,7 @@ def test_every_typed_word_must_stand_in_an_action() -> None:
     assert matching(actions, "no such thing") == []
 
 
-def test_what_others_call_an_action_finds_it_after_those_that_are_called_so() -> None:
+def test_synonyms_find_an_action_after_those_that_have_the_word_as_name() -> None:
     failed = keymap.of({*FailedScreen.PLACES, "everywhere"})
     assert {"requeue", "requeue_all"} <= {a.id for a in matching(failed, "retry")}
     assert "next_theme" in [a.id for a in matching(failed, "theme")]
@@ -45,7 +45,7 @@ def test_every_command_is_found_as_an_action_or_named_as_a_command() -> None:
     assert silent == set(), "the palette finds nothing for these: name them in `synonyms.COMMANDS`"
 
 
-def test_what_no_key_does_is_not_met_with_silence() -> None:
+def test_a_search_without_a_result_gives_a_hint() -> None:
     assert "qtop doctor" in nothing_word("doctor")
     assert "filtered by: class:Mail" in nothing_word("failed class:Mail")
     assert "?" in nothing_word("no such thing")
@@ -61,7 +61,7 @@ def test_what_no_key_does_is_not_met_with_silence() -> None:
         ("mailers", None, ""),
     ],
 )
-def test_a_screen_and_a_filter_lead_there(typed: str, place: str | None, text: str) -> None:
+def test_a_screen_and_a_filter_open_that_screen(typed: str, place: str | None, text: str) -> None:
     lead = place_of(typed)
     assert (lead and lead.place) == place
     assert lead is None or lead.filter == text
@@ -73,15 +73,15 @@ async def opened(app: QtopApp, pilot: object, *keys: str) -> None:
     await pilot.pause()  # type: ignore[attr-defined]
 
 
-async def test_the_chosen_action_is_done_on_the_screen_in_front() -> None:
-    app = console(FakeSource(fleet()))
+async def test_the_chosen_action_runs_on_the_screen_in_front() -> None:
+    app = console(FakeSystem(fleet()))
     async with app.run_test(size=(100, 24)) as pilot:
         await opened(app, pilot, *"failed jobs", "enter")
         await until_mode(pilot, "failed")
 
 
 async def test_it_offers_what_works_here_and_leaves_with_escape() -> None:
-    app = console(FakeSource(fleet()))
+    app = console(FakeSystem(fleet()))
     async with app.run_test(size=(100, 40)) as pilot:
         await opened(app, pilot)
         assert words.PAUSE_HELP in screen_text(app)
@@ -94,7 +94,7 @@ async def test_it_offers_what_works_here_and_leaves_with_escape() -> None:
 
 
 async def test_a_read_only_console_offers_no_changes() -> None:
-    app = console(FakeSource(fleet()), read_only=True)
+    app = console(FakeSystem(fleet()), read_only=True)
     async with app.run_test(size=(100, 40)) as pilot:
         await opened(app, pilot)
         assert words.PAUSE_HELP not in screen_text(app)
@@ -102,7 +102,7 @@ async def test_a_read_only_console_offers_no_changes() -> None:
 
 
 async def test_arrows_choose_another_one() -> None:
-    app = console(FakeSource(fleet()))
+    app = console(FakeSystem(fleet()))
     async with app.run_test(size=(100, 40)) as pilot:
         await opened(app, pilot, *"show the", "down", "up")
         offered = matching(keymap.of({*QueuesScreen.PLACES, "everywhere"}), "show the")
@@ -111,15 +111,15 @@ async def test_arrows_choose_another_one() -> None:
         await until_mode(pilot, "workers")
 
 
-async def test_a_key_that_is_a_sign_is_pressed_as_well() -> None:
-    app = console(FakeSource(fleet()))
+async def test_a_key_that_is_a_punctuation_mark_can_be_pressed_too() -> None:
+    app = console(FakeSystem(fleet()))
     async with app.run_test(size=(100, 40)) as pilot:
         await opened(app, pilot, *"what the keys do", "enter")
         await until_screen(pilot, HelpScreen)
 
 
 async def test_rows_are_copied_through_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    app = console(FakeSource(fleet()))
+    app = console(FakeSystem(fleet()))
     async with app.run_test(size=(100, 24)) as pilot:
         await until_polled(pilot)
         written: list[str] = []
@@ -137,7 +137,7 @@ async def test_rows_are_copied_through_the_terminal(monkeypatch: pytest.MonkeyPa
 
 async def test_a_page_is_copied_whole_without_the_escapes_of_its_data() -> None:
     hostile = failure(1, error="\x1b]52;c;aGk=\x07")
-    app = console(FakeSource(snapshot([], [], [hostile])))
+    app = console(FakeSystem(snapshot([], [], [hostile])))
     async with app.run_test(size=(100, 24)) as pilot:
         await until_polled(pilot)
         await pilot.press("4", "t", "enter", "y")
@@ -146,9 +146,9 @@ async def test_a_page_is_copied_whole_without_the_escapes_of_its_data() -> None:
         assert "\x1b" not in app.clipboard
 
 
-async def test_more_than_a_terminal_takes_is_not_copied() -> None:
+async def test_text_too_long_for_a_terminal_is_not_copied() -> None:
     app = console(
-        FakeSource(
+        FakeSystem(
             snapshot([], [], [failure(1, payload={"class": "A", "args": ["x" * 300] * 300})])
         )
     )

@@ -25,7 +25,7 @@ def test_every_action_that_changes_something_names_its_scripts() -> None:
     assert all(b"redis.call(" in text for text in texts.values())
 
 
-def test_an_action_needs_what_its_script_calls_and_scripts_as_such() -> None:
+def test_an_action_needs_the_commands_of_its_script_and_the_right_to_run_scripts() -> None:
     assert {"LREM", "RPUSH", "EVALSHA", "EVAL"} <= commands("requeue")
     assert commands("unheard-of") == {"EVAL", "EVALSHA"}
 
@@ -76,5 +76,5 @@ def test_without_scripts_nothing_that_changes_redis_is_allowed(redis_url: str) -
 
 
 @pytest.mark.redis
-def test_what_cannot_be_found_out_forbids_nothing(redis_url: str) -> None:
+def test_unknown_rights_forbid_nothing(redis_url: str) -> None:
     assert forbidden_with(redis_url, "+@all", "-multi", "-ltrim") == {}

@@ -1,17 +1,14 @@
-"""The console in its colours: pictures of a few screens, compared to the byte.
-
-The text snapshots beside them say where a change is; these say that colours, marks and flags still
-are what they were.
-"""
+"""The console in its colours: pictures of a few screens, compared to the byte. The text snapshots
+beside them show where a change is; these check that colours, marks and flags are the same."""
 
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from tests.support.audit_entries import DEEDS
+from tests.support.audit_entries import AUDIT_ENTRIES
 from tests.support.console import assert_as_recorded, console, until_polled
-from tests.support.sample_data import FakeSource, fleet
+from tests.support.sample_data import FakeSystem, fleet
 
 from qtop.app.app import QtopApp
 from qtop.config.settings import Settings
@@ -34,14 +31,14 @@ SHOTS: dict[str, Sequence[str]] = {
 
 
 def picture(app: QtopApp) -> str:
-    """What is shown, without the fonts that a viewer would fetch."""
+    """The picture, without the fonts that a viewer would fetch."""
     return re.sub(r"@font-face\s*{[^}]*}", "", app.export_screenshot(title="qtop"))
 
 
 @pytest.mark.parametrize("name", SHOTS)
 async def test_the_console_looks_as_it_did(name: str, in_utc: None) -> None:
-    source = FakeSource(fleet())
-    source.answers = [DEEDS]
+    source = FakeSystem(fleet())
+    source.answers = [AUDIT_ENTRIES]
     app = console(source, settings=Settings())
     async with app.run_test(size=(110, 30)) as pilot:
         await until_polled(pilot)

@@ -1,4 +1,4 @@
-"""Looks follow each other, never two at a time, and failures are told and survived."""
+"""Polls follow each other, never two at a time; failures are reported and polling goes on."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -8,7 +8,7 @@ from typing import TypeVar
 import pytest
 from tests.support.known import known
 from tests.support.polling import DEADLINE_S, Clock, Watching, run_until
-from tests.support.sample_data import FakeSource, look, queue, snapshot
+from tests.support.sample_data import FakeSystem, queue, read_snapshot, snapshot
 
 from qtop.model.health import HealthReport
 from qtop.monitor.poller import SURVEYED, Poller, PollResult, clamped_interval_s
@@ -24,34 +24,34 @@ from resque.store import queues
 T = TypeVar("T")
 
 
-async def looks_of(
+async def results_of(
     source: SystemRunner, number: int, clock: Clock, *, interval_s: float = 1.0
 ) -> list[PollResult]:
     """Let a poller run until it has tried so many times."""
     seen: list[PollResult] = []
     enough = asyncio.Event()
 
-    def on_look(look: PollResult) -> None:
-        seen.append(look)
+    def on_result(result: PollResult) -> None:
+        seen.append(result)
         if len(seen) == number:
             enough.set()
 
     poller = Poller(
-        source, Watching(on_look), interval_s=interval_s, clock=clock, sleep=clock.sleep
+        source, Watching(on_result), interval_s=interval_s, clock=clock, sleep=clock.sleep
     )
     await run_until(poller, enough)
     return seen[:number]
 
 
-async def test_a_look_hands_over_the_snapshot_and_when_it_was_taken() -> None:
-    source = FakeSource(snapshot())
-    (look,) = await looks_of(source, 1, Clock())
-    assert (look.snapshot, look.taken_mono, look.error) == (source.looks[0], 100.0, None)
+async def test_a_poll_reports_the_snapshot_and_its_time() -> None:
+    source = FakeSystem(snapshot())
+    (result,) = await results_of(source, 1, Clock())
+    assert (result.snapshot, result.taken_mono, result.error) == (source.snapshots[0], 100.0, None)
 
 
-async def test_looks_come_at_the_interval() -> None:
+async def test_polls_happen_at_the_interval() -> None:
     clock = Clock()
-    await looks_of(FakeSource(snapshot()), 3, clock, interval_s=2.5)
+    await results_of(FakeSystem(snapshot()), 3, clock, interval_s=2.5)
     assert clock.sleeps[:2] == [2.5, 2.5]
 
 
@@ -62,49 +62,49 @@ def test_the_interval_has_limits() -> None:
 async def test_failures_keep_the_last_snapshot_and_back_off() -> None:
     clock, good = Clock(), snapshot()
     down = Unreachable("nobody there")
-    looks = await looks_of(FakeSource(good, down, down, down, down, down, down), 7, clock)
+    results = await results_of(FakeSystem(good, down, down, down, down, down, down), 7, clock)
     assert clock.sleeps[:7] == [1.0, 1.0, 2.0, 4.0, 8.0, 10.0, 10.0]
-    assert all(look.snapshot == good for look in looks)
-    assert {look.error for look in looks[1:]} == {"nobody there"}
-    assert {look.failing_since_mono for look in looks[1:]} == {101.0}
-    assert looks[2].next_try_mono == 104.0
+    assert all(each.snapshot == good for each in results)
+    assert {each.error for each in results[1:]} == {"nobody there"}
+    assert {each.failing_since_mono for each in results[1:]} == {101.0}
+    assert results[2].next_try_mono == 104.0
 
 
-async def test_an_answer_ends_the_failure_and_its_back_off() -> None:
+async def test_an_answer_ends_the_error_state_and_its_back_off() -> None:
     clock = Clock()
     down = Unreachable("nobody there")
-    looks = await looks_of(FakeSource(down, down, snapshot(), down, snapshot()), 5, clock)
-    assert [look.error is None for look in looks] == [False, False, True, False, True]
-    assert looks[2].failing_since_mono is None
+    results = await results_of(FakeSystem(down, down, snapshot(), down, snapshot()), 5, clock)
+    assert [result.error is None for result in results] == [False, False, True, False, True]
+    assert results[2].failing_since_mono is None
     assert clock.sleeps[:4] == [1.0, 2.0, 1.0, 1.0]
 
 
 async def test_unexpected_data_do_not_end_the_polling() -> None:
-    looks = await looks_of(FakeSource(TypeError("secret"), snapshot()), 2, Clock())
-    assert looks[0].error is not None
-    assert "TypeError" in looks[0].error
-    assert "secret" not in looks[0].error
-    assert looks[1].error is None
+    results = await results_of(FakeSystem(TypeError("secret"), snapshot()), 2, Clock())
+    assert results[0].error is not None
+    assert "TypeError" in results[0].error
+    assert "secret" not in results[0].error
+    assert results[1].error is None
 
 
-async def test_a_poke_ends_the_waiting() -> None:
+async def test_a_poke_ends_the_wait() -> None:
     seen: list[PollResult] = []
     enough = asyncio.Event()
 
     async def forever(_seconds: float) -> None:
         await asyncio.Event().wait()
 
-    def on_look(look: PollResult) -> None:
-        seen.append(look)
+    def on_result(result: PollResult) -> None:
+        seen.append(result)
         enough.set() if len(seen) == 3 else poller.poke()
 
-    poller = Poller(FakeSource(snapshot()), Watching(on_look), interval_s=60, sleep=forever)
+    poller = Poller(FakeSystem(snapshot()), Watching(on_result), interval_s=60, sleep=forever)
     await run_until(poller, enough)
     assert len(seen) == 3
 
 
 async def test_a_poller_ends_whenever_it_is_cancelled() -> None:
-    poller = Poller(FakeSource(snapshot()), Watching(lambda look: poller.poke()), interval_s=60)
+    poller = Poller(FakeSystem(snapshot()), Watching(lambda _: poller.poke()), interval_s=60)
     for turns in range(40):
         running = asyncio.create_task(poller.run())
         for _ in range(turns):
@@ -115,15 +115,15 @@ async def test_a_poller_ends_whenever_it_is_cancelled() -> None:
 
 
 async def test_two_looks_never_overlap_however_often_it_is_poked() -> None:
-    source = SlowSource()
+    source = SlowSystem()
     poller = Poller(source, Watching(), interval_s=0.25)
     source.on_look = poller.poke
     await run_until(poller, source.enough)
     assert source.most_at_once == 1
 
 
-class SlowSource(FakeSource):
-    """Counts how many looks are under way at once."""
+class SlowSystem(FakeSystem):
+    """Counts how many polls run at once."""
 
     def __init__(self) -> None:
         super().__init__(snapshot())
@@ -145,18 +145,18 @@ class SlowSource(FakeSource):
 
 
 @pytest.mark.redis
-async def test_a_real_server_is_looked_at(redis_url: str) -> None:
+async def test_a_real_server_is_polled(redis_url: str) -> None:
     keys = Keys("resque")
     source = RedisRunner(ResqueSystem(keys), parse_url(redis_url))
     await source.run(queues.push(keys, "mail", [b'{"class":"A","args":[1]}']))
-    (look,) = await looks_of(source, 1, Clock())
+    (result,) = await results_of(source, 1, Clock())
     await source.close()
-    assert look.snapshot is not None
-    assert [(q.name, q.size) for q in known(look.snapshot.queues)] == [("mail", 1)]
+    assert result.snapshot is not None
+    assert [(q.name, q.size) for q in known(result.snapshot.queues)] == [("mail", 1)]
 
 
 @pytest.mark.redis
-async def test_what_an_action_changed_in_a_large_fleet_is_seen_at_once(redis_url: str) -> None:
+async def test_a_change_by_an_action_in_a_large_fleet_is_seen_at_once(redis_url: str) -> None:
     keys = Keys("resque")
     source = RedisRunner(ResqueSystem(keys), parse_url(redis_url))
     entries = [b'{"error":"%d"}' % number for number in range(3)]
@@ -169,35 +169,35 @@ async def test_what_an_action_changed_in_a_large_fleet_is_seen_at_once(redis_url
         )
     )
     for _ in range(3):
-        await look(source)
+        await read_snapshot(source)
     marked = b'{"error":"1","retried_at":"2026/11/23 12:00:00"}'
     await source.run(single(("LSET", keys.failed(), 1, marked), lambda _: None, writes=True))
-    seen = await look(source)
+    seen = await read_snapshot(source)
     await source.close()
     assert known(seen.failures)[1].retried_at == "2026/11/23 12:00:00"
 
 
 @pytest.mark.redis
-async def test_no_server_is_reported_in_words(tmp_path: Path) -> None:
+async def test_a_missing_server_is_reported_in_words(tmp_path: Path) -> None:
     source = RedisRunner(ResqueSystem(Keys("resque")), parse_url(f"unix://{tmp_path}/none"))
-    (look,) = await looks_of(source, 1, Clock())
+    (result,) = await results_of(source, 1, Clock())
     await source.close()
-    assert look.error is not None
-    assert "no such socket" in look.error
+    assert result.error is not None
+    assert "no such socket" in result.error
 
 
-async def surveys_of(source: FakeSource, seconds: int) -> list[HealthReport]:
-    """Let a poller look for so long, and return the surveys it made."""
+async def reports_of(source: FakeSystem, seconds: int) -> list[HealthReport]:
+    """Let a poller run for so long, and return the health reports that it made."""
     clock, enough = Clock(), asyncio.Event()
     seen: list[HealthReport] = []
 
-    def on_look(look: PollResult) -> None:
+    def on_result(result: PollResult) -> None:
         if clock.now_mono >= 100.0 + seconds:
             enough.set()
 
     poller = Poller(
         source,
-        Watching(on_look, seen.append),
+        Watching(on_result, seen.append),
         interval_s=1.0,
         clock=clock,
         sleep=clock.sleep,
@@ -206,27 +206,27 @@ async def surveys_of(source: FakeSource, seconds: int) -> list[HealthReport]:
     return seen
 
 
-async def test_a_survey_comes_after_the_first_look_and_every_ten_seconds() -> None:
-    assert len(await surveys_of(FakeSource(snapshot()), 9)) == 1
-    assert len(await surveys_of(FakeSource(snapshot()), 31)) == 4
+async def test_a_health_report_is_made_after_the_first_poll_and_every_ten_seconds() -> None:
+    assert len(await reports_of(FakeSystem(snapshot()), 9)) == 1
+    assert len(await reports_of(FakeSystem(snapshot()), 31)) == 4
 
 
-async def test_a_survey_tells_of_the_queues_that_hold_most() -> None:
+async def test_the_health_report_asks_for_the_largest_queues() -> None:
     depths = {f"q{number}": number for number in range(SURVEYED + 1)}
-    source = FakeSource(
+    source = FakeSystem(
         snapshot(queues=[queue(*each) for each in (*depths.items(), ("odd", None))])
     )
-    await surveys_of(source, 1)
+    await reports_of(source, 1)
     (asked,) = source.surveyed_queues
     assert sorted(asked) == sorted(depths.keys() - {"q0"})
 
 
-async def test_while_looks_fail_no_survey_is_made() -> None:
-    assert await surveys_of(FakeSource(Unreachable("gone")), 31) == []
+async def test_no_health_report_is_made_while_polls_fail() -> None:
+    assert await reports_of(FakeSystem(Unreachable("gone")), 31) == []
 
 
-class Reticent(FakeSource):
-    """A source whose surveys fail."""
+class FailingReports(FakeSystem):
+    """A system whose health reports fail."""
 
     def __init__(self, error: Exception) -> None:
         super().__init__(snapshot())
@@ -244,13 +244,15 @@ class Reticent(FakeSource):
         (KeyError("x"), "its answer makes no sense to qtop (KeyError): a bug"),
     ],
 )
-async def test_a_survey_that_fails_is_unknown_and_looks_go_on(error: Exception, why: str) -> None:
-    found = await surveys_of(Reticent(error), 11)
+async def test_a_failed_health_report_is_unknown_and_polls_go_on(
+    error: Exception, why: str
+) -> None:
+    found = await reports_of(FailingReports(error), 11)
     assert [set(each.problems.values()) for each in found] == [{why}, {why}]
 
 
 @pytest.mark.redis
-async def test_a_real_server_is_surveyed_and_its_clock_compared(redis_url: str) -> None:
+async def test_a_health_report_of_a_real_server_compares_its_clock(redis_url: str) -> None:
     source = RedisRunner(ResqueSystem(Keys("resque")), parse_url(redis_url))
     found = await source.watch(source.system.health())
     await source.close()

@@ -1,10 +1,10 @@
-"""What a question takes for an answer, and what not."""
+"""Which keys answer a question, and which do not."""
 
 from typing import Any
 
 import pytest
 from tests.support.console import console, screen_text, until, until_polled, until_shown
-from tests.support.sample_data import FakeSource, does_nothing, fleet
+from tests.support.sample_data import FakeSystem, does_nothing, fleet
 from textual.pilot import Pilot
 from textual.widgets import Button, Input
 
@@ -22,7 +22,7 @@ def plan(many: int, pace: Throttle | None = None, word: str | None = None) -> Pl
 
 
 async def asked(app: QtopApp, pilot: Pilot[Any], wanted: Plan) -> list[bool | None]:
-    """Ask; the answers come into the list."""
+    """Ask; the answers are added to the list."""
     answers: list[bool | None] = []
     await until_polled(pilot)
     await app.push_screen(ConfirmDialog(wanted), answers.append)
@@ -30,8 +30,8 @@ async def asked(app: QtopApp, pilot: Pilot[Any], wanted: Plan) -> list[bool | No
     return answers
 
 
-async def test_no_letter_confirms_what_touches_many_jobs() -> None:
-    app = console(FakeSource(fleet()))
+async def test_no_letter_confirms_an_action_on_many_jobs() -> None:
+    app = console(FakeSystem(fleet()))
     async with app.run_test(size=(100, 24)) as pilot:
         answers = await asked(app, pilot, plan(499, Throttle()))
         await pilot.press(*"retry", "ctrl+s")
@@ -43,8 +43,8 @@ async def test_no_letter_confirms_what_touches_many_jobs() -> None:
 
 
 @pytest.mark.parametrize("pace", [None, Throttle()])
-async def test_a_letter_confirms_what_touches_few(pace: Throttle | None) -> None:
-    app = console(FakeSource(fleet()))
+async def test_a_letter_confirms_an_action_on_few_jobs(pace: Throttle | None) -> None:
+    app = console(FakeSystem(fleet()))
     async with app.run_test(size=(100, 24)) as pilot:
         answers = await asked(app, pilot, plan(MOST_BY_LETTER, pace))
         await pilot.press("y")
@@ -52,7 +52,7 @@ async def test_a_letter_confirms_what_touches_few(pace: Throttle | None) -> None
 
 
 async def test_digits_go_into_the_rate_and_enter_goes_on_to_the_button() -> None:
-    app = console(FakeSource(fleet()))
+    app = console(FakeSystem(fleet()))
     async with app.run_test(size=(100, 24)) as pilot:
         pace = Throttle()
         answers = await asked(app, pilot, plan(3, pace))
@@ -66,7 +66,7 @@ async def test_digits_go_into_the_rate_and_enter_goes_on_to_the_button() -> None
 
 
 async def test_enter_in_the_rate_confirms_nothing_before_the_word_is_right() -> None:
-    app = console(FakeSource(fleet()))
+    app = console(FakeSystem(fleet()))
     async with app.run_test(size=(100, 24)) as pilot:
         answers = await asked(app, pilot, plan(499, Throttle(), "prod"))
         await pilot.press("tab", "5", "enter")
@@ -81,7 +81,7 @@ async def test_enter_in_the_rate_confirms_nothing_before_the_word_is_right() -> 
 
 
 async def test_a_box_shows_without_colours_whether_it_is_on() -> None:
-    app = console(FakeSource(fleet()))
+    app = console(FakeSystem(fleet()))
     async with app.run_test(size=(100, 24)) as pilot:
         await until_polled(pilot)
         await app.push_screen(ExportDialog("x.jsonl", "Write 1", ""))

@@ -1,4 +1,4 @@
-"""Secrets are not shown: in values, in texts of any notation, however hostile."""
+"""Secrets are hidden: in values, in texts of any notation, also in hostile ones."""
 
 import json
 from typing import Any
@@ -12,7 +12,7 @@ from qtop.text.redact import HIDDEN, HINTS, MOST_CHARACTERS, OPEN, Redactor, is_
 
 REDACTOR = Redactor()
 
-#: Names of what Rails, Sentry, clouds and shells keep secret, and such as only look alike.
+#: Names of secrets of Rails, Sentry, clouds and shells, and names that only look like them.
 SECRET = """
     password passwd pwd Passwords password_confirmation PGPASSWORD MYSQL_PWD dbpassword
     password2 secret client_secret secretKeyBase secret_key_base credential awsCredentials
@@ -46,7 +46,7 @@ HARMLESS = """
         (r'{"password":"a\\","c":1}', '{"password":"[redacted]","c":1}'),
         (r'["{\"token\":\"x\",\"a\":\"1\"}",3]', r'["{\"token\":\"[redacted]\",\"a\":\"1\"}",3]'),
         ('{"secret answer":"x","q":1}', '{"secret answer":"[redacted]","q":1}'),
-        # Containers go as a whole, whatever brackets their texts hold
+        # Containers are hidden as a whole, with any brackets in their texts
         ('{"key":[1,{"z":"]"}],"c":2}', '{"key":[redacted],"c":2}'),
         ('{"secrets":{"a":{"b":1}},"c":2}', '{"secrets":[redacted],"c":2}'),
         (r'"{\"key\":{\"a\":\"}\"},\"c\":2}"', r'"{\"key\":[redacted],\"c\":2}"'),
@@ -67,7 +67,7 @@ HARMLESS = """
         ("login password:hunter2 ok", "login password:[redacted] ok"),
         ("token:a1b2c3, Authorization:Bearer x", "token:[redacted], Authorization:[redacted]"),
         ("aws_secret_access_key = abc", "aws_secret_access_key = [redacted]"),
-        # Ways to prove something in several parts
+        # Credentials of several parts
         ('Authorization: Digest user="a", response="b", c', "Authorization: [redacted], c"),
         (
             "authorization: AWS4-HMAC-SHA256 Credential=a/b, Signature=c",
@@ -80,7 +80,7 @@ HARMLESS = """
         ("curl --api-key 'a b' y", "curl --api-key '[redacted]' y"),
         ('["--db-password", "x", "y"]', '["--db-password", "[redacted]", "y"]'),
         (r'"[\"--token\",\"x\",\"y\"]"', r'"[\"--token\",\"[redacted]\",\"y\"]"'),
-        # Elements, as they are, in JSON and in HTML
+        # Elements, plain, in JSON and in HTML
         (
             "<a><password>x y</password><b>z</b></a>",
             "<a><password>[redacted]</password><b>z</b></a>",
@@ -93,7 +93,7 @@ HARMLESS = """
         (r"<apiKey>x<\/apiKey>", r"<apiKey>[redacted]<\/apiKey>"),
         (r"\u003ckey\u003ex\u003c/key\u003e", r"\u003ckey\u003e[redacted]\u003c/key\u003e"),
         ("&lt;key&gt;x&lt;/key&gt;", "&lt;key&gt;[redacted]&lt;/key&gt;"),
-        # Pairs that are spelled out, in either order
+        # Names and values as separate fields, in either order
         ('[{"name":"password","value":"x"}]', '[{"name":"password","value":"[redacted]"}]'),
         ('{"value":"x y","key":"api_key"}', '{"value":"[redacted]","key":"api_key"}'),
         (
@@ -101,7 +101,7 @@ HARMLESS = """
             r'"{\"name\": \"token\", \"value\": \"[redacted]\"}"',
         ),
         ('{:name=>"otp", :value=>"x"}', '{:name=>"otp", :value=>"[redacted]"}'),
-        # Private keys, as they are, in JSON, cut
+        # Private keys, plain, in JSON, cut
         (
             "k -----BEGIN RSA PRIVATE KEY-----\nMII\n-----END RSA PRIVATE KEY----- z",
             "k -----BEGIN RSA PRIVATE KEY-----[redacted]-----END RSA PRIVATE KEY----- z",
@@ -136,7 +136,7 @@ HARMLESS = """
             r'"{\"\\u0054ok\\u0065n\\u005f\":\"x\"}"',
             r'"{\"\\u0054ok\\u0065n\\u005f\":\"[redacted]\"}"',
         ),
-        # Cut texts: what cannot be seen to end is hidden to the end
+        # Cut texts: a value without a visible end is hidden to the end
         ('{"password":"abc…', '{"password":"[redacted]'),
         ('{"key":[1,2,…', '{"key":[redacted]'),
         ("<password>hunt…", "<password>[redacted]"),
@@ -171,7 +171,7 @@ def test_secrets_in_texts_are_hidden(text: str, shown: str) -> None:
         "at perform (token.js:12:5)",
         "keycloak:8080",
         "secrets-3:4242:mail,low",
-        # Words that only hold the word of a secret
+        # Words that only contain the word of a secret
         '{"_aj_symbol_keys":["a"],"keyboard":"us"}',
         '{"primary_key":5,"token_count":7}',
         "cache_key=users/1 max_tokens: 4096",
@@ -191,7 +191,7 @@ def test_secrets_in_texts_are_hidden(text: str, shown: str) -> None:
         "<password></password> <token />",
     ],
 )
-def test_what_is_no_secret_is_shown_as_it_is(text: str) -> None:
+def test_text_without_secrets_is_shown_unchanged(text: str) -> None:
     assert REDACTOR.text(text) is text
 
 
@@ -223,7 +223,7 @@ def test_a_value_is_hidden_where_another_field_names_the_secret() -> None:
     assert REDACTOR.value({"name": "Ada", "value": "x"}) == {"name": "Ada", "value": "x"}
 
 
-def test_a_login_of_curl_is_hidden_in_a_list_of_arguments() -> None:
+def test_a_login_for_curl_is_hidden_in_a_list_of_arguments() -> None:
     assert REDACTOR.value(["curl", "-u", "ada:x"]) == ["curl", "-u", HIDDEN]
     assert REDACTOR.value(["chown", "-u", "ada:x"]) == ["chown", "-u", "ada:x"]
 
@@ -239,7 +239,7 @@ def test_values_of_secret_keys_are_hidden_at_any_depth() -> None:
     assert args[0]["user"]["Password"] == "x", "the data themselves are as they were"
 
 
-def test_what_an_option_says_is_hidden_in_a_list_of_arguments() -> None:
+def test_the_value_of_an_option_is_hidden_in_a_list_of_arguments() -> None:
     args: Any = ["mysql", "--password", "x", "-h", "--token", "-v", "--api-key", 5, "--key", ["y"]]
     shown = [
         "mysql",
@@ -256,7 +256,7 @@ def test_what_an_option_says_is_hidden_in_a_list_of_arguments() -> None:
     assert REDACTOR.value(args) == shown
 
 
-def test_keys_of_a_value_are_texts_too() -> None:
+def test_secrets_in_the_keys_of_a_value_are_hidden_too() -> None:
     assert REDACTOR.value({"see https://u:p@h": 1}) == {f"see https://{HIDDEN}@h": 1}
 
 
@@ -268,7 +268,7 @@ def test_without_patterns_nothing_is_hidden() -> None:
     assert Redactor(("",)).text("password=x") == "password=x"
 
 
-def test_patterns_are_taken_as_they_are_whatever_their_case() -> None:
+def test_patterns_are_used_literally_in_any_case() -> None:
     redactor = Redactor(("IBAN", "c.v"))
     assert redactor.value({"iban": 1, "Customer_Iban": 2, "cxv": 3, "c.v": 4, "password": 5}) == {
         "iban": HIDDEN,
@@ -328,8 +328,8 @@ def test_values_without_secret_keys_keep_their_shape(value: Any) -> None:
     assert json.dumps(redactor.value(value)) == json.dumps(value) or "://" in json.dumps(value)
 
 
-#: Texts of up to 50,000,000 characters: a beginning, what is repeated, how often, and an end. They
-#: are made in their tests: all together they would fill the memory of every process.
+#: Texts of up to 50,000,000 characters: a start, a repeated part, how often, and an end. The tests
+#: make them: all together they would fill the memory of every process.
 HOSTILE = [
     ("", "a", 50_000_000, ""),
     ("", "key", 10_000_000, ""),
@@ -360,7 +360,7 @@ PART = either(20, 1)
 
 
 @pytest.mark.parametrize(("start", "piece", "times", "end"), HOSTILE, ids=range(len(HOSTILE)))
-def test_of_a_huge_text_no_more_is_looked_through_or_shown_than_a_bound(
+def test_a_huge_text_is_searched_and_shown_only_up_to_a_bound(
     start: str, piece: str, times: int, end: str
 ) -> None:
     # Quadratic work on this would take minutes, and end the test.
@@ -373,7 +373,7 @@ def test_of_a_huge_text_no_more_is_looked_through_or_shown_than_a_bound(
     assert "the rest is left out" in shown
 
 
-def test_deep_and_wide_values_have_an_end() -> None:
+def test_deep_and_wide_values_are_bounded() -> None:
     deep: Any = "x"
     for _ in range(50_000):
         deep = [deep]

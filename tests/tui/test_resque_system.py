@@ -1,4 +1,4 @@
-"""What the console is told of a Resque: the engine's values as neutral ones."""
+"""The engine's values of a Resque become the console's neutral values."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -66,7 +66,7 @@ def test_a_snapshot_says_the_same_in_neutral_values(store: Store, direct: Direct
     assert (failure.class_name, found.failed) == ("A", 1)
 
 
-def test_what_could_not_be_read_at_all_stays_unknown() -> None:
+def test_unread_parts_stay_unknown() -> None:
     nothing = snapshot.EngineSnapshot(NOW, None, None, None, None, None, None, None)
     assert JobMemory().snapshot_of(nothing) == Snapshot(
         NOW, None, None, None, None, None, None, None
@@ -116,7 +116,7 @@ def test_an_action_on_record_names_the_list_that_it_took_from() -> None:
     assert SYSTEM.source_of(entry(KEYS.workers())) is None
 
 
-def test_a_report_tells_of_next_jobs_by_their_own_class_and_time() -> None:
+def test_a_report_names_next_jobs_by_their_own_class_and_time() -> None:
     wrapped = (
         b'{"class":"ActiveJob::QueueAdapters::ResqueAdapter::JobWrapper","args":'
         b'[{"job_class":"Welcome","arguments":[],"enqueued_at":"2026-11-23T12:20:00Z"}]}'
@@ -131,14 +131,14 @@ def test_a_report_tells_of_next_jobs_by_their_own_class_and_time() -> None:
     assert (found.problems, found.system.facts, found.notices) == ({"aside": WHY}, None, ())
 
 
-def test_where_resque_lives_alone_nothing_is_refused() -> None:
+def test_nothing_is_refused_where_only_resque_is() -> None:
     whose = ownership(KeyOwners("'resque'", of_resque=("x",), owners={"q": "resque"}))
     assert (whose.owner("q"), whose.refusal("q"), whose.refusal("new"), whose.refusal()) == (
         ("", None, None, None)
     )
 
 
-def test_where_sidekiq_lives_too_its_queues_are_refused() -> None:
+def test_queues_of_sidekiq_are_refused_where_both_are() -> None:
     shared = KeyOwners(
         "'app'",
         level="strong",
@@ -157,7 +157,7 @@ def test_where_sidekiq_lives_too_its_queues_are_refused() -> None:
     assert notice.text.endswith("; Resque's actions are refused on jobs, both")
 
 
-def test_where_sidekiq_lives_alone_everything_is_refused() -> None:
+def test_everything_is_refused_where_only_sidekiq_is() -> None:
     alone = KeyOwners("'app'", level="certain", signs=("its process 'x' runs",))
     whose = ownership(alone)
     assert whose.owner("any") == "Sidekiq's"
@@ -165,7 +165,7 @@ def test_where_sidekiq_lives_alone_everything_is_refused() -> None:
     assert whose.refusal() == alone.refusal()
 
 
-def test_a_report_that_could_not_be_made_knows_nothing_and_why() -> None:
+def test_a_failed_report_is_unknown_with_the_reason() -> None:
     found = health.failed("no answer")
     assert found.system == SystemHealth()
     assert set(found.problems.values()) == {"no answer"}

@@ -1,4 +1,4 @@
-"""Two looks make rates, states and histories; what is unknown stays unknown."""
+"""Two polls make rates, states and histories; unknown stays unknown."""
 
 import math
 import time
@@ -25,15 +25,15 @@ from resque.store.failures import read
 from resque.store.workers import read_as, read_beginning
 
 
-def last_queue(*looks: Snapshot, every_s: float = 1.0) -> QueueRow:
-    return known(fleets(*looks, every_s=every_s)[-1].queues)[0]
+def last_queue(*snapshots: Snapshot, every_s: float = 1.0) -> QueueRow:
+    return known(fleets(*snapshots, every_s=every_s)[-1].queues)[0]
 
 
 def only_worker(state: Any) -> WorkerRow:
     return known(fleets(snapshot(workers=[state]))[0].workers)[0]
 
 
-def test_the_first_look_knows_no_rates() -> None:
+def test_the_first_poll_knows_no_rates() -> None:
     row = last_queue(snapshot([queue("mail", 5)]))
     assert (row.rates.in_per_s, row.rates.out_per_s, row.empty_in_s) == (None, None, None)
 
@@ -54,7 +54,7 @@ def test_rates_are_those_of_the_last_ten_seconds() -> None:
     assert last_queue(*busy, *quiet).rates.in_per_s == 0.0
 
 
-def test_what_is_pushed_back_at_the_head_makes_no_rate_negative() -> None:
+def test_jobs_pushed_at_the_head_make_no_rate_negative() -> None:
     row = last_queue(snapshot([queue("mail", 5)]), snapshot([queue("mail", 9, pushed=0)]))
     assert (row.rates.in_per_s, row.rates.out_per_s) == (4.0, 0.0)
 
@@ -84,7 +84,7 @@ def test_the_running_job_counts_as_taken() -> None:
     assert (rates.in_per_s, rates.out_per_s) == (0.0, 1.0)
 
 
-def test_a_record_tells_which_of_several_queues_a_worker_took_from() -> None:
+def test_a_record_names_which_of_several_queues_a_worker_took_from() -> None:
     mail, low = queue("mail", 10), queue("low", 7)
     before = snapshot([mail, low], [worker("h:1:mail,low", processed=5, on="mail")])
     after = snapshot([replace(mail, size=8), low], [worker("h:1:mail,low", processed=7, on="mail")])
@@ -104,7 +104,7 @@ def test_a_worker_that_left_makes_its_queues_unknown() -> None:
     assert last_queue(before, snapshot([queue("mail", 9)])).rates.out_per_s is None
 
 
-def test_two_looks_at_the_same_moment_make_no_rate() -> None:
+def test_two_polls_at_the_same_moment_make_no_rate() -> None:
     row = last_queue(snapshot([queue("m", 1)]), snapshot([queue("m", 9, pushed=8)]), every_s=0.0)
     assert row.rates.in_per_s is None
 
@@ -126,12 +126,12 @@ def test_time_to_empty_in_words(before: int, after: int, pushed: int, words: str
     assert row_text.empty_in(row) == words
 
 
-def test_depths_are_kept_for_the_last_sixty_looks() -> None:
+def test_depths_are_kept_for_the_last_sixty_polls() -> None:
     row = last_queue(*(snapshot([queue("mail", size)]) for size in range(100)))
     assert row.depths == tuple(range(40, 100))
 
 
-def test_a_queue_that_vanishes_and_returns_begins_anew() -> None:
+def test_a_queue_that_vanishes_and_returns_starts_again() -> None:
     history = RowBuilder(SYSTEM)
     history.add(snapshot([queue("mail", 5)]), 0.0)
     history.add(snapshot(), 1.0)
@@ -169,7 +169,7 @@ def test_running_jobs_and_failures_are_counted_for_their_queue() -> None:
     assert (row.in_hand, row_text.queue_failed(row)) == (1, "2")
 
 
-def test_failures_that_were_not_all_read_are_counted_as_at_least() -> None:
+def test_a_count_of_partly_read_failures_is_a_lower_bound() -> None:
     look = snapshot([queue("mail", 1), queue("low", 1)], [], [failure(1)], failed=5_000)
     assert [row_text.queue_failed(row) for row in known(fleets(look)[0].queues)] == [
         "1+",
@@ -188,7 +188,7 @@ def test_failures_that_were_not_all_read_are_counted_as_at_least() -> None:
         (worker("h:1:q", beat_age_s=-500), "idle"),
     ],
 )
-def test_what_a_worker_does_is_reported_from_its_heartbeat_and_record(
+def test_the_state_of_a_worker_comes_from_its_heartbeat_and_record(
     state: Any, condition: str
 ) -> None:
     assert only_worker(state).condition == condition
@@ -232,7 +232,7 @@ def test_an_unreadable_failure_is_a_row_with_its_reason() -> None:
     assert row_text.error_of(row.job) == "not a JSON object"
 
 
-def test_what_is_merely_large_is_called_so_and_not_unreadable() -> None:
+def test_a_large_entry_is_called_large_and_not_unreadable() -> None:
     raw = b'{"failed_at":"2026/11/23 12:00:00 UTC","payload":{"class":"Big","args":["'
     told = failed_job(Item(raw + b"x" * 10, 200_000, "0" * 40), -1)
     assert row_text.class_of(told) == "Big"
@@ -247,12 +247,12 @@ def test_the_first_line_of_an_error_is_shown() -> None:
     assert row_text.error_of(failure_job(failure(1))) == "no answer from mx1"
 
 
-def test_totals_and_what_was_done_each_second() -> None:
-    looks = [
+def test_totals_and_jobs_done_each_second_are_shown() -> None:
+    snapshots = [
         snapshot([queue("a", 3), queue("b", None)], [worker("h:1:a", on="a")], processed_ever=n)
         for n in (100, 120)
     ]
-    totals = fleets(*looks, every_s=4.0)[-1].totals
+    totals = fleets(*snapshots, every_s=4.0)[-1].totals
     assert (totals.queues, totals.waiting, totals.working, totals.workers) == (2, 3, 1, 1)
     assert totals.processed_per_s == 5.0
 
@@ -270,7 +270,7 @@ def test_rates_are_short(value: float | None, text: str) -> None:
     assert format.rate(value) == text
 
 
-def test_an_estimate_is_marked_unless_it_is_nothing() -> None:
+def test_an_estimate_is_marked_unless_it_is_zero() -> None:
     assert format.rate(3.0, is_estimate=True) == "~3.0"
     assert format.rate(0.0, is_estimate=True) == "0"
 
@@ -292,13 +292,13 @@ def test_the_trend_is_low_when_nothing_changes_and_lowest_when_empty(
     assert row_text.trend(depths, len(depths), 60) == bars
 
 
-def test_the_trend_shows_sixty_looks_in_bars_that_do_not_dance() -> None:
+def test_the_trend_shows_sixty_polls_in_bars_that_keep_their_places() -> None:
     series = [7, 7, 9, 1] * 40
     bars = {row_text.trend(series[at : at + 60], at + 60, 15)[:-1] for at in range(4)}
     assert bars == {"▂" * 14}
 
 
-def test_arguments_that_json_cannot_carry_are_shown_anyway() -> None:
+def test_arguments_that_json_cannot_hold_are_shown_anyway() -> None:
     assert format.short_json([math.nan, "\ud800"]).startswith("[nan")
     assert len(format.short_json(["x" * 1_000_000] * 1_000)) < 3_000
 
@@ -336,7 +336,7 @@ def test_hostile_names_become_harmless_in_every_cell() -> None:
     assert all(text and text.isprintable() for text in texts)
 
 
-def test_queues_that_appear_when_no_worker_is_left_are_unserved() -> None:
+def test_queues_that_appear_without_any_worker_are_unserved() -> None:
     before = snapshot([queue("mail", 1)], [worker("h:1:*")])
     after = snapshot([queue("low", 1), queue("mail", 1)])
     assert [row.serving for row in known(fleets(before, after)[-1].queues)] == [0, 0]

@@ -36,7 +36,7 @@ async def test_delayed_jobs_are_listed_by_time(redis: Scheduled) -> None:
         assert rows == ["Overdue"]
 
 
-async def test_the_classes_are_counted_and_lead_to_their_jobs_and_back(redis: Scheduled) -> None:
+async def test_classes_are_counted_and_open_their_jobs(redis: Scheduled) -> None:
     for number in range(3):
         await redis.park(LATER + number, number, name='Odd "\\" name', queue=f"q{number}")
     await redis.park(1_000_000_000, name="Old")
@@ -62,7 +62,9 @@ async def test_the_classes_are_counted_and_lead_to_their_jobs_and_back(redis: Sc
         await until_shown(pilot, "due times 1 to")
 
 
-async def test_one_job_runs_now_at_once_and_comes_back(redis: Scheduled) -> None:
+async def test_one_job_runs_now_without_a_question_and_undo_brings_it_back(
+    redis: Scheduled,
+) -> None:
     await redis.park(LATER, 1)
     await redis.park(LATER, 2)
     before = await redis.parked()
@@ -96,7 +98,9 @@ async def test_marked_jobs_are_deleted_after_a_question(redis: Scheduled) -> Non
     assert [stamp for stamp, _ in left] == [str(LATER + 2), str(LATER + 3)]
 
 
-async def test_a_job_is_rescheduled_to_a_time_that_was_explained_first(redis: Scheduled) -> None:
+async def test_a_job_is_rescheduled_to_a_time_that_the_dialog_explains_first(
+    redis: Scheduled,
+) -> None:
     await redis.park(LATER, 1)
     async with on(redis).run_test(size=(100, 30)) as pilot:
         await to_scheduled(pilot, "[1]")
@@ -117,7 +121,7 @@ async def test_a_job_is_rescheduled_to_a_time_that_was_explained_first(redis: Sc
     assert [stamp for stamp, _ in await redis.parked()] == [str(LATER)]
 
 
-async def test_leaving_the_question_for_a_time_changes_nothing(redis: Scheduled) -> None:
+async def test_closing_the_question_for_a_time_changes_nothing(redis: Scheduled) -> None:
     await redis.park(LATER, 1)
     async with on(redis).run_test(size=(100, 30)) as pilot:
         await to_scheduled(pilot, "[1]")
@@ -129,7 +133,7 @@ async def test_leaving_the_question_for_a_time_changes_nothing(redis: Scheduled)
 
 
 @pytest.mark.parametrize(("key", "asked"), [("R", "Run 3 delayed jobs now?"), ("D", "Delete 3")])
-async def test_all_that_match_are_acted_on_after_a_preview(
+async def test_an_action_on_all_matching_jobs_asks_with_a_preview(
     redis: Scheduled, key: str, asked: str
 ) -> None:
     for number in range(3):
@@ -153,7 +157,7 @@ async def test_all_that_match_are_acted_on_after_a_preview(
     assert [each for each in left if b"newcomer" not in each[1]] == before
 
 
-async def test_one_match_asks_too_and_none_changes_nothing(redis: Scheduled) -> None:
+async def test_one_match_is_asked_about_too_and_no_match_changes_nothing(redis: Scheduled) -> None:
     await redis.park(LATER, 1)
     async with on(redis).run_test(size=(100, 24)) as pilot:
         await to_scheduled(pilot, "[1]")
@@ -166,7 +170,7 @@ async def test_one_match_asks_too_and_none_changes_nothing(redis: Scheduled) -> 
     assert len(await redis.parked()) == 1
 
 
-async def test_all_jobs_of_a_class_are_acted_on_from_its_row(redis: Scheduled) -> None:
+async def test_an_action_on_the_row_of_a_class_is_about_all_its_jobs(redis: Scheduled) -> None:
     await redis.park(LATER, 1, name="A")
     await redis.park(LATER + 9, 2, name="A")
     await redis.park(LATER, 1, name="B")
@@ -198,10 +202,10 @@ async def test_the_filter_knows_when_jobs_are_due(redis: Scheduled) -> None:
         await until_shown(pilot, "nothing is being looked for")
 
 
-async def test_a_search_can_be_stopped_and_begun_anew(
+async def test_a_search_can_be_stopped_and_started_again(
     redis: Scheduled, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # A round trip for each job: it cannot be over before the key is pressed.
+    # A round trip for each job: the search cannot be over before the key is pressed.
     monkeypatch.setattr(delayed_windows, "JOBS", 1)
     pairs = [part for at in range(3000) for part in (LATER + at, LATER + at)]
     await redis("ZADD", KEYS.delayed_schedule(), *pairs)
@@ -278,7 +282,7 @@ async def test_a_job_is_read_whole_and_acted_on_from_its_page(redis: Scheduled) 
     assert (await redis.parked(), await redis.waiting()) == ([], 0)
 
 
-async def test_schedules_are_queued_deleted_and_brought_back(redis: Scheduled) -> None:
+async def test_schedules_run_now_are_deleted_and_are_restored(redis: Scheduled) -> None:
     config = {"cron": "0 3 * * *", "class": "Nightly", "queue": "low", "args": [{"a": 1}]}
     await redis.schedule("nightly", config)
     async with on(redis).run_test(size=(100, 24)) as pilot:
@@ -334,7 +338,9 @@ async def test_a_schedule_that_was_changed_meanwhile_stays(redis: Scheduled) -> 
     assert await redis("HLEN", KEYS.persistent_schedules()) == 1
 
 
-async def test_a_schedule_page_tells_its_next_runs_and_acts(redis: Scheduled) -> None:
+async def test_the_page_of_a_schedule_shows_its_next_runs_and_has_its_keys(
+    redis: Scheduled,
+) -> None:
     await redis.schedule("s", {"cron": "0 3 * * * UTC", "class": "A", "queue": "q"})
     async with on(redis).run_test(size=(100, 50)) as pilot:
         app = await to_scheduled(pilot, "No delayed jobs")
@@ -360,7 +366,7 @@ async def test_the_part_is_remembered_while_other_screens_are_shown(redis: Sched
         assert page(app).part == "jobs"
 
 
-async def test_read_only_nothing_is_changed(redis: Scheduled) -> None:
+async def test_a_read_only_console_changes_nothing(redis: Scheduled) -> None:
     await redis.park(LATER, 1)
     async with on(redis, read_only=True).run_test(size=(100, 24)) as pilot:
         await to_scheduled(pilot, "[1]")

@@ -1,4 +1,4 @@
-"""The lines above the scheduled screen's lists never say more than is known."""
+"""The lines above the scheduled screen's lists never claim more than is known."""
 
 import asyncio
 from dataclasses import replace
@@ -34,7 +34,9 @@ def outlook(overdue: DueShare, *others: DueShare, first_s: float | None = None) 
     return Outline(length, None, shares, None if first_s is None else NOW_S + first_s)
 
 
-def a_look(seen: Outline | None, holder: LockHolder | None, **problems: str) -> ScheduledLook:
+def scheduled_look(
+    seen: Outline | None, holder: LockHolder | None, **problems: str
+) -> ScheduledLook:
     return ScheduledLook(seen, Schedules(None, holder), problems)
 
 
@@ -43,7 +45,7 @@ def schedule(ahead_s: float | None) -> ListedSchedule:
     return ListedSchedule("s", next_at=at)
 
 
-def test_estimates_are_marked_and_what_is_unknown_is_no_zero() -> None:
+def test_estimates_are_marked_and_unknown_is_not_zero() -> None:
     seen = outlook(DueShare(2, 3, is_exact=True), DueShare(1000, 2500, is_exact=False))
     left, right = scheduled_bars.forecast(seen, None, NOW)
     assert text(left) == " due  overdue 3  5 min ~2,500  1 h 0  24 h 0  later 0 "
@@ -82,35 +84,35 @@ ENDLESS = LockHolder("h:1", -1)
         (None, ALIVE, False, "● scheduler web1:42 holds the lock", "dim"),
     ],
 )
-def test_which_scheduler_runs_is_said_in_words(
+def test_the_running_scheduler_is_described_in_words(
     seen: Outline | None, holder: LockHolder, has_schedules: bool, words: str, tone: str
 ) -> None:
-    spans = scheduled_bars.scheduler(a_look(seen, holder), NOW_S, has_schedules)
+    spans = scheduled_bars.scheduler(scheduled_look(seen, holder), NOW_S, has_schedules)
     assert words in text(spans)
     assert {span.tone for span in spans} == {tone}
 
 
-def test_schedules_of_a_file_that_are_not_known_are_reported() -> None:
-    seen = a_look(outlook(NONE), ALIVE)
+def test_unknown_schedules_of_a_file_are_reported() -> None:
+    seen = scheduled_look(outlook(NONE), ALIVE)
     for why, words, is_told in (
         (None, "nor in the file of a scheduler at work", False),
         ("a \x1b[2J word", "of a file they are unknown: a ␛[2J", True),
     ):
         here = replace(seen, schedules=replace(seen.schedules, file_problem=why))
         assert words in scheduled_bars.no_schedules(here)
-        said = text(scheduled_bars.scheduler(here, NOW_S, has_schedules=False))
-        assert ("file are unknown" in said) == is_told
+        count_text = text(scheduled_bars.scheduler(here, NOW_S, has_schedules=False))
+        assert ("file are unknown" in count_text) == is_told
     unread = replace(seen, problems={"schedules of a file": "refused"})
     for each in (unread, None):
         words = "those of a scheduler's file are unknown"
         assert words in scheduled_bars.no_schedules(each)
 
 
-def test_what_cannot_be_read_comes_first() -> None:
-    seen = a_look(outlook(SOME), NOBODY, schedules="a \x1b[2J key")
-    said = text(scheduled_bars.scheduler(seen, NOW_S, has_schedules=False))
-    assert said.startswith(" ⚠ cannot read schedules: a ")
-    assert "\x1b" not in said
+def test_parts_that_cannot_be_read_come_first() -> None:
+    seen = scheduled_look(outlook(SOME), NOBODY, schedules="a \x1b[2J key")
+    count_text = text(scheduled_bars.scheduler(seen, NOW_S, has_schedules=False))
+    assert count_text.startswith(" ⚠ cannot read schedules: a ")
+    assert "\x1b" not in count_text
     assert text(scheduled_bars.scheduler(None, NOW_S, has_schedules=False)) == " reading …"
 
 
@@ -120,20 +122,20 @@ def test_a_search_says_how_far_it_is_and_what_it_leaves_out() -> None:
     run: ListSearch[Matches] = ListSearch(DelayedList(Keys()), lambda: found, asyncio.sleep)
     run.found, follower = found, run.follower
 
-    def said(*, is_by_class: bool = False) -> str:
+    def count_text(*, is_by_class: bool = False) -> str:
         return text(scheduled_bars.search(run, is_by_class=is_by_class))
 
     found.seen, found.count, follower.done, follower.of = 1_500, 7, 20, 90_000
-    assert said() == "looking … 1,500 jobs, times 20 of 90,000; x stops "
+    assert count_text() == "looking … 1,500 jobs, times 20 of 90,000; x stops "
     found.is_complete = True
-    assert said() == "7 of 1,500 jobs "
+    assert count_text() == "7 of 1,500 jobs "
     found.count = 1_001
-    assert "1,001 of 1,500 jobs, the first 1,000 listed" in said()
+    assert "1,001 of 1,500 jobs, the first 1,000 listed" in count_text()
     assert found.classes is not None
     found.classes.has_more = True
-    assert said(is_by_class=True) == "1,001 of 1,500 jobs, with more classes than are listed "
+    assert count_text(is_by_class=True) == "1,001 of 1,500 jobs, with more classes than are listed "
     follower.is_stopped = True
-    assert said().startswith("stopped: 1,001 of the ")
+    assert count_text().startswith("stopped: 1,001 of the ")
     assert scheduled_bars.search(None, is_by_class=False) == []
 
 

@@ -1,4 +1,4 @@
-"""How the scheduled screen looks, also with data that nobody foresaw and without an answer."""
+"""The scheduled screen as text, also with hostile data and without an answer."""
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.redis, pytest.mark.usefixtures("in_utc")]
 
 EPOCH = int(NOW.timestamp())
 WRAPPER = "ActiveJob::QueueAdapters::ResqueAdapter::JobWrapper"
-#: Lives long enough to read the same whenever it is looked at.
+#: Lasts long enough to be the same text in every picture.
 LOCK_S = 100_000_000
 
 
@@ -63,7 +63,7 @@ async def something_of_everything(redis: Scheduled) -> None:
 
 
 @pytest.mark.parametrize(("width", "height"), SIZES)
-async def test_delayed_jobs_by_time_by_class_and_schedules(
+async def test_delayed_jobs_by_time_and_by_class_and_schedules_fit_every_size(
     redis: Scheduled, width: int, height: int
 ) -> None:
     await something_of_everything(redis)
@@ -125,7 +125,7 @@ async def test_without_an_answer_the_last_data_stay(redis: Scheduled) -> None:
         await until_shown(pilot, "Digest")
         source.is_silent = True
         app.look_now()
-        await until_shown(pilot, "no answer from redis")
+        await until_shown(pilot, words.NO_ANSWER_FROM_REDIS)
         assert "Digest" in screen_text(app)
         assert page(app).table.stale
         await pilot.press("r")

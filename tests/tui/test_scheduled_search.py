@@ -37,7 +37,7 @@ MOMENT = datetime.fromtimestamp(NOW_S, UTC)
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
 
-def parked(raw: bytes, ahead_s: float = 60, place: int = 0) -> DelayedEntry:
+def delayed_entry(raw: bytes, ahead_s: float = 60, place: int = 0) -> DelayedEntry:
     moment = Moment(f"{NOW_S + ahead_s:.0f}", NOW_S + ahead_s, 5)
     return DelayedEntry(moment, place, delayed.read(whole(raw), place - 5))
 
@@ -47,7 +47,7 @@ def job(name: str, queue: str = "q") -> bytes:
 
 
 def visit(monkeypatch: pytest.MonkeyPatch, *pages: Sequence[DelayedEntry]) -> None:
-    """Have these found in Redis."""
+    """Let a walk in Redis find these."""
 
     def walk(_keys: Keys, show: delayed_windows.VisitDelayed, **_more: object) -> Steps[None]:
         for at, page in enumerate(pages, 1):
@@ -59,7 +59,7 @@ def visit(monkeypatch: pytest.MonkeyPatch, *pages: Sequence[DelayedEntry]) -> No
 
 
 async def ended(operation: Operation[T]) -> T:
-    """The result of an operation that asks for nothing."""
+    """The result of an operation without a round trip."""
     if isinstance(operation, Exchange):
         assert not operation.commands, "it wanted to talk to Redis"
         return operation.parse([])
@@ -84,22 +84,24 @@ def rows_of(found: Matches) -> list[ClassRow]:
 
 
 def test_equal_jobs_of_one_moment_are_different_rows() -> None:
-    jobs = map(delayed_job, [parked(job("A")), parked(job("A")), parked(job("A"), 70)])
+    jobs = map(
+        delayed_job, [delayed_entry(job("A")), delayed_entry(job("A")), delayed_entry(job("A"), 70)]
+    )
     rows = job_rows(jobs, MOMENT)
     assert len({row.key for row in rows}) == 3
     assert [row.due_s for row in rows] == [60, 60, 70]
 
 
 @pytest.mark.parametrize("epoch", [float("inf"), float("-inf"), 1e300, -1e300, 1.9e12])
-def test_what_is_no_date_has_none(epoch: float) -> None:
+def test_an_epoch_that_is_no_date_has_none(epoch: float) -> None:
     assert moment_of(epoch) is None
 
 
-def test_a_moment_that_cannot_be_read_is_a_row_and_no_choice() -> None:
+def test_an_unreadable_moment_is_a_row_that_cannot_be_chosen() -> None:
     broken = DelayedEntry(Moment("5", 5, -1), 0, None)
     [row] = job_rows([delayed_job(broken)], MOMENT)
     assert "no list" in (row.job.problem or "")
-    jobs = [delayed_job(broken), delayed_job(parked(job("A")))]
+    jobs = [delayed_job(broken), delayed_job(delayed_entry(job("A")))]
     choice = chosen_of(DelayedList(Keys()), jobs)
     assert (len(choice.marks), choice.unusable) == (1, 1)
 
@@ -116,7 +118,10 @@ def test_the_filter_of_a_class_finds_that_class_and_no_other(name: str, beside: 
 async def test_a_search_keeps_the_first_matches_and_counts_all(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    pages = [[parked(job("A", f"q{n}"), n) for n in range(4)], [parked(b"junk"), parked(job("B"))]]
+    pages = [
+        [delayed_entry(job("A", f"q{n}"), n) for n in range(4)],
+        [delayed_entry(b"junk"), delayed_entry(job("B"))],
+    ]
     visit(monkeypatch, *pages)
     found, told = matches(most=2), list[tuple[int, int]]()
     way = DelayedList(Keys()).walk()
@@ -132,9 +137,9 @@ async def test_a_search_keeps_the_first_matches_and_counts_all(
     }
 
 
-async def test_classes_without_end_are_not_all_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_number_of_kept_classes_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(job_search, "MOST_CLASSES", 3)
-    visit(monkeypatch, [parked(job(f"C{n}")) for n in range(9)])
+    visit(monkeypatch, [delayed_entry(job(f"C{n}")) for n in range(9)])
     found = matches()
     await walk(ended, DelayedList(Keys()).walk(), found.visit)
     assert len(rows_of(found)) == 3
@@ -143,8 +148,10 @@ async def test_classes_without_end_are_not_all_kept(monkeypatch: pytest.MonkeyPa
     assert found.count == 9
 
 
-async def test_a_walk_ends_when_nothing_more_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
-    visit(monkeypatch, [parked(job("A")), parked(job("A"))], [parked(job("A"))])
+async def test_a_walk_ends_when_the_visitor_needs_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    visit(
+        monkeypatch, [delayed_entry(job("A")), delayed_entry(job("A"))], [delayed_entry(job("A"))]
+    )
     seen: list[Job] = []
 
     def first_only(entry: Entry) -> bool:
@@ -155,9 +162,9 @@ async def test_a_walk_ends_when_nothing_more_is_wanted(monkeypatch: pytest.Monke
     assert len(seen) == 1
 
 
-async def test_a_choice_that_is_too_large_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_selection_that_is_too_large_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(job_actions, "_MOST_DELAYED", 2)
-    visit(monkeypatch, [parked(job("A"), n) for n in range(5)])
+    visit(monkeypatch, [delayed_entry(job("A"), n) for n in range(5)])
     chooser, search = JobChooser(Keys(), SOURCE), JobSearch(JobQuery(SOURCE, parse("class:A")), NOW)
 
     def choose(entry: Entry) -> bool:
@@ -171,10 +178,10 @@ async def test_a_choice_that_is_too_large_says_so(monkeypatch: pytest.MonkeyPatc
     assert (choice.first_due, choice.last_due) == (NOW_S, NOW_S + 1)
 
 
-async def test_delayed_jobs_are_searched_again_while_that_is_quick_or_something_was_done(
+async def test_delayed_jobs_are_searched_again_while_it_is_quick_or_after_an_action(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    visit(monkeypatch, [parked(job("A"), n) for n in range(5)])
+    visit(monkeypatch, [delayed_entry(job("A"), n) for n in range(5)])
     walks: list[int] = []
 
     def begin() -> Visit:
@@ -196,7 +203,7 @@ async def test_delayed_jobs_are_searched_again_while_that_is_quick_or_something_
     assert len(walks) == 5
 
 
-def test_schedules_are_reckoned_again_only_when_something_is_new(
+def test_schedules_are_computed_again_only_after_a_change_or_a_run(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     config = {"a": whole(b'{"cron":"0 3 * * *","class":"A"}'), "b": whole(b"junk")}

@@ -1,9 +1,10 @@
-"""History and Workers at every size: empty, with hostile data, and when Redis has gone."""
+"""History and Workers at every size: empty, with hostile data, and without an answer of Redis."""
 
 from datetime import UTC, datetime
 
 import pytest
-from tests.support.audit_entries import DEEDS, deed
+from tests import words
+from tests.support.audit_entries import AUDIT_ENTRIES, audit_entry
 from tests.support.console import (
     assert_snapshot,
     console,
@@ -15,7 +16,7 @@ from tests.support.console import (
     until_screen,
     until_shown,
 )
-from tests.support.sample_data import NOW, FakeSource, fleet, queue, snapshot, worker
+from tests.support.sample_data import NOW, FakeSystem, fleet, queue, snapshot, worker
 
 from qtop.model.fleet import Snapshot
 from qtop.screens.workers import WorkersScreen
@@ -26,9 +27,9 @@ from queuecore.audit import AuditEntry
 from resque.errors import Unreachable
 
 SIZES = [(80, 24), (120, 40), (200, 60)]
-#: Reaches for the clipboard, paints, turns the line round, is markup, is wide, breaks the line.
+#: Sets the clipboard, colours, reverses the line, is markup, is wide, breaks the line.
 HOSTILE = "\x1b]52;c;aGk=\x07[@click=app.quit][/x]\u202e\x9b31m漢字\n\t👩‍👩‍👧"
-#: The oldest heartbeat that can be read: of the year 1.
+#: The oldest heartbeat that can be read: in the year 1.
 OLDEST_S = (NOW - datetime.min.replace(tzinfo=UTC)).total_seconds()
 GONE = Unreachable("cannot reach Redis at queues.example.com:6379 (connection refused)")
 
@@ -50,12 +51,14 @@ def hostile_workers() -> Snapshot:
     )
 
 
-def hostile_deeds() -> list[AuditEntry]:
+def hostile_audit_entries() -> list[AuditEntry]:
     who = Actor(HOSTILE, HOSTILE)
     return [
-        deed(1, actor=who, action=HOSTILE, subject=HOSTILE, queue=HOSTILE, id=HOSTILE),
-        deed(2, subject="x" * 5_000, planned=10**15, done=10**15, undone=10**14, undo_left_s=10**9),
-        deed(3, action="", subject="", actor=Actor("", ""), done=None, undo_left_s=None),
+        audit_entry(1, actor=who, action=HOSTILE, subject=HOSTILE, queue=HOSTILE, id=HOSTILE),
+        audit_entry(
+            2, subject="x" * 5_000, planned=10**15, done=10**15, undone=10**14, undo_left_s=10**9
+        ),
+        audit_entry(3, action="", subject="", actor=Actor("", ""), done=None, undo_left_s=None),
     ]
 
 
@@ -69,7 +72,7 @@ def hostile_deeds() -> list[AuditEntry]:
 )
 async def test_workers(size: tuple[int, int], name: str, look: object, text: str) -> None:
     assert callable(look)
-    app = console(FakeSource(look()))
+    app = console(FakeSystem(look()))
     async with app.run_test(size=size) as pilot:
         await pilot.press("3")
         await until_screen(pilot, WorkersScreen)
@@ -84,14 +87,14 @@ async def test_workers(size: tuple[int, int], name: str, look: object, text: str
 
 @sizes
 @pytest.mark.parametrize(
-    ("name", "deeds", "text"),
-    [("empty", [], "Nothing was done here yet"), ("hostile", hostile_deeds(), "xxxxx")],
+    ("name", "entries", "text"),
+    [("empty", [], "Nothing was done here yet"), ("hostile", hostile_audit_entries(), "xxxxx")],
 )
 async def test_history(
-    size: tuple[int, int], name: str, deeds: list[AuditEntry], text: str
+    size: tuple[int, int], name: str, entries: list[AuditEntry], text: str
 ) -> None:
-    source = FakeSource(fleet())
-    source.answers = [deeds]
+    source = FakeSystem(fleet())
+    source.answers = [entries]
     app = console(source)
     async with app.run_test(size=size) as pilot:
         await pilot.press("7")
@@ -102,12 +105,12 @@ async def test_history(
 
 @sizes
 @pytest.mark.parametrize(("name", "key"), [("workers", "3"), ("history", "7")])
-async def test_what_was_listed_before_redis_went_away_stays(
+async def test_listed_rows_stay_when_redis_goes_away(
     size: tuple[int, int], name: str, key: str
 ) -> None:
     now = 1_000.0
-    source = FakeSource(fleet(), GONE)
-    source.answers = [DEEDS]
+    source = FakeSystem(fleet(), GONE)
+    source.answers = [AUDIT_ENTRIES]
     app = console(source, clock=lambda: now)
     async with app.run_test(size=size) as pilot:
         await pilot.press(key)
@@ -115,7 +118,7 @@ async def test_what_was_listed_before_redis_went_away_stays(
         await until_rows(pilot, 5)
         now = 1_010.0
         app.look_now()
-        await until_shown(pilot, "no answer from redis")
+        await until_shown(pilot, words.NO_ANSWER_FROM_REDIS)
         now = 1_017.0
         app.on_look(app.state.look)
         await pilot.pause()
@@ -124,12 +127,14 @@ async def test_what_was_listed_before_redis_went_away_stays(
 
 
 @pytest.mark.parametrize(("name", "key"), [("workers", "3"), ("history", "7")])
-async def test_a_redis_that_never_answered_is_no_empty_list(name: str, key: str) -> None:
-    app = console(FakeSource(GONE))
+async def test_a_redis_that_never_answered_is_not_shown_as_an_empty_list(
+    name: str, key: str
+) -> None:
+    app = console(FakeSystem(GONE))
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press(key)
         await until_mode(pilot, name)
-        await until_shown(pilot, "no answer from redis")
+        await until_shown(pilot, words.NO_ANSWER_FROM_REDIS)
         assert "yet" not in screen_text(app)
         assert "connection refused" in screen_text(app)
 

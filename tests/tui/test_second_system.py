@@ -1,5 +1,5 @@
-"""The console on a queue system that is not Resque and has no Redis: what screens show and what
-keys do comes from the protocol alone."""
+"""The console on a queue system that is not Resque and has no Redis: screens and keys need only the
+protocol."""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ async def test_the_help_says_what_it_cannot_do(memory: MemorySystem) -> None:
         assert shown.count(NO_START) == 1
 
 
-async def test_what_was_known_stays_and_is_marked_when_it_does_not_answer(
+async def test_known_data_stay_and_are_marked_as_old_when_it_does_not_answer(
     memory: MemorySystem,
 ) -> None:
     app = console(memory)
@@ -192,7 +192,7 @@ async def test_one_failed_job_is_deleted_at_once_and_comes_back_with_undo(
         assert (len(memory.failures["failed"]), memory.failures["failed"][0]) == (700, first)
 
 
-async def test_all_that_match_are_requeued_after_a_question_and_taken_back(
+async def test_all_matching_jobs_are_requeued_after_a_question_and_the_action_is_undone(
     memory: MemorySystem,
 ) -> None:
     app = console(memory)
@@ -248,7 +248,7 @@ async def test_delayed_jobs_run_now_are_deleted_and_rescheduled(memory: MemorySy
         assert len(memory.delayed) == 2
 
 
-async def test_delayed_jobs_are_counted_by_class_and_all_that_match_run_now(
+async def test_delayed_jobs_are_counted_by_class_and_all_matching_ones_run_now(
     memory: MemorySystem,
 ) -> None:
     app = console(memory)

@@ -1,11 +1,11 @@
-"""How the totals went since the console began: on History, however long it has been open."""
+"""The trend of the totals since the console began, on History."""
 
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from tests.support.console import console, screen_lines, screen_text, until, until_gone, until_shown
-from tests.support.sample_data import NOW, SYSTEM, FakeSource, queue, snapshot
+from tests.support.sample_data import NOW, SYSTEM, FakeSystem, queue, snapshot
 
 from qtop.monitor.row_builder import RowBuilder
 from qtop.monitor.rows import Totals
@@ -26,7 +26,7 @@ def test_a_value_is_the_highest_of_its_time() -> None:
     assert (list(trend.waiting), trend.began) == ([90, 8], NOW)
 
 
-def test_what_is_not_known_is_left_out_and_what_was_known_lasts_until_the_next_look() -> None:
+def test_an_unknown_value_is_left_out_and_a_known_one_lasts_until_the_next_poll() -> None:
     recorder = TrendRecorder()
     recorder.add(None, 90.0)
     recorder.add(totals(3), 100.0, NOW)
@@ -55,7 +55,7 @@ def test_a_long_sleep_is_passed_over_at_once() -> None:
     assert (recorder.trend.waiting[0], recorder.trend.waiting[-1]) == (3, 4)
 
 
-def test_fewer_values_are_the_highest_of_those_that_stay_together() -> None:
+def test_fewer_values_are_the_highest_of_neighbouring_ones() -> None:
     assert fewer((1.0, 5.0, None, 2.0, 3.0), 3) == ((5.0, 2.0, 3.0), 2)
     assert fewer((1.0, 5.0, None, 2.0, 3.0, 4.0), 3) == ((5.0, 2.0, 4.0), 2)
     assert fewer((1.0, None), 9) == ((1.0, None), 1)
@@ -65,14 +65,14 @@ def test_fewer_values_are_the_highest_of_those_that_stay_together() -> None:
 
 async def test_history_draws_it_above_the_actions() -> None:
     now = 1_000.0
-    looks = [snapshot([queue("mail", waiting)]) for waiting in (8, 1_234, 1_000)]
-    source = FakeSource(*looks)
+    snapshots = [snapshot([queue("mail", waiting)]) for waiting in (8, 1_234, 1_000)]
+    source = FakeSystem(*snapshots)
     source.answers = [[], [], []]
     app = console(source, clock=lambda: now)
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("7")
         await until_shown(pilot, "waiting        8")
-        for look in looks[1:]:
+        for look in snapshots[1:]:
             now += 60.0
             app.look_now()
             await until(pilot, lambda look=look: app.state.look.snapshot is look, "the next look")  # type: ignore[misc]

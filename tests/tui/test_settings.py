@@ -1,4 +1,5 @@
-"""The settings file: what it may hold, what goes before what, and errors that name the line."""
+"""The settings file: what it may contain, which value overrides which, and errors that name the
+line."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -70,13 +71,13 @@ def line_of(text: str, words: str) -> int:
     return text[: text.index(words)].count("\n") + 1
 
 
-# What others could write
+# Files that others can write
 
 
 @pytest.mark.parametrize("where", ["", "[profiles.other]\n"])
 @pytest.mark.parametrize("what", ['worker_command = "run {queues}"', 'require = ["app.jobs"]'])
 @pytest.mark.parametrize("mode", [0o620, 0o602])
-def test_a_file_that_others_can_write_may_not_say_what_is_run(
+def test_a_file_that_others_can_write_may_not_set_programs_to_run(
     tmp_path: Path, where: str, what: str, mode: int
 ) -> None:
     path = tmp_path / "qtop.toml"
@@ -89,17 +90,17 @@ def test_a_file_that_others_can_write_may_not_say_what_is_run(
     resolve(SettingsFile.read(path))
 
 
-def test_a_file_that_others_can_write_may_say_how_things_look(tmp_path: Path) -> None:
+def test_a_file_that_others_can_write_may_set_the_appearance(tmp_path: Path) -> None:
     path = tmp_path / "qtop.toml"
     path.write_text('theme = "light"\n')
     path.chmod(0o666)
     assert resolve(SettingsFile.read(path)).values["theme"] == "light"
 
 
-# What goes before what
+# Precedence
 
 
-def test_without_a_file_everything_is_as_usual(tmp_path: Path) -> None:
+def test_without_a_file_every_setting_has_its_default(tmp_path: Path) -> None:
     settings = resolve(SettingsFile.read(tmp_path / "none.toml"))
     assert settings == Settings()
     assert settings.redactor.is_secret("password")
@@ -108,7 +109,7 @@ def test_without_a_file_everything_is_as_usual(tmp_path: Path) -> None:
     assert (settings.production, settings.profile, settings.origins) == (None, None, {})
 
 
-def test_everything_can_be_set_and_tells_where(write: Write) -> None:
+def test_every_setting_can_be_set_and_knows_its_source(write: Write) -> None:
     file = write(EVERYTHING)
     given = {"url": Given("redis://given:1/0", "--url")}
     settings = resolve(file, options=given)
@@ -130,7 +131,7 @@ def test_everything_can_be_set_and_tells_where(write: Write) -> None:
     assert settings.origins["url"] == "--url"
 
 
-def test_a_profile_goes_before_the_top_of_the_file_also_within_tables(write: Write) -> None:
+def test_a_profile_overrides_the_top_of_the_file_also_within_tables(write: Write) -> None:
     settings = resolve(write(EVERYTHING), profile="prod", environ={"SECRET": "s3cret"})
     assert settings.values["url"] == "redis://user:s3cret@prod:6379/2"
     assert settings.values["redact"] is False
@@ -142,7 +143,7 @@ def test_a_profile_goes_before_the_top_of_the_file_also_within_tables(write: Wri
     assert settings.keys == {"requeue": ("ctrl+r",), "table.down": ("n", "down")}
 
 
-def test_options_go_before_the_environment_and_that_before_the_file(write: Write) -> None:
+def test_options_override_the_environment_which_overrides_the_file(write: Write) -> None:
     file = write(EVERYTHING)
     environment = {
         "url": Given("redis://environment/0", "REDIS_URL"),
@@ -168,7 +169,7 @@ def test_options_go_before_the_environment_and_that_before_the_file(write: Write
         (None, {"url": "redis://o/0"}, {"url": "redis://environment/0"}, "redis://o/0"),
     ],
 )
-def test_the_redis_is_that_of_the_option_the_named_profile_the_environment_the_default_one(
+def test_redis_comes_from_option_named_profile_environment_or_default_profile(
     write: Write,
     profile: str | None,
     options: dict[str, str],
@@ -185,7 +186,7 @@ def test_the_redis_is_that_of_the_option_the_named_profile_the_environment_the_d
     assert settings.values["url"] == expected
 
 
-def test_a_named_profile_knows_its_namespace_better_than_the_environment(write: Write) -> None:
+def test_the_namespace_of_a_named_profile_overrides_the_environment(write: Write) -> None:
     environment = {
         "namespace": Given("environment", "RESQUE_NAMESPACE"),
         "read_only": Given(False, "QTOP_READ_ONLY"),
@@ -204,7 +205,7 @@ def test_the_default_profile_is_only_used_when_no_redis_is_named(write: Write) -
     assert (elsewhere.production, elsewhere.profile) == (None, None)
 
 
-def test_production_at_the_top_of_the_file_has_a_word_too(write: Write) -> None:
+def test_production_at_the_top_of_the_file_has_a_word_to_type_too(write: Write) -> None:
     assert resolve(write("production = true\n")).production == "production"
 
 
@@ -258,7 +259,7 @@ def test_production_at_the_top_of_the_file_has_a_word_too(write: Write) -> None:
         ("x = 1\nx = 2\n", "this is not TOML", 2),
     ],
 )
-def test_what_cannot_be_is_reported_with_file_and_line_and_what_is_allowed(
+def test_an_impossible_value_is_reported_with_file_line_and_what_is_allowed(
     write: Write, text: str, words: str, line: int
 ) -> None:
     with pytest.raises(BadSettings) as error:
@@ -275,7 +276,7 @@ def test_a_profile_that_is_not_in_force_is_checked_too_but_needs_no_variables(wr
         resolve(write("[profiles.p]\ninterval = 0\n"))
 
 
-def test_a_profile_that_does_not_exist_is_reported_with_those_that_do(write: Write) -> None:
+def test_a_missing_profile_is_reported_with_the_existing_ones(write: Write) -> None:
     with pytest.raises(BadSettings, match="no profile 'staging'; known: default, prod"):
         resolve(write(EVERYTHING), profile="staging")
     with pytest.raises(BadSettings, match="'prodd': did you mean prod"):
@@ -295,7 +296,7 @@ def test_files_that_cannot_be_read_are_reported(tmp_path: Path) -> None:
         SettingsFile.read(other)
 
 
-def test_a_file_may_begin_with_the_mark_of_its_encoding(tmp_path: Path) -> None:
+def test_a_file_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
     path = tmp_path / "marked.toml"
     path.write_bytes(b"\xef\xbb\xbfascii = true\n")
     assert resolve(SettingsFile.read(path)).values["ascii"] is True
@@ -372,7 +373,7 @@ def test_clashes_and_unknown_columns_are_reported_with_file_and_line(
         '[columns]\nqueues = ["depth", "queue"]\nfailed = ["error"]',
     ],
 )
-def test_settings_that_fit_pass(write: Write, text: str) -> None:
+def test_settings_that_fit_are_accepted(write: Write, text: str) -> None:
     check_settings(resolve(write(text)))
 
 

@@ -1,4 +1,4 @@
-"""What the settings make of the console: secrets, colours, keys, columns, production, rights."""
+"""The effect of settings on the console: secrets, colours, keys, columns, production, rights."""
 
 import json
 import re
@@ -18,7 +18,7 @@ from tests.support.console import (
 )
 from tests.support.console_redis import Redis
 from tests.support.direct import Direct
-from tests.support.sample_data import FakeSource, failure, fleet, queue, snapshot
+from tests.support.sample_data import FakeSystem, failure, fleet, queue, snapshot
 from textual.pilot import Pilot
 
 from qtop.config.settings import DEFAULTS, Settings
@@ -60,7 +60,7 @@ async def shown(pilot: Pilot[Any]) -> None:
 
 
 def style_of(pilot: Pilot[Any], text: str) -> Any:
-    """How the first segment that holds a text is drawn."""
+    """The style of the first segment that holds a text."""
     for strip in pilot.app.screen._compositor.render_strips():
         for segment in strip:
             if text in segment.text:
@@ -95,7 +95,7 @@ async def test_secrets_are_hidden_until_a_key_reveals_them(leaky: str, keys: str
 
 
 @pytest.mark.redis
-async def test_a_hidden_payload_still_tells_its_size(leaky: str) -> None:
+async def test_a_hidden_payload_still_shows_its_size(leaky: str) -> None:
     app = console(url=leaky)
     async with app.run_test(size=(160, 60)) as pilot:
         await shown(pilot)
@@ -119,7 +119,7 @@ async def test_filters_find_what_is_hidden(leaky: str) -> None:
 
 
 @pytest.mark.redis
-async def test_where_nothing_is_hidden_the_key_says_so(leaky: str) -> None:
+async def test_the_key_says_so_where_nothing_is_hidden(leaky: str) -> None:
     app = console(url=leaky, settings=settings(redact=()))
     async with app.run_test(size=(160, 50)) as pilot:
         await shown(pilot)
@@ -131,11 +131,11 @@ async def test_where_nothing_is_hidden_the_key_says_so(leaky: str) -> None:
 
 
 async def test_the_help_is_shown_whole() -> None:
-    app = console(FakeSource(fleet()))
+    app = console(FakeSystem(fleet()))
     async with app.run_test(size=(160, 180)) as pilot:
         await shown(pilot)
         await pilot.press("?")
-        await until_shown(pilot, "Everywhere")
+        await until_shown(pilot, words.EVERYWHERE)
         assert words.REDACTED not in screen_text(app)
 
 
@@ -143,7 +143,7 @@ async def test_the_help_is_shown_whole() -> None:
 
 
 async def test_the_theme_changes_at_once_and_can_be_set() -> None:
-    app = console(FakeSource(fleet()), settings=settings(theme="light"))
+    app = console(FakeSystem(fleet()), settings=settings(theme="light"))
     async with app.run_test(size=(80, 24)) as pilot:
         await shown(pilot)
         await pilot.press("2")
@@ -161,7 +161,7 @@ async def test_the_theme_changes_at_once_and_can_be_set() -> None:
 async def test_the_state_can_be_read_without_colours(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     app = console(
-        FakeSource(snapshot(queues=[queue("mail", 1), queue("low", 0)], is_paused=True)),
+        FakeSystem(snapshot(queues=[queue("mail", 1), queue("low", 0)], is_paused=True)),
         read_only=True,
         settings=settings("prod", production=True),
     )
@@ -179,23 +179,23 @@ async def test_the_state_can_be_read_without_colours(monkeypatch: pytest.MonkeyP
 
 
 async def test_the_button_with_the_focus_can_be_seen_without_colours() -> None:
-    app = console(FakeSource(fleet()))
+    app = console(FakeSystem(fleet()))
     async with app.run_test(size=(100, 24)) as pilot:
         await shown(pilot)
         await pilot.press("2", "P")
         await until_screen(pilot, ConfirmDialog)
         await pilot.pause()
-        assert style_of(pilot, "Cancel").reverse
+        assert style_of(pilot, words.CANCEL).reverse
         await pilot.press("right")
         await pilot.pause()
-        assert not style_of(pilot, "Cancel").reverse
+        assert not style_of(pilot, words.CANCEL).reverse
 
 
 # Production
 
 
 @pytest.mark.redis
-async def test_on_production_one_job_takes_a_question_and_many_the_name(
+async def test_on_production_one_job_needs_a_question_and_many_need_the_name(
     leaky: str, redis: Redis
 ) -> None:
     app = console(url=leaky, settings=settings("prod", production=True))
@@ -220,17 +220,17 @@ async def test_on_production_one_job_takes_a_question_and_many_the_name(
         await until_shown(pilot, "Pause mail?")
 
 
-async def test_the_help_says_what_production_asks() -> None:
-    app = console(FakeSource(fleet()), settings=settings("prod", production=True))
+async def test_the_help_says_which_questions_production_asks() -> None:
+    app = console(FakeSystem(fleet()), settings=settings("prod", production=True))
     async with app.run_test(size=(160, 150)) as pilot:
         await shown(pilot)
         await pilot.press("?")
-        await until_shown(pilot, "Everywhere")
+        await until_shown(pilot, words.EVERYWHERE)
         assert "at once; `u`" not in screen_text(app)
 
 
-async def test_elsewhere_nothing_says_production() -> None:
-    app = console(FakeSource(fleet()), settings=settings("test"))
+async def test_other_profiles_do_not_say_production() -> None:
+    app = console(FakeSystem(fleet()), settings=settings("test"))
     async with app.run_test(size=(100, 30)) as pilot:
         await shown(pilot)
         assert "PRODUCTION" not in screen_text(app)
@@ -241,7 +241,7 @@ async def test_elsewhere_nothing_says_production() -> None:
 
 
 @pytest.mark.redis
-async def test_other_keys_do_what_the_usual_ones_did_and_footer_and_help_say_them(
+async def test_rebound_keys_work_and_the_footer_and_the_help_show_them(
     leaky: str,
 ) -> None:
     keys = {"delete": ("f8", "f9"), "table.down": ("n",), "help": ("f1",), "show_queues": ("Q",)}
@@ -268,9 +268,9 @@ async def test_other_keys_do_what_the_usual_ones_did_and_footer_and_help_say_the
         await until_shown(pilot, "f8 f9")
 
 
-async def test_columns_are_those_that_were_chosen_in_their_order() -> None:
+async def test_tables_have_the_chosen_columns_in_the_chosen_order() -> None:
     tables = {"columns": {"queues": ("depth", "queue")}}
-    app = console(FakeSource(fleet()), settings=settings(tables=tables))
+    app = console(FakeSystem(fleet()), settings=settings(tables=tables))
     async with app.run_test(size=(100, 24)) as pilot:
         await shown(pilot)
         await pilot.press("2")
@@ -286,7 +286,7 @@ async def test_columns_are_those_that_were_chosen_in_their_order() -> None:
 
 @pytest.fixture
 def user(redis_url: str) -> Iterator[str]:
-    """The URL for a user who may look at everything and pause, and change nothing else."""
+    """The URL for a user who may read everything and pause, and change nothing else."""
     path = parse_url(redis_url).path
     assert path is not None
     with Direct(path) as direct:

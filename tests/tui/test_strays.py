@@ -1,4 +1,4 @@
-"""Jobs that no index leads to are on the screen, and can be put back from there."""
+"""The console shows jobs that no index leads to, and can put them back."""
 
 import asyncio
 
@@ -7,7 +7,7 @@ from tests.support.console import console, shows, until, until_checked, until_sh
 from tests.support.console_redis import KEYS, Redis, on
 from tests.support.known import known
 from tests.support.polling import Watching
-from tests.support.sample_data import SYSTEM, FakeSource, fleet, snapshot, survey, worker
+from tests.support.sample_data import SYSTEM, FakeSystem, fleet, health_report, snapshot, worker
 
 from qtop.model.health import Stray, Strays
 from qtop.monitor.incidents.rules import IncidentRules
@@ -46,7 +46,7 @@ async def test_a_worker_on_no_register_is_reported_shown_and_pruned(redis: Redis
     assert await redis.failed() == 1
 
 
-def test_one_that_is_on_the_register_at_the_look_has_one_row() -> None:
+def test_a_stray_record_of_a_registered_worker_adds_no_second_row() -> None:
     fleet_rows = RowBuilder(SYSTEM).add(fleet(), 0.0)
     known_id = known(fleet_rows.workers)[0].id
     found = Strays((RECORD, Stray("record", known_id, b"", 1, RECORD.process)))
@@ -54,11 +54,11 @@ def test_one_that_is_on_the_register_at_the_look_has_one_row() -> None:
     assert unregistered_rows(None, fleet_rows) == ()
 
 
-def test_what_was_not_searched_to_the_end_is_not_well() -> None:
+def test_an_unfinished_search_is_not_shown_as_fine() -> None:
     fleet_rows = RowBuilder(SYSTEM).add(fleet(), 0.0)
-    seen = survey().with_strays(Strays(is_complete=False))
-    told = IncidentRules().judge(fleet_rows, 0.0, survey=seen, rtt_ms=1.0)
-    assert any(each.subject == "strays" and "200,000" in each.text for each in told)
+    seen = health_report().with_strays(Strays(is_complete=False))
+    incidents = IncidentRules().judge(fleet_rows, 0.0, survey=seen, rtt_ms=1.0)
+    assert any(each.subject == "strays" and "200,000" in each.text for each in incidents)
     assert "strays" not in seen.with_strays(Strays()).problems
 
 
@@ -74,8 +74,8 @@ def test_each_kind_has_a_sentence_and_a_command_that_puts_it_back() -> None:
             Stray("undo", "0123", b"", 9),
         )
     )
-    told = IncidentRules().fleet(fleet_rows, 0.0, survey().with_strays(found))
-    assert [(each.kind, each.remedy) for each in told if each.check == "keys"] == [
+    incidents = IncidentRules().fleet(fleet_rows, 0.0, health_report().with_strays(found))
+    assert [(each.kind, each.remedy) for each in incidents if each.check == "keys"] == [
         ("record", "qtop prune --dry-run"),
         ("queue", "qtop register -- '-a b'"),
         ("unreadable", "qtop register q"),
@@ -84,8 +84,8 @@ def test_each_kind_has_a_sentence_and_a_command_that_puts_it_back() -> None:
     ]
 
 
-async def test_a_search_that_fails_is_unknown_and_another_comes() -> None:
-    source = FakeSource()
+async def test_a_failed_search_is_unknown_and_is_repeated() -> None:
+    source = FakeSystem()
     heard: list[tuple[Strays | None, str]] = []
     enough = asyncio.Event()
 
@@ -106,8 +106,8 @@ async def test_a_search_that_fails_is_unknown_and_another_comes() -> None:
     assert "ValueError" in heard[1][1]
 
 
-async def test_while_a_search_is_impossible_nothing_is_called_well() -> None:
-    app = console(FakeSource(fleet()))
+async def test_while_no_search_is_possible_nothing_is_called_fine() -> None:
+    app = console(FakeSystem(fleet()))
     async with app.run_test(size=(100, 30)) as pilot:
         await until_checked(pilot)
         app.on_strays(None, "NOPERM scan")

@@ -10,7 +10,7 @@ from qtop.widgets.table_model import FREEZE_S
 
 
 def style_flags(table: Table[Queue], y: int) -> set[str]:
-    """Which attributes, colours aside, all cells of a line have."""
+    """The attributes, without colours, that all cells of a line have."""
     styles = [segment.style for segment in table.render_line(y) if segment.style]
     names = ("bold", "dim", "reverse", "underline")
     return {name for name in names if all(getattr(style, name) for style in styles)}

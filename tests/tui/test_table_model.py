@@ -1,4 +1,4 @@
-"""Marks stay on their rows, and the order does not change under a moving hand."""
+"""Marks stay on their rows, and the order does not change while the cursor moves."""
 
 import pytest
 from tests.support.table_app import Clock, Queue, TableApp, cursor_name, queues
@@ -18,7 +18,7 @@ async def test_space_marks_and_goes_on() -> None:
         assert app.marked[-1] == {"b"}
 
 
-async def test_a_range_is_marked_from_its_begin_to_the_cursor() -> None:
+async def test_a_range_is_marked_from_its_start_to_the_cursor() -> None:
     app = TableApp(queues("a b c d e"))
     async with app.run_test() as pilot:
         await pilot.press("j", "j", "j", "v")
@@ -30,7 +30,7 @@ async def test_a_range_is_marked_from_its_begin_to_the_cursor() -> None:
         assert app.table.marked == {"a", "b", "c", "d"}
 
 
-async def test_a_range_whose_begin_vanished_begins_anew() -> None:
+async def test_a_range_whose_start_vanished_starts_again() -> None:
     app = TableApp(queues("a b c d"))
     async with app.run_test() as pilot:
         await pilot.press("v")
@@ -103,7 +103,7 @@ async def test_a_column_that_cannot_be_sorted_by_is_refused() -> None:
             app.table.sort_by("nothing")
 
 
-async def test_the_order_waits_while_the_cursor_moves() -> None:
+async def test_rows_keep_their_order_while_the_cursor_moves() -> None:
     app = TableApp([Queue("a", 9), Queue("b", 5), Queue("c", 1)], sort="depth")
     grown = [Queue("new", 99), Queue("a", 9), Queue("b", 5), Queue("c", 50)]
     async with app.run_test() as pilot:
@@ -120,7 +120,7 @@ async def test_the_order_waits_while_the_cursor_moves() -> None:
         assert cursor_name(app) == "b"
 
 
-async def test_asking_for_a_sort_does_not_wait() -> None:
+async def test_a_requested_sort_happens_at_once() -> None:
     app = TableApp([Queue("b", 1), Queue("a", 2)])
     async with app.run_test() as pilot:
         await pilot.press("j")

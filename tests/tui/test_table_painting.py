@@ -13,7 +13,7 @@ from qtop.widgets.table import Table
 
 
 def style_flags(table: Table[Queue], y: int) -> set[str]:
-    """Which attributes, colours aside, all cells of a line have."""
+    """The attributes, without colours, that all cells of a line have."""
     styles = [segment.style for segment in table.render_line(y) if segment.style]
     names = ("bold", "dim", "reverse", "underline")
     return {name for name in names if all(getattr(style, name) for style in styles)}
@@ -75,19 +75,19 @@ def test_a_column_of_texts_is_sorted_by_what_it_shows() -> None:
     assert names.sort_key(7) == "row 7"
 
 
-def test_cells_left_over_are_shared_by_weight_to_the_last_one() -> None:
+def test_free_cells_are_shared_by_weight_without_a_rest() -> None:
     columns = [column("a", 5, flex=1), column("b", 5), column("c", 5, flex=2)]
     assert places(fit(columns, 2, 29)) == [("a", 2, 8), ("b", 12, 5), ("c", 19, 12)]
     assert places(fit(columns, 0, 20)) == [("a", 0, 5), ("b", 7, 5), ("c", 14, 6)]
 
 
-def test_of_columns_that_matter_the_same_the_last_one_goes_first() -> None:
+def test_the_last_of_equally_important_columns_is_dropped_first() -> None:
     columns = [column("a", 5), column("b", 5, priority=1), column("c", 5)]
     assert places(fit(columns, 0, 12)) == [("a", 0, 5), ("b", 7, 5)]
     assert places(fit(columns, 0, 3)) == [("b", 0, 3)]
 
 
-async def test_without_rows_there_is_a_sentence_in_the_middle() -> None:
+async def test_a_table_without_rows_shows_a_sentence_in_the_middle() -> None:
     app = TableApp([])
     app.table.empty_text = "No queues: [red]nothing[/red] to do"
     async with app.run_test(size=(80, 10)) as pilot:
@@ -207,7 +207,7 @@ async def test_a_list_that_grows_below_the_screen_paints_no_line() -> None:
         assert app.table.max_scroll_y == 5_001 + 1 - 20
 
 
-async def test_a_change_that_is_taken_back_before_the_frame_is_painted_right() -> None:
+async def test_a_change_that_is_reverted_before_the_frame_is_painted_correctly() -> None:
     rows = numbered(3)
     app = TableApp(rows)
     async with app.run_test() as pilot:
@@ -228,7 +228,7 @@ async def test_the_cursor_repaints_the_line_it_left_and_the_one_it_reached() -> 
         assert set(app.table.lines_painted) == {1, 2}
 
 
-async def test_a_hundred_thousand_rows_cost_the_cells_of_one_screen() -> None:
+async def test_a_hundred_thousand_rows_cost_only_the_cells_of_one_screen() -> None:
     asked: list[str] = []
 
     def counted(cell: Callable[[Queue], str]) -> Callable[[Queue], str]:

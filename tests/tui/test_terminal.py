@@ -1,4 +1,4 @@
-"""The console in a real terminal: what it writes there, and how it leaves."""
+"""The console in a real terminal: what it writes there, and how it ends."""
 
 import os
 import re
@@ -33,8 +33,8 @@ app.run()
 sys.exit(app.return_code)
 """
 
-#: The loop is busy until many keys wait for it and then a file is there: stands for anything that
-#: keeps it.
+#: The loop is busy until many keys wait for it and then a file exists: an example of anything that
+#: blocks it.
 BUSY = """
 import asyncio, sys, time
 from pathlib import Path
@@ -67,7 +67,7 @@ async def once_more(app):
 QtopApp.on_unmount = once_more
 """
 
-#: What reads keys stumbles, or Textual gives up by itself.
+#: The reader of keys fails, or Textual gives up by itself.
 UNREADABLE = """
 from qtop.app.terminal.driver import InputReader
 def stumble(inlet, raw):
@@ -116,7 +116,7 @@ def test_escape_sequences_do_not_reach_the_terminal_through_a_filter(terminal: T
     terminal.press(b"/")
     terminal.read_until(b"u{1b}]52;")
     terminal.press(b"\r")
-    # Not by a key: it may come while the line is still there, and be typed into it.
+    # Not by a key: it may arrive while the line is still there, and be typed into it.
     terminal.process.send_signal(signal.SIGTERM)
     assert terminal.wait() == 0
     assert b"\x1b]52;" not in terminal.written
@@ -177,14 +177,14 @@ def test_a_signal_ends_the_console_and_restores_the_terminal(
 
 
 @pytest.mark.parametrize("number", LEAVING)
-def test_a_signal_behind_more_keys_than_the_loop_notes_ends_the_console(
+def test_a_signal_after_more_keys_than_the_loop_can_queue_ends_the_console(
     redis_url: str, tmp_path: Path, number: signal.Signals
 ) -> None:
     with open_terminal(BUSY + RUN, redis_url, str(tmp_path)) as terminal:
         terminal.read_until(b"4 Failed")
         terminal.press(b"?")
         terminal.read_until(b"busy")
-        # Each is told to the loop by a byte, of which so many find no room.
+        # The loop is woken by a byte for each, and for so many bytes there is no room.
         terminal.press(b"\x0c" * 1_000)
         terminal.read_until(b"behind")
         terminal.process.send_signal(number)
@@ -194,9 +194,7 @@ def test_a_signal_behind_more_keys_than_the_loop_notes_ends_the_console(
 
 
 @pytest.mark.parametrize("when", [EARLY, TWICE])
-def test_a_signal_at_the_beginning_or_at_the_end_is_heard(
-    redis_url: str, tmp_path: Path, when: str
-) -> None:
+def test_a_signal_during_start_or_end_is_handled(redis_url: str, tmp_path: Path, when: str) -> None:
     with open_terminal(when + RUN, redis_url, str(tmp_path)) as terminal:
         if when == TWICE:
             terminal.read_until(b"4 Failed")
@@ -205,7 +203,7 @@ def test_a_signal_at_the_beginning_or_at_the_end_is_heard(
         assert terminal.is_as_it_was
 
 
-def test_a_console_that_is_stopped_leaves_when_it_goes_on(terminal: Terminal) -> None:
+def test_a_stopped_console_ends_when_it_is_continued(terminal: Terminal) -> None:
     terminal.read_until(b"mail")
     terminal.press(b"\x1a")
     terminal.read_until(LET_GO)
@@ -255,7 +253,7 @@ def test_bytes_that_are_no_keys_do_not_end_the_console(terminal: Terminal) -> No
 
 
 @pytest.mark.parametrize("trouble", [UNREADABLE, PANIC])
-def test_a_crash_leaves_a_word_a_report_and_a_status(
+def test_a_crash_leaves_a_message_a_report_and_a_status(
     redis_url: str, tmp_path: Path, trouble: str
 ) -> None:
     with open_terminal(trouble + RUN, redis_url, str(tmp_path)) as terminal:
@@ -270,7 +268,7 @@ def test_a_crash_leaves_a_word_a_report_and_a_status(
     assert b"what a job says" not in word + report.read_bytes()
 
 
-def test_the_first_frame_comes_before_the_first_look(terminal: Terminal) -> None:
+def test_the_first_frame_comes_before_the_first_poll(terminal: Terminal) -> None:
     terminal.read_until(b"mail")
     assert b"Connecting to" in terminal.written
     assert terminal.written.index(b"Connecting to") < terminal.written.index(b"mail")
@@ -290,7 +288,7 @@ def test_the_console_ends_by_itself_when_the_terminal_vanishes(terminal: Termina
     assert terminal.process.wait(DEADLINE_S) == 1
 
 
-def test_to_be_continued_without_a_stop_sets_the_terminal_up_once_more(terminal: Terminal) -> None:
+def test_a_continue_signal_without_a_stop_sets_the_terminal_up_again(terminal: Terminal) -> None:
     terminal.read_until(b"mail")
     for _ in range(2):
         terminal.written = b""
@@ -303,7 +301,7 @@ def test_to_be_continued_without_a_stop_sets_the_terminal_up_once_more(terminal:
     assert terminal.is_as_it_was
 
 
-def test_a_terminal_that_takes_nothing_does_not_hold_up_the_end(terminal: Terminal) -> None:
+def test_a_terminal_that_reads_nothing_does_not_delay_the_end(terminal: Terminal) -> None:
     terminal.read_until(b"mail")
     for _ in range(400):
         terminal.press(b"\x0c")  # everything anew
@@ -312,7 +310,7 @@ def test_a_terminal_that_takes_nothing_does_not_hold_up_the_end(terminal: Termin
     assert terminal.is_as_it_was
 
 
-def test_what_a_slow_terminal_missed_is_painted_in_the_end(terminal: Terminal) -> None:
+def test_frames_that_a_slow_terminal_missed_are_painted_in_the_end(terminal: Terminal) -> None:
     terminal.read_until(b"mail")
     for _ in range(400):
         terminal.press(b"\x0c")

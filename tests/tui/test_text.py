@@ -1,4 +1,4 @@
-"""Whatever is in Redis, the screen gets printable text of the width that was asked for."""
+"""For any data of Redis, the screen gets printable text of the requested width."""
 
 import re
 import unicodedata
@@ -32,12 +32,12 @@ def refused(text: str) -> list[str]:
 
 
 @given(DATA)
-def test_nothing_a_terminal_obeys_comes_through(value: str | bytes) -> None:
+def test_nothing_that_a_terminal_obeys_passes(value: str | bytes) -> None:
     assert refused(safe(value)) == []
 
 
 @given(DATA)
-def test_text_that_is_safe_stays_as_it_is(value: str | bytes) -> None:
+def test_safe_text_stays_unchanged(value: str | bytes) -> None:
     once = safe(value)
     assert safe(once) == once
 
@@ -70,7 +70,7 @@ def test_every_character_by_itself_is_safe_or_replaced() -> None:
         (b"\xed\xa0\x80", "\\xed\\xa0\\x80"),
     ],
 )
-def test_what_is_refused_leaves_a_visible_mark(value: str | bytes, shown: str) -> None:
+def test_refused_characters_leave_a_visible_mark(value: str | bytes, shown: str) -> None:
     assert safe(value) == shown
 
 
@@ -98,7 +98,7 @@ def test_a_wide_character_that_does_not_fit_whole_is_left_out() -> None:
     assert crop("日本語", 0) == ""
 
 
-def test_a_crop_keeps_the_tail_that_tells_more_if_it_is_no_more_than_half() -> None:
+def test_a_crop_keeps_a_more_telling_tail_of_at_most_half_the_width() -> None:
     assert crop("app-04.example.com:1042", 16, tail=":") == "app-04.exa…:1042"
     assert crop("app:1042", 16, tail=":") == "app:1042"
     assert crop("app-04.example.com:a,b,c,d,e", 16, tail=":") == "app-04.example.…"
@@ -115,7 +115,7 @@ def test_text_is_aligned_among_the_spaces() -> None:
 
 
 @given(DATA, st.integers(1, 8), st.integers(1, 60))
-def test_lines_of_a_detail_keep_to_their_room(
+def test_lines_of_a_detail_stay_in_their_space(
     value: str | bytes, max_lines: int, max_width: int
 ) -> None:
     lines = safe_lines(value, max_lines=max_lines, max_width=max_width)
@@ -145,7 +145,7 @@ def test_a_very_long_line_ends_with_how_much_more_there_is() -> None:
     assert line == "xxxxxxx… 12,338 more"
 
 
-def test_the_count_of_a_cut_line_is_about_the_data_and_not_its_picture() -> None:
+def test_the_count_of_a_cut_line_is_of_the_data_and_not_of_its_display() -> None:
     (line,) = safe_lines(b"\xff" * 100, max_lines=1, max_width=20)
     assert line == r"\xff\xff… 98 more"
 
@@ -170,7 +170,7 @@ def test_an_age_has_one_unit(age_s: float | None, shown: str) -> None:
     assert ago(age_s) == shown
 
 
-def test_counts_have_thousands_apart() -> None:
+def test_counts_have_separated_thousands() -> None:
     assert [count(0), count(1_234_567), count(None)] == ["0", "1,234,567", "unknown"]
 
 

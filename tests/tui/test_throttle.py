@@ -1,4 +1,4 @@
-"""An action over many jobs keeps its pace, and stops between two steps."""
+"""An action on many jobs keeps its rate limit, and stops between two steps."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ def step(done: int, *, writes: bool = False) -> Exchange[int]:
 
 
 def action(log: list[str]) -> Steps[int]:
-    """Ten times: look, then take ten; says how many were done when it is stopped."""
+    """Ten times: read, then take ten; logs how many were done when it is stopped."""
     done = 0
     try:
         for _ in range(10):
@@ -49,11 +49,11 @@ async def test_no_more_jobs_a_second_than_asked_for() -> None:
 
     pace = Throttle(jobs_per_s=20)
     assert await paced(send, action([]), pace, clock=clock, rest=clock.rest) == 100
-    looks = [at_s for writes, at_s in sent if not writes]
-    assert looks == pytest.approx([done / 20 for done in range(0, 100, 10)])
+    snapshots = [at_s for writes, at_s in sent if not writes]
+    assert snapshots == pytest.approx([done / 20 for done in range(0, 100, 10)])
 
 
-async def test_a_stop_does_not_wait_for_the_pace() -> None:
+async def test_a_stop_does_not_wait_for_the_rate_limit() -> None:
     clock, pace, log = Clock(), Throttle(jobs_per_s=1), list[str]()
 
     async def send(operation: Any) -> Any:
@@ -69,7 +69,7 @@ async def test_a_stop_does_not_wait_for_the_pace() -> None:
     assert log == ["Stopped"]
 
 
-def test_what_was_sent_is_never_left_in_doubt() -> None:
+def test_a_stop_takes_effect_only_after_the_write_of_the_step() -> None:
     pace, log, sent = Throttle(), list[str](), list[bool]()
 
     def run(exchange: Exchange[Any]) -> Any:
@@ -78,7 +78,7 @@ def test_what_was_sent_is_never_left_in_doubt() -> None:
         return 0
 
     assert drive(reined(action(log), pace, lambda done, of: None), run) == 20
-    # Stopped while looking for the second time: that step's write still happens.
+    # Stopped during the second read: the write of that step still happens.
     assert sent == [False, True, False, True]
     assert log == ["Stopped"]
 

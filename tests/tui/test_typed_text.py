@@ -1,11 +1,11 @@
-"""What people type in: what is pasted is shown, and never obeyed."""
+"""Text in input fields: pasted text is shown, and never obeyed."""
 
 import json
 
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.console import console, screen_text, until, until_focused, until_polled
-from tests.support.sample_data import FakeSource, fleet
+from tests.support.sample_data import FakeSystem, fleet
 from textual import events
 from textual.widgets import Input, TextArea
 
@@ -25,8 +25,8 @@ def test_visible_text_is_safe_and_of_the_same_length(text: str) -> None:
     assert safe(text) != text or shown == text
 
 
-async def test_what_is_pasted_into_a_filter_can_be_seen() -> None:
-    app = console(FakeSource(fleet()))
+async def test_text_pasted_into_a_filter_is_visible() -> None:
+    app = console(FakeSystem(fleet()))
     async with app.run_test(size=(100, 24)) as pilot:
         await until_polled(pilot)
         await pilot.press("2", "slash")
@@ -37,8 +37,8 @@ async def test_what_is_pasted_into_a_filter_can_be_seen() -> None:
         assert isinstance(field, Input)
 
 
-async def test_what_is_pasted_into_the_editor_is_escaped_and_means_the_same() -> None:
-    app = console(FakeSource(fleet()))
+async def test_text_pasted_into_the_editor_is_escaped_and_keeps_its_meaning() -> None:
+    app = console(FakeSystem(fleet()))
     async with app.run_test(size=(100, 24)) as pilot:
         await until_polled(pilot)
         app.push_screen(EditorDialog("", app.state.policy))

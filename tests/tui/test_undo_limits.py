@@ -1,4 +1,4 @@
-"""How long actions can be undone is for the operator to say."""
+"""The settings limit how long actions can be undone."""
 
 import pytest
 
@@ -14,7 +14,7 @@ def test_a_day_and_64_mib_by_default() -> None:
     assert UndoLimits.of(*undo_settings(told).values()) == UndoLimits(1800, 2**20)
 
 
-def test_what_is_too_large_to_keep_cannot_be_undone_and_unknown_is_not_too_large() -> None:
+def test_a_list_too_large_to_keep_cannot_be_undone_and_an_unknown_size_is_not_too_large() -> None:
     limits = UndoLimits(lifetime_s=60, most_bytes=100)
     assert [limits.seconds_for(size) for size in (None, 0, 100, 101)] == [60, 60, 60, 0]
 
@@ -26,6 +26,6 @@ def test_no_hours_means_no_undo() -> None:
 
 @pytest.mark.parametrize("text", ["a day", "-1", "nan", "inf", "1e9"])
 @pytest.mark.parametrize("name", ["QTOP_UNDO_HOURS", "QTOP_UNDO_MIB"])
-def test_a_limit_that_cannot_be_is_reported_by_its_name(name: str, text: str) -> None:
+def test_an_impossible_limit_is_reported_by_its_name(name: str, text: str) -> None:
     with pytest.raises(BadOption, match=name):
         undo_settings({name: text})

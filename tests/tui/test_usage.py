@@ -1,4 +1,4 @@
-"""What processes cost, with all that they have started."""
+"""The CPU time and memory of processes, with all that they have started."""
 
 import subprocess
 import sys
@@ -9,7 +9,7 @@ import pytest
 from qtop.local.usage import Sampler
 
 MEBIBYTE = 1 << 20
-#: Holds 64 MiB, which two children share with it; says when all is there, ends when told to.
+#: Holds 64 MiB, which two children share with it; prints when all are there, ends when asked to.
 FAMILY = f"""
 import os, sys
 held = b"x" * (64 * {MEBIBYTE})
@@ -28,7 +28,7 @@ for pid in pids:
 
 
 @pytest.fixture
-def family() -> Iterator[tuple[int, set[int]]]:
+def process_tree() -> Iterator[tuple[int, set[int]]]:
     """A process and its two children."""
     with subprocess.Popen(
         [sys.executable, "-c", FAMILY], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -41,8 +41,8 @@ def family() -> Iterator[tuple[int, set[int]]]:
         process.wait()
 
 
-def test_what_it_has_started_belongs_to_a_process(family: tuple[int, set[int]]) -> None:
-    root, children = family
+def test_descendants_count_with_their_process(process_tree: tuple[int, set[int]]) -> None:
+    root, children = process_tree
     sampler = Sampler(lambda title: "")
     first = sampler.sample([root])
     assert first.keys() == {root}
@@ -53,8 +53,8 @@ def test_what_it_has_started_belongs_to_a_process(family: tuple[int, set[int]]) 
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what is shared")
-def test_memory_that_is_shared_counts_once(family: tuple[int, set[int]]) -> None:
-    root, _ = family
+def test_shared_memory_counts_once(process_tree: tuple[int, set[int]]) -> None:
+    root, _ = process_tree
     assert (
         64 * MEBIBYTE < Sampler(lambda title: "").sample([root])[root].memory_bytes < 128 * MEBIBYTE
     )

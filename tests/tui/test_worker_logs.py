@@ -1,5 +1,5 @@
-"""`l` on the workers' screen and on one worker: the log of those that were started here, and for
-others where it is."""
+"""`l` on the workers' screen and on one worker: the log of workers that were started here, and the
+place of the log for others."""
 
 import os
 import socket
@@ -12,7 +12,7 @@ import pytest
 from tests import words
 from tests.support.console import console, until, until_screen, until_shown
 from tests.support.local_screen import running, start
-from tests.support.sample_data import FakeSource, snapshot, worker
+from tests.support.sample_data import FakeSystem, snapshot, worker
 
 from qtop.app.app import QtopApp
 from qtop.local.usage import ancestors
@@ -23,10 +23,10 @@ HOST = socket.gethostname()
 
 
 def registered(app: QtopApp, *workers: Any) -> None:
-    """Have the next look find these workers."""
+    """Let the next poll find these workers."""
     source = app._source
-    assert isinstance(source, FakeSource)
-    source.looks = [snapshot(workers=workers)]
+    assert isinstance(source, FakeSystem)
+    source.snapshots = [snapshot(workers=workers)]
     app.look_now()
 
 
@@ -72,8 +72,8 @@ async def test_the_log_of_a_worker_that_has_ended_since_is_still_its_own(tmp_pat
         ("not an id", "its log is where it was started: its id names no host"),
     ],
 )
-async def test_of_others_it_says_where_their_log_is(worker_id: str, reason: str) -> None:
-    app = console(FakeSource(snapshot(workers=[worker(worker_id)])))
+async def test_for_other_workers_it_says_where_their_log_is(worker_id: str, reason: str) -> None:
+    app = console(FakeSystem(snapshot(workers=[worker(worker_id)])))
     async with app.run_test(size=(120, 24)) as pilot:
         await pilot.press("3")
         await until_shown(pilot, "idle")
@@ -86,7 +86,7 @@ async def test_of_others_it_says_where_their_log_is(worker_id: str, reason: str)
         await until_shown(pilot, reason)
 
 
-def test_a_process_is_found_by_those_it_comes_from() -> None:
+def test_a_process_is_found_by_its_ancestors() -> None:
     with subprocess.Popen(
         [sys.executable, "-c", "input()"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL
     ) as process:

@@ -1,4 +1,4 @@
-"""What can be done to workers: by machine, stopped and paused here, taken off the register."""
+"""Actions on workers: grouped by machine, stopped and paused here, unregistered."""
 
 import signal
 import socket
@@ -20,7 +20,7 @@ from tests.support.console import (
 )
 from tests.support.console_redis import KEYS, Redis, on
 from tests.support.known import known
-from tests.support.sample_data import SYSTEM, FakeSource, fleet, snapshot, worker
+from tests.support.sample_data import SYSTEM, FakeSystem, fleet, snapshot, worker
 
 from qtop.monitor.row_builder import RowBuilder
 from qtop.monitor.rows import WorkerRow, host_rows
@@ -46,7 +46,7 @@ while True:
 
 
 async def register(redis: Redis, worker_id: str, beat: bytes, job: bytes | None = None) -> None:
-    """Put a worker on the register."""
+    """Register a worker."""
     started = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S +0000")
     commands: list[tuple[bytes | str, ...]] = [
         ("SADD", KEYS.workers(), worker_id),
@@ -99,7 +99,7 @@ async def test_dead_workers_are_pruned_after_showing_the_evidence(redis: Redis) 
     assert await redis.failed() == 1
 
 
-async def test_with_everybody_alive_prune_says_so(redis: Redis) -> None:
+async def test_prune_says_so_when_all_workers_are_alive(redis: Redis) -> None:
     await register(redis, "alive-1:9:mail", now())
     app = on(redis)
     async with app.run_test(size=(100, 30)) as pilot:
@@ -109,7 +109,7 @@ async def test_with_everybody_alive_prune_says_so(redis: Redis) -> None:
     assert await registered(redis) == {b"alive-1:9:mail"}
 
 
-async def test_a_worker_that_beats_after_the_question_is_spared(redis: Redis) -> None:
+async def test_a_worker_with_a_heartbeat_after_the_question_is_spared(redis: Redis) -> None:
     await register(redis, "gone-1:7:mail", LONG_AGO, JOB)
     app = on(redis)
     async with app.run_test(size=(120, 40)) as pilot:
@@ -124,7 +124,9 @@ async def test_a_worker_that_beats_after_the_question_is_spared(redis: Redis) ->
     assert await redis.failed() == 0
 
 
-async def test_one_that_may_be_alive_is_unregistered_by_its_word_only(redis: Redis) -> None:
+async def test_a_worker_that_may_be_alive_is_unregistered_only_with_the_typed_word(
+    redis: Redis,
+) -> None:
     await register(redis, "alive-1:9:mail", now(), JOB)
     app = on(redis)
     async with app.run_test(size=(120, 40)) as pilot:
@@ -155,7 +157,7 @@ async def test_a_worker_of_this_machine_is_asked_to_finish_then_to_stop(
         assert listener.stdout.readline() == "SIGCONT\n"
         await pilot.press("x")
         await until_shown(pilot, words.GETS_QUIT)
-        # Whoever says no has asked nothing: the next press is the first again.
+        # An answer of no forgets the request: the next press is the first again.
         await pilot.press("n", "x")
         await until_shown(pilot, words.GETS_QUIT)
         await pilot.press("y")
@@ -189,7 +191,7 @@ def row(worker_id: str, **fields: object) -> WorkerRow:
     return only
 
 
-def test_machines_are_summed_up_from_their_workers() -> None:
+def test_machines_are_sums_of_their_workers() -> None:
     rows = [
         row("a:1:mail", on="mail", processed=5, failed=1),
         row("a:2:mail", processed=7, beat_age_s=500),
@@ -201,8 +203,8 @@ def test_machines_are_summed_up_from_their_workers() -> None:
 
 
 @pytest.mark.parametrize("size", [(80, 24), (160, 48)], ids=lambda s: f"{s[0]}x{s[1]}")
-async def test_machines_lead_to_their_workers(size: tuple[int, int]) -> None:
-    app = console(FakeSource(fleet()))
+async def test_enter_on_a_machine_opens_its_workers(size: tuple[int, int]) -> None:
+    app = console(FakeSystem(fleet()))
     async with app.run_test(size=size) as pilot:
         await until_polled(pilot)
         await pilot.press("3", "t")
@@ -220,22 +222,22 @@ def test_signals_have_the_meaning_that_ruby_gave_them() -> None:
 
 
 async def test_the_usual_duration_of_a_class_is_shown_beside_the_present_one() -> None:
-    looks = []
+    snapshots = []
     for number in range(30):
         busy = worker("a:1:mail", on="mail", job=("Mail", [number]), run_at="2026-11-23T12:29:55Z")
-        looks.append(snapshot([], [busy], processed_ever=number))
-    app = console(FakeSource(*looks))
+        snapshots.append(snapshot([], [busy], processed_ever=number))
+    app = console(FakeSystem(*snapshots))
     async with app.run_test(size=(160, 24)) as pilot:
         await until_polled(pilot)
         await pilot.press("3")
-        assert app.state.usual_s(known(known(looks[0].processes)[0].jobs)[0]) is None
-        for _ in looks[1:]:
+        assert app.state.usual_s(known(known(snapshots[0].processes)[0].jobs)[0]) is None
+        for _ in snapshots[1:]:
             seen = app.state.look.snapshot
             app.look_now()
             await until(pilot, lambda seen=seen: app.state.look.snapshot is not seen, "the next")  # type: ignore[misc]
         await until(
             pilot,
-            lambda: app.state.usual_s(known(known(looks[-1].processes)[0].jobs)[0]) == 5.0,
+            lambda: app.state.usual_s(known(known(snapshots[-1].processes)[0].jobs)[0]) == 5.0,
             "usual",
         )
         app.look_now()
@@ -257,7 +259,7 @@ async def test_the_heartbeat_of_a_worker_is_reported_in_words(
 ) -> None:
     has_one = more.pop("has_heartbeat", False)
     one = worker("web1:1:mail", **more)
-    app = console(FakeSource(snapshot([], [replace(one, has_beat=True) if has_one else one])))
+    app = console(FakeSystem(snapshot([], [replace(one, has_beat=True) if has_one else one])))
     async with app.run_test(size=(100, 24)) as pilot:
         await until_polled(pilot)
         await pilot.press("3", "enter")

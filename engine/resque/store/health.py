@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
 
 from queuecore import audit, times
 from queuecore.exchange import Exchange, Reply, Steps, first_error
@@ -13,8 +12,7 @@ from queuecore.health import HealthPart, SystemHealth
 from queuecore.keys import name_text
 from resque.errors import Busy, StoreError
 from resque.keys import Keys
-from resque.store import delayed, delayed_windows, ownership, server_info, waiting_jobs
-from resque.store.ownership import KeyOwners
+from resque.store import delayed, delayed_windows, server_info, waiting_jobs
 
 #: How many of the newest actions are looked through for pauses.
 DEEDS_READ = 200
@@ -33,18 +31,6 @@ def settled(keys: Keys, found: SystemHealth) -> Steps[SystemHealth]:
     if due is None:
         return replace(found, due=None, problems={**found.problems, "scheduler": why})
     return replace(found, due=due)
-
-
-def look(
-    keys: Keys, lock: bytes, queues: Sequence[str] = (), *, now: datetime
-) -> Steps[tuple[SystemHealth, Mapping[str, bytes], KeyOwners]]:
-    """As `take`, then `settled`, and whose the keys are, by these queues, or, without any, by those
-    that are registered; see `ownership.find_owners`. Three round trips, five where delayed jobs
-    may be overdue."""
-    found, payloads = yield take(keys, lock, queues)
-    found = yield from settled(keys, found)
-    whose = yield from ownership.find_owners(keys, queues or None, now=now)
-    return found, payloads, whose
 
 
 def take(

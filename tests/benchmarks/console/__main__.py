@@ -20,15 +20,15 @@ from tests.benchmarks.console.fleets import fill, working
 from tests.benchmarks.console.terminal import Terminal, environment
 from tests.benchmarks.engine.bench_server import BenchServer
 
-#: What a look sends. The few that its scripts call, too, are counted twice.
+#: What a poll sends. The few commands that its scripts call are counted twice.
 _OF_A_LOOK = {"time", "smembers", "hgetall", "get", "exists", "mget", "llen", "evalsha"}
-#: Sixty looks at four a second, and some more.
+#: Sixty polls at four a second, and some more.
 _TRENDS_FULL_S = 18.0
 
 
 @dataclass(frozen=True)
 class Figure:
-    """One measurement. `target` is what to reach, in words; None: for information."""
+    """One measurement. `target` is the goal in words; None: for information only."""
 
     what: str
     value: float
@@ -36,7 +36,7 @@ class Figure:
     target: float | None = None
 
     def line(self) -> str:
-        """For the table."""
+        """The figure as a line of the table."""
         target = "" if self.target is None else f"{self.target:g} {self.unit}"
         judged = "" if self.target is None else ("met" if self.value <= self.target else "MISSED")
         return f"{self.what:58} {self.value:10,.2f} {self.unit:9} {target:>12} {judged}"
@@ -54,7 +54,7 @@ class Bench:
         self._many = 100_000 if quick else 1_000_000
 
     def run(self) -> Iterator[Figure]:
-        """All figures, as they come."""
+        """All figures, in the order in which they are measured."""
         for measure in (self.starts, self.small, self.busy, self.large, self.rows, self.many):
             yield from measure()
 
@@ -71,7 +71,7 @@ class Bench:
         yield Figure("first data, another screen asked for meanwhile", data_ms, "ms")
 
     def _first(self, screen: str) -> tuple[float, float]:
-        """When the first frame was there, and the first data; medians."""
+        """The times until the first frame and until the first data; medians."""
         frames, data = [], []
         for _ in range(self._repeats):
             with self._console(screen) as terminal:
@@ -94,7 +94,7 @@ class Bench:
             yield Figure("10 quiet queues: memory", terminal.rss_mb(), "MB")
 
     def busy(self) -> Iterator[Figure]:
-        """Fifty queues, each of which changes at every look."""
+        """Fifty queues, each of which changes at every poll."""
         fill(self._server.client, 50, 20, 20, 500)
         script = (
             "for i = 0, 49 do redis.call('RPUSH', string.format('resque:queue:queue-%04d', i), "
@@ -127,7 +127,7 @@ class Bench:
             yield Figure("5,000 workers: memory", terminal.rss_mb(), "MB")
 
     def _looks(self, terminal: Terminal, where: str) -> Iterator[Figure]:
-        """What looks cost, the server and the console."""
+        """What polls cost the server and the console."""
         self._server.client.config_resetstat()
         _, cpu = terminal.watch(self._watch_s)
         stats = self._server.client.info("commandstats")

@@ -1,4 +1,4 @@
-"""Databases of different sizes for the console to look at."""
+"""Databases of different sizes that the console reads."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def fill(client: redis.Redis, queues: int, workers: int, failures: int, entry_by
 
 @contextmanager
 def working(client: redis.Redis, queues: int, workers: int) -> Iterator[None]:
-    """Let a fleet work meanwhile."""
+    """Let a fleet work while the block runs."""
     over = threading.Event()
 
     def go_on() -> None:

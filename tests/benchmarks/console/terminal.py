@@ -18,7 +18,8 @@ DEADLINE_S = 60.0
 
 
 def environment(url: str, **more: str) -> dict[str, str]:
-    """What `qtop` gets. Compiled once, as an installed package is: not anew at each start."""
+    """The environment of `qtop`. Its modules are compiled once, as in an installed package, not at
+    each start."""
     inherited = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     return inherited | {"REDIS_URL": url} | more
 
@@ -69,11 +70,11 @@ class Terminal:
         os.close(self._fd)
 
     def text(self) -> str:
-        """What stands on the screen."""
+        """The text on the screen."""
         return "\n".join(self._screen.display)
 
     def read(self, wait_s: float) -> float | None:
-        """Take what was written, after waiting for it at most so long. Returns when it came."""
+        """Read what was written, after waiting for it at most so long. Returns when it arrived."""
         ready, _, _ = select.select([self._fd], [], [], wait_s)
         if not ready:
             return None
@@ -84,7 +85,8 @@ class Terminal:
         return came_s
 
     def until(self, is_so: Callable[[str], bool], limit_s: float = DEADLINE_S) -> float:
-        """Read until the screen is so. Returns when the last byte for that came."""
+        """Read until the condition is true for the screen. Returns when the last byte for that
+        arrived."""
         deadline_s = time.perf_counter() + limit_s
         while time.perf_counter() < deadline_s:
             came_s = self.read(0.5)
@@ -98,7 +100,7 @@ class Terminal:
             pass
 
     def watch(self, seconds: float) -> tuple[float, float]:
-        """Look on for a while. Returns the bytes a second and the part of a core that it cost."""
+        """Watch for a while. Returns the bytes a second and the part of a core that it cost."""
         before, cpu = self.written, self._cpu_s()
         begun_s = time.perf_counter()
         while (left_s := begun_s + seconds - time.perf_counter()) > 0:

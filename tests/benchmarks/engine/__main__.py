@@ -24,7 +24,7 @@ from tests.benchmarks.engine.report import tables
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Measure, print the tables, and write the results where that is wanted."""
+    """Measure, print the tables, and write the results to a file if one is named."""
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="one short repeat: about a minute")
     parser.add_argument("--tiny", action="store_true", help="only to see that the harness works")

@@ -17,7 +17,7 @@ from queuecore.server import find_binary
 _START_TIMEOUT_S = 20.0
 #: The commands in which a client waits.
 _BLOCKING = {"blpop", "brpop", "blmove", "brpoplpush", "bzpopmin", "bzpopmax", "blmpop"}
-#: Those of the harness itself.
+#: The commands of the harness itself.
 _OWN = {"info", "config|resetstat", "client|setinfo", "hello"}
 
 
@@ -63,11 +63,11 @@ class BenchServer:
                 time.sleep(0.02)
 
     def empty(self) -> None:
-        """Forget everything that earlier measurements left."""
+        """Remove everything that earlier measurements left."""
         self.client.flushall()
 
     def reset(self) -> tuple[int, int]:
-        """Begin to count. Returns what `traffic` needs."""
+        """Start to count. Returns what `traffic` needs."""
         self.client.config_resetstat()
         return self._counters()
 
@@ -78,7 +78,7 @@ class BenchServer:
         calls = {name.removeprefix("cmdstat_"): int(s["calls"]) for name, s in stats.items()}
         calls = {name: count for name, count in calls.items() if name not in _OWN}
         blocking = sum(count for name, count in calls.items() if name in _BLOCKING)
-        # The requests for these figures are two of the server's reads.
+        # Reading these figures costs two requests.
         return Traffic(sum(calls.values()), blocking, reads - begun[0] - 2, moved - begun[1])
 
     def _counters(self) -> tuple[int, int]:

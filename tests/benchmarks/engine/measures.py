@@ -22,7 +22,7 @@ _SETTLE_S = 0.7
 
 @dataclass(frozen=True, slots=True)
 class Drain:
-    """How a full queue was worked off."""
+    """How the jobs of a full queue were performed."""
 
     jobs: int
     jobs_per_s: float
@@ -34,7 +34,8 @@ class Drain:
 
 @dataclass(frozen=True, slots=True)
 class Rest:
-    """A worker that has nothing to do: when it was ready, what it asks for, what it weighs."""
+    """A worker that has nothing to do: when it was ready, what it sends, how much memory it
+    needs."""
 
     start_s: float
     requests_per_s: float
@@ -72,9 +73,9 @@ def drain(
     queues: Sequence[str] = ("first", "bench"),
     payload_bytes: int = 0,
 ) -> Drain:
-    """Have a number of jobs worked off by workers that were stopped while these were enqueued, so
-    that neither their start nor the enqueueing counts. The end is the latest of the stamps that
-    the last jobs leave."""
+    """Let workers perform a number of jobs. The workers are stopped while the jobs are enqueued, so
+    that neither their start nor the enqueueing counts. The end is the latest of the stamps that the
+    last jobs leave."""
     server.empty()
     with working(system, server, workers, queues) as running:
         _warm_up(system, server, running, workers)
@@ -93,7 +94,7 @@ def drain(
         jobs=jobs,
         jobs_per_s=done / took_s,
         cpu_ms_a_job=cpu_s * 1_000 / done,
-        # A stamp is one request of the job's and one of ours.
+        # A stamp is one request of the job and one of this harness.
         requests_a_job=(traffic.requests - 2 * STAMPS_IN_A_FILL) / done,
         commands_a_job=(traffic.total - traffic.blocking - STAMPS_IN_A_FILL) / done,
         bytes_a_job=traffic.bytes_moved / done,
@@ -122,7 +123,7 @@ def _stamps(server: BenchServer, running: Workers, count: int) -> list[float]:
 
 
 def _fill(server: BenchServer, jobs: int, payload_bytes: int) -> None:
-    """Resque jobs of a size, past any client."""
+    """Enqueue Resque jobs of a size, without any client."""
     payload = json.dumps({"class": "Noop", "args": ["x" * max(0, payload_bytes - 26)]})
     queue = server.client.pipeline(transaction=False)
     for start in range(0, jobs, 100):

@@ -12,10 +12,10 @@ from tests.benchmarks.engine import measures, systems
 from tests.benchmarks.engine.bench_server import BenchServer
 from tests.benchmarks.engine.systems import System
 
-#: By the name of a measurement, one value (or mapping of values) a repeat.
+#: By the name of a measurement: one value (or mapping of values) for each repeat.
 Results = dict[str, list[Any]]
 
-#: What workers are asked to serve when pick-up is measured, by how the table calls it.
+#: The queues that workers serve when pick-up is measured, by the names of the table.
 SERVED: dict[str, Sequence[str]] = {
     "1 queue": ("bench",),
     "4 queues": (*(f"empty-{n}" for n in range(3)), "bench"),
@@ -42,7 +42,7 @@ class Size:
 
 
 QUICK = Size(1, 1.0, 15, 2.0, 500, 4, (1, 100), (100, 100_000))
-#: For the test that the harness works: every measurement once, nothing to be learnt from it.
+#: For the test of the harness: every measurement once, too short for real results.
 TINY = Size(1, 0.02, 2, 0.1, 5, 1, (2,), (100,))
 
 
@@ -64,13 +64,13 @@ class Run:
         self.results: Results = {}
 
     def all(self) -> Results:
-        """Everything. A measurement that cannot be made is told of and left out."""
+        """All measurements. One that cannot be made is reported and left out."""
         begun_s = time.monotonic()
         for repeat in range(self._size.repeats):
             if repeat and time.monotonic() - begun_s > self._size.enough_s:
                 self._say(f"no time for more than {repeat} of {self._size.repeats} repeats")
                 break
-            # Reversed each time, so that a machine that slows down is no system's fault.
+            # Reversed each time, so that a machine that becomes slower does not favour one system.
             ordered = self._systems if repeat % 2 == 0 else self._systems[::-1]
             for system in ordered:
                 for name, measure in self._of_a_repeat(system):
@@ -120,7 +120,7 @@ class Run:
         return asdict(drained)
 
     def _growth(self) -> None:
-        """How the default worker, and the one of many jobs, take to more of everything."""
+        """How the default worker, and the one of many jobs, scale with more of everything."""
         by_name = {system.name: system for system in self._systems}
         for system in (
             by_name[name] for name in (systems.FORK, systems.HUNDRED) if name in by_name

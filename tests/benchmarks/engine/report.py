@@ -1,4 +1,4 @@
-"""The results as tables, and against what the engine is to reach."""
+"""The results as tables, compared with the targets of the engine."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from tests.benchmarks.engine.systems import (
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Something to reach: `measured` gives it, or None where a system was not there to compare
-    with; it is to be at least (or at most) `bound`."""
+    """A target: `measured` gives the value, or None where a system was not there to compare with;
+    it shall be at least (or at most) `bound`."""
 
     words: str
     bound: float
@@ -30,7 +30,7 @@ class Target:
     measured: Callable[[Results], float | None]
 
     def incident(self, results: Results) -> tuple[str, str, str]:
-        """The target in words, what was measured, and whether that is enough."""
+        """The target in words, the measured value, and whether that is enough."""
         found = self.measured(results)
         sign = ">=" if self.is_least else "<="
         goal = f"{self.words} {sign} {self.bound:g}"
@@ -67,7 +67,7 @@ def _pick_up(served: str, share: float) -> Callable[[Results], float | None]:
 
 
 def percentile(results: Results, name: str, share: float) -> float | None:
-    """Of the samples of all repeats together."""
+    """The percentile of the samples of all repeats together."""
     samples = sorted(sample for repeat in results.get(name, []) for sample in repeat)
     return samples[min(len(samples) - 1, int(len(samples) * share))] if samples else None
 
@@ -77,7 +77,7 @@ def _at(name: str, field: str) -> Callable[[Results], float | None]:
 
 
 def targets() -> Iterator[Target]:
-    """All of them."""
+    """All targets."""
     for workers, rq, ruby in ((1, 10.0, 3.0), (2, 9.0, 2.7)):
         many = f"{workers} worker{'s' * (workers > 1)}"
         yield Target(f"fork per job / RQ fork, {many}", rq, True, _rates(FORK, RQ_FORK, workers))
@@ -126,7 +126,7 @@ _COLUMNS: tuple[tuple[str, str, str | None, str], ...] = (
 
 
 def tables(results: Results) -> str:
-    """Everything that was measured, for reading."""
+    """All results, as text."""
     names = list(dict.fromkeys(name.partition(" / ")[0] for name in results))
     rows = [["system", *(column for column, *_ in _COLUMNS)]]
     for system in names:

@@ -8,7 +8,7 @@ import sys
 
 
 def main(kind: str) -> None:
-    """Work until told to stop."""
+    """Work until a signal stops it."""
     rq, redis = importlib.import_module("rq"), importlib.import_module("redis")
     connection = redis.Redis.from_url(os.environ["BENCH_URL"])
     queues = [rq.Queue(name, connection=connection) for name in os.environ["QUEUES"].split(",")]

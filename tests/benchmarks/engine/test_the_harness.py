@@ -1,4 +1,4 @@
-"""That the benchmark's harness works. Nothing here looks at how long anything took."""
+"""The harness of the benchmark works. Nothing here checks durations."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def server() -> Iterator[BenchServer]:
 
 
 @pytest.mark.redis
-def test_a_queue_is_worked_off_and_nothing_is_left_behind(server: BenchServer) -> None:
+def test_the_jobs_of_a_queue_are_performed_and_nothing_is_left_behind(server: BenchServer) -> None:
     before = {child.pid for child in psutil.Process().children()}
     drained = measures.drain(systems.OURS[0], server, 5)
     assert drained.jobs == 5
@@ -35,7 +35,7 @@ def test_a_queue_is_worked_off_and_nothing_is_left_behind(server: BenchServer) -
     assert {child.pid for child in psutil.Process().children()} - before == set()
 
 
-def test_what_was_not_there_to_compare_with_is_reported() -> None:
+def test_a_missing_peer_is_reported() -> None:
     drained = {"jobs_per_s": 500.0, "cpu_ms_a_job": 1.5, "requests_a_job": 1.0}
     drained |= {"commands_a_job": 13.0, "bytes_a_job": 742.0}
     text = tables(

@@ -6,21 +6,21 @@ import os
 import socket
 import time
 
-#: Where jobs leave their marks, past every client library.
+#: Where jobs store their times, without any client library.
 STAMPS, DELAYS = "bench:stamps", "bench:delays"
 
 
 def noop(*args: object) -> None:
-    """Nothing."""
+    """Does nothing."""
 
 
 def stamp() -> None:
-    """Leave the moment at which this job began."""
+    """Store the moment at which this job began."""
     _push(STAMPS, time.time())
 
 
 def late(enqueued_s: float) -> None:
-    """Leave the time since this job was enqueued."""
+    """Store the time since this job was enqueued."""
     _push(DELAYS, time.time() - enqueued_s)
 
 

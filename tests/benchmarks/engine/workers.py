@@ -1,4 +1,4 @@
-"""Worker processes of any system: started, stopped for a while, weighed, and ended by pid."""
+"""Worker processes of any system: started, stopped for a while, measured, and ended by pid."""
 
 from __future__ import annotations
 
@@ -58,11 +58,11 @@ class Workers:
                 raise RuntimeError(f"a worker has ended with status {process.returncode}")
 
     def pause(self) -> None:
-        """Stop all of them where they are."""
+        """Stop all of them (SIGSTOP)."""
         self._signal(signal.SIGSTOP)
 
     def go_on(self) -> None:
-        """Let them go on."""
+        """Continue them."""
         self._signal(signal.SIGCONT)
 
     def _signal(self, number: signal.Signals) -> None:
@@ -88,7 +88,7 @@ class Workers:
         return total / 2**20
 
     def end(self) -> None:
-        """End them, with force where they do not leave."""
+        """End them, by force if they do not end by themselves."""
         everything = self.tree()
         self.go_on()
         for process in self._processes:
@@ -104,7 +104,7 @@ class Workers:
 
 
 def environment(server: BenchServer) -> dict[str, str]:
-    """What workers and enqueuing programs get."""
+    """The environment of workers and enqueuing programs."""
     inherited = {k: v for k, v in os.environ.items() if k not in _DISTURBING}
     where = {"BENCH_PORT": str(server.port), "BENCH_URL": server.url, "REDIS_URL": server.url}
     return inherited | where | {"PYTHONPATH": f"{ROOT / 'engine'}{os.pathsep}{ROOT}"}
@@ -114,7 +114,7 @@ def environment(server: BenchServer) -> dict[str, str]:
 def working(
     system: System, server: BenchServer, count: int = 1, queues: Sequence[str] = ("first", "bench")
 ) -> Iterator[Workers]:
-    """Workers that are there while the block runs."""
+    """Workers that run while the block runs."""
     workers = Workers(system, server, count, queues)
     try:
         yield workers

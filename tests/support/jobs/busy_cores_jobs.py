@@ -16,7 +16,7 @@ child_monitor._LONG_S = float(os.environ["LONG_S"])
 
 @job(name="Siblings")
 def siblings() -> None:
-    """Tells how many children its worker has."""
+    """Writes how many children its worker has."""
     parent = os.getppid()
     with open(f"/proc/{parent}/task/{parent}/children") as children:
         send("RPUSH", "own:siblings", str(len(children.read().split())))

@@ -1,4 +1,4 @@
-"""Jobs that speak through Python's `logging`, each in its way."""
+"""Jobs that log through Python's `logging`, each in its own way."""
 
 from __future__ import annotations
 

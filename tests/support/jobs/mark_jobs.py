@@ -11,7 +11,7 @@ from resque import job
 
 @job(name="MarkSlowly")
 def mark_slowly(number: int, seconds: float) -> None:
-    """Counts, in the hash `marks`, how often it was performed for a number; then takes its time,
-    so that there is somebody to kill."""
+    """Counts, in the hash `marks`, how often it was performed for a number; then takes its time, so
+    that it can be killed."""
     send("HINCRBY", "marks", str(number), "1")
     time.sleep(seconds)

@@ -1,7 +1,5 @@
-"""Jobs that do to their process what no job should, or never run at all.
-
-Imported by worker processes, beside the sample jobs.
-"""
+"""Jobs that damage their process, or never run at all. Imported by worker processes, beside the
+sample jobs."""
 
 from __future__ import annotations
 
@@ -18,7 +16,7 @@ from resque import Job, job
 
 
 class Leaves(Exception):
-    """An error that nobody may look at."""
+    """An error whose text ends the process."""
 
     def __str__(self) -> str:
         sys.exit(3)
@@ -30,7 +28,7 @@ def speechless() -> NoReturn:
 
 
 class LeavesTwice(Job):
-    """Its process dies, and its failure hook would take the worker along."""
+    """Its process dies, and its failure hook would end the worker, too."""
 
     name = "LeavesTwice"
 
@@ -47,7 +45,7 @@ class LeavesTwice(Job):
 def forks_and_returns(how: str) -> None:
     copy = os.fork()
     if copy:
-        # Its copy is first to come back from the job.
+        # Its copy returns from the job first.
         os.waitpid(copy, 0)
         return
     send("RPUSH", "own:copies", str(os.getpid()))

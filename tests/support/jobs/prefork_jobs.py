@@ -1,4 +1,5 @@
-"""Jobs that would show a child that came too early or too late. Imported by worker processes."""
+"""Jobs that would show a child that was forked too early or too late. Imported by worker
+processes."""
 
 from __future__ import annotations
 
@@ -18,19 +19,19 @@ _held: list[int] = []
 
 @job(name="Locks")
 def locks(path: str) -> None:
-    """Takes a lock that it does not give back, and fails where another process holds it."""
+    """Takes a lock without releasing it, and fails where another process holds it."""
     _held.append(os.open(Path(path), os.O_CREAT | os.O_RDWR))
     fcntl.flock(_held[-1], fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 @job(name="Length")
 def length(text: str) -> None:
-    """Tells which process ran it, and how long its argument is."""
+    """Writes which process ran it, and how long its argument is."""
     send("RPUSH", "own:where", f"{len(text)} {os.getpid()}")
 
 
 class Leaves(Job):
-    """Dies, and its failure hook leaves a trace in the process in which it runs."""
+    """Dies, and its failure hook leaves a trace in the process that runs it."""
 
     name = "Leaves"
 
@@ -45,5 +46,5 @@ class Leaves(Job):
 
 @job(name="Finds")
 def finds() -> None:
-    """Tells what the hook left."""
+    """Writes what the hook left."""
     send("RPUSH", "own:found", ",".join(_left_here))

@@ -19,7 +19,7 @@ from resque import Job, Retry, TermException, job
 
 
 def until(check: Callable[[], bool]) -> None:
-    """Look again and again, for ever: who waits for the job has an end."""
+    """Check again and again, without a limit: the test that waits for the job has one."""
     while not check():
         time.sleep(0.002)
 
@@ -31,13 +31,13 @@ def run_of(name: str) -> int:
 
 @job(name="Where")
 def where(number: int) -> None:
-    """Tells which process runs it."""
+    """Writes which process runs it."""
     send("RPUSH", "own:where", f"{number} {os.getpid()}")
 
 
 @job(name="Gate")
 def gate(name: str) -> None:
-    """Tells that it has begun, and goes on when the key `own:open` is there."""
+    """Writes that it has begun, and continues when the key `own:open` exists."""
     send("RPUSH", "own:where", f"{name} {os.getpid()}")
     until(lambda: send("EXISTS", "own:open").startswith(b":1"))
     trace(f"{name} done")
@@ -45,7 +45,7 @@ def gate(name: str) -> None:
 
 @job(name="UntilAsked")
 def until_asked(name: str) -> None:
-    """Ends when its process has been asked to take no more jobs."""
+    """Ends when its process was asked to take no more jobs."""
     handler: Any = signal.getsignal(signal.SIGQUIT)
     send("RPUSH", "own:where", f"{name} {os.getpid()}")
     until(lambda: bool(handler.__self__.leave))
@@ -62,7 +62,7 @@ def dies(way: str) -> None:
 
 @job(name="Hangs")
 def hangs(*args: Any) -> None:
-    """Never ends by itself; leaves a line in `trace` when it is told to end."""
+    """Never ends by itself; leaves a line in `trace` when a signal asks it to end."""
     try:
         run_of("Hangs")
         time.sleep(600)
@@ -74,7 +74,7 @@ def hangs(*args: Any) -> None:
 
 @job(name="Forgiving")
 def forgiving() -> None:
-    """Goes on after whatever goes wrong, as far as it knows of it."""
+    """Continues after every error that it notices."""
     while True:
         try:
             hangs()
@@ -92,7 +92,7 @@ def hard_of_hearing() -> None:
 
 
 class Tried(Job):
-    """Tried again at once, twice; succeeds in the run it is told to succeed in."""
+    """Retried at once, twice; succeeds in the run that its argument names."""
 
     name = "Tried"
     retry = Retry(limit=2, delays_s=(0,))
@@ -119,8 +119,8 @@ class RetryJob(Job):
 
 
 class RetryLater(Job):
-    """As in the recording plugin_retry. Without arguments it is the last there: no other job may
-    be taken after it."""
+    """As in the recording plugin_retry. Without arguments it is the last one: no other job may be
+    taken after it."""
 
     name = "RetryLater"
     retry = Retry(limit=3, delays_s=(3600,))
@@ -133,7 +133,7 @@ class RetryLater(Job):
 
 
 class RetryDies(Job):
-    """Tried again once, at once; ends its process."""
+    """Retried once, at once; ends its process."""
 
     name = "RetryDies"
     retry = Retry(limit=1, delays_s=(0,))

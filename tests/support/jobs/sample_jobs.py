@@ -61,8 +61,8 @@ class FailJob(Job):
 
 
 class SlowJob(Job):
-    """Runs for so long; or, when the key `own:hold` says `for ever`, until somebody ends it; or,
-    when that key says anything else, until it is gone."""
+    """Runs for so long; or, when the key `own:hold` says `for ever`, until it is ended from
+    outside; or, when that key says anything else, until the key is gone."""
 
     queue = "default"
     name = "SlowJob"
@@ -70,8 +70,8 @@ class SlowJob(Job):
     @staticmethod
     def perform(seconds: float, *rest: Any) -> None:
         held = send("GET", "own:hold")
-        # From here without a function of ours: whoever ends this job on reading the sign finds it
-        # in this one.
+        # From here without a function of ours: a test that ends this job when it sees the key finds
+        # it in this function.
         sign, link = packed("SET", "own:asleep", "yes"), connected()
         link.sendall(sign)
         if held.startswith(b"$-1"):
@@ -116,7 +116,7 @@ class CustomError(Exception):
 
 
 class FailKinds(Job):
-    """The ways to fail of the recording failure_kinds, as far as Python knows them."""
+    """The ways to fail in the recording failure_kinds, as far as Python has them."""
 
     queue = "default"
     name = "FailKinds"

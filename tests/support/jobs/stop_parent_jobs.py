@@ -1,4 +1,4 @@
-"""Jobs for tests of what a worker does with queues whose jobs it does not know."""
+"""Jobs for tests of a worker with queues whose jobs it does not know."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from resque import Job
 
 
 class StopParent(Job):
-    """Stops the worker that has forked its process, and tells it to leave as soon as it goes on."""
+    """Stops the worker that has forked its process, and asks it to end as soon as it continues."""
 
     name = "StopParent"
 

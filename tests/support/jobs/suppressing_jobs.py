@@ -1,7 +1,5 @@
-"""Jobs that are tried again and want no record of the attempts before the last.
-
-Imported by worker processes, never together with `process_jobs`: a `RetryLater` is there, too.
-"""
+"""Jobs that are retried without a record of the attempts before the last. Imported by worker
+processes, never together with `process_jobs`: it has a `RetryLater`, too."""
 
 from __future__ import annotations
 
@@ -31,7 +29,7 @@ class RetryLater(Job):
 
 
 class Tried(Job):
-    """Tried again at once, twice; succeeds in the run it is told to succeed in."""
+    """Retried at once, twice; succeeds in the run that its argument names."""
 
     name = "Tried"
     retry = Retry(limit=2, delays_s=(0,), suppress_failures=True)
@@ -44,7 +42,7 @@ class Tried(Job):
 
 
 class Dies(Job):
-    """Tried again later, once; ends its process."""
+    """Retried later, once; ends its process."""
 
     name = "Dies"
     retry = Retry(limit=1, delays_s=(60,), suppress_failures=True)

@@ -1,7 +1,8 @@
-"""A pool that kills at once each child that outlasts its time.
+"""A pool that kills each child at once when its time is over. Run as `python -m
+tests.support.programs.pool_without_patience`.
 
-Run as `python -m tests.support.programs.pool_without_patience`. A child that this pool leaves
-alone is therefore exempt by a rule, and not because the pool waits for it.
+A child that this pool does not kill is therefore exempt by a rule, and not because the pool waits
+for it.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ if "--stubborn" in flags:
 say("paused")
 say("goes on")
 told = f"{os.environ['QUEUES']} {os.environ['REDIS_URL']} {'PIDFILE' in os.environ}"
-# In one piece: without a buffer, each argument of print would be written by itself, and whoever
+# In one write: without a buffer, each argument of print would be written alone, and a reader that
 # waits for the first word would read half a line.
 print(f"ready {told}", flush=True)
 if "--dies" in flags:
@@ -44,7 +44,7 @@ if "--dies" in flags:
     sys.exit(7)
 number = 0
 began_s = time.monotonic()
-# Those that are to outlive their console would outlive a test that is killed, too.
+# Workers that shall outlive their console would also outlive a test that is killed.
 while time.monotonic() - began_s < LONGEST_LIFE_S:
     if "--floods" in flags:
         lines = (f"INFO line {n} of a flood that never ends" for n in range(number, number + 1000))

@@ -33,7 +33,7 @@ def leaves() -> None:
 
 @job(queue="default", name="Asks")
 def asks() -> None:
-    """Leave one behind, wait for another, and fail unless its exit status is right."""
+    """Leave one process behind, wait for another, and fail unless its exit status is right."""
     leaves()
     done = subprocess.run(["sh", "-c", "exit 3"], check=False)
     if done.returncode != 3:

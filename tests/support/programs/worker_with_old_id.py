@@ -1,7 +1,8 @@
-"""A worker whose id was borne before: `python -m tests.support.programs.worker_with_old_id`.
+"""A worker whose id another worker had before: `python -m
+tests.support.programs.worker_with_old_id`.
 
 `ODD_PREDECESSOR` holds the record that an earlier worker with the same id left behind. With
-`ODD_IS_ALIVE` it beats still, in another place.
+`ODD_IS_ALIVE` that worker still has heartbeats, in another place.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from typing import ClassVar, Final, Literal, TypeVar
 import queuecore
 from qtop.config.limits import UndoLimits
 from qtop.keymap.keymap import Danger, Sign, sign
-from qtop.text.format import number
+from qtop.text.format import named, number
 from qtop.text.safe import safe
 from queuecore.action_record import ActionRecord, Actor
 from queuecore.bulk import TAKE_ITEMS, Result
@@ -210,9 +210,7 @@ def waiting(number_of: int, queue: str) -> str:
 
 def list_of(names: Iterable[str], most: int = 5) -> str:
     """The first of some names, as safe text."""
-    shown = [safe(name) for name in names]
-    more = f" and {number(len(shown) - most)} more" if len(shown) > most else ""
-    return ", ".join(shown[:most]) + more
+    return named([safe(name) for name in names], most)
 
 
 def typeable(name: str, otherwise: str = "clear") -> str:

@@ -172,19 +172,15 @@ class ConsoleScreen(Screen[None]):
     # Keys
 
     def action_undo(self) -> None:
-        """Take back the last action."""
         self.app.actions.undo()
 
     def action_freeze(self) -> None:
-        """Stop the display, or let it go on."""
         self.app.toggle_freeze()
 
     def action_pause_all(self) -> None:
-        """Pause everything, or resume it."""
         self.app.actions.pause_or_resume_all()
 
     def action_start_workers(self) -> None:
-        """Ask which workers to start here."""
         self.app.actions.local.ask(["*"])
 
     def copied(self) -> list[str]:
@@ -245,7 +241,6 @@ class ConsoleScreen(Screen[None]):
         self.app.say(text, tone)
 
     def action_filter(self) -> None:
-        """Ask for a filter."""
         if self.pane is not None:
             self.pane.ask_for_filter()
 
@@ -258,12 +253,10 @@ class ConsoleScreen(Screen[None]):
                 self.app.switch_mode(back)
 
     def action_next_sort(self) -> None:
-        """Sort by the next column."""
         if self.pane is not None:
             self.pane.table.next_sort()
 
     def action_reverse_sort(self) -> None:
-        """Sort the other way round."""
         if self.pane is not None:
             self.pane.table.reverse_sort()
 
@@ -315,13 +308,10 @@ class RowsScreen(ConsoleScreen):
         raise NotImplementedError
 
     def values_of(self, field: str) -> Iterable[str]:
-        """Values to complete a field of a filter with. O(rows)."""
         return self.pane.values_of(field)
 
     def filter_changed(self) -> None:
-        """Show what matches now."""
         self.pane.show_rows(self.pane.rows)
 
     def shown_of(self) -> str:
-        """How many rows match, of how many."""
         return self.pane.shown_of()

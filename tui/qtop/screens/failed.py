@@ -52,21 +52,17 @@ class GroupScreen(JobListScreen):
         self._groups = groups
 
     def heading(self) -> list[Span]:
-        """Which group."""
         name = title(self._group.fingerprint)
         return [*super().heading(), Span(f"   {name}", "bad", 89, least=8)]
 
     def values_of(self, field: str) -> Iterable[str]:
-        """Values to complete a field with."""
         names = [name for name, _ in self._group.queues]
         return names if field == "queue" else super().values_of(field)
 
     def open(self, row: JobRow) -> None:
-        """Show the whole entry."""
         self.app.push_screen(FailureScreen(row.job, self.jobs, self._groups))
 
     def action_toggle_groups(self) -> None:
-        """Back to the groups."""
         self.dismiss()
 
     def action_back(self) -> None:
@@ -163,11 +159,6 @@ class WantedGroups(FailureGroups):
         super().__init__(now)
         self.search = JobSearch(wanted, now)
 
-    @property
-    def count(self) -> int:
-        """How many failures were counted."""
-        return self.total
-
     def visit(self, entry: Entry) -> None:
         """Count an entry that is wanted. Without a filter no entry is read for it."""
         if self.search.wanted.filter.is_empty or self.search.find(entry) is not None:
@@ -201,7 +192,6 @@ class FailedScreen(JobListScreen):
 
     @property
     def is_paged(self) -> bool:
-        """Whether pages of the list are shown, and not what is found in it."""
         return not self.shows_groups and super().is_paged
 
     @property
@@ -248,7 +238,6 @@ class FailedScreen(JobListScreen):
     # Showing
 
     def shown_of(self) -> str:
-        """How many match, of how many."""
         if not self.shows_groups:
             return super().shown_of()
         return f"{self.table.row_count:,} of {counted(len(self._groups or ()), 'group')}"
@@ -261,7 +250,7 @@ class FailedScreen(JobListScreen):
         """How much was found, or how many groups there are."""
         if not isinstance(found, WantedGroups):
             return super().found_spans(found)
-        of = f" of {count_of(found.total, 'failed job')}" if found.total else ""
+        of = f" of {count_of(found.count, 'failed job')}" if found.count else ""
         groups = Span(f"   {count_of(len(found), 'group')}{of}", "dim", 90)
         return [groups, *list_bars.too_large(found.search)]
 
@@ -275,7 +264,6 @@ class FailedScreen(JobListScreen):
             self.app.push_screen(FailureScreen(row.job, self.jobs, self._groups))
 
     def action_toggle_groups(self) -> None:
-        """List the groups, or the entries one by one."""
         table = self._entries_table if self.shows_groups else self._groups_table
         self.pane.bring_to_front(table)
         table.focus()
@@ -298,7 +286,6 @@ class FailedScreen(JobListScreen):
         return replace(self.wanted, groups=known - marks, but=True, named=named)
 
     def action_edit(self) -> None:
-        """Edit the payload of the entry under the cursor and requeue it."""
         if not self.shows_groups:
             super().action_edit()
         elif self.table.cursor_row is not None:
@@ -312,7 +299,6 @@ class FailedScreen(JobListScreen):
             super().action_clear_filter()
 
     def action_next_list(self) -> None:
-        """Show the next list of failures."""
         self.in_background("lists", self._next_list)
 
     async def _next_list(self) -> None:

@@ -75,15 +75,12 @@ class JobDetailsScreen(ConsoleScreen):
         self.app.actions.request(make(self.jobs.source, chosen_of(self.jobs, [self.job])))
 
     def action_requeue(self) -> None:
-        """Requeue this very failure."""
         self.act(Requeue)
 
     def action_delete(self) -> None:
-        """Delete this very job."""
         self.act(Delete)
 
     def action_move(self) -> None:
-        """Move this very job to another queue."""
         is_failed = self.jobs.source.kind == "failed"
         title = "Requeue to which queue?" if is_failed else "Move the job to which queue?"
         ask_for_queue(
@@ -97,7 +94,6 @@ class JobDetailsScreen(ConsoleScreen):
             self.run_worker(work, exclusive=True, group="edit")
 
     def action_export(self) -> None:
-        """Write this job to a file."""
         self.run_worker(export(self.app, self.jobs, [self.job], None), group="export")
 
 
@@ -115,7 +111,6 @@ class FailureScreen(JobDetailsScreen):
         self._groups = groups
 
     def lines(self, view: ViewState) -> Iterable[TextLine]:
-        """The entry."""
         now = None if view.fleet is None else view.fleet.server_time
         payload = self.jobs.payload(self.job)
         return details.failure_lines(self.job, payload, view.policy.redactor, now, self._alike())

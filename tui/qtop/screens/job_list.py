@@ -127,18 +127,15 @@ class JobListScreen(ConsoleScreen):
         return of_job(row.job, self.now)
 
     def values_of(self, field: str) -> Iterable[str]:
-        """Values to complete a field of a filter with. O(rows)."""
         return self.pane.values_of(field)
 
     def shown_of(self) -> str:
-        """How many match, of how many."""
         search = self.search
         if search is None or search.found is None:
             return self.pane.shown_of()
-        return f"{search.found.count:,} of {search.length:,}"
+        return f"{search.found.count:,} of {search.follower.of:,}"
 
     def on_table_opened(self, event: Table.Opened[Any]) -> None:
-        """Show the whole job."""
         event.stop()
         self.open(event.row)
 
@@ -147,7 +144,6 @@ class JobListScreen(ConsoleScreen):
         self.app.push_screen(JobScreen(row.job, self.jobs))
 
     def on_table_marked(self) -> None:
-        """Say how many are marked."""
         self.show_title()
 
     # Looking
@@ -457,23 +453,18 @@ class JobListScreen(ConsoleScreen):
             ask_for_queue(self.app, self.within.source, title, move)
 
     def action_requeue(self) -> None:
-        """Requeue the chosen failures."""
         self.act(Requeue, spares=True)
 
     def action_requeue_all(self) -> None:
-        """Requeue all that match."""
         self.act(Requeue, spares=True, chosen=self.wanted)
 
     def action_delete(self) -> None:
-        """Delete the chosen jobs."""
         self.act(Delete)
 
     def action_delete_all(self) -> None:
-        """Delete all that match."""
         self.act(Delete, chosen=self.wanted)
 
     def action_move(self) -> None:
-        """Move the chosen jobs to another queue."""
         chosen, title = self.chosen(), "Requeue to which queue?"
         if self.within.source.kind != "failed" and isinstance(chosen, list):
             what = "the job" if len(chosen) == 1 else counted(len(chosen), "job")
@@ -481,18 +472,15 @@ class JobListScreen(ConsoleScreen):
         self.ask_where(title, chosen)
 
     def action_move_all(self) -> None:
-        """Move all that match to another queue."""
         every = "all" if self.pane.filter.is_empty else "all that match"
         self.ask_where(f"Move {every} to which queue?", self.wanted)
 
     def action_edit(self) -> None:
-        """Edit the job under the cursor."""
         row = self.table.cursor_row
         if row is not None and not self.app.actions.refuses():
             self.run_worker(edit_job(self.app, self.jobs, row.job, self.table), group="edit")
 
     def action_export(self) -> None:
-        """Write the chosen jobs, or all that match, to a file."""
         chosen, what = self.chosen(), "chosen" if self.within.source.kind == "failed" else ""
         if isinstance(chosen, JobQuery):
             what = "group"
@@ -501,11 +489,9 @@ class JobListScreen(ConsoleScreen):
         self.run_worker(work, group="export")
 
     def action_clear_failures(self) -> None:
-        """Ask whether to delete all failures of the list."""
         self.app.actions.request(Clear(self.within.source), looking="looking at the failures")
 
     async def action_show_serving(self) -> None:
-        """Show the workers that serve the queue."""
         fleet, name = self.app.state.view().fleet, self.within.source.name
         rows = (fleet.queues or ()) if fleet is not None else ()
         serving = next((row.serving for row in rows if row.name == name), None)

@@ -32,7 +32,6 @@ class JobsScreen(JobListScreen):
         super().__init__(JobQuery(JobSource("queue", queue)))
 
     def action_show_aside(self) -> None:
-        """Show what was set aside from the queue."""
         self.app.push_screen(SetAsideScreen(self.within.source.name))
 
 
@@ -54,9 +53,7 @@ class SetAsideScreen(JobListScreen):
         return self.app.system.refusal(PutBack(self.within.source, Selection()))
 
     def action_put_back(self) -> None:
-        """Put the chosen items back onto their queue, these very ones."""
         self.act(PutBack, refusal=self._refusal())
 
     def action_put_back_matching(self) -> None:
-        """Put all that match back onto their queue."""
         self.act(PutBack, refusal=self._refusal(), chosen=self.wanted)

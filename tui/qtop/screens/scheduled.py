@@ -54,17 +54,14 @@ class DelayedJobScreen(JobDetailsScreen):
     action_drop = JobDetailsScreen.action_delete
 
     def lines(self, view: ViewState) -> Iterable[TextLine]:
-        """The job."""
         due = self.job.due
         due_s = 0.0 if due is None else due.at - self.now.timestamp()
         return details.delayed_lines(self.job, due_s, view.policy.redactor)
 
     def action_run_now(self) -> None:
-        """Run this very job now."""
         self.act(RunNow)
 
     def action_reschedule(self) -> None:
-        """Ask until when to delay this very job instead."""
         self.app.actions.ask_for_moment(self.jobs.source, chosen_of(self.jobs, [self.job]))
 
 
@@ -93,16 +90,13 @@ class ScheduleScreen(TextScreen):
         self.show_view(self.app.state.view())
 
     def lines(self, view: ViewState) -> Iterable[TextLine]:
-        """The schedule."""
         now = self.now
         return details.schedule_lines(self._row, self._firings, now, view.policy.redactor)
 
     def action_run_now(self) -> None:
-        """Queue the schedule's job now."""
         self.app.actions.request(RunSchedules((self._row,)))
 
     def action_drop(self) -> None:
-        """Delete the schedule."""
         self.app.actions.request(DeleteSchedules((self._row,)))
 
 
@@ -280,7 +274,6 @@ class ScheduledScreen(JobListScreen):
             super().look()
 
     def filter_changed(self) -> None:
-        """Look for what matches now."""
         self.start = self.page = None
         super().filter_changed()
         self._refresh()
@@ -414,15 +407,12 @@ class ScheduledScreen(JobListScreen):
     # Keys
 
     def action_run_now(self) -> None:
-        """Run the chosen jobs now, or queue the jobs of the chosen schedules."""
         self._act(RunNow, RunSchedules)
 
     def action_drop(self) -> None:
-        """Delete the chosen jobs or schedules."""
         self._act(Delete, DeleteSchedules)
 
     def action_reschedule(self) -> None:
-        """Ask until when to delay the chosen jobs instead."""
         if self.part == "schedules":
             self._only_for_jobs()
         elif self.part == "classes":
@@ -434,11 +424,9 @@ class ScheduledScreen(JobListScreen):
             self.app.actions.ask_for_moment(self.jobs.source, chosen, self.table)
 
     def action_run_matching(self) -> None:
-        """Ask whether to run all jobs that match now."""
         self._act_on_all(self.pane.filter, RunNow)
 
     def action_drop_matching(self) -> None:
-        """Ask whether to delete all jobs that match."""
         self._act_on_all(self.pane.filter, Delete)
 
     def _only_for_jobs(self) -> None:
@@ -480,11 +468,9 @@ class ScheduledScreen(JobListScreen):
         )
 
     def action_jobs_or_schedules(self) -> None:
-        """Delayed jobs, or schedules."""
         self.action_show_part("jobs" if self.part == "schedules" else "schedules")
 
     def action_by_class(self) -> None:
-        """Delayed jobs by class, or by time."""
         self.action_show_part("jobs" if self.part == "classes" else "classes")
 
     def action_show_part(self, part: SchedulePart) -> None:

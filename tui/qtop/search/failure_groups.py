@@ -264,7 +264,7 @@ class FailureGroups:
         self._tallies: dict[GroupKey, _Tally] = {}
         self._hours: dict[str, int | None] = {}
         self._hour = int(now.timestamp()) // _HOUR_S
-        self.total = 0
+        self.count = 0
         #: Everything there is was counted.
         self.is_complete = False
 
@@ -281,7 +281,7 @@ class FailureGroups:
         tally = self._tallies.get(facts.fingerprint)
         if tally is None or entry.place > tally.place:
             tally = self._named_by(facts.fingerprint, entry)
-        self.total += 1
+        self.count += 1
         tally.count += 1
         tally.retried += facts.is_retried
         if facts.queue is not None:

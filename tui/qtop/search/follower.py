@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable
+from time import perf_counter
 from typing import Any, Final, Protocol, TypeVar
 
 from qtop.model.job_list import NO_EXTENT, Ask, Entry, JobList, Walk
@@ -42,7 +43,6 @@ async def walk(
     tell: Callable[[int, int], None] = lambda done, of: None,
     settle: Callable[[], Awaitable[None]] | None = None,
     *,
-    clock: Callable[[], float] = time.perf_counter,
     rest: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> int:
     """Show every entry to `visit`, in the order of the walk, until it returns False. Returns how
@@ -62,9 +62,9 @@ async def walk(
     async def fetch(ask: Ask, rest_s: float) -> tuple[Any, float]:
         if rest_s > 0:
             await rest(rest_s)
-        began_s = clock()
+        began_s = perf_counter()
         seen = await read(ask.work)
-        return seen, clock() - began_s
+        return seen, perf_counter() - began_s
 
     ask = way.ask()
     coming: asyncio.Task[tuple[Any, float]] | None = None
@@ -76,19 +76,19 @@ async def walk(
             fresh = way.take(ask, seen)
             seen_before, ask = way.done, way.ask()
             coming = None if ask is None else asyncio.create_task(fetch(ask, took_s * REST))
-            until_s = clock() + SLICE_S
+            until_s = perf_counter() + SLICE_S
             for count, entry in enumerate(fresh, 1):
                 shown += 1
                 if visit(entry) is False:
                     return shown
-                if count % _LOOKS_AT_CLOCK_EVERY == 0 and clock() > until_s:
+                if count % _LOOKS_AT_CLOCK_EVERY == 0 and perf_counter() > until_s:
                     await asyncio.sleep(0)
-                    until_s = clock() + SLICE_S
+                    until_s = perf_counter() + SLICE_S
             if settle is not None:
                 await settle()
-            if ask is None or clock() >= tell_at_s:
+            if ask is None or perf_counter() >= tell_at_s:
                 tell(seen_before, way.length or 0)
-                tell_at_s = clock() + _TELL_EVERY_S
+                tell_at_s = perf_counter() + _TELL_EVERY_S
             await asyncio.sleep(0)
         return shown
     finally:

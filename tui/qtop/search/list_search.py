@@ -52,7 +52,6 @@ class ListSearch(Generic[FoundT]):
         self.group = group
         self._new = new
         self._growing: FoundT | None = None
-        self._known = 0
         #: What to show; None when there is nothing yet.
         self.found: FoundT | None = None
         #: All of the list is known without a search.
@@ -74,10 +73,6 @@ class ListSearch(Generic[FoundT]):
         follower = self.follower
         return self.is_known or (follower.is_complete and not follower.is_stopped)
 
-    @property
-    def length(self) -> int:
-        return self._known if self.is_known else self.follower.of
-
     def take(self, jobs: Sequence[Job], *, is_all: bool) -> None:
         """Look at jobs that are known, which are `is_all` there are, or what is shown at first."""
         found = self._new()
@@ -85,7 +80,9 @@ class ListSearch(Generic[FoundT]):
         for job in jobs:
             found.visit(KnownEntry(job, maker))
         found.is_complete = is_all
-        self.found, self._known, self.is_known = found, len(jobs), is_all
+        self.found, self.is_known = found, is_all
+        if is_all:
+            self.follower.of = len(jobs)
 
     def show_growth(self) -> bool:
         """Show the findings that grow, once they are as many as those that are shown; False

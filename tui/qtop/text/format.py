@@ -23,8 +23,6 @@ NOTHING: Final = "–"  # noqa: RUF001  a dash as wide as a figure: unknown, whi
 NOT_READ: Final = "?"
 """Shown for a count that could not be read."""
 FALL_SIGN: Final = "↓"
-#: So many of some names are shown.
-_NAMED: Final = 5
 _UNITS: Final = (("M", 10**6), ("G", 10**9), ("T", 10**12), ("P", 10**15), ("E", 10**18))
 
 
@@ -52,10 +50,10 @@ def fallen(figure: str, drops: object) -> str:
     return f"{FALL_SIGN}{figure}" if drops else figure
 
 
-def named(names: Sequence[str]) -> str:
-    """The first few of some names."""
-    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more
+def named(names: Sequence[str], most: int = 5) -> str:
+    """The first of some names."""
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def rate(per_s: float | None, *, is_estimate: bool = False) -> str:

@@ -101,8 +101,7 @@ def _lead(rows: Sequence[WorkerRow], state: str) -> Link:
 def _where(rows: Sequence[WorkerRow]) -> str:
     """The machines of some workers: `, on web1, web2 and 3 more`."""
     hosts = list(dict.fromkeys(row.process.host or row.id for row in rows))
-    more = f" and {len(hosts) - _HOSTS:,} more" if len(hosts) > _HOSTS else ""
-    return f", on {', '.join(hosts[:_HOSTS])}{more}"
+    return f", on {named(hosts, _HOSTS)}"
 
 
 # Jobs under keys that no index leads to.

@@ -25,6 +25,7 @@ from queuecore.times import wall_now
 from resque.codec import Payload, decode_payload
 from resque.keys import Keys
 from resque.store import health, waiting_jobs
+from resque.store import ownership as ownership_of
 from resque.store import waiting_classes as waiting_classes_of
 from resque.store.ownership import KeyOwners
 from resque.store.waiting_classes import QueueSample as Sampled
@@ -40,11 +41,13 @@ def master_prefix() -> str:
 
 
 def look(keys: Keys, queues: Sequence[str] = ()) -> Steps[HealthReport]:
-    """Find out what is looked at now and then, also of these queues. Three round trips, five where
-    delayed jobs may be overdue; see `resque.store.health.look`. Raises StoreError."""
+    """Find out what is looked at now and then, also of these queues, or, without any, whose those
+    are that are registered. Three round trips, five where delayed jobs may be overdue. Raises
+    StoreError."""
     before_s = time.time()
-    lock = keys.master_lock(master_prefix())
-    found, payloads, whose = yield from health.look(keys, lock, queues, now=wall_now())
+    found, payloads = yield health.take(keys, keys.master_lock(master_prefix()), queues)
+    found = yield from health.settled(keys, found)
+    whose = yield from ownership_of.find_owners(keys, queues or None, now=wall_now())
     after_s, taken = time.time(), found.taken
     skew = None if taken is None else skew_s(taken.timestamp(), before_s, after_s)
     return report_of(found, payloads, whose, skew)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import Final
+from typing import Any, Final, cast
 
 from qtop.model.fleet import Snapshot
 from qtop.model.job import DueTime, Job, JobSource
 from queuecore.bulk import JobRef
+from queuecore.values import replace
 from queuecore.windows import Item
 from resque.codec import Payload, decode_payload
 from resque.keys import Keys
@@ -70,14 +71,15 @@ class JobMemory:
 
     def snapshot_of(self, taken: EngineSnapshot) -> Snapshot:
         """A snapshot with its failures as jobs. All others are forgotten. O(failures)."""
+        same: Snapshot = cast("Any", taken)
         seen = taken.failures
         if seen is None:
-            return taken.with_failures(None)
+            return same
         known, self._known = self._known, {}
         for failure in seen:
             pair = known.get(id(failure))
             self._known[id(failure)] = pair or (failure, failure_job(failure))
-        return taken.with_failures(tuple(self._known[id(failure)][1] for failure in seen))
+        return replace(same, failures=tuple(self._known[id(failure)][1] for failure in seen))
 
 
 def waiting_job(item: Item, place: int, queue: str) -> Job:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, Final, TypeVar, get_args
 
 from qtop.actions.plan import Operator, Plan, Refusal
@@ -81,7 +82,6 @@ class ResqueSystem:
         self._reader = SnapshotReader(keys, failures_limit=failures_read)
         self._failures = JobMemory()
         self._guard = Guard(keys, wall_now, warn)
-        self._schedules: ScheduleReader | None = None
 
     def snapshot(self) -> Steps[Slices[Snapshot]]:
         reading = yield from self._reader.look()
@@ -226,18 +226,17 @@ class ResqueSystem:
         return job_list(self.keys, source, newest_first=newest_first)
 
     def schedules(self, now: datetime) -> Steps[Schedules]:
-        return self._schedule_reader().everything(now)
+        return self._schedules.everything(now)
 
     def schedules_look(self, now: datetime) -> Steps[Callable[[], Schedules]]:
-        return self._schedule_reader().look(now)
+        return self._schedules.look(now)
 
-    def _schedule_reader(self) -> ScheduleReader:
+    @cached_property
+    def _schedules(self) -> ScheduleReader:
         # Imported here: the first frame lists none.
         from qtop.systems.resque.schedules import ScheduleReader
 
-        if self._schedules is None:
-            self._schedules = ScheduleReader(self.keys)
-        return self._schedules
+        return ScheduleReader(self.keys)
 
     def firings(self, schedule: ListedSchedule, now: datetime, count: int) -> list[datetime]:
         from qtop.systems.resque.schedules import firings
