@@ -149,7 +149,11 @@ class ActionRunner:
             return refused
         self._busy_with, self._pace = plan.what, plan.pace
         try:
-            outcome = await self._drive(plan, progress)
+            steps, pace = reined(plan.run(), plan.pace, progress), plan.pace
+            if pace is not None and pace.jobs_per_s is not None:
+                outcome = await paced(self._send, steps, pace)
+            else:
+                outcome = await self._send(steps)
             self.trails += [] if outcome.undoable is None else [outcome.undoable]
             self.trails = [trail for trail in self.trails if trail.id != outcome.undid]
             return outcome
@@ -159,12 +163,6 @@ class ActionRunner:
             return Outcome(f"{plan.what}: {safe(str(error))}", "bad")
         finally:
             self._busy_with = self._pace = None
-
-    async def _drive(self, plan: Plan, progress: Progress) -> Outcome:
-        steps = reined(plan.run(), plan.pace, progress)
-        if plan.pace is not None and plan.pace.jobs_per_s is not None:
-            return await paced(self._send, steps, plan.pace)
-        return await self._send(steps)
 
 
 # Priority: a search for an action goes before searches in the background.

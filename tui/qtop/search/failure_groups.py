@@ -284,8 +284,9 @@ class FailureGroups:
         self.count += 1
         tally.count += 1
         tally.retried += facts.is_retried
-        if facts.queue is not None:
-            self._note_queue(tally.queues, facts.queue)
+        queue, queues = facts.queue, tally.queues
+        if queue is not None and (queue in queues or len(queues) < _MOST_QUEUES):
+            queues[queue] += 1
         self._note_moment(tally, facts.failed_at)
         return facts.fingerprint
 
@@ -315,10 +316,6 @@ class FailureGroups:
             tally = self._tallies[mark] = _Tally(mark.id, entry.place, entry.id)
         tally.place, tally.sha = entry.place, entry.id
         return tally
-
-    def _note_queue(self, queues: Counter[str], name: str) -> None:
-        if name in queues or len(queues) < _MOST_QUEUES:
-            queues[name] += 1
 
     def _note_moment(self, tally: _Tally, written: Any) -> None:
         if isinstance(written, datetime):
@@ -367,11 +364,7 @@ class FailureGroups:
         )
 
 
-def _moment(noted: tuple[int, str] | None) -> datetime | None:
-    return None if noted is None else _parsed(noted[1])
-
-
 @lru_cache(maxsize=4 * MOST_GROUPS)
-def _parsed(text: str) -> datetime | None:
-    moment = times.parse(text)
+def _moment(noted: tuple[int, str] | None) -> datetime | None:
+    moment = None if noted is None else times.parse(noted[1])
     return None if moment is None else moment.astimezone(UTC)

@@ -144,15 +144,12 @@ def _notices(whose: KeyOwners) -> Iterator[Notice]:
         remedy = "name the namespace of a Resque: qtop doctor lists the systems there are"
         yield Notice("warn", text, "sidekiq", remedy=remedy)
     elif whose.is_sure:
-        text = f"Sidekiq and Resque share {whose.place}: {whose.signs[0]}{_barred(whose)}"
+        barred = [name for name in whose.owners if whose.refusal(name) is not None]
+        text = f"Sidekiq and Resque share {whose.place}: {whose.signs[0]}"
+        text += f"; Resque's actions are refused on {named(barred)}" if barred else ""
         yield Notice("warn", text, "sidekiq", "queues", _OWN)
     elif whose.warning is not None:
         yield Notice("note", whose.warning, "sidekiq")
     if whose.has_failures_set:
         text = "the list of failures is sidekiq-failures', a sorted set, and not Resque's"
         yield Notice("warn", text, "sidekiq-failures", remedy="leave it as it is; " + _OWN)
-
-
-def _barred(whose: KeyOwners) -> str:
-    names = [name for name in whose.owners if whose.refusal(name) is not None]
-    return f"; Resque's actions are refused on {named(names)}" if names else ""
