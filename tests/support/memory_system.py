@@ -473,10 +473,6 @@ class MemorySystem:
         self.history_of[at] = replace(self.history_of[at], undone=back, undo_left_s=None)
         return at_once(Outcome(f"took back {back}", done=back, undid=action))
 
-    def carry_out(self, plan: Plan) -> Steps[Outcome]:
-        """Do it."""
-        return plan.run()
-
     def guarded(self, work: Work[T]) -> Work[T]:
         """All of it is its own."""
         if self.trouble is not None:

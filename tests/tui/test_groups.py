@@ -45,7 +45,7 @@ def counted(*entries: bytes) -> FailureGroups:
 def test_every_entry_of_the_list_is_counted_once(raw: bytes, place: int) -> None:
     groups = FailureGroups(NOW)
     add(groups, raw, place)
-    assert groups.total == 1
+    assert groups.count == 1
     assert [group.count for group in groups.groups()] == [1]
 
 
@@ -231,7 +231,7 @@ def test_groups_beyond_the_limit_count_as_other() -> None:
     assert len(found) == MOST_GROUPS + 1
     assert found[-1].fingerprint == OTHER
     assert found[-1].count == 50
-    assert groups.total == MOST_GROUPS + 50
+    assert groups.count == MOST_GROUPS + 50
 
 
 def test_the_trend_goes_on_with_the_clock() -> None:

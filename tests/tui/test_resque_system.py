@@ -14,7 +14,7 @@ from qtop.model.fleet import Queue, Snapshot
 from qtop.model.health import HealthPart, NextJob, SystemHealth, WaitingClasses
 from qtop.model.job import JobSource
 from qtop.systems.resque.health import ownership, report_of
-from qtop.systems.resque.job_reader import snapshot_of
+from qtop.systems.resque.job_reader import JobMemory
 from qtop.systems.resque.system import ResqueSystem
 from queuecore.action_record import Actor
 from queuecore.address import parse_url
@@ -68,7 +68,9 @@ def test_a_snapshot_says_the_same_in_neutral_values(store: Store, direct: Direct
 
 def test_unread_parts_stay_unknown() -> None:
     nothing = snapshot.EngineSnapshot(NOW, None, None, None, None, None, None, None)
-    assert snapshot_of(nothing) == Snapshot(NOW, None, None, None, None, None, None, None)
+    assert JobMemory().snapshot_of(nothing) == Snapshot(
+        NOW, None, None, None, None, None, None, None
+    )
 
 
 @pytest.mark.redis

@@ -93,8 +93,9 @@ class Plan:
     """What would be done.
 
     `what` is the title of the dialog, `verb` the word on its button, `details` say which ones, and
-    the consequence; `word` must be typed when `danger` says so; `run` does it. An action over many
-    jobs has a `pace`: it can be limited and stopped. `many` is how many jobs, workers or
+    the consequence; `word` must be typed when `danger` says so; `run` does it: it raises StoreError
+    for a single step that failed, and its outcome tells what was stopped between steps. An action
+    over many jobs has a `pace`: it can be limited and stopped. `many` is how many jobs, workers or
     schedules it touches, `size_bytes` how much its undo keeps (None: unknown), `record` what goes
     on record.
     """

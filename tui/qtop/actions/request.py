@@ -1,7 +1,7 @@
 """What an operator may ask a queue system to do.
 
-A request is data only. The system's `prepare` makes a plan of it and changes nothing; `carry_out`
-does what the plan says. The console and the commands make the same requests.
+A request is data only. The system's `prepare` makes a plan of it and changes nothing;
+`Plan.run` does what it says. The console and the commands make the same requests.
 """
 
 from __future__ import annotations
@@ -65,7 +65,6 @@ class Undo:
 
     @classmethod
     def of(cls, action: ActionRecord | AuditEntry, *question: str) -> Undo:
-        """Take this one back."""
         done = action.done if isinstance(action, AuditEntry) else action.planned
         what = f"{action.action} {action.subject}"
         return cls(action.id, what, action.source, done or action.planned, question)

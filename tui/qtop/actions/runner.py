@@ -6,9 +6,10 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, TypeVar
 
 from qtop.actions.plan import Outcome, Plan, Throttle
+from qtop.search.follower import Send
 from qtop.text.safe import safe
 from queuecore.action_record import ActionRecord
 from queuecore.errors import OutcomeUnknown, QueueError, StoreError
@@ -23,13 +24,6 @@ _TICK_S: Final = 0.05
 
 #: Gets how many of how many are done.
 Progress = Callable[[int, int], None]
-
-
-class Send(Protocol):
-    """Carries out an operation on Redis."""
-
-    async def __call__(self, operation: Operation[T], /) -> T:
-        """Return its result. Raises StoreError."""
 
 
 class Stopped(StoreError):
@@ -155,7 +149,11 @@ class ActionRunner:
             return refused
         self._busy_with, self._pace = plan.what, plan.pace
         try:
-            outcome = await self._drive(plan, progress)
+            steps, pace = reined(plan.run(), plan.pace, progress), plan.pace
+            if pace is not None and pace.jobs_per_s is not None:
+                outcome = await paced(self._send, steps, pace)
+            else:
+                outcome = await self._send(steps)
             self.trails += [] if outcome.undoable is None else [outcome.undoable]
             self.trails = [trail for trail in self.trails if trail.id != outcome.undid]
             return outcome
@@ -165,12 +163,6 @@ class ActionRunner:
             return Outcome(f"{plan.what}: {safe(str(error))}", "bad")
         finally:
             self._busy_with = self._pace = None
-
-    async def _drive(self, plan: Plan, progress: Progress) -> Outcome:
-        steps = reined(plan.run(), plan.pace, progress)
-        if plan.pace is not None and plan.pace.jobs_per_s is not None:
-            return await paced(self._send, steps, plan.pace)
-        return await self._send(steps)
 
 
 # Priority: a search for an action goes before searches in the background.

@@ -40,7 +40,6 @@ class JobSource:
 
     @property
     def noun(self) -> str:
-        """What is in it, in the singular."""
         nouns = {"failed": "failed job", "queue": "waiting job", "unreadable": "item"}
         return nouns.get(self.kind, "delayed job")
 

@@ -45,7 +45,6 @@ class ListedSchedule:
 
     @property
     def is_usable(self) -> bool:
-        """Whether its definition can be read."""
         return self.timing is not None
 
 

@@ -159,11 +159,6 @@ class WantedGroups(FailureGroups):
         super().__init__(now)
         self.search = JobSearch(wanted, now)
 
-    @property
-    def count(self) -> int:
-        """How many failures were counted."""
-        return self.total
-
     def visit(self, entry: Entry) -> None:
         """Count an entry that is wanted. Without a filter no entry is read for it."""
         if self.search.wanted.filter.is_empty or self.search.find(entry) is not None:
@@ -255,7 +250,7 @@ class FailedScreen(JobListScreen):
         """How much was found, or how many groups there are."""
         if not isinstance(found, WantedGroups):
             return super().found_spans(found)
-        of = f" of {count_of(found.total, 'failed job')}" if found.total else ""
+        of = f" of {count_of(found.count, 'failed job')}" if found.count else ""
         groups = Span(f"   {count_of(len(found), 'group')}{of}", "dim", 90)
         return [groups, *list_bars.too_large(found.search)]
 

@@ -23,7 +23,7 @@ from queuecore import times
 
 # The pattern of a message: without ids, numbers and other parts that differ.
 
-#: StoredItems into of a message.
+#: Characters of a message that are looked into.
 MOST_CHARACTERS: Final = 300
 
 #: The result of a request or of a program. Which digits they are makes no difference to what is
@@ -176,12 +176,10 @@ class KnownEntry:
 
     @property
     def id(self) -> str:
-        """As an `Entry`."""
         return self.job.id
 
     @property
     def group(self) -> GroupFacts:
-        """As an `Entry`."""
         job = self.job
         key = self._maker.key_of(job)
         return GroupFacts(key, job.queue, job.failed_at, job.is_retried is True)
@@ -197,7 +195,6 @@ def _cut(name: str | None) -> str | None:
 
 
 def title(mark: GroupKey) -> str:
-    """A group in words: safe text."""
     if mark.problem is not None:
         return safe(mark.problem)
     return safe(f"{mark.class_name or '(no class)'}: {mark.exception or '?'}")
@@ -267,7 +264,7 @@ class FailureGroups:
         self._tallies: dict[GroupKey, _Tally] = {}
         self._hours: dict[str, int | None] = {}
         self._hour = int(now.timestamp()) // _HOUR_S
-        self.total = 0
+        self.count = 0
         #: Everything there is was counted.
         self.is_complete = False
 
@@ -284,16 +281,16 @@ class FailureGroups:
         tally = self._tallies.get(facts.fingerprint)
         if tally is None or entry.place > tally.place:
             tally = self._named_by(facts.fingerprint, entry)
-        self.total += 1
+        self.count += 1
         tally.count += 1
         tally.retried += facts.is_retried
-        if facts.queue is not None:
-            self._note_queue(tally.queues, facts.queue)
+        queue, queues = facts.queue, tally.queues
+        if queue is not None and (queue in queues or len(queues) < _MOST_QUEUES):
+            queues[queue] += 1
         self._note_moment(tally, facts.failed_at)
         return facts.fingerprint
 
     def fingerprints(self) -> Iterable[GroupKey]:
-        """Those of all groups."""
         return self._tallies.keys()
 
     def count_of(self, mark: GroupKey) -> int | None:
@@ -319,10 +316,6 @@ class FailureGroups:
             tally = self._tallies[mark] = _Tally(mark.id, entry.place, entry.id)
         tally.place, tally.sha = entry.place, entry.id
         return tally
-
-    def _note_queue(self, queues: Counter[str], name: str) -> None:
-        if name in queues or len(queues) < _MOST_QUEUES:
-            queues[name] += 1
 
     def _note_moment(self, tally: _Tally, written: Any) -> None:
         if isinstance(written, datetime):
@@ -371,11 +364,7 @@ class FailureGroups:
         )
 
 
-def _moment(noted: tuple[int, str] | None) -> datetime | None:
-    return None if noted is None else _parsed(noted[1])
-
-
 @lru_cache(maxsize=4 * MOST_GROUPS)
-def _parsed(text: str) -> datetime | None:
-    moment = times.parse(text)
+def _moment(noted: tuple[int, str] | None) -> datetime | None:
+    moment = None if noted is None else times.parse(noted[1])
     return None if moment is None else moment.astimezone(UTC)

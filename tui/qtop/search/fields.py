@@ -14,7 +14,6 @@ from qtop.model.schedule import ListedSchedule
 from queuecore.active_job import unwrapped
 from queuecore.digests import sha1_hex
 from queuecore.values import value as value_class
-from queuecore.windows import Item
 
 #: Made once: to make one costs as much as to write a job's arguments.
 _AS_JSON: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
@@ -57,6 +56,7 @@ def of_job(job: Job, now: datetime) -> Subject:
     cannot be read, words find its beginning and the reason. O(bytes)."""
     name, args = job.unwrapped
     failed_at, due, problem = job.failed_at, job.due, job.problem
+    beginning = b"" if problem is None else job.item.raw[:_RAW_BYTES]
     return Subject(
         class_name=name,
         args=args,
@@ -68,7 +68,7 @@ def of_job(job: Job, now: datetime) -> Subject:
         due_s=None if due is None else due.at - now.timestamp(),
         is_retried=job.is_retried,
         id=job.item.sha,
-        words=() if problem is None else (problem, _beginning(job.item)),
+        words=() if problem is None else (problem, beginning.decode("utf-8", "surrogateescape")),
         is_readable=problem is None,
     )
 
@@ -99,10 +99,6 @@ def of_schedule(schedule: ListedSchedule) -> Subject:
         ),
         is_readable=schedule.is_usable,
     )
-
-
-def _beginning(item: Item) -> str:
-    return item.raw[:_RAW_BYTES].decode("utf-8", "surrogateescape")
 
 
 #: Asks a text.
@@ -142,21 +138,18 @@ def argument(path: Sequence[str], wanted: Wanted) -> Test:
     return test
 
 
-def age(sign: str, seconds: float) -> Test:
-    """Whether something is older or younger than so many seconds."""
-    return lambda subject: _compared(subject.age_s, sign, seconds)
+def span(what: str, sign: str, seconds: float) -> Test:
+    """Whether the `age` of something is more or less than so many seconds; or whether a delayed job
+    is `due` within them (also when overdue), or later."""
 
+    def test(subject: Subject) -> bool | None:
+        value = subject.age_s if what == "age" else subject.due_s
+        if value is None:
+            return None
+        is_equal = value == seconds and "=" in sign
+        return is_equal or (value > seconds if sign[0] == ">" else value < seconds)
 
-def due(sign: str, seconds: float) -> Test:
-    """Whether a delayed job is due within so many seconds (also when overdue), or later."""
-    return lambda subject: _compared(subject.due_s, sign, seconds)
-
-
-def _compared(value: float | None, sign: str, seconds: float) -> bool | None:
-    if value is None:
-        return None
-    is_equal = value == seconds and "=" in sign
-    return is_equal or (value > seconds if sign[0] == ">" else value < seconds)
+    return test
 
 
 def readable(is_wanted: bool) -> Test:
@@ -164,14 +157,9 @@ def readable(is_wanted: bool) -> Test:
     return lambda subject: subject.is_readable is is_wanted
 
 
-def serves(wanted: Wanted) -> Test:
-    """Whether a worker takes from a queue whose name is as wanted."""
-    return lambda subject: any(wanted(name) for name in subject.serves)
-
-
-def lists(wanted: Wanted) -> Test:
-    """Whether a worker's list, dead or alive, means a queue whose name is as wanted."""
-    return lambda subject: any(wanted(name) for name in subject.lists)
+def queues(what: str, wanted: Wanted) -> Test:
+    """Whether a worker `serves` a queue whose name is as wanted, or only `lists` it."""
+    return lambda subject: any(map(wanted, subject.serves if what == "serves" else subject.lists))
 
 
 def retried(is_wanted: bool) -> Test:
@@ -220,7 +208,6 @@ def contains(value: str) -> Wanted:
 
 
 def is_exactly(value: str) -> Wanted:
-    """Asks whether a text is the value."""
     return lambda text: text == value
 
 

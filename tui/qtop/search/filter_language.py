@@ -76,7 +76,7 @@ def pattern(text: str) -> Pattern:
             compiled = re.compile(text, re.IGNORECASE)
     except (re.error, Warning, OverflowError, RecursionError) as error:
         raise BadPattern(f"no regular expression: {error}") from None
-    cost = _Reader(text).whole()
+    cost = _Reader(text).alternatives()
     for limit in _LIMITS:
         if cost.choices * limit ** (cost.open_ended + 1) <= _STEPS:
             return Pattern(compiled, limit)
@@ -103,10 +103,7 @@ class _Reader:
         self._text = text
         self._at = 0
 
-    def whole(self) -> _Cost:
-        return self._alternatives()
-
-    def _alternatives(self) -> _Cost:
+    def alternatives(self) -> _Cost:
         branches = [self._sequence()]
         while self._text[self._at : self._at + 1] == "|":
             self._at += 1
@@ -143,7 +140,7 @@ class _Reader:
             self._at += 2
         elif self._text.startswith("?", self._at):
             raise BadPattern("of groups with (? only (?: ) is allowed")
-        inside = self._alternatives()
+        inside = self.alternatives()
         self._at += 1
         return inside
 
@@ -285,7 +282,7 @@ class _Parser:
         start = self._at
         if found := _SPAN.match(self._text, start):
             self._at = found.end()
-            return (terms.age if found[1] == "age" else terms.due)(found[2], self._duration_s())
+            return terms.span(found[1], found[2], self._duration_s())
         if found := _FIELD.match(self._text, start):
             self._at = found.end()
             return self._field(found[1], start)
@@ -304,10 +301,8 @@ class _Parser:
             return test(self._yes_or_no(name))
         if name == "id":
             return terms.identity(self._value()[0])
-        if name == "serves":
-            return terms.serves(self._wanted(terms.matches_name))
-        if name == "lists":
-            return terms.lists(self._wanted(terms.matches_name))
+        if name in ("serves", "lists"):
+            return terms.queues(name, self._wanted(terms.matches_name))
         if name in FIELDS:
             return terms.field(FIELDS[name], self._wanted(FIELDS[name].plain))
         literal = self._text[start:].split(None, 1)[0][:40]
@@ -359,12 +354,11 @@ class _Parser:
             else:
                 out.append(self._text[at])
                 at += 1
+        hint = ' (to look for text with a /, quote it: "/text")' if end == "/" else ""
         if at >= len(self._text):
-            hint = ' (to look for text with a /, quote it: "/text")' if end == "/" else ""
             raise self._bad(f"the closing {end} is missing{hint}", start)
         self._at = at + 1
         if self._text[self._at : self._at + 1].strip():
-            hint = ' (to look for text with a /, quote it: "/text")' if end == "/" else ""
             raise self._bad(f"after the closing {end} a blank is missing{hint}")
         return "".join(out)
 

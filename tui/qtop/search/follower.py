@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable
+from time import perf_counter
 from typing import Any, Final, Protocol, TypeVar
 
 from qtop.model.job_list import NO_EXTENT, Ask, Entry, JobList, Walk
@@ -28,21 +29,20 @@ _TELL_EVERY_S: Final = 0.2
 Visit = Callable[[Entry], Any]
 
 
-class Read(Protocol):
-    """Reads from Redis."""
+class Send(Protocol):
+    """Carries out an operation on Redis."""
 
-    async def __call__(self, operation: Operation[T]) -> T:
-        """Return the result of an operation. Raises StoreError."""
+    async def __call__(self, operation: Operation[T], /) -> T:
+        """Return its result. Raises StoreError."""
 
 
 async def walk(
-    read: Read,
+    read: Send,
     way: Walk,
     visit: Visit,
     tell: Callable[[int, int], None] = lambda done, of: None,
     settle: Callable[[], Awaitable[None]] | None = None,
     *,
-    clock: Callable[[], float] = time.perf_counter,
     rest: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> int:
     """Show every entry to `visit`, in the order of the walk, until it returns False. Returns how
@@ -62,9 +62,9 @@ async def walk(
     async def fetch(ask: Ask, rest_s: float) -> tuple[Any, float]:
         if rest_s > 0:
             await rest(rest_s)
-        began_s = clock()
+        began_s = perf_counter()
         seen = await read(ask.work)
-        return seen, clock() - began_s
+        return seen, perf_counter() - began_s
 
     ask = way.ask()
     coming: asyncio.Task[tuple[Any, float]] | None = None
@@ -76,19 +76,19 @@ async def walk(
             fresh = way.take(ask, seen)
             seen_before, ask = way.done, way.ask()
             coming = None if ask is None else asyncio.create_task(fetch(ask, took_s * REST))
-            until_s = clock() + SLICE_S
+            until_s = perf_counter() + SLICE_S
             for count, entry in enumerate(fresh, 1):
                 shown += 1
                 if visit(entry) is False:
                     return shown
-                if count % _LOOKS_AT_CLOCK_EVERY == 0 and clock() > until_s:
+                if count % _LOOKS_AT_CLOCK_EVERY == 0 and perf_counter() > until_s:
                     await asyncio.sleep(0)
-                    until_s = clock() + SLICE_S
+                    until_s = perf_counter() + SLICE_S
             if settle is not None:
                 await settle()
-            if ask is None or clock() >= tell_at_s:
+            if ask is None or perf_counter() >= tell_at_s:
                 tell(seen_before, way.length or 0)
-                tell_at_s = clock() + _TELL_EVERY_S
+                tell_at_s = perf_counter() + _TELL_EVERY_S
             await asyncio.sleep(0)
         return shown
     finally:
@@ -157,7 +157,7 @@ class Follower:
         also where the list does not tell what is new and is long."""
         self.is_stopped, self._looks_expected = False, 2
 
-    async def follow(self, read: Read, tell: Callable[[], None] = lambda: None) -> bool:
+    async def follow(self, read: Send, tell: Callable[[], None] = lambda: None) -> bool:
         """Look at what has not been seen. Returns whether there was anything; tells after each
         window. Never raises a StoreError: `problem` says it. May be cancelled; then the next time
         begins anew what was not finished."""
@@ -173,7 +173,7 @@ class Follower:
         finally:
             self.is_running = self.is_walking = False
 
-    async def _follow(self, read: Read, tell: Callable[[], None]) -> bool:
+    async def _follow(self, read: Send, tell: Callable[[], None]) -> bool:
         now = await read(self._jobs.extent())
         before = self._extent
         if now == NO_EXTENT:
@@ -194,7 +194,7 @@ class Follower:
         await self._walk_all(read, tell)
         return True
 
-    async def _walk_all(self, read: Read, tell: Callable[[], None]) -> None:
+    async def _walk_all(self, read: Send, tell: Callable[[], None]) -> None:
         def note(done: int, of: int) -> None:
             self.done, self.of = done, of
             tell()

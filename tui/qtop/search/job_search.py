@@ -37,7 +37,6 @@ class JobQuery:
 
     @property
     def is_everything(self) -> bool:
-        """Whether the whole list is wanted."""
         return self.groups is None and self.filter.is_empty
 
 
@@ -98,7 +97,6 @@ class Matches:
         self._worst = 0
 
     def visit(self, entry: Entry) -> None:
-        """Look at an entry. O(bytes)."""
         self.seen += 1
         job = self.search.find(entry)
         if job is None:
@@ -192,7 +190,6 @@ class ClassCounts:
         self.has_more = False
 
     def add(self, job: Job) -> None:
-        """Count a job. O(1)."""
         key = (job.unwrapped[0], job.problem is None)
         at = 0.0 if job.due is None else job.due.at
         tally = self._tallies.get(key)
@@ -207,7 +204,6 @@ class ClassCounts:
             tally.queues[job.queue] = None
 
     def rows(self, now: datetime) -> list[ClassRow]:
-        """The classes, the most frequent first. O(classes)."""
         rows = [
             ClassRow(*key, t.count, t.first_at, t.last_at, now.timestamp(), tuple(t.queues))
             for key, t in self._tallies.items()

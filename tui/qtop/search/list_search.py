@@ -60,7 +60,6 @@ class ListSearch(Generic[FoundT]):
 
     @property
     def is_complete(self) -> bool:
-        """Whether what is shown is made of the whole list."""
         return self.found is not None and self.found.is_complete
 
     @property

@@ -51,12 +51,10 @@ class ListWalk:
 
     @property
     def extent(self) -> Extent:
-        """How long the list was at the beginning, and its newest item then."""
         return Extent(self.length or 0, self._newest)
 
     @property
     def done(self) -> int:
-        """How many items were asked for so far."""
         return 0 if self.length is None or self._asked_to is None else self.length - self._asked_to
 
     def ask(self) -> Ask | None:

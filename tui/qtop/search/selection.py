@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final, Protocol, TypeVar
+from typing import Final, Protocol
 
 from qtop.model.job import Job
 from qtop.model.job_list import Entry, JobList, JobPage, Outline, Refs, Walk
@@ -16,10 +16,8 @@ from qtop.text.format import job_class
 from qtop.text.safe import safe
 from queuecore import bulk
 from queuecore.bulk import READ_ITEMS
-from queuecore.exchange import Exchange, Operation, Steps
+from queuecore.exchange import Exchange, Operation, Steps, steps_of
 from queuecore.values import value
-
-T = TypeVar("T")
 
 #: The first window is as small as if all items were long; later ones carry about so much.
 _FIRST_ITEMS: Final = 60
@@ -66,7 +64,7 @@ def scan(
     A round trip for each 4 MB of items, 1,000 at most, and one for each long one; no more is kept
     than that and one whole item. Items that arrive during the scan are not seen.
     """
-    outline: Outline = yield from steps(jobs.outline())
+    outline: Outline = yield from steps_of(jobs.outline())
     length, start = outline.length, outline.start
     most = min(READ_ITEMS, limit) if limit and wanted.is_empty else READ_ITEMS
     size = min(most, _FIRST_ITEMS)
@@ -74,14 +72,14 @@ def scan(
     while done < length:
         # How far it is: no round trip.
         yield Exchange((), lambda _: None, progress=(done, length))
-        seen: JobPage = yield from steps(jobs.page(start, min(size, length - done)))
+        seen: JobPage = yield from steps_of(jobs.page(start, min(size, length - done)))
         if seen.is_gone:
             # The list has become shorter than that: this is its last page, which was shown before.
             break
         for job in seen.jobs:
-            is_cut = job.item.is_cut
-            if is_cut and (whole or _is_looked_into(job, wanted)):
-                [read] = yield from steps(jobs.read([job]))
+            is_small = job.item.size <= _LOOKED_INTO_BYTES
+            if job.item.is_cut and (whole or (is_small and not wanted.is_empty)):
+                [read] = yield from steps_of(jobs.read([job]))
                 job = read or job
             subject = of_job(job, now)
             if wanted.matches(subject):
@@ -104,17 +102,10 @@ def through(way: Walk, visit: Callable[[Entry], bool]) -> Steps[bool]:
     """Show the entries of a walk to `visit`, until it returns False; returns whether it never did.
     Costs what the walk costs."""
     while (ask := way.ask()) is not None:
-        seen = yield from steps(ask.work)
+        seen = yield from steps_of(ask.work)
         if not all(map(visit, way.take(ask, seen))):
             return False
     return True
-
-
-def steps(work: Operation[T]) -> Steps[T]:
-    """An operation as steps."""
-    if isinstance(work, Exchange):
-        return (yield work)  # type: ignore[no-any-return]
-    return (yield from work)
 
 
 def _size(seen: JobPage, most: int) -> int:
@@ -122,10 +113,6 @@ def _size(seen: JobPage, most: int) -> int:
     size = sum(len(job.item.raw) for job in seen.jobs)
     each_bytes = max(1, size // max(1, len(seen.jobs)))
     return max(min(_FEWEST_ITEMS, most), min(most, _WINDOW_BYTES // each_bytes))
-
-
-def _is_looked_into(job: Job, wanted: Filter) -> bool:
-    return not wanted.is_empty and job.item.size <= _LOOKED_INTO_BYTES
 
 
 # The items that an action is about, with figures.
@@ -151,7 +138,6 @@ RefusalCheck = Callable[[bytes], str | None]
 
 
 def nothing_refused(raw: bytes) -> str | None:
-    """Refuse no item."""
     return None
 
 
@@ -186,11 +172,9 @@ class Selection:
 
     @property
     def size_bytes(self) -> int:
-        """How large what would be touched is together."""
         return self.marks.size_bytes
 
     def add(self, job: Job, refusal: str | None = None) -> None:
-        """Take in one job."""
         if job.ref is None:
             self.unusable += 1
             return

@@ -33,7 +33,6 @@ class RedisRunner:
 
     @cached_property
     def _stores(self) -> tuple[AsyncStore, AsyncStore]:
-        """The one for watching and the one for acting."""
         # Imported here: the first frame must not wait for it.
         from queuecore.stores import AsyncStore
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, TypeVar
 
-from qtop.actions.plan import Operator, Outcome, Plan, Refusal
+from qtop.actions.plan import Operator, Plan, Refusal
 from qtop.actions.request import Index, JobRequest, PruneCase, Request
 from qtop.model.fleet import NOTHING_SEEN, Process, Snapshot
 from qtop.model.health import (
@@ -206,10 +206,6 @@ class System(Protocol):
     def prepare(self, request: Request, operator: Operator) -> Steps[Plan | Refusal]:
         """Say what a request would do, in the operator's name, or why it cannot be done. Reads
         only. Raises StoreError."""
-
-    def carry_out(self, plan: Plan) -> Steps[Outcome]:
-        """Do what a plan says, and return the numbers. Raises StoreError for a single step that
-        failed; the outcome tells what was stopped between steps."""
 
     def guarded(self, work: Work[T], /) -> Work[T]:
         """The same work, which ends with an error before it changes what is not this system's."""

@@ -143,28 +143,21 @@ class ResqueActions:
         verb, done = ("Pause", "paused") if is_pause else ("Resume", "resumed")
         change = pauses.pause if is_pause else pauses.resume
         what = safe(names[0]) if len(names) == 1 else count_of(len(names), "queue")
-        record = self.operator.record(
-            verb.lower(),
-            ", ".join(names)[:200],
-            self.keys.pause_queue(names[0]),
-            len(names),
-            names[0] if len(names) == 1 else "",
-        )
+        subject, source = ", ".join(names)[:200], self.keys.pause_queue(names[0])
+        queue = names[0] if len(names) == 1 else ""
+        record = self.operator.record(verb.lower(), subject, source, len(names), queue)
 
         def run() -> Steps[Outcome]:
             changed: int = yield change(self.keys, names, record)
             if not changed:
-                state = "paused" if is_pause else "not paused"
-                return _left(f"{what}: was {state} already")
+                return _left(f"{what}: was {'' if is_pause else 'not '}paused already")
             note = "; Ruby workers without resque-pause go on" if is_pause else ""
             return Outcome(f"{done} {what}{note}", done=changed, record=record)
 
-        details = (
-            list_of(names),
-            "Jobs wait there until the queue is resumed." if is_pause else "",
-        )
+        effect = "Jobs wait there until the queue is resumed." if is_pause else ""
         danger: Danger = "confirm" if len(names) > 1 else "undoable"
-        return Plan(f"{verb} {what}", verb, details, danger, run, many=len(names), record=record)
+        details, many = (list_of(names), effect), len(names)
+        return Plan(f"{verb} {what}", verb, details, danger, run, many=many, record=record)
 
     def _pause_all(self, request: PauseAll) -> Plan:
         is_pause = request.pauses
@@ -176,22 +169,16 @@ class ResqueActions:
         def run() -> Steps[Outcome]:
             changed: int = yield change(self.keys, record)
             if not changed:
-                state = "was paused already" if is_pause else "was not paused"
-                return _left(f"everything {state}")
+                return _left(f"everything was {'paused already' if is_pause else 'not paused'}")
+            text = "resumed everything; queues paused singly stay paused"
             if is_pause:
                 text = "paused everything: jobs in hand are finished, no more are taken"
-            else:
-                text = "resumed everything; queues paused singly stay paused"
             return Outcome(text, done=changed, record=record)
 
-        details = (
-            (
-                "Every worker finishes the job in its hands and takes no other,",
-                f"until {self.operator.sign('pause_all')}.",
-            )
-            if is_pause
-            else ("All workers take jobs again.", "Queues that were paused singly stay paused.")
-        )
+        details = ("All workers take jobs again.", "Queues that were paused singly stay paused.")
+        if is_pause:
+            until = f"until {self.operator.sign('pause_all')}."
+            details = ("Every worker finishes the job in its hands and takes no other,", until)
         return Plan(f"{verb} everything", verb, details, "confirm", run, record=record)
 
     def _undo(self, request: Undo) -> Plan:
@@ -247,7 +234,6 @@ class ResqueActions:
 
 
 def unregistered(keys: Keys, what: Index, names: Sequence[str]) -> Steps[list[tuple[str, bool]]]:
-    """As `System.unregistered`."""
     wanted = list(dict.fromkeys(names))
     found: list[tuple[str, bool]] = []
     known: Collection[str] = ()
@@ -265,7 +251,6 @@ def unregistered(keys: Keys, what: Index, names: Sequence[str]) -> Steps[list[tu
 
 
 def _cleared(source: JobSource) -> str:
-    """What is cleared, in words."""
     if source.kind == "failed":
         return "all failures" if source.name == FAILED else f"all of {source.name}"
     return f"queue {source.name}" if source.kind == "queue" else str(source)

@@ -43,11 +43,9 @@ from resque.store import (
     waiting_jobs,
 )
 from resque.store.delayed_windows import Position
-from resque.store.lock_freeing import Stale
 from resque.store.neighbours import Neighbours
 from resque.store.ownership import KeyOwners
 from resque.store.registration import Unregistered
-from resque.store.waiting_jobs import Sample
 
 #: Of how many of the longest queues items are looked at.
 _QUEUES_SAMPLED: Final = 500
@@ -79,7 +77,7 @@ class Diagnosis:
 
     def look(self, part: DiagnosisPart) -> Steps[None]:
         """Look for what is wrong with a part. Changes nothing. Raises StoreError."""
-        ways: dict[DiagnosisPart, Callable[[], Steps[None]]] = {
+        ways: dict[DiagnosisPart, Callable[[], Steps[Finding | None]]] = {
             "rights": self._rights,
             "namespace": self._namespace,
             "unregistered": self._unregistered,
@@ -89,15 +87,16 @@ class Diagnosis:
             "duplicates": self._duplicates,
             "schedules": self._schedules,
         }
-        return ways[part]()
+        last = yield from ways[part]()
+        if last is not None:
+            self.tell(last)
 
-    def _rights(self) -> Steps[None]:
+    def _rights(self) -> Steps[Finding | None]:
         refused = yield from server_info.refused_commands(self.keys)
         self.tell(rights(refused))
-        if refused is not None:
-            self.tell(commands(refused))
+        return None if refused is None else commands(refused)
 
-    def _namespace(self) -> Steps[None]:
+    def _namespace(self) -> Steps[Finding]:
         now = yield _TIME
         found = yield from neighbours.find_neighbours(self.keys, database=self.database, now=now)
         self.tell(_systems(found))
@@ -109,29 +108,64 @@ class Diagnosis:
         names = [*found.others]
         if found.own.of_resque or found.own.level != "none" or found.own.owners:
             names.append(ours)
-        self.tell(namespaces(names, found.is_complete, ours, foreign))
+        return namespaces(names, found.is_complete, ours, foreign)
 
-    def _unregistered(self) -> Steps[None]:
+    def _unregistered(self) -> Steps[Finding]:
         found, is_complete = yield from registration.missing(self.keys)
         now = yield _TIME
         ours = yield from registration.of_resque(self.keys, found, now=now)
-        self.tell(unregistered(ours, is_complete, len(found) - len(ours)))
+        return unregistered(ours, is_complete, len(found) - len(ours))
 
-    def _locks(self) -> Steps[None]:
+    def _locks(self) -> Steps[Finding]:
+        """Whether locks of Ruby's plug-ins keep Ruby from enqueueing jobs that do not wait."""
         names = yield queues.names(self.keys)
-        self.tell(locks((yield from lock_freeing.stale(self.keys, names))))
+        found = yield from lock_freeing.stale(self.keys, names)
+        if found.locks:
+            text = (
+                f"{counted(len(found.locks), 'lock')} of resque-loner or its like without a job "
+                f"that waits: Ruby drops such jobs when they are enqueued: {named(found.locks)}"
+            )
+            delete = f"DEL {shlex.quote(found.locks[0])}"
+            remedy = f"if no class computes its lock in its own way: {delete}"
+            return Finding("locks", "WARN", text, remedy)
+        if not found.there:
+            text = "no lock of a plug-in of Ruby's"
+            if not found.is_complete:
+                text += " among the first 200,000 keys; the others are unknown"
+            return Finding("locks", "OK", text)
+        if not found.is_complete:
+            text = f"unknown: {found.there:,} found, but not all keys and jobs could be looked at"
+            return Finding("locks", "WARN", text, "delete by hand those whose jobs do not wait")
+        return Finding("locks", "OK", f"{found.there:,} of plug-ins, none seen without its job")
 
     def _longest(self) -> list[str]:
         """The queues with jobs, the longest first."""
         sizes = {each.name: each.size or 0 for each in self.seen.queues or ()}
         return sorted((name for name, size in sizes.items() if size), key=lambda n: -sizes[n])
 
-    def _items(self) -> Steps[None]:
+    def _items(self) -> Steps[Finding]:
+        """Whether workers can read what waits."""
         longest = self._longest()
         found = yield from waiting_jobs.sample(self.keys, longest[:_QUEUES_SAMPLED])
-        self.tell(items(found, len(longest)))
+        unread = [each.queue for each in found if each.length is None]
+        looked_at = sum(each.looked_at for each in found)
+        waiting = sum(each.length or 0 for each in found)
+        part = f"{looked_at:,} looked at of {waiting:,} in {counted(len(found), 'queue')}"
+        bad = [each for each in found if each.unreadable]
+        if bad:
+            number = sum(len(each.unreadable) for each in bad)
+            where = named([f"{each.queue} ({len(each.unreadable):,})" for each in bad])
+            text = f"{counted(number, 'item')} cannot be read: {where}; {part}"
+            first = shlex.quote(bad[0].queue)
+            see = f"qtop show --from queue:{first} --filter id:{bad[0].unreadable[0].sha[:10]}"
+            return Finding("items", "WARN", text, see)
+        if unread or len(found) < len(longest):
+            rest = f"{counted(len(longest) - len(found) + len(unread), 'queue')} not looked at"
+            return Finding("items", "UNKNOWN", f"each can be read: {part}; {rest}")
+        return Finding("items", "OK", f"each can be read: {part}")
 
-    def _poison(self) -> Steps[None]:
+    def _poison(self) -> Steps[Finding]:
+        """Whether there are jobs whose process died under them again and again."""
         keys = self.keys
         lists: list[str] = yield failures.lists(keys)
         # What could not be read is said of the snapshot.
@@ -148,15 +182,36 @@ class Diagnosis:
             deadly += [_class_of(job) for job in jobs if job.id in poisoned]
         is_whole = in_all is not None and len(lists) <= 1 + _LISTS
         in_all = in_all if is_whole else None
-        self.tell(poisonous(deadly, sum(len(jobs) for _, jobs in read), in_all))
+        newest = sum(len(jobs) for _, jobs in read)
+        among = f"among the {newest:,} newest of {'' if in_all is None else f'{in_all:,} '}failures"
+        if in_all is not None and newest >= in_all:
+            among = f"among {counted(in_all, 'failure')}"
+        if not deadly:
+            return Finding("poison", "OK", f"no job killed its process again and again, {among}")
+        counts = [f"{name} ({count:,})" for name, count in Counter(deadly).most_common()]
+        number, their = counted(len(deadly), "failed job"), "its" if len(deadly) == 1 else "their"
+        text = f"{number} killed {their} process again and again: {named(counts)}, {among}"
+        return Finding("poison", "WARN", text, "mend the job first; `qtop requeue` spares them")
 
-    def _duplicates(self) -> Steps[None]:
+    def _duplicates(self) -> Steps[Finding]:
+        """Whether jobs are there more than once. Alone that is no fault: jobs may be alike."""
         names = self._longest()[:_QUEUES_COMPARED]
         alike = yield duplicates.waiting_alike(self.keys, names)
         holders = duplicates.in_hands(self.seen.processes or ())
-        self.tell(held_twice(holders, self.suspects, alike, len(names)))
+        shared = [ids for ids in holders.values() if len(ids) > 1]
+        suspects = sorted({each for ids in shared for each in ids if each in self.suspects})
+        if suspects:
+            text = f"another worker holds the same job as the silent {named(suspects)}"
+            see = "qtop prune --dry-run shows what it would do"
+            return Finding("duplicates", "WARN", text, see)
+        told = [f"{len(shared):,} in several hands"] if shared else []
+        told += [f"{count:,} of the first 1,000 of {name}" for name, count in alike.items()]
+        if told:
+            return Finding("duplicates", "OK", f"jobs are alike, byte for byte: {named(told)}")
+        where = f"in workers' hands and among the first 1,000 of {counted(len(names), 'queue')}"
+        return Finding("duplicates", "OK", f"no job was found more than once, {where}")
 
-    def _schedules(self) -> Steps[None]:
+    def _schedules(self) -> Steps[Finding | None]:
         """Whether every schedule can be used and is known, and whether jobs of resque-status are
         scheduled. Seven round trips at most."""
         try:
@@ -175,8 +230,8 @@ class Diagnosis:
             and each.job.class_name is not None
             and statuses.lacks_id(each.job.queue, each.job.class_name, each.job.args, known)
         ]
-        if classes := {*jobs, *_of_schedules(found, known)}:
-            self.tell(statused(sorted(classes), found))
+        classes = {*jobs, *_of_schedules(found, known)}
+        return statused(sorted(classes), found) if classes else None
 
 
 # What was found, in words. Pure.
@@ -276,84 +331,9 @@ def unregistered(found: Sequence[Unregistered], is_complete: bool, foreign: int 
     return Finding("unregistered", "WARN", missing, f"qtop register {argument(found[0].name)}")
 
 
-def locks(found: Stale) -> Finding:
-    """Whether locks of Ruby's plug-ins keep Ruby from enqueueing jobs that do not wait."""
-    if found.locks:
-        text = (
-            f"{counted(len(found.locks), 'lock')} of resque-loner or its like without a job that "
-            f"waits: Ruby drops such jobs when they are enqueued: {named(found.locks)}"
-        )
-        remedy = f"if no class computes its lock in its own way: DEL {shlex.quote(found.locks[0])}"
-        return Finding("locks", "WARN", text, remedy)
-    if not found.there:
-        rest = "" if found.is_complete else " among the first 200,000 keys; the others are unknown"
-        return Finding("locks", "OK", f"no lock of a plug-in of Ruby's{rest}")
-    if not found.is_complete:
-        text = f"unknown: {found.there:,} found, but not all keys and jobs could be looked at"
-        return Finding("locks", "WARN", text, "delete by hand those whose jobs do not wait")
-    return Finding("locks", "OK", f"{found.there:,} of plug-ins, none seen without its job")
-
-
-def items(found: Sequence[Sample], in_all: int) -> Finding:
-    """Whether workers can read what waits. `found` is what was looked at, of so many queues with
-    jobs."""
-    unread = [each.queue for each in found if each.length is None]
-    looked_at = sum(each.looked_at for each in found)
-    waiting = sum(each.length or 0 for each in found)
-    part = f"{looked_at:,} looked at of {waiting:,} in {counted(len(found), 'queue')}"
-    bad = [each for each in found if each.unreadable]
-    if bad:
-        number = sum(len(each.unreadable) for each in bad)
-        where = named([f"{each.queue} ({len(each.unreadable):,})" for each in bad])
-        text = f"{counted(number, 'item')} cannot be read: {where}; {part}"
-        first = shlex.quote(bad[0].queue)
-        see = f"qtop show --from queue:{first} --filter id:{bad[0].unreadable[0].sha[:10]}"
-        return Finding("items", "WARN", text, see)
-    if unread or len(found) < in_all:
-        rest = f"{counted(in_all - len(found) + len(unread), 'queue')} not looked at"
-        return Finding("items", "UNKNOWN", f"each can be read: {part}; {rest}")
-    return Finding("items", "OK", f"each can be read: {part}")
-
-
 def _class_of(job: Job) -> str:
     is_large = job.item.is_cut and job.class_name is None
     return "(large)" if is_large else job_class(job.class_name, job.args)
-
-
-def poisonous(classes: Sequence[str], read: int, in_all: int | None) -> Finding:
-    """Whether there are jobs whose process died under them again and again. `classes` are those
-    of their failures, among the `read` newest; `in_all` is how many failures there are."""
-    among = f"among the {read:,} newest of {'' if in_all is None else f'{in_all:,} '}failures"
-    if in_all is not None and read >= in_all:
-        among = f"among {counted(in_all, 'failure')}"
-    if not classes:
-        return Finding("poison", "OK", f"no job killed its process again and again, {among}")
-    counts = [f"{name} ({count:,})" for name, count in Counter(classes).most_common()]
-    jobs, their = counted(len(classes), "failed job"), "its" if len(classes) == 1 else "their"
-    text = f"{jobs} killed {their} process again and again: {named(counts)}, {among}"
-    return Finding("poison", "WARN", text, "mend the job first; `qtop requeue` spares them")
-
-
-def held_twice(
-    holders: Mapping[tuple[str, bytes], Collection[str]],
-    troubled: Collection[str],
-    alike: Mapping[str, int],
-    in_all: int,
-) -> Finding:
-    """Whether jobs are there more than once. `holders` are the ids of the workers that hold each
-    job, `troubled` those that are silent or dead; `alike` counts jobs of the same bytes among the
-    first 1,000 of each of so many queues. Alone that is no fault: jobs may be alike."""
-    shared = {job: ids for job, ids in holders.items() if len(ids) > 1}
-    suspects = sorted({each for ids in shared.values() for each in ids if each in troubled})
-    if suspects:
-        text = f"another worker holds the same job as the silent {named(suspects)}"
-        return Finding("duplicates", "WARN", text, "qtop prune --dry-run shows what it would do")
-    told = [f"{len(shared):,} in several hands"] if shared else []
-    told += [f"{count:,} of the first 1,000 of {name}" for name, count in alike.items()]
-    if told:
-        return Finding("duplicates", "OK", f"jobs are alike, byte for byte: {named(told)}")
-    where = f"in workers' hands and among the first 1,000 of {counted(in_all, 'queue')}"
-    return Finding("duplicates", "OK", f"no job was found more than once, {where}")
 
 
 def schedules(found: ScheduleListing) -> Finding:
@@ -364,8 +344,7 @@ def schedules(found: ScheduleListing) -> Finding:
         text = f"{counted(len(bad), 'schedule')} cannot be used: {named(bad)}"
         return Finding("schedules", "WARN", text, "see why: qtop schedules")
     text = f"{counted(len(found.schedules), 'schedule')}, all can be used"
-    if unknown is not None:
-        return Finding("schedules", "OK", f"{text}; those of a file are unknown: {unknown}")
+    text += "" if unknown is None else f"; those of a file are unknown: {unknown}"
     return Finding("schedules", "OK", text)
 
 

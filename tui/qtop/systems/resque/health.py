@@ -40,17 +40,12 @@ def master_prefix() -> str:
     return os.environ.get("RESQUE_SCHEDULER_MASTER_LOCK_PREFIX", "")
 
 
-def master_lock(keys: Keys) -> bytes:
-    """The key of the schedulers' lock."""
-    return keys.master_lock(master_prefix())
-
-
 def look(keys: Keys, queues: Sequence[str] = ()) -> Steps[HealthReport]:
     """Find out what is looked at now and then, also of these queues, or, without any, whose those
     are that are registered. Three round trips, five where delayed jobs may be overdue. Raises
     StoreError."""
     before_s = time.time()
-    found, payloads = yield health.take(keys, master_lock(keys), queues)
+    found, payloads = yield health.take(keys, keys.master_lock(master_prefix()), queues)
     found = yield from health.settled(keys, found)
     whose = yield from ownership_of.find_owners(keys, queues or None, now=wall_now())
     after_s, taken = time.time(), found.taken
@@ -149,15 +144,12 @@ def _notices(whose: KeyOwners) -> Iterator[Notice]:
         remedy = "name the namespace of a Resque: qtop doctor lists the systems there are"
         yield Notice("warn", text, "sidekiq", remedy=remedy)
     elif whose.is_sure:
-        text = f"Sidekiq and Resque share {whose.place}: {whose.signs[0]}{_barred(whose)}"
+        barred = [name for name in whose.owners if whose.refusal(name) is not None]
+        text = f"Sidekiq and Resque share {whose.place}: {whose.signs[0]}"
+        text += f"; Resque's actions are refused on {named(barred)}" if barred else ""
         yield Notice("warn", text, "sidekiq", "queues", _OWN)
     elif whose.warning is not None:
         yield Notice("note", whose.warning, "sidekiq")
     if whose.has_failures_set:
         text = "the list of failures is sidekiq-failures', a sorted set, and not Resque's"
         yield Notice("warn", text, "sidekiq-failures", remedy="leave it as it is; " + _OWN)
-
-
-def _barred(whose: KeyOwners) -> str:
-    names = [name for name in whose.owners if whose.refusal(name) is not None]
-    return f"; Resque's actions are refused on {named(names)}" if names else ""

@@ -354,7 +354,6 @@ def _subject(request: OfJobs, what: str) -> str:
 
 
 def _which(request: OfJobs) -> list[str]:
-    """The jobs in figures, a line each."""
     chosen = request.chosen
     if request.source.kind == "failed":
         return _which_failures(chosen)
@@ -371,37 +370,33 @@ def _which(request: OfJobs) -> list[str]:
 
 
 def _which_failures(chosen: Selection) -> list[str]:
-    lines = ["Classes: " + _named(chosen.classes)]
-    many = len(chosen.queues)
-    lines.append("Queues: " + (_named(chosen.queues) if many > 1 else list_of(chosen.queues)))
-    if not chosen.queues:
-        lines[-1] += "none named"
+    queues = _named(chosen.queues) if len(chosen.queues) > 1 else list_of(chosen.queues)
+    lines = [f"Classes: {_named(chosen.classes)}", f"Queues: {queues or 'none named'}"]
     if chosen.oldest is not None and chosen.newest is not None:
         moments = (chosen.oldest, chosen.newest)
-        first, last = (f"{m.astimezone():%Y-%m-%d %H:%M:%S}" for m in moments)
-        lines.append(f"Failed: {first}" if first == last else f"Failed: {first} to {last}")
+        lines.append(_span("Failed", *(f"{m.astimezone():%Y-%m-%d %H:%M:%S}" for m in moments)))
     return lines
 
 
 def _which_delayed(chosen: Selection) -> list[str]:
-    """The classes, the queues and the moments of delayed jobs, a line each."""
     queues = +Counter({"none named": len(chosen.marks) - chosen.queues.total()}) + chosen.queues
-    lines = [
-        f"Classes: {_named(chosen.classes)}",
-        "Queues: " + list_of(name for name, _ in queues.most_common()),
-    ]
+    names = list_of(name for name, _ in queues.most_common())
+    lines = [f"Classes: {_named(chosen.classes)}", f"Queues: {names}"]
     if chosen.first_due is not None and chosen.last_due is not None:
-        first, last = (both_times(moment_of(at)) for at in (chosen.first_due, chosen.last_due))
-        lines.append(f"Due: {first}" if first == last else f"Due: {first} to {last}")
+        moments = (chosen.first_due, chosen.last_due)
+        lines.append(_span("Due", *(both_times(moment_of(at)) for at in moments)))
     if chosen.is_cut:
-        lines.append(
-            f"There are more than these first {len(chosen.marks):,}: do it again for the rest."
-        )
+        many = f"{len(chosen.marks):,}"
+        lines.append(f"There are more than these first {many}: do it again for the rest.")
     if chosen.unusable:
         are = "is" if chosen.unusable == 1 else "are"
-        moments = count_of(chosen.unusable, "moment")
-        lines.append(f"{moments} cannot be read and {are} left alone.")
+        what = count_of(chosen.unusable, "moment")
+        lines.append(f"{what} cannot be read and {are} left alone.")
     return lines
+
+
+def _span(what: str, first: str, last: str) -> str:
+    return f"{what}: {first}" if first == last else f"{what}: {first} to {last}"
 
 
 def _named(counts: Counter[str]) -> str:

@@ -53,19 +53,16 @@ class ListEntry:
 
     @property
     def id(self) -> str:
-        """The SHA-1 of its bytes, in hex. O(bytes)."""
         return read_item(self._reply).sha
 
     @property
     def job(self) -> Job:
-        """The job. O(bytes), the first time."""
         if self._job is None:
             self._job = self._jobs.job_of(read_item(self._reply), self.place)
         return self._job
 
     @property
     def group(self) -> GroupFacts:
-        """What groups a failure. See `GroupReader`."""
         return self._jobs.groups.read(self._reply)
 
 
@@ -92,9 +89,7 @@ class ResqueList:
 
     def outline(self, now_s: float = 0.0, ahead_s: Sequence[int] = ()) -> Exchange[Outline]:
         is_at_end = self._newest_first
-        return single(
-            ("LLEN", self._key), lambda length: Outline(length, length if is_at_end else 0)
-        )
+        return single(("LLEN", self._key), lambda many: Outline(many, many if is_at_end else 0))
 
     def extent(self) -> Exchange[Extent]:
         return windows.extent(self._key)
@@ -152,7 +147,6 @@ class ResqueList:
         return windows.window(self._key, start, start + size - 1, max_bytes=most_bytes)
 
     def before(self, page: JobPage, size: int) -> Exchange[Hashable]:
-        """As a `JobList`. No round trip."""
         start = _place(page.start)
         if self._newest_first:
             at = start + size
@@ -160,11 +154,8 @@ class ResqueList:
         return _known(max(0, start - size) or None)
 
     def last(self, page: JobPage, size: int) -> Exchange[Hashable]:
-        """As a `JobList`. No round trip."""
-        is_one = page.length <= size
-        if self._newest_first:
-            return _known(None if is_one else size)
-        return _known(None if is_one else page.length - size)
+        start = size if self._newest_first else page.length - size
+        return _known(None if page.length <= size else start)
 
     def read(self, jobs: Sequence[Job]) -> Steps[Sequence[Job | None]]:
         """As a `JobList`. Waiting jobs that are not near their place are looked for further away:
@@ -182,11 +173,9 @@ class ResqueList:
         return found
 
     def refs(self) -> JobRefs:
-        """As a `JobList`: 28 bytes each."""
         return JobRefs()
 
     def walk(self, since: Extent | None = None) -> ListWalk:
-        """As a `JobList`: from the end of the list to its front."""
         return ListWalk(self._key, lambda reply, place: ListEntry(self, reply, place), since)
 
     def payload(self, job: Job) -> tuple[str, bytes] | str:
@@ -257,7 +246,6 @@ class DelayedRefs(list[DelayedRef]):
     size_bytes = 0
 
     def add(self, ref: DelayedRef, size_bytes: int = 0) -> None:
-        """As `Refs.add`."""
         self.append(ref)
         self.size_bytes += size_bytes
 
@@ -270,13 +258,11 @@ class DelayedList:
         self._keys = keys
 
     def outline(self, now_s: float = 0.0, ahead_s: Sequence[int] = ()) -> Steps[Outline]:
-        """As a `JobList`. Two round trips."""
         found: Outlook = yield from outlook(self._keys, now_s, ahead_s)
         shares = tuple(DueShare(each.moments, each.jobs, each.is_exact) for each in found.shares)
         return Outline(found.total.jobs, None, shares, found.first_at)
 
     def extent(self) -> Exchange[Extent]:
-        """As a `JobList`: unknown, without a round trip."""
         return Exchange((), lambda _: NO_EXTENT)
 
     def page(
@@ -314,23 +300,20 @@ class DelayedList:
             place = (job.place or 0) - job.due.jobs
             key = self._keys.delayed(job.due.stamp)
             raw: bytes | None = yield windows.find(key, job.id, place)
-            whole = None if raw is None else windows.whole(raw)
-            if whole is None:
+            if raw is None:
                 found.append(None)
             else:
-                found.append(delayed_item(whole, job.due, job.ref, job.place))
+                found.append(delayed_item(windows.whole(raw), job.due, job.ref, job.place))
         return found
 
     def refs(self) -> DelayedRefs:
         return DelayedRefs()
 
     def walk(self, since: Extent | None = None) -> DelayedWalk:
-        """As a `JobList`: through all of them, whatever was there before. Costs as
-        `delayed_windows.walk`."""
+        """Through all of them, whatever was there before."""
         return DelayedWalk(self._keys)
 
     def payload(self, job: Job) -> tuple[str, bytes] | str:
-        """As a `JobList`: their bytes are no payload yet."""
         return "a delayed job has no payload before it is due"
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable
 from typing import Any, Final, cast
 
 from qtop.model.fleet import Snapshot
 from qtop.model.job import DueTime, Job, JobSource
 from queuecore.bulk import JobRef
 from queuecore.values import replace
-from queuecore.windows import Item, whole
+from queuecore.windows import Item
 from resque.codec import Payload, decode_payload
 from resque.keys import Keys
 from resque.scheduler import delayed_actions
@@ -17,7 +17,6 @@ from resque.store import delayed, failures
 from resque.store.delayed_windows import DelayedEntry
 from resque.store.failures import Failure
 from resque.store.snapshot import EngineSnapshot
-from resque.store.workers import Record
 
 TOO_LARGE: Final = "too large to list"
 NO_LIST: Final = "the key of this moment holds no list"
@@ -70,21 +69,17 @@ class JobMemory:
     def __init__(self) -> None:
         self._known: dict[int, tuple[Failure, Job]] = {}
 
-    def jobs(self, seen: Iterable[Failure]) -> tuple[Job, ...]:
-        """Their jobs, in the same order. The others are forgotten. O(failures)."""
+    def snapshot_of(self, taken: EngineSnapshot) -> Snapshot:
+        """A snapshot with its failures as jobs. All others are forgotten. O(failures)."""
+        same: Snapshot = cast("Any", taken)
+        seen = taken.failures
+        if seen is None:
+            return same
         known, self._known = self._known, {}
         for failure in seen:
             pair = known.get(id(failure))
             self._known[id(failure)] = pair or (failure, failure_job(failure))
-        return tuple(self._known[id(failure)][1] for failure in seen)
-
-
-def snapshot_of(taken: EngineSnapshot, memory: JobMemory | None = None) -> Snapshot:
-    """A snapshot with its failures as jobs. O(failures)."""
-    seen = taken.failures
-    jobs = None if seen is None else (memory or JobMemory()).jobs(seen)
-    same: Snapshot = cast("Any", taken)
-    return replace(same, failures=jobs)
+        return replace(same, failures=tuple(self._known[id(failure)][1] for failure in seen))
 
 
 def waiting_job(item: Item, place: int, queue: str) -> Job:
@@ -114,17 +109,3 @@ def delayed_item(item: Item, due: DueTime | None, ref: Hashable, place: int | No
     read = delayed.read(item, 0)
     parts = (read.class_name, read.args, read.queue, read.problem)
     return Job(item, ref, place, *parts, due=due)
-
-
-def running_job(record: Record, worker: str) -> Job:
-    """A job that a worker has taken. Its identity is the one it had in its queue, if it is known.
-    O(bytes)."""
-    item = Item(b"", 0, "") if record.payload is None else whole(record.payload)
-    return Job(
-        item,
-        class_name=record.class_name,
-        args=record.args,
-        queue=record.queue,
-        problem=record.problem,
-        worker=worker,
-    )

@@ -73,7 +73,6 @@ def _command(request: LaunchRequest, url: str, namespace: str) -> LaunchCommand:
 
 
 def without_password(url: str) -> str:
-    """A URL without passwords, for a command line."""
     try:
         place = urlsplit(url).netloc
     except ValueError:

@@ -43,7 +43,6 @@ class ReadSchedule(NamedTuple):
 
 
 def read_of(listed: ListedSchedule) -> ReadSchedule:
-    """What is behind a listed schedule."""
     return cast("ReadSchedule", listed.ref)
 
 
@@ -56,7 +55,6 @@ class ScheduleReader:
         self._before: Mapping[str, ListedSchedule] = {}
 
     def everything(self, now: datetime) -> Steps[Schedules]:
-        """As `System.schedules`."""
         zone, problem = _zone()
         found = yield from listing.everything(self._keys, master_prefix(), now, zone)
         listed = tuple(
@@ -65,7 +63,6 @@ class ScheduleReader:
         return Schedules(listed, file_problem=found.of_file.unknown, zone_problem=problem)
 
     def look(self, now: datetime) -> Steps[Callable[[], Schedules]]:
-        """As `System.schedules_look`."""
         keys, prefix = self._keys, master_prefix()
         problems: dict[str, str] = {}
         looked = yield from _attempt(schedules.stored_items(keys), "schedules", problems)
@@ -105,12 +102,10 @@ def _zone() -> tuple[tzinfo, str | None]:
 
 
 def args_of(schedule: Schedule) -> Any:
-    """The arguments of a schedule's jobs."""
     return decode(schedule.payload)["args"]
 
 
 def firings(listed: ListedSchedule, now: datetime, count: int) -> list[datetime]:
-    """As `System.firings`."""
     schedule = read_of(listed).schedule
     if schedule is None:
         return []
@@ -203,29 +198,27 @@ def prepare(keys: Keys, operator: Operator, request: RunSchedules | DeleteSchedu
         what, verb = f"Queue {count_of(len(rows), 'schedule')} now", "Queue"
         line = f"Their next firings stay. {back}"
     danger: Danger = "confirm" if len(rows) > 1 or not record.undo_s else "undoable"
-    act = _run_schedules if runs else _delete_schedules
-    run = partial(act, keys, usable, len(rows) - len(usable), record)
+    run = partial(_act, keys, request, usable, record)
     details = (f"Schedules: {names}", line)
     return Plan(what, verb, details, danger, run, many=len(rows), record=record)
 
 
-def _run_schedules(
-    keys: Keys, rows: Sequence[ListedSchedule], kept: int, record: ActionRecord
+def _act(
+    keys: Keys,
+    request: RunSchedules | DeleteSchedules,
+    rows: Sequence[ListedSchedule],
+    record: ActionRecord,
 ) -> Steps[Outcome]:
+    """Act on the `rows` that can be used."""
+    kept = len(request.schedules) - len(rows)
+    if isinstance(request, RunSchedules):
+        if not rows:
+            return Outcome("nothing to run: its definition cannot be used or is not known", "warn")
+        schedules = [each for row in rows if (each := read_of(row).schedule) is not None]
+        result = yield from schedule_actions.run_now(keys, schedules, record)
+        return acted("queued", result, record, [("cannot be used", kept)] if kept else [])
     if not rows:
-        text = "nothing to run: its definition cannot be used or is not known"
-        return Outcome(text, "warn")
-    schedules = [each for row in rows if (each := read_of(row).schedule) is not None]
-    result = yield from schedule_actions.run_now(keys, schedules, record)
-    return acted("queued", result, record, [("cannot be used", kept)] if kept else [])
-
-
-def _delete_schedules(
-    keys: Keys, rows: Sequence[ListedSchedule], kept: int, record: ActionRecord
-) -> Steps[Outcome]:
-    if not rows:
-        text = "it is not in Redis: a scheduler's file has it, or it is gone"
-        return Outcome(text, "warn")
+        return Outcome("it is not in Redis: a scheduler's file has it, or it is gone", "warn")
     stored = [ScheduleRef(row.name, row.item.sha) for row in rows if row.item is not None]
     result = yield from schedule_actions.delete(keys, stored, record)
     outcome = acted("deleted", result, record, [("not in Redis", kept)] if kept else [])

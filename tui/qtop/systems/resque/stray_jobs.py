@@ -19,7 +19,6 @@ _ITEMS: Final = 250
 
 
 def walk(stray: Stray, now: datetime, visit: Callable[[StrayJob], bool]) -> Steps[bool]:
-    """As `System.stray_jobs`."""
     if stray.kind == "retry":
         raw: bytes = yield single(("GETRANGE", stray.key, 0, LISTED_BYTES - 1), bytes)
         return visit(_copy(f"retry {stray.name}", "last failure, tried again", raw))

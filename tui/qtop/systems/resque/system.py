@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, Final, TypeVar, get_args
 
-from qtop.actions.plan import Operator, Outcome, Plan, Refusal
+from qtop.actions.plan import Operator, Plan, Refusal
 from qtop.actions.request import Index, JobRequest, PruneCase, Request
 from qtop.model.fleet import NOTHING_SEEN, Process, Snapshot
 from qtop.model.health import (
@@ -25,7 +26,7 @@ from qtop.model.launch import LaunchCommand, LaunchRequest, QueueClasses
 from qtop.model.schedule import ListedSchedule, Schedules
 from qtop.search.selection import Chooser, RefusalCheck, nothing_refused
 from qtop.systems.resque import health
-from qtop.systems.resque.job_reader import JobMemory, snapshot_of
+from qtop.systems.resque.job_reader import JobMemory
 from qtop.systems.system import Ability, DiagnosisPart, Place, Work
 from queuecore import audit
 from queuecore.address import Address
@@ -81,22 +82,18 @@ class ResqueSystem:
         self._reader = SnapshotReader(keys, failures_limit=failures_read)
         self._failures = JobMemory()
         self._guard = Guard(keys, wall_now, warn)
-        self._schedules: ScheduleReader | None = None
 
     def snapshot(self) -> Steps[Slices[Snapshot]]:
-        """Two round trips; see `SnapshotReader.look`."""
         reading = yield from self._reader.look()
         return self._read(reading)
 
     def _read(self, reading: Slices[EngineSnapshot]) -> Slices[Snapshot]:
-        return snapshot_of((yield from reading), self._failures)
+        return self._failures.snapshot_of((yield from reading))
 
     def health(self, queues: Sequence[str] = ()) -> Steps[HealthReport]:
-        """Three round trips, five where delayed jobs may be overdue."""
         return health.look(self.keys, queues)
 
     def strays(self) -> Steps[Strays]:
-        """As `strays.find`."""
         return strays.find(self.keys)
 
     def stray_jobs(
@@ -112,19 +109,15 @@ class ResqueSystem:
         return unregistered(self.keys, what, names)
 
     def ownership(self) -> Steps[Ownership]:
-        """Two round trips; see `ownership.find_owners`."""
         return health.ownership((yield from ownership.find_owners(self.keys, now=wall_now())))
 
     def next_jobs(self, queues: Sequence[str], *, samples: bool = False) -> Steps[UpcomingJobs]:
-        """Costs as `health.first_jobs`."""
         return health.first_jobs(self.keys, queues, samples=samples)
 
     def now(self) -> Exchange[datetime]:
-        """The server's."""
         return single(("TIME",), lambda reply: from_server(*reply))
 
     def probe(self) -> Exchange[None]:
-        """The types of three keys."""
         expected = {
             self.keys.queues(): b"set",
             self.keys.workers(): b"set",
@@ -148,7 +141,7 @@ class ResqueSystem:
     def scheduler_lock(self) -> Exchange[tuple[str | None, float | None]]:
         from resque.store import schedules
 
-        return schedules.lease(health.master_lock(self.keys))
+        return schedules.lease(self.keys.master_lock(health.master_prefix()))
 
     def diagnose(
         self,
@@ -175,7 +168,6 @@ class ResqueSystem:
         return workers.may_run_on(workers.identity(process.id), machine)
 
     def source_of(self, entry: AuditEntry) -> JobSource | None:
-        """By the key that it names."""
         if entry.source == self.keys.failed():
             return JobSource("failed", FAILED)
         waiting = self.keys.queue("")
@@ -199,7 +191,6 @@ class ResqueSystem:
         return command(request, self._url, self.keys.namespace)
 
     def waiting_classes(self, request: LaunchRequest) -> Steps[list[QueueClasses]]:
-        """Costs as `waiting_classes.of_list`."""
         from resque.store import waiting_classes
 
         found = yield from waiting_classes.of_list(self.keys, QueueList.parse(request.queues))
@@ -226,7 +217,7 @@ class ResqueSystem:
         # Imported here: it needs psutil.
         from qtop.systems.resque.workers import gather
 
-        return (yield from gather(self.keys, names, ignore_pids=ignore_pids, unlisted=unlisted))
+        return gather(self.keys, names, ignore_pids=ignore_pids, unlisted=unlisted)
 
     def jobs(self, source: JobSource, *, newest_first: bool | None = None) -> JobList:
         # Imported here: the first frame lists none.
@@ -235,20 +226,17 @@ class ResqueSystem:
         return job_list(self.keys, source, newest_first=newest_first)
 
     def schedules(self, now: datetime) -> Steps[Schedules]:
-        """Those of Redis and those of the file of the scheduler at work."""
-        return self._schedule_reader().everything(now)
+        return self._schedules.everything(now)
 
     def schedules_look(self, now: datetime) -> Steps[Callable[[], Schedules]]:
-        """As `schedules`, also those that only left a last time."""
-        return self._schedule_reader().look(now)
+        return self._schedules.look(now)
 
-    def _schedule_reader(self) -> ScheduleReader:
+    @cached_property
+    def _schedules(self) -> ScheduleReader:
         # Imported here: the first frame lists none.
         from qtop.systems.resque.schedules import ScheduleReader
 
-        if self._schedules is None:
-            self._schedules = ScheduleReader(self.keys)
-        return self._schedules
+        return ScheduleReader(self.keys)
 
     def firings(self, schedule: ListedSchedule, now: datetime, count: int) -> list[datetime]:
         from qtop.systems.resque.schedules import firings
@@ -269,15 +257,10 @@ class ResqueSystem:
         return refusal_of(request)
 
     def prepare(self, request: Request, operator: Operator) -> Steps[Plan | Refusal]:
-        """Costs as `ResqueActions.prepare`."""
         # Imported here: the first frame must not wait for it.
         from qtop.systems.resque.actions import ResqueActions
 
         return ResqueActions(self.keys, operator).prepare(request)
-
-    def carry_out(self, plan: Plan) -> Steps[Outcome]:
-        """Costs as the plan."""
-        return plan.run()
 
     def guarded(self, work: Work[T]) -> Work[T]:
         """Keeps away from what is Sidekiq's: costs as `Guard.watching`."""
@@ -288,5 +271,4 @@ class ResqueSystem:
         yield from self._guard.vouch(queues, failures=failures)
 
     def note_change(self) -> None:
-        """The next snapshot leaves nothing out."""
         self._reader.read_all()

@@ -175,7 +175,7 @@ class Case:
 
 def gather(
     keys: Keys, names: Sequence[str], *, ignore_pids: bool, unlisted: Sequence[str] = ()
-) -> Steps[list[Case]]:
+) -> Steps[Sequence[Case]]:
     """Look at the workers named, or, when none is, at all that have been silent for five minutes
     and at the `unlisted`, which are on no register. Five round trips, and one more for each 100
     workers."""
@@ -280,7 +280,6 @@ _SHOWN: Final = 200
 
 
 def prepare(keys: Keys, operator: Operator, request: Prune | Signal) -> Plan | Refusal:
-    """Say what a request would do to workers."""
     if isinstance(request, Signal):
         return _prepare_signal(keys, operator, request)
     return _prepare_prune(keys, operator, request)
@@ -311,7 +310,8 @@ def _prepare_prune(keys: Keys, operator: Operator, request: Prune) -> Plan | Ref
         word, title = None, f"Prune {what}"
     record = operator.record("prune", subject, keys.workers(), len(cases), undo_s=0)
     more = len(cases) - _SHOWN
-    listed = [*map(_line, cases[:_SHOWN]), *([f"and {more:,} more"] if more > 0 else [])]
+    listed = [f"{safe(case.worker_id)}: {case.words}" for case in cases[:_SHOWN]]
+    listed += [f"and {more:,} more"] if more > 0 else []
     end = "This cannot be undone; a failed job can be requeued."
     # What follows from it first: the list may be longer than the dialog is high.
     lines = (*details, end, "\n".join(listed))
@@ -345,7 +345,6 @@ def _take_off(
 
 
 def _prepare_signal(keys: Keys, operator: Operator, request: Signal) -> Plan:
-    """Say what a signal asks of workers that run on this machine."""
     wish, many = request.wish, len(request.processes)
     one = safe(request.processes[0].id) if many == 1 else counted(many, "worker")
     verb, effect = _WORDS[wish]
@@ -377,10 +376,6 @@ def _signal(keys: Keys, operator: Operator, request: Signal) -> Steps[Outcome]:
         text += f"; not told {len(reasons):,}: {reasons[0]}"
     refused = tuple(Counter(reasons).items())
     return Outcome(text, "warn" if reasons else "good", done, refused=refused)
-
-
-def _line(case: Case) -> str:
-    return f"{safe(case.worker_id)}: {case.words}"
 
 
 def _consequence(cases: Sequence[Case]) -> str:
