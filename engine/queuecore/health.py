@@ -41,7 +41,7 @@ class SystemHealth:
             that have passed only those count that have jobs.
         schedules: How many recurring schedules there are.
         aside: How many delayed jobs were set aside because they could not be moved to a queue.
-        deeds: The newest actions on record, newest first, without their counts.
+        audit_entries: The newest actions on record, newest first, without their counts.
     """
 
     taken: datetime | None = None
@@ -51,5 +51,5 @@ class SystemHealth:
     due: float | None = None
     schedules: int | None = None
     aside: int | None = None
-    deeds: tuple[AuditEntry, ...] | None = None
+    audit_entries: tuple[AuditEntry, ...] | None = None
     problems: Mapping[HealthPart, str] = field(default_factory=dict)

@@ -111,7 +111,7 @@ def main() -> None:
         with adding.timed():
             fleet = history.add(seen, float(number))
         with judging.timed():
-            judge.judge(fleet, float(number), survey=None, rtt_ms=20.0)
+            judge.judge(fleet, float(number), health_report=None, rtt_ms=20.0)
     reading = Steps("WorkerReader")
     reader, ids = (
         WorkerReader(Keys(), USUAL_FLEET),

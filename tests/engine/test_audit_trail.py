@@ -29,7 +29,7 @@ from resque.store import pauses, pruning, queues, registration, stale
 from resque.store.undo import Undone, undo
 
 
-def deeds(store: Store, limit: int = 100) -> list[AuditEntry]:
+def audit_entries(store: Store, limit: int = 100) -> list[AuditEntry]:
     return store.run(audit.newest(KEYS, limit))
 
 
@@ -38,12 +38,12 @@ def test_an_action_is_on_record_with_all_that_is_known_of_it(store: Store, direc
     fill(direct, items)
     mine = ActionRecord(ME, "delete", "3 jobs of mail", KEY, 3, queue="q", undo_s=500)
     store.run(list_actions.delete(KEYS, "q", marks([*items, b"gone"], [1, 2, 5]), mine))
-    [deed] = deeds(store)
+    [audit_entry] = audit_entries(store)
     [[moment, _]] = direct("XRANGE", KEYS.audit(), "-", "+")
-    assert deed.at == datetime.fromtimestamp(int(moment.partition(b"-")[0]) / 1000, UTC)
-    assert deed == AuditEntry(
+    assert audit_entry.at == datetime.fromtimestamp(int(moment.partition(b"-")[0]) / 1000, UTC)
+    assert audit_entry == AuditEntry(
         id=mine.id,
-        at=deed.at,
+        at=audit_entry.at,
         actor=ME,
         action="delete",
         subject="3 jobs of mail",
@@ -52,9 +52,9 @@ def test_an_action_is_on_record_with_all_that_is_known_of_it(store: Store, direc
         planned=3,
         done=2,
         undone=0,
-        undo_left_s=deed.undo_left_s,
+        undo_left_s=audit_entry.undo_left_s,
     )
-    assert 0 < (deed.undo_left_s or 0) <= 500
+    assert 0 < (audit_entry.undo_left_s or 0) <= 500
 
 
 def test_an_action_of_many_scripts_is_one_entry_that_counts_them_all(
@@ -66,14 +66,14 @@ def test_an_action_of_many_scripts_is_one_entry_that_counts_them_all(
     hand = StepByStep(store, list_actions.delete(KEYS, "q", marks(items, range(900)), mine))
     seen: list[int | None] = []
     while hand.step():
-        seen += [deed.done for deed in deeds(store)]
+        seen += [audit_entry.done for audit_entry in audit_entries(store)]
     assert list(dict.fromkeys(seen)) == [200, 400, 600, 800]
-    [deed] = deeds(store)
-    assert (deed.done, deed.undone) == (900, 0)
+    [audit_entry] = audit_entries(store)
+    assert (audit_entry.done, audit_entry.undone) == (900, 0)
 
     store.run(undo(KEYS, mine.id))
-    [deed] = deeds(store)
-    assert (deed.done, deed.undone, deed.undo_left_s) == (900, 900, None)
+    [audit_entry] = audit_entries(store)
+    assert (audit_entry.done, audit_entry.undone, audit_entry.undo_left_s) == (900, 900, None)
 
 
 def test_an_undo_counts_what_came_back_not_what_was_lost(store: Store, direct: Direct) -> None:
@@ -83,20 +83,22 @@ def test_an_undo_counts_what_came_back_not_what_was_lost(store: Store, direct: D
     store.run(queues.move(KEYS, "q", marks(items, range(4)), "r", mine))
     direct("LPOP", "resque:queue:r")
     store.run(undo(KEYS, mine.id))
-    [deed] = deeds(store)
-    assert (deed.done, deed.undone, deed.undo_left_s) == (4, 3, None)
+    [audit_entry] = audit_entries(store)
+    assert (audit_entry.done, audit_entry.undone, audit_entry.undo_left_s) == (4, 3, None)
 
 
 def test_the_newest_comes_first_and_no_more_than_asked_for(store: Store, direct: Direct) -> None:
     for number in range(12):
         who = Actor(f"user{number}@host", "console")
         store.run(pauses.pause(KEYS, [f"q{number}"], trail("pause", who=who)))
-    assert [deed.actor.who for deed in deeds(store, 3)] == [f"user{n}@host" for n in (11, 10, 9)]
-    assert len(deeds(store)) == 12
+    assert [audit_entry.actor.who for audit_entry in audit_entries(store, 3)] == [
+        f"user{n}@host" for n in (11, 10, 9)
+    ]
+    assert len(audit_entries(store)) == 12
 
 
 def test_an_empty_record_is_empty(store: Store, direct: Direct) -> None:
-    assert deeds(store) == []
+    assert audit_entries(store) == []
 
 
 def test_old_entries_make_way(store: Store, direct: Direct) -> None:
@@ -105,7 +107,7 @@ def test_old_entries_make_way(store: Store, direct: Direct) -> None:
         store.run(registration.forget(KEYS, "q", trail(f"act {number + 1}", undo_s=0)))
     kept = direct("XLEN", KEYS.audit())
     assert AUDIT_ENTRIES <= kept <= AUDIT_ENTRIES + 200
-    assert deeds(store, 1)[0].action == f"act {AUDIT_ENTRIES + 499}"
+    assert audit_entries(store, 1)[0].action == f"act {AUDIT_ENTRIES + 499}"
 
 
 NAMES = {
@@ -126,9 +128,13 @@ def test_hostile_names_survive_to_the_byte(store: Store, direct: Direct, raw: by
     mine = ActionRecord(Actor(name, name), "delete", name, key, 1, queue=name)
     direct("RPUSH", key, "x")
     assert store.run(list_actions.delete(KEYS, name, marks([b"x"], [0]), mine)).done == 1
-    [deed] = deeds(store)
-    assert (deed.actor, deed.subject, deed.queue) == (Actor(name, name), name, name)
-    assert deed.source == KEYS.queue(name)
+    [audit_entry] = audit_entries(store)
+    assert (audit_entry.actor, audit_entry.subject, audit_entry.queue) == (
+        Actor(name, name),
+        name,
+        name,
+    )
+    assert audit_entry.source == KEYS.queue(name)
     assert store.run(undo(KEYS, mine.id)).done == 1
     assert waiting(direct, KEYS.queue(name)) == [b"x"]
 
@@ -137,15 +143,15 @@ def test_half_a_character_in_a_text_stops_no_action(store: Store, direct: Direct
     fill(direct, [b"x"])
     half = ActionRecord(Actor("\ud800", "t"), "delete", "class \udfff\udc80", KEY, 1, queue="q")
     assert store.run(list_actions.delete(KEYS, "q", marks([b"x"], [0]), half)).done == 1
-    [deed] = deeds(store)
-    assert (deed.actor.who, deed.subject) == (r"\ud800", r"class \udfff\udc80")
+    [audit_entry] = audit_entries(store)
+    assert (audit_entry.actor.who, audit_entry.subject) == (r"\ud800", r"class \udfff\udc80")
 
 
 def test_entries_of_other_programs_are_read_as_far_as_they_go(store: Store, direct: Direct) -> None:
     direct("XADD", KEYS.audit(), "*", "note", "by hand")
     direct("XADD", KEYS.audit(), "*", "id", "x", "planned", "many", "undo_s", "soon")
     direct("HSET", KEYS.undo("x"), "done", "some", "undone", "few")
-    second, first = deeds(store)
+    second, first = audit_entries(store)
     assert (first.id, first.actor, first.planned) == ("", Actor("unknown", "unknown"), 0)
     assert (second.id, second.planned, second.done, second.undone) == ("x", 0, None, None)
 
@@ -155,8 +161,8 @@ def test_counts_that_have_expired_are_unknown(store: Store, direct: Direct) -> N
     mine = trail("delete")
     store.run(list_actions.delete(KEYS, "q", marks([b"x"], [0]), mine))
     direct("DEL", KEYS.undo(mine.id), KEYS.undo_items(mine.id))
-    [deed] = deeds(store)
-    assert (deed.done, deed.undone, deed.undo_left_s) == (None, None, None)
+    [audit_entry] = audit_entries(store)
+    assert (audit_entry.done, audit_entry.undone, audit_entry.undo_left_s) == (None, None, None)
 
 
 def test_an_action_that_keeps_nothing_says_that_it_cannot_be_undone(
@@ -164,8 +170,8 @@ def test_an_action_that_keeps_nothing_says_that_it_cannot_be_undone(
 ) -> None:
     fill(direct, [b"x"])
     store.run(list_actions.delete(KEYS, "q", marks([b"x"], [0]), trail("delete", undo_s=0)))
-    [deed] = deeds(store)
-    assert (deed.done, deed.undone, deed.undo_left_s) == (1, 0, None)
+    [audit_entry] = audit_entries(store)
+    assert (audit_entry.done, audit_entry.undone, audit_entry.undo_left_s) == (1, 0, None)
 
 
 def test_an_action_without_a_trail_leaves_none(store: Store, direct: Direct) -> None:
@@ -189,15 +195,17 @@ def test_an_undo_is_on_record_with_what_there_was_to_take_back(
     hand = StepByStep(store, undo(KEYS, mine.id, back))
     seen: list[int | None] = []
     while hand.step():
-        seen += [deed.done for deed in deeds(store) if deed.action == "undo"]
+        seen += [
+            audit_entry.done for audit_entry in audit_entries(store) if audit_entry.action == "undo"
+        ]
     assert list(dict.fromkeys(seen)) == [100, 200]
-    undoing, moving = deeds(store)
+    undoing, moving = audit_entries(store)
     assert (undoing.id, undoing.action, undoing.undo_left_s) == (back.id, "undo", None)
     assert (undoing.planned, undoing.done) == (250, 249)
     assert moving.undone == 249
     assert store.run(undo(KEYS, mine.id, trail("undo"))) == Undone(is_known=False)
     assert store.run(undo(KEYS, back.id, trail("undo"))) == Undone(is_known=False)
-    assert len(deeds(store)) == 2
+    assert len(audit_entries(store)) == 2
 
 
 def test_pruned_workers_are_on_record_in_the_step_that_takes_them_off(
@@ -214,9 +222,14 @@ def test_pruned_workers_are_on_record_in_the_step_that_takes_them_off(
         for seen in store.run(stale.evidence(KEYS, ids))
     ]
     assert fates == ["idle", "put back"]
-    [deed] = deeds(store)
-    assert (deed.action, deed.done, deed.undone, deed.undo_left_s) == ("prune", 2, 0, None)
-    assert direct("TTL", KEYS.undo(deed.id)) > 0
+    [audit_entry] = audit_entries(store)
+    assert (audit_entry.action, audit_entry.done, audit_entry.undone, audit_entry.undo_left_s) == (
+        "prune",
+        2,
+        0,
+        None,
+    )
+    assert direct("TTL", KEYS.undo(audit_entry.id)) > 0
 
 
 def test_names_put_on_and_taken_off_the_set_of_queues_are_on_record(
@@ -228,7 +241,10 @@ def test_names_put_on_and_taken_off_the_set_of_queues_are_on_record(
     assert not store.run(registration.forget(KEYS, "q", trail("remove", undo_s=0)))
     direct("DEL", KEY)
     assert store.run(registration.forget(KEYS, "q", trail("remove", undo_s=0)))
-    assert [(deed.action, deed.done) for deed in deeds(store)] == [("remove", 1), ("register", 1)]
+    assert [(audit_entry.action, audit_entry.done) for audit_entry in audit_entries(store)] == [
+        ("remove", 1),
+        ("register", 1),
+    ]
 
 
 def test_what_happened_outside_of_redis_is_on_record_and_cannot_be_undone(
@@ -236,8 +252,8 @@ def test_what_happened_outside_of_redis_is_on_record_and_cannot_be_undone(
 ) -> None:
     mine = ActionRecord(ME, "start", "3 workers for mail on web1", KEYS.workers(), 3, undo_s=0)
     store.run(audit.note(KEYS, mine, 3))
-    [deed] = deeds(store)
-    assert (deed.action, deed.done, deed.undo_left_s) == ("start", 3, None)
+    [audit_entry] = audit_entries(store)
+    assert (audit_entry.action, audit_entry.done, audit_entry.undo_left_s) == ("start", 3, None)
     assert not store.run(undo(KEYS, mine.id)).done
     assert not direct("EXISTS", KEYS.undo_items(mine.id))
 
@@ -247,5 +263,5 @@ def test_of_what_was_not_done_nothing_is_on_record(store: Store, direct: Direct)
     mine = ActionRecord(ME, "delete", "a job of mail", KEY, 1, queue="q", undo_s=500)
     store.run(list_actions.delete(KEYS, "q", marks([b"gone"], [0]), mine))
     store.run(audit.note(KEYS, trail("start"), 0))
-    assert deeds(store) == []
+    assert audit_entries(store) == []
     assert not direct("EXISTS", KEYS.audit(), KEYS.undo(mine.id))

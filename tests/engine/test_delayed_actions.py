@@ -183,8 +183,8 @@ def test_many_jobs_of_many_moments_are_done_with_progress_and_undone(
     assert direct("KEYS", "resque:timestamps*") == []
     assert store.run(undo(KEYS, mine.id)) == Undone(done=500)
     assert contents(direct) == before
-    [deed] = store.run(audit.newest(KEYS, 5))
-    assert (deed.action, deed.done, deed.undone) == ("delete", 500, 500)
+    [audit_entry] = store.run(audit.newest(KEYS, 5))
+    assert (audit_entry.action, audit_entry.done, audit_entry.undone) == ("delete", 500, 500)
 
 
 def test_two_undos_at_once_restore_each_job_once(store: Store, direct: Direct) -> None:

@@ -178,8 +178,8 @@ def test_clearing_the_retried_leaves_the_others_and_says_how_many(
     mine = trail("delete", KEYS.failed())
     assert store.run(failures.clear_retried(KEYS, mine)) == Result(done=500)
     assert waiting(direct, FAILED) == [e for n, e in enumerate(entries) if n % 3]
-    [deed] = store.run(audit.newest(KEYS, 5))
-    assert (deed.planned, deed.done) == (500, 500)
+    [audit_entry] = store.run(audit.newest(KEYS, 5))
+    assert (audit_entry.planned, audit_entry.done) == (500, 500)
     assert store.run(undo(KEYS, mine.id)) == Undone(done=500)
     assert waiting(direct, FAILED) == entries
 

@@ -33,7 +33,7 @@ def test_an_empty_server_tells_of_itself_and_of_nothing_else(store: Store) -> No
     assert found.facts.fields["role"] == "master"
     assert found.facts.fields["maxmemory_policy"] == "noeviction"
     assert found.facts.save == ""
-    assert (found.master, found.due, found.schedules, found.deeds) == ("", math.inf, 0, ())
+    assert (found.master, found.due, found.schedules, found.audit_entries) == ("", math.inf, 0, ())
     assert found.problems == {}
 
 
@@ -80,14 +80,17 @@ def test_the_newest_actions_come_with_who_and_when(store: Store, direct: Direct)
         )
         store.run(pauses.pause(KEYS, [name], trail))
     found = take(store)
-    assert found.deeds is not None
-    assert [(deed.action, deed.queue) for deed in found.deeds] == [
+    assert found.audit_entries is not None
+    assert [(audit_entry.action, audit_entry.queue) for audit_entry in found.audit_entries] == [
         ("pause", "mail"),
         ("pause", "low"),
     ]
     assert found.taken is not None
-    assert {deed.actor.who for deed in found.deeds} == {"ada@desk"}
-    assert all(abs((found.taken - deed.at).total_seconds()) < 60 for deed in found.deeds)
+    assert {audit_entry.actor.who for audit_entry in found.audit_entries} == {"ada@desk"}
+    assert all(
+        abs((found.taken - audit_entry.at).total_seconds()) < 60
+        for audit_entry in found.audit_entries
+    )
 
 
 def test_keys_of_another_kind_make_their_part_unknown(store: Store, direct: Direct) -> None:
@@ -95,7 +98,12 @@ def test_keys_of_another_kind_make_their_part_unknown(store: Store, direct: Dire
     direct("SET", KEYS.delayed_schedule(), "no sorted set")
     found = take(store)
     assert found.facts is not None
-    assert (found.deeds, found.master, found.due, found.schedules) == (None, None, None, None)
+    assert (found.audit_entries, found.master, found.due, found.schedules) == (
+        None,
+        None,
+        None,
+        None,
+    )
     assert set(found.problems) == {"deeds", "scheduler"}
 
 

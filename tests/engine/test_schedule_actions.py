@@ -75,8 +75,8 @@ def test_schedules_are_queued_now_and_taken_back_unless_a_worker_was_faster(
     direct("LPOP", "resque:queue:q")
     assert store.run(undo(KEYS, mine.id)) == Undone(done=1, lost=1)
     assert waiting(direct, "resque:queue:low") == [b"before"]
-    [deed] = store.run(audit.newest(KEYS, 1))
-    assert (deed.action, deed.done, deed.undone) == ("run now", 2, 1)
+    [audit_entry] = store.run(audit.newest(KEYS, 1))
+    assert (audit_entry.action, audit_entry.done, audit_entry.undone) == ("run now", 2, 1)
 
 
 def test_a_queue_that_running_a_schedule_made_is_gone_with_the_undo(

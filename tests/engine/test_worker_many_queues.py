@@ -102,14 +102,14 @@ def test_a_lost_answer_about_later_queues_neither_closes_nor_takes_a_job_twice(
     assert path is not None
     swallowed: list[Any] = []
 
-    def verdict(command: list[bytes], reply: Any) -> bool:
+    def incident(command: list[bytes], reply: Any) -> bool:
         is_job = isinstance(reply, list) and len(reply) > 1 and reply[1] == b"job"
         if is_job and reply[2] not in swallowed:
             swallowed.append(reply[2])
             return False
         return True
 
-    with Proxy(Path(path), verdict) as proxy:
+    with Proxy(Path(path), incident) as proxy:
         worker = start_worker("*", url=proxy.url)
         eventually(lambda: direct("GET", "resque:stat:processed") == b"6", "all are done")
         assert worker.leave() == 0

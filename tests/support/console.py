@@ -109,7 +109,7 @@ async def until_polled(pilot: Pilot[Any]) -> None:
 async def until_checked(pilot: Pilot[Any]) -> None:
     """Let the console work until it has processed a first health report."""
     app = _console_of(pilot)
-    await until(pilot, lambda: app.state.surveyed is not None, "the first health report")
+    await until(pilot, lambda: app.state.reported is not None, "the first health report")
 
 
 async def until_screen(pilot: Pilot[Any], kind: type[Screen[Any]]) -> None:

@@ -35,5 +35,5 @@ def judged(
         at_mono = number * every_s
         now = NOW + timedelta(seconds=at_mono)
         fleet_rows = history.add(at_moment(look, now), at_mono)
-        incidents = judge.judge(fleet_rows, at_mono, survey=found, rtt_ms=rtt_ms)
+        incidents = judge.judge(fleet_rows, at_mono, health_report=found, rtt_ms=rtt_ms)
     return incidents

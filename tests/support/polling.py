@@ -40,6 +40,6 @@ async def run_until(poller: Poller, enough: asyncio.Event) -> None:
 class Watching:
     """Takes in what a poller finds, as a test wants."""
 
-    on_look: Callable[[PollResult], Awaitable[None] | None] = lambda look: None
-    on_survey: Callable[[HealthReport], None] = lambda survey: None
+    on_poll: Callable[[PollResult], Awaitable[None] | None] = lambda look: None
+    on_health_report: Callable[[HealthReport], None] = lambda health_report: None
     on_strays: Callable[[Strays | None, str], None] = lambda found, why: None

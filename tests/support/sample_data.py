@@ -181,7 +181,7 @@ def health_report(*entries: AuditEntry, **more: Any) -> HealthReport:
         "master": "",
         "due": math.inf,
         "schedules": 0,
-        "deeds": entries,
+        "audit_entries": entries,
         "skew_s": 0.0,
     } | more
     of_system = {name: fields.pop(name) for name in SystemHealth.__slots__ if name in fields}
@@ -215,7 +215,7 @@ class FakeSystem(ResqueSystem):
         self.operations: list[Operation[Any]] = []
         self.answers: list[object] = []
         self.replies: list[Any] = []
-        self.surveyed = health_report()
+        self.reported = health_report()
         self.surveyed_queues: list[list[str]] = []
         self.is_closed = False
 
@@ -232,7 +232,7 @@ class FakeSystem(ResqueSystem):
 
     def health(self, queues: Sequence[str] = ()) -> Steps[HealthReport]:
         self.surveyed_queues.append(list(queues))
-        return at_hand(self.surveyed)
+        return at_hand(self.reported)
 
     def open(self) -> None:
         pass

@@ -135,15 +135,15 @@ async def test_the_queues_screen_has_that_column_as_soon_as_one_queue_knows_it(
     async with app.run_test(size=SIZES[1]) as pilot:
         await until_checked(pilot)
         await pilot.press("2")
-        app.look_now()
+        app.poll_now()
         await until_shown(pilot, "mail")
         assert words.NEXT_WAITS not in screen_text(app)
         since = datetime.now(UTC) - timedelta(hours=2, minutes=1)
         raw = payload(enqueued_at=since.isoformat())
         await redis.source.run(queues.push(KEYS, "rails", [raw]))
-        first, now = app.state.surveyed, 1_010.0
-        app.look_now()
-        await until(pilot, lambda: app.state.surveyed is not first, "the next survey")
-        app.look_now()
+        first, now = app.state.reported, 1_010.0
+        app.poll_now()
+        await until(pilot, lambda: app.state.reported is not first, "the next report")
+        app.poll_now()
         await until_shown(pilot, words.NEXT_WAITS)
         assert re.search(r"rails +1 .* 2 h ", screen_text(app))

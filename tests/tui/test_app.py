@@ -85,7 +85,7 @@ async def test_a_worker_opens_and_says_when_it_has_left() -> None:
         await pilot.press("3", "enter")
         await pilot.pause()
         assert_snapshot(app, "worker-100x40")
-        app.look_now()
+        app.poll_now()
         await until_shown(pilot, words.NO_LONGER_REGISTERED)
 
 
@@ -137,9 +137,9 @@ async def test_polls_go_on_while_the_terminal_is_too_small_and_during_many_resiz
         await shown(pilot)
         for width, height in ((50, 12), (200, 60), (40, 8), (80, 24), (59, 15), (120, 40)):
             await pilot.resize_terminal(width, height)
-            app.look_now()
+            app.poll_now()
             await pilot.pause()
-            app.on_look(app.state.look)
+            app.on_poll(app.state.look)
         await until_shown(pilot, "search-index")
         assert app.is_running
 
@@ -167,7 +167,7 @@ async def test_a_frozen_display_shows_old_rows_until_it_goes_on() -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await until_shown(pilot, "old")
         await pilot.press("f")
-        app.look_now()
+        app.poll_now()
         await until_polled(pilot)
         await until_shown(pilot, words.FROZEN)
         assert "old" in screen_text(app)
@@ -286,10 +286,10 @@ async def test_old_rows_stay_with_their_age_and_the_reason_while_there_is_no_ans
     async with app.run_test(size=(80, 24)) as pilot:
         await shown(pilot)
         now[0] = 1_002.0
-        app.look_now()
+        app.poll_now()
         await until_shown(pilot, "no answer")
         now[0] = 1_007.0
-        app.on_look(app.state.look)
+        app.on_poll(app.state.look)
         assert_snapshot(app, "no-answer-80x24")
         assert table_of(app).stale
         assert table_of(app).row_count == 7
@@ -300,7 +300,7 @@ async def test_an_answer_removes_the_warning() -> None:
     app = console(FakeSystem(down, fleet()))
     async with app.run_test(size=(80, 24)) as pilot:
         await until_shown(pilot, "nobody there")
-        app.look_now()
+        app.poll_now()
         await shown(pilot)
         assert "nobody there" not in screen_text(app)
         assert not table_of(app).stale
@@ -310,7 +310,7 @@ async def test_actions_are_refused_with_the_reason_while_redis_is_away() -> None
     app = console(FakeSystem(fleet(), Unreachable("connection refused")))
     async with app.run_test(size=(100, 24)) as pilot:
         await shown(pilot)
-        app.look_now()
+        app.poll_now()
         await until_shown(pilot, "no answer")
         for key in ("p", "c", "P", "s"):
             app.say("")
@@ -395,13 +395,13 @@ async def test_a_quiet_screen_is_not_painted_again(monkeypatch: pytest.MonkeyPat
     app = console(source)
     async with app.run_test(size=(80, 24)) as pilot:
         await shown(pilot)
-        app.look_now()
+        app.poll_now()
         await until(pilot, lambda: source.looked >= 2, "a second look")
         await pilot.pause()
         painted: list[object] = []
         for kind in (Bar, Table):
             monkeypatch.setattr(kind, "refresh", lambda self, *a, **k: painted.append(self))
-        app.look_now()
+        app.poll_now()
         await until(pilot, lambda: source.looked >= 3, "a third look")
         await pilot.pause()
         assert painted == []

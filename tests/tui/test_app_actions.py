@@ -100,7 +100,7 @@ async def test_a_question_acts_on_what_was_marked_when_it_was_asked(redis: Redis
         await pilot.press("4", "t", "a", "r")
         await until_shown(pilot, words.question("Requeue", 2, "failed job"))
         await redis.fail(1)
-        app.look_now()
+        app.poll_now()
         await until_shown(pilot, "4 Failed 3")
         await pilot.press("y")
         await until_shown(pilot, words.done("requeued", 2))
@@ -225,7 +225,7 @@ async def test_a_window_follows_a_queue_that_drains(redis: Redis) -> None:
         await until_shown(pilot, words.jobs(201, 250, 250))
         pop = single(("LPOP", KEYS.queue("mail"), 240), lambda reply: len(reply), writes=True)
         await redis.source.run(pop)
-        app.look_now()
+        app.poll_now()
         await until_shown(pilot, words.waiting(1, 10, 10))
 
 

@@ -19,11 +19,11 @@ async def app(redis_url: str) -> QtopApp:
     return console(url=redis_url)
 
 
-async def surveyed(app: QtopApp, pilot: Pilot[Any]) -> None:
+async def reported(app: QtopApp, pilot: Pilot[Any]) -> None:
     """Let the console poll, make a health report, and poll again, which shows the report."""
     await until_checked(pilot)
     before = app.state.look
-    app.look_now()
+    app.poll_now()
     await until(pilot, lambda: app.state.look is not before, "the next look")
 
 
@@ -43,7 +43,7 @@ async def test_overview_says_which_systems_share_the_namespace(
 ) -> None:
     FLEETS[fleet](direct)
     async with app.run_test(size=(120, 40)) as pilot:
-        await surveyed(app, pilot)
+        await reported(app, pilot)
         shown = screen_text(app)
         assert text in shown
         assert ("Sidekiq" in shown) == bool(text)
@@ -61,7 +61,7 @@ async def test_no_key_changes_anything_where_only_sidekiq_is(app: QtopApp, direc
     FLEETS["under resque"](direct)
     before = database(direct)
     async with app.run_test(size=(120, 40)) as pilot:
-        await surveyed(app, pilot)
+        await reported(app, pilot)
         for key in KEYS:
             await pilot.press("2", key)
             await until_shown(pilot, "nothing was changed: Sidekiq lives under")
@@ -75,7 +75,7 @@ async def test_keys_are_refused_on_sidekiqs_queue_beside_resque(
     FLEETS["mixed"](direct)
     before = database(direct)
     async with app.run_test(size=(120, 40)) as pilot:
-        await surveyed(app, pilot)
+        await reported(app, pilot)
         await pilot.press("2")
         await until_shown(pilot, "idle")
         for queue, why in (("idle", "is Sidekiq's"), ("both", "is mixed")):

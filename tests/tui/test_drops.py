@@ -41,7 +41,7 @@ def incidents(*snapshots: Snapshot) -> list[Incident]:
     judge = IncidentRules()
     found: tuple[Incident, ...] = ()
     for number, fleet in enumerate(fleets(*snapshots)):
-        found = judge.judge(fleet, float(number), survey=health_report(), rtt_ms=5.0)
+        found = judge.judge(fleet, float(number), health_report=health_report(), rtt_ms=5.0)
     return [each for each in found if each.kind == "fell"]
 
 
@@ -50,7 +50,7 @@ def test_a_cleared_queue_is_a_drop_and_not_a_high_rate() -> None:
         snapshot([queue("mail", 50_000)], [ONE_WORKER]),
         snapshot([queue("mail", 0, pushed=0)], [ONE_WORKER], processed_ever=1_004),
     )["mail"]
-    assert [(drop.was, drop.left, drop.looks_ago) for drop in row.drops] == [(50_000, 0, 0)]
+    assert [(drop.was, drop.left, drop.polls_ago) for drop in row.drops] == [(50_000, 0, 0)]
     assert row.rates.out_per_s is None
     assert row.rates.in_per_s is None
     assert row_text.depth(row) == "↓0"
@@ -145,7 +145,7 @@ def test_a_drop_is_a_gap_in_the_trend_of_the_queue_and_not_a_slope() -> None:
 
 def test_the_sign_of_a_drop_disappears_with_the_gap_after_sixty_polls() -> None:
     snapshots = [snapshot([queue("mail", 900)]), *[snapshot([queue("mail", 0)])] * 60]
-    assert last(*snapshots)["mail"].drops[0].looks_ago == 59
+    assert last(*snapshots)["mail"].drops[0].polls_ago == 59
     assert not last(*snapshots, snapshots[-1])["mail"].drops
 
 
@@ -220,7 +220,7 @@ def test_a_database_that_comes_back_is_no_growth_and_no_burst_of_failures() -> N
     for number, look in enumerate([there] * 20 + [empty] * 200 + [there] * 200):
         at_mono = number * 2.0
         fleet = history.add(look, at_mono)
-        found = judge.judge(fleet, at_mono, survey=health_report(), rtt_ms=5.0)
+        found = judge.judge(fleet, at_mono, health_report=health_report(), rtt_ms=5.0)
         reported += [each.text for each in found if each.severity in ("bad", "warn")]
     assert set(reported) == {
         "the database was emptied or is another one: "
@@ -244,8 +244,8 @@ def test_a_dropped_queue_is_reported_with_its_figures_and_a_link() -> None:
     two: list[Queue] = [queue("mail", 900), queue("other", 9_000)]
     (reported,) = incidents(snapshot(two), snapshot([queue("mail", 0), queue("other", 9_000)]))
     assert reported.text == "mail fell from 900 to 0: more than workers took"
-    assert reported.lead is not None
-    assert reported.lead.key == "mail"
+    assert reported.link is not None
+    assert reported.link.key == "mail"
     assert reported.since == NOW
 
 
@@ -256,7 +256,7 @@ async def test_the_console_shows_the_sign_beside_the_number() -> None:
     async with app.run_test(size=(140, 24)) as pilot:
         await pilot.press("2")
         await until_shown(pilot, "1,246 waiting")
-        app.look_now()
+        app.poll_now()
         await until_shown(pilot, "↓0 waiting")
         await until_shown(pilot, "fell from 1,234")
         lines = [line for line in screen_text(app).splitlines() if "fell from" in line]
@@ -270,9 +270,9 @@ async def test_an_emptied_database_is_not_shown_as_one_that_was_always_empty() -
     async with app.run_test(size=(100, 24)) as pilot:
         await pilot.press("2")
         await until_shown(pilot, "1,246 waiting")
-        app.look_now()
+        app.poll_now()
         await until_shown(pilot, "No queues any more")
         await until_shown(pilot, "1,246 jobs waited in 2 queues")
         await pilot.press("1")
-        app.look_now()
+        app.poll_now()
         await until_shown(pilot, "the database was emptied or is another one")

@@ -81,7 +81,7 @@ async def test_groups_of_a_long_list_are_counted_in_the_background(redis: Redis)
         await until_shown(pilot, f"3 groups of {MANY:,} failed jobs")
         assert group_of(app, "Images::Resize").count == MANY // 3 + 1
         await fill(redis, entry(1), entry(4))
-        app.look_now()
+        app.poll_now()
         await until_shown(pilot, f"3 groups of {MANY + 2:,} failed jobs")
         assert group_of(app, "Images::Resize").count == MANY // 3 + 3
         assert "scanned" not in screen_text(app)
@@ -114,7 +114,7 @@ async def test_a_cleared_list_is_counted_again(redis: Redis) -> None:
         await until_shown(pilot, words.groups(3, 3_000))
         await redis.source.run(single(("DEL", KEYS.failed()), int, writes=True))
         await fill(redis, entry(1))
-        app.look_now()
+        app.poll_now()
         await until_shown(pilot, words.groups(1, 1))
 
 
@@ -150,7 +150,7 @@ async def test_a_page_stays_in_place_while_failures_arrive(redis: Redis) -> None
         await until_shown(pilot, "entries 501 to 1,000")
         first = under_cursor(app)
         await fill(redis, *(entry(n) for n in range(100)))
-        app.look_now()
+        app.poll_now()
         await until_shown(pilot, words.entries(601, 1_100, 1_400))
         assert under_cursor(app).key == first.key
 
@@ -169,7 +169,7 @@ async def test_a_filter_finds_failures_far_behind_the_newest(redis: Redis) -> No
         await until_shown(pilot, "app/jobs/welcome.rb:12:in")
         await pilot.press("escape")
         await fill(redis, entry(42))
-        app.look_now()
+        app.poll_now()
         await until_shown(pilot, words.match(3))
         await pilot.press("escape")
         await until_shown(pilot, words.entries(1, 500, 5_002))

@@ -106,7 +106,7 @@ async def test_the_last_groups_stay_while_redis_does_not_answer() -> None:
         await pilot.press("4")
         await pilot.pause()
         before = table_of(app).row_count
-        app.look_now()
+        app.poll_now()
         await until(pilot, lambda: app.state.look.error is not None, "the failing look")
         await pilot.pause()
         assert table_of(app).row_count == before > 0
@@ -122,7 +122,7 @@ async def test_a_frozen_display_does_not_change() -> None:
     async with app.run_test(size=(100, 24)) as pilot:
         await until_polled(pilot)
         await pilot.press("4", "t", "f")
-        app.look_now()
+        app.poll_now()
         await until(pilot, lambda: len(known(app.state.look.snapshot.failures)) == 40, "a look")  # type: ignore[union-attr]
         await pilot.pause()
         assert table_of(app).row_count == 30
@@ -148,7 +148,7 @@ async def test_a_frozen_display_reads_a_view_that_was_not_opened_before_once(red
         await redis.fail(2)
         before = app.state.look.snapshot
         await pilot.press("4")
-        app.look_now()
+        app.poll_now()
         await until(pilot, lambda: app.state.look.snapshot is not before, "the next look")
         await until_shown(pilot, words.groups(1, 2))
 

@@ -132,7 +132,7 @@ async def test_a_new_poll_is_filtered_too() -> None:
     app = console(FakeSystem(first, then))
     async with app.run_test(size=(100, 24)) as pilot:
         await on_queues(pilot, "slash", *"mail", "enter")
-        app.look_now()
+        app.poll_now()
         await until_shown(pilot, "1 of 2")
         assert names(app) == ["mail"]
 

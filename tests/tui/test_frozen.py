@@ -42,7 +42,7 @@ async def test_every_figure_of_every_screen_stays_as_it_was_when_frozen() -> Non
             await pilot.pause(0.05)
             seen[key] = screen_lines(app)
         for left in (2, 1):
-            app.look_now()
+            app.poll_now()
             await until(pilot, lambda n=left: len(source.snapshots) == n, "a look")  # type: ignore[misc]
             await pilot.pause(0.05)
             for key in keys:
@@ -60,7 +60,7 @@ async def test_a_frozen_display_says_that_redis_does_not_answer_now() -> None:
         await pilot.press("f")
         await until_shown(pilot, MOMENT)
         before = screen_lines(app)[1:]
-        app.look_now()
+        app.poll_now()
         await until_shown(pilot, "NO ANSWER NOW")
         assert screen_lines(app)[1:] == before
 
@@ -75,7 +75,7 @@ async def test_data_read_after_the_freeze_is_marked_as_later() -> None:
         await until_shown(pilot, "10 waiting")
         await pilot.press("f")
         await until_shown(pilot, MOMENT)
-        app.look_now()
+        app.poll_now()
         await until(pilot, lambda: app.state.view().is_late, "a later look")
         await pilot.press("7")
         moment = (NOW + timedelta(seconds=60)).astimezone()

@@ -23,7 +23,7 @@ CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 async def look_again(app: QtopApp, pilot: Pilot[None]) -> None:
     before = app.state.look.snapshot
-    app.look_now()
+    app.poll_now()
     await until(pilot, lambda: app.state.look.snapshot is not before, "the next look")
     assert app.state.look.error is None
 

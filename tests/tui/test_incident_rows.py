@@ -123,7 +123,7 @@ async def test_the_cursor_stays_on_its_incident_when_another_appears() -> None:
 
         before = under_cursor()
         for left in range(2, 0, -1):
-            app.look_now()
+            app.poll_now()
             await until(pilot, lambda n=left: len(source.snapshots) == n, "a look")  # type: ignore[misc]
         await until_shown(pilot, "bad   unknown: queues (cannot be read)")
         await until(pilot, lambda: under_cursor() == before, "the same incident")
@@ -224,11 +224,11 @@ def test_a_drop_that_the_next_health_report_explains_is_never_reported(tmp_path:
         return [each for each in state.view().insights.incidents if each.kind == "fell"]
 
     state.take(PollResult(FELL[0], 0.0))
-    state.take_survey(health_report())
+    state.take_health_report(health_report())
     state.take(PollResult(FELL[1], 2.0))
     assert state.dropped_now
     assert not drops()
-    state.take_survey(health_report(audit_entry("move", KEYS.queue("mail"), 1.0)))
+    state.take_health_report(health_report(audit_entry("move", KEYS.queue("mail"), 1.0)))
     for number in range(3, 6):
         later = at_moment(FELL[1], NOW + timedelta(seconds=number))
         state.take(PollResult(later, float(number)))

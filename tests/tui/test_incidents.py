@@ -129,8 +129,8 @@ def test_an_incident_that_ends_and_returns_starts_again() -> None:
 
 def test_the_same_poll_is_judged_again_when_a_health_report_arrives() -> None:
     fleet_rows, judge = RowBuilder(SYSTEM).add(fleet(), 0.0), IncidentRules()
-    before = judge.judge(fleet_rows, 0.0, survey=None, rtt_ms=None)
-    after = judge.judge(fleet_rows, 0.0, survey=FINE, rtt_ms=None)
+    before = judge.judge(fleet_rows, 0.0, health_report=None, rtt_ms=None)
+    after = judge.judge(fleet_rows, 0.0, health_report=FINE, rtt_ms=None)
     assert texts(before) == texts(after)
 
 
@@ -141,7 +141,7 @@ def test_an_unserved_queue_with_jobs_is_reported() -> None:
     workers = [worker("web1:7:mail")]
     incident = only("unserved", judged(snapshot([queue("mail", 1), queue("low", 1_204)], workers)))
     assert (incident.severity, incident.text) == ("bad", "nobody serves low: 1,204 jobs wait")
-    assert incident.lead == Link("queues", "low")
+    assert incident.link == Link("queues", "low")
     assert "qtop worker" not in incident.remedy
     assert not of_kind("unserved", judged(snapshot([queue("mail", 1), queue("low", 0)], workers)))
 
@@ -183,13 +183,13 @@ def test_the_longest_of_many_unserved_queues_are_named_and_the_rest_is_counted()
     incidents = of_kind("unserved", judged(snapshot([*queues, queue("m", 1)], [worker("w:1:m")])))
     assert [each.subject for each in incidents] == ["q7", "q6", "q5", ""]
     assert incidents[-1].text == "nobody serves 4 more queues: 28 jobs wait unserved in all"
-    assert incidents[-1].lead == Link("queues", filter="unserved")
+    assert incidents[-1].link == Link("queues", filter="unserved")
 
 
 def test_without_any_worker_one_sentence_says_it_for_all_queues() -> None:
     incident = only("no worker", judged(snapshot([queue("a", 1), queue("b", 2)])))
     assert incident.text == "no worker is alive that takes any: 3 jobs wait in b, a"
-    assert incident.lead == Link("workers")
+    assert incident.link == Link("workers")
 
 
 def test_a_paused_queue_is_not_reported_as_unserved_too() -> None:
@@ -209,7 +209,7 @@ def test_a_queue_that_grows_for_long_enough_is_reported_with_its_rates() -> None
         "mail grows by 0.5 jobs/s: 2.5 come, 2.0 go a second; 165 wait, never empty"
     )
     assert incident.since == NOW
-    assert incident.lead == Link("queues", "mail")
+    assert incident.link == Link("queues", "mail")
 
 
 def test_a_grown_queue_that_drains_now_is_not_called_never_empty() -> None:
@@ -355,10 +355,10 @@ def test_silent_and_dead_workers_are_reported_with_their_machines() -> None:
     incidents = judged(look)
     silent, dead = only("silent", incidents), only("dead", incidents)
     assert silent.text == "3 workers silent for up to 4 min, on web1, web2"
-    assert silent.lead == Link("workers", filter="silent")
+    assert silent.link == Link("workers", filter="silent")
     assert silent.since == NOW - timedelta(seconds=290)
     assert dead.text == "1 worker dead: silent for 1 h, on db"
-    assert (dead.lead, dead.remedy) == (Link("workers", "db:4:mail"), "qtop prune")
+    assert (dead.link, dead.remedy) == (Link("workers", "db:4:mail"), "qtop prune")
 
 
 def test_jobs_of_dead_workers_will_become_failures() -> None:
@@ -401,7 +401,7 @@ def after_ended_jobs(number: int, usual_s: float, last: Snapshot) -> tuple[Incid
     incidents: tuple[Incident, ...] = ()
     for at, look in enumerate([*(busy(each, usual_s) for each in range(number)), last]):
         fleet_rows = history.add(look, float(at))
-        incidents = judge.judge(fleet_rows, float(at), survey=FINE, rtt_ms=1.0)
+        incidents = judge.judge(fleet_rows, float(at), health_report=FINE, rtt_ms=1.0)
     return incidents
 
 
@@ -414,7 +414,7 @@ def test_a_job_is_overdue_at_three_times_what_nearly_all_took(
     if expected:
         incident = only("long", incidents)
         assert incident.text == "Report runs 2 min on web1; 95 of 100 took at most 40 s"
-        assert incident.lead == Link("workers", "web1:7:mail")
+        assert incident.link == Link("workers", "web1:7:mail")
         assert incident.since == NOW - timedelta(seconds=seconds)
 
 
@@ -445,7 +445,7 @@ def test_long_jobs_of_one_class_are_reported_together() -> None:
     workers = [worker(f"w:{n}:q", on="q", job=('Odd "one"', []), run_at=old) for n in range(3)]
     incident = only("long", judged(snapshot([], workers)))
     assert incident.text == 'Odd "one": 3 jobs run up to 3 h; how long is usual is not known yet'
-    assert incident.lead == Link("workers", filter='class:"Odd \\"one\\""')
+    assert incident.link == Link("workers", filter='class:"Odd \\"one\\""')
 
 
 # Failures
@@ -455,7 +455,7 @@ def test_failures_that_come_much_faster_than_usual_are_a_burst() -> None:
     calm = failures_every(600, 20)
     look = served(failures=[*failures_every(1, 30, exception="Errno::EPIPE"), *calm])
     incident = only("burst", judged(look))
-    assert (incident.severity, incident.lead) == ("bad", Link("failed", filter="age<5m"))
+    assert (incident.severity, incident.link) == ("bad", Link("failed", filter="age<5m"))
     assert incident.text == (
         "30 jobs failed within a minute, usually 0.1 a minute; mostly Errno::EPIPE"
     )
@@ -519,7 +519,7 @@ def test_the_same_error_in_many_classes_points_to_a_shared_cause(
     assert bool(incidents) is is_told
     if is_told:
         assert incidents[0].text == "Net::ReadTimeout in 4 classes, 24 times within an hour"
-        assert incidents[0].lead == Link("failed", filter='exception:"Net::ReadTimeout"')
+        assert incidents[0].link == Link("failed", filter='exception:"Net::ReadTimeout"')
 
 
 @pytest.mark.parametrize(("others", "is_told"), [(6, False), (5, True)])
@@ -544,7 +544,7 @@ def test_no_figure_is_for_the_hour_when_it_has_more_failures_than_were_read() ->
 
 def test_failures_that_cannot_be_read_are_a_note() -> None:
     incident = only("unreadable failures", judged(served(failures=[read(whole(b"no"), -1)])))
-    assert (incident.severity, incident.lead) == ("note", Link("failed"))
+    assert (incident.severity, incident.link) == ("note", Link("failed"))
 
 
 # The server
@@ -640,7 +640,7 @@ def test_a_lock_that_is_not_renewed_between_health_reports_is_reported() -> None
 
     def lock_incidents(found: HealthReport) -> list[str]:
         fleet_rows = RowBuilder(SYSTEM).add(served(), 0.0)
-        incidents = judge.judge(fleet_rows, 0.0, survey=found, rtt_ms=None)
+        incidents = judge.judge(fleet_rows, 0.0, health_report=found, rtt_ms=None)
         return [each.text for each in incidents if each.check == "scheduler"]
 
     # Only a lock end that does not move counts: its length is a setting.

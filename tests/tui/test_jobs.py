@@ -215,7 +215,7 @@ async def test_marked_jobs_that_left_are_never_replaced_by_the_one_under_the_cur
         await opened(app, pilot, "of 30 waiting")
         await pilot.press("space", "space")
         await drain(redis, "mail", 2)
-        app.look_now()
+        app.poll_now()
         await until_shown(pilot, "of 28 waiting")
         await pilot.press("d")
         await until_shown(pilot, "the marked jobs have left the queue: nothing was done")
@@ -233,12 +233,12 @@ async def test_a_window_stays_on_its_jobs_as_the_queue_drains(redis: Redis) -> N
         await until_shown(pilot, words.jobs(201, 400, 1_000))
         await pilot.press("space")
         await drain(redis, "mail", 50)
-        app.look_now()
+        app.poll_now()
         await until_shown(pilot, words.jobs(151, 350, 950))
         assert args_shown(app)[0] == '["mail",200]'
         assert len(screen.table.marked) == 1
         await drain(redis, "mail", 940)
-        app.look_now()
+        app.poll_now()
         await until_shown(pilot, words.waiting(1, 10, 10))
 
 
@@ -486,5 +486,5 @@ async def test_a_key_that_holds_no_list_is_reported(redis: Redis) -> None:
     async with app.run_test(size=(120, 30)) as pilot:
         await opened(app, pilot, "of 1 waiting")
         await command(redis, "SET", KEYS.queue("mail"), "something else")
-        app.look_now()
+        app.poll_now()
         await until_shown(pilot, "WRONGTYPE")

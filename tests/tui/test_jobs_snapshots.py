@@ -110,7 +110,7 @@ async def test_jobs_stay_when_redis_goes_away(size: tuple[int, int]) -> None:
     async with app.run_test(size=size) as pilot:
         await opened(app, pilot, "mail", words.waiting(1, 40, 40))
         now = 1_010.0
-        app.look_now()
+        app.poll_now()
         await until_shown(pilot, words.NO_ANSWER_FROM_REDIS)
         assert_snapshot(app, f"jobs-no-answer-{size[0]}x{size[1]}")
 

@@ -187,7 +187,7 @@ async def test_a_poll_of_very_many_queues_reaches_the_screen() -> None:
     async with app.run_test(size=(120, 30)) as pilot:
         assert isinstance(app, QtopApp)
         await until_polled(pilot)
-        app.look_now()
+        app.poll_now()
 
         def is_second() -> bool:
             fleet = app.state.view().fleet

@@ -373,7 +373,7 @@ async def test_nothing_is_started_while_redis_does_not_answer(tmp_path: Path) ->
     async with running(tmp_path) as (app, pilot):
         assert isinstance(app._source, FakeSystem)
         app._source.snapshots = [Unreachable("cannot reach Redis: connection refused")]
-        app.look_now()
+        app.poll_now()
         await until_shown(pilot, "connection refused")
         await pilot.press("6", "s")
         await pilot.pause()
@@ -392,7 +392,7 @@ async def test_a_registered_worker_shows_its_job_and_the_log_of_a_child_is_its_o
         source = app._source
         assert isinstance(source, FakeSystem)
         source.snapshots = [snapshot(workers=[seen])]
-        app.look_now()
+        app.poll_now()
         await until_shown(pilot, "working")
         text = screen_text(app)
         assert "Mailers::Welcome" in text
@@ -585,7 +585,7 @@ async def test_real_workers_register_and_unregister(redis: Redis, tmp_path: Path
         await pilot.press("6")
 
         def is_idle() -> bool:
-            app.look_now()
+            app.poll_now()
             return "idle" in screen_text(app)
 
         await until(pilot, is_idle, "the worker")

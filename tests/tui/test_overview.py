@@ -65,7 +65,7 @@ async def shown(pilot: Pilot[Any]) -> OverviewScreen:
     app = pilot.app
     assert isinstance(app, QtopApp)
     await until_checked(pilot)
-    await until(pilot, lambda: bool(app.state.view().insights.incidents), "a verdict")
+    await until(pilot, lambda: bool(app.state.view().insights.incidents), "an incident")
     await pilot.pause()
     assert isinstance(app.screen, OverviewScreen)
     return app.screen
@@ -135,14 +135,14 @@ async def test_without_an_answer_it_says_so_first_and_keeps_known_data(
             failing_since_mono=1_002.0,
             next_try_mono=1_204.0,
         )
-        app.on_look(failed)
+        app.on_poll(failed)
         await pilot.pause()
         assert_snapshot(app, f"overview-no-answer-{named(size)}")
         assert screen.queues.stale
         assert not screen.table.stale
         assert screen.queues.row_count == 7
         source.snapshots = [fleet()]
-        app.look_now()
+        app.poll_now()
         await until_gone(pilot, "not answer")
 
 
@@ -173,7 +173,7 @@ async def test_every_screen_shows_the_number_of_incidents() -> None:
 
 async def test_forbidden_checks_are_reported_as_unknown() -> None:
     source = FakeSystem(healthy())
-    source.surveyed = health.failed("this user lacks a right")
+    source.reported = health.failed("this user lacks a right")
     app = console(source)
     async with app.run_test(size=(120, 24)) as pilot:
         await shown(pilot)
@@ -191,8 +191,8 @@ async def test_the_advice_is_for_the_incident_under_the_cursor() -> None:
 
 
 def test_the_advice_names_the_keys_that_mend_it() -> None:
-    lead, to_mail = Link("workers"), Link("queues", "mail")
-    dead = Incident("workers", "warn", "", "dead", "", lead, "qtop prune", mends="prune")
+    link, to_mail = Link("workers"), Link("queues", "mail")
+    dead = Incident("workers", "warn", "", "dead", "", link, "qtop prune", mends="prune")
     unserved = Incident(
         *("queues", "bad", "", "unserved", "mail", to_mail, "do it"), mends="start_workers"
     )
@@ -227,7 +227,7 @@ async def test_a_quiet_screen_is_not_painted_again(monkeypatch: pytest.MonkeyPat
                     monkeypatch.setattr(kind, "refresh", lambda self, *a, **k: painted.append(self))
             now[0] += 1.0
             source.snapshots = [healthy()]
-            app.look_now()
+            app.poll_now()
             await until(pilot, lambda n=number: source.looked >= snapshots + n, "a look")  # type: ignore[misc]
             await pilot.pause()
         assert painted == []
@@ -242,7 +242,7 @@ async def test_a_frozen_display_keeps_its_incidents() -> None:
         source.snapshots = [snapshot([queue("mail", 5)]) for _ in range(2)]
         last = source.snapshots[-1]
         for _ in range(2):
-            app.look_now()
+            app.poll_now()
             await pilot.pause()
         await until(pilot, lambda: app.state.look.snapshot is last, "two looks")
         await pilot.pause()
@@ -322,15 +322,15 @@ async def test_enter_on_a_burst_opens_the_failures_in_it() -> None:
 
 async def test_an_incident_of_the_server_opens_with_what_to_do() -> None:
     source = FakeSystem(healthy())
-    source.surveyed = health_report(facts={"maxmemory": "9", "maxmemory_policy": "allkeys-lru"})
+    source.reported = health_report(facts={"maxmemory": "9", "maxmemory_policy": "allkeys-lru"})
     app = console(source)
     async with app.run_test(size=(100, 30)) as pilot:
         await go_to_incident(pilot, "Redis may drop data")
         assert isinstance(app.screen, IncidentScreen)
         text = screen_text(app)
         assert "maxmemory-policy set to noeviction" in text
-        source.surveyed = health_report()
-        app.on_survey(source.surveyed)
+        source.reported = health_report()
+        app.on_health_report(source.reported)
         await until_shown(pilot, "This is no longer so.")
         await pilot.press("escape")
         assert isinstance(app.screen, OverviewScreen)

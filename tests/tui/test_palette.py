@@ -62,9 +62,9 @@ def test_a_search_without_a_result_gives_a_hint() -> None:
     ],
 )
 def test_a_screen_and_a_filter_open_that_screen(typed: str, place: str | None, text: str) -> None:
-    lead = place_of(typed)
-    assert (lead and lead.place) == place
-    assert lead is None or lead.filter == text
+    link = place_of(typed)
+    assert (link and link.place) == place
+    assert link is None or link.filter == text
 
 
 async def opened(app: QtopApp, pilot: object, *keys: str) -> None:

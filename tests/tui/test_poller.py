@@ -117,7 +117,7 @@ async def test_a_poller_ends_whenever_it_is_cancelled() -> None:
 async def test_two_looks_never_overlap_however_often_it_is_poked() -> None:
     source = SlowSystem()
     poller = Poller(source, Watching(), interval_s=0.25)
-    source.on_look = poller.poke
+    source.on_poll = poller.poke
     await run_until(poller, source.enough)
     assert source.most_at_once == 1
 
@@ -129,14 +129,14 @@ class SlowSystem(FakeSystem):
         super().__init__(snapshot())
         self.at_once = self.most_at_once = self.count = 0
         self.enough = asyncio.Event()
-        self.on_look: Callable[[], None] = lambda: None
+        self.on_poll: Callable[[], None] = lambda: None
 
     async def watch(self, work: Work[T]) -> T:
         self.count += 1
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
         for _ in range(5):
-            self.on_look()
+            self.on_poll()
             await asyncio.sleep(0)
         self.at_once -= 1
         if self.count == 5:

@@ -255,7 +255,7 @@ async def test_jobs_are_paged_to_the_end_and_back(redis: Scheduled) -> None:
         await pilot.press("G", "pagedown")
         await shows(200, 399)
         await redis("DEL", KEYS.delayed_schedule())
-        app.look_now()
+        app.poll_now()
         await until_shown(pilot, words.NO_DELAYED_JOBS)
 
 

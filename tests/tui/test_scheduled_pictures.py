@@ -124,7 +124,7 @@ async def test_without_an_answer_the_last_data_stay(redis: Scheduled) -> None:
         await pilot.press("5")
         await until_shown(pilot, "Digest")
         source.is_silent = True
-        app.look_now()
+        app.poll_now()
         await until_shown(pilot, words.NO_ANSWER_FROM_REDIS)
         assert "Digest" in screen_text(app)
         assert page(app).table.stale
@@ -142,7 +142,7 @@ async def test_no_scheduler_runs_and_jobs_are_overdue(redis: Scheduled) -> None:
         await pilot.press("5")
         await until_shown(pilot, "no scheduler runs: 2 jobs are overdue")
         await redis("SET", KEYS.master_lock(), "dead:1")
-        app.look_now()
+        app.poll_now()
         await until_shown(pilot, "2 jobs are overdue by up to 1 min, but scheduler dead:1 holds")
 
 

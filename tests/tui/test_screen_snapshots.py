@@ -117,10 +117,10 @@ async def test_listed_rows_stay_when_redis_goes_away(
         await until_mode(pilot, name)
         await until_rows(pilot, 5)
         now = 1_010.0
-        app.look_now()
+        app.poll_now()
         await until_shown(pilot, words.NO_ANSWER_FROM_REDIS)
         now = 1_017.0
-        app.on_look(app.state.look)
+        app.on_poll(app.state.look)
         await pilot.pause()
         assert_snapshot(app, f"{name}-no-answer-{size[0]}x{size[1]}")
         assert table_of(app).stale

@@ -71,10 +71,10 @@ async def test_overview_and_queues_show_its_figures(memory: MemorySystem) -> Non
         bulk = under_cursor(app)
         assert (bulk.name, bulk.depth, bulk.serving, bulk.in_hand) == ("bulk", MANY, 2, 0)
         memory.queues["late"] = [job(1, "Late", "late")]
-        app.look_now()
+        app.poll_now()
         await until_shown(pilot, "late")
         del memory.queues["bulk"]
-        app.look_now()
+        app.poll_now()
         await until(pilot, lambda: table_of(app).row_count == 2, "two queues")
 
 
@@ -167,7 +167,7 @@ async def test_known_data_stay_and_are_marked_as_old_when_it_does_not_answer(
         await pilot.press("2")
         await until_shown(pilot, "bulk")
         memory.trouble = Unreachable("it is away")
-        app.look_now()
+        app.poll_now()
         await until_shown(pilot, "it is away")
         assert "bulk" in screen_text(app)
 

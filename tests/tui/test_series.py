@@ -74,7 +74,7 @@ async def test_history_draws_it_above_the_actions() -> None:
         await until_shown(pilot, "waiting        8")
         for look in snapshots[1:]:
             now += 60.0
-            app.look_now()
+            app.poll_now()
             await until(pilot, lambda look=look: app.state.look.snapshot is look, "the next look")  # type: ignore[misc]
         await until_shown(pilot, "waiting    1,000")
         line = next(line for line in screen_lines(app) if line.startswith(" waiting "))

@@ -57,7 +57,7 @@ def test_a_stray_record_of_a_registered_worker_adds_no_second_row() -> None:
 def test_an_unfinished_search_is_not_shown_as_fine() -> None:
     fleet_rows = RowBuilder(SYSTEM).add(fleet(), 0.0)
     seen = health_report().with_strays(Strays(is_complete=False))
-    incidents = IncidentRules().judge(fleet_rows, 0.0, survey=seen, rtt_ms=1.0)
+    incidents = IncidentRules().judge(fleet_rows, 0.0, health_report=seen, rtt_ms=1.0)
     assert any(each.subject == "strays" and "200,000" in each.text for each in incidents)
     assert "strays" not in seen.with_strays(Strays()).problems
 

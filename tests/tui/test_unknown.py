@@ -235,7 +235,7 @@ def tabs(app: QtopApp) -> str:
 
 async def turn_to(app: QtopApp, pilot: Any, look: Snapshot, source: FakeSystem) -> None:
     source.snapshots = [look]
-    app.look_now()
+    app.poll_now()
     await until(pilot, lambda: app.state.look.snapshot is look, "the look")
     await pilot.pause()
 
@@ -341,7 +341,7 @@ async def test_a_server_that_does_not_answer_for_now_leaves_the_known_data_as_ol
     app = console(source)
     async with app.run_test(size=(120, 30)) as pilot:
         await until_shown(pilot, "2 Queues 7")
-        app.look_now()
+        app.poll_now()
         await until_shown(pilot, "no answer")
         assert shows(app, "MASTERDOWN")
         assert shows(app, "2 Queues 7")

@@ -27,7 +27,7 @@ def registered(app: QtopApp, *workers: Any) -> None:
     source = app._source
     assert isinstance(source, FakeSystem)
     source.snapshots = [snapshot(workers=workers)]
-    app.look_now()
+    app.poll_now()
 
 
 async def test_l_opens_the_log_of_a_worker_that_was_started_here(tmp_path: Path) -> None:

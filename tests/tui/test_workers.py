@@ -233,14 +233,14 @@ async def test_the_usual_duration_of_a_class_is_shown_beside_the_present_one() -
         assert app.state.usual_s(known(known(snapshots[0].processes)[0].jobs)[0]) is None
         for _ in snapshots[1:]:
             seen = app.state.look.snapshot
-            app.look_now()
+            app.poll_now()
             await until(pilot, lambda seen=seen: app.state.look.snapshot is not seen, "the next")  # type: ignore[misc]
         await until(
             pilot,
             lambda: app.state.usual_s(known(known(snapshots[-1].processes)[0].jobs)[0]) == 5.0,
             "usual",
         )
-        app.look_now()
+        app.poll_now()
         await until_shown(pilot, "5 s     5 s")
         await pilot.press("enter")
         await until_shown(pilot, "5 s; 5 s is usual")

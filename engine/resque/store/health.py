@@ -64,7 +64,7 @@ def take(
             due=_score(first) if has_scheduler else None,
             schedules=schedules if has_scheduler else None,
             aside=aside if known("aside", aside) else None,
-            deeds=tuple(audit.listed(entries)) if known("deeds", entries) else None,
+            audit_entries=tuple(audit.listed(entries)) if known("deeds", entries) else None,
             problems=problems,
         )
         return found, payloads

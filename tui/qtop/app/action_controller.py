@@ -84,7 +84,7 @@ class ActionController:
         return refusal is not None
 
     def not_ours(self, queue: str | None = None) -> str | None:
-        health = self._app.state.surveyed
+        health = self._app.state.reported
         whose = None if health is None else health.ownership
         why = None if whose is None else whose.refusal(queue)
         return None if why is None else safe(why)
@@ -215,12 +215,12 @@ class ActionController:
         else:
             self.request(Undo.of(self._actions.trails[-1]))
 
-    def undo_deed(self, deed: AuditEntry) -> None:
+    def undo_deed(self, audit_entry: AuditEntry) -> None:
         """As `Actions.undo_deed`, or say why that cannot be."""
-        if deed.undo_left_s is None:
-            self._app.say(" ".join(audit_text.consequence(deed)), "warn")
+        if audit_entry.undo_left_s is None:
+            self._app.say(" ".join(audit_text.consequence(audit_entry)), "warn")
             return
-        self.request(Undo.of(deed, *audit_text.question(deed)))
+        self.request(Undo.of(audit_entry, *audit_text.question(audit_entry)))
 
     def ask_for_moment(
         self, source: JobSource, chosen: Selection, table: Table[Any] | None = None
@@ -290,6 +290,6 @@ class ActionController:
         app.say(outcome.text, outcome.tone, stays=True)
         if table is not None and outcome.tone != "bad":
             table.clear_marks()
-        app.look_now(after_deed=True)
+        app.poll_now(after_action=True)
         if self._takes_back and outcome.undoable is not None:
             self.request(Undo.of(outcome.undoable, f"It {outcome.text}."))

@@ -319,7 +319,7 @@ class QtopApp(App[None]):
             self.last_word, self._word_page = ("", ""), None
         return self.last_word
 
-    def on_look(self, look: PollResult) -> Awaitable[None] | None:
+    def on_poll(self, look: PollResult) -> Awaitable[None] | None:
         """Take in a poll and show it. Where that takes a while, returns what to wait for."""
         if not self._has_begun:
             self._has_begun = True
@@ -334,11 +334,11 @@ class QtopApp(App[None]):
         await in_turns(self.state.taking(look))
         if self.state.dropped_now:
             # The record of actions says whether one of qtop did it.
-            self._poller.survey_next()
+            self._poller.report_next()
         self._show()
 
-    def on_survey(self, survey: HealthReport) -> None:
-        self.state.take_survey(survey)
+    def on_health_report(self, health_report: HealthReport) -> None:
+        self.state.take_health_report(health_report)
         self._show()
 
     def on_strays(self, found: Strays | None, why: str) -> None:
@@ -524,9 +524,9 @@ class QtopApp(App[None]):
             return None
         return self._steps.pop().left if filter_text in ("", step.filter) else None
 
-    def look_now(self, *, after_deed: bool = False) -> None:
-        if after_deed:
-            self._poller.survey_next(first=True)
+    def poll_now(self, *, after_action: bool = False) -> None:
+        if after_action:
+            self._poller.report_next(first=True)
         self._poller.poke()
         if self.state.has_strays:
             # What was just put back is to leave the screen.

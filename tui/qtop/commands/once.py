@@ -53,7 +53,7 @@ def print_once(connection: Connection) -> None:
         where = f"{session.address}, namespace {connection.namespace}"
     redactor = connection.redactor(is_whole=False)
     width = min(_WIDTH, shutil.get_terminal_size().columns) if sys.stdout.isatty() else _WIDTH
-    incidents = IncidentRules().judge(fleet, 0.0, survey=found, rtt_ms=None)
+    incidents = IncidentRules().judge(fleet, 0.0, health_report=found, rtt_ms=None)
     for text in report(fleet, where, incidents, width):
         line(redactor.text(text))
     unread.leave()

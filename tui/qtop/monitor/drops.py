@@ -35,7 +35,7 @@ class Drop(NamedTuple):
     was: int
     left: int
     at: datetime
-    looks_ago: int = 0
+    polls_ago: int = 0
     after: datetime | None = None
 
 
@@ -70,12 +70,12 @@ class DropWatch:
     """Remembers falls for some looks.
 
     Args:
-        looks_kept: For how many.
+        polls_kept: For how many.
         served_by: Which queues a list of queues means.
     """
 
-    def __init__(self, looks_kept: int, served_by: ServedBy) -> None:
-        self._looks_kept = looks_kept
+    def __init__(self, polls_kept: int, served_by: ServedBy) -> None:
+        self._polls_kept = polls_kept
         self._served_by = served_by
         self._before: Snapshot | None = None
         self._look = 0
@@ -95,16 +95,16 @@ class DropWatch:
             return NO_DROPS
         self._forget()
         is_other = self._is_other(before, now)
-        fallen = self._fallen(before, now, served, served_before, is_other=is_other)
-        listed = {queue.name for queue in now.queues or ()} if fallen or self._gone else set()
+        dropped = self._dropped(before, now, served, served_before, is_other=is_other)
+        listed = {queue.name for queue in now.queues or ()} if dropped or self._gone else set()
         self._gone = {name: each for name, each in self._gone.items() if name not in listed}
-        for name, was, left in fallen:
+        for name, was, left in dropped:
             noted = self._look, Drop(was, left, now.server_time, after=before.server_time)
             self._queues.setdefault(name, deque()).append(noted)
             if name not in listed:
                 self._gone[name] = noted
         figures: dict[str, tuple[int | None, int | None]] = {
-            "waiting": (_waiting(before), _waiting(now)) if fallen else (None, None),
+            "waiting": (_waiting(before), _waiting(now)) if dropped else (None, None),
             "workers": (_number(before.processes), _number(now.processes)),
             "failed": (before.failed, now.failed),
         }
@@ -112,7 +112,7 @@ class DropWatch:
             if had is not None and has is not None and has < had and has * _PART <= had:
                 drop = Drop(had, has, now.server_time, after=before.server_time)
                 self._fleet[figure] = self._look, drop
-        return self._falls(breaks_waiting=bool(fallen), breaks_counts=is_other)
+        return self._falls(breaks_waiting=bool(dropped), breaks_counts=is_other)
 
     def of(self, queue: str) -> tuple[Drop, ...]:
         """A queue's falls of the last looks, the oldest first."""
@@ -139,10 +139,10 @@ class DropWatch:
 
     def _aged(self, noted: tuple[int, Drop]) -> Drop:
         look, drop = noted
-        return drop._replace(looks_ago=self._look - look)
+        return drop._replace(polls_ago=self._look - look)
 
     def _forget(self) -> None:
-        oldest = self._look - self._looks_kept
+        oldest = self._look - self._polls_kept
         for drops in self._queues.values():
             while drops and drops[0][0] <= oldest:
                 drops.popleft()
@@ -167,7 +167,7 @@ class DropWatch:
         failed_was, failed = before.failed_ever, now.failed_ever
         return failed_was is not None and failed is not None and failed < failed_was
 
-    def _fallen(
+    def _dropped(
         self,
         before: Snapshot,
         now: Snapshot,
@@ -183,20 +183,20 @@ class DropWatch:
         knows_workers = before.processes is not None and now.processes is not None
         counts = _counts(before, now)
         doubtful: list[_Drop] = []
-        fallen: list[_Drop] = []
+        dropped: list[_Drop] = []
         for each in low:
             name, was, left = each
             is_served = not knows_workers or name in served or name in served_before
             most = None if counts is None else self._most(name, counts)
             is_clear = not is_served or (most is not None and was - left > most)
-            (fallen if is_clear else doubtful).append(each)
+            (dropped if is_clear else doubtful).append(each)
         # As few as are needed to make up for what no worker took: the others may be drained.
         doubtful.sort(key=lambda each: each[1] - each[2])
         missing, taken = sum(was - left for _, was, left in doubtful), _taken(before, now)
         while doubtful and taken is not None and missing > taken:
-            fallen.append(doubtful.pop())
-            missing -= fallen[-1][1] - fallen[-1][2]
-        return fallen
+            dropped.append(doubtful.pop())
+            missing -= dropped[-1][1] - dropped[-1][2]
+        return dropped
 
     def _most(self, queue: str, counts: _Counts) -> int:
         """How many jobs the workers that serve a queue can have taken at most."""

@@ -28,13 +28,13 @@ _FINISHES: Final = timedelta(minutes=10)
 
 
 def without_explained(
-    fleet_rows: FleetRows, deeds: Sequence[AuditEntry], system: System
+    fleet_rows: FleetRows, audit_entries: Sequence[AuditEntry], system: System
 ) -> FleetRows:
     """Rows without the falls that actions on record explain. O(queues)."""
     drops = fleet_rows.totals.drops
     fleet = drops.gone, drops.waiting, drops.workers, drops.failed
     rows = fleet_rows.queues or ()
-    if not deeds or not (any(fleet) or any(row.drops for row in rows)):
+    if not audit_entries or not (any(fleet) or any(row.drops for row in rows)):
         return fleet_rows
 
     def is_by(
@@ -44,10 +44,10 @@ def without_explained(
         lasts: timedelta = _LASTS,
     ) -> bool:
         return drop is not None and any(
-            deed.action in names
-            or ((source := system.source_of(deed)) is not None and took(source))
-            for deed in deeds
-            if _may_explain(deed, drop, lasts)
+            audit_entry.action in names
+            or ((source := system.source_of(audit_entry)) is not None and took(source))
+            for audit_entry in audit_entries
+            if _may_explain(audit_entry, drop, lasts)
         )
 
     def unexplained(name: str, found: Sequence[Drop]) -> tuple[Drop, ...]:
@@ -77,6 +77,6 @@ def _with(row: QueueRow, drops: tuple[Drop, ...]) -> QueueRow:
     return row if len(drops) == len(row.drops) else row._replace(drops=drops)
 
 
-def _may_explain(deed: AuditEntry, drop: Drop, lasts: timedelta) -> bool:
+def _may_explain(audit_entry: AuditEntry, drop: Drop, lasts: timedelta) -> bool:
     after = drop.at if drop.after is None else drop.after
-    return after - lasts <= deed.at <= drop.at + _DOUBT
+    return after - lasts <= audit_entry.at <= drop.at + _DOUBT

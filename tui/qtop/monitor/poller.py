@@ -25,7 +25,7 @@ MAX_BACK_OFF_S: Final = 10.0
 LOOK_LIMIT_S: Final = 5.0
 #: Pauses at least so long, however slow the looks: half the time belongs to others.
 _MIN_PAUSE_S: Final = 0.1
-#: From one survey to the next.
+#: From one health report to the next.
 SURVEY_EVERY_S: Final = 10.0
 #: So many queues are part of one.
 SURVEYED: Final = 200
@@ -64,11 +64,11 @@ def clamped_interval_s(interval_s: float) -> float:
 class Watcher(Protocol):
     """Takes in what was found, in the event loop."""
 
-    def on_look(self, look: PollResult) -> Awaitable[None] | None:
+    def on_poll(self, look: PollResult) -> Awaitable[None] | None:
         """Called after every look, also one that failed. What it returns is waited for: the next
         look comes after the last was taken in."""
 
-    def on_survey(self, survey: HealthReport) -> None:
+    def on_health_report(self, health_report: HealthReport) -> None:
         """Called with a health report now and then, after a look."""
 
     def on_strays(self, found: Strays | None, why: str) -> None:
@@ -98,8 +98,8 @@ class Poller:
     ) -> None:
         self._source = source
         self._watcher = watcher
-        self._next_survey_mono = float("-inf")
-        self._is_survey_first = False
+        self._next_report_mono = float("-inf")
+        self._is_report_first = False
         self._interval_s = clamped_interval_s(interval_s)
         self._clock = clock
         self._sleep = sleep
@@ -121,27 +121,27 @@ class Poller:
         """Look now, or as soon as the present look is done."""
         self._poked.set()
 
-    def survey_next(self, *, first: bool = False) -> None:
-        """Make a survey after the next look, or after the present one while it is taken in. With
+    def report_next(self, *, first: bool = False) -> None:
+        """Make a health report after the next look, or after the present one while it is taken in. With
         `first` it comes before the next look, so that what is seen then can be explained."""
-        self._next_survey_mono = float("-inf")
-        self._is_survey_first = first
+        self._next_report_mono = float("-inf")
+        self._is_report_first = first
 
     async def run(self) -> None:
         """Look until cancelled."""
         while True:
             self._poked.clear()
-            if self._is_survey_first and self.last.error is None:
-                self._is_survey_first = False
-                await self._survey()
+            if self._is_report_first and self.last.error is None:
+                self._is_report_first = False
+                await self._health_report()
             began_mono = self._clock()
             self.last = await self._try(began_mono)
-            taking = self._watcher.on_look(self.last)
+            taking = self._watcher.on_poll(self.last)
             if taking is not None:
                 await taking
-            if self.last.error is None and began_mono >= self._next_survey_mono:
-                self._next_survey_mono = began_mono + SURVEY_EVERY_S
-                await self._survey()
+            if self.last.error is None and began_mono >= self._next_report_mono:
+                self._next_report_mono = began_mono + SURVEY_EVERY_S
+                await self._health_report()
             await _until(self._sleep(self._pause_s(began_mono)), self._poked)
 
     async def _try(self, began_mono: float) -> PollResult:
@@ -155,9 +155,9 @@ class Poller:
     async def _snapshot(self) -> Snapshot:
         return await in_turns(await self._source.watch(self._source.system.snapshot()))
 
-    async def _survey(self) -> None:
+    async def _health_report(self) -> None:
         found, why = await _found(self._health(), LOOK_LIMIT_S)
-        self._watcher.on_survey(health.failed(why) if found is None else found)
+        self._watcher.on_health_report(health.failed(why) if found is None else found)
 
     async def _health(self) -> HealthReport:
         return await self._source.watch(self._source.system.health(self._deepest()))

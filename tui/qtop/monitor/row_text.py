@@ -12,8 +12,8 @@ from qtop.monitor.rows import DEPTHS_KEPT, FleetRows, QueueRow, Totals, WorkerRo
 from qtop.text.format import (
     NOT_READ,
     NOTHING,
+    dropped,
     duration,
-    fallen,
     job,
     job_class,
     number,
@@ -30,7 +30,7 @@ _BARS: Final = "▁▂▃▄▅▆▇█"
 
 def depth(row: QueueRow) -> str:
     """How many jobs wait in a queue, with a sign while they fell to that of late."""
-    return fallen(number(row.depth), row.drops)
+    return dropped(number(row.depth), row.drops)
 
 
 def waiting(totals: Totals | None) -> str:
@@ -39,7 +39,7 @@ def waiting(totals: Totals | None) -> str:
     if totals is None:
         return NOTHING
     figure = partly(totals.waiting, is_least=totals.waiting_is_least)
-    return fallen("unknown" if figure == NOT_READ else figure, totals.drops.waiting)
+    return dropped("unknown" if figure == NOT_READ else figure, totals.drops.waiting)
 
 
 def jobs_waiting(totals: Totals) -> str:
@@ -72,7 +72,7 @@ def trend(depths: Sequence[int | None], looks: int, width: int, drops: Sequence[
         return ""
     low, high = min(known), max(known)
     span = max(high - low, high / 10, 1)
-    broken = {(looks - drop.looks_ago - 1) // step for drop in drops}
+    broken = {(looks - drop.polls_ago - 1) // step for drop in drops}
     return "".join(
         _BREAK if (at - 1) // step in broken else _trend_bar(depth, low, span)
         for at, depth in shown

@@ -138,7 +138,7 @@ class ViewState:
 
     @property
     def on(self) -> frozenset[str]:
-        """The ids of actions whose deed stands: their keys take it back."""
+        """The ids of actions that can be undone by their own keys."""
         paused = self.fleet is not None and bool(self.fleet.totals.is_paused)
         states = {"pause_all": paused, "freeze": self.frozen_since_mono is not None}
         return frozenset(action_id for action_id, is_on in states.items() if is_on)
@@ -178,7 +178,7 @@ class ConsoleState:
         self._judge = IncidentRules(policy.thresholds, is_steady=True)
         self._recorder = SeriesRecorder()
         self._trend = TrendRecorder()
-        self.surveyed: HealthReport | None = None
+        self.reported: HealthReport | None = None
         self._strays: tuple[Strays | None, str] = (None, "")
         self._rtt_ms: float | None = None
         self._looked: FleetRows | None = None
@@ -202,8 +202,8 @@ class ConsoleState:
         if self._newest is None:
             return False
         drops = self._newest.totals.drops
-        fallen = drops.waiting, drops.workers, drops.failed
-        return drops.breaks_waiting or any(drop and not drop.looks_ago for drop in fallen)
+        dropped = drops.waiting, drops.workers, drops.failed
+        return drops.breaks_waiting or any(drop and not drop.polls_ago for drop in dropped)
 
     @property
     def is_paused(self) -> bool | None:
@@ -247,12 +247,12 @@ class ConsoleState:
             before_ms = rtt_ms if self._rtt_ms is None else self._rtt_ms
             self._rtt_ms = before_ms + (rtt_ms - before_ms) * _NEW_RTT_WEIGHT
 
-    def take_survey(self, survey: HealthReport) -> None:
+    def take_health_report(self, health_report: HealthReport) -> None:
         """Take in what was found out beside the looks. Cost: see `IncidentRules`."""
-        self.surveyed = survey.with_strays(*self._strays)
-        self._history.note_next_jobs(survey.next_jobs)
-        if survey.ownership is not None:
-            self._history.note_ownership(survey.ownership)
+        self.reported = health_report.with_strays(*self._strays)
+        self._history.note_next_jobs(health_report.next_jobs)
+        if health_report.ownership is not None:
+            self._history.note_ownership(health_report.ownership)
         self._find_wrong()
 
     @property
@@ -268,21 +268,21 @@ class ConsoleState:
     def take_strays(self, found: Strays | None, why: str) -> None:
         """Take in which jobs no index leads to; None when that is unknown, and why."""
         self._strays = found, why
-        if self.surveyed is not None:
-            self.surveyed = self.surveyed.with_strays(found, why)
+        if self.reported is not None:
+            self.reported = self.reported.with_strays(found, why)
         self._find_wrong()
 
     def _find_wrong(self) -> None:
-        deeds = () if self.surveyed is None else self.surveyed.system.deeds or ()
+        audit_entries = () if self.reported is None else self.reported.system.audit_entries or ()
         if self._looked is not None:
-            self._newest = without_explained(self._looked, deeds, self._system)
+            self._newest = without_explained(self._looked, audit_entries, self._system)
         fleet, look = self._newest, self.look
         incidents: tuple[Incident, ...] = ()
         groups: tuple[NewestGroup, ...] = ()
         unregistered: tuple[WorkerRow, ...] = ()
         if fleet is not None:
             incidents = self._judge.judge(
-                fleet, self._when_taken(look), survey=self.surveyed, rtt_ms=self._rtt_ms
+                fleet, self._when_taken(look), health_report=self.reported, rtt_ms=self._rtt_ms
             )
             groups = self._judge.marks.groups(fleet.failures or ())
             unregistered = unregistered_rows(self.strays, fleet)
@@ -290,7 +290,7 @@ class ConsoleState:
             since = None if fleet is None else fleet.server_time
             known = (each for each in incidents if each.check != "all")
             incidents = (no_answer(look.error, since), *known)
-        facts = self.surveyed.system.facts if self.surveyed is not None else None
+        facts = self.reported.system.facts if self.reported is not None else None
         series_now, trend = self._recorder.series_now, self._trend.trend
         self._insights = Insights(incidents, groups, series_now, trend, facts, unregistered)
 

@@ -63,7 +63,7 @@ class Console(Protocol):
     async def read(self, operation: Operation[T]) -> T:
         """Read from Redis. Raises StoreError."""
 
-    def look_now(self, *, after_deed: bool = False) -> None:
+    def poll_now(self, *, after_action: bool = False) -> None:
         """Poll without waiting for the interval; after an action, its record first."""
 
     def toggle_freeze(self) -> None:
@@ -166,7 +166,7 @@ class Actions(Protocol):
     def undo(self) -> None:
         """Take back the last action of this console."""
 
-    def undo_deed(self, deed: AuditEntry) -> None:
+    def undo_deed(self, audit_entry: AuditEntry) -> None:
         """Take back an action that is on record."""
 
     def ask_for_moment(

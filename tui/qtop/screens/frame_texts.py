@@ -11,7 +11,7 @@ from qtop.monitor.incidents.incident import troubles
 from qtop.monitor.row_text import waiting, working
 from qtop.monitor.rows import Totals
 from qtop.monitor.state import UiPolicy, ViewState
-from qtop.text.format import NOTHING, fallen, number, partly, rate
+from qtop.text.format import NOTHING, dropped, number, partly, rate
 from qtop.text.safe import ago, safe
 from qtop.widgets.bars import Span
 
@@ -85,8 +85,11 @@ def tabs(view: ViewState, current: Where) -> tuple[list[Span], list[Span]]:
         figures = {
             "overview": (number(wrong) if wrong else "", worst),
             "queues": (partly(totals.queues), ""),
-            "workers": (fallen(working(totals), drops.workers), "warn" if totals.troubled else ""),
-            "failed": (fallen(partly(totals.failed), drops.failed), "bad" if totals.failed else ""),
+            "workers": (dropped(working(totals), drops.workers), "warn" if totals.troubled else ""),
+            "failed": (
+                dropped(partly(totals.failed), drops.failed),
+                "bad" if totals.failed else "",
+            ),
         }
     if view.local_alive:
         figures["local"] = (number(view.local_alive), "")

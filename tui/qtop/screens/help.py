@@ -176,9 +176,9 @@ def place_of(text: str) -> Link | None:
 
 def nothing_word(text: str) -> str:
     """What an empty list says."""
-    lead = place_of(text)
-    if lead is not None:
-        return f"Enter shows {lead.place}, filtered by: {safe(lead.filter)}"
+    link = place_of(text)
+    if link is not None:
+        return f"Enter shows {link.place}, filtered by: {safe(link.filter)}"
     word = text.split()[0].casefold() if text.split() else ""
     if word in COMMANDS:
         return f"That is a command for a shell: qtop {word} --help tells more."

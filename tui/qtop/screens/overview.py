@@ -30,11 +30,11 @@ from qtop.widgets.columns import Column, RowT, ToneOf
 from qtop.widgets.table import Table
 from qtop.widgets.text_lines import TextLine
 
-# One verdict: the whole sentence, and what to do.
+# One incident: the whole sentence, and what to do.
 
 
 class IncidentScreen(TextScreen):
-    """A verdict that no other screen has more about; as it was, when it no longer holds."""
+    """An incident that no other screen has more about; as it was, when it no longer holds."""
 
     PLACES: ClassVar[tuple[Where, ...]] = ("texts",)
     TAB: ClassVar[Where] = "overview"
@@ -42,13 +42,13 @@ class IncidentScreen(TextScreen):
 
     def __init__(self, incident: Incident) -> None:
         super().__init__()
-        self._verdict = incident
+        self._incident = incident
 
     def lines(self, view: ViewState) -> Iterable[TextLine]:
-        """The verdict as it is now."""
-        key = self._verdict.key
+        """The incident as it is now."""
+        key = self._incident.key
         now = next((each for each in view.insights.incidents if each.key == key), None)
-        self._verdict = incident = now or self._verdict
+        self._incident = incident = now or self._incident
         if now is None or now.is_over:
             yield TextLine("This is no longer so.", "dim")
         yield TextLine(safe(incident.text))
@@ -67,7 +67,7 @@ MOST_ROWS: Final = 60
 
 
 class VerdictRow(NamedTuple):
-    """A verdict, and the server's time now; None before the first look."""
+    """An incident, and the server's time now; None before the first look."""
 
     incident: Incident
     now: datetime | None
@@ -79,7 +79,7 @@ def coarse(age_s: float | None) -> str:
 
 
 def since(row: VerdictRow) -> str:
-    """How long a verdict has held; of one that is older than the console, at least how long."""
+    """How long an incident has held; of one that is older than the console, at least how long."""
     incident = row.incident
     if incident.is_over:
         return "over"
@@ -113,7 +113,7 @@ VERDICTS: Final[tuple[Column[VerdictRow], ...]] = (
 
 
 def advice(incident: Incident, policy: UiPolicy, *, read_only: bool) -> str:
-    """What to do about a verdict, the keys that do it first; empty when that depends."""
+    """What to do about an incident, the keys that do it first; empty when that depends."""
     keys = _mending(incident, policy, read_only)
     return ", or ".join(part for part in (keys and f"press {keys}", incident.remedy) if part)
 
@@ -129,7 +129,7 @@ def _mending(incident: Incident, policy: UiPolicy, read_only: bool) -> str:
         return ""
     if works("overview"):
         return policy.sign(wanted)
-    if incident.lead is None or not works(incident.lead.place):
+    if incident.link is None or not works(incident.link.place):
         return ""
     return f"{policy.sign('table.open')}, then {policy.sign(wanted)}"
 
@@ -202,7 +202,7 @@ FAILURES: Final[tuple[Column[NewestGroup], ...]] = (
 
 
 def verdict_rows(view: ViewState) -> list[VerdictRow]:
-    """The verdicts, with the moment for their ages."""
+    """The incidents, with the moment for their ages."""
     fleet, now = view.fleet, None
     if fleet is not None:
         # Without an answer troubles last on, as far as is known.
@@ -324,7 +324,7 @@ class OverviewScreen(ConsoleScreen):
         self._show_charts(view)
 
     def _advise(self, row: VerdictRow | None) -> None:
-        """Say what to do about a verdict, and beside it which server it is."""
+        """Say what to do about an incident, and beside it which server it is."""
         view = self.app.state.view()
         what = "" if row is None else advice(row.incident, view.policy, read_only=view.read_only)
         left = [Span(f" → {safe(what)}", "dim")] if what else []
@@ -391,9 +391,9 @@ class OverviewScreen(ConsoleScreen):
         elif event.table is self.jobs:
             await self.app.follow(Link("workers", row.id))
         elif event.table is self.failures:
-            await self.app.follow(_lead_of(row))
-        elif row.incident.lead is not None and row.incident.lead.place in SCREENS:
-            await self.app.follow(row.incident.lead)
+            await self.app.follow(_link_of(row))
+        elif row.incident.link is not None and row.incident.link.place in SCREENS:
+            await self.app.follow(row.incident.link)
         else:
             self.app.push_screen(IncidentScreen(row.incident))
 
@@ -407,7 +407,7 @@ def _none_runs(view: ViewState) -> str:
     return "No job is running." if why is None else frame_texts.unknown_word(why)
 
 
-def _lead_of(group: NewestGroup) -> Link:
+def _link_of(group: NewestGroup) -> Link:
     """Where the failures of a group are: as a group, or else one by one."""
     job = group.newest.job
     class_name, _ = job.unwrapped

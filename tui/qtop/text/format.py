@@ -45,7 +45,7 @@ def partly(value: int | None, *, is_least: bool = False) -> str:
     return f"{number(value)}+" if is_least else number(value)
 
 
-def fallen(figure: str, drops: object) -> str:
+def dropped(figure: str, drops: object) -> str:
     """A figure, with a sign if it dropped suddenly."""
     return f"{FALL_SIGN}{figure}" if drops else figure
 

@@ -61,7 +61,7 @@ class Incident:
         text: What is wrong and why, with the figures; a sentence without its full stop.
         kind: Which trouble of its check it is; the second part of its identity.
         subject: Whom it is about, such as a queue; the last part of its identity.
-        lead: Where to look closer; None when no screen shows more.
+        link: Where to look closer; None when no screen shows more.
         remedy: What to do; empty when that depends.
         mends: What mends it: an action of Overview, or of where the link leads.
         doubt: That something could not be read, or not be judged; None when it is certain.
@@ -75,7 +75,7 @@ class Incident:
     text: str
     kind: str = ""
     subject: str = ""
-    lead: Link | None = None
+    link: Link | None = None
     remedy: str = ""
     since: datetime | None = None
     mends: Mending = ""
@@ -100,8 +100,8 @@ def of_queue(
     mends: Mending = "",
 ) -> Incident:
     """One about a queue, whose row shows more."""
-    lead = Link("queues", queue)
-    return Incident(check, severity, text, kind, queue, lead, remedy, since, mends)
+    link = Link("queues", queue)
+    return Incident(check, severity, text, kind, queue, link, remedy, since, mends)
 
 
 def first_few(incidents: Sequence[Incident], rest: Incident) -> list[Incident]:

@@ -109,7 +109,7 @@ def job_incidents(
     """Jobs that run long, those of each class together. O(workers)."""
     found = [_incident(long) for long in _long(fleet, durations, thresholds)]
     more = "jobs of {:,} more classes run long"
-    yield from first_few(found, Incident("jobs", "warn", more, "long", lead=Link("workers")))
+    yield from first_few(found, Incident("jobs", "warn", more, "long", link=Link("workers")))
 
 
 def _long(fleet: FleetRows, durations: Durations, thresholds: Thresholds) -> Sequence[_Long]:
@@ -146,15 +146,15 @@ def _incident(long: _Long) -> Incident:
     class_name, usual_s = long.class_name, long.usual_s
     if len(long.jobs) > 1:
         text = f"{class_name}: {counted(len(long.jobs), 'job')} run up to {ago(elapsed_s)}"
-        lead = Link("workers", filter=term("class", class_name))
+        link = Link("workers", filter=term("class", class_name))
     else:
         text = f"{class_name} runs {ago(elapsed_s)} on {row.process.host or row.id}"
-        lead = Link("workers", row.id)
+        link = Link("workers", row.id)
     is_known = usual_s is not None
     usual = f"95 of 100 took at most {ago(max(1.0, usual_s or 0.0))}"
     text = f"{text}; {usual if is_known else 'how long is usual is not known yet'}"
     return Incident(
-        *("jobs", "warn" if is_known else "note", text, "long", class_name, lead),
+        *("jobs", "warn" if is_known else "note", text, "long", class_name, link),
         since=row.now - timedelta(seconds=elapsed_s),
         doubt=None if is_known else "unjudged",
     )
@@ -242,8 +242,8 @@ def failure_incidents(
     unreadable = sum(_is_unreadable(row) for row in rows)
     if unreadable:
         text = f"{unreadable:,} of the newest failures cannot be read"
-        kind, lead = "unreadable failures", Link("failed")
-        yield Incident("jobs", "note", text, kind, lead=lead, doubt="unjudged")
+        kind, link = "unreadable failures", Link("failed")
+        yield Incident("jobs", "note", text, kind, link=link, doubt="unjudged")
 
 
 def _span(fleet: FleetRows, recent: int) -> str:
@@ -297,9 +297,9 @@ def _shared(
         if number >= _ENOUGH and many >= thresholds.shared_classes:
             times = counted(number, "time")
             text = f"{exception_name(exception)} in {many:,} classes, {times} {span}"
-            lead = Link("failed", filter=term("exception", exception))
+            link = Link("failed", filter=term("exception", exception))
             remedy = "look at what they share, before you requeue them"
-            yield Incident("failures", "warn", text, "shared", exception, lead, remedy)
+            yield Incident("failures", "warn", text, "shared", exception, link, remedy)
 
 
 def _worst_class(recent: Sequence[JobRow], thresholds: Thresholds, span: str) -> Iterator[Incident]:
@@ -308,5 +308,5 @@ def _worst_class(recent: Sequence[JobRow], thresholds: Thresholds, span: str) ->
     if name is not None and others and number >= len(recent) * thresholds.worst_part:
         times, rest = counted(number, "time"), len(recent) - number
         text = f"{name} failed {times} {span}, all others {rest:,}"
-        lead = Link("failed", filter=term("class", name))
-        yield Incident("failures", "warn", text, "worst class", name, lead)
+        link = Link("failed", filter=term("class", name))
+        yield Incident("failures", "warn", text, "worst class", name, link)

@@ -68,8 +68,8 @@ def _unknown(fleet: FleetRows) -> Iterator[Incident]:
             text = f"queue {row.name}: {row.problem}"
             told = of_queue("keys", "bad", text, "queue", row.name, _mend(row.problem))
             wrong.append(replace(told, doubt=_doubt(text)))
-    more, lead = "{:,} more queues cannot be read", Link("queues")
-    rest = Incident("keys", "bad", more, "queue", lead=lead, doubt="unread")
+    more, link = "{:,} more queues cannot be read", Link("queues")
+    rest = Incident("keys", "bad", more, "queue", link=link, doubt="unread")
     yield from first_few(wrong, rest)
 
 
@@ -95,13 +95,13 @@ def _unserved(fleet: FleetRows, classes: Classes) -> Iterator[Incident]:
         names = ", ".join(row.name for row in rows[:3]) + (", …" if len(rows) > 3 else "")
         text = f"no worker is alive that takes any: {wait} in {names}"
         remedy = worker_for((row.name for row in rows), classes)
-        lead = Link("workers")
-        yield Incident("queues", "bad", text, "no worker", "", lead, remedy, mends=_START)
+        link = Link("workers")
+        yield Incident("queues", "bad", text, "no worker", "", link, remedy, mends=_START)
         return
     text = f"nobody serves {{:,}} more queues: {wait} unserved in all"
     remedy = "start workers that know the classes of their jobs"
-    lead = Link("queues", filter="unserved")
-    rest = Incident("queues", "bad", text, "unserved", "", lead, remedy, mends=_START)
+    link = Link("queues", filter="unserved")
+    rest = Incident("queues", "bad", text, "unserved", "", link, remedy, mends=_START)
     yield from first_few([_one_unserved(row, classes) for row in rows], rest)
 
 
@@ -135,8 +135,8 @@ def _growing(grown: Sequence[Grown]) -> list[Incident]:
         remedy = "" if row.is_paused is None else "start more of the workers that serve it"
         told = of_queue("queues", "warn", text, "growing", row.name, remedy, since, _START)
         incidents.append(told)
-    more, lead = "{:,} more queues grow", Link("queues")
-    rest = Incident("queues", "warn", more, "growing", lead=lead, mends=_START)
+    more, link = "{:,} more queues grow", Link("queues")
+    rest = Incident("queues", "warn", more, "growing", link=link, mends=_START)
     return first_few(incidents, rest)
 
 
@@ -152,8 +152,8 @@ def _unreadable(fleet: FleetRows) -> list[Incident]:
                 of_queue("jobs", "warn", text, "unreadable", row.name, remedy, mends=_SHOW)
             )
     more = "unreadable items were set aside from {:,} more queues"
-    lead = Link("queues", filter="unreadable")
-    return first_few(incidents, Incident("jobs", "warn", more, "unreadable", "", lead, mends=_SHOW))
+    link = Link("queues", filter="unreadable")
+    return first_few(incidents, Incident("jobs", "warn", more, "unreadable", "", link, mends=_SHOW))
 
 
 def delayed_aside(fleet: FleetRows, aside: int | None) -> Iterator[Incident]:
@@ -163,8 +163,8 @@ def delayed_aside(fleet: FleetRows, aside: int | None) -> Iterator[Incident]:
         jobs = counted(aside, "delayed job")
         text = f"{jobs} set aside: unreadable, or no queue to go to"
         remedy = f"qtop show --from unreadable:{DELAYED_ASIDE}"
-        name, lead = DELAYED_ASIDE, Link("scheduled")
-        yield Incident("jobs", "warn", text, "unreadable", name, lead, remedy, mends=_SHOW)
+        name, link = DELAYED_ASIDE, Link("scheduled")
+        yield Incident("jobs", "warn", text, "unreadable", name, link, remedy, mends=_SHOW)
 
 
 class Grown(NamedTuple):
@@ -188,10 +188,12 @@ def _noted(fleet: FleetRows, at_mono: float) -> _Note:
     return _Note(at_mono, depths, fleet.server_time)
 
 
-def _fed(notes: Sequence[_Note], deeds: Sequence[AuditEntry]) -> list[tuple[dict[str, int], ...]]:
+def _fed(
+    notes: Sequence[_Note], audit_entries: Sequence[AuditEntry]
+) -> list[tuple[dict[str, int], ...]]:
     """The depths before and after each of the times between which operators put jobs onto
     queues."""
-    moments = [deed.at for deed in deeds if deed.action in _FEEDING]
+    moments = [audit_entry.at for audit_entry in audit_entries if audit_entry.action in _FEEDING]
     return [
         (before.depths, after.depths)
         for before, after in pairwise(notes)
@@ -208,10 +210,10 @@ class Growth:
         self._since: dict[str, datetime] = {}
 
     def add(
-        self, fleet: FleetRows, at_mono: float, deeds: Sequence[AuditEntry] = ()
+        self, fleet: FleetRows, at_mono: float, audit_entries: Sequence[AuditEntry] = ()
     ) -> list[Grown]:
         """Take in a look; return what grows, fastest first. What came while operators put jobs onto
-        queues, by the `deeds` on record, is no growth. O(queues)."""
+        queues, by the `audit_entries` on record, is no growth. O(queues)."""
         if fleet.queues is None:
             return []
         notes = self._notes
@@ -228,7 +230,7 @@ class Growth:
         # Growth that is over is no worry: the last quarter must show it too.
         late_mono = at_mono - seconds / 4
         recent = next(note.depths for note in reversed(notes) if note.at_mono <= late_mono)
-        fed = _fed([*notes, _noted(fleet, at_mono)], deeds) if deeds else []
+        fed = _fed([*notes, _noted(fleet, at_mono)], audit_entries) if audit_entries else []
         grown: list[Grown] = []
         for row in fleet.queues:
             depth = row.depth
@@ -253,75 +255,81 @@ _SWITCHES: Final = ("pause", "resume")
 
 
 def pause_incidents(
-    fleet: FleetRows, deeds: Sequence[AuditEntry], thresholds: Thresholds
+    fleet: FleetRows, audit_entries: Sequence[AuditEntry], thresholds: Thresholds
 ) -> Iterator[Incident]:
-    """What is paused. `deeds` are the newest actions, newest first. O(queues + deeds)."""
+    """What is paused. `audit_entries` are the newest actions, newest first. O(queues + entries)."""
     if fleet.totals.is_paused:
-        yield _everything(fleet, paused_by(deeds, None), thresholds)
+        yield _everything(fleet, paused_by(audit_entries, None), thresholds)
     rows = [row for row in fleet.queues or () if row.is_paused]
-    incidents = [_queue(row, paused_by(deeds, row.name), fleet, thresholds) for row in rows]
+    incidents = [_queue(row, paused_by(audit_entries, row.name), fleet, thresholds) for row in rows]
     incidents.sort(key=lambda incident: incident.severity != "warn")
     more, remedy = "{:,} more queues are paused", "qtop resume QUEUE"
-    lead = Link("queues", filter="paused")
-    rest = Incident("pauses", "warn", more, "queue", "", lead, remedy, mends="pause")
+    link = Link("queues", filter="paused")
+    rest = Incident("pauses", "warn", more, "queue", "", link, remedy, mends="pause")
     yield from first_few(incidents, rest)
 
 
-def _everything(fleet: FleetRows, deed: AuditEntry | None, thresholds: Thresholds) -> Incident:
-    age_s = _age_s(deed, fleet.server_time)
+def _everything(
+    fleet: FleetRows, audit_entry: AuditEntry | None, thresholds: Thresholds
+) -> Incident:
+    age_s = _age_s(audit_entry, fleet.server_time)
     severity: Severity = "bad" if age_s is not None and age_s > thresholds.paused_for_s else "warn"
-    text = f"everything is paused{_by(deed, age_s)}; {jobs_waiting(fleet.totals)}"
-    since = None if deed is None else deed.at
-    kind, lead, remedy = _EVERYTHING, Link("queues"), "qtop resume --all"
-    return Incident("pauses", severity, text, kind, "", lead, remedy, since, "pause_all")
+    text = f"everything is paused{_by(audit_entry, age_s)}; {jobs_waiting(fleet.totals)}"
+    since = None if audit_entry is None else audit_entry.at
+    kind, link, remedy = _EVERYTHING, Link("queues"), "qtop resume --all"
+    return Incident("pauses", severity, text, kind, "", link, remedy, since, "pause_all")
 
 
 def _queue(
-    row: QueueRow, deed: AuditEntry | None, fleet: FleetRows, thresholds: Thresholds
+    row: QueueRow, audit_entry: AuditEntry | None, fleet: FleetRows, thresholds: Thresholds
 ) -> Incident:
-    age_s = _age_s(deed, fleet.server_time)
+    age_s = _age_s(audit_entry, fleet.server_time)
     is_old = age_s is None or age_s > thresholds.paused_for_s
     forgotten = ": forgotten?" if age_s is not None and is_old else ""
     waiting = "unknown" if row.depth is None else f"{row.depth:,}"
-    text = f"{row.name} is paused{_by(deed, age_s)}; {waiting} waiting{forgotten}"
+    text = f"{row.name} is paused{_by(audit_entry, age_s)}; {waiting} waiting{forgotten}"
     severity: Severity = "warn" if is_old else "note"
-    since = None if deed is None else deed.at
+    since = None if audit_entry is None else audit_entry.at
     remedy = f"qtop resume {argument(row.name)}"
     return of_queue("pauses", severity, text, "queue", row.name, remedy, since, "pause")
 
 
-def _by(deed: AuditEntry | None, age_s: float | None) -> str:
-    return "" if deed is None else f" by {deed.actor.who} for {ago(max(60.0, age_s or 0.0))}"
+def _by(audit_entry: AuditEntry | None, age_s: float | None) -> str:
+    return (
+        ""
+        if audit_entry is None
+        else f" by {audit_entry.actor.who} for {ago(max(60.0, age_s or 0.0))}"
+    )
 
 
-def _age_s(deed: AuditEntry | None, now: datetime) -> float | None:
-    return None if deed is None else (now - deed.at).total_seconds()
+def _age_s(audit_entry: AuditEntry | None, now: datetime) -> float | None:
+    return None if audit_entry is None else (now - audit_entry.at).total_seconds()
 
 
-def paused_by(deeds: Sequence[AuditEntry], queue: str | None) -> AuditEntry | None:
+def paused_by(audit_entries: Sequence[AuditEntry], queue: str | None) -> AuditEntry | None:
     """The action that paused a queue, or everything for None; None when it is not on record.
 
     The newest action about it must be a pause: after a resume something else paused it, which left
     nothing. An undo is about what it took back.
     """
-    by_id = {deed.id: deed for deed in deeds}
-    for deed in deeds:
-        about = deed
-        if deed.action == "undo":
-            taken_back = by_id.get(deed.subject.rpartition("(")[2].rstrip(")"))
+    by_id = {audit_entry.id: audit_entry for audit_entry in audit_entries}
+    for audit_entry in audit_entries:
+        about = audit_entry
+        if audit_entry.action == "undo":
+            taken_back = by_id.get(audit_entry.subject.rpartition("(")[2].rstrip(")"))
             if taken_back is None or taken_back.action not in _SWITCHES:
                 continue
             about = taken_back
         if about.action in _SWITCHES and _concerns(about, queue):
-            is_pause = (about.action == "pause") != (deed is not about)
-            return deed if is_pause else None
+            is_pause = (about.action == "pause") != (audit_entry is not about)
+            return audit_entry if is_pause else None
     return None
 
 
-def _concerns(deed: AuditEntry, queue: str | None) -> bool:
+def _concerns(audit_entry: AuditEntry, queue: str | None) -> bool:
     if queue is None:
-        return deed.subject == _EVERYTHING and not deed.queue
-    return deed.queue == queue or queue in deed.subject.split(", ")
+        return audit_entry.subject == _EVERYTHING and not audit_entry.queue
+    return audit_entry.queue == queue or queue in audit_entry.subject.split(", ")
 
 
 # Figures that fell off a cliff: a queue was cleared, the database was emptied or is another one.
@@ -341,11 +349,11 @@ def drop_incidents(fleet: FleetRows) -> Iterator[Incident]:
     at = None if other is None else other.at
     if drops.workers is not None and drops.workers.at != at:
         was, left = counted(drops.workers.was, "worker"), number(drops.workers.left)
-        text, lead = f"of {was} on the register {left} are left", Link("workers")
-        yield Incident("workers", "note", text, "fell", lead=lead, since=drops.workers.at)
+        text, link = f"of {was} on the register {left} are left", Link("workers")
+        yield Incident("workers", "note", text, "fell", link=link, since=drops.workers.at)
     if drops.failed is not None and drops.failed.at != at:
-        text, lead = _left("failure", drops.failed), Link("failed")
-        yield Incident("failures", "note", text, "fell", "", lead, _WHO, drops.failed.at)
+        text, link = _left("failure", drops.failed), Link("failed")
+        yield Incident("failures", "note", text, "fell", "", link, _WHO, drops.failed.at)
     if other is None:
         yield from _queues(fleet)
 
@@ -371,12 +379,12 @@ def _other(drop: Drop, drops: Drops) -> Incident:
 
 
 def _queues(fleet: FleetRows) -> list[Incident]:
-    fallen = [(row.name, row.drops[-1]) for row in fleet.queues or () if row.drops]
-    fallen += fleet.totals.drops.gone
-    fallen.sort(key=lambda each: each[1].left - each[1].was)
+    dropped = [(row.name, row.drops[-1]) for row in fleet.queues or () if row.drops]
+    dropped += fleet.totals.drops.gone
+    dropped.sort(key=lambda each: each[1].left - each[1].was)
     incidents: list[Incident] = []
-    for name, drop in fallen:
+    for name, drop in dropped:
         text = f"{name} fell from {number(drop.was)} to {number(drop.left)}: more than workers took"
         incidents.append(of_queue("queues", "note", text, "fell", name, _WHO, drop.at))
-    more, lead = "{:,} more queues fell by more than workers took", Link("queues", filter="fell")
-    return first_few(incidents, Incident("queues", "note", more, "fell", "", lead, _WHO))
+    more, link = "{:,} more queues fell by more than workers took", Link("queues", filter="fell")
+    return first_few(incidents, Incident("queues", "note", more, "fell", "", link, _WHO))

@@ -36,7 +36,7 @@ class Steady:
     """Tells of what was found at two looks running. What is not found any more is called over and
     keeps its place for ten seconds.
 
-    What the first look and the first survey find is shown at once: nothing is there yet that could
+    What the first look and the first health report find is shown at once: nothing is there yet that could
     move. So is what is found when looks are further apart than ten seconds, and what could not be
     read: without that, the others would say that nothing is wrong.
     """
@@ -54,10 +54,10 @@ class Steady:
         """What is shown of what was found.
 
         Args:
-            found: At the look, or at the survey that came after it.
+            found: At the look, or at the health report that came after it.
             fleet_rows: The look's; the same one when it is judged again.
             at_mono: When it was taken, in monotonic seconds.
-            is_whole: A survey was judged, too.
+            is_whole: A health report was judged, too.
         """
         incidents = {incident.key: incident for incident in found}
         before = self._look
@@ -115,7 +115,7 @@ class IncidentRules:
         fleet_rows: FleetRows,
         at_mono: float,
         *,
-        survey: HealthReport | None,
+        health_report: HealthReport | None,
         rtt_ms: float | None,
     ) -> tuple[Incident, ...]:
         """What is wrong, the worst first; when nothing is, one that says so comes first.
@@ -123,44 +123,48 @@ class IncidentRules:
         Args:
             fleet_rows: The look's rows.
             at_mono: When it was taken, in monotonic seconds.
-            survey: The newest there is; None before the first.
+            health_report: The newest there is; None before the first.
             rtt_ms: What looks take of late.
 
-        The same look may be judged again, as when a survey has come. Cost: O(queues + workers +
+        The same look may be judged again, as when a health report has come. Cost: O(queues + workers +
         failures read), a fraction of what making the rows costs.
         """
-        found = list(self.fleet(fleet_rows, at_mono, survey))
+        found = list(self.fleet(fleet_rows, at_mono, health_report))
         found += server.slow(rtt_ms, self._thresholds)
-        if survey is not None:
+        if health_report is not None:
             found += server.server_incidents(
-                survey, self._lock.add(survey.system), self._thresholds
+                health_report, self._lock.add(health_report.system), self._thresholds
             )
         if self._steady is not None:
-            found = self._steady.told(found, fleet_rows, at_mono, is_whole=survey is not None)
+            found = self._steady.told(
+                found, fleet_rows, at_mono, is_whole=health_report is not None
+            )
         dated = self._dated(found, fleet_rows.server_time)
         dated.sort(key=lambda each: (SEVERITIES.index(each.severity), _CHECKS.index(each.check)))
         if any(each.severity in ("bad", "warn") and not each.is_over for each in dated):
             return tuple(dated)
-        return (_all_well(fleet_rows, survey), *dated)
+        return (_all_well(fleet_rows, health_report), *dated)
 
     def fleet(
-        self, fleet_rows: FleetRows, at_mono: float, survey: HealthReport | None
+        self, fleet_rows: FleetRows, at_mono: float, health_report: HealthReport | None
     ) -> Iterator[Incident]:
         """What is wrong with queues, workers and jobs, in no order, without when it began."""
-        deeds = survey.system.deeds or () if survey is not None else ()
+        audit_entries = (
+            health_report.system.audit_entries or () if health_report is not None else ()
+        )
         self._durations.add(fleet_rows)
-        grown = self._growth.add(fleet_rows, at_mono, deeds)
-        if survey is not None and survey.ownership is not None:
-            yield from notice_incidents(survey.notices)
-            fleet_rows = without_others(fleet_rows, survey.ownership)
+        grown = self._growth.add(fleet_rows, at_mono, audit_entries)
+        if health_report is not None and health_report.ownership is not None:
+            yield from notice_incidents(health_report.notices)
+            fleet_rows = without_others(fleet_rows, health_report.ownership)
             names = {row.name for row in fleet_rows.queues or ()}
             grown = [each for each in grown if each.row.name in names]
-        classes = {} if survey is None else survey.waiting
+        classes = {} if health_report is None else health_report.waiting
         yield from queues.queue_incidents(fleet_rows, grown, classes)
-        if survey is not None:
-            yield from queues.delayed_aside(fleet_rows, survey.system.aside)
-            yield from stray_incidents(survey.strays or Strays())
-        yield from pause_incidents(fleet_rows, deeds, self._thresholds)
+        if health_report is not None:
+            yield from queues.delayed_aside(fleet_rows, health_report.system.aside)
+            yield from stray_incidents(health_report.strays or Strays())
+        yield from pause_incidents(fleet_rows, audit_entries, self._thresholds)
         yield from workers.worker_incidents(fleet_rows, self._thresholds)
         yield from jobs.job_incidents(fleet_rows, self._durations, self._thresholds)
         pace = self._pace.add(fleet_rows, at_mono)
@@ -187,21 +191,21 @@ class IncidentRules:
         return dated
 
 
-def _all_well(fleet_rows: FleetRows, survey: HealthReport | None) -> Incident:
+def _all_well(fleet_rows: FleetRows, health_report: HealthReport | None) -> Incident:
     totals = fleet_rows.totals
     last = "no failure on record"
     if totals.failed != 0:
         age_s = fleet_rows.failures[0].age_s if fleet_rows.failures else None
         last = "last failure " + ("unknown" if age_s is None else _ago(age_s))
     begin = "Nothing is wrong"
-    if survey is None:
+    if health_report is None:
         begin = "Nothing is wrong so far"
-    elif survey.problems:
+    elif health_report.problems:
         begin = "Nothing is wrong, as far as it can be known"
     queues, workers = counted(totals.queues, "queue"), counted(totals.workers, "worker")
     advice = "jobs come as from: qtop enqueue Sleep 5 --queue sleep" if totals.queues == 0 else ""
     # What is unknown is not well.
-    severity: Severity = "note" if survey is not None and survey.problems else "good"
+    severity: Severity = "note" if health_report is not None and health_report.problems else "good"
     return Incident("all", severity, f"{begin}: {queues}, {workers}, {last}", remedy=advice)
 
 

@@ -31,7 +31,7 @@ _SUBJECTS: Final = {
     "connections": "Redis is about to refuse connections: ",
     "scheduler": "scheduler: ",
 }
-#: What a part of a survey tells, in words.
+#: What a part of a health report tells, in words.
 UNKNOWN: Final[dict[HealthPart, str]] = {
     "server": "Redis's memory, eviction and persistence",
     "scheduler": "the scheduler and delayed jobs",
@@ -43,15 +43,15 @@ UNKNOWN: Final[dict[HealthPart, str]] = {
 
 
 def server_incidents(
-    survey: HealthReport, lease: Lease | None, thresholds: Thresholds
+    health_report: HealthReport, lease: Lease | None, thresholds: Thresholds
 ) -> Iterator[Incident]:
     """What is wrong beside queues, workers and jobs; what could not be found out is a note."""
-    if survey.system.facts is not None:
-        yield from _of_facts(survey.system.facts, thresholds)
-    if survey.skew_s is not None:
-        yield from _told(server_checks.clock(survey.skew_s, thresholds), "clock")
-    yield from _scheduler(survey.system, lease, thresholds)
-    for part, why in survey.problems.items():
+    if health_report.system.facts is not None:
+        yield from _of_facts(health_report.system.facts, thresholds)
+    if health_report.skew_s is not None:
+        yield from _told(server_checks.clock(health_report.skew_s, thresholds), "clock")
+    yield from _scheduler(health_report.system, lease, thresholds)
+    for part, why in health_report.problems.items():
         yield Incident("server", "note", f"unknown: {UNKNOWN[part]} ({why})", "unknown", part)
 
 
@@ -73,7 +73,7 @@ def _of_facts(facts: ServerInfo, thresholds: Thresholds) -> Iterator[Incident]:
     yield from _told(server_checks.connections(facts, thresholds), "server")
 
 
-def _told(finding: Finding, check: Check, lead: Link | None = None) -> Iterator[Incident]:
+def _told(finding: Finding, check: Check, link: Link | None = None) -> Iterator[Incident]:
     if finding.level == "OK":
         return
     severity: Severity = "bad" if finding.level == "ERROR" else "warn"
@@ -82,7 +82,7 @@ def _told(finding: Finding, check: Check, lead: Link | None = None) -> Iterator[
     text = _SUBJECTS.get(finding.check, "") + finding.text
     if finding.level == "UNKNOWN":
         text = f"unknown: {finding.check}: {finding.text}"
-    yield Incident(check, severity, text, finding.check, "", lead, finding.remedy)
+    yield Incident(check, severity, text, finding.check, "", link, finding.remedy)
 
 
 def _scheduler(
@@ -94,7 +94,7 @@ def _scheduler(
     is_due = overdue_s > thresholds.overdue_delay_s
     finding = server_checks.scheduler(lease, is_due, overdue_s, system.schedules or 0)
     if finding.level != "UNKNOWN":
-        # It is when a survey was the first: the next ones will tell.
+        # It is when a health report was the first: the next ones will tell.
         yield from _told(finding, "scheduler", Link("scheduled"))
     late = server_checks.late(system.master or None, overdue_s, thresholds)
     if late is not None and finding.level in ("OK", "UNKNOWN"):
@@ -109,7 +109,7 @@ def notice_incidents(notices: Iterable[Notice]) -> Iterator[Incident]:
     for each in notices:
         yield Incident(
             *("keys", each.severity, each.text, each.kind),
-            lead=None if each.place is None else Link(each.place),
+            link=None if each.place is None else Link(each.place),
             remedy=each.remedy,
             doubt="unjudged" if each.severity == "note" else None,
         )

@@ -40,7 +40,7 @@ class Lease:
 
 
 class LockWatch:
-    """Sees from survey to survey whether the lock is renewed."""
+    """Sees from one health report to the next whether the lock is renewed."""
 
     def __init__(self) -> None:
         self._owner = ""

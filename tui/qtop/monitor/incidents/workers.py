@@ -26,8 +26,8 @@ def worker_incidents(fleet: FleetRows, thresholds: Thresholds) -> Iterator[Incid
         yield from _dead(dead)
     if silent := [row for row in odd if row.condition == "silent"]:
         text = f"{counted(len(silent), 'worker')} silent for {_up_to(silent)}{_where(silent)}"
-        lead, remedy = _lead(silent, "silent"), "look at their machines, and at their way to Redis"
-        yield Incident("workers", "warn", text, "silent", "", lead, remedy, _since(silent))
+        link, remedy = _link(silent, "silent"), "look at their machines, and at their way to Redis"
+        yield Incident("workers", "warn", text, "silent", "", link, remedy, _since(silent))
     limit = fleet.server_time + timedelta(seconds=thresholds.beat_ahead_s)
     ahead = [
         row for row in rows if (beat_at := row.process.beat_at) is not None and beat_at > limit
@@ -49,8 +49,8 @@ def _dead(dead: Sequence[WorkerRow]) -> Iterator[Incident]:
     holding = [row for row in dead if row.process.is_busy is not False]
     remedy = "qtop prune"
     text = f"{counted(len(dead), 'worker')} dead: silent for {_up_to(dead)}{_where(dead)}"
-    lead, since = _lead(dead, "dead?"), _since(dead)
-    yield Incident("workers", "warn", text, "dead", "", lead, remedy, since, "prune")
+    link, since = _link(dead, "dead?"), _since(dead)
+    yield Incident("workers", "warn", text, "dead", "", link, remedy, since, "prune")
     if holding:
         jobs = sum(1 if row.jobs is None else len(row.jobs) for row in holding)
         is_one = jobs == 1
@@ -58,8 +58,8 @@ def _dead(dead: Sequence[WorkerRow]) -> Iterator[Incident]:
             f"{counted(jobs, 'job')} {'is' if is_one else 'are'} in dead hands: "
             f"{'it becomes a failure' if is_one else 'they become failures'} when pruned"
         )
-        kind, lead = "in dead hands", _lead(holding, "dead?")
-        yield Incident("workers", "bad", text, kind, "", lead, remedy, mends="prune")
+        kind, link = "in dead hands", _link(holding, "dead?")
+        yield Incident("workers", "bad", text, kind, "", link, remedy, mends="prune")
 
 
 def _without_heartbeat(unknown: Sequence[WorkerRow]) -> Incident:
@@ -67,15 +67,15 @@ def _without_heartbeat(unknown: Sequence[WorkerRow]) -> Incident:
         f"{counted(len(unknown), 'worker')} without heartbeat, perhaps of another implementation: "
         f"{'its' if len(unknown) == 1 else 'their'} life is unknown"
     )
-    lead = _lead(unknown, '"no heartbeat"')
-    return Incident("workers", "note", text, "no heartbeat", "", lead, doubt="unjudged")
+    link = _link(unknown, '"no heartbeat"')
+    return Incident("workers", "note", text, "no heartbeat", "", link, doubt="unjudged")
 
 
 def _unread(rows: Sequence[WorkerRow]) -> Incident:
     why = f" ({rows[0].process.problem})"
     text = f"unknown: what {counted(len(rows), 'worker')} hold{'s' * (len(rows) == 1)}{why}"
     doubt: Literal["unread"] | None = None if "another kind of value" in text else "unread"
-    return Incident("keys", "bad", text, "in hand", "", _lead(rows, "unknown"), doubt=doubt)
+    return Incident("keys", "bad", text, "in hand", "", _link(rows, "unknown"), doubt=doubt)
 
 
 def _oldest_s(rows: Sequence[WorkerRow]) -> float:
@@ -92,7 +92,7 @@ def _up_to(rows: Sequence[WorkerRow]) -> str:
     return oldest if len(rows) == 1 else f"up to {oldest}"
 
 
-def _lead(rows: Sequence[WorkerRow], state: str) -> Link:
+def _link(rows: Sequence[WorkerRow], state: str) -> Link:
     if len(rows) == 1:
         return Link("workers", rows[0].id)
     return Link("workers", filter=state)
@@ -122,6 +122,6 @@ def stray_incidents(strays: Strays) -> Iterator[Incident]:
         if found := strays.of(kind):
             jobs = counted(sum(each.jobs for each in found), "job")
             text = f"{jobs} {words}: {named([each.name or repr('') for each in found])}"
-            lead = Link("workers", filter="unregistered") if kind == "record" else None
+            link = Link("workers", filter="unregistered") if kind == "record" else None
             does = remedy.format(name=argument(found[0].name))
-            yield Incident("keys", "warn", text, kind, "", lead, does)
+            yield Incident("keys", "warn", text, kind, "", link, does)
