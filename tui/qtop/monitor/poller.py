@@ -122,8 +122,8 @@ class Poller:
         self._poked.set()
 
     def report_next(self, *, first: bool = False) -> None:
-        """Make a health report after the next look, or after the present one while it is taken in. With
-        `first` it comes before the next look, so that what is seen then can be explained."""
+        """Make a health report after the next poll, or after this one while it is processed. With
+        `first` it comes before the next poll, so that what is seen then can be explained."""
         self._next_report_mono = float("-inf")
         self._is_report_first = first
 

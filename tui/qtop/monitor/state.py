@@ -138,7 +138,7 @@ class ViewState:
 
     @property
     def on(self) -> frozenset[str]:
-        """The ids of actions that can be undone by their own keys."""
+        """The ids of switches that are on: their keys turn them off."""
         paused = self.fleet is not None and bool(self.fleet.totals.is_paused)
         states = {"pause_all": paused, "freeze": self.frozen_since_mono is not None}
         return frozenset(action_id for action_id, is_on in states.items() if is_on)

@@ -33,12 +33,12 @@ class _Told(NamedTuple):
 
 
 class Steady:
-    """Tells of what was found at two looks running. What is not found any more is called over and
+    """Reports what two polls in a row have found. What is not found any more is called over and
     keeps its place for ten seconds.
 
-    What the first look and the first health report find is shown at once: nothing is there yet that could
-    move. So is what is found when looks are further apart than ten seconds, and what could not be
-    read: without that, the others would say that nothing is wrong.
+    What the first poll and the first health report find is shown at once: there is nothing yet
+    that could move. So is what is found when polls are further apart than ten seconds, and what
+    could not be read: without that, the others would say that nothing is wrong.
     """
 
     def __init__(self) -> None:
@@ -124,10 +124,10 @@ class IncidentRules:
             fleet_rows: The look's rows.
             at_mono: When it was taken, in monotonic seconds.
             health_report: The newest there is; None before the first.
-            rtt_ms: What looks take of late.
+            rtt_ms: What polls take of late.
 
-        The same look may be judged again, as when a health report has come. Cost: O(queues + workers +
-        failures read), a fraction of what making the rows costs.
+        The same poll may be judged again, as when a health report has come. Cost: O(queues +
+        workers + failures read), a fraction of what making the rows costs.
         """
         found = list(self.fleet(fleet_rows, at_mono, health_report))
         found += server.slow(rtt_ms, self._thresholds)
