@@ -21,10 +21,9 @@ from qtop.commands.output import json_line, line
 from qtop.config.limits import USUAL
 from qtop.model.fleet import NOTHING_SEEN, Snapshot
 from qtop.model.health import Finding, skew_s
-from qtop.monitor.incidents import server_checks
-from qtop.monitor.incidents.rules import IncidentRules
-from qtop.monitor.incidents.server import without_others
-from qtop.monitor.incidents.server_checks import FRESH_S, LIFETIME_S, Lease
+from qtop.monitor.incidents import server
+from qtop.monitor.incidents.rules import IncidentRules, without_others
+from qtop.monitor.incidents.server import FRESH_S, LIFETIME_S, Lease
 from qtop.monitor.row_builder import RowBuilder
 from qtop.systems.system import DiagnosisPart
 from qtop.text.safe import pad, safe
@@ -131,16 +130,16 @@ def _server(session: Session) -> Iterator[Finding]:
         yield checks.untold(facts.problem)
         return
     yield checks.version(facts)
-    yield server_checks.role(facts)
-    yield from server_checks.memory(facts)
-    yield server_checks.connections(facts)
-    yield server_checks.persistence(facts)
+    yield server.role(facts)
+    yield from server.memory(facts)
+    yield server.connections(facts)
+    yield server.persistence(facts)
 
 
 def _clock(session: Session) -> Iterator[Finding]:
     before_s = time.time()
     server_s = session.now().timestamp()
-    yield server_checks.clock(skew_s(server_s, before_s, time.time()))
+    yield server.clock(skew_s(server_s, before_s, time.time()))
 
 
 def _strays(session: Session) -> Iterator[Finding]:
@@ -194,8 +193,8 @@ def _scheduler(session: Session) -> Iterator[Finding]:
     overdue_s = system.taken.timestamp() - system.due
     is_due = overdue_s > USUAL.overdue_delay_s
     held = find_out(lambda: session.run(session.system.scheduler_lock()))
-    told = server_checks.scheduler(held, is_due, overdue_s, system.schedules or 0)
-    late = server_checks.late(None if held is None else held.owner, overdue_s)
+    told = server.scheduler(held, is_due, overdue_s, system.schedules or 0)
+    late = server.late(None if held is None else held.owner, overdue_s)
     yield late if late is not None and told.level in ("OK", "UNKNOWN") else told
 
 

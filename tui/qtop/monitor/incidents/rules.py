@@ -8,13 +8,12 @@ from datetime import datetime
 from typing import Final, NamedTuple, get_args
 
 from qtop.config.limits import USUAL, Thresholds
-from qtop.model.health import HealthReport, Strays
+from qtop.model.health import HealthReport, Notice, Ownership, Strays
 from qtop.monitor.incidents import jobs, queues, server, workers
-from qtop.monitor.incidents.incident import SEVERITIES, Check, Incident, Severity
+from qtop.monitor.incidents.incident import SEVERITIES, Check, Incident, Link, Severity
 from qtop.monitor.incidents.jobs import Durations, FailureRate, failure_incidents
 from qtop.monitor.incidents.queues import Growth, drop_incidents, pause_incidents
-from qtop.monitor.incidents.server import notice_incidents, without_others
-from qtop.monitor.incidents.server_checks import LockWatch
+from qtop.monitor.incidents.server import LockWatch
 from qtop.monitor.incidents.workers import stray_incidents
 from qtop.monitor.rows import FleetRows, GroupMemory
 from qtop.text.safe import ago, counted
@@ -155,7 +154,7 @@ class IncidentRules:
         self._durations.add(fleet_rows)
         grown = self._growth.add(fleet_rows, at_mono, audit_entries)
         if health_report is not None and health_report.ownership is not None:
-            yield from notice_incidents(health_report.notices)
+            yield from _notice_incidents(health_report.notices)
             fleet_rows = without_others(fleet_rows, health_report.ownership)
             names = {row.name for row in fleet_rows.queues or ()}
             grown = [each for each in grown if each.row.name in names]
@@ -220,3 +219,30 @@ def no_answer(why: str, since: datetime | None) -> Incident:
     # A refusal quotes Redis.
     text = f"Redis refuses: {why}" if _QUOTES in why else f"Redis does not answer: {why}"
     return Incident("answer", "bad", text, remedy=remedy, since=since)
+
+
+# What is wrong where another system lives in the same place.
+
+
+def _notice_incidents(notices: Iterable[Notice]) -> Iterator[Incident]:
+    """What a system itself has to say about its keys."""
+    for each in notices:
+        yield Incident(
+            *("keys", each.severity, each.text, each.kind),
+            link=None if each.place is None else Link(each.place),
+            remedy=each.remedy,
+            doubt="unjudged" if each.severity == "note" else None,
+        )
+
+
+def without_others(fleet: FleetRows, seen: Ownership) -> FleetRows:
+    """The same without the queues in which this system may change nothing: none of its workers may
+    serve them. O(queues)."""
+    if not (seen.refusals or seen.others_refusal or seen.has_foreign_failures):
+        return fleet
+    rows = tuple(row for row in fleet.queues or () if seen.refusal(row.name) is None)
+    problems = fleet.totals.problems
+    if seen.has_foreign_failures:
+        problems = {what: why for what, why in problems.items() if what != "failures"}
+    queues = None if fleet.queues is None else rows
+    return replace(fleet, queues=queues, totals=replace(fleet.totals, problems=problems))
