@@ -24,11 +24,10 @@ from tests.support.sample_data import (
 from qtop.config.limits import Thresholds
 from qtop.local.workers import LocalWorkers
 from qtop.model.fleet import Snapshot
-from qtop.monitor.explained_drops import without_explained
 from qtop.monitor.incidents.incident import Check, Incident
 from qtop.monitor.incidents.rules import STAYS_S, IncidentRules, Steady
 from qtop.monitor.poller import PollResult
-from qtop.monitor.row_builder import RowBuilder
+from qtop.monitor.row_builder import RowBuilder, without_explained
 from qtop.monitor.rows import FleetRows
 from qtop.monitor.state import ConsoleState
 from qtop.systems.resque.system import ResqueSystem

@@ -36,7 +36,7 @@ from qtop.local.groups import LocalWorker, WorkerGroup
 from qtop.local.state_file import SlotState
 from qtop.local.usage import Sampler, Usage
 from qtop.model.launch import QueueClasses
-from qtop.monitor.local_rows import LocalWorkerRow
+from qtop.monitor.rows import LocalWorkerRow
 from qtop.screens import local_cells
 from qtop.screens.local import LocalScreen, LogScreen
 from qtop.screens.start_dialog import StartDialog

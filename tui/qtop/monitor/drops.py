@@ -1,8 +1,8 @@
-"""Figures that fall suddenly between two looks: a queue that was cleared, an emptied
-database, another one in its place. Such a fall is marked, and no rate is reckoned across it. Pure.
+"""Figures that drop suddenly between two polls: a queue was cleared, the database was emptied, or
+another one is in its place. A drop is marked, and no rate is computed across it. Pure.
 
-Resque keeps no record of what leaves a queue. A fall is one when more is missing than workers can
-have taken, by the count of processed jobs and by what is in their hands.
+Resque keeps no record of what leaves a queue. A queue has dropped when more jobs are missing than
+workers can have taken, by the count of processed jobs and by the jobs that they run.
 """
 
 from __future__ import annotations
@@ -13,14 +13,13 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from qtop.model.fleet import Process, Snapshot
-from qtop.monitor.rates import ServedBy, paired, taken_by
+from qtop.monitor.rates import ServedBy, paired, sum_if_known, taken_by
 
-#: What has no more than one in so many left has fallen.
+#: A figure has dropped when no more than one in so many is left.
 _PART: Final = 10
 #: Jobs are counted in two round trips, between which workers go on: so many times what they took
 #: may be missing from the queues they serve.
 _DOUBT: Final = 2
-
 
 #: A queue's name, its depth before and now.
 _Drop = tuple[str, int, int]
@@ -29,8 +28,9 @@ _Counts = Mapping[tuple[str, ...], tuple[int, int]]
 
 
 class Drop(NamedTuple):
-    """What a figure was before it fell and after, the server's time then, how many looks ago that
-    was, 0 at the very look, and the server's time at the look before the fall."""
+    """What a figure was before it dropped and after; `at` is the server's time of the poll that
+    found it, `polls_ago` how many polls ago that was, `after` the server's time of the poll before
+    it."""
 
     was: int
     left: int
@@ -40,7 +40,7 @@ class Drop(NamedTuple):
 
 
 class Drops(NamedTuple):
-    """What of the fleet has fallen of late; None where nothing has.
+    """Which figures of the fleet have dropped of late; None where none has.
 
     Attributes:
         waiting: The jobs of all queues.
@@ -50,8 +50,8 @@ class Drops(NamedTuple):
             database was emptied or is another one.
         gone: The queues that are not listed any more though jobs waited in them, the fullest
             first.
-        breaks_waiting: Jobs are missing since the look before that no worker took.
-        breaks_counts: What was counted since that look says nothing.
+        breaks_waiting: Jobs are missing since the poll before that no worker took.
+        breaks_counts: What was counted since that poll says nothing.
     """
 
     waiting: Drop | None = None
@@ -67,29 +67,27 @@ NO_DROPS: Final = Drops()
 
 
 class DropWatch:
-    """Remembers falls for some looks.
-
-    Args:
-        polls_kept: For how many.
-        served_by: Which queues a list of queues means.
-    """
+    """Remembers drops for as many polls as `polls_kept`."""
 
     def __init__(self, polls_kept: int, served_by: ServedBy) -> None:
         self._polls_kept = polls_kept
         self._served_by = served_by
         self._before: Snapshot | None = None
-        self._look = 0
+        self._poll = 0
+        #: Each drop with the number of its poll.
         self._queues: dict[str, deque[tuple[int, Drop]]] = {}
         self._fleet: dict[str, tuple[int, Drop]] = {}
-        self._gone: dict[str, tuple[int, Drop]] = {}
-        #: What was processed before that count fell: who reaches it again at once is back.
+        #: The queues that dropped and are not listed any more.
+        self._gone: set[str] = set()
+        #: The count of processed jobs before it dropped: when it is reached again at once, the
+        #: earlier database is back.
         self._lost: int | None = None
 
     def add(self, now: Snapshot, served: Container[str], served_before: Container[str]) -> Drops:
-        """Take in a look. `served` are the queues that a living worker takes from, now and at the
-        look before. What one of the two does not know has not fallen. O(queues), and O(workers)
-        when a queue has fallen."""
-        self._look += 1
+        """Take in a snapshot. `served` are the queues that a living worker takes from, now and at
+        the poll before. What one of the two does not know has not dropped. O(queues), and
+        O(workers) when a queue has dropped."""
+        self._poll += 1
         before, self._before = self._before, now
         if before is None:
             return NO_DROPS
@@ -97,12 +95,10 @@ class DropWatch:
         is_other = self._is_other(before, now)
         dropped = self._dropped(before, now, served, served_before, is_other=is_other)
         listed = {queue.name for queue in now.queues or ()} if dropped or self._gone else set()
-        self._gone = {name: each for name, each in self._gone.items() if name not in listed}
+        self._gone = (self._gone | {name for name, _, _ in dropped}) - listed
         for name, was, left in dropped:
-            noted = self._look, Drop(was, left, now.server_time, after=before.server_time)
-            self._queues.setdefault(name, deque()).append(noted)
-            if name not in listed:
-                self._gone[name] = noted
+            drop = Drop(was, left, now.server_time, after=before.server_time)
+            self._queues.setdefault(name, deque()).append((self._poll, drop))
         figures: dict[str, tuple[int | None, int | None]] = {
             "waiting": (_waiting(before), _waiting(now)) if dropped else (None, None),
             "workers": (_number(before.processes), _number(now.processes)),
@@ -111,23 +107,23 @@ class DropWatch:
         for figure, (had, has) in figures.items():
             if had is not None and has is not None and has < had and has * _PART <= had:
                 drop = Drop(had, has, now.server_time, after=before.server_time)
-                self._fleet[figure] = self._look, drop
-        return self._falls(breaks_waiting=bool(dropped), breaks_counts=is_other)
+                self._fleet[figure] = self._poll, drop
+        return self._drops(breaks_waiting=bool(dropped), breaks_counts=is_other)
 
     def of(self, queue: str) -> tuple[Drop, ...]:
-        """A queue's falls of the last looks, the oldest first."""
+        """A queue's drops, the oldest first."""
         drops = self._queues.get(queue)
         return () if drops is None else tuple(self._aged(each) for each in drops)
 
     def dropped_now(self, queue: str) -> bool:
-        """Whether a queue has fallen at the last look."""
+        """Whether a queue has dropped at the last poll."""
         drops = self._queues.get(queue)
-        return drops is not None and drops[-1][0] == self._look
+        return drops is not None and drops[-1][0] == self._poll
 
-    def _falls(self, *, breaks_waiting: bool, breaks_counts: bool) -> Drops:
+    def _drops(self, *, breaks_waiting: bool, breaks_counts: bool) -> Drops:
         if not self._queues and not self._fleet:
             return Drops(breaks_counts=breaks_counts) if breaks_counts else NO_DROPS
-        gone = [(name, self._aged(noted)) for name, noted in self._gone.items()]
+        gone = [(name, self.of(name)[-1]) for name in self._gone]
         gone.sort(key=lambda each: (-each[1].was, each[0]))
         fleet = {name: self._aged(noted) for name, noted in self._fleet.items()}
         return Drops(
@@ -138,28 +134,27 @@ class DropWatch:
         )
 
     def _aged(self, noted: tuple[int, Drop]) -> Drop:
-        look, drop = noted
-        return drop._replace(polls_ago=self._look - look)
+        poll, drop = noted
+        return drop._replace(polls_ago=self._poll - poll)
 
     def _forget(self) -> None:
-        oldest = self._look - self._polls_kept
+        oldest = self._poll - self._polls_kept
         for drops in self._queues.values():
             while drops and drops[0][0] <= oldest:
                 drops.popleft()
         self._queues = {name: drops for name, drops in self._queues.items() if drops}
-        for noted in (self._fleet, self._gone):
-            for name in [name for name, (look, _) in noted.items() if look <= oldest]:
-                del noted[name]
+        self._fleet = {name: noted for name, noted in self._fleet.items() if noted[0] > oldest}
+        self._gone &= self._queues.keys()
 
     def _is_other(self, before: Snapshot, now: Snapshot) -> bool:
         """Whether counts that only grow show that the database was emptied, is another one, or is
-        the one from before such a fall."""
+        the one from before such a drop."""
         was, count = before.processed_ever, now.processed_ever
         if was is None or count is None:
             return False
         if count < was:
             self._lost = was
-            self._fleet["processed"] = self._look, Drop(was, count, now.server_time)
+            self._fleet["processed"] = self._poll, Drop(was, count, now.server_time)
             return True
         if self._lost is not None and count >= self._lost:
             self._lost = None
@@ -176,7 +171,7 @@ class DropWatch:
         *,
         is_other: bool,
     ) -> list[_Drop]:
-        """The queues that have fallen, with their depths before and now."""
+        """The queues that have dropped, with their depths before and now."""
         low = _low(before, now, is_other=is_other)
         if not low or is_other:
             return low
@@ -264,7 +259,5 @@ def _number(rows: Sequence[object] | None) -> int | None:
 
 
 def _waiting(snapshot: Snapshot) -> int | None:
-    """The jobs of all queues; None when that is not known of each."""
-    sizes = [None] if snapshot.queues is None else [queue.size for queue in snapshot.queues]
-    known = [size for size in sizes if size is not None]
-    return sum(known) if len(known) == len(sizes) else None
+    queues = snapshot.queues
+    return None if queues is None else sum_if_known(queue.size for queue in queues)

@@ -1,30 +1,30 @@
-"""How fast jobs come and go, reckoned from what two looks show. Pure.
+"""How fast jobs come and go, computed from two snapshots. Pure.
 
-Resque counts no pushes and no jobs taken. What is known of a queue between two looks is, in this
+Resque counts no pushes and no jobs taken. What is known of a queue between two polls is, in this
 order: how many jobs were pushed (the engine counts them when it can tell the jobs apart), and
-how many jobs its workers took (an estimate, from their statistics and the jobs in their hands).
+how many jobs its workers took (an estimate, from their statistics and the jobs that they run).
 Where neither is known, nothing is.
 """
 
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from qtop.model.fleet import Process, RunningJob, Snapshot
 
+#: How far back rates look.
 WINDOW_S: Final = 10.0
-"""How far back rates look."""
 
 #: The queues that workers with a list of queues serve, of those that are registered.
 ServedBy = Callable[[tuple[str, ...]], Collection[str]]
-#: A process at the look before and now; None where it was not seen.
+#: A process at the poll before and now; None where it was not seen.
 Pair = tuple[Process | None, Process]
 
 
 class Flow(NamedTuple):
-    """What happened to a queue between two looks: jobs that came and that left."""
+    """How many jobs came to a queue and left it between two polls."""
 
     seconds: float
     came: int
@@ -41,12 +41,21 @@ class Rates(NamedTuple):
 
 
 UNKNOWN: Final = Rates()
-"""Nothing is known."""
+
+
+def sum_if_known(counts: Iterable[int | None]) -> int | None:
+    """All together; None when one is unknown."""
+    total = 0
+    for count in counts:
+        if count is None:
+            return None
+        total += count
+    return total
 
 
 def paired(before: Snapshot, now: Snapshot) -> tuple[Sequence[Pair], bool] | None:
-    """The workers of a look beside what they were at the look before, and whether any has left;
-    None when one of the looks does not know them. O(workers); far less per worker while they are
+    """The workers of a snapshot beside what they were in the one before, and whether any has left;
+    None when one of the two does not know them. O(workers); far less per worker while they are
     the same ones."""
     old, new = before.processes, now.processes
     if old is None or new is None:
@@ -68,19 +77,19 @@ def flows(
     served: Collection[str],
     seconds: float,
 ) -> dict[str, Flow]:
-    """What happened to the queues between two looks, for those of which that is known.
+    """What happened to the queues between two polls, for those of which that is known. O(queues +
+    workers).
 
-    Where the engine counted the pushes, the rest follows from the depths. Of the others the
-    workers tell: what they took in all, less what is known to have left the queues counted, came
-    from the rest. Where that leaves one queue, or no more jobs than were seen in hand or missing,
-    it is an estimate; where several queues could have had them, it is unknown.
+    Where the engine counted the pushes, the rest follows from the depths. For the others the
+    workers are asked: what they took in all, less what is known to have left the queues counted,
+    came from the rest. Where that leaves one queue, or no more jobs than were seen running or
+    missing, it is an estimate; where several queues could have had them, it is unknown.
 
     Args:
-        workers: Those of both looks; None when one has left, and its count with it, or they are
-            unknown.
-        served_by: Which queues a list of queues means.
-        served: The queues that any worker of the second look serves.
-        seconds: Between the two looks, more than 0. O(queues + workers).
+        workers: Those of both snapshots; None when one has left, and its count with it, or they
+            are unknown.
+        served: The queues that any worker of the second snapshot serves.
+        seconds: Between the two polls, more than 0.
     """
     if before.queues is None or now.queues is None:
         return {}
@@ -127,7 +136,7 @@ def _left(
                 if job.queue is not None:
                     seen[job.queue] += 1
     sources = set().union(*map(served_by, busy_lists))
-    # At least as many left as are in hand, or as the queue has grown shorter by.
+    # At least as many left as are running, or as the queue has grown shorter by.
     least = {name: max(seen[name], -changes[name]) for name in changes if name in sources}
     unseen = total - sum(known[name].left for name in served if name in known)
     unseen -= sum(least.values())
@@ -138,7 +147,7 @@ def _left(
 
 
 def _new_jobs(was: Process | None, now: Process, taken: int) -> Sequence[RunningJob]:
-    """Those of the jobs that a process runs that it took since the look before."""
+    """Those of the jobs that a process runs that it took since the poll before."""
     jobs = now.jobs or ()
     if taken >= len(jobs) or was is None:
         return jobs
@@ -147,7 +156,7 @@ def _new_jobs(was: Process | None, now: Process, taken: int) -> Sequence[Running
 
 
 def taken_by(was: Process | None, now: Process) -> int | None:
-    """How many jobs a process took between two looks; None when its count was lost, and when it is
+    """How many jobs a process took between two polls; None when its count was lost, and when it is
     unknown what it runs."""
     if was is now:
         return None if now.processed is None or now.jobs is None else 0
@@ -163,10 +172,9 @@ def taken_by(was: Process | None, now: Process) -> int | None:
 class FlowWindow:
     """The flows of one queue over the last seconds."""
 
-    def __init__(self, window_s: float = WINDOW_S) -> None:
-        self._window_s = window_s
+    def __init__(self) -> None:
         self._flows: deque[tuple[float, Flow]] = deque()
-        # Kept up to date rather than summed up at each look: there may be thousands of queues.
+        # Kept up to date rather than summed up at each poll: there may be thousands of queues.
         self._came = self._left = self._estimates = 0
         self._seconds = 0.0
 
@@ -176,7 +184,7 @@ class FlowWindow:
         if seen is not None:
             self._flows.append((at_mono, seen))
             self._count(seen, 1)
-        while self._flows and self._flows[0][0] <= at_mono - self._window_s:
+        while self._flows and self._flows[0][0] <= at_mono - WINDOW_S:
             self._count(self._flows.popleft()[1], -1)
         if not self._flows:
             self._seconds = 0.0  # sums of fractions are never quite exact
@@ -192,11 +200,17 @@ class FlowWindow:
 
 
 class CounterWindow:
-    """A total that only grows, over the last seconds."""
+    """A total that only grows, over the last seconds.
+
+    Attributes:
+        first: When it was first known, and the total then.
+        oldest: The same for the begin of the window.
+    """
 
     def __init__(self, window_s: float = WINDOW_S) -> None:
         self._window_s = window_s
         self._seen: deque[tuple[float, int]] = deque()
+        self.first = self.oldest = (0.0, 0)
 
     def add(self, total: int | None, at_mono: float) -> float | None:
         """Remember a total and return its growth a second; None when unknown."""
@@ -205,7 +219,9 @@ class CounterWindow:
         if total is None:
             return None
         self._seen.append((at_mono, total))
+        if len(self._seen) == 1:
+            self.first = self._seen[0]
         while len(self._seen) > 2 and self._seen[1][0] <= at_mono - self._window_s:
             self._seen.popleft()
-        first_mono, first = self._seen[0]
-        return (total - first) / (at_mono - first_mono) if at_mono > first_mono else None
+        self.oldest = then_mono, then = self._seen[0]
+        return (total - then) / (at_mono - then_mono) if at_mono > then_mono else None

@@ -13,15 +13,20 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final, Literal, NamedTuple, get_args
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, get_args
 
 from qtop.config.limits import DEAD_AFTER_S, SILENT_AFTER_S
 from qtop.model.fleet import Process, RunningJob, Snapshot
 from qtop.model.health import Strays
 from qtop.model.job import GroupKey, JobRow, age_at
 from qtop.monitor.drops import NO_DROPS, Drop, Drops
-from qtop.monitor.rates import Rates
+from qtop.monitor.rates import Rates, sum_if_known
 from qtop.search.failure_groups import KeyMaker
+
+if TYPE_CHECKING:
+    from qtop.local.groups import LocalWorker, WorkerGroup
+    from qtop.local.state_file import SlotState
+    from qtop.local.usage import Usage
 
 # What a worker does, as far as it is known from outside.
 
@@ -264,19 +269,9 @@ def _row(name: str | None, workers: list[WorkerRow]) -> HostRow:
         troubled=troubled if have_beats else None,
         longest_s=max(elapsed, default=None),
         beat_age_s=min(beats, default=None),
-        processed=_sum(w.process.processed for w in workers),
-        failed=_sum(w.process.failed for w in workers),
+        processed=sum_if_known(w.process.processed for w in workers),
+        failed=sum_if_known(w.process.failed for w in workers),
     )
-
-
-def _sum(counts: Iterable[int | None]) -> int | None:
-    """All together; None when one is unknown."""
-    total = 0
-    for count in counts:
-        if count is None:
-            return None
-        total += count
-    return total
 
 
 # Rows for workers that hold jobs and are on no register.
@@ -335,3 +330,83 @@ class GroupMemory:
             newest.setdefault(mark, row)
         found = [NewestGroup(mark, n, newest[mark]) for mark, n in counts.items()]
         return tuple(sorted(found, key=lambda group: -group.number))
+
+
+# The rows of the Local screen: each group of workers started here, its workers below.
+
+_LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class LocalGroupRow:
+    """A group and its workers."""
+
+    group: WorkerGroup
+    workers: tuple[LocalWorkerRow, ...]
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """What makes it the same row."""
+        return self.group.id, 0
+
+    @property
+    def alive(self) -> int:
+        """How many of its workers have a process."""
+        return sum(row.worker.place.is_alive for row in self.workers)
+
+
+@dataclass(frozen=True, slots=True)
+class LocalWorkerRow:
+    """A worker of a group.
+
+    Attributes:
+        seen: The worker as it is registered in Redis; None when it is not, or not yet.
+        usage: Its CPU and memory; None when unknown.
+    """
+
+    worker: LocalWorker
+    seen: WorkerRow | None
+    usage: Usage | None
+    now_mono: float
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """What makes it the same row after a restart."""
+        return self.worker.key
+
+    @property
+    def place(self) -> SlotState:
+        return self.worker.place
+
+
+LocalRow = LocalGroupRow | LocalWorkerRow
+
+
+def local_rows(
+    groups: Iterable[WorkerGroup],
+    registered: Iterable[WorkerRow],
+    usages: Mapping[int, Usage],
+    now_mono: float,
+) -> list[LocalRow]:
+    """All rows, the groups in the order in which they were started. O(workers).
+
+    Args:
+        registered: The workers that are registered in Redis, as far as they run on this machine.
+        usages: CPU and memory, by the process ids of living workers.
+    """
+    # Of two with one pid, in spaces of process ids of their own, the one that came last.
+    oldest_first = sorted(registered, key=lambda row: row.process.started or _LONG_AGO)
+    by_pid = {row.process.pid: row for row in oldest_first}
+    rows: list[LocalRow] = []
+    for group in groups:
+        places: list[LocalWorkerRow] = []
+        for worker in group.workers:
+            pid = worker.pid if worker.place.is_alive else None
+            usage = None if pid is None else usages.get(pid)
+            seen = None if pid is None else by_pid.get(pid)
+            if seen is None and usage is not None:
+                # A command that starts the worker as a child of its own.
+                seen = next((by_pid[pid] for pid in usage.pids if pid in by_pid), None)
+            places.append(LocalWorkerRow(worker, seen, usage, now_mono))
+        rows += [LocalGroupRow(group, tuple(places)), *places]
+    return rows

@@ -14,11 +14,10 @@ from qtop.keymap.keymap import Action, Rebound, Where
 from qtop.local.workers import LocalWorkers
 from qtop.model.fleet import RunningJob
 from qtop.model.health import HealthReport, ServerInfo, Strays
-from qtop.monitor.explained_drops import without_explained
 from qtop.monitor.incidents.incident import Incident
 from qtop.monitor.incidents.rules import IncidentRules, no_answer
 from qtop.monitor.poller import PollResult, clamped_interval_s
-from qtop.monitor.row_builder import RowBuilder
+from qtop.monitor.row_builder import RowBuilder, without_explained
 from qtop.monitor.rows import FleetRows, NewestGroup, WorkerRow, unregistered_rows
 from qtop.monitor.series import FleetSeries, SeriesRecorder, Trend, TrendRecorder
 from qtop.systems.system import System

@@ -17,7 +17,7 @@ from qtop.keymap.keymap import Where
 from qtop.local.groups import LocalWorker
 from qtop.local.logs import Tail, level, without_colours
 from qtop.local.usage import Sampler, Usage
-from qtop.monitor.local_rows import LocalGroupRow, LocalRow, LocalWorkerRow, local_rows
+from qtop.monitor.rows import LocalGroupRow, LocalRow, LocalWorkerRow, local_rows
 from qtop.monitor.state import ViewState
 from qtop.screens import local_cells as texts
 from qtop.screens.base import ConsoleScreen, RowsScreen, bindings

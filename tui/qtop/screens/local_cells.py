@@ -6,7 +6,7 @@ from typing import Final
 
 from qtop.local.state_file import DONE
 from qtop.monitor import row_text
-from qtop.monitor.local_rows import LocalGroupRow, LocalRow, LocalWorkerRow
+from qtop.monitor.rows import LocalGroupRow, LocalRow, LocalWorkerRow
 from qtop.text import format
 from qtop.text.safe import ago, safe
 from qtop.widgets.columns import ToneOf

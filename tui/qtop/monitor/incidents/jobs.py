@@ -14,6 +14,7 @@ from qtop.config.limits import Thresholds
 from qtop.model.fleet import RunningJob
 from qtop.model.job import JobRow
 from qtop.monitor.incidents.incident import Incident, Link, Severity, first_few
+from qtop.monitor.rates import CounterWindow
 from qtop.monitor.rows import FleetRows, GroupMemory, WorkerRow
 from qtop.search.filter_language import term
 from qtop.text.format import exception_name, rate
@@ -168,7 +169,6 @@ _KNOWN_AFTER_S: Final = 300.0
 #: What failures have in common is looked for among those of the last hour, if there are enough.
 _RECENT_S: Final = 3_600.0
 _ENOUGH: Final = 20
-_NOTE_EVERY_S: Final = 5.0
 
 
 class FailureRates(NamedTuple):
@@ -182,15 +182,13 @@ class FailureRate:
     """Remembers how fast jobs fail."""
 
     def __init__(self) -> None:
-        self._first: tuple[float, int] | None = None
-        self._notes: deque[tuple[float, int]] = deque()
+        self._failed = CounterWindow(_MINUTE_S)
 
     def add(self, fleet: FleetRows, at_mono: float) -> FailureRates:
         """Take in a look. The statistic that Resque counts tells most; before it has been watched
         for long enough, the times of the newest failures do. O(failures read)."""
         if fleet.totals.drops.breaks_counts:
-            self._first = None
-            self._notes.clear()
+            self._failed = CounterWindow(_MINUTE_S)
         counted_now, usual = self._counted(fleet.totals.failed_ever, at_mono)
         rows = fleet.failures or ()
         ages_s = sorted(row.age_s for row in rows if row.age_s is not None)
@@ -206,24 +204,13 @@ class FailureRate:
 
     def _counted(self, total: int | None, at_mono: float) -> tuple[float | None, float | None]:
         """Failures in the last minute and, a minute, before it; None when unknown."""
-        if total is None or (self._notes and total < self._notes[-1][1]):
-            self._first = None
-            self._notes.clear()
-        if total is None:
+        per_s = self._failed.add(total, at_mono)
+        (first_mono, first), (then_mono, then) = self._failed.first, self._failed.oldest
+        if per_s is None or at_mono - then_mono < _MINUTE_S:
             return None, None
-        if self._first is None:
-            self._first = at_mono, total
-        if not self._notes or at_mono - self._notes[-1][0] >= _NOTE_EVERY_S:
-            self._notes.append((at_mono, total))
-        while len(self._notes) > 1 and self._notes[1][0] <= at_mono - _MINUTE_S:
-            self._notes.popleft()
-        (then_mono, then), (first_mono, first) = self._notes[0], self._first
-        if at_mono - then_mono < _MINUTE_S:
-            return None, None
-        now_per_min = (total - then) / (at_mono - then_mono) * 60
         watched_s = then_mono - first_mono
         usual = (then - first) / watched_s * 60 if watched_s >= _KNOWN_AFTER_S else None
-        return now_per_min, usual
+        return per_s * 60, usual
 
 
 def failure_incidents(
