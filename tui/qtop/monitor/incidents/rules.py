@@ -173,9 +173,7 @@ class IncidentRules:
 
     def usual_s(self, class_name: str) -> float | None:
         """How long 95 of 100 jobs of a class took at most; None when too few were seen to end."""
-        if self._durations.known(class_name) < self._thresholds.jobs_known:
-            return None
-        return self._durations.nearly_all_s(class_name)
+        return self._durations.usual_s(class_name, self._thresholds.jobs_known)
 
     def _dated(self, found: Iterable[Incident], now: datetime) -> list[Incident]:
         if self._began is None:
