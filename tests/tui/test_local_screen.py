@@ -33,8 +33,8 @@ from textual.widgets import Button, Input
 from qtop.actions.plan import operator_identity as actor
 from qtop.config.settings import Settings
 from qtop.local.groups import LocalWorker, WorkerGroup
+from qtop.local.processes import Sampler, Usage
 from qtop.local.state_file import SlotState
-from qtop.local.usage import Sampler, Usage
 from qtop.model.launch import QueueClasses
 from qtop.monitor.rows import LocalWorkerRow
 from qtop.screens import local_cells

@@ -12,7 +12,7 @@ from typing import Final, Protocol, TypeVar
 from qtop.actions.plan import Operator, Outcome, Plan, Refusal, escalate
 from qtop.local.groups import CannotStart, GroupAction, LocalWorker, WorkerGroup
 from qtop.local.import_check import ModuleMemory
-from qtop.local.usage import ancestors
+from qtop.local.processes import ancestors
 from qtop.local.workers import LocalWorkers
 from qtop.model.launch import LaunchRequest
 from qtop.monitor.rows import WorkerRow

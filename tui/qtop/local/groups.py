@@ -196,7 +196,7 @@ class WorkerGroup:
         self.report = self._state.read() or self.report
         if self.report is not None and self.report.alive:
             # It was killed. Not every kernel has sent the workers the signal to finish.
-            from qtop.local.leftovers import quit_leftovers  # not at the start: it needs psutil
+            from qtop.local.processes import quit_leftovers  # not at the start: it needs psutil
 
             quit_leftovers(self.report, at_once=True)
             ending = "its supervisor was killed; it finishes its job and ends"
@@ -311,7 +311,7 @@ def adopt_groups(root: Path, place: Place) -> Iterator[WorkerGroup]:
                 with closing(StateFile.open(folder, os.O_RDONLY)) as state:
                     report = state.read()
                 if report is not None:
-                    from qtop.local.leftovers import quit_leftovers
+                    from qtop.local.processes import quit_leftovers
 
                     quit_leftovers(report, at_once=False)
                 continue

@@ -14,8 +14,8 @@ from typing import IO, Final
 import psutil
 
 from qtop.local import state_file
-from qtop.local.leftovers import leftovers, signal_leftovers
 from qtop.local.logs import without_colours
+from qtop.local.processes import leftovers, signal_leftovers
 from qtop.local.state_file import PlaceState, SlotState
 
 # The log file of one worker: of bounded size, and never able to block the worker.

@@ -25,8 +25,8 @@ from qtop.search.failure_groups import KeyMaker
 
 if TYPE_CHECKING:
     from qtop.local.groups import LocalWorker, WorkerGroup
+    from qtop.local.processes import Usage
     from qtop.local.state_file import SlotState
-    from qtop.local.usage import Usage
 
 # What a worker does, as far as it is known from outside.
 

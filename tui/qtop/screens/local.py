@@ -16,7 +16,7 @@ from textual.widgets import Input
 from qtop.keymap.keymap import Where
 from qtop.local.groups import LocalWorker
 from qtop.local.logs import Tail, level, without_colours
-from qtop.local.usage import Sampler, Usage
+from qtop.local.processes import Sampler, Usage
 from qtop.monitor.rows import LocalGroupRow, LocalRow, LocalWorkerRow, local_rows
 from qtop.monitor.state import ViewState
 from qtop.screens import local_cells as texts
