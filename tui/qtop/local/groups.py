@@ -46,8 +46,6 @@ class _Asked(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class LocalWorker:
-    """One worker of a group that was started here."""
-
     group: WorkerGroup
     place: SlotState
 
@@ -58,7 +56,6 @@ class LocalWorker:
 
     @property
     def queues(self) -> str:
-        """The list of queues it was started for."""
         return self.group.about.queues
 
     @property

@@ -109,7 +109,6 @@ class SlotState:
 
     @property
     def is_alive(self) -> bool:
-        """Whether it has a process."""
         return self.state in ALIVE
 
 
@@ -133,7 +132,6 @@ class GroupReport:
 
     @property
     def alive(self) -> tuple[SlotState, ...]:
-        """The slots that have a process."""
         return tuple(place for place in self.places if place.is_alive)
 
 

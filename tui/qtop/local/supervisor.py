@@ -49,8 +49,6 @@ _REPORT_EVERY_S: Final = 0.05
 
 
 class Supervisor:
-    """Keeps the workers of a group."""
-
     def __init__(self, folder: Path, about: GroupInfo) -> None:
         self._folder, self._about = folder, about
         self._state = StateFile.open(folder, os.O_RDWR)

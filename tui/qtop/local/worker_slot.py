@@ -42,7 +42,6 @@ class LogFile:
         self.problem = ""
 
     def write(self, data: bytes) -> None:
-        """Write some output of the worker."""
         self._tail = (self._tail + data)[-_TAIL_BYTES:]
         self._keep(data)
 
@@ -151,7 +150,6 @@ class WorkerSlot:
         self._said: tuple[str, ...] = ()
 
     def place(self) -> SlotState:
-        """Its state, for the report."""
         return SlotState(
             self.number,
             self.state,
@@ -332,7 +330,6 @@ class WorkerSlot:
 
 
 def ending(status: int) -> str:
-    """How a process ended, in words."""
     if status >= 0:
         return f"exited with {status}"
     try:

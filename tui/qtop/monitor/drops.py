@@ -116,7 +116,6 @@ class DropWatch:
         return () if drops is None else tuple(self._aged(each) for each in drops)
 
     def dropped_now(self, queue: str) -> bool:
-        """Whether a queue has dropped at the last poll."""
         drops = self._queues.get(queue)
         return drops is not None and drops[-1][0] == self._poll
 
@@ -171,7 +170,6 @@ class DropWatch:
         *,
         is_other: bool,
     ) -> list[_Drop]:
-        """The queues that have dropped, with their depths before and now."""
         low = _low(before, now, is_other=is_other)
         if not low or is_other:
             return low

@@ -57,7 +57,6 @@ class PollResult:
 
 
 def clamped_interval_s(interval_s: float) -> float:
-    """The nearest interval that is allowed."""
     return min(MAX_INTERVAL_S, max(MIN_INTERVAL_S, interval_s))
 
 
@@ -121,7 +120,6 @@ class Poller:
         self._is_report_first = first
 
     async def run(self) -> None:
-        """Poll until cancelled."""
         while True:
             self._poked.clear()
             if self._is_report_first and self.last.error is None:

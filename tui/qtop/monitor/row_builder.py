@@ -39,8 +39,6 @@ _AT_WORK: Final = ("silent", "working", "no heartbeat")
 
 @dataclass(slots=True)
 class _Past:
-    """What is remembered of a queue."""
-
     depths: deque[int | None] = field(default_factory=lambda: deque(maxlen=DEPTHS_KEPT))
     looks: int = 0
     flows: FlowWindow = field(default_factory=FlowWindow)
@@ -288,7 +286,6 @@ def _in_hand(snapshot: Snapshot) -> Counter[str | None] | None:
 
 
 def _failed(snapshot: Snapshot) -> Counter[str | None] | None:
-    """How many failures of each queue were read."""
     if snapshot.failures is None:
         return None
     return Counter([failure.queue for failure in snapshot.failures])

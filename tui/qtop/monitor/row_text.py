@@ -43,7 +43,6 @@ def waiting(totals: Totals | None) -> str:
 
 
 def jobs_waiting(totals: Totals) -> str:
-    """How many jobs wait in all queues, in words."""
     return f"{counted(totals.waiting, 'job', is_least=totals.waiting_is_least)} waiting"
 
 
@@ -157,7 +156,6 @@ def worker_elapsed(row: WorkerRow) -> str:
 
 
 def heartbeat(row: WorkerRow) -> str:
-    """The age of a worker's last heartbeat."""
     process = row.process
     if process.has_beat is None:
         return NOT_READ
@@ -178,7 +176,6 @@ def worker_place(row: WorkerRow) -> str:
 
 
 def worker_queues(row: WorkerRow) -> str:
-    """The queues a worker serves, as its id lists them."""
     return safe(",".join(row.process.listed))
 
 

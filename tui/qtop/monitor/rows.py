@@ -126,7 +126,6 @@ class WorkerRow(NamedTuple):
 
     @property
     def id(self) -> str:
-        """What its system calls it."""
         return self.process.id
 
     @property
@@ -316,7 +315,6 @@ class GroupMemory:
             self._known[name] = known.get(name) or self._maker.key_of(row.job)
 
     def of(self, row: JobRow) -> GroupKey:
-        """The fingerprint of a failure that was noted."""
         return self._known[row.job.id]
 
     def groups(self, rows: Sequence[JobRow]) -> tuple[NewestGroup, ...]:
@@ -339,19 +337,15 @@ _LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class LocalGroupRow:
-    """A group and its workers."""
-
     group: WorkerGroup
     workers: tuple[LocalWorkerRow, ...]
 
     @property
     def key(self) -> tuple[str, int]:
-        """What makes it the same row."""
         return self.group.id, 0
 
     @property
     def alive(self) -> int:
-        """How many of its workers have a process."""
         return sum(row.worker.place.is_alive for row in self.workers)
 
 

@@ -61,8 +61,6 @@ def _figures(totals: Totals | None) -> Row:
 
 
 class FleetSeries(NamedTuple):
-    """The series that Overview draws."""
-
     waiting: Values = ()
     processed_per_s: Values = ()
     failed_per_s: Values = ()

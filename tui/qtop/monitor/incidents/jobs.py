@@ -70,7 +70,6 @@ class Durations:
         self._usual_s.pop(name, None)
 
     def known(self, class_name: str) -> int:
-        """How many ended jobs of a class are remembered."""
         return len(self._took_s.get(class_name, ()))
 
     def usual_s(self, class_name: str, jobs_known: float) -> float | None:
@@ -85,7 +84,6 @@ class Durations:
 
 
 def _gone(before: tuple[RunningJob, ...], now: tuple[RunningJob, ...]) -> Iterator[RunningJob]:
-    """The jobs that a process has no more."""
     has = {job.raw for job in now}
     return (job for job in before if job.raw not in has)
 
@@ -161,8 +159,6 @@ FailureRates = tuple[float | None, float | None]
 
 
 class FailureRate:
-    """Remembers how fast jobs fail."""
-
     def __init__(self) -> None:
         self._failed = CounterWindow(_MINUTE_S)
 

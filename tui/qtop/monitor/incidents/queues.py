@@ -176,8 +176,6 @@ class Grown(NamedTuple):
 
 
 class _Note(NamedTuple):
-    """How deep the queues were, and when."""
-
     at_mono: float
     depths: dict[str, int]
     server_time: datetime

@@ -87,7 +87,6 @@ def _since(rows: Sequence[WorkerRow]) -> datetime:
 
 
 def _up_to(rows: Sequence[WorkerRow]) -> str:
-    """How long some workers have been silent."""
     oldest = ago(_oldest_s(rows))
     return oldest if len(rows) == 1 else f"up to {oldest}"
 
