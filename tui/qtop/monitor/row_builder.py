@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from itertools import repeat
 from typing import TYPE_CHECKING, Final
 
-from qtop.config.limits import SILENT_AFTER_S
+from qtop.config.limits import DEAD_AFTER_S, SILENT_AFTER_S
 from qtop.model.fleet import Queue, Snapshot
 from qtop.model.health import NextJob, Ownership
 from qtop.model.job import JobSource, age_at, failure_rows
@@ -17,7 +17,6 @@ from qtop.monitor.drops import Drop, Drops, DropWatch
 from qtop.monitor.rates import CounterWindow, Flow, FlowWindow, flows, paired
 from qtop.monitor.rows import (
     DEPTHS_KEPT,
-    BeatLimits,
     FleetRows,
     QueueRow,
     Totals,
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from qtop.systems.system import System
     from queuecore.audit import AuditEntry
 
+_DEAD_AFTER: Final = timedelta(seconds=DEAD_AFTER_S)
 #: So many queues are added between two pauses.
 _SLICE: Final = 500
 #: A worker with a job in such a condition is counted as working.
@@ -229,7 +229,8 @@ class RowBuilder:
         if processes is None:
             return None
         now, host = snapshot.server_time, self._local_host
-        conditions = map(condition, processes, repeat(BeatLimits.at(now, self._silent_after_s)))
+        silent, dead = now - timedelta(seconds=self._silent_after_s), now - _DEAD_AFTER
+        conditions = map(condition, processes, repeat(silent), repeat(dead))
         rows = list(map(WorkerRow, processes, conditions, repeat(now), repeat(False)))
         for at, process in enumerate(processes) if local_pids else ():
             if process.pid in local_pids and self._system.may_run_on(process, host):

@@ -12,10 +12,9 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, get_args
 
-from qtop.config.limits import DEAD_AFTER_S, SILENT_AFTER_S
 from qtop.model.fleet import Process, RunningJob, Snapshot
 from qtop.model.health import Strays
 from qtop.model.job import GroupKey, JobRow, age_at
@@ -28,40 +27,24 @@ if TYPE_CHECKING:
     from qtop.local.processes import Usage
     from qtop.local.state_file import SlotState
 
-# What a worker does, as far as it is known from outside.
-
 Condition = Literal["dead?", "unregistered", "silent", "unknown", "working", "no heartbeat", "idle"]
 CONDITIONS: Final[tuple[Condition, ...]] = get_args(Condition)
-"""What a worker does, troubles first. `unregistered`: it holds a job and is on no register. Unknown
-is what Redis did not tell."""
+"""What a worker does as far as it is known from outside, troubles first. `unregistered`: it holds a
+job and is on no register. `unknown`: it could not be read."""
 
 
-class BeatLimits(NamedTuple):
-    """The moments before which a last heartbeat makes a worker silent, or dead; `first` is the
-    later one of them."""
-
-    first: datetime
-    silent: datetime
-    dead: datetime
-
-    @classmethod
-    def at(cls, now: datetime, silent_after_s: float = SILENT_AFTER_S) -> BeatLimits:
-        """Those at a moment of the server's clock."""
-        silent, dead = (now - timedelta(seconds=age) for age in (silent_after_s, DEAD_AFTER_S))
-        return cls(max(silent, dead), silent, dead)
-
-
-def condition(process: Process, bounds: BeatLimits) -> Condition:
-    """What a worker does, as far as its heartbeat and its jobs tell."""
+def condition(process: Process, silent_before: datetime, dead_before: datetime) -> Condition:
+    """What a worker does, as far as its heartbeat and its jobs show: it is silent, or dead, when
+    its last heartbeat was before these moments."""
     if process.has_beat is None:
         return "unknown"
     if not process.has_beat:
         return "no heartbeat"
     beat_at = process.beat_at
-    if beat_at is not None and beat_at < bounds.first:
-        if beat_at < bounds.dead:
+    if beat_at is not None:
+        if beat_at < dead_before:
             return "dead?"
-        if beat_at < bounds.silent:
+        if beat_at < silent_before:
             return "silent"
     jobs = process.jobs
     if jobs is None:
@@ -320,13 +303,10 @@ class GroupMemory:
     def groups(self, rows: Sequence[JobRow]) -> tuple[NewestGroup, ...]:
         """Failures that were noted, in groups, the one with the most first. `rows` are the newest,
         the newest first. O(rows)."""
-        counts: dict[GroupKey, int] = {}
-        newest: dict[GroupKey, JobRow] = {}
+        alike: defaultdict[GroupKey, list[JobRow]] = defaultdict(list)
         for row in rows:
-            mark = self.of(row)
-            counts[mark] = counts.get(mark, 0) + 1
-            newest.setdefault(mark, row)
-        found = [NewestGroup(mark, n, newest[mark]) for mark, n in counts.items()]
+            alike[self.of(row)].append(row)
+        found = [NewestGroup(key, len(same), same[0]) for key, same in alike.items()]
         return tuple(sorted(found, key=lambda group: -group.number))
 
 

@@ -233,18 +233,15 @@ class ConsoleState:
             self._looked = fleet
             self._recorder.add(fleet.totals, taken_mono)
             self._trend.add(fleet.totals, taken_mono, fleet.server_time)
-            self._note_rtt(look.rtt_ms)
+            if look.rtt_ms is not None:
+                before_ms = look.rtt_ms if self._rtt_ms is None else self._rtt_ms
+                self._rtt_ms = before_ms + (look.rtt_ms - before_ms) * _NEW_RTT_WEIGHT
         elif look.error is not None:
             self._recorder.add(None, self._clock())
             self._trend.add(None, self._clock())
         self.look = look
         self._find_wrong()
         yield
-
-    def _note_rtt(self, rtt_ms: float | None) -> None:
-        if rtt_ms is not None:
-            before_ms = rtt_ms if self._rtt_ms is None else self._rtt_ms
-            self._rtt_ms = before_ms + (rtt_ms - before_ms) * _NEW_RTT_WEIGHT
 
     def take_health_report(self, health_report: HealthReport) -> None:
         """Take in what was found out beside the looks. Cost: see `IncidentRules`."""

@@ -104,6 +104,11 @@ def of_queue(
     return Incident(check, severity, text, kind, queue, link, remedy, since, mends)
 
 
+def unread_doubt(text: str) -> Literal["unread"] | None:
+    """The doubt where something could not be read; none where it is a value of another kind."""
+    return None if "another kind of value" in text else "unread"
+
+
 def first_few(incidents: Sequence[Incident], rest: Incident) -> list[Incident]:
     """The first of many alike, and one for the rest, whose text has a place for how many they are.
     One more than that is shown instead: it takes no more room."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
-from typing import Final, NamedTuple, get_args
+from typing import Final, get_args
 
 from qtop.config.limits import USUAL, Thresholds
 from qtop.model.health import HealthReport, Notice, Ownership, Strays
@@ -26,11 +26,6 @@ STAYS_S: Final = 10.0
 _Key = tuple[str, str, str]
 
 
-class _Told(NamedTuple):
-    incident: Incident
-    found_mono: float
-
-
 class Steady:
     """Reports what two polls in a row have found. What is not found any more is called over and
     keeps its place for ten seconds.
@@ -41,41 +36,42 @@ class Steady:
     """
 
     def __init__(self) -> None:
-        self._told: dict[_Key, _Told] = {}
+        #: Each incident that is shown, and when it was last found.
+        self._shown: dict[_Key, tuple[Incident, float]] = {}
         self._waiting: frozenset[_Key] = frozenset()
         self._found: frozenset[_Key] = frozenset()
         self._look: tuple[FleetRows, float] | None = None
         self._is_settled = self._is_slow = False
 
-    def told(
+    def shown(
         self, found: Iterable[Incident], fleet_rows: FleetRows, at_mono: float, *, is_whole: bool
     ) -> list[Incident]:
         """What is shown of what was found.
 
         Args:
-            found: At the look, or at the health report that came after it.
-            fleet_rows: The look's; the same one when it is judged again.
+            found: At the poll, or at the health report that came after it.
+            fleet_rows: The poll's; the same one when it is judged again.
             at_mono: When it was taken, in monotonic seconds.
             is_whole: A health report was judged, too.
         """
         incidents = {incident.key: incident for incident in found}
         before = self._look
         if before is None or fleet_rows is not before[0]:
-            # Of the look before, as it was judged last.
+            # Of the poll before, as it was judged last.
             self._waiting, self._look = self._found, (fleet_rows, at_mono)
             self._is_slow = before is not None and at_mono - before[1] > STAYS_S
         self._found = frozenset(incidents)
         at_once = not self._is_settled or self._is_slow
         for key, incident in incidents.items():
-            if at_once or _is_unknown(incident) or key in self._told or key in self._waiting:
-                self._told[key] = _Told(incident, at_mono)
+            if at_once or _is_unknown(incident) or key in self._shown or key in self._waiting:
+                self._shown[key] = incident, at_mono
         self._is_settled = self._is_settled or is_whole
-        self._told = {
-            key: told for key, told in self._told.items() if at_mono - told.found_mono < STAYS_S
+        self._shown = {
+            key: each for key, each in self._shown.items() if at_mono - each[1] < STAYS_S
         }
         return [
-            told.incident if key in incidents else replace(told.incident, is_over=True)
-            for key, told in self._told.items()
+            incident if key in incidents else replace(incident, is_over=True)
+            for key, (incident, _) in self._shown.items()
         ]
 
 
@@ -88,15 +84,8 @@ _QUOTES: Final = "(Redis says: "
 
 
 class IncidentRules:
-    """Judges look after look.
-
-    Args:
-        thresholds: From when on something is wrong.
-        is_steady: What comes and goes is shown as `Steady` says, else as it is found.
-
-    Attributes:
-        marks: What groups the newest failures of the last look.
-    """
+    """Finds the incidents, poll after poll. With `is_steady` what comes and goes is shown as
+    `Steady` says, else as it is found. `marks` groups the newest failures of the last poll."""
 
     def __init__(self, thresholds: Thresholds = USUAL, *, is_steady: bool = False) -> None:
         self._thresholds = thresholds
@@ -105,7 +94,7 @@ class IncidentRules:
         self._lock = LockWatch()
         self._pace = FailureRate()
         self.marks = GroupMemory()
-        self._first_seen: dict[tuple[str, str, str], datetime] = {}
+        self._first_seen: dict[_Key, datetime] = {}
         self._began: datetime | None = None
         self._steady = Steady() if is_steady else None
 
@@ -120,8 +109,7 @@ class IncidentRules:
         """What is wrong, the worst first; when nothing is, one that says so comes first.
 
         Args:
-            fleet_rows: The look's rows.
-            at_mono: When it was taken, in monotonic seconds.
+            at_mono: When the poll was, in monotonic seconds.
             health_report: The newest there is; None before the first.
             rtt_ms: What polls take of late.
 
@@ -135,9 +123,8 @@ class IncidentRules:
                 health_report, self._lock.add(health_report.system), self._thresholds
             )
         if self._steady is not None:
-            found = self._steady.told(
-                found, fleet_rows, at_mono, is_whole=health_report is not None
-            )
+            is_whole = health_report is not None
+            found = self._steady.shown(found, fleet_rows, at_mono, is_whole=is_whole)
         dated = self._dated(found, fleet_rows.server_time)
         dated.sort(key=lambda each: (SEVERITIES.index(each.severity), _CHECKS.index(each.check)))
         if any(each.severity in ("bad", "warn") and not each.is_over for each in dated):
