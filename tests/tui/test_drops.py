@@ -18,7 +18,7 @@ from tests.support.sample_data import (
 
 from qtop.model.fleet import Queue, Snapshot
 from qtop.monitor import row_text
-from qtop.monitor.drops import NO_DROPS
+from qtop.monitor.changes import NO_DROPS
 from qtop.monitor.incidents.incident import Incident
 from qtop.monitor.incidents.rules import IncidentRules
 from qtop.monitor.row_builder import RowBuilder

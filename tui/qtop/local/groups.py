@@ -212,7 +212,7 @@ FOLDERS_KEPT: Final = 20
 BYTES_KEPT: Final = 256 * 1024 * 1024
 
 #: How long to wait for the first report of a supervisor.
-_FIRST_WORD_S: Final = 15.0
+_FIRST_REPORT_S: Final = 15.0
 _LOOK_EVERY_S: Final = 0.02
 
 
@@ -241,24 +241,19 @@ async def start_group(
         shutil.rmtree(folder, ignore_errors=True)
         raise CannotStart(f"{error.strerror} ({error.filename or folder})") from None
     try:
-        await _first_word(group)
+        deadline_mono = time.monotonic() + _FIRST_REPORT_S
+        while group.report is None and not group.is_gone and time.monotonic() < deadline_mono:
+            await asyncio.sleep(_LOOK_EVERY_S)
+            group.refresh()
+        if group.report is None:
+            log = folder / state_file.OWN_LOG
+            raise CannotStart(f"their supervisor says nothing; see {log}")
+        if group.places and not any(place.pid for place in group.places):
+            raise CannotStart(f"{about.argv[0]} {group.places[0].ending}")
     except BaseException:
         group.let_go()
         raise
     return group
-
-
-async def _first_word(group: WorkerGroup) -> None:
-    """Wait for the first report of the supervisor. Raises CannotStart."""
-    deadline_mono = time.monotonic() + _FIRST_WORD_S
-    while group.report is None and not group.is_gone and time.monotonic() < deadline_mono:
-        await asyncio.sleep(_LOOK_EVERY_S)
-        group.refresh()
-    if group.report is None:
-        log = group.folder / state_file.OWN_LOG
-        raise CannotStart(f"their supervisor says nothing; see {log}")
-    if group.places and not any(place.pid for place in group.places):
-        raise CannotStart(f"{group.about.argv[0]} {group.places[0].ending}")
 
 
 async def _launch(folder: Path, about: GroupInfo, environment: Mapping[str, str]) -> WorkerGroup:

@@ -158,13 +158,11 @@ class Poller:
         self._watcher.on_health_report(health.failed(why) if found is None else found)
 
     async def _health(self) -> HealthReport:
-        return await self._source.watch(self._source.system.health(self._deepest()))
-
-    def _deepest(self) -> list[str]:
-        """The queues that a health report is about: those with most jobs."""
         queues = self.last.snapshot.queues if self.last.snapshot else None
         waiting = (queue for queue in queues or () if queue.size)
-        return [each.name for each in nlargest(SURVEYED, waiting, key=lambda q: q.size or 0)]
+        deepest = nlargest(SURVEYED, waiting, key=lambda queue: queue.size or 0)
+        health_report = self._source.system.health([queue.name for queue in deepest])
+        return await self._source.watch(health_report)
 
     def _back_off_s(self) -> float:
         return float(min(MAX_BACK_OFF_S, 2 ** (min(self._failures, 10) - 1)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import repeat
 from typing import TYPE_CHECKING, Final
 
@@ -13,8 +13,16 @@ from qtop.config.limits import DEAD_AFTER_S, SILENT_AFTER_S
 from qtop.model.fleet import Queue, Snapshot
 from qtop.model.health import NextJob, Ownership
 from qtop.model.job import JobSource, age_at, failure_rows
-from qtop.monitor.drops import Drop, Drops, DropWatch
-from qtop.monitor.rates import CounterWindow, Flow, FlowWindow, flows, paired
+from qtop.monitor.changes import (
+    CounterWindow,
+    Drop,
+    Drops,
+    DropWatch,
+    Flow,
+    FlowWindow,
+    flows,
+    paired,
+)
 from qtop.monitor.rows import (
     DEPTHS_KEPT,
     FleetRows,
@@ -148,7 +156,8 @@ class RowBuilder:
     ) -> Slices[tuple[QueueRow, ...] | None]:
         if snapshot.queues is None:
             return None
-        in_hand, failed = _in_hand(snapshot), _failed(snapshot)
+        in_hand, failures = _in_hand(snapshot), snapshot.failures
+        failed = None if failures is None else Counter([failure.queue for failure in failures])
         all_read = (
             failed is not None and snapshot.failed is not None and failed.total() >= snapshot.failed
         )
@@ -168,7 +177,7 @@ class RowBuilder:
             if drops.breaks_counts or self._watch.dropped_now(name):
                 past.flows = FlowWindow()  # no worker took what is missing
             rates = past.flows.add(seen.get(name), at_mono)
-            serving = self._serving.get(name, 0)
+            serving, job = self._serving.get(name, 0), self._next_jobs.get(name)
             rows.append(
                 QueueRow(
                     name,
@@ -185,15 +194,11 @@ class RowBuilder:
                     all_read,
                     queue.problem,
                     self._watch.of(name),
-                    self._next_waits_s(name, snapshot.server_time) if depth else None,
+                    age_at(snapshot.server_time, job.since) if job and depth else None,
                     "" if self._whose is None else self._whose.owner(name),
                 )
             )
         return tuple(rows)
-
-    def _next_waits_s(self, queue: str, now: datetime) -> float | None:
-        job = self._next_jobs.get(queue)
-        return None if job is None else age_at(now, job.since)
 
     def _note_serving(self, workers: Sequence[WorkerRow]) -> None:
         """Find which queues the workers serve. The dead serve none."""
@@ -284,12 +289,6 @@ def _in_hand(snapshot: Snapshot) -> Counter[str | None] | None:
     if processes is None or any(each.jobs is None for each in processes):
         return None
     return Counter([job.queue for each in processes for job in each.jobs or ()])
-
-
-def _failed(snapshot: Snapshot) -> Counter[str | None] | None:
-    if snapshot.failures is None:
-        return None
-    return Counter([failure.queue for failure in snapshot.failures])
 
 
 # Sudden drops that operators' actions explain are taken off the rows. The audit stream says which

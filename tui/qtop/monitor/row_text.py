@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from qtop.model.job import Job, JobRow
-from qtop.monitor.drops import Drop
+from qtop.monitor.changes import Drop
 from qtop.monitor.rows import DEPTHS_KEPT, FleetRows, QueueRow, Totals, WorkerRow
 from qtop.text.format import (
     NOT_READ,

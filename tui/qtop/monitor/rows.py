@@ -18,8 +18,7 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple, get_args
 from qtop.model.fleet import Process, RunningJob, Snapshot
 from qtop.model.health import Strays
 from qtop.model.job import GroupKey, JobRow, age_at
-from qtop.monitor.drops import NO_DROPS, Drop, Drops
-from qtop.monitor.rates import Rates, sum_if_known
+from qtop.monitor.changes import NO_DROPS, Drop, Drops, Rates, sum_if_known
 from qtop.search.failure_groups import KeyMaker
 
 if TYPE_CHECKING:

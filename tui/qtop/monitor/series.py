@@ -6,7 +6,7 @@ from collections import deque
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from qtop.monitor.drops import NO_DROPS
+from qtop.monitor.changes import NO_DROPS
 from qtop.monitor.rows import Totals
 
 #: What one value of a series stands for.
@@ -128,7 +128,9 @@ class TrendRecorder:
             self._began, self._began_mono = now, at_mono
         at = self._place(at_mono)
         while at >= TREND_KEPT:
-            self._halve()
+            pairs = zip(self._rows[::2], [*self._rows[1::2], _UNKNOWN], strict=False)
+            self._rows = [_higher(first, second) for first, second in pairs]
+            self._step_s *= 2
             at = self._place(at_mono)
         row = _figures(totals)
         if at < len(self._rows):
@@ -147,11 +149,6 @@ class TrendRecorder:
 
     def _place(self, at_mono: float) -> int:
         return max(0, int((at_mono - self._began_mono) // self._step_s))
-
-    def _halve(self) -> None:
-        pairs = zip(self._rows[::2], [*self._rows[1::2], _UNKNOWN], strict=False)
-        self._rows = [_higher(first, second) for first, second in pairs]
-        self._step_s *= 2
 
 
 def fewer(values: Values, most: int) -> tuple[Values, int]:

@@ -144,15 +144,8 @@ class ViewState:
 
 
 class ConsoleState:
-    """The state behind the screens.
-
-    Args:
-        system: Whose looks they are.
-        local: The workers started here.
-        local_host: What they call this machine.
-        clock: Monotonic seconds, those of the looks.
-        policy: How the console deals with people; may be replaced.
-    """
+    """The state behind the screens. `local_host` is what `local`, the workers started here, call
+    this machine; `policy` may be replaced."""
 
     def __init__(
         self,

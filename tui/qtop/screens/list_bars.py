@@ -13,7 +13,7 @@ from qtop.keymap.keymap import Sign
 from qtop.model.job import JobSource
 from qtop.model.job_list import JobPage
 from qtop.monitor import row_text
-from qtop.monitor.rates import ServedBy
+from qtop.monitor.changes import ServedBy
 from qtop.monitor.rows import QueueRow, WorkerRow
 from qtop.monitor.state import ViewState
 from qtop.screens import frame_texts

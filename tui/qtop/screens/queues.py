@@ -9,9 +9,8 @@ from typing import Any, ClassVar, Final
 from qtop.actions.request import Clear, Pause
 from qtop.keymap.keymap import Where
 from qtop.model.job import JobSource
-from qtop.monitor.drops import Drop
+from qtop.monitor.changes import Drop, Rates
 from qtop.monitor.incidents.incident import to_serving
-from qtop.monitor.rates import Rates
 from qtop.monitor.row_text import depth, empty_in, failed_label, queue_state, trend
 from qtop.monitor.rows import QueueRow
 from qtop.monitor.state import ViewState

@@ -13,8 +13,8 @@ from typing import Final
 from qtop.config.limits import Thresholds
 from qtop.model.fleet import RunningJob
 from qtop.model.job import JobRow
+from qtop.monitor.changes import CounterWindow
 from qtop.monitor.incidents.incident import Incident, Link, Severity, first_few
-from qtop.monitor.rates import CounterWindow
 from qtop.monitor.rows import FleetRows, GroupMemory, WorkerRow
 from qtop.search.filter_language import term
 from qtop.text.format import exception_name, rate

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 from qtop.config.limits import Thresholds
 from qtop.model.health import DELAYED_ASIDE, WaitingClasses
-from qtop.monitor.drops import Drop, Drops
+from qtop.monitor.changes import Drop, Drops
 from qtop.monitor.incidents.incident import (
     Incident,
     Link,

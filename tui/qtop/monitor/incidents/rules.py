@@ -63,7 +63,8 @@ class Steady:
         self._found = frozenset(incidents)
         at_once = not self._is_settled or self._is_slow
         for key, incident in incidents.items():
-            if at_once or _is_unknown(incident) or key in self._shown or key in self._waiting:
+            is_unknown = incident.kind == "unknown" or key[:2] == ("keys", "queue")
+            if at_once or is_unknown or key in self._shown or key in self._waiting:
                 self._shown[key] = incident, at_mono
         self._is_settled = self._is_settled or is_whole
         self._shown = {
@@ -73,10 +74,6 @@ class Steady:
             incident if key in incidents else replace(incident, is_over=True)
             for key, (incident, _) in self._shown.items()
         ]
-
-
-def _is_unknown(incident: Incident) -> bool:
-    return incident.kind == "unknown" or (incident.check, incident.kind) == ("keys", "queue")
 
 
 _CHECKS: Final = get_args(Check)
@@ -180,7 +177,10 @@ def _all_well(fleet_rows: FleetRows, health_report: HealthReport | None) -> Inci
     last = "no failure on record"
     if totals.failed != 0:
         age_s = fleet_rows.failures[0].age_s if fleet_rows.failures else None
-        last = "last failure " + ("unknown" if age_s is None else _ago(age_s))
+        # Coarse: a figure that changes every second is bytes over ssh and no news.
+        is_new = age_s is not None and age_s < 60
+        when = "unknown" if age_s is None else f"{ago(age_s)} ago"
+        last = f"last failure {'less than a minute ago' if is_new else when}"
     begin = "Nothing is wrong"
     if health_report is None:
         begin = "Nothing is wrong so far"
@@ -191,11 +191,6 @@ def _all_well(fleet_rows: FleetRows, health_report: HealthReport | None) -> Inci
     # What is unknown is not well.
     severity: Severity = "note" if health_report is not None and health_report.problems else "good"
     return Incident("all", severity, f"{begin}: {queues}, {workers}, {last}", remedy=advice)
-
-
-def _ago(age_s: float) -> str:
-    # Coarse: a figure that changes every second is bytes over ssh and no news.
-    return "less than a minute ago" if age_s < 60 else f"{ago(age_s)} ago"
 
 
 def no_answer(why: str, since: datetime | None) -> Incident:
