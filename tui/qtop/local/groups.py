@@ -189,7 +189,7 @@ class WorkerGroup:
         return not any(happened & (select.POLLERR | select.POLLHUP) for _, happened in poll.poll(0))
 
     def _is_over(self) -> None:
-        # The last report may have come after the last look.
+        # The last report may have come after the last refresh.
         self.report = self._state.read() or self.report
         if self.report is not None and self.report.alive:
             # It was killed. Not every kernel has sent the workers the signal to finish.

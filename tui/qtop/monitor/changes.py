@@ -18,7 +18,7 @@ from typing import Final, NamedTuple
 
 from qtop.model.fleet import Process, RunningJob, Snapshot
 
-#: How far back rates look.
+#: Rates are those of so many last seconds.
 WINDOW_S: Final = 10.0
 
 #: The queues that workers with a list of queues serve, of those that are registered.
@@ -247,14 +247,13 @@ _Counts = Mapping[tuple[str, ...], tuple[int, int]]
 
 class Drop(NamedTuple):
     """What a figure was before it dropped and after; `at` is the server's time of the poll that
-    found it, `polls_ago` how many polls ago that was, `after` the server's time of the poll before
-    it."""
+    found it, `after` that of the poll before it, `polls_ago` how many polls ago it was found."""
 
     was: int
     left: int
     at: datetime
+    after: datetime
     polls_ago: int = 0
-    after: datetime | None = None
 
 
 class Drops(NamedTuple):
@@ -315,7 +314,7 @@ class DropWatch:
         listed = {queue.name for queue in now.queues or ()} if dropped or self._gone else set()
         self._gone = (self._gone | {name for name, _, _ in dropped}) - listed
         for name, was, left in dropped:
-            drop = Drop(was, left, now.server_time, after=before.server_time)
+            drop = Drop(was, left, now.server_time, before.server_time)
             self._queues.setdefault(name, deque()).append((self._poll, drop))
         figures: dict[str, tuple[int | None, int | None]] = {
             "waiting": (_waiting(before), _waiting(now)) if dropped else (None, None),
@@ -324,7 +323,7 @@ class DropWatch:
         }
         for figure, (had, has) in figures.items():
             if had is not None and has is not None and has < had and has * _PART <= had:
-                drop = Drop(had, has, now.server_time, after=before.server_time)
+                drop = Drop(had, has, now.server_time, before.server_time)
                 self._fleet[figure] = self._poll, drop
         return self._drops(breaks_waiting=bool(dropped), breaks_counts=is_other)
 
@@ -371,7 +370,8 @@ class DropWatch:
             return False
         if count < was:
             self._lost = was
-            self._fleet["processed"] = self._poll, Drop(was, count, now.server_time)
+            drop = Drop(was, count, now.server_time, before.server_time)
+            self._fleet["processed"] = self._poll, drop
             return True
         if self._lost is not None and count >= self._lost:
             self._lost = None
@@ -392,7 +392,7 @@ class DropWatch:
         if not low or is_other:
             return low
         knows_workers = before.processes is not None and now.processes is not None
-        counts = _counts(before, now)
+        counts, taken = _taken(before, now)
         doubtful: list[_Drop] = []
         dropped: list[_Drop] = []
         for each in low:
@@ -403,7 +403,7 @@ class DropWatch:
             (dropped if is_clear else doubtful).append(each)
         # As few as are needed to make up for what no worker took: the others may be drained.
         doubtful.sort(key=lambda each: each[1] - each[2])
-        missing, taken = sum(was - left for _, was, left in doubtful), _taken(before, now)
+        missing = sum(was - left for _, was, left in doubtful)
         while doubtful and taken is not None and missing > taken:
             dropped.append(doubtful.pop())
             missing -= dropped[-1][1] - dropped[-1][2]
@@ -431,39 +431,32 @@ def _low(before: Snapshot, now: Snapshot, *, is_other: bool) -> list[_Drop]:
     return low
 
 
-def _counts(before: Snapshot, now: Snapshot) -> _Counts | None:
-    """What workers took; None when that does not make up for all that was processed: not all
-    workers count, or some came and left."""
-    both = paired(before, now)
-    if both is None:
-        return None
+def _taken(before: Snapshot, now: Snapshot) -> tuple[_Counts | None, int | None]:
+    """What workers took by their own counts, and how many jobs all can have taken at most; None
+    when unknown."""
+    both, old, new = paired(before, now), before.processes, now.processes
+    if both is None or old is None or new is None:
+        return None, None
+    if before.processed_ever is None or now.processed_ever is None:
+        return None, None
+    processed = now.processed_ever - before.processed_ever
+    # Of one that may have had jobs, it had none then and has as many as it can now: at most.
+    held = sum(len(each.jobs or ()) for each in old)
+    holds = sum(_threads(each) if each.jobs is None else len(each.jobs) for each in new)
+    # Each thread may have one between queue and record, or have died with it.
+    most = _DOUBT * max(0, processed + holds - held)
+    most += max(sum(map(_threads, old)), sum(map(_threads, new)))
     pairs, some_left = both
     counts: dict[tuple[str, ...], tuple[int, int]] = {}
     for was, worker in pairs:
         taken = taken_by(was, worker)
         if taken is None or some_left:
-            return None
+            return None, most
         all_taken, threads = counts.get(worker.listed, (0, 0))
         counts[worker.listed] = all_taken + taken, threads + _threads(worker)
-    if before.processed_ever is None or now.processed_ever is None:
-        return None
-    processed = now.processed_ever - before.processed_ever
-    return counts if sum(taken for taken, _ in counts.values()) >= processed else None
-
-
-def _taken(before: Snapshot, now: Snapshot) -> int | None:
-    """How many jobs workers can have taken at most; None when unknown."""
-    if before.processed_ever is None or now.processed_ever is None:
-        return None
-    old, new = before.processes, now.processes
-    if old is None or new is None:
-        return None
-    # Of one that may have had jobs, it had none then and has as many as it can now: at most.
-    held = sum(len(each.jobs or ()) for each in old)
-    holds = sum(_threads(each) if each.jobs is None else len(each.jobs) for each in new)
-    taken = max(0, now.processed_ever - before.processed_ever + holds - held)
-    # Each thread may have one between queue and record, or have died with it.
-    return _DOUBT * taken + max(sum(map(_threads, old)), sum(map(_threads, new)))
+    # Not all workers count, or some came and left: then the counts do not add up.
+    is_all = sum(taken for taken, _ in counts.values()) >= processed
+    return counts if is_all else None, most
 
 
 def _threads(process: Process) -> int:

@@ -63,7 +63,7 @@ def clamped_interval_s(interval_s: float) -> float:
 class Watcher(Protocol):
     """Takes in what was found, in the event loop."""
 
-    def on_poll(self, look: PollResult) -> Awaitable[None] | None:
+    def on_poll(self, result: PollResult) -> Awaitable[None] | None:
         """Called after every poll, also one that failed. What it returns is waited for: the next
         poll comes after the last was taken in."""
 

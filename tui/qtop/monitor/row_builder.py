@@ -48,13 +48,13 @@ _AT_WORK: Final = ("silent", "working", "no heartbeat")
 @dataclass(slots=True)
 class _Past:
     depths: deque[int | None] = field(default_factory=lambda: deque(maxlen=DEPTHS_KEPT))
-    looks: int = 0
+    polls: int = 0
     flows: FlowWindow = field(default_factory=FlowWindow)
 
     def note(self, depth: int | None) -> None:
         """Note its depth; None when that is unknown: no rate goes across it."""
         self.depths.append(depth)
-        self.looks += 1
+        self.polls += 1
         if depth is None:
             self.flows = FlowWindow()
 
@@ -183,7 +183,7 @@ class RowBuilder:
                     name,
                     depth,
                     tuple(past.depths),
-                    past.looks,
+                    past.polls,
                     rates,
                     empty_in_s(depth, rates),
                     queue.is_paused,
@@ -317,15 +317,15 @@ def without_explained(
 
     def is_by(
         drop: Drop | None,
-        names: frozenset[str],
+        actions: frozenset[str],
         took: Callable[[JobSource], bool] = lambda source: False,
         lasts: timedelta = _LASTS,
     ) -> bool:
         return drop is not None and any(
-            audit_entry.action in names
+            audit_entry.action in actions
             or ((source := system.source_of(audit_entry)) is not None and took(source))
             for audit_entry in audit_entries
-            if _may_explain(audit_entry, drop, lasts)
+            if drop.after - lasts <= audit_entry.at <= drop.at + _CLOCKS_DIFFER
         )
 
     def unexplained(name: str, found: Sequence[Drop]) -> tuple[Drop, ...]:
@@ -351,8 +351,3 @@ def without_explained(
     )
     queues_known = None if fleet_rows.queues is None else queues
     return replace(fleet_rows, queues=queues_known, totals=replace(fleet_rows.totals, drops=drops))
-
-
-def _may_explain(audit_entry: AuditEntry, drop: Drop, lasts: timedelta) -> bool:
-    after = drop.at if drop.after is None else drop.after
-    return after - lasts <= audit_entry.at <= drop.at + _CLOCKS_DIFFER

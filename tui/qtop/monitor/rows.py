@@ -1,4 +1,4 @@
-"""The rows of the console: what is known of each queue, worker and failure at one look. Pure.
+"""The rows of the console: what is known of each queue, worker and failure at one poll. Pure.
 
 `qtop.monitor.row_builder` makes them.
 
@@ -51,8 +51,8 @@ def condition(process: Process, silent_before: datetime, dead_before: datetime) 
     return "working" if jobs else "idle"
 
 
+#: For so many polls the depths of a queue are remembered.
 DEPTHS_KEPT: Final = 60
-"""How many looks back the depths of a queue are known."""
 
 #: A queue whose rates differ by less than this part neither drains nor grows.
 _STEADY: Final = 0.05
@@ -62,13 +62,13 @@ class QueueRow(NamedTuple):
     """One queue. None means unknown.
 
     Attributes:
-        depths: Depths of the last looks, oldest first.
-        looks: How many looks there were of it.
+        depths: Depths at the last polls, oldest first.
+        polls: How many polls have seen it.
         empty_in_s: Seconds until it is empty at these rates; infinite when it never will be.
         serving: Workers that take from it and are not known to be dead.
         in_hand: Jobs of it that workers hold now.
         failed: Its failures among those that were read, which are all when `failed_is_all`.
-        drops: Where its depth fell by more than workers took, the oldest first.
+        drops: Where its depth dropped by more than workers took, the oldest first.
         next_waits_s: How long the job that is next has waited, as of some seconds ago; None when
             it does not tell.
         others: Whose the queue is, if it is not Resque's alone: `Sidekiq's`, for example.
@@ -77,7 +77,7 @@ class QueueRow(NamedTuple):
     name: str
     depth: int | None
     depths: tuple[int | None, ...]
-    looks: int
+    polls: int
     rates: Rates
     empty_in_s: float | None
     is_paused: bool | None
@@ -99,7 +99,7 @@ class QueueRow(NamedTuple):
 
 class WorkerRow(NamedTuple):
     """One registered worker, at the server's time `now`. There may be thousands of them at each
-    look, so that what few need is found when it is asked for."""
+    poll: what few need is found when it is asked for."""
 
     process: Process
     condition: Condition
@@ -179,7 +179,7 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class FleetRows:
-    """All rows at one look; None for those that could not be read."""
+    """All rows at one poll; None for those that could not be read."""
 
     server_time: datetime
     queues: tuple[QueueRow, ...] | None
@@ -258,14 +258,14 @@ def _row(name: str | None, workers: list[WorkerRow]) -> HostRow:
 # Rows for workers that hold jobs and are on no register.
 
 
-def unregistered_rows(strays: Strays | None, look: FleetRows | Snapshot) -> tuple[WorkerRow, ...]:
-    """A row for each process that was found on no register, and is on none at the look either; none
-    where the register is unknown. O(workers) where there are such processes."""
+def unregistered_rows(strays: Strays | None, seen: FleetRows | Snapshot) -> tuple[WorkerRow, ...]:
+    """A row for each process that was found on no register, and is on none at this poll either;
+    none where the register is unknown. O(workers) where there are such processes."""
     found = () if strays is None else strays.of("record")
-    listed = look.workers if isinstance(look, FleetRows) else look.processes
+    listed = seen.workers if isinstance(seen, FleetRows) else seen.processes
     if not found or listed is None:
         return ()
-    names, now = {each.id for each in listed}, look.server_time
+    names, now = {each.id for each in listed}, seen.server_time
     lost = (each.process for each in found if each.process is not None and each.name not in names)
     return tuple(WorkerRow(process, "unregistered", now, False) for process in lost)
 

@@ -1,4 +1,4 @@
-"""What the console shows: the newest look, the rows made from it, whether the display is frozen. No
+"""What the console shows: the newest poll, the rows made from it, whether the display is frozen. No
 widget."""
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class Insights(NamedTuple):
     """What Overview and History show beside the rows.
 
     Attributes:
-        incidents: What is wrong, the worst first; none before the first look was judged.
+        incidents: What is wrong, the worst first; none before the first poll was judged.
         groups: The newest failures in groups.
         series_now: The course of the totals over the last minutes.
         trend: Their course since the console began.
@@ -88,7 +88,7 @@ class Insights(NamedTuple):
 
 
 NOTHING_YET: Final = Insights()
-"""Before the first look."""
+"""Before the first poll."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,17 +96,17 @@ class ViewState:
     """All that a screen shows, at one moment.
 
     Attributes:
-        fleet: The rows; None before the first look. Not the newest when frozen.
-        look: The newest look.
-        now_mono: The moment, on the clock of the looks.
-        rtt_ms: What a look costs, evened out over the last ones.
+        fleet: The rows; None before the first poll. Not the newest when frozen.
+        look: What the newest poll gave.
+        now_mono: The moment, on the clock of the polls.
+        rtt_ms: What a poll costs, evened out over the last ones.
         frozen_since_mono: When the display was frozen; None when it is not. Then all of this is as
             it was, but for what people set.
-        newest: When the newest look was taken, by the server's clock: later than the rows when
+        newest: When the newest snapshot was taken, by the server's clock: later than the rows when
             frozen.
         is_unanswered: Redis does not answer now, whatever is frozen.
         policy: What is hidden and which keys do something.
-        insights: What is wrong, and how it came about; of the same look as the rows.
+        insights: What is wrong, and how it came about; of the same poll as the rows.
     """
 
     address: str
@@ -127,7 +127,7 @@ class ViewState:
 
     @property
     def is_stale(self) -> bool:
-        """Whether what is shown may be wrong by now because looks fail."""
+        """Whether what is shown may be wrong by now because polls fail."""
         return self.look.error is not None
 
     @property
@@ -181,7 +181,7 @@ class ConsoleState:
 
     @property
     def interval_s(self) -> float:
-        """Seconds between two looks, within the limits."""
+        """Seconds between two polls, within the limits."""
         return self._interval_s
 
     @interval_s.setter
@@ -190,7 +190,7 @@ class ConsoleState:
 
     @property
     def dropped_now(self) -> bool:
-        """Whether a figure fell off a cliff at the newest look, and it is not known who did it."""
+        """Whether a figure dropped at the newest poll, and no action on record explains it."""
         if self._newest is None:
             return False
         drops = self._newest.totals.drops
@@ -199,11 +199,11 @@ class ConsoleState:
 
     @property
     def is_paused(self) -> bool | None:
-        """Whether everything was paused at the last look; None when that is unknown."""
+        """Whether everything was paused at the last poll; None when that is unknown."""
         return False if self._newest is None else self._newest.totals.is_paused
 
     def served_by(self, queues: tuple[str, ...]) -> Collection[str]:
-        """The queues that workers with this list of queues serve, as of the newest look."""
+        """The queues that workers with this list of queues serve, as of the newest poll."""
         return self._history.served_by(queues)
 
     @property
@@ -214,11 +214,11 @@ class ConsoleState:
         return self.look.error is not None or self._local.ages
 
     def take(self, look: PollResult) -> None:
-        """Take in a look, also a failed one. Cost: see `RowBuilder` and `IncidentRules`."""
+        """Take in a poll, also a failed one. Cost: see `RowBuilder` and `IncidentRules`."""
         at_once(self.taking(look))
 
     def taking(self, look: PollResult) -> Slices[None]:
-        """As `take`, in slices; what is shown is the look before until the last one is done."""
+        """As `take`, in slices; what is shown is the poll before until the last one is done."""
         if look.snapshot is not None and look.snapshot is not self.look.snapshot:
             taken_mono, pids = self._when_taken(look), self._local.pids
             fleet = yield from self._history.adding(look.snapshot, taken_mono, local_pids=pids)
@@ -237,7 +237,7 @@ class ConsoleState:
         yield
 
     def take_health_report(self, health_report: HealthReport) -> None:
-        """Take in what was found out beside the looks. Cost: see `IncidentRules`."""
+        """Take in what was found out beside the polls. Cost: see `IncidentRules`."""
         self.reported = health_report.with_strays(*self._strays)
         self._history.note_next_jobs(health_report.next_jobs)
         if health_report.ownership is not None:

@@ -62,7 +62,7 @@ def _state_rank(row: QueueRow) -> tuple[bool, bool, bool, int]:
 
 
 def _trend(row: QueueRow) -> str:
-    return trend(row.depths, row.looks, _TREND_CELLS, row.drops)
+    return trend(row.depths, row.polls, _TREND_CELLS, row.drops)
 
 
 def _rate(key: str, of: Callable[[Rates], float | None], priority: int) -> Column[QueueRow]:

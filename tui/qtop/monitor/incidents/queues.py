@@ -55,7 +55,7 @@ _NOTES: Final = 12
 def queue_incidents(
     fleet: FleetRows, grown: Sequence[Grown], classes: Classes
 ) -> Iterator[Incident]:
-    """What is wrong with the queues at a look; `classes` are known to wait in them. O(queues)."""
+    """What is wrong with the queues at a poll; `classes` are known to wait in them. O(queues)."""
     yield from _unknown(fleet)
     yield from _unserved(fleet, classes)
     yield from _growing(grown)
@@ -209,7 +209,7 @@ class Growth:
     def add(
         self, fleet: FleetRows, at_mono: float, audit_entries: Sequence[AuditEntry] = ()
     ) -> list[Grown]:
-        """Take in a look; return what grows, fastest first. What came while operators put jobs onto
+        """Take in a poll; return what grows, fastest first. What came while operators put jobs onto
         queues, by the `audit_entries` on record, is no growth. O(queues)."""
         if fleet.queues is None:
             return []
@@ -326,13 +326,13 @@ def _concerns(audit_entry: AuditEntry, queue: str | None) -> bool:
     return audit_entry.queue == queue or queue in audit_entry.subject.split(", ")
 
 
-# Figures that fell off a cliff: a queue was cleared, the database was emptied or is another one.
+# Figures that dropped suddenly: a queue was cleared, the database was emptied or is another one.
 
 _WHO: Final = "History (7) tells whether it was done with qtop"
 
 
 def drop_incidents(fleet: FleetRows) -> Iterator[Incident]:
-    """What has fallen of late. O(queues)."""
+    """What has dropped of late. O(queues)."""
     drops = fleet.totals.drops
     other = drops.processed
     if other is not None:

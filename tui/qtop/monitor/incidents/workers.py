@@ -17,7 +17,7 @@ _HOSTS = 3
 
 
 def worker_incidents(fleet: FleetRows, thresholds: Thresholds) -> Iterator[Incident]:
-    """What is wrong with the workers at a look; nothing when they are unknown: another incident
+    """What is wrong with the workers at a poll; nothing when they are unknown: another incident
     says so. O(workers)."""
     rows = fleet.workers or ()
     # One pass over what may be thousands.
