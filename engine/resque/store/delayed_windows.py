@@ -54,6 +54,17 @@ class Moment:
 
 
 @dataclass(frozen=True, slots=True)
+class DelayedRef:
+    """One delayed job as it was seen: its moment, its place from the head of that moment's list,
+    the SHA-1 and the size of its bytes."""
+
+    stamp: str
+    place: int
+    sha: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
 class DelayedEntry:
     """One delayed job as it was seen. `place` counts from the head of its moment's list. `job` is
     None for a moment that cannot be read because its key is no list."""
@@ -61,6 +72,13 @@ class DelayedEntry:
     moment: Moment
     place: int
     job: DelayedJob | None
+
+    @property
+    def ref(self) -> DelayedRef | None:
+        """What names it to an action; None for a moment that cannot be read."""
+        if self.job is None:
+            return None
+        return DelayedRef(self.moment.stamp, self.place, self.job.item.sha, self.job.item.size)
 
 
 @dataclass(frozen=True, slots=True)

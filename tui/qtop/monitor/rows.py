@@ -21,7 +21,6 @@ from qtop.model.health import Strays
 from qtop.model.job import GroupKey, JobRow, age_at
 from qtop.monitor.drops import NO_DROPS, Drop, Drops
 from qtop.monitor.rates import Rates
-from qtop.search.failure_groups import KeyMaker
 
 # What a worker does, as far as it is known from outside.
 
@@ -309,6 +308,9 @@ class GroupMemory:
     """What makes each of the newest failures the same as others. Each entry is read once."""
 
     def __init__(self) -> None:
+        # Imported here: most commands group nothing.
+        from qtop.search.failure_groups import KeyMaker
+
         self._maker = KeyMaker()
         self._known: dict[str, GroupKey] = {}
 
