@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from itertools import repeat
 from typing import TYPE_CHECKING, Final
@@ -33,6 +32,7 @@ from qtop.monitor.rows import (
     empty_in_s,
 )
 from queuecore.cooperative import Slices, at_once
+from queuecore.values import replace
 
 if TYPE_CHECKING:
     from qtop.systems.system import System
@@ -45,11 +45,13 @@ _SLICE: Final = 500
 _AT_WORK: Final = ("silent", "working", "no heartbeat")
 
 
-@dataclass(slots=True)
 class _Past:
-    depths: deque[int | None] = field(default_factory=lambda: deque(maxlen=DEPTHS_KEPT))
-    polls: int = 0
-    flows: FlowWindow = field(default_factory=FlowWindow)
+    """What is remembered of a queue."""
+
+    def __init__(self) -> None:
+        self.depths: deque[int | None] = deque(maxlen=DEPTHS_KEPT)
+        self.polls = 0
+        self.flows = FlowWindow()
 
     def note(self, depth: int | None) -> None:
         """Note its depth; None when that is unknown: no rate goes across it."""

@@ -11,7 +11,6 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, get_args
 
@@ -19,7 +18,7 @@ from qtop.model.fleet import Process, RunningJob, Snapshot
 from qtop.model.health import Strays
 from qtop.model.job import GroupKey, JobRow, age_at
 from qtop.monitor.changes import NO_DROPS, Drop, Drops, Rates, sum_if_known
-from qtop.search.failure_groups import KeyMaker
+from queuecore.values import value
 
 if TYPE_CHECKING:
     from qtop.local.groups import LocalWorker, WorkerGroup
@@ -148,7 +147,7 @@ def _began(job: RunningJob) -> datetime:
     return job.since or _NO_MOMENT
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Totals:
     """The fleet in figures. None means unknown.
 
@@ -177,7 +176,7 @@ class Totals:
     working_is_least: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class FleetRows:
     """All rows at one poll; None for those that could not be read."""
 
@@ -206,7 +205,7 @@ def empty_in_s(depth: int | None, rates: Rates) -> float | None:
 # The machines that workers run on.
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class HostRow:
     """One machine, by the ids of its workers. None means unknown.
 
@@ -285,6 +284,9 @@ class GroupMemory:
     """What makes each of the newest failures the same as others. Each entry is read once."""
 
     def __init__(self) -> None:
+        # Imported here: most commands group nothing.
+        from qtop.search.failure_groups import KeyMaker
+
         self._maker = KeyMaker()
         self._known: dict[str, GroupKey] = {}
 
@@ -314,7 +316,7 @@ class GroupMemory:
 _LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class LocalGroupRow:
     group: WorkerGroup
     workers: tuple[LocalWorkerRow, ...]
@@ -328,7 +330,7 @@ class LocalGroupRow:
         return sum(row.worker.place.is_alive for row in self.workers)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class LocalWorkerRow:
     """A worker of a group.
 

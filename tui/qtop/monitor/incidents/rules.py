@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from datetime import datetime
 from typing import Final, get_args
 
@@ -17,6 +16,7 @@ from qtop.monitor.incidents.server import LockWatch
 from qtop.monitor.incidents.workers import stray_incidents
 from qtop.monitor.rows import FleetRows, GroupMemory
 from qtop.text.safe import ago, counted
+from queuecore.values import replace
 
 # Which incidents are shown: those that come and go must not move the rows.
 
