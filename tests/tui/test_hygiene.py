@@ -21,7 +21,6 @@ PURE = (
     "monitor.rows",
     "monitor.state",
     "screens.details",
-    "screens.local_cells",
     "systems.resque.connection",
     "text.format",
     "text.safe",

@@ -16,7 +16,7 @@ from qtop.config.settings import SCREENS
 from qtop.keymap import keymap
 from qtop.keymap.keymap import Where
 from qtop.monitor.state import ViewState
-from qtop.screens import frame_texts
+from qtop.screens import frame
 from qtop.screens.console import Console
 from qtop.screens.frame import take_shape
 from qtop.search.fields import Subject
@@ -93,14 +93,14 @@ class ConsoleScreen(Screen[None]):
 
     def show(self, view: ViewState) -> None:
         """Show the state of the console. Cost: what has changed."""
-        self._status.show(*frame_texts.status(view))
-        self._tabs.show(*frame_texts.tabs(view, self.TAB))
-        trouble = frame_texts.trouble(view)
+        self._status.show(*frame.status(view))
+        self._tabs.show(*frame.tabs(view, self.TAB))
+        trouble = frame.trouble(view)
         self._trouble.show(trouble)
         # Shown only when needed: the list gets its line.
         self._trouble.display = bool(trouble)
         places = {*self.PLACES, "everywhere"}
-        shown = frame_texts.footer(places, read_only=view.read_only, policy=view.policy, on=view.on)
+        shown = frame.footer(places, read_only=view.read_only, policy=view.policy, on=view.on)
         self._keys.show(*shown)
         self._status.set_class(view.policy.production is not None, "-production")
         # The tables of a list may not be on the screen yet.

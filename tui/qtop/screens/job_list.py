@@ -14,7 +14,7 @@ from qtop.model.job import FAILED, Job, JobRow, JobSource, failure_rows, job_row
 from qtop.model.job_list import JobPage
 from qtop.monitor.incidents.incident import to_serving
 from qtop.monitor.state import ViewState
-from qtop.screens import frame_texts, list_bars
+from qtop.screens import frame, list_bars
 from qtop.screens.base import ConsoleScreen
 from qtop.screens.dialogs import ask_for_queue
 from qtop.screens.export import export
@@ -153,7 +153,7 @@ class JobListScreen(ConsoleScreen):
         for table in self.pane.tables:
             table.stale = view.is_stale
         if view.fleet is None:
-            self.table.empty_text = frame_texts.empty_word(view, "", "")
+            self.table.empty_text = frame.empty_word(view, "", "")
         if self.has_news(view):
             self.look()
         if self.within.source.queue:
@@ -285,7 +285,7 @@ class JobListScreen(ConsoleScreen):
         self.app.say(safe(why), "bad")
         self.table.stale = self._is_unread = True
         if self.page is None:
-            self.put((), frame_texts.unknown_word(why))
+            self.put((), frame.unknown_word(why))
             self.show_title()
 
     async def rows_of(self, jobs: Sequence[Job]) -> Sequence[JobRow]:
@@ -368,7 +368,7 @@ class JobListScreen(ConsoleScreen):
             none = self.LOOKING
         follower = search.follower
         if follower.problem is not None and not follower.is_complete:
-            none = frame_texts.unknown_word(follower.problem)
+            none = frame.unknown_word(follower.problem)
         self.put(rows, none)
         self.show_title()
 

@@ -16,15 +16,17 @@ from textual.widgets import Input
 from qtop.keymap.keymap import Where
 from qtop.local.groups import LocalWorker
 from qtop.local.logs import Tail, level, without_colours
+from qtop.local.state_file import DONE
 from qtop.local.usage import Sampler, Usage
+from qtop.monitor import row_text
 from qtop.monitor.local_rows import LocalGroupRow, LocalRow, LocalWorkerRow, local_rows
 from qtop.monitor.state import ViewState
-from qtop.screens import local_cells as texts
 from qtop.screens.base import ConsoleScreen, RowsScreen, bindings
 from qtop.search.fields import Subject
-from qtop.text.safe import counted, safe
+from qtop.text import format
+from qtop.text.safe import ago, counted, safe
 from qtop.widgets.bars import Bar, Span
-from qtop.widgets.columns import Column
+from qtop.widgets.columns import Column, ToneOf
 from qtop.widgets.filter_input import InputField
 from qtop.widgets.log_view import LogLine, LogView
 from qtop.widgets.table import Table
@@ -89,11 +91,11 @@ class LogScreen(ConsoleScreen):
         self._show_head(row)
 
     def _show_head(self, row: LocalWorkerRow) -> None:
-        who = f" {texts.name(row).strip()} of {safe(self._worker.queues)}  "
-        left = [Span(who, "strong", 90), Span(f"{texts.state(row)}  ", "accent", 85)]
-        if problems := texts.problems(row):
+        who = f" {name_of(row).strip()} of {safe(self._worker.queues)}  "
+        left = [Span(who, "strong", 90), Span(f"{state_of(row)}  ", "accent", 85)]
+        if problems := problems_of(row):
             left.append(Span(f"{problems}  ", "bad", 80))
-        if reason := texts.reason(row):
+        if reason := reason_of(row):
             left.append(Span(reason, "warn", 60))
         right = [Span(f" {safe(str(self._tail.path))} ", "dim", 20)]
         if self._is_held:
@@ -191,20 +193,160 @@ class LogScreen(ConsoleScreen):
         self.show_view(self.app.state.view())
 
 
+# The cells.
+
+_MIB: Final = 1024 * 1024
+#: So soon after its start a worker need not be registered yet.
+_STARTS_WITHIN_S: Final = 30.0
+_TONES: Final[dict[str, ToneOf]] = {
+    **dict.fromkeys(("gave up", "lost"), "bad"),
+    **dict.fromkeys(("waiting", "paused", "stopping"), "warn"),
+    **dict.fromkeys(("finishing", "starting"), "accent"),
+    **dict.fromkeys(("ended", "idle"), "dim"),
+    "working": "good",
+}
+
+
+def name_of(row: LocalRow) -> str:
+    """The queues of a group; the process of a worker."""
+    if isinstance(row, LocalGroupRow):
+        return safe(row.group.about.queues)
+    return f"  {row.place.pid}" if row.place.is_alive else f"  #{row.place.number}"
+
+
+def state_of(row: LocalRow) -> str:
+    return _group_state(row) if isinstance(row, LocalGroupRow) else _place_state(row)
+
+
+def state_tone(row: LocalRow) -> ToneOf | None:
+    if isinstance(row, LocalGroupRow):
+        states = {each.place.state for each in row.workers}
+        if states & {"gave up", "lost"}:
+            return "bad"
+        return "warn" if "waiting" in states else None
+    is_running = row.place.state == "running"
+    return _TONES.get(_place_state(row) if is_running else row.place.state)
+
+
+def _group_state(row: LocalGroupRow) -> str:
+    group = row.group
+    if group.is_gone:
+        return "ended"
+    told = f"{row.alive}/{group.wanted}"
+    places = [each.place.state for each in row.workers]
+    if "gave up" in places:
+        return f"{told} gave up"
+    if "waiting" in places:
+        return f"{told} restarting"
+    if row.alive > group.wanted:
+        return f"{row.alive - group.wanted} of {row.alive} ending"
+    return f"{told} staying" if group.is_detached else f"{told} alive"
+
+
+def _place_state(row: LocalWorkerRow) -> str:
+    place = row.place
+    for_s = max(0.0, row.now_mono - place.since_mono)
+    left = ago(max(0.0, (place.until_mono or 0.0) - row.now_mono))
+    if place.state == "waiting":
+        return f"again in {left}"
+    if place.state in ("finishing", "stopping"):
+        if place.until_mono is not None:
+            return f"{'stops' if place.state == 'finishing' else 'killed'} in {left}"
+        return f"{place.state} {ago(for_s)}"
+    if place.state != "running":
+        return place.state
+    if row.seen is None:
+        # It may be a child of what was started, or on another Redis: then all we know is this.
+        return "starting" if for_s < _STARTS_WITHIN_S else "running"
+    busy = row.seen.process.is_busy
+    return "running" if busy is None else "working" if busy else "idle"
+
+
+def job_of(row: LocalRow) -> str:
+    """What a worker holds, or why there is none; of a group, what was started."""
+    if isinstance(row, LocalGroupRow):
+        shown = safe(row.group.about.shown)
+        # Of our own worker the path of the interpreter would be all that there is room for.
+        _, _, own = shown.partition(" -m qtop worker ")
+        return f"qtop worker {own}" if own else shown
+    does = reason_of(row) if row.seen is None else row_text.worker_job(row.seen)
+    return "; ".join(part for part in (problems_of(row), does) if part)
+
+
+def problems_of(row: LocalWorkerRow) -> str:
+    """What is wrong with a worker beside its job."""
+    alone = row.usage.left_alone if row.usage is not None else ""
+    unknown = f"leaves {alone} alone: unknown classes" if alone else ""
+    every = (unknown, row.place.problem, row.place.log_problem)
+    return "; ".join(safe(each) for each in every if each)
+
+
+def reason_of(row: LocalWorkerRow) -> str:
+    """How the last process of a place ended, with what it said last."""
+    place = row.place
+    before = "before: " if place.is_alive else ""
+    # What was in order needs no explanation.
+    said = f": {safe(place.said[-1])}" if place.said and place.ending != DONE else ""
+    return f"{before}{safe(place.ending)}{said}" if place.ending else ""
+
+
+def elapsed_of(row: LocalRow) -> str:
+    """How long a worker has had its job."""
+    seen = None if isinstance(row, LocalGroupRow) else row.seen
+    return "" if seen is None else row_text.worker_elapsed(seen)
+
+
+def cpu_of(row: LocalRow) -> str:
+    """Of one processor; of a group, of its workers together."""
+    parts = [each.usage.cpu_percent for each in _parts(row) if each.usage is not None]
+    known = [part for part in parts if part is not None]
+    return f"{sum(known):.0f}%" if known else ""
+
+
+def memory_of(row: LocalRow) -> str:
+    """Resident memory, with what the workers have started."""
+    parts = [each.usage.memory_bytes for each in _parts(row) if each.usage is not None]
+    return f"{sum(parts) / _MIB:,.0f} MB" if parts else ""
+
+
+def processed_of(row: LocalRow) -> str:
+    return _sum([each.seen.process.processed for each in _parts(row) if each.seen is not None])
+
+
+def failed_of(row: LocalRow) -> str:
+    return _sum([each.seen.process.failed for each in _parts(row) if each.seen is not None])
+
+
+def failed_tone(row: LocalRow) -> ToneOf:
+    return "bad" if any(each.seen and each.seen.process.failed for each in _parts(row)) else "dim"
+
+
+def restarts_of(row: LocalRow) -> str:
+    number = sum(each.place.restarts for each in _parts(row))
+    return f"{number:,}" if number else ""
+
+
+def _parts(row: LocalRow) -> tuple[LocalWorkerRow, ...]:
+    return row.workers if isinstance(row, LocalGroupRow) else (row,)
+
+
+def _sum(numbers: list[int | None]) -> str:
+    known = [number for number in numbers if number is not None]
+    return format.partly(sum(known), is_least=len(known) < len(numbers)) if known else ""
+
+
 SAMPLE_EVERY_S: Final = 2.0
 
 COLUMNS: Final[tuple[Column[LocalRow], ...]] = (
-    Column("name", "queues", 14, texts.name, flex=1, priority=100),
-    Column("state", "state", 14, texts.state, priority=98, style=texts.state_tone),
-    Column("job", "job", 20, texts.job, flex=5, priority=95),
-    Column("elapsed", "for", 6, texts.elapsed, priority=85, align="right"),
-    Column("cpu", "cpu", 5, texts.cpu, priority=80, align="right"),
-    Column("memory", "memory", 7, texts.memory, priority=75, align="right"),
-    Column("processed", "processed", 9, texts.processed, priority=50, align="right", style="dim"),
-    Column(
-        "failed", "failed", 6, texts.failed, priority=60, align="right", style=texts.failed_tone
-    ),
-    Column("restarts", "restarts", 8, texts.restarts, priority=65, align="right", style="warn"),
+    Column("name", "queues", 14, name_of, flex=1, priority=100),
+    Column("state", "state", 14, state_of, priority=98, style=state_tone),
+    Column("job", "job", 20, job_of, flex=5, priority=95),
+    Column("elapsed", "for", 6, elapsed_of, priority=85, align="right"),
+    Column("cpu", "cpu", 5, cpu_of, priority=80, align="right"),
+    Column("memory", "memory", 7, memory_of, priority=75, align="right"),
+    Column("processed", "processed", 9, processed_of, priority=50, align="right", style="dim"),
+    Column("failed", "failed", 6, failed_of, priority=60, align="right", style=failed_tone),
+    Column("restarts", "restarts", 8, restarts_of, priority=65, align="right", style="warn"),
 )
 
 
@@ -244,7 +386,7 @@ class LocalScreen(RowsScreen):
 
     def subject(self, row: LocalRow) -> Subject:
         """A row as filters see it: by queues, process, state, job."""
-        words = (texts.name(row).strip(), texts.state(row), texts.job(row))
+        words = (name_of(row).strip(), state_of(row), job_of(row))
         if isinstance(row, LocalGroupRow):
             return Subject(queue=row.group.about.queues, words=words)
         held = None if row.seen is None else row.seen.job

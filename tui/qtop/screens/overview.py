@@ -18,7 +18,7 @@ from qtop.monitor import row_text
 from qtop.monitor.incidents.incident import Incident, Link
 from qtop.monitor.rows import NewestGroup, QueueRow, WorkerRow
 from qtop.monitor.state import UiPolicy, ViewState
-from qtop.screens import frame_texts
+from qtop.screens import frame
 from qtop.screens.base import ConsoleScreen, TextScreen, bindings
 from qtop.screens.queues import COLUMNS
 from qtop.search.filter_language import term
@@ -311,14 +311,14 @@ class OverviewScreen(ConsoleScreen):
             table.stale = view.is_stale
         # That Redis does not answer is news, whatever else is old.
         self.table.stale = False
-        self.table.empty_text = frame_texts.empty_word(view, "verdicts", "")
+        self.table.empty_text = frame.empty_word(view, "verdicts", "")
         self.table.set_rows(verdict_rows(view))
         self._advise(self.table.cursor_row)
-        self.queues.empty_text = frame_texts.empty_word(view, "queues", "", "queues")
+        self.queues.empty_text = frame.empty_word(view, "queues", "", "queues")
         self.queues.set_rows(neediest(fleet.queues or ()) if fleet else ())
         self.jobs.empty_text = _none_runs(view)
         self.jobs.set_rows(longest(fleet.workers or ()) if fleet else ())
-        self.failures.empty_text = frame_texts.empty_word(view, "failed jobs", "", "failures")
+        self.failures.empty_text = frame.empty_word(view, "failed jobs", "", "failures")
         self.failures.label("number", row_text.failed_label(fleet))
         self.failures.set_rows(insights.groups)
         self._show_charts(view)
@@ -332,8 +332,8 @@ class OverviewScreen(ConsoleScreen):
 
     def _show_charts(self, view: ViewState) -> None:
         height = _TALL_LINES if self.size.height >= _HIGH else 1
-        width = self._charts[0].size.width - frame_texts.HEAD_CELLS
-        heads = frame_texts.chart_heads(view.fleet.totals if view.fleet else None)
+        width = self._charts[0].size.width - frame.HEAD_CELLS
+        heads = frame.chart_heads(view.fleet.totals if view.fleet else None)
         bars = iter(self._charts)
         for (head, tone), values in zip(heads, view.insights.series_now, strict=True):
             for at, line in enumerate(area(values, width, height)):
@@ -401,10 +401,10 @@ class OverviewScreen(ConsoleScreen):
 def _none_runs(view: ViewState) -> str:
     """What the list of running jobs says when there are none."""
     if view.fleet is None:
-        return frame_texts.empty_word(view, "jobs", "")
+        return frame.empty_word(view, "jobs", "")
     problems = view.fleet.totals.problems
     why = problems.get("workers") or problems.get("jobs in hand")
-    return "No job is running." if why is None else frame_texts.unknown_word(why)
+    return "No job is running." if why is None else frame.unknown_word(why)
 
 
 def _link_of(group: NewestGroup) -> Link:

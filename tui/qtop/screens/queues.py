@@ -15,7 +15,7 @@ from qtop.monitor.rates import Rates
 from qtop.monitor.row_text import depth, empty_in, failed_label, queue_state, trend
 from qtop.monitor.rows import QueueRow
 from qtop.monitor.state import ViewState
-from qtop.screens import frame_texts
+from qtop.screens import frame
 from qtop.screens.base import RowsScreen, bindings
 from qtop.screens.jobs import JobsScreen, SetAsideScreen
 from qtop.search.fields import Subject
@@ -135,7 +135,7 @@ class QueuesScreen(RowsScreen):
             table.show_columns(None)
         advice = "they appear with the first job, as from `qtop enqueue Sleep 5 --queue sleep`."
         gone = view.fleet.totals.drops.gone if view.fleet else ()
-        word = frame_texts.empty_word(view, "queues", advice, "queues")
+        word = frame.empty_word(view, "queues", advice, "queues")
         table.empty_text = _gone(gone) if gone and _is_known(view) else word
         table.stale = view.is_stale
         table.label("failed", failed_label(view.fleet))

@@ -15,12 +15,12 @@ from qtop.model.job import JobRow, JobSource, job_rows, moment_of
 from qtop.model.job_list import JobPage
 from qtop.model.schedule import ListedSchedule
 from qtop.monitor.state import ViewState
-from qtop.screens import details, frame_texts, scheduled_bars
+from qtop.screens import details, frame, list_bars
 from qtop.screens.base import TextScreen, bindings
 from qtop.screens.job_columns import DELAYED_COLUMNS
 from qtop.screens.job_details import JobDetailsScreen
 from qtop.screens.job_list import JobListScreen
-from qtop.screens.scheduled_bars import ScheduledLook
+from qtop.screens.list_bars import ScheduledLook
 from qtop.search import filter_language
 from qtop.search.fields import Subject, of_schedule
 from qtop.search.filter_language import BadFilter, Filter
@@ -294,7 +294,7 @@ class ScheduledScreen(JobListScreen):
             self.app.say(f"what is scheduled: {safe(str(error))}", "bad")
             self.table.stale = True
             if self._glance is None:
-                self.put((), frame_texts.unknown_word(str(error)))
+                self.put((), frame.unknown_word(str(error)))
         finally:
             self._is_reading = False
         if self._reads_again:
@@ -372,25 +372,25 @@ class ScheduledScreen(JobListScreen):
         if why is not None:
             self.table.stale = True
         if self.part == "schedules":
-            none = scheduled_bars.no_schedules(seen)
-            self.table.empty_text = none if why is None else frame_texts.unknown_word(why)
+            none = list_bars.no_schedules(seen)
+            self.table.empty_text = none if why is None else frame.unknown_word(why)
             self.pane.show_rows(self._schedules or ())
         elif why is not None and not self.table.row_count:
-            self.put((), frame_texts.unknown_word(why))
+            self.put((), frame.unknown_word(why))
         self.show_title()
 
     def show_title(self) -> None:
         """Say what is listed, what comes due, and who moves it."""
         window, forecast, scheduler = self.bars
         seen, rows, now = self._glance, self._schedules, self.now
-        right = scheduled_bars.page(self.page) if self.is_paged else []
+        right = list_bars.due_times(self.page) if self.is_paged else []
         if self.is_searched:
             sign, is_by_class = self.app.state.policy.sign, self.part == "classes"
-            right = scheduled_bars.search(self.search, sign, is_by_class=is_by_class)
-        window.show([*scheduled_bars.parts(self.part), *marks_spans(self.table)], right)
+            right = list_bars.delayed_search(self.search, sign, is_by_class=is_by_class)
+        window.show([*list_bars.parts(self.part), *marks_spans(self.table)], right)
         outlook = None if seen is None else seen.outline
-        forecast.show(*scheduled_bars.forecast(outlook, rows, now))
-        scheduler.show(scheduled_bars.scheduler(seen, now.timestamp(), bool(rows)))
+        forecast.show(*list_bars.forecast(outlook, rows, now))
+        scheduler.show(list_bars.scheduler(seen, now.timestamp(), bool(rows)))
 
     def subject(self, row: Any) -> Subject:
         """A row as filters see it."""

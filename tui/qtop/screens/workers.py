@@ -13,7 +13,7 @@ from qtop.model.fleet import Process
 from qtop.monitor import row_text
 from qtop.monitor.rows import CONDITIONS, HostRow, WorkerRow, host_rows
 from qtop.monitor.state import ViewState
-from qtop.screens import frame_texts
+from qtop.screens import frame
 from qtop.screens.base import RowsScreen, TextScreen, bindings
 from qtop.screens.details import worker_lines
 from qtop.search.fields import Subject
@@ -65,9 +65,7 @@ class HostsScreen(RowsScreen):
 
     def show_view(self, view: ViewState) -> None:
         self.table.stale = view.is_stale
-        self.table.empty_text = frame_texts.empty_word(
-            view, "machines", "workers bring them.", "workers"
-        )
+        self.table.empty_text = frame.empty_word(view, "machines", "workers bring them.", "workers")
         self.pane.show_rows(host_rows(view.fleet.workers or ()) if view.fleet else ())
 
     def subject(self, row: HostRow) -> Subject:
@@ -202,7 +200,7 @@ class WorkersScreen(RowsScreen):
     def show_view(self, view: ViewState) -> None:
         table: Table[WorkerRow] = self.table
         advice = f"press {view.policy.sign('start_workers')} to start one here."
-        table.empty_text = frame_texts.empty_word(view, "workers", advice, "workers")
+        table.empty_text = frame.empty_word(view, "workers", advice, "workers")
         table.stale = view.is_stale
         fleet = view.fleet
         rows = () if fleet is None else (*(fleet.workers or ()), *view.insights.unregistered)
