@@ -12,11 +12,10 @@ from qtop.keymap.keymap import ACTIONS, PLACES, Where
 from qtop.screens import frame
 from qtop.screens.base import ConsoleScreen
 from qtop.screens.dialogs import DIALOG_BINDINGS
-from qtop.screens.failed import FailedScreen, GroupScreen
+from qtop.screens.failed import FailedScreen, FailureScreen, GroupScreen
 from qtop.screens.help import PALETTE_BINDINGS, HelpScreen, help_lines
 from qtop.screens.history import ActionScreen, HistoryScreen
-from qtop.screens.job_details import FailureScreen, JobScreen
-from qtop.screens.jobs import JobsScreen, SetAsideScreen
+from qtop.screens.jobs import JobScreen, JobsScreen, SetAsideScreen
 from qtop.screens.local import LocalScreen, LogScreen
 from qtop.screens.overview import IncidentScreen, OverviewScreen
 from qtop.screens.queues import QueuesScreen

@@ -11,7 +11,7 @@ from qtop.config.limits import Thresholds, UndoLimits
 from qtop.config.settings import SCALARS, Given, Settings, resolve, warnings
 from qtop.keymap import keymap
 from qtop.keymap.keymap import clashes
-from qtop.screens.fitting import check_settings, screens
+from qtop.screens.base import check_settings, screens
 
 Write = Callable[[str], SettingsFile]
 

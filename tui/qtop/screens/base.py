@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterable
+import sys
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
 from textual.app import ComposeResult
 from textual.await_complete import AwaitComplete
-from textual.binding import Binding, BindingType
+from textual.binding import Binding
 from textual.screen import Screen
 from textual.widget import Widget
 
-from qtop.config.settings import SCREENS
+from qtop.config.file import BadSettings
+from qtop.config.settings import SCREENS, Settings
 from qtop.keymap import keymap
-from qtop.keymap.keymap import Where
+from qtop.keymap.keymap import Where, clashes, typed_in_fields
 from qtop.monitor.state import ViewState
 from qtop.screens import frame
 from qtop.screens.console import Console
@@ -22,6 +25,7 @@ from qtop.screens.frame import take_shape
 from qtop.search.fields import Subject
 from qtop.text.safe import counted
 from qtop.widgets.bars import Bar, Span
+from qtop.widgets.columns import Column, arranged
 from qtop.widgets.list_pane import MARKS_GONE, ListOwner, ListPane
 from qtop.widgets.table import Table
 from qtop.widgets.text_lines import TextLine
@@ -29,15 +33,6 @@ from qtop.widgets.text_view import TextView
 
 #: Terminals drop longer clipboards, or the connection.
 MOST_COPIED: Final = 74_000
-
-
-def bindings(places: Iterable[Where]) -> list[BindingType]:
-    """Bindings for the actions of these places; those of tables and texts have their own."""
-    return [
-        Binding(",".join(action.keys), action.id, action.label, show=False, id=action.id)
-        for action in keymap.of(set(places))
-        if "." not in action.id and "everywhere" not in action.where
-    ]
 
 
 def listed_in(screen: type[ConsoleScreen]) -> Where | None:
@@ -64,6 +59,15 @@ class ConsoleScreen(Screen[None]):
         @property
         def app(self) -> Console: ...  # type: ignore[override]
 
+    def __init_subclass__(cls) -> None:
+        """Bind the keys of the screen's places; tables and texts have their own."""
+        cls.BINDINGS = [
+            Binding(",".join(action.keys), action.id, action.label, show=False, id=action.id)
+            for action in keymap.of(set(cls.PLACES))
+            if "." not in action.id and "everywhere" not in action.where
+        ]
+        super().__init_subclass__()
+
     def __init__(self) -> None:
         super().__init__()
         take_shape(self)
@@ -88,7 +92,13 @@ class ConsoleScreen(Screen[None]):
         return (each for each in (*self.bars, self.pane, self.text) if each is not None)
 
     def show_view(self, view: ViewState) -> None:
-        """Show what the screen is for."""
+        """Show what the screen is for: its lines without secrets, where it is a text."""
+        if self.text is not None:
+            redact = view.policy.redactor.text
+            self.text.show(line._replace(text=redact(line.text)) for line in self.lines(view))
+
+    def lines(self, view: ViewState) -> Iterable[TextLine]:
+        """What there is to read."""
         raise NotImplementedError
 
     def show(self, view: ViewState) -> None:
@@ -107,12 +117,6 @@ class ConsoleScreen(Screen[None]):
         for table in self.query(Table) if self.pane is None else self.pane.tables:
             table.redact_with(view.policy.redactor.text)
         self.show_view(view)
-
-    def show_lines(self, view: ViewState, lines: Iterable[TextLine]) -> None:
-        """Show the lines of a text, without secrets."""
-        redact = view.policy.redactor.text
-        if self.text is not None:
-            self.text.show(line._replace(text=redact(line.text)) for line in lines)
 
     def say(self, text: str, tone: str = "") -> None:
         """Show a safe one-line result until the next one."""
@@ -264,19 +268,9 @@ class ConsoleScreen(Screen[None]):
 class TextScreen(ConsoleScreen):
     """A page of text."""
 
-    text: TextView
-
     def __init__(self) -> None:
         super().__init__()
         self.text = TextView()
-
-    def show_view(self, view: ViewState) -> None:
-        """Show the lines as they are now."""
-        self.show_lines(view, self.lines(view))
-
-    def lines(self, view: ViewState) -> Iterable[TextLine]:
-        """What there is to read."""
-        raise NotImplementedError
 
 
 class RowsScreen(ConsoleScreen):
@@ -315,3 +309,53 @@ class RowsScreen(ConsoleScreen):
 
     def shown_of(self) -> str:
         return self.pane.shown_of()
+
+
+# Whether the settings fit the screens: keys that mean two things, columns that do not exist.
+
+
+def load_screens() -> None:
+    """Import all that a digit shows, and the help."""
+    for name in (*keymap.SCREENS, "help"):
+        import_module(f"qtop.screens.{name}")
+
+
+def screens() -> Iterator[type[ConsoleScreen]]:
+    """All pages of the console."""
+    load_screens()
+    waiting: list[type[ConsoleScreen]] = [ConsoleScreen]
+    while waiting:
+        page = waiting.pop()
+        waiting += page.__subclasses__()
+        if page.PLACES:
+            yield page
+
+
+def check_settings(settings: Settings) -> None:
+    """Raises BadSettings, which names the place in the file, when keys or columns do not fit."""
+    if settings.keys:
+        places = [{*page.PLACES, "everywhere"} for page in screens()]
+        places += [{"dialogs"}, {"filter"}, {"palette"}]
+        wrong = clashes(keymap.ACTIONS, settings.keys, places)
+        wrong += typed_in_fields(keymap.ACTIONS, settings.keys)
+        for action_id, sentence in wrong:
+            where = settings.origins[f"keys.{action_id}"]
+            raise BadSettings(f"{where}: {action_id}: {sentence}")
+    known = columns() if settings.columns else {}
+    for place, keys in settings.columns.items():
+        try:
+            if place not in known:
+                raise ValueError(f"the columns of {place} cannot be chosen")
+            arranged(known[place], keys)
+        except ValueError as error:
+            raise BadSettings(f"{settings.origins[f'columns.{place}']}: {error}") from None
+
+
+def columns() -> dict[str, Sequence[Column[Any]]]:
+    """The columns that can be chosen from, by screen: the COLUMNS of its module."""
+    found: dict[str, Sequence[Column[Any]]] = {}
+    for page in screens():
+        place, known = listed_in(page), getattr(sys.modules[page.__module__], "COLUMNS", None)
+        if place is not None and known is not None and "rows" in page.PLACES:
+            found[place] = known
+    return found

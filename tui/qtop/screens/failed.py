@@ -11,17 +11,17 @@ from typing import Any, ClassVar, Final
 from qtop.actions.plan import count_of
 from qtop.keymap.keymap import Where
 from qtop.model.job import FAILED, Job, JobRow, JobSource, age_at
-from qtop.model.job_list import Entry
-from qtop.screens import list_bars
-from qtop.screens.base import bindings
-from qtop.screens.job_columns import FAILED_COLUMNS, GROUP_ENTRY_COLUMNS
-from qtop.screens.job_details import FailureScreen
-from qtop.screens.job_list import JobListScreen
+from qtop.model.job_list import Entry, JobList
+from qtop.monitor import row_text
+from qtop.monitor.state import ViewState
+from qtop.screens import details, list_bars
+from qtop.screens.job_list import CLASS, QUEUE, JobDetailsScreen, JobListScreen
 from qtop.search.failure_groups import (
     OTHER,
     TREND_HOURS,
     FailureGroup,
     FailureGroups,
+    KeyMaker,
     title,
 )
 from qtop.search.job_search import JobQuery, JobSearch
@@ -31,9 +31,69 @@ from qtop.text.safe import counted, safe, spark
 from qtop.widgets.bars import Span
 from qtop.widgets.columns import Column, ToneOf, figure, text_column
 from qtop.widgets.table import Table
+from qtop.widgets.text_lines import TextLine
 from queuecore.errors import StoreError
 
-# The entries of one group of failures.
+# One failure.
+
+
+class FailureScreen(JobDetailsScreen):
+    """A failed job; its age goes on. `groups` is what is known of failures that are alike."""
+
+    PLACES: ClassVar[tuple[Where, ...]] = ("failure", "texts")
+    TAB: ClassVar[Where] = "failed"
+    REST = "the rest of the entry"
+    GONE = "this entry is not in the list any more"
+
+    def __init__(self, job: Job, jobs: JobList, groups: FailureGroups | None = None) -> None:
+        super().__init__(job, jobs)
+        self._groups = groups
+
+    def lines(self, view: ViewState) -> Iterable[TextLine]:
+        now = None if view.fleet is None else view.fleet.server_time
+        payload = self.jobs.payload(self.job)
+        return details.failure_lines(self.job, payload, view.policy.redactor, now, self._alike())
+
+    def _alike(self) -> str:
+        if self._groups is None or not self.job.item.raw:
+            return ""
+        count = self._groups.count_of(KeyMaker().key_of(self.job))
+        if count is None:
+            return ""
+        so_far = "" if self._groups.is_complete else " so far"
+        return f"{count_of(count, 'failure')}{so_far}"
+
+
+# The entries, and those of one group.
+
+COLUMNS: Final[tuple[Column[JobRow], ...]] = (
+    figure("when", "age", 6, lambda row: row.age_s, format.duration, priority=90, descends=False),
+    Column("time", "failed", 10, row_text.failed_at, priority=30, style="dim"),
+    replace(CLASS, width=16),
+    Column(
+        *("exception", "exception", 14, lambda row: format.exception_name(row.job.exception), 2),
+        priority=95,
+        style="bad",
+        sort_key=lambda row: row.job.exception,
+    ),
+    text_column("error", "error", 14, lambda r: row_text.error_of(r.job), flex=4, priority=85),
+    # What tells the failures of a group apart, more often than not.
+    text_column("args", "args", 14, lambda r: row_text.args_of(r.job), flex=3, priority=35),
+    QUEUE,
+    Column(
+        *("retried", "retried", 7, lambda row: "yes" if row.job.retried_at else ""),
+        priority=40,
+        style="dim",
+        sort_key=lambda row: row.job.retried_at,
+    ),
+)
+
+#: Without what all failures of a group have in common: more room for what tells them apart.
+GROUP_ENTRY_COLUMNS: Final = tuple(
+    replace(column, width=22, priority=85) if column.key in ("error", "args") else column
+    for column in COLUMNS
+    if column.key not in ("class", "exception")
+)
 
 
 class GroupScreen(JobListScreen):
@@ -41,7 +101,6 @@ class GroupScreen(JobListScreen):
 
     PLACES: ClassVar[tuple[Where, ...]] = ("tables", "rows", "group")
     TAB: ClassVar[Where] = "failed"
-    BINDINGS = bindings(PLACES)
     # Without what the title says of all of them.
     LIST_COLUMNS = GROUP_ENTRY_COLUMNS
     NOTHING = "No failed jobs."
@@ -149,8 +208,6 @@ GROUP_COLUMNS: Final[tuple[Column[FailureGroupRow], ...]] = (
 
 # The lists of failures.
 
-COLUMNS: Final = FAILED_COLUMNS
-
 
 class WantedGroups(FailureGroups):
     """The groups of the failures that are wanted. `now` is the server's clock."""
@@ -171,7 +228,6 @@ class FailedScreen(JobListScreen):
 
     PLACES: ClassVar[tuple[Where, ...]] = ("tables", "rows", "lists", "failed")
     TAB: ClassVar[Where] = "failed"
-    BINDINGS = bindings(PLACES)
     LIST_COLUMNS = COLUMNS
     NOTHING = "No failed jobs."
 

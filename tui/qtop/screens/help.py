@@ -18,7 +18,7 @@ from qtop.keymap.keymap import DANGERS, Action, Where
 from qtop.keymap.synonyms import COMMANDS, PLACES, SYNONYMS
 from qtop.monitor.incidents.incident import Link
 from qtop.monitor.state import UiPolicy, ViewState
-from qtop.screens.base import TextScreen, bindings
+from qtop.screens.base import TextScreen
 from qtop.screens.frame import FrontScreen
 from qtop.search.filter_language import BadFilter, parse
 from qtop.text.safe import pad, safe
@@ -111,7 +111,6 @@ class HelpScreen(TextScreen):
 
     PLACES: ClassVar[tuple[Where, ...]] = ("texts",)
     TAB: ClassVar[Where] = "everywhere"
-    BINDINGS = bindings(PLACES)
 
     def __init__(self, here: Collection[Where]) -> None:
         super().__init__()

@@ -13,7 +13,7 @@ from qtop.monitor.rows import Totals
 from qtop.monitor.series import STEP_S, Trend, fewer
 from qtop.monitor.state import ViewState
 from qtop.screens import frame
-from qtop.screens.base import RowsScreen, TextScreen, bindings
+from qtop.screens.base import RowsScreen, TextScreen
 from qtop.search.fields import Subject
 from qtop.text import format
 from qtop.text.safe import ago, area, safe
@@ -171,7 +171,6 @@ class HistoryScreen(RowsScreen):
 
     PLACES: ClassVar[tuple[Where, ...]] = ("tables", "rows", "lists", "history")
     TAB: ClassVar[Where] = "history"
-    BINDINGS = bindings(PLACES)
     VERTICAL_BREAKPOINTS = _SHAPES
     DEFAULT_CSS = """
     HistoryScreen {
@@ -264,7 +263,6 @@ class ActionScreen(TextScreen):
 
     PLACES: ClassVar[tuple[Where, ...]] = ("texts", "action")
     TAB: ClassVar[Where] = "history"
-    BINDINGS = bindings(PLACES)
 
     def __init__(self, entry: AuditEntry) -> None:
         super().__init__()

@@ -21,7 +21,7 @@ from qtop.local.usage import Sampler, Usage
 from qtop.monitor import row_text
 from qtop.monitor.local_rows import LocalGroupRow, LocalRow, LocalWorkerRow, local_rows
 from qtop.monitor.state import ViewState
-from qtop.screens.base import ConsoleScreen, RowsScreen, bindings
+from qtop.screens.base import ConsoleScreen, RowsScreen
 from qtop.search.fields import Subject
 from qtop.text import format
 from qtop.text.safe import ago, counted, safe
@@ -56,7 +56,6 @@ class LogScreen(ConsoleScreen):
     AUTO_FOCUS = "LogView"
     PLACES: ClassVar[tuple[Where, ...]] = ("texts", "log")
     TAB: ClassVar[Where] = "local"
-    BINDINGS = bindings(PLACES)
 
     def __init__(self, worker: LocalWorker) -> None:
         super().__init__()
@@ -355,7 +354,6 @@ class LocalScreen(RowsScreen):
 
     PLACES: ClassVar[tuple[Where, ...]] = ("tables", "rows", "lists", "local")
     TAB: ClassVar[Where] = "local"
-    BINDINGS = bindings(PLACES)
 
     def __init__(self) -> None:
         super().__init__()

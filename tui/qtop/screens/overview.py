@@ -19,7 +19,7 @@ from qtop.monitor.incidents.incident import Incident, Link
 from qtop.monitor.rows import NewestGroup, QueueRow, WorkerRow
 from qtop.monitor.state import UiPolicy, ViewState
 from qtop.screens import frame
-from qtop.screens.base import ConsoleScreen, TextScreen, bindings
+from qtop.screens.base import ConsoleScreen, TextScreen
 from qtop.screens.queues import COLUMNS
 from qtop.search.filter_language import term
 from qtop.text import format
@@ -38,7 +38,6 @@ class IncidentScreen(TextScreen):
 
     PLACES: ClassVar[tuple[Where, ...]] = ("texts",)
     TAB: ClassVar[Where] = "overview"
-    BINDINGS = bindings(PLACES)
 
     def __init__(self, incident: Incident) -> None:
         super().__init__()
@@ -241,7 +240,6 @@ class OverviewScreen(ConsoleScreen):
 
     PLACES: ClassVar[tuple[Where, ...]] = ("tables", "overview")
     TAB: ClassVar[Where] = "overview"
-    BINDINGS = bindings(PLACES)
     VERTICAL_BREAKPOINTS = _SHAPES
     DEFAULT_CSS = """
     OverviewScreen {

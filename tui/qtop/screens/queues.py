@@ -16,7 +16,7 @@ from qtop.monitor.row_text import depth, empty_in, failed_label, queue_state, tr
 from qtop.monitor.rows import QueueRow
 from qtop.monitor.state import ViewState
 from qtop.screens import frame
-from qtop.screens.base import RowsScreen, bindings
+from qtop.screens.base import RowsScreen
 from qtop.screens.jobs import JobsScreen, SetAsideScreen
 from qtop.search.fields import Subject
 from qtop.text.format import duration, rate
@@ -115,7 +115,6 @@ class QueuesScreen(RowsScreen):
 
     PLACES: ClassVar[tuple[Where, ...]] = ("tables", "rows", "lists", "queues")
     TAB: ClassVar[Where] = "queues"
-    BINDINGS = bindings(PLACES)
 
     def make_table(self) -> Table[Any]:
         return Table(COLUMNS, key=lambda row: row.name, sort="depth", clock=self.app.clock)

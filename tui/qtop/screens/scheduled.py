@@ -16,10 +16,16 @@ from qtop.model.job_list import JobPage
 from qtop.model.schedule import ListedSchedule
 from qtop.monitor.state import ViewState
 from qtop.screens import details, frame, list_bars
-from qtop.screens.base import TextScreen, bindings
-from qtop.screens.job_columns import DELAYED_COLUMNS
-from qtop.screens.job_details import JobDetailsScreen
-from qtop.screens.job_list import JobListScreen
+from qtop.screens.base import TextScreen
+from qtop.screens.job_list import (
+    ARGS,
+    CLASS,
+    QUEUE,
+    JobDetailsScreen,
+    JobListScreen,
+    class_name,
+    size_of,
+)
 from qtop.screens.list_bars import ScheduledLook
 from qtop.search import filter_language
 from qtop.search.fields import Subject, of_schedule
@@ -49,7 +55,6 @@ class DelayedJobScreen(JobDetailsScreen):
 
     PLACES: ClassVar[tuple[Where, ...]] = ("delayed", "texts")
     TAB: ClassVar[Where] = "scheduled"
-    BINDINGS = bindings(PLACES)
 
     action_drop = JobDetailsScreen.action_delete
 
@@ -70,7 +75,6 @@ class ScheduleScreen(TextScreen):
 
     PLACES: ClassVar[tuple[Where, ...]] = ("schedule", "texts")
     TAB: ClassVar[Where] = "scheduled"
-    BINDINGS = bindings(PLACES)
 
     def __init__(self, row: ListedSchedule) -> None:
         super().__init__()
@@ -100,7 +104,34 @@ class ScheduleScreen(TextScreen):
         self.app.actions.request(DeleteSchedules((self._row,)))
 
 
-# The columns of classes and schedules.
+# The columns of delayed jobs, classes and schedules.
+
+
+def _due_s(row: JobRow) -> float:
+    return row.due_s or 0.0
+
+
+def _due_at(row: JobRow) -> str:
+    return format.due_at(None if row.job.due is None else row.job.due.moment, _due_s(row))
+
+
+def _delayed_class(row: JobRow) -> str:
+    return "(large)" if row.job.item.is_cut else class_name(row)
+
+
+DELAYED_COLUMNS: Final[tuple[Column[JobRow], ...]] = (
+    Column(
+        *("due", "due", 14, lambda row: format.due_in(_due_s(row))),
+        priority=98,
+        style=lambda row: "warn" if _due_s(row) < 0 else None,
+        sort_key=lambda row: row.job.due.at if row.job.due else None,
+    ),
+    Column("at", "at", 16, _due_at, priority=70, style="dim"),
+    replace(CLASS, cell=_delayed_class, sort_key=_delayed_class),
+    ARGS,
+    replace(QUEUE, priority=85),
+    figure("size", "bytes", 8, size_of, priority=30, style="dim"),
+)
 
 
 def _class_name(row: ClassRow) -> str:
@@ -230,7 +261,6 @@ class ScheduledScreen(JobListScreen):
 
     PLACES: ClassVar[tuple[Where, ...]] = ("tables", "rows", "lists", "scheduled")
     TAB: ClassVar[Where] = "scheduled"
-    BINDINGS = bindings(PLACES)
     LIST_COLUMNS = DELAYED_COLUMNS
     NOTHING = "No delayed jobs: they come with a delay, as from `qtop enqueue --in 10m`."
     LOOKING = "Looking through all delayed jobs …"

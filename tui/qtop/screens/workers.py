@@ -14,7 +14,7 @@ from qtop.monitor import row_text
 from qtop.monitor.rows import CONDITIONS, HostRow, WorkerRow, host_rows
 from qtop.monitor.state import ViewState
 from qtop.screens import frame
-from qtop.screens.base import RowsScreen, TextScreen, bindings
+from qtop.screens.base import RowsScreen, TextScreen
 from qtop.screens.details import worker_lines
 from qtop.search.fields import Subject
 from qtop.search.filter_language import term
@@ -53,7 +53,6 @@ class HostsScreen(RowsScreen):
 
     PLACES: ClassVar[tuple[Where, ...]] = ("tables", "rows", "hosts")
     TAB: ClassVar[Where] = "workers"
-    BINDINGS = bindings(PLACES)
 
     def __init__(self, on_chosen: Callable[[str | None], None]) -> None:
         super().__init__()
@@ -89,7 +88,6 @@ class WorkerScreen(TextScreen):
 
     PLACES: ClassVar[tuple[Where, ...]] = ("texts", "worker")
     TAB: ClassVar[Where] = "workers"
-    BINDINGS = bindings(PLACES)
 
     def __init__(self, row: WorkerRow) -> None:
         super().__init__()
@@ -178,7 +176,6 @@ class WorkersScreen(RowsScreen):
 
     PLACES: ClassVar[tuple[Where, ...]] = ("tables", "rows", "lists", "workers")
     TAB: ClassVar[Where] = "workers"
-    BINDINGS = bindings(PLACES)
 
     def __init__(self) -> None:
         super().__init__()
