@@ -79,7 +79,6 @@ class ConsoleScreen(Screen[None]):
         self.late: datetime | None = None
 
     def compose(self) -> ComposeResult:
-        """The bars, and what a screen has to show between them."""
         yield self._status
         yield self._tabs
         yield self._trouble
@@ -88,7 +87,6 @@ class ConsoleScreen(Screen[None]):
         yield self._keys
 
     def compose_body(self) -> Iterable[Widget]:
-        """The widgets of the screen itself."""
         return (each for each in (*self.bars, self.pane, self.text) if each is not None)
 
     def show_view(self, view: ViewState) -> None:
@@ -163,7 +161,6 @@ class ConsoleScreen(Screen[None]):
 
     @property
     def is_frozen(self) -> bool:
-        """Whether the display is stopped."""
         return self.app.state.view().frozen_since_mono is not None
 
     def in_background(
@@ -235,13 +232,11 @@ class ConsoleScreen(Screen[None]):
 
     @property
     def no_match(self) -> str:
-        """What an empty list says when there is a filter."""
         is_numbered = "lists" in self.PLACES
         key = self.app.state.policy.sign("clear_filter" if is_numbered else "back")
         return f"Nothing matches the filter; {key} takes it away."
 
     def tell(self, text: str, tone: str = "") -> None:
-        """Show a safe one-line result."""
         self.app.say(text, tone)
 
     def action_filter(self) -> None:
@@ -288,7 +283,6 @@ class RowsScreen(ConsoleScreen):
 
     @property
     def table(self) -> Table[Any]:
-        """The table in front."""
         return self.pane.table
 
     # What a list defines

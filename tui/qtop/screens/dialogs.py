@@ -115,7 +115,6 @@ class Dialog(FrontScreen[ResultT], ModalScreen[ResultT]):
         self.query_one("#told").scroll_relative(y=lines, animate=False)
 
     def action_page_told(self, pages: int) -> None:
-        """Scroll them by as much as is in view."""
         told = self.query_one("#told")
         told.scroll_relative(y=pages * max(1, told.size.height - 1), animate=False)
 
@@ -154,7 +153,6 @@ class LookingDialog(Dialog[None]):
         return self.is_active
 
     def tell(self, done: int, of: int) -> None:
-        """Show how much was looked at."""
         if self.is_mounted:
             share = f", {done * 100 // of} %" if of else ""
             self.query_one(".line", Label).update(Text(f"{done:,} of {of:,} looked at{share}"))
@@ -173,7 +171,6 @@ class ConfirmDialog(Dialog[bool]):
         self._plan = plan
 
     def compose_fields(self) -> Iterable[Widget]:
-        """The fields for the word and for the pace, where they make sense."""
         if self._plan.word is not None:
             yield Label(Text(f"Type {self._plan.word} to go on:"), classes="line")
             yield InputField(id="word")
@@ -189,12 +186,10 @@ class ConfirmDialog(Dialog[bool]):
 
     @on(Input.Changed, "#word")
     def unlock(self, event: Input.Changed) -> None:
-        """Unlock the button once the word is right."""
         self.query_one("#yes", Button).disabled = event.value != self._plan.word
 
     @property
     def _needs_button(self) -> bool:
-        """Whether it is too much for a letter."""
         return self._plan.many > MOST_BY_LETTER and self._plan.word is None
 
     def action_yes(self) -> None:
@@ -212,12 +207,10 @@ class ConfirmDialog(Dialog[bool]):
         self.set_focus(self.query_one("#word") if button.disabled else button)
 
     def press(self, button: str | None) -> None:
-        """Cancel, or carry it out: a button may what no letter may."""
         self.action_no() if button == "no" else self.carry_out()
 
     @on(Input.Submitted, "#word")
     def carry_out(self) -> None:
-        """Carry it out, if the word is right."""
         word, pace = self._plan.word, self._plan.pace
         if word is not None and self.query_one("#word", Input).value != word:
             return
@@ -227,7 +220,6 @@ class ConfirmDialog(Dialog[bool]):
         self.dismiss(True)
 
     def action_no(self) -> None:
-        """Change nothing."""
         self.dismiss(False)
 
 
@@ -251,7 +243,6 @@ class DateDialog(Dialog[datetime | None]):
         self._now = now
 
     def compose_fields(self) -> Iterable[Widget]:
-        """The field, and what it means."""
         yield InputField(id="moment", placeholder=ALLOWED)
         yield Label(Text(f"Until when? {ALLOWED}"), id="meaning", classes="line")
 
@@ -271,7 +262,6 @@ class DateDialog(Dialog[datetime | None]):
 
     @on(Input.Submitted)
     def action_yes(self) -> None:
-        """Take the moment, if it is one."""
         try:
             self.dismiss(parse_moment(self.query_one(Input).value, self._now()))
         except BadMoment:
@@ -297,7 +287,6 @@ class QueueDialog(Dialog[str | None]):
             self._names[safe(name)] = None if safe(name) in self._names else name
 
     def compose_fields(self) -> Iterable[Widget]:
-        """The name, completed from those there are."""
         yield InputField(id="queue", suggester=SuggestFromList(self._names, case_sensitive=True))
 
     @on(Input.Submitted)
@@ -378,11 +367,9 @@ class QuitDialog(Dialog[str | None]):
         self.query_one(f"#{self._proposed}").focus()
 
     def action_yes(self) -> None:
-        """Do what is proposed."""
         self.dismiss(self._proposed)
 
     def press(self, button: str | None) -> None:
-        """Leave in this way, or stay."""
         self.dismiss(None if button == "no" else button)
 
 
@@ -412,12 +399,10 @@ class WaitingDialog(Dialog[None]):
         self._leaver = leaver
 
     def tell(self, alive: int, waited_s: float) -> None:
-        """Show how far it is."""
         workers = counted(alive, "worker")
         self.query_one(".line", Label).update(Text(f"{workers} at it, {ago(waited_s)}"))
 
     def press(self, button: str | None) -> None:
-        """Wait, stop them, or leave now."""
         if button == "now":
             self._leaver.stop_now()
         elif button == "leave":

@@ -58,11 +58,9 @@ class ExportDialog(Dialog[ExportChoice | None]):
 
     @on(Input.Submitted)
     def action_yes(self) -> None:
-        """Write the chosen ones."""
         self._leave(is_all=not self._has_chosen)
 
     def press(self, button: str | None) -> None:
-        """Write nothing, the chosen ones or all that match."""
         if button == "all":
             self._leave(is_all=True)
         else:
@@ -142,7 +140,6 @@ class Writer:
         self._written = self._gone = 0
 
     def __str__(self) -> str:
-        """What was written, in figures."""
         gone = f", gone meanwhile {self._gone:,}" if self._gone else ""
         return f"written {self._written:,}{gone}"
 

@@ -143,7 +143,6 @@ class FailureGroupRow:
 
 
 def group_row(group: FailureGroup, now: datetime) -> FailureGroupRow:
-    """A group at a moment, by the server's clock."""
     return FailureGroupRow(group, age_at(now, group.first), age_at(now, group.last))
 
 
@@ -243,7 +242,6 @@ class FailedScreen(JobListScreen):
 
     @property
     def shows_groups(self) -> bool:
-        """Whether groups are listed."""
         return self.table is self._groups_table
 
     @property
@@ -257,7 +255,6 @@ class FailedScreen(JobListScreen):
     # Looking
 
     def look(self) -> None:
-        """Bring what is listed up to date, and the count of all groups."""
         if self.app.state.view().fleet is not None:
             self._census = self.renewed(self._census, partial(self._new_count, self.within))
             self.go_on(self._census)
@@ -269,7 +266,6 @@ class FailedScreen(JobListScreen):
             self.list_found()
 
     def new_search(self) -> ListSearch[Any]:
-        """A search for the groups of what matches, or for the entries one by one."""
         wanted = self.wanted
         return self._new_count(wanted, "search") if self.shows_groups else super().new_search()
 
@@ -299,11 +295,9 @@ class FailedScreen(JobListScreen):
         return f"{self.table.row_count:,} of {counted(len(self._groups or ()), 'group')}"
 
     def values_of(self, field: str) -> Iterable[str]:
-        """Values to complete a field with: those of all groups."""
         return group_values(self._groups, field)
 
     def found_spans(self, found: Any) -> list[Span]:
-        """How much was found, or how many groups there are."""
         if not isinstance(found, WantedGroups):
             return super().found_spans(found)
         of = f" of {count_of(found.count, 'failed job')}" if found.count else ""
@@ -313,7 +307,6 @@ class FailedScreen(JobListScreen):
     # Keys
 
     def open(self, row: FailureGroupRow | JobRow) -> None:
-        """Show the entries of a group, or the whole of an entry."""
         if isinstance(row, FailureGroupRow):
             self.app.push_screen(GroupScreen(self._of_groups([row]), row.group, self._groups))
         else:
@@ -332,7 +325,6 @@ class FailedScreen(JobListScreen):
         return self._of_groups(rows) if rows else super().chosen()
 
     def _of_groups(self, rows: list[FailureGroupRow]) -> JobQuery:
-        """The entries of groups, as far as they match the filter."""
         marks = {row.group.fingerprint for row in rows}
         named = ", ".join(f"{row.group.id} ({title(row.group.fingerprint)})" for row in rows)
         if OTHER not in marks:

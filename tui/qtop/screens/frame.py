@@ -62,7 +62,6 @@ MIN_SIZE: Final = Size(60, 15)
 
 
 def is_too_small(size: Size) -> bool:
-    """Whether the console cannot be drawn in this size."""
     return size.width < MIN_SIZE.width or size.height < MIN_SIZE.height
 
 

@@ -174,7 +174,6 @@ def place_of(text: str) -> Link | None:
 
 
 def nothing_word(text: str) -> str:
-    """What an empty list says."""
     link = place_of(text)
     if link is not None:
         return f"Enter shows {link.place}, filtered by: {safe(link.filter)}"
@@ -221,7 +220,6 @@ class PaletteScreen(FrontScreen[PaletteChoice], ModalScreen[PaletteChoice]):
         self._table.action_cursor_first()
 
     def on_table_opened(self, event: Table.Opened[Action]) -> None:
-        """Choose with the mouse."""
         self.dismiss(event.row)
 
     def action_run(self) -> None:

@@ -61,7 +61,6 @@ _MOVES_ON: Final = frozenset({"requeue", "move", "edit", "enqueue", "run now", "
 
 
 def _moment(entry: AuditEntry) -> str:
-    """The local time of an action, in 14 characters."""
     return f"{entry.at.astimezone():%m-%d %H:%M:%S}"
 
 
@@ -91,7 +90,6 @@ def _undo_left(entry: AuditEntry) -> str:
 
 
 def _lines(entry: AuditEntry) -> Iterator[TextLine]:
-    """Everything that is on record of an action."""
     yield TextLine(f"{safe(entry.action)} {safe(entry.subject)}", "title")
     yield TextLine(format.both_times(entry.at), "", "when")
     yield TextLine(safe(entry.actor.who), "", "who")
@@ -202,7 +200,6 @@ class HistoryScreen(RowsScreen):
             bar.show(left, right)
 
     def show_view(self, view: ViewState) -> None:
-        """Read the stream again whenever there was a look."""
         self._show_trend(view, self.app.size.width)
         self.table.stale = view.is_stale
         if self._entries is None and view.fleet is None:
@@ -216,7 +213,6 @@ class HistoryScreen(RowsScreen):
         return Subject(queue=row.queue, id=row.id, words=words)
 
     def shown_of(self) -> str:
-        """How many match, of those that were read."""
         return f"{self.table.row_count:,} of the last {len(self._entries or ()):,}"
 
     def turn(self, pages: int) -> bool:
@@ -269,7 +265,6 @@ class ActionScreen(TextScreen):
         self._entry = entry
 
     def lines(self, view: ViewState) -> Iterable[TextLine]:
-        """The action as it was when it was opened."""
         return _lines(self._entry)
 
     def action_undo_deed(self) -> None:

@@ -134,7 +134,6 @@ class JobListScreen(ConsoleScreen):
 
     @property
     def table(self) -> Table[Any]:
-        """The table in front."""
         return self.pane.table
 
     @property
@@ -144,18 +143,15 @@ class JobListScreen(ConsoleScreen):
 
     @property
     def is_paged(self) -> bool:
-        """Whether pages of the list are shown."""
         return self.wanted.is_everything
 
     @property
     def is_searched(self) -> bool:
-        """Whether what is found in the whole list is shown."""
         return not self.is_paged
 
     # The list
 
     def subject(self, row: Any) -> Subject:
-        """A job as filters see it."""
         return of_job(row.job, self.now)
 
     def values_of(self, field: str) -> Iterable[str]:
@@ -172,7 +168,6 @@ class JobListScreen(ConsoleScreen):
         self.open(event.row)
 
     def open(self, row: Any) -> None:
-        """Show all that is known of a row."""
         self.app.push_screen(self.DETAILS(row.job, self.jobs))
 
     def on_table_marked(self) -> None:
@@ -181,7 +176,6 @@ class JobListScreen(ConsoleScreen):
     # Looking
 
     def show_view(self, view: ViewState) -> None:
-        """Read again whenever there was a look at everything."""
         for table in self.pane.tables:
             table.stale = view.is_stale
         if view.fleet is None:
@@ -203,7 +197,6 @@ class JobListScreen(ConsoleScreen):
             super().tell_late()
 
     def look(self) -> None:
-        """Bring what is listed up to date."""
         if self.is_paged:
             self.load()
         else:
@@ -211,7 +204,6 @@ class JobListScreen(ConsoleScreen):
             self.go_on(self.search)
 
     def filter_changed(self) -> None:
-        """Look for what matches now."""
         self.tell_late()
         self.workers.cancel_group(self, "search")
         self.search = self.settled = None
@@ -340,7 +332,6 @@ class JobListScreen(ConsoleScreen):
         return Matches(search, traits.most_found, last_first=last_first, keep=traits.keep)
 
     def new_search(self) -> ListSearch[Any]:
-        """A search for what is wanted."""
         return ListSearch(self.jobs, self.new_matches, self.app.actions.precedence.rest)
 
     def renewed(
@@ -427,15 +418,12 @@ class JobListScreen(ConsoleScreen):
         self.pane.show_matching(rows, none, is_all=not (self.is_paged and has_more))
 
     def heading(self) -> list[Span]:
-        """What the screen is about."""
         return list_bars.heading(self.within.source)
 
     def found_spans(self, found: Any) -> list[Span]:
-        """How much was found."""
         return list_bars.found(self.within.source, found, self.table.row_count)
 
     def show_title(self) -> None:
-        """Say which jobs are listed, and how far the search is."""
         if not self.is_mounted:
             return
         left, rows = self.heading(), self.table.row_count
@@ -476,8 +464,6 @@ class JobListScreen(ConsoleScreen):
             self.app.actions.request(make(self.within.source, selection), self.table)
 
     def ask_where(self, title: str, chosen: list[Job] | JobQuery) -> None:
-        """Ask for a queue, and for moving jobs there."""
-
         def move(queue: str) -> None:
             self.act(partial(Move, to=queue), chosen=chosen)
 
@@ -577,7 +563,6 @@ class JobDetailsScreen(ConsoleScreen):
     # Keys of jobs that failed, wait or were set aside
 
     def act(self, make: Callable[..., Request]) -> None:
-        """Ask for an action on this very job."""
         self.app.actions.request(make(self.jobs.source, chosen_of(self.jobs, [self.job])))
 
     def action_requeue(self) -> None:

@@ -58,7 +58,6 @@ class JobScreen(JobDetailsScreen):
     action_export_jobs = JobDetailsScreen.action_export
 
     def lines(self, view: ViewState) -> Iterable[TextLine]:
-        """The job; it never changes."""
         return details.job_lines(self.job, view.policy.redactor)
 
 

@@ -30,7 +30,6 @@ _HOSTS_SHOWN: Final = 3
 
 
 def heading(source: JobSource) -> list[Span]:
-    """Which list it is."""
     if source.kind == "failed":
         return [Span(f" {safe(source.name)}", "current", 100)]
     title = [Span(f" {safe(source.name) or '(no name)'}", "current", 89, least=8)]
@@ -58,7 +57,6 @@ def page(
 
 
 def found(source: JobSource, matches: Matches, rows: int) -> list[Span]:
-    """How many of the jobs match."""
     which = "newest {}" if source.kind == "failed" else "{} nearest the front"
     listed = f", the {which.format(f'{rows:,}')} listed" if rows < matches.count else ""
     return [Span(f"   {matches.count:,} match{listed}", "dim", 90), *too_large(matches.search)]
@@ -196,7 +194,6 @@ class ScheduledLook:
 
 
 def parts(current: str) -> list[Span]:
-    """The parts of the screen."""
     spans: list[Span] = []
     for part, label in PARTS.items():
         here = part == current
@@ -207,7 +204,6 @@ def parts(current: str) -> list[Span]:
 
 
 def due_times(shown: JobPage | None) -> list[Span]:
-    """Which moments the listed jobs are of."""
     if shown is None or not shown.length:
         return []
     span = f"{shown.first:,} to {shown.last:,} of {shown.length:,}"

@@ -75,7 +75,6 @@ class LogScreen(ConsoleScreen):
         yield self._search
 
     def show_view(self, view: ViewState) -> None:
-        """Show what has become of the worker."""
         if self._shows_secrets not in (None, view.policy.is_revealed):
             self._tail.restart()
             self.log_view.clear()
@@ -167,12 +166,10 @@ class LogScreen(ConsoleScreen):
 
     @on(Input.Changed, "#search")
     def search_for(self, event: Input.Changed) -> None:
-        """Mark while it is typed."""
         self.log_view.search(event.value)
 
     @on(Input.Submitted, "#search")
     def found(self, event: Input.Submitted) -> None:
-        """Go to the newest line that has it."""
         self._search.display = False
         self.log_view.focus()
         if event.value:
@@ -207,7 +204,6 @@ _TONES: Final[dict[str, ToneOf]] = {
 
 
 def name_of(row: LocalRow) -> str:
-    """The queues of a group; the process of a worker."""
     if isinstance(row, LocalGroupRow):
         return safe(row.group.about.queues)
     return f"  {row.place.pid}" if row.place.is_alive else f"  #{row.place.number}"
@@ -273,7 +269,6 @@ def job_of(row: LocalRow) -> str:
 
 
 def problems_of(row: LocalWorkerRow) -> str:
-    """What is wrong with a worker beside its job."""
     alone = row.usage.left_alone if row.usage is not None else ""
     unknown = f"leaves {alone} alone: unknown classes" if alone else ""
     every = (unknown, row.place.problem, row.place.log_problem)
@@ -290,7 +285,6 @@ def reason_of(row: LocalWorkerRow) -> str:
 
 
 def elapsed_of(row: LocalRow) -> str:
-    """How long a worker has had its job."""
     seen = None if isinstance(row, LocalGroupRow) else row.seen
     return "" if seen is None else row_text.worker_elapsed(seen)
 
@@ -367,7 +361,6 @@ class LocalScreen(RowsScreen):
         return Table(COLUMNS, key=lambda row: row.key, clock=self.app.clock)
 
     def show_view(self, view: ViewState) -> None:
-        """Show the groups and what is registered of their workers."""
         is_frozen = view.frozen_since_mono is not None
         if not self.has_news(view) and is_frozen and self._is_shown:
             return
@@ -383,7 +376,6 @@ class LocalScreen(RowsScreen):
         self.pane.show_rows(local_rows(self.app.local.groups, on_host, self._usages, view.now_mono))
 
     def subject(self, row: LocalRow) -> Subject:
-        """A row as filters see it: by queues, process, state, job."""
         words = (name_of(row).strip(), state_of(row), job_of(row))
         if isinstance(row, LocalGroupRow):
             return Subject(queue=row.group.about.queues, words=words)

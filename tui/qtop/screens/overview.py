@@ -44,7 +44,6 @@ class IncidentScreen(TextScreen):
         self._incident = incident
 
     def lines(self, view: ViewState) -> Iterable[TextLine]:
-        """The incident as it is now."""
         key = self._incident.key
         now = next((each for each in view.insights.incidents if each.key == key), None)
         self._incident = incident = now or self._incident
@@ -201,7 +200,6 @@ FAILURES: Final[tuple[Column[NewestGroup], ...]] = (
 
 
 def verdict_rows(view: ViewState) -> list[VerdictRow]:
-    """The incidents, with the moment for their ages."""
     fleet, now = view.fleet, None
     if fleet is not None:
         # Without an answer troubles last on, as far as is known.
@@ -362,7 +360,6 @@ class OverviewScreen(ConsoleScreen):
 
     @property
     def _part(self) -> Table[Any]:
-        """The table that has the focus."""
         return next((table for table in self.parts if table is self.focused), self.table)
 
     def copied(self) -> list[str]:
@@ -382,7 +379,6 @@ class OverviewScreen(ConsoleScreen):
             super().action_start_workers()
 
     async def on_table_opened(self, event: Table.Opened[Any]) -> None:
-        """Go to the screen that has more about the row."""
         row = event.row
         if event.table is self.queues:
             await self.app.follow(Link("queues", row.name))
@@ -397,7 +393,6 @@ class OverviewScreen(ConsoleScreen):
 
 
 def _none_runs(view: ViewState) -> str:
-    """What the list of running jobs says when there are none."""
     if view.fleet is None:
         return frame.empty_word(view, "jobs", "")
     problems = view.fleet.totals.problems

@@ -141,11 +141,9 @@ class QueuesScreen(RowsScreen):
         self.pane.show_rows(rows)
 
     def subject(self, row: QueueRow) -> Subject:
-        """A queue as filters see it: words also find its state."""
         return Subject(queue=row.name, words=(queue_state(row),))
 
     def on_table_opened(self, event: Table.Opened[QueueRow]) -> None:
-        """Show the jobs that wait in the queue."""
         self.app.push_screen(JobsScreen(event.row.name))
 
     def action_pause(self) -> None:
@@ -180,7 +178,6 @@ class QueuesScreen(RowsScreen):
             self.app.say(f"nothing is set aside from {safe(row.name)}", "dim")
 
     async def action_show_serving(self) -> None:
-        """Show the workers that serve the queue under the cursor."""
         row: QueueRow | None = self.table.cursor_row
         if row is not None:
             await self.app.follow(to_serving(row.name, row.serving))
@@ -194,7 +191,6 @@ def _is_known(view: ViewState) -> bool:
 
 
 def _gone(gone: Sequence[tuple[str, Drop]]) -> str:
-    """What an emptied list of queues says."""
     jobs, queues = sum(drop.was for _, drop in gone), counted(len(gone), "queue")
     at = f"{gone[0][1].at.astimezone():%H:%M:%S}"
     return f"No queues any more: until {at} {counted(jobs, 'job')} waited in {queues}."

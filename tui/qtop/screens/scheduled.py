@@ -287,18 +287,15 @@ class ScheduledScreen(JobListScreen):
 
     @property
     def is_paged(self) -> bool:
-        """Whether delayed jobs are listed a page at a time."""
         return self.part == "jobs" and super().is_paged
 
     @property
     def is_searched(self) -> bool:
-        """Whether all delayed jobs are looked through: for the classes, or for a filter."""
         return self.part != "schedules" and not self.is_paged
 
     # Looking
 
     def look(self) -> None:
-        """Read anew what is shown, and look through the jobs where that is wanted."""
         self.load()
         if self.is_searched:
             super().look()
@@ -377,7 +374,6 @@ class ScheduledScreen(JobListScreen):
         return search
 
     def list_found(self) -> None:
-        """List the jobs that were found by now, or their classes."""
         search = self.search
         if not self.is_searched or search is None or search.found is None:
             return
@@ -395,7 +391,6 @@ class ScheduledScreen(JobListScreen):
     # Showing
 
     def _refresh(self) -> None:
-        """Show in the list in front what was read by now, or why that could not be read."""
         self.list_found()
         seen, what = self._glance, "schedules" if self.part == "schedules" else "delayed jobs"
         why = None if seen is None or self.is_searched else seen.problems.get(what)
@@ -410,7 +405,6 @@ class ScheduledScreen(JobListScreen):
         self.show_title()
 
     def show_title(self) -> None:
-        """Say what is listed, what comes due, and who moves it."""
         window, forecast, scheduler = self.bars
         seen, rows, now = self._glance, self._schedules, self.now
         right = list_bars.due_times(self.page) if self.is_paged else []
@@ -423,13 +417,11 @@ class ScheduledScreen(JobListScreen):
         scheduler.show(list_bars.scheduler(seen, now.timestamp(), bool(rows)))
 
     def subject(self, row: Any) -> Subject:
-        """A row as filters see it."""
         if isinstance(row, ClassRow):
             return Subject(class_name=row.name, is_readable=row.is_readable)
         return of_schedule(row) if isinstance(row, ListedSchedule) else super().subject(row)
 
     def shown_of(self) -> str:
-        """How many match, of those that were looked at."""
         if not self.is_searched or self.search is None or self.search.found is None:
             return self.pane.shown_of()
         return f"{self.search.found.count:,} of {self.search.found.seen:,}"
@@ -504,7 +496,6 @@ class ScheduledScreen(JobListScreen):
         self.action_show_part("jobs" if self.part == "classes" else "classes")
 
     def action_show_part(self, part: SchedulePart) -> None:
-        """Show one of the lists."""
         self.part, self._before_class = part, None
         self.pane.bring_to_front(self._tables[part])
         self.table.focus()
@@ -537,7 +528,6 @@ class ScheduledScreen(JobListScreen):
         self.show_title()
 
     def open(self, row: JobRow | ListedSchedule | ClassRow) -> None:
-        """Show the whole job or schedule, or the jobs of a class."""
         if isinstance(row, JobRow):
             self.app.push_screen(DelayedJobScreen(row.job, self.jobs))
         elif isinstance(row, ListedSchedule):

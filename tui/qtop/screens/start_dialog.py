@@ -69,7 +69,6 @@ class StartDialog(Dialog[LaunchRequest | None]):
 
     @on(Input.Changed)
     def show_command(self) -> None:
-        """Show what would be run, or why it cannot be."""
         has_template = bool(self._field("template").value.strip())
         for name in _OWN:
             self._field(name).disabled = has_template
@@ -78,7 +77,6 @@ class StartDialog(Dialog[LaunchRequest | None]):
 
     @on(Input.Submitted)
     def action_yes(self) -> None:
-        """See whether it can be done, and then leave the dialog."""
         found = self._find()
         if found is not None and not self._is_checking:
             self._is_checking = True
@@ -144,8 +142,6 @@ def read_request(values: Mapping[str, str]) -> LaunchRequest | Refusal:
 
 
 def _texts(request: LaunchRequest) -> dict[str, str]:
-    """What the fields show for a request."""
-
     def number(value: float | None) -> str:
         return "" if value is None else f"{value:g}"
 

@@ -59,7 +59,6 @@ class HostsScreen(RowsScreen):
         self._on_chosen = on_chosen
 
     def make_table(self) -> Table[Any]:
-        """The table, machines in trouble first."""
         return Table(HOST_COLUMNS, key=lambda row: row.name, sort="troubled", clock=self.app.clock)
 
     def show_view(self, view: ViewState) -> None:
@@ -68,7 +67,6 @@ class HostsScreen(RowsScreen):
         self.pane.show_rows(host_rows(view.fleet.workers or ()) if view.fleet else ())
 
     def subject(self, row: HostRow) -> Subject:
-        """A machine as filters see it: by its name."""
         return Subject(worker=row.name, words=(row.name or "",))
 
     def on_table_opened(self, event: Table.Opened[HostRow]) -> None:
@@ -94,7 +92,6 @@ class WorkerScreen(TextScreen):
         self._row = row
 
     def lines(self, view: ViewState) -> Iterable[TextLine]:
-        """The worker's newest row."""
         workers = (view.fleet.workers or ()) if view.fleet else ()
         worker_id = self._row.id
         now = next((row for row in workers if row.id == worker_id), None)
