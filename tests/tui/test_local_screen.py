@@ -37,8 +37,8 @@ from qtop.local.state_file import SlotState
 from qtop.local.usage import Sampler, Usage
 from qtop.model.launch import QueueClasses
 from qtop.monitor.local_rows import LocalWorkerRow
+from qtop.screens.dialogs import StartDialog
 from qtop.screens.local import LocalScreen, LogScreen, problems_of, state_of, state_tone
-from qtop.screens.start_dialog import StartDialog
 from qtop.widgets.log_view import MOST_LINES
 from queuecore import audit
 from resque.errors import Unreachable

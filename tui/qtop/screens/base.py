@@ -12,6 +12,7 @@ from textual.app import ComposeResult
 from textual.await_complete import AwaitComplete
 from textual.binding import Binding
 from textual.screen import Screen
+from textual.timer import Timer
 from textual.widget import Widget
 
 from qtop.config.file import BadSettings
@@ -74,6 +75,7 @@ class ConsoleScreen(Screen[None]):
         self._status, self._tabs, self._trouble = (Bar(id=i) for i in ("status", "tabs", "trouble"))
         self._result, self._keys = Bar(id="result"), Bar(id="keys")
         self.bars: list[Bar] = []
+        self._repeating: list[Timer] = []
         self._seen: object | None = None
         #: When what is listed was read, where that is later than what is frozen.
         self.late: datetime | None = None
@@ -130,8 +132,20 @@ class ConsoleScreen(Screen[None]):
         if self.is_mounted:
             self.show(self.app.state.view())
             self.say(*self.app.word_on(self))
+        for timer in self._repeating:
+            timer.resume()
+
+    def on_screen_suspend(self) -> None:
+        """Read nothing while another screen is in front."""
+        for timer in self._repeating:
+            timer.pause()
 
     # What a screen reads by itself
+
+    def repeat(self, every_s: float, work: Callable[[], None]) -> None:
+        """Do something now and again and again, while this screen is in front."""
+        self._repeating.append(self.set_interval(every_s, work))
+        work()
 
     def has_news(self, view: ViewState) -> bool:
         """Whether there was a look since this was last asked. A frozen display takes in none but
@@ -309,8 +323,8 @@ class RowsScreen(ConsoleScreen):
 
 
 def load_screens() -> None:
-    """Import all that a digit shows, and the help."""
-    for name in (*keymap.SCREENS, "help"):
+    """Import the pages that are imported late: all that a digit shows, jobs, the help."""
+    for name in (*SCREENS, "help"):
         import_module(f"qtop.screens.{name}")
 
 

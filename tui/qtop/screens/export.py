@@ -25,8 +25,6 @@ from qtop.text.safe import safe
 from qtop.widgets.filter_input import Box, InputField
 from queuecore.errors import StoreError
 
-# The question into which file jobs are to be written, and which.
-
 
 class ExportChoice(NamedTuple):
     """Which jobs go into which file, and whether secrets go with them."""

@@ -34,8 +34,6 @@ from qtop.widgets.table import Table
 from qtop.widgets.text_lines import TextLine
 from queuecore.errors import StoreError
 
-# One failure.
-
 
 class FailureScreen(JobDetailsScreen):
     """A failed job; its age goes on. `groups` is what is known of failures that are alike."""
@@ -130,9 +128,6 @@ class GroupScreen(JobListScreen):
             super().action_back()
 
 
-# The columns of groups.
-
-
 @dataclass(frozen=True, slots=True)
 class FailureGroupRow:
     """A group and how long ago its first and its last failure were."""
@@ -204,8 +199,6 @@ GROUP_COLUMNS: Final[tuple[Column[FailureGroupRow], ...]] = (
     Column("frame", "raised in", 28, _frame, 2, priority=30, style="dim"),
     Column("retried", "retried", 7, _retried, priority=20, align="right", style="dim"),
 )
-
-# The lists of failures.
 
 
 class WantedGroups(FailureGroups):

@@ -56,8 +56,6 @@ class FrontScreen(Screen[ResultT]):
         return super().dismiss(result) if self.is_active else AwaitComplete()
 
 
-# What a terminal shows that is too small for anything else.
-
 MIN_SIZE: Final = Size(60, 15)
 
 

@@ -26,8 +26,6 @@ from queuecore.action_record import AUDIT_ENTRIES
 from queuecore.audit import AuditEntry
 from queuecore.errors import StoreError
 
-# The lines that draw how the totals went since the console began.
-
 LINES: Final = 4
 _HIGHEST_CELLS: Final = 13
 TrendLine = tuple[list[Span], list[Span]]

@@ -35,8 +35,6 @@ from qtop.widgets.text_view import TextView
 from queuecore.errors import StoreError
 from queuecore.exchange import Operation
 
-# The columns that these lists share.
-
 
 def class_name(row: JobRow) -> str:
     return row_text.class_of(row.job)

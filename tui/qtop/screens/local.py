@@ -9,7 +9,6 @@ from typing import Any, ClassVar, Final
 
 from textual import on
 from textual.binding import Binding, BindingType
-from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Input
 
@@ -31,8 +30,6 @@ from qtop.widgets.filter_input import InputField
 from qtop.widgets.log_view import LogLine, LogView
 from qtop.widgets.table import Table
 from queuecore.active_job import unwrapped
-
-# What a worker that was started here prints, as it comes.
 
 #: How often more of the file is read, while the screen shows.
 READ_EVERY_S: Final = 0.1
@@ -67,7 +64,6 @@ class LogScreen(ConsoleScreen):
         self._head = Bar(id="log-head")
         self._search = SearchLine(id="search", compact=True, placeholder="find")
         self._search.display = False
-        self._reading: Timer | None = None
 
     def compose_body(self) -> Iterable[Widget]:
         yield self._head
@@ -106,18 +102,7 @@ class LogScreen(ConsoleScreen):
 
     def on_mount(self) -> None:
         super().on_mount()
-        self._reading = self.set_interval(READ_EVERY_S, self.read_more)
-        self.read_more()
-
-    def on_screen_suspend(self) -> None:
-        """Read nothing while another screen is in front."""
-        if self._reading is not None:
-            self._reading.pause()
-
-    def on_screen_resume(self) -> None:
-        super().on_screen_resume()
-        if self._reading is not None and not self._is_held:
-            self._reading.resume()
+        self.repeat(READ_EVERY_S, self.read_more)
 
     def on_unmount(self) -> None:
         self._tail.close()
@@ -156,8 +141,6 @@ class LogScreen(ConsoleScreen):
 
     def action_hold(self) -> None:
         self._is_held = not self._is_held
-        if self._reading is not None:
-            (self._reading.pause if self._is_held else self._reading.resume)()
         self.show_view(self.app.state.view())
 
     def action_search(self) -> None:
@@ -354,7 +337,6 @@ class LocalScreen(RowsScreen):
         self._sampler = Sampler(self.app.system.left_alone)
         self._usages: Mapping[int, Usage] = {}
         self._is_sampling = False
-        self._sampling: Timer | None = None
         self._is_shown = False
 
     def make_table(self) -> Table[Any]:
@@ -394,17 +376,7 @@ class LocalScreen(RowsScreen):
 
     def on_mount(self) -> None:
         super().on_mount()
-        self._sampling = self.set_interval(SAMPLE_EVERY_S, self._sample)
-        self._sample()
-
-    def on_screen_suspend(self) -> None:
-        if self._sampling is not None:
-            self._sampling.pause()
-
-    def on_screen_resume(self) -> None:
-        super().on_screen_resume()
-        if self._sampling is not None:
-            self._sampling.resume()
+        self.repeat(SAMPLE_EVERY_S, self._sample)
 
     def _sample(self) -> None:
         if self.app.local.pids and not self._is_sampling:

@@ -30,8 +30,6 @@ from qtop.widgets.columns import Column, RowT, ToneOf
 from qtop.widgets.table import Table
 from qtop.widgets.text_lines import TextLine
 
-# One incident: the whole sentence, and what to do.
-
 
 class IncidentScreen(TextScreen):
     """An incident that no other screen has more about; as it was, when it no longer holds."""

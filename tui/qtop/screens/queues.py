@@ -17,14 +17,11 @@ from qtop.monitor.rows import QueueRow
 from qtop.monitor.state import ViewState
 from qtop.screens import frame
 from qtop.screens.base import RowsScreen
-from qtop.screens.jobs import JobsScreen, SetAsideScreen
 from qtop.search.fields import Subject
 from qtop.text.format import duration, rate
 from qtop.text.safe import counted, safe
 from qtop.widgets.columns import Column, ToneOf, figure
 from qtop.widgets.table import Table
-
-# What is shown of queues.
 
 _TREND_CELLS: Final = 10
 #: Longer than that, a queue that drains is still a worry.
@@ -144,6 +141,9 @@ class QueuesScreen(RowsScreen):
         return Subject(queue=row.name, words=(queue_state(row),))
 
     def on_table_opened(self, event: Table.Opened[QueueRow]) -> None:
+        # Imported here, as below: Overview shows queues too, and the first frame must not wait.
+        from qtop.screens.jobs import JobsScreen
+
         self.app.push_screen(JobsScreen(event.row.name))
 
     def action_pause(self) -> None:
@@ -168,6 +168,8 @@ class QueuesScreen(RowsScreen):
             self.app.actions.request(request, looking=f"looking at {safe(row.name)}")
 
     def action_show_aside(self) -> None:
+        from qtop.screens.jobs import SetAsideScreen
+
         row: QueueRow | None = self.table.cursor_row
         if row is None:
             return

@@ -45,7 +45,6 @@ from queuecore.exchange import Operation
 
 T = TypeVar("T")
 
-# One delayed job, and one recurring schedule, with everything that is known of them.
 
 _FIRINGS: Final = 5
 
@@ -102,9 +101,6 @@ class ScheduleScreen(TextScreen):
 
     def action_drop(self) -> None:
         self.app.actions.request(DeleteSchedules((self._row,)))
-
-
-# The columns of delayed jobs, classes and schedules.
 
 
 def _due_s(row: JobRow) -> float:
@@ -246,8 +242,6 @@ SCHEDULE_COLUMNS: Final[tuple[Column[ListedSchedule], ...]] = (
     text_column("source", "source", 7, _source, priority=70, style=_source_tone),
 )
 
-
-# The screen.
 
 SchedulePart = Literal["jobs", "classes", "schedules"]
 

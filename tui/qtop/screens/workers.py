@@ -25,8 +25,6 @@ from qtop.widgets.table import Table
 from qtop.widgets.text_lines import TextLine
 from queuecore.active_job import unwrapped
 
-# The workers by machine.
-
 
 def _name(row: HostRow) -> str:
     return "(ids of another shape)" if row.name is None else safe(row.name)
@@ -76,9 +74,6 @@ class HostsScreen(RowsScreen):
 
     def action_hosts(self) -> None:
         self.dismiss()
-
-
-# One worker: its record, and whether it lives.
 
 
 class WorkerScreen(TextScreen):
