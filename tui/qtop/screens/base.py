@@ -113,9 +113,9 @@ class ConsoleScreen(Screen[None]):
         shown = frame.footer(places, read_only=view.read_only, policy=view.policy, on=view.on)
         self._keys.show(*shown)
         self._status.set_class(view.policy.production is not None, "-production")
-        # The tables of a list may not be on the screen yet.
-        for table in self.query(Table) if self.pane is None else self.pane.tables:
+        for table in self.tables:
             table.redact_with(view.policy.redactor.text)
+            table.stale = view.is_stale
         self.show_view(view)
 
     def say(self, text: str, tone: str = "") -> None:
@@ -236,6 +236,11 @@ class ConsoleScreen(Screen[None]):
         return super().dismiss(result) if self.is_active else AwaitComplete()
 
     # The list, where the screen is one
+
+    @property
+    def tables(self) -> Sequence[Table[Any]]:
+        """The tables, also those that are not on the screen yet."""
+        return () if self.pane is None else self.pane.tables
 
     def new_pane(self, table: Table[Any], marks_gone: str = MARKS_GONE) -> ListPane:
         """The list of a screen that is a `ListOwner`; see `ListPane`."""

@@ -148,15 +148,7 @@ COLUMNS: Final[tuple[Column[AuditEntry], ...]] = (
     ),
     Column("what", "what", 18, lambda d: safe(d.subject), flex=3, priority=98),
     Column("done", "done", 9, _done_cell, flex=1, priority=85, align="right"),
-    figure(
-        "undo",
-        "undo",
-        8,
-        lambda d: d.undo_left_s,
-        priority=90,
-        cell=_undo_left,
-        zero="dim",
-    ),
+    figure("undo", "undo", 8, lambda d: d.undo_left_s, priority=90, cell=_undo_left, zero="dim"),
     Column("client", "client", 10, lambda d: safe(d.actor.client), priority=40, style="dim"),
     Column("id", "id", 16, lambda d: safe(d.id), priority=30, style="dim"),
 )
@@ -199,7 +191,6 @@ class HistoryScreen(RowsScreen):
 
     def show_view(self, view: ViewState) -> None:
         self._show_trend(view, self.app.size.width)
-        self.table.stale = view.is_stale
         if self._entries is None and view.fleet is None:
             self.table.empty_text = frame.empty_word(view, "actions", "")
         if self.has_news(view):

@@ -174,8 +174,6 @@ class JobListScreen(ConsoleScreen):
     # Looking
 
     def show_view(self, view: ViewState) -> None:
-        for table in self.pane.tables:
-            table.stale = view.is_stale
         if view.fleet is None:
             self.table.empty_text = frame.empty_word(view, "", "")
         if self.has_news(view):

@@ -350,7 +350,6 @@ class LocalScreen(RowsScreen):
         table: Table[LocalRow] = self.table
         key = view.policy.sign("start_workers")
         table.empty_text = f"No workers were started here: press {key}, name queues and how many."
-        table.stale = view.is_stale
         here = socket.gethostname()
         registered = (view.fleet.workers or ()) if view.fleet else ()
         system = self.app.system

@@ -285,24 +285,16 @@ class OverviewScreen(ConsoleScreen):
                 yield self.failures
 
     @property
-    def parts(self) -> tuple[Table[Any], ...]:
+    def tables(self) -> tuple[Table[Any], ...]:
         """The tables, in the order of the tab key."""
         return self.table, self.queues, self.jobs, self.failures
 
     # What is shown
 
-    def show(self, view: ViewState) -> None:
-        """Show the state of the console; secrets in the rows are hidden."""
-        for table in self.parts:
-            table.redact_with(view.policy.redactor.text)
-        super().show(view)
-
     def show_view(self, view: ViewState) -> None:
         """Show what is wrong, and the rest in brief. Cost: what has changed, and a pass over
         queues and workers."""
         fleet, insights = view.fleet, view.insights
-        for table in self.parts:
-            table.stale = view.is_stale
         # That Redis does not answer is news, whatever else is old.
         self.table.stale = False
         self.table.empty_text = frame.empty_word(view, "verdicts", "")
@@ -351,14 +343,14 @@ class OverviewScreen(ConsoleScreen):
         self._go(-1)
 
     def _go(self, step: int) -> None:
-        shown = [table for table in self.parts if table.is_on_screen]
+        shown = [table for table in self.tables if table.is_on_screen]
         at = shown.index(self._part) if self._part in shown else 0
         # At once: a table's own `focus` comes after keys that were typed ahead.
         self.set_focus(shown[(at + step) % len(shown)])
 
     @property
     def _part(self) -> Table[Any]:
-        return next((table for table in self.parts if table is self.focused), self.table)
+        return next((table for table in self.tables if table is self.focused), self.table)
 
     def copied(self) -> list[str]:
         row = self._part.cursor_row

@@ -133,7 +133,6 @@ class QueuesScreen(RowsScreen):
         gone = view.fleet.totals.drops.gone if view.fleet else ()
         word = frame.empty_word(view, "queues", advice, "queues")
         table.empty_text = _gone(gone) if gone and _is_known(view) else word
-        table.stale = view.is_stale
         table.label("failed", failed_label(view.fleet))
         self.pane.show_rows(rows)
 

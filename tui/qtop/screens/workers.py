@@ -60,7 +60,6 @@ class HostsScreen(RowsScreen):
         return Table(HOST_COLUMNS, key=lambda row: row.name, sort="troubled", clock=self.app.clock)
 
     def show_view(self, view: ViewState) -> None:
-        self.table.stale = view.is_stale
         self.table.empty_text = frame.empty_word(view, "machines", "workers bring them.", "workers")
         self.pane.show_rows(host_rows(view.fleet.workers or ()) if view.fleet else ())
 
@@ -190,7 +189,6 @@ class WorkersScreen(RowsScreen):
         table: Table[WorkerRow] = self.table
         advice = f"press {view.policy.sign('start_workers')} to start one here."
         table.empty_text = frame.empty_word(view, "workers", advice, "workers")
-        table.stale = view.is_stale
         fleet = view.fleet
         rows = () if fleet is None else (*(fleet.workers or ()), *view.insights.unregistered)
         self.pane.show_rows(rows)
