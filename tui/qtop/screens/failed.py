@@ -137,10 +137,6 @@ class FailureGroupRow:
     last_s: float | None
 
 
-def group_row(group: FailureGroup, now: datetime) -> FailureGroupRow:
-    return FailureGroupRow(group, age_at(now, group.first), age_at(now, group.last))
-
-
 def _class(row: FailureGroupRow) -> str:
     mark = row.group.fingerprint
     if mark.problem is not None:
@@ -276,7 +272,10 @@ class FailedScreen(JobListScreen):
             rows = []
             if groups is not None:
                 groups.now_is(now)
-                rows = [group_row(group, now) for group in groups.groups()]
+                rows = [
+                    FailureGroupRow(each, age_at(now, each.first), age_at(now, each.last))
+                    for each in groups.groups()
+                ]
             none = self.NOTHING if self.pane.filter.is_empty else self.no_match
             self.put_found(search, rows, none)
 
@@ -288,7 +287,15 @@ class FailedScreen(JobListScreen):
         return f"{self.table.row_count:,} of {counted(len(self._groups or ()), 'group')}"
 
     def values_of(self, field: str) -> Iterable[str]:
-        return group_values(self._groups, field)
+        groups = () if self._groups is None else self._groups.groups()
+        values: Iterable[str | None] = ()
+        if field == "class":
+            values = (group.fingerprint.class_name for group in groups)
+        elif field == "exception":
+            values = (group.fingerprint.exception for group in groups)
+        elif field == "queue":
+            values = (name for group in groups for name, _ in group.queues)
+        return {safe(value) for value in values if value}
 
     def found_spans(self, found: Any) -> list[Span]:
         if not isinstance(found, WantedGroups):
@@ -363,16 +370,3 @@ class FailedScreen(JobListScreen):
         self.put((), "Looking …")
         self.look()
         self.show_title()
-
-
-def group_values(groups: FailureGroups | None, field: str) -> Iterable[str]:
-    """The classes, exceptions or queues of groups, as safe texts."""
-    shown = () if groups is None else groups.groups()
-    values: Iterable[str | None] = ()
-    if field == "class":
-        values = (group.fingerprint.class_name for group in shown)
-    elif field == "exception":
-        values = (group.fingerprint.exception for group in shown)
-    elif field == "queue":
-        values = (name for group in shown for name, _ in group.queues)
-    return {safe(value) for value in values if value}

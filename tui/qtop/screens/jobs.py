@@ -15,16 +15,12 @@ from qtop.screens.job_list import ARGS, CLASS, JobDetailsScreen, JobListScreen, 
 from qtop.search.job_search import JobQuery
 from qtop.search.selection import RefusalCheck, Selection
 from qtop.text import format
-from qtop.widgets.columns import Column, ToneOf, figure
+from qtop.widgets.columns import Column, figure
 from qtop.widgets.text_lines import TextLine
 
 
 def _place(row: JobRow) -> str:
     return format.number(None if row.job.place is None else row.job.place + 1)
-
-
-def _waiting_tone(row: JobRow) -> ToneOf | None:
-    return None if row.job.item.is_cut else class_tone(row)
 
 
 COLUMNS: Final[tuple[Column[JobRow], ...]] = (
@@ -35,7 +31,7 @@ COLUMNS: Final[tuple[Column[JobRow], ...]] = (
         style="dim",
         descends=False,
     ),
-    replace(CLASS, width=18, flex=1, style=_waiting_tone),
+    replace(CLASS, width=18, flex=1, style=lambda r: None if r.job.item.is_cut else class_tone(r)),
     replace(ARGS, width=30, flex=3),
     figure("size", "bytes", 8, size_of, priority=50, style="dim"),
     Column("id", "id", 12, lambda row: row.job.id[:12], priority=20, style="dim"),

@@ -159,10 +159,6 @@ def _job(row: WorkerRow) -> str:
     return "" if job is None else format.job_class(job.class_name, job.args)
 
 
-def _class(group: NewestGroup) -> str:
-    return row_text.class_of(group.newest.job)
-
-
 def _error(group: NewestGroup) -> str:
     job = group.newest.job
     if job.exception is None:
@@ -191,7 +187,7 @@ JOBS: Final[tuple[Column[WorkerRow], ...]] = (
 
 FAILURES: Final[tuple[Column[NewestGroup], ...]] = (
     Column("number", "failed", 6, lambda g: format.number(g.number), priority=90, align="right"),
-    Column("class", "class", 12, _class, 2, priority=100),
+    Column("class", "class", 12, lambda g: row_text.class_of(g.newest.job), 2, priority=100),
     Column("error", "error", 12, _error, 3, priority=95, style="bad"),
     Column("last", "last", 6, _last, priority=80, align="right", style="dim"),
 )

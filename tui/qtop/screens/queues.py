@@ -130,9 +130,10 @@ class QueuesScreen(RowsScreen):
             self._without_waits = False
             table.show_columns(None)
         advice = "they appear with the first job, as from `qtop enqueue Sleep 5 --queue sleep`."
-        gone = view.fleet.totals.drops.gone if view.fleet else ()
+        is_known = view.fleet is not None and view.fleet.queues is not None
+        gone = view.fleet.totals.drops.gone if view.fleet and is_known else ()
         word = frame.empty_word(view, "queues", advice, "queues")
-        table.empty_text = _gone(gone) if gone and _is_known(view) else word
+        table.empty_text = _gone(gone) if gone else word
         table.label("failed", failed_label(view.fleet))
         self.pane.show_rows(rows)
 
@@ -185,10 +186,6 @@ class QueuesScreen(RowsScreen):
 
     def action_start_workers(self) -> None:
         self.app.actions.local.ask([row.name for row in self.pane.chosen()] or ["*"])
-
-
-def _is_known(view: ViewState) -> bool:
-    return view.fleet is not None and view.fleet.queues is not None
 
 
 def _gone(gone: Sequence[tuple[str, Drop]]) -> str:
