@@ -15,8 +15,7 @@ from textual.screen import Screen
 from textual.timer import Timer
 from textual.widget import Widget
 
-from qtop.config.file import BadSettings
-from qtop.config.settings import SCREENS, Settings
+from qtop.config.settings import SCREENS, BadSettings, Settings
 from qtop.keymap import keymap
 from qtop.keymap.keymap import Where, clashes, typed_in_fields
 from qtop.monitor.state import ViewState
