@@ -442,8 +442,8 @@ class QtopApp(App[None]):
         self._set_interval(min((s for s in _INTERVALS_S if s > self.state.interval_s), default=60))
 
     def _set_interval(self, interval_s: float) -> None:
-        self.state.interval_s = interval_s
-        self._poller.interval_s = self.state.interval_s
+        self._poller.interval_s = interval_s  # within the limits
+        self.state.interval_s = self._poller.interval_s
         self._show()
         self.say(f"a look every {self.state.interval_s:g} s")
 

@@ -161,7 +161,7 @@ class ConsoleState:
         self.look = PollResult()
         self.policy = policy
         self._system = system
-        self._interval_s = clamped_interval_s(interval_s)
+        self.interval_s = clamped_interval_s(interval_s)
         self._read_only = read_only
         self._local = local
         self._clock = clock
@@ -178,15 +178,6 @@ class ConsoleState:
         self._insights = NOTHING_YET
         self._frozen: ViewState | None = None
         self._usual_s: dict[str, float | None] = {}
-
-    @property
-    def interval_s(self) -> float:
-        """Seconds between two polls, within the limits."""
-        return self._interval_s
-
-    @interval_s.setter
-    def interval_s(self, seconds: float) -> None:
-        self._interval_s = clamped_interval_s(seconds)
 
     @property
     def dropped_now(self) -> bool:
@@ -286,9 +277,9 @@ class ConsoleState:
     def usual_s(self, job: RunningJob | None) -> float | None:
         """How long jobs like this one take, 95 of 100 of them; None when unknown."""
         name = None if job is None else unwrapped(job.class_name, job.args)[0]
-        if name is None or self._frozen is None:
-            return None if name is None else self._judge.usual_s(name)
-        return self._usual_s.get(name)
+        if name is None:
+            return None
+        return self._judge.usual_s(name) if self._frozen is None else self._usual_s.get(name)
 
     def _when_taken(self, look: PollResult) -> float:
         return self._clock() if look.taken_mono is None else look.taken_mono
@@ -314,7 +305,7 @@ class ConsoleState:
             insights=self._insights,
             look=self.look,
             now_mono=self._clock(),
-            interval_s=self._interval_s,
+            interval_s=self.interval_s,
             read_only=self._read_only,
             rtt_ms=self._rtt_ms,
             local_alive=len(self._local.alive),
@@ -322,7 +313,7 @@ class ConsoleState:
         )
         return replace(
             view,
-            interval_s=self._interval_s,
+            interval_s=self.interval_s,
             policy=self.policy,
             newest=None if self._newest is None else self._newest.server_time,
             is_unanswered=self.look.error is not None,
