@@ -69,7 +69,7 @@ def act(
         if warns_of is not None:
             tell_unknown(session, [warns_of])
         elif not isinstance(request, Delete):
-            session.refuse_if_sidekiqs(chosen.targets)
+            session.run(system.admit(chosen.targets))
         subject = f"{source}, filter {wanted.text}" if wanted.text else str(source)
         plan = session.plan(replace(request, chosen=chosen, subject=subject))
         tell_no_undo(session, plan)

@@ -20,7 +20,7 @@ from qtop.commands.connection import Connection, Session, connection_options, js
 from qtop.commands.output import json_line, line
 from qtop.config.limits import USUAL
 from qtop.model.fleet import NOTHING_SEEN, Snapshot
-from qtop.model.health import Finding, FindingLevel, ServerInfo, Strays, skew_s
+from qtop.model.health import Finding, FindingLevel, ServerInfo, skew_s
 from qtop.monitor.incidents import server_checks
 from qtop.monitor.incidents.incident import Incident, Severity
 from qtop.monitor.incidents.rules import IncidentRules
@@ -115,7 +115,7 @@ def _tried(check: str, find: DoctorCheck, session: Session) -> Iterator[Finding]
     try:
         yield from find(session)
     except QueueError as error:
-        yield failed(check, error)
+        yield _failed(check, error)
 
 
 def _answers(session: Session) -> Iterator[Finding]:
@@ -147,7 +147,9 @@ def _server(session: Session) -> Iterator[Finding]:
     facts = session.run(session.system.server())
     yield scripts(facts)
     if facts.problem is not None:
-        yield untold(facts.problem)
+        what = "version, role, memory, eviction, connections and persistence were not looked at"
+        why = facts.problem
+        yield Finding("server", "UNKNOWN", f"{what}: {why}", remedy(why))
         return
     yield version(facts)
     yield server_checks.role(facts)
@@ -163,7 +165,19 @@ def _clock(session: Session) -> Iterator[Finding]:
 
 
 def _strays(session: Session) -> Iterator[Finding]:
-    return stray_findings(session.run(session.system.strays()))
+    """Whether there are jobs that no index leads to, beside those of queues. What is only kept for
+    an undo, or while a job is tried again, is not lost."""
+    found = session.run(session.system.strays())
+    told = [each for each in stray_incidents(found) if each.kind != "queue"]
+    for each in told:
+        yield Finding("strays", "WARN", each.text, each.remedy)
+    if not found.is_complete:
+        text = "only the first 200,000 keys were looked at for jobs that no index leads to"
+        yield Finding("strays", "UNKNOWN", text, "give Resque a database of its own")
+    elif not told:
+        copies = counted(len(found.found) - len(found.lost), "key")
+        text = f"every job is under a key that an index leads to; {copies} with copies"
+        yield Finding("strays", "OK", text)
 
 
 def _fleet(session: Session) -> Iterator[Finding]:
@@ -331,7 +345,6 @@ _OF_THE_LOGIN: Final = ("NOAUTH", "WRONGPASS", "DENIED")
 
 
 def remedy(error: QueueError) -> str:
-    """What to do about an error, beside what its message says."""
     if isinstance(error, AuthRefused):
         right = "have the user's rights extended: `rights` names what is missing"
         return "correct the login in the URL" if is_of_the_login(error) else right
@@ -348,15 +361,8 @@ def is_of_the_login(error: QueueError) -> bool:
 _SLOW_MS: Final = 50
 
 
-def failed(check: str, error: QueueError) -> Finding:
-    """A check that could not be made."""
+def _failed(check: str, error: QueueError) -> Finding:
     return Finding(check, "UNKNOWN", str(error), remedy(error))
-
-
-def untold(why: QueueError) -> Finding:
-    """A server that may not be asked about itself."""
-    what = "version, role, memory, eviction, connections and persistence were not looked at"
-    return Finding("server", "UNKNOWN", f"{what}: {why}", remedy(why))
 
 
 def latency(round_trips_ms: Sequence[float]) -> Finding:
@@ -369,7 +375,6 @@ def latency(round_trips_ms: Sequence[float]) -> Finding:
 
 
 def version(facts: ServerInfo) -> Finding:
-    """Whether the server is new enough."""
     fields = facts.fields
     name = "Valkey" if "valkey_version" in fields else "Redis"
     told = fields.get("valkey_version") or fields.get("redis_version", "unknown")
@@ -387,28 +392,12 @@ def version(facts: ServerInfo) -> Finding:
 
 
 def scripts(facts: ServerInfo) -> Finding:
-    """Whether Lua scripts can be run."""
     if facts.script_problem is None:
         return Finding("scripts", "OK", "Lua scripts can be run")
     if isinstance(facts.script_problem, Busy):
-        return failed("scripts", facts.script_problem)
+        return _failed("scripts", facts.script_problem)
     what_to_do = "allow EVAL and EVALSHA: nothing works without"
     return Finding("scripts", "ERROR", str(facts.script_problem), what_to_do)
-
-
-def stray_findings(found: Strays) -> Iterator[Finding]:
-    """Whether there are jobs that no index leads to, beside those of queues. What is only kept for
-    an undo, or while a job is tried again, is not lost."""
-    told = [each for each in stray_incidents(found) if each.kind != "queue"]
-    for each in told:
-        yield Finding("strays", "WARN", each.text, each.remedy)
-    if not found.is_complete:
-        text = "only the first 200,000 keys were looked at for jobs that no index leads to"
-        yield Finding("strays", "UNKNOWN", text, "give Resque a database of its own")
-    elif not told:
-        copies = counted(len(found.found) - len(found.lost), "key")
-        text = f"every job is under a key that an index leads to; {copies} with copies"
-        yield Finding("strays", "OK", text)
 
 
 # What Overview says of a fleet, and what is well in it.

@@ -31,6 +31,7 @@ from qtop.model.job import Job, JobSource
 from qtop.model.job_file import BadExport, line_of, read_line
 from qtop.search.filter_language import Filter
 from qtop.search.selection import Hit, scan
+from qtop.systems.opening import open_system
 from qtop.systems.system import System
 from qtop.text.safe import safe
 
@@ -125,7 +126,7 @@ def load(
     Example: qtop load failures.jsonl --to failed --dry-run
     """
     plan: dict[JobSource, list[ExportLine]] = defaultdict(list)
-    refused, system = 0, connection.system()
+    refused, system = 0, open_system(None, connection.namespace)
     for number, begin, raw in _read(path):
         landing = _landing(system, raw, target)
         if isinstance(landing, Landing):
