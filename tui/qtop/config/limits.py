@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final, Self
 
 from queuecore.action_record import DEFAULT_UNDO_BYTES, DEFAULT_UNDO_S
+from queuecore.values import value
 
 #: Two heartbeats are missing.
 SILENT_AFTER_S: Final = 120
@@ -13,7 +13,7 @@ SILENT_AFTER_S: Final = 120
 DEAD_AFTER_S: Final = 300
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Thresholds:
     """From when on something is wrong; the settings file can change each. Parts are from 0 to 1."""
 
@@ -48,7 +48,7 @@ USUAL: Final = Thresholds()
 MOST_UNDO: Final = 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class UndoLimits:
     """An action can be undone for `lifetime_s`, unless that would keep more than `most_bytes`."""
 
