@@ -16,14 +16,7 @@ from qtop.commands.connection import (
     json_option,
     listing_options,
 )
-from qtop.commands.output import (
-    OutputColumn,
-    json_line,
-    leave,
-    line,
-    message,
-    moment,
-)
+from qtop.commands.output import OutputColumn, json_line, leave, line, message, moment
 from qtop.search.fields import Subject
 from qtop.search.filter_language import Filter
 from qtop.text.safe import ago, safe

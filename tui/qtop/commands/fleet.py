@@ -12,15 +12,7 @@ import click
 from rich.cells import cell_len
 
 from qtop.commands.connection import Connection, Session, listing_options
-from qtop.commands.output import (
-    Listing,
-    OutputColumn,
-    counted,
-    line,
-    moment,
-    pick,
-    plain,
-)
+from qtop.commands.output import Listing, OutputColumn, counted, line, moment, pick, plain
 from qtop.commands.reading import Unread, note_unread, search_strays, tell_owners
 from qtop.model import health
 from qtop.monitor import row_text

@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 import click
 
-from qtop.actions.plan import Outcome, typeable
+from qtop.actions.plan import typeable
 from qtop.actions.request import Clear, Index, Pause, PauseAll, Prune, PruneCase, Register
 from qtop.commands.acting import confirm, report, require_person, tell_no_undo, tell_unknown
 from qtop.commands.connection import (
@@ -137,18 +137,13 @@ def clear(
         if not yes:
             _confirm_by_name(f"delete {what}", source)
         outcome = session.carry_out(plan)
-        if not jobs:
-            _leave_forgotten(outcome, source)
-        if outcome.refused:
-            leave("it changed too much meanwhile: look, then try again. Nothing was deleted.")
+    if jobs and outcome.refused:
+        leave("it changed too much meanwhile: look, then try again. Nothing was deleted.")
+    if jobs:
         report(action, "deleted", outcome, as_json=as_json)
-
-
-def _leave_forgotten(outcome: Outcome, source: JobSource) -> NoReturn:
     if not outcome.done:
         leave(f"{source} is not an empty queue on the list of queues: nothing was done")
     line("removed the name of an empty queue")
-    sys.exit(0)
 
 
 def _confirm_by_name(what: str, source: JobSource) -> None:
