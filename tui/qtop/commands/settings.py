@@ -47,7 +47,7 @@ def settings(connection: Connection, as_json: bool, only_path: bool) -> None:
         return
     if connection.settings.keys or connection.settings.columns:
         # Imported here: the screens are large, and such settings are rare.
-        from qtop.screens.fitting import check_settings
+        from qtop.screens.base import check_settings
 
         check_settings(connection.settings)
     if not path.exists():
