@@ -1,6 +1,5 @@
 """A sudden drop between two polls is marked: it is no slope and makes no rate."""
 
-from dataclasses import replace
 from typing import Any
 
 from tests.support.console import console, screen_text, until_shown
@@ -24,6 +23,7 @@ from qtop.monitor.incidents.rules import IncidentRules
 from qtop.monitor.row_builder import RowBuilder
 from qtop.monitor.rows import FleetRows, QueueRow
 from qtop.monitor.series import SeriesRecorder
+from queuecore.values import replace
 
 ONE_WORKER = worker("h:1:mail")
 

@@ -1,7 +1,6 @@
 """Incidents of a short time do not move the rows, and the operator's own actions are no
 incidents."""
 
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -33,6 +32,7 @@ from qtop.monitor.state import ConsoleState
 from qtop.systems.resque.system import ResqueSystem
 from queuecore.action_record import Actor
 from queuecore.audit import AuditEntry
+from queuecore.values import replace
 from resque.keys import Keys
 
 KEYS = Keys("resque")

@@ -1,6 +1,5 @@
 """The trend of the totals since the console began, on History."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -10,6 +9,7 @@ from tests.support.sample_data import NOW, SYSTEM, FakeSystem, queue, snapshot
 from qtop.monitor.row_builder import RowBuilder
 from qtop.monitor.rows import Totals
 from qtop.monitor.series import STEP_S, TREND_KEPT, TrendRecorder, fewer
+from queuecore.values import replace
 
 pytestmark = pytest.mark.usefixtures("in_utc")
 
