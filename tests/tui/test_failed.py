@@ -457,8 +457,8 @@ async def test_x_stops_and_continues_the_count(redis: Redis) -> None:
         await pilot.press("x")
         await until_shown(pilot, words.NOTHING_UNDER_WAY)
         assert screen._census is not None
-        follower = screen._census.follower
-        follower.is_stopped, follower.of = True, MANY
+        census = screen._census
+        census.is_stopped, census.of = True, MANY
         screen.show_title()
         await until_shown(pilot, "stopped, x goes on")
         await pilot.press("x")

@@ -77,7 +77,7 @@ async def test_a_search_of_the_queue_can_be_stopped_and_started_again(redis: Red
         assert search is not None
         screen.action_stop_looking()
         await until_shown(pilot, "Looking through the whole list")
-        assert search.follower.is_stopped
+        assert search.is_stopped
         await pilot.press("x")
         await until_shown(pilot, words.match(300))
 

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from qtop.model.job import Job, JobSource, job_rows, moment_of
 from qtop.model.job_list import Entry
-from qtop.search import follower, job_search
+from qtop.search import job_search, list_search
 from qtop.search.fields import Subject
 from qtop.search.filter_language import parse
-from qtop.search.follower import Follower, Visit, walk
 from qtop.search.job_search import ClassCounts, ClassRow, JobQuery, JobSearch, Matches
+from qtop.search.list_search import ListSearch, walk
 from qtop.search.selection import Selection, chosen_of
 from qtop.systems.resque import job_actions
 from qtop.systems.resque.job_actions import JobChooser
@@ -181,20 +181,20 @@ async def test_delayed_jobs_are_searched_again_while_it_is_quick_or_after_an_act
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     visit(monkeypatch, [delayed_entry(job("A"), n) for n in range(5)])
-    walks: list[int] = []
+    walks: list[Matches] = []
 
-    def begin() -> Visit:
-        walks.append(len(walks))
-        return lambda entry: None
+    def new() -> Matches:
+        walks.append(matches())
+        return walks[-1]
 
     async def at_once(_seconds: float) -> None:
         pass
 
-    following = Follower(DelayedList(Keys()), begin, sleep=at_once)
+    following = ListSearch(DelayedList(Keys()), new, at_once)
     for _ in range(3):
         assert await following.follow(ended)
     assert len(walks) == 3
-    monkeypatch.setattr(follower, "_QUICK", 4)
+    monkeypatch.setattr(list_search, "_QUICK", 4)
     assert not await following.follow(ended)
     following.expect_change()
     for _ in range(4):

@@ -19,8 +19,8 @@ from qtop.model.launch import LaunchRequest
 from qtop.screens import audit_text
 from qtop.screens.console import Console
 from qtop.screens.dialogs import ConfirmDialog, DateDialog, LookingDialog
-from qtop.search.follower import walk
 from qtop.search.job_search import JobSearch
+from qtop.search.list_search import walk
 from qtop.search.selection import RefusalCheck, Selection, nothing_refused
 from qtop.systems.system import SystemRunner
 from qtop.text.safe import safe

@@ -133,7 +133,7 @@ class JobListScreen(ConsoleScreen):
         search = self.search
         if search is None or search.found is None:
             return self.pane.shown_of()
-        return f"{search.found.count:,} of {search.follower.of:,}"
+        return f"{search.found.count:,} of {search.of:,}"
 
     def on_table_opened(self, event: Table.Opened[Any]) -> None:
         event.stop()
@@ -332,9 +332,9 @@ class JobListScreen(ConsoleScreen):
             self.in_background(search.group, partial(self._follow, search), exclusive=False)
 
     async def _follow(self, search: ListSearch[Any]) -> None:
-        if not search.follower.of and not search.follower.is_running:
+        if not search.of and not search.is_running:
             await asyncio.sleep(self.traits.typing_s)
-        await search.follower.follow(self.app.read, partial(self._found_more, search))
+        await search.follow(self.app.read, partial(self._found_more, search))
         if search is self.search:
             self.list_found()
 
@@ -366,9 +366,8 @@ class JobListScreen(ConsoleScreen):
             self.settled = search
         elif not is_over:
             none = self.LOOKING
-        follower = search.follower
-        if follower.problem is not None and not follower.is_complete:
-            none = frame_texts.unknown_word(follower.problem)
+        if search.problem is not None and not search.is_current:
+            none = frame_texts.unknown_word(search.problem)
         self.put(rows, none)
         self.show_title()
 
@@ -380,8 +379,8 @@ class JobListScreen(ConsoleScreen):
         if search is None or search.is_idle:
             self.app.say("nothing is under way here", "dim")
             return
-        search.follower.is_stopped = not search.follower.is_stopped
-        if search.follower.is_stopped:
+        search.is_stopped = not search.is_stopped
+        if search.is_stopped:
             self.workers.cancel_group(self, search.group)
         else:
             self.look()

@@ -69,16 +69,15 @@ def too_large(search: JobSearch) -> list[Span]:
 
 def progress(search: ListSearch[Any] | None, key: str) -> list[Span]:
     """How far the look through the whole list is, and which `key` stops it."""
-    follower = None if search is None else search.follower
-    if follower is None or search is None:
+    if search is None:
         return []
-    if follower.problem is not None:
-        return [Span(f"looking stopped: {safe(follower.problem)} ", "warn", 80)]
-    if follower.of == 0 or search.is_idle:
+    if search.problem is not None:
+        return [Span(f"looking stopped: {safe(search.problem)} ", "warn", 80)]
+    if search.of == 0 or search.is_idle:
         return []
-    share = follower.done * 100 // follower.of
-    text = f"scanned {follower.done:,} of {follower.of:,}, {share} %"
-    if follower.is_stopped:
+    share = search.done * 100 // search.of
+    text = f"scanned {search.done:,} of {search.of:,}, {share} %"
+    if search.is_stopped:
         return [Span(f"{text}; stopped, {key} goes on ", "warn", 80)]
     return [Span(f"{text}; {key} stops ", "accent", 80)]
 

@@ -351,16 +351,16 @@ class ScheduledScreen(JobListScreen):
         search = self.search
         if not self.is_searched or search is None or search.found is None:
             return
-        follower, found = search.follower, search.found
-        if follower.problem is not None and not follower.is_stopped:
-            follower.is_stopped = True
-            self.app.say(f"looking through the jobs: {safe(follower.problem)}", "bad")
+        found = search.found
+        if search.problem is not None and not search.is_stopped:
+            search.is_stopped = True
+            self.app.say(f"looking through the jobs: {safe(search.problem)}", "bad")
         none = "No delayed jobs." if self.pane.filter.is_empty else self.no_match
         if self.part == "classes":
             rows: Sequence[Any] = found.classes.rows(self.now)
         else:
             rows = job_rows(found.listed(), self.now)
-        self.put_found(search, rows, none, is_over=follower.is_stopped)
+        self.put_found(search, rows, none, is_over=search.is_stopped)
 
     # Showing
 
@@ -435,7 +435,7 @@ class ScheduledScreen(JobListScreen):
 
     def _expect_change(self) -> None:
         if self.search is not None:
-            self.search.follower.expect_change()
+            self.search.expect_change()
 
     def _act(self, on_jobs: Callable[..., Request], on_schedules: Callable[..., Request]) -> None:
         if self.part == "classes":
@@ -497,8 +497,8 @@ class ScheduledScreen(JobListScreen):
             sign = self.app.state.policy.sign
             hint = f"{sign('filter')} filters, {sign('by_class')} counts by class"
             self.app.say(f"nothing is being looked for: {hint}", "dim")
-        elif search is not None and (search.follower.is_running or not search.is_over):
-            search.follower.is_stopped = True
+        elif search is not None and (search.is_running or not search.is_over):
+            search.is_stopped = True
             self.workers.cancel_group(self, "search")
             self.list_found()
         else:

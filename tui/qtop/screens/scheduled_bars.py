@@ -61,17 +61,17 @@ def search(
     """How far a search is, or what came of it; `is_by_class` shows counts instead of jobs."""
     if run is None or run.found is None:
         return []
-    found, follower = run.found, run.follower
+    found = run.found
     seen = counted(found.seen, "job")
     if not run.is_over:
-        of = f", times {follower.done:,} of {follower.of:,}" if follower.of else ""
+        of = f", times {run.done:,} of {run.of:,}" if run.of else ""
         return [Span(f"looking … {seen}{of}; {sign('stop_search')} stops ", "accent", 70)]
     more = ""
     if is_by_class and found.classes is not None and found.classes.has_more:
         more = ", with more classes than are listed"
     elif not is_by_class and found.count > found.most:
         more = f", the first {found.most:,} listed"
-    if follower.is_stopped:
+    if run.is_stopped:
         anew = f"{sign('stop_search')} anew"
         text = f"stopped: {number(found.count)} of the first {seen}{more}; {anew} "
         return [Span(text, "warn")]

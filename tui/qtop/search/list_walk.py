@@ -2,7 +2,7 @@
 
 The list may change meanwhile. Items that are added are not seen. Items that are removed at the head
 move the others: the last item of the window before is read again with each window, and shows how
-far. A walk does no input or output: `follower.walk` reads its windows.
+far. A walk does no input or output: `list_search.walk` reads its windows.
 """
 
 from __future__ import annotations
