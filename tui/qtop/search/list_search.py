@@ -6,12 +6,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from time import perf_counter
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 from qtop.model.job import Job
-from qtop.model.job_list import NO_EXTENT, Ask, Entry, JobList, Walk
+from qtop.model.job_list import NO_EXTENT, Entry, JobList, Walk
 from qtop.search.failure_groups import KeyMaker, KnownEntry
 from queuecore.errors import StoreError
 from queuecore.exchange import Operation
@@ -58,23 +58,23 @@ async def walk(
     Raises StoreError.
     """
 
-    async def fetch(ask: Ask, rest_s: float) -> tuple[Any, float]:
+    async def fetch(
+        window: Operation[Iterator[Entry]], rest_s: float
+    ) -> tuple[Iterator[Entry], float]:
         if rest_s > 0:
             await rest(rest_s)
         began_s = perf_counter()
-        seen = await read(ask.work)
-        return seen, perf_counter() - began_s
+        return await read(window), perf_counter() - began_s
 
-    ask = way.ask()
-    coming: asyncio.Task[tuple[Any, float]] | None = None
+    window = way.window()
+    coming: asyncio.Task[tuple[Iterator[Entry], float]] | None = None
     shown = 0
     try:
         took_s = report_at_s = 0.0
-        while ask is not None:
-            seen, took_s = await (coming or fetch(ask, 0.0))
-            fresh = way.take(ask, seen)
-            seen_before, ask = way.done, way.ask()
-            coming = None if ask is None else asyncio.create_task(fetch(ask, took_s * REST))
+        while window is not None:
+            fresh, took_s = await (coming or fetch(window, 0.0))
+            done, window = way.done, way.window()
+            coming = None if window is None else asyncio.create_task(fetch(window, took_s * REST))
             until_s = perf_counter() + SLICE_S
             for count, entry in enumerate(fresh, 1):
                 shown += 1
@@ -85,8 +85,8 @@ async def walk(
                     until_s = perf_counter() + SLICE_S
             if settle is not None:
                 await settle()
-            if ask is None or perf_counter() >= report_at_s:
-                report(seen_before, way.length or 0)
+            if window is None or perf_counter() >= report_at_s:
+                report(done, way.length or 0)
                 report_at_s = perf_counter() + _REPORT_EVERY_S
             await asyncio.sleep(0)
         return shown

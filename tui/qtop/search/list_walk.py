@@ -8,10 +8,12 @@ far. A walk does no input or output: `list_search.walk` reads its windows.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Final
 
-from qtop.model.job_list import LISTED_BYTES, Ask, Entry
+from qtop.model.job_list import LISTED_BYTES, Entry
 from queuecore import windows
+from queuecore.exchange import Exchange
 from queuecore.windows import Extent, RawItem, Stretch, read_item
 
 #: The first window is small: a person waits for it.
@@ -23,7 +25,7 @@ _FEWEST_ITEMS: Final = 20
 
 
 class ListWalk:
-    """One way through a list of Redis, from its newest item to its oldest.
+    """One way through a list of Redis, from its newest item to its oldest: see `Walk`.
 
     Args:
         key: The list.
@@ -40,51 +42,43 @@ class ListWalk:
         self._floor_anchor = None if since is None else since.last
         # The anchor is read as well, to see whether it is still there.
         self._lowest = self._floor - (self._floor_anchor is not None)
-        self._asked_to: int | None = None
+        self._asked_to = 0
         self._anchor: str | None = None
         self._page = _FIRST_ITEMS
-        self._newest: str | None = None
-        #: How long the list was at the beginning.
+        self.extent = Extent(0, None)
         self.length: int | None = None
-        #: The list changed so much that items may have been missed or met twice.
         self.is_broken = False
 
     @property
-    def extent(self) -> Extent:
-        return Extent(self.length or 0, self._newest)
-
-    @property
     def done(self) -> int:
-        return 0 if self.length is None or self._asked_to is None else self.length - self._asked_to
+        return 0 if self.length is None else self.length - self._asked_to
 
-    def ask(self) -> Ask | None:
-        """What to read next; None at the end. The first window must be taken in before the second
-        is asked for; later ones may be asked for one ahead."""
+    def window(self) -> Exchange[Iterator[Entry]] | None:
         if self.length is None:
             newest = windows.stretch(self._key, -self._page, -1, max_bytes=LISTED_BYTES)
-            return Ask(newest)
+            return newest.then(self._newest)
         end = self._asked_to
-        if end is None or end <= self._lowest:
+        if end <= self._lowest:
             return None
-        first = max(self._lowest, end - self._page)
-        self._asked_to = first
+        first = self._asked_to = max(self._lowest, end - self._page)
         # One more at the end, which was seen before: where it is now says what has moved.
-        seen = windows.stretch(self._key, first, end, max_bytes=LISTED_BYTES)
-        return Ask(seen, first, end)
+        older = windows.stretch(self._key, first, end, max_bytes=LISTED_BYTES)
+        return older.then(partial(self._older, first, end - first))
 
-    def take(self, ask: Ask, seen: Stretch) -> Iterator[Entry]:
-        """What is new in a window, newest first. Raises nothing; look at `is_broken` at the
-        end."""
+    def _newest(self, seen: Stretch) -> Iterator[Entry]:
         replies = seen.replies
-        first, fresh = ask.first, len(replies)
-        if ask.first < 0:
-            self.length = seen.length
-            first = seen.length - len(replies)
-            self._newest = read_item(replies[-1]).sha if replies else None
-            self._asked_to = max(first, self._lowest)
-            self.is_broken = seen.length < self._floor
-        else:
-            fresh = self._fresh(ask, seen)
+        self.length, first = seen.length, seen.length - len(replies)
+        self.extent = Extent(seen.length, read_item(replies[-1]).sha if replies else None)
+        self._asked_to = max(first, self._lowest)
+        self.is_broken = seen.length < self._floor
+        return self._entries(seen, first, len(replies))
+
+    def _older(self, first: int, expected: int, seen: Stretch) -> Iterator[Entry]:
+        return self._entries(seen, first, self._fresh(expected, seen))
+
+    def _entries(self, seen: Stretch, first: int, fresh: int) -> Iterator[Entry]:
+        """The first `fresh` items of a window, newest first."""
+        replies = seen.replies
         if replies:
             self._anchor = read_item(replies[0]).sha
             self._measure(seen)
@@ -93,9 +87,8 @@ class ListWalk:
         begin = max(0, self._floor - first)
         return (self._entry(replies[at], first + at) for at in reversed(range(begin, fresh)))
 
-    def _fresh(self, ask: Ask, seen: Stretch) -> int:
+    def _fresh(self, expected: int, seen: Stretch) -> int:
         """How many items of a window come before the one that was seen last."""
-        expected = ask.end - ask.first
         for at in range(min(expected, len(seen.replies) - 1), -1, -1):
             if read_item(seen.replies[at]).sha == self._anchor:
                 return at

@@ -101,9 +101,9 @@ def scan(
 def through(way: Walk, visit: Callable[[Entry], bool]) -> Steps[bool]:
     """Show the entries of a walk to `visit`, until it returns False; returns whether it never did.
     Costs what the walk costs."""
-    while (ask := way.ask()) is not None:
-        seen = yield from steps_of(ask.work)
-        if not all(map(visit, way.take(ask, seen))):
+    while (window := way.window()) is not None:
+        entries = yield from steps_of(window)
+        if not all(map(visit, entries)):
             return False
     return True
 

@@ -9,7 +9,6 @@ from qtop.model.job import Job, JobSource
 from qtop.model.job_list import (
     LISTED_BYTES,
     NO_EXTENT,
-    Ask,
     DueShare,
     Entry,
     GroupFacts,
@@ -210,21 +209,15 @@ class DelayedWalk:
         self.is_broken = False
         self.extent = NO_EXTENT
 
-    def ask(self) -> Ask | None:
-        return None if self._is_over else Ask(self._window())
-
-    def take(self, ask: Ask, seen: Sequence[DelayedEntry]) -> Iterator[Entry]:
-        first, self._met = self._met, self._met + len(seen)
-        return (
-            KnownEntry(delayed_job(each), self._maker, at) for at, each in enumerate(seen, first)
-        )
+    def window(self) -> Steps[Iterator[Entry]] | None:
+        return None if self._is_over else self._window()
 
     def _visit(self, jobs: Sequence[DelayedEntry], done: int, of: int) -> bool:
         self._seen += jobs
         self.done, self.length = done, of
         return True
 
-    def _window(self) -> Steps[list[DelayedEntry]]:
+    def _window(self) -> Steps[Iterator[Entry]]:
         """Go on until some jobs were shown, or to the end."""
         try:
             step = self._next or next(self._steps)
@@ -237,7 +230,10 @@ class DelayedWalk:
         except StopIteration:
             self._is_over = True
         seen, self._seen = self._seen, []
-        return seen
+        first, self._met = self._met, self._met + len(seen)
+        return (
+            KnownEntry(delayed_job(each), self._maker, at) for at, each in enumerate(seen, first)
+        )
 
 
 class DelayedRefs(list[DelayedRef]):
