@@ -17,9 +17,12 @@ from qtop.actions.request import (
     DeleteSchedules,
     Index,
     JobRequest,
+    LaunchCommand,
+    LaunchRequest,
     Pause,
     PauseAll,
     PruneCase,
+    QueueClasses,
     Request,
     Requeue,
     Reschedule,
@@ -28,7 +31,16 @@ from qtop.actions.request import (
     Undo,
 )
 from qtop.keymap.keymap import Danger
-from qtop.model.fleet import NOTHING_SEEN, Process, Queue, RunningJob, Snapshot
+from qtop.model.fleet import (
+    NOTHING_SEEN,
+    ListedSchedule,
+    LockHolder,
+    Process,
+    Queue,
+    RunningJob,
+    Schedules,
+    Snapshot,
+)
 from qtop.model.health import (
     Finding,
     HealthReport,
@@ -42,8 +54,6 @@ from qtop.model.health import (
 )
 from qtop.model.job import DueTime, Job, JobSource
 from qtop.model.job_list import LISTED_BYTES, DueShare, Entry, JobPage, Outline
-from qtop.model.launch import LaunchCommand, LaunchRequest, QueueClasses
-from qtop.model.schedule import ListedSchedule, LockHolder, Schedules
 from qtop.search.failure_groups import KeyMaker, KnownEntry
 from qtop.search.selection import RefusalCheck, Selection, nothing_refused
 from qtop.systems.system import Ability, DiagnosisPart, Place, Work

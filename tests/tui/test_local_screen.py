@@ -31,11 +31,11 @@ from tests.support.waiting import eventually_async
 from textual.widgets import Button, Input
 
 from qtop.actions.plan import operator_identity as actor
+from qtop.actions.request import QueueClasses
 from qtop.config.settings import Settings
 from qtop.local.groups import LocalWorker, WorkerGroup
 from qtop.local.state_file import SlotState
 from qtop.local.usage import Sampler, Usage
-from qtop.model.launch import QueueClasses
 from qtop.monitor.local_rows import LocalWorkerRow
 from qtop.screens import local_cells
 from qtop.screens.local import LocalScreen, LogScreen

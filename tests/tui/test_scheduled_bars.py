@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from qtop.model.fleet import ListedSchedule, LockHolder, Schedules
 from qtop.model.job import JobSource
 from qtop.model.job_list import DueShare, Outline
-from qtop.model.schedule import ListedSchedule, LockHolder, Schedules
 from qtop.screens import scheduled_bars
 from qtop.screens.scheduled_bars import ScheduledLook
 from qtop.search.filter_language import parse

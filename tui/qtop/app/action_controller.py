@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeVar
 
 from qtop.actions.plan import Operator, Outcome, Plan, Refusal, escalate, operator_identity
-from qtop.actions.request import PauseAll, Request, Reschedule, Undo
+from qtop.actions.request import LaunchRequest, PauseAll, Request, Reschedule, Undo
 from qtop.actions.runner import ActionRunner, ForegroundPriority, Progress
 from qtop.app.worker_controller import LocalWorkerController
 from qtop.keymap import keymap
@@ -15,7 +15,6 @@ from qtop.local.import_check import ModuleMemory
 from qtop.local.workers import LocalWorkers
 from qtop.model.job import JobSource
 from qtop.model.job_list import Entry
-from qtop.model.launch import LaunchRequest
 from qtop.screens import audit_text
 from qtop.screens.console import Console
 from qtop.screens.dialogs import ConfirmDialog, DateDialog, LookingDialog

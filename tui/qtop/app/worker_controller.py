@@ -10,11 +10,11 @@ from dataclasses import replace
 from typing import Final, Protocol, TypeVar
 
 from qtop.actions.plan import Operator, Outcome, Plan, Refusal, escalate
+from qtop.actions.request import LaunchRequest
 from qtop.local.groups import CannotStart, GroupAction, LocalWorker, WorkerGroup
 from qtop.local.import_check import ModuleMemory
 from qtop.local.usage import ancestors
 from qtop.local.workers import LocalWorkers
-from qtop.model.launch import LaunchRequest
 from qtop.monitor.rows import WorkerRow
 from qtop.screens.console import Console
 from qtop.screens.dialogs import ConfirmDialog, QuitDialog, WaitingDialog

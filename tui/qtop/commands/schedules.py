@@ -10,7 +10,7 @@ import click
 from qtop.commands.connection import Connection, listing_options
 from qtop.commands.output import OutputColumn, leave_if_none, message, moment
 from qtop.commands.reading import tell_owners
-from qtop.model.schedule import ListedSchedule
+from qtop.model.fleet import ListedSchedule
 from qtop.search.fields import of_schedule, text_of
 from qtop.search.filter_language import Filter
 from qtop.text.safe import safe

@@ -26,12 +26,13 @@ from qtop.config.limits import (
 )
 from qtop.keymap import keymap
 from qtop.keymap.keymap import ALLOWED, is_key, key_name
-from qtop.model.launch import COMMAND_WORDS
 from qtop.text.redact import OPEN, Redactor
 from qtop.text.safe import unknown
 from queuecore.address import parse_url
 from queuecore.errors import BadUrl
 
+#: What may be in braces in a command that starts workers.
+COMMAND_WORDS: Final = ("queues", "namespace", "url", "interval")
 # The settings there are, and what each may be.
 
 #: Takes the value from TOML and returns that of the setting, or raises ValueError with what is

@@ -11,9 +11,9 @@ from typing import Any, ClassVar, Final, Literal, TypeVar
 
 from qtop.actions.request import Delete, DeleteSchedules, Request, RunNow, RunSchedules
 from qtop.keymap.keymap import Where
+from qtop.model.fleet import ListedSchedule
 from qtop.model.job import JobRow, JobSource, job_rows, moment_of
 from qtop.model.job_list import JobPage
-from qtop.model.schedule import ListedSchedule
 from qtop.monitor.state import ViewState
 from qtop.screens import details, frame_texts, scheduled_bars
 from qtop.screens.base import TextScreen, bindings

@@ -10,8 +10,8 @@ from typing import Final
 
 from qtop.keymap import keymap
 from qtop.keymap.keymap import Sign
+from qtop.model.fleet import ListedSchedule, LockHolder, Schedules
 from qtop.model.job_list import DueShare, JobPage, Outline
-from qtop.model.schedule import ListedSchedule, LockHolder, Schedules
 from qtop.search.job_search import Matches
 from qtop.search.list_search import ListSearch
 from qtop.text.format import number

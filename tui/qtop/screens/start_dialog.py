@@ -12,7 +12,7 @@ from textual.widget import Widget
 from textual.widgets import Input, Label
 
 from qtop.actions.plan import Refusal
-from qtop.model.launch import MOST_PER_START, LaunchRequest
+from qtop.actions.request import MOST_PER_START, LaunchRequest
 from qtop.screens.dialogs import CANCEL, Dialog, DialogButton
 from qtop.text.safe import safe
 from qtop.widgets.filter_input import InputField

@@ -8,8 +8,16 @@ from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, Final, TypeVar, get_args
 
 from qtop.actions.plan import Operator, Plan, Refusal
-from qtop.actions.request import Index, JobRequest, PruneCase, Request
-from qtop.model.fleet import NOTHING_SEEN, Process, Snapshot
+from qtop.actions.request import (
+    Index,
+    JobRequest,
+    LaunchCommand,
+    LaunchRequest,
+    PruneCase,
+    QueueClasses,
+    Request,
+)
+from qtop.model.fleet import NOTHING_SEEN, ListedSchedule, Process, Schedules, Snapshot
 from qtop.model.health import (
     Finding,
     HealthReport,
@@ -22,8 +30,6 @@ from qtop.model.health import (
 )
 from qtop.model.job import JobSource
 from qtop.model.job_list import JobList
-from qtop.model.launch import LaunchCommand, LaunchRequest, QueueClasses
-from qtop.model.schedule import ListedSchedule, Schedules
 from qtop.search.selection import Chooser, RefusalCheck, nothing_refused
 from qtop.systems.resque import health
 from qtop.systems.resque.job_reader import JobMemory
