@@ -35,8 +35,7 @@ from qtop.monitor.poller import Poller, PollResult, StrayWatch
 from qtop.monitor.state import ConsoleState, UiPolicy
 from qtop.screens.base import ConsoleScreen
 from qtop.screens.frame import TooSmallScreen, is_too_small
-from qtop.systems.opening import open_system
-from qtop.systems.runner import RedisRunner
+from qtop.systems.runner import RedisRunner, open_system
 from qtop.systems.system import SystemRunner
 from qtop.widgets import theme
 from qtop.widgets.table import Table

@@ -20,7 +20,7 @@ from qtop.commands.output import Listing, OutputColumn, leave, message
 from qtop.config.file import SettingsFile, settings_path
 from qtop.config.limits import UNDO_HOURS, UNDO_MIB, undo_settings
 from qtop.config.settings import Given, Settings, resolve, warnings
-from qtop.systems.opening import open_system
+from qtop.systems.runner import open_system
 from qtop.text.redact import OPEN, Redactor
 from queuecore.address import parse_url
 from queuecore.errors import BadOption, NotRedis, QueueError, StoreError
