@@ -15,8 +15,7 @@ from qtop.model.job import JobSource
 from qtop.model.job_list import Entry, Walk
 from qtop.search.filter_language import parse
 from qtop.search.list_search import ListSearch, walk
-from qtop.search.list_walk import ListWalk
-from qtop.search.selection import scan
+from qtop.search.list_walk import ListWalk, scan
 from qtop.systems.resque.job_lists import ListEntry, ResqueList, job_list
 from queuecore.exchange import Call, Exchange, single
 from queuecore.stores import Store

@@ -12,8 +12,8 @@ from qtop.model.job_list import DueShare, Outline
 from qtop.screens import scheduled_bars
 from qtop.screens.scheduled_bars import ScheduledLook
 from qtop.search.filter_language import parse
-from qtop.search.job_search import ClassCounts, JobQuery, JobSearch, Matches
 from qtop.search.list_search import ListSearch
+from qtop.search.selection import ClassCounts, JobQuery, JobSearch, Matches
 from qtop.systems.resque.job_lists import DelayedList
 from qtop.widgets.bars import Span
 from resque.keys import Keys

@@ -18,9 +18,8 @@ from qtop.model.job_list import Entry
 from qtop.screens import audit_text
 from qtop.screens.console import Console
 from qtop.screens.dialogs import ConfirmDialog, DateDialog, LookingDialog
-from qtop.search.job_search import JobSearch
 from qtop.search.list_search import walk
-from qtop.search.selection import RefusalCheck, Selection, nothing_refused
+from qtop.search.selection import JobSearch, RefusalCheck, Selection, nothing_refused
 from qtop.systems.system import SystemRunner
 from qtop.text.safe import safe
 from qtop.widgets.paged_table import with_marks

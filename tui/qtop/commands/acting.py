@@ -23,7 +23,8 @@ from qtop.commands.output import (
 )
 from qtop.model.job import FAILED, JobSource
 from qtop.search.filter_language import Filter
-from qtop.search.selection import Scanned, Selection, scan
+from qtop.search.list_walk import Scanned, scan
+from qtop.search.selection import Selection
 from qtop.text.safe import safe
 from queuecore.errors import OutcomeUnknown
 

@@ -15,7 +15,7 @@ from qtop.model.job import DueTime, Job, JobSource
 from qtop.model.job_list import Entry
 from qtop.search.fields import of_job, text_of
 from qtop.search.filter_language import Filter
-from qtop.search.selection import through
+from qtop.search.list_walk import through
 from qtop.text.format import job_class
 from qtop.text.safe import ago, safe
 from queuecore.active_job import fields_of

@@ -15,7 +15,8 @@ from qtop.commands.jobs import action_options
 from qtop.commands.output import leave
 from qtop.model.job import JobSource
 from qtop.search.filter_language import Filter
-from qtop.search.selection import Hit, Selection, scan
+from qtop.search.list_walk import Hit, scan
+from qtop.search.selection import Selection
 from qtop.text.payloads import BadPayload, changed, checked, draft
 from queuecore.codec import decode
 

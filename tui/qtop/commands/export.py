@@ -28,7 +28,7 @@ from qtop.commands.reading import Unread
 from qtop.model.job import Job, JobSource
 from qtop.model.job_file import BadExport, line_of, read_line
 from qtop.search.filter_language import Filter
-from qtop.search.selection import Hit, scan
+from qtop.search.list_walk import Hit, scan
 from qtop.systems.system import System
 from qtop.text.safe import safe
 

@@ -20,7 +20,7 @@ from qtop.commands.reading import Unread, tell_owners
 from qtop.model.job import FAILED, Job, JobSource
 from qtop.monitor.row_text import class_of
 from qtop.search.filter_language import Filter
-from qtop.search.selection import scan
+from qtop.search.list_walk import scan
 from qtop.text.format import optional
 from qtop.text.safe import safe
 from queuecore.active_job import fields_of

@@ -28,7 +28,7 @@ from qtop.model.job_list import Entry
 from qtop.monitor.rows import unregistered_rows
 from qtop.search.fields import Subject, of_job, of_running, text_of
 from qtop.search.filter_language import Filter
-from qtop.search.selection import Hit, scan, through
+from qtop.search.list_walk import Hit, scan, through
 from qtop.text.format import job_class, optional
 from qtop.text.safe import ago, safe
 from queuecore.cooperative import at_once

@@ -23,7 +23,7 @@ from qtop.model.job import Job, JobSource
 from qtop.model.job_list import JobList
 from qtop.screens.details import failure_lines, job_lines
 from qtop.search.filter_language import Filter
-from qtop.search.selection import Hit, scan
+from qtop.search.list_walk import Hit, scan
 from qtop.text.redact import Redactor
 from qtop.text.safe import pad
 from qtop.widgets.text_lines import TextLine

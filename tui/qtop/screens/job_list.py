@@ -21,9 +21,17 @@ from qtop.screens.export import export
 from qtop.screens.job_details import JobScreen
 from qtop.screens.payload_editor import edit_job
 from qtop.search.fields import Subject, of_job
-from qtop.search.job_search import JobQuery, JobSearch, Matches, slim_failure, slim_waiting
 from qtop.search.list_search import FoundT, ListSearch
-from qtop.search.selection import RefusalCheck, chosen_of, nothing_refused
+from qtop.search.selection import (
+    JobQuery,
+    JobSearch,
+    Matches,
+    RefusalCheck,
+    chosen_of,
+    nothing_refused,
+    slim_failure,
+    slim_waiting,
+)
 from qtop.text.safe import counted, safe
 from qtop.widgets.bars import Bar, Span
 from qtop.widgets.columns import Column

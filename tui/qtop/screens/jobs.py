@@ -10,8 +10,7 @@ from qtop.model.job import JobSource
 from qtop.screens.base import bindings
 from qtop.screens.job_columns import WAITING_COLUMNS
 from qtop.screens.job_list import JobListScreen
-from qtop.search.job_search import JobQuery
-from qtop.search.selection import RefusalCheck, Selection
+from qtop.search.selection import JobQuery, RefusalCheck, Selection
 
 COLUMNS: Final = WAITING_COLUMNS
 _MARKS_GONE: Final = "the marked jobs have left the queue: nothing was done"

@@ -17,8 +17,8 @@ from qtop.monitor.rates import ServedBy
 from qtop.monitor.rows import QueueRow, WorkerRow
 from qtop.monitor.state import ViewState
 from qtop.screens import frame_texts
-from qtop.search.job_search import JobSearch, Matches
 from qtop.search.list_search import ListSearch
+from qtop.search.selection import JobSearch, Matches
 from qtop.text import format
 from qtop.text.safe import counted, safe
 from qtop.widgets.bars import Span

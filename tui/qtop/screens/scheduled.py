@@ -24,9 +24,8 @@ from qtop.screens.scheduled_bars import ScheduledLook
 from qtop.search import filter_language
 from qtop.search.fields import Subject, of_schedule
 from qtop.search.filter_language import BadFilter, Filter
-from qtop.search.job_search import ClassCounts, ClassRow, JobQuery, JobSearch, Matches
 from qtop.search.list_search import ListSearch
-from qtop.search.selection import chosen_of
+from qtop.search.selection import ClassCounts, ClassRow, JobQuery, JobSearch, Matches, chosen_of
 from qtop.text import format
 from qtop.text.safe import safe
 from qtop.widgets.bars import Bar

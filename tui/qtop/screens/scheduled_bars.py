@@ -12,8 +12,8 @@ from qtop.keymap import keymap
 from qtop.keymap.keymap import Sign
 from qtop.model.fleet import ListedSchedule, LockHolder, Schedules
 from qtop.model.job_list import DueShare, JobPage, Outline
-from qtop.search.job_search import Matches
 from qtop.search.list_search import ListSearch
+from qtop.search.selection import Matches
 from qtop.text.format import number
 from qtop.text.safe import ago, counted, safe
 from qtop.widgets.bars import Span

@@ -1,19 +1,24 @@
-"""Reads a whole list from its newest item to its oldest, in windows.
+"""Reads a whole list, in windows: from its newest item to its oldest, or as it is listed.
 
-The list may change meanwhile. Items that are added are not seen. Items that are removed at the head
-move the others: the last item of the window before is read again with each window, and shows how
-far. A walk does no input or output: `list_search.walk` reads its windows.
+The list may change meanwhile. Items that are added are not seen.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from typing import Final
 
-from qtop.model.job_list import LISTED_BYTES, Entry
+from qtop.model.job import Job
+from qtop.model.job_list import LISTED_BYTES, Entry, JobList, JobPage, Outline, Walk
+from qtop.search.fields import Subject, of_job
+from qtop.search.filter_language import Filter
 from queuecore import windows
-from queuecore.exchange import Exchange
+from queuecore.bulk import READ_ITEMS
+from queuecore.exchange import Exchange, Steps, steps_of
+from queuecore.values import value
 from queuecore.windows import Extent, RawItem, Stretch, read_item
 
 #: The first window is small: a person waits for it.
@@ -26,6 +31,9 @@ _FEWEST_ITEMS: Final = 20
 
 class ListWalk:
     """One way through a list of Redis, from its newest item to its oldest: see `Walk`.
+
+    Items that are removed at the head move the others: the last item of the window before is read
+    again with each window, and shows how far.
 
     Args:
         key: The list.
@@ -105,3 +113,99 @@ class ListWalk:
         is_there = 0 <= before < len(seen.replies)
         if not is_there or read_item(seen.replies[before]).sha != self._floor_anchor:
             self.is_broken = True
+
+
+# As a list is listed: for the commands.
+
+#: The first window is as small as if all items were long; later ones carry about so much.
+_FIRST_LISTED: Final = 60
+#: A filter looks into an item up to here.
+_LOOKED_INTO_BYTES: Final = 8 << 20
+
+
+@value
+class Hit:
+    """A job that was selected, and as filters see it."""
+
+    job: Job
+    subject: Subject
+
+
+@dataclass(frozen=True, slots=True)
+class Scanned:
+    """How a scan went: how long the list was, how many matched, how many did not of which only the
+    beginning was looked at, for their size, and whether it stopped because there were enough."""
+
+    length: int
+    matched: int
+    too_large: int
+    is_partial: bool = False
+
+
+def scan(
+    jobs: JobList,
+    wanted: Filter,
+    now: datetime,
+    each: Callable[[Hit], object],
+    *,
+    limit: int = 0,
+    whole: bool = False,
+) -> Steps[Scanned]:
+    """Hand every job that matches to `each`, in the order in which the list is listed.
+
+    Args:
+        limit: Stop after so many; 0 is all.
+        whole: Hand over also items over 64 KiB whole, whatever their size.
+
+    A round trip for each 4 MB of items, 1,000 at most, and one for each long one; no more is kept
+    than that and one whole item. Items that arrive during the scan are not seen.
+    """
+    outline: Outline = yield from steps_of(jobs.outline())
+    length, start = outline.length, outline.start
+    most = min(READ_ITEMS, limit) if limit and wanted.is_empty else READ_ITEMS
+    size = min(most, _FIRST_LISTED)
+    done = matched = too_large = 0
+    while done < length:
+        # How far it is: no round trip.
+        yield Exchange((), lambda _: None, progress=(done, length))
+        seen: JobPage = yield from steps_of(jobs.page(start, min(size, length - done)))
+        if seen.is_gone:
+            # The list has become shorter than that: this is its last page, which was shown before.
+            break
+        for job in seen.jobs:
+            is_small = job.item.size <= _LOOKED_INTO_BYTES
+            if job.item.is_cut and (whole or (is_small and not wanted.is_empty)):
+                [read] = yield from steps_of(jobs.read([job]))
+                job = read or job
+            subject = of_job(job, now)
+            if wanted.matches(subject):
+                matched += 1
+                each(Hit(job, subject))
+            else:
+                too_large += job.item.is_cut
+            if limit and matched >= limit:
+                seen_all = done + len(seen.jobs) >= length
+                is_partial = not seen_all or matched < length
+                return Scanned(length, matched, too_large, is_partial)
+        done += size
+        size, start = _size(seen, most), seen.after
+        if start is None:
+            break
+    return Scanned(length, matched, too_large)
+
+
+def through(way: Walk, visit: Callable[[Entry], bool]) -> Steps[bool]:
+    """Show the entries of a walk to `visit`, until it returns False; returns whether it never did.
+    Costs what the walk costs."""
+    while (window := way.window()) is not None:
+        entries = yield from steps_of(window)
+        if not all(map(visit, entries)):
+            return False
+    return True
+
+
+def _size(seen: JobPage, most: int) -> int:
+    """How many items to read next: about as many bytes each time, whatever their size."""
+    size = sum(len(job.item.raw) for job in seen.jobs)
+    each_bytes = max(1, size // max(1, len(seen.jobs)))
+    return max(min(_FEWEST_ITEMS, most), min(most, _WINDOW_BYTES // each_bytes))
