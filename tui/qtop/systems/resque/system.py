@@ -31,8 +31,7 @@ from qtop.model.health import (
 from qtop.model.job import JobSource
 from qtop.model.job_list import JobList
 from qtop.search.selection import Chooser, RefusalCheck, nothing_refused
-from qtop.systems.resque import health
-from qtop.systems.resque.job_reader import JobMemory
+from qtop.systems.resque import health, job_reader
 from qtop.systems.system import Ability, DiagnosisPart, Place, Work
 from queuecore import audit
 from queuecore.address import Address
@@ -86,7 +85,7 @@ class ResqueSystem:
         self._database = 0 if address is None else address.db
         self._url = url
         self._reader = SnapshotReader(keys, failures_limit=failures_read)
-        self._failures = JobMemory()
+        self._failures = job_reader.JobMemory()
         self._guard = Guard(keys, wall_now, warn)
 
     def snapshot(self) -> Steps[Slices[Snapshot]]:
@@ -105,9 +104,7 @@ class ResqueSystem:
     def stray_jobs(
         self, stray: Stray, now: datetime, visit: Callable[[StrayJob], bool]
     ) -> Steps[bool]:
-        from qtop.systems.resque.stray_jobs import walk
-
-        return walk(stray, now, visit)
+        return job_reader.stray_jobs(stray, now, visit)
 
     def unregistered(self, what: Index, names: Sequence[str]) -> Steps[list[tuple[str, bool]]]:
         from qtop.systems.resque.actions import unregistered
@@ -213,7 +210,7 @@ class ResqueSystem:
 
     def forbidden(self) -> Steps[dict[str, str]]:
         # Imported here: the first frame asks for none.
-        from qtop.systems.resque.connection import forbidden
+        from qtop.systems.resque.permissions import forbidden
 
         return forbidden(self.keys)
 
