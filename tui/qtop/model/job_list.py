@@ -48,10 +48,6 @@ class Entry(Protocol):
         """Its order in the list: what came later has a greater one."""
 
     @property
-    def id(self) -> str:
-        """The SHA-1 of its bytes, in hex."""
-
-    @property
     def job(self) -> Job:
         """The job. Never raises. O(bytes)."""
 

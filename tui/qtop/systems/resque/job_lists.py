@@ -51,10 +51,6 @@ class ListEntry:
         self._job: Job | None = None
 
     @property
-    def id(self) -> str:
-        return read_item(self._reply).sha
-
-    @property
     def job(self) -> Job:
         if self._job is None:
             self._job = self._jobs.job_of(read_item(self._reply), self.place)
