@@ -133,11 +133,10 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Scanned:
-    """How a scan went: how long the list was, how many matched, how many did not of which only the
-    beginning was looked at, for their size, and whether it stopped because there were enough."""
+    """How a scan went: how long the list was, how many did not match of which only the beginning was
+    looked at, for their size, and whether it stopped because there were enough."""
 
     length: int
-    matched: int
     too_large: int
     is_partial: bool = False
 
@@ -186,12 +185,12 @@ def scan(
             if limit and matched >= limit:
                 seen_all = done + len(seen.jobs) >= length
                 is_partial = not seen_all or matched < length
-                return Scanned(length, matched, too_large, is_partial)
+                return Scanned(length, too_large, is_partial)
         done += size
         size, start = _size(seen, most), seen.after
         if start is None:
             break
-    return Scanned(length, matched, too_large)
+    return Scanned(length, too_large)
 
 
 def through(way: Walk, visit: Callable[[Entry], bool]) -> Steps[bool]:
