@@ -25,7 +25,7 @@ from qtop.text.safe import safe
 from qtop.widgets.paged_table import with_marks
 from qtop.widgets.table import Table
 from queuecore.audit import AuditEntry
-from queuecore.exchange import Exchange, Operation, Steps, drive
+from queuecore.exchange import Operation, Steps, drive, steps_of
 from queuecore.times import wall_now
 
 T = TypeVar("T")
@@ -113,11 +113,7 @@ class ActionController:
 
     def request_after(self, looking: str, look: Operation[T], make: Callable[[T], Request]) -> None:
         def steps() -> Steps[Plan | Refusal]:
-            seen: T
-            if isinstance(look, Exchange):
-                seen = yield look
-            else:
-                seen = yield from look
+            seen: T = yield from steps_of(look)
             return (yield from self._steps(make(seen)))
 
         if not self.refuses():

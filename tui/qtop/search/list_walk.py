@@ -133,8 +133,8 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Scanned:
-    """How a scan went: how long the list was, how many did not match of which only the beginning was
-    looked at, for their size, and whether it stopped because there were enough."""
+    """How a scan went: how long the list was, how many did not match of which only the beginning
+    was looked at, for their size, and whether it stopped because there were enough."""
 
     length: int
     too_large: int
