@@ -32,7 +32,6 @@ from qtop.actions.request import (
 )
 from qtop.keymap.keymap import Danger
 from qtop.model.fleet import (
-    NOTHING_SEEN,
     ListedSchedule,
     LockHolder,
     Process,
@@ -338,8 +337,8 @@ class MemorySystem:
         self,
         part: DiagnosisPart,
         tell: Callable[[Finding], None],
-        seen: Snapshot = NOTHING_SEEN,
-        suspects: Collection[str] = (),
+        seen: Snapshot,
+        suspects: Collection[str],
     ) -> Work[None]:
         """All is well."""
         return at_once(None)

@@ -190,7 +190,7 @@ def test_a_scan_from_the_front_ends_where_the_list_was_cut_meanwhile(redis_url: 
     everything, now = parse(""), datetime(2026, 11, 23, tzinfo=UTC)
     with Store(redis_url) as store:
         store.run(queues.push(keys, "q", [encode_job("A", [number]) for number in range(200)]))
-        look = scan(job_list(keys, source), everything, now, lambda hit: seen.extend(hit.job.args))
+        look = scan(job_list(keys, source), everything, now, lambda job: seen.extend(job.args))
         scanning = StepByStep(store, look)
         while not seen:
             scanning.step()

@@ -13,13 +13,15 @@ from typing import Final, NamedTuple, TextIO
 import click
 
 from qtop.actions.request import Load
-from qtop.commands.acting import SOURCE, confirm, from_option
+from qtop.commands.acting import confirm
 from qtop.commands.connection import (
+    SOURCE,
     Connection,
     Parsed,
     connection_options,
     dry_run_option,
     filter_option,
+    from_option,
     redact_option,
     yes_option,
 )
@@ -28,7 +30,7 @@ from qtop.commands.reading import Unread
 from qtop.model.job import Job, JobSource
 from qtop.model.job_file import BadExport, line_of, read_line
 from qtop.search.filter_language import Filter
-from qtop.search.list_walk import Hit, scan
+from qtop.search.list_walk import scan
 from qtop.systems.system import System
 from qtop.text.safe import safe
 
@@ -60,9 +62,9 @@ def export(path: Path, source: JobSource, wanted: Filter, connection: Connection
     with connection.open() as session, _created(path) as file:
         redactor = connection.redactor(is_whole=False)
 
-        def write(hit: Hit) -> None:
+        def write(job: Job) -> None:
             nonlocal written
-            file.write(line_of(jobs, hit.job, redactor) + "\n")
+            file.write(line_of(jobs, job, redactor) + "\n")
             written += 1
 
         jobs = session.system.jobs(source)
@@ -98,7 +100,7 @@ def _target(text: str) -> JobSource | str:
     return _QUEUES if text == _QUEUES else SOURCE.convert(text, None, None)
 
 
-@click.command("load")
+@click.command()
 @_file
 @click.option(
     "--to",
@@ -110,7 +112,7 @@ def _target(text: str) -> JobSource | str:
 @connection_options
 @dry_run_option
 @yes_option
-def load_file(
+def load(
     path: Path, target: JobSource | str | None, connection: Connection, dry_run: bool, yes: bool
 ) -> None:
     """Load failures or jobs back from a file.

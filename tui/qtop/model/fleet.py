@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any, Final, Literal
 
 from qtop.model.job import Job
@@ -12,6 +12,7 @@ from queuecore import fleet
 from queuecore.fleet import Process as Process
 from queuecore.fleet import Queue as Queue
 from queuecore.fleet import RunningJob as RunningJob
+from queuecore.values import value
 from queuecore.windows import Item
 
 Snapshot = fleet.FleetSnapshot[Job]
@@ -24,7 +25,7 @@ NOTHING_SEEN: Final = Snapshot(_LONG_AGO, None, None, None, None, None, None, No
 # Recurring schedules, and who moves what is due.
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ListedSchedule:
     """A recurring schedule as it was read. What is missing is None.
 
@@ -62,7 +63,7 @@ class ListedSchedule:
         return self.timing is not None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class LockHolder:
     """The scheduler that moves what is due: the `owner` of the schedulers' lock, None when there is
     none, and for how many more seconds (-1: for ever)."""
@@ -71,7 +72,7 @@ class LockHolder:
     left_s: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Schedules:
     """The recurring schedules as they were read. None is what could not be read.
 
@@ -88,4 +89,4 @@ class Schedules:
     holder: LockHolder | None = None
     file_problem: str | None = None
     zone_problem: str | None = None
-    problems: Mapping[str, str] = field(default_factory=dict)
+    problems: Mapping[str, str] = MappingProxyType({})

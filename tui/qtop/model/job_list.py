@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, Protocol
 
 from qtop.model.job import GroupKey, Job, JobSource
 from queuecore.exchange import Operation
+from queuecore.values import value
 from queuecore.windows import Extent
 
 #: Of longer jobs only the beginning is listed; a filter does not look into what is cut.
@@ -56,7 +56,7 @@ class Entry(Protocol):
         """What groups a failure. Never raises. Cheaper than the job."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class JobPage:
     """Some jobs of a list in the order in which it is listed.
 
@@ -101,7 +101,7 @@ class Walk(Protocol):
         the end. One window is read before the next is asked for."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class DueShare:
     """How many jobs come due within a stretch of time; an estimate unless `is_exact`."""
 
@@ -110,7 +110,7 @@ class DueShare:
     is_exact: bool
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Outline:
     """What is in a list, in figures.
 

@@ -5,21 +5,24 @@ The list may change meanwhile. Items that are added are not seen.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from qtop.model.job import Job
-from qtop.model.job_list import LISTED_BYTES, Entry, JobList, JobPage, Outline, Walk
-from qtop.search.fields import Subject, of_job
-from qtop.search.filter_language import Filter
+from qtop.model.job_list import LISTED_BYTES
+from qtop.search.fields import of_job
 from queuecore import windows
 from queuecore.bulk import READ_ITEMS
 from queuecore.exchange import Exchange, Steps, steps_of
 from queuecore.values import value
 from queuecore.windows import Extent, RawItem, Stretch, read_item
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from datetime import datetime
+
+    from qtop.model.job import Job
+    from qtop.model.job_list import Entry, JobList, JobPage, Outline, Walk
+    from qtop.search.filter_language import Filter
 
 #: The first window is small: a person waits for it.
 _FIRST_ITEMS: Final = 250
@@ -124,14 +127,6 @@ _LOOKED_INTO_BYTES: Final = 8 << 20
 
 
 @value
-class Hit:
-    """A job that was selected, and as filters see it."""
-
-    job: Job
-    subject: Subject
-
-
-@dataclass(frozen=True, slots=True)
 class Scanned:
     """How a scan went: how long the list was, how many did not match of which only the beginning
     was looked at, for their size, and whether it stopped because there were enough."""
@@ -145,7 +140,7 @@ def scan(
     jobs: JobList,
     wanted: Filter,
     now: datetime,
-    each: Callable[[Hit], object],
+    each: Callable[[Job], object],
     *,
     limit: int = 0,
     whole: bool = False,
@@ -176,10 +171,9 @@ def scan(
             if job.item.is_cut and (whole or (is_small and not wanted.is_empty)):
                 [read] = yield from steps_of(jobs.read([job]))
                 job = read or job
-            subject = of_job(job, now)
-            if wanted.matches(subject):
+            if wanted.matches(of_job(job, now)):
                 matched += 1
-                each(Hit(job, subject))
+                each(job)
             else:
                 too_large += job.item.is_cut
             if limit and matched >= limit:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
 
-from qtop.model.job import Job, JobSource
+from qtop.model.job import DueTime, Job, JobSource
 from qtop.model.job_list import (
     LISTED_BYTES,
     NO_EXTENT,
@@ -16,9 +17,7 @@ from qtop.model.job_list import (
     JobPage,
     Outline,
 )
-from qtop.search.failure_groups import KeyMaker, KnownEntry
 from qtop.search.list_walk import ListWalk
-from qtop.systems.resque.group_reader import GroupReader
 from qtop.systems.resque.job_reader import (
     delayed_item,
     delayed_job,
@@ -26,14 +25,20 @@ from qtop.systems.resque.job_reader import (
     list_key,
     waiting_job,
 )
+from qtop.text.safe import ago
 from queuecore import windows
 from queuecore.bulk import JobRefs
 from queuecore.exchange import Exchange, Operation, Steps, single
 from queuecore.windows import Extent, Item, RawItem, Window, read_item
 from resque.keys import Keys
-from resque.scheduler.delayed_actions import DelayedRef
 from resque.store import delayed_windows, failures
-from resque.store.delayed_windows import DelayedEntry, Outlook, Position, outlook
+from resque.store.delayed_windows import DelayedEntry, DelayedRef, Outlook, Position, outlook
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from qtop.model.health import Stray, StrayJob
+    from qtop.systems.resque.group_reader import GroupReader
 
 #: How far from its place a waiting job is looked for when it is not near it.
 _FAR: Final = 5_000
@@ -72,9 +77,16 @@ class ResqueList:
 
     def __init__(self, keys: Keys, source: JobSource, *, newest_first: bool | None = None) -> None:
         self.source = source
-        self.groups = GroupReader()
         self._key = list_key(keys, source)
         self._newest_first = source.kind == "failed" if newest_first is None else newest_first
+
+    @cached_property
+    def groups(self) -> GroupReader:
+        """What reads entries for their groups only."""
+        # Imported here: a page needs no groups.
+        from qtop.systems.resque.group_reader import GroupReader
+
+        return GroupReader()
 
     def job_of(self, item: Item, place: int) -> Job:
         """An item that was seen at a place. Never raises. O(bytes)."""
@@ -199,7 +211,6 @@ class DelayedWalk:
         self._next: Exchange[Any] | None = None
         self._is_over = False
         self._met = 0
-        self._maker = KeyMaker()
         self.length: int | None = None
         self.done = 0
         self.is_broken = False
@@ -227,9 +238,11 @@ class DelayedWalk:
             self._is_over = True
         seen, self._seen = self._seen, []
         first, self._met = self._met, self._met + len(seen)
-        return (
-            KnownEntry(delayed_job(each), self._maker, at) for at, each in enumerate(seen, first)
-        )
+        # Imported here: a page needs no entries.
+        from qtop.search.failure_groups import KeyMaker, KnownEntry
+
+        maker = KeyMaker()
+        return (KnownEntry(delayed_job(each), maker, at) for at, each in enumerate(seen, first))
 
 
 class DelayedRefs(list[DelayedRef]):
@@ -319,3 +332,50 @@ def job_list(keys: Keys, source: JobSource, *, newest_first: bool | None = None)
     if source.kind == "delayed":
         return DelayedList(keys)
     return ResqueList(keys, source, newest_first=newest_first)
+
+
+# Jobs under keys that no index leads to, and the copies that are kept of some.
+
+_STRAYS_AT_ONCE: Final = 250
+
+
+def stray_jobs(stray: Stray, now: datetime, visit: Callable[[StrayJob], bool]) -> Steps[bool]:
+    # Imported here: other lists do without it.
+    from qtop.model.health import StrayJob
+
+    if stray.kind == "retry":
+        raw: bytes = yield single(("GETRANGE", stray.key, 0, LISTED_BYTES - 1), bytes)
+        how = "last failure, tried again"
+        return visit(StrayJob(f"retry {stray.name}", how, _copied_job(raw)))
+    for first in range(0, stray.jobs, _STRAYS_AT_ONCE):
+        last = first + _STRAYS_AT_ONCE - 1
+        seen: Window = yield windows.window(stray.key, first, last, max_bytes=LISTED_BYTES)
+        for item in seen.items:
+            if stray.kind == "delayed":
+                how, job = _stray_delayed(stray.name, item, now)
+                found = StrayJob(f"{stray.kind}:{stray.name}", how, job)
+            elif item.raw.startswith(b"{"):
+                found = StrayJob(f"undo {stray.name}", "kept for an undo", _copied_job(item.raw))
+            else:
+                # It says how to put the others back.
+                continue
+            if not visit(found):
+                return False
+    return True
+
+
+def _stray_delayed(stamp: str, item: Item, now: datetime) -> tuple[str, Job]:
+    try:
+        due_s = float(stamp) - now.timestamp()
+    except ValueError:
+        due_s = 0.0
+    due = f"due in {ago(due_s)}" if due_s > 0 else "due"
+    job = delayed_item(item, DueTime(now.timestamp() + due_s, stamp, 1), None, None)
+    return f"{due}, not in the schedule", job
+
+
+def _copied_job(raw: bytes) -> Job:
+    item = windows.whole(raw)
+    job = failed_job(item, 0)
+    is_failure = job.exception is not None or job.failed_at is not None
+    return job if is_failure else waiting_job(item, 0, "")

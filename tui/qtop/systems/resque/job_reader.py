@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
-from datetime import datetime
-from typing import Any, Final, cast
+from collections.abc import Hashable
+from typing import TYPE_CHECKING, Any, Final, cast
 
-from qtop.model.fleet import Snapshot
-from qtop.model.health import Stray, StrayJob
 from qtop.model.job import DueTime, Job, JobSource
-from qtop.model.job_list import LISTED_BYTES
-from qtop.text.safe import ago
-from queuecore import windows
 from queuecore.bulk import JobRef
-from queuecore.exchange import Steps, single
 from queuecore.values import replace
-from queuecore.windows import Item, Window
+from queuecore.windows import Item
 from resque.codec import Payload, decode_payload
 from resque.keys import Keys
-from resque.scheduler import delayed_actions
 from resque.store import delayed, failures
-from resque.store.delayed_windows import DelayedEntry
 from resque.store.failures import Failure
-from resque.store.snapshot import EngineSnapshot
+
+if TYPE_CHECKING:
+    from qtop.model.fleet import Snapshot
+    from resque.store.delayed_windows import DelayedEntry
+    from resque.store.snapshot import EngineSnapshot
 
 TOO_LARGE: Final = "too large to list"
 NO_LIST: Final = "the key of this moment holds no list"
@@ -104,9 +99,9 @@ def delayed_job(seen: DelayedEntry) -> Job:
     if seen.job is None:
         shown = Item(due.stamp.encode("utf-8", "surrogateescape"), 0, "")
         return Job(shown, problem=NO_LIST, due=due)
-    job, ref = seen.job, delayed_actions.ref_of(seen)
+    job = seen.job
     return Job(
-        *(job.item, ref, seen.place, job.class_name, job.args, job.queue, job.problem), due=due
+        *(job.item, seen.ref, seen.place, job.class_name, job.args, job.queue, job.problem), due=due
     )
 
 
@@ -115,46 +110,3 @@ def delayed_item(item: Item, due: DueTime | None, ref: Hashable, place: int | No
     read = delayed.read(item, 0)
     parts = (read.class_name, read.args, read.queue, read.problem)
     return Job(item, ref, place, *parts, due=due)
-
-
-# Jobs under keys that no index leads to, and the copies that are kept of some.
-
-_STRAYS_AT_ONCE: Final = 250
-
-
-def stray_jobs(stray: Stray, now: datetime, visit: Callable[[StrayJob], bool]) -> Steps[bool]:
-    if stray.kind == "retry":
-        raw: bytes = yield single(("GETRANGE", stray.key, 0, LISTED_BYTES - 1), bytes)
-        return visit(_copy(f"retry {stray.name}", "last failure, tried again", raw))
-    for first in range(0, stray.jobs, _STRAYS_AT_ONCE):
-        last = first + _STRAYS_AT_ONCE - 1
-        seen: Window = yield windows.window(stray.key, first, last, max_bytes=LISTED_BYTES)
-        for item in seen.items:
-            if stray.kind == "delayed":
-                found = _stray_delayed(stray.name, item, now)
-            elif item.raw.startswith(b"{"):
-                found = _copy(f"undo {stray.name}", "kept for an undo", item.raw)
-            else:
-                # It says how to put the others back.
-                continue
-            if not visit(found):
-                return False
-    return True
-
-
-def _stray_delayed(stamp: str, item: Item, now: datetime) -> StrayJob:
-    try:
-        due_s = float(stamp) - now.timestamp()
-    except ValueError:
-        due_s = 0.0
-    due = f"due in {ago(due_s)}" if due_s > 0 else "due"
-    job = delayed_item(item, DueTime(now.timestamp() + due_s, stamp, 1), None, None)
-    return StrayJob(f"delayed:{stamp}", f"{due}, not in the schedule", job)
-
-
-def _copy(where: str, how: str, raw: bytes) -> StrayJob:
-    item = windows.whole(raw)
-    job = failed_job(item, 0)
-    if job.exception is None and job.failed_at is None:
-        job = waiting_job(item, 0, "")
-    return StrayJob(where, how, job)
