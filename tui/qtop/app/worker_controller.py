@@ -13,7 +13,7 @@ from qtop.actions.plan import Operator, Outcome, Plan, Refusal, escalate
 from qtop.actions.request import LaunchRequest
 from qtop.local.groups import CannotStart, GroupAction, LocalWorker, WorkerGroup
 from qtop.local.import_check import ModuleMemory
-from qtop.local.usage import ancestors
+from qtop.local.processes import ancestors
 from qtop.local.workers import LocalWorkers
 from qtop.monitor.rows import WorkerRow
 from qtop.screens.console import Console
