@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeVar
 
@@ -24,7 +25,6 @@ from qtop.search.job_search import JobSearch
 from qtop.search.selection import RefusalCheck, Selection, nothing_refused
 from qtop.systems.system import SystemRunner
 from qtop.text.safe import safe
-from qtop.widgets.paged_table import with_marks
 from qtop.widgets.table import Table
 from queuecore.audit import AuditEntry
 from queuecore.exchange import Exchange, Operation, Steps, drive
@@ -104,7 +104,7 @@ class ActionController:
         except StopIteration as end:
             made = end.value
             if isinstance(made, Plan) and table is not None:
-                made = with_marks(made, table)
+                made = _with_marks(made, table)
             self._ask(made, table)
             return
         steps.close()
@@ -293,3 +293,15 @@ class ActionController:
         app.poll_now(after_action=True)
         if self._takes_back and outcome.undoable is not None:
             self.request(Undo.of(outcome.undoable, f"It {outcome.text}."))
+
+
+def _with_marks(plan: Plan, table: Table[Any]) -> Plan:
+    """A plan for what is chosen in a table. Rows that are not on the page are never touched without
+    a question, which says how many of them there are."""
+    away = table.rows.marked_elsewhere
+    if not away:
+        return plan
+    are = "1 of them is" if away == 1 else f"{away:,} of them are"
+    details = (*plan.details, f"{are} not on the page in front.")
+    danger = "confirm" if plan.danger == "undoable" else plan.danger
+    return replace(plan, details=details, danger=danger)
