@@ -40,7 +40,7 @@ from qtop.monitor.local_rows import LocalWorkerRow
 from qtop.screens import local_cells
 from qtop.screens.local import LocalScreen, LogScreen
 from qtop.screens.start_dialog import StartDialog
-from qtop.widgets.log_view import MOST_LINES
+from qtop.widgets.text_view import MOST_LINES
 from queuecore import audit
 from resque.errors import Unreachable
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 from textual.theme import Theme
 
@@ -37,44 +38,24 @@ LIGHT: Final = Theme(
     dark=False,
 )
 
+#: For terminals of 16 colours: accent, success, warning and error.
+_DEEP: Final = ("#0000aa", "#00aa00", "#aa5500", "#aa0000")
+_BRIGHT: Final = ("#55ffff", "#55ff55", "#ffff55", "#ff5555")
 
-def _of_16(theme: Theme, muted: tuple[str, str, str]) -> Theme:
+
+def _of_16(theme: Theme, texts: Sequence[str], muted: Sequence[str], *others: str) -> Theme:
     """A theme for terminals of 16 colours, which would show the shades above as greys: only
-    colours that they have. `muted` are the backgrounds of the accent, a warning and an error."""
-    texts = ("primary", "accent", "success", "warning", "error")
-    theme = replace(theme, accent=theme.primary, surface=theme.background, panel=theme.background)
-    variables = {f"text-{name}": getattr(theme, name) for name in texts}
-    backgrounds = zip(("primary", "warning", "error"), muted, strict=True)
-    variables |= {f"{name}-muted": colour for name, colour in backgrounds}
-    return replace(theme, variables=variables)
+    colours that they have. `muted` are backgrounds, `others` the background of the screen, the
+    foreground and the secondary colour."""
+    names = ("primary", "success", "warning", "error")
+    colours: dict[str, Any] = dict(zip(names, texts, strict=True), accent=texts[0])
+    variables = {f"text-{name}": colour for name, colour in colours.items()}
+    backgrounds = zip(names, muted, strict=True)
+    variables |= {f"{name}-muted": each for name, each in backgrounds if name != "success"}
+    colours |= zip(("background", "foreground", "secondary"), others, strict=True)
+    colours |= dict.fromkeys(("surface", "panel"), colours["background"])
+    return replace(theme, **colours, variables=variables)
 
 
-DARK_OF_16: Final = _of_16(
-    Theme(
-        name=DARK.name,
-        primary="#55ffff",
-        secondary="#aaaaaa",
-        success="#55ff55",
-        warning="#ffff55",
-        error="#ff5555",
-        foreground="#aaaaaa",
-        background="#000000",
-        dark=True,
-    ),
-    ("#0000aa", "#aa5500", "#aa0000"),
-)
-
-LIGHT_OF_16: Final = _of_16(
-    Theme(
-        name=LIGHT.name,
-        primary="#0000aa",
-        secondary="#555555",
-        success="#00aa00",
-        warning="#aa5500",
-        error="#aa0000",
-        foreground="#000000",
-        background="#ffffff",
-        dark=False,
-    ),
-    ("#55ffff", "#ffff55", "#ff5555"),
-)
+DARK_OF_16: Final = _of_16(DARK, _BRIGHT, _DEEP, "#000000", "#aaaaaa", "#aaaaaa")
+LIGHT_OF_16: Final = _of_16(LIGHT, _DEEP, _BRIGHT, "#ffffff", "#000000", "#555555")
