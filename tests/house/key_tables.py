@@ -6,20 +6,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from qtop.keymap import keymap, table
+from qtop.keymap import keymap
 from qtop.keymap.keymap import DANGERS, PLACES, Action
 
 PARTS: Final[dict[str, tuple[Action, ...]]] = {
-    "Everywhere": table.EVERYWHERE,
-    "In lists": (*table.OPENING, *table.LISTS, *table.OVERVIEW, *table.MOVING),
-    "Queues and waiting jobs": (*table.QUEUES, *table.JOBS),
-    "Workers": table.WORKERS,
-    "Failed": table.FAILED,
-    "Scheduled": table.SCHEDULED,
-    "Local, and the logs": table.LOCAL,
-    "History": table.HISTORY,
-    "Details": table.TEXTS,
-    "Questions, filters, the palette": table.DIALOGS,
+    "Everywhere": keymap.EVERYWHERE,
+    "In lists": (*keymap.OPENING, *keymap.LISTS, *keymap.OVERVIEW, *keymap.MOVING),
+    "Queues and waiting jobs": (*keymap.QUEUES, *keymap.JOBS),
+    "Workers": keymap.WORKERS,
+    "Failed": keymap.FAILED,
+    "Scheduled": keymap.SCHEDULED,
+    "Local, and the logs": keymap.LOCAL,
+    "History": keymap.HISTORY,
+    "Details": keymap.TEXTS,
+    "Questions, filters, the palette": keymap.DIALOGS,
 }
 
 

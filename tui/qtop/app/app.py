@@ -309,9 +309,9 @@ class QtopApp(App[None]):
         if self._silence is not None:
             self._silence.stop()
         self._silence = self.set_timer(WORD_STAYS_S, lambda: self.say("")) if text else None
-        front = self._front()
-        if front is not None:
-            front.say(text, tone)
+        page = self._page()
+        if page is not None and page.is_mounted:
+            page.say(text, tone)
 
     def word_on(self, page: ConsoleScreen) -> tuple[str, str]:
         """As `Console.word_on`; a result of another page is over."""
@@ -345,21 +345,16 @@ class QtopApp(App[None]):
         self.state.take_strays(found, why)
         self._show()
 
-    def _front(self) -> ConsoleScreen | None:
-        """The page that is in front, perhaps below a question."""
-        page = self._page()
-        return page if page is not None and page.is_mounted else None
-
     def _page(self) -> ConsoleScreen | None:
-        """The same, also while it is not there yet."""
+        """The page that is in front, perhaps below a question, or not mounted yet."""
         pages = (s for s in reversed(self.screen_stack) if isinstance(s, ConsoleScreen))
         return next(pages, None)
 
     def _show(self) -> None:
         # At the end, screens lose their widgets one after the other.
-        front = self._front() if self.is_running and not self._exit else None
-        if front is not None:
-            front.show(self.state.view())
+        page = self._page() if self.is_running and not self._exit else None
+        if page is not None and page.is_mounted:
+            page.show(self.state.view())
         # Ages grow by themselves only while something is wrong: else the screen is quiet.
         if self._second is not None:
             (self._second.resume if self.state.ages else self._second.pause)()

@@ -14,8 +14,7 @@ from textual.widgets import Input
 
 from qtop.actions.plan import danger_in_production
 from qtop.keymap import keymap
-from qtop.keymap.keymap import DANGERS, Action, Where
-from qtop.keymap.table import COMMANDS, OTHER_NAMES, SYNONYMS
+from qtop.keymap.keymap import COMMANDS, DANGERS, OTHER_NAMES, SYNONYMS, Action, Where
 from qtop.monitor.incidents.incident import Link
 from qtop.monitor.state import UiPolicy, ViewState
 from qtop.screens.base import TextScreen, bindings

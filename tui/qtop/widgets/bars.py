@@ -18,7 +18,7 @@ from textual.widget import Widget
 
 from qtop.model.health import ServerInfo
 from qtop.text.safe import ago, counted, crop, safe
-from qtop.widgets.columns import toned
+from qtop.widgets.theme import toned
 
 
 class Span(NamedTuple):
@@ -26,7 +26,7 @@ class Span(NamedTuple):
 
     Attributes:
         text: What is shown.
-        tone: Its meaning, the name of a tone (see `columns`), or empty.
+        tone: Its meaning, the name of a tone (see `theme`), or empty.
         priority: Where not all spans fit, those with the lowest priority are left out first.
         action: What a click runs.
         group: Spans of one group are left out together.
@@ -64,7 +64,8 @@ def place(left: Sequence[Span], right: Sequence[Span], width: int) -> list[Place
             cut = lowest._replace(text=crop(lowest.text, cells))
             kept = [(side, cut if span is lowest else span) for side, span in kept]
         else:
-            kept = [sided for sided in kept if not _goes_with(sided[1], lowest)]
+            group = lowest.group or None
+            kept = [each for each in kept if each[1] is not lowest and each[1].group != group]
     placed: list[PlacedSpan] = []
     x = 0
     filled = sum(cell_len(span.text) for _, span in kept)
@@ -85,10 +86,6 @@ def _cells(kept: Sequence[tuple[int, Span]]) -> int:
     right = "".join(span.text for side, span in kept if side)
     touching = left and right and left[-1] != " " and right[0] != " "
     return cell_len(left) + cell_len(right) + bool(touching)
-
-
-def _goes_with(span: Span, other: Span) -> bool:
-    return span is other or (bool(span.group) and span.group == other.group)
 
 
 class Bar(Widget):

@@ -120,13 +120,6 @@ class FilterInput(InputField):
         Binding("ctrl+c,ctrl+q", "leave", show=False, priority=True),
     ]
 
-    class Typed(Message):
-        """The text has changed."""
-
-        def __init__(self, text: str) -> None:
-            self.text = text
-            super().__init__()
-
     class Left(Message):
         """Typing has ended. `text` is the filter to use; None: the one before stays."""
 
@@ -154,13 +147,6 @@ class FilterInput(InputField):
             self.value = text
         self.cursor_position = len(text)
         self.focus()
-
-    def on_input_changed(self, event: Input.Changed) -> None:
-        """Pass on what is typed, unless typing has ended before this message came: several keys
-        can come at once."""
-        event.stop()
-        if self.display:
-            self.post_message(self.Typed(self.value))
 
     def action_keep(self) -> None:
         text = self.value.strip()

@@ -7,6 +7,7 @@ from typing import Any, Final, Protocol
 
 from textual.app import ComposeResult
 from textual.widget import Widget
+from textual.widgets import Input
 
 from qtop.search import filter_language
 from qtop.search.fields import Subject
@@ -163,16 +164,20 @@ class ListPane(Widget):
         self._filter_bar.ask(self.filter.text)
         self.show_filter()
 
-    def on_filter_input_typed(self, event: FilterInput.Typed) -> None:
-        """Filter while it is typed, as far as it makes sense."""
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Filter while it is typed, as far as it makes sense; no more once typing has ended:
+        several keys can come at once."""
         event.stop()
+        if not self._filter_bar.display:
+            return
+        text = self._filter_bar.value
         try:
-            filter_language.parse(event.text)
+            filter_language.parse(text)
         except BadFilter as error:
             self._owner.tell(safe(str(error)), "dim")
         else:
             self._owner.tell("")
-            self.set_filter(event.text)
+            self.set_filter(text)
 
     def on_filter_input_left(self, event: FilterInput.Left) -> None:
         """Use what was typed, or what there was before."""

@@ -36,9 +36,9 @@ from qtop.widgets.columns import (
     arranged,
     changed_spans,
     fit,
-    toned,
 )
 from qtop.widgets.table_model import TableRows
+from qtop.widgets.theme import toned
 
 TABLE_BINDINGS: Final[tuple[Binding, ...]] = (
     Binding("j,down", "move(1)", "Down", show=False, id="table.down"),

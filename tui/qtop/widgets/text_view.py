@@ -16,8 +16,8 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from qtop.widgets.columns import toned
 from qtop.widgets.text_lines import TextLine, cut_to_width, parts
+from qtop.widgets.theme import toned
 
 TEXT_BINDINGS: Final[tuple[Binding, ...]] = (
     Binding("j,down", "scroll_lines(1)", show=False, id="text.down"),

@@ -1,12 +1,17 @@
-"""The console's colours, dark and light: an accent, and three for good, warning and error."""
+"""What the console looks like: its colours, dark and light (an accent, and three for good, warning
+and error), and the colours and attributes of each meaning of a text."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
 
+from rich.style import Style
+from textual.color import Color
 from textual.theme import Theme
+from textual.widget import Widget
 
 DARK: Final = Theme(
     name="qtop-dark",
@@ -59,3 +64,63 @@ def _of_16(theme: Theme, texts: Sequence[str], muted: Sequence[str], *others: st
 
 DARK_OF_16: Final = _of_16(DARK, _BRIGHT, _DEEP, "#000000", "#aaaaaa", "#aaaaaa")
 LIGHT_OF_16: Final = _of_16(LIGHT, _DEEP, _BRIGHT, "#ffffff", "#000000", "#555555")
+
+
+# Tones: what a text looks like by what it means.
+
+
+class _Appearance(NamedTuple):
+    """Attributes in Rich's words, and the theme's names of two colours. An empty one leaves the
+    widget's own."""
+
+    attributes: str
+    color: str = ""
+    background: str = ""
+
+
+#: By the name of a tone.
+_APPEARANCES: Final[Mapping[str, _Appearance]] = {
+    # How good it is, and how important.
+    "good": _Appearance("", "text-success"),
+    "warn": _Appearance("", "text-warning"),
+    "bad": _Appearance("bold", "text-error"),
+    "dim": _Appearance("dim"),
+    "strong": _Appearance("bold"),
+    "accent": _Appearance("", "text-accent"),
+    "own": _Appearance("italic", "text-accent"),
+    # What part of the screen it is.
+    "title": _Appearance("bold", "primary"),
+    "key": _Appearance("bold", "primary"),
+    "current": _Appearance("bold", "primary"),
+    "label": _Appearance("dim"),
+    "header": _Appearance("bold", background="panel"),
+    "badge": _Appearance("bold reverse", "primary", "background"),
+    "flag": _Appearance("bold reverse", "warning", "background"),
+    "danger": _Appearance("bold reverse", "error", "background"),
+    # What state it is in.
+    "stale": _Appearance("dim"),
+    "marked": _Appearance("bold", "text-accent"),
+    "match": _Appearance("bold underline"),
+    "cursor": _Appearance("bold underline"),
+    "focused-cursor": _Appearance("bold reverse", "primary"),
+    "here": _Appearance("reverse"),
+}
+
+
+def toned(widget: Widget, *tones: str) -> Style:
+    """The style of a text on a widget: the widget's own, and over it that of each tone in order.
+    Raises KeyError for a name that no tone has."""
+    style = widget.rich_style
+    variables = widget.app.theme_variables
+    for tone in tones:
+        of = _APPEARANCES[tone]
+        style += _style(of, variables.get(of.color, ""), variables.get(of.background, ""))
+    return style
+
+
+@lru_cache(maxsize=256)
+def _style(appearance: _Appearance, color: str, background: str) -> Style:
+    return Style.parse(appearance.attributes) + Style(
+        color=Color.parse(color).rich_color if color else None,
+        bgcolor=Color.parse(background).rich_color if background else None,
+    )

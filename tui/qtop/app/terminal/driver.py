@@ -210,17 +210,14 @@ class OutputThread:
                 self._on_caught_up()
 
     def _write(self, raw: bytes) -> None:
-        for start in range(0, len(raw), _AT_ONCE):
-            part = raw[start : start + _AT_ONCE]
-            self._put_out(part)
-            self._taken += len(part)
-
-    def _put_out(self, part: bytes) -> None:
-        while part:
+        at = 0
+        while part := raw[at : at + _AT_ONCE]:
             try:
-                part = part[os.write(self._fd, part) :]
+                sent = os.write(self._fd, part)
             except OSError:
-                return  # The terminal is gone.
+                sent = len(part)  # The terminal is gone.
+            self._taken += sent
+            at += sent
 
 
 #: How long the end of the console waits for a terminal that takes nothing.
