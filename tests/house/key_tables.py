@@ -9,17 +9,18 @@ from typing import Final
 from qtop.keymap import keymap
 from qtop.keymap.keymap import DANGERS, PLACES, Action
 
+_IN: Final = keymap.SECTIONS
 PARTS: Final[dict[str, tuple[Action, ...]]] = {
-    "Everywhere": keymap.EVERYWHERE,
-    "In lists": (*keymap.OPENING, *keymap.LISTS, *keymap.OVERVIEW, *keymap.MOVING),
-    "Queues and waiting jobs": (*keymap.QUEUES, *keymap.JOBS),
-    "Workers": keymap.WORKERS,
-    "Failed": keymap.FAILED,
-    "Scheduled": keymap.SCHEDULED,
-    "Local, and the logs": keymap.LOCAL,
-    "History": keymap.HISTORY,
-    "Details": keymap.TEXTS,
-    "Questions, filters, the palette": keymap.DIALOGS,
+    "Everywhere": _IN["everywhere"],
+    "In lists": (*_IN["opening"], *_IN["lists"], *_IN["overview"], *_IN["moving"]),
+    "Queues and waiting jobs": (*_IN["queues"], *_IN["jobs"]),
+    "Workers": _IN["workers"],
+    "Failed": _IN["failed"],
+    "Scheduled": _IN["scheduled"],
+    "Local, and the logs": _IN["local"],
+    "History": _IN["history"],
+    "Details": _IN["texts"],
+    "Questions, filters, the palette": _IN["dialogs"],
 }
 
 

@@ -2,8 +2,8 @@
 the table: the other words by which the palette finds them, the commands of the shell, which actions
 work in a place, their keys (rebound or not), and how keys are written.
 
-Bindings, footer, help, palette and the README's tables of keys come from here. Each entry is a line
-`id | keys | label | where | danger`, with the help below it:
+Bindings, footer, help, palette and the README's tables of keys come from here. The table has parts
+with headings. Each entry is a line `id | keys | label | where | danger`, with the help below it:
 
 - keys: as Textual names them.
 - label: for the footer, if there is one; after a `/` that for while it is on.
@@ -16,6 +16,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Final, Literal
 
 Where = Literal[
@@ -128,10 +129,15 @@ _PLACES: Final[dict[str, Where]] = {place: place for place in PLACES}
 _DANGERS: Final[dict[str, Danger]] = {"": "none", "changes": "none", **{d: d for d in DANGERS}}
 
 
-def _actions(entries: str) -> tuple[Action, ...]:
-    """The actions of a part of the table. Raises ValueError or KeyError for a malformed entry."""
-    # An entry becomes one line: those of its help are indented.
-    return tuple(map(_action, entries.strip().replace("\n    ", "\t").split("\n")))
+def _sections(table: str) -> dict[str, tuple[Action, ...]]:
+    """The parts of the table by their headings. Raises ValueError or KeyError for a malformed
+    entry."""
+    found: dict[str, tuple[Action, ...]] = {}
+    for part in table.strip().split("\n\n"):
+        # An entry becomes one line: those of its help are indented.
+        heading, *entries = part.replace("\n    ", "\t").split("\n")
+        found[heading.removeprefix("# ")] = tuple(map(_action, entries))
+    return found
 
 
 def _action(entry: str) -> Action:
@@ -152,25 +158,21 @@ def _action(entry: str) -> Action:
     )
 
 
-#: Keys of every list.
-OPENING: Final = _actions("""
+SECTIONS: Final = _sections("""
+# opening
 table.open | enter  | open | tables                       |
     Open what is under the cursor: a queue's waiting jobs, a worker, a failure; on Overview,
     go where more is told about it.
 back       | escape | back | jobs aside hosts group texts |
     Back to where you came from.
-""")
 
-#: Keys on Overview.
-OVERVIEW: Final = _actions("""
+# overview
 next_part     | tab       | next part | overview |
     To the next part of the screen.
 previous_part | shift+tab |           | overview |
     To the part of the screen before.
-""")
 
-#: Keys on the failed jobs.
-FAILED: Final = _actions("""
+# failed
 requeue        | r | requeue | failed group failure | confirm
     Put the marked failed jobs, or those of the groups, back onto their queues; one at once.
 requeue_all    | R | all     | failed group         | confirm
@@ -193,10 +195,8 @@ stop           | x |         | failed group         |
     Stop an action over many jobs, or the looking through the list; once more goes on.
 clear_failures | c | clear   | failed               | typed
     Delete all failures there are at this moment.
-""")
 
-#: Keys on the jobs that wait in a queue, and on what was set aside from it.
-JOBS: Final = _actions("""
+# jobs
 put_back          | r | requeue | aside          | confirm
     Put the marked items back onto their queue, if they can be read by now.
 put_back_matching | R |         | aside          | confirm
@@ -215,10 +215,8 @@ export_jobs       | w | write   | jobs job aside |
     Write waiting jobs to a file: the marked ones, or all that match.
 stop_looking      | x |         | jobs aside     |
     Stop the look through the queue, or an action over many jobs; once more goes on.
-""")
 
-#: Keys on the queues.
-QUEUES: Final = _actions("""
+# queues
 clear_queue   | c | clear   | queues                        | typed
     Delete the jobs that wait at this moment in the queue under the cursor.
 pause         | p | pause   | queues                        | undoable
@@ -231,10 +229,8 @@ remove_queue  | D |         | queues                        | typed
     Remove the queue under the cursor, with the jobs that wait in it at this moment.
 start_workers | s | start   | overview queues workers local | confirm
     Start workers on this machine; asks which queues and how many.
-""")
 
-#: Keys on the workers.
-WORKERS: Final = _actions("""
+# workers
 stop_worker  | x | stop       | workers local | confirm
     Stop workers on this machine: first press, when the job is done; second press, now.
 pause_worker | p | pause      | workers local | changes
@@ -245,10 +241,8 @@ prune        | D | prune      | workers       | confirm
     Take all dead workers off the register, after showing the evidence.
 hosts        | t | hosts      | workers hosts |
     Show the machines that workers run on, or the workers again.
-""")
 
-#: Keys on delayed jobs and recurring schedules.
-SCHEDULED: Final = _actions("""
+# scheduled
 run_now           | r | run now   | scheduled delayed schedule | undoable
     Put the marked delayed jobs, or the jobs of the marked schedules, onto their queues now.
 drop              | d | delete    | scheduled delayed schedule | undoable
@@ -265,10 +259,8 @@ drop_matching     | D |           | scheduled                  | confirm
     Delete all delayed jobs that match the filter.
 stop_search       | x |           | scheduled                  |
     Stop looking through all delayed jobs; once more begins anew.
-""")
 
-#: Keys on the workers that were started here, and on their logs.
-LOCAL: Final = _actions("""
+# local
 log            | l     | log    | workers worker local |
     Show what a worker started here prints; of a group, what one of its workers does.
 more_workers   | + =   | more   | local                | changes
@@ -285,16 +277,12 @@ next_match     | n     | next   | log                  |
     To the next line with the text.
 previous_match | N     |        | log                  |
     To the line with the text before.
-""")
 
-#: Keys on the history.
-HISTORY: Final = _actions("""
+# history
 undo_deed | u | undo | history action | confirm
     Take back the action under the cursor, whoever did it.
-""")
 
-#: Keys of the console's main lists.
-LISTS: Final = _actions("""
+# lists
 filter           | slash  | filter                 | rows                       |
     Show only rows that match: class:, error:, queue:, args.0:, age>1h, /regex/, !not, words.
 pause_all        | P      | pause all / resume all | overview lists             | confirm
@@ -319,10 +307,8 @@ clear_filter     | escape |                        | lists                      
     Take the filter away; after `enter` or `W` led here, back to where you were.
 freeze           | f      | freeze / go on         | overview lists             |
     Stop all that is shown from changing, on every screen; once more lets it go on.
-""")
 
-#: The cursor of every list.
-MOVING: Final = _actions("""
+# moving
 table.down      | j down   |  | tables |
     One row down.
 table.up        | k up     |  | tables |
@@ -335,10 +321,8 @@ table.page_down | pagedown |  | tables |
     One page down; at the end of waiting jobs, the next ones.
 table.page_up   | pageup   |  | tables |
     One page up; at the beginning of waiting jobs, the ones before.
-""")
 
-#: Keys on pages of text.
-TEXTS: Final = _actions("""
+# texts
 text.down      | j down         | scroll | texts |
     One line down.
 text.up        | k up           |        | texts |
@@ -351,10 +335,8 @@ text.page_down | pagedown space |        | texts |
     One page down.
 text.page_up   | pageup         |        | texts |
     One page up.
-""")
 
-#: Keys in a question, in the line of a filter and in the palette.
-DIALOGS: Final = _actions("""
+# dialogs
 dialog.yes       | y ctrl+s | yes | dialogs |
     Do what the question asks; for more than 50 jobs only tab to the button and enter do it.
 dialog.no        | escape n | no  | dialogs |
@@ -377,10 +359,8 @@ palette.next     | down     |     | palette |
     The next action.
 palette.previous | up       |     | palette |
     The action before.
-""")
 
-#: Keys that work everywhere.
-EVERYWHERE: Final = _actions("""
+# everywhere
 show_overview   | 1               |      | everywhere        |
     Show what is wrong now.
 show_queues     | 2               |      | everywhere        |
@@ -414,31 +394,17 @@ suspend_process | ctrl+z          |      | everywhere        |
 quit            | q ctrl+c ctrl+q | quit | everywhere        |
     Leave; ctrl+c and ctrl+q leave a question, filter or palette first.
 """)
+"""The actions by the headings above."""
+
+ACTIONS: Final = tuple(chain.from_iterable(SECTIONS.values()))
+"""In the order in which the footer says them."""
 
 SCREENS: Final[dict[Where, str]] = {
     _PLACES[action.id.removeprefix("show_")]: action.keys[0]
-    for action in EVERYWHERE
+    for action in SECTIONS["everywhere"]
     if action.id.startswith("show_")
 }
 """The screens that a digit shows, in the order of the digits."""
-
-ACTIONS: Final[tuple[Action, ...]] = (
-    *OPENING,
-    *OVERVIEW,
-    *FAILED,
-    *JOBS,
-    *QUEUES,
-    *WORKERS,
-    *SCHEDULED,
-    *LOCAL,
-    *HISTORY,
-    *LISTS,
-    *MOVING,
-    *TEXTS,
-    *DIALOGS,
-    *EVERYWHERE,
-)
-"""In the order in which the footer says them."""
 
 
 # Other words, for the palette.
