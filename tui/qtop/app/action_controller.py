@@ -138,20 +138,19 @@ class ActionController:
     def begin_after_search(
         self,
         what: str,
-        search: Callable[[Progress], Awaitable[T]],
-        plan: Callable[[T], Plan | Refusal],
+        search: Callable[[Progress], Awaitable[Plan | Refusal]],
         table: Table[Any] | None = None,
     ) -> None:
-        """As `request_after` for a search of many steps and the plan that is made of it. Leaving
-        the dialog stops the search."""
+        """As `request_after` for a search of many steps, which gives the plan. Leaving the dialog
+        stops the search."""
         if self.refuses():
             return
         cover = LookingDialog(what)
 
         async def look() -> None:
             with self.precedence.ahead():
-                seen = await self._actions.look(what, search(cover.tell))
-            await self._uncover(cover, seen if isinstance(seen, Outcome) else plan(seen), table)
+                made = await self._actions.look(what, search(cover.tell))
+            await self._uncover(cover, made, table)
 
         looking = self._app.run_worker(look(), group="desk")
         self._app.push_screen(cover, lambda _: looking.cancel())
@@ -171,7 +170,7 @@ class ActionController:
         source = search.wanted.source
         chooser = self._app.system.chooser(source, refusal, spares=spares)
 
-        async def choose(tell: Progress) -> Selection:
+        async def choose(tell: Progress) -> Plan | Refusal:
             def visit(entry: Entry) -> bool:
                 job = search.find(entry)
                 return job is None or chooser.take(job)
@@ -179,9 +178,6 @@ class ActionController:
             await walk(self._app.read, self._app.system.jobs(source).walk(), visit, tell)
             chosen = await self._app.read(chooser.settle())
             chosen.too_large = search.too_large
-            return chosen
-
-        def plan(chosen: Selection) -> Plan | Refusal:
             # Delayed jobs that cannot be read are none, and the outcome says so.
             if chosen.marks or source.kind == "delayed":
                 return drive(self._steps(make(chosen)), lambda step: None)
@@ -190,7 +186,7 @@ class ActionController:
             key, number = self._app.state.policy.sign("requeue"), f"{chosen.spared:,}"
             return Refusal(f"the {number} that match killed their process repeatedly: use {key}")
 
-        self.begin_after_search(looking, choose, plan, table)
+        self.begin_after_search(looking, choose, table)
 
     def stop(self) -> bool:
         return self._actions.stop()
@@ -243,7 +239,7 @@ class ActionController:
     async def _uncover(
         self, cover: LookingDialog, made: Plan | Refusal | Outcome, table: Table[Any] | None
     ) -> None:
-        """Put a question, or a result, in place of the dialog; nothing if that was left."""
+        """Put a question, or a result, in place of the dialog if that was not left."""
         if await cover.comes_to_front():
             # Without its callback, which would cancel the search that this ends.
             self._app.pop_screen()

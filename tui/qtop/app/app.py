@@ -203,7 +203,6 @@ class QtopApp(App[None]):
         self._tasks: list[asyncio.Task[None]] = []
 
     def _set_up_looks(self) -> None:
-        """Colours and keys, as the settings say."""
         values = self.settings.values
         for each in _THEMES:
             self.register_theme(each)

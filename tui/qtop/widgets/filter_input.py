@@ -27,7 +27,6 @@ class InputField(Input):
     cursor_blink = reactive(False, init=False)
 
     def validate_value(self, value: str) -> str:
-        """The text, safe to show."""
         return visible(value)
 
 
@@ -35,7 +34,6 @@ class FigureField(InputField):
     """A field for a whole number. Keys that are no digits are left to the dialog around it."""
 
     def check_consume_key(self, key: str, character: str | None) -> bool:
-        """Whether the field takes the key: digits only."""
         return character is not None and character.isdecimal()
 
     async def _on_key(self, event: events.Key) -> None:
@@ -155,7 +153,6 @@ class FilterInput(InputField):
         self._leave(text)
 
     def action_leave(self) -> None:
-        """Go back to the filter before."""
         self._leave(None)
 
     def action_complete(self) -> None:

@@ -73,7 +73,6 @@ class ListPane(Widget):
         self._filter_bar = FilterInput(owner.values_of, remembered)
 
     def compose(self) -> ComposeResult:
-        """The tables, and the filter below them."""
         # The first one gets the focus.
         yield from sorted(self.tables, key=lambda table: table is not self.table)
         yield self._filter_line
@@ -134,7 +133,6 @@ class ListPane(Widget):
         return {safe(value) for value in values if isinstance(value, str)}
 
     def shown_of(self) -> str:
-        """How many rows match, of how many."""
         return f"{self.table.row_count:,} of {len(self.rows):,}"
 
     def set_filter(self, text: str) -> bool:

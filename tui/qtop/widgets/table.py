@@ -85,7 +85,6 @@ class Table(ScrollView, Generic[RowT], can_focus=True, inherit_bindings=False):
         on_cursor: Called with the row under the cursor when it has changed, before the frame is
             painted: so a detail beside the table changes in the same frame.
         clock: Monotonic seconds.
-        id: As for every widget.
     """
 
     ALLOW_SELECT = False
@@ -225,7 +224,6 @@ class Table(ScrollView, Generic[RowT], can_focus=True, inherit_bindings=False):
             self.sort_by(self._sort.column_key, reverse=not self._sort.reverse)
 
     def clear_marks(self) -> None:
-        """Take all marks away."""
         self.rows.clear_marks()
         self._show_changes()
 
@@ -265,13 +263,11 @@ class Table(ScrollView, Generic[RowT], can_focus=True, inherit_bindings=False):
             self.action_move(1)
 
     def action_mark_range(self) -> None:
-        """Begin a range of marks at the cursor, or end it there."""
         if self._markable:
             self.rows.mark_range()
             self._show_changes()
 
     def action_mark_all(self) -> None:
-        """Mark every row here; when all are marked, none anywhere."""
         if self._markable:
             self.rows.mark_all()
             self._show_changes()
@@ -337,7 +333,6 @@ class Table(ScrollView, Generic[RowT], can_focus=True, inherit_bindings=False):
 
     @property
     def body_lines(self) -> int:
-        """How many lines there are for rows."""
         return max(0, self.size.height - HEADER_LINES)
 
     def redact_with(self, redact: Callable[[str], str]) -> None:
@@ -391,7 +386,6 @@ class Table(ScrollView, Generic[RowT], can_focus=True, inherit_bindings=False):
         return self._placed[1]
 
     def _row_index(self, y: int) -> int | None:
-        """The row at a line of the screen."""
         index = self.scroll_offset.y + y - HEADER_LINES
         return index if y >= HEADER_LINES and index < len(self.rows) else None
 

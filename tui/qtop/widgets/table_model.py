@@ -18,12 +18,7 @@ MOST_ELSEWHERE: Final = 5_000
 
 
 class TableRows(Generic[RowT]):
-    """Rows in the order they are shown, with a cursor and marks.
-
-    Args:
-        key: What makes a row the same row after a poll; unique among the rows.
-        clock: Monotonic seconds.
-    """
+    """Rows in the order they are shown, with a cursor and marks; for the arguments see `Table`."""
 
     def __init__(self, key: Callable[[RowT], Hashable], clock: Callable[[], float]) -> None:
         self._key = key
@@ -55,7 +50,6 @@ class TableRows(Generic[RowT]):
 
     @property
     def cursor_row(self) -> RowT | None:
-        """The row under the cursor."""
         return self._shown[self.cursor_index] if self._shown else None
 
     @property
@@ -64,7 +58,6 @@ class TableRows(Generic[RowT]):
         return len(self._elsewhere)
 
     def key_at(self, index: int) -> Hashable:
-        """The key of the row at an index."""
         return self._key(self._shown[index])
 
     def is_anchor(self, key: Hashable) -> bool:

@@ -155,7 +155,6 @@ class LogView(ScrolledText):
 
     @property
     def lines(self) -> Sequence[TextLine]:
-        """The lines that are kept."""
         return self._lines
 
     def append(self, lines: Iterable[TextLine]) -> None:

@@ -254,7 +254,6 @@ class TerminalDriver(LinuxDriver):
             self._output_thread.write(sent)
 
     def start_application_mode(self) -> None:
-        """Set the terminal up."""
         loop = asyncio.get_running_loop()
 
         def caught_up() -> None:
