@@ -43,14 +43,11 @@ class UnwaitedThreads(ThreadPoolExecutor):
         future: Future[T] = Future()
 
         def run() -> None:
-            if not future.set_running_or_notify_cancel():
-                return
-            try:
-                result = fn(*args, **kwargs)
-            except BaseException as error:
-                future.set_exception(error)
-            else:
-                future.set_result(result)
+            if future.set_running_or_notify_cancel():
+                try:
+                    future.set_result(fn(*args, **kwargs))
+                except BaseException as error:
+                    future.set_exception(error)
 
         Thread(target=run, name=f"qtop-{getattr(fn, '__name__', 'call')}", daemon=True).start()
         return future

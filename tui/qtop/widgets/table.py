@@ -177,7 +177,7 @@ class Table(ScrollView, Generic[RowT], can_focus=True, inherit_bindings=False):
         in view if it was. Rows are kept, not copied: do not change them later. Cost: the cells of
         the visible lines; see `TableRows.replace` for what depends on all rows.
         """
-        was_visible = self._cursor_is_visible()
+        was_visible = 0 <= self.rows.cursor_index - self.scroll_offset.y < self.body_lines
         self.rows.replace(rows, is_all=is_all)
         self._sync_height()
         if was_visible:
@@ -505,10 +505,6 @@ class Table(ScrollView, Generic[RowT], can_focus=True, inherit_bindings=False):
             abs(part * height / drawn_lines - part * height / lines) >= _BAR_STEP_CELLS
             for part in (height, self.scroll_offset.y)
         )
-
-    def _cursor_is_visible(self) -> bool:
-        top = self.scroll_offset.y
-        return top <= self.rows.cursor_index < top + self.body_lines
 
     def _scroll_to_cursor(self) -> None:
         """Scroll as little as possible so that the cursor is in view."""
