@@ -354,19 +354,15 @@ class TerminalDriver(LinuxDriver):
             return
         if self._must_signal_resume:
             super()._sigcont_application()
-        elif self._is_reading:
-            self._begin_anew()
+        elif self._is_reading and self._app.is_running:
+            # A shell may have used the terminal meanwhile.
+            self._must_signal_resume = True
+            self.suspend_application_mode()
+            self.resume_application_mode()
 
     @property
     def _is_reading(self) -> bool:
         return self._key_thread is not None and self._key_thread.is_alive()
-
-    def _begin_anew(self) -> None:
-        """Set the terminal up again: a shell may have used it meanwhile."""
-        if self._is_reading and self._app.is_running and not self._app._exit:
-            self._must_signal_resume = True
-            self.suspend_application_mode()
-            self.resume_application_mode()
 
 
 class AsciiDriver(TerminalDriver):
