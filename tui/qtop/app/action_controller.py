@@ -75,20 +75,7 @@ class ActionController:
         self._actions = ActionRunner(
             source.run, read_only=read_only, trouble=lambda: app.state.look.error
         )
-        template = app.settings.values["worker_command"] or ""
-        profile = app.settings.profile
-        memory = ModuleMemory(
-            local.folder.with_name("modules.json"),
-            " ".join(app.system.place) if profile is None else f"profile {profile}",
-        )
-        modules = tuple(require) or memory.recall()
-        self.local = LocalWorkerController(
-            app,
-            local,
-            self,
-            LaunchRequest("*", modules=modules, template=template),
-            memory,
-        )
+        self.local = LocalWorkerController(app, local, self, require)
 
     def refuses(self, *, without_redis: bool = False) -> bool:
         """As `Actions.refuses`; with `without_redis` for what needs no Redis."""
@@ -344,22 +331,23 @@ _VERBS: Final[Mapping[GroupAction, str]] = {
 
 
 class LocalWorkerController:
-    """Does what screens ask for with the workers started here: see `LocalActions`.
-
-    `first` is in the start dialog at first; later it shows what was started last. `memory` takes
-    the modules that workers were started with.
-    """
+    """Does what screens ask for with the workers started here: see `LocalActions`. `gate` says
+    whether an action may be."""
 
     def __init__(
-        self,
-        app: Console,
-        local: LocalWorkers,
-        gate: ActionController,
-        first: LaunchRequest,
-        memory: ModuleMemory,
+        self, app: Console, local: LocalWorkers, gate: ActionController, require: Sequence[str]
     ) -> None:
         self._app, self._local, self._gate = app, local, gate
-        self._last, self._memory = first, memory
+        profile = app.settings.profile
+        #: Takes the modules that workers were started with.
+        self._memory = ModuleMemory(
+            local.folder.with_name("modules.json"),
+            " ".join(app.system.place) if profile is None else f"profile {profile}",
+        )
+        modules = tuple(require) or self._memory.recall()
+        template = app.settings.values["worker_command"] or ""
+        #: What the start dialog shows: later it is what was started last.
+        self._last = LaunchRequest("*", modules=modules, template=template)
 
     # Starting
 

@@ -11,6 +11,7 @@ import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, TypeVar
@@ -98,16 +99,12 @@ def _action(action_id: str) -> str:
     return f"show('{place}')" if place in keymap.SCREENS else action_id
 
 
-def _maker(name: str) -> Callable[[], Screen[Any]]:
-    """What makes the screen that a digit shows. Its module is imported when it is first shown: each
-    costs some 20 ms, and the first frame must not wait for it."""
-
-    def make() -> Screen[Any]:
-        module = import_module(f"qtop.screens.{name}")
-        screen: Screen[Any] = getattr(module, f"{name.capitalize()}Screen")()
-        return screen
-
-    return make
+def _new_screen(name: str) -> Screen[Any]:
+    """A screen that a digit shows. Its module is imported when it is first shown: each costs some
+    20 ms, and the first frame must not wait for it."""
+    module = import_module(f"qtop.screens.{name}")
+    screen: Screen[Any] = getattr(module, f"{name.capitalize()}Screen")()
+    return screen
 
 
 def _load_the_rest() -> None:
@@ -130,7 +127,7 @@ class QtopApp(App[None]):
     ENABLE_COMMAND_PALETTE = False
     DEFAULT_MODE = "overview"
     MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {
-        name: _maker(name) for name in keymap.SCREENS
+        name: partial(_new_screen, name) for name in keymap.SCREENS
     }
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(",".join(a.keys), _action(a.id), a.label, show=False, id=a.id)
@@ -166,7 +163,6 @@ class QtopApp(App[None]):
             source = RedisRunner(system, options.address, read_only=options.read_only)
         self._source = source
         self.system = source.system
-        self._actions: ActionController | None = None
         self._has_begun = False
         self._silence: Timer | None = None
         self._second: Timer | None = None
@@ -477,20 +473,15 @@ class QtopApp(App[None]):
         self.say("")
         self._show()
 
-    @property
+    @cached_property
     def actions(self) -> ActionController:
-        """What carries out actions. There is one as soon as a key can be pressed."""
-        if self._actions is None:
-            from qtop.app.action_controller import ActionController
+        """What carries out actions; made when it is needed first."""
+        from qtop.app.action_controller import ActionController
 
-            self._actions = ActionController(
-                self,
-                self._source,
-                self.local,
-                self._options.require,
-                read_only=self._options.read_only,
-            )
-        return self._actions
+        options = self._options
+        return ActionController(
+            self, self._source, self.local, options.require, read_only=options.read_only
+        )
 
     async def follow(self, link: Link) -> None:
         """As `Console.follow`. The way back is remembered."""
