@@ -37,7 +37,7 @@ def _table(actions: Sequence[Action]) -> str:
         ("Safety", [DANGERS[action.danger] for action in actions]),
         ("Id", [f"`{action.id}`" for action in actions]),
     ]
-    if len({action.places for action in actions}) == 1:
+    if len({(action.where, action.but_not) for action in actions}) == 1:
         # The heading names the place already.
         del columns[2]
     shown = [(title, cells) for title, cells in columns if any(cells)]

@@ -113,12 +113,6 @@ class Action:
     but_not: tuple[Where, ...] = ()
     label_on: str = ""
 
-    @property
-    def places(self) -> str:
-        """The places where it works, in words."""
-        words = ", ".join(PLACES[place] for place in self.where)
-        return " ".join([words, *(f"but {PLACES[place]}" for place in self.but_not)])
-
     def works_in(self, places: Collection[Where]) -> bool:
         """Whether its keys work on a screen with these places."""
         is_there = any(place in places for place in self.where)
