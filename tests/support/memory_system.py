@@ -28,7 +28,7 @@ from qtop.actions.request import (
     Undo,
 )
 from qtop.keymap.keymap import Danger
-from qtop.model.fleet import NOTHING_SEEN, Process, Queue, RunningJob, Snapshot
+from qtop.model.fleet import Process, Queue, RunningJob, Snapshot
 from qtop.model.health import (
     Finding,
     HealthReport,
@@ -330,8 +330,8 @@ class MemorySystem:
         self,
         part: DiagnosisPart,
         tell: Callable[[Finding], None],
-        seen: Snapshot = NOTHING_SEEN,
-        suspects: Collection[str] = (),
+        seen: Snapshot,
+        suspects: Collection[str],
     ) -> Work[None]:
         """All is well."""
         return at_once(None)
