@@ -15,9 +15,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Final, Literal
+
+from queuecore.values import replace, value
 
 Where = Literal[
     "everywhere",
@@ -87,7 +88,7 @@ DANGERS: Final[dict[Danger, str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Action:
     """One thing that a key does.
 
