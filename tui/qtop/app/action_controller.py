@@ -23,17 +23,16 @@ from qtop.model.job import JobSource
 from qtop.model.job_list import Entry
 from qtop.model.launch import LaunchRequest
 from qtop.monitor.rows import WorkerRow
-from qtop.screens import audit_text
 from qtop.screens.console import Console
 from qtop.screens.dialogs import (
     ConfirmDialog,
     DateDialog,
     LookingDialog,
     QuitDialog,
+    StartDialog,
     WaitingDialog,
 )
 from qtop.screens.local import LogScreen
-from qtop.screens.start_dialog import StartDialog
 from qtop.search.follower import walk
 from qtop.search.job_search import JobSearch
 from qtop.search.selection import RefusalCheck, Selection, nothing_refused
@@ -219,10 +218,13 @@ class ActionController:
 
     def undo_deed(self, audit_entry: AuditEntry) -> None:
         """As `Actions.undo_deed`, or say why that cannot be."""
+        # The screen that asks for it has loaded these.
+        from qtop.screens.history import consequence, question
+
         if audit_entry.undo_left_s is None:
-            self._app.say(" ".join(audit_text.consequence(audit_entry)), "warn")
+            self._app.say(" ".join(consequence(audit_entry)), "warn")
             return
-        self.request(Undo.of(audit_entry, *audit_text.question(audit_entry)))
+        self.request(Undo.of(audit_entry, *question(audit_entry)))
 
     def ask_for_moment(
         self, source: JobSource, chosen: Selection, table: Table[Any] | None = None
@@ -516,13 +518,12 @@ class LocalWorkerController:
         elif choice is not None:
             await self._end_all(now=choice == "now")
 
-    def stop_now(self) -> None:
-        """Stop all of them in the middle of their jobs."""
-        self._local.stop_all(now=True)
-
-    def leave_running(self) -> None:
-        """End the console and let them go on. Those that finish do so without it, too."""
-        self._app.run_worker(self._leave_running(), group="leave")
+    def _wait_no_more(self, choice: str) -> None:
+        if choice == "now":
+            self._local.stop_all(now=True)
+        else:
+            # Those that finish do so without the console, too.
+            self._app.run_worker(self._leave_running(), group="leave")
 
     async def _leave_running(self) -> None:
         if await self._local.detach_all():
@@ -535,7 +536,7 @@ class LocalWorkerController:
         self._local.stop_all(now=now)
         lists = ", ".join(dict.fromkeys(worker.queues for worker in living))
         self._note("stop now" if now else "stop", len(living), lists)
-        dialog = WaitingDialog(self)
+        dialog = WaitingDialog(self._wait_no_more)
         await self._app.push_screen(dialog)
         began_mono = self._app.clock()
         while self._local.alive:

@@ -77,7 +77,7 @@ def open_console(connection: Connection, *, workers: Sequence[str] = ()) -> int:
         # thousands of objects that stay, and no key is answered while all of them are searched.
         gc.set_threshold(50_000, 20, 100)
         from qtop.app.app import ConsoleOptions, QtopApp
-        from qtop.screens.fitting import check_settings
+        from qtop.screens.base import check_settings
 
         check_settings(settings)
         options = ConsoleOptions(

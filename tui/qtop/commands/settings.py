@@ -55,7 +55,7 @@ def _check(settings: Settings) -> None:
     """Raise BadSettings for keys and columns that do not fit the screens."""
     if settings.tables.get("keys") or settings.tables.get("columns"):
         # Imported here: the screens are large, and such settings are rare.
-        from qtop.screens.fitting import check_settings
+        from qtop.screens.base import check_settings
 
         check_settings(settings)
 
