@@ -17,7 +17,7 @@ PURE = (
     "local.supervisor",
     "local.workers",
     "monitor.poller",
-    "monitor.rates",
+    "monitor.changes",
     "monitor.rows",
     "monitor.state",
     "screens.details",

@@ -10,8 +10,7 @@ from tests.support.waiting import eventually_async
 from textual.app import App, ComposeResult
 
 from qtop.local import logs
-from qtop.local.logs import MOST_BEHIND_BYTES, STEP_BYTES, Tail, level, without_colours
-from qtop.local.worker_slot import LogFile
+from qtop.local.logs import MOST_BEHIND_BYTES, STEP_BYTES, LogFile, Tail, level, without_colours
 from qtop.widgets import text_view
 from qtop.widgets.text_lines import TextLine
 from qtop.widgets.text_view import LogView

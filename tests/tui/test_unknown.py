@@ -32,10 +32,9 @@ from tests.support.sample_data import (
 from qtop.app.app import QtopApp
 from qtop.model.fleet import Snapshot
 from qtop.monitor import row_text
-from qtop.monitor.drops import NO_DROPS
+from qtop.monitor.changes import NO_DROPS, UNKNOWN
 from qtop.monitor.incidents.incident import Incident
 from qtop.monitor.incidents.jobs import Durations
-from qtop.monitor.rates import UNKNOWN
 from qtop.monitor.rows import FleetRows, host_rows
 from qtop.monitor.series import SeriesRecorder
 from qtop.monitor.state import ViewState

@@ -17,7 +17,7 @@ from qtop.actions.runner import ActionRunner, ForegroundPriority, Progress
 from qtop.keymap import keymap
 from qtop.local.groups import CannotStart, GroupAction, LocalWorker, WorkerGroup
 from qtop.local.import_check import ModuleMemory
-from qtop.local.usage import ancestors
+from qtop.local.processes import ancestors
 from qtop.local.workers import LocalWorkers
 from qtop.model.job import JobSource
 from qtop.model.job_list import Entry

@@ -16,7 +16,7 @@ from qtop.model.job import JobSource
 from qtop.model.job_list import DueShare, JobPage, Outline
 from qtop.model.schedule import ListedSchedule, LockHolder, Schedules
 from qtop.monitor import row_text
-from qtop.monitor.rates import ServedBy
+from qtop.monitor.changes import ServedBy
 from qtop.monitor.rows import QueueRow, WorkerRow
 from qtop.monitor.state import ViewState
 from qtop.screens import frame

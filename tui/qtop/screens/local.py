@@ -15,10 +15,10 @@ from textual.widgets import Input
 from qtop.keymap.keymap import Where
 from qtop.local.groups import LocalWorker
 from qtop.local.logs import Tail, level, without_colours
+from qtop.local.processes import Sampler, Usage
 from qtop.local.state_file import DONE
-from qtop.local.usage import Sampler, Usage
 from qtop.monitor import row_text
-from qtop.monitor.local_rows import LocalGroupRow, LocalRow, LocalWorkerRow, local_rows
+from qtop.monitor.rows import LocalGroupRow, LocalRow, LocalWorkerRow, local_rows
 from qtop.monitor.state import ViewState
 from qtop.screens.base import ConsoleScreen, RowsScreen
 from qtop.search.fields import Subject

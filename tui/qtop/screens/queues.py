@@ -9,9 +9,8 @@ from typing import Any, ClassVar, Final
 from qtop.actions.request import Clear, Pause
 from qtop.keymap.keymap import Where
 from qtop.model.job import JobSource
-from qtop.monitor.drops import Drop
+from qtop.monitor.changes import Drop, Rates
 from qtop.monitor.incidents.incident import to_serving
-from qtop.monitor.rates import Rates
 from qtop.monitor.row_text import depth, empty_in, failed_label, queue_state, trend
 from qtop.monitor.rows import QueueRow
 from qtop.monitor.state import ViewState
@@ -60,7 +59,7 @@ def _state_rank(row: QueueRow) -> tuple[bool, bool, bool, int]:
 
 
 def _trend(row: QueueRow) -> str:
-    return trend(row.depths, row.looks, _TREND_CELLS, row.drops)
+    return trend(row.depths, row.polls, _TREND_CELLS, row.drops)
 
 
 def _rate(key: str, of: Callable[[Rates], float | None], priority: int) -> Column[QueueRow]:
