@@ -146,32 +146,29 @@ class LogView(ScrolledText):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.follows = True
-        self._lines: list[TextLine] = []
+        #: The lines that are kept.
+        self.lines: list[TextLine] = []
         self._first = 0
         self._pieces: list[_Piece] = []
         self._width = 0
         self._needle = ""
         self._here = -1
 
-    @property
-    def lines(self) -> Sequence[TextLine]:
-        return self._lines
-
     def append(self, lines: Iterable[TextLine]) -> None:
         """Show more lines; the oldest are dropped. O(new lines)."""
         added = list(lines)
         if not added:
             return
-        begin = self._first + len(self._lines)
-        self._lines += added
+        begin = self._first + len(self.lines)
+        self.lines += added
         if self._width:
             self._pieces += self._wrap(added, begin)
         self._forget_oldest()
         self._settle()
 
     def clear(self) -> None:
-        self._first += len(self._lines)
-        self._lines, self._pieces = [], []
+        self._first += len(self.lines)
+        self.lines, self._pieces = [], []
         self._settle()
 
     def search(self, needle: str) -> None:
@@ -183,7 +180,7 @@ class LogView(ScrolledText):
     def to_match(self, step: int) -> bool:
         """Go to the next line that contains the text (`step` 1) or the one before (-1), and stop
         following. After the last comes the first. False when there is none. O(lines)."""
-        count = len(self._lines)
+        count = len(self.lines)
         if not self._needle or not count:
             return False
         at = self._here - self._first
@@ -191,14 +188,14 @@ class LogView(ScrolledText):
             at = self._top_line() - (step if step > 0 else 0)
         for distance in range(1, count + 1):
             index = (at + step * distance) % count
-            if self._needle in self._lines[index].text.casefold():
+            if self._needle in self.lines[index].text.casefold():
                 self._go_to(self._first + index)
                 return True
         return False
 
     def matches(self) -> int:
         """How many lines contain the text. O(lines)."""
-        return sum(self._needle in line.text.casefold() for line in self._lines)
+        return sum(self._needle in line.text.casefold() for line in self.lines)
 
     def follow(self, follows: bool) -> None:
         """Follow new lines, or stay at the present ones."""
@@ -221,7 +218,7 @@ class LogView(ScrolledText):
         width = self.scrollable_content_region.width
         if width > 0 and width != self._width:
             self._width = width
-            self._pieces = self._wrap(self._lines, self._first)
+            self._pieces = self._wrap(self.lines, self._first)
         self._settle()
 
     def _wrap(self, lines: Sequence[TextLine], begin: int) -> list[_Piece]:
@@ -237,10 +234,10 @@ class LogView(ScrolledText):
         return pieces
 
     def _forget_oldest(self) -> None:
-        excess = len(self._lines) - MOST_LINES
+        excess = len(self.lines) - MOST_LINES
         if excess <= 0:
             return
-        del self._lines[:excess]
+        del self.lines[:excess]
         self._first += excess
         gone = bisect_left(self._pieces, self._first, key=lambda piece: piece.number)
         del self._pieces[:gone]
