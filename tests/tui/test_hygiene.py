@@ -10,7 +10,7 @@ import qtop
 
 PURE = (
     "actions.runner",
-    "app.crash",
+    "app.lifecycle",
     "app.terminal.diff",
     "commands.job_lists",
     "keymap.keymap",

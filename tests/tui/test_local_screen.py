@@ -39,7 +39,7 @@ from qtop.local.state_file import SlotState
 from qtop.monitor.rows import LocalWorkerRow
 from qtop.screens.dialogs import StartDialog
 from qtop.screens.local import LocalScreen, LogScreen, problems_of, state_of, state_tone
-from qtop.widgets.log_view import MOST_LINES
+from qtop.widgets.text_view import MOST_LINES
 from queuecore import audit
 from resque.errors import Unreachable
 

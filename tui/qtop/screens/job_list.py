@@ -36,8 +36,7 @@ from qtop.text import format
 from qtop.text.safe import counted, safe
 from qtop.widgets.bars import Bar, Span
 from qtop.widgets.columns import Column, ToneOf, text_column
-from qtop.widgets.list_pane import MARKS_GONE, ListPane
-from qtop.widgets.paged_table import PagedTable, marks_spans
+from qtop.widgets.list_pane import MARKS_GONE, ListPane, marks_spans
 from qtop.widgets.table import Table
 from qtop.widgets.text_view import TextView
 from queuecore.errors import StoreError
@@ -124,9 +123,8 @@ class JobListScreen(ConsoleScreen):
         self.traits = {"failed": _FAILURES, "delayed": _DELAYED}.get(within.source.kind, _WAITING)
         self.window, self.service = Bar(id="window"), Bar(id="service")
         self.bars = [self.window, self.service] if within.source.queue else [self.window]
-        table = PagedTable(
-            self.LIST_COLUMNS, key=lambda row: row.key, clock=self.app.clock, pages=self
-        )
+        table = Table(self.LIST_COLUMNS, key=lambda row: row.key, clock=self.app.clock)
+        table.pages = self
         self.pane = self.new_pane(table, self.MARKS_GONE)
         self.pane.filter = within.filter
         #: What is looked for in the whole list.
@@ -305,8 +303,7 @@ class JobListScreen(ConsoleScreen):
         self._lands_last = None
         self.put(rows, self.NOTHING)
         if lands_last is not None:
-            # Not the table's own keys: at the end of a page those turn to the next.
-            (Table.action_cursor_last if lands_last else Table.action_cursor_first)(self.table)
+            self.table.to_end(+1 if lands_last else -1)
         self.show_title()
 
     def _could_not_read(self, why: str) -> None:

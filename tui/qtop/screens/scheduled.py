@@ -36,7 +36,7 @@ from qtop.text import format
 from qtop.text.safe import safe
 from qtop.widgets.bars import Bar
 from qtop.widgets.columns import Column, ToneOf, figure, text_column
-from qtop.widgets.paged_table import marks_spans
+from qtop.widgets.list_pane import marks_spans
 from qtop.widgets.table import Table
 from qtop.widgets.text_lines import TextLine
 from queuecore.errors import Refused, StoreError
