@@ -17,9 +17,12 @@ from qtop.actions.request import (
     DeleteSchedules,
     Index,
     JobRequest,
+    LaunchCommand,
+    LaunchRequest,
     Pause,
     PauseAll,
     PruneCase,
+    QueueClasses,
     Request,
     Requeue,
     Reschedule,
@@ -28,7 +31,15 @@ from qtop.actions.request import (
     Undo,
 )
 from qtop.keymap.keymap import Danger
-from qtop.model.fleet import Process, Queue, RunningJob, Snapshot
+from qtop.model.fleet import (
+    ListedSchedule,
+    LockHolder,
+    Process,
+    Queue,
+    RunningJob,
+    Schedules,
+    Snapshot,
+)
 from qtop.model.health import (
     Finding,
     HealthReport,
@@ -41,9 +52,7 @@ from qtop.model.health import (
     UpcomingJobs,
 )
 from qtop.model.job import DueTime, Job, JobSource
-from qtop.model.job_list import LISTED_BYTES, Ask, DueShare, Entry, JobPage, Outline
-from qtop.model.launch import LaunchCommand, LaunchRequest, QueueClasses
-from qtop.model.schedule import ListedSchedule, LockHolder, Schedules
+from qtop.model.job_list import LISTED_BYTES, DueShare, Entry, JobPage, Outline
 from qtop.search.failure_groups import KeyMaker, KnownEntry
 from qtop.search.selection import RefusalCheck, Selection, nothing_refused
 from qtop.systems.system import Ability, DiagnosisPart, Place, Work
@@ -144,18 +153,16 @@ class MemoryWalk:
         self.is_broken = False
         self.extent = Extent(len(jobs), jobs[0].id if jobs else None)
 
-    def ask(self) -> Ask | None:
+    def window(self) -> Operation[Iterator[Entry]] | None:
         """The next window."""
         self.length = len(self._jobs)
         first, self.done = self.done, min(self.done + self._WINDOW, len(self._jobs))
-        return Ask(at_once(self._jobs[first : self.done]), first) if first < self.done else None
+        return at_once(self._entries(first, self.done)) if first < self.done else None
 
-    def take(self, ask: Ask, seen: Any) -> Iterator[Entry]:
-        """The entries of a window."""
-        for at, each in enumerate(cast("Sequence[Job]", seen)):
-            place = ask.first + at
-            place = len(self._jobs) - place if self._newest_first else place
-            yield KnownEntry(each, self._maker, place)
+    def _entries(self, first: int, end: int) -> Iterator[Entry]:
+        for at in range(first, end):
+            place = len(self._jobs) - at if self._newest_first else at
+            yield KnownEntry(self._jobs[at], self._maker, place)
 
 
 class MemoryList:
