@@ -70,6 +70,8 @@ class _FieldsOnDemand:
         import dataclasses
 
         alike: Any = dataclasses.make_dataclass(owner.__name__, owner.__match_args__)
+        # Kept: `dataclasses.replace` asks at every call.
+        owner.__dataclass_fields__ = alike.__dataclass_fields__
         fields: dict[str, Any] = alike.__dataclass_fields__
         return fields
 
