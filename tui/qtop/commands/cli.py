@@ -85,7 +85,7 @@ _NAMES: Final = (
 #: The files with other names than their commands.
 _FILES: Final = {
     **{"console": "demo", "processes": "worker scheduler", "cli": "server"},
-    **{"fleet": "queues workers", "job_lists": "failed show find", "reading": "stats"},
+    **{"fleet": "queues workers", "job_lists": "failed show find"},
     **{"scheduled": "delayed schedules", "jobs": "enqueue requeue delete move edit"},
     **{"maintenance": "pause resume clear register prune", "export": "load", "audit": "undo"},
 }
