@@ -9,15 +9,9 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from tests.support.memory_system import (
-    NO_PAUSE,
-    MemorySystem,
-    delayed,
-    failed,
-    job,
-    process,
-    schedule,
-)
+from tests.support.memory_actions import NO_PAUSE
+from tests.support.memory_jobs import delayed, failed, job, process, schedule
+from tests.support.memory_system import MemorySystem
 
 from qtop.commands import connection
 from qtop.commands.cli import main
@@ -34,11 +28,11 @@ def memory() -> MemorySystem:
     system = MemorySystem()
     system.queues["bulk"] = [job(number, "Import::Row", "bulk") for number in range(1_200)]
     system.queues["mail"] = [job(2_000, "Mail::Send", "mail")]
-    system.processes = [process(1, "Import::Row", "Mail::Send"), process(2)]
+    system.processes[:] = [process(1, "Import::Row", "Mail::Send"), process(2)]
     system.failures["failed"] = [failed(number) for number in range(30)]
     system.failures["dead"] = [failed(9_000, "Card::Charge")]
-    system.delayed = [delayed(3_000 + number, "Mail::Later", "mail", 60) for number in range(3)]
-    system.scheduled = [schedule("hourly", "Report::Make", "reports")]
+    system.delayed[:] = [delayed(3_000 + number, "Mail::Later", "mail", 60) for number in range(3)]
+    system.scheduled[:] = [schedule("hourly", "Report::Make", "reports")]
     return system
 
 
@@ -121,7 +115,7 @@ def test_what_it_cannot_do_is_refused_with_the_reason(run: Run) -> None:
 def test_a_system_that_does_not_answer_is_never_an_empty_one(
     run: Run, memory: MemorySystem, args: tuple[str, ...]
 ) -> None:
-    memory.trouble = Unreachable("it is away")
+    memory.faults.trouble = Unreachable("it is away")
     answer = run(*args)
     assert answer.exit_code == 3, answer.output
     assert "it is away" in answer.output

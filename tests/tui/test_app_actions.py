@@ -76,13 +76,11 @@ async def test_background_searches_wait_while_an_action_searches_its_jobs(
         await until_polled(pilot)
         found = asyncio.Event()
 
-        async def search(tell: object) -> str:
+        async def search(tell: object) -> Refusal:
             await found.wait()
-            return "nothing"
+            return Refusal("found nothing")
 
-        app.actions.begin_after_search(
-            "looking for it", search, lambda what: Refusal(f"found {what}")
-        )
+        app.actions.begin_after_search("looking for it", search)
         await until_shown(pilot, "looking for it")
         background = asyncio.create_task(app.actions.precedence.rest(0))
         await pilot.press("4", "t")

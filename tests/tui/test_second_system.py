@@ -17,16 +17,10 @@ from tests.support.console import (
     until_screen,
     until_shown,
 )
-from tests.support.memory_system import (
-    NO_PAUSE,
-    NO_START,
-    MemorySystem,
-    delayed,
-    failed,
-    job,
-    process,
-    schedule,
-)
+from tests.support.memory_actions import NO_PAUSE
+from tests.support.memory_jobs import delayed, failed, job, process, schedule
+from tests.support.memory_system import NO_START, MemorySystem
+from tests.words import outcome
 from textual.pilot import Pilot
 from textual.widgets import Input
 
@@ -53,7 +47,7 @@ def memory() -> MemorySystem:
     system = MemorySystem()
     system.queues["bulk"] = [job(number, "Import::Row", "bulk") for number in range(MANY)]
     system.queues["mail"] = [job(MANY + 1, "Mail::Send", "mail")]
-    system.processes = [process(1, "Import::Row", "Mail::Send"), process(2)]
+    system.processes[:] = [process(1, "Import::Row", "Mail::Send"), process(2)]
     system.failures["failed"] = [
         failed(number, error=f"user {number} is gone") for number in range(700)
     ]
@@ -166,7 +160,7 @@ async def test_known_data_stay_and_are_marked_as_old_when_it_does_not_answer(
         await until_polled(pilot)
         await pilot.press("2")
         await until_shown(pilot, "bulk")
-        memory.trouble = Unreachable("it is away")
+        memory.faults.trouble = Unreachable("it is away")
         app.poll_now()
         await until_shown(pilot, "it is away")
         assert "bulk" in screen_text(app)
@@ -185,7 +179,7 @@ async def test_one_failed_job_is_deleted_at_once_and_comes_back_with_undo(
         await until(pilot, lambda: isinstance(under_cursor(app), JobRow), "the entries")
         first = memory.failures["failed"][0]
         await pilot.press("d")
-        await until_shown(pilot, "deleted 1, gone 0")
+        await until_shown(pilot, outcome("deleted", 1))
         assert len(memory.failures["failed"]) == 699
         await pilot.press("u")
         await until_shown(pilot, "took back 1")
@@ -207,7 +201,7 @@ async def test_all_matching_jobs_are_requeued_after_a_question_and_the_action_is
         await until_screen(pilot, ConfirmDialog)
         assert "Requeue 1 by name" in screen_text(app)
         await pilot.press("tab", "enter")
-        await until_shown(pilot, "requeued 1, gone 0")
+        await until_shown(pilot, outcome("requeued", 1))
         assert [each.ref for each in memory.queues["mail"]][-1] == "id-42"
         await pilot.press("u")
         await until_shown(pilot, "took back 1")
@@ -231,7 +225,7 @@ async def test_delayed_jobs_run_now_are_deleted_and_rescheduled(memory: MemorySy
         await to_scheduled(pilot, memory)
         assert "overdue 0  5 min 3  1 h 0" in screen_text(app)
         await pilot.press("r")
-        await until_shown(pilot, "runnowd 1, gone 0")
+        await until_shown(pilot, outcome("ran now", 1))
         assert [each.ref for each in memory.queues["late"]] == ["id-0"]
         await until(pilot, lambda: table_of(app).row_count == 2, "the next look")
         await pilot.press("u")
@@ -241,10 +235,10 @@ async def test_delayed_jobs_run_now_are_deleted_and_rescheduled(memory: MemorySy
         await until_shown(pilot, "Reschedule 1 by name?")
         await until_focused(pilot, Input)
         await pilot.press(*"in 2d", "enter")
-        await until_shown(pilot, "rescheduled 1, gone 0")
+        await until_shown(pilot, outcome("rescheduled", 1))
         assert [each.ref for each in memory.delayed] == ["id-1", "id-2", "id-0"]
         await pilot.press("g", "d")
-        await until_shown(pilot, "deleted 1, gone 0")
+        await until_shown(pilot, outcome("deleted", 1))
         assert len(memory.delayed) == 2
 
 
@@ -261,7 +255,7 @@ async def test_delayed_jobs_are_counted_by_class_and_all_matching_ones_run_now(
         await until_screen(pilot, ConfirmDialog)
         assert "RunNow 2 by name" in screen_text(app)
         await pilot.press("tab", "enter")
-        await until_shown(pilot, "runnowd 2, gone 0")
+        await until_shown(pilot, outcome("ran now", 2))
         assert [each.ref for each in memory.queues["late"]] == ["id-0", "id-1"]
 
 
@@ -291,7 +285,7 @@ async def test_history_shows_what_was_done_and_undoes_it(memory: MemorySystem) -
         await pilot.press("t")
         await until(pilot, lambda: isinstance(under_cursor(app), JobRow), "the entries")
         await pilot.press("d")
-        await until_shown(pilot, "deleted 1, gone 0")
+        await until_shown(pilot, outcome("deleted", 1))
         await pilot.press("7")
         await until(pilot, lambda: table_of(app).row_count == 1, "the action")
         await pilot.press("u")

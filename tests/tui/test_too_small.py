@@ -33,10 +33,11 @@ async def test_a_question_that_was_prepared_meanwhile_is_asked_on_a_larger_termi
         await until_shown(pilot, "search-index")
         found = asyncio.Event()
 
-        async def search(progress: object) -> bool:
-            return await found.wait()
+        async def search(progress: object) -> Plan:
+            await found.wait()
+            return PLAN
 
-        app.actions.begin_after_search("look for it", search, lambda _: PLAN)
+        app.actions.begin_after_search("look for it", search)
         await until_screen(pilot, LookingDialog)
         await pilot.resize_terminal(50, 10)
         await until_shown(pilot, words.has_size(50, 10))

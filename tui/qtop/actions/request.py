@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, Literal, Protocol
 
 from qtop.model.fleet import Process
-from qtop.model.job import JobSource
+from qtop.model.job import Job, JobSource
 from qtop.model.schedule import ListedSchedule
 from qtop.search.selection import Selection
 from queuecore.action_record import ActionRecord
@@ -128,12 +128,10 @@ class Edit(OfJobs):
 
 @dataclass(frozen=True, slots=True)
 class Replace:
-    """Put another payload in the place of one waiting job: `raw` are its bytes, `place` is where
-    it was seen."""
+    """Put another payload in the place of one waiting job, which was read whole."""
 
     source: JobSource
-    place: int
-    raw: bytes
+    job: Job
     payload: bytes
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Final, TypeVar
 
 from qtop.actions.plan import Operator, Outcome, Plan, Refusal, escalate, operator_identity
@@ -27,7 +28,7 @@ from qtop.text.safe import safe
 from qtop.widgets.paged_table import with_marks
 from qtop.widgets.table import Table
 from queuecore.audit import AuditEntry
-from queuecore.exchange import Exchange, Operation, Steps, drive
+from queuecore.exchange import Exchange, Operation, Steps
 from queuecore.times import wall_now
 
 T = TypeVar("T")
@@ -96,19 +97,30 @@ class ActionController:
         self, request: Request, table: Table[Any] | None = None, *, looking: str = "looking at it"
     ) -> None:
         """As `Actions.request`. `looking` is shown only if preparing has to read anything."""
-        if self.refuses():
-            return
+
+        def ask(made: Plan | Refusal | Outcome) -> None:
+            if isinstance(made, Plan) and table is not None:
+                made = with_marks(made, table)
+            self._ask(made, table)
+
+        if not self.refuses():
+            self._prepare(request, ask, looking)
+
+    def _prepare(
+        self,
+        request: Request,
+        then: Callable[[Plan | Refusal | Outcome], None],
+        looking: str = "looking at it",
+    ) -> None:
+        """Go on with the plan for a request; below a dialog if preparing has to read anything."""
         steps = self._steps(request)
         try:
             next(steps)
         except StopIteration as end:
-            made = end.value
-            if isinstance(made, Plan) and table is not None:
-                made = with_marks(made, table)
-            self._ask(made, table)
+            then(end.value)
             return
         steps.close()
-        self._look_first(looking, self._steps(request))
+        self._look_first(looking, self._steps(request), then)
 
     def _steps(self, request: Request) -> Steps[Plan | Refusal]:
         return self._app.system.prepare(request, self.operator)
@@ -123,35 +135,39 @@ class ActionController:
             return (yield from self._steps(make(seen)))
 
         if not self.refuses():
-            self._look_first(looking, steps())
+            self._look_first(looking, steps(), self._ask)
 
-    def _look_first(self, looking: str, steps: Steps[Plan | Refusal]) -> None:
+    def _look_first(
+        self,
+        looking: str,
+        steps: Steps[Plan | Refusal],
+        then: Callable[[Plan | Refusal | Outcome], None],
+    ) -> None:
         # In front at once: what is typed ahead must not be taken for other actions.
         cover = LookingDialog(looking)
         self._app.push_screen(cover)
 
         async def prepare() -> None:
-            await self._uncover(cover, await self._actions.preview(looking, steps), None)
+            await self._uncover(cover, await self._actions.preview(looking, steps), then)
 
         self._app.run_worker(prepare(), group="desk")
 
     def begin_after_search(
         self,
         what: str,
-        search: Callable[[Progress], Awaitable[T]],
-        plan: Callable[[T], Plan | Refusal],
+        search: Callable[[Progress], Awaitable[Plan | Refusal]],
         table: Table[Any] | None = None,
     ) -> None:
-        """As `request_after` for a search of many steps and the plan that is made of it. Leaving
-        the dialog stops the search."""
+        """As `request_after` for a search of many steps that makes the plan. Leaving the dialog
+        stops the search."""
         if self.refuses():
             return
         cover = LookingDialog(what)
 
         async def look() -> None:
             with self.precedence.ahead():
-                seen = await self._actions.look(what, search(cover.tell))
-            await self._uncover(cover, seen if isinstance(seen, Outcome) else plan(seen), table)
+                made = await self._actions.look(what, search(cover.tell))
+            await self._uncover(cover, made, partial(self._ask, table=table))
 
         looking = self._app.run_worker(look(), group="desk")
         self._app.push_screen(cover, lambda _: looking.cancel())
@@ -171,7 +187,7 @@ class ActionController:
         source = search.wanted.source
         chooser = self._app.system.chooser(source, refusal, spares=spares)
 
-        async def choose(tell: Progress) -> Selection:
+        async def plan(tell: Progress) -> Plan | Refusal:
             def visit(entry: Entry) -> bool:
                 job = search.find(entry)
                 return job is None or chooser.take(job)
@@ -179,18 +195,15 @@ class ActionController:
             await walk(self._app.read, self._app.system.jobs(source).walk(), visit, tell)
             chosen = await self._app.read(chooser.settle())
             chosen.too_large = search.too_large
-            return chosen
-
-        def plan(chosen: Selection) -> Plan | Refusal:
             # Delayed jobs that cannot be read are none, and the outcome says so.
             if chosen.marks or source.kind == "delayed":
-                return drive(self._steps(make(chosen)), lambda step: None)
+                return await self._app.read(self._steps(make(chosen)))
             if not chosen.spared:
                 return Refusal("nothing matches (any more)")
             key, number = self._app.state.policy.sign("requeue"), f"{chosen.spared:,}"
             return Refusal(f"the {number} that match killed their process repeatedly: use {key}")
 
-        self.begin_after_search(looking, choose, plan, table)
+        self.begin_after_search(looking, plan, table)
 
     def stop(self) -> bool:
         return self._actions.stop()
@@ -229,27 +242,33 @@ class ActionController:
             if moment is not None:
                 self.request(Reschedule(source, chosen, moment), table)
 
-        if not self.refuses():
+        def ask(made: Plan | Refusal | Outcome) -> None:
+            if not isinstance(made, Plan):
+                self._ask(made)
+                return
             fleet = self._app.state.view().fleet
             ahead = timedelta(0) if fleet is None else fleet.server_time - datetime.now(UTC)
-            request = Reschedule(source, chosen, datetime.now(UTC))
-            plan = drive(self._steps(request), lambda step: None)
-            assert isinstance(plan, Plan)  # noqa: S101  of chosen jobs there is always one
             self._app.push_screen(
-                DateDialog(f"{plan.what}?", plan.details[:-2], lambda: wall_now() + ahead),
+                DateDialog(f"{made.what}?", made.details[:-2], lambda: wall_now() + ahead),
                 reschedule,
             )
 
+        if not self.refuses():
+            self._prepare(Reschedule(source, chosen, datetime.now(UTC)), ask)
+
     async def _uncover(
-        self, cover: LookingDialog, made: Plan | Refusal | Outcome, table: Table[Any] | None
+        self,
+        cover: LookingDialog,
+        made: Plan | Refusal | Outcome,
+        then: Callable[[Plan | Refusal | Outcome], None],
     ) -> None:
         """Put a question, or a result, in place of the dialog; nothing if that was left."""
         if await cover.comes_to_front():
             # Without its callback, which would cancel the search that this ends.
             self._app.pop_screen()
-            self._ask(made, table)
+            then(made)
 
-    def _ask(self, made: Plan | Refusal | Outcome, table: Table[Any] | None) -> None:
+    def _ask(self, made: Plan | Refusal | Outcome, table: Table[Any] | None = None) -> None:
         """Carry out a plan, after a question if it needs one; show why there is none."""
         if not isinstance(made, Plan):
             self._app.say(made.text, made.tone)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 import click
 
@@ -30,10 +30,8 @@ from qtop.systems.system import DiagnosisPart
 from qtop.text.safe import pad, safe
 from queuecore.cooperative import at_once
 from queuecore.errors import AuthRefused, MissingCommand, QueueError, Refused, StoreError
-from queuecore.exchange import Exchange, contact
 
 _PINGS: Final = 10
-_PING: Final = Exchange((("PING",),), lambda replies: replies[0], tolerant=True)
 _CHECK_CELLS: Final = 12
 _LEVEL_CELLS: Final = 7
 _COLOURS: Final = {"OK": "green", "UNKNOWN": "yellow", "WARN": "yellow", "ERROR": "red"}
@@ -102,22 +100,23 @@ def _tried(check: str, find: DoctorCheck, session: Session) -> Iterator[Finding]
 def _answers(session: Session) -> Iterator[Finding]:
     """Whether a Redis answers. One that refuses even a PING answers, too: its reason is told, and
     the other checks are made all the same. Raises what keeps all of them from being made."""
-    reply, took_ms = _ping(session)
-    if isinstance(reply, StoreError) and is_of_the_login(reply):
-        raise reply
+    system = session.system
+    refused, took_ms = _ping(session)
+    if refused is not None and is_of_the_login(refused):
+        raise refused
     with suppress(Refused):
         # What it refuses is told by `clock`.
-        session.run(contact(session.address))
-    yield Finding("connection", "OK", f"{session.address} answers, after {took_ms:.0f} ms")
+        session.run(system.contact())
+    yield Finding("connection", "OK", f"{system.place.address} answers, after {took_ms:.0f} ms")
     # A right or a command that is missing is told among the others.
-    if isinstance(reply, StoreError) and not isinstance(reply, AuthRefused | MissingCommand):
-        yield Finding("state", "ERROR", str(reply), remedy(reply))
+    if refused is not None and not isinstance(refused, AuthRefused | MissingCommand):
+        yield Finding("state", "ERROR", str(refused), remedy(refused))
 
 
-def _ping(session: Session) -> tuple[Any, float]:
-    """The answer to a PING, and how long it took in milliseconds."""
+def _ping(session: Session) -> tuple[StoreError | None, float]:
+    """Why even a ping is refused, and how long it took in milliseconds."""
     begun_s = time.perf_counter()
-    return session.run(_PING), (time.perf_counter() - begun_s) * 1000
+    return session.run(session.system.ping()), (time.perf_counter() - begun_s) * 1000
 
 
 def _latency(session: Session) -> Iterator[Finding]:

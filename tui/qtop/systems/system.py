@@ -27,12 +27,14 @@ from qtop.model.schedule import ListedSchedule, Schedules
 from qtop.search.selection import Chooser, RefusalCheck, nothing_refused
 from queuecore.audit import AuditEntry
 from queuecore.cooperative import Slices
+from queuecore.errors import StoreError
 from queuecore.exchange import Operation, Steps
 
 T = TypeVar("T")
 
 #: What a system is to do: exchanges, of which a runner makes round trips. Work of a system in
-#: memory asks for none.
+#: memory asks for none; but what changes something has an exchange that says so (`writes`), if
+#: only one without commands: by that a runner knows what it must refuse where nothing may change.
 if TYPE_CHECKING:
     Work = Operation[T]
 else:
@@ -109,6 +111,13 @@ class System(Protocol):
 
     def now(self) -> Work[datetime]:
         """The clock that all of its processes go by. One round trip."""
+
+    def ping(self) -> Work[StoreError | None]:
+        """Ask for the smallest answer there is. One round trip. Returns why even that is refused.
+        Raises StoreError where nothing answers."""
+
+    def contact(self) -> Work[None]:
+        """Check that what answers is a server of this kind. One round trip. Raises NotRedis."""
 
     def probe(self) -> Work[None]:
         """Check that this may be such a system: that its main keys have the right types. One round

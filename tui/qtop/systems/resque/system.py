@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, ClassVar, Final, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar, get_args
 
 from qtop.actions.plan import Operator, Plan, Refusal
 from qtop.actions.request import Index, JobRequest, PruneCase, Request
@@ -32,10 +32,10 @@ from queuecore import audit
 from queuecore.address import Address
 from queuecore.audit import AuditEntry
 from queuecore.cooperative import Slices
-from queuecore.exchange import Exchange, Steps, single
+from queuecore.exchange import Exchange, Steps, contact, single
 from queuecore.keys import name_text
 from queuecore.times import from_server, wall_now
-from resque.errors import NoQueueError, WrongType
+from resque.errors import NoQueueError, StoreError, WrongType
 from resque.keys import Keys
 from resque.store import failures, ownership, queue_list, server_info, strays, workers
 from resque.store.failures import FAILED
@@ -116,6 +116,15 @@ class ResqueSystem:
 
     def now(self) -> Exchange[datetime]:
         return single(("TIME",), lambda reply: from_server(*reply))
+
+    def ping(self) -> Exchange[StoreError | None]:
+        def refused(replies: list[Any]) -> StoreError | None:
+            return replies[0] if isinstance(replies[0], StoreError) else None
+
+        return Exchange((("PING",),), refused, tolerant=True)
+
+    def contact(self) -> Exchange[None]:
+        return contact(self.place.address)
 
     def probe(self) -> Exchange[None]:
         expected = {
