@@ -326,7 +326,7 @@ class MemoryActions:
             for case in dead:
                 self.contents.processes.remove(case.process)
                 for at, each in enumerate(case.process.jobs or ()):
-                    lost = failed(700_000 + at, each.class_name or "", error="its process died")
+                    lost = failed(90_000 + at, each.class_name or "", error="its process died")
                     self.contents.failures["failed"].insert(0, lost)
                 request.tell(cast(PruneCase, case), case.fate(0))
             self._note(record, JobSource("failed", "failed"), len(dead))

@@ -4,6 +4,7 @@ of it can fail or be slow: see `Faults`."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
@@ -28,21 +29,38 @@ from qtop.model.health import (
     UpcomingJobs,
 )
 from qtop.model.job import Job, JobSource
+from qtop.model.job_list import JobList
 from qtop.model.launch import LaunchCommand, LaunchRequest, QueueClasses
 from qtop.model.schedule import ListedSchedule, LockHolder, Schedules
-from qtop.search.selection import RefusalCheck, nothing_refused
-from qtop.systems.system import Ability, DiagnosisPart, Place, Work
+from qtop.monitor.incidents.server_checks import LIFETIME_S
+from qtop.search.selection import Chooser, RefusalCheck, nothing_refused
+from qtop.systems.system import Ability, DiagnosisPart, Place, System, Work
 from queuecore.audit import AuditEntry
 from queuecore.cooperative import Slices
-from queuecore.errors import Refused, StoreError
+from queuecore.errors import StoreError
 from queuecore.exchange import Steps
 
 T = TypeVar("T")
 
 NO_START = "this system starts no workers"
-NO_SERVER = "this system has no server"
+#: The process that moves delayed jobs.
+_SCHEDULER = "host1:1"
+#: How the result of a method begins that gives work.
+_WORK = ("Work[", "Operation[", "Steps[")
 #: A process without a sign of life for so long is dead.
 _DEAD_AFTER = timedelta(minutes=5)
+
+
+def calls_of_the_seam() -> set[str]:
+    """The names of all calls that a runner carries out for a system, and can fail or be slow."""
+    of_protocols = {
+        name
+        for protocol in (System, JobList, Chooser)
+        for name, method in vars(protocol).items()
+        if str(getattr(method, "__annotations__", {}).get("return", "")).startswith(_WORK)
+    }
+    # A window of a walk, and what a plan does.
+    return {*of_protocols, "walk", "act"} - {"guarded"}
 
 
 class MemorySystem:
@@ -113,8 +131,13 @@ class MemorySystem:
         )
 
     def health(self, queues: Sequence[str] = ()) -> Work[HealthReport]:
-        """Nothing is known beside the snapshots."""
-        return self.faults.work("health", lambda: HealthReport(SystemHealth(taken=NOW)))
+        """When the next job comes due, and how many schedules there are."""
+        return self.faults.work("health", self._health)
+
+    def _health(self) -> HealthReport:
+        due = min((each.due.at for each in self.delayed if each.due), default=math.inf)
+        system = SystemHealth(taken=NOW, master=_SCHEDULER, due=due, schedules=len(self.scheduled))
+        return HealthReport(system)
 
     def strays(self) -> Work[Strays]:
         """Queues that no index names, and copies."""
@@ -170,14 +193,14 @@ class MemorySystem:
         """It always answers."""
         return self.faults.work("probe", lambda: None)
 
-    def server(self) -> Work[ServerInfo]:
-        """There is no server."""
-        return self.faults.work("server", lambda: ServerInfo({}, problem=Refused(NO_SERVER)))
+    def server(self) -> Work[ServerInfo | None]:
+        """There is none."""
+        return self.faults.work("server", lambda: None)
 
     def scheduler_lock(self) -> Work[tuple[str | None, float | None]]:
-        """It has no scheduler."""
-        free: tuple[str | None, float | None] = (None, None)
-        return self.faults.work("scheduler_lock", lambda: free)
+        """One of its processes has just renewed it."""
+        held: tuple[str | None, float | None] = (_SCHEDULER, LIFETIME_S)
+        return self.faults.work("scheduler_lock", lambda: held)
 
     def diagnose(
         self,
@@ -261,7 +284,7 @@ class MemorySystem:
         return self.faults.work("schedules", self._schedules)
 
     def _schedules(self) -> Schedules:
-        return Schedules(tuple(self.scheduled), LockHolder("host1:1", 60))
+        return Schedules(tuple(self.scheduled), LockHolder(_SCHEDULER, 60))
 
     def schedules_look(self, now: datetime) -> Work[Callable[[], Schedules]]:
         """The same."""

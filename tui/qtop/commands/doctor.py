@@ -125,6 +125,8 @@ def _latency(session: Session) -> Iterator[Finding]:
 
 def _server(session: Session) -> Iterator[Finding]:
     facts = session.run(session.system.server())
+    if facts is None:
+        return
     yield checks.scripts(facts)
     if facts.problem is not None:
         yield checks.untold(facts.problem)

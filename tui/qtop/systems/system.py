@@ -123,8 +123,8 @@ class System(Protocol):
         """Check that this may be such a system: that its main keys have the right types. One round
         trip. Raises WrongType."""
 
-    def server(self) -> Work[ServerInfo]:
-        """What the server says of itself. One round trip."""
+    def server(self) -> Work[ServerInfo | None]:
+        """What the server says of itself; None where the system has none. One round trip."""
 
     def scheduler_lock(self) -> Work[tuple[str | None, float | None]]:
         """Which scheduler holds the lock, and for how many more seconds; None where it never ends.

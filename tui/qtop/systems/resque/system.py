@@ -144,8 +144,9 @@ class ResqueSystem:
 
         return Exchange(tuple(("TYPE", key) for key in expected), parse)
 
-    def server(self) -> Exchange[ServerInfo]:
-        return server_info.facts(self.keys)
+    def server(self) -> Steps[ServerInfo | None]:
+        facts: ServerInfo = yield server_info.facts(self.keys)
+        return facts
 
     def scheduler_lock(self) -> Exchange[tuple[str | None, float | None]]:
         from resque.store import schedules
