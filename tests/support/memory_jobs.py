@@ -134,6 +134,14 @@ class MemoryWalk:
             yield KnownEntry(each, self._maker, place)
 
 
+def listed(job: Job, most_bytes: int = LISTED_BYTES) -> Job:
+    """A job as a page has it: of a long one only the beginning, which says nothing."""
+    if job.item.size <= most_bytes:
+        return job
+    cut = beginning(job.item, most_bytes)
+    return replace(job, item=cut, class_name=None, args=None, problem="too long to be listed")
+
+
 class MemoryList:
     """A set of jobs, the next or newest first. `jobs_of` gives what is in it at any time."""
 
@@ -178,8 +186,7 @@ class MemoryList:
         )
 
     def _page(self, first: int, size: int, most_bytes: int) -> JobPage:
-        listed = self._jobs[first : first + size]
-        jobs = tuple(replace(each, item=beginning(each.item, most_bytes)) for each in listed)
+        jobs = tuple(listed(each, most_bytes) for each in self._jobs[first : first + size])
         end = first + len(jobs)
         after = end if end < len(self._jobs) else None
         return JobPage(jobs, first or None, after, first + 1, end, len(self._jobs))

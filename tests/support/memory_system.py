@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any, TypeVar, cast
 
 from tests.support.memory_actions import NO_PAUSE, Contents, MemoryActions, MemoryCase
-from tests.support.memory_jobs import NOW, MemoryChooser, MemoryList
+from tests.support.memory_jobs import NOW, MemoryChooser, MemoryList, listed
 from tests.support.memory_work import Faults, carried_out
 
 from qtop.actions.plan import Operator, Plan, Refusal
@@ -29,7 +29,7 @@ from qtop.model.health import (
     UpcomingJobs,
 )
 from qtop.model.job import Job, JobSource
-from qtop.model.job_list import JobList
+from qtop.model.job_list import JobList, JobPage
 from qtop.model.launch import LaunchCommand, LaunchRequest, QueueClasses
 from qtop.model.schedule import ListedSchedule, LockHolder, Schedules
 from qtop.monitor.incidents.server_checks import LIFETIME_S
@@ -65,7 +65,8 @@ def calls_of_the_seam() -> set[str]:
 
 class MemorySystem:
     """The system, which is its own runner. What it holds are its `contents`; `copies` are jobs that
-    are kept while they are tried again, and `is_able_to_start` lets it start workers."""
+    are kept while they are tried again, `is_able_to_start` lets it start workers, and `no_right`
+    says which actions are forbidden, and why."""
 
     name = "memory"
     place = Place("in memory", "none")
@@ -77,6 +78,7 @@ class MemorySystem:
         self.copies: list[Job] = []
         self.requests: list[Request] = []
         self.is_able_to_start = False
+        self.no_right: Mapping[str, str] = {}
 
     @property
     def system(self) -> MemorySystem:
@@ -123,7 +125,7 @@ class MemorySystem:
             NOW,
             tuple(Queue(name, len(jobs)) for name, jobs in self.queues.items()),
             tuple(self.processes),
-            tuple(self.failures["failed"][:500]),
+            tuple(map(listed, self.failures["failed"][:500])),
             len(self.failures["failed"]),
             1_000,
             10,
@@ -232,6 +234,11 @@ class MemorySystem:
         """Both sets."""
         return self.faults.work("failure_lists", lambda: list(self.failures))
 
+    def newest_failures(self, jobs: tuple[Job, ...], length: int) -> JobPage:
+        """The page, which ends before the job with this number."""
+        after = len(jobs) if len(jobs) < length else None
+        return JobPage(jobs, None, after, 1, len(jobs), length)
+
     def history(self, limit: int) -> Work[list[AuditEntry]]:
         """The actions so far."""
         return self.faults.work("history", lambda: self.actions.history[:limit])
@@ -256,9 +263,8 @@ class MemorySystem:
         return self.faults.work("note", lambda: 0)
 
     def forbidden(self) -> Work[Mapping[str, str]]:
-        """Nothing is forbidden."""
-        nothing: Mapping[str, str] = {}
-        return self.faults.work("forbidden", lambda: nothing)
+        """Nothing is forbidden, unless a test forbids it."""
+        return self.faults.work("forbidden", lambda: self.no_right)
 
     def evidence(
         self, names: Sequence[str], *, ignore_pids: bool = False, unlisted: Sequence[str] = ()

@@ -143,14 +143,7 @@ class ActionController:
         steps: Steps[Plan | Refusal],
         then: Callable[[Plan | Refusal | Outcome], None],
     ) -> None:
-        # In front at once: what is typed ahead must not be taken for other actions.
-        cover = LookingDialog(looking)
-        self._app.push_screen(cover)
-
-        async def prepare() -> None:
-            await self._uncover(cover, await self._actions.preview(looking, steps), then)
-
-        self._app.run_worker(prepare(), group="desk")
+        self._look_below(looking, lambda tell: self._actions.preview(looking, steps), then)
 
     def begin_after_search(
         self,
@@ -158,18 +151,33 @@ class ActionController:
         search: Callable[[Progress], Awaitable[Plan | Refusal]],
         table: Table[Any] | None = None,
     ) -> None:
-        """As `request_after` for a search of many steps that makes the plan. Leaving the dialog
-        stops the search."""
-        if self.refuses():
-            return
+        """As `request_after` for a search of many steps that makes the plan."""
+
+        async def look(tell: Progress) -> Plan | Refusal | Outcome:
+            with self.precedence.ahead():
+                return await self._actions.look(what, search(tell))
+
+        if not self.refuses():
+            self._look_below(what, look, partial(self._ask, table=table))
+
+    def _look_below(
+        self,
+        what: str,
+        look: Callable[[Progress], Awaitable[Plan | Refusal | Outcome]],
+        then: Callable[[Plan | Refusal | Outcome], None],
+    ) -> None:
+        """Look below a dialog, and put what comes then in its place. Leaving it ends the look."""
+        # In front at once: what is typed ahead must not be taken for other actions.
         cover = LookingDialog(what)
 
-        async def look() -> None:
-            with self.precedence.ahead():
-                made = await self._actions.look(what, search(cover.tell))
-            await self._uncover(cover, made, partial(self._ask, table=table))
+        async def uncover() -> None:
+            made = await look(cover.tell)
+            if await cover.comes_to_front():
+                # Without its callback, which would cancel the look that this ends.
+                self._app.pop_screen()
+                then(made)
 
-        looking = self._app.run_worker(look(), group="desk")
+        looking = self._app.run_worker(uncover(), group="desk")
         self._app.push_screen(cover, lambda _: looking.cancel())
 
     def request_found(
@@ -255,18 +263,6 @@ class ActionController:
 
         if not self.refuses():
             self._prepare(Reschedule(source, chosen, datetime.now(UTC)), ask)
-
-    async def _uncover(
-        self,
-        cover: LookingDialog,
-        made: Plan | Refusal | Outcome,
-        then: Callable[[Plan | Refusal | Outcome], None],
-    ) -> None:
-        """Put a question, or a result, in place of the dialog; nothing if that was left."""
-        if await cover.comes_to_front():
-            # Without its callback, which would cancel the search that this ends.
-            self._app.pop_screen()
-            then(made)
 
     def _ask(self, made: Plan | Refusal | Outcome, table: Table[Any] | None = None) -> None:
         """Carry out a plan, after a question if it needs one; show why there is none."""

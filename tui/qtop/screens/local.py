@@ -234,7 +234,9 @@ class LocalScreen(RowsScreen):
         self._is_shown = True
         table: Table[LocalRow] = self.table
         key = view.policy.sign("start_workers")
-        table.empty_text = f"No workers were started here: press {key}, name queues and how many."
+        how = f"press {key}, name queues and how many"
+        how = view.policy.forbidden.get("start_workers", how)
+        table.empty_text = f"No workers were started here: {how}."
         table.stale = view.is_stale
         here = socket.gethostname()
         registered = (view.fleet.workers or ()) if view.fleet else ()

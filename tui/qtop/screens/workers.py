@@ -201,7 +201,8 @@ class WorkersScreen(RowsScreen):
 
     def show_view(self, view: ViewState) -> None:
         table: Table[WorkerRow] = self.table
-        advice = f"press {view.policy.sign('start_workers')} to start one here."
+        advice = f"press {view.policy.sign('start_workers')} to start one here"
+        advice = f"{view.policy.forbidden.get('start_workers', advice)}."
         table.empty_text = frame_texts.empty_word(view, "workers", advice, "workers")
         table.stale = view.is_stale
         fleet = view.fleet

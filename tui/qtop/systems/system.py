@@ -20,8 +20,8 @@ from qtop.model.health import (
     Strays,
     UpcomingJobs,
 )
-from qtop.model.job import JobSource
-from qtop.model.job_list import JobList
+from qtop.model.job import Job, JobSource
+from qtop.model.job_list import JobList, JobPage
 from qtop.model.launch import LaunchCommand, LaunchRequest, QueueClasses
 from qtop.model.schedule import ListedSchedule, Schedules
 from qtop.search.selection import Chooser, RefusalCheck, nothing_refused
@@ -157,6 +157,10 @@ class System(Protocol):
 
     def failure_lists(self) -> Work[list[str]]:
         """The names of all lists of failures, the main one first. One round trip."""
+
+    def newest_failures(self, jobs: tuple[Job, ...], length: int) -> JobPage:
+        """The first page of the main list of failures, as a snapshot brought it along: the newest
+        ones of `length`. No round trip."""
 
     def history(self, limit: int) -> Work[list[AuditEntry]]:
         """The last `limit` actions of operators, newest first. Two round trips."""

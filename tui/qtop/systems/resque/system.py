@@ -20,8 +20,8 @@ from qtop.model.health import (
     Strays,
     UpcomingJobs,
 )
-from qtop.model.job import JobSource
-from qtop.model.job_list import JobList
+from qtop.model.job import Job, JobSource
+from qtop.model.job_list import JobList, JobPage
 from qtop.model.launch import LaunchCommand, LaunchRequest, QueueClasses
 from qtop.model.schedule import ListedSchedule, Schedules
 from qtop.search.selection import Chooser, RefusalCheck, nothing_refused
@@ -190,6 +190,9 @@ class ResqueSystem:
 
     def failure_lists(self) -> Exchange[list[str]]:
         return failures.lists(self.keys)
+
+    def newest_failures(self, jobs: tuple[Job, ...], length: int) -> JobPage:
+        return JobPage(jobs, None, max(0, length - len(jobs)) or None, 1, len(jobs), length)
 
     def history(self, limit: int) -> Steps[list[AuditEntry]]:
         return audit.newest(self.keys, limit)
