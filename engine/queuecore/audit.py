@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from queuecore.action_record import ActionRecord, Actor, recorded
 from queuecore.exchange import Exchange, Reply, Steps, load_script
 from queuecore.keys import QueueKeys, name_text
+from queuecore.values import value
 
 _NOTE = load_script("note")
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class AuditEntry:
     """One action on record. `done` and `undone` count items and are None when that is no longer
     known; `undo_left_s` is how long it can still be undone, None when it cannot."""

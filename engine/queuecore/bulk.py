@@ -11,7 +11,6 @@ import os
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from typing import TypeVar, overload
 
 from queuecore import windows
@@ -19,6 +18,7 @@ from queuecore.action_record import ActionRecord, recorded
 from queuecore.errors import StoreError
 from queuecore.exchange import Arg, Exchange, Steps, load_script
 from queuecore.keys import QueueKeys, name_bytes
+from queuecore.values import replace, value
 from queuecore.windows import Item
 
 T = TypeVar("T")
@@ -46,7 +46,7 @@ _BARRED = "the key of the queue holds no list"
 _DIGEST_BYTES = 20
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class JobRef:
     """One item of a list as it was seen: its place from the head, and its SHA-1."""
 
@@ -106,7 +106,7 @@ class JobRefs(Sequence[JobRef]):
         return JobRef(self._places[index], self._digests[start : start + _DIGEST_BYTES].hex())
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Taking:
     """What becomes of one item: it leaves the list, and `payload` goes onto `queue` (None: it is
     deleted)."""
@@ -117,7 +117,7 @@ class Taking:
     payload: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Result:
     """What became of the items that were named, in numbers. `refused` holds reasons and how
     many items each kept back. `stopped` is what ended it before its end: then the rest was not
@@ -271,7 +271,7 @@ def _groups(refs: Iterable[JobRef], at_once: int, span: int) -> Iterator[list[Jo
         yield group
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class _Seen:
     """A stretch of the list: the place of its first item, its items, the list's length."""
 

@@ -7,7 +7,6 @@ None means unknown: what could not be read is never 0 or empty. Why it is unknow
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final, Literal
@@ -120,7 +119,7 @@ one, jobs that are delayed to one moment, a list of failures; or only copies of 
 COPIES: Final = frozenset({"undo", "retry"})
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Stray:
     """A key with jobs that no index leads to.
 
@@ -137,7 +136,7 @@ class Stray:
     process: Process | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Strays:
     """What was found, and whether all keys were looked at: at most 200,000 are."""
 

@@ -4,12 +4,13 @@ unknown."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 from typing import Literal
 
 from queuecore.audit import AuditEntry
 from queuecore.errors import StoreError
+from queuecore.values import value
 
 HealthPart = Literal["server", "scheduler", "deeds", "aside", "fronts", "strays"]
 """A part of it that can be unknown by itself: the server, the scheduler and delayed jobs, the
@@ -17,7 +18,7 @@ actions on record, delayed jobs that were set aside, the next jobs, the jobs tha
 to."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ServerInfo:
     """What a Redis says of itself: the fields of INFO, its `save` setting (None when it does not
     say), and why it gives no INFO or runs no scripts (None when it does, or that was not asked)."""
@@ -28,7 +29,7 @@ class ServerInfo:
     script_problem: StoreError | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class SystemHealth:
     """What was found out. None means unknown, and `problems` says why, by part.
 
@@ -52,4 +53,4 @@ class SystemHealth:
     schedules: int | None = None
     aside: int | None = None
     audit_entries: tuple[AuditEntry, ...] | None = None
-    problems: Mapping[HealthPart, str] = field(default_factory=dict)
+    problems: Mapping[HealthPart, str] = MappingProxyType({})

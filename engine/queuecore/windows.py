@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from queuecore.action_record import ActionRecord, recorded
 from queuecore.exchange import Exchange, Steps, load_script, single
@@ -40,7 +39,7 @@ class Item:
         return len(self.raw) < self.size
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Window:
     """Some items of a list, in order, and how long the whole list is."""
 
@@ -58,7 +57,7 @@ def beginning(item: Item, max_bytes: int) -> Item:
     return item if len(item.raw) <= max_bytes else Item(item.raw[:max_bytes], item.size, item.sha)
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Stretch:
     """Some items of a list as Redis sent them: each is read when it is needed, by `read_item`. Made
     in O(1), however many there are; `length` is that of the whole list."""
@@ -98,7 +97,7 @@ def append(key: bytes, *items: bytes) -> Exchange[int]:
     return single(("RPUSH", key, *items), int, writes=True)
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Extent:
     """How long a list was when it was read, and the SHA-1 of its last item: what a later clear may
     delete. `last` is None when the list was empty."""

@@ -18,7 +18,7 @@ from tests.support.direct import Direct
 from tests.support.fake_server import Peer, each
 from tests.support.lua_scripts import FILES
 
-from qtop.commands import checks
+from qtop.commands import doctor
 from qtop.commands.doctor import find_out
 from qtop.model.health import Finding, ServerInfo
 from qtop.monitor.incidents import server_checks
@@ -391,17 +391,17 @@ def facts(**fields: str) -> ServerInfo:
 @pytest.mark.parametrize(
     ("finding", "level"),
     [
-        (checks.version(facts()), "OK"),
+        (doctor.version(facts()), "OK"),
         (
-            checks.version(facts(redis_version="6.0.16")),
+            doctor.version(facts(redis_version="6.0.16")),
             "WARN",
         ),
         (
-            checks.version(facts(redis_version="3.2.1")),
+            doctor.version(facts(redis_version="3.2.1")),
             "ERROR",
         ),
         (
-            checks.version(facts(redis_version="")),
+            doctor.version(facts(redis_version="")),
             "UNKNOWN",
         ),
         (server_checks.role(facts(role="slave")), "ERROR"),
@@ -416,10 +416,10 @@ def facts(**fields: str) -> ServerInfo:
         (server_checks.connections(facts(connected_clients="9", maxclients="9")), "WARN"),
         (diagnosis.namespaces(["resque"], False, "resque"), "UNKNOWN"),
         (diagnosis.unregistered([], False), "UNKNOWN"),
-        (checks.scripts(ServerInfo({}, script_problem=Busy("later"))), "UNKNOWN"),
-        (checks.scripts(ServerInfo({}, script_problem=Refused("no"))), "ERROR"),
-        (checks.latency([0.1, 0.2]), "OK"),
-        (checks.latency([80.0, 90.0]), "WARN"),
+        (doctor.scripts(ServerInfo({}, script_problem=Busy("later"))), "UNKNOWN"),
+        (doctor.scripts(ServerInfo({}, script_problem=Refused("no"))), "ERROR"),
+        (doctor.latency([0.1, 0.2]), "OK"),
+        (doctor.latency([80.0, 90.0]), "WARN"),
         (server_checks.clock(0.2), "OK"),
         (server_checks.clock(-30), "WARN"),
         (server_checks.clock(3600), "ERROR"),

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 from tests.support.direct import Direct
 
-from qtop.commands import enqueue
+from qtop.commands import jobs
 from qtop.commands.connection import Session
 
 
@@ -18,7 +18,7 @@ def test_a_delay_counts_from_the_clock_of_the_server(
     ahead = datetime.now(UTC) + timedelta(hours=1)
     monkeypatch.setattr(Session, "now", lambda session: ahead)
     words = ["A", "--queue", "mail", "--in", "1m", "--url", redis_url]
-    done = CliRunner().invoke(enqueue.command, words)
+    done = CliRunner().invoke(jobs.enqueue, words)
     assert done.exit_code == 0, done.output
     (stamp,) = direct("ZRANGE", "resque:delayed_queue_schedule", 0, -1)
     assert int(stamp) == int(ahead.timestamp() + 60)

@@ -205,7 +205,7 @@ def test_a_whole_list_is_cleared_and_a_queue_is_removed_with_its_name(
 def test_the_name_is_typed_on_a_terminal_before_a_list_is_cleared(
     run: Run, memory: MemorySystem, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("qtop.commands.clear.require_person", lambda what: None)
+    monkeypatch.setattr("qtop.commands.maintenance.require_person", lambda what: None)
     wrong = run("clear", "queue:mail", typed="male\n")
     assert wrong.exit_code == 1, wrong.output
     assert len(memory.queues["mail"]) == 1

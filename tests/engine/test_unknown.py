@@ -16,8 +16,8 @@ from queuecore.exchange import Call, Exchange, Operation, drive, refusal
 from queuecore.stores import Store
 from resque.errors import AuthRefused, Busy
 from resque.scheduler import delayed_actions
-from resque.scheduler.delayed_actions import DelayedRef
 from resque.store import delayed, delayed_windows, health, registration, snapshot
+from resque.store.delayed_windows import DelayedRef
 from resque.store.snapshot import EngineSnapshot
 
 reader = recording_reader.reader
@@ -185,7 +185,7 @@ def test_delayed_jobs_that_may_not_be_counted_are_not_none(store: Store, direct:
 
 def marks(store: Store) -> list[DelayedRef]:
     page = store.run(delayed_windows.page(KEYS, delayed_windows.Position(), 5))
-    return [known(delayed_actions.ref_of(each)) for each in page.jobs]
+    return [known(each.ref) for each in page.jobs]
 
 
 def test_whether_queues_are_missing_is_unknown_where_they_may_not_be_looked_at(

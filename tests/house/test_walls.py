@@ -48,8 +48,7 @@ STAIRS: dict[str, tuple[str, ...]] = {
 PROGRAMS = ("resque.worker.__main__", "resque.scheduler.__main__")
 #: Files outside of the systems that know an engine, and the reason.
 KNOWS_AN_ENGINE = {
-    "qtop.commands.scheduler": "names the variables of the program that it becomes",
-    "qtop.commands.worker": "checks the options as the worker does that it becomes",
+    "qtop.commands.processes": "checks the options as the worker does that it becomes",
     "qtop.demo.feed": "enqueues and schedules sample jobs, as an application does",
     "qtop.demo.jobs": "declares the sample jobs that the demo's workers perform",
     "qtop.systems.opening": "makes the system that an address leads to",

@@ -9,10 +9,8 @@ from tests.support.operations import KEYS
 
 from queuecore.stores import Store
 from resque.codec import encode
-from resque.scheduler import delayed_actions
-from resque.scheduler.delayed_actions import DelayedRef
 from resque.store import delayed_windows
-from resque.store.delayed_windows import DelayedEntry, Position
+from resque.store.delayed_windows import DelayedEntry, DelayedRef, Position
 
 MOMENTS = KEYS.delayed_schedule()
 
@@ -34,5 +32,5 @@ def listed(store: Store) -> list[DelayedEntry]:
 
 
 def marks(store: Store, wanted: Sequence[int] | None = None) -> list[DelayedRef]:
-    found = [delayed_actions.ref_of(each) for each in listed(store)]
+    found = [each.ref for each in listed(store)]
     return [m for at, m in enumerate(found) if m and (wanted is None or at in wanted)]

@@ -16,7 +16,7 @@ from tests.support.memory_work import Faults, carried_out
 
 from qtop.actions.plan import Operator, Plan, Refusal
 from qtop.actions.request import Index, JobRequest, PruneCase, Request
-from qtop.model.fleet import NOTHING_SEEN, Process, Queue, Snapshot
+from qtop.model.fleet import Process, Queue, Snapshot
 from qtop.model.health import (
     Finding,
     HealthReport,
@@ -208,8 +208,8 @@ class MemorySystem:
         self,
         part: DiagnosisPart,
         tell: Callable[[Finding], None],
-        seen: Snapshot = NOTHING_SEEN,
-        suspects: Collection[str] = (),
+        seen: Snapshot,
+        suspects: Collection[str],
     ) -> Work[None]:
         """All is well."""
         return self.faults.work("diagnose", lambda: tell(Finding(part, "OK", "it is well")))

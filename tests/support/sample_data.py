@@ -184,7 +184,7 @@ def health_report(*entries: AuditEntry, **more: Any) -> HealthReport:
         "audit_entries": entries,
         "skew_s": 0.0,
     } | more
-    of_system = {name: fields.pop(name) for name in SystemHealth.__slots__ if name in fields}
+    of_system = {name: fields.pop(name) for name in SystemHealth.__annotations__ if name in fields}
     problems = of_system.get("problems", {})
     return HealthReport(SystemHealth(**of_system), problems=problems, **fields)
 

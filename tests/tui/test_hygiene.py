@@ -12,7 +12,7 @@ PURE = (
     "actions.runner",
     "app.crash",
     "app.terminal.diff",
-    "commands.show",
+    "commands.job_lists",
     "keymap.keymap",
     "local.supervisor",
     "local.workers",

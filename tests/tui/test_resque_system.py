@@ -13,8 +13,9 @@ from qtop.model import health
 from qtop.model.fleet import Queue, Snapshot
 from qtop.model.health import HealthPart, NextJob, SystemHealth, WaitingClasses
 from qtop.model.job import JobSource
-from qtop.systems.resque.health import ownership, report_of
+from qtop.systems.resque.health import report_of
 from qtop.systems.resque.job_reader import JobMemory
+from qtop.systems.resque.ownership import ownership
 from qtop.systems.resque.system import ResqueSystem
 from queuecore.action_record import Actor
 from queuecore.address import parse_url

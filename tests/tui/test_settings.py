@@ -6,9 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from qtop.config.file import BadSettings, SettingsFile, settings_path
 from qtop.config.limits import Thresholds, UndoLimits
-from qtop.config.settings import SCALARS, Given, Settings, resolve, warnings
+from qtop.config.settings import (
+    SCALARS,
+    BadSettings,
+    Given,
+    Settings,
+    SettingsFile,
+    resolve,
+    settings_path,
+    warnings,
+)
 from qtop.keymap import keymap
 from qtop.keymap.keymap import clashes
 from qtop.screens.fitting import check_settings, screens

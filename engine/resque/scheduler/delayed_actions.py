@@ -23,7 +23,7 @@ from resque.keys import Keys
 from resque.scheduler.moving import Push, QueueOf, no_queue, push_of
 from resque.scripts import load_script
 from resque.store import delayed_windows
-from resque.store.delayed_windows import DelayedEntry
+from resque.store.delayed_windows import DelayedRef
 
 _ACT = load_script("delayed_act")
 
@@ -37,24 +37,6 @@ _REACH = 20
 _SOUGHT = 1_000
 _BARRED = "where it should go holds no list"
 _NO_LIST = "the key of its moment holds no list"
-
-
-@dataclass(frozen=True, slots=True)
-class DelayedRef:
-    """One delayed job as it was seen: its moment, its place from the head of that moment's list,
-    the SHA-1 and the size of its bytes."""
-
-    stamp: str
-    place: int
-    sha: str
-    size: int
-
-
-def ref_of(seen: DelayedEntry) -> DelayedRef | None:
-    """What names a delayed job to the operations here; None for a moment that cannot be read."""
-    if seen.job is None:
-        return None
-    return DelayedRef(seen.moment.stamp, seen.place, seen.job.item.sha, seen.job.item.size)
 
 
 def run(

@@ -8,12 +8,12 @@ sorted set knows all moments. A job's identity is its moment and its bytes, neve
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from queuecore import windows
 from queuecore.exchange import Exchange, Reply, Steps, raise_all_but, single
 from queuecore.keys import name_bytes, name_text
+from queuecore.values import value
 from queuecore.windows import Item
 from resque.codec import decode, encode, encode_job
 from resque.errors import NoClassError, NoQueueError, WrongType
@@ -83,7 +83,7 @@ def delay_or_enqueue_at(
 # ---- looking
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class DelayedJob:
     """One delayed job as far as it can be read. `item` are its bytes and identity, `place` where
     it was seen, counted from the end of the list. `problem` says in words why it is unreadable."""

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from itertools import chain, islice
 from math import isfinite
 
 from queuecore.exchange import Arg, Exchange, Steps, single
 from queuecore.keys import name_text
+from queuecore.values import value
 from queuecore.windows import read_item
 from resque.keys import Keys
 from resque.scripts import load_script
@@ -35,7 +35,7 @@ _EMPTY_MOMENTS, _EMPTY_PAGES = 200, 5
 LISTED_BYTES = 4_096
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Position:
     """A place among all delayed jobs: a moment, by how many come before it, and a job in it."""
 
@@ -43,7 +43,7 @@ class Position:
     offset: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Moment:
     """A moment until which jobs are delayed. `at` is the epoch, `stamp` how Redis spells it;
     `size` is -1 where its key is no list."""
@@ -53,7 +53,18 @@ class Moment:
     size: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
+class DelayedRef:
+    """One delayed job as it was seen: its moment, its place from the head of that moment's list,
+    the SHA-1 and the size of its bytes."""
+
+    stamp: str
+    place: int
+    sha: str
+    size: int
+
+
+@value
 class DelayedEntry:
     """One delayed job as it was seen. `place` counts from the head of its moment's list. `job` is
     None for a moment that cannot be read because its key is no list."""
@@ -62,8 +73,15 @@ class DelayedEntry:
     place: int
     job: DelayedJob | None
 
+    @property
+    def ref(self) -> DelayedRef | None:
+        """What names it to an action; None for a moment that cannot be read."""
+        if self.job is None:
+            return None
+        return DelayedRef(self.moment.stamp, self.place, self.job.item.sha, self.job.item.size)
 
-@dataclass(frozen=True, slots=True)
+
+@value
 class Page:
     """Some delayed jobs, the next first. `after` is where the following ones begin; None at the
     end. `first` and `last` count the moments they are of, from 1; `moments` is how many there are
@@ -277,7 +295,7 @@ def _read(
 _SAMPLED = 100
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Share:
     """How many jobs come due within a stretch of time. `jobs` is an estimate unless `is_exact`:
     those of the moments at both ends, and for each one between as many as the median of these; a
@@ -288,7 +306,7 @@ class Share:
     is_exact: bool
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Outlook:
     """What comes due: overdue, then within each of some times ahead, then later. `first_at` is the
     earliest moment (epoch) with jobs, as far as was looked; None when there is none."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from queuecore import bulk, windows
 from queuecore.action_record import ActionRecord, recorded
 from queuecore.exchange import Arg, Exchange, Steps, single
 from queuecore.keys import name_bytes, name_text
+from queuecore.values import value
 from queuecore.windows import Item, Window
 from resque.codec import Payload, decode_payload
 from resque.errors import WrongType
@@ -167,7 +167,7 @@ def peek(
     return windows.window(keys.queue(queue), first, last, max_bytes=max_bytes)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Info:
     """Totals, as Ruby's `Resque.info`: `failed` is the length of the list, not the statistic."""
 

@@ -11,7 +11,7 @@ import click
 
 from qtop.actions.plan import Outcome, Plan
 from qtop.actions.request import Delete, JobRequest
-from qtop.commands.connection import Connection, Parsed, Session
+from qtop.commands.connection import Connection, Session
 from qtop.commands.output import (
     counted,
     json_line,
@@ -21,7 +21,7 @@ from qtop.commands.output import (
     moment,
     tell_too_large,
 )
-from qtop.model.job import FAILED, JobSource
+from qtop.model.job import JobSource
 from qtop.search.filter_language import Filter
 from qtop.search.selection import Scanned, Selection, scan
 from qtop.text.safe import safe
@@ -179,31 +179,3 @@ def _how_many(source: JobSource, chosen: Selection, scanned: Scanned) -> str:
     number = len(chosen.marks) - sum(chosen.refusals.values())
     of = f" of {scanned.length:,}" if len(chosen.marks) < scanned.length else ""
     return f"{counted(number, source.noun)}{of} in {safe(str(source))}"
-
-
-# What `--from` selects: failures, waiting jobs, items set aside.
-
-
-def _source(text: str) -> JobSource:
-    kind, colon, name = text.partition(":")
-    if kind == "failed":
-        return JobSource("failed", name or FAILED)
-    if kind in ("queue", "unreadable") and colon:
-        return JobSource("queue" if kind == "queue" else "unreadable", name)
-    hint = "" if ":" in text else f"; for the queue write queue:{text}"
-    raise ValueError(
-        f"{text!r} is none of: failed, queue:NAME, unreadable:NAME (what was set aside from "
-        f"a queue), failed:LIST (where each queue has a list of failures){hint}"
-    )
-
-
-SOURCE: Final = Parsed("source", _source)
-
-from_option = click.option(
-    "--from",
-    "source",
-    type=SOURCE,
-    required=True,
-    metavar="SOURCE",
-    help="Where: failed, queue:NAME, or unreadable:NAME for what was set aside from a queue.",
-)

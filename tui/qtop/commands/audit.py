@@ -1,19 +1,39 @@
-"""`qtop audit`."""
+"""What operators did, and taking it back: `qtop audit` and `qtop undo`."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from qtop.commands.connection import DEFAULT_LIMIT, Connection, listing_options
-from qtop.commands.output import OutputColumn, leave_if_none, moment
+from qtop.commands.connection import (
+    DEFAULT_LIMIT,
+    Connection,
+    Session,
+    connection_options,
+    json_option,
+    listing_options,
+)
+from qtop.commands.output import (
+    OutputColumn,
+    json_line,
+    leave,
+    leave_if_none,
+    line,
+    message,
+    moment,
+)
 from qtop.search.fields import Subject
 from qtop.search.filter_language import Filter
 from qtop.text.safe import ago, safe
 from queuecore.action_record import AUDIT_ENTRIES
 from queuecore.audit import AuditEntry
+
+if TYPE_CHECKING:
+    from qtop.actions.plan import Outcome
+    from qtop.actions.request import Undo
 
 _COLUMNS: Final[tuple[OutputColumn[AuditEntry], ...]] = (
     OutputColumn("WHEN", lambda entry: moment(entry.at)),
@@ -22,14 +42,14 @@ _COLUMNS: Final[tuple[OutputColumn[AuditEntry], ...]] = (
     OutputColumn("ACTION", lambda entry: safe(entry.action)),
     OutputColumn("WHAT", lambda entry: safe(entry.subject), may_shrink=True),
     OutputColumn("DONE", lambda entry: _done(entry), "right"),
-    OutputColumn("UNDO", lambda entry: _undo(entry), "right"),
+    OutputColumn("UNDO", lambda entry: _undo_left(entry), "right"),
     OutputColumn("ID", lambda entry: safe(entry.id)),
 )
 
 
 @click.command()
 @listing_options(DEFAULT_LIMIT)
-def command(connection: Connection, wanted: Filter, limit: int, as_json: bool) -> None:
+def audit(connection: Connection, wanted: Filter, limit: int, as_json: bool) -> None:
     """List what operators did, the last first.
 
     In local time. UNDO is how long `qtop undo ID` can still take it back. --filter takes queue: and
@@ -60,7 +80,7 @@ def _subject(entry: AuditEntry) -> Subject:
     )
 
 
-def _undo(entry: AuditEntry) -> str:
+def _undo_left(entry: AuditEntry) -> str:
     return "no" if entry.undo_left_s is None else ago(entry.undo_left_s)
 
 
@@ -79,3 +99,60 @@ def _fields(entry: AuditEntry) -> Mapping[str, Any]:
         "undone": entry.undone,
         "undo_left_s": entry.undo_left_s,
     }
+
+
+#: How many of the last actions are searched for one that can be undone.
+_SEARCHED = 1000
+
+
+@click.command()
+@click.argument("operation", metavar="[ID]", required=False)
+@connection_options
+@json_option
+def undo(operation: str | None, connection: Connection, as_json: bool) -> None:
+    """Take an action back.
+
+    The one with this ID, or your own last one that can be. `qtop audit` lists the ids. Bytes, order
+    and the queue's registration come back; a requeued or moved job comes back unless a worker has
+    taken it since. Nothing is ever restored twice.
+
+    \b
+    Example: qtop undo 3f2a9c0d11e48b76
+    """
+    # Imported here: the list needs none of it.
+    from qtop.actions.request import Undo
+
+    with connection.open() as session:
+        session.refuse_if_read_only()
+        entry = _find(session, operation)
+        if operation is None and entry is None:
+            leave("no action of yours can be undone; `qtop audit` lists everybody's")
+        request = Undo(operation or "") if entry is None else Undo.of(entry)
+        outcome = session.carry_out(session.plan(request))
+    _report(request, outcome, as_json)
+
+
+def _find(session: Session, operation: str | None) -> AuditEntry | None:
+    """The action with this id, or the operator's own last one that can be undone."""
+    who = session.operator.actor.who
+    for entry in session.run(session.system.history(_SEARCHED)):
+        if operation is not None and entry.id == operation:
+            return entry
+        if operation is None and entry.actor.who == who and entry.undo_left_s is not None:
+            return entry
+    return None
+
+
+def _report(request: Undo, outcome: Outcome, as_json: bool) -> None:
+    if as_json:
+        numbers = {"done": outcome.done, "lost": outcome.gone, "known": not outcome.refused}
+        line(json_line({"action": "undo", "operation": request.id, **numbers}))
+    elif outcome.refused:
+        message(
+            f"nothing to take back of {request.id!r}: no such action, too long ago, never "
+            "possible, or taken back before"
+        )
+    else:
+        what = f" of {safe(request.what)}" if request.what else ""
+        line(f"took back {outcome.done:,}{what}, no longer possible {outcome.gone:,}")
+    sys.exit(0 if outcome.done else 1)

@@ -1,7 +1,7 @@
 """The `qtop` command: the console by default, and one command for everything it can do.
 
-Importing this must stay cheap (`make bench-console`: `qtop --version`). Each command has a file
-beside this one, which is imported when the command runs.
+Importing this must stay cheap (`make bench-console`: `qtop --version`). Commands are in files
+beside this one, by what they are about; the file of a command is imported when the command runs.
 """
 
 from __future__ import annotations
@@ -82,14 +82,15 @@ _NAMES: Final = (
     *("move", "edit", "export", "load", "clear", "pause", "resume", "register", "undo", "prune"),
     *("doctor", "settings"),
 )
-#: Where those are that share a file; the others are `command` in a file of their name.
-_SHARING: Final = {
-    **{name: f"jobs:{name}" for name in ("requeue", "delete", "move")},
-    **{name: f"pauses:{name}" for name in ("pause", "resume")},
-    "export": "export:export",
-    "load": "export:load_file",
+#: The files with other names than their commands.
+_FILES: Final = {
+    **{"console": "demo", "processes": "worker scheduler", "cli": "server"},
+    **{"fleet": "queues workers", "job_lists": "failed show find", "reading": "stats"},
+    **{"scheduled": "delayed schedules", "jobs": "enqueue requeue delete move edit"},
+    **{"maintenance": "pause resume clear register prune", "export": "load", "audit": "undo"},
 }
-_PLACES: Final = {name: f"qtop.commands.{_SHARING.get(name, f'{name}:command')}" for name in _NAMES}
+_FILE_OF: Final = {name: file for file, names in _FILES.items() for name in names.split()}
+_PLACES: Final = {name: f"qtop.commands.{_FILE_OF.get(name, name)}:{name}" for name in _NAMES}
 
 
 class _Group(click.Group):
@@ -174,3 +175,17 @@ def main() -> None:
     qtop --once                   one look, as text
     qtop demo                     a tour with sample jobs; needs no Redis
     """
+
+
+@click.command()
+def server() -> None:
+    """Run the private server, until INT or TERM.
+
+    \b
+    Example: qtop server
+    """
+    # It needs nothing that other commands load, so it is in this file.
+    from queuecore.server import PrivateServer, default_folder
+
+    private = PrivateServer(default_folder(os.environ))
+    sys.exit(private.run_in_foreground(on_ready=lambda url: click.echo(f"ready at {url}")))

@@ -17,9 +17,8 @@ import click
 from click.core import ParameterSource
 
 from qtop.commands.output import Listing, OutputColumn, leave, message
-from qtop.config.file import SettingsFile, settings_path
 from qtop.config.limits import UNDO_HOURS, UNDO_MIB, undo_settings
-from qtop.config.settings import Given, Settings, resolve, warnings
+from qtop.config.settings import Given, Settings, SettingsFile, resolve, settings_path, warnings
 from qtop.systems.opening import open_system
 from qtop.text.redact import OPEN, Redactor
 from queuecore.address import parse_url
@@ -74,8 +73,24 @@ def _seconds(text: str) -> float:
     return float(text) if text.isdecimal() else duration_s(text)
 
 
-FILTER = Parsed("filter", _filter)
-SPAN = Parsed("time", _seconds)
+def _source(text: str) -> JobSource:
+    from qtop.model.job import FAILED, JobSource
+
+    kind, colon, name = text.partition(":")
+    if kind == "failed":
+        return JobSource("failed", name or FAILED)
+    if kind in ("queue", "unreadable") and colon:
+        return JobSource("queue" if kind == "queue" else "unreadable", name)
+    hint = "" if ":" in text else f"; for the queue write queue:{text}"
+    raise ValueError(
+        f"{text!r} is none of: failed, queue:NAME, unreadable:NAME (what was set aside from "
+        f"a queue), failed:LIST (where each queue has a list of failures){hint}"
+    )
+
+
+FILTER: Final = Parsed("filter", _filter)
+SPAN: Final = Parsed("time", _seconds)
+SOURCE: Final = Parsed("source", _source)
 
 filter_option = click.option(
     "--filter",
@@ -85,7 +100,14 @@ filter_option = click.option(
     help="Which ones, e.g. 'class:Mailers::* age<1h !error:timeout'. Fields: class, error, "
     "exception, queue, worker, args, args.0.key, id, retried:no, age>1h; /regex/; words.",
 )
-
+from_option = click.option(
+    "--from",
+    "source",
+    type=SOURCE,
+    required=True,
+    metavar="SOURCE",
+    help="Where: failed, queue:NAME, or unreadable:NAME for what was set aside from a queue.",
+)
 
 #: What is said is part of the command's `connection`.
 redact_option = click.option(

@@ -1,18 +1,19 @@
-"""`qtop`: the console."""
+"""`qtop`: the console; and `qtop demo`, which opens it with sample jobs."""
 
 from __future__ import annotations
 
 import gc
 import os
 import sys
-from collections.abc import Mapping, Sequence
-from contextlib import closing
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from typing import Any
 
 import click
 
-from qtop.commands.connection import Connection, Session, connection_options
-from qtop.config.settings import INTERVAL_S
+from qtop.commands.connection import Connection, Session, connection_options, settings_in_force
+from qtop.config.settings import INTERVAL_S, Settings
+from qtop.demo import NAMESPACE, WORKERS
 from queuecore.address import parse_url
 from queuecore.errors import BadOption
 from queuecore.home import state_folder
@@ -40,7 +41,7 @@ _PLAIN = ("", "dumb", "unknown")
 )
 @click.option("--ascii", "ascii_only", is_flag=True, help="Draw with ASCII characters only.")
 @click.option("--once", is_flag=True, help="Print one look as text and leave.")
-def command(address: str | None, connection: Connection, once: bool, **_in_settings: Any) -> None:
+def console(address: str | None, connection: Connection, once: bool, **_in_settings: Any) -> None:
     """Open the console.
 
     \b
@@ -51,7 +52,7 @@ def command(address: str | None, connection: Connection, once: bool, **_in_setti
             f"{address!r} is neither a command (see qtop --help) nor a redis:// URL"
         )
     if once:
-        from qtop.commands.once import print_once
+        from qtop.commands.fleet import print_once
 
         print_once(connection)
         return
@@ -114,3 +115,60 @@ def _is_terminal(fd: int) -> bool:
         return os.isatty(fd)
     except OSError:
         return False
+
+
+# The whole tour without a set-up.
+
+
+@click.command()
+@click.option("--ascii", "ascii_only", is_flag=True, help="Draw with ASCII characters only.")
+def demo(ascii_only: bool) -> None:
+    """Try the console out with sample jobs.
+
+    It opens on a private server with two workers. The jobs succeed, fail in several ways, crash
+    their process and run long. Nothing outside the private server is touched.
+
+    \b
+    Example: qtop demo
+    """
+    settings = settings_in_force(
+        click.get_current_context(),
+        # The demo has a Redis of its own: only keys, columns, theme and the like are of the file.
+        url=None,
+        namespace=NAMESPACE,
+        interval=1.0,
+        production=False,
+        read_only=False,
+        require=("qtop.demo.jobs",),
+    )
+    sys.exit(_run_demo(settings))
+
+
+def _run_demo(settings: Settings) -> int:
+    """Start the private server, a process that feeds sample jobs, and two workers, and open the
+    console. Returns the exit status. Raises NoServer when there is no server program, BadOption
+    without a terminal."""
+    require_terminal(os.environ)
+    with Connection(None, NAMESPACE).use() as url, _feeder(url):
+        return open_console(Connection(url, NAMESPACE, settings=settings), workers=WORKERS)
+
+
+@contextmanager
+def _feeder(url: str) -> Iterator[None]:
+    import subprocess
+
+    environ = {**os.environ, "REDIS_URL": url, "RESQUE_PARENT_PID": str(os.getpid())}
+    feeder = subprocess.Popen(
+        [sys.executable, "-m", "qtop.demo.feed"],
+        env=environ,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        # Its own session: ctrl+c in the terminal is for the console.
+        start_new_session=True,
+    )
+    try:
+        yield
+    finally:
+        feeder.terminate()
+        feeder.wait()

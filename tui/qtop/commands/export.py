@@ -13,13 +13,15 @@ from typing import Final, NamedTuple, TextIO
 import click
 
 from qtop.actions.request import Load
-from qtop.commands.acting import SOURCE, confirm, from_option
+from qtop.commands.acting import confirm
 from qtop.commands.connection import (
+    SOURCE,
     Connection,
     Parsed,
     connection_options,
     dry_run_option,
     filter_option,
+    from_option,
     redact_option,
     yes_option,
 )
@@ -98,7 +100,7 @@ def _target(text: str) -> JobSource | str:
     return _QUEUES if text == _QUEUES else SOURCE.convert(text, None, None)
 
 
-@click.command("load")
+@click.command()
 @_file
 @click.option(
     "--to",
@@ -110,7 +112,7 @@ def _target(text: str) -> JobSource | str:
 @connection_options
 @dry_run_option
 @yes_option
-def load_file(
+def load(
     path: Path, target: JobSource | str | None, connection: Connection, dry_run: bool, yes: bool
 ) -> None:
     """Load failures or jobs back from a file.

@@ -1,24 +1,132 @@
-"""`qtop requeue`, `qtop delete` and `qtop move`."""
+"""What is done to jobs: `qtop enqueue`, `requeue`, `delete`, `move` and `edit`."""
 
 from __future__ import annotations
 
-from typing import Any
+import json
+import re
+import sys
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Final
 
 import click
 
-from qtop.actions.request import Delete, Move, Requeue
-from qtop.commands.acting import act, from_option
-from qtop.commands.connection import F, change_options, connection_options, filter_option
+from qtop.actions.request import Delete, Edit, Enqueue, Move, Requeue
+from qtop.commands.acting import act
+from qtop.commands.connection import (
+    SPAN,
+    Connection,
+    F,
+    Parsed,
+    change_options,
+    connection_options,
+    filter_option,
+    from_option,
+)
+from qtop.commands.output import leave, line
 from qtop.model.job import JobSource
-from qtop.search.selection import Selection
+from qtop.search.filter_language import Filter
+from qtop.search.selection import Hit, Selection, scan
+from qtop.text.payloads import BadPayload, changed, checked, draft
+from queuecore.codec import decode
+from queuecore.times import parse
+
+#: What begins as a negative number does in JSON.
+_NUMBER: Final = re.compile(r"-(?:[0-9]|Infinity$)")
 
 
-def action_options(command: F) -> F:
+def _moment(text: str) -> datetime:
+    """A moment: ISO 8601, in local time when no zone is given, or seconds of the epoch."""
+    if known := parse(text):
+        return known
+    try:
+        # Without a zone the person at the keyboard means their own.
+        return datetime.fromisoformat(text).astimezone()
+    except (ValueError, OverflowError):
+        reason = "is no moment: use 2026-11-23T12:15, 2026-11-23T12:15:00Z or the epoch"
+        raise ValueError(f"{text!r} {reason}") from None
+
+
+class _WithNegativeNumbers(click.Command):
+    """A command of which a negative number is an argument, and no option."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        # Read once without a word about what is missing: that may be an option misspelt.
+        probe = click.Context(self, ctx.parent, ignore_unknown_options=True, resilient_parsing=True)
+        super().parse_args(probe, list(args))
+        words = [probe.params.get("class_name") or "", *(probe.params.get("args") or ())]
+        after = len(args) - args.index("--") - 1 if "--" in args else 0
+        for word in words[: len(words) - after]:
+            if word.startswith("-") and not _NUMBER.match(word):
+                name = word.partition("=")[0]
+                raise click.NoSuchOption(
+                    name,
+                    f"No such option {name!r}; a text that begins with - goes after --.",
+                    [option for each in self.params for option in each.opts],
+                    ctx,
+                )
+        return super().parse_args(ctx, args)
+
+
+@click.command(cls=_WithNegativeNumbers, context_settings={"ignore_unknown_options": True})
+@click.argument("class_name", metavar="CLASS")
+@click.argument("args", metavar="[ARG]...", nargs=-1)
+@connection_options
+@click.option("--queue", required=True, help="The queue to put it on.")
+@click.option("--in", "delay_s", type=SPAN, help="Not before then: 30s, 5m, 1h30m.")
+@click.option(
+    "--at", "at", type=Parsed("moment", _moment), help="Not before then: 2026-11-23T12:15."
+)
+def enqueue(
+    class_name: str,
+    args: tuple[str, ...],
+    connection: Connection,
+    queue: str,
+    delay_s: float | None,
+    at: datetime | None,
+) -> None:
+    """Put a job on a queue. An ARG is JSON if it parses, else a text.
+
+    A text that begins with - goes after --, behind all options; a negative number need not. With
+    --in or --at it is delayed: a scheduler moves it to its queue then.
+
+    \b
+    Example: qtop enqueue Mailers::Welcome 42 '{"locale":"en"}' --queue mail --in 5m
+    """
+    if delay_s is not None and at is not None:
+        raise click.UsageError("--in and --at exclude each other")
+    values = [_argument(text) for text in args]
+    with connection.open() as session:
+        at_s = None
+        if delay_s is not None or at is not None:
+            # A scheduler goes by this clock, too. What is due goes straight to its queue.
+            now_s = session.now().timestamp()
+            at_s = now_s + delay_s if delay_s is not None else at.timestamp() if at else None
+            at_s = None if int(at_s or 0) <= int(now_s) else at_s
+        plan = session.plan(Enqueue(class_name, values, queue, at_s))
+        if at_s is not None:
+            session.refuse_if_read_only()
+            session.refuse_if_sidekiqs([queue])
+        line(session.carry_out(plan).text)
+
+
+def _argument(text: str) -> Any:
+    """An argument of a job: JSON if it parses, else the text itself."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+
+
+# Selected jobs: `qtop requeue`, `delete`, `move`, `edit`.
+
+
+def _action_options(command: F) -> F:
     return from_option(filter_option(connection_options(change_options(command))))
 
 
 @click.command()
-@action_options
+@_action_options
 @click.option("--to", metavar="QUEUE", help="Another queue than the one in the failure.")
 @click.option("--poisoned", is_flag=True, help="Also jobs that killed their process repeatedly.")
 def requeue(source: JobSource, to: str | None, poisoned: bool, **options: Any) -> None:
@@ -38,7 +146,7 @@ def requeue(source: JobSource, to: str | None, poisoned: bool, **options: Any) -
 
 
 @click.command()
-@action_options
+@_action_options
 def delete(source: JobSource, **options: Any) -> None:
     """Delete failures or waiting jobs.
 
@@ -52,7 +160,7 @@ def delete(source: JobSource, **options: Any) -> None:
 
 
 @click.command()
-@action_options
+@_action_options
 @click.option("--to", metavar="QUEUE", required=True, help="The queue to put them on.")
 def move(source: JobSource, to: str, **options: Any) -> None:
     """Move jobs to the end of another queue, byte for byte.
@@ -68,3 +176,98 @@ def move(source: JobSource, to: str, **options: Any) -> None:
     if source.kind == "queue" and source.name == to:
         raise click.UsageError("--from and --to are the same queue")
     act(Move(source, Selection(), to), warns_of=to, **options)
+
+
+@click.command()
+@_action_options
+@click.option("--class", "class_name", metavar="NAME", help="Another class.")
+@click.option("--args", "args_json", metavar="JSON", help="Other arguments, a JSON list.")
+@click.option("--payload", metavar="JSON", help="A whole new payload.")
+@click.option("--to", metavar="QUEUE", help="Another queue.")
+def edit(
+    source: JobSource,
+    wanted: Filter,
+    connection: Connection,
+    class_name: str | None,
+    args_json: str | None,
+    payload: str | None,
+    to: str | None,
+    **options: Any,
+) -> None:
+    """Change jobs and enqueue them again.
+
+    They go to the end of their queue. A failure leaves the failures with that, a waiting job
+    its place. Without --class, --args and --payload the payload of a single job opens in $EDITOR.
+    What is not changed keeps its bytes. More than one needs --yes, or an answer on a terminal.
+
+    \b
+    Example: qtop edit --from failed --filter id:3f2a --args '[42,"de"]'
+    """
+    request = _given(Edit(source, Selection(), to=to), class_name, args_json, payload)
+    if request is None:
+        edited = _edited(connection, source, wanted, to)
+        request = Edit(source, Selection(), payload=edited, to=to)
+    act(request, connection=connection, wanted=wanted, **options)
+
+
+def _given(
+    request: Edit, class_name: str | None, args_json: str | None, payload: str | None
+) -> Edit | None:
+    """The request with the change that the options ask for; None when they ask for none."""
+    if class_name is None and args_json is None and payload is None:
+        return None
+    if payload is not None:
+        if class_name is not None or args_json is not None:
+            raise click.UsageError("--payload is the whole: leave out --class and --args")
+        try:
+            return replace(request, payload=checked(_bytes(payload)))
+        except BadPayload as error:
+            raise click.BadParameter(str(error), param_hint="--payload") from None
+    args = None
+    if args_json is not None:
+        args = _bytes(args_json).strip()
+        try:
+            is_list = isinstance(decode(args), list)
+        except ValueError as error:
+            raise click.BadParameter(str(error), param_hint="--args") from None
+        if not is_list:
+            raise click.BadParameter("must be a JSON list, such as [42]", param_hint="--args")
+    if class_name == "":
+        raise click.BadParameter("is empty", param_hint="--class")
+    return replace(request, class_name=class_name, args=args)
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _edited(connection: Connection, source: JobSource, wanted: Filter, to: str | None) -> bytes:
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise click.UsageError("say what to change: --class, --args or --payload")
+    with connection.open_to_change(source, to) as session:
+        hits: list[Hit] = []
+        jobs = session.system.jobs(source, newest_first=True)
+        look = scan(jobs, wanted, session.now(), hits.append, limit=2, whole=True)
+        session.run(look)
+    if len(hits) != 1:
+        leave(
+            f"{'more than one job' if hits else 'nothing'} in {source} matches: "
+            "the editor takes exactly one (id:... names it)"
+        )
+    job = jobs.payload(hits[0].job)
+    if isinstance(job, str):
+        leave(job)
+    return _in_editor(job[1])
+
+
+def _in_editor(payload: bytes) -> bytes:
+    """The payload as a person left it; what says the same keeps its bytes."""
+    try:
+        text = draft(payload)
+        after = click.edit(text, extension=".json")
+        new = None if after is None else changed(payload, after)
+    except BadPayload as error:
+        leave(f"{error}; nothing was done")
+    if new is None:
+        leave("nothing was changed")
+    return new

@@ -6,11 +6,13 @@ A missing part is said on stderr at once, and by the exit status.
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from qtop.commands.connection import Session
-from qtop.commands.output import message
+import click
+
+from qtop.commands.connection import Connection, Session, connection_options, json_option
+from qtop.commands.output import Listing, OutputColumn, json_line, line, message, plain
 from qtop.model.fleet import Snapshot
 from qtop.model.health import Ownership, Strays
 from queuecore.cooperative import at_once
@@ -18,19 +20,13 @@ from queuecore.errors import Refused, StoreError, Unreachable
 from queuecore.exchange import Operation
 
 if TYPE_CHECKING:
-    from qtop.monitor.rows import FleetRows
+    pass
 
 T = TypeVar("T")
 
 #: Exit status: Redis did not answer the question, or a part of it.
 UNANSWERED: Final = 3
 _STRAYS: Final = "jobs that no index leads to"
-_WAITS: Final = "how long the next jobs have waited"
-#: What of a look the lists of queues and of workers show.
-OF_QUEUES: Final = frozenset(
-    {"queues", "workers", "heartbeats", "jobs in hand", "items set aside", "paused queues"}
-)
-OF_WORKERS: Final = frozenset({"workers", "heartbeats", "jobs in hand", "counts of workers"})
 
 
 class Unread:
@@ -110,31 +106,81 @@ def search_strays(session: Session, unread: Unread) -> Strays:
     return found
 
 
-def look(
-    session: Session,
-    failures_limit: int,
-    unread: Unread,
-    *,
-    has_waits: bool = False,
-    whose: Ownership | None = None,
-) -> tuple[FleetRows, Snapshot]:
-    """The rows of a console at one look, and the look; rates need two looks and are unknown, and so
-    is how long jobs have waited, unless `has_waits`; that it could not be read is noted. `whose`
-    says whose the queues are. Two round trips, with `has_waits` three, O(queues + workers +
-    failures read). Raises StoreError."""
-    # Imported here: commands without rows do without it.
-    from qtop.monitor.row_builder import RowBuilder
+# `qtop stats`: the totals.
 
-    system = session.new_system(failures_read=failures_limit)
-    taken = at_once(session.run(system.snapshot()))
-    history = RowBuilder(system)
-    if whose is not None:
-        history.note_ownership(whose)
-    if has_waits:
-        names = [queue.name for queue in taken.queues or () if queue.size]
-        seen = unread.try_to(session, _WAITS, session.system.next_jobs(names))
-        if seen is not None:
-            history.note_next_jobs(seen.jobs)
-            if seen.problem is not None:
-                unread.note(_WAITS, seen.problem)
-    return history.add(taken, 0.0), taken
+_COLUMNS: Final[tuple[OutputColumn[tuple[str, int | None]], ...]] = (
+    OutputColumn("STATISTIC", lambda pair: pair[0]),
+    OutputColumn("VALUE", lambda pair: _words(pair[1]), "right"),
+)
+#: What of a look the totals are made from.
+_COUNTED: Final = frozenset(
+    {
+        *("queues", "items set aside", "workers", "jobs in hand", "failures"),
+        *("jobs processed", "jobs failed", "pause of everything"),
+    }
+)
+
+
+@click.command()
+@connection_options
+@json_option
+def stats(connection: Connection, as_json: bool) -> None:
+    """Show the totals.
+
+    `failed` is how many failures are listed, `failed_ever` how many jobs ever failed. What could
+    not be read is unknown (null, and why in `unknown`), and the exit status 3 then.
+
+    \b
+    Example: qtop stats --json
+    """
+    unread = Unread()
+    with connection.open() as session:
+        tell_owners(session)
+        look = at_once(session.run(session.new_system().snapshot()))
+    note_unread(unread, look, _COUNTED)
+    totals: Mapping[str, int | None] = {
+        "queues": _sum(look.queues, lambda queue: 1),
+        "waiting": _sum(look.queues, lambda queue: queue.size),
+        "unreadable": _sum(look.queues, lambda queue: queue.unreadable),
+        "workers": _sum(look.processes, lambda worker: 1),
+        "working": _sum(look.processes, lambda worker: worker.is_busy),
+        "failed": look.failed,
+        "processed_ever": look.processed_ever,
+        "failed_ever": look.failed_ever,
+        "paused": look.is_paused,
+    }
+    if as_json:
+        line(json_line({**_values(totals), "unknown": unread.parts}))
+    else:
+        Listing(_COLUMNS, lambda pair: dict([pair]), as_json=False).print_all(list(totals.items()))
+    unread.leave()
+
+
+class _Least(int):
+    """A sum of what is known only: at least so many."""
+
+
+def _sum(rows: Sequence[T] | None, count: Callable[[T], int | None]) -> int | None:
+    if rows is None:
+        return None
+    counts = [count(row) for row in rows]
+    known = [each for each in counts if each is not None]
+    if len(known) == len(counts):
+        return sum(known)
+    return _Least(sum(known)) if known else None
+
+
+def _values(totals: Mapping[str, int | None]) -> Mapping[str, int | None]:
+    """What is only at least so many is null, and told beside it."""
+    values: dict[str, int | None] = {}
+    for name, figure in totals.items():
+        values[name] = None if isinstance(figure, _Least) else figure
+        if isinstance(figure, _Least):
+            values[f"{name}_at_least"] = figure
+    return values
+
+
+def _words(figure: int | None) -> str:
+    if isinstance(figure, bool):
+        return "yes" if figure else "no"
+    return f"{'at least ' if isinstance(figure, _Least) else ''}{plain(figure)}"

@@ -11,8 +11,7 @@ import click
 
 from qtop.commands.connection import Connection, connection_options, json_option
 from qtop.commands.output import Listing, OutputColumn, line, message
-from qtop.config.file import settings_path
-from qtop.config.settings import Settings
+from qtop.config.settings import Settings, settings_path
 from qtop.text.safe import safe
 from queuecore.address import parse_url
 from queuecore.errors import BadUrl
@@ -31,7 +30,7 @@ SettingRow = tuple[str, Any, str]
 @connection_options
 @json_option
 @click.option("--path", "only_path", is_flag=True, help="Print where the file is, or would be.")
-def command(connection: Connection, as_json: bool, only_path: bool) -> None:
+def settings(connection: Connection, as_json: bool, only_path: bool) -> None:
     """Show the settings in force, and where each comes from.
 
     They are in a TOML file ($QTOP_CONFIG, else in the user's configuration folder), its top for all

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final, Self
 
 from queuecore.action_record import DEFAULT_UNDO_BYTES, DEFAULT_UNDO_S
 from queuecore.errors import BadOption
+from queuecore.values import value
 
 #: Two heartbeats are missing.
 SILENT_AFTER_S: Final = 120
@@ -15,7 +15,7 @@ SILENT_AFTER_S: Final = 120
 DEAD_AFTER_S: Final = 300
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Thresholds:
     """The thresholds of Overview; the settings file can change each of them.
 
@@ -73,7 +73,7 @@ UNDO_HOURS, UNDO_MIB = "QTOP_UNDO_HOURS", "QTOP_UNDO_MIB"
 MOST_UNDO: Final = 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class UndoLimits:
     """An action can be undone for `lifetime_s`, unless that would keep more than `most_bytes`."""
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from datetime import datetime
+from types import MappingProxyType
 from typing import Final, Literal, NamedTuple, get_args
 
 from qtop.model.job import Job
@@ -15,6 +15,7 @@ from queuecore.fleet import Strays as Strays
 from queuecore.health import HealthPart as HealthPart
 from queuecore.health import ServerInfo as ServerInfo
 from queuecore.health import SystemHealth as SystemHealth
+from queuecore.values import replace, value
 
 
 class StrayJob(NamedTuple):
@@ -29,7 +30,7 @@ FindingLevel = Literal["OK", "UNKNOWN", "WARN", "ERROR"]
 """UNKNOWN is a check that could not be made: neither well nor wrong."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Finding:
     """What one check found. `remedy` is what to do; empty when nothing needs to be done. A weakness
     is `latent` when it hurts only together with something else that has not happened."""
@@ -41,7 +42,7 @@ class Finding:
     latent: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Ownership:
     """Whose the queues are, where another system may be in the same place, too.
 
@@ -56,12 +57,12 @@ class Ownership:
         note: What to say beside a listing; None where this system lives alone, or none does.
     """
 
-    owners: Mapping[str, str] = field(default_factory=dict)
-    refusals: Mapping[str, str] = field(default_factory=dict)
+    owners: Mapping[str, str] = MappingProxyType({})
+    refusals: Mapping[str, str] = MappingProxyType({})
     others_owner: str = ""
     others_refusal: str | None = None
     has_foreign_failures: bool = False
-    systems: Mapping[str, str] = field(default_factory=dict)
+    systems: Mapping[str, str] = MappingProxyType({})
     others_system: str | None = None
     note: str | None = None
 
@@ -101,7 +102,7 @@ class UpcomingJobs(NamedTuple):
     problem: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Notice:
     """What a system itself has to say about its keys. `kind` tells it from other notices; `place`
     is the screen that shows more."""
@@ -117,7 +118,7 @@ class Notice:
 DELAYED_ASIDE: Final = "delayed"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class HealthReport:
     """What was found out. None means unknown, and `problems` says why, by part.
 
@@ -132,10 +133,10 @@ class HealthReport:
         notices: What the system has to say.
     """
 
-    system: SystemHealth = field(default_factory=SystemHealth)
-    next_jobs: Mapping[str, NextJob] = field(default_factory=dict)
-    problems: Mapping[HealthPart, str] = field(default_factory=dict)
-    waiting: Mapping[str, WaitingClasses] = field(default_factory=dict)
+    system: SystemHealth = SystemHealth()
+    next_jobs: Mapping[str, NextJob] = MappingProxyType({})
+    problems: Mapping[HealthPart, str] = MappingProxyType({})
+    waiting: Mapping[str, WaitingClasses] = MappingProxyType({})
     skew_s: float | None = None
     strays: Strays | None = None
     ownership: Ownership | None = None

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, Protocol
 
 from qtop.model.job import GroupKey, Job, JobSource
 from queuecore.exchange import Operation
+from queuecore.values import value
 from queuecore.windows import Extent
 
 #: Of longer jobs only the beginning is listed; a filter does not look into what is cut.
@@ -60,7 +60,7 @@ class Entry(Protocol):
         """What groups a failure. Never raises. Cheaper than the job."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class JobPage:
     """Some jobs of a list in the order in which it is listed.
 
@@ -81,7 +81,7 @@ class JobPage:
     is_gone: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Ask:
     """One window of a walk to read. `first` is the place of its first job, `end` where what was
     seen before begins; both are unknown (-1) for the first window."""
@@ -118,7 +118,7 @@ class Walk(Protocol):
         """What is new in a window that was read, in the order of the walk. Raises nothing."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class DueShare:
     """How many jobs come due within a stretch of time; an estimate unless `is_exact`."""
 
@@ -127,7 +127,7 @@ class DueShare:
     is_exact: bool
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Outline:
     """What is in a list, in figures.
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Literal
 
+from queuecore.values import value
 from queuecore.windows import Item
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ListedSchedule:
     """A recurring schedule at one look. What is missing is None.
 
@@ -48,7 +49,7 @@ class ListedSchedule:
         return self.timing is not None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class LockHolder:
     """The scheduler that moves what is due: the `owner` of the schedulers' lock, None when there is
     none, and for how many more seconds (-1: for ever)."""
@@ -57,7 +58,7 @@ class LockHolder:
     left_s: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Schedules:
     """The recurring schedules at one look. None is what could not be read.
 
@@ -74,4 +75,4 @@ class Schedules:
     holder: LockHolder | None = None
     file_problem: str | None = None
     zone_problem: str | None = None
-    problems: Mapping[str, str] = field(default_factory=dict)
+    problems: Mapping[str, str] = MappingProxyType({})

@@ -11,7 +11,6 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, Literal, NamedTuple, get_args
 
@@ -21,7 +20,7 @@ from qtop.model.health import Strays
 from qtop.model.job import GroupKey, JobRow, age_at
 from qtop.monitor.drops import NO_DROPS, Drop, Drops
 from qtop.monitor.rates import Rates
-from qtop.search.failure_groups import KeyMaker
+from queuecore.values import value
 
 # What a worker does, as far as it is known from outside.
 
@@ -162,7 +161,7 @@ def _began(job: RunningJob) -> datetime:
     return job.since or _NO_MOMENT
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Totals:
     """The fleet in figures. None means unknown.
 
@@ -191,7 +190,7 @@ class Totals:
     working_is_least: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class FleetRows:
     """All rows at one look; None for those that could not be read."""
 
@@ -220,7 +219,7 @@ def empty_in_s(depth: int | None, rates: Rates) -> float | None:
 # The machines that workers run on.
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class HostRow:
     """One machine, by the ids of its workers. None means unknown.
 
@@ -309,6 +308,9 @@ class GroupMemory:
     """What makes each of the newest failures the same as others. Each entry is read once."""
 
     def __init__(self) -> None:
+        # Imported here: most commands group nothing.
+        from qtop.search.failure_groups import KeyMaker
+
         self._maker = KeyMaker()
         self._known: dict[str, GroupKey] = {}
 

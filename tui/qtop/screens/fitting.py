@@ -7,8 +7,7 @@ from collections.abc import Iterator, Sequence
 from importlib import import_module
 from typing import Any
 
-from qtop.config.file import BadSettings
-from qtop.config.settings import Settings
+from qtop.config.settings import BadSettings, Settings
 from qtop.keymap import keymap
 from qtop.keymap.keymap import clashes, typed_in_fields
 from qtop.screens.base import ConsoleScreen, listed_in

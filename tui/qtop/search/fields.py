@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
@@ -258,7 +257,7 @@ def text_of(value: Any) -> str:
         return ""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Field:
     """A part of a subject that has a name, and what a bare value asks of it."""
 

@@ -26,7 +26,6 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -34,6 +33,7 @@ from qtop.search import fields as terms
 from qtop.search.fields import FIELDS, Subject, Test
 from qtop.text.safe import visible
 from queuecore.errors import QueueError
+from queuecore.values import value
 
 # Regular expressions with bounded cost: the worst case is computed before they run.
 
@@ -49,7 +49,7 @@ class BadPattern(ValueError):
     """A pattern that is no regular expression, or one that may cost too much. Says why."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Pattern:
     """A regular expression and how many characters of a text it looks at."""
 
@@ -83,7 +83,7 @@ def pattern(text: str) -> Pattern:
     raise BadPattern("it may cost too much: use fewer repeats and alternatives")
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class _Cost:
     """How many ways there are to match: `choices` times the length of the text to the power of
     `open_ended`. `varies` says that there is more than one."""
@@ -199,7 +199,7 @@ class BadFilter(QueueError):
     """A filter that cannot be understood. The message says where, why, and what is allowed."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Filter:
     """A filter that was understood. `text` is how it was written."""
 

@@ -3,32 +3,37 @@ Resque; outside of such folders nothing knows an engine."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from datetime import datetime
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, TypeVar
 
-from qtop.actions.plan import Operator, Plan, Refusal
-from qtop.actions.request import Index, JobRequest, PruneCase, Request
-from qtop.model.fleet import NOTHING_SEEN, Process, Snapshot
-from qtop.model.health import (
-    Finding,
-    HealthReport,
-    Ownership,
-    ServerInfo,
-    Stray,
-    StrayJob,
-    Strays,
-    UpcomingJobs,
-)
-from qtop.model.job import Job, JobSource
-from qtop.model.job_list import JobList, JobPage
-from qtop.model.launch import LaunchCommand, LaunchRequest, QueueClasses
-from qtop.model.schedule import ListedSchedule, Schedules
-from qtop.search.selection import Chooser, RefusalCheck, nothing_refused
-from queuecore.audit import AuditEntry
-from queuecore.cooperative import Slices
-from queuecore.errors import StoreError
-from queuecore.exchange import Operation, Steps
+from queuecore.exchange import Operation
+
+if TYPE_CHECKING:
+    # Every command loads this file: it imports nothing that only its annotations need.
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from datetime import datetime
+
+    from qtop.actions.plan import Operator, Plan, Refusal
+    from qtop.actions.request import Index, JobRequest, PruneCase, Request
+    from qtop.model.fleet import Process, Snapshot
+    from qtop.model.health import (
+        Finding,
+        HealthReport,
+        Ownership,
+        ServerInfo,
+        Stray,
+        StrayJob,
+        Strays,
+        UpcomingJobs,
+    )
+    from qtop.model.job import Job, JobSource
+    from qtop.model.job_list import JobList, JobPage
+    from qtop.model.launch import LaunchCommand, LaunchRequest, QueueClasses
+    from qtop.model.schedule import ListedSchedule, Schedules
+    from qtop.search.selection import Chooser, RefusalCheck
+    from queuecore.audit import AuditEntry
+    from queuecore.cooperative import Slices
+    from queuecore.errors import StoreError
+    from queuecore.exchange import Steps
 
 T = TypeVar("T")
 
@@ -134,8 +139,8 @@ class System(Protocol):
         self,
         part: DiagnosisPart,
         tell: Callable[[Finding], None],
-        seen: Snapshot = NOTHING_SEEN,
-        suspects: Collection[str] = (),
+        seen: Snapshot,
+        suspects: Collection[str],
     ) -> Work[None]:
         """Look for what is wrong with a part, and tell it. `seen` is a snapshot and `suspects` are
         the processes in it that may be dead, for the parts that are about jobs. Changes nothing.
@@ -207,9 +212,7 @@ class System(Protocol):
         """The next times at which a schedule fires (UTC), fewer when there are no more or that is
         unknown. No round trip; may cost a second for each."""
 
-    def chooser(
-        self, source: JobSource, refusal: RefusalCheck = nothing_refused, *, spares: bool = False
-    ) -> Chooser:
+    def chooser(self, source: JobSource, refusal: RefusalCheck, *, spares: bool = False) -> Chooser:
         """What collects jobs of a list for an action. With `spares` failures are left out that
         would do harm again, unless there is only one. No round trip."""
 

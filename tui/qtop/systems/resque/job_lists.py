@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
 
 from qtop.model.job import Job, JobSource
 from qtop.model.job_list import (
@@ -17,9 +18,7 @@ from qtop.model.job_list import (
     JobPage,
     Outline,
 )
-from qtop.search.failure_groups import KeyMaker, KnownEntry
 from qtop.search.list_walk import ListWalk
-from qtop.systems.resque.group_reader import GroupReader
 from qtop.systems.resque.job_reader import (
     delayed_item,
     delayed_job,
@@ -32,9 +31,11 @@ from queuecore.bulk import JobRefs
 from queuecore.exchange import Exchange, Operation, Steps, single
 from queuecore.windows import Extent, Item, RawItem, Window, read_item
 from resque.keys import Keys
-from resque.scheduler.delayed_actions import DelayedRef
 from resque.store import delayed_windows, failures
-from resque.store.delayed_windows import DelayedEntry, Outlook, Position, outlook
+from resque.store.delayed_windows import DelayedEntry, DelayedRef, Outlook, Position, outlook
+
+if TYPE_CHECKING:
+    from qtop.systems.resque.group_reader import GroupReader
 
 #: How far from its place a waiting job is looked for when it is not near it.
 _FAR: Final = 5_000
@@ -77,9 +78,16 @@ class ResqueList:
 
     def __init__(self, keys: Keys, source: JobSource, *, newest_first: bool | None = None) -> None:
         self.source = source
-        self.groups = GroupReader()
         self._key = list_key(keys, source)
         self._newest_first = source.kind == "failed" if newest_first is None else newest_first
+
+    @cached_property
+    def groups(self) -> GroupReader:
+        """What reads entries for their groups only."""
+        # Imported here: a page needs no groups.
+        from qtop.systems.resque.group_reader import GroupReader
+
+        return GroupReader()
 
     def job_of(self, item: Item, place: int) -> Job:
         """An item that was seen at a place. Never raises. O(bytes)."""
@@ -199,12 +207,17 @@ class DelayedWalk:
     """One way through all delayed jobs, the next first: see `Walk`. `length` counts due times."""
 
     def __init__(self, keys: Keys) -> None:
+        from qtop.search.failure_groups import KeyMaker, KnownEntry
+
+        maker = KeyMaker()
+        self._entry: Callable[[DelayedEntry, int], Entry] = lambda seen, place: KnownEntry(
+            delayed_job(seen), maker, place
+        )
         self._seen: list[DelayedEntry] = []
         self._steps = delayed_windows.walk(keys, self._visit, max_bytes=LISTED_BYTES)
         self._next: Exchange[Any] | None = None
         self._is_over = False
         self._met = 0
-        self._maker = KeyMaker()
         self.length: int | None = None
         self.done = 0
         self.is_broken = False
@@ -215,9 +228,7 @@ class DelayedWalk:
 
     def take(self, ask: Ask, seen: Sequence[DelayedEntry]) -> Iterator[Entry]:
         first, self._met = self._met, self._met + len(seen)
-        return (
-            KnownEntry(delayed_job(each), self._maker, at) for at, each in enumerate(seen, first)
-        )
+        return (self._entry(each, at) for at, each in enumerate(seen, first))
 
     def _visit(self, jobs: Sequence[DelayedEntry], done: int, of: int) -> bool:
         self._seen += jobs

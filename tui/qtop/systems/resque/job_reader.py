@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
-from qtop.model.fleet import Snapshot
 from qtop.model.job import DueTime, Job, JobSource
 from queuecore.bulk import JobRef
 from queuecore.values import replace
 from queuecore.windows import Item
 from resque.codec import Payload, decode_payload
 from resque.keys import Keys
-from resque.scheduler import delayed_actions
 from resque.store import delayed, failures
-from resque.store.delayed_windows import DelayedEntry
 from resque.store.failures import Failure
-from resque.store.snapshot import EngineSnapshot
+
+if TYPE_CHECKING:
+    from qtop.model.fleet import Snapshot
+    from resque.store.delayed_windows import DelayedEntry
+    from resque.store.snapshot import EngineSnapshot
 
 TOO_LARGE: Final = "too large to list"
 NO_LIST: Final = "the key of this moment holds no list"
@@ -98,9 +99,9 @@ def delayed_job(seen: DelayedEntry) -> Job:
     if seen.job is None:
         shown = Item(due.stamp.encode("utf-8", "surrogateescape"), 0, "")
         return Job(shown, problem=NO_LIST, due=due)
-    job, ref = seen.job, delayed_actions.ref_of(seen)
+    job = seen.job
     return Job(
-        *(job.item, ref, seen.place, job.class_name, job.args, job.queue, job.problem), due=due
+        *(job.item, seen.ref, seen.place, job.class_name, job.args, job.queue, job.problem), due=due
     )
 
 

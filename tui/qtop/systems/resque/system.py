@@ -2,49 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar, get_args
 
-from qtop.actions.plan import Operator, Plan, Refusal
-from qtop.actions.request import Index, JobRequest, PruneCase, Request
-from qtop.model.fleet import NOTHING_SEEN, Process, Snapshot
-from qtop.model.health import (
-    Finding,
-    HealthReport,
-    Ownership,
-    ServerInfo,
-    Stray,
-    StrayJob,
-    Strays,
-    UpcomingJobs,
-)
-from qtop.model.job import Job, JobSource
-from qtop.model.job_list import JobList, JobPage
-from qtop.model.launch import LaunchCommand, LaunchRequest, QueueClasses
-from qtop.model.schedule import ListedSchedule, Schedules
-from qtop.search.selection import Chooser, RefusalCheck, nothing_refused
-from qtop.systems.resque import health
-from qtop.systems.resque.job_reader import JobMemory
-from qtop.systems.system import Ability, DiagnosisPart, Place, Work
-from queuecore import audit
-from queuecore.address import Address
-from queuecore.audit import AuditEntry
-from queuecore.cooperative import Slices
-from queuecore.exchange import Exchange, Steps, contact, single
+from qtop.model.job import FAILED, JobSource
+from qtop.systems.system import Ability, Place
+from queuecore.exchange import Exchange, contact, single
 from queuecore.keys import name_text
 from queuecore.times import from_server, wall_now
 from resque.errors import NoQueueError, StoreError, WrongType
-from resque.keys import Keys
-from resque.store import failures, ownership, queue_list, server_info, strays, workers
-from resque.store.failures import FAILED
-from resque.store.guard import Guard
-from resque.store.queue_list import QueueList
-from resque.store.snapshot import EngineSnapshot, SnapshotReader
 
 if TYPE_CHECKING:
+    # Every command loads this file. What only some methods need they import themselves.
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from datetime import datetime
+
+    from qtop.actions.plan import Operator, Plan, Refusal
+    from qtop.actions.request import Index, JobRequest, PruneCase, Request
+    from qtop.model.fleet import Process, Snapshot
+    from qtop.model.health import (
+        Finding,
+        HealthReport,
+        Ownership,
+        ServerInfo,
+        Stray,
+        StrayJob,
+        Strays,
+        UpcomingJobs,
+    )
+    from qtop.model.job import Job
+    from qtop.model.job_list import JobList, JobPage
+    from qtop.model.launch import LaunchCommand, LaunchRequest, QueueClasses
+    from qtop.model.schedule import ListedSchedule, Schedules
+    from qtop.search.selection import Chooser, RefusalCheck
+    from qtop.systems.resque.job_reader import JobMemory
     from qtop.systems.resque.schedules import ScheduleReader
+    from qtop.systems.system import DiagnosisPart, Work
+    from queuecore.address import Address
+    from queuecore.audit import AuditEntry
+    from queuecore.cooperative import Slices
+    from queuecore.exchange import Steps
+    from resque.keys import Keys
+    from resque.store.guard import Guard
+    from resque.store.snapshot import EngineSnapshot, SnapshotReader
 
 T = TypeVar("T")
 
@@ -79,21 +79,36 @@ class ResqueSystem:
         self.place = Place("" if address is None else str(address), keys.namespace)
         self._database = 0 if address is None else address.db
         self._url = url
-        self._reader = SnapshotReader(keys, failures_limit=failures_read)
-        self._failures = JobMemory()
-        self._guard = Guard(keys, wall_now, warn)
+        self._failures_read = failures_read
+        self._warn = warn
 
     def snapshot(self) -> Steps[Slices[Snapshot]]:
         reading = yield from self._reader.look()
         return self._read(reading)
 
+    @cached_property
+    def _reader(self) -> SnapshotReader:
+        from resque.store.snapshot import SnapshotReader
+
+        return SnapshotReader(self.keys, failures_limit=self._failures_read)
+
+    @cached_property
+    def _failures(self) -> JobMemory:
+        from qtop.systems.resque.job_reader import JobMemory
+
+        return JobMemory()
+
     def _read(self, reading: Slices[EngineSnapshot]) -> Slices[Snapshot]:
         return self._failures.snapshot_of((yield from reading))
 
     def health(self, queues: Sequence[str] = ()) -> Steps[HealthReport]:
+        from qtop.systems.resque import health
+
         return health.look(self.keys, queues)
 
     def strays(self) -> Steps[Strays]:
+        from resque.store import strays
+
         return strays.find(self.keys)
 
     def stray_jobs(
@@ -109,9 +124,14 @@ class ResqueSystem:
         return unregistered(self.keys, what, names)
 
     def ownership(self) -> Steps[Ownership]:
-        return health.ownership((yield from ownership.find_owners(self.keys, now=wall_now())))
+        from qtop.systems.resque.ownership import ownership
+        from resque.store.ownership import find_owners
+
+        return ownership((yield from find_owners(self.keys, now=wall_now())))
 
     def next_jobs(self, queues: Sequence[str], *, samples: bool = False) -> Steps[UpcomingJobs]:
+        from qtop.systems.resque import health
+
         return health.first_jobs(self.keys, queues, samples=samples)
 
     def now(self) -> Exchange[datetime]:
@@ -145,28 +165,32 @@ class ResqueSystem:
         return Exchange(tuple(("TYPE", key) for key in expected), parse)
 
     def server(self) -> Steps[ServerInfo | None]:
+        from resque.store import server_info
+
         facts: ServerInfo = yield server_info.facts(self.keys)
         return facts
 
     def scheduler_lock(self) -> Exchange[tuple[str | None, float | None]]:
-        from resque.store import schedules
+        from qtop.systems.resque.health import master_prefix
+        from resque.store.schedules import lease
 
-        return schedules.lease(self.keys.master_lock(health.master_prefix()))
+        return lease(self.keys.master_lock(master_prefix()))
 
     def diagnose(
         self,
         part: DiagnosisPart,
         tell: Callable[[Finding], None],
-        seen: Snapshot = NOTHING_SEEN,
-        suspects: Collection[str] = (),
+        seen: Snapshot,
+        suspects: Collection[str],
     ) -> Steps[None]:
-        # Imported here: only doctor needs it.
         from qtop.systems.resque.diagnosis import Diagnosis
 
         return Diagnosis(self.keys, self._database, tell, seen, suspects).look(part)
 
     def serves(self, listed: tuple[str, ...], names: Sequence[str]) -> Collection[str]:
         """As a worker reads its list: with `*` and other patterns, and without `!`s."""
+        from resque.store.queue_list import QueueList
+
         try:
             return frozenset(QueueList(listed).resolve(names))
         except NoQueueError:
@@ -175,6 +199,8 @@ class ResqueSystem:
     def may_run_on(self, process: Process, machine: str) -> bool:
         """By the host of its id, also with the number that it gets where another worker has the
         same id."""
+        from resque.store import workers
+
         return workers.may_run_on(workers.identity(process.id), machine)
 
     def source_of(self, entry: AuditEntry) -> JobSource | None:
@@ -186,25 +212,33 @@ class ResqueSystem:
         return JobSource("queue", name_text(entry.source.removeprefix(waiting)))
 
     def queue_names(self) -> Exchange[list[str]]:
+        from resque.store import queue_list
+
         return queue_list.names(self.keys)
 
     def failure_lists(self) -> Exchange[list[str]]:
+        from resque.store import failures
+
         return failures.lists(self.keys)
 
     def newest_failures(self, jobs: tuple[Job, ...], length: int) -> JobPage:
+        from qtop.model.job_list import JobPage
+
         return JobPage(jobs, None, max(0, length - len(jobs)) or None, 1, len(jobs), length)
 
     def history(self, limit: int) -> Steps[list[AuditEntry]]:
+        from queuecore import audit
+
         return audit.newest(self.keys, limit)
 
     def launch(self, request: LaunchRequest) -> LaunchCommand | Refusal:
-        # Imported here, as below: the first frame starts nothing.
         from qtop.systems.resque.launch import command
 
         return command(request, self._url, self.keys.namespace)
 
     def waiting_classes(self, request: LaunchRequest) -> Steps[list[QueueClasses]]:
         from resque.store import waiting_classes
+        from resque.store.queue_list import QueueList
 
         found = yield from waiting_classes.of_list(self.keys, QueueList.parse(request.queues))
         return [QueueClasses(each.queue, each.classes) for each in found]
@@ -215,11 +249,12 @@ class ResqueSystem:
         return left_alone_in(title)
 
     def note(self, operator: Operator, action: str, workers: str, done: int) -> Exchange[int]:
+        from queuecore import audit
+
         record = operator.record(action, workers, self.keys.workers(), done, undo_s=0)
         return audit.note(self.keys, record, done)
 
     def forbidden(self) -> Steps[dict[str, str]]:
-        # Imported here: the first frame asks for none.
         from qtop.systems.resque.connection import forbidden
 
         return forbidden(self.keys)
@@ -227,13 +262,11 @@ class ResqueSystem:
     def evidence(
         self, names: Sequence[str], *, ignore_pids: bool = False, unlisted: Sequence[str] = ()
     ) -> Steps[Sequence[PruneCase]]:
-        # Imported here: it needs psutil.
         from qtop.systems.resque.workers import gather
 
         return gather(self.keys, names, ignore_pids=ignore_pids, unlisted=unlisted)
 
     def jobs(self, source: JobSource, *, newest_first: bool | None = None) -> JobList:
-        # Imported here: the first frame lists none.
         from qtop.systems.resque.job_lists import job_list
 
         return job_list(self.keys, source, newest_first=newest_first)
@@ -246,7 +279,6 @@ class ResqueSystem:
 
     @cached_property
     def _schedules(self) -> ScheduleReader:
-        # Imported here: the first frame lists none.
         from qtop.systems.resque.schedules import ScheduleReader
 
         return ScheduleReader(self.keys)
@@ -256,10 +288,7 @@ class ResqueSystem:
 
         return firings(schedule, now, count)
 
-    def chooser(
-        self, source: JobSource, refusal: RefusalCheck = nothing_refused, *, spares: bool = False
-    ) -> Chooser:
-        # Imported here: the first frame chooses nothing.
+    def chooser(self, source: JobSource, refusal: RefusalCheck, *, spares: bool = False) -> Chooser:
         from qtop.systems.resque.job_actions import JobChooser
 
         return JobChooser(self.keys, source, refusal, spares=spares)
@@ -270,10 +299,15 @@ class ResqueSystem:
         return refusal_of(request)
 
     def prepare(self, request: Request, operator: Operator) -> Steps[Plan | Refusal]:
-        # Imported here: the first frame must not wait for it.
         from qtop.systems.resque.actions import ResqueActions
 
         return ResqueActions(self.keys, operator).prepare(request)
+
+    @cached_property
+    def _guard(self) -> Guard:
+        from resque.store.guard import Guard
+
+        return Guard(self.keys, wall_now, self._warn)
 
     def guarded(self, work: Work[T]) -> Work[T]:
         """Keeps away from what is Sidekiq's: costs as `Guard.watching`."""

@@ -1,11 +1,11 @@
-"""`qtop find`: where a job is, wherever it may be."""
+"""Jobs as they are now: `qtop failed`, `qtop show` and `qtop find`."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
@@ -15,29 +15,203 @@ from qtop.commands.connection import (
     Connection,
     Session,
     connection_options,
+    filter_option,
+    from_option,
     json_option,
     limit_option,
+    listing_options,
     redact_option,
 )
-from qtop.commands.output import Listing, OutputColumn, leave_if_none, message, tell_too_large
+from qtop.commands.output import (
+    Listing,
+    OutputColumn,
+    json_line,
+    leave,
+    leave_if_none,
+    line,
+    message,
+    moment,
+    tell_rest,
+    tell_too_large,
+)
 from qtop.commands.reading import Unread, note_unread, search_strays, tell_owners
 from qtop.model.fleet import RunningJob, Snapshot
 from qtop.model.health import DELAYED_ASIDE, Stray, StrayJob, StrayKind, Strays
-from qtop.model.job import FAILED, JobSource, SourceKind, age_at
-from qtop.model.job_list import Entry
+from qtop.model.job import FAILED, Job, JobSource, SourceKind, age_at
+from qtop.monitor.row_text import class_of
 from qtop.monitor.rows import unregistered_rows
 from qtop.search.fields import Subject, of_job, of_running, text_of
 from qtop.search.filter_language import Filter
 from qtop.search.selection import Hit, scan, through
 from qtop.text.format import job_class, optional
-from qtop.text.safe import ago, safe
+from qtop.text.safe import ago, pad, safe
+from queuecore.active_job import fields_of
 from queuecore.cooperative import at_once
 from queuecore.exchange import Operation, Steps
 
+if TYPE_CHECKING:
+    from qtop.model.job_list import Entry, JobList
+    from qtop.text.redact import Redactor
+    from qtop.widgets.text_lines import TextLine
+
 T = TypeVar("T")
 
+# `qtop failed`.
+
+_FAILURE_COLUMNS: Final[tuple[OutputColumn[Job], ...]] = (
+    OutputColumn("FAILED", lambda job: moment(job.failed_at)),
+    OutputColumn("CLASS", class_of, may_shrink=True),
+    OutputColumn("EXCEPTION", lambda job: optional(job.exception), may_shrink=True),
+    OutputColumn("ERROR", lambda job: safe(job.problem or job.error or ""), may_shrink=True),
+    OutputColumn("QUEUE", lambda job: optional(job.queue), may_shrink=True),
+    OutputColumn("ID", lambda job: job.item.sha[:10]),
+)
+
+
+@click.command()
+@listing_options(DEFAULT_LIMIT)
+@click.option(
+    "--list",
+    "list_name",
+    default=FAILED,
+    show_default=True,
+    metavar="NAME",
+    help="Which list, where each queue has one: mail_failed.",
+)
+def failed(
+    connection: Connection, wanted: Filter, limit: int, as_json: bool, list_name: str
+) -> None:
+    """List failed jobs, the newest first.
+
+    The ID serves the filter of other commands: `qtop show --from failed --filter id:3f2a9c0d11`.
+
+    \b
+    Example: qtop failed --filter 'class:Mailers::* exception:*Timeout age<1h'
+    """
+    unread = Unread()
+    source = JobSource("failed", list_name)
+    found = connection.listing(_FAILURE_COLUMNS, _failure_fields, as_json=as_json)
+
+    with connection.open() as session:
+        tell_owners(session)
+        jobs, now = session.system.jobs(source), session.now()
+        look = scan(jobs, wanted, now, lambda hit: found.add(hit.job), limit=limit)
+        scanned = unread.try_to(session, "failed jobs", look)
+    tell_too_large(0 if scanned is None else scanned.too_large)
+    leave_if_none(found, not wanted.is_empty and not unread)
+    found.end()
+    if scanned is None:
+        unread.leave()
+    elif wanted.is_empty:
+        tell_rest(len(found), scanned.length, "failure")
+    elif scanned.is_partial:
+        message(f"the {len(found):,} newest that match: --limit 0 looks at all")
+
+
+def _failure_fields(failure: Job) -> Mapping[str, Any]:
+    """A failure as JSON shows it, without its backtrace and bytes."""
+    return {
+        "id": failure.item.sha,
+        "place": failure.place,
+        "failed_at": failure.failed_at,
+        "retried_at": failure.retried_at,
+        "class": failure.class_name,
+        "args": failure.args,
+        **fields_of(failure.class_name, failure.args),
+        "exception": failure.exception,
+        "error": failure.error,
+        "queue": failure.queue,
+        "worker": failure.worker,
+        "size": failure.item.size,
+        "problem": failure.problem,
+    }
+
+
+# `qtop show`.
+
+_LABEL_CELLS = 11
+
+
+@click.command()
+@from_option
+@filter_option
+@limit_option(10)
+@connection_options
+@json_option
+@redact_option
+def show(
+    source: JobSource, wanted: Filter, limit: int, connection: Connection, as_json: bool
+) -> None:
+    """Show all of a failure or a waiting job.
+
+    Failures come newest first, waiting jobs in the order in which they will be taken. With --json
+    `raw` holds the very bytes (a byte that is not UTF-8 as Python's surrogateescape has it).
+    Everything is shown, secrets too, unless --redact says otherwise.
+
+    \b
+    Example: qtop show --from failed --filter id:3f2a9c0d11
+    """
+    shown = 0
+    unread = Unread()
+    redactor = connection.redactor(is_whole=True)
+
+    def print_job(hit: Hit) -> None:
+        nonlocal shown
+        shown += 1
+        if as_json:
+            line(json_line(redactor.value(_whole_fields(hit.job, source))))
+            return
+        job = hit.job
+        place = "" if job.place is None else f", place {job.place:,}"
+        line(f"{'' if shown == 1 else chr(10)}id {job.id}{place} in {source}")
+        for each in _lines(job, jobs, redactor):
+            _print_line(each)
+
+    with connection.open() as session:
+        tell_owners(session)
+        jobs = session.system.jobs(source)
+        look = scan(jobs, wanted, session.now(), print_job, limit=limit, whole=True)
+        scanned = unread.try_to(session, f"what is in {source}", look)
+    if scanned is None:
+        unread.leave()
+        return
+    if not shown:
+        leave(f"nothing in {source} matches" if scanned.length else f"{source} is empty")
+    if scanned.is_partial:
+        message(f"{shown:,} shown, there may be more: --limit 0 shows all")
+
+
+def _lines(job: Job, jobs: JobList, redactor: Redactor) -> Iterable[TextLine]:
+    # Imported here: only texts need what screens show.
+    from qtop.screens.details import failure_lines, job_lines
+
+    if jobs.source.kind == "failed":
+        return failure_lines(job, jobs.payload(job), redactor)
+    return job_lines(job, redactor)
+
+
+def _print_line(each: TextLine) -> None:
+    if each.tone == "title":
+        line(click.style(each.text, bold=True))
+    else:
+        line(f"{pad(each.label, _LABEL_CELLS)} {each.text}".rstrip())
+
+
+def _whole_fields(job: Job, source: JobSource) -> Mapping[str, Any]:
+    raw = {"raw": job.item.raw}
+    if source.kind == "failed":
+        return {**_failure_fields(job), "backtrace": job.backtrace, **raw}
+    where = {"id": job.id, "place": job.place, "queue": source.name, "size": job.item.size}
+    shown = {"class": job.class_name, "args": job.args}
+    extra = {"extra": job.extra} if job.problem is None else {}
+    named = fields_of(job.class_name, job.args)
+    return {**where, **shown, **extra, **named, "problem": job.problem, **raw}
+
+
+# `qtop find`.
+
 _NO_LIST: Final = "the key of their moment holds no list"
-_COLUMNS: Final[tuple[OutputColumn[_Found], ...]] = (
+_FOUND_COLUMNS: Final[tuple[OutputColumn[_Found], ...]] = (
     OutputColumn("WHERE", lambda found: safe(found.where), may_shrink=True),
     OutputColumn("HOW", lambda found: found.how),
     OutputColumn("CLASS", lambda found: _class_of(found.subject), may_shrink=True),
@@ -63,7 +237,7 @@ class _Found:
 @json_option
 @limit_option(DEFAULT_LIMIT)
 @click.argument("wanted", type=FILTER, metavar="FILTER")
-def command(connection: Connection, wanted: Filter, limit: int, as_json: bool) -> None:
+def find(connection: Connection, wanted: Filter, limit: int, as_json: bool) -> None:
     """Find jobs, wherever they are.
 
     Delayed, waiting, set aside, in hand and failed ones, also under keys that no list names; and
@@ -78,7 +252,7 @@ def command(connection: Connection, wanted: Filter, limit: int, as_json: bool) -
     if wanted.is_empty:
         raise click.UsageError("an empty filter finds everything: say what to look for")
     unread = Unread()
-    found = connection.listing(_COLUMNS, _fields, as_json=as_json, limit=limit)
+    found = connection.listing(_FOUND_COLUMNS, _found_fields, as_json=as_json, limit=limit)
     with connection.open() as session:
         tell_owners(session)
         strays = search_strays(session, unread)
@@ -235,7 +409,7 @@ def _args_of(subject: Subject) -> str:
     return safe(text_of(subject.args) if subject.is_readable else subject.words[0])
 
 
-def _fields(found: _Found) -> Mapping[str, Any]:
+def _found_fields(found: _Found) -> Mapping[str, Any]:
     subject = found.subject
     return {
         "where": found.where,

@@ -1,19 +1,17 @@
-"""`qtop worker`."""
+"""What works jobs off and moves them: `qtop worker` and `qtop scheduler`."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import click
 
 from qtop.commands.cli import become
 from qtop.commands.connection import Connection, connection_options, log_format_option
-from resque.store.queues import QueueList
-from resque.worker.log import FORMAT, chosen
-from resque.worker.options import from_environment
+from resque.worker.log import FORMAT
 
 #: The environment variable of each option.
-_VARIABLES = {
+_VARIABLES: Final = {
     "count": "COUNT",
     "interval": "INTERVAL",
     "jobs_per_fork": "JOBS_PER_FORK",
@@ -57,7 +55,7 @@ _VARIABLES = {
 @click.option("--shuffle", is_flag=True, help="Look at the queues in random order.")
 @log_format_option
 @click.option("--weight", multiple=True, metavar="QUEUE=N", help="Shuffle, this queue N-fold.")
-def command(
+def worker(
     queues: str | None, connection: Connection, require: tuple[str, ...], **options: Any
 ) -> None:
     """Work jobs off queues.
@@ -76,6 +74,11 @@ def command(
     \b
     Example: qtop worker high,low --require app.jobs --count 2
     """
+    # Imported here: a scheduler needs none of it.
+    from resque.store.queues import QueueList
+    from resque.worker.log import chosen
+    from resque.worker.options import from_environment
+
     if not queues:
         raise click.UsageError("name the queues to work, for example: qtop worker high,low")
     QueueList.parse(queues)
@@ -92,3 +95,53 @@ def command(
         from_environment(environ)
         chosen(environ)
         become("resque.worker", environ)
+
+
+@click.command()
+@connection_options
+@click.option(
+    "--schedule",
+    envvar="RESQUE_SCHEDULE",
+    type=click.Path(exists=True, dir_okay=False),
+    help="A file of schedules: .toml, .yml or .yaml.",
+)
+@click.option("--dynamic", is_flag=True, help="Follow changes of the schedules in Redis.")
+@click.option(
+    "--require",
+    multiple=True,
+    envvar="RESQUE_REQUIRE",
+    help="Module whose jobs declare queues; repeatable. The current folder is importable.",
+)
+@click.option(
+    "--interval",
+    envvar="RESQUE_SCHEDULER_INTERVAL",
+    type=click.FloatRange(0.01),
+    help="Longest time between two looks in seconds (5).",
+)
+@log_format_option
+def scheduler(
+    connection: Connection,
+    schedule: str | None,
+    dynamic: bool,
+    require: tuple[str, ...],
+    interval: float | None,
+    log_format: str | None,
+) -> None:
+    """Move due jobs to their queues, fire schedules.
+
+    Of several one is at work, and another takes over when it leaves or dies. The environment
+    variables of Ruby's scheduler are obeyed too: LOCK_TIMEOUT, DYNAMIC_SCHEDULE, BACKGROUND,
+    PIDFILE, LOGFILE, RAILS_ENV and so on; TZ is the zone of cron expressions that name none.
+
+    \b
+    Example: qtop scheduler --schedule schedule.toml --require app.jobs
+    """
+    variables = {
+        "RESQUE_SCHEDULE": schedule,
+        "RESQUE_SCHEDULER_INTERVAL": interval,
+        "DYNAMIC_SCHEDULE": "1" if dynamic else None,
+        "RESQUE_REQUIRE": ",".join(require),
+        FORMAT: log_format,
+    }
+    with connection.environment("a scheduler", variables) as environ:
+        become("resque.scheduler", environ)

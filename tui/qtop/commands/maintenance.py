@@ -1,0 +1,337 @@
+"""What is done to queues and workers: `qtop pause`, `resume`, `clear`, `register`, `prune`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, NoReturn
+
+import click
+
+from qtop.actions.plan import Outcome, typeable
+from qtop.actions.request import Clear, Index, Pause, PauseAll, Prune, PruneCase, Register
+from qtop.commands.acting import confirm, report, require_person, tell_no_undo, tell_unknown
+from qtop.commands.connection import (
+    SOURCE,
+    Connection,
+    F,
+    Session,
+    change_options,
+    connection_options,
+    dry_run_option,
+    json_option,
+)
+from qtop.commands.output import counted, json_line, leave, line, message
+from qtop.commands.reading import Unread, search_strays
+from qtop.model.job import FAILED, JobSource
+from qtop.text.safe import safe
+
+# Queues: paused, cleared, registered.
+
+
+def _pause_options(command: F) -> F:
+    everything = click.option("--all", "everything", is_flag=True, help="All workers and queues.")
+    command = connection_options(everything(json_option(dry_run_option(command))))
+    return click.argument("names", metavar="[QUEUE]...", nargs=-1)(command)
+
+
+@click.command()
+@_pause_options
+def pause(**options: Any) -> None:
+    """Let no worker take jobs from queues.
+
+    With --all from any. Jobs in hand are finished. Ruby workers obey --all; single queues only with
+    the resque-pause plugin.
+
+    \b
+    Example: qtop pause mail reports
+    """
+    _pause(**options, is_pause=True)
+
+
+@click.command()
+@_pause_options
+def resume(**options: Any) -> None:
+    """Let workers take jobs from queues again.
+
+    Queues that were paused singly stay so with --all: name them too.
+
+    \b
+    Example: qtop resume mail
+    """
+    _pause(**options, is_pause=False)
+
+
+def _pause(
+    names: tuple[str, ...],
+    connection: Connection,
+    everything: bool,
+    as_json: bool,
+    dry_run: bool,
+    is_pause: bool,
+) -> None:
+    if bool(names) == everything:
+        raise click.UsageError("name queues, or say --all")
+    action, done = ("pause", "paused") if is_pause else ("resume", "resumed")
+    named = tuple(dict.fromkeys(names))
+    what = "everything" if everything else ", ".join(named)
+    with connection.open_to_change(*named, dry_run=dry_run) as session:
+        if "" in names and "" not in session.run(session.system.queue_names()):
+            # An unset variable leaves it, more often than a queue has it.
+            raise click.UsageError("the name of a queue is empty, and there is no such queue")
+        if is_pause and names:
+            tell_unknown(session, names)
+        if dry_run:
+            would = {"action": action, "dry_run": True, "would": what}
+            line(json_line(would) if as_json else f"would {action} {safe(what)}")
+            return
+        request = PauseAll(is_pause) if everything else Pause(named, is_pause)
+        outcome = session.carry_out(session.plan(request))
+    changed = outcome.done
+    undo = None if outcome.undoable is None else outcome.undoable.id
+    if as_json:
+        line(json_line({"action": action, "done": changed, "undo": undo}))
+    elif changed:
+        line(f"{done} {safe(what)}" + ("" if everything else f": {counted(changed, 'queue')}"))
+    else:
+        message(f"{what}: {'paused already' if is_pause else 'not paused'}")
+    if undo is not None and not as_json:
+        message(f"to take it back: qtop undo {undo}")
+    sys.exit(0 if changed else 1)
+
+
+@click.command()
+@click.argument("source", type=SOURCE, metavar="SOURCE")
+@connection_options
+@change_options
+@click.option("--remove", is_flag=True, help="Also take the queue's name off the list of queues.")
+def clear(
+    source: JobSource, connection: Connection, remove: bool, dry_run: bool, yes: bool, as_json: bool
+) -> None:
+    """Delete everything that is in a list now.
+
+    SOURCE is failed, queue:NAME or unreadable:NAME. What arrives meanwhile stays. On a terminal you
+    type the name first; elsewhere --yes must be said. Up to 64 MiB are kept for a day, for `qtop
+    undo`. With a queue's jobs go the locks that resque-loner or its like has put on them, if the
+    queue is empty then.
+
+    \b
+    Example: qtop clear queue:mail --dry-run
+    """
+    if remove and source.kind != "queue":
+        raise click.UsageError("--remove is for queues")
+    with connection.open_to_change(source, dry_run=dry_run) as session:
+        plan = session.plan(Clear(source, remove, str(source)))
+        jobs, action = plan.many, "remove" if remove else "clear"
+        what = f"{counted(jobs, source.noun)} in {safe(str(source))}"
+        if not jobs and not remove and not dry_run:
+            leave(f"{source} is empty")
+        if plan.size_bytes is None:
+            message("how large it is is unknown: an undo keeps it, whatever its size")
+        tell_no_undo(session, plan)
+        if dry_run:
+            would = {"action": action, "dry_run": True, "would": jobs}
+            line(json_line(would) if as_json else f"would delete {what}")
+            sys.exit(0 if jobs or remove else 1)
+        if not yes:
+            _confirm_by_name(f"delete {what}", source)
+        outcome = session.carry_out(plan)
+        if not jobs:
+            _leave_forgotten(outcome, source)
+        if outcome.refused:
+            leave("it changed too much meanwhile: look, then try again. Nothing was deleted.")
+        report(action, "deleted", outcome, as_json=as_json)
+
+
+def _leave_forgotten(outcome: Outcome, source: JobSource) -> NoReturn:
+    if not outcome.done:
+        leave(f"{source} is not an empty queue on the list of queues: nothing was done")
+    line("removed the name of an empty queue")
+    sys.exit(0)
+
+
+def _confirm_by_name(what: str, source: JobSource) -> None:
+    require_person(what)
+    word = typeable(source.name)
+    typed = click.prompt(f"{what}. Type {word} to do it", default="", show_default=False, err=True)
+    if typed != word:
+        leave("that is not the name: nothing was done")
+
+
+@click.command()
+@click.argument("names", metavar="[QUEUE]...", nargs=-1)
+@click.option(
+    "--delayed",
+    "moments",
+    multiple=True,
+    metavar="MOMENT",
+    callback=lambda ctx, param, value: tuple(map(_moment, value)),
+    help="Put the jobs delayed until then (epoch seconds) back into the schedule.",
+)
+@click.option(
+    "--failures",
+    "lists",
+    multiple=True,
+    metavar="LIST",
+    help="Put a list of failures, such as mail_failed, on the list of those.",
+)
+@connection_options
+@json_option
+@dry_run_option
+def register(
+    names: tuple[str, ...],
+    moments: tuple[str, ...],
+    lists: tuple[str, ...],
+    connection: Connection,
+    as_json: bool,
+    dry_run: bool,
+) -> None:
+    """Put queues on the set of queues.
+
+    One that holds jobs but is not in that set is seen neither by a console nor by workers with a
+    pattern: `qtop doctor` finds them, and delayed jobs and failures to which no list leads.
+    `qtop clear queue:NAME --remove` is the way back.
+
+    \b
+    Example: qtop register mail
+    """
+    if not (names or moments or lists):
+        raise click.UsageError("say what to register: queues, --delayed or --failures")
+    done = 0
+    with connection.open_to_change(*names, dry_run=dry_run) as session:
+        wanted: tuple[tuple[Index, tuple[str, ...]], ...] = (
+            ("queue", names),
+            ("delayed", moments),
+            ("failures", lists),
+        )
+        for what, named in wanted:
+            for name, is_missing in session.run(session.system.unregistered(what, named)):
+                changed = is_missing
+                if is_missing and not dry_run:
+                    plan = session.plan(Register(what, name))
+                    changed = session.carry_out(plan).done > 0
+                done += changed
+                _tell_registered(what, name, changed, dry_run, as_json)
+    sys.exit(0 if done else 1)
+
+
+def _tell_registered(what: Index, name: str, changed: bool, dry_run: bool, as_json: bool) -> None:
+    if as_json:
+        line(json_line({"action": "register", what: name, "done": int(changed)}))
+    elif changed:
+        line(f"{'would register' if dry_run else 'registered'} {safe(name)}")
+    elif what == "queue":
+        message(f"{name}: is registered already")
+    else:
+        message(f"{name}: is registered already, or holds nothing")
+
+
+def _moment(text: str) -> str:
+    if not (text.isascii() and text.isdigit()):
+        raise click.BadParameter(f"{text!r} is no moment in epoch seconds")
+    return text
+
+
+# Workers: dead ones off the register.
+
+
+@click.command()
+@click.argument("names", metavar="[WORKER]...", nargs=-1)
+@connection_options
+@click.option(
+    "--requeue-lost",
+    type=click.IntRange(0),
+    default=0,
+    metavar="N",
+    help="Put their jobs back, each at most N times within a day, instead of failing them.",
+)
+@click.option(
+    "--ignore-pids",
+    is_flag=True,
+    help="Also those whose process id runs on this machine: it may be another process by now.",
+)
+@change_options
+def prune(
+    names: tuple[str, ...],
+    connection: Connection,
+    requeue_lost: int,
+    ignore_pids: bool,
+    as_json: bool,
+    dry_run: bool,
+    yes: bool,
+) -> None:
+    """Take dead workers off the register.
+
+    All of them, or those named. The jobs in their hands become failures. Dead is a worker whose
+    last heartbeat is older than five minutes by the server's clock, and whose process is gone, as
+    far as it can be seen from here. Without any heartbeat it may belong to another implementation,
+    and stays, but for one on no register that holds its job for so long. The evidence is shown
+    first, and a worker that gives a sign of life after that is spared.
+    Before several are pruned it asks; --yes does not. There is no undo.
+
+    \b
+    Example: qtop prune --dry-run
+    """
+    with connection.open_to_change(JobSource("failed", FAILED), dry_run=dry_run) as session:
+        unread = Unread()
+        cases = _cases(session, names, ignore_pids, unread)
+        dead = [case for case in cases if case.doubt is None]
+        for case in cases:
+            if case.doubt is not None:
+                _tell_kept(case, case.doubt, as_json, "would keep" if dry_run else "kept")
+        if not dead:
+            unread.leave()
+            leave("no worker is dead")
+        if dry_run:
+            for case in dead:
+                _tell_would_prune(case, requeue_lost, as_json)
+            unread.leave()
+            return
+        for case in dead:
+            message(f"{case.worker_id}: {case.words}")
+        request = Prune(tuple(dead), requeue_lost=requeue_lost, tell=partial(_tell_pruned, as_json))
+        plan = session.plan(request)
+        if len(dead) > 1 and not yes:
+            confirm(f"prune {counted(len(dead), 'dead worker')}")
+        outcome = session.carry_out(plan)
+        if outcome.refused:
+            message("somebody else prunes at the moment: look again in a minute")
+    sys.exit(0 if outcome.done else 1)
+
+
+def _cases(
+    session: Session, names: Sequence[str], ignore_pids: bool, unread: Unread
+) -> Sequence[PruneCase]:
+    found = None if names else search_strays(session, unread)
+    unlisted = [] if found is None else [each.name for each in found.of("record")]
+    look = session.system.evidence(names, ignore_pids=ignore_pids, unlisted=unlisted)
+    cases = session.run(look)
+    for case in cases:
+        for what, why in case.unread.items():
+            unread.note(what, why)
+    return cases
+
+
+def _tell_pruned(as_json: bool, case: PruneCase, fate: str) -> None:
+    if fate == "alive":
+        _tell_kept(case, "it gave a sign of life meanwhile", as_json, "kept")
+        return
+    job = {"failed": ": its job failed", "put back": ": its job is back on its queue"}.get(fate, "")
+    fields = {"pruned": case.worker_id, "job": fate, **case.fields}
+    line(json_line(fields) if as_json else f"pruned {safe(case.worker_id)}{job}")
+
+
+def _tell_kept(case: PruneCase, doubt: str, as_json: bool, done: str) -> None:
+    if as_json:
+        line(json_line({done.replace(" ", "_"): case.worker_id, **case.fields, "doubt": doubt}))
+    else:
+        message(f"{done} {case.worker_id}: {doubt}")
+
+
+def _tell_would_prune(case: PruneCase, requeue_lost: int, as_json: bool) -> None:
+    fate = case.fate(requeue_lost)
+    then = {"failed": "; its job would fail", "put back": "; its job would go back"}.get(fate, "")
+    fields = {"would_prune": case.worker_id, "job": fate, **case.fields}
+    text = f"would prune {safe(case.worker_id)}: {case.words}{then}"
+    line(json_line(fields) if as_json else text)
