@@ -339,7 +339,7 @@ NEEDING: Final[Mapping[str, tuple[int, tuple[str, ...]]]] = {
     "read": (3, ("show", "--from", "failed:long")),
     "walk": (3, ("delayed",)),
 }
-#: Only the console asks for these.
+#: Only the console asks for these, the first before it is drawn.
 OF_THE_CONSOLE: Final = {
     *("probe", "waiting_classes", "note", "forbidden", "schedules_look"),
     *("extent", "before", "last"),
@@ -370,3 +370,13 @@ def test_a_command_says_which_call_failed_and_shows_nothing_else_as_an_answer(
     assert well.exit_code in (0, 1), well.output
     claimed = set(answer.stdout.splitlines()) - set(well.stdout.splitlines())
     assert all(any(word in each.lower() for word in NO_ANSWERS) for each in claimed), claimed
+
+
+def test_a_console_opens_on_nothing_that_does_not_answer(
+    run: Run, memory: MemorySystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("qtop.commands.console.require_terminal", lambda environ: None)
+    with memory.faults.failing("probe"):
+        refused = run()
+    assert refused.exit_code == 3, refused.output
+    assert refused.output == "qtop: it is away\n"

@@ -386,6 +386,9 @@ async def test_chosen_jobs_or_all_that_match_are_written_to_a_file(
         await until(pilot, lambda: table_of(app).row_count == 10, "those that match")
         await pilot.press("w")
         await write_to(pilot, tmp_path / "found", "all", "written 10")
+        with memory.faults.failing("walk", "no answer"):
+            await pilot.press("w")
+            await write_to(pilot, tmp_path / "part", "all", "is not complete: no answer")
     lines = [json.loads(line) for line in (tmp_path / "found").read_text().splitlines()]
     assert [json.loads(line["raw"])["args"] for line in lines] == [[n] for n in range(10, 20)]
 

@@ -32,6 +32,9 @@ from queuecore.exchange import Exchange, Operation, Steps
 from queuecore.times import wall_now
 
 T = TypeVar("T")
+#: What comes of preparing a request, and what goes on with it.
+Made = Plan | Refusal | Outcome
+Then = Callable[[Made], None]
 
 #: What a key that stops an action under way is called on the screens that have one.
 _STOPPING: Final = ("stop", "stop_looking")
@@ -98,7 +101,7 @@ class ActionController:
     ) -> None:
         """As `Actions.request`. `looking` is shown only if preparing has to read anything."""
 
-        def ask(made: Plan | Refusal | Outcome) -> None:
+        def ask(made: Made) -> None:
             if isinstance(made, Plan) and table is not None:
                 made = with_marks(made, table)
             self._ask(made, table)
@@ -106,12 +109,7 @@ class ActionController:
         if not self.refuses():
             self._prepare(request, ask, looking)
 
-    def _prepare(
-        self,
-        request: Request,
-        then: Callable[[Plan | Refusal | Outcome], None],
-        looking: str = "looking at it",
-    ) -> None:
+    def _prepare(self, request: Request, then: Then, looking: str = "looking at it") -> None:
         """Go on with the plan for a request; below a dialog if preparing has to read anything."""
         steps = self._steps(request)
         try:
@@ -137,12 +135,7 @@ class ActionController:
         if not self.refuses():
             self._look_first(looking, steps(), self._ask)
 
-    def _look_first(
-        self,
-        looking: str,
-        steps: Steps[Plan | Refusal],
-        then: Callable[[Plan | Refusal | Outcome], None],
-    ) -> None:
+    def _look_first(self, looking: str, steps: Steps[Plan | Refusal], then: Then) -> None:
         self._look_below(looking, lambda tell: self._actions.preview(looking, steps), then)
 
     def begin_after_search(
@@ -153,7 +146,7 @@ class ActionController:
     ) -> None:
         """As `request_after` for a search of many steps that makes the plan."""
 
-        async def look(tell: Progress) -> Plan | Refusal | Outcome:
+        async def look(tell: Progress) -> Made:
             with self.precedence.ahead():
                 return await self._actions.look(what, search(tell))
 
@@ -161,10 +154,7 @@ class ActionController:
             self._look_below(what, look, partial(self._ask, table=table))
 
     def _look_below(
-        self,
-        what: str,
-        look: Callable[[Progress], Awaitable[Plan | Refusal | Outcome]],
-        then: Callable[[Plan | Refusal | Outcome], None],
+        self, what: str, look: Callable[[Progress], Awaitable[Made]], then: Then
     ) -> None:
         """Look below a dialog, and put what comes then in its place. Leaving it ends the look."""
         # In front at once: what is typed ahead must not be taken for other actions.
@@ -250,7 +240,7 @@ class ActionController:
             if moment is not None:
                 self.request(Reschedule(source, chosen, moment), table)
 
-        def ask(made: Plan | Refusal | Outcome) -> None:
+        def ask(made: Made) -> None:
             if not isinstance(made, Plan):
                 self._ask(made)
                 return
@@ -264,7 +254,7 @@ class ActionController:
         if not self.refuses():
             self._prepare(Reschedule(source, chosen, datetime.now(UTC)), ask)
 
-    def _ask(self, made: Plan | Refusal | Outcome, table: Table[Any] | None = None) -> None:
+    def _ask(self, made: Made, table: Table[Any] | None = None) -> None:
         """Carry out a plan, after a question if it needs one; show why there is none."""
         if not isinstance(made, Plan):
             self._app.say(made.text, made.tone)
