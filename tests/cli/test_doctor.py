@@ -21,7 +21,7 @@ from tests.support.lua_scripts import FILES
 from qtop.commands import doctor
 from qtop.commands.doctor import find_out
 from qtop.model.health import Finding, ServerInfo
-from qtop.monitor.incidents import server_checks
+from qtop.monitor.incidents import server
 from qtop.systems.resque import diagnosis
 from resque.errors import AuthRefused, Busy, MissingCommand, Refused
 from resque.keys import Keys
@@ -404,27 +404,27 @@ def facts(**fields: str) -> ServerInfo:
             doctor.version(facts(redis_version="")),
             "UNKNOWN",
         ),
-        (server_checks.role(facts(role="slave")), "ERROR"),
-        (server_checks.persistence(facts()), "OK"),
-        (server_checks.persistence(facts(aof_enabled="0")), "WARN"),
-        (server_checks.persistence(facts(rdb_last_bgsave_status="err")), "ERROR"),
-        (server_checks.persistence(ServerInfo({})), "UNKNOWN"),
-        (server_checks.role(ServerInfo({})), "UNKNOWN"),
-        (server_checks.connections(ServerInfo({})), "UNKNOWN"),
-        (server_checks.connections(facts(connected_clients="1")), "UNKNOWN"),
-        (server_checks.connections(facts(connected_clients="1", maxclients="9")), "OK"),
-        (server_checks.connections(facts(connected_clients="9", maxclients="9")), "WARN"),
+        (server.role(facts(role="slave")), "ERROR"),
+        (server.persistence(facts()), "OK"),
+        (server.persistence(facts(aof_enabled="0")), "WARN"),
+        (server.persistence(facts(rdb_last_bgsave_status="err")), "ERROR"),
+        (server.persistence(ServerInfo({})), "UNKNOWN"),
+        (server.role(ServerInfo({})), "UNKNOWN"),
+        (server.connections(ServerInfo({})), "UNKNOWN"),
+        (server.connections(facts(connected_clients="1")), "UNKNOWN"),
+        (server.connections(facts(connected_clients="1", maxclients="9")), "OK"),
+        (server.connections(facts(connected_clients="9", maxclients="9")), "WARN"),
         (diagnosis.namespaces(["resque"], False, "resque"), "UNKNOWN"),
         (diagnosis.unregistered([], False), "UNKNOWN"),
         (doctor.scripts(ServerInfo({}, script_problem=Busy("later"))), "UNKNOWN"),
         (doctor.scripts(ServerInfo({}, script_problem=Refused("no"))), "ERROR"),
         (doctor.latency([0.1, 0.2]), "OK"),
         (doctor.latency([80.0, 90.0]), "WARN"),
-        (server_checks.clock(0.2), "OK"),
-        (server_checks.clock(-30), "WARN"),
-        (server_checks.clock(3600), "ERROR"),
-        (server_checks.scheduler(None, False, 0, 3), "WARN"),
-        (server_checks.scheduler(None, True, 900, 0), "ERROR"),
+        (server.clock(0.2), "OK"),
+        (server.clock(-30), "WARN"),
+        (server.clock(3600), "ERROR"),
+        (server.scheduler(None, False, 0, 3), "WARN"),
+        (server.scheduler(None, True, 900, 0), "ERROR"),
         (diagnosis.namespaces(["resque"], True, "resque"), "OK"),
         (diagnosis.namespaces([], True, "resque"), "OK"),
         (diagnosis.rights(None), "UNKNOWN"),
@@ -456,7 +456,7 @@ def test_a_finding_has_its_level_and_bad_ones_a_remedy(finding: Finding, level: 
 def test_memory_and_the_eviction_policy_are_judged(
     fields: dict[str, str], levels: list[str]
 ) -> None:
-    assert [finding.level for finding in server_checks.memory(facts(**fields))] == levels
+    assert [finding.level for finding in server.memory(facts(**fields))] == levels
 
 
 def test_delayed_jobs_set_aside_are_reported_with_the_command_that_shows_them(
@@ -559,5 +559,5 @@ def test_a_scheduler_is_at_work_while_it_renews_its_lock(
         passed[0] += seconds
 
     found = find_out(lambda: lock(passed[0]), sleep=sleep, runs_here=lambda _: runs_here)
-    assert server_checks.scheduler(found, False, 0, 0).level == level
+    assert server.scheduler(found, False, 0, 0).level == level
     assert passed[0] <= 11

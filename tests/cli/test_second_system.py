@@ -22,10 +22,11 @@ from tests.support.memory_jobs import (
 )
 from tests.support.memory_system import MemorySystem, calls_of_the_seam
 
-from qtop.commands import connection
 from qtop.commands.cli import main
 from qtop.commands.connection import Session
+from qtop.systems.resque import system
 from queuecore.errors import StoreError, Unreachable
+from resque.keys import Keys
 
 Run = Callable[..., Result]
 #: No Redis is there: what a command sends to one anyhow fails.
@@ -60,11 +61,12 @@ def run(
 ) -> Run:
     """Runs a command in this process on that system."""
 
-    def open_system(address: object, namespace: str, **options: object) -> MemorySystem:
-        opened.append((str(address), namespace))
+    def opening(keys: Keys, address: object, **options: object) -> MemorySystem:
+        opened.append((str(address), keys.namespace))
         return memory
 
-    monkeypatch.setattr(connection, "open_system", open_system)
+    # In the place of the system that every command opens.
+    monkeypatch.setattr(system, "ResqueSystem", opening)
 
     def running(*args: str, typed: str | None = None, **env: str) -> Result:
         around = {"REDIS_URL": NOWHERE, "TZ": "UTC", **env}
@@ -375,8 +377,8 @@ def test_a_command_says_which_call_failed_and_shows_nothing_else_as_an_answer(
 def test_a_console_opens_on_nothing_that_does_not_answer(
     run: Run, memory: MemorySystem, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("qtop.commands.console.require_terminal", lambda environ: None)
+    monkeypatch.setattr("os.isatty", lambda number: True)
     with memory.faults.failing("probe"):
-        refused = run()
+        refused = run(TERM="xterm")
     assert refused.exit_code == 3, refused.output
     assert refused.output == "qtop: it is away\n"

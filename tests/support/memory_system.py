@@ -32,7 +32,7 @@ from qtop.model.job import Job, JobSource
 from qtop.model.job_list import JobList, JobPage
 from qtop.model.launch import LaunchCommand, LaunchRequest, QueueClasses
 from qtop.model.schedule import ListedSchedule, LockHolder, Schedules
-from qtop.monitor.incidents.server_checks import LIFETIME_S
+from qtop.monitor.incidents.server import LIFETIME_S
 from qtop.search.selection import Chooser, RefusalCheck, nothing_refused
 from qtop.systems.system import Ability, DiagnosisPart, Place, System, Work
 from queuecore.audit import AuditEntry

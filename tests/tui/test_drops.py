@@ -18,7 +18,7 @@ from tests.support.sample_data import (
 
 from qtop.model.fleet import Queue, Snapshot
 from qtop.monitor import row_text
-from qtop.monitor.drops import NO_DROPS
+from qtop.monitor.changes import NO_DROPS
 from qtop.monitor.incidents.incident import Incident
 from qtop.monitor.incidents.rules import IncidentRules
 from qtop.monitor.row_builder import RowBuilder
@@ -139,8 +139,8 @@ def test_an_unknown_depth_is_no_drop() -> None:
 def test_a_drop_is_a_gap_in_the_trend_of_the_queue_and_not_a_slope() -> None:
     full = [snapshot([queue("mail", 900)])] * 30
     row = last(*full, *[snapshot([queue("mail", 0)])] * 12)["mail"]
-    assert row_text.trend(row.depths, row.looks, 10, row.drops) == "█████╎▁"
-    assert row_text.trend(row.depths, row.looks, 10) == "█████▁▁"
+    assert row_text.trend(row.depths, row.polls, 10, row.drops) == "█████╎▁"
+    assert row_text.trend(row.depths, row.polls, 10) == "█████▁▁"
 
 
 def test_the_sign_of_a_drop_disappears_with_the_gap_after_sixty_polls() -> None:

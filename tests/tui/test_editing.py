@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qtop.screens.external_editor import editor, in_editor
+from qtop.screens.payload_editor import editor, in_editor
 from qtop.text.payloads import MOST_BYTES, BadPayload, changed, difference, pretty
 
 VALUES = st.recursive(

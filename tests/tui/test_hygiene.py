@@ -17,11 +17,10 @@ PURE = (
     "local.supervisor",
     "local.workers",
     "monitor.poller",
-    "monitor.rates",
+    "monitor.changes",
     "monitor.rows",
     "monitor.state",
     "screens.details",
-    "screens.local_cells",
     "systems.resque.connection",
     "text.format",
     "text.safe",
@@ -49,6 +48,13 @@ def test_the_console_is_imported_without_the_redis_client() -> None:
     code = "import sys, qtop.app.app; print('redis' in sys.modules)"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert said.stdout.strip() == "False"
+
+
+def test_the_first_frame_loads_no_list_of_jobs_and_no_dialog() -> None:
+    code = "import sys, qtop.app.app, qtop.screens.overview; print(*sys.modules)"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    late = {f"qtop.screens.{name}" for name in ("dialogs", "job_list", "jobs", "payload_editor")}
+    assert late & set(said.stdout.split()) == set()
 
 
 def calls(path: Path) -> Iterator[tuple[ast.Call, str]]:

@@ -24,11 +24,10 @@ from tests.support.sample_data import (
 from qtop.config.limits import Thresholds
 from qtop.local.workers import LocalWorkers
 from qtop.model.fleet import Snapshot
-from qtop.monitor.explained_drops import without_explained
 from qtop.monitor.incidents.incident import Check, Incident
 from qtop.monitor.incidents.rules import STAYS_S, IncidentRules, Steady
 from qtop.monitor.poller import PollResult
-from qtop.monitor.row_builder import RowBuilder
+from qtop.monitor.row_builder import RowBuilder, without_explained
 from qtop.monitor.rows import FleetRows
 from qtop.monitor.state import ConsoleState
 from qtop.systems.resque.system import ResqueSystem
@@ -53,7 +52,7 @@ def rows_at(seconds: float) -> FleetRows:
 
 
 def reported(steady: Steady, found: list[Incident], at_s: float) -> list[str]:
-    incidents = steady.told(found, rows_at(at_s), at_s, is_whole=True)
+    incidents = steady.shown(found, rows_at(at_s), at_s, is_whole=True)
     assert all(each.is_over is (each.key not in {v.key for v in found}) for each in incidents)
     return [each.kind for each in incidents]
 
@@ -96,7 +95,7 @@ def test_a_poll_that_is_judged_again_counts_once() -> None:
     steady, fleet = Steady(), rows_at(1.0)
     reported(steady, [], 0.0)
     for _ in range(3):
-        assert steady.told([BURST], fleet, 1.0, is_whole=True) == []
+        assert steady.shown([BURST], fleet, 1.0, is_whole=True) == []
 
 
 def test_with_a_long_poll_interval_an_incident_is_reported_at_once() -> None:

@@ -11,7 +11,7 @@ from textual.pilot import Pilot
 
 from qtop.app.app import QtopApp
 from qtop.model.fleet import Snapshot
-from qtop.monitor.rates import Rates
+from qtop.monitor.changes import Rates
 from qtop.monitor.row_builder import RowBuilder
 from qtop.monitor.rows import QueueRow
 from qtop.screens import list_bars

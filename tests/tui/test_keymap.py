@@ -9,14 +9,13 @@ from textual.binding import Binding
 from qtop.app.app import QtopApp
 from qtop.keymap import keymap
 from qtop.keymap.keymap import ACTIONS, PLACES, Where
-from qtop.screens import frame_texts
+from qtop.screens import frame
 from qtop.screens.base import ConsoleScreen
 from qtop.screens.dialogs import DIALOG_BINDINGS
-from qtop.screens.failed import FailedScreen, GroupScreen
+from qtop.screens.failed import FailedScreen, FailureScreen, GroupScreen
 from qtop.screens.help import PALETTE_BINDINGS, HelpScreen, help_lines
 from qtop.screens.history import ActionScreen, HistoryScreen
-from qtop.screens.job_details import FailureScreen, JobScreen
-from qtop.screens.jobs import JobsScreen, SetAsideScreen
+from qtop.screens.jobs import JobScreen, JobsScreen, SetAsideScreen
 from qtop.screens.local import LocalScreen, LogScreen
 from qtop.screens.overview import IncidentScreen, OverviewScreen
 from qtop.screens.queues import QueuesScreen
@@ -93,7 +92,7 @@ def test_every_action_works_on_some_screen() -> None:
 @pytest.mark.parametrize("screen", SCREENS)
 def test_the_footer_says_the_keys_of_the_table(screen: type[ConsoleScreen]) -> None:
     places = {*screen.PLACES, "everywhere"}
-    left, right = frame_texts.footer(places, read_only=False)
+    left, right = frame.footer(places, read_only=False)
     said = [span.text for span in (*left, *right) if span.tone == "key"]
     labelled = [a for a in keymap.of(places) if a.label]
     assert Counter(said) == Counter(keymap.key_sign(a.keys[0]) for a in labelled)
@@ -101,7 +100,7 @@ def test_the_footer_says_the_keys_of_the_table(screen: type[ConsoleScreen]) -> N
 
 @pytest.mark.parametrize("screen", [QueuesScreen, WorkersScreen, FailedScreen])
 def test_a_read_only_footer_leaves_out_what_changes_something(screen: type[ConsoleScreen]) -> None:
-    left, _ = frame_texts.footer(screen.PLACES, read_only=True)
+    left, _ = frame.footer(screen.PLACES, read_only=True)
     said = {span.text for span in left if span.tone == "key"}
     assert said.isdisjoint({"r", "c", "p", "P", "s", "x"})
     assert {"enter", "o", "f"} <= said

@@ -14,7 +14,7 @@ from qtop.actions.plan import Refusal
 from qtop.local import import_check
 from qtop.local.import_check import ModuleMemory
 from qtop.model.launch import LaunchCommand, LaunchRequest, QueueClasses
-from qtop.screens.start_dialog import read_request
+from qtop.screens.dialogs import read_request
 from qtop.systems.resque.launch import NAMES_PROGRAM, without_password
 from qtop.systems.resque.system import ResqueSystem
 from queuecore.address import parse_url

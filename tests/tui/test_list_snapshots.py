@@ -19,8 +19,8 @@ from tests.support.sample_data import FakeSystem, failure, fleet, queue, snapsho
 from textual.pilot import Pilot
 
 from qtop.app.app import QtopApp
+from qtop.local.processes import Sampler
 from qtop.local.state_file import SlotState
-from qtop.local.usage import Sampler
 from qtop.model.fleet import Snapshot
 from queuecore.windows import Item, whole
 from resque.errors import Unreachable

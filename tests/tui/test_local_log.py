@@ -10,8 +10,7 @@ from tests.support.waiting import eventually_async
 from textual.app import App, ComposeResult
 
 from qtop.local import logs
-from qtop.local.logs import MOST_BEHIND_BYTES, STEP_BYTES, Tail, level, without_colours
-from qtop.local.worker_slot import LogFile
+from qtop.local.logs import MOST_BEHIND_BYTES, STEP_BYTES, LogFile, Tail, level, without_colours
 from qtop.widgets import log_view
 from qtop.widgets.log_view import LogLine, LogView
 from resque.worker.log import WorkerLogLine, as_json, told

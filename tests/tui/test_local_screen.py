@@ -33,13 +33,12 @@ from textual.widgets import Button, Input
 from qtop.actions.plan import operator_identity as actor
 from qtop.config.settings import Settings
 from qtop.local.groups import LocalWorker, WorkerGroup
+from qtop.local.processes import Sampler, Usage
 from qtop.local.state_file import SlotState
-from qtop.local.usage import Sampler, Usage
 from qtop.model.launch import QueueClasses
-from qtop.monitor.local_rows import LocalWorkerRow
-from qtop.screens import local_cells
-from qtop.screens.local import LocalScreen, LogScreen
-from qtop.screens.start_dialog import StartDialog
+from qtop.monitor.rows import LocalWorkerRow
+from qtop.screens.dialogs import StartDialog
+from qtop.screens.local import LocalScreen, LogScreen, problems_of, state_of, state_tone
 from qtop.widgets.log_view import MOST_LINES
 from queuecore import audit
 from resque.errors import Unreachable
@@ -119,7 +118,7 @@ def test_the_state_of_a_worker_counts_down_to_what_comes_next(
     place: SlotState, state: str, tone: str
 ) -> None:
     row = LocalWorkerRow(LocalWorker(still("a", "mail", place), place), None, None, 1_000.0)
-    assert (local_cells.state(row), local_cells.state_tone(row)) == (state, tone)
+    assert (state_of(row), state_tone(row)) == (state, tone)
 
 
 async def test_an_empty_screen_says_what_to_press() -> None:
@@ -243,7 +242,7 @@ def test_a_worker_that_leaves_a_queue_alone_says_so_on_its_row() -> None:
     place = SlotState(1, "running", 7)
     usage = Usage(None, 0, frozenset({7}), "ruby\x1b")
     row = LocalWorkerRow(LocalWorker(still("a", "mail", place), place), None, usage, 1_000.0)
-    assert local_cells.problems(row) == "leaves ruby␛ alone: unknown classes"
+    assert problems_of(row) == "leaves ruby␛ alone: unknown classes"
 
 
 async def proposed(folder: Path, name: str, **more: Any) -> str:

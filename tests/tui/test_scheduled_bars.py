@@ -9,8 +9,8 @@ import pytest
 from qtop.model.job import JobSource
 from qtop.model.job_list import DueShare, Outline
 from qtop.model.schedule import ListedSchedule, LockHolder, Schedules
-from qtop.screens import scheduled_bars
-from qtop.screens.scheduled_bars import ScheduledLook
+from qtop.screens import list_bars
+from qtop.screens.list_bars import ScheduledLook
 from qtop.search.filter_language import parse
 from qtop.search.job_search import ClassCounts, JobQuery, JobSearch, Matches
 from qtop.search.list_search import ListSearch
@@ -47,17 +47,17 @@ def schedule(ahead_s: float | None) -> ListedSchedule:
 
 def test_estimates_are_marked_and_unknown_is_not_zero() -> None:
     seen = outlook(DueShare(2, 3, is_exact=True), DueShare(1000, 2500, is_exact=False))
-    left, right = scheduled_bars.forecast(seen, None, NOW)
+    left, right = list_bars.forecast(seen, None, NOW)
     assert text(left) == " due  overdue 3  5 min ~2,500  1 h 0  24 h 0  later 0 "
     assert right == []
-    assert text(scheduled_bars.forecast(None, None, NOW)[0]) == " due  unknown"
+    assert text(list_bars.forecast(None, None, NOW)[0]) == " due  unknown"
 
 
 def test_schedules_that_fire_soon_are_counted() -> None:
     rows = [schedule(10), schedule(3_600), schedule(3_601), schedule(None)]
-    _, right = scheduled_bars.forecast(outlook(NONE), rows, NOW)
+    _, right = list_bars.forecast(outlook(NONE), rows, NOW)
     assert text(right) == "2 schedules fire within 1 h "
-    _, right = scheduled_bars.forecast(outlook(NONE), rows[:1], NOW)
+    _, right = list_bars.forecast(outlook(NONE), rows[:1], NOW)
     assert text(right) == "1 schedule fires within 1 h "
 
 
@@ -87,7 +87,7 @@ ENDLESS = LockHolder("h:1", -1)
 def test_the_running_scheduler_is_described_in_words(
     seen: Outline | None, holder: LockHolder, has_schedules: bool, words: str, tone: str
 ) -> None:
-    spans = scheduled_bars.scheduler(scheduled_look(seen, holder), NOW_S, has_schedules)
+    spans = list_bars.scheduler(scheduled_look(seen, holder), NOW_S, has_schedules)
     assert words in text(spans)
     assert {span.tone for span in spans} == {tone}
 
@@ -99,21 +99,21 @@ def test_unknown_schedules_of_a_file_are_reported() -> None:
         ("a \x1b[2J word", "of a file they are unknown: a ␛[2J", True),
     ):
         here = replace(seen, schedules=replace(seen.schedules, file_problem=why))
-        assert words in scheduled_bars.no_schedules(here)
-        count_text = text(scheduled_bars.scheduler(here, NOW_S, has_schedules=False))
+        assert words in list_bars.no_schedules(here)
+        count_text = text(list_bars.scheduler(here, NOW_S, has_schedules=False))
         assert ("file are unknown" in count_text) == is_told
     unread = replace(seen, problems={"schedules of a file": "refused"})
     for each in (unread, None):
         words = "those of a scheduler's file are unknown"
-        assert words in scheduled_bars.no_schedules(each)
+        assert words in list_bars.no_schedules(each)
 
 
 def test_parts_that_cannot_be_read_come_first() -> None:
     seen = scheduled_look(outlook(SOME), NOBODY, schedules="a \x1b[2J key")
-    count_text = text(scheduled_bars.scheduler(seen, NOW_S, has_schedules=False))
+    count_text = text(list_bars.scheduler(seen, NOW_S, has_schedules=False))
     assert count_text.startswith(" ⚠ cannot read schedules: a ")
     assert "\x1b" not in count_text
-    assert text(scheduled_bars.scheduler(None, NOW_S, has_schedules=False)) == " reading …"
+    assert text(list_bars.scheduler(None, NOW_S, has_schedules=False)) == " reading …"
 
 
 def test_a_search_says_how_far_it_is_and_what_it_leaves_out() -> None:
@@ -123,7 +123,7 @@ def test_a_search_says_how_far_it_is_and_what_it_leaves_out() -> None:
     run.found, follower = found, run.follower
 
     def count_text(*, is_by_class: bool = False) -> str:
-        return text(scheduled_bars.search(run, is_by_class=is_by_class))
+        return text(list_bars.delayed_search(run, is_by_class=is_by_class))
 
     found.seen, found.count, follower.done, follower.of = 1_500, 7, 20, 90_000
     assert count_text() == "looking … 1,500 jobs, times 20 of 90,000; x stops "
@@ -136,7 +136,7 @@ def test_a_search_says_how_far_it_is_and_what_it_leaves_out() -> None:
     assert count_text(is_by_class=True) == "1,001 of 1,500 jobs, with more classes than are listed "
     follower.is_stopped = True
     assert count_text().startswith("stopped: 1,001 of the ")
-    assert scheduled_bars.search(None, is_by_class=False) == []
+    assert list_bars.delayed_search(None, is_by_class=False) == []
 
 
 def test_an_exact_total_needs_exact_parts() -> None:

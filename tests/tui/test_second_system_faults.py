@@ -23,8 +23,9 @@ from tests.support.memory_jobs import delayed, failed, job, long_failed, process
 from tests.support.memory_system import MemorySystem, calls_of_the_seam
 
 from qtop.app import app as app_module
+from qtop.screens.dialogs import StartDialog
 from qtop.screens.help import HelpScreen
-from qtop.screens.start_dialog import StartDialog
+from qtop.systems.resque import system as resque_system
 from queuecore.errors import Unreachable
 
 AWAY: Final = "it is away"
@@ -259,7 +260,7 @@ async def test_what_waits_is_looked_at_before_workers_start_and_a_failure_is_sai
 async def test_rights_that_cannot_be_found_out_forbid_nothing(
     memory: MemorySystem, monkeypatch: pytest.MonkeyPatch, is_failing: bool
 ) -> None:
-    monkeypatch.setattr(app_module, "open_system", lambda *args, **options: memory)
+    monkeypatch.setattr(resque_system, "ResqueSystem", lambda *args, **options: memory)
     monkeypatch.setattr(app_module, "RedisRunner", lambda *args, **options: memory)
     memory.no_right = {"clear_queue": "you may not clear"}
     if is_failing:

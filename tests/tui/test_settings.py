@@ -19,7 +19,7 @@ from qtop.config.settings import (
 )
 from qtop.keymap import keymap
 from qtop.keymap.keymap import clashes
-from qtop.screens.fitting import check_settings, screens
+from qtop.screens.base import check_settings, screens
 
 Write = Callable[[str], SettingsFile]
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from qtop.config.limits import UndoLimits, undo_settings
-from qtop.config.settings import Settings
+from qtop.config.limits import UndoLimits
+from qtop.config.settings import Given, Settings, undo_settings
 from resque.errors import BadOption
 
 
@@ -11,7 +11,11 @@ def test_a_day_and_64_mib_by_default() -> None:
     assert undo_settings({}) == {}
     assert Settings().undo_limits == UndoLimits() == UndoLimits(86_400, 64 * 2**20)
     told = {"QTOP_UNDO_HOURS": "0.5", "QTOP_UNDO_MIB": "1"}
-    assert UndoLimits.of(*undo_settings(told).values()) == UndoLimits(1800, 2**20)
+    assert undo_settings(told) == {
+        "undo_hours": Given(0.5, "QTOP_UNDO_HOURS"),
+        "undo_mib": Given(1.0, "QTOP_UNDO_MIB"),
+    }
+    assert UndoLimits.of(0.5, 1) == UndoLimits(1800, 2**20)
 
 
 def test_a_list_too_large_to_keep_cannot_be_undone_and_an_unknown_size_is_not_too_large() -> None:
@@ -20,7 +24,7 @@ def test_a_list_too_large_to_keep_cannot_be_undone_and_an_unknown_size_is_not_to
 
 
 def test_no_hours_means_no_undo() -> None:
-    hours = undo_settings({"QTOP_UNDO_HOURS": "0"})["QTOP_UNDO_HOURS"]
+    hours = undo_settings({"QTOP_UNDO_HOURS": "0"})["undo_hours"].value
     assert UndoLimits.of(hours, 64).seconds_for(1) == 0
 
 

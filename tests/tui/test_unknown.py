@@ -32,14 +32,13 @@ from tests.support.sample_data import (
 from qtop.app.app import QtopApp
 from qtop.model.fleet import Snapshot
 from qtop.monitor import row_text
-from qtop.monitor.drops import NO_DROPS
+from qtop.monitor.changes import NO_DROPS, UNKNOWN
 from qtop.monitor.incidents.incident import Incident
 from qtop.monitor.incidents.jobs import Durations
-from qtop.monitor.rates import UNKNOWN
 from qtop.monitor.rows import FleetRows, host_rows
 from qtop.monitor.series import SeriesRecorder
 from qtop.monitor.state import ViewState
-from qtop.screens import frame_texts
+from qtop.screens import frame
 from queuecore.values import replace
 from resque.errors import AuthRefused, Busy
 
@@ -353,7 +352,7 @@ def test_the_error_line_names_every_part_and_each_reason_once() -> None:
     look = healthy(queues=None, workers=None, problems={"queues": WHY, "workers": WHY})
     fleet_rows: FleetRows = fleets(look)[0]
     view = console(FakeSystem(look)).state.view()
-    [span] = frame_texts.trouble(_with(view, fleet_rows))
+    [span] = frame.trouble(_with(view, fleet_rows))
     assert span.text == f" ⚠ unknown: queues, workers: {WHY}"
 
 

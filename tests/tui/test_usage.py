@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from qtop.local.usage import Sampler
+from qtop.local.processes import Sampler
 
 MEBIBYTE = 1 << 20
 #: Holds 64 MiB, which two children share with it; prints when all are there, ends when asked to.

@@ -15,7 +15,7 @@ from tests.support.local_screen import running, start
 from tests.support.sample_data import FakeSystem, snapshot, worker
 
 from qtop.app.app import QtopApp
-from qtop.local.usage import ancestors
+from qtop.local.processes import ancestors
 from qtop.screens.local import LogScreen
 from qtop.screens.workers import WorkerScreen, WorkersScreen
 

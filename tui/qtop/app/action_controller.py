@@ -17,7 +17,6 @@ from qtop.local.workers import LocalWorkers
 from qtop.model.job import JobSource
 from qtop.model.job_list import Entry
 from qtop.model.launch import LaunchRequest
-from qtop.screens import audit_text
 from qtop.screens.console import Console
 from qtop.screens.dialogs import ConfirmDialog, DateDialog, LookingDialog
 from qtop.search.follower import walk
@@ -228,10 +227,13 @@ class ActionController:
 
     def undo_deed(self, audit_entry: AuditEntry) -> None:
         """As `Actions.undo_deed`, or say why that cannot be."""
+        # The screen that asks for it has loaded these.
+        from qtop.screens.history import consequence, question
+
         if audit_entry.undo_left_s is None:
-            self._app.say(" ".join(audit_text.consequence(audit_entry)), "warn")
+            self._app.say(" ".join(consequence(audit_entry)), "warn")
             return
-        self.request(Undo.of(audit_entry, *audit_text.question(audit_entry)))
+        self.request(Undo.of(audit_entry, *question(audit_entry)))
 
     def ask_for_moment(
         self, source: JobSource, chosen: Selection, table: Table[Any] | None = None

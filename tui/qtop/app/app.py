@@ -33,7 +33,7 @@ from qtop.model.health import HealthReport, Strays
 from qtop.monitor.incidents.incident import Link
 from qtop.monitor.poller import Poller, PollResult, StrayWatch
 from qtop.monitor.state import ConsoleState, UiPolicy
-from qtop.screens.base import ConsoleScreen
+from qtop.screens.base import ConsoleScreen, load_screens
 from qtop.screens.frame import TooSmallScreen, is_too_small
 from qtop.systems.opening import open_system
 from qtop.systems.runner import RedisRunner
@@ -112,8 +112,6 @@ def _maker(name: str) -> Callable[[], Screen[Any]]:
 
 def _load_the_rest() -> None:
     """Import what the first frame did not wait for. Takes some 300 ms."""
-    from qtop.screens.fitting import load_screens
-
     load_screens()
     import_module("qtop.app.action_controller")
 

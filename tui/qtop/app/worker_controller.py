@@ -12,14 +12,13 @@ from typing import Final, Protocol, TypeVar
 from qtop.actions.plan import Operator, Outcome, Plan, Refusal, escalate
 from qtop.local.groups import CannotStart, GroupAction, LocalWorker, WorkerGroup
 from qtop.local.import_check import ModuleMemory
-from qtop.local.usage import ancestors
+from qtop.local.processes import ancestors
 from qtop.local.workers import LocalWorkers
 from qtop.model.launch import LaunchRequest
 from qtop.monitor.rows import WorkerRow
 from qtop.screens.console import Console
-from qtop.screens.dialogs import ConfirmDialog, QuitDialog, WaitingDialog
+from qtop.screens.dialogs import ConfirmDialog, QuitDialog, StartDialog, WaitingDialog
 from qtop.screens.local import LogScreen
-from qtop.screens.start_dialog import StartDialog
 from qtop.text.safe import counted, safe
 from queuecore.errors import QueueError
 from queuecore.exchange import Operation, Steps, drive
@@ -247,13 +246,12 @@ class LocalWorkerController:
         elif choice is not None:
             await self._end_all(now=choice == "now")
 
-    def stop_now(self) -> None:
-        """Stop all of them in the middle of their jobs."""
-        self._local.stop_all(now=True)
-
-    def leave_running(self) -> None:
-        """End the console and let them go on. Those that finish do so without it, too."""
-        self._app.run_worker(self._leave_running(), group="leave")
+    def _wait_no_more(self, choice: str) -> None:
+        if choice == "now":
+            self._local.stop_all(now=True)
+        else:
+            # Those that finish do so without the console, too.
+            self._app.run_worker(self._leave_running(), group="leave")
 
     async def _leave_running(self) -> None:
         if await self._local.detach_all():
@@ -266,7 +264,7 @@ class LocalWorkerController:
         self._local.stop_all(now=now)
         lists = ", ".join(dict.fromkeys(worker.queues for worker in living))
         self._note("stop now" if now else "stop", len(living), lists)
-        dialog = WaitingDialog(self)
+        dialog = WaitingDialog(self._wait_no_more)
         await self._app.push_screen(dialog)
         began_mono = self._app.clock()
         while self._local.alive:

@@ -5,22 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Final, NoReturn
+from typing import Final, NoReturn
 
 import click
 
 from qtop.actions.plan import Outcome, Plan
 from qtop.actions.request import Delete, JobRequest
 from qtop.commands.connection import Connection, Session
-from qtop.commands.output import (
-    counted,
-    json_line,
-    leave,
-    line,
-    message,
-    moment,
-    tell_too_large,
-)
+from qtop.commands.output import counted, json_line, leave, line, message, moment, tell_too_large
 from qtop.model.job import JobSource
 from qtop.search.filter_language import Filter
 from qtop.search.selection import Scanned, Selection, scan
@@ -69,7 +61,7 @@ def act(
         if warns_of is not None:
             tell_unknown(session, [warns_of])
         elif not isinstance(request, Delete):
-            session.refuse_if_sidekiqs(chosen.targets)
+            session.run(system.admit(chosen.targets))
         subject = f"{source}, filter {wanted.text}" if wanted.text else str(source)
         plan = session.plan(replace(request, chosen=chosen, subject=subject))
         tell_no_undo(session, plan)
@@ -157,7 +149,7 @@ def _tell_plan(
 ) -> None:
     refused = sum(chosen.refusals.values())
     if as_json:
-        plan: dict[str, Any] = {
+        plan = {
             "action": verb,
             "dry_run": True,
             "would": len(chosen.marks) - refused,

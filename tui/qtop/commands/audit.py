@@ -16,15 +16,7 @@ from qtop.commands.connection import (
     json_option,
     listing_options,
 )
-from qtop.commands.output import (
-    OutputColumn,
-    json_line,
-    leave,
-    leave_if_none,
-    line,
-    message,
-    moment,
-)
+from qtop.commands.output import OutputColumn, json_line, leave, line, message, moment
 from qtop.search.fields import Subject
 from qtop.search.filter_language import Filter
 from qtop.text.safe import ago, safe
@@ -62,9 +54,9 @@ def audit(connection: Connection, wanted: Filter, limit: int, as_json: bool) -> 
     with connection.open() as session:
         entries = session.run(session.system.history(most))
     found = [entry for entry in entries if wanted.matches(_subject(entry))]
-    leave_if_none(found, not wanted.is_empty)
     shown = found[:limit] if limit else found
-    connection.listing(_COLUMNS, _fields, as_json=as_json).print_all(shown)
+    listing = connection.listing(_COLUMNS, _fields, as_json=as_json)
+    listing.print_all(shown, is_filtered=not wanted.is_empty)
 
 
 def _done(entry: AuditEntry) -> str:

@@ -6,7 +6,7 @@ import functools
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,8 +17,15 @@ import click
 from click.core import ParameterSource
 
 from qtop.commands.output import Listing, OutputColumn, leave, message
-from qtop.config.limits import UNDO_HOURS, UNDO_MIB, undo_settings
-from qtop.config.settings import Given, Settings, SettingsFile, resolve, settings_path, warnings
+from qtop.config.settings import (
+    Given,
+    Settings,
+    SettingsFile,
+    resolve,
+    settings_path,
+    undo_settings,
+    warnings,
+)
 from qtop.systems.opening import open_system
 from qtop.text.redact import OPEN, Redactor
 from queuecore.address import parse_url
@@ -31,8 +38,6 @@ if TYPE_CHECKING:
     from qtop.actions.request import Request
     from qtop.model.job import JobSource
     from qtop.search.filter_language import Filter
-    from qtop.systems.system import System
-
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
@@ -128,7 +133,6 @@ yes_option = click.option("--yes", "-y", is_flag=True, help="Do it without askin
 
 
 def limit_option(default: int) -> Callable[[F], F]:
-    """`--limit`: how many to show at most; 0 is all."""
     return click.option(
         "--limit",
         type=click.IntRange(0),
@@ -174,9 +178,8 @@ class Session:
 
     def __init__(self, url: str, connection: Connection, *, timeout_s: float = _TIMEOUT_S) -> None:
         self.address = parse_url(url)
-        self.is_read_only = connection.is_read_only
         self.undo_limits = connection.settings.undo_limits
-        self._read_only_by = connection.settings.origins.get("read_only", "--read-only")
+        self._connection = connection
         self._store = LeanStore(self.address, timeout_s=timeout_s, client_name="qtop")
         self._warned = False
         #: Makes a system that remembers nothing yet.
@@ -208,11 +211,6 @@ class Session:
         finally:
             self._progress.end()
 
-    def refuse_if_sidekiqs(self, queues: Iterable[str] = (), *, failures: bool = False) -> None:
-        """Raises BelongsToSidekiq when the namespace or one of these queues is Sidekiq's, with
-        `failures` also when the list of failures is. Costs as `System.admit`."""
-        self.run(self.system.admit(queues, failures=failures))
-
     def _one(self, exchange: Exchange[Any]) -> Any:
         self.refuse_if_read_only(exchange.writes)
         if exchange.progress is not None:
@@ -229,8 +227,9 @@ class Session:
 
     def refuse_if_read_only(self, writes: bool = True) -> None:
         """Raises ChangeRefused with --read-only."""
-        if writes and self.is_read_only:
-            raise ChangeRefused(f"read-only ({self._read_only_by}): nothing was changed")
+        if writes and self._connection.is_read_only:
+            by = self._connection.settings.origins.get("read_only", "--read-only")
+            raise ChangeRefused(f"read-only ({by}): nothing was changed")
 
     @cached_property
     def operator(self) -> Operator:
@@ -335,10 +334,6 @@ class Connection:
         with PrivateServer(default_folder(os.environ)) as private:
             yield private.ensure()
 
-    def system(self) -> System:
-        """The queue system, to which nothing is connected."""
-        return open_system(None, self.namespace)
-
     @contextmanager
     def environment(self, what: str, variables: Mapping[str, Any]) -> Iterator[dict[str, str]]:
         """The environment of a program that replaces this process: ours, the `variables` that are
@@ -364,13 +359,14 @@ class Connection:
         self, *touched: JobSource | str | None, dry_run: bool = False
     ) -> Iterator[Session]:
         """As `open`, for what changes these lists and queues, if they are named. Raises
-        ChangeRefused with --read-only, unless it is a `dry_run`, and as `refuse_if_sidekiqs`."""
+        ChangeRefused with --read-only, unless it is a `dry_run`, and as `System.admit`."""
         names = [each if isinstance(each, str) else each.queue for each in touched if each]
         lists = [each.kind for each in touched if each and not isinstance(each, str)]
         with self.open() as session:
             if not dry_run:
                 session.refuse_if_read_only()
-            session.refuse_if_sidekiqs(filter(None, names), failures="failed" in lists)
+            admitted = session.system.admit(filter(None, names), failures="failed" in lists)
+            session.run(admitted)
             yield session
 
 
@@ -422,11 +418,7 @@ def settings_in_force(context: click.Context, profile: str | None = None, **fixe
     file = SettingsFile.read(settings_path(os.environ))
     for warning in warnings(file):
         click.echo(f"qtop: warning: {warning}", err=True)
-    environment = _given(context, ParameterSource.ENVIRONMENT)
-    undo = undo_settings(os.environ)
-    for name, variable in (("undo_hours", UNDO_HOURS), ("undo_mib", UNDO_MIB)):
-        if variable in undo:
-            environment[name] = Given(undo[variable], variable)
+    environment = _given(context, ParameterSource.ENVIRONMENT) | undo_settings(os.environ)
     options = _given(context, ParameterSource.COMMANDLINE)
     options |= {name: Given(value, context.info_name or "") for name, value in fixed.items()}
     return resolve(file, profile=profile, options=options, environment=environment)

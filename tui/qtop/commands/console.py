@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from qtop.commands.connection import Connection, Session, connection_options, settings_in_force
-from qtop.config.settings import INTERVAL_S, Settings
+from qtop.config.settings import INTERVAL_S
 from qtop.demo import NAMESPACE, WORKERS
 from queuecore.address import parse_url
 from queuecore.errors import BadOption
@@ -56,17 +56,17 @@ def console(address: str | None, connection: Connection, once: bool, **_in_setti
 
         print_once(connection)
         return
-    sys.exit(open_console(connection))
+    sys.exit(_open_console(connection))
 
 
-def open_console(connection: Connection, *, workers: Sequence[str] = ()) -> int:
+def _open_console(connection: Connection, *, workers: Sequence[str] = ()) -> int:
     """Open the console and return its exit status. `workers` are lists of queues: one worker is
     started on this machine for each.
 
     Raises StoreError before anything is drawn when Redis cannot be used, BadOption without a
     terminal, BadSettings when keys or columns of the settings do not fit the screens.
     """
-    require_terminal(os.environ)
+    _require_terminal(os.environ)
     settings = connection.settings
     with connection.use() as url:
         address = parse_url(url)
@@ -77,7 +77,7 @@ def open_console(connection: Connection, *, workers: Sequence[str] = ()) -> int:
         # thousands of objects that stay, and no key is answered while all of them are searched.
         gc.set_threshold(50_000, 20, 100)
         from qtop.app.app import ConsoleOptions, QtopApp
-        from qtop.screens.fitting import check_settings
+        from qtop.screens.base import check_settings
 
         check_settings(settings)
         options = ConsoleOptions(
@@ -97,10 +97,10 @@ def open_console(connection: Connection, *, workers: Sequence[str] = ()) -> int:
         return app.return_code or 0
 
 
-def require_terminal(environ: Mapping[str, str]) -> None:
+def _require_terminal(environ: Mapping[str, str]) -> None:
     """Raise BadOption where the console cannot be drawn or get keys: under cron, behind a pipe, in
     `ssh` without `-t`, in an editor's shell."""
-    missing = [stream for fd, stream in enumerate(_STREAMS) if not _is_terminal(fd)]
+    missing = [stream for fd, stream in enumerate(_STREAMS) if not os.isatty(fd)]
     if missing:
         why = f"needs a terminal, and its {missing[0]} is none"
     elif environ.get("TERM", "") in _PLAIN:
@@ -108,13 +108,6 @@ def require_terminal(environ: Mapping[str, str]) -> None:
     else:
         return
     raise BadOption(f"the console {why}: `qtop --once` prints one look as text")
-
-
-def _is_terminal(fd: int) -> bool:
-    try:
-        return os.isatty(fd)
-    except OSError:
-        return False
 
 
 # The whole tour without a set-up.
@@ -141,16 +134,9 @@ def demo(ascii_only: bool) -> None:
         read_only=False,
         require=("qtop.demo.jobs",),
     )
-    sys.exit(_run_demo(settings))
-
-
-def _run_demo(settings: Settings) -> int:
-    """Start the private server, a process that feeds sample jobs, and two workers, and open the
-    console. Returns the exit status. Raises NoServer when there is no server program, BadOption
-    without a terminal."""
-    require_terminal(os.environ)
+    _require_terminal(os.environ)
     with Connection(None, NAMESPACE).use() as url, _feeder(url):
-        return open_console(Connection(url, NAMESPACE, settings=settings), workers=WORKERS)
+        sys.exit(_open_console(Connection(url, NAMESPACE, settings=settings), workers=WORKERS))
 
 
 @contextmanager

@@ -16,46 +16,29 @@ from typing import Final
 
 import click
 
+from qtop.commands.cli import EXIT_UNREACHABLE
 from qtop.commands.connection import Connection, Session, connection_options, json_option
 from qtop.commands.output import json_line, line
 from qtop.config.limits import USUAL
 from qtop.model.fleet import NOTHING_SEEN, Snapshot
-from qtop.model.health import Finding, FindingLevel, ServerInfo, Strays, skew_s
-from qtop.monitor.incidents import server_checks
+from qtop.model.health import Finding, FindingLevel, ServerInfo, skew_s
+from qtop.monitor.incidents import server
 from qtop.monitor.incidents.incident import Incident, Severity
-from qtop.monitor.incidents.rules import IncidentRules
-from qtop.monitor.incidents.server import without_others
-from qtop.monitor.incidents.server_checks import FRESH_S, LIFETIME_S, Lease
+from qtop.monitor.incidents.rules import IncidentRules, without_others
+from qtop.monitor.incidents.server import FRESH_S, LIFETIME_S, Lease
 from qtop.monitor.incidents.workers import stray_incidents
 from qtop.monitor.row_builder import RowBuilder
 from qtop.monitor.rows import FleetRows
 from qtop.systems.system import DiagnosisPart
 from qtop.text.safe import count, counted, pad, safe
+from queuecore import errors
 from queuecore.cooperative import at_once
-from queuecore.errors import (
-    AuthRefused,
-    BadUrl,
-    Busy,
-    MissingCommand,
-    NoServer,
-    NotPersisting,
-    NotRedis,
-    OutOfMemory,
-    QueueError,
-    ReadOnly,
-    Refused,
-    StoreError,
-    TooManyClients,
-    Unreachable,
-    WrongType,
-)
 
 _PINGS: Final = 10
 _CHECK_CELLS: Final = 12
 _LEVEL_CELLS: Final = 7
 _COLOURS: Final = {"OK": "green", "UNKNOWN": "yellow", "WARN": "yellow", "ERROR": "red"}
 _STATUSES: Final = {"OK": 0, "UNKNOWN": 1, "WARN": 1, "ERROR": 2}
-_OUT_OF_REACH: Final = 3
 _FAILURES_READ: Final = 500
 #: Of so many of the longest queues that no worker serves, the classes are read.
 _QUEUES_SAMPLED: Final = 20
@@ -92,7 +75,7 @@ def _status(told: Sequence[Finding]) -> int:
     """What the command exits with. That a server answers says nothing of what is in it."""
     levels = {each.level for each in told if each.check not in _OF_THE_WAY}
     if levels <= {"UNKNOWN"}:
-        return _OUT_OF_REACH
+        return EXIT_UNREACHABLE
     return max(_STATUSES[each.level] for each in told)
 
 
@@ -105,15 +88,15 @@ def findings(connection: Connection) -> Iterator[Finding]:
             yield from _answers(session)
             for check, find in _CHECKS:
                 yield from _tried(check, find, session)
-    except QueueError as error:
+    except errors.QueueError as error:
         yield Finding("connection", "ERROR", str(error), remedy(error))
 
 
 def _tried(check: str, find: DoctorCheck, session: Session) -> Iterator[Finding]:
     try:
         yield from find(session)
-    except QueueError as error:
-        yield failed(check, error)
+    except errors.QueueError as error:
+        yield _failed(check, error)
 
 
 def _answers(session: Session) -> Iterator[Finding]:
@@ -123,16 +106,17 @@ def _answers(session: Session) -> Iterator[Finding]:
     refused, took_ms = _ping(session)
     if refused is not None and is_of_the_login(refused):
         raise refused
-    with suppress(Refused):
+    with suppress(errors.Refused):
         # What it refuses is told by `clock`.
         session.run(system.contact())
     yield Finding("connection", "OK", f"{system.place.address} answers, after {took_ms:.0f} ms")
     # A right or a command that is missing is told among the others.
-    if refused is not None and not isinstance(refused, AuthRefused | MissingCommand):
+    is_told = isinstance(refused, errors.AuthRefused | errors.MissingCommand)
+    if refused is not None and not is_told:
         yield Finding("state", "ERROR", str(refused), remedy(refused))
 
 
-def _ping(session: Session) -> tuple[StoreError | None, float]:
+def _ping(session: Session) -> tuple[errors.StoreError | None, float]:
     """Why even a ping is refused, and how long it took in milliseconds."""
     begun_s = time.perf_counter()
     return session.run(session.system.ping()), (time.perf_counter() - begun_s) * 1000
@@ -148,23 +132,37 @@ def _server(session: Session) -> Iterator[Finding]:
         return
     yield scripts(facts)
     if facts.problem is not None:
-        yield untold(facts.problem)
+        what = "version, role, memory, eviction, connections and persistence were not looked at"
+        why = facts.problem
+        yield Finding("server", "UNKNOWN", f"{what}: {why}", remedy(why))
         return
     yield version(facts)
-    yield server_checks.role(facts)
-    yield from server_checks.memory(facts)
-    yield server_checks.connections(facts)
-    yield server_checks.persistence(facts)
+    yield server.role(facts)
+    yield from server.memory(facts)
+    yield server.connections(facts)
+    yield server.persistence(facts)
 
 
 def _clock(session: Session) -> Iterator[Finding]:
     before_s = time.time()
     server_s = session.now().timestamp()
-    yield server_checks.clock(skew_s(server_s, before_s, time.time()))
+    yield server.clock(skew_s(server_s, before_s, time.time()))
 
 
 def _strays(session: Session) -> Iterator[Finding]:
-    return stray_findings(session.run(session.system.strays()))
+    """Whether there are jobs that no index leads to, beside those of queues. What is only kept for
+    an undo, or while a job is tried again, is not lost."""
+    found = session.run(session.system.strays())
+    told = [each for each in stray_incidents(found) if each.kind != "queue"]
+    for each in told:
+        yield Finding("strays", "WARN", each.text, each.remedy)
+    if not found.is_complete:
+        text = "only the first 200,000 keys were looked at for jobs that no index leads to"
+        yield Finding("strays", "UNKNOWN", text, "give Resque a database of its own")
+    elif not told:
+        copies = counted(len(found.found) - len(found.lost), "key")
+        text = f"every job is under a key that an index leads to; {copies} with copies"
+        yield Finding("strays", "OK", text)
 
 
 def _fleet(session: Session) -> Iterator[Finding]:
@@ -214,8 +212,8 @@ def _scheduler(session: Session) -> Iterator[Finding]:
     overdue_s = system.taken.timestamp() - system.due
     is_due = overdue_s > USUAL.overdue_delay_s
     held = find_out(lambda: session.run(session.system.scheduler_lock()))
-    told = server_checks.scheduler(held, is_due, overdue_s, system.schedules or 0)
-    late = server_checks.late(None if held is None else held.owner, overdue_s)
+    told = server.scheduler(held, is_due, overdue_s, system.schedules or 0)
+    late = server.late(None if held is None else held.owner, overdue_s)
     yield late if late is not None and told.level in ("OK", "UNKNOWN") else told
 
 
@@ -314,50 +312,48 @@ def _print(finding: Finding, as_json: bool) -> None:
 # What to do about an error of Redis, for those who ask `qtop doctor`.
 
 #: The first that fits; a subclass comes before its base.
-_REMEDIES: Final[tuple[tuple[type[QueueError], str], ...]] = (
-    (TooManyClients, "end clients that are not needed, or raise maxclients in its configuration"),
-    (Unreachable, "correct the URL, or start Redis there"),
-    (BadUrl, "correct the URL"),
-    (NotRedis, "correct the host and port of the URL"),
-    (NoServer, "name a Redis with --url"),
-    (MissingCommand, "have the command allowed there, or do without what needs it"),
-    (NotPersisting, "free its disk, look into its log, and have it save: BGSAVE"),
-    (OutOfMemory, "raise maxmemory where the machine has more, or let workers catch up"),
-    (ReadOnly, "connect to the primary"),
-    (Busy, "wait until that is over, then ask again"),
-    (WrongType, "see whose key it is before you change it: another system may use this namespace"),
+_REMEDIES: Final[tuple[tuple[type[errors.QueueError], str], ...]] = (
+    (
+        errors.TooManyClients,
+        "end clients that are not needed, or raise maxclients in its configuration",
+    ),
+    (errors.Unreachable, "correct the URL, or start Redis there"),
+    (errors.BadUrl, "correct the URL"),
+    (errors.NotRedis, "correct the host and port of the URL"),
+    (errors.NoServer, "name a Redis with --url"),
+    (errors.MissingCommand, "have the command allowed there, or do without what needs it"),
+    (errors.NotPersisting, "free its disk, look into its log, and have it save: BGSAVE"),
+    (errors.OutOfMemory, "raise maxmemory where the machine has more, or let workers catch up"),
+    (errors.ReadOnly, "connect to the primary"),
+    (errors.Busy, "wait until that is over, then ask again"),
+    (
+        errors.WrongType,
+        "see whose key it is before you change it: another system may use this namespace",
+    ),
 )
 #: What refuses everything that has no login, or a wrong one, in Redis's own words.
 _OF_THE_LOGIN: Final = ("NOAUTH", "WRONGPASS", "DENIED")
 
 
-def remedy(error: QueueError) -> str:
-    """What to do about an error, beside what its message says."""
-    if isinstance(error, AuthRefused):
+def remedy(error: errors.QueueError) -> str:
+    if isinstance(error, errors.AuthRefused):
         right = "have the user's rights extended: `rights` names what is missing"
         return "correct the login in the URL" if is_of_the_login(error) else right
     fitting = (text for kind, text in _REMEDIES if isinstance(error, kind))
     return next(fitting, "see that this works first, then ask again")
 
 
-def is_of_the_login(error: QueueError) -> bool:
+def is_of_the_login(error: errors.QueueError) -> bool:
     """Whether an error says that nothing can be asked without another login."""
-    is_refused = isinstance(error, AuthRefused)
+    is_refused = isinstance(error, errors.AuthRefused)
     return is_refused and any(f"says: {code}" in str(error) for code in _OF_THE_LOGIN)
 
 
 _SLOW_MS: Final = 50
 
 
-def failed(check: str, error: QueueError) -> Finding:
-    """A check that could not be made."""
+def _failed(check: str, error: errors.QueueError) -> Finding:
     return Finding(check, "UNKNOWN", str(error), remedy(error))
-
-
-def untold(why: QueueError) -> Finding:
-    """A server that may not be asked about itself."""
-    what = "version, role, memory, eviction, connections and persistence were not looked at"
-    return Finding("server", "UNKNOWN", f"{what}: {why}", remedy(why))
 
 
 def latency(round_trips_ms: Sequence[float]) -> Finding:
@@ -370,7 +366,6 @@ def latency(round_trips_ms: Sequence[float]) -> Finding:
 
 
 def version(facts: ServerInfo) -> Finding:
-    """Whether the server is new enough."""
     fields = facts.fields
     name = "Valkey" if "valkey_version" in fields else "Redis"
     told = fields.get("valkey_version") or fields.get("redis_version", "unknown")
@@ -388,28 +383,12 @@ def version(facts: ServerInfo) -> Finding:
 
 
 def scripts(facts: ServerInfo) -> Finding:
-    """Whether Lua scripts can be run."""
     if facts.script_problem is None:
         return Finding("scripts", "OK", "Lua scripts can be run")
-    if isinstance(facts.script_problem, Busy):
-        return failed("scripts", facts.script_problem)
+    if isinstance(facts.script_problem, errors.Busy):
+        return _failed("scripts", facts.script_problem)
     what_to_do = "allow EVAL and EVALSHA: nothing works without"
     return Finding("scripts", "ERROR", str(facts.script_problem), what_to_do)
-
-
-def stray_findings(found: Strays) -> Iterator[Finding]:
-    """Whether there are jobs that no index leads to, beside those of queues. What is only kept for
-    an undo, or while a job is tried again, is not lost."""
-    told = [each for each in stray_incidents(found) if each.kind != "queue"]
-    for each in told:
-        yield Finding("strays", "WARN", each.text, each.remedy)
-    if not found.is_complete:
-        text = "only the first 200,000 keys were looked at for jobs that no index leads to"
-        yield Finding("strays", "UNKNOWN", text, "give Resque a database of its own")
-    elif not told:
-        copies = counted(len(found.found) - len(found.lost), "key")
-        text = f"every job is under a key that an index leads to; {copies} with copies"
-        yield Finding("strays", "OK", text)
 
 
 # What Overview says of a fleet, and what is well in it.

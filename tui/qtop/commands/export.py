@@ -31,6 +31,7 @@ from qtop.model.job import Job, JobSource
 from qtop.model.job_file import BadExport, line_of, read_line
 from qtop.search.filter_language import Filter
 from qtop.search.selection import Hit, scan
+from qtop.systems.opening import open_system
 from qtop.systems.system import System
 from qtop.text.safe import safe
 
@@ -124,12 +125,13 @@ def load(
     \b
     Example: qtop load failures.jsonl --to failed --dry-run
     """
-    plan: dict[JobSource, list[ExportLine]] = defaultdict(list)
-    refused, system = 0, connection.system()
+    #: Of each line its item's place on its own list, and where in the file it begins.
+    plan: dict[JobSource, list[tuple[int, int]]] = defaultdict(list)
+    refused, system = 0, open_system(None, connection.namespace)
     for number, begin, raw in _read(path):
         landing = _landing(system, raw, target)
         if isinstance(landing, Landing):
-            plan[landing.source].append(ExportLine(landing.place, begin))
+            plan[landing.source].append((landing.place, begin))
             continue
         refused += 1
         if refused <= _MOST_COMPLAINTS:
@@ -148,13 +150,6 @@ def load(
             request = Load(source, _items(system, path, target, lines), len(lines))
             done += session.carry_out(session.plan(request)).done
     line(f"loaded {done:,}, refused {refused:,}")
-
-
-class ExportLine(NamedTuple):
-    """A line of a file: the place its item had on its list, and where in the file it begins."""
-
-    place: int
-    begin: int
 
 
 class Landing(NamedTuple):
@@ -202,13 +197,13 @@ def _landing(system: System, written: bytes, target: JobSource | str | None) -> 
 
 
 def _items(
-    system: System, path: Path, target: JobSource | str | None, lines: Sequence[ExportLine]
+    system: System, path: Path, target: JobSource | str | None, lines: Sequence[tuple[int, int]]
 ) -> Iterator[bytes]:
     """What goes to one list of these lines, in the order of the list they are from. An export
     begins with whatever was at hand; the newest failure, for example."""
     with path.open("rb") as file:
-        for each in sorted(lines):
-            file.seek(each.begin)
+        for _, begin in sorted(lines):
+            file.seek(begin)
             landing = _landing(system, file.readline(), target)
             if isinstance(landing, Landing):
                 yield landing.raw

@@ -12,16 +12,7 @@ import click
 from rich.cells import cell_len
 
 from qtop.commands.connection import Connection, Session, listing_options
-from qtop.commands.output import (
-    Listing,
-    OutputColumn,
-    counted,
-    leave_if_none,
-    line,
-    moment,
-    pick,
-    plain,
-)
+from qtop.commands.output import Listing, OutputColumn, counted, line, moment, pick, plain
 from qtop.commands.reading import Unread, note_unread, search_strays, tell_owners
 from qtop.model import health
 from qtop.monitor import row_text
@@ -110,9 +101,8 @@ def queues(connection: Connection, wanted: Filter, limit: int, as_json: bool) ->
         fleet, seen = _look(session, _FAILURES_READ, unread, has_waits=True, whose=whose)
     note_unread(unread, seen, _OF_QUEUES | {"failures"})
     found = [row for row in fleet.queues or () if wanted.matches(_queue_subject(row))]
-    leave_if_none(found, not wanted.is_empty and not unread)
     listing = Listing(_QUEUE_COLUMNS, partial(_queue_fields, whose), as_json=as_json, limit=limit)
-    listing.print_all(found, "queue")
+    listing.print_all(found, "queue", is_filtered=not wanted.is_empty and not unread)
     unread.leave()
 
 
@@ -180,10 +170,9 @@ def workers(connection: Connection, wanted: Filter, limit: int, as_json: bool) -
     lists = {row.process.listed for row in rows}
     served = {listed: session.system.serves(listed, names) for listed in lists}
     found = [row for row in rows if wanted.matches(_worker_subject(row, served))]
-    leave_if_none(found, not wanted.is_empty and not unread)
     found.sort(key=lambda row: CONDITIONS.index(row.condition))
     listing = connection.listing(_WORKER_COLUMNS, _worker_fields, as_json=as_json, limit=limit)
-    listing.print_all(found, "worker")
+    listing.print_all(found, "worker", is_filtered=not wanted.is_empty and not unread)
     unread.leave()
 
 
@@ -329,7 +318,6 @@ def _working(totals: Totals) -> str:
 
 
 def _none(fleet: FleetRows, what: str) -> str:
-    """What an empty table says."""
     why = fleet.totals.problems.get(what)
     return f"no {what}" if why is None else f"unknown {what}: {safe(why)}"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -27,7 +27,6 @@ from qtop.commands.output import (
     OutputColumn,
     json_line,
     leave,
-    leave_if_none,
     line,
     message,
     moment,
@@ -50,9 +49,7 @@ from queuecore.cooperative import at_once
 from queuecore.exchange import Operation, Steps
 
 if TYPE_CHECKING:
-    from qtop.model.job_list import Entry, JobList
-    from qtop.text.redact import Redactor
-    from qtop.widgets.text_lines import TextLine
+    from qtop.model.job_list import Entry
 
 T = TypeVar("T")
 
@@ -98,8 +95,7 @@ def failed(
         look = scan(jobs, wanted, now, lambda hit: found.add(hit.job), limit=limit)
         scanned = unread.try_to(session, "failed jobs", look)
     tell_too_large(0 if scanned is None else scanned.too_large)
-    leave_if_none(found, not wanted.is_empty and not unread)
-    found.end()
+    found.end(is_filtered=not wanted.is_empty and not unread)
     if scanned is None:
         unread.leave()
     elif wanted.is_empty:
@@ -151,6 +147,9 @@ def show(
     \b
     Example: qtop show --from failed --filter id:3f2a9c0d11
     """
+    # Imported here: lists need nothing of screens.
+    from qtop.screens.details import failure_lines, job_lines
+
     shown = 0
     unread = Unread()
     redactor = connection.redactor(is_whole=True)
@@ -164,8 +163,15 @@ def show(
         job = hit.job
         place = "" if job.place is None else f", place {job.place:,}"
         line(f"{'' if shown == 1 else chr(10)}id {job.id}{place} in {source}")
-        for each in _lines(job, jobs, redactor):
-            _print_line(each)
+        if source.kind == "failed":
+            lines = failure_lines(job, jobs.payload(job), redactor)
+        else:
+            lines = job_lines(job, redactor)
+        for each in lines:
+            if each.tone == "title":
+                line(click.style(each.text, bold=True))
+            else:
+                line(f"{pad(each.label, _LABEL_CELLS)} {each.text}".rstrip())
 
     with connection.open() as session:
         tell_owners(session)
@@ -179,22 +185,6 @@ def show(
         leave(f"nothing in {source} matches" if scanned.length else f"{source} is empty")
     if scanned.is_partial:
         message(f"{shown:,} shown, there may be more: --limit 0 shows all")
-
-
-def _lines(job: Job, jobs: JobList, redactor: Redactor) -> Iterable[TextLine]:
-    # Imported here: only texts need what screens show.
-    from qtop.screens.details import failure_lines, job_lines
-
-    if jobs.source.kind == "failed":
-        return failure_lines(job, jobs.payload(job), redactor)
-    return job_lines(job, redactor)
-
-
-def _print_line(each: TextLine) -> None:
-    if each.tone == "title":
-        line(click.style(each.text, bold=True))
-    else:
-        line(f"{pad(each.label, _LABEL_CELLS)} {each.text}".rstrip())
 
 
 def _whole_fields(job: Job, source: JobSource) -> Mapping[str, Any]:
@@ -256,11 +246,10 @@ def find(connection: Connection, wanted: Filter, limit: int, as_json: bool) -> N
     with connection.open() as session:
         tell_owners(session)
         strays = search_strays(session, unread)
-        places = _Search(session, wanted, limit, found, unread, strays, session.now())
-        all(look() for look in (places.delayed, places.listed, places.failed))
-    tell_too_large(places.too_large)
-    leave_if_none(found, is_filtered=not unread)
-    found.end()
+        search = _Search(session, wanted, limit, found, unread, strays, session.now())
+        search.run()
+    tell_too_large(search.too_large)
+    found.end(is_filtered=not unread)
     if found.is_partial:
         message(f"the first {len(found):,}: --limit 0 shows all")
     unread.leave()
@@ -268,9 +257,7 @@ def find(connection: Connection, wanted: Filter, limit: int, as_json: bool) -> N
 
 @dataclass
 class _Search:
-    """Looks through one kind of place after the other. Each method returns whether it came to the
-    end; it does not when there were enough before. A place that cannot be read is noted, and the
-    others are looked through all the same."""
+    """Looks for jobs in all places, and adds them to `found` until that is full."""
 
     session: Session
     wanted: Filter
@@ -281,13 +268,42 @@ class _Search:
     now: datetime
     too_large: int = 0
 
-    def delayed(self) -> bool:
-        """The delayed jobs, and those of moments that are not in the schedule."""
-        is_whole = self._try_to("delayed jobs", self._delayed())
-        return is_whole is not False and self._walk("delayed")
+    def run(self) -> None:
+        """Look through one place after the other. One that cannot be read is noted, and the others
+        are looked through all the same. Costs what reading all of them costs."""
+        for what, place in self._places():
+            self._try_to(what, place)
+            if self.found.is_partial:
+                return
 
     def _try_to(self, what: str, operation: Operation[T]) -> T | None:
         return self.unread.try_to(self.session, what, operation)
+
+    def _places(self) -> Iterator[tuple[str, Operation[Any]]]:
+        """The places in the order in which jobs pass them, and what looks through each."""
+        yield "delayed jobs", self._delayed()
+        yield from self._kept("delayed")
+        seen = self._look({"queues"})
+        for queue in () if seen is None else seen.queues or ():
+            if queue.problem is None:
+                yield self._list(JobSource("queue", queue.name))
+            # Also where it is unknown whether there are any.
+            if queue.unreadable != 0:
+                yield self._list(JobSource("unreadable", queue.name))
+        yield self._list(JobSource("unreadable", DELAYED_ASIDE))
+        for stray in (*self.strays.of("queue"), *self.strays.of("unreadable")):
+            yield self._list(_source(stray))
+        now = self._look({"workers", "jobs in hand"})
+        if now is not None and not all(map(self._take, self._in_hand(now))):
+            return
+        lists = self._try_to("lists of failures", self.session.system.failure_lists())
+        # Without the names of the others there is still the usual one.
+        for name in lists or [FAILED]:
+            yield self._list(JobSource("failed", name))
+        for stray in self.strays.of("failed"):
+            yield self._list(_source(stray))
+        yield from self._kept("undo")
+        yield from self._kept("retry")
 
     def _look(self, parts: Collection[str]) -> Snapshot | None:
         reading = self._try_to("queues and workers", self.session.new_system().snapshot())
@@ -296,23 +312,6 @@ class _Search:
         seen = at_once(reading)
         note_unread(self.unread, seen, parts)
         return seen
-
-    def listed(self) -> bool:
-        """What waits in queues, what was set aside from them, what workers hold."""
-        seen = self._look({"queues"})
-        for queue in () if seen is None else seen.queues or ():
-            if queue.problem is None and not self._scan(JobSource("queue", queue.name)):
-                return False
-            # Also where it is unknown whether there are any.
-            if queue.unreadable != 0 and not self._scan(JobSource("unreadable", queue.name)):
-                return False
-        if not self._scan(JobSource("unreadable", DELAYED_ASIDE)):
-            return False
-        strays = (*self.strays.of("queue"), *self.strays.of("unreadable"))
-        if not all(map(self._scan, map(_source, strays))):
-            return False
-        now = self._look({"workers", "jobs in hand"})
-        return now is None or all(map(self._take, self._in_hand(now)))
 
     def _in_hand(self, seen: Snapshot) -> Iterator[_Found]:
         """What workers hold, also those on no register."""
@@ -323,29 +322,20 @@ class _Search:
             for job in row.jobs or ():
                 yield _of_running(job, row.id, row.now, ", on no register")
 
-    def failed(self) -> bool:
-        """The failures, in all their lists, and what is kept for undos and of retries."""
-        lists = self._try_to("lists of failures", self.session.system.failure_lists())
-        # Without the names of the others there is still the usual one.
-        if not all(self._scan(JobSource("failed", name)) for name in lists or [FAILED]):
-            return False
-        strays = map(_source, self.strays.of("failed"))
-        return all(map(self._scan, strays)) and self._walk("undo") and self._walk("retry")
+    def _take(self, found: _Found) -> bool:
+        """Keep what matches; False when there was no room for it."""
+        return not self.wanted.matches(found.subject) or self.found.add(found)
 
-    def _walk(self, kind: StrayKind) -> bool:
+    def _kept(self, kind: StrayKind) -> Iterator[tuple[str, Operation[Any]]]:
         """What is under keys that no list names."""
 
         def visit(found: StrayJob) -> bool:
             job = found.job
             return self._take(_Found(found.where, found.how, of_job(job, self.now), job.item.raw))
 
-        look = self.session.system.stray_jobs
-        walks = (look(each, self.now, visit) for each in self.strays.of(kind))
-        return all(self._try_to(f"jobs under {kind} keys", walk) is not False for walk in walks)
-
-    def _take(self, found: _Found) -> bool:
-        """Keep what matches; False when there was no room for it."""
-        return not self.wanted.matches(found.subject) or self.found.add(found)
+        for each in self.strays.of(kind):
+            look = self.session.system.stray_jobs(each, self.now, visit)
+            yield f"jobs under {kind} keys", look
 
     def _delayed(self) -> Steps[bool]:
         def visit(entry: Entry) -> bool:
@@ -359,21 +349,20 @@ class _Search:
 
         return through(self.session.system.jobs(JobSource("delayed", "")).walk(), visit)
 
-    def _scan(self, source: JobSource) -> bool:
-        """Look through a list, the next jobs first, but the newest failures."""
-        is_whole = True
+    def _list(self, source: JobSource) -> tuple[str, Steps[None]]:
+        """A list, the next jobs first, but the newest failures."""
+
+        def look() -> Steps[None]:
+            # One more than there is room for tells that there are more.
+            room = self.limit - len(self.found) + 1 if self.limit else 0
+            jobs = self.session.system.jobs(source, newest_first=source.kind != "queue")
+            scanned = yield from scan(jobs, self.wanted, self.now, take, limit=room)
+            self.too_large += scanned.too_large
 
         def take(hit: Hit) -> None:
-            nonlocal is_whole
-            is_whole = self._take(_of_hit(source, hit, self.now)) and is_whole
+            self._take(_of_hit(source, hit, self.now))
 
-        # One more than there is room for tells that there are more.
-        room = self.limit - len(self.found) + 1 if self.limit else 0
-        jobs = self.session.system.jobs(source, newest_first=source.kind != "queue")
-        look = scan(jobs, self.wanted, self.now, take, limit=room)
-        scanned = self._try_to(str(source), look)
-        self.too_large += 0 if scanned is None else scanned.too_large
-        return is_whole
+        return str(source), look()
 
 
 def _source(stray: Stray) -> JobSource:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, NoReturn
+from typing import Any, Final
 
 import click
 
-from qtop.actions.plan import Outcome, typeable
+from qtop.actions.plan import typeable
 from qtop.actions.request import Clear, Index, Pause, PauseAll, Prune, PruneCase, Register
 from qtop.commands.acting import confirm, report, require_person, tell_no_undo, tell_unknown
 from qtop.commands.connection import (
@@ -137,18 +137,13 @@ def clear(
         if not yes:
             _confirm_by_name(f"delete {what}", source)
         outcome = session.carry_out(plan)
-        if not jobs:
-            _leave_forgotten(outcome, source)
-        if outcome.refused:
-            leave("it changed too much meanwhile: look, then try again. Nothing was deleted.")
+    if jobs and outcome.refused:
+        leave("it changed too much meanwhile: look, then try again. Nothing was deleted.")
+    if jobs:
         report(action, "deleted", outcome, as_json=as_json)
-
-
-def _leave_forgotten(outcome: Outcome, source: JobSource) -> NoReturn:
     if not outcome.done:
         leave(f"{source} is not an empty queue on the list of queues: nothing was done")
     line("removed the name of an empty queue")
-    sys.exit(0)
 
 
 def _confirm_by_name(what: str, source: JobSource) -> None:
@@ -200,12 +195,9 @@ def register(
         raise click.UsageError("say what to register: queues, --delayed or --failures")
     done = 0
     with connection.open_to_change(*names, dry_run=dry_run) as session:
-        wanted: tuple[tuple[Index, tuple[str, ...]], ...] = (
-            ("queue", names),
-            ("delayed", moments),
-            ("failures", lists),
-        )
-        for what, named in wanted:
+        wanted: dict[Index, tuple[str, ...]]
+        wanted = {"queue": names, "delayed": moments, "failures": lists}
+        for what, named in wanted.items():
             for name, is_missing in session.run(session.system.unregistered(what, named)):
                 changed = is_missing
                 if is_missing and not dry_run:
@@ -285,7 +277,7 @@ def prune(
             leave("no worker is dead")
         if dry_run:
             for case in dead:
-                _tell_would_prune(case, requeue_lost, as_json)
+                _tell_pruned(as_json, case, case.fate(requeue_lost), dry_run=True)
             unread.leave()
             return
         for case in dead:
@@ -313,13 +305,23 @@ def _cases(
     return cases
 
 
-def _tell_pruned(as_json: bool, case: PruneCase, fate: str) -> None:
+#: What becomes of the job of a dead worker, in words: what was done, what would be.
+_FATES: Final = {
+    "failed": (": its job failed", "; its job would fail"),
+    "put back": (": its job is back on its queue", "; its job would go back"),
+}
+
+
+def _tell_pruned(as_json: bool, case: PruneCase, fate: str, *, dry_run: bool = False) -> None:
     if fate == "alive":
         _tell_kept(case, "it gave a sign of life meanwhile", as_json, "kept")
-        return
-    job = {"failed": ": its job failed", "put back": ": its job is back on its queue"}.get(fate, "")
-    fields = {"pruned": case.worker_id, "job": fate, **case.fields}
-    line(json_line(fields) if as_json else f"pruned {safe(case.worker_id)}{job}")
+    elif as_json:
+        done = "would_prune" if dry_run else "pruned"
+        line(json_line({done: case.worker_id, "job": fate, **case.fields}))
+    else:
+        then, would = _FATES.get(fate, ("", ""))
+        name = safe(case.worker_id)
+        line(f"would prune {name}: {case.words}{would}" if dry_run else f"pruned {name}{then}")
 
 
 def _tell_kept(case: PruneCase, doubt: str, as_json: bool, done: str) -> None:
@@ -327,11 +329,3 @@ def _tell_kept(case: PruneCase, doubt: str, as_json: bool, done: str) -> None:
         line(json_line({done.replace(" ", "_"): case.worker_id, **case.fields, "doubt": doubt}))
     else:
         message(f"{done} {case.worker_id}: {doubt}")
-
-
-def _tell_would_prune(case: PruneCase, requeue_lost: int, as_json: bool) -> None:
-    fate = case.fate(requeue_lost)
-    then = {"failed": "; its job would fail", "put back": "; its job would go back"}.get(fate, "")
-    fields = {"would_prune": case.worker_id, "job": fate, **case.fields}
-    text = f"would prune {safe(case.worker_id)}: {case.words}{then}"
-    line(json_line(fields) if as_json else text)

@@ -15,7 +15,7 @@ import json
 import math
 import shutil
 import sys
-from collections.abc import Callable, Mapping, Sequence, Sized
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Generic, NoReturn, TypeVar
@@ -49,7 +49,6 @@ _Column = OutputColumn[Any]
 
 
 def pick(columns: Sequence[OutputColumn[T]], *titles: str) -> list[OutputColumn[T]]:
-    """The columns with these titles, in their order."""
     named = {column.title: column for column in columns}
     return [named[title] for title in titles]
 
@@ -81,7 +80,6 @@ class Listing(Generic[T]):
         self.is_partial = False
 
     def __len__(self) -> int:
-        """How many items were added."""
         return self._count
 
     def add(self, item: T) -> bool:
@@ -104,8 +102,11 @@ class Listing(Generic[T]):
             self._print_titles()
         line("\t".join(row))
 
-    def end(self) -> None:
-        """Print the rows that were kept; the titles of a table without rows. O(rows)."""
+    def end(self, *, is_filtered: bool = False) -> None:
+        """Print the rows that were kept; the titles of a table without rows. When a filter matched
+        nothing, exit with status 1. O(rows)."""
+        if is_filtered and not self._count:
+            leave("nothing matches the filter")
         if self._as_json or (self._count and not self._is_aligned):
             return
         if not self._is_aligned:
@@ -117,11 +118,11 @@ class Listing(Generic[T]):
         for row in self._rows:
             line(_aligned(self._columns, widths, row))
 
-    def print_all(self, items: Sequence[T], noun: str = "") -> None:
-        """Print these items, and say how many of them were left out. O(items)."""
+    def print_all(self, items: Sequence[T], noun: str = "", *, is_filtered: bool = False) -> None:
+        """Print these items, and say how many of them were left out. Exits as `end`. O(items)."""
         for item in items:
             self.add(item)
-        self.end()
+        self.end(is_filtered=is_filtered)
         tell_rest(len(self), len(items), noun)
 
     def _print_titles(self) -> None:
@@ -210,9 +211,3 @@ def tell_too_large(count: int) -> None:
     """Say how many items a filter did not look into, if there are any."""
     if count:
         message(f"{counted(count, 'item')} over 8 MiB not looked into")
-
-
-def leave_if_none(found: Sized, is_filtered: bool) -> None:
-    """Exit with status 1 when a filter matched nothing."""
-    if is_filtered and not len(found):
-        leave("nothing matches the filter")

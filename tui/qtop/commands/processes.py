@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 import click
 
 from qtop.commands.cli import become
 from qtop.commands.connection import Connection, connection_options, log_format_option
 from resque.worker.log import FORMAT
-
-#: The environment variable of each option.
-_VARIABLES: Final = {
-    "count": "COUNT",
-    "interval": "INTERVAL",
-    "jobs_per_fork": "JOBS_PER_FORK",
-    "time_limit": "RESQUE_JOB_TIMEOUT",
-    "requeue_lost": "RESQUE_REQUEUE_LOST",
-    "log_format": FORMAT,
-}
 
 
 @click.command()
@@ -83,7 +73,12 @@ def worker(
         raise click.UsageError("name the queues to work, for example: qtop worker high,low")
     QueueList.parse(queues)
     variables = {
-        **{variable: options[option] for option, variable in _VARIABLES.items()},
+        "COUNT": options["count"],
+        "INTERVAL": options["interval"],
+        "JOBS_PER_FORK": options["jobs_per_fork"],
+        "RESQUE_JOB_TIMEOUT": options["time_limit"],
+        "RESQUE_REQUEUE_LOST": options["requeue_lost"],
+        FORMAT: options["log_format"],
         "FORK_PER_JOB": "false" if options["no_fork"] else None,
         "RESQUE_SHUFFLE": "1" if options["shuffle"] else None,
         "RESQUE_WEIGHTS": ",".join(options["weight"]) or None,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import click
 
+from qtop.commands.cli import EXIT_UNREACHABLE
 from qtop.commands.connection import Connection, Session, connection_options, json_option
 from qtop.commands.output import Listing, OutputColumn, json_line, line, message, plain
 from qtop.model.fleet import Snapshot
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: Exit status: Redis did not answer the question, or a part of it.
-UNANSWERED: Final = 3
 _STRAYS: Final = "jobs that no index leads to"
 
 
@@ -62,7 +61,7 @@ class Unread:
     def leave(self) -> None:
         """Exit with status 3 if a part is missing."""
         if self.parts:
-            sys.exit(UNANSWERED)
+            sys.exit(EXIT_UNREACHABLE)
 
 
 def note_unread(unread: Unread, seen: Snapshot, parts: Collection[str] | None = None) -> None:

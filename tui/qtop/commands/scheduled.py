@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import click
 
 from qtop.commands.connection import DEFAULT_LIMIT, Connection, listing_options
-from qtop.commands.output import OutputColumn, leave_if_none, message, moment
+from qtop.commands.output import OutputColumn, message, moment
 from qtop.commands.reading import Unread, tell_owners
 from qtop.model.job import DueTime, Job, JobSource
 from qtop.model.schedule import ListedSchedule
@@ -88,8 +88,7 @@ def delayed(connection: Connection, wanted: Filter, limit: int, as_json: bool) -
 
         jobs = session.system.jobs(JobSource("delayed", ""))
         unread.try_to(session, "delayed jobs", through(jobs.walk(), visit))
-    leave_if_none(rows, not wanted.is_empty and not unread)
-    rows.end()
+    rows.end(is_filtered=not wanted.is_empty and not unread)
     if rows.is_partial:
         message(f"the {len(rows):,} next: --limit 0 shows all")
     unread.leave()
@@ -153,9 +152,8 @@ def schedules(connection: Connection, wanted: Filter, limit: int, as_json: bool)
     if every.file_problem is not None:
         message(f"schedules of a scheduler's file are unknown: {safe(every.file_problem)}")
     found = [each for each in every.listed or () if wanted.matches(of_schedule(each))]
-    leave_if_none(found, not wanted.is_empty)
     listing = connection.listing(_SCHEDULE_COLUMNS, _schedule_fields, as_json=as_json, limit=limit)
-    listing.print_all(found, "schedule")
+    listing.print_all(found, "schedule", is_filtered=not wanted.is_empty)
 
 
 def _fires(each: ListedSchedule) -> bool:

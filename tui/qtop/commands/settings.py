@@ -45,19 +45,14 @@ def settings(connection: Connection, as_json: bool, only_path: bool) -> None:
     if only_path:
         line(safe(str(path)))
         return
-    _check(connection.settings)
+    if connection.settings.keys or connection.settings.columns:
+        # Imported here: the screens are large, and such settings are rare.
+        from qtop.screens.base import check_settings
+
+        check_settings(connection.settings)
     if not path.exists():
         message(f"there is no {path}: these are the defaults, the environment and the options")
     Listing(_COLUMNS, _fields, as_json=as_json).print_all(list(_rows(connection.settings)))
-
-
-def _check(settings: Settings) -> None:
-    """Raise BadSettings for keys and columns that do not fit the screens."""
-    if settings.tables.get("keys") or settings.tables.get("columns"):
-        # Imported here: the screens are large, and such settings are rare.
-        from qtop.screens.fitting import check_settings
-
-        check_settings(settings)
 
 
 def _rows(settings: Settings) -> Iterator[SettingRow]:

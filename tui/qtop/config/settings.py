@@ -19,18 +19,13 @@ from pathlib import Path
 from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
-from qtop.config.limits import (
-    DEFAULT_UNDO_HOURS,
-    DEFAULT_UNDO_MIB,
-    MOST_UNDO,
-    Thresholds,
-    UndoLimits,
-)
+from qtop.config.limits import MOST_UNDO, Thresholds, UndoLimits
 from qtop.keymap import keymap
 from qtop.keymap.keymap import ALLOWED, is_key, key_name
 from qtop.model.launch import COMMAND_WORDS
 from qtop.text.redact import OPEN, Redactor
 from qtop.text.safe import unknown
+from queuecore.action_record import DEFAULT_UNDO_BYTES, DEFAULT_UNDO_S
 from queuecore.address import parse_url
 from queuecore.errors import BadOption, BadUrl
 from queuecore.home import expanded
@@ -51,21 +46,14 @@ class BadSettings(BadOption):
 
 @dataclass(frozen=True, slots=True)
 class SettingsFile:
-    """A settings file that was read. Without one, `tree` is empty, and `path` is where it would be.
-
-    Attributes:
-        path: Where the file is.
-        tree: What TOML read.
-        lines: The line of each key and table by its path, found by a simple search of the text.
-        is_open_to_others: Other users can read it.
-        is_safe_from_others: Only its user and root can change it.
-    """
+    """A settings file that was read. If there is none, `tree` is empty, and `path` its place."""
 
     path: Path
     tree: Mapping[str, Any]
+    #: The line of each key and table by its path, found by a simple search of the text.
     lines: Mapping[tuple[str, ...], int]
-    is_open_to_others: bool = False
-    is_safe_from_others: bool = True
+    is_open_to_others: bool = False  # Other users can read it.
+    is_safe_from_others: bool = True  # Only its user and root can change it.
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -88,8 +76,10 @@ class SettingsFile:
             raise BadSettings(f"{path}:{line}: this is not UTF-8: save it as UTF-8") from None
         except tomllib.TOMLDecodeError as error:
             raise BadSettings(_not_toml(path, str(error), text)) from None
-        open_to_others = bool(status.st_mode & (stat.S_IRGRP | stat.S_IROTH))
-        return cls(path, tree, dict(_places(text)), open_to_others, _is_ours(status))
+        is_open = bool(status.st_mode & (stat.S_IRGRP | stat.S_IROTH))
+        is_ours = status.st_uid in (os.geteuid(), 0)
+        is_safe = is_ours and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+        return cls(path, tree, _places(text), is_open, is_safe)
 
     def place(self, *keys: str) -> str:
         """`file:line` of a key, or of the innermost table around it that can be found."""
@@ -111,10 +101,6 @@ def settings_path(environ: Mapping[str, str]) -> Path:
         return user_config_path("qtop") / "qtop.toml"
     except RuntimeError:
         return Path(os.devnull)
-
-
-def _is_ours(status: os.stat_result) -> bool:
-    return status.st_uid in (os.geteuid(), 0) and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
 
 def _not_toml(path: Path, error: str, text: str) -> str:
@@ -222,8 +208,8 @@ def _command(value: Any) -> str:
     return command
 
 
+#: The shortest and the longest time between two polls.
 INTERVAL_S: Final = (0.25, 60.0)
-"""The shortest and the longest time between two polls."""
 
 #: The settings with one value: how it is read, and its default.
 _VALUES: Final[Mapping[str, tuple[ReadSetting, Any]]] = {
@@ -237,16 +223,15 @@ _VALUES: Final[Mapping[str, tuple[ReadSetting, Any]]] = {
     "ascii": (_switch, False),
     "redact": (_patterns, True),
     "require": (_texts, ()),
-    "undo_hours": (_number(0, MOST_UNDO), DEFAULT_UNDO_HOURS),
-    "undo_mib": (_number(0, MOST_UNDO), DEFAULT_UNDO_MIB),
+    "undo_hours": (_number(0, MOST_UNDO), DEFAULT_UNDO_S / 3600),
+    "undo_mib": (_number(0, MOST_UNDO), DEFAULT_UNDO_BYTES / 2**20),
     "worker_command": (_command, None),
 }
 SCALARS: Final[Mapping[str, ReadSetting]] = {name: read for name, (read, _) in _VALUES.items()}
-"""The settings with one value."""
 DEFAULTS: Final[Mapping[str, Any]] = {name: usual for name, (_, usual) in _VALUES.items()}
 
 SCREENS: Final = (*keymap.SCREENS, "jobs")
-
+#: The settings that are tables, and what each may hold.
 TABLES: Final[Mapping[str, Mapping[str, ReadSetting]]] = {
     "thresholds": {
         each.name: _number(0, 1 if each.name.endswith("_part") else 1e9)
@@ -255,8 +240,6 @@ TABLES: Final[Mapping[str, Mapping[str, ReadSetting]]] = {
     "columns": dict.fromkeys(SCREENS, _columns),
     "keys": {action.id: _keys for action in keymap.ACTIONS},
 }
-"""The settings that are tables, and what each may hold."""
-
 
 DEFAULT_PROFILE: Final = "default"
 _PROFILES: Final = "profiles"
@@ -277,18 +260,13 @@ class Given:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The settings in force.
+    """The settings in force, and the profile if there is one."""
 
-    Attributes:
-        values: The settings with one value, by name: those of `DEFAULTS`.
-        tables: `thresholds`, `columns` and `keys`: what was set in them.
-        origins: Where each setting comes from, by name (`keys.requeue` for one of a table). A
-            setting that is not in it has its default.
-        profile: The profile in force; None without one.
-    """
-
+    #: Those with one value, by name.
     values: Mapping[str, Any] = field(default_factory=lambda: DEFAULTS)
+    #: `thresholds`, `columns` and `keys`: what was set in them.
     tables: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    #: Where each setting comes from that has not its default; `keys.requeue` for one of a table.
     origins: Mapping[str, str] = field(default_factory=dict)
     profile: str | None = None
 
@@ -315,7 +293,6 @@ class Settings:
 
     @property
     def undo_limits(self) -> UndoLimits:
-        """How long actions can be undone, and how much that may keep."""
         return UndoLimits.of(self.values["undo_hours"], self.values["undo_mib"])
 
     @property
@@ -323,6 +300,21 @@ class Settings:
         """The word to type before a large action: the profile's name if it is of production, else
         None."""
         return (self.profile or "production") if self.values["production"] else None
+
+
+def undo_settings(environ: Mapping[str, str]) -> dict[str, Given]:
+    """`undo_hours` and `undo_mib` where QTOP_UNDO_HOURS and QTOP_UNDO_MIB set them. Raises
+    BadOption."""
+    found: dict[str, Given] = {}
+    for name in ("undo_hours", "undo_mib"):
+        variable = f"QTOP_{name.upper()}"
+        if text := environ.get(variable):
+            try:
+                found[name] = Given(SCALARS[name](float(text)), variable)
+            except ValueError:
+                allowed = f"a number from 0 to {MOST_UNDO:,}"
+                raise BadOption(f"{variable} must be {allowed}, not {text!r}") from None
+    return found
 
 
 def resolve(

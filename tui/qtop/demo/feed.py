@@ -40,7 +40,6 @@ _LOCK_S = 15
 
 
 def feed_once(resque: Resque, turn: int) -> None:
-    """Enqueue the jobs of one turn."""
     person = random.choice(["ada", "grace", "linus", "margaret", "dennis", "barbara"])
     resque.enqueue(jobs.welcome, f"{person}{turn}@example.com")
     resque.enqueue(jobs.resize_image, 1000 + turn, random.choice(["64x64", "800x600"]))
@@ -71,30 +70,24 @@ def fill(resque: Resque) -> None:
         resque.run(listing.put(resque.keys, name, config))
 
 
-def scheduler(resque: Resque, url: str) -> Scheduler:
-    """Make the scheduler that moves due jobs and fires schedules; `main` calls its `step`."""
-    return Scheduler(
+def main() -> None:
+    parent = int(os.environ["RESQUE_PARENT_PID"])
+    url = os.environ["REDIS_URL"]
+    resque = Resque(url, namespace=NAMESPACE)
+    scheduler = Scheduler(
         Store(url, client_name="demo-scheduler"),
         resque.keys,
         version=engine.__version__,
         zone=local_zone(os.environ),
         options=SchedulerOptions(lock_timeout_s=_LOCK_S, is_dynamic=True),
     )
-
-
-def main() -> None:
-    """Enqueue jobs until the parent ends."""
-    parent = int(os.environ["RESQUE_PARENT_PID"])
-    url = os.environ["REDIS_URL"]
-    resque = Resque(url, namespace=NAMESPACE)
-    moving = scheduler(resque, url)
     if resque.info().pending < _MOST_WAITING // 4:
         fill(resque)
     for turn in itertools.count(40):
         if os.getppid() != parent:
             return
         try:
-            moving.step()
+            scheduler.step()
             if resque.info().pending < _MOST_WAITING:
                 feed_once(resque, turn)
         except StoreError as error:

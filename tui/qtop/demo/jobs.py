@@ -38,13 +38,11 @@ class ChargeCard(Job):
 
     @staticmethod
     def before_perform_check(order: int, cents: int) -> None:
-        """A hook: refuse a wrong amount before the card is charged."""
         if cents <= 0:
             raise ValueError(f"order {order}: nothing to charge")
 
     @staticmethod
     def perform(order: int, cents: int) -> None:
-        """Charge the card of an order."""
         time.sleep(random.uniform(0.05, 0.2))
         if random.random() < 0.15:
             raise CardDeclined(f"order {order}: the card was declined ({cents / 100:.2f} EUR)")

@@ -46,8 +46,6 @@ class _Asked(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class LocalWorker:
-    """One worker of a group that was started here."""
-
     group: WorkerGroup
     place: SlotState
 
@@ -58,7 +56,6 @@ class LocalWorker:
 
     @property
     def queues(self) -> str:
-        """The list of queues it was started for."""
         return self.group.about.queues
 
     @property
@@ -192,11 +189,11 @@ class WorkerGroup:
         return not any(happened & (select.POLLERR | select.POLLHUP) for _, happened in poll.poll(0))
 
     def _is_over(self) -> None:
-        # The last report may have come after the last look.
+        # The last report may have come after the last refresh.
         self.report = self._state.read() or self.report
         if self.report is not None and self.report.alive:
             # It was killed. Not every kernel has sent the workers the signal to finish.
-            from qtop.local.leftovers import quit_leftovers  # not at the start: it needs psutil
+            from qtop.local.processes import quit_leftovers  # not at the start: it needs psutil
 
             quit_leftovers(self.report, at_once=True)
             ending = "its supervisor was killed; it finishes its job and ends"
@@ -215,7 +212,7 @@ FOLDERS_KEPT: Final = 20
 BYTES_KEPT: Final = 256 * 1024 * 1024
 
 #: How long to wait for the first report of a supervisor.
-_FIRST_WORD_S: Final = 15.0
+_FIRST_REPORT_S: Final = 15.0
 _LOOK_EVERY_S: Final = 0.02
 
 
@@ -244,24 +241,19 @@ async def start_group(
         shutil.rmtree(folder, ignore_errors=True)
         raise CannotStart(f"{error.strerror} ({error.filename or folder})") from None
     try:
-        await _first_word(group)
+        deadline_mono = time.monotonic() + _FIRST_REPORT_S
+        while group.report is None and not group.is_gone and time.monotonic() < deadline_mono:
+            await asyncio.sleep(_LOOK_EVERY_S)
+            group.refresh()
+        if group.report is None:
+            log = folder / state_file.OWN_LOG
+            raise CannotStart(f"their supervisor says nothing; see {log}")
+        if group.places and not any(place.pid for place in group.places):
+            raise CannotStart(f"{about.argv[0]} {group.places[0].ending}")
     except BaseException:
         group.let_go()
         raise
     return group
-
-
-async def _first_word(group: WorkerGroup) -> None:
-    """Wait for the first report of the supervisor. Raises CannotStart."""
-    deadline_mono = time.monotonic() + _FIRST_WORD_S
-    while group.report is None and not group.is_gone and time.monotonic() < deadline_mono:
-        await asyncio.sleep(_LOOK_EVERY_S)
-        group.refresh()
-    if group.report is None:
-        log = group.folder / state_file.OWN_LOG
-        raise CannotStart(f"their supervisor says nothing; see {log}")
-    if group.places and not any(place.pid for place in group.places):
-        raise CannotStart(f"{group.about.argv[0]} {group.places[0].ending}")
 
 
 async def _launch(folder: Path, about: GroupInfo, environment: Mapping[str, str]) -> WorkerGroup:
@@ -311,7 +303,7 @@ def adopt_groups(root: Path, place: Place) -> Iterator[WorkerGroup]:
                 with closing(StateFile.open(folder, os.O_RDONLY)) as state:
                     report = state.read()
                 if report is not None:
-                    from qtop.local.leftovers import quit_leftovers
+                    from qtop.local.processes import quit_leftovers
 
                     quit_leftovers(report, at_once=False)
                 continue

@@ -1,4 +1,5 @@
-"""Follows a growing log file, and finds the level and the subject of its lines."""
+"""The log files of workers: written by the supervisor, followed by the console, which finds the
+level of each line."""
 
 from __future__ import annotations
 
@@ -6,6 +7,8 @@ import os
 import re
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
+
+# Following a file that grows.
 
 #: Bytes read at once.
 STEP_BYTES: Final = 32_768
@@ -23,11 +26,8 @@ class Piece(NamedTuple):
 
 
 class Tail:
-    """Follows a file that is written to, also when another file replaces it.
-
-    Args:
-        path: The file; it need not exist yet.
-    """
+    """Follows a file that is written to, also when another file replaces it. It need not exist
+    yet."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -139,3 +139,78 @@ def level(line: str) -> LogLevel:
         return "warn"
     word = found["capitals"] or found["named"]
     return _LEVELS.get(word.lower(), "bad") if word else "bad"
+
+
+# Writing: of bounded size, and never able to block the worker.
+
+#: The size at which the file is replaced; the one before it is kept as well.
+MOST_BYTES: Final = 4 * 1024 * 1024
+_TAIL_BYTES: Final = 2_048
+_LINES_SAID: Final = 3
+_LONGEST_SAID: Final = 200
+
+
+class LogFile:
+    """A file for the output of a worker, for this user alone. With `most_bytes` it is full, and
+    renamed to `<name>.1`, which replaces the one before. What cannot be written is counted and left
+    out: a full disk stops no worker."""
+
+    def __init__(self, path: Path, most_bytes: int = MOST_BYTES) -> None:
+        self._path = path
+        self._most_bytes = most_bytes
+        self._file: int | None = None
+        self._size = 0
+        self._not_kept = 0
+        self._tail = b""
+        self.problem = ""
+
+    def write(self, data: bytes) -> None:
+        self._tail = (self._tail + data)[-_TAIL_BYTES:]
+        self._keep(data)
+
+    def note(self, text: str) -> None:
+        """Write a line of the supervisor."""
+        self._keep(f"qtop: {text}\n".encode("utf-8", "surrogateescape"))
+
+    def forget_tail(self) -> None:
+        """Forget the last lines: another process prints now."""
+        self._tail = b""
+
+    def said(self) -> tuple[str, ...]:
+        """The last lines, the newest last, each cut. Not safe to show as they are."""
+        tail = without_colours(self._tail).decode("utf-8", "replace")
+        lines = [line.strip() for line in tail.splitlines()]
+        return tuple(line[:_LONGEST_SAID] for line in lines if line)[-_LINES_SAID:]
+
+    def close(self) -> None:
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+    def _keep(self, data: bytes) -> None:
+        try:
+            if self._not_kept:
+                self._append(f"\nqtop: {self._not_kept:,} bytes were not kept\n".encode())
+                self._not_kept, self.problem = 0, ""
+            self._append(data)
+        except OSError as error:
+            self._not_kept += len(data)
+            self.problem = f"the log is not kept: {error.strerror}"
+
+    def _append(self, data: bytes) -> None:
+        if self._file is None:
+            self._open()
+        elif self._size >= self._most_bytes:
+            self.close()
+            os.replace(self._path, self._path.with_name(f"{self._path.name}.1"))
+            self._open()
+        assert self._file is not None  # noqa: S101  opening makes it
+        while data:
+            written = os.write(self._file, data)
+            self._size += written
+            data = data[written:]
+
+    def _open(self) -> None:
+        flags = os.O_CREAT | os.O_APPEND | os.O_WRONLY | os.O_NOFOLLOW
+        self._file = os.open(self._path, flags, 0o600)
+        self._size = os.fstat(self._file).st_size

@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 import os
 import zlib
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 ABOUT: Final = "group.json"
 WISHES: Final = "wishes"
@@ -109,7 +108,6 @@ class SlotState:
 
     @property
     def is_alive(self) -> bool:
-        """Whether it has a process."""
         return self.state in ALIVE
 
 
@@ -133,7 +131,6 @@ class GroupReport:
 
     @property
     def alive(self) -> tuple[SlotState, ...]:
-        """The slots that have a process."""
         return tuple(place for place in self.places if place.is_alive)
 
 
@@ -186,7 +183,11 @@ class StateFile:
             body = os.pread(self._descriptor, min(max(0, length), _MOST_STATE_BYTES), _HEAD_BYTES)
             if zlib.crc32(body) != checksum:
                 return None
-            report = _report(json.loads(body))
+            fields = json.loads(body)
+            places = (
+                SlotState(**{**each, "said": tuple(each["said"])}) for each in fields["places"]
+            )
+            report = GroupReport(**{**fields, "places": tuple(places)})
         except (ValueError, TypeError, KeyError):
             return None
         self._head = head
@@ -194,8 +195,3 @@ class StateFile:
 
     def close(self) -> None:
         os.close(self._descriptor)
-
-
-def _report(fields: Mapping[str, Any]) -> GroupReport:
-    places = (SlotState(**{**each, "said": tuple(each["said"])}) for each in fields["places"])
-    return GroupReport(**{**fields, "places": tuple(places)})

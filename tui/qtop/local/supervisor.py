@@ -49,8 +49,6 @@ _REPORT_EVERY_S: Final = 0.05
 
 
 class Supervisor:
-    """Keeps the workers of a group."""
-
     def __init__(self, folder: Path, about: GroupInfo) -> None:
         self._folder, self._about = folder, about
         self._state = StateFile.open(folder, os.O_RDWR)
@@ -75,14 +73,19 @@ class Supervisor:
     def run(self) -> None:
         """Keep the workers until all have ended and none will be started."""
         while not self._is_over():
-            self._start_due()
+            for slot in self._slots:
+                if slot.state == "waiting" and time.monotonic() >= (slot.until_mono or 0.0):
+                    slot.start()
             self._report()
             self._wait()
             if self._was_signalled:
                 self._console_is_gone()
             for slot in self._slots:
                 slot.collect()
-            self._press_harder()
+            now_mono = time.monotonic()
+            for slot in self._slots:
+                if slot.until_mono is not None and now_mono >= slot.until_mono:
+                    slot.press_harder(now_mono + self._about.stop_s)
         self._report(at_once=True)
         for slot in self._slots:
             slot.close()
@@ -99,11 +102,6 @@ class Supervisor:
         self._was_signalled |= number in _ENDING
 
     # One turn
-
-    def _start_due(self) -> None:
-        for slot in self._slots:
-            if slot.state == "waiting" and time.monotonic() >= (slot.until_mono or 0.0):
-                slot.start()
 
     def _report(self, *, at_once: bool = False) -> None:
         report = GroupReport(
@@ -143,12 +141,6 @@ class Supervisor:
                     while os.read(self._wakeup, 512):
                         pass
 
-    def _press_harder(self) -> None:
-        now_mono = time.monotonic()
-        for slot in self._slots:
-            if slot.until_mono is not None and now_mono >= slot.until_mono:
-                slot.press_harder(now_mono + self._about.stop_s)
-
     # Requests
 
     def _read_requests(self) -> None:
@@ -179,8 +171,9 @@ class Supervisor:
             self._obey_for_one(do, int(request["number"]), request["pid"])
 
     def _obey_for_one(self, do: str, number: int, pid: int | None) -> None:
-        meant = (each for each in self._slots if each.number == number and each.place().pid == pid)
-        for slot in meant:
+        for slot in self._slots:
+            if slot.number != number or slot.place().pid != pid:
+                continue
             if do in ("finishing", "stopping"):
                 slot.press(do)
             elif do == "kill":

@@ -8,91 +8,16 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Final
 
 import psutil
 
 from qtop.local import state_file
-from qtop.local.leftovers import leftovers, signal_leftovers
-from qtop.local.logs import without_colours
+from qtop.local.logs import LogFile
+from qtop.local.processes import leftovers, signal_leftovers
 from qtop.local.state_file import PlaceState, SlotState
-
-# The log file of one worker: of bounded size, and never able to block the worker.
-
-#: The size at which the file is replaced; the one before it is kept as well.
-MOST_BYTES: Final = 4 * 1024 * 1024
-_TAIL_BYTES: Final = 2_048
-_LINES_SAID: Final = 3
-_LONGEST_SAID: Final = 200
-
-
-class LogFile:
-    """A file for the output of a worker, for this user alone. With `most_bytes` it is full, and
-    renamed to `<name>.1`, which replaces the one before. What cannot be written is counted and left
-    out: a full disk stops no worker."""
-
-    def __init__(self, path: Path, most_bytes: int = MOST_BYTES) -> None:
-        self._path = path
-        self._most_bytes = most_bytes
-        self._file: int | None = None
-        self._size = 0
-        self._not_kept = 0
-        self._tail = b""
-        self.problem = ""
-
-    def write(self, data: bytes) -> None:
-        """Write some output of the worker."""
-        self._tail = (self._tail + data)[-_TAIL_BYTES:]
-        self._keep(data)
-
-    def note(self, text: str) -> None:
-        """Write a line of the supervisor."""
-        self._keep(f"qtop: {text}\n".encode("utf-8", "surrogateescape"))
-
-    def forget_tail(self) -> None:
-        """Forget the last lines: another process prints now."""
-        self._tail = b""
-
-    def said(self) -> tuple[str, ...]:
-        """The last lines, the newest last, each cut. Not safe to show as they are."""
-        tail = without_colours(self._tail).decode("utf-8", "replace")
-        lines = [line.strip() for line in tail.splitlines()]
-        return tuple(line[:_LONGEST_SAID] for line in lines if line)[-_LINES_SAID:]
-
-    def close(self) -> None:
-        if self._file is not None:
-            os.close(self._file)
-            self._file = None
-
-    def _keep(self, data: bytes) -> None:
-        try:
-            if self._not_kept:
-                self._append(f"\nqtop: {self._not_kept:,} bytes were not kept\n".encode())
-                self._not_kept, self.problem = 0, ""
-            self._append(data)
-        except OSError as error:
-            self._not_kept += len(data)
-            self.problem = f"the log is not kept: {error.strerror}"
-
-    def _append(self, data: bytes) -> None:
-        if self._file is None:
-            self._open()
-        elif self._size >= self._most_bytes:
-            self.close()
-            os.replace(self._path, self._path.with_name(f"{self._path.name}.1"))
-            self._open()
-        assert self._file is not None  # noqa: S101  opening makes it
-        while data:
-            written = os.write(self._file, data)
-            self._size += written
-            data = data[written:]
-
-    def _open(self) -> None:
-        flags = os.O_CREAT | os.O_APPEND | os.O_WRONLY | os.O_NOFOLLOW
-        self._file = os.open(self._path, flags, 0o600)
-        self._size = os.fstat(self._file).st_size
-
 
 #: The pause before a process that died is replaced: it doubles with each early death.
 FIRST_PAUSE_S: Final = 0.5
@@ -151,7 +76,6 @@ class WorkerSlot:
         self._said: tuple[str, ...] = ()
 
     def place(self) -> SlotState:
-        """Its state, for the report."""
         return SlotState(
             self.number,
             self.state,
@@ -197,7 +121,9 @@ class WorkerSlot:
         self._pipe, self.output = process.stdout, process.stdout.fileno()
         os.set_blocking(self.output, False)
         self._pid = process.pid
-        self._began = _began(self._pid)
+        self._began = None
+        with suppress(psutil.Error):
+            self._began = psutil.Process(self._pid).create_time()
         self._starts += 1
         self._log.note(f"{time.strftime('%Y-%m-%d %H:%M:%S')} started process {self._pid}")
         self._to("running")
@@ -332,17 +258,9 @@ class WorkerSlot:
 
 
 def ending(status: int) -> str:
-    """How a process ended, in words."""
     if status >= 0:
         return f"exited with {status}"
     try:
         return f"ended by {signal.Signals(-status).name}"
     except ValueError:
         return f"ended by signal {-status}"
-
-
-def _began(pid: int) -> float | None:
-    try:
-        return psutil.Process(pid).create_time()
-    except psutil.Error:
-        return None

@@ -72,12 +72,10 @@ class LocalWorkers:
 
     @property
     def alive(self) -> list[LocalWorker]:
-        """Those that have a process."""
         return [worker for worker in self.all if worker.place.is_alive]
 
     @property
     def pids(self) -> frozenset[int]:
-        """The process ids of living workers."""
         return frozenset(w.place.pid for w in self.alive if w.place.pid is not None)
 
     @property

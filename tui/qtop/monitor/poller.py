@@ -1,11 +1,11 @@
-"""What is looked at again and again, for as long as the console is open."""
+"""What is read again and again, for as long as the console is open."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from heapq import nlargest
 from typing import Final, Protocol, TypeVar
 
@@ -23,28 +23,28 @@ MAX_INTERVAL_S: Final = 60.0
 MAX_BACK_OFF_S: Final = 10.0
 #: Longer than two round trips that both just make it; against answers that trickle.
 LOOK_LIMIT_S: Final = 5.0
-#: Pauses at least so long, however slow the looks: half the time belongs to others.
+#: Pauses at least so long, however slow the polls: half the time belongs to others.
 _MIN_PAUSE_S: Final = 0.1
 #: From one health report to the next.
 SURVEY_EVERY_S: Final = 10.0
 #: So many queues are part of one.
 SURVEYED: Final = 200
-#: When jobs that no index leads to are first searched for: the first look at a fleet is to be on
-#: the screen before. And from one search to the next.
+#: When jobs that no index leads to are first searched for: the first poll is to be on the screen
+#: before. And from one search to the next.
 STRAYS_AFTER_S: Final = 2.0
 STRAYS_EVERY_S: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class PollResult:
-    """What the last look gave, and what is known when it failed.
+    """What the last poll gave, and what is known when it failed.
 
     Attributes:
         snapshot: The newest there is; None before the first.
         taken_mono: When it was taken.
-        rtt_ms: What the look cost: two round trips and the server's work.
-        error: Why the last look failed; None when it did not.
-        failing_since_mono: When looks began to fail.
+        rtt_ms: What the poll cost: two round trips and the server's work.
+        error: Why the last poll failed; None when it did not.
+        failing_since_mono: When polls began to fail.
         next_try_mono: When the next one comes.
     """
 
@@ -57,19 +57,18 @@ class PollResult:
 
 
 def clamped_interval_s(interval_s: float) -> float:
-    """The nearest interval that is allowed."""
     return min(MAX_INTERVAL_S, max(MIN_INTERVAL_S, interval_s))
 
 
 class Watcher(Protocol):
     """Takes in what was found, in the event loop."""
 
-    def on_poll(self, look: PollResult) -> Awaitable[None] | None:
-        """Called after every look, also one that failed. What it returns is waited for: the next
-        look comes after the last was taken in."""
+    def on_poll(self, result: PollResult) -> Awaitable[None] | None:
+        """Called after every poll, also one that failed. What it returns is waited for: the next
+        poll comes after the last was taken in."""
 
     def on_health_report(self, health_report: HealthReport) -> None:
-        """Called with a health report now and then, after a look."""
+        """Called with a health report now and then, after a poll."""
 
     def on_strays(self, found: Strays | None, why: str) -> None:
         """Called with the jobs that no index leads to; with None and the reason when they could not
@@ -77,15 +76,8 @@ class Watcher(Protocol):
 
 
 class Poller:
-    """Looks again and again, never two at a time.
-
-    Args:
-        source: Where to look.
-        watcher: Who takes in what was found.
-        interval_s: From the begin of one look to the begin of the next.
-        clock: Monotonic seconds.
-        sleep: Waits for some seconds.
-    """
+    """Takes a snapshot again and again, never two at a time; from the begin of one to the begin of
+    the next it takes `interval_s`, if it can."""
 
     def __init__(
         self,
@@ -109,7 +101,7 @@ class Poller:
 
     @property
     def interval_s(self) -> float:
-        """Seconds from look to look; setting it holds at once, within the limits."""
+        """Seconds from poll to poll; setting it takes effect at once, within the limits."""
         return self._interval_s
 
     @interval_s.setter
@@ -118,7 +110,7 @@ class Poller:
         self.poke()
 
     def poke(self) -> None:
-        """Look now, or as soon as the present look is done."""
+        """Poll now, or as soon as the present poll is done."""
         self._poked.set()
 
     def report_next(self, *, first: bool = False) -> None:
@@ -128,7 +120,6 @@ class Poller:
         self._is_report_first = first
 
     async def run(self) -> None:
-        """Look until cancelled."""
         while True:
             self._poked.clear()
             if self._is_report_first and self.last.error is None:
@@ -146,11 +137,18 @@ class Poller:
 
     async def _try(self, began_mono: float) -> PollResult:
         snapshot, why = await _found(self._snapshot(), LOOK_LIMIT_S)
-        if why:
-            return self._failed(self.last, began_mono, why)
-        self._failures = 0
         now_mono = self._clock()
-        return PollResult(snapshot, now_mono, (now_mono - began_mono) * 1_000)
+        if not why:
+            self._failures = 0
+            return PollResult(snapshot, now_mono, (now_mono - began_mono) * 1_000)
+        self._failures += 1
+        since_mono = self.last.failing_since_mono
+        return replace(
+            self.last,
+            error=why,
+            failing_since_mono=began_mono if since_mono is None else since_mono,
+            next_try_mono=now_mono + self._back_off_s(),
+        )
 
     async def _snapshot(self) -> Snapshot:
         return await in_turns(await self._source.watch(self._source.system.snapshot()))
@@ -160,26 +158,11 @@ class Poller:
         self._watcher.on_health_report(health.failed(why) if found is None else found)
 
     async def _health(self) -> HealthReport:
-        return await self._source.watch(self._source.system.health(self._deepest()))
-
-    def _deepest(self) -> list[str]:
-        """The queues to be surveyed: those with most jobs, the others only at a look."""
         queues = self.last.snapshot.queues if self.last.snapshot else None
         waiting = (queue for queue in queues or () if queue.size)
-        return [each.name for each in nlargest(SURVEYED, waiting, key=lambda q: q.size or 0)]
-
-    def _failed(self, before: PollResult, began_mono: float, reason: str) -> PollResult:
-        self._failures += 1
-        now_mono = self._clock()
-        since_mono = before.failing_since_mono
-        return PollResult(
-            before.snapshot,
-            before.taken_mono,
-            before.rtt_ms,
-            reason,
-            began_mono if since_mono is None else since_mono,
-            now_mono + self._back_off_s(),
-        )
+        deepest = nlargest(SURVEYED, waiting, key=lambda queue: queue.size or 0)
+        health_report = self._source.system.health([queue.name for queue in deepest])
+        return await self._source.watch(health_report)
 
     def _back_off_s(self) -> float:
         return float(min(MAX_BACK_OFF_S, 2 ** (min(self._failures, 10) - 1)))
@@ -192,13 +175,7 @@ class Poller:
 
 
 class StrayWatch:
-    """Searches for jobs that no index leads to, once a minute, never twice at a time.
-
-    Args:
-        source: Where to search.
-        watcher: Who takes in what was found.
-        sleep: Waits for some seconds.
-    """
+    """Searches for jobs that no index leads to, once a minute, never twice at a time."""
 
     def __init__(
         self, source: SystemRunner, watcher: Watcher, *, sleep: Callable[[float], Awaitable[None]]

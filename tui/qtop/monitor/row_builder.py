@@ -1,22 +1,29 @@
-"""From looks at Redis to rows, with what must be remembered from look to look. Pure."""
+"""From snapshots to rows, with what must be remembered from poll to poll. Pure."""
 
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import timedelta
 from itertools import repeat
+from typing import TYPE_CHECKING, Final
 
-from qtop.config.limits import SILENT_AFTER_S
-from qtop.model.fleet import Process, Queue, Snapshot
+from qtop.config.limits import DEAD_AFTER_S, SILENT_AFTER_S
+from qtop.model.fleet import Queue, Snapshot
 from qtop.model.health import NextJob, Ownership
-from qtop.model.job import age_at, failure_rows
-from qtop.monitor.drops import Drops, DropWatch
-from qtop.monitor.rates import CounterWindow, Flow, FlowWindow, flows, paired
+from qtop.model.job import JobSource, age_at, failure_rows
+from qtop.monitor.changes import (
+    CounterWindow,
+    Drop,
+    Drops,
+    DropWatch,
+    Flow,
+    FlowWindow,
+    flows,
+    paired,
+)
 from qtop.monitor.rows import (
     DEPTHS_KEPT,
-    BeatLimits,
     FleetRows,
     QueueRow,
     Totals,
@@ -24,37 +31,42 @@ from qtop.monitor.rows import (
     condition,
     empty_in_s,
 )
-from qtop.systems.system import System
 from queuecore.cooperative import Slices, at_once
+from queuecore.values import replace
 
+if TYPE_CHECKING:
+    from qtop.systems.system import System
+    from queuecore.audit import AuditEntry
+
+_DEAD_AFTER: Final = timedelta(seconds=DEAD_AFTER_S)
 #: So many queues are added between two pauses.
-_SLICE = 500
+_SLICE: Final = 500
 #: A worker with a job in such a condition is counted as working.
-_AT_WORK = ("silent", "working", "no heartbeat")
+_AT_WORK: Final = ("silent", "working", "no heartbeat")
 
 
-@dataclass(slots=True)
 class _Past:
     """What is remembered of a queue."""
 
-    depths: deque[int | None] = field(default_factory=lambda: deque(maxlen=DEPTHS_KEPT))
-    looks: int = 0
-    flows: FlowWindow = field(default_factory=FlowWindow)
+    def __init__(self) -> None:
+        self.depths: deque[int | None] = deque(maxlen=DEPTHS_KEPT)
+        self.polls = 0
+        self.flows = FlowWindow()
 
     def note(self, depth: int | None) -> None:
-        """How deep it is at a look; None when that is unknown: no rate goes across it."""
+        """Note its depth; None when that is unknown: no rate goes across it."""
         self.depths.append(depth)
-        self.looks += 1
+        self.polls += 1
         if depth is None:
             self.flows = FlowWindow()
 
 
 class RowBuilder:
-    """What must be remembered from look to look.
+    """Makes rows from snapshots, and remembers what rates and trends need.
 
     Args:
-        system: Whose looks they are.
-        local_host: Together with a process id it tells the workers that this console started.
+        system: Whose snapshots they are.
+        local_host: Together with a process id it names the workers that this console started.
         silent_after_s: A worker whose heartbeat is older is silent.
     """
 
@@ -73,41 +85,39 @@ class RowBuilder:
         self._whose: Ownership | None = None
         self._next_jobs: Mapping[str, NextJob] = {}
         self._served: dict[tuple[str, ...], Collection[str]] = {}
-        self._alive: list[tuple[str, ...]] | None = None
+        #: The list of queues of each worker, and whether it is alive.
+        self._lists: list[tuple[tuple[str, ...], bool]] | None = None
+        #: How many living workers serve each queue, and which queues any serves, dead or alive.
         self._serving: Counter[str] = Counter()
-        self._lists: list[tuple[str, ...]] = []
-        self._by_any: Collection[str] | None = None
+        self._served_by_any: set[str] = set()
 
     def add(
         self, snapshot: Snapshot, at_mono: float, *, local_pids: Collection[int] = ()
     ) -> FleetRows:
-        """Take in a look and return the rows that show it.
+        """Take in a snapshot and return the rows that show it.
 
-        Args:
-            snapshot: The look.
-            at_mono: When it was taken, in monotonic seconds, later than the one before.
-            local_pids: Processes of the workers that this console started.
-
-        Cost: O(queues + workers + failures), and the matching of queue lists when names changed.
+        `at_mono` is when it was taken, later than the one before; `local_pids` are the processes of
+        the workers that this console started. Cost: O(queues + workers + failures), and the
+        matching of queue lists when names changed.
         """
         return at_once(self.adding(snapshot, at_mono, local_pids=local_pids))
 
     def adding(
         self, snapshot: Snapshot, at_mono: float, *, local_pids: Collection[int] = ()
     ) -> Slices[FleetRows]:
-        """As `add`, in slices of a few milliseconds. To be done before the next look is taken
+        """As `add`, in slices of a few milliseconds. To be done before the next snapshot is taken
         in."""
         self._note_names(snapshot.queues)
         workers = self._workers(snapshot, local_pids)
         yield
         served_before = self._serving
-        # While they are unknown, those of the last look that knew them: none has left.
-        serving = served_before if workers is None else self._serving_by(workers)
-        drops = self._watch.add(snapshot, serving, served_before)
+        # While workers are unknown, those of the last poll that knew them: none has left.
+        if workers is not None:
+            self._note_serving(workers)
+        drops = self._watch.add(snapshot, self._serving, served_before)
         totals = self._totals(snapshot, at_mono, workers, drops)
         yield
-        known_serving = None if workers is None else serving
-        queues = yield from self._queues(snapshot, at_mono, known_serving, drops)
+        queues = yield from self._queues(snapshot, at_mono, drops)
         seen = snapshot.failures
         failures = None if seen is None else failure_rows(seen, snapshot.server_time)
         fleet = FleetRows(snapshot.server_time, queues, workers, failures, totals)
@@ -115,11 +125,11 @@ class RowBuilder:
         return fleet
 
     def note_next_jobs(self, jobs: Mapping[str, NextJob]) -> None:
-        """Take in which jobs are next, for the rows of the looks to come."""
+        """Take in which jobs are next, for the rows to come."""
         self._next_jobs = jobs
 
     def note_ownership(self, whose: Ownership) -> None:
-        """Take in whose the queues are, for the rows of the looks to come. O(queues)."""
+        """Take in whose the queues are, for the rows to come."""
         self._whose = whose
 
     def served_by(self, queues: tuple[str, ...]) -> Collection[str]:
@@ -130,7 +140,7 @@ class RowBuilder:
 
     def _note_names(self, queues: Iterable[Queue] | None) -> None:
         if queues is None:
-            # Those of the last look that knew them, each with a gap.
+            # Those of the last poll that knew them, each with a gap.
             for past in self._pasts.values():
                 past.note(None)
             return
@@ -139,24 +149,22 @@ class RowBuilder:
             return
         self._names = names
         self._served.clear()
-        self._alive = self._by_any = None
+        self._lists = None
         for name in self._pasts.keys() - set(names):
             del self._pasts[name]
 
     def _queues(
-        self,
-        snapshot: Snapshot,
-        at_mono: float,
-        serving: Mapping[str, int] | None,
-        drops: Drops,
+        self, snapshot: Snapshot, at_mono: float, drops: Drops
     ) -> Slices[tuple[QueueRow, ...] | None]:
         if snapshot.queues is None:
             return None
-        in_hand, failed = _in_hand(snapshot), _failed(snapshot)
+        in_hand, failures = _in_hand(snapshot), snapshot.failures
+        failed = None if failures is None else Counter([failure.queue for failure in failures])
         all_read = (
             failed is not None and snapshot.failed is not None and failed.total() >= snapshot.failed
         )
         seen = self._seen_flows(snapshot, at_mono, drops)
+        knows_serving = snapshot.processes is not None
         # Without heartbeats it is not known how many serve a queue, only that none does.
         has_beats = all(each.has_beat is not None for each in snapshot.processes or ())
         rows: list[QueueRow] = []
@@ -171,52 +179,42 @@ class RowBuilder:
             if drops.breaks_counts or self._watch.dropped_now(name):
                 past.flows = FlowWindow()  # no worker took what is missing
             rates = past.flows.add(seen.get(name), at_mono)
+            serving, job = self._serving.get(name, 0), self._next_jobs.get(name)
             rows.append(
                 QueueRow(
                     name,
                     depth,
                     tuple(past.depths),
-                    past.looks,
+                    past.polls,
                     rates,
                     empty_in_s(depth, rates),
                     queue.is_paused,
                     queue.unreadable,
-                    _serving_of(name, serving, is_exact=has_beats),
+                    serving if knows_serving and (has_beats or not serving) else None,
                     None if in_hand is None else in_hand.get(name, 0),
                     None if failed is None else failed.get(name, 0),
                     all_read,
                     queue.problem,
                     self._watch.of(name),
-                    self._next_waits_s(name, snapshot.server_time) if depth else None,
+                    age_at(snapshot.server_time, job.since) if job and depth else None,
                     "" if self._whose is None else self._whose.owner(name),
                 )
             )
         return tuple(rows)
 
-    def _next_waits_s(self, queue: str, now: datetime) -> float | None:
-        job = self._next_jobs.get(queue)
-        return None if job is None else age_at(now, job.since)
-
-    def _serving_by(self, workers: Sequence[WorkerRow]) -> Mapping[str, int]:
-        """How many workers serve each queue. The dead serve none."""
-        alive = [w.process.listed for w in workers if w.condition != "dead?"]
-        # Mostly the same ones as before.
-        if alive != self._alive:
-            self._alive = alive
-            self._serving = Counter()
-            for queues, number in Counter(alive).items():
-                for name in self.served_by(queues):
-                    self._serving[name] += number
-        return self._serving
-
-    def _served_by_any(self, processes: Sequence[Process]) -> Collection[str]:
-        """The queues that any of these serves, dead or alive."""
-        lists = [each.listed for each in processes]
-        # Mostly the same ones as before: to put thousands of lists into a set takes long.
-        if self._by_any is None or lists != self._lists:
-            self._lists = lists
-            self._by_any = set().union(*map(self.served_by, set(lists)))
-        return self._by_any
+    def _note_serving(self, workers: Sequence[WorkerRow]) -> None:
+        """Find which queues the workers serve. The dead serve none."""
+        lists = [(w.process.listed, w.condition != "dead?") for w in workers]
+        # Mostly the same ones as before: to count thousands of lists takes long.
+        if lists == self._lists:
+            return
+        self._lists = lists
+        self._serving, self._served_by_any = Counter(), set()
+        for (queues, is_alive), number in Counter(lists).items():
+            names = self.served_by(queues)
+            self._served_by_any.update(names)
+            for name in names if is_alive else ():
+                self._serving[name] += number
 
     def _seen_flows(self, snapshot: Snapshot, at_mono: float, drops: Drops) -> dict[str, Flow]:
         if self._before is None or at_mono <= self._before[1] or drops.breaks_counts:
@@ -225,8 +223,8 @@ class RowBuilder:
         both = paired(before, snapshot)
         # Where jobs are missing, what workers took does not tell from where.
         workers = None if both is None or both[1] or drops.breaks_waiting else both[0]
-        served = self._served_by_any(snapshot.processes or ())
-        seen = flows(before, snapshot, workers, self.served_by, served, at_mono - before_mono)
+        seconds, served = at_mono - before_mono, self._served_by_any
+        seen = flows(before, snapshot, workers, self.served_by, served, seconds)
         if drops.breaks_waiting:
             return {name: flow for name, flow in seen.items() if not self._watch.dropped_now(name)}
         return seen
@@ -238,7 +236,8 @@ class RowBuilder:
         if processes is None:
             return None
         now, host = snapshot.server_time, self._local_host
-        conditions = map(condition, processes, repeat(BeatLimits.at(now, self._silent_after_s)))
+        silent, dead = now - timedelta(seconds=self._silent_after_s), now - _DEAD_AFTER
+        conditions = map(condition, processes, repeat(silent), repeat(dead))
         rows = list(map(WorkerRow, processes, conditions, repeat(now), repeat(False)))
         for at, process in enumerate(processes) if local_pids else ():
             if process.pid in local_pids and self._system.may_run_on(process, host):
@@ -254,7 +253,7 @@ class RowBuilder:
     ) -> Totals:
         if drops.breaks_counts:
             self._processed, self._failed = CounterWindow(), CounterWindow()
-        waiting, waiting_is_least = summed(snapshot.queues)
+        waiting, waiting_is_least = _summed(snapshot.queues)
         states = Counter([(w.condition, w.process.is_busy) for w in workers or ()])
         working = sum(n for (state, busy), n in states.items() if busy and state in _AT_WORK)
         return Totals(
@@ -277,12 +276,7 @@ class RowBuilder:
         )
 
 
-def _serving_of(queue: str, serving: Mapping[str, int] | None, *, is_exact: bool) -> int | None:
-    number = None if serving is None else serving.get(queue, 0)
-    return number if is_exact or number == 0 else None
-
-
-def summed(queues: Sequence[Queue] | None) -> tuple[int | None, bool]:
+def _summed(queues: Sequence[Queue] | None) -> tuple[int | None, bool]:
     """How many jobs wait in some queues, and whether that is only at least so many because some
     are unknown."""
     if queues is None:
@@ -299,8 +293,63 @@ def _in_hand(snapshot: Snapshot) -> Counter[str | None] | None:
     return Counter([job.queue for each in processes for job in each.jobs or ()])
 
 
-def _failed(snapshot: Snapshot) -> Counter[str | None] | None:
-    """How many failures of each queue were read."""
-    if snapshot.failures is None:
-        return None
-    return Counter([failure.queue for failure in snapshot.failures])
+# Sudden drops that operators' actions explain are taken off the rows. The audit stream says which
+# actions there were.
+
+#: An action is on record at its first step, and one over many jobs takes some time.
+_LASTS: Final = timedelta(seconds=10)
+#: The poll and the record are not made at the same instant.
+_CLOCKS_DIFFER: Final = timedelta(seconds=2)
+#: They take jobs from where others had put them, which the record does not tell.
+_ANYWHERE: Final = frozenset({"undo"})
+_OF_WORKERS: Final = frozenset({"prune", "stop", "stop now", "kill"})
+#: A worker that is asked to end finishes its job first.
+_FINISHES: Final = timedelta(minutes=10)
+
+
+def without_explained(
+    fleet_rows: FleetRows, audit_entries: Sequence[AuditEntry], system: System
+) -> FleetRows:
+    """Rows without the drops that actions on record explain. O(queues)."""
+    drops = fleet_rows.totals.drops
+    fleet = drops.gone, drops.waiting, drops.workers, drops.failed
+    rows = fleet_rows.queues or ()
+    if not audit_entries or not (any(fleet) or any(row.drops for row in rows)):
+        return fleet_rows
+
+    def is_by(
+        drop: Drop | None,
+        actions: frozenset[str],
+        took: Callable[[JobSource], bool] = lambda source: False,
+        lasts: timedelta = _LASTS,
+    ) -> bool:
+        return drop is not None and any(
+            audit_entry.action in actions
+            or ((source := system.source_of(audit_entry)) is not None and took(source))
+            for audit_entry in audit_entries
+            if drop.after - lasts <= audit_entry.at <= drop.at + _CLOCKS_DIFFER
+        )
+
+    def unexplained(name: str, found: Sequence[Drop]) -> tuple[Drop, ...]:
+        queue = JobSource("queue", name)
+        return tuple(
+            drop for drop in found if not is_by(drop, _ANYWHERE, lambda source: source == queue)
+        )
+
+    queues = tuple(
+        row._replace(drops=unexplained(row.name, row.drops)) if row.drops else row for row in rows
+    )
+    gone = tuple((name, drop) for name, drop in drops.gone if unexplained(name, [drop]))
+    left = [drop for row in queues for drop in row.drops] + [drop for _, drop in gone]
+    waiting = drops.waiting
+    if waiting is not None and not any(drop.at == waiting.at for drop in left):
+        waiting = None
+    is_ours = is_by(drops.failed, _ANYWHERE, lambda source: source.kind == "failed")
+    drops = drops._replace(
+        gone=gone,
+        waiting=waiting,
+        workers=None if is_by(drops.workers, _OF_WORKERS, lasts=_FINISHES) else drops.workers,
+        failed=None if is_ours else drops.failed,
+    )
+    queues_known = None if fleet_rows.queues is None else queues
+    return replace(fleet_rows, queues=queues_known, totals=replace(fleet_rows.totals, drops=drops))

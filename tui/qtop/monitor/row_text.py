@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from qtop.model.job import Job, JobRow
-from qtop.monitor.drops import Drop
+from qtop.monitor.changes import Drop
 from qtop.monitor.rows import DEPTHS_KEPT, FleetRows, QueueRow, Totals, WorkerRow
 from qtop.text.format import (
     NOT_READ,
@@ -29,13 +29,13 @@ _BARS: Final = "▁▂▃▄▅▆▇█"
 
 
 def depth(row: QueueRow) -> str:
-    """How many jobs wait in a queue, with a sign while they fell to that of late."""
+    """How many jobs wait in a queue, with a sign where they dropped to that of late."""
     return dropped(number(row.depth), row.drops)
 
 
 def waiting(totals: Totals | None) -> str:
     """How many jobs wait in all queues, with a sign as for one: `7+` when at least so many,
-    `unknown`; a dash before the first look."""
+    `unknown`; a dash before the first poll."""
     if totals is None:
         return NOTHING
     figure = partly(totals.waiting, is_least=totals.waiting_is_least)
@@ -43,7 +43,6 @@ def waiting(totals: Totals | None) -> str:
 
 
 def jobs_waiting(totals: Totals) -> str:
-    """How many jobs wait in all queues, in words."""
     return f"{counted(totals.waiting, 'job', is_least=totals.waiting_is_least)} waiting"
 
 
@@ -55,24 +54,24 @@ def working(totals: Totals) -> str:
     return f"{busy}/{number(totals.workers)}"
 
 
-def trend(depths: Sequence[int | None], looks: int, width: int, drops: Sequence[Drop] = ()) -> str:
+def trend(depths: Sequence[int | None], polls: int, width: int, drops: Sequence[Drop] = ()) -> str:
     """The course of a depth in at most `width` bars, the newest at the right.
 
     An empty queue is the lowest bar. A depth that stays is a low line, whatever its size: what
-    catches the eye is change, of a tenth of the depth at least. `looks` counts all looks there
+    catches the eye is change, of a tenth of the depth at least. `polls` counts all polls there
     ever were: a bar stands for the same ones for as long as it is shown, so that bars do not dance.
-    In place of the looks at which the depth fell off a cliff there is a break.
+    In place of the polls at which the depth dropped there is a break.
     """
     step = max(1, DEPTHS_KEPT // width)
-    first = looks - len(depths)
+    first = polls - len(depths)
     known_at = enumerate(depths, first + 1)
-    shown = [(at, depth) for at, depth in known_at if at % step == 0 or at == looks][-width:]
+    shown = [(at, depth) for at, depth in known_at if at % step == 0 or at == polls][-width:]
     known = [depth for _, depth in shown if depth is not None]
     if not known:
         return ""
     low, high = min(known), max(known)
     span = max(high - low, high / 10, 1)
-    broken = {(looks - drop.polls_ago - 1) // step for drop in drops}
+    broken = {(polls - drop.polls_ago - 1) // step for drop in drops}
     return "".join(
         _BREAK if (at - 1) // step in broken else _trend_bar(depth, low, span)
         for at, depth in shown
@@ -120,7 +119,7 @@ def queue_state(row: QueueRow) -> str:
         wrong.append(row.others)
     if row.problem is not None:
         wrong.append(safe(row.problem))
-    # Before "unserved": what somebody did on purpose explains the rest.
+    # Before "unserved": what was done on purpose explains the rest.
     if row.is_paused:
         wrong.append("paused")
     if row.is_paused is None:
@@ -162,7 +161,6 @@ def worker_elapsed(row: WorkerRow) -> str:
 
 
 def heartbeat(row: WorkerRow) -> str:
-    """The age of a worker's last heartbeat."""
     process = row.process
     if process.has_beat is None:
         return NOT_READ
@@ -183,7 +181,6 @@ def worker_place(row: WorkerRow) -> str:
 
 
 def worker_queues(row: WorkerRow) -> str:
-    """The queues a worker serves, as its id lists them."""
     return safe(",".join(row.process.listed))
 
 

@@ -1,4 +1,4 @@
-"""The rows of the console: what is known of each queue, worker and failure at one look. Pure.
+"""The rows of the console: what is known of each queue, worker and failure at one poll. Pure.
 
 `qtop.monitor.row_builder` makes them.
 
@@ -11,51 +11,38 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
-from typing import Final, Literal, NamedTuple, get_args
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, get_args
 
-from qtop.config.limits import DEAD_AFTER_S, SILENT_AFTER_S
 from qtop.model.fleet import Process, RunningJob, Snapshot
 from qtop.model.health import Strays
 from qtop.model.job import GroupKey, JobRow, age_at
-from qtop.monitor.drops import NO_DROPS, Drop, Drops
-from qtop.monitor.rates import Rates
+from qtop.monitor.changes import NO_DROPS, Drop, Drops, Rates, sum_if_known
 from queuecore.values import value
 
-# What a worker does, as far as it is known from outside.
+if TYPE_CHECKING:
+    from qtop.local.groups import LocalWorker, WorkerGroup
+    from qtop.local.processes import Usage
+    from qtop.local.state_file import SlotState
 
 Condition = Literal["dead?", "unregistered", "silent", "unknown", "working", "no heartbeat", "idle"]
 CONDITIONS: Final[tuple[Condition, ...]] = get_args(Condition)
-"""What a worker does, troubles first. `unregistered`: it holds a job and is on no register. Unknown
-is what Redis did not tell."""
+"""What a worker does as far as it is known from outside, troubles first. `unregistered`: it holds a
+job and is on no register. `unknown`: it could not be read."""
 
 
-class BeatLimits(NamedTuple):
-    """The moments before which a last heartbeat makes a worker silent, or dead; `first` is the
-    later one of them."""
-
-    first: datetime
-    silent: datetime
-    dead: datetime
-
-    @classmethod
-    def at(cls, now: datetime, silent_after_s: float = SILENT_AFTER_S) -> BeatLimits:
-        """Those at a moment of the server's clock."""
-        silent, dead = (now - timedelta(seconds=age) for age in (silent_after_s, DEAD_AFTER_S))
-        return cls(max(silent, dead), silent, dead)
-
-
-def condition(process: Process, bounds: BeatLimits) -> Condition:
-    """What a worker does, as far as its heartbeat and its jobs tell."""
+def condition(process: Process, silent_before: datetime, dead_before: datetime) -> Condition:
+    """What a worker does, as far as its heartbeat and its jobs show: it is silent, or dead, when
+    its last heartbeat was before these moments."""
     if process.has_beat is None:
         return "unknown"
     if not process.has_beat:
         return "no heartbeat"
     beat_at = process.beat_at
-    if beat_at is not None and beat_at < bounds.first:
-        if beat_at < bounds.dead:
+    if beat_at is not None:
+        if beat_at < dead_before:
             return "dead?"
-        if beat_at < bounds.silent:
+        if beat_at < silent_before:
             return "silent"
     jobs = process.jobs
     if jobs is None:
@@ -63,8 +50,8 @@ def condition(process: Process, bounds: BeatLimits) -> Condition:
     return "working" if jobs else "idle"
 
 
+#: For so many polls the depths of a queue are remembered.
 DEPTHS_KEPT: Final = 60
-"""How many looks back the depths of a queue are known."""
 
 #: A queue whose rates differ by less than this part neither drains nor grows.
 _STEADY: Final = 0.05
@@ -74,13 +61,13 @@ class QueueRow(NamedTuple):
     """One queue. None means unknown.
 
     Attributes:
-        depths: Depths of the last looks, oldest first.
-        looks: How many looks there were of it.
+        depths: Depths at the last polls, oldest first.
+        polls: How many polls have seen it.
         empty_in_s: Seconds until it is empty at these rates; infinite when it never will be.
         serving: Workers that take from it and are not known to be dead.
         in_hand: Jobs of it that workers hold now.
         failed: Its failures among those that were read, which are all when `failed_is_all`.
-        drops: Where its depth fell by more than workers took, the oldest first.
+        drops: Where its depth dropped by more than workers took, the oldest first.
         next_waits_s: How long the job that is next has waited, as of some seconds ago; None when
             it does not tell.
         others: Whose the queue is, if it is not Resque's alone: `Sidekiq's`, for example.
@@ -89,7 +76,7 @@ class QueueRow(NamedTuple):
     name: str
     depth: int | None
     depths: tuple[int | None, ...]
-    looks: int
+    polls: int
     rates: Rates
     empty_in_s: float | None
     is_paused: bool | None
@@ -111,7 +98,7 @@ class QueueRow(NamedTuple):
 
 class WorkerRow(NamedTuple):
     """One registered worker, at the server's time `now`. There may be thousands of them at each
-    look, so that what few need is found when it is asked for."""
+    poll: what few need is found when it is asked for."""
 
     process: Process
     condition: Condition
@@ -120,7 +107,6 @@ class WorkerRow(NamedTuple):
 
     @property
     def id(self) -> str:
-        """What its system calls it."""
         return self.process.id
 
     @property
@@ -192,7 +178,7 @@ class Totals:
 
 @value
 class FleetRows:
-    """All rows at one look; None for those that could not be read."""
+    """All rows at one poll; None for those that could not be read."""
 
     server_time: datetime
     queues: tuple[QueueRow, ...] | None
@@ -263,32 +249,22 @@ def _row(name: str | None, workers: list[WorkerRow]) -> HostRow:
         troubled=troubled if have_beats else None,
         longest_s=max(elapsed, default=None),
         beat_age_s=min(beats, default=None),
-        processed=_sum(w.process.processed for w in workers),
-        failed=_sum(w.process.failed for w in workers),
+        processed=sum_if_known(w.process.processed for w in workers),
+        failed=sum_if_known(w.process.failed for w in workers),
     )
-
-
-def _sum(counts: Iterable[int | None]) -> int | None:
-    """All together; None when one is unknown."""
-    total = 0
-    for count in counts:
-        if count is None:
-            return None
-        total += count
-    return total
 
 
 # Rows for workers that hold jobs and are on no register.
 
 
-def unregistered_rows(strays: Strays | None, look: FleetRows | Snapshot) -> tuple[WorkerRow, ...]:
-    """A row for each process that was found on no register, and is on none at the look either; none
-    where the register is unknown. O(workers) where there are such processes."""
+def unregistered_rows(strays: Strays | None, seen: FleetRows | Snapshot) -> tuple[WorkerRow, ...]:
+    """A row for each process that was found on no register, and is on none at this poll either;
+    none where the register is unknown. O(workers) where there are such processes."""
     found = () if strays is None else strays.of("record")
-    listed = look.workers if isinstance(look, FleetRows) else look.processes
+    listed = seen.workers if isinstance(seen, FleetRows) else seen.processes
     if not found or listed is None:
         return ()
-    names, now = {each.id for each in listed}, look.server_time
+    names, now = {each.id for each in listed}, seen.server_time
     lost = (each.process for each in found if each.process is not None and each.name not in names)
     return tuple(WorkerRow(process, "unregistered", now, False) for process in lost)
 
@@ -323,17 +299,89 @@ class GroupMemory:
             self._known[name] = known.get(name) or self._maker.key_of(row.job)
 
     def of(self, row: JobRow) -> GroupKey:
-        """The fingerprint of a failure that was noted."""
         return self._known[row.job.id]
 
     def groups(self, rows: Sequence[JobRow]) -> tuple[NewestGroup, ...]:
         """Failures that were noted, in groups, the one with the most first. `rows` are the newest,
         the newest first. O(rows)."""
-        counts: dict[GroupKey, int] = {}
-        newest: dict[GroupKey, JobRow] = {}
+        alike: defaultdict[GroupKey, list[JobRow]] = defaultdict(list)
         for row in rows:
-            mark = self.of(row)
-            counts[mark] = counts.get(mark, 0) + 1
-            newest.setdefault(mark, row)
-        found = [NewestGroup(mark, n, newest[mark]) for mark, n in counts.items()]
+            alike[self.of(row)].append(row)
+        found = [NewestGroup(key, len(same), same[0]) for key, same in alike.items()]
         return tuple(sorted(found, key=lambda group: -group.number))
+
+
+# The rows of the Local screen: each group of workers started here, its workers below.
+
+_LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
+
+
+@value
+class LocalGroupRow:
+    group: WorkerGroup
+    workers: tuple[LocalWorkerRow, ...]
+
+    @property
+    def key(self) -> tuple[str, int]:
+        return self.group.id, 0
+
+    @property
+    def alive(self) -> int:
+        return sum(row.worker.place.is_alive for row in self.workers)
+
+
+@value
+class LocalWorkerRow:
+    """A worker of a group.
+
+    Attributes:
+        seen: The worker as it is registered in Redis; None when it is not, or not yet.
+        usage: Its CPU and memory; None when unknown.
+    """
+
+    worker: LocalWorker
+    seen: WorkerRow | None
+    usage: Usage | None
+    now_mono: float
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """What makes it the same row after a restart."""
+        return self.worker.key
+
+    @property
+    def place(self) -> SlotState:
+        return self.worker.place
+
+
+LocalRow = LocalGroupRow | LocalWorkerRow
+
+
+def local_rows(
+    groups: Iterable[WorkerGroup],
+    registered: Iterable[WorkerRow],
+    usages: Mapping[int, Usage],
+    now_mono: float,
+) -> list[LocalRow]:
+    """All rows, the groups in the order in which they were started. O(workers).
+
+    Args:
+        registered: The workers that are registered in Redis, as far as they run on this machine.
+        usages: CPU and memory, by the process ids of living workers.
+    """
+    # Of two with one pid, in spaces of process ids of their own, the one that came last.
+    oldest_first = sorted(registered, key=lambda row: row.process.started or _LONG_AGO)
+    by_pid = {row.process.pid: row for row in oldest_first}
+    rows: list[LocalRow] = []
+    for group in groups:
+        places: list[LocalWorkerRow] = []
+        for worker in group.workers:
+            pid = worker.pid if worker.place.is_alive else None
+            usage = None if pid is None else usages.get(pid)
+            seen = None if pid is None else by_pid.get(pid)
+            if seen is None and usage is not None:
+                # A command that starts the worker as a child of its own.
+                seen = next((by_pid[pid] for pid in usage.pids if pid in by_pid), None)
+            places.append(LocalWorkerRow(worker, seen, usage, now_mono))
+        rows += [LocalGroupRow(group, tuple(places)), *places]
+    return rows

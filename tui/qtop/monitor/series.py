@@ -1,4 +1,4 @@
-"""The course of a few figures over the last minutes. Pure."""
+"""A few figures over time. Pure."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections import deque
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from qtop.monitor.drops import NO_DROPS
+from qtop.monitor.changes import NO_DROPS
 from qtop.monitor.rows import Totals
 
+#: What one value of a series stands for.
 STEP_S: Final = 5.0
-"""What one value of a course stands for."""
 KEPT: Final = 60
 
 Values = tuple[float | None, ...]
@@ -41,7 +41,7 @@ class Series:
         self._step = step
 
     def cut(self, at_mono: float) -> None:
-        """Break it at this moment: what was before is no slope to what follows."""
+        """Break it at this moment: no slope goes from what was before to what follows."""
         self._cut = int(at_mono // STEP_S)
 
     @property
@@ -61,41 +61,37 @@ def _figures(totals: Totals | None) -> Row:
 
 
 class FleetSeries(NamedTuple):
-    """The courses that Overview draws."""
-
     waiting: Values = ()
     processed_per_s: Values = ()
     failed_per_s: Values = ()
 
 
 class SeriesRecorder:
-    """Follows the totals of a console's looks."""
+    """Follows the totals of a console's polls."""
 
     def __init__(self) -> None:
-        self._waiting, self._processed, self._failed = Series(), Series(), Series()
+        self._series = Series(), Series(), Series()
         self._is_least: bool | None = None
 
     def add(self, totals: Totals | None, at_mono: float) -> None:
-        """Take in a look; None when it failed."""
+        """Take in a poll; None when it failed."""
+        waiting, processed, failed = self._series
         drops = NO_DROPS if totals is None else totals.drops
         is_least = self._is_least if totals is None else totals.waiting_is_least
         was_least, self._is_least = self._is_least, is_least
         # Of other queues than before: what was before is no slope to it either.
         is_other = was_least is not None and is_least != was_least
         if drops.breaks_waiting or is_other:
-            self._waiting.cut(at_mono)
+            waiting.cut(at_mono)
         if drops.breaks_counts:
-            self._processed.cut(at_mono)
-            self._failed.cut(at_mono)
-        for series, value in zip(
-            (self._waiting, self._processed, self._failed), _figures(totals), strict=True
-        ):
+            processed.cut(at_mono)
+            failed.cut(at_mono)
+        for series, value in zip(self._series, _figures(totals), strict=True):
             series.add(value, at_mono)
 
     @property
     def series_now(self) -> FleetSeries:
-        """All of them, up to the last look."""
-        return FleetSeries(self._waiting.values, self._processed.values, self._failed.values)
+        return FleetSeries(*(each.values for each in self._series))
 
 
 # How the totals went since the console began, however long ago that was.
@@ -116,7 +112,7 @@ class Trend(NamedTuple):
 
 
 class TrendRecorder:
-    """Follows the totals from the first look on. Memory: `KEPT` values of each."""
+    """Follows the totals from the first poll on. Memory: `TREND_KEPT` values of each."""
 
     def __init__(self) -> None:
         self._rows: list[Row] = []
@@ -125,38 +121,34 @@ class TrendRecorder:
         self._began_mono = 0.0
 
     def add(self, totals: Totals | None, at_mono: float, now: datetime | None = None) -> None:
-        """Take in a look, which was at `now`; None when it failed. O(1), now and then O(kept)."""
+        """Take in a poll, which was at `now`; None when it failed. O(1), now and then O(kept)."""
         if self._began is None:
             if now is None:
                 return
             self._began, self._began_mono = now, at_mono
         at = self._place(at_mono)
         while at >= TREND_KEPT:
-            self._halve()
+            pairs = zip(self._rows[::2], [*self._rows[1::2], _UNKNOWN], strict=False)
+            self._rows = [_higher(first, second) for first, second in pairs]
+            self._step_s *= 2
             at = self._place(at_mono)
         row = _figures(totals)
         if at < len(self._rows):
             self._rows[at] = _higher(self._rows[at], row)
             return
-        # Between two looks the figures were what was known then.
+        # Between two polls the figures were what was known then.
         before = self._rows[-1] if self._rows else _UNKNOWN
         self._rows.extend([before] * (at - len(self._rows)))
         self._rows.append(row)
 
     @property
     def trend(self) -> Trend:
-        """All of it, up to the last look."""
         if not self._rows:
             return Trend()
         return Trend(self._began, self._step_s, *zip(*self._rows, strict=True))
 
     def _place(self, at_mono: float) -> int:
         return max(0, int((at_mono - self._began_mono) // self._step_s))
-
-    def _halve(self) -> None:
-        pairs = zip(self._rows[::2], [*self._rows[1::2], _UNKNOWN], strict=False)
-        self._rows = [_higher(first, second) for first, second in pairs]
-        self._step_s *= 2
 
 
 def fewer(values: Values, most: int) -> tuple[Values, int]:

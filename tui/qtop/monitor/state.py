@@ -1,4 +1,4 @@
-"""What the console shows: the newest look, the rows made from it, whether the display is frozen. No
+"""What the console shows: the newest poll, the rows made from it, whether the display is frozen. No
 widget."""
 
 from __future__ import annotations
@@ -14,11 +14,10 @@ from qtop.keymap.keymap import Action, Rebound, Where
 from qtop.local.workers import LocalWorkers
 from qtop.model.fleet import RunningJob
 from qtop.model.health import HealthReport, ServerInfo, Strays
-from qtop.monitor.explained_drops import without_explained
 from qtop.monitor.incidents.incident import Incident
 from qtop.monitor.incidents.rules import IncidentRules, no_answer
 from qtop.monitor.poller import PollResult, clamped_interval_s
-from qtop.monitor.row_builder import RowBuilder
+from qtop.monitor.row_builder import RowBuilder, without_explained
 from qtop.monitor.rows import FleetRows, NewestGroup, WorkerRow, unregistered_rows
 from qtop.monitor.series import FleetSeries, SeriesRecorder, Trend, TrendRecorder
 from qtop.systems.system import System
@@ -72,7 +71,7 @@ class Insights(NamedTuple):
     """What Overview and History show beside the rows.
 
     Attributes:
-        incidents: What is wrong, the worst first; none before the first look was judged.
+        incidents: What is wrong, the worst first; none before the first poll was judged.
         groups: The newest failures in groups.
         series_now: The course of the totals over the last minutes.
         trend: Their course since the console began.
@@ -89,7 +88,7 @@ class Insights(NamedTuple):
 
 
 NOTHING_YET: Final = Insights()
-"""Before the first look."""
+"""Before the first poll."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,17 +96,17 @@ class ViewState:
     """All that a screen shows, at one moment.
 
     Attributes:
-        fleet: The rows; None before the first look. Not the newest when frozen.
-        look: The newest look.
-        now_mono: The moment, on the clock of the looks.
-        rtt_ms: What a look costs, evened out over the last ones.
+        fleet: The rows; None before the first poll. Not the newest when frozen.
+        look: What the newest poll gave.
+        now_mono: The moment, on the clock of the polls.
+        rtt_ms: What a poll costs, evened out over the last ones.
         frozen_since_mono: When the display was frozen; None when it is not. Then all of this is as
             it was, but for what people set.
-        newest: When the newest look was taken, by the server's clock: later than the rows when
+        newest: When the newest snapshot was taken, by the server's clock: later than the rows when
             frozen.
         is_unanswered: Redis does not answer now, whatever is frozen.
         policy: What is hidden and which keys do something.
-        insights: What is wrong, and how it came about; of the same look as the rows.
+        insights: What is wrong, and how it came about; of the same poll as the rows.
     """
 
     address: str
@@ -128,7 +127,7 @@ class ViewState:
 
     @property
     def is_stale(self) -> bool:
-        """Whether what is shown may be wrong by now because looks fail."""
+        """Whether what is shown may be wrong by now because polls fail."""
         return self.look.error is not None
 
     @property
@@ -145,15 +144,8 @@ class ViewState:
 
 
 class ConsoleState:
-    """The state behind the screens.
-
-    Args:
-        system: Whose looks they are.
-        local: The workers started here.
-        local_host: What they call this machine.
-        clock: Monotonic seconds, those of the looks.
-        policy: How the console deals with people; may be replaced.
-    """
+    """The state behind the screens. `local_host` is what `local`, the workers started here, call
+    this machine; `policy` may be replaced."""
 
     def __init__(
         self,
@@ -189,7 +181,7 @@ class ConsoleState:
 
     @property
     def interval_s(self) -> float:
-        """Seconds between two looks, within the limits."""
+        """Seconds between two polls, within the limits."""
         return self._interval_s
 
     @interval_s.setter
@@ -198,7 +190,7 @@ class ConsoleState:
 
     @property
     def dropped_now(self) -> bool:
-        """Whether a figure fell off a cliff at the newest look, and it is not known who did it."""
+        """Whether a figure dropped at the newest poll, and no action on record explains it."""
         if self._newest is None:
             return False
         drops = self._newest.totals.drops
@@ -207,11 +199,11 @@ class ConsoleState:
 
     @property
     def is_paused(self) -> bool | None:
-        """Whether everything was paused at the last look; None when that is unknown."""
+        """Whether everything was paused at the last poll; None when that is unknown."""
         return False if self._newest is None else self._newest.totals.is_paused
 
     def served_by(self, queues: tuple[str, ...]) -> Collection[str]:
-        """The queues that workers with this list of queues serve, as of the newest look."""
+        """The queues that workers with this list of queues serve, as of the newest poll."""
         return self._history.served_by(queues)
 
     @property
@@ -222,11 +214,11 @@ class ConsoleState:
         return self.look.error is not None or self._local.ages
 
     def take(self, look: PollResult) -> None:
-        """Take in a look, also a failed one. Cost: see `RowBuilder` and `IncidentRules`."""
+        """Take in a poll, also a failed one. Cost: see `RowBuilder` and `IncidentRules`."""
         at_once(self.taking(look))
 
     def taking(self, look: PollResult) -> Slices[None]:
-        """As `take`, in slices; what is shown is the look before until the last one is done."""
+        """As `take`, in slices; what is shown is the poll before until the last one is done."""
         if look.snapshot is not None and look.snapshot is not self.look.snapshot:
             taken_mono, pids = self._when_taken(look), self._local.pids
             fleet = yield from self._history.adding(look.snapshot, taken_mono, local_pids=pids)
@@ -234,7 +226,9 @@ class ConsoleState:
             self._looked = fleet
             self._recorder.add(fleet.totals, taken_mono)
             self._trend.add(fleet.totals, taken_mono, fleet.server_time)
-            self._note_rtt(look.rtt_ms)
+            if look.rtt_ms is not None:
+                before_ms = look.rtt_ms if self._rtt_ms is None else self._rtt_ms
+                self._rtt_ms = before_ms + (look.rtt_ms - before_ms) * _NEW_RTT_WEIGHT
         elif look.error is not None:
             self._recorder.add(None, self._clock())
             self._trend.add(None, self._clock())
@@ -242,13 +236,8 @@ class ConsoleState:
         self._find_wrong()
         yield
 
-    def _note_rtt(self, rtt_ms: float | None) -> None:
-        if rtt_ms is not None:
-            before_ms = rtt_ms if self._rtt_ms is None else self._rtt_ms
-            self._rtt_ms = before_ms + (rtt_ms - before_ms) * _NEW_RTT_WEIGHT
-
     def take_health_report(self, health_report: HealthReport) -> None:
-        """Take in what was found out beside the looks. Cost: see `IncidentRules`."""
+        """Take in what was found out beside the polls. Cost: see `IncidentRules`."""
         self.reported = health_report.with_strays(*self._strays)
         self._history.note_next_jobs(health_report.next_jobs)
         if health_report.ownership is not None:

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterable
+import sys
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
 from textual.app import ComposeResult
 from textual.await_complete import AwaitComplete
-from textual.binding import Binding, BindingType
+from textual.binding import Binding
 from textual.screen import Screen
+from textual.timer import Timer
 from textual.widget import Widget
 
-from qtop.config.settings import SCREENS
+from qtop.config.settings import SCREENS, BadSettings, Settings
 from qtop.keymap import keymap
-from qtop.keymap.keymap import Where
+from qtop.keymap.keymap import Where, clashes, typed_in_fields
 from qtop.monitor.state import ViewState
-from qtop.screens import frame_texts
+from qtop.screens import frame
 from qtop.screens.console import Console
 from qtop.screens.frame import take_shape
 from qtop.search.fields import Subject
 from qtop.text.safe import counted
 from qtop.widgets.bars import Bar, Span
+from qtop.widgets.columns import Column, arranged
 from qtop.widgets.list_pane import MARKS_GONE, ListOwner, ListPane
 from qtop.widgets.table import Table
 from qtop.widgets.text_lines import TextLine
@@ -29,15 +33,6 @@ from qtop.widgets.text_view import TextView
 
 #: Terminals drop longer clipboards, or the connection.
 MOST_COPIED: Final = 74_000
-
-
-def bindings(places: Iterable[Where]) -> list[BindingType]:
-    """Bindings for the actions of these places; those of tables and texts have their own."""
-    return [
-        Binding(",".join(action.keys), action.id, action.label, show=False, id=action.id)
-        for action in keymap.of(set(places))
-        if "." not in action.id and "everywhere" not in action.where
-    ]
 
 
 def listed_in(screen: type[ConsoleScreen]) -> Where | None:
@@ -64,18 +59,27 @@ class ConsoleScreen(Screen[None]):
         @property
         def app(self) -> Console: ...  # type: ignore[override]
 
+    def __init_subclass__(cls) -> None:
+        """Bind the keys of the screen's places; tables and texts have their own."""
+        cls.BINDINGS = [
+            Binding(",".join(action.keys), action.id, action.label, show=False, id=action.id)
+            for action in keymap.of(set(cls.PLACES))
+            if "." not in action.id and "everywhere" not in action.where
+        ]
+        super().__init_subclass__()
+
     def __init__(self) -> None:
         super().__init__()
         take_shape(self)
         self._status, self._tabs, self._trouble = (Bar(id=i) for i in ("status", "tabs", "trouble"))
         self._result, self._keys = Bar(id="result"), Bar(id="keys")
         self.bars: list[Bar] = []
+        self._repeating: list[Timer] = []
         self._seen: object | None = None
         #: When what is listed was read, where that is later than what is frozen.
         self.late: datetime | None = None
 
     def compose(self) -> ComposeResult:
-        """The bars, and what a screen has to show between them."""
         yield self._status
         yield self._tabs
         yield self._trouble
@@ -84,35 +88,34 @@ class ConsoleScreen(Screen[None]):
         yield self._keys
 
     def compose_body(self) -> Iterable[Widget]:
-        """The widgets of the screen itself."""
         return (each for each in (*self.bars, self.pane, self.text) if each is not None)
 
     def show_view(self, view: ViewState) -> None:
-        """Show what the screen is for."""
+        """Show what the screen is for: its lines without secrets, where it is a text."""
+        if self.text is not None:
+            redact = view.policy.redactor.text
+            self.text.show(line._replace(text=redact(line.text)) for line in self.lines(view))
+
+    def lines(self, view: ViewState) -> Iterable[TextLine]:
+        """What there is to read."""
         raise NotImplementedError
 
     def show(self, view: ViewState) -> None:
         """Show the state of the console. Cost: what has changed."""
-        self._status.show(*frame_texts.status(view))
-        self._tabs.show(*frame_texts.tabs(view, self.TAB))
-        trouble = frame_texts.trouble(view)
+        self._status.show(*frame.status(view))
+        self._tabs.show(*frame.tabs(view, self.TAB))
+        trouble = frame.trouble(view)
         self._trouble.show(trouble)
         # Shown only when needed: the list gets its line.
         self._trouble.display = bool(trouble)
         places = {*self.PLACES, "everywhere"}
-        shown = frame_texts.footer(places, read_only=view.read_only, policy=view.policy, on=view.on)
+        shown = frame.footer(places, read_only=view.read_only, policy=view.policy, on=view.on)
         self._keys.show(*shown)
         self._status.set_class(view.policy.production is not None, "-production")
-        # The tables of a list may not be on the screen yet.
-        for table in self.query(Table) if self.pane is None else self.pane.tables:
+        for table in self.tables:
             table.redact_with(view.policy.redactor.text)
+            table.stale = view.is_stale
         self.show_view(view)
-
-    def show_lines(self, view: ViewState, lines: Iterable[TextLine]) -> None:
-        """Show the lines of a text, without secrets."""
-        redact = view.policy.redactor.text
-        if self.text is not None:
-            self.text.show(line._replace(text=redact(line.text)) for line in lines)
 
     def say(self, text: str, tone: str = "") -> None:
         """Show a safe one-line result until the next one."""
@@ -128,8 +131,20 @@ class ConsoleScreen(Screen[None]):
         if self.is_mounted:
             self.show(self.app.state.view())
             self.say(*self.app.word_on(self))
+        for timer in self._repeating:
+            timer.resume()
+
+    def on_screen_suspend(self) -> None:
+        """Read nothing while another screen is in front."""
+        for timer in self._repeating:
+            timer.pause()
 
     # What a screen reads by itself
+
+    def repeat(self, every_s: float, work: Callable[[], None]) -> None:
+        """Do something now and again and again, while this screen is in front."""
+        self._repeating.append(self.set_interval(every_s, work))
+        work()
 
     def has_news(self, view: ViewState) -> bool:
         """Whether there was a look since this was last asked. A frozen display takes in none but
@@ -159,7 +174,6 @@ class ConsoleScreen(Screen[None]):
 
     @property
     def is_frozen(self) -> bool:
-        """Whether the display is stopped."""
         return self.app.state.view().frozen_since_mono is not None
 
     def in_background(
@@ -222,6 +236,11 @@ class ConsoleScreen(Screen[None]):
 
     # The list, where the screen is one
 
+    @property
+    def tables(self) -> Sequence[Table[Any]]:
+        """The tables, also those that are not on the screen yet."""
+        return () if self.pane is None else self.pane.tables
+
     def new_pane(self, table: Table[Any], marks_gone: str = MARKS_GONE) -> ListPane:
         """The list of a screen that is a `ListOwner`; see `ListPane`."""
         place = listed_in(type(self))
@@ -231,13 +250,11 @@ class ConsoleScreen(Screen[None]):
 
     @property
     def no_match(self) -> str:
-        """What an empty list says when there is a filter."""
         is_numbered = "lists" in self.PLACES
         key = self.app.state.policy.sign("clear_filter" if is_numbered else "back")
         return f"Nothing matches the filter; {key} takes it away."
 
     def tell(self, text: str, tone: str = "") -> None:
-        """Show a safe one-line result."""
         self.app.say(text, tone)
 
     def action_filter(self) -> None:
@@ -264,19 +281,9 @@ class ConsoleScreen(Screen[None]):
 class TextScreen(ConsoleScreen):
     """A page of text."""
 
-    text: TextView
-
     def __init__(self) -> None:
         super().__init__()
         self.text = TextView()
-
-    def show_view(self, view: ViewState) -> None:
-        """Show the lines as they are now."""
-        self.show_lines(view, self.lines(view))
-
-    def lines(self, view: ViewState) -> Iterable[TextLine]:
-        """What there is to read."""
-        raise NotImplementedError
 
 
 class RowsScreen(ConsoleScreen):
@@ -294,7 +301,6 @@ class RowsScreen(ConsoleScreen):
 
     @property
     def table(self) -> Table[Any]:
-        """The table in front."""
         return self.pane.table
 
     # What a list defines
@@ -315,3 +321,53 @@ class RowsScreen(ConsoleScreen):
 
     def shown_of(self) -> str:
         return self.pane.shown_of()
+
+
+# Whether the settings fit the screens: keys that mean two things, columns that do not exist.
+
+
+def load_screens() -> None:
+    """Import the pages that are imported late: all that a digit shows, jobs, the help."""
+    for name in (*SCREENS, "help"):
+        import_module(f"qtop.screens.{name}")
+
+
+def screens() -> Iterator[type[ConsoleScreen]]:
+    """All pages of the console."""
+    load_screens()
+    waiting: list[type[ConsoleScreen]] = [ConsoleScreen]
+    while waiting:
+        page = waiting.pop()
+        waiting += page.__subclasses__()
+        if page.PLACES:
+            yield page
+
+
+def check_settings(settings: Settings) -> None:
+    """Raises BadSettings, which names the place in the file, when keys or columns do not fit."""
+    if settings.keys:
+        places = [{*page.PLACES, "everywhere"} for page in screens()]
+        places += [{"dialogs"}, {"filter"}, {"palette"}]
+        wrong = clashes(keymap.ACTIONS, settings.keys, places)
+        wrong += typed_in_fields(keymap.ACTIONS, settings.keys)
+        for action_id, sentence in wrong:
+            where = settings.origins[f"keys.{action_id}"]
+            raise BadSettings(f"{where}: {action_id}: {sentence}")
+    known = columns() if settings.columns else {}
+    for place, keys in settings.columns.items():
+        try:
+            if place not in known:
+                raise ValueError(f"the columns of {place} cannot be chosen")
+            arranged(known[place], keys)
+        except ValueError as error:
+            raise BadSettings(f"{settings.origins[f'columns.{place}']}: {error}") from None
+
+
+def columns() -> dict[str, Sequence[Column[Any]]]:
+    """The columns that can be chosen from, by screen: the COLUMNS of its module."""
+    found: dict[str, Sequence[Column[Any]]] = {}
+    for page in screens():
+        place, known = listed_in(page), getattr(sys.modules[page.__module__], "COLUMNS", None)
+        if place is not None and known is not None and "rows" in page.PLACES:
+            found[place] = known
+    return found

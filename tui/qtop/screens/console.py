@@ -82,27 +82,15 @@ class Console(Protocol):
     # Textual's own
 
     @property
-    def size(self) -> Size:
-        """The terminal's size."""
-
+    def size(self) -> Size: ...
     @property
-    def screen(self) -> Screen[Any]:
-        """The screen in front."""
-
-    def switch_mode(self, mode: str) -> AwaitMount:
-        """Show a numbered screen and what was opened from it."""
-
+    def screen(self) -> Screen[Any]: ...
+    def switch_mode(self, mode: str) -> AwaitMount: ...
     def push_screen(
         self, screen: Screen[ResultT], callback: Callable[[ResultT | None], None] | None = None
-    ) -> AwaitMount:
-        """Put a screen in front; `callback` gets its result."""
-
-    async def push_screen_wait(self, screen: Screen[ResultT]) -> ResultT:
-        """Put a screen in front and wait for its result; in a Textual worker only."""
-
-    def pop_screen(self) -> AwaitComplete:
-        """Take the screen in front away."""
-
+    ) -> AwaitMount: ...
+    async def push_screen_wait(self, screen: Screen[ResultT]) -> ResultT: ...
+    def pop_screen(self) -> AwaitComplete: ...
     def run_worker(
         self,
         work: WorkType[T],
@@ -110,17 +98,10 @@ class Console(Protocol):
         group: str = "default",
         *,
         exclusive: bool = False,
-    ) -> Worker[T]:
-        """Run something in the background; with `exclusive` instead of its group."""
-
-    def suspend(self) -> AbstractContextManager[None]:
-        """Give the terminal to another program. Raises SuspendNotSupported."""
-
-    def copy_to_clipboard(self, text: str) -> None:
-        """Copy by way of the terminal."""
-
-    def exit(self) -> None:
-        """End."""
+    ) -> Worker[T]: ...
+    def suspend(self) -> AbstractContextManager[None]: ...
+    def copy_to_clipboard(self, text: str) -> None: ...
+    def exit(self) -> None: ...
 
 
 class Actions(Protocol):

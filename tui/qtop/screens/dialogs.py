@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import ClassVar, Final, Literal, NamedTuple, Protocol, TypeVar
 
@@ -17,14 +17,16 @@ from textual.suggester import SuggestFromList
 from textual.widget import Widget
 from textual.widgets import Button, Input, Label
 
-from qtop.actions.plan import Plan
+from qtop.actions.plan import Plan, Refusal
 from qtop.model.job import JobSource
+from qtop.model.launch import MOST_PER_START, LaunchRequest
 from qtop.screens.console import Console
 from qtop.screens.frame import FrontScreen
 from qtop.search.filter_language import ALLOWED, BadMoment, parse_moment
 from qtop.text.format import both_times, due_in
 from qtop.text.safe import ago, counted, safe
 from qtop.widgets.filter_input import FigureField, InputField
+from queuecore.errors import BadOption
 
 ResultT = TypeVar("ResultT")
 
@@ -117,7 +119,6 @@ class Dialog(FrontScreen[ResultT], ModalScreen[ResultT]):
         self.query_one("#told").scroll_relative(y=lines, animate=False)
 
     def action_page_told(self, pages: int) -> None:
-        """Scroll them by as much as is in view."""
         told = self.query_one("#told")
         told.scroll_relative(y=pages * max(1, told.size.height - 1), animate=False)
 
@@ -156,7 +157,6 @@ class LookingDialog(Dialog[None]):
         return self.is_active
 
     def tell(self, done: int, of: int) -> None:
-        """Show how much was looked at."""
         if self.is_mounted:
             share = f", {done * 100 // of} %" if of else ""
             self.query_one(".line", Label).update(Text(f"{done:,} of {of:,} looked at{share}"))
@@ -175,7 +175,6 @@ class ConfirmDialog(Dialog[bool]):
         self._plan = plan
 
     def compose_fields(self) -> Iterable[Widget]:
-        """The fields for the word and for the pace, where they make sense."""
         if self._plan.word is not None:
             yield Label(Text(f"Type {self._plan.word} to go on:"), classes="line")
             yield InputField(id="word")
@@ -191,12 +190,10 @@ class ConfirmDialog(Dialog[bool]):
 
     @on(Input.Changed, "#word")
     def unlock(self, event: Input.Changed) -> None:
-        """Unlock the button once the word is right."""
         self.query_one("#yes", Button).disabled = event.value != self._plan.word
 
     @property
     def _needs_button(self) -> bool:
-        """Whether it is too much for a letter."""
         return self._plan.many > MOST_BY_LETTER and self._plan.word is None
 
     def action_yes(self) -> None:
@@ -214,12 +211,10 @@ class ConfirmDialog(Dialog[bool]):
         self.set_focus(self.query_one("#word") if button.disabled else button)
 
     def press(self, button: str | None) -> None:
-        """Cancel, or carry it out: a button may what no letter may."""
         self.action_no() if button == "no" else self.carry_out()
 
     @on(Input.Submitted, "#word")
     def carry_out(self) -> None:
-        """Carry it out, if the word is right."""
         word, pace = self._plan.word, self._plan.pace
         if word is not None and self.query_one("#word", Input).value != word:
             return
@@ -229,11 +224,7 @@ class ConfirmDialog(Dialog[bool]):
         self.dismiss(True)
 
     def action_no(self) -> None:
-        """Change nothing."""
         self.dismiss(False)
-
-
-# Asks for the time until which jobs are to be delayed.
 
 
 class DateDialog(Dialog[datetime | None]):
@@ -253,7 +244,6 @@ class DateDialog(Dialog[datetime | None]):
         self._now = now
 
     def compose_fields(self) -> Iterable[Widget]:
-        """The field, and what it means."""
         yield InputField(id="moment", placeholder=ALLOWED)
         yield Label(Text(f"Until when? {ALLOWED}"), id="meaning", classes="line")
 
@@ -273,14 +263,10 @@ class DateDialog(Dialog[datetime | None]):
 
     @on(Input.Submitted)
     def action_yes(self) -> None:
-        """Take the moment, if it is one."""
         try:
             self.dismiss(parse_moment(self.query_one(Input).value, self._now()))
         except BadMoment:
             self.query_one(Input).focus()
-
-
-# The question to which queue jobs are to go.
 
 
 class QueueDialog(Dialog[str | None]):
@@ -299,7 +285,6 @@ class QueueDialog(Dialog[str | None]):
             self._names[safe(name)] = None if safe(name) in self._names else name
 
     def compose_fields(self) -> Iterable[Widget]:
-        """The name, completed from those there are."""
         yield InputField(id="queue", suggester=SuggestFromList(self._names, case_sensitive=True))
 
     @on(Input.Submitted)
@@ -326,9 +311,6 @@ class QueueDialog(Dialog[str | None]):
         return f"There is no queue {safe(name)} yet: once more makes it"
 
 
-# Asks to which queue jobs are to go.
-
-
 def ask_for_queue(app: Console, source: JobSource, title: str, move: Callable[[str], None]) -> None:
     """Ask for a queue other than the one the jobs are in, and go on with its name."""
 
@@ -347,7 +329,162 @@ def ask_for_queue(app: Console, source: JobSource, title: str, move: Callable[[s
         app.push_screen(QueueDialog(names, title), chosen)
 
 
-# Questions at the end, when workers that were started here are still there.
+#: The fields: their names in code, their labels, what they show when they are empty.
+_FIELDS: Final = (
+    ("queues", "queues", "names with commas, in order; * is all, !x not x"),
+    ("count", "workers", f"1 to {MOST_PER_START}"),
+    ("modules", "load", "modules with jobs, with commas: app.jobs"),
+    ("interval", "interval", "seconds between two looks where waiting is impossible: 5"),
+    ("jobs_per_fork", "jobs per fork", "how many jobs share a child: 1"),
+    ("time_limit", "time limit", "seconds after which a job is ended: none"),
+    ("template", "command", "instead of qtop's worker: QUEUES={queues} bundle exec ..."),
+)
+#: What means something to our own worker only.
+_OWN: Final = ("modules", "jobs_per_fork", "time_limit")
+_MOST_SHOWN: Final = 600
+
+
+class LaunchCheck(Protocol):
+    """What comes of a request."""
+
+    def shown(self, request: LaunchRequest) -> str | Refusal:
+        """The command line, without secrets, safe; or what to change, safe."""
+
+    async def trouble(self, request: LaunchRequest) -> str | None:
+        """Why the request cannot be carried out, safe; None when it can."""
+
+
+class StartDialog(Dialog[LaunchRequest | None]):
+    """Gives a request that was found to be possible.
+
+    At first the fields show `request`. `check` is asked while it is typed, and before anything
+    starts; the dialog waits for it.
+    """
+
+    AUTO_FOCUS = "#queues"
+
+    def __init__(self, request: LaunchRequest, check: LaunchCheck) -> None:
+        start = DialogButton("yes", "Start", "primary")
+        super().__init__("Start workers on this machine?", (), (CANCEL, start))
+        self._request, self._check = request, check
+        self._is_checking = False
+
+    def compose_fields(self) -> Iterable[Widget]:
+        values = _texts(self._request)
+        for name, label, placeholder in _FIELDS:
+            with Horizontal(classes="field"):
+                yield Label(label, classes="label")
+                yield InputField(values[name], id=name, placeholder=placeholder)
+        yield Label("", id="shown", markup=False)
+        yield Label("", id="why-not", markup=False)
+
+    @on(Input.Changed)
+    def show_command(self) -> None:
+        has_template = bool(self._field("template").value.strip())
+        for name in _OWN:
+            self._field(name).disabled = has_template
+        if found := self._find():
+            self._tell(found[1], "")
+
+    @on(Input.Submitted)
+    def action_yes(self) -> None:
+        found = self._find()
+        if found is not None and not self._is_checking:
+            self._is_checking = True
+            self._tell(found[1], "trying …")
+            self.run_worker(self._try(*found), exclusive=True)
+
+    async def _try(self, request: LaunchRequest, shown: str) -> None:
+        try:
+            reason = await self._check.trouble(request)
+        finally:
+            self._is_checking = False
+        if reason is None:
+            self.dismiss(request)
+        else:
+            self._tell(shown, reason)
+
+    def _tell(self, shown: str, reason: str) -> None:
+        runs = f"runs: {shown[:_MOST_SHOWN]}" if shown else ""
+        self.query_one("#shown", Label).update(Text(runs))
+        why_not = self.query_one("#why-not", Label)
+        why_not.update(Text(reason))
+        if reason:
+            self.call_after_refresh(why_not.scroll_visible, animate=False)
+
+    def _field(self, name: str) -> Input:
+        return self.query_one(f"#{name}", Input)
+
+    def _find(self) -> tuple[LaunchRequest, str] | None:
+        """What was typed, and the command line; None after showing what is wrong with it."""
+        refused = request = self._read()
+        if isinstance(request, LaunchRequest):
+            shown = self._check.shown(request)
+            if isinstance(shown, str):
+                return request, shown
+            refused = shown
+        if isinstance(refused, Refusal):
+            self._tell("", refused.text)
+        return None
+
+    def _read(self) -> LaunchRequest | Refusal:
+        values = {name: self._field(name).value.strip() for name, _, _ in _FIELDS}
+        # What cannot be shown cannot be typed: untouched, it means the names it stands for.
+        if values["queues"] == safe(self._request.queues).strip():
+            values["queues"] = self._request.queues
+        return read_request(values)
+
+
+def read_request(values: Mapping[str, str]) -> LaunchRequest | Refusal:
+    """The request that was typed, or what to change."""
+    template = values["template"]
+    try:
+        return LaunchRequest(
+            values["queues"],
+            _whole(values["count"], "how many", MOST_PER_START) or 1,
+            () if template else tuple(values["modules"].replace(",", " ").split()),
+            template,
+            _seconds(values["interval"], "the interval"),
+            None if template else _whole(values["jobs_per_fork"], "jobs per fork", 1_000_000),
+            None if template else _seconds(values["time_limit"], "the time limit"),
+        )
+    except BadOption as error:
+        return Refusal(str(error))
+
+
+def _texts(request: LaunchRequest) -> dict[str, str]:
+    def number(value: float | None) -> str:
+        return "" if value is None else f"{value:g}"
+
+    return {
+        "queues": safe(request.queues),
+        "count": str(request.count),
+        "modules": ",".join(request.modules),
+        "interval": number(request.interval_s),
+        "jobs_per_fork": number(request.jobs_per_fork),
+        "time_limit": number(request.time_limit_s),
+        "template": request.template,
+    }
+
+
+def _whole(text: str, what: str, most: int) -> int | None:
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) < 8 and 1 <= int(text) <= most):
+        raise BadOption(f"{what}? a whole number from 1 to {most:,}")
+    return int(text)
+
+
+def _seconds(text: str, what: str) -> float | None:
+    if not text:
+        return None
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < 1e7:
+        raise BadOption(f"{what} is a number of seconds")
+    return seconds
 
 
 class QuitDialog(Dialog[str | None]):
@@ -380,50 +517,34 @@ class QuitDialog(Dialog[str | None]):
         self.query_one(f"#{self._proposed}").focus()
 
     def action_yes(self) -> None:
-        """Do what is proposed."""
         self.dismiss(self._proposed)
 
     def press(self, button: str | None) -> None:
-        """Leave in this way, or stay."""
         self.dismiss(None if button == "no" else button)
-
-
-class Leaver(Protocol):
-    """What can be done with workers that are finishing their jobs."""
-
-    def stop_now(self) -> None:
-        """Stop them in the middle of their jobs."""
-
-    def leave_running(self) -> None:
-        """Leave the console; they finish by themselves."""
 
 
 class WaitingDialog(Dialog[None]):
     """Shows that workers are finishing their jobs; lets them be stopped instead, or finish by
-    themselves."""
+    themselves: `on_choice` is called with `now` or `leave`."""
 
     AUTO_FOCUS = "#wait"
 
-    def __init__(self, leaver: Leaver) -> None:
+    def __init__(self, on_choice: Callable[[str], None]) -> None:
         buttons = (
             DialogButton("wait", "Wait"),
             DialogButton("now", "Stop now", "error"),
             DialogButton("leave", "Do not wait"),
         )
         super().__init__("Waiting for workers to finish their jobs", ("…",), buttons)
-        self._leaver = leaver
+        self._on_choice = on_choice
 
     def tell(self, alive: int, waited_s: float) -> None:
-        """Show how far it is."""
         workers = counted(alive, "worker")
         self.query_one(".line", Label).update(Text(f"{workers} at it, {ago(waited_s)}"))
 
     def press(self, button: str | None) -> None:
-        """Wait, stop them, or leave now."""
-        if button == "now":
-            self._leaver.stop_now()
-        elif button == "leave":
-            self._leaver.leave_running()
+        if button in ("now", "leave"):
+            self._on_choice(button)
 
     def action_no(self) -> None:
         """Leaving has begun: there is no way back."""

@@ -25,8 +25,6 @@ from qtop.text.safe import safe
 from qtop.widgets.filter_input import Box, InputField
 from queuecore.errors import StoreError
 
-# The question into which file jobs are to be written, and which.
-
 
 class ExportChoice(NamedTuple):
     """Which jobs go into which file, and whether secrets go with them."""
@@ -58,11 +56,9 @@ class ExportDialog(Dialog[ExportChoice | None]):
 
     @on(Input.Submitted)
     def action_yes(self) -> None:
-        """Write the chosen ones."""
         self._leave(is_all=not self._has_chosen)
 
     def press(self, button: str | None) -> None:
-        """Write nothing, the chosen ones or all that match."""
         if button == "all":
             self._leave(is_all=True)
         else:
@@ -142,7 +138,6 @@ class Writer:
         self._written = self._gone = 0
 
     def __str__(self) -> str:
-        """What was written, in figures."""
         gone = f", gone meanwhile {self._gone:,}" if self._gone else ""
         return f"written {self._written:,}{gone}"
 

@@ -11,17 +11,17 @@ from typing import Any, ClassVar, Final
 from qtop.actions.plan import count_of
 from qtop.keymap.keymap import Where
 from qtop.model.job import FAILED, Job, JobRow, JobSource, age_at
-from qtop.model.job_list import Entry
-from qtop.screens import list_bars
-from qtop.screens.base import bindings
-from qtop.screens.job_columns import FAILED_COLUMNS, GROUP_ENTRY_COLUMNS
-from qtop.screens.job_details import FailureScreen
-from qtop.screens.job_list import JobListScreen
+from qtop.model.job_list import Entry, JobList
+from qtop.monitor import row_text
+from qtop.monitor.state import ViewState
+from qtop.screens import details, list_bars
+from qtop.screens.job_list import CLASS, QUEUE, JobDetailsScreen, JobListScreen
 from qtop.search.failure_groups import (
     OTHER,
     TREND_HOURS,
     FailureGroup,
     FailureGroups,
+    KeyMaker,
     title,
 )
 from qtop.search.job_search import JobQuery, JobSearch
@@ -31,9 +31,67 @@ from qtop.text.safe import counted, safe, spark
 from qtop.widgets.bars import Span
 from qtop.widgets.columns import Column, ToneOf, figure, text_column
 from qtop.widgets.table import Table
+from qtop.widgets.text_lines import TextLine
 from queuecore.errors import StoreError
 
-# The entries of one group of failures.
+
+class FailureScreen(JobDetailsScreen):
+    """A failed job; its age goes on. `groups` is what is known of failures that are alike."""
+
+    PLACES: ClassVar[tuple[Where, ...]] = ("failure", "texts")
+    TAB: ClassVar[Where] = "failed"
+    REST = "the rest of the entry"
+    GONE = "this entry is not in the list any more"
+
+    def __init__(self, job: Job, jobs: JobList, groups: FailureGroups | None = None) -> None:
+        super().__init__(job, jobs)
+        self._groups = groups
+
+    def lines(self, view: ViewState) -> Iterable[TextLine]:
+        now = None if view.fleet is None else view.fleet.server_time
+        payload = self.jobs.payload(self.job)
+        return details.failure_lines(self.job, payload, view.policy.redactor, now, self._alike())
+
+    def _alike(self) -> str:
+        if self._groups is None or not self.job.item.raw:
+            return ""
+        count = self._groups.count_of(KeyMaker().key_of(self.job))
+        if count is None:
+            return ""
+        so_far = "" if self._groups.is_complete else " so far"
+        return f"{count_of(count, 'failure')}{so_far}"
+
+
+# The entries, and those of one group.
+
+COLUMNS: Final[tuple[Column[JobRow], ...]] = (
+    figure("when", "age", 6, lambda row: row.age_s, format.duration, priority=90, descends=False),
+    Column("time", "failed", 10, row_text.failed_at, priority=30, style="dim"),
+    replace(CLASS, width=16),
+    Column(
+        *("exception", "exception", 14, lambda row: format.exception_name(row.job.exception), 2),
+        priority=95,
+        style="bad",
+        sort_key=lambda row: row.job.exception,
+    ),
+    text_column("error", "error", 14, lambda r: row_text.error_of(r.job), flex=4, priority=85),
+    # What tells the failures of a group apart, more often than not.
+    text_column("args", "args", 14, lambda r: row_text.args_of(r.job), flex=3, priority=35),
+    QUEUE,
+    Column(
+        *("retried", "retried", 7, lambda row: "yes" if row.job.retried_at else ""),
+        priority=40,
+        style="dim",
+        sort_key=lambda row: row.job.retried_at,
+    ),
+)
+
+#: Without what all failures of a group have in common: more room for what tells them apart.
+GROUP_ENTRY_COLUMNS: Final = tuple(
+    replace(column, width=22, priority=85) if column.key in ("error", "args") else column
+    for column in COLUMNS
+    if column.key not in ("class", "exception")
+)
 
 
 class GroupScreen(JobListScreen):
@@ -41,7 +99,6 @@ class GroupScreen(JobListScreen):
 
     PLACES: ClassVar[tuple[Where, ...]] = ("tables", "rows", "group")
     TAB: ClassVar[Where] = "failed"
-    BINDINGS = bindings(PLACES)
     # Without what the title says of all of them.
     LIST_COLUMNS = GROUP_ENTRY_COLUMNS
     NOTHING = "No failed jobs."
@@ -71,9 +128,6 @@ class GroupScreen(JobListScreen):
             super().action_back()
 
 
-# The columns of groups.
-
-
 @dataclass(frozen=True, slots=True)
 class FailureGroupRow:
     """A group and how long ago its first and its last failure were."""
@@ -81,11 +135,6 @@ class FailureGroupRow:
     group: FailureGroup
     first_s: float | None
     last_s: float | None
-
-
-def group_row(group: FailureGroup, now: datetime) -> FailureGroupRow:
-    """A group at a moment, by the server's clock."""
-    return FailureGroupRow(group, age_at(now, group.first), age_at(now, group.last))
 
 
 def _class(row: FailureGroupRow) -> str:
@@ -147,10 +196,6 @@ GROUP_COLUMNS: Final[tuple[Column[FailureGroupRow], ...]] = (
     Column("retried", "retried", 7, _retried, priority=20, align="right", style="dim"),
 )
 
-# The lists of failures.
-
-COLUMNS: Final = FAILED_COLUMNS
-
 
 class WantedGroups(FailureGroups):
     """The groups of the failures that are wanted. `now` is the server's clock."""
@@ -171,7 +216,6 @@ class FailedScreen(JobListScreen):
 
     PLACES: ClassVar[tuple[Where, ...]] = ("tables", "rows", "lists", "failed")
     TAB: ClassVar[Where] = "failed"
-    BINDINGS = bindings(PLACES)
     LIST_COLUMNS = COLUMNS
     NOTHING = "No failed jobs."
 
@@ -187,7 +231,6 @@ class FailedScreen(JobListScreen):
 
     @property
     def shows_groups(self) -> bool:
-        """Whether groups are listed."""
         return self.table is self._groups_table
 
     @property
@@ -201,7 +244,6 @@ class FailedScreen(JobListScreen):
     # Looking
 
     def look(self) -> None:
-        """Bring what is listed up to date, and the count of all groups."""
         if self.app.state.view().fleet is not None:
             self._census = self.renewed(self._census, partial(self._new_count, self.within))
             self.go_on(self._census)
@@ -213,7 +255,6 @@ class FailedScreen(JobListScreen):
             self.list_found()
 
     def new_search(self) -> ListSearch[Any]:
-        """A search for the groups of what matches, or for the entries one by one."""
         wanted = self.wanted
         return self._new_count(wanted, "search") if self.shows_groups else super().new_search()
 
@@ -231,7 +272,10 @@ class FailedScreen(JobListScreen):
             rows = []
             if groups is not None:
                 groups.now_is(now)
-                rows = [group_row(group, now) for group in groups.groups()]
+                rows = [
+                    FailureGroupRow(each, age_at(now, each.first), age_at(now, each.last))
+                    for each in groups.groups()
+                ]
             none = self.NOTHING if self.pane.filter.is_empty else self.no_match
             self.put_found(search, rows, none)
 
@@ -243,11 +287,17 @@ class FailedScreen(JobListScreen):
         return f"{self.table.row_count:,} of {counted(len(self._groups or ()), 'group')}"
 
     def values_of(self, field: str) -> Iterable[str]:
-        """Values to complete a field with: those of all groups."""
-        return group_values(self._groups, field)
+        groups = () if self._groups is None else self._groups.groups()
+        values: Iterable[str | None] = ()
+        if field == "class":
+            values = (group.fingerprint.class_name for group in groups)
+        elif field == "exception":
+            values = (group.fingerprint.exception for group in groups)
+        elif field == "queue":
+            values = (name for group in groups for name, _ in group.queues)
+        return {safe(value) for value in values if value}
 
     def found_spans(self, found: Any) -> list[Span]:
-        """How much was found, or how many groups there are."""
         if not isinstance(found, WantedGroups):
             return super().found_spans(found)
         of = f" of {count_of(found.count, 'failed job')}" if found.count else ""
@@ -257,7 +307,6 @@ class FailedScreen(JobListScreen):
     # Keys
 
     def open(self, row: FailureGroupRow | JobRow) -> None:
-        """Show the entries of a group, or the whole of an entry."""
         if isinstance(row, FailureGroupRow):
             self.app.push_screen(GroupScreen(self._of_groups([row]), row.group, self._groups))
         else:
@@ -276,7 +325,6 @@ class FailedScreen(JobListScreen):
         return self._of_groups(rows) if rows else super().chosen()
 
     def _of_groups(self, rows: list[FailureGroupRow]) -> JobQuery:
-        """The entries of groups, as far as they match the filter."""
         marks = {row.group.fingerprint for row in rows}
         named = ", ".join(f"{row.group.id} ({title(row.group.fingerprint)})" for row in rows)
         if OTHER not in marks:
@@ -322,16 +370,3 @@ class FailedScreen(JobListScreen):
         self.put((), "Looking …")
         self.look()
         self.show_title()
-
-
-def group_values(groups: FailureGroups | None, field: str) -> Iterable[str]:
-    """The classes, exceptions or queues of groups, as safe texts."""
-    shown = () if groups is None else groups.groups()
-    values: Iterable[str | None] = ()
-    if field == "class":
-        values = (group.fingerprint.class_name for group in shown)
-    elif field == "exception":
-        values = (group.fingerprint.exception for group in shown)
-    elif field == "queue":
-        values = (name for group in shown for name, _ in group.queues)
-    return {safe(value) for value in values if value}

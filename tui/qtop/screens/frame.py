@@ -1,7 +1,8 @@
-"""What every screen has that can be left: it is left once, and takes no other with it."""
+"""The frame of every screen: its shape, how it is left, and what the bars around it say."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, ClassVar, Final, TypeVar
 
 from rich.text import Text
@@ -12,6 +13,16 @@ from textual.binding import Binding, BindingType
 from textual.geometry import Size
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Static
+
+from qtop.keymap import keymap
+from qtop.keymap.keymap import Where
+from qtop.monitor.incidents.incident import troubles
+from qtop.monitor.row_text import waiting, working
+from qtop.monitor.rows import Totals
+from qtop.monitor.state import UiPolicy, ViewState
+from qtop.text.format import NOTHING, dropped, number, partly, rate
+from qtop.text.safe import ago, safe
+from qtop.widgets.bars import Span
 
 ResultT = TypeVar("ResultT")
 
@@ -45,13 +56,10 @@ class FrontScreen(Screen[ResultT]):
         return super().dismiss(result) if self.is_active else AwaitComplete()
 
 
-# What a terminal shows that is too small for anything else.
-
 MIN_SIZE: Final = Size(60, 15)
 
 
 def is_too_small(size: Size) -> bool:
-    """Whether the console cannot be drawn in this size."""
     return size.width < MIN_SIZE.width or size.height < MIN_SIZE.height
 
 
@@ -79,3 +87,185 @@ class TooSmallScreen(FrontScreen[None], ModalScreen[None]):
             f"terminal too small: needs {MIN_SIZE.width}x{MIN_SIZE.height}, "
             f"has {size.width}x{size.height}"
         )
+
+
+# What the bars say: texts from the state of the console.
+
+_USUAL: Final = UiPolicy()
+_SLOW_MS: Final = 250
+
+
+def status(view: ViewState) -> tuple[list[Span], list[Span]]:
+    """The status line: where we are, and how fresh what we see is."""
+    left = [Span(" qtop ", "badge", 90), Span(" ", "", 90)]
+    if view.policy.production is not None:
+        left += [Span(" PRODUCTION ", "danger", 97), Span(" ", "", 97)]
+    look = view.look
+    if look.error is not None:
+        since_s = view.now_mono - (look.failing_since_mono or view.now_mono)
+        wait_s = max(0.0, (look.next_try_mono or view.now_mono) - view.now_mono)
+        trying = f"next try in {ago(wait_s)}" if wait_s >= 1 else "trying now"
+        text = f"⚠ no answer from {view.address} for {ago(since_s)}; {trying} "
+        return [*left, Span(text, "bad")], _secrets(view) + _frozen(view)
+    left += [
+        Span(view.address, "strong", 80, least=12),
+        Span(f"  {safe(view.namespace)}", "", 70),
+        Span(f"  every {view.interval_s:g} s", "dim", 10),
+    ]
+    right: list[Span] = []
+    if view.fleet is not None and view.fleet.totals.is_paused:
+        right += [Span(" PAUSED ", "flag", 95), Span(" ")]
+    if view.read_only:
+        right += [Span(" READ-ONLY ", "flag", 94), Span(" ")]
+    right += _secrets(view)
+    if view.local_alive:
+        ending = f", {view.local_ending} ending" if view.local_ending else ""
+        right.append(Span(f"● {view.local_alive} here{ending}  ", "accent", 40))
+    if view.rtt_ms is not None:
+        tone = "warn" if view.rtt_ms > _SLOW_MS else "dim"
+        right.append(Span(f"{_milliseconds(view.rtt_ms)} ", tone, 30))
+    return left, right + _frozen(view)
+
+
+def _secrets(view: ViewState) -> list[Span]:
+    return [Span(" SECRETS SHOWN ", "flag", 93), Span(" ")] if view.policy.is_revealed else []
+
+
+def _frozen(view: ViewState) -> list[Span]:
+    if view.frozen_since_mono is None:
+        return []
+    moment = "" if view.fleet is None else f" {view.fleet.server_time.astimezone():%H:%M:%S}"
+    spans = [Span(f" FROZEN{moment} ", "flag", 96)]
+    if view.is_unanswered and view.look.error is None:
+        # That Redis does not answer is news, whatever is frozen.
+        spans[:0] = [Span(" NO ANSWER NOW ", "flag", 95), Span(" ", "", 95)]
+    return spans
+
+
+def _milliseconds(rtt_ms: float) -> str:
+    # Coarse on purpose: figures that flicker are bytes over ssh and no news.
+    for bound in (5, 20, 50, 100, _SLOW_MS, 500):
+        if rtt_ms < bound:
+            return f"<{bound} ms"
+    return f"{rtt_ms / 1_000:.1f} s"
+
+
+def tabs(view: ViewState, current: Where) -> tuple[list[Span], list[Span]]:
+    """The screens with their counts, and the totals."""
+    fleet = view.fleet
+    totals = fleet.totals if fleet else None
+    figures: dict[Where, tuple[str, str]] = {}
+    if totals is not None:
+        wrong, worst = troubles(view.insights.incidents)
+        drops = totals.drops
+        figures = {
+            "overview": (number(wrong) if wrong else "", worst),
+            "queues": (partly(totals.queues), ""),
+            "workers": (dropped(working(totals), drops.workers), "warn" if totals.troubled else ""),
+            "failed": (
+                dropped(partly(totals.failed), drops.failed),
+                "bad" if totals.failed else "",
+            ),
+        }
+    if view.local_alive:
+        figures["local"] = (number(view.local_alive), "")
+    left: list[Span] = []
+    for where, usual in keymap.SCREENS.items():
+        digit = keymap.key_sign(view.policy.rebound.get(f"show_{where}", (usual,))[0])
+        action = f"app.show('{where}')"
+        here = where == current
+        style = "current" if here else "dim"
+        figure, tone = figures.get(where, ("", ""))
+        left.append(Span(f"{'▌' if here else ' '}{digit}", style, 100, action))
+        name = keymap.PLACES[where].removeprefix("on ")
+        left.append(Span(f" {name}", style, 99 if here else 92, action))
+        if figure:
+            left.append(Span(f" {figure}", tone or style, 70 if not tone else 91, action))
+        # All or none: tabs that stand further apart than others look as if they meant something.
+        left.append(Span(" ", "", 65, group="gap"))
+    right = _totals(view)
+    if not view.is_stale:
+        return left, right
+    return [span._replace(tone="dim") for span in left], right
+
+
+def _totals(view: ViewState) -> list[Span]:
+    if view.fleet is None:
+        return []
+    if view.is_stale and view.look.taken_mono is not None:
+        return [Span(f" as of {ago(view.now_mono - view.look.taken_mono)} ago ", "flag", 60)]
+    totals = view.fleet.totals
+    tone = "warn" if totals.drops.waiting else "strong"
+    spans = [Span(f"{waiting(totals)} waiting", tone, 60)]
+    if totals.processed_per_s is not None:
+        spans.append(Span(f"  {rate(totals.processed_per_s)} done/s", "dim", 50))
+    if totals.failed_per_s:
+        spans.append(Span(f"  {rate(totals.failed_per_s)} failed/s", "bad", 55))
+    return [*spans, Span(" ", "", 60)]
+
+
+#: How long each of `chart_heads` is.
+HEAD_CELLS: Final = 18
+
+
+def chart_heads(totals: Totals | None) -> list[tuple[str, str]]:
+    """What is before each of the charts (waiting, done, failed), and the tone of its bars."""
+    rates = (None, None) if totals is None else (totals.processed_per_s, totals.failed_per_s)
+    return [
+        (f" waiting  {waiting(totals):>7} ", "accent"),
+        (f" done/s   {rate(rates[0]):>7} ", "accent"),
+        (f" failed/s {rate(rates[1]):>7} ", "bad"),
+    ]
+
+
+def trouble(view: ViewState) -> list[Span]:
+    """What is wrong with Redis, in words; nothing when all is well."""
+    if view.look.error is not None:
+        return [Span(f" {safe(view.look.error)}", "warn")]
+    problems = {} if view.fleet is None else view.fleet.totals.problems
+    if problems:
+        # The names first: there is little room, and the reasons are long.
+        what, why = ", ".join(problems), "; ".join(dict.fromkeys(problems.values()))
+        return [Span(f" ⚠ unknown: {safe(what)}: {safe(why)}", "warn")]
+    return []
+
+
+def footer(
+    places: Collection[Where],
+    *,
+    read_only: bool,
+    policy: UiPolicy = _USUAL,
+    on: Collection[str] = (),
+) -> tuple[list[Span], list[Span]]:
+    """The keys that do something here; those that everything has are at the right. `on` are the
+    actions that are switched on."""
+    actions = keymap.footer(policy.actions(places, read_only=read_only), on)
+    always = {action.id for action in keymap.of({"everywhere"})}
+    left: list[Span] = [Span(" ", "", 90)]
+    right: list[Span] = []
+    for rank, (sign, label, action_id) in enumerate(actions):
+        everywhere = action_id in always
+        priority = 99 if everywhere else 80 - rank
+        # The keys of tables and texts belong to the widget that has the focus.
+        action = None if "." in action_id else f"{'app' if everywhere else 'screen'}.{action_id}"
+        (right if everywhere else left).extend(
+            (
+                Span(sign, "key", priority, action, action_id),
+                Span(f" {label}  ", "dim", priority, action, action_id),
+            )
+        )
+    return left, right
+
+
+def empty_word(view: ViewState, noun: str, advice: str, what: str = "") -> str:
+    """What an empty list says. `what` is what the list is called where it could not be read."""
+    if view.fleet is None:
+        return f"Connecting to {view.address} …" if not view.is_stale else NOTHING
+    if why := view.fleet.totals.problems.get(what):
+        return unknown_word(why)
+    return f"No {noun} yet: {advice}" if advice else f"No {noun}."
+
+
+def unknown_word(why: str) -> str:
+    """What a list says that could not be read."""
+    return f"unknown: {safe(why)}"

@@ -18,7 +18,7 @@ from qtop.keymap.keymap import DANGERS, Action, Where
 from qtop.keymap.synonyms import COMMANDS, PLACES, SYNONYMS
 from qtop.monitor.incidents.incident import Link
 from qtop.monitor.state import UiPolicy, ViewState
-from qtop.screens.base import TextScreen, bindings
+from qtop.screens.base import TextScreen
 from qtop.screens.frame import FrontScreen
 from qtop.search.filter_language import BadFilter, parse
 from qtop.text.safe import pad, safe
@@ -111,7 +111,6 @@ class HelpScreen(TextScreen):
 
     PLACES: ClassVar[tuple[Where, ...]] = ("texts",)
     TAB: ClassVar[Where] = "everywhere"
-    BINDINGS = bindings(PLACES)
 
     def __init__(self, here: Collection[Where]) -> None:
         super().__init__()
@@ -175,7 +174,6 @@ def place_of(text: str) -> Link | None:
 
 
 def nothing_word(text: str) -> str:
-    """What an empty list says."""
     link = place_of(text)
     if link is not None:
         return f"Enter shows {link.place}, filtered by: {safe(link.filter)}"
@@ -222,7 +220,6 @@ class PaletteScreen(FrontScreen[PaletteChoice], ModalScreen[PaletteChoice]):
         self._table.action_cursor_first()
 
     def on_table_opened(self, event: Table.Opened[Action]) -> None:
-        """Choose with the mouse."""
         self.dismiss(event.row)
 
     def action_run(self) -> None:

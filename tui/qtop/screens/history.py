@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar, Final
 
 from textual import events
@@ -12,8 +12,8 @@ from qtop.keymap.keymap import Where
 from qtop.monitor.rows import Totals
 from qtop.monitor.series import STEP_S, Trend, fewer
 from qtop.monitor.state import ViewState
-from qtop.screens import audit_text, frame_texts
-from qtop.screens.base import RowsScreen, TextScreen, bindings
+from qtop.screens import frame
+from qtop.screens.base import RowsScreen, TextScreen
 from qtop.search.fields import Subject
 from qtop.text import format
 from qtop.text.safe import ago, area, safe
@@ -26,8 +26,6 @@ from queuecore.action_record import AUDIT_ENTRIES
 from queuecore.audit import AuditEntry
 from queuecore.errors import StoreError
 
-# The lines that draw how the totals went since the console began.
-
 LINES: Final = 4
 _HIGHEST_CELLS: Final = 13
 TrendLine = tuple[list[Span], list[Span]]
@@ -35,14 +33,14 @@ TrendLine = tuple[list[Span], list[Span]]
 
 def trend_lines(trend: Trend, totals: Totals | None, width: int) -> list[TrendLine]:
     """A heading, and for each of three figures what it is now, its course, the highest it was."""
-    room = max(1, width - frame_texts.HEAD_CELLS - _HIGHEST_CELLS)
+    room = max(1, width - frame.HEAD_CELLS - _HIGHEST_CELLS)
     _, together = fewer(trend.waiting, room)
     since = "" if trend.began is None else f", {trend.began.astimezone():%Y-%m-%d %H:%M}"
     step = ago(max(STEP_S, trend.step_s * together))
     heading = [Span(f" since the console began{since}", "strong", 90)]
     lines = [(heading, [Span(f"  each bar the highest of {step} ", "dim", 50)])]
     courses = (trend.waiting, trend.processed_per_s, trend.failed_per_s)
-    for (head, tone), values in zip(frame_texts.chart_heads(totals), courses, strict=True):
+    for (head, tone), values in zip(frame.chart_heads(totals), courses, strict=True):
         bars, _ = fewer(values, room)
         left = [Span(head, "dim", 90), Span(area(bars, room)[0], tone, 80)]
         highest = max((value for value in values if value is not None), default=None)
@@ -55,6 +53,79 @@ def trend_lines(trend: Trend, totals: Totals | None, width: int) -> list[TrendLi
     return lines
 
 
+# What is said of actions on record.
+
+_MOVES_ON: Final = frozenset({"requeue", "move", "edit", "enqueue", "run now", "reschedule"})
+
+
+def _moment(entry: AuditEntry) -> str:
+    return f"{entry.at.astimezone():%m-%d %H:%M:%S}"
+
+
+def _done(entry: AuditEntry) -> str:
+    """How many items it concerned, and how many of them were taken back since."""
+    if entry.done is None:
+        return "unknown"
+    taken_back = f" (-{format.number(entry.undone)})" if entry.undone else ""
+    return f"{format.number(entry.done)}{taken_back}"
+
+
+def _done_cell(entry: AuditEntry) -> str:
+    """The same in few characters: the cell beside it says when all of it was taken back."""
+    return format.number(entry.done) if _is_undone(entry) else _done(entry)
+
+
+def _is_undone(entry: AuditEntry) -> bool:
+    """Whether all of it was taken back."""
+    return bool(entry.done) and entry.undone == entry.done
+
+
+def _undo_left(entry: AuditEntry) -> str:
+    """How long it can still be taken back, or why it cannot."""
+    if entry.undo_left_s is not None:
+        return ago(entry.undo_left_s)
+    return "undone" if _is_undone(entry) else "no"
+
+
+def _lines(entry: AuditEntry) -> Iterator[TextLine]:
+    yield TextLine(f"{safe(entry.action)} {safe(entry.subject)}", "title")
+    yield TextLine(format.both_times(entry.at), "", "when")
+    yield TextLine(safe(entry.actor.who), "", "who")
+    yield TextLine(safe(entry.actor.client), "", "client")
+    yield TextLine(f"{format.number(entry.planned)} named by the preview", "", "planned")
+    unknown = "unknown: what is kept for the undo tells it, and is gone"
+    yield TextLine(unknown if entry.done is None else format.number(entry.done), "", "done")
+    if entry.undone:
+        yield TextLine(format.number(entry.undone), "", "taken back")
+    if entry.queue:
+        yield TextLine(safe(entry.queue), "", "queue")
+    yield TextLine(safe(entry.source), "dim", "key")
+    yield TextLine(safe(entry.id), "dim", "id")
+    yield TextLine("")
+    yield TextLine("Undo", "title")
+    for text in consequence(entry):
+        yield TextLine(text, "" if entry.undo_left_s else "dim", " ")
+
+
+def consequence(entry: AuditEntry) -> tuple[str, ...]:
+    """What an undo would do, in sentences."""
+    if entry.undo_left_s is None:
+        why = "all of it was taken back" if _is_undone(entry) else "too long ago, or never possible"
+        return (f"Nothing can be taken back: {why}.",)
+    left = f"It can be taken back for another {ago(entry.undo_left_s)}."
+    if entry.action in ("pause", "resume"):
+        return (left, "Switches go back to where they were, unless somebody moved them since.")
+    if entry.action in _MOVES_ON:
+        return (left, "Jobs that a worker has taken since stay where they are.")
+    return (left, "What was removed comes back: same bytes, same order, nothing twice.")
+
+
+def question(entry: AuditEntry) -> tuple[str, ...]:
+    """What to know before an action is taken back."""
+    by = f"By {safe(entry.actor.who)} with {safe(entry.actor.client)}"
+    return (f"{by}, {format.both_times(entry.at)}.", f"Done: {_done(entry)}.", *consequence(entry))
+
+
 #: Actions read at first, and each time the page key meets the end of them.
 PAGE: Final = 200
 #: In a low terminal the actions need the lines.
@@ -62,7 +133,7 @@ _SHAPES: Final = [(0, "-low"), (20, "-usual")]
 
 
 COLUMNS: Final[tuple[Column[AuditEntry], ...]] = (
-    Column("when", "when", 14, audit_text.moment, priority=95, sort_key=lambda d: d.at),
+    Column("when", "when", 14, _moment, priority=95, sort_key=lambda d: d.at),
     Column(
         "who",
         "who",
@@ -76,16 +147,8 @@ COLUMNS: Final[tuple[Column[AuditEntry], ...]] = (
         "action", "action", 8, lambda d: safe(d.action), priority=100, sort_key=lambda d: d.action
     ),
     Column("what", "what", 18, lambda d: safe(d.subject), flex=3, priority=98),
-    Column("done", "done", 9, audit_text.done_cell, flex=1, priority=85, align="right"),
-    figure(
-        "undo",
-        "undo",
-        8,
-        lambda d: d.undo_left_s,
-        priority=90,
-        cell=audit_text.undo_left,
-        zero="dim",
-    ),
+    Column("done", "done", 9, _done_cell, flex=1, priority=85, align="right"),
+    figure("undo", "undo", 8, lambda d: d.undo_left_s, priority=90, cell=_undo_left, zero="dim"),
     Column("client", "client", 10, lambda d: safe(d.actor.client), priority=40, style="dim"),
     Column("id", "id", 16, lambda d: safe(d.id), priority=30, style="dim"),
 )
@@ -96,7 +159,6 @@ class HistoryScreen(RowsScreen):
 
     PLACES: ClassVar[tuple[Where, ...]] = ("tables", "rows", "lists", "history")
     TAB: ClassVar[Where] = "history"
-    BINDINGS = bindings(PLACES)
     VERTICAL_BREAKPOINTS = _SHAPES
     DEFAULT_CSS = """
     HistoryScreen {
@@ -128,11 +190,9 @@ class HistoryScreen(RowsScreen):
             bar.show(left, right)
 
     def show_view(self, view: ViewState) -> None:
-        """Read the stream again whenever there was a look."""
         self._show_trend(view, self.app.size.width)
-        self.table.stale = view.is_stale
         if self._entries is None and view.fleet is None:
-            self.table.empty_text = frame_texts.empty_word(view, "actions", "")
+            self.table.empty_text = frame.empty_word(view, "actions", "")
         if self.has_news(view):
             self._load()
 
@@ -142,7 +202,6 @@ class HistoryScreen(RowsScreen):
         return Subject(queue=row.queue, id=row.id, words=words)
 
     def shown_of(self) -> str:
-        """How many match, of those that were read."""
         return f"{self.table.row_count:,} of the last {len(self._entries or ()):,}"
 
     def turn(self, pages: int) -> bool:
@@ -166,7 +225,7 @@ class HistoryScreen(RowsScreen):
             self.app.say(f"the history: {safe(str(error))}", "bad")
             self.table.stale = True
             if self._entries is None:
-                self.table.empty_text = frame_texts.unknown_word(str(error))
+                self.table.empty_text = frame.unknown_word(str(error))
                 self.pane.show_rows(())
             return
         self.table.empty_text = (
@@ -189,15 +248,13 @@ class ActionScreen(TextScreen):
 
     PLACES: ClassVar[tuple[Where, ...]] = ("texts", "action")
     TAB: ClassVar[Where] = "history"
-    BINDINGS = bindings(PLACES)
 
     def __init__(self, entry: AuditEntry) -> None:
         super().__init__()
         self._entry = entry
 
     def lines(self, view: ViewState) -> Iterable[TextLine]:
-        """The action as it was when it was opened."""
-        return audit_text.lines(self._entry)
+        return _lines(self._entry)
 
     def action_undo_deed(self) -> None:
         self.app.actions.undo_deed(self._entry)

@@ -11,27 +11,55 @@ from typing import Any, ClassVar, Final
 
 from qtop.actions.request import Clear, Delete, Move, Request, Requeue
 from qtop.model.job import FAILED, Job, JobRow, JobSource, failure_rows, job_rows
-from qtop.model.job_list import JobPage
+from qtop.model.job_list import JobList, JobPage
+from qtop.monitor import row_text
 from qtop.monitor.incidents.incident import to_serving
 from qtop.monitor.state import ViewState
-from qtop.screens import frame_texts, list_bars
+from qtop.screens import frame, list_bars
 from qtop.screens.base import ConsoleScreen
 from qtop.screens.dialogs import ask_for_queue
 from qtop.screens.export import export
-from qtop.screens.job_details import JobScreen
 from qtop.screens.payload_editor import edit_job
 from qtop.search.fields import Subject, of_job
 from qtop.search.job_search import JobQuery, JobSearch, Matches, slim_failure, slim_waiting
 from qtop.search.list_search import FoundT, ListSearch
 from qtop.search.selection import RefusalCheck, chosen_of, nothing_refused
+from qtop.text import format
 from qtop.text.safe import counted, safe
 from qtop.widgets.bars import Bar, Span
-from qtop.widgets.columns import Column
+from qtop.widgets.columns import Column, ToneOf, text_column
 from qtop.widgets.list_pane import MARKS_GONE, ListPane
 from qtop.widgets.paged_table import PagedTable, marks_spans
 from qtop.widgets.table import Table
+from qtop.widgets.text_view import TextView
 from queuecore.errors import StoreError
 from queuecore.exchange import Operation
+
+
+def class_name(row: JobRow) -> str:
+    return row_text.class_of(row.job)
+
+
+def class_tone(row: JobRow) -> ToneOf | None:
+    return "warn" if row.job.problem else None
+
+
+def _queue(row: JobRow) -> str:
+    return format.optional(row.job.queue)
+
+
+def size_of(row: JobRow) -> int | None:
+    return None if row.job.ref is None else row.job.item.size
+
+
+CLASS: Final = text_column("class", "class", 14, class_name, flex=2, priority=100, style=class_tone)
+ARGS: Final[Column[JobRow]] = Column(
+    "args", "args", 14, lambda row: row_text.args_or_bytes(row.job), 4, priority=95
+)
+QUEUE: Final = replace(
+    text_column("queue", "queue", 8, _queue, flex=1, priority=80),
+    sort_key=lambda row: row.job.queue,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +99,8 @@ class JobListScreen(ConsoleScreen):
     the whole list is looked through, in the background."""
 
     LIST_COLUMNS: ClassVar[Sequence[Column[JobRow]]]
+    #: What is opened from it.
+    DETAILS: ClassVar[type[JobDetailsScreen]]
     #: What the list says when it is empty.
     NOTHING: ClassVar[str]
     MARKS_GONE: ClassVar[str] = MARKS_GONE
@@ -102,7 +132,6 @@ class JobListScreen(ConsoleScreen):
 
     @property
     def table(self) -> Table[Any]:
-        """The table in front."""
         return self.pane.table
 
     @property
@@ -112,18 +141,15 @@ class JobListScreen(ConsoleScreen):
 
     @property
     def is_paged(self) -> bool:
-        """Whether pages of the list are shown."""
         return self.wanted.is_everything
 
     @property
     def is_searched(self) -> bool:
-        """Whether what is found in the whole list is shown."""
         return not self.is_paged
 
     # The list
 
     def subject(self, row: Any) -> Subject:
-        """A job as filters see it."""
         return of_job(row.job, self.now)
 
     def values_of(self, field: str) -> Iterable[str]:
@@ -140,8 +166,7 @@ class JobListScreen(ConsoleScreen):
         self.open(event.row)
 
     def open(self, row: Any) -> None:
-        """Show all that is known of a row."""
-        self.app.push_screen(JobScreen(row.job, self.jobs))
+        self.app.push_screen(self.DETAILS(row.job, self.jobs))
 
     def on_table_marked(self) -> None:
         self.show_title()
@@ -149,11 +174,8 @@ class JobListScreen(ConsoleScreen):
     # Looking
 
     def show_view(self, view: ViewState) -> None:
-        """Read again whenever there was a look at everything."""
-        for table in self.pane.tables:
-            table.stale = view.is_stale
         if view.fleet is None:
-            self.table.empty_text = frame_texts.empty_word(view, "", "")
+            self.table.empty_text = frame.empty_word(view, "", "")
         if self.has_news(view):
             self.look()
         if self.within.source.queue:
@@ -171,7 +193,6 @@ class JobListScreen(ConsoleScreen):
             super().tell_late()
 
     def look(self) -> None:
-        """Bring what is listed up to date."""
         if self.is_paged:
             self.load()
         else:
@@ -179,7 +200,6 @@ class JobListScreen(ConsoleScreen):
             self.go_on(self.search)
 
     def filter_changed(self) -> None:
-        """Look for what matches now."""
         self.tell_late()
         self.workers.cancel_group(self, "search")
         self.search = self.settled = None
@@ -284,7 +304,7 @@ class JobListScreen(ConsoleScreen):
         self.app.say(safe(why), "bad")
         self.table.stale = self._is_unread = True
         if self.page is None:
-            self.put((), frame_texts.unknown_word(why))
+            self.put((), frame.unknown_word(why))
             self.show_title()
 
     async def rows_of(self, jobs: Sequence[Job]) -> Sequence[JobRow]:
@@ -307,7 +327,6 @@ class JobListScreen(ConsoleScreen):
         return Matches(search, traits.most_found, last_first=last_first, keep=traits.keep)
 
     def new_search(self) -> ListSearch[Any]:
-        """A search for what is wanted."""
         return ListSearch(self.jobs, self.new_matches, self.app.actions.precedence.rest)
 
     def renewed(
@@ -367,7 +386,7 @@ class JobListScreen(ConsoleScreen):
             none = self.LOOKING
         follower = search.follower
         if follower.problem is not None and not follower.is_complete:
-            none = frame_texts.unknown_word(follower.problem)
+            none = frame.unknown_word(follower.problem)
         self.put(rows, none)
         self.show_title()
 
@@ -394,15 +413,12 @@ class JobListScreen(ConsoleScreen):
         self.pane.show_matching(rows, none, is_all=not (self.is_paged and has_more))
 
     def heading(self) -> list[Span]:
-        """What the screen is about."""
         return list_bars.heading(self.within.source)
 
     def found_spans(self, found: Any) -> list[Span]:
-        """How much was found."""
         return list_bars.found(self.within.source, found, self.table.row_count)
 
     def show_title(self) -> None:
-        """Say which jobs are listed, and how far the search is."""
         if not self.is_mounted:
             return
         left, rows = self.heading(), self.table.row_count
@@ -443,8 +459,6 @@ class JobListScreen(ConsoleScreen):
             self.app.actions.request(make(self.within.source, selection), self.table)
 
     def ask_where(self, title: str, chosen: list[Job] | JobQuery) -> None:
-        """Ask for a queue, and for moving jobs there."""
-
         def move(queue: str) -> None:
             self.act(partial(Move, to=queue), chosen=chosen)
 
@@ -504,3 +518,66 @@ class JobListScreen(ConsoleScreen):
     action_edit_job = action_edit
     action_export_jobs = action_export
     action_stop_looking = action_stop
+
+
+class JobDetailsScreen(ConsoleScreen):
+    """A job as it was when it was opened.
+
+    Args:
+        job: The job, perhaps only what a list shows of it.
+        jobs: The list it is in.
+    """
+
+    #: What the rest of it is called, and what is said when that is gone.
+    REST: ClassVar[str] = "the rest of the job"
+    GONE: ClassVar[str] = "the rest of the job: it is gone"
+
+    def __init__(self, job: Job, jobs: JobList) -> None:
+        super().__init__()
+        self.job, self.jobs = job, jobs
+        self.text = TextView()
+
+    def on_mount(self) -> None:
+        """Fetch the rest of a job that was listed cut."""
+        super().on_mount()
+        if self.job.item.is_cut:
+            self.run_worker(self._fetch())
+
+    async def _fetch(self) -> None:
+        try:
+            [whole] = await self.app.read(self.jobs.read([self.job]))
+        except StoreError as error:
+            self.app.say(f"{self.REST}: {safe(str(error))}", "bad")
+            return
+        if whole is None:
+            self.app.say(self.GONE, "warn")
+            return
+        self.job = whole
+        self.show_view(self.app.state.view())
+
+    # Keys of jobs that failed, wait or were set aside
+
+    def act(self, make: Callable[..., Request]) -> None:
+        self.app.actions.request(make(self.jobs.source, chosen_of(self.jobs, [self.job])))
+
+    def action_requeue(self) -> None:
+        self.act(Requeue)
+
+    def action_delete(self) -> None:
+        self.act(Delete)
+
+    def action_move(self) -> None:
+        is_failed = self.jobs.source.kind == "failed"
+        title = "Requeue to which queue?" if is_failed else "Move the job to which queue?"
+        ask_for_queue(
+            self.app, self.jobs.source, title, lambda queue: self.act(partial(Move, to=queue))
+        )
+
+    def action_edit(self) -> None:
+        """Edit this very job; a failure is requeued then."""
+        if not self.app.actions.refuses():
+            work = edit_job(self.app, self.jobs, self.job)
+            self.run_worker(work, exclusive=True, group="edit")
+
+    def action_export(self) -> None:
+        self.run_worker(export(self.app, self.jobs, [self.job], None), group="export")

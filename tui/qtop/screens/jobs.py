@@ -2,19 +2,59 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import ClassVar, Final
 
 from qtop.actions.request import PutBack
 from qtop.keymap.keymap import Where
-from qtop.model.job import JobSource
-from qtop.screens.base import bindings
-from qtop.screens.job_columns import WAITING_COLUMNS
-from qtop.screens.job_list import JobListScreen
+from qtop.model.job import JobRow, JobSource
+from qtop.monitor.state import ViewState
+from qtop.screens import details
+from qtop.screens.job_list import ARGS, CLASS, JobDetailsScreen, JobListScreen, class_tone, size_of
 from qtop.search.job_search import JobQuery
 from qtop.search.selection import RefusalCheck, Selection
+from qtop.text import format
+from qtop.widgets.columns import Column, figure
+from qtop.widgets.text_lines import TextLine
 
-COLUMNS: Final = WAITING_COLUMNS
+
+def _place(row: JobRow) -> str:
+    return format.number(None if row.job.place is None else row.job.place + 1)
+
+
+COLUMNS: Final[tuple[Column[JobRow], ...]] = (
+    figure(
+        *("place", "place", 8, lambda row: row.job.place),
+        priority=90,
+        cell=_place,
+        style="dim",
+        descends=False,
+    ),
+    replace(CLASS, width=18, flex=1, style=lambda r: None if r.job.item.is_cut else class_tone(r)),
+    replace(ARGS, width=30, flex=3),
+    figure("size", "bytes", 8, size_of, priority=50, style="dim"),
+    Column("id", "id", 12, lambda row: row.job.id[:12], priority=20, style="dim"),
+)
+
 _MARKS_GONE: Final = "the marked jobs have left the queue: nothing was done"
+
+
+class JobScreen(JobDetailsScreen):
+    """A waiting job, or an item that was set aside."""
+
+    PLACES: ClassVar[tuple[Where, ...]] = ("job", "texts")
+    TAB: ClassVar[Where] = "queues"
+    GONE = "the rest of the job: it is gone, or far from where it was seen"
+
+    # These keys have other ids than those of failures.
+    action_delete_jobs = JobDetailsScreen.action_delete
+    action_move_jobs = JobDetailsScreen.action_move
+    action_edit_job = JobDetailsScreen.action_edit
+    action_export_jobs = JobDetailsScreen.action_export
+
+    def lines(self, view: ViewState) -> Iterable[TextLine]:
+        return details.job_lines(self.job, view.policy.redactor)
 
 
 class JobsScreen(JobListScreen):
@@ -22,9 +62,9 @@ class JobsScreen(JobListScreen):
 
     PLACES: ClassVar[tuple[Where, ...]] = ("tables", "rows", "jobs")
     TAB: ClassVar[Where] = "queues"
-    BINDINGS = bindings(PLACES)
     STOP = "stop_looking"
     LIST_COLUMNS = COLUMNS
+    DETAILS = JobScreen
     NOTHING = "Nothing waits in this queue."
     MARKS_GONE = _MARKS_GONE
 
@@ -40,9 +80,9 @@ class SetAsideScreen(JobListScreen):
 
     PLACES: ClassVar[tuple[Where, ...]] = ("tables", "rows", "aside")
     TAB: ClassVar[Where] = "queues"
-    BINDINGS = bindings(PLACES)
     STOP = "stop_looking"
     LIST_COLUMNS = COLUMNS
+    DETAILS = JobScreen
     NOTHING = "Nothing is set aside from this queue."
     MARKS_GONE = _MARKS_GONE
 

@@ -9,28 +9,27 @@ from typing import Any, ClassVar, Final
 
 from textual import on
 from textual.binding import Binding, BindingType
-from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Input
 
 from qtop.keymap.keymap import Where
 from qtop.local.groups import LocalWorker
 from qtop.local.logs import Tail, level, without_colours
-from qtop.local.usage import Sampler, Usage
-from qtop.monitor.local_rows import LocalGroupRow, LocalRow, LocalWorkerRow, local_rows
+from qtop.local.processes import Sampler, Usage
+from qtop.local.state_file import DONE
+from qtop.monitor import row_text
+from qtop.monitor.rows import LocalGroupRow, LocalRow, LocalWorkerRow, local_rows
 from qtop.monitor.state import ViewState
-from qtop.screens import local_cells as texts
-from qtop.screens.base import ConsoleScreen, RowsScreen, bindings
+from qtop.screens.base import ConsoleScreen, RowsScreen
 from qtop.search.fields import Subject
-from qtop.text.safe import counted, safe
+from qtop.text import format
+from qtop.text.safe import ago, counted, safe
 from qtop.widgets.bars import Bar, Span
-from qtop.widgets.columns import Column
+from qtop.widgets.columns import Column, ToneOf
 from qtop.widgets.filter_input import InputField
 from qtop.widgets.log_view import LogLine, LogView
 from qtop.widgets.table import Table
 from queuecore.active_job import unwrapped
-
-# What a worker that was started here prints, as it comes.
 
 #: How often more of the file is read, while the screen shows.
 READ_EVERY_S: Final = 0.1
@@ -54,7 +53,6 @@ class LogScreen(ConsoleScreen):
     AUTO_FOCUS = "LogView"
     PLACES: ClassVar[tuple[Where, ...]] = ("texts", "log")
     TAB: ClassVar[Where] = "local"
-    BINDINGS = bindings(PLACES)
 
     def __init__(self, worker: LocalWorker) -> None:
         super().__init__()
@@ -66,7 +64,6 @@ class LogScreen(ConsoleScreen):
         self._head = Bar(id="log-head")
         self._search = SearchLine(id="search", compact=True, placeholder="find")
         self._search.display = False
-        self._reading: Timer | None = None
 
     def compose_body(self) -> Iterable[Widget]:
         yield self._head
@@ -74,7 +71,6 @@ class LogScreen(ConsoleScreen):
         yield self._search
 
     def show_view(self, view: ViewState) -> None:
-        """Show what has become of the worker."""
         if self._shows_secrets not in (None, view.policy.is_revealed):
             self._tail.restart()
             self.log_view.clear()
@@ -89,11 +85,11 @@ class LogScreen(ConsoleScreen):
         self._show_head(row)
 
     def _show_head(self, row: LocalWorkerRow) -> None:
-        who = f" {texts.name(row).strip()} of {safe(self._worker.queues)}  "
-        left = [Span(who, "strong", 90), Span(f"{texts.state(row)}  ", "accent", 85)]
-        if problems := texts.problems(row):
+        who = f" {name_of(row).strip()} of {safe(self._worker.queues)}  "
+        left = [Span(who, "strong", 90), Span(f"{state_of(row)}  ", "accent", 85)]
+        if problems := problems_of(row):
             left.append(Span(f"{problems}  ", "bad", 80))
-        if reason := texts.reason(row):
+        if reason := reason_of(row):
             left.append(Span(reason, "warn", 60))
         right = [Span(f" {safe(str(self._tail.path))} ", "dim", 20)]
         if self._is_held:
@@ -106,18 +102,7 @@ class LogScreen(ConsoleScreen):
 
     def on_mount(self) -> None:
         super().on_mount()
-        self._reading = self.set_interval(READ_EVERY_S, self.read_more)
-        self.read_more()
-
-    def on_screen_suspend(self) -> None:
-        """Read nothing while another screen is in front."""
-        if self._reading is not None:
-            self._reading.pause()
-
-    def on_screen_resume(self) -> None:
-        super().on_screen_resume()
-        if self._reading is not None and not self._is_held:
-            self._reading.resume()
+        self.repeat(READ_EVERY_S, self.read_more)
 
     def on_unmount(self) -> None:
         self._tail.close()
@@ -156,8 +141,6 @@ class LogScreen(ConsoleScreen):
 
     def action_hold(self) -> None:
         self._is_held = not self._is_held
-        if self._reading is not None:
-            (self._reading.pause if self._is_held else self._reading.resume)()
         self.show_view(self.app.state.view())
 
     def action_search(self) -> None:
@@ -166,12 +149,10 @@ class LogScreen(ConsoleScreen):
 
     @on(Input.Changed, "#search")
     def search_for(self, event: Input.Changed) -> None:
-        """Mark while it is typed."""
         self.log_view.search(event.value)
 
     @on(Input.Submitted, "#search")
     def found(self, event: Input.Submitted) -> None:
-        """Go to the newest line that has it."""
         self._search.display = False
         self.log_view.focus()
         if event.value:
@@ -191,20 +172,157 @@ class LogScreen(ConsoleScreen):
         self.show_view(self.app.state.view())
 
 
+# The cells.
+
+_MIB: Final = 1024 * 1024
+#: So soon after its start a worker need not be registered yet.
+_STARTS_WITHIN_S: Final = 30.0
+_TONES: Final[dict[str, ToneOf]] = {
+    **dict.fromkeys(("gave up", "lost"), "bad"),
+    **dict.fromkeys(("waiting", "paused", "stopping"), "warn"),
+    **dict.fromkeys(("finishing", "starting"), "accent"),
+    **dict.fromkeys(("ended", "idle"), "dim"),
+    "working": "good",
+}
+
+
+def name_of(row: LocalRow) -> str:
+    if isinstance(row, LocalGroupRow):
+        return safe(row.group.about.queues)
+    return f"  {row.place.pid}" if row.place.is_alive else f"  #{row.place.number}"
+
+
+def state_of(row: LocalRow) -> str:
+    return _group_state(row) if isinstance(row, LocalGroupRow) else _place_state(row)
+
+
+def state_tone(row: LocalRow) -> ToneOf | None:
+    if isinstance(row, LocalGroupRow):
+        states = {each.place.state for each in row.workers}
+        if states & {"gave up", "lost"}:
+            return "bad"
+        return "warn" if "waiting" in states else None
+    is_running = row.place.state == "running"
+    return _TONES.get(_place_state(row) if is_running else row.place.state)
+
+
+def _group_state(row: LocalGroupRow) -> str:
+    group = row.group
+    if group.is_gone:
+        return "ended"
+    told = f"{row.alive}/{group.wanted}"
+    places = [each.place.state for each in row.workers]
+    if "gave up" in places:
+        return f"{told} gave up"
+    if "waiting" in places:
+        return f"{told} restarting"
+    if row.alive > group.wanted:
+        return f"{row.alive - group.wanted} of {row.alive} ending"
+    return f"{told} staying" if group.is_detached else f"{told} alive"
+
+
+def _place_state(row: LocalWorkerRow) -> str:
+    place = row.place
+    for_s = max(0.0, row.now_mono - place.since_mono)
+    left = ago(max(0.0, (place.until_mono or 0.0) - row.now_mono))
+    if place.state == "waiting":
+        return f"again in {left}"
+    if place.state in ("finishing", "stopping"):
+        if place.until_mono is not None:
+            return f"{'stops' if place.state == 'finishing' else 'killed'} in {left}"
+        return f"{place.state} {ago(for_s)}"
+    if place.state != "running":
+        return place.state
+    if row.seen is None:
+        # It may be a child of what was started, or on another Redis: then all we know is this.
+        return "starting" if for_s < _STARTS_WITHIN_S else "running"
+    busy = row.seen.process.is_busy
+    return "running" if busy is None else "working" if busy else "idle"
+
+
+def job_of(row: LocalRow) -> str:
+    """What a worker holds, or why there is none; of a group, what was started."""
+    if isinstance(row, LocalGroupRow):
+        shown = safe(row.group.about.shown)
+        # Of our own worker the path of the interpreter would be all that there is room for.
+        _, _, own = shown.partition(" -m qtop worker ")
+        return f"qtop worker {own}" if own else shown
+    does = reason_of(row) if row.seen is None else row_text.worker_job(row.seen)
+    return "; ".join(part for part in (problems_of(row), does) if part)
+
+
+def problems_of(row: LocalWorkerRow) -> str:
+    alone = row.usage.left_alone if row.usage is not None else ""
+    unknown = f"leaves {alone} alone: unknown classes" if alone else ""
+    every = (unknown, row.place.problem, row.place.log_problem)
+    return "; ".join(safe(each) for each in every if each)
+
+
+def reason_of(row: LocalWorkerRow) -> str:
+    """How the last process of a place ended, with what it said last."""
+    place = row.place
+    before = "before: " if place.is_alive else ""
+    # What was in order needs no explanation.
+    said = f": {safe(place.said[-1])}" if place.said and place.ending != DONE else ""
+    return f"{before}{safe(place.ending)}{said}" if place.ending else ""
+
+
+def elapsed_of(row: LocalRow) -> str:
+    seen = None if isinstance(row, LocalGroupRow) else row.seen
+    return "" if seen is None else row_text.worker_elapsed(seen)
+
+
+def cpu_of(row: LocalRow) -> str:
+    """Of one processor; of a group, of its workers together."""
+    parts = [each.usage.cpu_percent for each in _parts(row) if each.usage is not None]
+    known = [part for part in parts if part is not None]
+    return f"{sum(known):.0f}%" if known else ""
+
+
+def memory_of(row: LocalRow) -> str:
+    """Resident memory, with what the workers have started."""
+    parts = [each.usage.memory_bytes for each in _parts(row) if each.usage is not None]
+    return f"{sum(parts) / _MIB:,.0f} MB" if parts else ""
+
+
+def processed_of(row: LocalRow) -> str:
+    return _sum([each.seen.process.processed for each in _parts(row) if each.seen is not None])
+
+
+def failed_of(row: LocalRow) -> str:
+    return _sum([each.seen.process.failed for each in _parts(row) if each.seen is not None])
+
+
+def failed_tone(row: LocalRow) -> ToneOf:
+    return "bad" if any(each.seen and each.seen.process.failed for each in _parts(row)) else "dim"
+
+
+def restarts_of(row: LocalRow) -> str:
+    number = sum(each.place.restarts for each in _parts(row))
+    return f"{number:,}" if number else ""
+
+
+def _parts(row: LocalRow) -> tuple[LocalWorkerRow, ...]:
+    return row.workers if isinstance(row, LocalGroupRow) else (row,)
+
+
+def _sum(numbers: list[int | None]) -> str:
+    known = [number for number in numbers if number is not None]
+    return format.partly(sum(known), is_least=len(known) < len(numbers)) if known else ""
+
+
 SAMPLE_EVERY_S: Final = 2.0
 
 COLUMNS: Final[tuple[Column[LocalRow], ...]] = (
-    Column("name", "queues", 14, texts.name, flex=1, priority=100),
-    Column("state", "state", 14, texts.state, priority=98, style=texts.state_tone),
-    Column("job", "job", 20, texts.job, flex=5, priority=95),
-    Column("elapsed", "for", 6, texts.elapsed, priority=85, align="right"),
-    Column("cpu", "cpu", 5, texts.cpu, priority=80, align="right"),
-    Column("memory", "memory", 7, texts.memory, priority=75, align="right"),
-    Column("processed", "processed", 9, texts.processed, priority=50, align="right", style="dim"),
-    Column(
-        "failed", "failed", 6, texts.failed, priority=60, align="right", style=texts.failed_tone
-    ),
-    Column("restarts", "restarts", 8, texts.restarts, priority=65, align="right", style="warn"),
+    Column("name", "queues", 14, name_of, flex=1, priority=100),
+    Column("state", "state", 14, state_of, priority=98, style=state_tone),
+    Column("job", "job", 20, job_of, flex=5, priority=95),
+    Column("elapsed", "for", 6, elapsed_of, priority=85, align="right"),
+    Column("cpu", "cpu", 5, cpu_of, priority=80, align="right"),
+    Column("memory", "memory", 7, memory_of, priority=75, align="right"),
+    Column("processed", "processed", 9, processed_of, priority=50, align="right", style="dim"),
+    Column("failed", "failed", 6, failed_of, priority=60, align="right", style=failed_tone),
+    Column("restarts", "restarts", 8, restarts_of, priority=65, align="right", style="warn"),
 )
 
 
@@ -213,21 +331,18 @@ class LocalScreen(RowsScreen):
 
     PLACES: ClassVar[tuple[Where, ...]] = ("tables", "rows", "lists", "local")
     TAB: ClassVar[Where] = "local"
-    BINDINGS = bindings(PLACES)
 
     def __init__(self) -> None:
         super().__init__()
         self._sampler = Sampler(self.app.system.left_alone)
         self._usages: Mapping[int, Usage] = {}
         self._is_sampling = False
-        self._sampling: Timer | None = None
         self._is_shown = False
 
     def make_table(self) -> Table[Any]:
         return Table(COLUMNS, key=lambda row: row.key, clock=self.app.clock)
 
     def show_view(self, view: ViewState) -> None:
-        """Show the groups and what is registered of their workers."""
         is_frozen = view.frozen_since_mono is not None
         if not self.has_news(view) and is_frozen and self._is_shown:
             return
@@ -237,7 +352,6 @@ class LocalScreen(RowsScreen):
         how = f"press {key}, name queues and how many"
         how = view.policy.forbidden.get("start_workers", how)
         table.empty_text = f"No workers were started here: {how}."
-        table.stale = view.is_stale
         here = socket.gethostname()
         registered = (view.fleet.workers or ()) if view.fleet else ()
         system = self.app.system
@@ -245,8 +359,7 @@ class LocalScreen(RowsScreen):
         self.pane.show_rows(local_rows(self.app.local.groups, on_host, self._usages, view.now_mono))
 
     def subject(self, row: LocalRow) -> Subject:
-        """A row as filters see it: by queues, process, state, job."""
-        words = (texts.name(row).strip(), texts.state(row), texts.job(row))
+        words = (name_of(row).strip(), state_of(row), job_of(row))
         if isinstance(row, LocalGroupRow):
             return Subject(queue=row.group.about.queues, words=words)
         held = None if row.seen is None else row.seen.job
@@ -264,17 +377,7 @@ class LocalScreen(RowsScreen):
 
     def on_mount(self) -> None:
         super().on_mount()
-        self._sampling = self.set_interval(SAMPLE_EVERY_S, self._sample)
-        self._sample()
-
-    def on_screen_suspend(self) -> None:
-        if self._sampling is not None:
-            self._sampling.pause()
-
-    def on_screen_resume(self) -> None:
-        super().on_screen_resume()
-        if self._sampling is not None:
-            self._sampling.resume()
+        self.repeat(SAMPLE_EVERY_S, self._sample)
 
     def _sample(self) -> None:
         if self.app.local.pids and not self._is_sampling:

@@ -18,8 +18,8 @@ from qtop.monitor import row_text
 from qtop.monitor.incidents.incident import Incident, Link
 from qtop.monitor.rows import NewestGroup, QueueRow, WorkerRow
 from qtop.monitor.state import UiPolicy, ViewState
-from qtop.screens import frame_texts
-from qtop.screens.base import ConsoleScreen, TextScreen, bindings
+from qtop.screens import frame
+from qtop.screens.base import ConsoleScreen, TextScreen
 from qtop.screens.queues import COLUMNS
 from qtop.search.filter_language import term
 from qtop.text import format
@@ -30,22 +30,18 @@ from qtop.widgets.columns import Column, RowT, ToneOf
 from qtop.widgets.table import Table
 from qtop.widgets.text_lines import TextLine
 
-# One incident: the whole sentence, and what to do.
-
 
 class IncidentScreen(TextScreen):
     """An incident that no other screen has more about; as it was, when it no longer holds."""
 
     PLACES: ClassVar[tuple[Where, ...]] = ("texts",)
     TAB: ClassVar[Where] = "overview"
-    BINDINGS = bindings(PLACES)
 
     def __init__(self, incident: Incident) -> None:
         super().__init__()
         self._incident = incident
 
     def lines(self, view: ViewState) -> Iterable[TextLine]:
-        """The incident as it is now."""
         key = self._incident.key
         now = next((each for each in view.insights.incidents if each.key == key), None)
         self._incident = incident = now or self._incident
@@ -164,10 +160,6 @@ def _job(row: WorkerRow) -> str:
     return named + row_text.more_jobs(row)
 
 
-def _class(group: NewestGroup) -> str:
-    return row_text.class_of(group.newest.job)
-
-
 def _error(group: NewestGroup) -> str:
     job = group.newest.job
     if job.exception is None:
@@ -196,14 +188,13 @@ JOBS: Final[tuple[Column[WorkerRow], ...]] = (
 
 FAILURES: Final[tuple[Column[NewestGroup], ...]] = (
     Column("number", "failed", 6, lambda g: format.number(g.number), priority=90, align="right"),
-    Column("class", "class", 12, _class, 2, priority=100),
+    Column("class", "class", 12, lambda g: row_text.class_of(g.newest.job), 2, priority=100),
     Column("error", "error", 12, _error, 3, priority=95, style="bad"),
     Column("last", "last", 6, _last, priority=80, align="right", style="dim"),
 )
 
 
 def verdict_rows(view: ViewState) -> list[VerdictRow]:
-    """The incidents, with the moment for their ages."""
     fleet, now = view.fleet, None
     if fleet is not None:
         # Without an answer troubles last on, as far as is known.
@@ -242,7 +233,6 @@ class OverviewScreen(ConsoleScreen):
 
     PLACES: ClassVar[tuple[Where, ...]] = ("tables", "overview")
     TAB: ClassVar[Where] = "overview"
-    BINDINGS = bindings(PLACES)
     VERTICAL_BREAKPOINTS = _SHAPES
     DEFAULT_CSS = """
     OverviewScreen {
@@ -292,34 +282,26 @@ class OverviewScreen(ConsoleScreen):
                 yield self.failures
 
     @property
-    def parts(self) -> tuple[Table[Any], ...]:
+    def tables(self) -> tuple[Table[Any], ...]:
         """The tables, in the order of the tab key."""
         return self.table, self.queues, self.jobs, self.failures
 
     # What is shown
 
-    def show(self, view: ViewState) -> None:
-        """Show the state of the console; secrets in the rows are hidden."""
-        for table in self.parts:
-            table.redact_with(view.policy.redactor.text)
-        super().show(view)
-
     def show_view(self, view: ViewState) -> None:
         """Show what is wrong, and the rest in brief. Cost: what has changed, and a pass over
         queues and workers."""
         fleet, insights = view.fleet, view.insights
-        for table in self.parts:
-            table.stale = view.is_stale
         # That Redis does not answer is news, whatever else is old.
         self.table.stale = False
-        self.table.empty_text = frame_texts.empty_word(view, "verdicts", "")
+        self.table.empty_text = frame.empty_word(view, "verdicts", "")
         self.table.set_rows(verdict_rows(view))
         self._advise(self.table.cursor_row)
-        self.queues.empty_text = frame_texts.empty_word(view, "queues", "", "queues")
+        self.queues.empty_text = frame.empty_word(view, "queues", "", "queues")
         self.queues.set_rows(neediest(fleet.queues or ()) if fleet else ())
         self.jobs.empty_text = _none_runs(view)
         self.jobs.set_rows(longest(fleet.workers or ()) if fleet else ())
-        self.failures.empty_text = frame_texts.empty_word(view, "failed jobs", "", "failures")
+        self.failures.empty_text = frame.empty_word(view, "failed jobs", "", "failures")
         self.failures.label("number", row_text.failed_label(fleet))
         self.failures.set_rows(insights.groups)
         self._show_charts(view)
@@ -333,8 +315,8 @@ class OverviewScreen(ConsoleScreen):
 
     def _show_charts(self, view: ViewState) -> None:
         height = _TALL_LINES if self.size.height >= _HIGH else 1
-        width = self._charts[0].size.width - frame_texts.HEAD_CELLS
-        heads = frame_texts.chart_heads(view.fleet.totals if view.fleet else None)
+        width = self._charts[0].size.width - frame.HEAD_CELLS
+        heads = frame.chart_heads(view.fleet.totals if view.fleet else None)
         bars = iter(self._charts)
         for (head, tone), values in zip(heads, view.insights.series_now, strict=True):
             for at, line in enumerate(area(values, width, height)):
@@ -358,15 +340,14 @@ class OverviewScreen(ConsoleScreen):
         self._go(-1)
 
     def _go(self, step: int) -> None:
-        shown = [table for table in self.parts if table.is_on_screen]
+        shown = [table for table in self.tables if table.is_on_screen]
         at = shown.index(self._part) if self._part in shown else 0
         # At once: a table's own `focus` comes after keys that were typed ahead.
         self.set_focus(shown[(at + step) % len(shown)])
 
     @property
     def _part(self) -> Table[Any]:
-        """The table that has the focus."""
-        return next((table for table in self.parts if table is self.focused), self.table)
+        return next((table for table in self.tables if table is self.focused), self.table)
 
     def copied(self) -> list[str]:
         row = self._part.cursor_row
@@ -385,7 +366,6 @@ class OverviewScreen(ConsoleScreen):
             super().action_start_workers()
 
     async def on_table_opened(self, event: Table.Opened[Any]) -> None:
-        """Go to the screen that has more about the row."""
         row = event.row
         if event.table is self.queues:
             await self.app.follow(Link("queues", row.name))
@@ -400,12 +380,11 @@ class OverviewScreen(ConsoleScreen):
 
 
 def _none_runs(view: ViewState) -> str:
-    """What the list of running jobs says when there are none."""
     if view.fleet is None:
-        return frame_texts.empty_word(view, "jobs", "")
+        return frame.empty_word(view, "jobs", "")
     problems = view.fleet.totals.problems
     why = problems.get("workers") or problems.get("jobs in hand")
-    return "No job is running." if why is None else frame_texts.unknown_word(why)
+    return "No job is running." if why is None else frame.unknown_word(why)
 
 
 def _link_of(group: NewestGroup) -> Link:

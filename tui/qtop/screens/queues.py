@@ -9,22 +9,18 @@ from typing import Any, ClassVar, Final
 from qtop.actions.request import Clear, Pause
 from qtop.keymap.keymap import Where
 from qtop.model.job import JobSource
-from qtop.monitor.drops import Drop
+from qtop.monitor.changes import Drop, Rates
 from qtop.monitor.incidents.incident import to_serving
-from qtop.monitor.rates import Rates
 from qtop.monitor.row_text import depth, empty_in, failed_label, queue_state, trend
 from qtop.monitor.rows import QueueRow
 from qtop.monitor.state import ViewState
-from qtop.screens import frame_texts
-from qtop.screens.base import RowsScreen, bindings
-from qtop.screens.jobs import JobsScreen, SetAsideScreen
+from qtop.screens import frame
+from qtop.screens.base import RowsScreen
 from qtop.search.fields import Subject
 from qtop.text.format import duration, rate
 from qtop.text.safe import counted, safe
 from qtop.widgets.columns import Column, ToneOf, figure
 from qtop.widgets.table import Table
-
-# What is shown of queues.
 
 _TREND_CELLS: Final = 10
 #: Longer than that, a queue that drains is still a worry.
@@ -63,7 +59,7 @@ def _state_rank(row: QueueRow) -> tuple[bool, bool, bool, int]:
 
 
 def _trend(row: QueueRow) -> str:
-    return trend(row.depths, row.looks, _TREND_CELLS, row.drops)
+    return trend(row.depths, row.polls, _TREND_CELLS, row.drops)
 
 
 def _rate(key: str, of: Callable[[Rates], float | None], priority: int) -> Column[QueueRow]:
@@ -115,7 +111,6 @@ class QueuesScreen(RowsScreen):
 
     PLACES: ClassVar[tuple[Where, ...]] = ("tables", "rows", "lists", "queues")
     TAB: ClassVar[Where] = "queues"
-    BINDINGS = bindings(PLACES)
 
     def make_table(self) -> Table[Any]:
         return Table(COLUMNS, key=lambda row: row.name, sort="depth", clock=self.app.clock)
@@ -134,19 +129,20 @@ class QueuesScreen(RowsScreen):
             self._without_waits = False
             table.show_columns(None)
         advice = "they appear with the first job, as from `qtop enqueue Sleep 5 --queue sleep`."
-        gone = view.fleet.totals.drops.gone if view.fleet else ()
-        word = frame_texts.empty_word(view, "queues", advice, "queues")
-        table.empty_text = _gone(gone) if gone and _is_known(view) else word
-        table.stale = view.is_stale
+        is_known = view.fleet is not None and view.fleet.queues is not None
+        gone = view.fleet.totals.drops.gone if view.fleet and is_known else ()
+        word = frame.empty_word(view, "queues", advice, "queues")
+        table.empty_text = _gone(gone) if gone else word
         table.label("failed", failed_label(view.fleet))
         self.pane.show_rows(rows)
 
     def subject(self, row: QueueRow) -> Subject:
-        """A queue as filters see it: words also find its state."""
         return Subject(queue=row.name, words=(queue_state(row),))
 
     def on_table_opened(self, event: Table.Opened[QueueRow]) -> None:
-        """Show the jobs that wait in the queue."""
+        # Imported here, as below: Overview shows queues too, and the first frame must not wait.
+        from qtop.screens.jobs import JobsScreen
+
         self.app.push_screen(JobsScreen(event.row.name))
 
     def action_pause(self) -> None:
@@ -171,6 +167,8 @@ class QueuesScreen(RowsScreen):
             self.app.actions.request(request, looking=f"looking at {safe(row.name)}")
 
     def action_show_aside(self) -> None:
+        from qtop.screens.jobs import SetAsideScreen
+
         row: QueueRow | None = self.table.cursor_row
         if row is None:
             return
@@ -181,7 +179,6 @@ class QueuesScreen(RowsScreen):
             self.app.say(f"nothing is set aside from {safe(row.name)}", "dim")
 
     async def action_show_serving(self) -> None:
-        """Show the workers that serve the queue under the cursor."""
         row: QueueRow | None = self.table.cursor_row
         if row is not None:
             await self.app.follow(to_serving(row.name, row.serving))
@@ -190,12 +187,7 @@ class QueuesScreen(RowsScreen):
         self.app.actions.local.ask([row.name for row in self.pane.chosen()] or ["*"])
 
 
-def _is_known(view: ViewState) -> bool:
-    return view.fleet is not None and view.fleet.queues is not None
-
-
 def _gone(gone: Sequence[tuple[str, Drop]]) -> str:
-    """What an emptied list of queues says."""
     jobs, queues = sum(drop.was for _, drop in gone), counted(len(gone), "queue")
     at = f"{gone[0][1].at.astimezone():%H:%M:%S}"
     return f"No queues any more: until {at} {counted(jobs, 'job')} waited in {queues}."

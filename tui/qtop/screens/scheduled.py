@@ -15,12 +15,18 @@ from qtop.model.job import JobRow, JobSource, job_rows, moment_of
 from qtop.model.job_list import JobPage
 from qtop.model.schedule import ListedSchedule
 from qtop.monitor.state import ViewState
-from qtop.screens import details, frame_texts, scheduled_bars
-from qtop.screens.base import TextScreen, bindings
-from qtop.screens.job_columns import DELAYED_COLUMNS
-from qtop.screens.job_details import JobDetailsScreen
-from qtop.screens.job_list import JobListScreen
-from qtop.screens.scheduled_bars import ScheduledLook
+from qtop.screens import details, frame, list_bars
+from qtop.screens.base import TextScreen
+from qtop.screens.job_list import (
+    ARGS,
+    CLASS,
+    QUEUE,
+    JobDetailsScreen,
+    JobListScreen,
+    class_name,
+    size_of,
+)
+from qtop.screens.list_bars import ScheduledLook
 from qtop.search import filter_language
 from qtop.search.fields import Subject, of_schedule
 from qtop.search.filter_language import BadFilter, Filter
@@ -39,7 +45,6 @@ from queuecore.exchange import Operation
 
 T = TypeVar("T")
 
-# One delayed job, and one recurring schedule, with everything that is known of them.
 
 _FIRINGS: Final = 5
 
@@ -49,7 +54,6 @@ class DelayedJobScreen(JobDetailsScreen):
 
     PLACES: ClassVar[tuple[Where, ...]] = ("delayed", "texts")
     TAB: ClassVar[Where] = "scheduled"
-    BINDINGS = bindings(PLACES)
 
     action_drop = JobDetailsScreen.action_delete
 
@@ -70,7 +74,6 @@ class ScheduleScreen(TextScreen):
 
     PLACES: ClassVar[tuple[Where, ...]] = ("schedule", "texts")
     TAB: ClassVar[Where] = "scheduled"
-    BINDINGS = bindings(PLACES)
 
     def __init__(self, row: ListedSchedule) -> None:
         super().__init__()
@@ -100,7 +103,31 @@ class ScheduleScreen(TextScreen):
         self.app.actions.request(DeleteSchedules((self._row,)))
 
 
-# The columns of classes and schedules.
+def _due_s(row: JobRow) -> float:
+    return row.due_s or 0.0
+
+
+def _due_at(row: JobRow) -> str:
+    return format.due_at(None if row.job.due is None else row.job.due.moment, _due_s(row))
+
+
+def _delayed_class(row: JobRow) -> str:
+    return "(large)" if row.job.item.is_cut else class_name(row)
+
+
+DELAYED_COLUMNS: Final[tuple[Column[JobRow], ...]] = (
+    Column(
+        *("due", "due", 14, lambda row: format.due_in(_due_s(row))),
+        priority=98,
+        style=lambda row: "warn" if _due_s(row) < 0 else None,
+        sort_key=lambda row: row.job.due.at if row.job.due else None,
+    ),
+    Column("at", "at", 16, _due_at, priority=70, style="dim"),
+    replace(CLASS, cell=_delayed_class, sort_key=_delayed_class),
+    ARGS,
+    replace(QUEUE, priority=85),
+    figure("size", "bytes", 8, size_of, priority=30, style="dim"),
+)
 
 
 def _class_name(row: ClassRow) -> str:
@@ -216,8 +243,6 @@ SCHEDULE_COLUMNS: Final[tuple[Column[ListedSchedule], ...]] = (
 )
 
 
-# The screen.
-
 SchedulePart = Literal["jobs", "classes", "schedules"]
 
 #: The times ahead for which is counted what comes due: 5 minutes, an hour, a day.
@@ -230,7 +255,6 @@ class ScheduledScreen(JobListScreen):
 
     PLACES: ClassVar[tuple[Where, ...]] = ("tables", "rows", "lists", "scheduled")
     TAB: ClassVar[Where] = "scheduled"
-    BINDINGS = bindings(PLACES)
     LIST_COLUMNS = DELAYED_COLUMNS
     NOTHING = "No delayed jobs: they come with a delay, as from `qtop enqueue --in 10m`."
     LOOKING = "Looking through all delayed jobs …"
@@ -257,18 +281,15 @@ class ScheduledScreen(JobListScreen):
 
     @property
     def is_paged(self) -> bool:
-        """Whether delayed jobs are listed a page at a time."""
         return self.part == "jobs" and super().is_paged
 
     @property
     def is_searched(self) -> bool:
-        """Whether all delayed jobs are looked through: for the classes, or for a filter."""
         return self.part != "schedules" and not self.is_paged
 
     # Looking
 
     def look(self) -> None:
-        """Read anew what is shown, and look through the jobs where that is wanted."""
         self.load()
         if self.is_searched:
             super().look()
@@ -294,7 +315,7 @@ class ScheduledScreen(JobListScreen):
             self.app.say(f"what is scheduled: {safe(str(error))}", "bad")
             self.table.stale = True
             if self._glance is None:
-                self.put((), frame_texts.unknown_word(str(error)))
+                self.put((), frame.unknown_word(str(error)))
         finally:
             self._is_reading = False
         if self._reads_again:
@@ -347,7 +368,6 @@ class ScheduledScreen(JobListScreen):
         return search
 
     def list_found(self) -> None:
-        """List the jobs that were found by now, or their classes."""
         search = self.search
         if not self.is_searched or search is None or search.found is None:
             return
@@ -365,41 +385,37 @@ class ScheduledScreen(JobListScreen):
     # Showing
 
     def _refresh(self) -> None:
-        """Show in the list in front what was read by now, or why that could not be read."""
         self.list_found()
         seen, what = self._glance, "schedules" if self.part == "schedules" else "delayed jobs"
         why = None if seen is None or self.is_searched else seen.problems.get(what)
         if why is not None:
             self.table.stale = True
         if self.part == "schedules":
-            none = scheduled_bars.no_schedules(seen)
-            self.table.empty_text = none if why is None else frame_texts.unknown_word(why)
+            none = list_bars.no_schedules(seen)
+            self.table.empty_text = none if why is None else frame.unknown_word(why)
             self.pane.show_rows(self._schedules or ())
         elif why is not None and not self.table.row_count:
-            self.put((), frame_texts.unknown_word(why))
+            self.put((), frame.unknown_word(why))
         self.show_title()
 
     def show_title(self) -> None:
-        """Say what is listed, what comes due, and who moves it."""
         window, forecast, scheduler = self.bars
         seen, rows, now = self._glance, self._schedules, self.now
-        right = scheduled_bars.page(self.page) if self.is_paged else []
+        right = list_bars.due_times(self.page) if self.is_paged else []
         if self.is_searched:
             sign, is_by_class = self.app.state.policy.sign, self.part == "classes"
-            right = scheduled_bars.search(self.search, sign, is_by_class=is_by_class)
-        window.show([*scheduled_bars.parts(self.part), *marks_spans(self.table)], right)
+            right = list_bars.delayed_search(self.search, sign, is_by_class=is_by_class)
+        window.show([*list_bars.parts(self.part), *marks_spans(self.table)], right)
         outlook = None if seen is None else seen.outline
-        forecast.show(*scheduled_bars.forecast(outlook, rows, now))
-        scheduler.show(scheduled_bars.scheduler(seen, now.timestamp(), bool(rows)))
+        forecast.show(*list_bars.forecast(outlook, rows, now))
+        scheduler.show(list_bars.scheduler(seen, now.timestamp(), bool(rows)))
 
     def subject(self, row: Any) -> Subject:
-        """A row as filters see it."""
         if isinstance(row, ClassRow):
             return Subject(class_name=row.name, is_readable=row.is_readable)
         return of_schedule(row) if isinstance(row, ListedSchedule) else super().subject(row)
 
     def shown_of(self) -> str:
-        """How many match, of those that were looked at."""
         if not self.is_searched or self.search is None or self.search.found is None:
             return self.pane.shown_of()
         return f"{self.search.found.count:,} of {self.search.found.seen:,}"
@@ -474,7 +490,6 @@ class ScheduledScreen(JobListScreen):
         self.action_show_part("jobs" if self.part == "classes" else "classes")
 
     def action_show_part(self, part: SchedulePart) -> None:
-        """Show one of the lists."""
         self.part, self._before_class = part, None
         self.pane.bring_to_front(self._tables[part])
         self.table.focus()
@@ -507,7 +522,6 @@ class ScheduledScreen(JobListScreen):
         self.show_title()
 
     def open(self, row: JobRow | ListedSchedule | ClassRow) -> None:
-        """Show the whole job or schedule, or the jobs of a class."""
         if isinstance(row, JobRow):
             self.app.push_screen(DelayedJobScreen(row.job, self.jobs))
         elif isinstance(row, ListedSchedule):

@@ -13,8 +13,8 @@ from qtop.model.fleet import Process
 from qtop.monitor import row_text
 from qtop.monitor.rows import CONDITIONS, HostRow, WorkerRow, host_rows
 from qtop.monitor.state import ViewState
-from qtop.screens import frame_texts
-from qtop.screens.base import RowsScreen, TextScreen, bindings
+from qtop.screens import frame
+from qtop.screens.base import RowsScreen, TextScreen
 from qtop.screens.details import worker_lines
 from qtop.search.fields import Subject
 from qtop.search.filter_language import term
@@ -24,8 +24,6 @@ from qtop.widgets.columns import Column, ToneOf, figure, text_column
 from qtop.widgets.table import Table
 from qtop.widgets.text_lines import TextLine
 from queuecore.active_job import unwrapped
-
-# The workers by machine.
 
 
 def _name(row: HostRow) -> str:
@@ -53,25 +51,19 @@ class HostsScreen(RowsScreen):
 
     PLACES: ClassVar[tuple[Where, ...]] = ("tables", "rows", "hosts")
     TAB: ClassVar[Where] = "workers"
-    BINDINGS = bindings(PLACES)
 
     def __init__(self, on_chosen: Callable[[str | None], None]) -> None:
         super().__init__()
         self._on_chosen = on_chosen
 
     def make_table(self) -> Table[Any]:
-        """The table, machines in trouble first."""
         return Table(HOST_COLUMNS, key=lambda row: row.name, sort="troubled", clock=self.app.clock)
 
     def show_view(self, view: ViewState) -> None:
-        self.table.stale = view.is_stale
-        self.table.empty_text = frame_texts.empty_word(
-            view, "machines", "workers bring them.", "workers"
-        )
+        self.table.empty_text = frame.empty_word(view, "machines", "workers bring them.", "workers")
         self.pane.show_rows(host_rows(view.fleet.workers or ()) if view.fleet else ())
 
     def subject(self, row: HostRow) -> Subject:
-        """A machine as filters see it: by its name."""
         return Subject(worker=row.name, words=(row.name or "",))
 
     def on_table_opened(self, event: Table.Opened[HostRow]) -> None:
@@ -83,22 +75,17 @@ class HostsScreen(RowsScreen):
         self.dismiss()
 
 
-# One worker: its record, and whether it lives.
-
-
 class WorkerScreen(TextScreen):
     """The worker as it is now; when it has left, as it was last seen."""
 
     PLACES: ClassVar[tuple[Where, ...]] = ("texts", "worker")
     TAB: ClassVar[Where] = "workers"
-    BINDINGS = bindings(PLACES)
 
     def __init__(self, row: WorkerRow) -> None:
         super().__init__()
         self._row = row
 
     def lines(self, view: ViewState) -> Iterable[TextLine]:
-        """The worker's newest row."""
         workers = (view.fleet.workers or ()) if view.fleet else ()
         worker_id = self._row.id
         now = next((row for row in workers if row.id == worker_id), None)
@@ -180,7 +167,6 @@ class WorkersScreen(RowsScreen):
 
     PLACES: ClassVar[tuple[Where, ...]] = ("tables", "rows", "lists", "workers")
     TAB: ClassVar[Where] = "workers"
-    BINDINGS = bindings(PLACES)
 
     def __init__(self) -> None:
         super().__init__()
@@ -203,8 +189,7 @@ class WorkersScreen(RowsScreen):
         table: Table[WorkerRow] = self.table
         advice = f"press {view.policy.sign('start_workers')} to start one here"
         advice = f"{view.policy.forbidden.get('start_workers', advice)}."
-        table.empty_text = frame_texts.empty_word(view, "workers", advice, "workers")
-        table.stale = view.is_stale
+        table.empty_text = frame.empty_word(view, "workers", advice, "workers")
         fleet = view.fleet
         rows = () if fleet is None else (*(fleet.workers or ()), *view.insights.unregistered)
         self.pane.show_rows(rows)

@@ -27,7 +27,7 @@ Check = Literal[
     "clock",
     "all",
 ]
-"""What is looked at, in the order in which incidents are shown that are equally bad."""
+"""What is checked, in the order in which incidents are shown that are equally bad."""
 
 Mending = Literal["", "prune", "pause", "pause_all", "start_workers", "show_aside"]
 """The id of an action that mends something; empty for none."""
@@ -56,7 +56,7 @@ class Incident:
     """One thing that is wrong. Texts hold names as they are in Redis: not safe to show.
 
     Attributes:
-        check: What was looked at; the first part of its identity from look to look.
+        check: What was checked; the first part of its identity from poll to poll.
         severity: How bad it is.
         text: What is wrong and why, with the figures; a sentence without its full stop.
         kind: Which trouble of its check it is; the second part of its identity.
@@ -66,7 +66,7 @@ class Incident:
         mends: What mends it: an action of Overview, or of where the link leads.
         doubt: That something could not be read, or not be judged; None when it is certain.
         since: Since when, by the server's clock; None when it is not known.
-        is_older: It was so when the console began to look: it is older than `since`.
+        is_older: It was so when the console began to poll: it is older than `since`.
         is_over: It is no longer so, and keeps its place for a moment.
     """
 
@@ -85,7 +85,7 @@ class Incident:
 
     @property
     def key(self) -> tuple[str, str, str]:
-        """What makes it the same one at the next look."""
+        """What makes it the same one at the next poll."""
         return self.check, self.kind, self.subject
 
 
@@ -102,6 +102,11 @@ def of_queue(
     """One about a queue, whose row shows more."""
     link = Link("queues", queue)
     return Incident(check, severity, text, kind, queue, link, remedy, since, mends)
+
+
+def unread_doubt(text: str) -> Literal["unread"] | None:
+    """The doubt where something could not be read; none where it is a value of another kind."""
+    return None if "another kind of value" in text else "unread"
 
 
 def first_few(incidents: Sequence[Incident], rest: Incident) -> list[Incident]:

@@ -8,11 +8,12 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
-from typing import Final, NamedTuple
+from typing import Final
 
 from qtop.config.limits import Thresholds
 from qtop.model.fleet import RunningJob
 from qtop.model.job import JobRow
+from qtop.monitor.changes import CounterWindow
 from qtop.monitor.incidents.incident import Incident, Link, Severity, first_few
 from qtop.monitor.rows import FleetRows, GroupMemory, WorkerRow
 from qtop.search.filter_language import term
@@ -22,24 +23,24 @@ from queuecore.active_job import unwrapped
 
 _KEPT: Final = 200
 _MOST_CLASSES: Final = 1_000
-#: Of very many jobs that end between two looks, so many tell enough.
+#: Of very many jobs that end between two polls, so many are enough.
 _MOST_ENDED: Final = 200
 
 
 class Durations:
     """How long the jobs of each class took, as far as this console saw them end.
 
-    Only jobs that workers had at a look are known, and a duration counts up to the
-    look that did not find them any more: both make it longer, never shorter.
+    Only jobs that workers had at a poll are known, and a duration counts up to the
+    poll that did not find them any more: both make it longer, never shorter.
     """
 
     def __init__(self) -> None:
         self._held: Mapping[str, tuple[RunningJob, ...]] = {}
         self._took_s: dict[str, deque[float]] = {}
-        self._nearly_all_s: dict[str, float] = {}
+        self._usual_s: dict[str, float] = {}
 
     def add(self, fleet: FleetRows) -> None:
-        """Take in a look. What it does not know has not ended. O(workers)."""
+        """Take in a poll. What it does not know has not ended. O(workers)."""
         processes = [row.process for row in fleet.workers or ()]
         held = {each.id: each.jobs for each in processes if each.jobs}
         gone = (
@@ -66,98 +67,81 @@ class Durations:
                 del self._took_s[next(iter(self._took_s))]
             self._took_s[name] = deque(maxlen=_KEPT)
         self._took_s[name].append((now - job.since).total_seconds())
-        self._nearly_all_s.pop(name, None)
+        self._usual_s.pop(name, None)
 
     def known(self, class_name: str) -> int:
-        """How many ended jobs of a class are remembered."""
         return len(self._took_s.get(class_name, ()))
 
-    def nearly_all_s(self, class_name: str) -> float:
-        """How long 95 of 100 jobs of a class took at most; 0 when none is known."""
-        if class_name not in self._nearly_all_s:
+    def usual_s(self, class_name: str, jobs_known: float) -> float | None:
+        """How long 95 of 100 jobs of a class took at most; None when fewer than `jobs_known` were
+        seen to end."""
+        if self.known(class_name) < jobs_known:
+            return None
+        if class_name not in self._usual_s:
             took_s = sorted(self._took_s.get(class_name, (0.0,)))
-            self._nearly_all_s[class_name] = took_s[min(len(took_s) - 1, len(took_s) * 95 // 100)]
-        return self._nearly_all_s[class_name]
+            self._usual_s[class_name] = took_s[min(len(took_s) - 1, len(took_s) * 95 // 100)]
+        return self._usual_s[class_name]
 
 
 def _gone(before: tuple[RunningJob, ...], now: tuple[RunningJob, ...]) -> Iterator[RunningJob]:
-    """The jobs that a process has no more."""
     has = {job.raw for job in now}
     return (job for job in before if job.raw not in has)
-
-
-class _Held(NamedTuple):
-    """A job, how long it has run, and the row of its worker."""
-
-    job: RunningJob
-    elapsed_s: float
-    row: WorkerRow
-
-
-class _Long(NamedTuple):
-    """The jobs of a class that run too long, the longest first. `usual_s` is None when it is not
-    known how long that class usually takes."""
-
-    class_name: str
-    jobs: list[_Held]
-    usual_s: float | None
 
 
 def job_incidents(
     fleet: FleetRows, durations: Durations, thresholds: Thresholds
 ) -> Iterator[Incident]:
     """Jobs that run long, those of each class together. O(workers)."""
-    found = [_incident(long) for long in _long(fleet, durations, thresholds)]
-    more = "jobs of {:,} more classes run long"
-    yield from first_few(found, Incident("jobs", "warn", more, "long", link=Link("workers")))
-
-
-def _long(fleet: FleetRows, durations: Durations, thresholds: Thresholds) -> Sequence[_Long]:
-    cutoff = fleet.server_time - timedelta(seconds=thresholds.overdue_after_s)
-    found: dict[str, _Long] = {}
-    for held in _held_since(fleet, cutoff):
-        name, _ = unwrapped(held.job.class_name, held.job.args)
-        if name is None:
-            continue
-        usual_s = None
+    found: list[tuple[bool, float, Incident]] = []
+    for name, running in _by_class(fleet, thresholds.overdue_after_s).items():
+        usual_s = durations.usual_s(name, thresholds.jobs_known)
         bound_s = thresholds.long_job_s
-        if durations.known(name) >= thresholds.jobs_known:
-            usual_s = durations.nearly_all_s(name)
+        if usual_s is not None:
             bound_s = max(thresholds.overdue_after_s, usual_s * thresholds.overdue_times)
-        if held.elapsed_s > bound_s:
-            found.setdefault(name, _Long(name, [], usual_s)).jobs.append(held)
-    for long in found.values():
-        long.jobs.sort(key=lambda held: -held.elapsed_s)
+        late = [each for each in running if each[0] > bound_s]
+        if late:
+            longest_s, row = max(late, key=lambda each: each[0])
+            incident = _incident(name, len(late), longest_s, row, usual_s)
+            found.append((usual_s is None, -longest_s, incident))
     # Those that are known to be late come first.
-    return sorted(found.values(), key=lambda long: (long.usual_s is None, -long.jobs[0].elapsed_s))
+    found.sort(key=lambda each: each[:2])
+    rest = Incident(
+        *("jobs", "warn", "jobs of {:,} more classes run long", "long"), link=Link("workers")
+    )
+    yield from first_few([incident for _, _, incident in found], rest)
 
 
-def _held_since(fleet: FleetRows, cutoff: datetime) -> Iterator[_Held]:
-    """The jobs that began by a moment, without those of the dead."""
+def _by_class(fleet: FleetRows, least_s: float) -> Mapping[str, list[tuple[float, WorkerRow]]]:
+    """By class: the jobs that have run for some seconds, how long each has and on which worker,
+    without those of the dead."""
+    cutoff = fleet.server_time - timedelta(seconds=least_s)
+    found: defaultdict[str, list[tuple[float, WorkerRow]]] = defaultdict(list)
     for row in fleet.workers or ():
         for job in row.process.jobs or ():
             since = job.since
             if since is not None and since <= cutoff and row.condition != "dead?":
-                yield _Held(job, (row.now - since).total_seconds(), row)
+                name, _ = unwrapped(job.class_name, job.args)
+                if name is not None:
+                    found[name].append(((row.now - since).total_seconds(), row))
+    return found
 
 
-def _incident(long: _Long) -> Incident:
-    _, elapsed_s, row = long.jobs[0]
-    class_name, usual_s = long.class_name, long.usual_s
-    if len(long.jobs) > 1:
-        text = f"{class_name}: {counted(len(long.jobs), 'job')} run up to {ago(elapsed_s)}"
-        link = Link("workers", filter=term("class", class_name))
+def _incident(
+    name: str, late: int, longest_s: float, row: WorkerRow, usual_s: float | None
+) -> Incident:
+    """About the jobs of a class that run too long; `row` is the worker of the longest."""
+    if late > 1:
+        text = f"{name}: {counted(late, 'job')} run up to {ago(longest_s)}"
+        link = Link("workers", filter=term("class", name))
     else:
-        text = f"{class_name} runs {ago(elapsed_s)} on {row.process.host or row.id}"
+        text = f"{name} runs {ago(longest_s)} on {row.process.host or row.id}"
         link = Link("workers", row.id)
-    is_known = usual_s is not None
-    usual = f"95 of 100 took at most {ago(max(1.0, usual_s or 0.0))}"
-    text = f"{text}; {usual if is_known else 'how long is usual is not known yet'}"
-    return Incident(
-        *("jobs", "warn" if is_known else "note", text, "long", class_name, link),
-        since=row.now - timedelta(seconds=elapsed_s),
-        doubt=None if is_known else "unjudged",
-    )
+    since = row.now - timedelta(seconds=longest_s)
+    if usual_s is None:
+        text += "; how long is usual is not known yet"
+        return Incident(*("jobs", "note", text, "long", name, link), since=since, doubt="unjudged")
+    text += f"; 95 of 100 took at most {ago(max(1.0, usual_s))}"
+    return Incident("jobs", "warn", text, "long", name, link, since=since)
 
 
 # Whether more fails than usual, and what the failures have in common.
@@ -168,29 +152,21 @@ _KNOWN_AFTER_S: Final = 300.0
 #: What failures have in common is looked for among those of the last hour, if there are enough.
 _RECENT_S: Final = 3_600.0
 _ENOUGH: Final = 20
-_NOTE_EVERY_S: Final = 5.0
 
 
-class FailureRates(NamedTuple):
-    """Failures a minute, now and usually; None when unknown."""
-
-    now_per_min: float | None
-    usual_per_min: float | None
+#: Failures a minute, now and usually; None when unknown.
+FailureRates = tuple[float | None, float | None]
 
 
 class FailureRate:
-    """Remembers how fast jobs fail."""
-
     def __init__(self) -> None:
-        self._first: tuple[float, int] | None = None
-        self._notes: deque[tuple[float, int]] = deque()
+        self._failed = CounterWindow(_MINUTE_S)
 
     def add(self, fleet: FleetRows, at_mono: float) -> FailureRates:
-        """Take in a look. The statistic that Resque counts tells most; before it has been watched
-        for long enough, the times of the newest failures do. O(failures read)."""
+        """Take in a poll. The statistic that Resque counts is the most exact; before it has been
+        watched for long enough, the times of the newest failures help. O(failures read)."""
         if fleet.totals.drops.breaks_counts:
-            self._first = None
-            self._notes.clear()
+            self._failed = CounterWindow(_MINUTE_S)
         counted_now, usual = self._counted(fleet.totals.failed_ever, at_mono)
         rows = fleet.failures or ()
         ages_s = sorted(row.age_s for row in rows if row.age_s is not None)
@@ -202,28 +178,17 @@ class FailureRate:
             span_s = ages_s[-1] - _MINUTE_S
             if span_s >= _KNOWN_AFTER_S:
                 usual = (len(ages_s) - in_last_minute) / span_s * 60
-        return FailureRates(max(known, default=None), usual)
+        return max(known, default=None), usual
 
-    def _counted(self, total: int | None, at_mono: float) -> tuple[float | None, float | None]:
-        """Failures in the last minute and, a minute, before it; None when unknown."""
-        if total is None or (self._notes and total < self._notes[-1][1]):
-            self._first = None
-            self._notes.clear()
-        if total is None:
+    def _counted(self, total: int | None, at_mono: float) -> FailureRates:
+        """By the statistic that Resque counts alone."""
+        per_s = self._failed.add(total, at_mono)
+        (first_mono, first), (then_mono, then) = self._failed.first, self._failed.oldest
+        if per_s is None or at_mono - then_mono < _MINUTE_S:
             return None, None
-        if self._first is None:
-            self._first = at_mono, total
-        if not self._notes or at_mono - self._notes[-1][0] >= _NOTE_EVERY_S:
-            self._notes.append((at_mono, total))
-        while len(self._notes) > 1 and self._notes[1][0] <= at_mono - _MINUTE_S:
-            self._notes.popleft()
-        (then_mono, then), (first_mono, first) = self._notes[0], self._first
-        if at_mono - then_mono < _MINUTE_S:
-            return None, None
-        now_per_min = (total - then) / (at_mono - then_mono) * 60
         watched_s = then_mono - first_mono
         usual = (then - first) / watched_s * 60 if watched_s >= _KNOWN_AFTER_S else None
-        return now_per_min, usual
+        return per_s * 60, usual
 
 
 def failure_incidents(
@@ -239,7 +204,8 @@ def failure_incidents(
         span = _span(fleet, len(recent))
         yield from _shared(recent, marks, thresholds, span)
         yield from _worst_class(recent, thresholds, span)
-    unreadable = sum(_is_unreadable(row) for row in rows)
+    # One that is merely large is read when it is opened.
+    unreadable = sum(row.job.problem is not None and not row.job.item.is_cut for row in rows)
     if unreadable:
         text = f"{unreadable:,} of the newest failures cannot be read"
         kind, link = "unreadable failures", Link("failed")
@@ -252,11 +218,6 @@ def _span(fleet: FleetRows, recent: int) -> str:
     read = len(fleet.failures or ())
     is_cut = recent == read and (fleet.totals.failed is None or fleet.totals.failed > read)
     return f"among the newest {read:,}" if is_cut else "within an hour"
-
-
-def _is_unreadable(row: JobRow) -> bool:
-    # One that is merely large is read when it is opened.
-    return row.job.problem is not None and not row.job.item.is_cut
 
 
 def _burst(fleet: FleetRows, pace: FailureRates, thresholds: Thresholds) -> Incident | None:

@@ -9,12 +9,19 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 from shlex import quote
-from typing import Final, Literal, NamedTuple
+from typing import Final, NamedTuple
 
 from qtop.config.limits import Thresholds
 from qtop.model.health import DELAYED_ASIDE, WaitingClasses
-from qtop.monitor.drops import Drop, Drops
-from qtop.monitor.incidents.incident import Incident, Link, Severity, first_few, of_queue
+from qtop.monitor.changes import Drop, Drops
+from qtop.monitor.incidents.incident import (
+    Incident,
+    Link,
+    Severity,
+    first_few,
+    of_queue,
+    unread_doubt,
+)
 from qtop.monitor.row_text import jobs_waiting
 from qtop.monitor.rows import FleetRows, QueueRow
 from qtop.text.format import argument, named, number, rate
@@ -41,9 +48,6 @@ def worker_for(queues: Iterable[str], classes: Classes) -> str:
 #: Actions that put jobs onto queues. They are on record at their first step, by another clock.
 _FEEDING: Final = frozenset({"requeue", "move", "edit", "undo", "run now", "enqueue", "load"})
 _DOUBT: Final = timedelta(seconds=2)
-#: The actions that mend some of it.
-_START: Final = "start_workers"
-_SHOW: Final = "show_aside"
 #: How often depths are noted while a queue is watched for growth.
 _NOTES: Final = 12
 
@@ -51,7 +55,7 @@ _NOTES: Final = 12
 def queue_incidents(
     fleet: FleetRows, grown: Sequence[Grown], classes: Classes
 ) -> Iterator[Incident]:
-    """What is wrong with the queues at a look; `classes` are known to wait in them. O(queues)."""
+    """What is wrong with the queues at a poll; `classes` are known to wait in them. O(queues)."""
     yield from _unknown(fleet)
     yield from _unserved(fleet, classes)
     yield from _growing(grown)
@@ -61,21 +65,16 @@ def queue_incidents(
 def _unknown(fleet: FleetRows) -> Iterator[Incident]:
     for what, why in fleet.totals.problems.items():
         text, remedy = f"unknown: {what} ({why})", _mend(why)
-        yield Incident("keys", "bad", text, "unknown", what, None, remedy, doubt=_doubt(text))
+        yield Incident("keys", "bad", text, "unknown", what, None, remedy, doubt=unread_doubt(text))
     wrong: list[Incident] = []
     for row in fleet.queues or ():
         if row.problem:
             text = f"queue {row.name}: {row.problem}"
-            told = of_queue("keys", "bad", text, "queue", row.name, _mend(row.problem))
-            wrong.append(replace(told, doubt=_doubt(text)))
+            unread = of_queue("keys", "bad", text, "queue", row.name, _mend(row.problem))
+            wrong.append(replace(unread, doubt=unread_doubt(text)))
     more, link = "{:,} more queues cannot be read", Link("queues")
     rest = Incident("keys", "bad", more, "queue", link=link, doubt="unread")
     yield from first_few(wrong, rest)
-
-
-def _doubt(text: str) -> Literal["unread"] | None:
-    """Of what holds another kind of value that was read."""
-    return None if "another kind of value" in text else "unread"
 
 
 def _mend(why: str) -> str:
@@ -96,19 +95,19 @@ def _unserved(fleet: FleetRows, classes: Classes) -> Iterator[Incident]:
         text = f"no worker is alive that takes any: {wait} in {names}"
         remedy = worker_for((row.name for row in rows), classes)
         link = Link("workers")
-        yield Incident("queues", "bad", text, "no worker", "", link, remedy, mends=_START)
+        yield Incident("queues", "bad", text, "no worker", "", link, remedy, mends="start_workers")
         return
+    incidents: list[Incident] = []
+    for row in rows:
+        text = f"nobody serves {row.name}: {_wait(row.depth or 0)}"
+        remedy = worker_for([row.name], classes)
+        unserved = of_queue("queues", "bad", text, "unserved", row.name, remedy)
+        incidents.append(replace(unserved, mends="start_workers"))
     text = f"nobody serves {{:,}} more queues: {wait} unserved in all"
     remedy = "start workers that know the classes of their jobs"
     link = Link("queues", filter="unserved")
-    rest = Incident("queues", "bad", text, "unserved", "", link, remedy, mends=_START)
-    yield from first_few([_one_unserved(row, classes) for row in rows], rest)
-
-
-def _one_unserved(row: QueueRow, classes: Classes) -> Incident:
-    text = f"nobody serves {row.name}: {_wait(row.depth or 0)}"
-    remedy = worker_for([row.name], classes)
-    return of_queue("queues", "bad", text, "unserved", row.name, remedy, mends=_START)
+    rest = Incident("queues", "bad", text, "unserved", "", link, remedy, mends="start_workers")
+    yield from first_few(incidents, rest)
 
 
 def _wait(jobs: int) -> str:
@@ -133,10 +132,10 @@ def _growing(grown: Sequence[Grown]) -> list[Incident]:
         text = f"{row.name} grows by {rate(per_s)} jobs/s{flow}; {row.depth:,} wait{end}"
         # Of one that may be paused more workers take nothing.
         remedy = "" if row.is_paused is None else "start more of the workers that serve it"
-        told = of_queue("queues", "warn", text, "growing", row.name, remedy, since, _START)
-        incidents.append(told)
+        growing = of_queue("queues", "warn", text, "growing", row.name, remedy, since)
+        incidents.append(replace(growing, mends="start_workers"))
     more, link = "{:,} more queues grow", Link("queues")
-    rest = Incident("queues", "warn", more, "growing", link=link, mends=_START)
+    rest = Incident("queues", "warn", more, "growing", link=link, mends="start_workers")
     return first_few(incidents, rest)
 
 
@@ -148,12 +147,12 @@ def _unreadable(fleet: FleetRows) -> list[Incident]:
             items = f"{counted(row.unreadable, 'item')} of {row.name} set aside"
             text = f"{items}: workers cannot read {it}"
             remedy = f"qtop show --from unreadable:{quote(row.name)}"
-            incidents.append(
-                of_queue("jobs", "warn", text, "unreadable", row.name, remedy, mends=_SHOW)
-            )
+            aside = of_queue("jobs", "warn", text, "unreadable", row.name, remedy)
+            incidents.append(replace(aside, mends="show_aside"))
     more = "unreadable items were set aside from {:,} more queues"
     link = Link("queues", filter="unreadable")
-    return first_few(incidents, Incident("jobs", "warn", more, "unreadable", "", link, mends=_SHOW))
+    rest = Incident("jobs", "warn", more, "unreadable", "", link, mends="show_aside")
+    return first_few(incidents, rest)
 
 
 def delayed_aside(fleet: FleetRows, aside: int | None) -> Iterator[Incident]:
@@ -164,7 +163,7 @@ def delayed_aside(fleet: FleetRows, aside: int | None) -> Iterator[Incident]:
         text = f"{jobs} set aside: unreadable, or no queue to go to"
         remedy = f"qtop show --from unreadable:{DELAYED_ASIDE}"
         name, link = DELAYED_ASIDE, Link("scheduled")
-        yield Incident("jobs", "warn", text, "unreadable", name, link, remedy, mends=_SHOW)
+        yield Incident("jobs", "warn", text, "unreadable", name, link, remedy, mends="show_aside")
 
 
 class Grown(NamedTuple):
@@ -176,8 +175,6 @@ class Grown(NamedTuple):
 
 
 class _Note(NamedTuple):
-    """How deep the queues were, and when."""
-
     at_mono: float
     depths: dict[str, int]
     server_time: datetime
@@ -212,7 +209,7 @@ class Growth:
     def add(
         self, fleet: FleetRows, at_mono: float, audit_entries: Sequence[AuditEntry] = ()
     ) -> list[Grown]:
-        """Take in a look; return what grows, fastest first. What came while operators put jobs onto
+        """Take in a poll; return what grows, fastest first. What came while operators put jobs onto
         queues, by the `audit_entries` on record, is no growth. O(queues)."""
         if fleet.queues is None:
             return []
@@ -250,7 +247,6 @@ class Growth:
 # What is paused, by whom and since when, as far as it is on record.
 
 _EVERYTHING: Final = "everything"
-#: How the record of an undo begins, and where it names the action that it took back.
 _SWITCHES: Final = ("pause", "resume")
 
 
@@ -295,11 +291,9 @@ def _queue(
 
 
 def _by(audit_entry: AuditEntry | None, age_s: float | None) -> str:
-    return (
-        ""
-        if audit_entry is None
-        else f" by {audit_entry.actor.who} for {ago(max(60.0, age_s or 0.0))}"
-    )
+    if audit_entry is None:
+        return ""
+    return f" by {audit_entry.actor.who} for {ago(max(60.0, age_s or 0.0))}"
 
 
 def _age_s(audit_entry: AuditEntry | None, now: datetime) -> float | None:
@@ -332,13 +326,13 @@ def _concerns(audit_entry: AuditEntry, queue: str | None) -> bool:
     return audit_entry.queue == queue or queue in audit_entry.subject.split(", ")
 
 
-# Figures that fell off a cliff: a queue was cleared, the database was emptied or is another one.
+# Figures that dropped suddenly: a queue was cleared, the database was emptied or is another one.
 
 _WHO: Final = "History (7) tells whether it was done with qtop"
 
 
 def drop_incidents(fleet: FleetRows) -> Iterator[Incident]:
-    """What has fallen of late. O(queues)."""
+    """What has dropped of late. O(queues)."""
     drops = fleet.totals.drops
     other = drops.processed
     if other is not None:

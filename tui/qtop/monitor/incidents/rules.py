@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from datetime import datetime
-from typing import Final, NamedTuple, get_args
+from typing import Final, get_args
 
 from qtop.config.limits import USUAL, Thresholds
-from qtop.model.health import HealthReport, Strays
+from qtop.model.health import HealthReport, Notice, Ownership, Strays
 from qtop.monitor.incidents import jobs, queues, server, workers
-from qtop.monitor.incidents.incident import SEVERITIES, Check, Incident, Severity
+from qtop.monitor.incidents.incident import SEVERITIES, Check, Incident, Link, Severity
 from qtop.monitor.incidents.jobs import Durations, FailureRate, failure_incidents
 from qtop.monitor.incidents.queues import Growth, drop_incidents, pause_incidents
-from qtop.monitor.incidents.server import notice_incidents, without_others
-from qtop.monitor.incidents.server_checks import LockWatch
+from qtop.monitor.incidents.server import LockWatch
 from qtop.monitor.incidents.workers import stray_incidents
 from qtop.monitor.rows import FleetRows, GroupMemory
 from qtop.text.safe import ago, counted
+from queuecore.values import replace
 
 # Which incidents are shown: those that come and go must not move the rows.
 
@@ -25,11 +24,6 @@ from qtop.text.safe import ago, counted
 STAYS_S: Final = 10.0
 
 _Key = tuple[str, str, str]
-
-
-class _Told(NamedTuple):
-    incident: Incident
-    found_mono: float
 
 
 class Steady:
@@ -42,46 +36,44 @@ class Steady:
     """
 
     def __init__(self) -> None:
-        self._told: dict[_Key, _Told] = {}
+        #: Each incident that is shown, and when it was last found.
+        self._shown: dict[_Key, tuple[Incident, float]] = {}
         self._waiting: frozenset[_Key] = frozenset()
         self._found: frozenset[_Key] = frozenset()
         self._look: tuple[FleetRows, float] | None = None
         self._is_settled = self._is_slow = False
 
-    def told(
+    def shown(
         self, found: Iterable[Incident], fleet_rows: FleetRows, at_mono: float, *, is_whole: bool
     ) -> list[Incident]:
         """What is shown of what was found.
 
         Args:
-            found: At the look, or at the health report that came after it.
-            fleet_rows: The look's; the same one when it is judged again.
+            found: At the poll, or at the health report that came after it.
+            fleet_rows: The poll's; the same one when it is judged again.
             at_mono: When it was taken, in monotonic seconds.
             is_whole: A health report was judged, too.
         """
         incidents = {incident.key: incident for incident in found}
         before = self._look
         if before is None or fleet_rows is not before[0]:
-            # Of the look before, as it was judged last.
+            # Of the poll before, as it was judged last.
             self._waiting, self._look = self._found, (fleet_rows, at_mono)
             self._is_slow = before is not None and at_mono - before[1] > STAYS_S
         self._found = frozenset(incidents)
         at_once = not self._is_settled or self._is_slow
         for key, incident in incidents.items():
-            if at_once or _is_unknown(incident) or key in self._told or key in self._waiting:
-                self._told[key] = _Told(incident, at_mono)
+            is_unknown = incident.kind == "unknown" or key[:2] == ("keys", "queue")
+            if at_once or is_unknown or key in self._shown or key in self._waiting:
+                self._shown[key] = incident, at_mono
         self._is_settled = self._is_settled or is_whole
-        self._told = {
-            key: told for key, told in self._told.items() if at_mono - told.found_mono < STAYS_S
+        self._shown = {
+            key: each for key, each in self._shown.items() if at_mono - each[1] < STAYS_S
         }
         return [
-            told.incident if key in incidents else replace(told.incident, is_over=True)
-            for key, told in self._told.items()
+            incident if key in incidents else replace(incident, is_over=True)
+            for key, (incident, _) in self._shown.items()
         ]
-
-
-def _is_unknown(incident: Incident) -> bool:
-    return incident.kind == "unknown" or (incident.check, incident.kind) == ("keys", "queue")
 
 
 _CHECKS: Final = get_args(Check)
@@ -89,15 +81,8 @@ _QUOTES: Final = "(Redis says: "
 
 
 class IncidentRules:
-    """Judges look after look.
-
-    Args:
-        thresholds: From when on something is wrong.
-        is_steady: What comes and goes is shown as `Steady` says, else as it is found.
-
-    Attributes:
-        marks: What groups the newest failures of the last look.
-    """
+    """Finds the incidents, poll after poll. With `is_steady` what comes and goes is shown as
+    `Steady` says, else as it is found. `marks` groups the newest failures of the last poll."""
 
     def __init__(self, thresholds: Thresholds = USUAL, *, is_steady: bool = False) -> None:
         self._thresholds = thresholds
@@ -106,7 +91,7 @@ class IncidentRules:
         self._lock = LockWatch()
         self._pace = FailureRate()
         self.marks = GroupMemory()
-        self._first_seen: dict[tuple[str, str, str], datetime] = {}
+        self._first_seen: dict[_Key, datetime] = {}
         self._began: datetime | None = None
         self._steady = Steady() if is_steady else None
 
@@ -121,8 +106,7 @@ class IncidentRules:
         """What is wrong, the worst first; when nothing is, one that says so comes first.
 
         Args:
-            fleet_rows: The look's rows.
-            at_mono: When it was taken, in monotonic seconds.
+            at_mono: When the poll was, in monotonic seconds.
             health_report: The newest there is; None before the first.
             rtt_ms: What polls take of late.
 
@@ -136,9 +120,8 @@ class IncidentRules:
                 health_report, self._lock.add(health_report.system), self._thresholds
             )
         if self._steady is not None:
-            found = self._steady.told(
-                found, fleet_rows, at_mono, is_whole=health_report is not None
-            )
+            is_whole = health_report is not None
+            found = self._steady.shown(found, fleet_rows, at_mono, is_whole=is_whole)
         dated = self._dated(found, fleet_rows.server_time)
         dated.sort(key=lambda each: (SEVERITIES.index(each.severity), _CHECKS.index(each.check)))
         if any(each.severity in ("bad", "warn") and not each.is_over for each in dated):
@@ -155,7 +138,7 @@ class IncidentRules:
         self._durations.add(fleet_rows)
         grown = self._growth.add(fleet_rows, at_mono, audit_entries)
         if health_report is not None and health_report.ownership is not None:
-            yield from notice_incidents(health_report.notices)
+            yield from _notice_incidents(health_report.notices)
             fleet_rows = without_others(fleet_rows, health_report.ownership)
             names = {row.name for row in fleet_rows.queues or ()}
             grown = [each for each in grown if each.row.name in names]
@@ -174,9 +157,7 @@ class IncidentRules:
 
     def usual_s(self, class_name: str) -> float | None:
         """How long 95 of 100 jobs of a class took at most; None when too few were seen to end."""
-        if self._durations.known(class_name) < self._thresholds.jobs_known:
-            return None
-        return self._durations.nearly_all_s(class_name)
+        return self._durations.usual_s(class_name, self._thresholds.jobs_known)
 
     def _dated(self, found: Iterable[Incident], now: datetime) -> list[Incident]:
         if self._began is None:
@@ -196,7 +177,10 @@ def _all_well(fleet_rows: FleetRows, health_report: HealthReport | None) -> Inci
     last = "no failure on record"
     if totals.failed != 0:
         age_s = fleet_rows.failures[0].age_s if fleet_rows.failures else None
-        last = "last failure " + ("unknown" if age_s is None else _ago(age_s))
+        # Coarse: a figure that changes every second is bytes over ssh and no news.
+        is_new = age_s is not None and age_s < 60
+        when = "unknown" if age_s is None else f"{ago(age_s)} ago"
+        last = f"last failure {'less than a minute ago' if is_new else when}"
     begin = "Nothing is wrong"
     if health_report is None:
         begin = "Nothing is wrong so far"
@@ -209,14 +193,36 @@ def _all_well(fleet_rows: FleetRows, health_report: HealthReport | None) -> Inci
     return Incident("all", severity, f"{begin}: {queues}, {workers}, {last}", remedy=advice)
 
 
-def _ago(age_s: float) -> str:
-    # Coarse: a figure that changes every second is bytes over ssh and no news.
-    return "less than a minute ago" if age_s < 60 else f"{ago(age_s)} ago"
-
-
 def no_answer(why: str, since: datetime | None) -> Incident:
     """Redis does not answer, or refuses to. `since` is when it last did."""
     remedy = "qtop goes on trying; what is shown is as it was"
     # A refusal quotes Redis.
     text = f"Redis refuses: {why}" if _QUOTES in why else f"Redis does not answer: {why}"
     return Incident("answer", "bad", text, remedy=remedy, since=since)
+
+
+# What is wrong where another system lives in the same place.
+
+
+def _notice_incidents(notices: Iterable[Notice]) -> Iterator[Incident]:
+    """What a system itself has to say about its keys."""
+    for each in notices:
+        yield Incident(
+            *("keys", each.severity, each.text, each.kind),
+            link=None if each.place is None else Link(each.place),
+            remedy=each.remedy,
+            doubt="unjudged" if each.severity == "note" else None,
+        )
+
+
+def without_others(fleet: FleetRows, seen: Ownership) -> FleetRows:
+    """The same without the queues in which this system may change nothing: none of its workers may
+    serve them. O(queues)."""
+    if not (seen.refusals or seen.others_refusal or seen.has_foreign_failures):
+        return fleet
+    rows = tuple(row for row in fleet.queues or () if seen.refusal(row.name) is None)
+    problems = fleet.totals.problems
+    if seen.has_foreign_failures:
+        problems = {what: why for what, why in problems.items() if what != "failures"}
+    queues = None if fleet.queues is None else rows
+    return replace(fleet, queues=queues, totals=replace(fleet.totals, problems=problems))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import Final, Literal
+from typing import Final
 
 from qtop.config.limits import Thresholds
 from qtop.model.health import StrayKind, Strays
-from qtop.monitor.incidents.incident import Incident, Link
+from qtop.monitor.incidents.incident import Incident, Link, unread_doubt
 from qtop.monitor.rows import FleetRows, WorkerRow
 from qtop.text.format import argument, named
 from qtop.text.safe import ago, counted
@@ -17,7 +17,7 @@ _HOSTS = 3
 
 
 def worker_incidents(fleet: FleetRows, thresholds: Thresholds) -> Iterator[Incident]:
-    """What is wrong with the workers at a look; nothing when they are unknown: another incident
+    """What is wrong with the workers at a poll; nothing when they are unknown: another incident
     says so. O(workers)."""
     rows = fleet.workers or ()
     # One pass over what may be thousands.
@@ -74,8 +74,8 @@ def _without_heartbeat(unknown: Sequence[WorkerRow]) -> Incident:
 def _unread(rows: Sequence[WorkerRow]) -> Incident:
     why = f" ({rows[0].process.problem})"
     text = f"unknown: what {counted(len(rows), 'worker')} hold{'s' * (len(rows) == 1)}{why}"
-    doubt: Literal["unread"] | None = None if "another kind of value" in text else "unread"
-    return Incident("keys", "bad", text, "in hand", "", _link(rows, "unknown"), doubt=doubt)
+    link, doubt = _link(rows, "unknown"), unread_doubt(text)
+    return Incident("keys", "bad", text, "in hand", "", link, doubt=doubt)
 
 
 def _oldest_s(rows: Sequence[WorkerRow]) -> float:
@@ -87,7 +87,6 @@ def _since(rows: Sequence[WorkerRow]) -> datetime:
 
 
 def _up_to(rows: Sequence[WorkerRow]) -> str:
-    """How long some workers have been silent."""
     oldest = ago(_oldest_s(rows))
     return oldest if len(rows) == 1 else f"up to {oldest}"
 
