@@ -6,20 +6,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from qtop.keymap import keymap, table
+from qtop.keymap import keymap
 from qtop.keymap.keymap import DANGERS, PLACES, Action
 
+_IN: Final = keymap.SECTIONS
 PARTS: Final[dict[str, tuple[Action, ...]]] = {
-    "Everywhere": table.EVERYWHERE,
-    "In lists": (*table.OPENING, *table.LISTS, *table.OVERVIEW, *table.MOVING),
-    "Queues and waiting jobs": (*table.QUEUES, *table.JOBS),
-    "Workers": table.WORKERS,
-    "Failed": table.FAILED,
-    "Scheduled": table.SCHEDULED,
-    "Local, and the logs": table.LOCAL,
-    "History": table.HISTORY,
-    "Details": table.TEXTS,
-    "Questions, filters, the palette": table.DIALOGS,
+    "Everywhere": _IN["everywhere"],
+    "In lists": (*_IN["opening"], *_IN["lists"], *_IN["overview"], *_IN["moving"]),
+    "Queues and waiting jobs": (*_IN["queues"], *_IN["jobs"]),
+    "Workers": _IN["workers"],
+    "Failed": _IN["failed"],
+    "Scheduled": _IN["scheduled"],
+    "Local, and the logs": _IN["local"],
+    "History": _IN["history"],
+    "Details": _IN["texts"],
+    "Questions, filters, the palette": _IN["dialogs"],
 }
 
 
@@ -36,7 +37,7 @@ def _table(actions: Sequence[Action]) -> str:
         ("Safety", [DANGERS[action.danger] for action in actions]),
         ("Id", [f"`{action.id}`" for action in actions]),
     ]
-    if len({action.places for action in actions}) == 1:
+    if len({(action.where, action.but_not) for action in actions}) == 1:
         # The heading names the place already.
         del columns[2]
     shown = [(title, cells) for title, cells in columns if any(cells)]

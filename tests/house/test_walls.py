@@ -51,7 +51,7 @@ KNOWS_AN_ENGINE = {
     "qtop.commands.processes": "checks the options as the worker does that it becomes",
     "qtop.demo.feed": "enqueues and schedules sample jobs, as an application does",
     "qtop.demo.jobs": "declares the sample jobs that the demo's workers perform",
-    "qtop.systems.opening": "makes the system that an address leads to",
+    "qtop.systems.runner": "makes the system that an address leads to",
 }
 
 

@@ -14,8 +14,8 @@ from tests.support.soak import TIMEOUT_S, either
 from tests.support.waiting import eventually_async
 from tests.support.worker_process import ROOT
 
+from qtop.actions.request import LaunchRequest
 from qtop.local.state_file import DONE
-from qtop.model.launch import LaunchRequest
 
 WORKERS = 16
 JOBS = either(300, 20_000)

@@ -10,10 +10,10 @@ from typing import Any
 import psutil
 from tests.support.waiting import eventually_async
 
+from qtop.actions.request import LaunchRequest
 from qtop.config.settings import DEFAULTS, Settings
 from qtop.local.groups import LocalWorker, WorkerGroup
 from qtop.local.workers import LocalWorkers
-from qtop.model.launch import LaunchRequest
 from qtop.systems.resque.system import ResqueSystem
 from queuecore.address import parse_url
 from resque.keys import Keys

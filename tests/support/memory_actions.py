@@ -38,9 +38,8 @@ from qtop.actions.request import (
     Undo,
 )
 from qtop.keymap.keymap import Danger
-from qtop.model.fleet import Process
+from qtop.model.fleet import ListedSchedule, Process
 from qtop.model.job import DueTime, Job, JobSource
-from qtop.model.schedule import ListedSchedule
 from qtop.text.payloads import BadPayload, checked
 from queuecore import values
 from queuecore.action_record import ActionRecord

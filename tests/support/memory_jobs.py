@@ -10,10 +10,9 @@ from typing import Any, cast
 
 from tests.support.memory_work import Faults
 
-from qtop.model.fleet import Process, RunningJob
+from qtop.model.fleet import ListedSchedule, Process, RunningJob
 from qtop.model.job import DueTime, Job, JobSource
-from qtop.model.job_list import LISTED_BYTES, Ask, DueShare, Entry, JobPage, Outline
-from qtop.model.schedule import ListedSchedule
+from qtop.model.job_list import LISTED_BYTES, DueShare, Entry, JobPage, Outline
 from qtop.search.failure_groups import KeyMaker, KnownEntry
 from qtop.search.selection import RefusalCheck, Selection
 from queuecore.exchange import Operation
@@ -119,19 +118,17 @@ class MemoryWalk:
         self.is_broken = False
         self.extent = Extent(len(jobs), jobs[0].id if jobs else None)
 
-    def ask(self) -> Ask | None:
+    def window(self) -> Operation[Iterator[Entry]] | None:
         """The next window."""
         self.length = len(self._jobs)
         first, self.done = self.done, min(self.done + self._WINDOW, len(self._jobs))
-        window = self._jobs[first : self.done]
-        return Ask(self._faults.work("walk", lambda: window), first) if window else None
+        entries = partial(self._entries, first, self.done)
+        return self._faults.work("walk", entries) if first < self.done else None
 
-    def take(self, ask: Ask, seen: Any) -> Iterator[Entry]:
-        """The entries of a window."""
-        for at, each in enumerate(cast("Sequence[Job]", seen)):
-            place = ask.first + at
-            place = len(self._jobs) - place if self._newest_first else place
-            yield KnownEntry(each, self._maker, place)
+    def _entries(self, first: int, end: int) -> Iterator[Entry]:
+        for at in range(first, end):
+            place = len(self._jobs) - at if self._newest_first else at
+            yield KnownEntry(self._jobs[at], self._maker, place)
 
 
 def listed(job: Job, most_bytes: int = LISTED_BYTES) -> Job:

@@ -15,8 +15,16 @@ from tests.support.memory_jobs import NOW, MemoryChooser, MemoryList, listed
 from tests.support.memory_work import Faults, carried_out
 
 from qtop.actions.plan import Operator, Plan, Refusal
-from qtop.actions.request import Index, JobRequest, PruneCase, Request
-from qtop.model.fleet import Process, Queue, Snapshot
+from qtop.actions.request import (
+    Index,
+    JobRequest,
+    LaunchCommand,
+    LaunchRequest,
+    PruneCase,
+    QueueClasses,
+    Request,
+)
+from qtop.model.fleet import ListedSchedule, LockHolder, Process, Queue, Schedules, Snapshot
 from qtop.model.health import (
     Finding,
     HealthReport,
@@ -30,8 +38,6 @@ from qtop.model.health import (
 )
 from qtop.model.job import Job, JobSource
 from qtop.model.job_list import JobList, JobPage
-from qtop.model.launch import LaunchCommand, LaunchRequest, QueueClasses
-from qtop.model.schedule import ListedSchedule, LockHolder, Schedules
 from qtop.monitor.incidents.server import LIFETIME_S
 from qtop.search.selection import Chooser, RefusalCheck, nothing_refused
 from qtop.systems.system import Ability, DiagnosisPart, Place, System, Work

@@ -63,7 +63,7 @@ async def test_several_failures_are_requeued_after_a_question(redis: Redis) -> N
         assert await redis.failed() == 5
         await pilot.press("r", "y")
         await until_shown(pilot, words.outcome("requeued", 3))
-        assert table_of(app).marked == frozenset()
+        assert table_of(app).rows.marked == frozenset()
     assert (await redis.size("mail"), await redis.failed()) == (3, 2)
 
 
@@ -196,7 +196,7 @@ async def test_waiting_jobs_are_paged_two_hundred_at_a_time(redis: Redis) -> Non
         await until_shown(pilot, words.waiting(1, 200, 450))
         await pilot.press("G", "pagedown")
         await until_shown(pilot, words.waiting(201, 400, 450))
-        await until(pilot, lambda: table_of(app).cursor_index == 0, "the first of them")
+        await until(pilot, lambda: table_of(app).rows.cursor_index == 0, "the first of them")
         await pilot.press("G", "pagedown")
         await until_shown(pilot, words.waiting(401, 450, 450))
         await pilot.press("G", "pagedown")
@@ -204,7 +204,7 @@ async def test_waiting_jobs_are_paged_two_hundred_at_a_time(redis: Redis) -> Non
         assert "jobs 401 to 450" in screen_text(app)
         await pilot.press("g", "pageup")
         await until_shown(pilot, words.waiting(201, 400, 450))
-        await until(pilot, lambda: table_of(app).cursor_index == 199, "the last of them")
+        await until(pilot, lambda: table_of(app).rows.cursor_index == 199, "the last of them")
         await pilot.press("enter")
         await until_shown(pilot, '{"class":"Job","args":["mail",399]}')
         await pilot.press("escape", "escape")

@@ -41,7 +41,7 @@ def under_cursor(app: QtopApp) -> Any:
 
 
 def group_of(app: QtopApp, name: str) -> Any:
-    rows = [table_of(app)._rows[index] for index in range(table_of(app).row_count)]
+    rows = [table_of(app).rows[index] for index in range(table_of(app).row_count)]
     return next(row.group for row in rows if row.group.fingerprint.class_name == name)
 
 
@@ -126,7 +126,7 @@ async def test_entries_are_paged_through_the_whole_list(redis: Redis) -> None:
         await until_shown(pilot, words.entries(1, 500, 1_300))
         await pilot.press("G", "pagedown")
         await until_shown(pilot, words.entries(501, 1_000, 1_300))
-        await until(pilot, lambda: table_of(app).cursor_index == 0, "the first of them")
+        await until(pilot, lambda: table_of(app).rows.cursor_index == 0, "the first of them")
         await pilot.press("G", "pagedown")
         await until_shown(pilot, words.entries(1_001, 1_300, 1_300))
         await pilot.press("G", "pagedown")
@@ -134,7 +134,7 @@ async def test_entries_are_paged_through_the_whole_list(redis: Redis) -> None:
         assert under_cursor(app).job.args == [0]
         await pilot.press("g", "pageup")
         await until_shown(pilot, words.entries(501, 1_000, 1_300))
-        await until(pilot, lambda: table_of(app).cursor_index == 499, "the last of them")
+        await until(pilot, lambda: table_of(app).rows.cursor_index == 499, "the last of them")
         await pilot.press("r")
         await until_shown(pilot, words.outcome("requeued", 1))
     assert await redis.failed() == 1_299
@@ -457,8 +457,8 @@ async def test_x_stops_and_continues_the_count(redis: Redis) -> None:
         await pilot.press("x")
         await until_shown(pilot, words.NOTHING_UNDER_WAY)
         assert screen._census is not None
-        follower = screen._census.follower
-        follower.is_stopped, follower.of = True, MANY
+        census = screen._census
+        census.is_stopped, census.of = True, MANY
         screen.show_title()
         await until_shown(pilot, "stopped, x goes on")
         await pilot.press("x")

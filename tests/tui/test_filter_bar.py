@@ -54,7 +54,7 @@ async def on_queues(pilot: Pilot[None], *keys: str) -> None:
 
 def names(app: App[Any]) -> list[str]:
     table = table_of(app)
-    return [table._rows[at].name for at in range(table.row_count)]
+    return [table.rows[at].name for at in range(table.row_count)]
 
 
 async def test_rows_follow_the_typed_filter_and_stay_after_enter() -> None:
@@ -146,4 +146,4 @@ async def test_only_what_matches_is_marked_by_mark_all() -> None:
         await until_polled(pilot)
         await pilot.press("4", "slash", *"!exception:A", "enter", "a")
         await pilot.pause()
-        assert len(table_of(app).marked) == 2
+        assert len(table_of(app).rows.marked) == 2

@@ -10,7 +10,7 @@ import qtop
 
 PURE = (
     "actions.runner",
-    "app.crash",
+    "app.lifecycle",
     "app.terminal.diff",
     "commands.job_lists",
     "keymap.keymap",
@@ -21,7 +21,7 @@ PURE = (
     "monitor.rows",
     "monitor.state",
     "screens.details",
-    "systems.resque.connection",
+    "systems.resque.permissions",
     "text.format",
     "text.safe",
     "widgets.columns",

@@ -102,7 +102,7 @@ async def test_a_closed_screen_does_not_delay_keys() -> None:
         await until(pilot, lambda: len(app.screen_stack) == 1 and app.current_mode == "queues")
         await until(pilot, lambda: bool(app.screen.query(Table)), "its table")
         await until(pilot, lambda: table_of(app).cursor_row is not None, screen_text(app))
-        await until(pilot, lambda: table_of(app)._rows.cursor_index == 5, "the last row but one")
+        await until(pilot, lambda: table_of(app).rows.cursor_index == 5, "the last row but one")
 
 
 async def test_a_key_whose_handling_is_never_reported_delays_the_next_one_by_a_second_only(

@@ -33,7 +33,7 @@ WRAPPER = "ActiveJob::QueueAdapters::ResqueAdapter::JobWrapper"
 
 
 def args_shown(app: QtopApp) -> list[str]:
-    return [row_text.args_or_bytes(row.job) for row in table_of(app)._rows._shown]
+    return [row_text.args_or_bytes(row.job) for row in table_of(app).rows._shown]
 
 
 async def test_a_filter_searches_the_whole_queue(redis: Redis) -> None:
@@ -77,7 +77,7 @@ async def test_a_search_of_the_queue_can_be_stopped_and_started_again(redis: Red
         assert search is not None
         screen.action_stop_looking()
         await until_shown(pilot, "Looking through the whole list")
-        assert search.follower.is_stopped
+        assert search.is_stopped
         await pilot.press("x")
         await until_shown(pilot, words.match(300))
 
@@ -187,7 +187,7 @@ async def test_an_action_is_about_the_job_under_the_cursor_after_the_queue_drain
         screen = await opened(app, pilot, "of 2,500 waiting")
         screen.turn_to_end(+1)
         await until_shown(pilot, words.waiting(2_301, 2_500, 2_500))
-        assert screen.table.cursor_index == 199
+        assert screen.table.rows.cursor_index == 199
         await drain(redis, "mail", 2_200)
         await push(redis, "mail", job(9_999))
         await pilot.press("d")
@@ -236,7 +236,7 @@ async def test_a_window_stays_on_its_jobs_as_the_queue_drains(redis: Redis) -> N
         app.poll_now()
         await until_shown(pilot, words.jobs(151, 350, 950))
         assert args_shown(app)[0] == '["mail",200]'
-        assert len(screen.table.marked) == 1
+        assert len(screen.table.rows.marked) == 1
         await drain(redis, "mail", 940)
         app.poll_now()
         await until_shown(pilot, words.waiting(1, 10, 10))

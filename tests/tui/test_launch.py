@@ -11,9 +11,9 @@ from tests.support.private_server import is_alive
 from tests.support.waiting import eventually_async
 
 from qtop.actions.plan import Refusal
+from qtop.actions.request import LaunchCommand, LaunchRequest, QueueClasses
 from qtop.local import import_check
 from qtop.local.import_check import ModuleMemory
-from qtop.model.launch import LaunchCommand, LaunchRequest, QueueClasses
 from qtop.screens.dialogs import read_request
 from qtop.systems.resque.launch import NAMES_PROGRAM, without_password
 from qtop.systems.resque.system import ResqueSystem

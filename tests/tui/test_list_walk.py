@@ -14,9 +14,8 @@ from qtop.actions.runner import ForegroundPriority
 from qtop.model.job import JobSource
 from qtop.model.job_list import Entry, Walk
 from qtop.search.filter_language import parse
-from qtop.search.follower import Follower, walk
-from qtop.search.list_walk import ListWalk
-from qtop.search.selection import scan
+from qtop.search.list_search import ListSearch, walk
+from qtop.search.list_walk import ListWalk, scan
 from qtop.systems.resque.job_lists import ListEntry, ResqueList, job_list
 from queuecore.exchange import Call, Exchange, single
 from queuecore.stores import Store
@@ -43,7 +42,7 @@ def walk_of(since: Extent | None = None) -> ListWalk:
 
 
 class Jobs(ResqueList):
-    """The list, as a follower reads it."""
+    """The list, as a search reads it."""
 
     def walk(self, since: Extent | None = None) -> ListWalk:
         return walk_of(since)
@@ -191,7 +190,7 @@ def test_a_scan_from_the_front_ends_where_the_list_was_cut_meanwhile(redis_url: 
     everything, now = parse(""), datetime(2026, 11, 23, tzinfo=UTC)
     with Store(redis_url) as store:
         store.run(queues.push(keys, "q", [encode_job("A", [number]) for number in range(200)]))
-        look = scan(job_list(keys, source), everything, now, lambda hit: seen.extend(hit.job.args))
+        look = scan(job_list(keys, source), everything, now, lambda job: seen.extend(job.args))
         scanning = StepByStep(store, look)
         while not seen:
             scanning.step()
@@ -201,20 +200,38 @@ def test_a_scan_from_the_front_ends_where_the_list_was_cut_meanwhile(redis_url: 
     assert seen == list(range(len(seen)))
 
 
-class Counted:
-    """Counts what a follower shows."""
+class Places:
+    """The places of the entries that one walk through the list, and those after it, showed."""
 
     def __init__(self) -> None:
-        self.walks: list[list[int]] = []
-        self.finished = 0
+        self.places: list[int] = []
+        self.is_complete = False
 
-    def begin(self) -> Callable[[Entry], None]:
-        places: list[int] = []
-        self.walks.append(places)
-        return lambda entry: places.append(entry.place)
+    @property
+    def count(self) -> int:
+        return len(self.places)
 
-    def finish(self) -> None:
-        self.finished += 1
+    def visit(self, entry: Entry) -> None:
+        self.places.append(entry.place)
+
+
+class Counted:
+    """Counts what a search shows."""
+
+    def __init__(self) -> None:
+        self.found: list[Places] = []
+
+    def new(self) -> Places:
+        self.found.append(Places())
+        return self.found[-1]
+
+    @property
+    def walks(self) -> list[list[int]]:
+        return [each.places for each in self.found]
+
+    @property
+    def finished(self) -> int:
+        return sum(each.is_complete for each in self.found)
 
 
 class Clock:
@@ -230,14 +247,14 @@ class Clock:
         self.now_s += seconds
 
 
-def follower(counted: Counted) -> Follower:
+def search(counted: Counted) -> ListSearch[Places]:
     clock = Clock()
-    return Follower(JOBS, counted.begin, counted.finish, clock, clock.sleep)
+    return ListSearch(JOBS, counted.new, clock.sleep, clock=clock)
 
 
 async def test_a_walk_in_the_background_waits_for_foreground_work() -> None:
     there, counted, precedence = List(items(1_000)), Counted(), ForegroundPriority()
-    following = Follower(JOBS, counted.begin, counted.finish, Clock(), precedence.rest)
+    following = ListSearch(JOBS, counted.new, precedence.rest, clock=Clock())
     with precedence.ahead():
         walking = asyncio.create_task(following.follow(there.read))
         with precedence.ahead():
@@ -252,9 +269,9 @@ async def test_a_walk_in_the_background_waits_for_foreground_work() -> None:
 
 async def test_newcomers_are_added_without_another_walk() -> None:
     there, counted = List(items(1_000)), Counted()
-    following = follower(counted)
+    following = search(counted)
     assert await following.follow(there.read)
-    assert following.is_complete
+    assert following.is_current
     there.items += items(1_300)[1_000:]
     there.asked.clear()
     assert await following.follow(there.read)
@@ -266,7 +283,7 @@ async def test_newcomers_are_added_without_another_walk() -> None:
 
 async def test_a_shorter_or_replaced_list_is_walked_again() -> None:
     there, counted = List(items(1_000)), Counted()
-    following = follower(counted)
+    following = search(counted)
     await following.follow(there.read)
     del there.items[:10]
     await following.follow(there.read)
@@ -284,7 +301,7 @@ async def test_a_shorter_or_replaced_list_is_walked_again() -> None:
 
 async def test_a_stopped_walk_waits_and_errors_are_kept_as_text() -> None:
     there, counted = List(items(10)), Counted()
-    following = follower(counted)
+    following = search(counted)
     following.is_stopped = True
     assert not await following.follow(there.read)
     following.is_stopped = False

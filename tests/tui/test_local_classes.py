@@ -1,7 +1,7 @@
 """Whether a worker of our own would know the waiting classes."""
 
+from qtop.actions.request import QueueClasses
 from qtop.local.import_check import unknown_classes
-from qtop.model.launch import QueueClasses
 
 
 def test_a_worker_that_knows_all_waiting_classes_may_start() -> None:

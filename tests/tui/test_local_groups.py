@@ -20,12 +20,12 @@ from tests.support.local_workers import SECRET_URL, StandIns, of_folder, script
 from tests.support.waiting import eventually_async
 
 from qtop.actions.plan import Refusal
+from qtop.actions.request import MOST_PER_START, LaunchRequest
 from qtop.local import groups, state_file, worker_slot
 from qtop.local.groups import FOLDERS_KEPT, CannotStart, _lock, tidy
 from qtop.local.processes import leftovers, quit_leftovers
 from qtop.local.state_file import GroupReport, SlotState, StateFile
 from qtop.local.workers import MOST_IN_ALL
-from qtop.model.launch import MOST_PER_START, LaunchRequest
 
 
 @pytest.fixture

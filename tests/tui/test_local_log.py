@@ -11,8 +11,9 @@ from textual.app import App, ComposeResult
 
 from qtop.local import logs
 from qtop.local.logs import MOST_BEHIND_BYTES, STEP_BYTES, LogFile, Tail, level, without_colours
-from qtop.widgets import log_view
-from qtop.widgets.log_view import LogLine, LogView
+from qtop.widgets import text_view
+from qtop.widgets.text_lines import TextLine
+from qtop.widgets.text_view import LogView
 from resque.worker.log import WorkerLogLine, as_json, told
 
 # Files
@@ -193,8 +194,8 @@ class ViewApp(App[None]):
         yield self.log_view
 
 
-def numbered(begin: int, end: int) -> list[LogLine]:
-    return [LogLine(f"line {number}") for number in range(begin, end)]
+def numbered(begin: int, end: int) -> list[TextLine]:
+    return [TextLine(f"line {number}") for number in range(begin, end)]
 
 
 async def test_the_view_follows_the_end_and_forgets_the_oldest() -> None:
@@ -204,16 +205,16 @@ async def test_the_view_follows_the_end_and_forgets_the_oldest() -> None:
         for begin in range(0, 10_000, 500):
             app.log_view.append(numbered(begin, begin + 500))
         await until_shown(pilot, "line 9999")
-        assert len(app.log_view.lines) == log_view.MOST_LINES
-        assert app.log_view.virtual_size.height == log_view.MOST_LINES
+        assert len(app.log_view.lines) == text_view.MOST_LINES
+        assert app.log_view.virtual_size.height == text_view.MOST_LINES
 
 
 async def test_the_text_on_the_screen_stays_while_lines_arrive() -> None:
     app = ViewApp()
     async with app.run_test(size=(40, 10)) as pilot:
         await pilot.pause()
-        app.log_view.append(numbered(0, log_view.MOST_LINES))
-        await until_shown(pilot, f"line {log_view.MOST_LINES - 1}")
+        app.log_view.append(numbered(0, text_view.MOST_LINES))
+        await until_shown(pilot, f"line {text_view.MOST_LINES - 1}")
         await pilot.press("pageup", "pageup")
         await pilot.pause()
         before = [line[:20].strip() for line in screen_lines(app)]
@@ -230,8 +231,8 @@ async def test_long_lines_are_wrapped_and_a_search_finds_each_line_once() -> Non
     app = ViewApp()
     async with app.run_test(size=(30, 8)) as pilot:
         await pilot.pause()
-        wide = LogLine("漢字" * 30 + "needle", "bad")
-        app.log_view.append([LogLine("a" * 100 + "NEEDLE"), *numbered(0, 50), wide])
+        wide = TextLine("漢字" * 30 + "needle", "bad")
+        app.log_view.append([TextLine("a" * 100 + "NEEDLE"), *numbered(0, 50), wide])
         app.log_view.search("needle")
         assert app.log_view.matches() == 2
         assert app.log_view.to_match(-1)

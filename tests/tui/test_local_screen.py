@@ -31,15 +31,15 @@ from tests.support.waiting import eventually_async
 from textual.widgets import Button, Input
 
 from qtop.actions.plan import operator_identity as actor
+from qtop.actions.request import QueueClasses
 from qtop.config.settings import Settings
 from qtop.local.groups import LocalWorker, WorkerGroup
 from qtop.local.processes import Sampler, Usage
 from qtop.local.state_file import SlotState
-from qtop.model.launch import QueueClasses
 from qtop.monitor.rows import LocalWorkerRow
 from qtop.screens.dialogs import StartDialog
 from qtop.screens.local import LocalScreen, LogScreen, problems_of, state_of, state_tone
-from qtop.widgets.log_view import MOST_LINES
+from qtop.widgets.text_view import MOST_LINES
 from queuecore import audit
 from resque.errors import Unreachable
 

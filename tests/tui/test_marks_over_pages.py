@@ -13,8 +13,8 @@ from tests.support.sample_data import FakeSystem, failure, queue, snapshot
 from tests.support.scheduled_redis import LATER, Scheduled, to_scheduled
 from tests.support.waiting_jobs import drain, job, opened, push, waiting
 
-from qtop.widgets import paged_table
-from qtop.widgets.paged_table import PagedTable
+from qtop.widgets import list_pane, table_model
+from qtop.widgets.table import Table
 from resque.codec import decode
 
 pytestmark = pytest.mark.redis
@@ -45,7 +45,7 @@ async def test_jobs_stay_marked_while_pages_are_turned_and_are_deleted_together(
         await until_shown(pilot, words.marked_elsewhere(2))
         await pilot.press("y")
         await until_shown(pilot, words.outcome("deleted", 3))
-        await until(pilot, lambda: screen.table.marked_rows() == [], "no marks")
+        await until(pilot, lambda: screen.table.rows.marked_rows() == [], "no marks")
     left = numbers(await waiting(redis, "mail"))
     assert len(left) == 447
     assert {0, 1, 200}.isdisjoint(left)
@@ -61,8 +61,8 @@ async def test_jobs_are_still_marked_when_their_page_comes_back(redis: Redis) ->
         await until_shown(pilot, "2 not on this page")
         screen.turn(-1)
         await until_shown(pilot, words.jobs(1, 200, 450))
-        await until(pilot, lambda: len(screen.table.marked) == 2, "the marks")
-        assert numbers([row.job.item.raw for row in screen.table.marked_rows()]) == [1, 2]
+        await until(pilot, lambda: len(screen.table.rows.marked) == 2, "the marks")
+        assert numbers([row.job.item.raw for row in screen.table.rows.marked_rows()]) == [1, 2]
         await pilot.press("g", "j", "space")
         screen.turn(+1)
         await until_shown(pilot, words.marked(1, 1))
@@ -116,7 +116,7 @@ async def test_failures_stay_marked_over_pages_and_newcomers(redis: Redis) -> No
         await until_shown(pilot, words.marked_elsewhere(2))
         await pilot.press("y")
         await until_shown(pilot, words.outcome("requeued", 3))
-        assert screen.table.marked_rows() == []
+        assert screen.table.rows.marked_rows() == []
     left = {decode(raw)["payload"]["args"][0] for raw in await listed(redis, KEYS.failed())}
     assert set(range(1_300)) - left == {1_299, 800, 799}
 
@@ -193,42 +193,43 @@ async def test_when_all_marked_queues_are_gone_none_is_paused() -> None:
         await pilot.press("p")
         await until_shown(pilot, words.MARKED_GONE)
         assert source.operations == []
-        assert table_of(app).dropped_marks == 0
+        assert table_of(app).rows.dropped_marks == 0
 
 
-def table() -> "PagedTable[int]":
-    return PagedTable([], key=lambda row: row, clock=lambda: 0.0)
+def table() -> Table[int]:
+    return Table([], key=lambda row: row, clock=lambda: 0.0)
 
 
 def test_marks_off_the_page_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(paged_table, "MOST_ELSEWHERE", 3)
-    paged: PagedTable[Any] = table()
-    paged.set_page([1, 2, 3, 4, 5], is_all=False)
+    for module in (table_model, list_pane):
+        monkeypatch.setattr(module, "MOST_ELSEWHERE", 3)
+    paged: Table[Any] = table()
+    paged.set_rows([1, 2, 3, 4, 5], is_all=False)
     paged.action_mark_all()
-    paged.set_page([6, 7], is_all=False)
-    assert paged.marked_rows() == [1, 2, 3]
-    (span,) = paged_table.marks_spans(paged)
+    paged.set_rows([6, 7], is_all=False)
+    assert paged.rows.marked_rows() == [1, 2, 3]
+    (span,) = list_pane.marks_spans(paged)
     assert span.text.strip() == "3 marked, 3 not on this page (3 at most)"
 
 
 def test_a_second_press_of_a_removes_all_marks_also_those_on_other_pages() -> None:
-    paged: PagedTable[Any] = table()
-    paged.set_page([1, 2], is_all=False)
+    paged: Table[Any] = table()
+    paged.set_rows([1, 2], is_all=False)
     paged.action_mark_all()
-    paged.set_page([3, 4], is_all=False)
+    paged.set_rows([3, 4], is_all=False)
     paged.action_mark_all()
-    assert paged.marked_rows() == [3, 4, 1, 2]
+    assert paged.rows.marked_rows() == [3, 4, 1, 2]
     paged.post_message = lambda message: True  # type: ignore[method-assign]
     paged.action_mark_all()
-    assert paged.marked_rows() == []
+    assert paged.rows.marked_rows() == []
 
 
 def test_a_marked_row_missing_from_a_whole_list_is_gone() -> None:
-    paged: PagedTable[Any] = table()
-    paged.set_page([1, 2, 3], is_all=False)
+    paged: Table[Any] = table()
+    paged.set_rows([1, 2, 3], is_all=False)
     paged.action_mark_all()
-    paged.set_page([4], is_all=False)
-    assert paged.dropped_marks == 0
-    paged.set_page([2, 4], is_all=True)
-    assert paged.marked_rows() == [2]
-    assert paged.dropped_marks == 2
+    paged.set_rows([4], is_all=False)
+    assert paged.rows.dropped_marks == 0
+    paged.set_rows([2, 4], is_all=True)
+    assert paged.rows.marked_rows() == [2]
+    assert paged.rows.dropped_marks == 2

@@ -25,8 +25,8 @@ LONG = "image-processing-thumbnails-high-priority-eu-west-1"
 def placed(*left: Span, right: tuple[Span, ...] = (), width: int) -> str:
     """A bar as text."""
     line = ""
-    for span in place(left, right, width):
-        line = line.ljust(span.x) + span.text
+    for x, span in place(left, right, width):
+        line = line.ljust(x) + span.text
     return line
 
 

@@ -17,7 +17,7 @@ from tests.support.sample_data import FakeSystem, failure, fleet, snapshot
 from qtop.app.app import QtopApp
 from qtop.commands.cli import _PLACES
 from qtop.keymap import keymap
-from qtop.keymap.synonyms import COMMANDS, SYNONYMS
+from qtop.keymap.keymap import COMMANDS, SYNONYMS
 from qtop.screens.failed import FailedScreen
 from qtop.screens.help import HelpScreen, matching, nothing_word, place_of
 from qtop.screens.queues import QueuesScreen
@@ -42,7 +42,7 @@ def test_synonyms_find_an_action_after_those_that_have_the_word_as_name() -> Non
 def test_every_command_is_found_as_an_action_or_named_as_a_command() -> None:
     assert set(_PLACES) >= COMMANDS
     silent = {name for name in _PLACES if not matching(list(keymap.ACTIONS), name)} - COMMANDS
-    assert silent == set(), "the palette finds nothing for these: name them in `synonyms.COMMANDS`"
+    assert silent == set(), "the palette finds nothing for these: name them in `keymap.COMMANDS`"
 
 
 def test_a_search_without_a_result_gives_a_hint() -> None:

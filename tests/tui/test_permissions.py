@@ -5,7 +5,7 @@ from tests.support.direct import Direct
 from tests.support.lua_scripts import SCRIPTS
 
 from qtop.keymap import keymap
-from qtop.systems.resque.connection import ACTION_SCRIPTS, LOCAL, commands, forbidden
+from qtop.systems.resque.permissions import ACTION_SCRIPTS, LOCAL, commands, forbidden
 from queuecore.address import parse_url
 from queuecore.stores import Store
 from resque.keys import Keys

@@ -93,7 +93,7 @@ async def test_marked_jobs_are_deleted_after_a_question(redis: Scheduled) -> Non
         assert len(await redis.parked()) == 4
         await pilot.press("d", "y")
         await until_shown(pilot, words.outcome("deleted", 2))
-        assert page(app).table.marked == frozenset()
+        assert page(app).table.rows.marked == frozenset()
     left = await redis.parked()
     assert [stamp for stamp, _ in left] == [str(LATER + 2), str(LATER + 3)]
 
@@ -242,14 +242,14 @@ async def test_jobs_are_paged_to_the_end_and_back(redis: Scheduled) -> None:
         await shows(0, 199)
         await pilot.press("G", "pagedown")
         await shows(200, 399)
-        await until(pilot, lambda: page(app).table.cursor_index == 0, "the first of them")
+        await until(pilot, lambda: page(app).table.rows.cursor_index == 0, "the first of them")
         await pilot.press("pageup")
         await shows(0, 199)
-        await until(pilot, lambda: page(app).table.cursor_index == 199, "the last of them")
+        await until(pilot, lambda: page(app).table.rows.cursor_index == 199, "the last of them")
         await pilot.press("G")
         await shows(300, 499)
         assert "due times 1 to 51 of 51" in screen_text(app)
-        await until(pilot, lambda: page(app).table.cursor_index == 199, "the last of all")
+        await until(pilot, lambda: page(app).table.rows.cursor_index == 199, "the last of all")
         await pilot.press("pagedown", "g", "g")
         await shows(0, 199)
         await pilot.press("G", "pagedown")

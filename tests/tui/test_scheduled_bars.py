@@ -6,14 +6,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from qtop.model.fleet import ListedSchedule, LockHolder, Schedules
 from qtop.model.job import JobSource
 from qtop.model.job_list import DueShare, Outline
-from qtop.model.schedule import ListedSchedule, LockHolder, Schedules
 from qtop.screens import list_bars
 from qtop.screens.list_bars import ScheduledLook
 from qtop.search.filter_language import parse
-from qtop.search.job_search import ClassCounts, JobQuery, JobSearch, Matches
 from qtop.search.list_search import ListSearch
+from qtop.search.selection import ClassCounts, JobQuery, JobSearch, Matches
 from qtop.systems.resque.job_lists import DelayedList
 from qtop.widgets.bars import Span
 from resque.keys import Keys
@@ -120,12 +120,12 @@ def test_a_search_says_how_far_it_is_and_what_it_leaves_out() -> None:
     search = JobSearch(JobQuery(JobSource("delayed", ""), parse("x")), NOW)
     found = Matches(search, 1_000, last_first=False, classes=ClassCounts())
     run: ListSearch[Matches] = ListSearch(DelayedList(Keys()), lambda: found, asyncio.sleep)
-    run.found, follower = found, run.follower
+    run.found = found
 
     def count_text(*, is_by_class: bool = False) -> str:
         return text(list_bars.delayed_search(run, is_by_class=is_by_class))
 
-    found.seen, found.count, follower.done, follower.of = 1_500, 7, 20, 90_000
+    found.seen, found.count, run.done, run.of = 1_500, 7, 20, 90_000
     assert count_text() == "looking … 1,500 jobs, times 20 of 90,000; x stops "
     found.is_complete = True
     assert count_text() == "7 of 1,500 jobs "
@@ -134,7 +134,7 @@ def test_a_search_says_how_far_it_is_and_what_it_leaves_out() -> None:
     assert found.classes is not None
     found.classes.has_more = True
     assert count_text(is_by_class=True) == "1,001 of 1,500 jobs, with more classes than are listed "
-    follower.is_stopped = True
+    run.is_stopped = True
     assert count_text().startswith("stopped: 1,001 of the ")
     assert list_bars.delayed_search(None, is_by_class=False) == []
 

@@ -196,7 +196,7 @@ async def test_hostile_data_are_shown_safely(redis: Scheduled, tmp_path: Path) -
             await pilot.pause()
             assert "\x1b" not in screen_text(app)
             await pilot.press("escape", "j")
-            assert page(app).table.cursor_index <= row + 1
+            assert page(app).table.rows.cursor_index <= row + 1
         await pilot.press("b")
         await until_shown(pilot, " of 11 jobs")
         assert_snapshot(app, "scheduled-hostile-classes-120x40")

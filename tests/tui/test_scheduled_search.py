@@ -10,12 +10,19 @@ from hypothesis import strategies as st
 
 from qtop.model.job import Job, JobSource, job_rows, moment_of
 from qtop.model.job_list import Entry
-from qtop.search import follower, job_search
+from qtop.search import list_search, selection
 from qtop.search.fields import Subject
 from qtop.search.filter_language import parse
-from qtop.search.follower import Follower, Visit, walk
-from qtop.search.job_search import ClassCounts, ClassRow, JobQuery, JobSearch, Matches
-from qtop.search.selection import Selection, chosen_of
+from qtop.search.list_search import ListSearch, walk
+from qtop.search.selection import (
+    ClassCounts,
+    ClassRow,
+    JobQuery,
+    JobSearch,
+    Matches,
+    Selection,
+    chosen_of,
+)
 from qtop.systems.resque import job_actions
 from qtop.systems.resque.job_actions import JobChooser
 from qtop.systems.resque.job_lists import DelayedList
@@ -137,7 +144,7 @@ async def test_a_search_keeps_the_first_matches_and_counts_all(
 
 
 async def test_the_number_of_kept_classes_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(job_search, "MOST_CLASSES", 3)
+    monkeypatch.setattr(selection, "MOST_CLASSES", 3)
     visit(monkeypatch, [delayed_entry(job(f"C{n}")) for n in range(9)])
     found = matches()
     await walk(ended, DelayedList(Keys()).walk(), found.visit)
@@ -181,20 +188,20 @@ async def test_delayed_jobs_are_searched_again_while_it_is_quick_or_after_an_act
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     visit(monkeypatch, [delayed_entry(job("A"), n) for n in range(5)])
-    walks: list[int] = []
+    walks: list[Matches] = []
 
-    def begin() -> Visit:
-        walks.append(len(walks))
-        return lambda entry: None
+    def new() -> Matches:
+        walks.append(matches())
+        return walks[-1]
 
     async def at_once(_seconds: float) -> None:
         pass
 
-    following = Follower(DelayedList(Keys()), begin, sleep=at_once)
+    following = ListSearch(DelayedList(Keys()), new, at_once)
     for _ in range(3):
         assert await following.follow(ended)
     assert len(walks) == 3
-    monkeypatch.setattr(follower, "_QUICK", 4)
+    monkeypatch.setattr(list_search, "_QUICK", 4)
     assert not await following.follow(ended)
     following.expect_change()
     for _ in range(4):

@@ -252,7 +252,7 @@ async def test_rebound_keys_work_and_the_footer_and_the_help_show_them(
         await pilot.press("4", "t")
         await until_shown(pilot, ":pass_key")
         await pilot.press("n", "j", "k", "j")
-        assert app.screen.table.cursor_index == 0  # type: ignore[attr-defined]
+        assert app.screen.table.rows.cursor_index == 0  # type: ignore[attr-defined]
         assert "f8 delete" in screen_lines(app)[-1]
         assert "f1 help" in screen_lines(app)[-1]
         await pilot.press("space", "space", "d")

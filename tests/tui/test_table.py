@@ -23,9 +23,9 @@ async def test_the_cursor_stays_on_its_row_when_rows_move() -> None:
         app.clock.now_s += FREEZE_S
         app.table.set_rows(queues("new d c b a"))
         assert cursor_name(app) == "c"
-        assert app.table.cursor_index == 2
+        assert app.table.rows.cursor_index == 2
         app.table.set_rows(queues("c new d b a"))
-        assert app.table.cursor_index == 0
+        assert app.table.rows.cursor_index == 0
 
 
 async def test_the_cursor_keeps_its_place_when_its_row_vanishes() -> None:

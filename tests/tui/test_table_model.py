@@ -10,11 +10,11 @@ async def test_space_marks_and_goes_on() -> None:
     app = TableApp(queues("a b c"))
     async with app.run_test() as pilot:
         await pilot.press("space", "space")
-        assert app.table.marked == {"a", "b"}
+        assert app.table.rows.marked == {"a", "b"}
         assert [line[0] for line in app.screen_lines()[1:4]] == ["●", "●", " "]
         await pilot.press("g", "space")
-        assert app.table.marked == {"b"}
-        assert app.table.marked_rows() == [Queue("b")]
+        assert app.table.rows.marked == {"b"}
+        assert app.table.rows.marked_rows() == [Queue("b")]
         assert app.marked[-1] == {"b"}
 
 
@@ -22,12 +22,12 @@ async def test_a_range_is_marked_from_its_start_to_the_cursor() -> None:
     app = TableApp(queues("a b c d e"))
     async with app.run_test() as pilot:
         await pilot.press("j", "j", "j", "v")
-        assert app.table.marked == {"d"}
+        assert app.table.rows.marked == {"d"}
         assert app.screen_lines()[4][0] == "◆"
         await pilot.press("k", "k", "v")
-        assert app.table.marked == {"b", "c", "d"}
+        assert app.table.rows.marked == {"b", "c", "d"}
         await pilot.press("g", "v")
-        assert app.table.marked == {"a", "b", "c", "d"}
+        assert app.table.rows.marked == {"a", "b", "c", "d"}
 
 
 async def test_a_range_whose_start_vanished_starts_again() -> None:
@@ -36,16 +36,16 @@ async def test_a_range_whose_start_vanished_starts_again() -> None:
         await pilot.press("v")
         app.table.set_rows(queues("b c d"))
         await pilot.press("G", "v")
-        assert app.table.marked == {"d"}
+        assert app.table.rows.marked == {"d"}
 
 
 async def test_all_rows_are_marked_and_unmarked_with_one_key() -> None:
     app = TableApp(queues("a b c"))
     async with app.run_test() as pilot:
         await pilot.press("space", "a")
-        assert app.table.marked == {"a", "b", "c"}
+        assert app.table.rows.marked == {"a", "b", "c"}
         await pilot.press("a")
-        assert app.table.marked == frozenset()
+        assert app.table.rows.marked == frozenset()
 
 
 async def test_marks_stay_on_their_rows_and_vanish_with_them() -> None:
@@ -53,21 +53,21 @@ async def test_marks_stay_on_their_rows_and_vanish_with_them() -> None:
     async with app.run_test() as pilot:
         await pilot.press("space", "space", "space")
         app.table.set_rows(queues("c x a"))
-        assert app.table.marked == {"a", "c"}
-        assert app.table.dropped_marks == 1
+        assert app.table.rows.marked == {"a", "c"}
+        assert app.table.rows.dropped_marks == 1
         app.table.set_rows(queues("c x"))
-        assert app.table.dropped_marks == 2
+        assert app.table.rows.dropped_marks == 2
         app.table.set_rows(queues("c x a b"))
-        assert app.table.marked == {"c"}
+        assert app.table.rows.marked == {"c"}
         app.table.clear_marks()
-        assert (app.table.marked, app.table.dropped_marks) == (frozenset(), 0)
+        assert (app.table.rows.marked, app.table.rows.dropped_marks) == (frozenset(), 0)
 
 
 async def test_a_table_without_marks_has_no_room_for_them() -> None:
     app = TableApp(queues("a b"), markable=False)
     async with app.run_test() as pilot:
         await pilot.press("space", "v", "a")
-        assert app.table.marked == frozenset()
+        assert app.table.rows.marked == frozenset()
         assert app.screen_lines()[1].startswith("a ")
 
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any, Final, TypeVar
 
 from qtop.actions.plan import Outcome, Plan, Throttle
-from qtop.search.follower import Send
+from qtop.search.list_search import Send
 from qtop.text.safe import safe
 from queuecore.action_record import ActionRecord
 from queuecore.errors import OutcomeUnknown, QueueError, StoreError

@@ -11,6 +11,7 @@ import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, TypeVar
@@ -35,8 +36,7 @@ from qtop.monitor.poller import Poller, PollResult, StrayWatch
 from qtop.monitor.state import ConsoleState, UiPolicy
 from qtop.screens.base import ConsoleScreen, load_screens
 from qtop.screens.frame import TooSmallScreen, is_too_small
-from qtop.systems.opening import open_system
-from qtop.systems.runner import RedisRunner
+from qtop.systems.runner import RedisRunner, open_system
 from qtop.systems.system import SystemRunner
 from qtop.widgets import theme
 from qtop.widgets.table import Table
@@ -98,16 +98,12 @@ def _action(action_id: str) -> str:
     return f"show('{place}')" if place in keymap.SCREENS else action_id
 
 
-def _maker(name: str) -> Callable[[], Screen[Any]]:
-    """What makes the screen that a digit shows. Its module is imported when it is first shown: each
-    costs some 20 ms, and the first frame must not wait for it."""
-
-    def make() -> Screen[Any]:
-        module = import_module(f"qtop.screens.{name}")
-        screen: Screen[Any] = getattr(module, f"{name.capitalize()}Screen")()
-        return screen
-
-    return make
+def _new_screen(name: str) -> Screen[Any]:
+    """A screen that a digit shows. Its module is imported when it is first shown: each costs some
+    20 ms, and the first frame must not wait for it."""
+    module = import_module(f"qtop.screens.{name}")
+    screen: Screen[Any] = getattr(module, f"{name.capitalize()}Screen")()
+    return screen
 
 
 def _load_the_rest() -> None:
@@ -128,7 +124,7 @@ class QtopApp(App[None]):
     ENABLE_COMMAND_PALETTE = False
     DEFAULT_MODE = "overview"
     MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {
-        name: _maker(name) for name in keymap.SCREENS
+        name: partial(_new_screen, name) for name in keymap.SCREENS
     }
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(",".join(a.keys), _action(a.id), a.label, show=False, id=a.id)
@@ -164,7 +160,6 @@ class QtopApp(App[None]):
             source = RedisRunner(system, options.address, read_only=options.read_only)
         self._source = source
         self.system = source.system
-        self._actions: ActionController | None = None
         self._has_begun = False
         self._silence: Timer | None = None
         self._second: Timer | None = None
@@ -201,7 +196,6 @@ class QtopApp(App[None]):
         self._tasks: list[asyncio.Task[None]] = []
 
     def _set_up_looks(self) -> None:
-        """Colours and keys, as the settings say."""
         values = self.settings.values
         for each in _THEMES:
             self.register_theme(each)
@@ -307,9 +301,9 @@ class QtopApp(App[None]):
         if self._silence is not None:
             self._silence.stop()
         self._silence = self.set_timer(WORD_STAYS_S, lambda: self.say("")) if text else None
-        front = self._front()
-        if front is not None:
-            front.say(text, tone)
+        page = self._page()
+        if page is not None and page.is_mounted:
+            page.say(text, tone)
 
     def word_on(self, page: ConsoleScreen) -> tuple[str, str]:
         """As `Console.word_on`; a result of another page is over."""
@@ -343,21 +337,16 @@ class QtopApp(App[None]):
         self.state.take_strays(found, why)
         self._show()
 
-    def _front(self) -> ConsoleScreen | None:
-        """The page that is in front, perhaps below a question."""
-        page = self._page()
-        return page if page is not None and page.is_mounted else None
-
     def _page(self) -> ConsoleScreen | None:
-        """The same, also while it is not there yet."""
+        """The page that is in front, perhaps below a question, or not mounted yet."""
         pages = (s for s in reversed(self.screen_stack) if isinstance(s, ConsoleScreen))
         return next(pages, None)
 
     def _show(self) -> None:
         # At the end, screens lose their widgets one after the other.
-        front = self._front() if self.is_running and not self._exit else None
-        if front is not None:
-            front.show(self.state.view())
+        page = self._page() if self.is_running and not self._exit else None
+        if page is not None and page.is_mounted:
+            page.show(self.state.view())
         # Ages grow by themselves only while something is wrong: else the screen is quiet.
         if self._second is not None:
             (self._second.resume if self.state.ages else self._second.pause)()
@@ -481,20 +470,15 @@ class QtopApp(App[None]):
         self.say("")
         self._show()
 
-    @property
+    @cached_property
     def actions(self) -> ActionController:
-        """What carries out actions. There is one as soon as a key can be pressed."""
-        if self._actions is None:
-            from qtop.app.action_controller import ActionController
+        """What carries out actions; made when it is needed first."""
+        from qtop.app.action_controller import ActionController
 
-            self._actions = ActionController(
-                self,
-                self._source,
-                self.local,
-                self._options.require,
-                read_only=self._options.read_only,
-            )
-        return self._actions
+        options = self._options
+        return ActionController(
+            self, self._source, self.local, options.require, read_only=options.read_only
+        )
 
     async def follow(self, link: Link) -> None:
         """As `Console.follow`. The way back is remembered."""

@@ -9,17 +9,20 @@ import os
 import signal
 import socket
 import sys
+import time
+import traceback
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from threading import Thread
 from types import FrameType
-from typing import Any, Final, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
 
-from textual.app import App
-from textual.worker import WorkerFailed
+from qtop.text.safe import safe
+from queuecore.home import make_private
 
-from qtop.app import crash
+if TYPE_CHECKING:
+    from textual.app import App
 
 # Threads that the end does not wait for.
 
@@ -40,14 +43,11 @@ class UnwaitedThreads(ThreadPoolExecutor):
         future: Future[T] = Future()
 
         def run() -> None:
-            if not future.set_running_or_notify_cancel():
-                return
-            try:
-                result = fn(*args, **kwargs)
-            except BaseException as error:
-                future.set_exception(error)
-            else:
-                future.set_result(result)
+            if future.set_running_or_notify_cancel():
+                try:
+                    future.set_result(fn(*args, **kwargs))
+                except BaseException as error:
+                    future.set_exception(error)
 
         Thread(target=run, name=f"qtop-{getattr(fn, '__name__', 'call')}", daemon=True).start()
         return future
@@ -72,8 +72,7 @@ class LeaveSignals:
     def __init__(self) -> None:
         self.is_asked = False
         self._before: dict[signal.Signals, Any] = {}
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._leave: Callable[[], object] = _nothing
+        self._leave_soon: Callable[[], object] | None = None
         self._pipe: tuple[socket.socket, socket.socket] | None = None
 
     def __enter__(self) -> LeaveSignals:
@@ -98,16 +97,15 @@ class LeaveSignals:
             end.setblocking(False)
         loop.add_reader(reader, _drain, reader)
         signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
-        self._leave = leave
-        self._loop = loop
+        self._leave_soon = lambda: loop.call_soon_threadsafe(leave)
         if self.is_asked:
             leave()
 
     def _ask(self, _number: int, _frame: FrameType | None) -> None:
         is_first, self.is_asked = not self.is_asked, True
-        if is_first and self._loop is not None:
+        if is_first and self._leave_soon is not None:
             with contextlib.suppress(RuntimeError):  # the loop has ended: so does the console
-                self._loop.call_soon_threadsafe(self._leave)
+                self._leave_soon()
 
 
 def _drain(reader: socket.socket) -> None:
@@ -115,8 +113,47 @@ def _drain(reader: socket.socket) -> None:
         reader.recv(4096)
 
 
-def _nothing() -> None:
-    pass
+# What is kept of a crash: where it happened, and nothing of the data.
+
+#: Errors of these kinds speak of code; the messages of others may quote data.
+_SPEAKING: Final = (
+    TypeError,
+    AttributeError,
+    NameError,
+    ImportError,
+    ZeroDivisionError,
+    AssertionError,
+)
+_LONGEST_MESSAGE: Final = 300
+
+
+def _describe(error: BaseException) -> str:
+    """An error and what caused it, without the values of variables. Messages that may quote data
+    are left out."""
+    parts: list[str] = []
+    seen: set[int] = set()
+    cause: BaseException | None = error
+    while cause is not None and id(cause) not in seen:
+        seen.add(id(cause))
+        kind = type(cause)
+        said = f": {safe(str(cause))[:_LONGEST_MESSAGE]}" if isinstance(cause, _SPEAKING) else ""
+        frames = "".join(traceback.format_tb(cause.__traceback__))
+        parts.append(f"{kind.__module__}.{kind.__qualname__}{said}\n{frames}")
+        cause = cause.__cause__ or cause.__context__
+    return "\ncaused by\n".join(parts)
+
+
+def _write_report(error: BaseException, folder: Path) -> Path | None:
+    """Write the description of an error to a new file for this user alone. None when no file can
+    be written."""
+    path = folder / f"crash-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.txt"
+    try:
+        make_private(folder)
+        with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
+            file.write(_describe(error))
+    except OSError:
+        return None
+    return path
 
 
 WATCHDOG_S: Final = 5.0
@@ -174,9 +211,11 @@ class Lifecycle:
     def note_crash(self, error: BaseException) -> None:
         """Write what happened to a file, the first time. Textual's own report would print the
         values of variables: job arguments, perhaps a password."""
+        from textual.worker import WorkerFailed
+
         if self._crash_word is None:
             error = error.error if isinstance(error, WorkerFailed) else error
-            report = crash.write_report(error, self._log_folder)
+            report = _write_report(error, self._log_folder)
             where = f"; see {report}" if report else ""
             self._crash_word = f"qtop crashed ({type(error).__name__}){where}"
 

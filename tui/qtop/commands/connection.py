@@ -26,7 +26,7 @@ from qtop.config.settings import (
     undo_settings,
     warnings,
 )
-from qtop.systems.opening import open_system
+from qtop.systems.runner import open_system
 from qtop.text.redact import OPEN, Redactor
 from queuecore.address import parse_url
 from queuecore.errors import BadOption, NotRedis, QueueError, StoreError

@@ -30,8 +30,8 @@ from qtop.commands.reading import Unread
 from qtop.model.job import Job, JobSource
 from qtop.model.job_file import BadExport, line_of, read_line
 from qtop.search.filter_language import Filter
-from qtop.search.selection import Hit, scan
-from qtop.systems.opening import open_system
+from qtop.search.list_walk import scan
+from qtop.systems.runner import open_system
 from qtop.systems.system import System
 from qtop.text.safe import safe
 
@@ -63,9 +63,9 @@ def export(path: Path, source: JobSource, wanted: Filter, connection: Connection
     with connection.open() as session, _created(path) as file:
         redactor = connection.redactor(is_whole=False)
 
-        def write(hit: Hit) -> None:
+        def write(job: Job) -> None:
             nonlocal written
-            file.write(line_of(jobs, hit.job, redactor) + "\n")
+            file.write(line_of(jobs, job, redactor) + "\n")
             written += 1
 
         jobs = session.system.jobs(source)

@@ -41,7 +41,7 @@ from qtop.monitor.row_text import class_of
 from qtop.monitor.rows import unregistered_rows
 from qtop.search.fields import Subject, of_job, of_running, text_of
 from qtop.search.filter_language import Filter
-from qtop.search.selection import Hit, scan, through
+from qtop.search.list_walk import scan, through
 from qtop.text.format import job_class, optional
 from qtop.text.safe import ago, pad, safe
 from queuecore.active_job import fields_of
@@ -92,7 +92,7 @@ def failed(
     with connection.open() as session:
         tell_owners(session)
         jobs, now = session.system.jobs(source), session.now()
-        look = scan(jobs, wanted, now, lambda hit: found.add(hit.job), limit=limit)
+        look = scan(jobs, wanted, now, found.add, limit=limit)
         scanned = unread.try_to(session, "failed jobs", look)
     tell_too_large(0 if scanned is None else scanned.too_large)
     found.end(is_filtered=not wanted.is_empty and not unread)
@@ -154,13 +154,12 @@ def show(
     unread = Unread()
     redactor = connection.redactor(is_whole=True)
 
-    def print_job(hit: Hit) -> None:
+    def print_job(job: Job) -> None:
         nonlocal shown
         shown += 1
         if as_json:
-            line(json_line(redactor.value(_whole_fields(hit.job, source))))
+            line(json_line(redactor.value(_whole_fields(job, source))))
             return
-        job = hit.job
         place = "" if job.place is None else f", place {job.place:,}"
         line(f"{'' if shown == 1 else chr(10)}id {job.id}{place} in {source}")
         if source.kind == "failed":
@@ -359,8 +358,8 @@ class _Search:
             scanned = yield from scan(jobs, self.wanted, self.now, take, limit=room)
             self.too_large += scanned.too_large
 
-        def take(hit: Hit) -> None:
-            self._take(_of_hit(source, hit, self.now))
+        def take(job: Job) -> None:
+            self._take(_of_listed(source, job, self.now))
 
         return str(source), look()
 
@@ -370,8 +369,7 @@ def _source(stray: Stray) -> JobSource:
     return JobSource(kinds.get(stray.kind, "failed"), stray.name)
 
 
-def _of_hit(source: JobSource, hit: Hit, now: datetime) -> _Found:
-    job = hit.job
+def _of_listed(source: JobSource, job: Job, now: datetime) -> _Found:
     if source.kind == "failed":
         age_s = age_at(now, job.failed_at)
         how = "failed" if age_s is None else f"failed {ago(age_s)} ago"
@@ -380,7 +378,7 @@ def _of_hit(source: JobSource, hit: Hit, now: datetime) -> _Found:
         how = "waiting" if job.place is None else f"after {job.place:,}" if job.place else "next"
     else:
         how = "set aside"
-    return _Found(str(source), how, hit.subject, job.item.raw)
+    return _Found(str(source), how, of_job(job, now), job.item.raw)
 
 
 def _of_running(job: RunningJob, worker: str, now: datetime, more: str = "") -> _Found:

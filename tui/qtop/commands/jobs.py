@@ -24,9 +24,10 @@ from qtop.commands.connection import (
     from_option,
 )
 from qtop.commands.output import leave, line
-from qtop.model.job import JobSource
+from qtop.model.job import Job, JobSource
 from qtop.search.filter_language import Filter
-from qtop.search.selection import Hit, Selection, scan
+from qtop.search.list_walk import scan
+from qtop.search.selection import Selection
 from qtop.text.payloads import BadPayload, changed, checked, draft
 from queuecore.codec import decode
 from queuecore.times import parse
@@ -245,16 +246,16 @@ def _edited(connection: Connection, source: JobSource, wanted: Filter, to: str |
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise click.UsageError("say what to change: --class, --args or --payload")
     with connection.open_to_change(source, to) as session:
-        hits: list[Hit] = []
+        found: list[Job] = []
         jobs = session.system.jobs(source, newest_first=True)
-        look = scan(jobs, wanted, session.now(), hits.append, limit=2, whole=True)
+        look = scan(jobs, wanted, session.now(), found.append, limit=2, whole=True)
         session.run(look)
-    if len(hits) != 1:
+    if len(found) != 1:
         leave(
-            f"{'more than one job' if hits else 'nothing'} in {source} matches: "
+            f"{'more than one job' if found else 'nothing'} in {source} matches: "
             "the editor takes exactly one (id:... names it)"
         )
-    job = jobs.payload(hits[0].job)
+    job = jobs.payload(found[0])
     if isinstance(job, str):
         leave(job)
     return _in_editor(job[1])

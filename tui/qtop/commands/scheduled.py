@@ -11,8 +11,8 @@ import click
 from qtop.commands.connection import DEFAULT_LIMIT, Connection, listing_options
 from qtop.commands.output import OutputColumn, message, moment
 from qtop.commands.reading import Unread, tell_owners
+from qtop.model.fleet import ListedSchedule
 from qtop.model.job import DueTime, Job, JobSource
-from qtop.model.schedule import ListedSchedule
 from qtop.search.fields import of_job, of_schedule, text_of
 from qtop.search.filter_language import Filter
 from qtop.text.format import job_class
@@ -67,7 +67,7 @@ def delayed(connection: Connection, wanted: Filter, limit: int, as_json: bool) -
     Example: qtop delayed --filter class:Reports::Nightly --limit 20
     """
     # Imported here: schedules are no list to walk through.
-    from qtop.search.selection import through
+    from qtop.search.list_walk import through
 
     unread = Unread()
     rows = connection.listing(_DELAYED_COLUMNS, _delayed_fields, as_json=as_json, limit=limit)

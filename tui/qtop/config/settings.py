@@ -22,7 +22,6 @@ from urllib.parse import urlsplit
 from qtop.config.limits import MOST_UNDO, Thresholds, UndoLimits
 from qtop.keymap import keymap
 from qtop.keymap.keymap import ALLOWED, is_key, key_name
-from qtop.model.launch import COMMAND_WORDS
 from qtop.text.redact import OPEN, Redactor
 from qtop.text.safe import unknown
 from queuecore.action_record import DEFAULT_UNDO_BYTES, DEFAULT_UNDO_S
@@ -132,6 +131,8 @@ def _parts(name: str) -> tuple[str, ...]:
     return tuple(part.strip("\"'") for part in re.findall(_PART, name))
 
 
+#: What may be in braces in a command that starts workers.
+COMMAND_WORDS: Final = ("queues", "namespace", "url", "interval")
 # The settings there are, and what each may be.
 
 #: Takes the value from TOML and returns that of the setting, or raises ValueError with what is

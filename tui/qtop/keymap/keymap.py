@@ -1,13 +1,471 @@
-"""Which actions work in a place, their keys (rebound or not), and how keys are written."""
+"""Every action of the console that has a key: its id, keys, label, help, places, danger. Below
+the table: the other words by which the palette finds them, the commands of the shell, which actions
+work in a place, their keys (rebound or not), and how keys are written.
+
+Bindings, footer, help, palette and the README's tables of keys come from here. The table has parts
+with headings. Each entry is a line `id | keys | label | where | danger`, with the help below it:
+
+- keys: as Textual names them.
+- label: for the footer, if there is one; after a `/` that for while it is on.
+- where: the places where it works; `-` before one in which its keys mean something else.
+- danger: what comes before it (see `DANGERS`); `changes` for nothing, though it changes something.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import replace
-from typing import Final
+from itertools import chain
+from typing import Final, Literal
 
-from qtop.keymap.table import ACTIONS, DANGERS, PLACES, SCREENS, Action, Danger, Where
+from queuecore.values import replace, value
+
+Where = Literal[
+    "everywhere",
+    "tables",
+    "lists",
+    "rows",
+    "overview",
+    "queues",
+    "jobs",
+    "job",
+    "aside",
+    "workers",
+    "worker",
+    "hosts",
+    "failed",
+    "group",
+    "failure",
+    "scheduled",
+    "delayed",
+    "schedule",
+    "local",
+    "log",
+    "history",
+    "action",
+    "texts",
+    "dialogs",
+    "filter",
+    "palette",
+]
+Danger = Literal["none", "undoable", "confirm", "typed"]
+
+PLACES: Final[dict[Where, str]] = {
+    "everywhere": "everywhere",
+    "tables": "in every table",
+    "lists": "on the numbered screens",
+    "rows": "in every list",
+    "overview": "on Overview",
+    "queues": "on Queues",
+    "jobs": "on waiting jobs",
+    "job": "on one waiting job",
+    "aside": "on items set aside",
+    "workers": "on Workers",
+    "worker": "on one worker",
+    "hosts": "on the machines",
+    "failed": "on Failed",
+    "group": "on a group of failures",
+    "failure": "on one failure",
+    "scheduled": "on Scheduled",
+    "delayed": "on one delayed job",
+    "schedule": "on one schedule",
+    "local": "on Local",
+    "log": "on a log",
+    "history": "on History",
+    "action": "on one action",
+    "texts": "on details",
+    "dialogs": "in a question",
+    "filter": "in a filter",
+    "palette": "in the palette",
+}
+"""What the places are called on the screen."""
+
+DANGERS: Final[dict[Danger, str]] = {
+    "none": "",
+    "undoable": "at once; `u` takes it back",
+    "confirm": "asks first",
+    "typed": "asks for the name",
+}
+
+
+@value
+class Action:
+    """One thing that a key does.
+
+    Attributes:
+        id: Its name in code: a screen's `action_<id>`, or the id of a widget's binding.
+        keys: The keys, as Textual names them.
+        label: One or two words for the footer; empty: not in the footer.
+        help: A sentence.
+        where: The places where it works.
+        danger: What comes between the key and the action: nothing, a question, a name to type.
+        changes: It changes something in Redis or starts or stops processes: not when read-only.
+        but_not: Places within those of `where` in which its keys mean something else.
+        label_on: The label while what it switches is on; empty: the same label.
+    """
+
+    id: str
+    keys: tuple[str, ...]
+    label: str
+    help: str
+    where: tuple[Where, ...]
+    danger: Danger = "none"
+    changes: bool = False
+    but_not: tuple[Where, ...] = ()
+    label_on: str = ""
+
+    def works_in(self, places: Collection[Where]) -> bool:
+        """Whether its keys work on a screen with these places."""
+        is_there = any(place in places for place in self.where)
+        return is_there and not any(place in places for place in self.but_not)
+
+
+_PLACES: Final[dict[str, Where]] = {place: place for place in PLACES}
+_DANGERS: Final[dict[str, Danger]] = {"": "none", "changes": "none", **{d: d for d in DANGERS}}
+
+
+def _sections(table: str) -> dict[str, tuple[Action, ...]]:
+    """The parts of the table by their headings. Raises ValueError or KeyError for a malformed
+    entry."""
+    found: dict[str, tuple[Action, ...]] = {}
+    for part in table.strip().split("\n\n"):
+        # An entry becomes one line: those of its help are indented.
+        heading, *entries = part.replace("\n    ", "\t").split("\n")
+        found[heading.removeprefix("# ")] = tuple(map(_action, entries))
+    return found
+
+
+def _action(entry: str) -> Action:
+    head, *help = entry.split("\t")
+    action_id, keys, labels, places, danger = (part.strip() for part in head.split("|"))
+    label, _, label_on = labels.partition(" / ")
+    words = places.split()
+    return Action(
+        action_id,
+        tuple(keys.split()),
+        label,
+        " ".join(help),
+        tuple(_PLACES[word] for word in words if not word.startswith("-")),
+        _DANGERS[danger],
+        changes=bool(danger),
+        but_not=tuple(_PLACES[word[1:]] for word in words if word.startswith("-")),
+        label_on=label_on,
+    )
+
+
+SECTIONS: Final = _sections("""
+# opening
+table.open | enter  | open | tables                       |
+    Open what is under the cursor: a queue's waiting jobs, a worker, a failure; on Overview,
+    go where more is told about it.
+back       | escape | back | jobs aside hosts group texts |
+    Back to where you came from.
+
+# overview
+next_part     | tab       | next part | overview |
+    To the next part of the screen.
+previous_part | shift+tab |           | overview |
+    To the part of the screen before.
+
+# failed
+requeue        | r | requeue | failed group failure | confirm
+    Put the marked failed jobs, or those of the groups, back onto their queues; one at once.
+requeue_all    | R | all     | failed group         | confirm
+    Put all failed jobs that match the filter back onto their queues, or all of the group.
+delete         | d | delete  | failed group failure | confirm
+    Delete the marked failed jobs, or those of the groups; one alone goes at once.
+delete_all     | D |         | failed group         | confirm
+    Delete all failed jobs that match the filter, or all of the group.
+toggle_groups  | t | groups  | failed group         |
+    Change between groups of failures that are alike, and the failures one by one.
+edit           | e | edit    | failed group failure | confirm
+    Edit the payload of a failed job and requeue it; $VISUAL or $EDITOR opens it.
+move           | m | move    | failed group failure | confirm
+    Requeue the marked failed jobs, or those of the groups, to another queue.
+export         | w | write   | failed group failure |
+    Write failed jobs to a file: the marked ones, or all that match.
+next_list      | b |         | failed               |
+    Show the next list of failures, where each queue has its own.
+stop           | x |         | failed group         |
+    Stop an action over many jobs, or the looking through the list; once more goes on.
+clear_failures | c | clear   | failed               | typed
+    Delete all failures there are at this moment.
+
+# jobs
+put_back          | r | requeue | aside          | confirm
+    Put the marked items back onto their queue, if they can be read by now.
+put_back_matching | R |         | aside          | confirm
+    Put all items that match the filter back onto their queue, if they can be read by now.
+delete_jobs       | d | delete  | jobs job aside | confirm
+    Delete the marked waiting jobs; one alone goes at once.
+delete_matching   | D |         | jobs aside     | confirm
+    Delete all waiting jobs that match the filter, however many are listed.
+move_jobs         | m | move    | jobs job aside | confirm
+    Move the marked waiting jobs to the end of another queue; asks which.
+move_matching     | M |         | jobs aside     | confirm
+    Move all waiting jobs that match the filter to the end of another queue.
+edit_job          | e | edit    | jobs job aside | confirm
+    Edit a waiting job where it is; what was set aside goes back to its queue with it.
+export_jobs       | w | write   | jobs job aside |
+    Write waiting jobs to a file: the marked ones, or all that match.
+stop_looking      | x |         | jobs aside     |
+    Stop the look through the queue, or an action over many jobs; once more goes on.
+
+# queues
+clear_queue   | c | clear   | queues                        | typed
+    Delete the jobs that wait at this moment in the queue under the cursor.
+pause         | p | pause   | queues                        | undoable
+    Pause the queue under the cursor, or the marked ones; resume them if all are paused.
+show_serving  | W | workers | queues jobs aside             |
+    Show the workers that serve the queue.
+show_aside    | b |         | queues jobs                   |
+    Show what workers set aside from the queue because they could not read it.
+remove_queue  | D |         | queues                        | typed
+    Remove the queue under the cursor, with the jobs that wait in it at this moment.
+start_workers | s | start   | overview queues workers local | confirm
+    Start workers on this machine; asks which queues and how many.
+
+# workers
+stop_worker  | x | stop       | workers local | confirm
+    Stop workers on this machine: first press, when the job is done; second press, now.
+pause_worker | p | pause      | workers local | changes
+    Let workers on this machine take no more jobs, or take jobs again.
+unregister   | d | unregister | workers       | confirm
+    Take the marked workers off the register; the jobs in their hands become failures.
+prune        | D | prune      | workers       | confirm
+    Take all dead workers off the register, after showing the evidence.
+hosts        | t | hosts      | workers hosts |
+    Show the machines that workers run on, or the workers again.
+
+# scheduled
+run_now           | r | run now   | scheduled delayed schedule | undoable
+    Put the marked delayed jobs, or the jobs of the marked schedules, onto their queues now.
+drop              | d | delete    | scheduled delayed schedule | undoable
+    Delete the marked delayed jobs or schedules; one alone goes at once.
+reschedule        | m | move      | scheduled delayed          | confirm
+    Reschedule the marked delayed jobs to another time; asks for it.
+jobs_or_schedules | t | schedules | scheduled                  |
+    Recurring schedules, or the delayed jobs again.
+by_class          | b | classes   | scheduled                  |
+    Count the delayed jobs of each class, or list them by time.
+run_matching      | R |           | scheduled                  | confirm
+    Run all delayed jobs that match the filter now.
+drop_matching     | D |           | scheduled                  | confirm
+    Delete all delayed jobs that match the filter.
+stop_search       | x |           | scheduled                  |
+    Stop looking through all delayed jobs; once more begins anew.
+
+# local
+log            | l     | log    | workers worker local |
+    Show what a worker started here prints; of a group, what one of its workers does.
+more_workers   | + =   | more   | local                | changes
+    One worker more for the group under the cursor; those that gave up try again.
+fewer_workers  | -     | fewer  | local                | changes
+    One worker less for the group under the cursor, when its job is done.
+follow         | f     | follow | log                  |
+    Stay at the end of the log, or stay where you are.
+hold           | p     | pause  | log                  |
+    Take in no new lines; once more goes on at the end.
+search         | slash | search | log                  |
+    Find a text in the lines there are.
+next_match     | n     | next   | log                  |
+    To the next line with the text.
+previous_match | N     |        | log                  |
+    To the line with the text before.
+
+# history
+undo_deed | u | undo | history action | confirm
+    Take back the action under the cursor, whoever did it.
+
+# lists
+filter           | slash  | filter                 | rows                       |
+    Show only rows that match: class:, error:, queue:, args.0:, age>1h, /regex/, !not, words.
+pause_all        | P      | pause all / resume all | overview lists             | confirm
+    Let no worker take another job, or take that back.
+undo             | u      | undo                   | \
+    overview queues jobs job aside workers failed local group failure scheduled delayed schedule \
+    | changes
+    Take back the last action of this console; one under way is stopped and asked about.
+table.mark       | space  | mark                   | rows                       |
+    Mark the row and go to the next.
+table.mark_range | v      |                        | rows                       |
+    Begin a range of marks, or end it.
+table.mark_all   | a      |                        | rows                       |
+    Mark all rows; if all are marked, none.
+next_sort        | o      | sort                   | rows                       |
+    Sort by the next column.
+reverse_sort     | O      |                        | rows                       |
+    Sort the other way round.
+copy             | y      |                        | overview rows texts        |
+    Copy the marked rows, or what is shown, to the clipboard of your terminal.
+clear_filter     | escape |                        | lists                      |
+    Take the filter away; after `enter` or `W` led here, back to where you were.
+freeze           | f      | freeze / go on         | overview lists             |
+    Stop all that is shown from changing, on every screen; once more lets it go on.
+
+# moving
+table.down      | j down   |  | tables |
+    One row down.
+table.up        | k up     |  | tables |
+    One row up.
+table.first     | g home   |  | tables |
+    To the first row.
+table.last      | G end    |  | tables |
+    To the last row.
+table.page_down | pagedown |  | tables |
+    One page down; at the end of waiting jobs, the next ones.
+table.page_up   | pageup   |  | tables |
+    One page up; at the beginning of waiting jobs, the ones before.
+
+# texts
+text.down      | j down         | scroll | texts |
+    One line down.
+text.up        | k up           |        | texts |
+    One line up.
+text.first     | g home         |        | texts |
+    To the beginning.
+text.last      | G end          |        | texts |
+    To the end.
+text.page_down | pagedown space |        | texts |
+    One page down.
+text.page_up   | pageup         |        | texts |
+    One page up.
+
+# dialogs
+dialog.yes       | y ctrl+s | yes | dialogs |
+    Do what the question asks; for more than 50 jobs only tab to the button and enter do it.
+dialog.no        | escape n | no  | dialogs |
+    Leave the question, change nothing.
+filter.keep      | enter    |     | filter  |
+    Filter by what was typed.
+filter.leave     | escape   |     | filter  |
+    Back to the filter there was.
+filter.complete  | tab      |     | filter  |
+    Take the completion.
+filter.older     | up       |     | filter  |
+    The filter used before.
+filter.newer     | down     |     | filter  |
+    The filter used after.
+palette.run      | enter    |     | palette |
+    Do what is under the cursor.
+palette.leave    | escape   |     | palette |
+    Do nothing.
+palette.next     | down     |     | palette |
+    The next action.
+palette.previous | up       |     | palette |
+    The action before.
+
+# everywhere
+show_overview   | 1               |      | everywhere        |
+    Show what is wrong now.
+show_queues     | 2               |      | everywhere        |
+    Show the queues.
+show_workers    | 3               |      | everywhere        |
+    Show the workers.
+show_failed     | 4               |      | everywhere        |
+    Show the failed jobs.
+show_scheduled  | 5               |      | everywhere        |
+    Show the delayed jobs and the schedules.
+show_local      | 6               |      | everywhere        |
+    Show the workers that were started here.
+show_history    | 7               |      | everywhere        |
+    Show what was done, by whom, and take it back.
+faster          | + =             |      | everywhere -local |
+    Look more often.
+slower          | -               |      | everywhere -local |
+    Look less often.
+palette         | colon           |      | everywhere        |
+    Find an action by its words, and do it.
+next_theme      | T               |      | everywhere        |
+    Change between dark and light colours.
+reveal          | S               |      | everywhere        |
+    Show passwords, tokens and keys in what is shown; once more hides them.
+repaint         | ctrl+l          |      | everywhere        |
+    Draw the screen anew, where something else has written on it.
+help            | ?               | help | everywhere        |
+    What the keys do: those of this screen, then all others.
+suspend_process | ctrl+z          |      | everywhere        |
+    Back to the shell; `fg` returns here.
+quit            | q ctrl+c ctrl+q | quit | everywhere        |
+    Leave; ctrl+c and ctrl+q leave a question, filter or palette first.
+""")
+"""The actions by the headings above."""
+
+ACTIONS: Final = tuple(chain.from_iterable(SECTIONS.values()))
+"""In the order in which the footer says them."""
+
+SCREENS: Final[dict[Where, str]] = {
+    _PLACES[action.id.removeprefix("show_")]: action.keys[0]
+    for action in SECTIONS["everywhere"]
+    if action.id.startswith("show_")
+}
+"""The screens that a digit shows, in the order of the digits."""
+
+
+# Other words, for the palette.
+
+#: By the action's id; also the words of other tools.
+SYNONYMS: Final = {
+    "show_overview": "incidents problems alerts home dashboard",
+    "show_queues": "backlog",
+    "show_workers": "processes fleet",
+    "show_failed": "failures errors exceptions retry requeue",
+    "show_scheduled": "delayed cron recurring later",
+    "show_local": "logs own here",
+    "show_history": "audit log who undo trail",
+    "next_theme": "theme colours colors light dark mode",
+    "reveal": "secrets passwords redact hide unhide",
+    "repaint": "redraw refresh",
+    "faster": "interval refresh rate speed",
+    "slower": "interval refresh rate speed",
+    "help": "keys manual shortcuts bindings",
+    "quit": "exit leave q!",
+    "suspend_process": "background shell fg bg",
+    "freeze": "hold still stop",
+    "undo": "revert rollback take back",
+    "requeue": "retry rerun again replay",
+    "requeue_all": "retry rerun again replay bulk",
+    "put_back": "retry rerun requeue",
+    "put_back_matching": "retry rerun requeue bulk",
+    "delete": "remove discard purge drop",
+    "delete_all": "remove discard purge drop bulk",
+    "delete_jobs": "remove discard purge drop",
+    "delete_matching": "remove discard purge drop bulk",
+    "clear_queue": "empty purge flush truncate",
+    "clear_failures": "empty purge flush truncate",
+    "remove_queue": "delete drop",
+    "move_jobs": "transfer",
+    "move_matching": "transfer bulk",
+    "pause": "stop hold resume unpause",
+    "pause_all": "stop hold resume unpause everything maintenance",
+    "start_workers": "run spawn launch scale",
+    "more_workers": "scale up",
+    "fewer_workers": "scale down",
+    "stop_worker": "kill quit terminate term",
+    "pause_worker": "hold quiet resume usr2",
+    "prune": "dead cleanup clean",
+    "unregister": "remove delete forget",
+    "filter": "search find grep where",
+    "clear_filter": "reset all back",
+    "copy": "yank clipboard",
+    "next_sort": "order by",
+    "export": "export write save dump file download",
+    "export_jobs": "export write save dump file download",
+}
+
+#: Other names of screens.
+OTHER_NAMES: Final = {
+    "queue": "queues",
+    "worker": "workers",
+    "failures": "failed",
+    "delayed": "scheduled",
+}
+
+_ACTING = "console demo doctor enqueue load register scheduler server worker"
+_TELLING = "audit find settings show stats"
+#: Commands of `qtop` for the shell that have no key.
+COMMANDS: Final = frozenset(f"{_ACTING} {_TELLING}".split())
+
 
 # Rebinding: what can be a key, and which keys would mean two things on one screen.
 
@@ -77,7 +535,7 @@ def typed_in_fields(actions: Iterable[Action], rebound: Rebound) -> list[tuple[s
     ]
 
 
-__all__ = ["ACTIONS", "DANGERS", "PLACES", "SCREENS", "Action", "Danger", "Sign", "Where"]
+# The actions of a place, and how their keys are written.
 
 #: Gives the key of an action, by the action's id, for a sentence.
 Sign = Callable[[str], str]

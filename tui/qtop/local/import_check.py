@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from qtop.actions.plan import list_of
-from qtop.model.launch import QueueClasses
+from qtop.actions.request import QueueClasses
 from qtop.text.safe import counted, safe
 
 LIMIT_S: Final = 15.0

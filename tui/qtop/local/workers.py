@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from qtop.actions.plan import Refusal
+from qtop.actions.request import LaunchCommand, LaunchRequest, QueueClasses
 from qtop.local import import_check
 from qtop.local.groups import (
     CannotStart,
@@ -24,7 +25,6 @@ from qtop.local.groups import (
 )
 from qtop.local.import_check import unknown_classes
 from qtop.local.state_file import GroupInfo
-from qtop.model.launch import LaunchCommand, LaunchRequest, QueueClasses
 from qtop.systems.system import System
 from qtop.text.safe import safe
 

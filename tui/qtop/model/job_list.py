@@ -48,10 +48,6 @@ class Entry(Protocol):
         """Its order in the list: what came later has a greater one."""
 
     @property
-    def id(self) -> str:
-        """The SHA-1 of its bytes, in hex."""
-
-    @property
     def job(self) -> Job:
         """The job. Never raises. O(bytes)."""
 
@@ -81,16 +77,6 @@ class JobPage:
     is_gone: bool = False
 
 
-@value
-class Ask:
-    """One window of a walk to read. `first` is the place of its first job, `end` where what was
-    seen before begins; both are unknown (-1) for the first window."""
-
-    work: Operation[Any]
-    first: int = -1
-    end: int = -1
-
-
 class Walk(Protocol):
     """One way through a whole list, in windows."""
 
@@ -110,12 +96,9 @@ class Walk(Protocol):
     def extent(self) -> Extent:
         """What was in the list at the beginning of the walk."""
 
-    def ask(self) -> Ask | None:
-        """What to read next; None at the end. Each window is taken in before the next is asked
-        for."""
-
-    def take(self, ask: Ask, seen: Any) -> Iterator[Entry]:
-        """What is new in a window that was read, in the order of the walk. Raises nothing."""
+    def window(self) -> Operation[Iterator[Entry]] | None:
+        """What reads the next window, and gives what is new in it in the order of the walk; None at
+        the end. One window is read before the next is asked for."""
 
 
 @value

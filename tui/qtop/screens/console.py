@@ -26,8 +26,7 @@ if TYPE_CHECKING:
     from qtop.monitor.incidents.incident import Link
     from qtop.monitor.rows import WorkerRow
     from qtop.monitor.state import ConsoleState
-    from qtop.search.job_search import JobSearch
-    from qtop.search.selection import RefusalCheck, Selection
+    from qtop.search.selection import JobSearch, RefusalCheck, Selection
     from qtop.systems.system import System
     from qtop.widgets.table import Table
     from queuecore.audit import AuditEntry

@@ -7,9 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from qtop.model.fleet import RunningJob
+from qtop.model.fleet import ListedSchedule, RunningJob
 from qtop.model.job import Job, age_at
-from qtop.model.schedule import ListedSchedule
 from qtop.monitor import row_text
 from qtop.monitor.rows import WorkerRow
 from qtop.text import backtraces, format

@@ -18,8 +18,8 @@ from textual.widget import Widget
 from textual.widgets import Button, Input, Label
 
 from qtop.actions.plan import Plan, Refusal
+from qtop.actions.request import MOST_PER_START, LaunchRequest
 from qtop.model.job import JobSource
-from qtop.model.launch import MOST_PER_START, LaunchRequest
 from qtop.screens.console import Console
 from qtop.screens.frame import FrontScreen
 from qtop.search.filter_language import ALLOWED, BadMoment, parse_moment

@@ -18,8 +18,8 @@ from qtop.model.job_file import line_of
 from qtop.model.job_list import Entry, JobList
 from qtop.screens.console import Console
 from qtop.screens.dialogs import CANCEL, Dialog, DialogButton
-from qtop.search.follower import walk
-from qtop.search.job_search import JobSearch
+from qtop.search.list_search import walk
+from qtop.search.selection import JobSearch
 from qtop.text.redact import OPEN
 from qtop.text.safe import safe
 from qtop.widgets.filter_input import Box, InputField

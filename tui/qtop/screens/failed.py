@@ -24,8 +24,8 @@ from qtop.search.failure_groups import (
     KeyMaker,
     title,
 )
-from qtop.search.job_search import JobQuery, JobSearch
 from qtop.search.list_search import ListSearch
+from qtop.search.selection import JobQuery, JobSearch
 from qtop.text import format
 from qtop.text.safe import counted, safe, spark
 from qtop.widgets.bars import Span

@@ -14,8 +14,7 @@ from textual.widgets import Input
 
 from qtop.actions.plan import danger_in_production
 from qtop.keymap import keymap
-from qtop.keymap.keymap import DANGERS, Action, Where
-from qtop.keymap.synonyms import COMMANDS, PLACES, SYNONYMS
+from qtop.keymap.keymap import COMMANDS, DANGERS, OTHER_NAMES, SYNONYMS, Action, Where
 from qtop.monitor.incidents.incident import Link
 from qtop.monitor.state import UiPolicy, ViewState
 from qtop.screens.base import TextScreen
@@ -163,7 +162,7 @@ def place_of(text: str) -> Link | None:
     """Where to go, for a screen's name and a filter, such as `failed class:Mail`; None when it is
     not both."""
     name, _, wanted = text.strip().partition(" ")
-    name = PLACES.get(name.casefold(), name.casefold())
+    name = OTHER_NAMES.get(name.casefold(), name.casefold())
     place = next((each for each in keymap.SCREENS if each == name and each != "overview"), None)
     if place is None or not wanted.strip():
         return None

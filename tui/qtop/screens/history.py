@@ -19,7 +19,6 @@ from qtop.text import format
 from qtop.text.safe import ago, area, safe
 from qtop.widgets.bars import Bar, Span
 from qtop.widgets.columns import Column, figure
-from qtop.widgets.paged_table import PagedTable
 from qtop.widgets.table import Table
 from qtop.widgets.text_lines import TextLine
 from queuecore.action_record import AUDIT_ENTRIES
@@ -174,7 +173,9 @@ class HistoryScreen(RowsScreen):
         self._entries: list[AuditEntry] | None = None
 
     def make_table(self) -> Table[Any]:
-        return PagedTable(COLUMNS, key=lambda d: d.id, clock=self.app.clock, pages=self)
+        table = Table(COLUMNS, key=lambda d: d.id, clock=self.app.clock)
+        table.pages = self
+        return table
 
     def compose_body(self) -> Iterable[Widget]:
         yield from self._trend

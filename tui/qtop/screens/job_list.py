@@ -21,15 +21,22 @@ from qtop.screens.dialogs import ask_for_queue
 from qtop.screens.export import export
 from qtop.screens.payload_editor import edit_job
 from qtop.search.fields import Subject, of_job
-from qtop.search.job_search import JobQuery, JobSearch, Matches, slim_failure, slim_waiting
 from qtop.search.list_search import FoundT, ListSearch
-from qtop.search.selection import RefusalCheck, chosen_of, nothing_refused
+from qtop.search.selection import (
+    JobQuery,
+    JobSearch,
+    Matches,
+    RefusalCheck,
+    chosen_of,
+    nothing_refused,
+    slim_failure,
+    slim_waiting,
+)
 from qtop.text import format
 from qtop.text.safe import counted, safe
 from qtop.widgets.bars import Bar, Span
 from qtop.widgets.columns import Column, ToneOf, text_column
-from qtop.widgets.list_pane import MARKS_GONE, ListPane
-from qtop.widgets.paged_table import PagedTable, marks_spans
+from qtop.widgets.list_pane import MARKS_GONE, ListPane, marks_spans
 from qtop.widgets.table import Table
 from qtop.widgets.text_view import TextView
 from queuecore.errors import StoreError
@@ -116,9 +123,8 @@ class JobListScreen(ConsoleScreen):
         self.traits = {"failed": _FAILURES, "delayed": _DELAYED}.get(within.source.kind, _WAITING)
         self.window, self.service = Bar(id="window"), Bar(id="service")
         self.bars = [self.window, self.service] if within.source.queue else [self.window]
-        table = PagedTable(
-            self.LIST_COLUMNS, key=lambda row: row.key, clock=self.app.clock, pages=self
-        )
+        table = Table(self.LIST_COLUMNS, key=lambda row: row.key, clock=self.app.clock)
+        table.pages = self
         self.pane = self.new_pane(table, self.MARKS_GONE)
         self.pane.filter = within.filter
         #: What is looked for in the whole list.
@@ -159,7 +165,7 @@ class JobListScreen(ConsoleScreen):
         search = self.search
         if search is None or search.found is None:
             return self.pane.shown_of()
-        return f"{search.found.count:,} of {search.follower.of:,}"
+        return f"{search.found.count:,} of {search.of:,}"
 
     def on_table_opened(self, event: Table.Opened[Any]) -> None:
         event.stop()
@@ -296,8 +302,7 @@ class JobListScreen(ConsoleScreen):
         self._lands_last = None
         self.put(rows, self.NOTHING)
         if lands_last is not None:
-            # Not the table's own keys: at the end of a page those turn to the next.
-            (Table.action_cursor_last if lands_last else Table.action_cursor_first)(self.table)
+            self.table.to_end(+1 if lands_last else -1)
         self.show_title()
 
     def _could_not_read(self, why: str) -> None:
@@ -350,9 +355,9 @@ class JobListScreen(ConsoleScreen):
             self.in_background(search.group, partial(self._follow, search), exclusive=False)
 
     async def _follow(self, search: ListSearch[Any]) -> None:
-        if not search.follower.of and not search.follower.is_running:
+        if not search.of and not search.is_running:
             await asyncio.sleep(self.traits.typing_s)
-        await search.follower.follow(self.app.read, partial(self._found_more, search))
+        await search.follow(self.app.read, partial(self._found_more, search))
         if search is self.search:
             self.list_found()
 
@@ -384,9 +389,8 @@ class JobListScreen(ConsoleScreen):
             self.settled = search
         elif not is_over:
             none = self.LOOKING
-        follower = search.follower
-        if follower.problem is not None and not follower.is_complete:
-            none = frame.unknown_word(follower.problem)
+        if search.problem is not None and not search.is_current:
+            none = frame.unknown_word(search.problem)
         self.put(rows, none)
         self.show_title()
 
@@ -398,8 +402,8 @@ class JobListScreen(ConsoleScreen):
         if search is None or search.is_idle:
             self.app.say("nothing is under way here", "dim")
             return
-        search.follower.is_stopped = not search.follower.is_stopped
-        if search.follower.is_stopped:
+        search.is_stopped = not search.is_stopped
+        if search.is_stopped:
             self.workers.cancel_group(self, search.group)
         else:
             self.look()

@@ -12,8 +12,7 @@ from qtop.model.job import JobRow, JobSource
 from qtop.monitor.state import ViewState
 from qtop.screens import details
 from qtop.screens.job_list import ARGS, CLASS, JobDetailsScreen, JobListScreen, class_tone, size_of
-from qtop.search.job_search import JobQuery
-from qtop.search.selection import RefusalCheck, Selection
+from qtop.search.selection import JobQuery, RefusalCheck, Selection
 from qtop.text import format
 from qtop.widgets.columns import Column, figure
 from qtop.widgets.text_lines import TextLine

@@ -12,16 +12,16 @@ from typing import Any, Final
 
 from qtop.keymap import keymap
 from qtop.keymap.keymap import Sign
+from qtop.model.fleet import ListedSchedule, LockHolder, Schedules
 from qtop.model.job import JobSource
 from qtop.model.job_list import DueShare, JobPage, Outline
-from qtop.model.schedule import ListedSchedule, LockHolder, Schedules
 from qtop.monitor import row_text
 from qtop.monitor.changes import ServedBy
 from qtop.monitor.rows import QueueRow, WorkerRow
 from qtop.monitor.state import ViewState
 from qtop.screens import frame
-from qtop.search.job_search import JobSearch, Matches
 from qtop.search.list_search import ListSearch
+from qtop.search.selection import JobSearch, Matches
 from qtop.text import format
 from qtop.text.safe import ago, counted, safe
 from qtop.widgets.bars import Span
@@ -70,16 +70,15 @@ def too_large(search: JobSearch) -> list[Span]:
 
 def progress(search: ListSearch[Any] | None, key: str) -> list[Span]:
     """How far the look through the whole list is, and which `key` stops it."""
-    follower = None if search is None else search.follower
-    if follower is None or search is None:
+    if search is None:
         return []
-    if follower.problem is not None:
-        return [Span(f"looking stopped: {safe(follower.problem)} ", "warn", 80)]
-    if follower.of == 0 or search.is_idle:
+    if search.problem is not None:
+        return [Span(f"looking stopped: {safe(search.problem)} ", "warn", 80)]
+    if search.of == 0 or search.is_idle:
         return []
-    share = follower.done * 100 // follower.of
-    text = f"scanned {follower.done:,} of {follower.of:,}, {share} %"
-    if follower.is_stopped:
+    share = search.done * 100 // search.of
+    text = f"scanned {search.done:,} of {search.of:,}, {share} %"
+    if search.is_stopped:
         return [Span(f"{text}; stopped, {key} goes on ", "warn", 80)]
     return [Span(f"{text}; {key} stops ", "accent", 80)]
 
@@ -216,17 +215,17 @@ def delayed_search(
     """How far a search is, or what came of it; `is_by_class` shows counts instead of jobs."""
     if run is None or run.found is None:
         return []
-    found, follower = run.found, run.follower
+    found = run.found
     seen = counted(found.seen, "job")
     if not run.is_over:
-        of = f", times {follower.done:,} of {follower.of:,}" if follower.of else ""
+        of = f", times {run.done:,} of {run.of:,}" if run.of else ""
         return [Span(f"looking … {seen}{of}; {sign('stop_search')} stops ", "accent", 70)]
     more = ""
     if is_by_class and found.classes is not None and found.classes.has_more:
         more = ", with more classes than are listed"
     elif not is_by_class and found.count > found.most:
         more = f", the first {found.most:,} listed"
-    if follower.is_stopped:
+    if run.is_stopped:
         anew = f"{sign('stop_search')} anew"
         text = f"stopped: {format.number(found.count)} of the first {seen}{more}; {anew} "
         return [Span(text, "warn")]

@@ -27,8 +27,9 @@ from qtop.text.safe import ago, counted, safe
 from qtop.widgets.bars import Bar, Span
 from qtop.widgets.columns import Column, ToneOf
 from qtop.widgets.filter_input import InputField
-from qtop.widgets.log_view import LogLine, LogView
 from qtop.widgets.table import Table
+from qtop.widgets.text_lines import TextLine
+from qtop.widgets.text_view import LogView
 from queuecore.active_job import unwrapped
 
 #: How often more of the file is read, while the screen shows.
@@ -116,14 +117,14 @@ class LogScreen(ConsoleScreen):
         except OSError as error:
             self.app.say(f"the log cannot be read: {safe(str(error.strerror))}", "bad")
             return
-        lines: list[LogLine] = []
+        lines: list[TextLine] = []
         if piece.passed_over:
-            lines.append(LogLine(f"… {piece.passed_over:,} bytes passed over …", "own"))
+            lines.append(TextLine(f"… {piece.passed_over:,} bytes passed over …", "own"))
         redact = self.app.state.policy.redactor.text
         for raw in piece.lines:
             plain = without_colours(raw).replace(b"\t", b"    ").rstrip(b"\r")
             text = redact(safe(plain))
-            lines.append(LogLine(text, level(text)))
+            lines.append(TextLine(text, level(text)))
         self.log_view.append(lines)
 
     def copied(self) -> list[str]:

@@ -11,9 +11,9 @@ from typing import Any, ClassVar, Final, Literal, TypeVar
 
 from qtop.actions.request import Delete, DeleteSchedules, Request, RunNow, RunSchedules
 from qtop.keymap.keymap import Where
+from qtop.model.fleet import ListedSchedule
 from qtop.model.job import JobRow, JobSource, job_rows, moment_of
 from qtop.model.job_list import JobPage
-from qtop.model.schedule import ListedSchedule
 from qtop.monitor.state import ViewState
 from qtop.screens import details, frame, list_bars
 from qtop.screens.base import TextScreen
@@ -30,14 +30,13 @@ from qtop.screens.list_bars import ScheduledLook
 from qtop.search import filter_language
 from qtop.search.fields import Subject, of_schedule
 from qtop.search.filter_language import BadFilter, Filter
-from qtop.search.job_search import ClassCounts, ClassRow, JobQuery, JobSearch, Matches
 from qtop.search.list_search import ListSearch
-from qtop.search.selection import chosen_of
+from qtop.search.selection import ClassCounts, ClassRow, JobQuery, JobSearch, Matches, chosen_of
 from qtop.text import format
 from qtop.text.safe import safe
 from qtop.widgets.bars import Bar
 from qtop.widgets.columns import Column, ToneOf, figure, text_column
-from qtop.widgets.paged_table import marks_spans
+from qtop.widgets.list_pane import marks_spans
 from qtop.widgets.table import Table
 from qtop.widgets.text_lines import TextLine
 from queuecore.errors import Refused, StoreError
@@ -371,16 +370,16 @@ class ScheduledScreen(JobListScreen):
         search = self.search
         if not self.is_searched or search is None or search.found is None:
             return
-        follower, found = search.follower, search.found
-        if follower.problem is not None and not follower.is_stopped:
-            follower.is_stopped = True
-            self.app.say(f"looking through the jobs: {safe(follower.problem)}", "bad")
+        found = search.found
+        if search.problem is not None and not search.is_stopped:
+            search.is_stopped = True
+            self.app.say(f"looking through the jobs: {safe(search.problem)}", "bad")
         none = "No delayed jobs." if self.pane.filter.is_empty else self.no_match
         if self.part == "classes":
             rows: Sequence[Any] = found.classes.rows(self.now)
         else:
             rows = job_rows(found.listed(), self.now)
-        self.put_found(search, rows, none, is_over=follower.is_stopped)
+        self.put_found(search, rows, none, is_over=search.is_stopped)
 
     # Showing
 
@@ -451,7 +450,7 @@ class ScheduledScreen(JobListScreen):
 
     def _expect_change(self) -> None:
         if self.search is not None:
-            self.search.follower.expect_change()
+            self.search.expect_change()
 
     def _act(self, on_jobs: Callable[..., Request], on_schedules: Callable[..., Request]) -> None:
         if self.part == "classes":
@@ -512,8 +511,8 @@ class ScheduledScreen(JobListScreen):
             sign = self.app.state.policy.sign
             hint = f"{sign('filter')} filters, {sign('by_class')} counts by class"
             self.app.say(f"nothing is being looked for: {hint}", "dim")
-        elif search is not None and (search.follower.is_running or not search.is_over):
-            search.follower.is_stopped = True
+        elif search is not None and (search.is_running or not search.is_over):
+            search.is_stopped = True
             self.workers.cancel_group(self, "search")
             self.list_found()
         else:

@@ -175,10 +175,6 @@ class KnownEntry:
         self._maker = maker
 
     @property
-    def id(self) -> str:
-        return self.job.id
-
-    @property
     def group(self) -> GroupFacts:
         job = self.job
         key = self._maker.key_of(job)
@@ -194,10 +190,10 @@ def _cut(name: str | None) -> str | None:
     return None if name is None else name[:MOST_CHARACTERS]
 
 
-def title(mark: GroupKey) -> str:
-    if mark.problem is not None:
-        return safe(mark.problem)
-    return safe(f"{mark.class_name or '(no class)'}: {mark.exception or '?'}")
+def title(key: GroupKey) -> str:
+    if key.problem is not None:
+        return safe(key.problem)
+    return safe(f"{key.class_name or '(no class)'}: {key.exception or '?'}")
 
 
 # Groups: how many failures, since when, from which queues, and their trend.
@@ -222,7 +218,6 @@ class FailureGroup:
         trend: How many failed in each of the last hours, the present one last.
         queues: The queues and how many came from each, the most first.
         retried: How many were requeued before and kept.
-        place, sha: The newest of them.
     """
 
     fingerprint: GroupKey
@@ -233,8 +228,6 @@ class FailureGroup:
     trend: tuple[int, ...]
     queues: tuple[tuple[str, int], ...]
     retried: int
-    place: int
-    sha: str
 
 
 @dataclass(slots=True)
@@ -243,8 +236,6 @@ class _Tally:
     texts of one shape compare as moments do, and parsing is for those that are shown."""
 
     id: str
-    place: int
-    sha: str
     count: int = 0
     retried: int = 0
     first: tuple[int, str] | None = None
@@ -275,12 +266,10 @@ class FailureGroups:
         """Let the trend end at another moment."""
         self._hour = int(now.timestamp()) // _HOUR_S
 
-    def add(self, entry: Entry) -> GroupKey:
+    def add(self, entry: Entry) -> None:
         """Count an entry. O(1), besides what it takes to read its group."""
         facts = entry.group
-        tally = self._tallies.get(facts.fingerprint)
-        if tally is None or entry.place > tally.place:
-            tally = self._named_by(facts.fingerprint, entry)
+        tally = self._tallies.get(facts.fingerprint) or self._new_tally(facts.fingerprint)
         self.count += 1
         tally.count += 1
         tally.retried += facts.is_retried
@@ -288,34 +277,25 @@ class FailureGroups:
         if queue is not None and (queue in queues or len(queues) < _MOST_QUEUES):
             queues[queue] += 1
         self._note_moment(tally, facts.failed_at)
-        return facts.fingerprint
 
     def fingerprints(self) -> Iterable[GroupKey]:
         return self._tallies.keys()
 
-    def count_of(self, mark: GroupKey) -> int | None:
+    def count_of(self, key: GroupKey) -> int | None:
         """How many failures a group has; None when it has none by itself."""
-        tally = self._tallies.get(mark)
+        tally = self._tallies.get(key)
         return None if tally is None else tally.count
 
     def groups(self) -> tuple[FailureGroup, ...]:
         """All groups, the one with the most failures first, "other" last. O(groups)."""
-        found = [self._group(mark, tally) for mark, tally in self._tallies.items()]
+        found = [self._group(key, tally) for key, tally in self._tallies.items()]
         found.sort(key=lambda group: (group.fingerprint is OTHER, -group.count))
         return tuple(found)
 
-    def _named_by(self, mark: GroupKey, entry: Entry) -> _Tally:
-        """The tally of a group, of which this is the newest entry."""
-        tally = self._tallies.get(mark)
-        if tally is None and len(self._tallies) >= MOST_GROUPS:
-            mark = OTHER
-            tally = self._tallies.get(mark)
-        if tally is not None and entry.place <= tally.place:
-            return tally
-        if tally is None:
-            tally = self._tallies[mark] = _Tally(mark.id, entry.place, entry.id)
-        tally.place, tally.sha = entry.place, entry.id
-        return tally
+    def _new_tally(self, key: GroupKey) -> _Tally:
+        if len(self._tallies) >= MOST_GROUPS:
+            key = OTHER
+        return self._tallies.setdefault(key, _Tally(key.id))
 
     def _note_moment(self, tally: _Tally, written: Any) -> None:
         if isinstance(written, datetime):
@@ -345,13 +325,13 @@ class FailureGroups:
         self._hours[key] = hour
         return hour
 
-    def _group(self, mark: GroupKey, tally: _Tally) -> FailureGroup:
+    def _group(self, key: GroupKey, tally: _Tally) -> FailureGroup:
         oldest = self._hour - TREND_HOURS + 1
         if len(tally.hours) > 2 * TREND_HOURS:
             tally.hours = {hour: n for hour, n in tally.hours.items() if hour >= oldest}
         hours = range(oldest, self._hour + 1)
         return FailureGroup(
-            fingerprint=mark,
+            fingerprint=key,
             id=tally.id,
             count=tally.count,
             first=_moment(tally.first),
@@ -359,8 +339,6 @@ class FailureGroups:
             trend=tuple(tally.hours.get(hour, 0) for hour in hours),
             queues=tuple(tally.queues.most_common()),
             retried=tally.retried,
-            place=tally.place,
-            sha=tally.sha,
         )
 
 

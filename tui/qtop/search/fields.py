@@ -7,9 +7,8 @@ from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from qtop.model.fleet import RunningJob
+from qtop.model.fleet import ListedSchedule, RunningJob
 from qtop.model.job import Job
-from qtop.model.schedule import ListedSchedule
 from queuecore.active_job import unwrapped
 from queuecore.digests import sha1_hex
 from queuecore.values import value as value_class

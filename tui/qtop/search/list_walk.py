@@ -1,18 +1,28 @@
-"""Reads a whole list from its newest item to its oldest, in windows.
+"""Reads a whole list, in windows: from its newest item to its oldest, or as it is listed.
 
-The list may change meanwhile. Items that are added are not seen. Items that are removed at the head
-move the others: the last item of the window before is read again with each window, and shows how
-far. A walk does no input or output: `follower.walk` reads its windows.
+The list may change meanwhile. Items that are added are not seen.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Final
+from functools import partial
+from typing import TYPE_CHECKING, Final
 
-from qtop.model.job_list import LISTED_BYTES, Ask, Entry
+from qtop.model.job_list import LISTED_BYTES
+from qtop.search.fields import of_job
 from queuecore import windows
+from queuecore.bulk import READ_ITEMS
+from queuecore.exchange import Exchange, Steps, steps_of
+from queuecore.values import value
 from queuecore.windows import Extent, RawItem, Stretch, read_item
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from datetime import datetime
+
+    from qtop.model.job import Job
+    from qtop.model.job_list import Entry, JobList, JobPage, Outline, Walk
+    from qtop.search.filter_language import Filter
 
 #: The first window is small: a person waits for it.
 _FIRST_ITEMS: Final = 250
@@ -23,7 +33,10 @@ _FEWEST_ITEMS: Final = 20
 
 
 class ListWalk:
-    """One way through a list of Redis, from its newest item to its oldest.
+    """One way through a list of Redis, from its newest item to its oldest: see `Walk`.
+
+    Items that are removed at the head move the others: the last item of the window before is read
+    again with each window, and shows how far.
 
     Args:
         key: The list.
@@ -40,51 +53,43 @@ class ListWalk:
         self._floor_anchor = None if since is None else since.last
         # The anchor is read as well, to see whether it is still there.
         self._lowest = self._floor - (self._floor_anchor is not None)
-        self._asked_to: int | None = None
+        self._asked_to = 0
         self._anchor: str | None = None
         self._page = _FIRST_ITEMS
-        self._newest: str | None = None
-        #: How long the list was at the beginning.
+        self.extent = Extent(0, None)
         self.length: int | None = None
-        #: The list changed so much that items may have been missed or met twice.
         self.is_broken = False
 
     @property
-    def extent(self) -> Extent:
-        return Extent(self.length or 0, self._newest)
-
-    @property
     def done(self) -> int:
-        return 0 if self.length is None or self._asked_to is None else self.length - self._asked_to
+        return 0 if self.length is None else self.length - self._asked_to
 
-    def ask(self) -> Ask | None:
-        """What to read next; None at the end. The first window must be taken in before the second
-        is asked for; later ones may be asked for one ahead."""
+    def window(self) -> Exchange[Iterator[Entry]] | None:
         if self.length is None:
             newest = windows.stretch(self._key, -self._page, -1, max_bytes=LISTED_BYTES)
-            return Ask(newest)
+            return newest.then(self._newest)
         end = self._asked_to
-        if end is None or end <= self._lowest:
+        if end <= self._lowest:
             return None
-        first = max(self._lowest, end - self._page)
-        self._asked_to = first
+        first = self._asked_to = max(self._lowest, end - self._page)
         # One more at the end, which was seen before: where it is now says what has moved.
-        seen = windows.stretch(self._key, first, end, max_bytes=LISTED_BYTES)
-        return Ask(seen, first, end)
+        older = windows.stretch(self._key, first, end, max_bytes=LISTED_BYTES)
+        return older.then(partial(self._older, first, end - first))
 
-    def take(self, ask: Ask, seen: Stretch) -> Iterator[Entry]:
-        """What is new in a window, newest first. Raises nothing; look at `is_broken` at the
-        end."""
+    def _newest(self, seen: Stretch) -> Iterator[Entry]:
         replies = seen.replies
-        first, fresh = ask.first, len(replies)
-        if ask.first < 0:
-            self.length = seen.length
-            first = seen.length - len(replies)
-            self._newest = read_item(replies[-1]).sha if replies else None
-            self._asked_to = max(first, self._lowest)
-            self.is_broken = seen.length < self._floor
-        else:
-            fresh = self._fresh(ask, seen)
+        self.length, first = seen.length, seen.length - len(replies)
+        self.extent = Extent(seen.length, read_item(replies[-1]).sha if replies else None)
+        self._asked_to = max(first, self._lowest)
+        self.is_broken = seen.length < self._floor
+        return self._entries(seen, first, len(replies))
+
+    def _older(self, first: int, expected: int, seen: Stretch) -> Iterator[Entry]:
+        return self._entries(seen, first, self._fresh(expected, seen))
+
+    def _entries(self, seen: Stretch, first: int, fresh: int) -> Iterator[Entry]:
+        """The first `fresh` items of a window, newest first."""
+        replies = seen.replies
         if replies:
             self._anchor = read_item(replies[0]).sha
             self._measure(seen)
@@ -93,9 +98,8 @@ class ListWalk:
         begin = max(0, self._floor - first)
         return (self._entry(replies[at], first + at) for at in reversed(range(begin, fresh)))
 
-    def _fresh(self, ask: Ask, seen: Stretch) -> int:
+    def _fresh(self, expected: int, seen: Stretch) -> int:
         """How many items of a window come before the one that was seen last."""
-        expected = ask.end - ask.first
         for at in range(min(expected, len(seen.replies) - 1), -1, -1):
             if read_item(seen.replies[at]).sha == self._anchor:
                 return at
@@ -112,3 +116,89 @@ class ListWalk:
         is_there = 0 <= before < len(seen.replies)
         if not is_there or read_item(seen.replies[before]).sha != self._floor_anchor:
             self.is_broken = True
+
+
+# As a list is listed: for the commands.
+
+#: The first window is as small as if all items were long; later ones carry about so much.
+_FIRST_LISTED: Final = 60
+#: A filter looks into an item up to here.
+_LOOKED_INTO_BYTES: Final = 8 << 20
+
+
+@value
+class Scanned:
+    """How a scan went: how long the list was, how many did not match of which only the beginning
+    was looked at, for their size, and whether it stopped because there were enough."""
+
+    length: int
+    too_large: int
+    is_partial: bool = False
+
+
+def scan(
+    jobs: JobList,
+    wanted: Filter,
+    now: datetime,
+    each: Callable[[Job], object],
+    *,
+    limit: int = 0,
+    whole: bool = False,
+) -> Steps[Scanned]:
+    """Hand every job that matches to `each`, in the order in which the list is listed.
+
+    Args:
+        limit: Stop after so many; 0 is all.
+        whole: Hand over also items over 64 KiB whole, whatever their size.
+
+    A round trip for each 4 MB of items, 1,000 at most, and one for each long one; no more is kept
+    than that and one whole item. Items that arrive during the scan are not seen.
+    """
+    outline: Outline = yield from steps_of(jobs.outline())
+    length, start = outline.length, outline.start
+    most = min(READ_ITEMS, limit) if limit and wanted.is_empty else READ_ITEMS
+    size = min(most, _FIRST_LISTED)
+    done = matched = too_large = 0
+    while done < length:
+        # How far it is: no round trip.
+        yield Exchange((), lambda _: None, progress=(done, length))
+        seen: JobPage = yield from steps_of(jobs.page(start, min(size, length - done)))
+        if seen.is_gone:
+            # The list has become shorter than that: this is its last page, which was shown before.
+            break
+        for job in seen.jobs:
+            is_small = job.item.size <= _LOOKED_INTO_BYTES
+            if job.item.is_cut and (whole or (is_small and not wanted.is_empty)):
+                [read] = yield from steps_of(jobs.read([job]))
+                job = read or job
+            if wanted.matches(of_job(job, now)):
+                matched += 1
+                each(job)
+            else:
+                too_large += job.item.is_cut
+            if limit and matched >= limit:
+                seen_all = done + len(seen.jobs) >= length
+                is_partial = not seen_all or matched < length
+                return Scanned(length, too_large, is_partial)
+        done += size
+        size, start = _size(seen, most), seen.after
+        if start is None:
+            break
+    return Scanned(length, too_large)
+
+
+def through(way: Walk, visit: Callable[[Entry], bool]) -> Steps[bool]:
+    """Show the entries of a walk to `visit`, until it returns False; returns whether it never did.
+    Costs what the walk costs."""
+    while (window := way.window()) is not None:
+        entries = yield from steps_of(window)
+        if not all(map(visit, entries)):
+            return False
+    return True
+
+
+def _size(seen: JobPage, most: int) -> int:
+    """How many items to read next: about as many bytes each time, whatever their size."""
+    size = sum(len(job.item.raw) for job in seen.jobs)
+    each_bytes = max(1, size // max(1, len(seen.jobs)))
+    return max(min(_FEWEST_ITEMS, most), min(most, _WINDOW_BYTES // each_bytes))

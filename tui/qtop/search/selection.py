@@ -1,4 +1,5 @@
-"""What commands and the console look for in a list of jobs, and what an action is about."""
+"""Which jobs of a list are wanted; those that were found: some listed, all counted, also by class;
+and those that an action is about."""
 
 from __future__ import annotations
 
@@ -8,111 +9,210 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Protocol
 
-from qtop.model.job import Job
-from qtop.model.job_list import Entry, JobList, JobPage, Outline, Refs, Walk
-from qtop.search.fields import Subject, of_job
-from qtop.search.filter_language import Filter
+from qtop.model.job import GroupKey, Job, JobSource
+from qtop.model.job_list import Entry, JobList, Refs
+from qtop.search.fields import of_job
+from qtop.search.filter_language import Filter, term
 from qtop.text.format import job_class
-from qtop.text.safe import safe
-from queuecore import bulk
-from queuecore.bulk import READ_ITEMS
-from queuecore.exchange import Exchange, Operation, Steps, steps_of
-from queuecore.values import value
+from qtop.text.safe import beginning, safe
+from queuecore.bulk import JobRefs
+from queuecore.exchange import Operation
+from queuecore.values import replace
+from queuecore.windows import Item
 
-#: The first window is as small as if all items were long; later ones carry about so much.
-_FIRST_ITEMS: Final = 60
-_FEWEST_ITEMS: Final = 20
-_WINDOW_BYTES: Final = 4 << 20
-#: A filter looks into an item up to here.
-_LOOKED_INTO_BYTES: Final = 8 << 20
-
-
-@value
-class Hit:
-    """A job that was selected, and as filters see it."""
-
-    job: Job
-    subject: Subject
+_EVERYTHING: Final = Filter("")
+_KEPT_CHARACTERS: Final = 300
+#: Of arguments of failures: characters of each text, items of each list, levels of lists within.
+_KEPT_OF_ARGUMENTS: Final = (80, 8, 2)
+#: Of the bytes of a waiting or delayed job.
+_KEPT_BYTES: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class Scanned:
-    """How a scan went: how long the list was, how many matched, how many did not of which only the
-    beginning was looked at, for their size, and whether it stopped because there were enough."""
+class JobQuery:
+    """Which jobs: of one list, of some groups (None: of any), as a filter says. `but` turns the
+    groups round: all but these, which is what "other" means."""
 
-    length: int
-    matched: int
-    too_large: int
-    is_partial: bool = False
+    source: JobSource
+    filter: Filter = _EVERYTHING
+    groups: frozenset[GroupKey] | None = None
+    but: bool = False
+    named: str = ""
+
+    @property
+    def is_everything(self) -> bool:
+        return self.groups is None and self.filter.is_empty
 
 
-def scan(
-    jobs: JobList,
-    wanted: Filter,
-    now: datetime,
-    each: Callable[[Hit], object],
-    *,
-    limit: int = 0,
-    whole: bool = False,
-) -> Steps[Scanned]:
-    """Hand every job that matches to `each`, in the order in which the list is listed.
+class JobSearch:
+    """Tells which entries are wanted. Those that are too large to be listed whole are not looked
+    into: neither a filter nor its opposite matches them. `now` is the server's clock."""
+
+    def __init__(self, wanted: JobQuery, now: datetime) -> None:
+        self.wanted = wanted
+        self.now = now
+        #: Entries that were too long to be looked into, where that would have mattered.
+        self.too_large = 0
+
+    def find(self, entry: Entry) -> Job | None:
+        """The job of an entry, if it is wanted. Never raises. O(bytes)."""
+        wanted = self.wanted
+        if wanted.groups is not None:
+            is_in = entry.group.fingerprint in wanted.groups
+            if is_in is wanted.but:
+                return None
+        job = entry.job
+        if wanted.filter.is_empty:
+            return job
+        self.too_large += job.item.is_cut
+        return job if wanted.filter.matches(of_job(job, self.now)) else None
+
+
+class Matches:
+    """The jobs that are wanted: some listed, all of them counted.
 
     Args:
-        limit: Stop after so many; 0 is all.
-        whole: Hand over also items over 64 KiB whole, whatever their size.
-
-    A round trip for each 4 MB of items, 1,000 at most, and one for each long one; no more is kept
-    than that and one whole item. Items that arrive during the scan are not seen.
+        search: Tells which.
+        most: So many are listed.
+        last_first: List the last ones of the list, the last first; else the first ones.
+        keep: What is kept of a job that is listed.
+        classes: Counts them by class, too.
     """
-    outline: Outline = yield from steps_of(jobs.outline())
-    length, start = outline.length, outline.start
-    most = min(READ_ITEMS, limit) if limit and wanted.is_empty else READ_ITEMS
-    size = min(most, _FIRST_ITEMS)
-    done = matched = too_large = 0
-    while done < length:
-        # How far it is: no round trip.
-        yield Exchange((), lambda _: None, progress=(done, length))
-        seen: JobPage = yield from steps_of(jobs.page(start, min(size, length - done)))
-        if seen.is_gone:
-            # The list has become shorter than that: this is its last page, which was shown before.
-            break
-        for job in seen.jobs:
-            is_small = job.item.size <= _LOOKED_INTO_BYTES
-            if job.item.is_cut and (whole or (is_small and not wanted.is_empty)):
-                [read] = yield from steps_of(jobs.read([job]))
-                job = read or job
-            subject = of_job(job, now)
-            if wanted.matches(subject):
-                matched += 1
-                each(Hit(job, subject))
-            else:
-                too_large += job.item.is_cut
-            if limit and matched >= limit:
-                seen_all = done + len(seen.jobs) >= length
-                is_partial = not seen_all or matched < length
-                return Scanned(length, matched, too_large, is_partial)
-        done += size
-        size, start = _size(seen, most), seen.after
-        if start is None:
-            break
-    return Scanned(length, matched, too_large)
+
+    def __init__(
+        self,
+        search: JobSearch,
+        most: int,
+        *,
+        last_first: bool,
+        keep: Callable[[Job], Job] = lambda job: job,
+        classes: ClassCounts | None = None,
+    ) -> None:
+        self.search = search
+        self.classes = classes
+        #: Those that are wanted, of those that were seen.
+        self.count = self.seen = 0
+        self.most = most
+        #: Everything there is was looked at.
+        self.is_complete = False
+        self._last_first = last_first
+        self._keep = keep
+        self._kept: list[tuple[int, Job]] = []
+        self._worst = 0
+
+    def visit(self, entry: Entry) -> None:
+        self.seen += 1
+        job = self.search.find(entry)
+        if job is None:
+            return
+        self.count += 1
+        if self.classes is not None:
+            self.classes.add(job)
+        rank = -entry.place if self._last_first else entry.place
+        if len(self._kept) >= self.most and rank > self._worst:
+            return
+        self._worst = max(self._worst, rank) if self._kept else rank
+        self._kept.append((rank, self._keep(job)))
+        # Not one by one: a walk may meet each before all others.
+        if len(self._kept) >= 2 * self.most:
+            self._trim()
+
+    def listed(self) -> list[Job]:
+        """Those that are listed, in their order. O(listed)."""
+        self._trim()
+        return [job for _, job in self._kept]
+
+    def _trim(self) -> None:
+        self._kept.sort(key=lambda pair: pair[0])
+        del self._kept[self.most :]
+        self._worst = self._kept[-1][0] if self._kept else 0
 
 
-def through(way: Walk, visit: Callable[[Entry], bool]) -> Steps[bool]:
-    """Show the entries of a walk to `visit`, until it returns False; returns whether it never did.
-    Costs what the walk costs."""
-    while (ask := way.ask()) is not None:
-        seen = yield from steps_of(ask.work)
-        if not all(map(visit, way.take(ask, seen))):
-            return False
-    return True
+def slim_failure(job: Job) -> Job:
+    """What a row shows of a failure; the rest is read when it is opened. About 1 KB."""
+    name, args = job.unwrapped
+    error = job.error
+    return replace(
+        job,
+        item=Item(b"", job.item.size, job.item.sha),
+        class_name=name,
+        args=beginning(args, *_KEPT_OF_ARGUMENTS),
+        error=error if error is None else error[:_KEPT_CHARACTERS],
+        backtrace=(),
+    )
 
 
-def _size(seen: JobPage, most: int) -> int:
-    """How many items to read next: about as many bytes each time, whatever their size."""
-    size = sum(len(job.item.raw) for job in seen.jobs)
-    each_bytes = max(1, size // max(1, len(seen.jobs)))
-    return max(min(_FEWEST_ITEMS, most), min(most, _WINDOW_BYTES // each_bytes))
+def slim_waiting(job: Job) -> Job:
+    """What a row shows of a waiting job; the rest is read when it is opened."""
+    if job.problem is not None and not job.item.is_cut:
+        return job
+    name, args = job.unwrapped
+    kept = Item(job.item.raw[:_KEPT_BYTES], job.item.size, job.item.sha)
+    return replace(job, item=kept, class_name=name, args=beginning(args), extra=None)
+
+
+# Delayed jobs by class.
+
+#: Classes that are counted each by itself.
+MOST_CLASSES: Final = 2_000
+_QUEUES_KEPT: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class ClassRow:
+    """All delayed jobs of one class. `name` is None for those without; `is_readable` is False for
+    the row of those that cannot be read. Times are epochs."""
+
+    name: str | None
+    is_readable: bool
+    count: int
+    first_at: float
+    last_at: float
+    now_s: float
+    queues: tuple[str, ...]
+
+    def filter_text(self, beside: str) -> str:
+        """The filter that lets only these jobs through, `beside` another one."""
+        wanted = term("class", self.name or "") if self.is_readable else "readable:no"
+        return f"{beside} {wanted}".strip()
+
+
+@dataclass(slots=True)
+class _Tally:
+    first_at: float
+    last_at: float
+    count: int = 0
+    queues: dict[str, None] = field(default_factory=dict)
+
+
+class ClassCounts:
+    """Counts delayed jobs by class. `has_more` says that there are more classes than are
+    counted. Bounded memory."""
+
+    def __init__(self) -> None:
+        self._tallies: dict[tuple[str | None, bool], _Tally] = {}
+        self.has_more = False
+
+    def add(self, job: Job) -> None:
+        key = (job.unwrapped[0], job.problem is None)
+        at = 0.0 if job.due is None else job.due.at
+        tally = self._tallies.get(key)
+        if tally is None:
+            if len(self._tallies) >= MOST_CLASSES:
+                self.has_more = True
+                return
+            tally = self._tallies[key] = _Tally(at, at)
+        tally.count += 1
+        tally.first_at, tally.last_at = min(tally.first_at, at), max(tally.last_at, at)
+        if job.queue is not None and len(tally.queues) < _QUEUES_KEPT:
+            tally.queues[job.queue] = None
+
+    def rows(self, now: datetime) -> list[ClassRow]:
+        rows = [
+            ClassRow(*key, t.count, t.first_at, t.last_at, now.timestamp(), tuple(t.queues))
+            for key, t in self._tallies.items()
+        ]
+        return sorted(rows, key=lambda row: (-row.count, row.name or ""))
 
 
 # The items that an action is about, with figures.
@@ -156,7 +256,7 @@ class Selection:
         first_due, last_due: When the first and the last of them are due (epoch).
     """
 
-    marks: Refs = field(default_factory=bulk.JobRefs)
+    marks: Refs = field(default_factory=JobRefs)
     classes: Counter[str] = field(default_factory=Counter)
     queues: Counter[str] = field(default_factory=Counter)
     refusals: Counter[str] = field(default_factory=Counter)

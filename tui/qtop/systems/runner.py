@@ -1,22 +1,46 @@
-"""Runs the work of a system on a Redis: one connection for watching, another for acting."""
+"""Chooses the queue system that an address leads to, and runs its work on a Redis: one connection
+for watching, another for acting."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from qtop.systems.system import System, Work
-from queuecore.address import Address
 from queuecore.exchange import Exchange
-from queuecore.reading import reading_only
+from resque.keys import Keys
 
 if TYPE_CHECKING:
+    from qtop.systems.system import System, Work
+    from queuecore.address import Address
     from queuecore.stores import AsyncStore
 
 T = TypeVar("T")
 
 WATCH_TIMEOUT_S: Final = 2.0
 ACTION_TIMEOUT_S: Final = 5.0
+
+
+def open_system(
+    address: Address | None,
+    namespace: str,
+    *,
+    url: str = "",
+    failures_read: int = 500,
+    warn: Callable[[str], None] = lambda text: None,
+) -> System:
+    """The queue system in a namespace, which remembers nothing yet. No round trip. Without an
+    `address` it does what needs no server.
+
+    Args:
+        url: The address with its password, for workers that are started here.
+        failures_read: How many of the newest failures are part of a snapshot.
+        warn: Gets a sentence where another system perhaps lives there, too, before a change.
+    """
+    # Imported here: many commands do without it.
+    from qtop.systems.resque.system import ResqueSystem
+
+    return ResqueSystem(Keys(namespace), address, url=url, failures_read=failures_read, warn=warn)
 
 
 class RedisRunner:
@@ -54,7 +78,12 @@ class RedisRunner:
                 self.system.note_change()
 
     def _let_through(self, work: Work[T]) -> Work[T]:
-        return reading_only(work) if self._read_only else work
+        if not self._read_only:
+            return work
+        # Imported here: commands load this file, and need it no earlier.
+        from queuecore.reading import reading_only
+
+        return reading_only(work)
 
     async def close(self) -> None:
         if "_stores" in self.__dict__:

@@ -13,8 +13,16 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from qtop.actions.plan import Operator, Plan, Refusal
-    from qtop.actions.request import Index, JobRequest, PruneCase, Request
-    from qtop.model.fleet import Process, Snapshot
+    from qtop.actions.request import (
+        Index,
+        JobRequest,
+        LaunchCommand,
+        LaunchRequest,
+        PruneCase,
+        QueueClasses,
+        Request,
+    )
+    from qtop.model.fleet import ListedSchedule, Process, Schedules, Snapshot
     from qtop.model.health import (
         Finding,
         HealthReport,
@@ -27,8 +35,6 @@ if TYPE_CHECKING:
     )
     from qtop.model.job import Job, JobSource
     from qtop.model.job_list import JobList, JobPage
-    from qtop.model.launch import LaunchCommand, LaunchRequest, QueueClasses
-    from qtop.model.schedule import ListedSchedule, Schedules
     from qtop.search.selection import Chooser, RefusalCheck
     from queuecore.audit import AuditEntry
     from queuecore.cooperative import Slices

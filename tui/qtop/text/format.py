@@ -135,7 +135,6 @@ def short_moment(moment: datetime | None) -> str:
 
 
 def optional(value: str | None) -> str:
-    """A text that may be missing."""
     return NOTHING if value is None else safe(value)
 
 

@@ -18,7 +18,7 @@ from textual.widget import Widget
 
 from qtop.model.health import ServerInfo
 from qtop.text.safe import ago, counted, crop, safe
-from qtop.widgets.columns import toned
+from qtop.widgets.theme import toned
 
 
 class Span(NamedTuple):
@@ -26,7 +26,7 @@ class Span(NamedTuple):
 
     Attributes:
         text: What is shown.
-        tone: Its meaning, the name of a tone (see `columns`), or empty.
+        tone: Its meaning, the name of a tone (see `theme`), or empty.
         priority: Where not all spans fit, those with the lowest priority are left out first.
         action: What a click runs.
         group: Spans of one group are left out together.
@@ -41,13 +41,8 @@ class Span(NamedTuple):
     least: int = 0
 
 
-class PlacedSpan(NamedTuple):
-    """A span with its first cell."""
-
-    x: int
-    text: str
-    tone: str
-    action: str | None
+#: The first cell of a span on a bar, and the span with as much of its text as is shown.
+PlacedSpan = tuple[int, Span]
 
 
 def place(left: Sequence[Span], right: Sequence[Span], width: int) -> list[PlacedSpan]:
@@ -64,7 +59,8 @@ def place(left: Sequence[Span], right: Sequence[Span], width: int) -> list[Place
             cut = lowest._replace(text=crop(lowest.text, cells))
             kept = [(side, cut if span is lowest else span) for side, span in kept]
         else:
-            kept = [sided for sided in kept if not _goes_with(sided[1], lowest)]
+            group = lowest.group or None
+            kept = [each for each in kept if each[1] is not lowest and each[1].group != group]
     placed: list[PlacedSpan] = []
     x = 0
     filled = sum(cell_len(span.text) for _, span in kept)
@@ -73,9 +69,9 @@ def place(left: Sequence[Span], right: Sequence[Span], width: int) -> list[Place
         if side and not on_right:
             on_right = True
             x += max(0, width - filled)
-        text = crop(span.text, width - x)
-        placed.append(PlacedSpan(x, text, span.tone, span.action))
-        x += cell_len(text)
+        shown = span._replace(text=crop(span.text, width - x))
+        placed.append((x, shown))
+        x += cell_len(shown.text)
     return placed
 
 
@@ -85,10 +81,6 @@ def _cells(kept: Sequence[tuple[int, Span]]) -> int:
     right = "".join(span.text for side, span in kept if side)
     touching = left and right and left[-1] != " " and right[0] != " "
     return cell_len(left) + cell_len(right) + bool(touching)
-
-
-def _goes_with(span: Span, other: Span) -> bool:
-    return span is other or (bool(span.group) and span.group == other.group)
 
 
 class Bar(Widget):
@@ -124,17 +116,17 @@ class Bar(Widget):
         ground = self.rich_style
         segments: list[Segment] = []
         x = 0
-        for span in placed:
-            segments.append(Segment(" " * (span.x - x), ground))
+        for at, span in placed:
+            segments.append(Segment(" " * (at - x), ground))
             segments.append(Segment(span.text, toned(self, span.tone) if span.tone else ground))
-            x = span.x + cell_len(span.text)
+            x = at + cell_len(span.text)
         segments.append(Segment(" " * max(0, width - x), ground))
         return Strip(segments).adjust_cell_length(width, ground)
 
     async def on_click(self, event: events.Click) -> None:
         """Run the action of the span that was clicked."""
-        for span in self._painted or ():
-            if span.action and span.x <= event.x < span.x + cell_len(span.text):
+        for at, span in self._painted or ():
+            if span.action and at <= event.x < at + cell_len(span.text):
                 event.stop()
                 await self.run_action(span.action)
 
@@ -147,14 +139,14 @@ class Bar(Widget):
         if old is None or _places(old) != _places(new):
             return [Region(0, 0, width, 1)]
         return [
-            Region(now.x, 0, cell_len(now.text), 1)
-            for was, now in zip(old, new, strict=True)
-            if was != now
+            Region(at, 0, cell_len(span.text), 1)
+            for was, (at, span) in zip(old, new, strict=True)
+            if was != (at, span)
         ]
 
 
 def _places(placed: Sequence[PlacedSpan]) -> list[tuple[int, int]]:
-    return [(span.x, cell_len(span.text)) for span in placed]
+    return [(at, cell_len(span.text)) for at, span in placed]
 
 
 # What INFO says of the server, in brief.

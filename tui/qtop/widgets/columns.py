@@ -1,24 +1,17 @@
-"""The columns of a table, the lines they make, and what texts look like. No widget.
+"""The columns of a table, and the lines they make. No widget.
 
 A `TableLine` holds what one line of the screen shows. The difference of two lines gives the cells
-that have to be painted again, so that little is sent over ssh. The tones at the end give each
-meaning of a text (`bad`, `dim`, `header` ...) its colours and attributes.
+that have to be painted again, so that little is sent over ssh.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final, Generic, Literal, NamedTuple, TypeVar
-
-from rich.style import Style
+from typing import Any, Final, Generic, Literal, NamedTuple, TypeVar
 
 from qtop.text.format import number
 from qtop.text.safe import Align, crop, pad, unknown
-
-if TYPE_CHECKING:
-    from textual.widget import Widget
 
 RowT = TypeVar("RowT")
 
@@ -233,66 +226,3 @@ def changed_spans(
 
 def _needed(columns: Sequence[Column[RowT]]) -> int:
     return sum(column.width for column in columns) + GAP * (len(columns) - 1)
-
-
-# Tones: what a text looks like by what it means.
-
-
-class _Appearance(NamedTuple):
-    """Attributes in Rich's words, and the theme's names of two colours. An empty one leaves the
-    widget's own."""
-
-    attributes: str
-    color: str = ""
-    background: str = ""
-
-
-#: By the name of a tone.
-_APPEARANCES: Final[Mapping[str, _Appearance]] = {
-    # How good it is, and how important.
-    "good": _Appearance("", "text-success"),
-    "warn": _Appearance("", "text-warning"),
-    "bad": _Appearance("bold", "text-error"),
-    "dim": _Appearance("dim"),
-    "strong": _Appearance("bold"),
-    "accent": _Appearance("", "text-accent"),
-    "own": _Appearance("italic", "text-accent"),
-    # What part of the screen it is.
-    "title": _Appearance("bold", "primary"),
-    "key": _Appearance("bold", "primary"),
-    "current": _Appearance("bold", "primary"),
-    "label": _Appearance("dim"),
-    "header": _Appearance("bold", background="panel"),
-    "badge": _Appearance("bold reverse", "primary", "background"),
-    "flag": _Appearance("bold reverse", "warning", "background"),
-    "danger": _Appearance("bold reverse", "error", "background"),
-    # What state it is in.
-    "stale": _Appearance("dim"),
-    "marked": _Appearance("bold", "text-accent"),
-    "match": _Appearance("bold underline"),
-    "cursor": _Appearance("bold underline"),
-    "focused-cursor": _Appearance("bold reverse", "primary"),
-    "here": _Appearance("reverse"),
-}
-
-
-def toned(widget: Widget, *tones: str) -> Style:
-    """The style of a text on a widget: the widget's own, and over it that of each tone in order.
-    Raises KeyError for a name that no tone has."""
-    style = widget.rich_style
-    variables = widget.app.theme_variables
-    for tone in tones:
-        of = _APPEARANCES[tone]
-        style += _style(of, variables.get(of.color, ""), variables.get(of.background, ""))
-    return style
-
-
-@lru_cache(maxsize=256)
-def _style(appearance: _Appearance, color: str, background: str) -> Style:
-    # Imported here: the texts of cells are made without Textual.
-    from textual.color import Color
-
-    return Style.parse(appearance.attributes) + Style(
-        color=Color.parse(color).rich_color if color else None,
-        bgcolor=Color.parse(background).rich_color if background else None,
-    )

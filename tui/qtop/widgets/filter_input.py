@@ -27,7 +27,6 @@ class InputField(Input):
     cursor_blink = reactive(False, init=False)
 
     def validate_value(self, value: str) -> str:
-        """The text, safe to show."""
         return visible(value)
 
 
@@ -35,7 +34,6 @@ class FigureField(InputField):
     """A field for a whole number. Keys that are no digits are left to the dialog around it."""
 
     def check_consume_key(self, key: str, character: str | None) -> bool:
-        """Whether the field takes the key: digits only."""
         return character is not None and character.isdecimal()
 
     async def _on_key(self, event: events.Key) -> None:
@@ -120,13 +118,6 @@ class FilterInput(InputField):
         Binding("ctrl+c,ctrl+q", "leave", show=False, priority=True),
     ]
 
-    class Typed(Message):
-        """The text has changed."""
-
-        def __init__(self, text: str) -> None:
-            self.text = text
-            super().__init__()
-
     class Left(Message):
         """Typing has ended. `text` is the filter to use; None: the one before stays."""
 
@@ -155,13 +146,6 @@ class FilterInput(InputField):
         self.cursor_position = len(text)
         self.focus()
 
-    def on_input_changed(self, event: Input.Changed) -> None:
-        """Pass on what is typed, unless typing has ended before this message came: several keys
-        can come at once."""
-        event.stop()
-        if self.display:
-            self.post_message(self.Typed(self.value))
-
     def action_keep(self) -> None:
         text = self.value.strip()
         if text:
@@ -169,7 +153,6 @@ class FilterInput(InputField):
         self._leave(text)
 
     def action_leave(self) -> None:
-        """Go back to the filter before."""
         self._leave(None)
 
     def action_complete(self) -> None:

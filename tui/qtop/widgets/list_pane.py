@@ -7,6 +7,7 @@ from typing import Any, Final, Protocol
 
 from textual.app import ComposeResult
 from textual.widget import Widget
+from textual.widgets import Input
 
 from qtop.search import filter_language
 from qtop.search.fields import Subject
@@ -14,8 +15,8 @@ from qtop.search.filter_language import BadFilter, Filter
 from qtop.text.safe import safe
 from qtop.widgets.bars import Bar, Span
 from qtop.widgets.filter_input import FilterInput
-from qtop.widgets.paged_table import PagedTable
 from qtop.widgets.table import Table
+from qtop.widgets.table_model import MOST_ELSEWHERE
 
 #: What is said when the rows that were marked have left the list.
 MARKS_GONE: Final = "what was marked is not listed any more: nothing was done"
@@ -72,7 +73,6 @@ class ListPane(Widget):
         self._filter_bar = FilterInput(owner.values_of, remembered)
 
     def compose(self) -> ComposeResult:
-        """The tables, and the filter below them."""
         # The first one gets the focus.
         yield from sorted(self.tables, key=lambda table: table is not self.table)
         yield self._filter_line
@@ -103,21 +103,18 @@ class ListPane(Widget):
         others than these."""
         self.rows = rows
         self.table.empty_text = none
-        if isinstance(self.table, PagedTable):
-            self.table.set_page(rows, is_all=is_all)
-        else:
-            self.table.set_rows(rows)
+        self.table.set_rows(rows, is_all=is_all)
         self.show_filter()
 
     def chosen(self) -> list[Any]:
         """The marked rows, else the one under the cursor."""
         row = self.table.cursor_row
-        return self.table.marked_rows() or ([] if row is None else [row])
+        return self.table.rows.marked_rows() or ([] if row is None else [row])
 
     def meant(self) -> list[Any]:
         """The rows that an action is for: the chosen ones. None when those that were marked have
         gone, which is said: the row under the cursor is not meant then."""
-        if self.table.dropped_marks and not self.table.marked_rows():
+        if self.table.rows.dropped_marks and not self.table.rows.marked_rows():
             self.table.clear_marks()
             self._owner.tell(self._marks_gone, "warn")
             return []
@@ -136,7 +133,6 @@ class ListPane(Widget):
         return {safe(value) for value in values if isinstance(value, str)}
 
     def shown_of(self) -> str:
-        """How many rows match, of how many."""
         return f"{self.table.row_count:,} of {len(self.rows):,}"
 
     def set_filter(self, text: str) -> bool:
@@ -166,16 +162,20 @@ class ListPane(Widget):
         self._filter_bar.ask(self.filter.text)
         self.show_filter()
 
-    def on_filter_input_typed(self, event: FilterInput.Typed) -> None:
-        """Filter while it is typed, as far as it makes sense."""
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Filter while it is typed, as far as it makes sense; no more once typing has ended:
+        several keys can come at once."""
         event.stop()
+        if not self._filter_bar.display:
+            return
+        text = self._filter_bar.value
         try:
-            filter_language.parse(event.text)
+            filter_language.parse(text)
         except BadFilter as error:
             self._owner.tell(safe(str(error)), "dim")
         else:
             self._owner.tell("")
-            self.set_filter(event.text)
+            self.set_filter(text)
 
     def on_filter_input_left(self, event: FilterInput.Left) -> None:
         """Use what was typed, or what there was before."""
@@ -183,3 +183,14 @@ class ListPane(Widget):
         if event.text is None or not self.set_filter(event.text):
             self.set_filter(self._filter_before)
         self.table.focus()
+
+
+def marks_spans(table: Table[Any]) -> list[Span]:
+    """How many rows are marked, and how many of them are not on this page."""
+    away = table.rows.marked_elsewhere
+    number = len(table.rows.marked) + away
+    if not number:
+        return []
+    where = f", {away:,} not on this page" if away else ""
+    full = f" ({MOST_ELSEWHERE:,} at most)" if away >= MOST_ELSEWHERE else ""
+    return [Span(f"   {number:,} marked{where}{full}", "accent", 96)]

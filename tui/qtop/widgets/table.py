@@ -8,9 +8,9 @@ and the marks are in `table_model`.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
-from typing import ClassVar, Final, Generic, TypeVar
+from typing import ClassVar, Final, Generic, Protocol, TypeVar
 
 from rich.segment import Segment
 from rich.style import Style
@@ -36,9 +36,9 @@ from qtop.widgets.columns import (
     arranged,
     changed_spans,
     fit,
-    toned,
 )
 from qtop.widgets.table_model import TableRows
+from qtop.widgets.theme import toned
 
 TABLE_BINDINGS: Final[tuple[Binding, ...]] = (
     Binding("j,down", "move(1)", "Down", show=False, id="table.down"),
@@ -61,6 +61,16 @@ _BAR_STEP_CELLS: Final = 1 / 8
 EventRowT = TypeVar("EventRowT")
 
 
+class Pages(Protocol):
+    """What reads another part of a long list when a key meets the end of the page."""
+
+    def turn(self, pages: int) -> bool:
+        """Go to the next page (+1) or the one before (-1); False when there is none."""
+
+    def turn_to_end(self, way: int) -> None:
+        """Go to the first page of all (-1) or the last (+1), if it is another one."""
+
+
 class Table(ScrollView, Generic[RowT], can_focus=True, inherit_bindings=False):
     """Rows that are replaced as a whole at every poll, a line each, below a header line.
 
@@ -75,7 +85,6 @@ class Table(ScrollView, Generic[RowT], can_focus=True, inherit_bindings=False):
         on_cursor: Called with the row under the cursor when it has changed, before the frame is
             painted: so a detail beside the table changes in the same frame.
         clock: Monotonic seconds.
-        id: As for every widget.
     """
 
     ALLOW_SELECT = False
@@ -127,12 +136,14 @@ class Table(ScrollView, Generic[RowT], can_focus=True, inherit_bindings=False):
         super().__init__(id=id)
         self._columns = self._shown = tuple(columns)
         self._redact: Callable[[str], str] = str
-        self._rows: TableRows[RowT] = TableRows(key, clock)
+        self.rows: TableRows[RowT] = TableRows(key, clock)
+        #: Turns the pages; without it the keys stay on this one.
+        self.pages: Pages | None = None
         self._sort: Sort | None = None
         self._markable = markable
         self._on_cursor = on_cursor
         self._reported_cursor: tuple[Hashable, ...] | None = None
-        self._reported_marks: frozenset[Hashable] = frozenset()
+        self._reported_marks: tuple[frozenset[Hashable], int] = (frozenset(), 0)
         self._painted_for: tuple[tuple[str, int, int], ...] = ()
         self._painted: dict[int, TableLine] = {}
         self._placed: tuple[int, tuple[PlacedColumn[RowT], ...]] = (-1, ())
@@ -142,47 +153,32 @@ class Table(ScrollView, Generic[RowT], can_focus=True, inherit_bindings=False):
 
     @property
     def row_count(self) -> int:
-        return len(self._rows)
-
-    @property
-    def cursor_index(self) -> int:
-        return self._rows.cursor_index
+        return len(self.rows)
 
     @property
     def cursor_row(self) -> RowT | None:
         """The row under the cursor; None when there are no rows."""
-        return self._rows.cursor_row
-
-    @property
-    def marked(self) -> frozenset[Hashable]:
-        """The keys of the marked rows."""
-        return self._rows.marked
-
-    @property
-    def dropped_marks(self) -> int:
-        return self._rows.dropped_marks
+        return self.rows.cursor_row
 
     @property
     def sort(self) -> Sort | None:
         """The column the rows are sorted by, and the direction; None for their natural order."""
         return self._sort
 
-    def marked_rows(self) -> list[RowT]:
-        return self._rows.marked_rows()
-
     def row_text(self, row: RowT) -> str:
         """All cells of a row, separated by tabs; also those of columns that do not fit."""
         return "\t".join(column.cell(row).strip() for column in self._columns)
 
-    def set_rows(self, rows: Sequence[RowT], marked: Collection[Hashable] = ()) -> None:
-        """Show other rows, in their natural order; `marked` are the keys of rows to mark as well.
+    def set_rows(self, rows: Sequence[RowT], *, is_all: bool = True) -> None:
+        """Show other rows, in their natural order. `is_all` says that there are no rows but these;
+        else they are a page of a long list, and marks on other pages are kept.
 
         The cursor and the marks stay on their rows, the scroll offset stays, and the cursor stays
         in view if it was. Rows are kept, not copied: do not change them later. Cost: the cells of
         the visible lines; see `TableRows.replace` for what depends on all rows.
         """
-        was_visible = self._cursor_is_visible()
-        self._rows.replace(rows, marked)
+        was_visible = 0 <= self.rows.cursor_index - self.scroll_offset.y < self.body_lines
+        self.rows.replace(rows, is_all=is_all)
         self._sync_height()
         if was_visible:
             self._scroll_to_cursor()
@@ -190,7 +186,7 @@ class Table(ScrollView, Generic[RowT], can_focus=True, inherit_bindings=False):
 
     def move_to(self, key: Hashable) -> bool:
         """Put the cursor on the row with this key. O(n). False when there is no such row."""
-        index = self._rows.index_of(key)
+        index = self.rows.index_of(key)
         if index is not None:
             self._move_cursor(index)
         return index is not None
@@ -210,7 +206,7 @@ class Table(ScrollView, Generic[RowT], can_focus=True, inherit_bindings=False):
                 raise ValueError(f"no column to sort by: {column_key}")
             sort_key = column.sort_key
             self._sort = Sort(column_key, column.descends if reverse is None else reverse)
-        self._rows.sort(sort_key, reverse=self._sort is not None and self._sort.reverse)
+        self.rows.sort(sort_key, reverse=self._sort is not None and self._sort.reverse)
         self._scroll_to_cursor()
         self._show_changes()
 
@@ -228,42 +224,52 @@ class Table(ScrollView, Generic[RowT], can_focus=True, inherit_bindings=False):
             self.sort_by(self._sort.column_key, reverse=not self._sort.reverse)
 
     def clear_marks(self) -> None:
-        """Take all marks away."""
-        self._rows.clear_marks()
+        self.rows.clear_marks()
         self._show_changes()
 
     # Keys
 
     def action_move(self, rows: int) -> None:
         """Move the cursor some rows down, or up when that is below zero."""
-        self._move_cursor(self.cursor_index + rows)
+        self._move_cursor(self.rows.cursor_index + rows)
 
     def action_page(self, pages: int) -> None:
-        """Move the cursor some pages down, or up when that is below zero."""
-        self._move_cursor(self.cursor_index + pages * max(1, self.body_lines))
+        """One page down (1) or up (-1), or the next rows or those before."""
+        index = self.rows.cursor_index
+        is_at_end = index == (max(0, self.row_count - 1) if pages > 0 else 0)
+        if not (is_at_end and self.pages is not None and self.pages.turn(pages)):
+            self._move_cursor(index + pages * max(1, self.body_lines))
 
     def action_cursor_first(self) -> None:
-        self._move_cursor(0)
+        """To the first row here; from there, to the first of all."""
+        if self.rows.cursor_index == 0 and self.pages is not None:
+            self.pages.turn_to_end(-1)
+        self.to_end(-1)
 
     def action_cursor_last(self) -> None:
-        self._move_cursor(self.row_count - 1)
+        """To the last row here; from there, to the last of all."""
+        if self.rows.cursor_index >= self.row_count - 1 and self.pages is not None:
+            self.pages.turn_to_end(+1)
+        self.to_end(+1)
+
+    def to_end(self, way: int) -> None:
+        """Put the cursor on the first row here (-1) or the last (+1)."""
+        self._move_cursor(0 if way < 0 else self.row_count - 1)
 
     def action_toggle_mark(self) -> None:
         """Mark the row under the cursor or take its mark away, and go to the next row."""
         if self._markable:
-            self._rows.toggle_mark()
-            self._move_cursor(self.cursor_index + 1)
+            self.rows.toggle_mark()
+            self.action_move(1)
 
     def action_mark_range(self) -> None:
-        """Begin a range of marks at the cursor, or end it there."""
         if self._markable:
-            self._rows.mark_range()
+            self.rows.mark_range()
             self._show_changes()
 
     def action_mark_all(self) -> None:
-        """Mark every row; when all are marked, none."""
         if self._markable:
-            self._rows.mark_all()
+            self.rows.mark_all()
             self._show_changes()
 
     def action_open(self) -> None:
@@ -302,7 +308,7 @@ class Table(ScrollView, Generic[RowT], can_focus=True, inherit_bindings=False):
                     self.sort_by(place.column.key)
 
     def _move_cursor(self, index: int) -> None:
-        self._rows.move_to(index)
+        self.rows.move_to(index)
         self._scroll_to_cursor()
         self._show_changes()
 
@@ -315,18 +321,18 @@ class Table(ScrollView, Generic[RowT], can_focus=True, inherit_bindings=False):
     def _report(self) -> None:
         """Report a new cursor row and new marks, if they have changed since the last report."""
         row = self.cursor_row
-        cursor = () if row is None else (self._rows.key_at(self.cursor_index),)
+        cursor = () if row is None else (self.rows.key_at(self.rows.cursor_index),)
         if cursor != self._reported_cursor:
             self._reported_cursor = cursor
             if self._on_cursor is not None:
                 self._on_cursor(row)
-        if self.marked != self._reported_marks:
-            self._reported_marks = self.marked
-            self.post_message(self.Marked(self, self.marked))
+        marks = self.rows.marked, self.rows.marked_elsewhere
+        if marks != self._reported_marks:
+            self._reported_marks = marks
+            self.post_message(self.Marked(self, self.rows.marked))
 
     @property
     def body_lines(self) -> int:
-        """How many lines there are for rows."""
         return max(0, self.size.height - HEADER_LINES)
 
     def redact_with(self, redact: Callable[[str], str]) -> None:
@@ -380,25 +386,24 @@ class Table(ScrollView, Generic[RowT], can_focus=True, inherit_bindings=False):
         return self._placed[1]
 
     def _row_index(self, y: int) -> int | None:
-        """The row at a line of the screen."""
         index = self.scroll_offset.y + y - HEADER_LINES
-        return index if y >= HEADER_LINES and index < len(self._rows) else None
+        return index if y >= HEADER_LINES and index < len(self.rows) else None
 
     def _line(self, y: int) -> TableLine:
         layout = self._layout()
         if y < HEADER_LINES:
             return TableLine("header", tuple(place.header(self._sort) for place in layout))
-        if not len(self._rows):
+        if not len(self.rows):
             notice = self._notice()
             at = y - HEADER_LINES - max(0, self.body_lines - len(notice)) // 2
             return notice[at] if 0 <= at < len(notice) else TableLine("blank")
         index = self._row_index(y)
         if index is None:
             return TableLine("blank")
-        key = self._rows.key_at(index)
-        marked = key in self._rows.marked
-        mark = RANGE_BEGIN if self._rows.is_anchor(key) else MARKED if marked else ""
-        row, has_cursor = self._rows[index], index == self._rows.cursor_index
+        key = self.rows.key_at(index)
+        marked = key in self.rows.marked
+        mark = RANGE_BEGIN if self.rows.is_anchor(key) else MARKED if marked else ""
+        row, has_cursor = self.rows[index], index == self.rows.cursor_index
         cells = tuple(place.cell(row, self._redact) for place in layout)
         return TableLine("row", cells, mark, marked, has_cursor)
 
@@ -475,7 +480,7 @@ class Table(ScrollView, Generic[RowT], can_focus=True, inherit_bindings=False):
 
     def _sync_height(self) -> None:
         """Tell the scroll bar how many lines there are; without a new layout if that can be."""
-        size = Size(0, HEADER_LINES + len(self._rows))
+        size = Size(0, HEADER_LINES + len(self.rows))
         if size == self.virtual_size:
             return
         height = self.styles.height
@@ -501,15 +506,11 @@ class Table(ScrollView, Generic[RowT], can_focus=True, inherit_bindings=False):
             for part in (height, self.scroll_offset.y)
         )
 
-    def _cursor_is_visible(self) -> bool:
-        top = self.scroll_offset.y
-        return top <= self._rows.cursor_index < top + self.body_lines
-
     def _scroll_to_cursor(self) -> None:
         """Scroll as little as possible so that the cursor is in view."""
         if not self.is_mounted or not self.body_lines:
             return
-        top, index = self.scroll_offset.y, self._rows.cursor_index
+        top, index = self.scroll_offset.y, self.rows.cursor_index
         wanted = min(max(top, index - self.body_lines + 1), index)
         if wanted != top:
             self.scroll_to(y=wanted, animate=False, force=True)

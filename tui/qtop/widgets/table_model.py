@@ -1,25 +1,24 @@
 """The rows of a table: their order, the cursor and the marks, all by row key. No widget.
 
-Rows are replaced as a whole at every poll. The cursor stays on its row, and marks stay on theirs.
-For a moment after the cursor has moved the order is kept, so that no other row slips under it.
+Rows are replaced as a whole at every poll. The cursor stays on its row, and marks stay on theirs,
+also on those of other pages of a long list. For a moment after the cursor has moved the order is
+kept, so that no other row slips under it.
 """
 
-from collections.abc import Callable, Collection, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from itertools import islice
 from typing import Any, Final, Generic
 
 from qtop.widgets.columns import RowT
 
 FREEZE_S: Final = 3.0
 """How long the order is kept after the cursor moved."""
+MOST_ELSEWHERE: Final = 5_000
+"""Marked rows that are kept besides those of the page; each may hold 16 KB of its entry."""
 
 
 class TableRows(Generic[RowT]):
-    """Rows in the order they are shown, with a cursor and marks.
-
-    Args:
-        key: What makes a row the same row after a poll; unique among the rows.
-        clock: Monotonic seconds.
-    """
+    """Rows in the order they are shown, with a cursor and marks; for the arguments see `Table`."""
 
     def __init__(self, key: Callable[[RowT], Hashable], clock: Callable[[], float]) -> None:
         self._key = key
@@ -31,9 +30,12 @@ class TableRows(Generic[RowT]):
         self._frozen_until_s = float("-inf")
         self._cursor_index = 0
         self._cursor_key: Hashable = None
-        self._marked: frozenset[Hashable] = frozenset()
+        #: The keys of the marked rows of this page.
+        self.marked: frozenset[Hashable] = frozenset()
+        #: How many marked rows vanished since the marks were last cleared.
+        self.dropped_marks = 0
+        self._elsewhere: Mapping[Hashable, RowT] = {}
         self._anchor: tuple[Hashable] | None = None
-        self._dropped_marks = 0
 
     def __len__(self) -> int:
         return len(self._shown)
@@ -48,21 +50,14 @@ class TableRows(Generic[RowT]):
 
     @property
     def cursor_row(self) -> RowT | None:
-        """The row under the cursor."""
         return self._shown[self.cursor_index] if self._shown else None
 
     @property
-    def marked(self) -> frozenset[Hashable]:
-        """The keys of the marked rows."""
-        return self._marked
-
-    @property
-    def dropped_marks(self) -> int:
-        """How many marked rows vanished since the marks were last cleared."""
-        return self._dropped_marks
+    def marked_elsewhere(self) -> int:
+        """How many marked rows are not on this page; some may have left the list meanwhile."""
+        return len(self._elsewhere)
 
     def key_at(self, index: int) -> Hashable:
-        """The key of the row at an index."""
         return self._key(self._shown[index])
 
     def is_anchor(self, key: Hashable) -> bool:
@@ -70,25 +65,28 @@ class TableRows(Generic[RowT]):
         return self._anchor == (key,)
 
     def marked_rows(self) -> list[RowT]:
-        """The marked rows in the order shown. O(n) in the rows when any is marked."""
-        if not self._marked:
-            return []
-        return [row for row in self._shown if self._key(row) in self._marked]
+        """The marked rows of this page in the order shown, then those of the others. O(n) in the
+        rows when any is marked."""
+        return [*self._marked_here(), *self._elsewhere.values()]
 
-    def replace(self, rows: Sequence[RowT], marked: Collection[Hashable] = ()) -> None:
-        """Show other rows, in their natural order; cursor and marks follow their keys. `marked` are
-        the keys of rows to mark as well.
+    def replace(self, rows: Sequence[RowT], *, is_all: bool = True) -> None:
+        """Show other rows, in their natural order; cursor and marks follow their keys. `is_all`
+        says that there are no rows but these: what is marked and not among them has gone.
 
         Soon after the cursor moved, rows keep their order and new ones come last. They are kept,
         not copied. Cost: O(1) without a sort, marks and a recent move of the cursor, if the row
         under the cursor has kept its index. Else one pass over the keys, and the sort.
         """
+        marked = {**self._elsewhere, **{self._key(row): row for row in self._marked_here()}}
         self._given = rows
         frozen = bool(self._shown) and self._clock() < self._frozen_until_s
         self._shown = self._in_shown_order(rows) if frozen else self._sorted(rows)
         self._follow_cursor()
-        self._marked = self._marked.union(marked)
-        self._drop_vanished_marks()
+        here = set(map(self._key, rows)) if marked else set()
+        self.marked = frozenset(here & marked.keys())
+        away = {key: row for key, row in marked.items() if key not in here}
+        self._elsewhere = {} if is_all else dict(islice(away.items(), MOST_ELSEWHERE))
+        self.dropped_marks += len(away) - len(self._elsewhere)
 
     def sort(self, sort_key: Callable[[RowT], Any] | None, *, reverse: bool) -> None:
         """Show the rows in another order at once; equal rows keep their natural order, which is the
@@ -113,7 +111,7 @@ class TableRows(Generic[RowT]):
     def toggle_mark(self) -> None:
         """Mark the row under the cursor, or take its mark away."""
         if self._shown:
-            self._marked ^= {self.key_at(self.cursor_index)}
+            self.marked ^= {self.key_at(self.cursor_index)}
 
     def mark_range(self) -> None:
         """Begin a range at the cursor, or mark all rows from its beginning to the cursor."""
@@ -123,26 +121,31 @@ class TableRows(Generic[RowT]):
         if start is None:
             key = self.key_at(self.cursor_index)
             self._anchor = (key,)
-            self._marked |= {key}
+            self.marked |= {key}
             return
         first, last = sorted((start, self.cursor_index))
-        self._marked |= {self.key_at(index) for index in range(first, last + 1)}
+        self.marked |= {self.key_at(index) for index in range(first, last + 1)}
         self._anchor = None
 
     def mark_all(self) -> None:
-        """Mark every row; when every row is marked already, none. O(n)."""
+        """Mark every row of this page; when all are marked already, none anywhere. O(n)."""
         every = frozenset(map(self._key, self._shown))
-        if every == self._marked:
+        if every and every == self.marked:
             self.clear_marks()
         else:
-            self._marked = every
+            self.marked = every
             self._anchor = None
 
     def clear_marks(self) -> None:
         """Forget all marks, the beginning of a range, and how many were dropped."""
-        self._marked = frozenset()
+        self.marked, self._elsewhere = frozenset(), {}
         self._anchor = None
-        self._dropped_marks = 0
+        self.dropped_marks = 0
+
+    def _marked_here(self) -> list[RowT]:
+        if not self.marked:
+            return []
+        return [row for row in self._shown if self._key(row) in self.marked]
 
     def _sorted(self, rows: Sequence[RowT]) -> Sequence[RowT]:
         if self._sort_key is None:
@@ -172,10 +175,3 @@ class TableRows(Generic[RowT]):
             index = index if found is None else found
         self._cursor_index = index
         self._cursor_key = self.key_at(index)
-
-    def _drop_vanished_marks(self) -> None:
-        if not self._marked:
-            return
-        alive = self._marked.intersection(map(self._key, self._shown))
-        self._dropped_marks += len(self._marked) - len(alive)
-        self._marked = alive

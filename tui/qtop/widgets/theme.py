@@ -1,11 +1,17 @@
-"""The console's colours, dark and light: an accent, and three for good, warning and error."""
+"""What the console looks like: its colours, dark and light (an accent, and three for good, warning
+and error), and the colours and attributes of each meaning of a text."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Final
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
 
+from rich.style import Style
+from textual.color import Color
 from textual.theme import Theme
+from textual.widget import Widget
 
 DARK: Final = Theme(
     name="qtop-dark",
@@ -37,44 +43,84 @@ LIGHT: Final = Theme(
     dark=False,
 )
 
+#: For terminals of 16 colours: accent, success, warning and error.
+_DEEP: Final = ("#0000aa", "#00aa00", "#aa5500", "#aa0000")
+_BRIGHT: Final = ("#55ffff", "#55ff55", "#ffff55", "#ff5555")
 
-def _of_16(theme: Theme, muted: tuple[str, str, str]) -> Theme:
+
+def _of_16(theme: Theme, texts: Sequence[str], muted: Sequence[str], *others: str) -> Theme:
     """A theme for terminals of 16 colours, which would show the shades above as greys: only
-    colours that they have. `muted` are the backgrounds of the accent, a warning and an error."""
-    texts = ("primary", "accent", "success", "warning", "error")
-    theme = replace(theme, accent=theme.primary, surface=theme.background, panel=theme.background)
-    variables = {f"text-{name}": getattr(theme, name) for name in texts}
-    backgrounds = zip(("primary", "warning", "error"), muted, strict=True)
-    variables |= {f"{name}-muted": colour for name, colour in backgrounds}
-    return replace(theme, variables=variables)
+    colours that they have. `muted` are backgrounds, `others` the background of the screen, the
+    foreground and the secondary colour."""
+    names = ("primary", "success", "warning", "error")
+    colours: dict[str, Any] = dict(zip(names, texts, strict=True), accent=texts[0])
+    variables = {f"text-{name}": colour for name, colour in colours.items()}
+    backgrounds = zip(names, muted, strict=True)
+    variables |= {f"{name}-muted": each for name, each in backgrounds if name != "success"}
+    colours |= zip(("background", "foreground", "secondary"), others, strict=True)
+    colours |= dict.fromkeys(("surface", "panel"), colours["background"])
+    return replace(theme, **colours, variables=variables)
 
 
-DARK_OF_16: Final = _of_16(
-    Theme(
-        name=DARK.name,
-        primary="#55ffff",
-        secondary="#aaaaaa",
-        success="#55ff55",
-        warning="#ffff55",
-        error="#ff5555",
-        foreground="#aaaaaa",
-        background="#000000",
-        dark=True,
-    ),
-    ("#0000aa", "#aa5500", "#aa0000"),
-)
+DARK_OF_16: Final = _of_16(DARK, _BRIGHT, _DEEP, "#000000", "#aaaaaa", "#aaaaaa")
+LIGHT_OF_16: Final = _of_16(LIGHT, _DEEP, _BRIGHT, "#ffffff", "#000000", "#555555")
 
-LIGHT_OF_16: Final = _of_16(
-    Theme(
-        name=LIGHT.name,
-        primary="#0000aa",
-        secondary="#555555",
-        success="#00aa00",
-        warning="#aa5500",
-        error="#aa0000",
-        foreground="#000000",
-        background="#ffffff",
-        dark=False,
-    ),
-    ("#55ffff", "#ffff55", "#ff5555"),
-)
+
+# Tones: what a text looks like by what it means.
+
+
+class _Appearance(NamedTuple):
+    """Attributes in Rich's words, and the theme's names of two colours. An empty one leaves the
+    widget's own."""
+
+    attributes: str
+    color: str = ""
+    background: str = ""
+
+
+#: By the name of a tone.
+_APPEARANCES: Final[Mapping[str, _Appearance]] = {
+    # How good it is, and how important.
+    "good": _Appearance("", "text-success"),
+    "warn": _Appearance("", "text-warning"),
+    "bad": _Appearance("bold", "text-error"),
+    "dim": _Appearance("dim"),
+    "strong": _Appearance("bold"),
+    "accent": _Appearance("", "text-accent"),
+    "own": _Appearance("italic", "text-accent"),
+    # What part of the screen it is.
+    "title": _Appearance("bold", "primary"),
+    "key": _Appearance("bold", "primary"),
+    "current": _Appearance("bold", "primary"),
+    "label": _Appearance("dim"),
+    "header": _Appearance("bold", background="panel"),
+    "badge": _Appearance("bold reverse", "primary", "background"),
+    "flag": _Appearance("bold reverse", "warning", "background"),
+    "danger": _Appearance("bold reverse", "error", "background"),
+    # What state it is in.
+    "stale": _Appearance("dim"),
+    "marked": _Appearance("bold", "text-accent"),
+    "match": _Appearance("bold underline"),
+    "cursor": _Appearance("bold underline"),
+    "focused-cursor": _Appearance("bold reverse", "primary"),
+    "here": _Appearance("reverse"),
+}
+
+
+def toned(widget: Widget, *tones: str) -> Style:
+    """The style of a text on a widget: the widget's own, and over it that of each tone in order.
+    Raises KeyError for a name that no tone has."""
+    style = widget.rich_style
+    variables = widget.app.theme_variables
+    for tone in tones:
+        of = _APPEARANCES[tone]
+        style += _style(of, variables.get(of.color, ""), variables.get(of.background, ""))
+    return style
+
+
+@lru_cache(maxsize=256)
+def _style(appearance: _Appearance, color: str, background: str) -> Style:
+    return Style.parse(appearance.attributes) + Style(
+        color=Color.parse(color).rich_color if color else None,
+        bgcolor=Color.parse(background).rich_color if background else None,
+    )

@@ -210,17 +210,14 @@ class OutputThread:
                 self._on_caught_up()
 
     def _write(self, raw: bytes) -> None:
-        for start in range(0, len(raw), _AT_ONCE):
-            part = raw[start : start + _AT_ONCE]
-            self._put_out(part)
-            self._taken += len(part)
-
-    def _put_out(self, part: bytes) -> None:
-        while part:
+        at = 0
+        while part := raw[at : at + _AT_ONCE]:
             try:
-                part = part[os.write(self._fd, part) :]
+                sent = os.write(self._fd, part)
             except OSError:
-                return  # The terminal is gone.
+                sent = len(part)  # The terminal is gone.
+            self._taken += sent
+            at += sent
 
 
 #: How long the end of the console waits for a terminal that takes nothing.
@@ -257,7 +254,6 @@ class TerminalDriver(LinuxDriver):
             self._output_thread.write(sent)
 
     def start_application_mode(self) -> None:
-        """Set the terminal up."""
         loop = asyncio.get_running_loop()
 
         def caught_up() -> None:
@@ -358,19 +354,15 @@ class TerminalDriver(LinuxDriver):
             return
         if self._must_signal_resume:
             super()._sigcont_application()
-        elif self._is_reading:
-            self._begin_anew()
+        elif self._is_reading and self._app.is_running:
+            # A shell may have used the terminal meanwhile.
+            self._must_signal_resume = True
+            self.suspend_application_mode()
+            self.resume_application_mode()
 
     @property
     def _is_reading(self) -> bool:
         return self._key_thread is not None and self._key_thread.is_alive()
-
-    def _begin_anew(self) -> None:
-        """Set the terminal up again: a shell may have used it meanwhile."""
-        if self._is_reading and self._app.is_running and not self._app._exit:
-            self._must_signal_resume = True
-            self.suspend_application_mode()
-            self.resume_application_mode()
 
 
 class AsciiDriver(TerminalDriver):

@@ -33,7 +33,7 @@ from qtop.actions.request import (
 )
 from qtop.keymap.keymap import Danger
 from qtop.model.job import JobSource
-from qtop.systems.resque import job_actions, schedules
+from qtop.systems.resque import job_actions
 from qtop.systems.resque.job_reader import list_key
 from qtop.text.format import number
 from qtop.text.safe import safe
@@ -77,6 +77,9 @@ class ResqueActions:
 
                 return workers.prepare(self.keys, self.operator, request)
             case RunSchedules() | DeleteSchedules():
+                # Imported here: it needs cron expressions and time zones.
+                from qtop.systems.resque import schedules
+
                 return schedules.prepare(self.keys, self.operator, request)
             case _:
                 return job_actions.prepare(self.keys, self.operator, request)

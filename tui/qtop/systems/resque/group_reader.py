@@ -46,17 +46,17 @@ class GroupReader:
         if shape is None:
             return self._decoded(reply)
         known_as, error, queue, failed_at = shape
-        mark = self._by_bytes.get(known_as)
-        if mark is None:
+        key = self._by_bytes.get(known_as)
+        if key is None:
             known_as += statuses(error.decode("utf-8", "replace"))
-            mark = self._by_bytes.get(known_as)
-        if mark is None:
-            mark = self._decoded(reply).fingerprint
+            key = self._by_bytes.get(known_as)
+        if key is None:
+            key = self._decoded(reply).fingerprint
             if len(self._by_bytes) >= _MOST_SHAPES:
                 self._by_bytes.clear()
-            self._by_bytes[known_as] = mark
+            self._by_bytes[known_as] = key
         text = queue.decode("utf-8", "surrogateescape")
-        return GroupFacts(mark, text, failed_at.decode("ascii", "replace"))
+        return GroupFacts(key, text, failed_at.decode("ascii", "replace"))
 
     def _decoded(self, reply: bytes) -> GroupFacts:
         # Not by way of a job: it would read times that are not needed.

@@ -6,11 +6,10 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
-from qtop.model.job import Job, JobSource
+from qtop.model.job import DueTime, Job, JobSource
 from qtop.model.job_list import (
     LISTED_BYTES,
     NO_EXTENT,
-    Ask,
     DueShare,
     Entry,
     GroupFacts,
@@ -26,6 +25,7 @@ from qtop.systems.resque.job_reader import (
     list_key,
     waiting_job,
 )
+from qtop.text.safe import ago
 from queuecore import windows
 from queuecore.bulk import JobRefs
 from queuecore.exchange import Exchange, Operation, Steps, single
@@ -35,6 +35,9 @@ from resque.store import delayed_windows, failures
 from resque.store.delayed_windows import DelayedEntry, DelayedRef, Outlook, Position, outlook
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
+    from qtop.model.health import Stray, StrayJob
     from qtop.systems.resque.group_reader import GroupReader
 
 #: How far from its place a waiting job is looked for when it is not near it.
@@ -51,10 +54,6 @@ class ListEntry:
         self._reply = reply
         self.place = place
         self._job: Job | None = None
-
-    @property
-    def id(self) -> str:
-        return read_item(self._reply).sha
 
     @property
     def job(self) -> Job:
@@ -207,12 +206,6 @@ class DelayedWalk:
     """One way through all delayed jobs, the next first: see `Walk`. `length` counts due times."""
 
     def __init__(self, keys: Keys) -> None:
-        from qtop.search.failure_groups import KeyMaker, KnownEntry
-
-        maker = KeyMaker()
-        self._entry: Callable[[DelayedEntry, int], Entry] = lambda seen, place: KnownEntry(
-            delayed_job(seen), maker, place
-        )
         self._seen: list[DelayedEntry] = []
         self._steps = delayed_windows.walk(keys, self._visit, max_bytes=LISTED_BYTES)
         self._next: Exchange[Any] | None = None
@@ -223,19 +216,15 @@ class DelayedWalk:
         self.is_broken = False
         self.extent = NO_EXTENT
 
-    def ask(self) -> Ask | None:
-        return None if self._is_over else Ask(self._window())
-
-    def take(self, ask: Ask, seen: Sequence[DelayedEntry]) -> Iterator[Entry]:
-        first, self._met = self._met, self._met + len(seen)
-        return (self._entry(each, at) for at, each in enumerate(seen, first))
+    def window(self) -> Steps[Iterator[Entry]] | None:
+        return None if self._is_over else self._window()
 
     def _visit(self, jobs: Sequence[DelayedEntry], done: int, of: int) -> bool:
         self._seen += jobs
         self.done, self.length = done, of
         return True
 
-    def _window(self) -> Steps[list[DelayedEntry]]:
+    def _window(self) -> Steps[Iterator[Entry]]:
         """Go on until some jobs were shown, or to the end."""
         try:
             step = self._next or next(self._steps)
@@ -248,7 +237,12 @@ class DelayedWalk:
         except StopIteration:
             self._is_over = True
         seen, self._seen = self._seen, []
-        return seen
+        first, self._met = self._met, self._met + len(seen)
+        # Imported here: a page needs no entries.
+        from qtop.search.failure_groups import KeyMaker, KnownEntry
+
+        maker = KeyMaker()
+        return (KnownEntry(delayed_job(each), maker, at) for at, each in enumerate(seen, first))
 
 
 class DelayedRefs(list[DelayedRef]):
@@ -338,3 +332,50 @@ def job_list(keys: Keys, source: JobSource, *, newest_first: bool | None = None)
     if source.kind == "delayed":
         return DelayedList(keys)
     return ResqueList(keys, source, newest_first=newest_first)
+
+
+# Jobs under keys that no index leads to, and the copies that are kept of some.
+
+_STRAYS_AT_ONCE: Final = 250
+
+
+def stray_jobs(stray: Stray, now: datetime, visit: Callable[[StrayJob], bool]) -> Steps[bool]:
+    # Imported here: other lists do without it.
+    from qtop.model.health import StrayJob
+
+    if stray.kind == "retry":
+        raw: bytes = yield single(("GETRANGE", stray.key, 0, LISTED_BYTES - 1), bytes)
+        how = "last failure, tried again"
+        return visit(StrayJob(f"retry {stray.name}", how, _copied_job(raw)))
+    for first in range(0, stray.jobs, _STRAYS_AT_ONCE):
+        last = first + _STRAYS_AT_ONCE - 1
+        seen: Window = yield windows.window(stray.key, first, last, max_bytes=LISTED_BYTES)
+        for item in seen.items:
+            if stray.kind == "delayed":
+                how, job = _stray_delayed(stray.name, item, now)
+                found = StrayJob(f"{stray.kind}:{stray.name}", how, job)
+            elif item.raw.startswith(b"{"):
+                found = StrayJob(f"undo {stray.name}", "kept for an undo", _copied_job(item.raw))
+            else:
+                # It says how to put the others back.
+                continue
+            if not visit(found):
+                return False
+    return True
+
+
+def _stray_delayed(stamp: str, item: Item, now: datetime) -> tuple[str, Job]:
+    try:
+        due_s = float(stamp) - now.timestamp()
+    except ValueError:
+        due_s = 0.0
+    due = f"due in {ago(due_s)}" if due_s > 0 else "due"
+    job = delayed_item(item, DueTime(now.timestamp() + due_s, stamp, 1), None, None)
+    return f"{due}, not in the schedule", job
+
+
+def _copied_job(raw: bytes) -> Job:
+    item = windows.whole(raw)
+    job = failed_job(item, 0)
+    is_failure = job.exception is not None or job.failed_at is not None
+    return job if is_failure else waiting_job(item, 0, "")

@@ -11,7 +11,8 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from qtop.actions.plan import Refusal
-from qtop.model.launch import COMMAND_WORDS, MOST_PER_START, LaunchCommand, LaunchRequest
+from qtop.actions.request import MOST_PER_START, LaunchCommand, LaunchRequest
+from qtop.config.settings import COMMAND_WORDS
 from qtop.text.safe import safe
 from queuecore.errors import BadOption, QueueError
 from resque.store.queue_list import QueueList

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, TypeVar, cast
 from qtop.actions.plan import Operator, Outcome, Plan, acted, count_of, list_of
 from qtop.actions.request import DeleteSchedules, RunSchedules
 from qtop.keymap.keymap import Danger
-from qtop.model.schedule import ListedSchedule, LockHolder, Schedules
+from qtop.model.fleet import ListedSchedule, LockHolder, Schedules
 from qtop.systems.resque.health import master_prefix
 from queuecore.action_record import ActionRecord
 from queuecore.errors import Refused

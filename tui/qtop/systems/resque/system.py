@@ -18,8 +18,16 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from qtop.actions.plan import Operator, Plan, Refusal
-    from qtop.actions.request import Index, JobRequest, PruneCase, Request
-    from qtop.model.fleet import Process, Snapshot
+    from qtop.actions.request import (
+        Index,
+        JobRequest,
+        LaunchCommand,
+        LaunchRequest,
+        PruneCase,
+        QueueClasses,
+        Request,
+    )
+    from qtop.model.fleet import ListedSchedule, Process, Schedules, Snapshot
     from qtop.model.health import (
         Finding,
         HealthReport,
@@ -32,8 +40,6 @@ if TYPE_CHECKING:
     )
     from qtop.model.job import Job
     from qtop.model.job_list import JobList, JobPage
-    from qtop.model.launch import LaunchCommand, LaunchRequest, QueueClasses
-    from qtop.model.schedule import ListedSchedule, Schedules
     from qtop.search.selection import Chooser, RefusalCheck
     from qtop.systems.resque.job_reader import JobMemory
     from qtop.systems.resque.schedules import ScheduleReader
@@ -114,9 +120,9 @@ class ResqueSystem:
     def stray_jobs(
         self, stray: Stray, now: datetime, visit: Callable[[StrayJob], bool]
     ) -> Steps[bool]:
-        from qtop.systems.resque.stray_jobs import walk
+        from qtop.systems.resque.job_lists import stray_jobs
 
-        return walk(stray, now, visit)
+        return stray_jobs(stray, now, visit)
 
     def unregistered(self, what: Index, names: Sequence[str]) -> Steps[list[tuple[str, bool]]]:
         from qtop.systems.resque.actions import unregistered
@@ -255,7 +261,7 @@ class ResqueSystem:
         return audit.note(self.keys, record, done)
 
     def forbidden(self) -> Steps[dict[str, str]]:
-        from qtop.systems.resque.connection import forbidden
+        from qtop.systems.resque.permissions import forbidden
 
         return forbidden(self.keys)
 
