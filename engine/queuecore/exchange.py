@@ -196,7 +196,7 @@ def single(command: Command, parse: Callable[[Reply], T], *, writes: bool = Fals
     return Exchange((command,), lambda replies: parse(replies[0]), writes)
 
 
-def contact(address: Address) -> Exchange[None]:
+def contact(address: Address | str) -> Exchange[None]:
     """Ask the server at an address for its time, as all programs do soon after. One round trip.
     Raises NotRedis for an answer that no Redis gives: something else may speak Redis's protocol,
     and what it answers to later commands would raise errors that do not say so."""

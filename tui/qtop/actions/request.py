@@ -15,7 +15,7 @@ from queuecore.audit import AuditEntry
 
 if TYPE_CHECKING:
     from qtop.model.fleet import ListedSchedule, Process
-    from qtop.model.job import JobSource
+    from qtop.model.job import Job, JobSource
     from qtop.search.selection import Selection
     from queuecore.action_record import ActionRecord
 
@@ -129,12 +129,10 @@ class Edit(OfJobs):
 
 @dataclass(frozen=True, slots=True)
 class Replace:
-    """Put another payload in the place of one waiting job: `raw` are its bytes, `place` is where
-    it was seen."""
+    """Put another payload in the place of one waiting job, which was read whole."""
 
     source: JobSource
-    place: int
-    raw: bytes
+    job: Job
     payload: bytes
 
 

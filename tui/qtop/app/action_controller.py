@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Final, TypeVar
 
 from qtop.actions.plan import Operator, Outcome, Plan, Refusal, escalate, operator_identity
@@ -43,6 +44,9 @@ from queuecore.exchange import Operation, Steps, drive, steps_of
 from queuecore.times import wall_now
 
 T = TypeVar("T")
+#: What comes of preparing a request, and what goes on with it.
+Made = Plan | Refusal | Outcome
+Then = Callable[[Made], None]
 
 #: What a key that stops an action under way is called on the screens that have one.
 _STOPPING: Final = ("stop", "stop_looking")
@@ -99,19 +103,25 @@ class ActionController:
         self, request: Request, table: Table[Any] | None = None, *, looking: str = "looking at it"
     ) -> None:
         """As `Actions.request`. `looking` is shown only if preparing has to read anything."""
-        if self.refuses():
-            return
+
+        def ask(made: Made) -> None:
+            if isinstance(made, Plan) and table is not None:
+                made = _with_marks(made, table)
+            self._ask(made, table)
+
+        if not self.refuses():
+            self._prepare(request, ask, looking)
+
+    def _prepare(self, request: Request, then: Then, looking: str = "looking at it") -> None:
+        """Go on with the plan for a request; below a dialog if preparing has to read anything."""
         steps = self._steps(request)
         try:
             next(steps)
         except StopIteration as end:
-            made = end.value
-            if isinstance(made, Plan) and table is not None:
-                made = _with_marks(made, table)
-            self._ask(made, table)
+            then(end.value)
             return
         steps.close()
-        self._look_first(looking, self._steps(request))
+        self._look_first(looking, self._steps(request), then)
 
     def _steps(self, request: Request) -> Steps[Plan | Refusal]:
         return self._app.system.prepare(request, self.operator)
@@ -122,17 +132,10 @@ class ActionController:
             return (yield from self._steps(make(seen)))
 
         if not self.refuses():
-            self._look_first(looking, steps())
+            self._look_first(looking, steps(), self._ask)
 
-    def _look_first(self, looking: str, steps: Steps[Plan | Refusal]) -> None:
-        # In front at once: what is typed ahead must not be taken for other actions.
-        cover = LookingDialog(looking)
-        self._app.push_screen(cover)
-
-        async def prepare() -> None:
-            await self._uncover(cover, await self._actions.preview(looking, steps), None)
-
-        self._app.run_worker(prepare(), group="desk")
+    def _look_first(self, looking: str, steps: Steps[Plan | Refusal], then: Then) -> None:
+        self._look_below(looking, lambda tell: self._actions.preview(looking, steps), then)
 
     def begin_after_search(
         self,
@@ -140,18 +143,30 @@ class ActionController:
         search: Callable[[Progress], Awaitable[Plan | Refusal]],
         table: Table[Any] | None = None,
     ) -> None:
-        """As `request_after` for a search of many steps, which gives the plan. Leaving the dialog
-        stops the search."""
-        if self.refuses():
-            return
+        """As `request_after` for a search of many steps that makes the plan."""
+
+        async def look(tell: Progress) -> Made:
+            with self.precedence.ahead():
+                return await self._actions.look(what, search(tell))
+
+        if not self.refuses():
+            self._look_below(what, look, partial(self._ask, table=table))
+
+    def _look_below(
+        self, what: str, look: Callable[[Progress], Awaitable[Made]], then: Then
+    ) -> None:
+        """Look below a dialog, and put what comes then in its place. Leaving it ends the look."""
+        # In front at once: what is typed ahead must not be taken for other actions.
         cover = LookingDialog(what)
 
-        async def look() -> None:
-            with self.precedence.ahead():
-                made = await self._actions.look(what, search(cover.tell))
-            await self._uncover(cover, made, table)
+        async def uncover() -> None:
+            made = await look(cover.tell)
+            if await cover.comes_to_front():
+                # Without its callback, which would cancel the look that this ends.
+                self._app.pop_screen()
+                then(made)
 
-        looking = self._app.run_worker(look(), group="desk")
+        looking = self._app.run_worker(uncover(), group="desk")
         self._app.push_screen(cover, lambda _: looking.cancel())
 
     def request_found(
@@ -169,7 +184,7 @@ class ActionController:
         source = search.wanted.source
         chooser = self._app.system.chooser(source, refusal, spares=spares)
 
-        async def choose(tell: Progress) -> Plan | Refusal:
+        async def plan(tell: Progress) -> Plan | Refusal:
             def visit(entry: Entry) -> bool:
                 job = search.find(entry)
                 return job is None or chooser.take(job)
@@ -179,13 +194,13 @@ class ActionController:
             chosen.too_large = search.too_large
             # Delayed jobs that cannot be read are none, and the outcome says so.
             if chosen.marks or source.kind == "delayed":
-                return drive(self._steps(make(chosen)), lambda step: None)
+                return await self._app.read(self._steps(make(chosen)))
             if not chosen.spared:
                 return Refusal("nothing matches (any more)")
             key, number = self._app.state.policy.sign("requeue"), f"{chosen.spared:,}"
             return Refusal(f"the {number} that match killed their process repeatedly: use {key}")
 
-        self.begin_after_search(looking, choose, table)
+        self.begin_after_search(looking, plan, table)
 
     def stop(self) -> bool:
         return self._actions.stop()
@@ -227,27 +242,21 @@ class ActionController:
             if moment is not None:
                 self.request(Reschedule(source, chosen, moment), table)
 
-        if not self.refuses():
+        def ask(made: Made) -> None:
+            if not isinstance(made, Plan):
+                self._ask(made)
+                return
             fleet = self._app.state.view().fleet
             ahead = timedelta(0) if fleet is None else fleet.server_time - datetime.now(UTC)
-            request = Reschedule(source, chosen, datetime.now(UTC))
-            plan = drive(self._steps(request), lambda step: None)
-            assert isinstance(plan, Plan)  # noqa: S101  of chosen jobs there is always one
             self._app.push_screen(
-                DateDialog(f"{plan.what}?", plan.details[:-2], lambda: wall_now() + ahead),
+                DateDialog(f"{made.what}?", made.details[:-2], lambda: wall_now() + ahead),
                 reschedule,
             )
 
-    async def _uncover(
-        self, cover: LookingDialog, made: Plan | Refusal | Outcome, table: Table[Any] | None
-    ) -> None:
-        """Put a question, or a result, in place of the dialog if that was not left."""
-        if await cover.comes_to_front():
-            # Without its callback, which would cancel the search that this ends.
-            self._app.pop_screen()
-            self._ask(made, table)
+        if not self.refuses():
+            self._prepare(Reschedule(source, chosen, datetime.now(UTC)), ask)
 
-    def _ask(self, made: Plan | Refusal | Outcome, table: Table[Any] | None) -> None:
+    def _ask(self, made: Made, table: Table[Any] | None = None) -> None:
         """Carry out a plan, after a question if it needs one; show why there is none."""
         if not isinstance(made, Plan):
             self._app.say(made.text, made.tone)

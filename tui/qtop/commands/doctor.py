@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from statistics import median
-from typing import Any, Final
+from typing import Final
 
 import click
 
@@ -33,10 +33,8 @@ from qtop.systems.system import DiagnosisPart
 from qtop.text.safe import count, counted, pad, safe
 from queuecore import errors
 from queuecore.cooperative import at_once
-from queuecore.exchange import Exchange, contact
 
 _PINGS: Final = 10
-_PING: Final = Exchange((("PING",),), lambda replies: replies[0], tolerant=True)
 _CHECK_CELLS: Final = 12
 _LEVEL_CELLS: Final = 7
 _COLOURS: Final = {"OK": "green", "UNKNOWN": "yellow", "WARN": "yellow", "ERROR": "red"}
@@ -104,24 +102,24 @@ def _tried(check: str, find: DoctorCheck, session: Session) -> Iterator[Finding]
 def _answers(session: Session) -> Iterator[Finding]:
     """Whether a Redis answers. One that refuses even a PING answers, too: its reason is told, and
     the other checks are made all the same. Raises what keeps all of them from being made."""
-    reply, took_ms = _ping(session)
-    if isinstance(reply, errors.StoreError) and is_of_the_login(reply):
-        raise reply
+    system = session.system
+    refused, took_ms = _ping(session)
+    if refused is not None and is_of_the_login(refused):
+        raise refused
     with suppress(errors.Refused):
         # What it refuses is told by `clock`.
-        session.run(contact(session.address))
-    yield Finding("connection", "OK", f"{session.address} answers, after {took_ms:.0f} ms")
+        session.run(system.contact())
+    yield Finding("connection", "OK", f"{system.place.address} answers, after {took_ms:.0f} ms")
     # A right or a command that is missing is told among the others.
-    if isinstance(reply, errors.StoreError) and not isinstance(
-        reply, errors.AuthRefused | errors.MissingCommand
-    ):
-        yield Finding("state", "ERROR", str(reply), remedy(reply))
+    is_told = isinstance(refused, errors.AuthRefused | errors.MissingCommand)
+    if refused is not None and not is_told:
+        yield Finding("state", "ERROR", str(refused), remedy(refused))
 
 
-def _ping(session: Session) -> tuple[Any, float]:
-    """The answer to a PING, and how long it took in milliseconds."""
+def _ping(session: Session) -> tuple[errors.StoreError | None, float]:
+    """Why even a ping is refused, and how long it took in milliseconds."""
     begun_s = time.perf_counter()
-    return session.run(_PING), (time.perf_counter() - begun_s) * 1000
+    return session.run(session.system.ping()), (time.perf_counter() - begun_s) * 1000
 
 
 def _latency(session: Session) -> Iterator[Finding]:
@@ -130,6 +128,8 @@ def _latency(session: Session) -> Iterator[Finding]:
 
 def _server(session: Session) -> Iterator[Finding]:
     facts = session.run(session.system.server())
+    if facts is None:
+        return
     yield scripts(facts)
     if facts.problem is not None:
         what = "version, role, memory, eviction, connections and persistence were not looked at"

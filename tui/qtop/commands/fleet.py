@@ -253,7 +253,7 @@ def print_once(connection: Connection) -> None:
         whose = found.ownership
         fleet, seen = _look(session, _FAILURES_READ, unread, has_waits=True, whose=whose)
         note_unread(unread, seen)
-        where = f"{session.address}, namespace {connection.namespace}"
+        where = "{}, namespace {}".format(*session.system.place)
     redactor = connection.redactor(is_whole=False)
     width = min(_WIDTH, shutil.get_terminal_size().columns) if sys.stdout.isatty() else _WIDTH
     incidents = IncidentRules().judge(fleet, 0.0, health_report=found, rtt_ms=None)

@@ -374,7 +374,8 @@ def _of_listed(source: JobSource, job: Job, now: datetime) -> _Found:
         age_s = age_at(now, job.failed_at)
         how = "failed" if age_s is None else f"failed {ago(age_s)} ago"
     elif source.kind == "queue":
-        how = f"after {job.place:,}" if job.place else "next"
+        # A list without places does not tell which is next.
+        how = "waiting" if job.place is None else f"after {job.place:,}" if job.place else "next"
     else:
         how = "set aside"
     return _Found(str(source), how, of_job(job, now), job.item.raw)

@@ -142,12 +142,17 @@ def worker_job(row: WorkerRow) -> str:
     held = row.job
     if held is None:
         return ""
-    more = f" and {len(row.jobs) - 1:,} more" if len(row.jobs) > 1 else ""
+    more = more_jobs(row)
     if held.problem is not None and held.class_name is not None:
         return f"{safe(held.class_name)}: {safe(held.problem)}{more}"
     if held.problem is not None:
         return f"unreadable: {safe(held.problem)}{more}"
     return job(held.class_name, held.args) + more
+
+
+def more_jobs(row: WorkerRow) -> str:
+    """How many jobs a worker runs besides the one that is named; empty when it is the only one."""
+    return f" and {len(row.jobs) - 1:,} more" if row.jobs and len(row.jobs) > 1 else ""
 
 
 def worker_elapsed(row: WorkerRow) -> str:

@@ -132,8 +132,9 @@ def delayed_lines(job: Job, due_s: float, redactor: Redactor = OPEN) -> Iterator
     if job.ref is None:
         return
     yield TextLine(format.optional(job.queue), "", "queue")
-    place = f"{(job.place or 0) + 1:,} of the {due.jobs:,} of its moment, when it was listed"
-    yield TextLine(place, "", "place")
+    if job.place is not None:
+        place = f"{job.place + 1:,} of the {due.jobs:,} of its moment, when it was listed"
+        yield TextLine(place, "", "place")
     yield TextLine(f"{job.item.size:,} bytes, SHA-1 {job.id}", "dim", "job")
     if job.problem is None:
         yield from _arguments(job.class_name, job.args, redactor)

@@ -99,7 +99,9 @@ class Dialog(FrontScreen[ResultT], ModalScreen[ResultT]):
         """Keep the buttons in view however low the terminal is: what is above them scrolls."""
         height = event.size.height
         around = _AROUND_LINES + (_BLANK_LINES if height >= _HIGH_LINES else 0)
-        self.query_one("#told").styles.max_height = max(1, height - around)
+        # What is left as soon as it was in front may never have had its parts.
+        for told in self.query("#told"):
+            told.styles.max_height = max(1, height - around)
 
     def compose_fields(self) -> Iterable[Widget]:
         """What is to be filled in."""

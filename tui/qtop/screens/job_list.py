@@ -228,8 +228,7 @@ class JobListScreen(ConsoleScreen):
         length, rows = fleet.totals.failed, fleet.failures
         if length is None or rows is None:
             return None
-        jobs, after = tuple(row.job for row in rows), max(0, length - len(rows))
-        return JobPage(jobs, None, after or None, 1, len(rows), length)
+        return self.app.system.newest_failures(tuple(row.job for row in rows), length)
 
     # Pages
 

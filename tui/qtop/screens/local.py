@@ -350,7 +350,9 @@ class LocalScreen(RowsScreen):
         self._is_shown = True
         table: Table[LocalRow] = self.table
         key = view.policy.sign("start_workers")
-        table.empty_text = f"No workers were started here: press {key}, name queues and how many."
+        how = f"press {key}, name queues and how many"
+        how = view.policy.forbidden.get("start_workers", how)
+        table.empty_text = f"No workers were started here: {how}."
         here = socket.gethostname()
         registered = (view.fleet.workers or ()) if view.fleet else ()
         system = self.app.system

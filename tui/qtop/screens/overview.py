@@ -156,7 +156,8 @@ QUEUES: Final[tuple[Column[QueueRow], ...]] = tuple(
 def _job(row: WorkerRow) -> str:
     # Without its arguments: they are data, and on the screen of the workers.
     job = row.job
-    return "" if job is None else format.job_class(job.class_name, job.args)
+    named = "" if job is None else format.job_class(job.class_name, job.args)
+    return named + row_text.more_jobs(row)
 
 
 def _error(group: NewestGroup) -> str:

@@ -131,7 +131,7 @@ async def edit_job(app: Console, jobs: JobList, job: Job, table: Table[Any] | No
     if after is not None:
         request: Request = Edit(source, chosen_of(jobs, [whole]), payload=after)
         if source.kind == "queue":
-            request = Replace(source, job.place or 0, before, after)
+            request = Replace(source, whole, after)
         app.actions.request(request, table)
 
 

@@ -187,7 +187,8 @@ class WorkersScreen(RowsScreen):
 
     def show_view(self, view: ViewState) -> None:
         table: Table[WorkerRow] = self.table
-        advice = f"press {view.policy.sign('start_workers')} to start one here."
+        advice = f"press {view.policy.sign('start_workers')} to start one here"
+        advice = f"{view.policy.forbidden.get('start_workers', advice)}."
         table.empty_text = frame.empty_word(view, "workers", advice, "workers")
         fleet = view.fleet
         rows = () if fleet is None else (*(fleet.workers or ()), *view.insights.unregistered)

@@ -33,17 +33,19 @@ if TYPE_CHECKING:
         Strays,
         UpcomingJobs,
     )
-    from qtop.model.job import JobSource
-    from qtop.model.job_list import JobList
+    from qtop.model.job import Job, JobSource
+    from qtop.model.job_list import JobList, JobPage
     from qtop.search.selection import Chooser, RefusalCheck
     from queuecore.audit import AuditEntry
     from queuecore.cooperative import Slices
+    from queuecore.errors import StoreError
     from queuecore.exchange import Steps
 
 T = TypeVar("T")
 
 #: What a system is to do: exchanges, of which a runner makes round trips. Work of a system in
-#: memory asks for none.
+#: memory asks for none; but what changes something has an exchange that says so (`writes`), if
+#: only one without commands: by that a runner knows what it must refuse where nothing may change.
 if TYPE_CHECKING:
     Work = Operation[T]
 else:
@@ -121,12 +123,19 @@ class System(Protocol):
     def now(self) -> Work[datetime]:
         """The clock that all of its processes go by. One round trip."""
 
+    def ping(self) -> Work[StoreError | None]:
+        """Ask for the smallest answer there is. One round trip. Returns why even that is refused.
+        Raises StoreError where nothing answers."""
+
+    def contact(self) -> Work[None]:
+        """Check that what answers is a server of this kind. One round trip. Raises NotRedis."""
+
     def probe(self) -> Work[None]:
         """Check that this may be such a system: that its main keys have the right types. One round
         trip. Raises WrongType."""
 
-    def server(self) -> Work[ServerInfo]:
-        """What the server says of itself. One round trip."""
+    def server(self) -> Work[ServerInfo | None]:
+        """What the server says of itself; None where the system has none. One round trip."""
 
     def scheduler_lock(self) -> Work[tuple[str | None, float | None]]:
         """Which scheduler holds the lock, and for how many more seconds; None where it never ends.
@@ -159,6 +168,10 @@ class System(Protocol):
 
     def failure_lists(self) -> Work[list[str]]:
         """The names of all lists of failures, the main one first. One round trip."""
+
+    def newest_failures(self, jobs: tuple[Job, ...], length: int) -> JobPage:
+        """The first page of the main list of failures, as a snapshot brought it along: the newest
+        ones of `length`. No round trip."""
 
     def history(self, limit: int) -> Work[list[AuditEntry]]:
         """The last `limit` actions of operators, newest first. Two round trips."""

@@ -266,13 +266,14 @@ def _changed_payload(change: Edit, payload: bytes) -> bytes:
 
 
 def _prepare_replacing(keys: Keys, operator: Operator, request: Replace) -> Plan:
-    source, raw, payload = request.source, request.raw, request.payload
+    source, job, payload = request.source, request.job, request.payload
+    raw = job.item.raw
     size_bytes = len(raw) + len(payload)
     key = list_key(keys, source)
     record = operator.record("edit", "1 waiting job", key, 1, source.name, size_bytes)
 
     def run() -> Steps[Outcome]:
-        change = queues.replace(keys, source.name, request.place, raw, payload, record)
+        change = queues.replace(keys, source.name, job.place or 0, raw, payload, record)
         leaving = edited(keys, source.name, raw, payload)
         was_there = yield from and_free(change, leaving)
         return acted("edited", Result(int(was_there), int(not was_there)), record)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, ClassVar, Final, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar, get_args
 
 from qtop.model.job import FAILED, JobSource
 from qtop.systems.system import Ability, Place
-from queuecore.exchange import Exchange, single
+from queuecore.exchange import Exchange, contact, single
 from queuecore.keys import name_text
 from queuecore.times import from_server, wall_now
-from resque.errors import NoQueueError, WrongType
+from resque.errors import NoQueueError, StoreError, WrongType
 
 if TYPE_CHECKING:
     # Every command loads this file. What only some methods need they import themselves.
@@ -38,7 +38,8 @@ if TYPE_CHECKING:
         Strays,
         UpcomingJobs,
     )
-    from qtop.model.job_list import JobList
+    from qtop.model.job import Job
+    from qtop.model.job_list import JobList, JobPage
     from qtop.search.selection import Chooser, RefusalCheck
     from qtop.systems.resque.job_reader import JobMemory
     from qtop.systems.resque.schedules import ScheduleReader
@@ -142,6 +143,15 @@ class ResqueSystem:
     def now(self) -> Exchange[datetime]:
         return single(("TIME",), lambda reply: from_server(*reply))
 
+    def ping(self) -> Exchange[StoreError | None]:
+        def refused(replies: list[Any]) -> StoreError | None:
+            return replies[0] if isinstance(replies[0], StoreError) else None
+
+        return Exchange((("PING",),), refused, tolerant=True)
+
+    def contact(self) -> Exchange[None]:
+        return contact(self.place.address)
+
     def probe(self) -> Exchange[None]:
         expected = {
             self.keys.queues(): b"set",
@@ -160,10 +170,11 @@ class ResqueSystem:
 
         return Exchange(tuple(("TYPE", key) for key in expected), parse)
 
-    def server(self) -> Exchange[ServerInfo]:
+    def server(self) -> Steps[ServerInfo | None]:
         from resque.store import server_info
 
-        return server_info.facts(self.keys)
+        facts: ServerInfo = yield server_info.facts(self.keys)
+        return facts
 
     def scheduler_lock(self) -> Exchange[tuple[str | None, float | None]]:
         from qtop.systems.resque.health import master_prefix
@@ -215,6 +226,11 @@ class ResqueSystem:
         from resque.store import failures
 
         return failures.lists(self.keys)
+
+    def newest_failures(self, jobs: tuple[Job, ...], length: int) -> JobPage:
+        from qtop.model.job_list import JobPage
+
+        return JobPage(jobs, None, max(0, length - len(jobs)) or None, 1, len(jobs), length)
 
     def history(self, limit: int) -> Steps[list[AuditEntry]]:
         from queuecore import audit
