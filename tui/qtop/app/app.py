@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from textual.theme import Theme
 
     from qtop.app.action_controller import ActionController
+    from qtop.app.worker_controller import LocalWorkerController
 
 
 T = TypeVar("T")
@@ -109,7 +110,7 @@ def _new_screen(name: str) -> Screen[Any]:
 def _load_the_rest() -> None:
     """Import what the first frame did not wait for. Takes some 300 ms."""
     load_screens()
-    import_module("qtop.app.action_controller")
+    import_module("qtop.app.worker_controller")
 
 
 class QtopApp(App[None]):
@@ -366,7 +367,7 @@ class QtopApp(App[None]):
         """Load what the first frame and the first poll did not wait for."""
         await asyncio.to_thread(_load_the_rest)
         if not self._options.read_only:
-            await self.actions.local.start_first(self._options.workers)
+            await self.worker_actions.start_first(self._options.workers)
 
     async def _learn_permissions(self) -> None:
         """Find out which keys the server would refuse. Where that cannot be known, none."""
@@ -422,7 +423,7 @@ class QtopApp(App[None]):
         if not self.local.alive:
             self.exit()
         else:
-            self.run_worker(self.actions.local.leave(), group="quit", exclusive=True)
+            self.run_worker(self.worker_actions.leave(), group="quit", exclusive=True)
 
     def action_faster(self) -> None:
         self._set_interval(max((s for s in _INTERVALS_S if s < self.state.interval_s), default=0))
@@ -475,10 +476,14 @@ class QtopApp(App[None]):
         """What carries out actions; made when it is needed first."""
         from qtop.app.action_controller import ActionController
 
-        options = self._options
-        return ActionController(
-            self, self._source, self.local, options.require, read_only=options.read_only
-        )
+        return ActionController(self, self._source, read_only=self._options.read_only)
+
+    @cached_property
+    def worker_actions(self) -> LocalWorkerController:
+        """The same for the workers started here."""
+        from qtop.app.worker_controller import LocalWorkerController
+
+        return LocalWorkerController(self, self.local, self.actions, self._options.require)
 
     async def follow(self, link: Link) -> None:
         """As `Console.follow`. The way back is remembered."""

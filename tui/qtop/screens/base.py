@@ -195,7 +195,7 @@ class ConsoleScreen(Screen[None]):
         self.app.actions.pause_or_resume_all()
 
     def action_start_workers(self) -> None:
-        self.app.actions.local.ask(["*"])
+        self.app.worker_actions.ask(["*"])
 
     def copied(self) -> list[str]:
         """The lines to copy: safe texts."""

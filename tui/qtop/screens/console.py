@@ -50,6 +50,10 @@ class Console(Protocol):
         """What changes something."""
 
     @property
+    def worker_actions(self) -> LocalActions:
+        """The same for the workers started here."""
+
+    @property
     def is_leaving(self) -> bool:
         """Whether the console was asked to end, or ends."""
 
@@ -107,10 +111,6 @@ class Actions(Protocol):
     """What screens ask for that changes something. Each question, refusal and result is shown."""
 
     precedence: ForegroundPriority
-
-    @property
-    def local(self) -> LocalActions:
-        """The same for the workers started here."""
 
     def refuses(self) -> bool:
         """Whether nothing can be changed now; then the reason is said."""

@@ -420,12 +420,12 @@ class LocalScreen(RowsScreen):
     def action_stop_worker(self) -> None:
         workers = self.chosen_workers()
         if workers:
-            self.app.actions.local.stop(workers)
+            self.app.worker_actions.stop(workers)
 
     def action_pause_worker(self) -> None:
         workers = self.chosen_workers()
         if workers:
-            self.app.actions.local.pause(workers)
+            self.app.worker_actions.pause(workers)
 
     def action_more_workers(self) -> None:
         self._scale(1)
@@ -437,7 +437,7 @@ class LocalScreen(RowsScreen):
         row: LocalRow | None = self.table.cursor_row
         if row is not None:
             group = row.group if isinstance(row, LocalGroupRow) else row.worker.group
-            self.app.actions.local.scale(group, by)
+            self.app.worker_actions.scale(group, by)
 
     def action_next_sort(self) -> None:
         self.app.say("groups stay as they were started, their workers below them", "dim")

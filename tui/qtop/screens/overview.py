@@ -357,11 +357,11 @@ class OverviewScreen(ConsoleScreen):
         """Ask which workers to start here: for the queue under the cursor, if there is one."""
         row = self._part.cursor_row
         if self._part is self.queues and row is not None:
-            self.app.actions.local.ask([row.name])
+            self.app.worker_actions.ask([row.name])
         elif (
             isinstance(row, VerdictRow) and row.incident.check == "queues" and row.incident.subject
         ):
-            self.app.actions.local.ask([row.incident.subject])
+            self.app.worker_actions.ask([row.incident.subject])
         else:
             super().action_start_workers()
 
