@@ -9,6 +9,7 @@ from tests.support.direct import Direct
 from tests.support.known import known
 from tests.support.sample_data import NOW, SYSTEM, worker
 
+from qtop.actions.request import LaunchRequest, QueueClasses
 from qtop.model import health
 from qtop.model.fleet import Queue, Snapshot
 from qtop.model.health import HealthPart, NextJob, SystemHealth, WaitingClasses
@@ -100,6 +101,16 @@ def test_pushes_are_counted_from_one_snapshot_to_the_next(store: Store, direct: 
 )
 def test_a_worker_serves_what_its_list_means(listed: tuple[str, ...], served: set[str]) -> None:
     assert set(SYSTEM.serves(listed, ["low", "lower", "mail"])) == served
+
+
+@pytest.mark.redis
+def test_the_classes_that_wait_for_workers_to_be_started_are_named(
+    store: Store, direct: Direct
+) -> None:
+    direct("SADD", "resque:queues", "mail")
+    direct("RPUSH", "resque:queue:mail", '{"class":"Mailers::Welcome","args":[7]}')
+    found = store.run(ResqueSystem(KEYS).waiting_classes(LaunchRequest("mail")))
+    assert found == [QueueClasses("mail", ("Mailers::Welcome",))]
 
 
 def test_a_worker_under_a_numbered_host_may_be_of_this_machine() -> None:

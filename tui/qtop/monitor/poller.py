@@ -77,7 +77,7 @@ class Watcher(Protocol):
 
 class Poller:
     """Takes a snapshot again and again, never two at a time; from the begin of one to the begin of
-    the next it takes `interval_s`, if it can."""
+    the next it takes `interval_s`, if it can. `clock` gives monotonic seconds."""
 
     def __init__(
         self,
@@ -120,6 +120,7 @@ class Poller:
         self._is_report_first = first
 
     async def run(self) -> None:
+        """Poll until cancelled."""
         while True:
             self._poked.clear()
             if self._is_report_first and self.last.error is None:

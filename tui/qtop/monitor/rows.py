@@ -299,6 +299,7 @@ class GroupMemory:
             self._known[name] = known.get(name) or self._maker.key_of(row.job)
 
     def of(self, row: JobRow) -> GroupKey:
+        """The key of the group of a failure that was noted."""
         return self._known[row.job.id]
 
     def groups(self, rows: Sequence[JobRow]) -> tuple[NewestGroup, ...]:

@@ -145,7 +145,7 @@ class ViewState:
 
 class ConsoleState:
     """The state behind the screens. `local_host` is what `local`, the workers started here, call
-    this machine; `policy` may be replaced."""
+    this machine; `clock` gives monotonic seconds, those of the polls; `policy` may be replaced."""
 
     def __init__(
         self,

@@ -82,7 +82,8 @@ class Console(Protocol):
         """The numbered screen from which a link led to this one, once; None where none did, or
         where another filter than the link's is set."""
 
-    # Textual's own
+    # Textual's own. What waits for a result must be in a Textual worker; `exclusive` ends the
+    # others of its group; `suspend` raises SuspendNotSupported.
 
     @property
     def size(self) -> Size: ...

@@ -211,6 +211,7 @@ class ConfirmDialog(Dialog[bool]):
         self.set_focus(self.query_one("#word") if button.disabled else button)
 
     def press(self, button: str | None) -> None:
+        """Cancel, or carry it out: a button may do what no letter may."""
         self.action_no() if button == "no" else self.carry_out()
 
     @on(Input.Submitted, "#word")
