@@ -9,6 +9,7 @@ from tests.support.direct import Direct
 from tests.support.known import known
 from tests.support.sample_data import NOW, SYSTEM, worker
 
+from qtop.actions.request import LaunchRequest, QueueClasses
 from qtop.model import health
 from qtop.model.fleet import Queue, Snapshot
 from qtop.model.health import HealthPart, NextJob, SystemHealth, WaitingClasses
@@ -65,6 +66,16 @@ def test_a_snapshot_says_the_same_in_neutral_values(store: Store, direct: Direct
     assert "another kind" in known(unread.problem)
     (failure,) = known(found.failures)
     assert (failure.class_name, found.failed) == ("A", 1)
+
+
+@pytest.mark.redis
+def test_what_waits_for_workers_to_be_started_is_told_by_class(
+    store: Store, direct: Direct
+) -> None:
+    direct("SADD", "resque:queues", "mail")
+    direct("RPUSH", "resque:queue:mail", '{"class":"A","args":[]}', '{"class":"B","args":[]}')
+    look = ResqueSystem(KEYS).waiting_classes(LaunchRequest("mail,low"))
+    assert store.run(look) == [QueueClasses("mail", ("A", "B")), QueueClasses("low")]
 
 
 def test_unread_parts_stay_unknown() -> None:

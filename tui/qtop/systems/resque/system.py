@@ -243,6 +243,7 @@ class ResqueSystem:
         return command(request, self._url, self.keys.namespace)
 
     def waiting_classes(self, request: LaunchRequest) -> Steps[list[QueueClasses]]:
+        from qtop.actions.request import QueueClasses
         from resque.store import waiting_classes
         from resque.store.queue_list import QueueList
 
