@@ -68,6 +68,16 @@ def test_a_snapshot_says_the_same_in_neutral_values(store: Store, direct: Direct
     assert (failure.class_name, found.failed) == ("A", 1)
 
 
+@pytest.mark.redis
+def test_what_waits_for_workers_to_be_started_is_told_by_class(
+    store: Store, direct: Direct
+) -> None:
+    direct("SADD", "resque:queues", "mail")
+    direct("RPUSH", "resque:queue:mail", '{"class":"A","args":[]}', '{"class":"B","args":[]}')
+    look = ResqueSystem(KEYS).waiting_classes(LaunchRequest("mail,low"))
+    assert store.run(look) == [QueueClasses("mail", ("A", "B")), QueueClasses("low")]
+
+
 def test_unread_parts_stay_unknown() -> None:
     nothing = snapshot.EngineSnapshot(NOW, None, None, None, None, None, None, None)
     assert JobMemory().snapshot_of(nothing) == Snapshot(
