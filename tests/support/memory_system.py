@@ -434,7 +434,7 @@ class MemorySystem:
         return at_once(cast("Plan | Refusal", Refusal("not here")))
 
     def _plan(self, request: JobRequest | DelayedRequest, operator: Operator) -> Plan:
-        verb, many = type(request).__name__, len(request.chosen.marks)
+        verb, many = type(request).__name__, len(request.chosen.refs)
         record = operator.record(verb.lower(), "jobs", request.source.name.encode(), many)
         danger: Danger = "confirm" if request.is_found or many > 1 else "undoable"
         run = partial(self._act, request, record)
@@ -446,7 +446,7 @@ class MemorySystem:
         listed = self.jobs_of(request.source)
         queues = {name: list(jobs) for name, jobs in self.queues.items()}
         self._before[record.id] = (request.source, list(listed), queues)
-        wanted = set(cast(Names, request.chosen.marks))
+        wanted = set(cast(Names, request.chosen.refs))
         taken = [each for each in listed if each.ref in wanted]
         listed[:] = [each for each in listed if each.ref not in wanted]
         for each in taken:

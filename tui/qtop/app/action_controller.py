@@ -70,7 +70,7 @@ class ActionController:
             operator_identity(), app.settings.undo_limits, app.state.policy.sign
         )
         self._actions = ActionRunner(
-            source.run, read_only=read_only, trouble=lambda: app.state.look.error
+            source.run, read_only=read_only, trouble=lambda: app.state.poll.error
         )
         self.local = LocalWorkerController(app, local, self, require)
 
@@ -178,7 +178,7 @@ class ActionController:
             chosen = await self._app.read(chooser.settle())
             chosen.too_large = search.too_large
             # Delayed jobs that cannot be read are none, and the outcome says so.
-            if chosen.marks or source.kind == "delayed":
+            if chosen.refs or source.kind == "delayed":
                 return drive(self._steps(make(chosen)), lambda step: None)
             if not chosen.spared:
                 return Refusal("nothing matches (any more)")
