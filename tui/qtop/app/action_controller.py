@@ -91,9 +91,9 @@ class ActionController:
         why = None if whose is None else whose.refusal(queue)
         return None if why is None else safe(why)
 
-    async def preview(self, what: str, look: Operation[T]) -> T | Outcome:
+    async def preview(self, what: str, operation: Operation[T]) -> T | Outcome:
         """Read what an action is about. Returns why not when it cannot be read."""
-        return await self._actions.preview(what, look)
+        return await self._actions.preview(what, operation)
 
     def request(
         self, request: Request, table: Table[Any] | None = None, *, looking: str = "looking at it"
@@ -116,9 +116,11 @@ class ActionController:
     def _steps(self, request: Request) -> Steps[Plan | Refusal]:
         return self._app.system.prepare(request, self.operator)
 
-    def request_after(self, looking: str, look: Operation[T], make: Callable[[T], Request]) -> None:
+    def request_after(
+        self, looking: str, operation: Operation[T], make: Callable[[T], Request]
+    ) -> None:
         def steps() -> Steps[Plan | Refusal]:
-            seen: T = yield from steps_of(look)
+            seen: T = yield from steps_of(operation)
             return (yield from self._steps(make(seen)))
 
         if not self.refuses():
@@ -132,7 +134,7 @@ class ActionController:
         async def prepare() -> None:
             await self._uncover(cover, await self._actions.preview(looking, steps), None)
 
-        self._app.run_worker(prepare(), group="desk")
+        self._app.run_worker(prepare(), group="action")
 
     def begin_after_search(
         self,
@@ -151,7 +153,7 @@ class ActionController:
                 made = await self._actions.look(what, search(cover.tell))
             await self._uncover(cover, made, table)
 
-        looking = self._app.run_worker(look(), group="desk")
+        looking = self._app.run_worker(look(), group="action")
         self._app.push_screen(cover, lambda _: looking.cancel())
 
     def request_found(
@@ -255,7 +257,7 @@ class ActionController:
 
         def answered(confirmed: bool | None) -> None:
             if confirmed:
-                self._app.run_worker(self._carry_out(plan, table), group="desk")
+                self._app.run_worker(self._carry_out(plan, table), group="action")
             else:
                 self._app.say("nothing was changed", "dim")
 
@@ -358,7 +360,7 @@ class LocalWorkerController:
         def chosen(request: LaunchRequest | None) -> None:
             if request is not None:
                 self._last = request
-                self._app.run_worker(self.start([request]), group="desk")
+                self._app.run_worker(self.start([request]), group="action")
 
         request = replace(self._last, queues=",".join(queues), count=1)
         self._app.push_screen(StartDialog(request, self), chosen)
@@ -376,8 +378,8 @@ class LocalWorkerController:
         """Why our own worker would only fail what waits; None when it would not."""
         if request.template:
             return None
-        look = self._app.system.waiting_classes(request)
-        waiting = await self._gate.preview("look at what waits", look)
+        operation = self._app.system.waiting_classes(request)
+        waiting = await self._gate.preview("look at what waits", operation)
         if isinstance(waiting, Outcome):
             return waiting.text
         return await self._local.unknown(request, waiting)

@@ -48,8 +48,8 @@ def act(
         system = session.system
         chooser = system.chooser(source, system.refusal(request), spares=spares)
         jobs = system.jobs(source, newest_first=True)
-        look = scan(jobs, wanted, session.now(), chooser.take)
-        scanned = session.run(look)
+        operation = scan(jobs, wanted, session.now(), chooser.take)
+        scanned = session.run(operation)
         chosen = session.run(chooser.settle())
         tell_too_large(scanned.too_large)
         if chosen.spared:

@@ -1,4 +1,4 @@
-"""What commands read beside their lists, and what they could not read.
+"""What commands read beside their lists, what they could not read, and `qtop stats`.
 
 A missing part is said on stderr at once, and by the exit status.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import Final, TypeVar
 
 import click
 
@@ -19,9 +19,6 @@ from qtop.model.health import Ownership, Strays
 from queuecore.cooperative import at_once
 from queuecore.errors import Refused, StoreError, Unreachable
 from queuecore.exchange import Operation
-
-if TYPE_CHECKING:
-    pass
 
 T = TypeVar("T")
 
@@ -111,7 +108,7 @@ _COLUMNS: Final[tuple[OutputColumn[tuple[str, int | None]], ...]] = (
     OutputColumn("STATISTIC", lambda pair: pair[0]),
     OutputColumn("VALUE", lambda pair: _words(pair[1]), "right"),
 )
-#: What of a look the totals are made from.
+#: The parts of a snapshot that the totals are made from.
 _COUNTED: Final = frozenset(
     {
         *("queues", "items set aside", "workers", "jobs in hand", "failures"),
@@ -135,18 +132,18 @@ def stats(connection: Connection, as_json: bool) -> None:
     unread = Unread()
     with connection.open() as session:
         tell_owners(session)
-        look = at_once(session.run(session.new_system().snapshot()))
-    note_unread(unread, look, _COUNTED)
+        seen = at_once(session.run(session.new_system().snapshot()))
+    note_unread(unread, seen, _COUNTED)
     totals: Mapping[str, int | None] = {
-        "queues": _sum(look.queues, lambda queue: 1),
-        "waiting": _sum(look.queues, lambda queue: queue.size),
-        "unreadable": _sum(look.queues, lambda queue: queue.unreadable),
-        "workers": _sum(look.processes, lambda worker: 1),
-        "working": _sum(look.processes, lambda worker: worker.is_busy),
-        "failed": look.failed,
-        "processed_ever": look.processed_ever,
-        "failed_ever": look.failed_ever,
-        "paused": look.is_paused,
+        "queues": _sum(seen.queues, lambda queue: 1),
+        "waiting": _sum(seen.queues, lambda queue: queue.size),
+        "unreadable": _sum(seen.queues, lambda queue: queue.unreadable),
+        "workers": _sum(seen.processes, lambda worker: 1),
+        "working": _sum(seen.processes, lambda worker: worker.is_busy),
+        "failed": seen.failed,
+        "processed_ever": seen.processed_ever,
+        "failed_ever": seen.failed_ever,
+        "paused": seen.is_paused,
     }
     if as_json:
         line(json_line({**_values(totals), "unknown": unread.parts}))
@@ -170,7 +167,7 @@ def _sum(rows: Sequence[T] | None, count: Callable[[T], int | None]) -> int | No
 
 
 def _values(totals: Mapping[str, int | None]) -> Mapping[str, int | None]:
-    """What is only at least so many is null, and told beside it."""
+    """What is only at least so many is null, and the least beside it."""
     values: dict[str, int | None] = {}
     for name, figure in totals.items():
         values[name] = None if isinstance(figure, _Least) else figure
