@@ -301,7 +301,7 @@ class ScheduledScreen(JobListScreen):
     def load(self) -> None:
         """Read the page that begins at `start`, what comes due, and the schedules."""
         if self._is_reading:
-            # A slow Redis: the look under way is not given up for the next one.
+            # A slow Redis: the reading under way is not given up for the next one.
             self._reads_again = True
         else:
             self._is_reading = True
@@ -326,8 +326,8 @@ class ScheduledScreen(JobListScreen):
         problems: dict[str, str] = {}
         page: JobPage | None = None
         if self.is_paged:
-            look = self.jobs.page(start, self.traits.page, most_bytes=self.traits.most_bytes)
-            page = await self._attempt(look, "delayed jobs", problems)
+            operation = self.jobs.page(start, self.traits.page, most_bytes=self.traits.most_bytes)
+            page = await self._attempt(operation, "delayed jobs", problems)
         outline = self.jobs.outline(now.timestamp(), _AHEAD_S)
         ahead = await self._attempt(outline, "what comes due", problems)
         read_schedules = await self.app.read(self.app.system.schedules_look(now))
