@@ -1,4 +1,5 @@
-"""What is read again and again, for as long as the console is open."""
+"""Reads again and again, for as long as the console is open: a snapshot at every poll, now and then
+a health report, and jobs that no index leads to."""
 
 from __future__ import annotations
 

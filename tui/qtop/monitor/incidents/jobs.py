@@ -1,5 +1,5 @@
-"""Which jobs run longer than their class usually does, by what was seen of those that ended.
-Pure."""
+"""What is wrong with jobs: they run longer than their class usually does, by what was seen of those
+that ended; more fail than usual, or for one reason. Pure."""
 
 from __future__ import annotations
 
