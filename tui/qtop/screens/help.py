@@ -1,4 +1,5 @@
-"""What the keys do: those of the screen in front first, then all others. From the key map."""
+"""What the keys do: those of the screen in front first, then all others; and the palette, which
+finds them by their words. From the key map."""
 
 from __future__ import annotations
 

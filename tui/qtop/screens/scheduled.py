@@ -44,7 +44,6 @@ from queuecore.exchange import Operation
 
 T = TypeVar("T")
 
-
 _FIRINGS: Final = 5
 
 
@@ -80,12 +79,12 @@ class ScheduleScreen(TextScreen):
         self._firings: list[datetime] = [] if row.next_at is None else [row.next_at]
 
     def on_mount(self) -> None:
-        """Reckon the next runs: absurd expressions take long."""
+        """Compute the next runs: absurd expressions take long."""
         super().on_mount()
         if self._row.is_usable and self._row.problem is None:
-            self.run_worker(self._reckon())
+            self.run_worker(self._compute())
 
-    async def _reckon(self) -> None:
+    async def _compute(self) -> None:
         now = self.now
         firings = self.app.system.firings
         self._firings = await asyncio.to_thread(firings, self._row, now, _FIRINGS)
