@@ -58,7 +58,7 @@ class ActionController:
             operator_identity(), app.settings.undo_limits, app.state.policy.sign
         )
         self._actions = ActionRunner(
-            source.run, read_only=read_only, trouble=lambda: app.state.look.error
+            source.run, read_only=read_only, trouble=lambda: app.state.poll.error
         )
 
     def refuses(self, *, without_redis: bool = False) -> bool:
@@ -78,9 +78,9 @@ class ActionController:
         why = None if whose is None else whose.refusal(queue)
         return None if why is None else safe(why)
 
-    async def preview(self, what: str, look: Operation[T]) -> T | Outcome:
+    async def preview(self, what: str, operation: Operation[T]) -> T | Outcome:
         """Read what an action is about. Returns why not when it cannot be read."""
-        return await self._actions.preview(what, look)
+        return await self._actions.preview(what, operation)
 
     def request(
         self, request: Request, table: Table[Any] | None = None, *, looking: str = "looking at it"
@@ -109,9 +109,11 @@ class ActionController:
     def _steps(self, request: Request) -> Steps[Plan | Refusal]:
         return self._app.system.prepare(request, self.operator)
 
-    def request_after(self, looking: str, look: Operation[T], make: Callable[[T], Request]) -> None:
+    def request_after(
+        self, looking: str, operation: Operation[T], make: Callable[[T], Request]
+    ) -> None:
         def steps() -> Steps[Plan | Refusal]:
-            seen: T = yield from steps_of(look)
+            seen: T = yield from steps_of(operation)
             return (yield from self._steps(make(seen)))
 
         if not self.refuses():
@@ -149,7 +151,7 @@ class ActionController:
                 self._app.pop_screen()
                 then(made)
 
-        looking = self._app.run_worker(uncover(), group="desk")
+        looking = self._app.run_worker(uncover(), group="action")
         self._app.push_screen(cover, lambda _: looking.cancel())
 
     def request_found(
@@ -176,7 +178,7 @@ class ActionController:
             chosen = await self._app.read(chooser.settle())
             chosen.too_large = search.too_large
             # Delayed jobs that cannot be read are none, and the outcome says so.
-            if chosen.marks or source.kind == "delayed":
+            if chosen.refs or source.kind == "delayed":
                 return await self._app.read(self._steps(make(chosen)))
             if not chosen.spared:
                 return Refusal("nothing matches (any more)")
@@ -247,7 +249,7 @@ class ActionController:
 
         def answered(confirmed: bool | None) -> None:
             if confirmed:
-                self._app.run_worker(self._carry_out(plan, table), group="desk")
+                self._app.run_worker(self._carry_out(plan, table), group="action")
             else:
                 self._app.say("nothing was changed", "dim")
 

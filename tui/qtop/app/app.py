@@ -312,19 +312,19 @@ class QtopApp(App[None]):
             self.last_word, self._word_page = ("", ""), None
         return self.last_word
 
-    def on_poll(self, look: PollResult) -> Awaitable[None] | None:
+    def on_poll(self, poll: PollResult) -> Awaitable[None] | None:
         """Take in a poll and show it. Where that takes a while, returns what to wait for."""
         if not self._has_begun:
             self._has_begun = True
             self.run_worker(self._begin(), group="first")
-        if look.snapshot is not self.state.look.snapshot:
-            return self._take_in(look)
-        self.state.take(look)
+        if poll.snapshot is not self.state.poll.snapshot:
+            return self._take_in(poll)
+        self.state.take(poll)
         self._show()
         return None
 
-    async def _take_in(self, look: PollResult) -> None:
-        await in_turns(self.state.taking(look))
+    async def _take_in(self, poll: PollResult) -> None:
+        await in_turns(self.state.taking(poll))
         if self.state.dropped_now:
             # The record of actions says whether one of qtop did it.
             self._poller.report_next()

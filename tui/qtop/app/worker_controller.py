@@ -75,7 +75,7 @@ class LocalWorkerController:
         def chosen(request: LaunchRequest | None) -> None:
             if request is not None:
                 self._last = request
-                self._app.run_worker(self.start([request]), group="desk")
+                self._app.run_worker(self.start([request]), group="action")
 
         request = replace(self._last, queues=",".join(queues), count=1)
         self._app.push_screen(StartDialog(request, self), chosen)

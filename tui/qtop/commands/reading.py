@@ -1,4 +1,4 @@
-"""What commands read beside their lists, and what they could not read.
+"""What commands read beside their lists, what they could not read, and `qtop stats`.
 
 A missing part is said on stderr at once, and by the exit status.
 """

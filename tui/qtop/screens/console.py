@@ -122,7 +122,9 @@ class Actions(Protocol):
         """Prepare a request, ask if that is needed, and carry it out; `table` loses its marks then.
         `looking` is shown while it is prepared."""
 
-    def request_after(self, looking: str, look: Operation[T], make: Callable[[T], Request]) -> None:
+    def request_after(
+        self, looking: str, operation: Operation[T], make: Callable[[T], Request]
+    ) -> None:
         """Read what a request is about, make the request of it, and go on as `request`."""
 
     def request_found(

@@ -69,7 +69,7 @@ def too_large(search: JobSearch) -> list[Span]:
 
 
 def progress(search: ListSearch[Any] | None, key: str) -> list[Span]:
-    """How far the look through the whole list is, and which `key` stops it."""
+    """How far the search through the whole list is, and which `key` stops it."""
     if search is None:
         return []
     if search.problem is not None:
@@ -184,8 +184,8 @@ _SOON_S: Final = 3_600
 
 @dataclass(frozen=True, slots=True)
 class ScheduledLook:
-    """What one look gave: what comes due, the schedules. None is what could not be read, `problems`
-    say why, by what it is in words."""
+    """What was read at one time: what comes due, the schedules. None is what could not be read;
+    `problems` say why, by what it is in words."""
 
     outline: Outline | None
     schedules: Schedules

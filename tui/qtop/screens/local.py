@@ -1,4 +1,4 @@
-"""The workers that were started here: each group, and its workers below it."""
+"""The workers that were started here: each group, its workers below it, and the log of one."""
 
 from __future__ import annotations
 
@@ -211,15 +211,15 @@ def _group_state(row: LocalGroupRow) -> str:
     group = row.group
     if group.is_gone:
         return "ended"
-    told = f"{row.alive}/{group.wanted}"
+    figures = f"{row.alive}/{group.wanted}"
     places = [each.place.state for each in row.workers]
     if "gave up" in places:
-        return f"{told} gave up"
+        return f"{figures} gave up"
     if "waiting" in places:
-        return f"{told} restarting"
+        return f"{figures} restarting"
     if row.alive > group.wanted:
         return f"{row.alive - group.wanted} of {row.alive} ending"
-    return f"{told} staying" if group.is_detached else f"{told} alive"
+    return f"{figures} staying" if group.is_detached else f"{figures} alive"
 
 
 def _place_state(row: LocalWorkerRow) -> str:

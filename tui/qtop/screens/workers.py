@@ -259,9 +259,9 @@ class WorkersScreen(RowsScreen):
     def _ask_about(self, names: list[str], *, forces: bool) -> None:
         strays = self.app.state.strays
         unlisted = [] if strays is None else [each.name for each in strays.of("record")]
-        look = self.app.system.evidence(names, unlisted=unlisted)
+        evidence = self.app.system.evidence(names, unlisted=unlisted)
         self.app.actions.request_after(
-            "looking for signs of life", look, lambda cases: Prune(tuple(cases), forces)
+            "looking for signs of life", evidence, lambda cases: Prune(tuple(cases), forces)
         )
 
     def _by_starter(self) -> tuple[list[LocalWorker], list[Process]]:

@@ -1,5 +1,5 @@
-"""What is wrong with queues: they are unserved, they grow, they are paused, they cannot be read.
-Pure."""
+"""What is wrong with queues: they are unserved, they grow, they are paused, they cannot be read;
+and which figures dropped suddenly. Pure."""
 
 from __future__ import annotations
 
