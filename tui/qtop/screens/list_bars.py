@@ -76,8 +76,8 @@ def progress(search: ListSearch[Any] | None, key: str) -> list[Span]:
         return [Span(f"looking stopped: {safe(search.problem)} ", "warn", 80)]
     if search.of == 0 or search.is_idle:
         return []
-    share = search.done * 100 // search.of
-    text = f"scanned {search.done:,} of {search.of:,}, {share} %"
+    percent = search.done * 100 // search.of
+    text = f"scanned {search.done:,} of {search.of:,}, {percent} %"
     if search.is_stopped:
         return [Span(f"{text}; stopped, {key} goes on ", "warn", 80)]
     return [Span(f"{text}; {key} stops ", "accent", 80)]
