@@ -5,12 +5,19 @@ from __future__ import annotations
 import shlex
 
 import pytest
+from click.testing import CliRunner
 from tests.support.commands import Qtop
 from tests.support.direct import Direct
 from tests.support.engine_fixtures import StartRedis as StartRedis
 from tests.support.engine_fixtures import start_redis as start_redis
 from tests.support.fake_server import Peer, each
 from tests.support.rights import OPTIONAL
+
+from qtop.commands.cli import main
+from qtop.model.fleet import Snapshot
+from qtop.systems.resque.system import ResqueSystem
+from queuecore.cooperative import Slices
+from queuecore.exchange import Steps
 
 
 def test_every_command_works_without_optional_parts_of_a_server(
@@ -63,3 +70,21 @@ def test_senseless_answers_are_reported_in_a_sentence(
     assert "Traceback" not in ran.err
     assert ran.status == 3
     assert "Redis" in ran.out + ran.err
+
+
+@pytest.mark.parametrize("command", ["queues", "workers", "stats", "find Mail", "doctor", "--once"])
+def test_an_answer_that_makes_no_sense_where_it_is_read_last_is_reported_in_a_sentence(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    def snapshot(system: ResqueSystem) -> Steps[Slices[Snapshot]]:
+        yield from ()
+        return slices()
+
+    def slices() -> Slices[Snapshot]:
+        yield
+        raise ValueError("fewer replies than commands")
+
+    monkeypatch.setattr(ResqueSystem, "snapshot", snapshot)
+    ran = CliRunner().invoke(main, [*command.split(), "--url", redis_url])
+    assert ran.exit_code == (1 if command == "doctor" else 3)
+    assert "makes no sense to qtop (ValueError)" in ran.output

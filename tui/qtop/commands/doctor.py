@@ -19,6 +19,7 @@ import click
 from qtop.commands.cli import EXIT_UNREACHABLE
 from qtop.commands.connection import Connection, Session, connection_options, json_option
 from qtop.commands.output import json_line, line
+from qtop.commands.reading import read_whole
 from qtop.config.limits import USUAL
 from qtop.model.fleet import NOTHING_SEEN, Snapshot
 from qtop.model.health import Finding, FindingLevel, ServerInfo, skew_s
@@ -32,7 +33,6 @@ from qtop.monitor.rows import FleetRows
 from qtop.systems.system import DiagnosisPart
 from qtop.text.safe import count, counted, pad, safe
 from queuecore import errors
-from queuecore.cooperative import at_once
 
 _PINGS: Final = 10
 _CHECK_CELLS: Final = 12
@@ -167,7 +167,7 @@ def _strays(session: Session) -> Iterator[Finding]:
 
 def _fleet(session: Session) -> Iterator[Finding]:
     system = session.new_system(failures_read=_FAILURES_READ)
-    seen = at_once(session.run(system.snapshot()))
+    seen = session.run(read_whole(system.snapshot()))
     fleet = RowBuilder(system).add(seen, 0.0)
     report = session.run(session.system.health())
     unserved = [row for row in fleet.queues or () if row.is_unserved]

@@ -13,7 +13,7 @@ from rich.cells import cell_len
 
 from qtop.commands.connection import Connection, Session, listing_options
 from qtop.commands.output import Listing, OutputColumn, counted, line, moment, pick, plain
-from qtop.commands.reading import Unread, note_unread, search_strays, tell_owners
+from qtop.commands.reading import Unread, note_unread, read_whole, search_strays, tell_owners
 from qtop.model import health
 from qtop.monitor import row_text
 from qtop.monitor.row_builder import RowBuilder
@@ -23,7 +23,6 @@ from qtop.search.filter_language import Filter
 from qtop.text.format import duration, optional
 from qtop.text.safe import count, crop, pad, safe
 from queuecore.active_job import fields_of, unwrapped
-from queuecore.cooperative import at_once
 from queuecore.errors import StoreError
 
 if TYPE_CHECKING:
@@ -56,7 +55,7 @@ def _rows_of(
     whose the queues are. Two round trips, with `has_waits` three, O(queues + workers + failures
     read). Raises StoreError."""
     system = session.new_system(failures_read=failures_limit)
-    taken = at_once(session.run(system.snapshot()))
+    taken = session.run(read_whole(system.snapshot()))
     builder = RowBuilder(system)
     if whose is not None:
         builder.note_ownership(whose)

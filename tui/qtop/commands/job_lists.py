@@ -33,7 +33,7 @@ from qtop.commands.output import (
     tell_rest,
     tell_too_large,
 )
-from qtop.commands.reading import Unread, note_unread, search_strays, tell_owners
+from qtop.commands.reading import Unread, note_unread, read_whole, search_strays, tell_owners
 from qtop.model.fleet import RunningJob, Snapshot
 from qtop.model.health import DELAYED_ASIDE, Stray, StrayJob, StrayKind, Strays
 from qtop.model.job import FAILED, Job, JobSource, SourceKind, age_at
@@ -45,7 +45,6 @@ from qtop.search.list_walk import scan, through
 from qtop.text.format import job_class, optional
 from qtop.text.safe import ago, pad, safe
 from queuecore.active_job import fields_of
-from queuecore.cooperative import at_once
 from queuecore.exchange import Operation, Steps
 
 if TYPE_CHECKING:
@@ -305,11 +304,10 @@ class _Search:
         yield from self._kept("retry")
 
     def _snapshot(self, parts: Collection[str]) -> Snapshot | None:
-        reading = self._try_to("queues and workers", self.session.new_system().snapshot())
-        if reading is None:
-            return None
-        seen = at_once(reading)
-        note_unread(self.unread, seen, parts)
+        reading = read_whole(self.session.new_system().snapshot())
+        seen = self._try_to("queues and workers", reading)
+        if seen is not None:
+            note_unread(self.unread, seen, parts)
         return seen
 
     def _in_hand(self, seen: Snapshot) -> Iterator[_Found]:

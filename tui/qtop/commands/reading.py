@@ -14,8 +14,9 @@ from qtop.commands.connection import Session
 from qtop.commands.output import message
 from qtop.model.fleet import Snapshot
 from qtop.model.health import Ownership, Strays
+from queuecore.cooperative import Slices, at_once
 from queuecore.errors import Refused, StoreError, Unreachable
-from queuecore.exchange import Operation
+from queuecore.exchange import Operation, Steps, steps_of
 
 T = TypeVar("T")
 
@@ -56,6 +57,12 @@ class Unread:
         """Exit with status 3 if a part is missing."""
         if self.parts:
             sys.exit(EXIT_UNREACHABLE)
+
+
+def read_whole(work: Operation[Slices[T]]) -> Steps[T]:
+    """Work that also reads its answers to the end: where one makes no sense, `Session.run` says
+    so."""
+    return at_once((yield from steps_of(work)))
 
 
 def note_unread(unread: Unread, seen: Snapshot, parts: Collection[str] | None = None) -> None:

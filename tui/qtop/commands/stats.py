@@ -9,8 +9,7 @@ import click
 
 from qtop.commands.connection import Connection, connection_options, json_option
 from qtop.commands.output import Listing, OutputColumn, json_line, line, plain
-from qtop.commands.reading import Unread, note_unread, tell_owners
-from queuecore.cooperative import at_once
+from qtop.commands.reading import Unread, note_unread, read_whole, tell_owners
 
 T = TypeVar("T")
 
@@ -42,7 +41,7 @@ def stats(connection: Connection, as_json: bool) -> None:
     unread = Unread()
     with connection.open() as session:
         tell_owners(session)
-        seen = at_once(session.run(session.new_system().snapshot()))
+        seen = session.run(read_whole(session.new_system().snapshot()))
     note_unread(unread, seen, _COUNTED)
     totals: Mapping[str, int | None] = {
         "queues": _sum(seen.queues, lambda queue: 1),
