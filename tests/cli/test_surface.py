@@ -58,6 +58,18 @@ except SystemExit as left:
     assert modules_after(program) & HEAVY == set()
 
 
+@pytest.mark.parametrize("words", [["settings"], ["worker", "mail", "--read-only"]])
+def test_a_command_that_asks_no_redis_loads_no_connection(words: list[str]) -> None:
+    program = f"""
+import qtop.commands.cli
+try:
+    qtop.commands.cli.main({words!r}, standalone_mode=False)
+except SystemExit:
+    pass
+"""
+    assert modules_after(f"{program}\nprint()").isdisjoint({"hiredis", "socket"})
+
+
 def test_every_command_is_in_the_help_and_shows_its_options() -> None:
     shown = CliRunner().invoke(main, ["--help"]).output
     for name, command in main.commands.items():

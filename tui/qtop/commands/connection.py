@@ -31,7 +31,6 @@ from qtop.text.redact import OPEN, Redactor
 from queuecore.address import parse_url
 from queuecore.errors import BadOption, NotRedis, QueueError, StoreError
 from queuecore.exchange import Exchange, Operation, drive
-from queuecore.lean import LeanStore
 
 if TYPE_CHECKING:
     from qtop.actions.plan import Operator, Outcome, Plan
@@ -177,6 +176,9 @@ class Session:
     """
 
     def __init__(self, url: str, connection: Connection, *, timeout_s: float = _TIMEOUT_S) -> None:
+        # Imported here: settings are shown, and workers begin, without it.
+        from queuecore.lean import LeanStore
+
         self.address = parse_url(url)
         self.undo_limits = connection.settings.undo_limits
         self._connection = connection
