@@ -260,7 +260,7 @@ def _most_read(refs: Sequence[JobRef]) -> int:
 
 
 def _groups(refs: Iterable[JobRef], at_once: int, span: int) -> Iterator[list[JobRef]]:
-    """Marks that one read can cover, in the order of their places: `span` places at most."""
+    """Refs that one read can cover, in the order of their places: `span` places at most."""
     group: list[JobRef] = []
     for ref in refs:
         if group and (len(group) >= at_once or ref.place - group[0].place > span):

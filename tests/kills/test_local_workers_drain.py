@@ -39,7 +39,7 @@ async def test_sixteen_local_workers_drain_a_queue_while_keys_answer(
     async with app.run_test(size=(120, 40)) as pilot:
         await until_polled(pilot)
         assert await app.local.trouble(order) is None
-        await app.actions.local.start([order])
+        await app.worker_actions.start([order])
         await until_shown(pilot, f"started {WORKERS} here")
         while direct("HLEN", "marks") < JOBS:
             for key, mode in SCREENS.items():

@@ -180,7 +180,7 @@ class MemoryActions:
     # Jobs of one list
 
     def _plan(self, request: JobRequest | DelayedRequest, operator: Operator) -> Plan:
-        verb, many = type(request).__name__, len(request.chosen.marks)
+        verb, many = type(request).__name__, len(request.chosen.refs)
         size, source = request.chosen.size_bytes, request.source
         record = operator.record(verb.lower(), "jobs", source.name.encode(), many, size_bytes=size)
         danger: Danger = "confirm" if request.is_found or many > 1 else "undoable"
@@ -191,7 +191,7 @@ class MemoryActions:
         return Plan(what, verb, details, danger, run, None, pace, many, size, record)
 
     def _act(self, request: JobRequest | DelayedRequest, record: ActionRecord) -> Steps[Outcome]:
-        names = list(cast(Names, request.chosen.marks))
+        names = list(cast(Names, request.chosen.refs))
         result, before = Result(), self.contents.copy()
         try:
             for at in range(0, len(names), _PART):

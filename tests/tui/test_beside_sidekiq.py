@@ -22,9 +22,9 @@ async def app(redis_url: str) -> QtopApp:
 async def reported(app: QtopApp, pilot: Pilot[Any]) -> None:
     """Let the console poll, make a health report, and poll again, which shows the report."""
     await until_checked(pilot)
-    before = app.state.look
+    before = app.state.poll
     app.poll_now()
-    await until(pilot, lambda: app.state.look is not before, "the next look")
+    await until(pilot, lambda: app.state.poll is not before, "the next look")
 
 
 @pytest.mark.parametrize(

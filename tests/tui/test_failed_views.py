@@ -107,7 +107,7 @@ async def test_the_last_groups_stay_while_redis_does_not_answer() -> None:
         await pilot.pause()
         before = table_of(app).row_count
         app.poll_now()
-        await until(pilot, lambda: app.state.look.error is not None, "the failing look")
+        await until(pilot, lambda: app.state.poll.error is not None, "the failing look")
         await pilot.pause()
         assert table_of(app).row_count == before > 0
         assert table_of(app).stale
@@ -123,7 +123,7 @@ async def test_a_frozen_display_does_not_change() -> None:
         await until_polled(pilot)
         await pilot.press("4", "t", "f")
         app.poll_now()
-        await until(pilot, lambda: len(known(app.state.look.snapshot.failures)) == 40, "a look")  # type: ignore[union-attr]
+        await until(pilot, lambda: len(known(app.state.poll.snapshot.failures)) == 40, "a look")  # type: ignore[union-attr]
         await pilot.pause()
         assert table_of(app).row_count == 30
         await pilot.press("f")
@@ -146,10 +146,10 @@ async def test_a_frozen_display_reads_a_view_that_was_not_opened_before_once(red
         await pilot.press("5")
         await until_shown(pilot, words.NO_DELAYED_JOBS)
         await redis.fail(2)
-        before = app.state.look.snapshot
+        before = app.state.poll.snapshot
         await pilot.press("4")
         app.poll_now()
-        await until(pilot, lambda: app.state.look.snapshot is not before, "the next look")
+        await until(pilot, lambda: app.state.poll.snapshot is not before, "the next look")
         await until_shown(pilot, words.groups(1, 2))
 
 

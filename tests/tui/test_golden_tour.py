@@ -22,10 +22,10 @@ CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 async def look_again(app: QtopApp, pilot: Pilot[None]) -> None:
-    before = app.state.look.snapshot
+    before = app.state.poll.snapshot
     app.poll_now()
-    await until(pilot, lambda: app.state.look.snapshot is not before, "the next look")
-    assert app.state.look.error is None
+    await until(pilot, lambda: app.state.poll.snapshot is not before, "the next look")
+    assert app.state.poll.error is None
 
 
 @pytest.mark.parametrize("first", range(0, len(NAMES), AT_ONCE))

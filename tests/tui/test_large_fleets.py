@@ -131,15 +131,15 @@ def test_the_previous_poll_is_shown_whole_until_the_new_one_is_processed(tmp_pat
     seen: list[tuple[object, object, object]] = []
     for _ in scene.taking(PollResult(large(1), 2.0)):
         now = scene.view()
-        seen.append((now.fleet, now.insights, now.look))
+        seen.append((now.fleet, now.insights, now.poll))
     old = seen[0]
-    assert old == (before.fleet, before.insights, before.look)
+    assert old == (before.fleet, before.insights, before.poll)
     changed = [index for index, each in enumerate(seen) if each[0] is not before.fleet]
     for index, (fleet, insights, result) in enumerate(seen):
         is_old = index < changed[0]
         assert (fleet is before.fleet) == is_old
         assert (insights is before.insights) == is_old
-        assert (result is before.look) == is_old
+        assert (result is before.poll) == is_old
     assert changed[0] > 2
 
 

@@ -130,7 +130,7 @@ async def test_without_an_answer_it_says_so_first_and_keeps_known_data(
         screen = await shown(pilot)
         now[0] = 1_200.0
         failed = replace(
-            app.state.look,
+            app.state.poll,
             error="cannot reach Redis (connection refused)",
             failing_since_mono=1_002.0,
             next_try_mono=1_204.0,
@@ -244,7 +244,7 @@ async def test_a_frozen_display_keeps_its_incidents() -> None:
         for _ in range(2):
             app.poll_now()
             await pilot.pause()
-        await until(pilot, lambda: app.state.look.snapshot is last, "two looks")
+        await until(pilot, lambda: app.state.poll.snapshot is last, "two looks")
         await pilot.pause()
         assert words.NOTHING_IS_WRONG in screen_text(app)
         await pilot.press("f")

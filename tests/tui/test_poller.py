@@ -11,7 +11,7 @@ from tests.support.polling import DEADLINE_S, Clock, Watching, run_until
 from tests.support.sample_data import FakeSystem, queue, read_snapshot, snapshot
 
 from qtop.model.health import HealthReport
-from qtop.monitor.poller import SURVEYED, Poller, PollResult, clamped_interval_s
+from qtop.monitor.poller import REPORTED_QUEUES, Poller, PollResult, clamped_interval_s
 from qtop.systems.resque.system import ResqueSystem
 from qtop.systems.runner import RedisRunner
 from qtop.systems.system import SystemRunner, Work
@@ -212,7 +212,7 @@ async def test_a_health_report_is_made_after_the_first_poll_and_every_ten_second
 
 
 async def test_the_health_report_asks_for_the_largest_queues() -> None:
-    depths = {f"q{number}": number for number in range(SURVEYED + 1)}
+    depths = {f"q{number}": number for number in range(REPORTED_QUEUES + 1)}
     source = FakeSystem(
         snapshot(queues=[queue(*each) for each in (*depths.items(), ("odd", None))])
     )

@@ -113,6 +113,16 @@ def test_a_worker_serves_what_its_list_means(listed: tuple[str, ...], served: se
     assert set(SYSTEM.serves(listed, ["low", "lower", "mail"])) == served
 
 
+@pytest.mark.redis
+def test_the_classes_that_wait_for_workers_to_be_started_are_named(
+    store: Store, direct: Direct
+) -> None:
+    direct("SADD", "resque:queues", "mail")
+    direct("RPUSH", "resque:queue:mail", '{"class":"Mailers::Welcome","args":[7]}')
+    found = store.run(ResqueSystem(KEYS).waiting_classes(LaunchRequest("mail")))
+    assert found == [QueueClasses("mail", ("Mailers::Welcome",))]
+
+
 def test_a_worker_under_a_numbered_host_may_be_of_this_machine() -> None:
     for name, is_here in (("web:1:q", True), ("web-2:1:q", True), ("web-b:1:q", False)):
         assert SYSTEM.may_run_on(worker(name), "web") is is_here

@@ -109,7 +109,7 @@ def test_an_unreadable_moment_is_a_row_that_cannot_be_chosen() -> None:
     assert "no list" in (row.job.problem or "")
     jobs = [delayed_job(broken), delayed_job(delayed_entry(job("A")))]
     choice = chosen_of(DelayedList(Keys()), jobs)
-    assert (len(choice.marks), choice.unusable) == (1, 1)
+    assert (len(choice.refs), choice.unusable) == (1, 1)
 
 
 @given(st.text(max_size=200), st.sampled_from(["", "queue:q", "due>1s"]))
@@ -180,7 +180,7 @@ async def test_a_selection_that_is_too_large_says_so(monkeypatch: pytest.MonkeyP
     await walk(ended, DelayedList(Keys()).walk(), choose)
     choice = await ended(chooser.settle())
     assert isinstance(choice, Selection)
-    assert (len(choice.marks), choice.is_cut) == (2, True)
+    assert (len(choice.refs), choice.is_cut) == (2, True)
     assert (choice.first_due, choice.last_due) == (NOW_S, NOW_S + 1)
 
 

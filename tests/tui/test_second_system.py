@@ -4,6 +4,8 @@ protocol."""
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +30,7 @@ from textual.widgets import Button, Input, TextArea
 
 from qtop.actions.request import Replace
 from qtop.app.app import QtopApp
-from qtop.model.job import JobRow
+from qtop.model.job import Job, JobRow
 from qtop.screens.dialogs import ConfirmDialog
 from qtop.screens.export import ExportDialog
 from qtop.screens.failed import FailedScreen
@@ -47,11 +49,17 @@ def under_cursor(app: QtopApp) -> Any:
     return table_of(app).cursor_row
 
 
+@cache
+def many_jobs() -> Sequence[Job]:
+    """The same values for all tests: making them takes longer than some of these."""
+    return [job(number, "Import::Row", "bulk") for number in range(MANY)]
+
+
 @pytest.fixture
 def memory() -> MemorySystem:
     """Two queues, one of 10,000 jobs; two processes; two sets of failed jobs."""
     system = MemorySystem()
-    system.queues["bulk"] = [job(number, "Import::Row", "bulk") for number in range(MANY)]
+    system.queues["bulk"] = list(many_jobs())
     system.queues["mail"] = [job(MANY + 1, "Mail::Send", "mail")]
     system.processes[:] = [process(1, "Import::Row", "Mail::Send"), process(2)]
     system.failures["failed"] = [

@@ -75,7 +75,7 @@ async def test_history_draws_it_above_the_actions() -> None:
         for look in snapshots[1:]:
             now += 60.0
             app.poll_now()
-            await until(pilot, lambda look=look: app.state.look.snapshot is look, "the next look")  # type: ignore[misc]
+            await until(pilot, lambda look=look: app.state.poll.snapshot is look, "the next look")  # type: ignore[misc]
         await until_shown(pilot, "waiting    1,000")
         line = next(line for line in screen_lines(app) if line.startswith(" waiting "))
         assert "since the console began, 2026-11-23 12:30" in screen_text(app)

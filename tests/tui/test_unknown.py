@@ -235,7 +235,7 @@ def tabs(app: QtopApp) -> str:
 async def turn_to(app: QtopApp, pilot: Any, look: Snapshot, source: FakeSystem) -> None:
     source.snapshots = [look]
     app.poll_now()
-    await until(pilot, lambda: app.state.look.snapshot is look, "the look")
+    await until(pilot, lambda: app.state.poll.snapshot is look, "the look")
     await pilot.pause()
 
 

@@ -232,9 +232,9 @@ async def test_the_usual_duration_of_a_class_is_shown_beside_the_present_one() -
         await pilot.press("3")
         assert app.state.usual_s(known(known(snapshots[0].processes)[0].jobs)[0]) is None
         for _ in snapshots[1:]:
-            seen = app.state.look.snapshot
+            seen = app.state.poll.snapshot
             app.poll_now()
-            await until(pilot, lambda seen=seen: app.state.look.snapshot is not seen, "the next")  # type: ignore[misc]
+            await until(pilot, lambda seen=seen: app.state.poll.snapshot is not seen, "the next")  # type: ignore[misc]
         await until(
             pilot,
             lambda: app.state.usual_s(known(known(snapshots[-1].processes)[0].jobs)[0]) == 5.0,

@@ -1,4 +1,4 @@
-"""The queues, from look to look: how deep they are, what was pushed, whether they are paused."""
+"""The queues, from poll to poll: how deep they are, what was pushed, whether they are paused."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from resque.keys import Keys
 from resque.scripts import load_script
 from resque.store.read_cache import batches, note, rows
 
-_QUEUE_HEADS = load_script("queue_heads")
+_QUEUE_TAILS = load_script("queue_tails")
 
-#: How many newest jobs are compared to find the one remembered from the look before.
+#: How many newest jobs are compared to find the one remembered from the poll before.
 _REACH = 500
 #: So many queues are read between two pauses.
 _SLICE = 500
 
 
 class QueueReader:
-    """Asks for the registered queues and reads the answers: `ask_first` and `ask`, in one look's
+    """Asks for the registered queues and reads the answers: `ask_first` and `ask`, in one poll's
     first and second round trip, then `read` with the answers.
 
-    Items set aside are rare. While there were none at the look before, `ask_first` asks whether
+    Items set aside are rare. While there were none at the poll before, `ask_first` asks whether
     there are any at all, and only then `ask` wants to know how many of each queue.
     """
 
@@ -37,10 +37,10 @@ class QueueReader:
         self._asides: list[bytes] = []
         self._queues: list[bytes] = []
         self._pauses: list[Command] = []
-        #: Whether nothing was set aside at the look before, from any of the queues.
+        #: Whether nothing was set aside at the poll before, from any of the queues.
         self._none_aside = False
         self._heads: list[Command] = []
-        #: What the newest jobs of the queues were, at the look before.
+        #: What the newest jobs of the queues were, at the poll before.
         self._tails: dict[str, str] = {}
         self._lengths: list[Command] = []
 
@@ -55,7 +55,7 @@ class QueueReader:
             self._arrange(names)
         tails = [self._tails.get(name, "") for name in names]
         heads = zip(batches(self._queues), batches(tails), strict=True)
-        self._heads = [_QUEUE_HEADS.call(queues, [_REACH, *batch]) for queues, batch in heads]
+        self._heads = [_QUEUE_TAILS.call(queues, [_REACH, *batch]) for queues, batch in heads]
         still_none = is_same and self._none_aside and not any(first_replies)
         self._lengths = [] if still_none else [("LLEN", key) for key in self._asides]
         return [*self._heads, *self._lengths, *self._pauses]
@@ -109,7 +109,7 @@ def _queue(name: str, head: Any, unreadable: Any, pause: Any) -> Queue:
 
 
 def _tail(head: Any, before: str) -> str:
-    """What a queue's newest job is, for the look to come; nothing where that is not known."""
+    """What a queue's newest job is, for the poll to come; nothing where that is not known."""
     if isinstance(head, list):
         return str(head[1], "ascii")
     return before if isinstance(head, int) and head > 0 else ""

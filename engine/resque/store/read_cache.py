@@ -60,13 +60,13 @@ def plain(keys: Sequence[bytes], _was: Sequence[Reply]) -> Command:
 
 
 class CachedTexts(Generic[T]):
-    """One text of each of many rows, from look to look. The text of a row that is not asked for
-    stays as it was. What is answered as at the look before is not read again, and its value stays
+    """One text of each of many rows, from poll to poll. The text of a row that is not asked for
+    stays as it was. What is answered as at the poll before is not read again, and its value stays
     the same object.
 
     Args:
         read: Makes a value of a reply.
-        command: What reads some of the texts, given the replies of the look before.
+        command: What reads some of the texts, given the replies of the poll before.
 
     Attributes:
         raws: The replies, as they came.
@@ -130,7 +130,7 @@ class CachedTexts(Generic[T]):
         self._heard = raws
 
     def take(self, heard: Sequence[Reply] | None = None) -> Slices[None]:
-        """Take in the replies of a look, one for each row: by default those of `hear`. Unless it is
+        """Take in the replies of a poll, one for each row: by default those of `hear`. Unless it is
         done to its end, nothing is changed. O(rows), and the reading of what is new."""
         raws = self._heard if heard is None else heard
         read = self._read

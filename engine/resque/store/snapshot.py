@@ -37,8 +37,8 @@ def take(keys: Keys, *, failures_limit: int) -> Steps[EngineSnapshot]:
 
 
 class SnapshotReader:
-    """Looks at everything again and again, one look after the other. What has not changed since
-    the look before is not read again, and stays the same object.
+    """Reads everything again and again, one poll after the other. What has not changed since
+    the poll before is not read again, and stays the same object.
     """
 
     def __init__(self, keys: Keys, *, failures_limit: int, large: LargeFleet = USUAL_FLEET) -> None:

@@ -17,7 +17,7 @@ from resque.store.read_cache import batches
 
 #: Longer payloads are left out.
 LONGEST_BYTES = 4_096
-_QUEUE_FRONTS = load_script("queue_fronts")
+_NEXT_JOBS = load_script("next_jobs")
 _STRETCHES = load_script("stretches")
 
 
@@ -40,7 +40,7 @@ def next_jobs(keys: Keys, queues: Sequence[str]) -> Exchange[NextJobs]:
 def ask_next(keys: Keys, queues: Sequence[str]) -> tuple[Command, ...]:
     """The commands of `next_jobs`, to be sent with others."""
     return tuple(
-        _QUEUE_FRONTS.call([keys.queue(name) for name in batch], [LONGEST_BYTES])
+        _NEXT_JOBS.call([keys.queue(name) for name in batch], [LONGEST_BYTES])
         for batch in batches(queues)
     )
 

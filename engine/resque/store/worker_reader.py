@@ -1,4 +1,4 @@
-"""The registered workers, from look to look: what cannot have changed is not asked for again, and
+"""The registered workers, from poll to poll: what cannot have changed is not asked for again, and
 what has not is not read again."""
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ USUAL_FLEET = LargeFleet()
 
 
 class WorkerRegister:
-    """Asks who is registered and when each has beaten, and reads the answers; used for one look at
+    """Asks who is registered and when each has beaten, and reads the answers; used for one poll at
     a time: `ask`, then `parse`.
 
     Of a large fleet both are read every few seconds, and whenever there are more workers or fewer:
@@ -138,8 +138,8 @@ class WorkerRegister:
 
 
 class ChangeDetector:
-    """Finds out which workers may hold something else than at the look before: to read what each of
-    thousands holds is dear, their counts are cheap. `ask_first` and `see` are for a look's first
+    """Finds out which workers may hold something else than at the poll before: to read what each of
+    thousands holds is dear, their counts are cheap. `ask_first` and `see` are for a poll's first
     round trip; then `records_due` and `ask_counts` say which workers to ask for, and `judge` looks
     at the answers.
 
@@ -271,14 +271,14 @@ class _Known(NamedTuple):
 
 
 class WorkerReader:
-    """Asks for the registered workers and reads the answers. Used for one look at a time:
-    `ask_first` and `ask`, in its first and second round trip, then `read` with the answers; a look
+    """Asks for the registered workers and reads the answers. Used for one poll at a time:
+    `ask_first` and `ask`, in its first and second round trip, then `read` with the answers; a poll
     that fails in between changes nothing.
 
     The workers' counts grow with Resque's own: while that stays the same, so do they; for another
     look they are asked for all the same, since a worker writes one count after the other. A worker
     that starts beats: all of it is asked for when it is new or has beaten since; besides, a tenth
-    of the workers is asked for at each look, in case that an implementation writes in another
+    of the workers is asked for at each poll, in case that an implementation writes in another
     order. What they hold is always asked for, as long as they are few; of many, where
     `ChangeDetector` says so.
     """
@@ -298,7 +298,7 @@ class WorkerReader:
         self._started: CachedTexts[datetime | None] = CachedTexts(times.parse)
         self._processed: CachedTexts[int | None] = CachedTexts(integer)
         self._failed: CachedTexts[int | None] = CachedTexts(integer)
-        #: What each was at the look before: as it was read, and as it was handed out.
+        #: What each was at the poll before: as it was read, and as it was handed out.
         self._rows: list[Any] = []
         self._processes: list[Any] = []
         self._changes = ChangeDetector(self._records, (self._processed, self._failed))
@@ -431,7 +431,7 @@ def _new(keys: Keys, worker_id: bytes) -> _Known:
 
 
 def _short(keys: Sequence[bytes], was: Sequence[Reply]) -> Command:
-    """The command that reads some records, which were so at the look before."""
+    """The command that reads some records, which were so at the poll before."""
     all_short = all(raw is None or isinstance(raw, bytes) for raw in was)
     return (_SHORT_TEXTS if all_short else _BEGINNINGS).call(keys, [RECORD_BYTES])
 

@@ -49,7 +49,7 @@ class Identity:
     queues: tuple[str, ...]
 
 
-# The same few thousand ids are read at every look of a console.
+# The same few thousand ids are read at every poll of a console.
 @lru_cache(maxsize=8192)
 def identity(text: str) -> Identity:
     """Read a worker id of any implementation; never raises."""

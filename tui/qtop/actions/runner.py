@@ -127,7 +127,7 @@ class ActionRunner:
 
     @property
     def is_busy(self) -> bool:
-        """Whether an action or a look for one is under way."""
+        """Whether an action or a search for one is under way."""
         return self._busy_with is not None
 
     @property

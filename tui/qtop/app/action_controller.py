@@ -1,46 +1,32 @@
-"""From a key to its result: the refusal, the question, the action, the message. First for what is
-in Redis, then for the workers on this machine."""
+"""From a key to its result: the refusal, the question, the action, the message."""
 
 from __future__ import annotations
 
-import asyncio
-import socket
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Final, TypeVar
 
 from qtop.actions.plan import Operator, Outcome, Plan, Refusal, escalate, operator_identity
-from qtop.actions.request import LaunchRequest, PauseAll, Request, Reschedule, Undo
+from qtop.actions.request import PauseAll, Request, Reschedule, Undo
 from qtop.actions.runner import ActionRunner, ForegroundPriority, Progress
 from qtop.keymap import keymap
-from qtop.local.groups import CannotStart, GroupAction, LocalWorker, WorkerGroup
-from qtop.local.import_check import ModuleMemory
-from qtop.local.processes import ancestors
-from qtop.local.workers import LocalWorkers
 from qtop.model.job import JobSource
 from qtop.model.job_list import Entry
-from qtop.monitor.rows import WorkerRow
 from qtop.screens.console import Console
 from qtop.screens.dialogs import (
     ConfirmDialog,
     DateDialog,
     LookingDialog,
-    QuitDialog,
-    StartDialog,
-    WaitingDialog,
 )
-from qtop.screens.local import LogScreen
 from qtop.search.list_search import walk
 from qtop.search.selection import JobSearch, RefusalCheck, Selection, nothing_refused
 from qtop.systems.system import SystemRunner
-from qtop.text.safe import counted, safe
+from qtop.text.safe import safe
 from qtop.widgets.table import Table
 from queuecore.audit import AuditEntry
-from queuecore.errors import QueueError
-from queuecore.exchange import Operation, Steps, drive, steps_of
+from queuecore.exchange import Operation, Steps, steps_of
 from queuecore.times import wall_now
 
 T = TypeVar("T")
@@ -53,15 +39,13 @@ _STOPPING: Final = ("stop", "stop_looking")
 
 
 class ActionController:
-    """Does what screens ask for: see `Actions`. `require` are modules with jobs, for workers that
-    are started here; with `read_only` it refuses whatever changes something."""
+    """Does what screens ask for: see `Actions`. With `read_only` it refuses whatever
+    changes something."""
 
     def __init__(
         self,
         app: Console,
         source: SystemRunner,
-        local: LocalWorkers,
-        require: Sequence[str],
         *,
         read_only: bool,
     ) -> None:
@@ -74,9 +58,8 @@ class ActionController:
             operator_identity(), app.settings.undo_limits, app.state.policy.sign
         )
         self._actions = ActionRunner(
-            source.run, read_only=read_only, trouble=lambda: app.state.look.error
+            source.run, read_only=read_only, trouble=lambda: app.state.poll.error
         )
-        self.local = LocalWorkerController(app, local, self, require)
 
     def refuses(self, *, without_redis: bool = False) -> bool:
         """As `Actions.refuses`; with `without_redis` for what needs no Redis."""
@@ -95,9 +78,9 @@ class ActionController:
         why = None if whose is None else whose.refusal(queue)
         return None if why is None else safe(why)
 
-    async def preview(self, what: str, look: Operation[T]) -> T | Outcome:
+    async def preview(self, what: str, operation: Operation[T]) -> T | Outcome:
         """Read what an action is about. Returns why not when it cannot be read."""
-        return await self._actions.preview(what, look)
+        return await self._actions.preview(what, operation)
 
     def request(
         self, request: Request, table: Table[Any] | None = None, *, looking: str = "looking at it"
@@ -126,9 +109,11 @@ class ActionController:
     def _steps(self, request: Request) -> Steps[Plan | Refusal]:
         return self._app.system.prepare(request, self.operator)
 
-    def request_after(self, looking: str, look: Operation[T], make: Callable[[T], Request]) -> None:
+    def request_after(
+        self, looking: str, operation: Operation[T], make: Callable[[T], Request]
+    ) -> None:
         def steps() -> Steps[Plan | Refusal]:
-            seen: T = yield from steps_of(look)
+            seen: T = yield from steps_of(operation)
             return (yield from self._steps(make(seen)))
 
         if not self.refuses():
@@ -166,7 +151,7 @@ class ActionController:
                 self._app.pop_screen()
                 then(made)
 
-        looking = self._app.run_worker(uncover(), group="desk")
+        looking = self._app.run_worker(uncover(), group="action")
         self._app.push_screen(cover, lambda _: looking.cancel())
 
     def request_found(
@@ -193,7 +178,7 @@ class ActionController:
             chosen = await self._app.read(chooser.settle())
             chosen.too_large = search.too_large
             # Delayed jobs that cannot be read are none, and the outcome says so.
-            if chosen.marks or source.kind == "delayed":
+            if chosen.refs or source.kind == "delayed":
                 return await self._app.read(self._steps(make(chosen)))
             if not chosen.spared:
                 return Refusal("nothing matches (any more)")
@@ -264,7 +249,7 @@ class ActionController:
 
         def answered(confirmed: bool | None) -> None:
             if confirmed:
-                self._app.run_worker(self._carry_out(plan, table), group="desk")
+                self._app.run_worker(self._carry_out(plan, table), group="action")
             else:
                 self._app.say("nothing was changed", "dim")
 
@@ -312,280 +297,3 @@ def _with_marks(plan: Plan, table: Table[Any]) -> Plan:
     details = (*plan.details, f"{are} not on the page in front.")
     danger = "confirm" if plan.danger == "undoable" else plan.danger
     return replace(plan, details=details, danger=danger)
-
-
-# The workers on this machine.
-
-#: What a press asks of the workers in these states, and what that means. Each press does the first
-#: of these that applies to any.
-_PRESSES: Final[tuple[tuple[frozenset[str], GroupAction, str], ...]] = (
-    (
-        frozenset({"running", "paused", "waiting", "gave up"}),
-        "finishing",
-        "finishes its job and ends; {} again stops it now",
-    ),
-    (frozenset({"finishing"}), "stopping", "stops now; its job counts as failed"),
-    (frozenset({"stopping"}), "kill", "is killed, with everything it started"),
-)
-
-#: What an action is called in the question and on record.
-_VERBS: Final[Mapping[GroupAction, str]] = {
-    **{"finishing": "stop", "stopping": "stop now", "kill": "kill"},
-    **{"pause": "pause", "resume": "resume"},
-}
-
-
-class LocalWorkerController:
-    """Does what screens ask for with the workers started here: see `LocalActions`. `gate` says
-    whether an action may be."""
-
-    def __init__(
-        self, app: Console, local: LocalWorkers, gate: ActionController, require: Sequence[str]
-    ) -> None:
-        self._app, self._local, self._gate = app, local, gate
-        profile = app.settings.profile
-        #: Takes the modules that workers were started with.
-        self._memory = ModuleMemory(
-            local.folder.with_name("modules.json"),
-            " ".join(app.system.place) if profile is None else f"profile {profile}",
-        )
-        modules = tuple(require) or self._memory.recall()
-        template = app.settings.values["worker_command"] or ""
-        #: What the start dialog shows: later it is what was started last.
-        self._last = LaunchRequest("*", modules=modules, template=template)
-
-    # Starting
-
-    def ask(self, queues: Sequence[str]) -> None:
-        if self._gate.refuses():
-            return
-        reasons = [self._gate.not_ours(queue) for queue in queues]
-        if reasons and all(reasons):
-            self._app.say(reasons[0] or "", "warn")
-            return
-
-        def chosen(request: LaunchRequest | None) -> None:
-            if request is not None:
-                self._last = request
-                self._app.run_worker(self.start([request]), group="desk")
-
-        request = replace(self._last, queues=",".join(queues), count=1)
-        self._app.push_screen(StartDialog(request, self), chosen)
-
-    def shown(self, request: LaunchRequest) -> str | Refusal:
-        made = self._app.system.launch(request)
-        if isinstance(made, Refusal):
-            return made
-        return self._app.state.policy.redactor.text(safe(made.shown))
-
-    async def trouble(self, request: LaunchRequest) -> str | None:
-        return await self._local.trouble(request) or await self._unknown(request)
-
-    async def _unknown(self, request: LaunchRequest) -> str | None:
-        """Why our own worker would only fail what waits; None when it would not."""
-        if request.template:
-            return None
-        look = self._app.system.waiting_classes(request)
-        waiting = await self._gate.preview("look at what waits", look)
-        if isinstance(waiting, Outcome):
-            return waiting.text
-        return await self._local.unknown(request, waiting)
-
-    async def start_first(self, lists: Sequence[str]) -> None:
-        """Take in what was left running, and start a worker for each list of queues."""
-        found = self._local.adopt()
-        if found:
-            runs = f"{counted(found, 'worker')} {'runs' if found == 1 else 'run'}"
-            self._app.say(f"{runs} here, left running earlier: {self._shows()}", "good", stays=True)
-        # Named on the command line: as `qtop worker`, they name in their logs what they do not
-        # know, and leave it alone.
-        await self.start([replace(self._last, queues=queues, count=1) for queues in lists])
-
-    async def start(self, requests: Sequence[LaunchRequest]) -> None:
-        pids: list[str] = []
-        for request in requests:
-            self._app.say("starting …", "dim", stays=True)
-            try:
-                group = await self._local.start(request)
-            except CannotStart as error:
-                self._app.say(f"no worker could be started: {safe(str(error))}", "bad", stays=True)
-                return
-            if not request.template:
-                self._memory.keep(request.modules)
-            pids += [str(place.pid) for place in group.places if place.pid is not None]
-            self._note("start", request.count, request.queues)
-        if pids:
-            listed = ", ".join(pids[:5]) + (" …" if len(pids) > 5 else "")
-            word = f"started {len(pids)} here: {listed}; {self._shows()}, with logs"
-            self._app.say(word, "good", stays=True)
-
-    # What they print
-
-    def show_log(self, row: WorkerRow) -> None:
-        self._app.run_worker(self._show_log(row), group="log", exclusive=True)
-
-    async def _show_log(self, row: WorkerRow) -> None:
-        host, pid = row.process.host, row.process.pid
-        is_here = self._app.system.may_run_on(row.process, socket.gethostname())
-        worker = None
-        if is_here and pid is not None:
-            # The command that was started may have the worker as a child.
-            worker = self._local.of_process(await asyncio.to_thread(ancestors, pid))
-        if worker is not None:
-            self._app.push_screen(LogScreen(worker))
-            return
-        where = "its id names no host" if host is None else f"host {safe(host)}"
-        if is_here:
-            where = "on this machine, but not from here"
-        self._app.say(f"its log is where it was started: {where}", "dim")
-
-    # What becomes of them
-
-    def stop(self, workers: Sequence[LocalWorker]) -> None:
-        for states, action, words in _PRESSES:
-            meant = [worker for worker in workers if worker.place.state in states]
-            if meant:
-                if not self._gate.refuses(without_redis=True):
-                    self._ask_to_stop(action, meant, words.format(self._sign("stop_worker")))
-                return
-        self._forget_ended(workers)
-
-    def _ask_to_stop(self, action: GroupAction, workers: Sequence[LocalWorker], words: str) -> None:
-        states = {worker.key: worker.place.state for worker in workers}
-
-        def run() -> Steps[Outcome]:
-            yield from ()  # nothing is sent to Redis
-            # A worker that has changed its state since the question needs no signal any more.
-            meant = [each for each in self._local.all if states.get(each.key) == each.place.state]
-            return self._act(action, meant, words)
-
-        def answered(confirmed: bool | None) -> None:
-            if confirmed:
-                self._show_result(drive(run(), lambda step: None))
-            else:
-                self._app.say("nothing was changed", "dim")
-
-        verb, many = _VERBS[action].capitalize(), len(workers)
-        one = f"worker {workers[0].pid or ''}".strip()
-        what = f"{verb} {one if many == 1 else counted(many, 'worker')}"
-        queues = ", ".join(dict.fromkeys(safe(worker.queues) for worker in workers))
-        details = (f"Queues: {queues}", f"It {words}." if many == 1 else f"Each {words}.")
-        plan = Plan(what, verb.split()[0], details, "confirm", run, many=many)
-        plan = escalate(plan, self._app.settings.production)
-        self._app.push_screen(ConfirmDialog(plan), answered)
-
-    def pause(self, workers: Sequence[LocalWorker]) -> None:
-        running = [worker for worker in workers if worker.place.state == "running"]
-        paused = [worker for worker in workers if worker.place.state == "paused"]
-        if not running and not paused:
-            self._app.say("nothing here runs that could be paused", "dim")
-        elif not self._gate.refuses(without_redis=True):
-            key = self._sign("pause_worker")
-            words = f"takes no more jobs; {key} again lets it go on"
-            if running:
-                self._show_result(self._act("pause", running, words))
-            else:
-                self._show_result(self._act("resume", paused, "takes jobs again"))
-
-    def scale(self, group: WorkerGroup, by: int) -> None:
-        """As `LocalActions.scale`. Those that gave up get another try first."""
-        if self._gate.refuses(without_redis=True):
-            return
-        gave_up = any(place.state == "gave up" for place in group.places)
-        wanted = group.wanted if by > 0 and gave_up else max(0, group.wanted + by)
-        is_heard = self._local.scale(group, wanted)
-        workers = counted(wanted, "worker")
-        if isinstance(is_heard, Refusal):
-            self._app.say(is_heard.text, "warn")
-        elif not is_heard:
-            key = self._sign("start_workers")
-            self._app.say(f"the group has ended: {key} starts another", "warn")
-        else:
-            queues = group.about.queues
-            self._note("start" if by > 0 else "stop", 1, queues)
-            again = "those that gave up try again: " if by > 0 and gave_up else ""
-            self._app.say(f"{again}{workers} for {safe(queues)}")
-
-    # Leaving
-
-    async def leave(self) -> None:
-        """End the console; with workers started here, after a question."""
-        alive = self._local.alive
-        if not alive:
-            self._app.exit()
-            return
-        are_to_stay = all(worker.group.is_detached for worker in alive)
-        choice = await self._app.push_screen_wait(QuitDialog(len(alive), are_to_stay=are_to_stay))
-        if choice == "leave":
-            await self._leave_running()
-        elif choice is not None:
-            await self._end_all(now=choice == "now")
-
-    def _wait_no_more(self, choice: str) -> None:
-        if choice == "now":
-            self._local.stop_all(now=True)
-        else:
-            # Those that finish do so without the console, too.
-            self._app.run_worker(self._leave_running(), group="leave")
-
-    async def _leave_running(self) -> None:
-        if await self._local.detach_all():
-            self._app.exit()
-        else:
-            self._app.say("not all of them could be told to go on alone", "bad")
-
-    async def _end_all(self, *, now: bool) -> None:
-        living = self._local.alive
-        self._local.stop_all(now=now)
-        lists = ", ".join(dict.fromkeys(worker.queues for worker in living))
-        self._note("stop now" if now else "stop", len(living), lists)
-        dialog = WaitingDialog(self._wait_no_more)
-        await self._app.push_screen(dialog)
-        began_mono = self._app.clock()
-        while self._local.alive:
-            dialog.tell(len(self._local.alive), self._app.clock() - began_mono)
-            await self._local.wait(1.0)
-        self._app.exit()
-
-    # In words
-
-    def _sign(self, action_id: str) -> str:
-        return self._app.state.policy.sign(action_id)
-
-    def _shows(self) -> str:
-        return f"{self._sign('show_local')} shows them"
-
-    def _show_result(self, outcome: Outcome) -> None:
-        self._app.say(outcome.text, outcome.tone, stays=True)
-
-    def _act(self, action: GroupAction, workers: Sequence[LocalWorker], words: str) -> Outcome:
-        if not workers:
-            return Outcome("it has ended already", "warn")
-        asked = self._local.ask(action, workers)
-        if not asked:
-            return Outcome("their supervisor does not answer; they end by themselves", "warn")
-        lists = dict.fromkeys(worker.queues for worker in workers)
-        self._note(_VERBS[action], asked, ", ".join(lists))
-        if len(workers) == 1:
-            return Outcome(f"worker {workers[0].pid or ''} {words}".replace("  ", " "), "")
-        return Outcome(f"{counted(asked, 'worker')}: each {words}", "")
-
-    def _note(self, action: str, many: int, queues: str) -> None:
-        """Put on record what was done to workers, for History. Where Redis does not take it, it is
-        done all the same, and nothing waits for it."""
-        what = f"{counted(many, 'worker')} for {queues} on {socket.gethostname()}"
-
-        async def note() -> None:
-            with suppress(QueueError):
-                record = self._app.system.note(self._gate.operator, action, what[:200], many)
-                await self._app.read(record)
-
-        self._app.run_worker(note(), group="record")
-
-    def _forget_ended(self, workers: Sequence[LocalWorker]) -> None:
-        groups = {worker.group.id: worker.group for worker in workers}
-        gone = [group for group in groups.values() if group.is_gone]
-        for group in gone:
-            self._local.forget(group)
-        word = "off the list; the logs stay for a while" if gone else "it has ended already"
-        self._app.say(word, "dim")

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from textual.theme import Theme
 
     from qtop.app.action_controller import ActionController
+    from qtop.app.worker_controller import LocalWorkerController
 
 
 T = TypeVar("T")
@@ -109,7 +110,7 @@ def _new_screen(name: str) -> Screen[Any]:
 def _load_the_rest() -> None:
     """Import what the first frame did not wait for. Takes some 300 ms."""
     load_screens()
-    import_module("qtop.app.action_controller")
+    import_module("qtop.app.worker_controller")
 
 
 class QtopApp(App[None]):
@@ -311,19 +312,19 @@ class QtopApp(App[None]):
             self.last_word, self._word_page = ("", ""), None
         return self.last_word
 
-    def on_poll(self, look: PollResult) -> Awaitable[None] | None:
+    def on_poll(self, poll: PollResult) -> Awaitable[None] | None:
         """Take in a poll and show it. Where that takes a while, returns what to wait for."""
         if not self._has_begun:
             self._has_begun = True
             self.run_worker(self._begin(), group="first")
-        if look.snapshot is not self.state.look.snapshot:
-            return self._take_in(look)
-        self.state.take(look)
+        if poll.snapshot is not self.state.poll.snapshot:
+            return self._take_in(poll)
+        self.state.take(poll)
         self._show()
         return None
 
-    async def _take_in(self, look: PollResult) -> None:
-        await in_turns(self.state.taking(look))
+    async def _take_in(self, poll: PollResult) -> None:
+        await in_turns(self.state.taking(poll))
         if self.state.dropped_now:
             # The record of actions says whether one of qtop did it.
             self._poller.report_next()
@@ -366,7 +367,7 @@ class QtopApp(App[None]):
         """Load what the first frame and the first poll did not wait for."""
         await asyncio.to_thread(_load_the_rest)
         if not self._options.read_only:
-            await self.actions.local.start_first(self._options.workers)
+            await self.worker_actions.start_first(self._options.workers)
 
     async def _learn_permissions(self) -> None:
         """Find out which keys the server would refuse. Where that cannot be known, none."""
@@ -422,7 +423,7 @@ class QtopApp(App[None]):
         if not self.local.alive:
             self.exit()
         else:
-            self.run_worker(self.actions.local.leave(), group="quit", exclusive=True)
+            self.run_worker(self.worker_actions.leave(), group="quit", exclusive=True)
 
     def action_faster(self) -> None:
         self._set_interval(max((s for s in _INTERVALS_S if s < self.state.interval_s), default=0))
@@ -475,10 +476,14 @@ class QtopApp(App[None]):
         """What carries out actions; made when it is needed first."""
         from qtop.app.action_controller import ActionController
 
-        options = self._options
-        return ActionController(
-            self, self._source, self.local, options.require, read_only=options.read_only
-        )
+        return ActionController(self, self._source, read_only=self._options.read_only)
+
+    @cached_property
+    def worker_actions(self) -> LocalWorkerController:
+        """The same for the workers started here."""
+        from qtop.app.worker_controller import LocalWorkerController
+
+        return LocalWorkerController(self, self.local, self.actions, self._options.require)
 
     async def follow(self, link: Link) -> None:
         """As `Console.follow`. The way back is remembered."""

@@ -1,1 +1,1 @@
-"""What each command does, apart from its options: those are in `qtop.commands.cli`."""
+"""The commands of `qtop`, in files by what they are about; `qtop.commands.cli` finds them."""

@@ -48,8 +48,8 @@ def act(
         system = session.system
         chooser = system.chooser(source, system.refusal(request), spares=spares)
         jobs = system.jobs(source, newest_first=True)
-        look = scan(jobs, wanted, session.now(), chooser.take)
-        scanned = session.run(look)
+        operation = scan(jobs, wanted, session.now(), chooser.take)
+        scanned = session.run(operation)
         chosen = session.run(chooser.settle())
         tell_too_large(scanned.too_large)
         if chosen.spared:
@@ -57,7 +57,7 @@ def act(
                 f"spared {chosen.spared:,} that killed their process again and again: --poisoned "
                 f"would {verb} them, too"
             )
-        if not chosen.marks:
+        if not chosen.refs:
             leave(f"nothing in {source} matches" if scanned.length else f"{source} is empty")
         if warns_of is not None:
             tell_unknown(session, [warns_of])
@@ -69,7 +69,7 @@ def act(
         if dry_run:
             _tell_plan(verb, source, chosen, scanned, as_json)
             sys.exit(0)
-        if len(chosen.marks) > 1 and not yes:
+        if len(chosen.refs) > 1 and not yes:
             for text in chosen.details(moment):
                 message(f"  {text}")
             confirm(f"{verb} {_how_many(source, chosen, scanned)}")
@@ -153,7 +153,7 @@ def _tell_plan(
         plan = {
             "action": verb,
             "dry_run": True,
-            "would": len(chosen.marks) - refused,
+            "would": len(chosen.refs) - refused,
             "refused": refused,
             "spared": chosen.spared,
             "reasons": chosen.refusals,
@@ -169,6 +169,6 @@ def _tell_plan(
 
 
 def _how_many(source: JobSource, chosen: Selection, scanned: Scanned) -> str:
-    number = len(chosen.marks) - sum(chosen.refusals.values())
-    of = f" of {scanned.length:,}" if len(chosen.marks) < scanned.length else ""
+    number = len(chosen.refs) - sum(chosen.refusals.values())
+    of = f" of {scanned.length:,}" if len(chosen.refs) < scanned.length else ""
     return f"{counted(number, source.noun)}{of} in {safe(str(source))}"

@@ -413,7 +413,7 @@ def connection_options(command: F) -> F:
 
 def settings_in_force(context: click.Context, profile: str | None = None, **fixed: Any) -> Settings:
     """What the command line, the environment and the settings file say together; `fixed` goes
-    before all. Reads the file, if there is one. What is unwise about it is told.
+    before all. Reads the file, if there is one. What is unwise in it is printed as a warning.
 
     Raises BadSettings and BadOption.
     """

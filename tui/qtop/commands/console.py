@@ -110,7 +110,7 @@ def _require_terminal(environ: Mapping[str, str]) -> None:
     raise BadOption(f"the console {why}: `qtop --once` prints one look as text")
 
 
-# The whole tour without a set-up.
+# `qtop demo`: the console with sample jobs.
 
 
 @click.command()

@@ -44,8 +44,8 @@ _FAILURES_READ: Final = 500
 _QUEUES_SAMPLED: Final = 20
 #: What the system says of the jobs in a snapshot.
 _OF_JOBS: Final[tuple[DiagnosisPart, ...]] = ("items", "poison", "duplicates")
-#: Checks of the way to a server, not of what is in it.
-_OF_THE_WAY: Final = ("connection", "state", "latency")
+#: Checks of the connection to a server, not of what is in it.
+_OF_CONNECTION: Final = ("connection", "state", "latency")
 
 #: One thing that is looked at: says what it found, or raises what kept it from looking.
 DoctorCheck = Callable[[Session], Iterator[Finding]]
@@ -64,19 +64,19 @@ def doctor(connection: Connection, as_json: bool) -> None:
     \b
     Example: qtop doctor --url redis://localhost:6379/0
     """
-    told = []
+    found = []
     for finding in findings(connection):
         _print(finding, as_json)
-        told.append(finding)
-    sys.exit(_status(told))
+        found.append(finding)
+    sys.exit(_status(found))
 
 
-def _status(told: Sequence[Finding]) -> int:
+def _status(found: Sequence[Finding]) -> int:
     """What the command exits with. That a server answers says nothing of what is in it."""
-    levels = {each.level for each in told if each.check not in _OF_THE_WAY}
+    levels = {each.level for each in found if each.check not in _OF_CONNECTION}
     if levels <= {"UNKNOWN"}:
         return EXIT_UNREACHABLE
-    return max(_STATUSES[each.level] for each in told)
+    return max(_STATUSES[each.level] for each in found)
 
 
 def findings(connection: Connection) -> Iterator[Finding]:
@@ -100,19 +100,19 @@ def _tried(check: str, find: DoctorCheck, session: Session) -> Iterator[Finding]
 
 
 def _answers(session: Session) -> Iterator[Finding]:
-    """Whether a Redis answers. One that refuses even a PING answers, too: its reason is told, and
-    the other checks are made all the same. Raises what keeps all of them from being made."""
+    """Whether a Redis answers. One that refuses even a PING answers, too: its reason is a finding,
+    and the other checks are made all the same. Raises what keeps all of them from being made."""
     system = session.system
     refused, took_ms = _ping(session)
     if refused is not None and is_of_the_login(refused):
         raise refused
     with suppress(errors.Refused):
-        # What it refuses is told by `clock`.
+        # What it refuses is a finding of `clock`.
         session.run(system.contact())
     yield Finding("connection", "OK", f"{system.place.address} answers, after {took_ms:.0f} ms")
-    # A right or a command that is missing is told among the others.
-    is_told = isinstance(refused, errors.AuthRefused | errors.MissingCommand)
-    if refused is not None and not is_told:
+    # A right or a command that is missing is found by other checks.
+    is_found_later = isinstance(refused, errors.AuthRefused | errors.MissingCommand)
+    if refused is not None and not is_found_later:
         yield Finding("state", "ERROR", str(refused), remedy(refused))
 
 
@@ -153,13 +153,13 @@ def _strays(session: Session) -> Iterator[Finding]:
     """Whether there are jobs that no index leads to, beside those of queues. What is only kept for
     an undo, or while a job is tried again, is not lost."""
     found = session.run(session.system.strays())
-    told = [each for each in stray_incidents(found) if each.kind != "queue"]
-    for each in told:
+    strays = [each for each in stray_incidents(found) if each.kind != "queue"]
+    for each in strays:
         yield Finding("strays", "WARN", each.text, each.remedy)
     if not found.is_complete:
         text = "only the first 200,000 keys were looked at for jobs that no index leads to"
         yield Finding("strays", "UNKNOWN", text, "give Resque a database of its own")
-    elif not told:
+    elif not strays:
         copies = counted(len(found.found) - len(found.lost), "key")
         text = f"every job is under a key that an index leads to; {copies} with copies"
         yield Finding("strays", "OK", text)
@@ -180,8 +180,8 @@ def _fleet(session: Session) -> Iterator[Finding]:
     rows = fleet.workers or ()
     suspects = {row.id for row in rows if row.condition in ("dead?", "silent")}
     for part in _OF_JOBS:
-        look = partial(_of_system, part, seen=seen, suspects=suspects)
-        for finding in _tried(part, look, session):
+        find = partial(_of_system, part, seen=seen, suspects=suspects)
+        for finding in _tried(part, find, session):
             if finding.level == "OK" and fleet.totals.problems:
                 # What was not read may hold it.
                 finding = replace(finding, level="UNKNOWN", remedy=SEE)
@@ -212,14 +212,14 @@ def _scheduler(session: Session) -> Iterator[Finding]:
     overdue_s = system.taken.timestamp() - system.due
     is_due = overdue_s > USUAL.overdue_delay_s
     held = find_out(lambda: session.run(session.system.scheduler_lock()))
-    told = server.scheduler(held, is_due, overdue_s, system.schedules or 0)
+    finding = server.scheduler(held, is_due, overdue_s, system.schedules or 0)
     late = server.late(None if held is None else held.owner, overdue_s)
-    yield late if late is not None and told.level in ("OK", "UNKNOWN") else told
+    yield late if late is not None and finding.level in ("OK", "UNKNOWN") else finding
 
 
 # Whether the scheduler that holds the lock still renews it.
 
-#: Where one look does not tell, the lock is watched: twice as long as a scheduler waits.
+#: Where reading it once is not enough, the lock is watched: twice as long as a scheduler waits.
 _LOOKS: Final = 22
 _EVERY_S: Final = 0.5
 #: A renewal moves the end by seconds; what is less is the time that answers take.
@@ -281,8 +281,8 @@ def _runs_here(owner: str) -> bool | None:
     return True
 
 
-#: What is looked at, in the order in which it is told: each by itself, so that one that cannot be
-#: looked at keeps no other from being told.
+#: What is looked at, in the order of the findings: each by itself, so that one check that fails
+#: keeps no other from being made.
 _CHECKS: Final[tuple[tuple[str, DoctorCheck], ...]] = (
     ("latency", _latency),
     ("server", _server),
@@ -300,8 +300,8 @@ _CHECKS: Final[tuple[tuple[str, DoctorCheck], ...]] = (
 
 def _print(finding: Finding, as_json: bool) -> None:
     if as_json:
-        told = {"check": finding.check, "level": finding.level, "text": finding.text}
-        line(json_line({**told, "remedy": finding.remedy or None}))
+        fields = {"check": finding.check, "level": finding.level, "text": finding.text}
+        line(json_line({**fields, "remedy": finding.remedy or None}))
         return
     level = click.style(pad(finding.level, _LEVEL_CELLS), fg=_COLOURS[finding.level])
     line(f"{level}  {pad(finding.check, _CHECK_CELLS)}  {safe(finding.text)}")
@@ -368,16 +368,16 @@ def latency(round_trips_ms: Sequence[float]) -> Finding:
 def version(facts: ServerInfo) -> Finding:
     fields = facts.fields
     name = "Valkey" if "valkey_version" in fields else "Redis"
-    told = fields.get("valkey_version") or fields.get("redis_version", "unknown")
-    text = f"{name} {told}"
-    # Valkey tells there which Redis it is compatible with.
+    number = fields.get("valkey_version") or fields.get("redis_version", "unknown")
+    text = f"{name} {number}"
+    # Valkey says there which Redis it is compatible with.
     found = re.match(r"(\d+)\.(\d+)", fields.get("redis_version", ""))
     if found is None:
         return Finding("version", "UNKNOWN", text, "make sure that it is 6.2 or newer")
-    number = (int(found[1]), int(found[2]))
-    if number < (5, 0):
+    parts = (int(found[1]), int(found[2]))
+    if parts < (5, 0):
         return Finding("version", "ERROR", text, "use 6.2 or newer: the record needs streams")
-    if number < (6, 2):
+    if parts < (6, 2):
         return Finding("version", "WARN", text, "use 6.2 or newer: undo of a clear needs it")
     return Finding("version", "OK", text)
 
@@ -410,14 +410,14 @@ def of_fleet(
     Sidekiq's. A note is no reason to act."""
     rest = f"; {theirs:,} more of Sidekiq's, not looked into" if theirs else ""
     number = None if fleet_rows.queues is None else len(fleet_rows.queues)
-    told: set[str] = set()
+    wrong: set[str] = set()
     for incident in incidents:
         level = _LEVELS[incident.severity]
         remedy = "" if level == "OK" else incident.remedy
         if incident.doubt is not None:
             level = "UNKNOWN"
             remedy = SEE if incident.doubt == "unread" else remedy
-        told |= {incident.check} if level != "OK" else set()
+        wrong |= {incident.check} if level != "OK" else set()
         yield Finding(incident.check, level, incident.text, remedy)
     is_whole = not fleet_rows.totals.problems
     knows_depths = is_whole and all(row.depth is not None for row in fleet_rows.queues or ())
@@ -426,7 +426,7 @@ def of_fleet(
         ("workers", is_whole, f"{count(fleet_rows.totals.workers)}, none is silent"),
         ("jobs", is_whole, "none was set aside as unreadable, none runs for long"),
     ):
-        if check in told:
+        if check in wrong:
             continue
         if is_known:
             yield Finding(check, "OK", text)

@@ -69,8 +69,8 @@ def export(path: Path, source: JobSource, wanted: Filter, connection: Connection
             written += 1
 
         jobs = session.system.jobs(source)
-        look = scan(jobs, wanted, session.now(), write, whole=True)
-        unread.try_to(session, f"what else is in {source}", look)
+        operation = scan(jobs, wanted, session.now(), write, whole=True)
+        unread.try_to(session, f"what else is in {source}", operation)
     message(f"written {counted(written, source.noun)}")
     unread.leave()
     sys.exit(0 if written else 1)

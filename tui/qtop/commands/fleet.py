@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _WAITS: Final = "how long the next jobs have waited"
-#: What of a look the lists of queues and of workers show.
+#: The parts of a snapshot that the lists of queues and of workers show.
 _OF_QUEUES: Final = frozenset(
     {"queues", "workers", "heartbeats", "jobs in hand", "items set aside", "paused queues"}
 )
@@ -42,7 +42,7 @@ _OF_WORKERS: Final = frozenset({"workers", "heartbeats", "jobs in hand", "counts
 _FAILURES_READ: Final = 500
 
 
-def _look(
+def _rows_of(
     session: Session,
     failures_limit: int,
     unread: Unread,
@@ -50,23 +50,23 @@ def _look(
     has_waits: bool = False,
     whose: health.Ownership | None = None,
 ) -> tuple[FleetRows, Snapshot]:
-    """The rows of a console at one look, and the look; rates need two looks and are unknown, and so
-    is how long jobs have waited, unless `has_waits`; that it could not be read is noted. `whose`
-    says whose the queues are. Two round trips, with `has_waits` three, O(queues + workers +
-    failures read). Raises StoreError."""
+    """The rows of one snapshot, and the snapshot. Rates need two and are unknown, and so is how
+    long jobs have waited, unless `has_waits`; that it could not be read is noted. `whose` says
+    whose the queues are. Two round trips, with `has_waits` three, O(queues + workers + failures
+    read). Raises StoreError."""
     system = session.new_system(failures_read=failures_limit)
     taken = session.run(read_whole(system.snapshot()))
-    history = RowBuilder(system)
+    builder = RowBuilder(system)
     if whose is not None:
-        history.note_ownership(whose)
+        builder.note_ownership(whose)
     if has_waits:
         names = [queue.name for queue in taken.queues or () if queue.size]
         seen = unread.try_to(session, _WAITS, session.system.next_jobs(names))
         if seen is not None:
-            history.note_next_jobs(seen.jobs)
+            builder.note_next_jobs(seen.jobs)
             if seen.problem is not None:
                 unread.note(_WAITS, seen.problem)
-    return history.add(taken, 0.0), taken
+    return builder.add(taken, 0.0), taken
 
 
 # `qtop queues`.
@@ -97,7 +97,7 @@ def queues(connection: Connection, wanted: Filter, limit: int, as_json: bool) ->
     unread = Unread()
     with connection.open() as session:
         whose = tell_owners(session)
-        fleet, seen = _look(session, _FAILURES_READ, unread, has_waits=True, whose=whose)
+        fleet, seen = _rows_of(session, _FAILURES_READ, unread, has_waits=True, whose=whose)
     note_unread(unread, seen, _OF_QUEUES | {"failures"})
     found = [row for row in fleet.queues or () if wanted.matches(_queue_subject(row))]
     listing = Listing(_QUEUE_COLUMNS, partial(_queue_fields, whose), as_json=as_json, limit=limit)
@@ -160,7 +160,7 @@ def workers(connection: Connection, wanted: Filter, limit: int, as_json: bool) -
     unread = Unread()
     with connection.open() as session:
         tell_owners(session)
-        fleet, seen = _look(session, 0, unread)
+        fleet, seen = _rows_of(session, 0, unread)
         rows = (*(fleet.workers or ()), *unregistered_rows(search_strays(session, unread), fleet))
     # Which queues a pattern stands for matters to a filter only.
     note_unread(unread, seen, _OF_WORKERS if wanted.is_empty else _OF_WORKERS | {"queues"})
@@ -250,7 +250,7 @@ def print_once(connection: Connection) -> None:
     with connection.open() as session:
         found = _health(session, unread)
         whose = found.ownership
-        fleet, seen = _look(session, _FAILURES_READ, unread, has_waits=True, whose=whose)
+        fleet, seen = _rows_of(session, _FAILURES_READ, unread, has_waits=True, whose=whose)
         note_unread(unread, seen)
         where = "{}, namespace {}".format(*session.system.place)
     redactor = connection.redactor(is_whole=False)

@@ -281,7 +281,7 @@ class _Search:
         """The places in the order in which jobs pass them, and what looks through each."""
         yield "delayed jobs", self._delayed()
         yield from self._kept("delayed")
-        seen = self._look({"queues"})
+        seen = self._snapshot({"queues"})
         for queue in () if seen is None else seen.queues or ():
             if queue.problem is None:
                 yield self._list(JobSource("queue", queue.name))
@@ -291,7 +291,7 @@ class _Search:
         yield self._list(JobSource("unreadable", DELAYED_ASIDE))
         for stray in (*self.strays.of("queue"), *self.strays.of("unreadable")):
             yield self._list(_source(stray))
-        now = self._look({"workers", "jobs in hand"})
+        now = self._snapshot({"workers", "jobs in hand"})
         if now is not None and not all(map(self._take, self._in_hand(now))):
             return
         lists = self._try_to("lists of failures", self.session.system.failure_lists())
@@ -303,9 +303,9 @@ class _Search:
         yield from self._kept("undo")
         yield from self._kept("retry")
 
-    def _look(self, parts: Collection[str]) -> Snapshot | None:
-        look = read_whole(self.session.new_system().snapshot())
-        seen = self._try_to("queues and workers", look)
+    def _snapshot(self, parts: Collection[str]) -> Snapshot | None:
+        reading = read_whole(self.session.new_system().snapshot())
+        seen = self._try_to("queues and workers", reading)
         if seen is not None:
             note_unread(self.unread, seen, parts)
         return seen

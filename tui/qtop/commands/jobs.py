@@ -248,8 +248,8 @@ def _edited(connection: Connection, source: JobSource, wanted: Filter, to: str |
     with connection.open_to_change(source, to) as session:
         found: list[Job] = []
         jobs = session.system.jobs(source, newest_first=True)
-        look = scan(jobs, wanted, session.now(), found.append, limit=2, whole=True)
-        session.run(look)
+        operation = scan(jobs, wanted, session.now(), found.append, limit=2, whole=True)
+        session.run(operation)
     if len(found) != 1:
         leave(
             f"{'more than one job' if found else 'nothing'} in {source} matches: "

@@ -297,8 +297,8 @@ def _cases(
 ) -> Sequence[PruneCase]:
     found = None if names else search_strays(session, unread)
     unlisted = [] if found is None else [each.name for each in found.of("record")]
-    look = session.system.evidence(names, ignore_pids=ignore_pids, unlisted=unlisted)
-    cases = session.run(look)
+    evidence = session.system.evidence(names, ignore_pids=ignore_pids, unlisted=unlisted)
+    cases = session.run(evidence)
     for case in cases:
         for what, why in case.unread.items():
             unread.note(what, why)

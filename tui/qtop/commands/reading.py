@@ -1,4 +1,4 @@
-"""What commands read beside their lists, and what they could not read.
+"""What commands read beside their lists, what they could not read, and `qtop stats`.
 
 A missing part is said on stderr at once, and by the exit status.
 """
@@ -60,7 +60,7 @@ class Unread:
 
 
 def read_whole(look: Operation[Slices[T]]) -> Steps[T]:
-    """A look that is read to its end: where an answer makes no sense, `Session.run` says so."""
+    """A poll that is read to its end: where an answer makes no sense, `Session.run` says so."""
     return at_once((yield from steps_of(look)))
 
 

@@ -131,9 +131,10 @@ def _parts(name: str) -> tuple[str, ...]:
     return tuple(part.strip("\"'") for part in re.findall(_PART, name))
 
 
+# The settings there are, and what each may be.
+
 #: What may be in braces in a command that starts workers.
 COMMAND_WORDS: Final = ("queues", "namespace", "url", "interval")
-# The settings there are, and what each may be.
 
 #: Takes the value from TOML and returns that of the setting, or raises ValueError with what is
 #: allowed.

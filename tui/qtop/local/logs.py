@@ -94,7 +94,7 @@ class Tail:
         ]
 
 
-# The level of a line, and what it is about, found by its words.
+# The level of a line, found by its words.
 
 LogLevel = Literal["", "bad", "warn", "dim", "own"]
 
@@ -104,7 +104,7 @@ _SEEN: Final = 400
 #: in capitals, or one after `level=` or `[`: the word `error` alone may mean anything.
 _WORD: Final = re.compile(
     r"""
-    ^\S+Z\ (?: (?P<own> failed )\b | (?P<alone> (?: still\ )? leaves\ ['"] | classes\ wait )\b )
+    ^\S+Z\ (?: (?P<failed> failed )\b | (?P<alone> (?: still\ )? leaves\ ['"] | classes\ wait )\b )
     | \b(?P<exception> Traceback\b | [A-Z]\w*(?:Error|Exception)(?=:) )
     | \b (?P<capitals>
         ERROR | FATAL | CRITICAL | PANIC | WARN | WARNING | INFO | NOTICE | DEBUG | TRACE ) \b

@@ -160,8 +160,8 @@ def signal_leftovers(leader: int, number: signal.Signals) -> list[int]:
     for process in left:
         with suppress(psutil.Error):
             if number == signal.SIGKILL or process.ppid() not in pids:
-                is_deaf = number == signal.SIGQUIT and _ignores(process.pid, number)
-                process.send_signal(signal.SIGTERM if is_deaf else number)
+                ignores_quit = number == signal.SIGQUIT and _ignores(process.pid, number)
+                process.send_signal(signal.SIGTERM if ignores_quit else number)
                 signalled.append(process.pid)
     return signalled
 

@@ -23,7 +23,7 @@ from qtop.local.state_file import PlaceState, SlotState
 FIRST_PAUSE_S: Final = 0.5
 LONGEST_PAUSE_S: Final = 30.0
 #: After a process that lived this long, the pause is the first one again.
-GROWN_UP_S: Final = 60.0
+STABLE_AFTER_S: Final = 60.0
 #: After this many early deaths in a row the slot gives up.
 MOST_EARLY_DEATHS: Final = 8
 
@@ -218,8 +218,8 @@ class WorkerSlot:
 
     def _wait_for_next(self) -> None:
         now_mono = time.monotonic()
-        grown_up = now_mono - self._born_mono > GROWN_UP_S
-        self._early_deaths = 0 if grown_up else self._early_deaths + 1
+        is_stable = now_mono - self._born_mono > STABLE_AFTER_S
+        self._early_deaths = 0 if is_stable else self._early_deaths + 1
         if self._early_deaths >= MOST_EARLY_DEATHS:
             self._log.note(f"gave up after {self._early_deaths} early deaths in a row")
             self._to("gave up")

@@ -116,7 +116,7 @@ class Job:
 
 @value
 class JobRow:
-    """A job at a look. `key` tells it from others with the same bytes; `age_s` is how long ago it
+    """A job at one poll. `key` tells it from others with the same bytes; `age_s` is how long ago it
     failed, `due_s` how soon it is due (negative when overdue); None when that is unknown."""
 
     key: Hashable

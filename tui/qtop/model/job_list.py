@@ -98,7 +98,7 @@ class Walk(Protocol):
 
     def window(self) -> Operation[Iterator[Entry]] | None:
         """What reads the next window, and gives what is new in it in the order of the walk; None at
-        the end. One window is read before the next is asked for."""
+        the end. Its reply moves the walk on: it is read once, before the next is asked for."""
 
 
 @value

@@ -1,4 +1,5 @@
-"""What is read again and again, for as long as the console is open."""
+"""Reads again and again, for as long as the console is open: a snapshot at every poll, now and then
+a health report, and jobs that no index leads to."""
 
 from __future__ import annotations
 
@@ -22,13 +23,13 @@ MIN_INTERVAL_S: Final = 0.25
 MAX_INTERVAL_S: Final = 60.0
 MAX_BACK_OFF_S: Final = 10.0
 #: Longer than two round trips that both just make it; against answers that trickle.
-LOOK_LIMIT_S: Final = 5.0
+POLL_LIMIT_S: Final = 5.0
 #: Pauses at least so long, however slow the polls: half the time belongs to others.
 _MIN_PAUSE_S: Final = 0.1
 #: From one health report to the next.
-SURVEY_EVERY_S: Final = 10.0
-#: So many queues are part of one.
-SURVEYED: Final = 200
+REPORT_EVERY_S: Final = 10.0
+#: So many queues are part of one, the deepest.
+REPORTED_QUEUES: Final = 200
 #: When jobs that no index leads to are first searched for: the first poll is to be on the screen
 #: before. And from one search to the next.
 STRAYS_AFTER_S: Final = 2.0
@@ -76,8 +77,8 @@ class Watcher(Protocol):
 
 
 class Poller:
-    """Takes a snapshot again and again, never two at a time; from the begin of one to the begin of
-    the next it takes `interval_s`, if it can."""
+    """Takes a snapshot again and again, never two at a time; from the beginning of one to that of
+    the next it takes `interval_s`, if it can. `clock` gives monotonic seconds."""
 
     def __init__(
         self,
@@ -120,6 +121,7 @@ class Poller:
         self._is_report_first = first
 
     async def run(self) -> None:
+        """Poll until cancelled."""
         while True:
             self._poked.clear()
             if self._is_report_first and self.last.error is None:
@@ -131,12 +133,12 @@ class Poller:
             if taking is not None:
                 await taking
             if self.last.error is None and began_mono >= self._next_report_mono:
-                self._next_report_mono = began_mono + SURVEY_EVERY_S
+                self._next_report_mono = began_mono + REPORT_EVERY_S
                 await self._health_report()
             await _until(self._sleep(self._pause_s(began_mono)), self._poked)
 
     async def _try(self, began_mono: float) -> PollResult:
-        snapshot, why = await _found(self._snapshot(), LOOK_LIMIT_S)
+        snapshot, why = await _found(self._snapshot(), POLL_LIMIT_S)
         now_mono = self._clock()
         if not why:
             self._failures = 0
@@ -154,13 +156,13 @@ class Poller:
         return await in_turns(await self._source.watch(self._source.system.snapshot()))
 
     async def _health_report(self) -> None:
-        found, why = await _found(self._health(), LOOK_LIMIT_S)
+        found, why = await _found(self._health(), POLL_LIMIT_S)
         self._watcher.on_health_report(health.failed(why) if found is None else found)
 
     async def _health(self) -> HealthReport:
         queues = self.last.snapshot.queues if self.last.snapshot else None
         waiting = (queue for queue in queues or () if queue.size)
-        deepest = nlargest(SURVEYED, waiting, key=lambda queue: queue.size or 0)
+        deepest = nlargest(REPORTED_QUEUES, waiting, key=lambda queue: queue.size or 0)
         health_report = self._source.system.health([queue.name for queue in deepest])
         return await self._source.watch(health_report)
 

@@ -59,7 +59,7 @@ def trend(depths: Sequence[int | None], polls: int, width: int, drops: Sequence[
 
     An empty queue is the lowest bar. A depth that stays is a low line, whatever its size: what
     catches the eye is change, of a tenth of the depth at least. `polls` counts all polls there
-    ever were: a bar stands for the same ones for as long as it is shown, so that bars do not dance.
+    ever were: a bar stands for the same ones for as long as it is shown, so that bars do not jump.
     In place of the polls at which the depth dropped there is a break.
     """
     step = max(1, DEPTHS_KEPT // width)

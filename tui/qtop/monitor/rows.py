@@ -1,9 +1,8 @@
-"""The rows of the console: what is known of each queue, worker and failure at one poll. Pure.
+"""The rows of the console: what is known at one poll of each queue, worker and machine, of failures
+that are alike, and of the workers started here. Pure.
 
-`qtop.monitor.row_builder` makes them.
-
-Rows hold names and texts as they are in Redis. `qtop.text.format` makes them safe, once, where
-the text of a cell is made.
+`qtop.monitor.row_builder` makes those of queues and workers. Rows hold names and texts as they are
+in Redis: they are made safe once, where the text of a cell is made (`qtop.monitor.row_text`).
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
 Condition = Literal["dead?", "unregistered", "silent", "unknown", "working", "no heartbeat", "idle"]
 CONDITIONS: Final[tuple[Condition, ...]] = get_args(Condition)
 """What a worker does as far as it is known from outside, troubles first. `unregistered`: it holds a
-job and is on no register. `unknown`: it could not be read."""
+job and is not registered. `unknown`: it could not be read."""
 
 
 def condition(process: Process, silent_before: datetime, dead_before: datetime) -> Condition:
@@ -254,12 +253,12 @@ def _row(name: str | None, workers: list[WorkerRow]) -> HostRow:
     )
 
 
-# Rows for workers that hold jobs and are on no register.
+# Rows for workers that hold jobs and are not registered.
 
 
 def unregistered_rows(strays: Strays | None, seen: FleetRows | Snapshot) -> tuple[WorkerRow, ...]:
-    """A row for each process that was found on no register, and is on none at this poll either;
-    none where the register is unknown. O(workers) where there are such processes."""
+    """A row for each process that was found unregistered, and is not registered at this poll
+    either; none where the register is unknown. O(workers) where there are such processes."""
     found = () if strays is None else strays.of("record")
     listed = seen.workers if isinstance(seen, FleetRows) else seen.processes
     if not found or listed is None:
@@ -269,7 +268,7 @@ def unregistered_rows(strays: Strays | None, seen: FleetRows | Snapshot) -> tupl
     return tuple(WorkerRow(process, "unregistered", now, False) for process in lost)
 
 
-# The newest failures in groups, for a glance: of all there are, `groups` tells.
+# The newest failures in groups; `qtop.search.failure_groups` has those of a whole list.
 
 
 class NewestGroup(NamedTuple):
@@ -299,6 +298,7 @@ class GroupMemory:
             self._known[name] = known.get(name) or self._maker.key_of(row.job)
 
     def of(self, row: JobRow) -> GroupKey:
+        """The key of the group of a failure that was noted."""
         return self._known[row.job.id]
 
     def groups(self, rows: Sequence[JobRow]) -> tuple[NewestGroup, ...]:

@@ -18,7 +18,7 @@ Values = tuple[float | None, ...]
 
 class Series:
     """One figure. A value stands for the same moments for as long as it is kept, so that bars made
-    from it do not dance."""
+    from it do not jump."""
 
     def __init__(self) -> None:
         self._values: deque[float | None] = deque(maxlen=KEPT)
@@ -153,7 +153,7 @@ class TrendRecorder:
 
 def fewer(values: Values, most: int) -> tuple[Values, int]:
     """At most so many values, each the highest of as many of those given, and of how many. Which go
-    together does not change when others follow, so that bars do not dance."""
+    together does not change when others follow, so that bars do not jump."""
     together = 1
     while -(-len(values) // together) > max(1, most):
         together *= 2

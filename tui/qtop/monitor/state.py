@@ -97,7 +97,7 @@ class ViewState:
 
     Attributes:
         fleet: The rows; None before the first poll. Not the newest when frozen.
-        look: What the newest poll gave.
+        poll: What the newest poll gave.
         now_mono: The moment, on the clock of the polls.
         rtt_ms: What a poll costs, evened out over the last ones.
         frozen_since_mono: When the display was frozen; None when it is not. Then all of this is as
@@ -112,7 +112,7 @@ class ViewState:
     address: str
     namespace: str
     fleet: FleetRows | None
-    look: PollResult
+    poll: PollResult
     now_mono: float
     interval_s: float
     read_only: bool
@@ -128,7 +128,7 @@ class ViewState:
     @property
     def is_stale(self) -> bool:
         """Whether what is shown may be wrong by now because polls fail."""
-        return self.look.error is not None
+        return self.poll.error is not None
 
     @property
     def is_late(self) -> bool:
@@ -145,7 +145,7 @@ class ViewState:
 
 class ConsoleState:
     """The state behind the screens. `local_host` is what `local`, the workers started here, call
-    this machine; `policy` may be replaced."""
+    this machine; `clock` gives monotonic seconds, those of the polls; `policy` may be replaced."""
 
     def __init__(
         self,
@@ -158,7 +158,7 @@ class ConsoleState:
         clock: Callable[[], float],
         policy: UiPolicy = UiPolicy(),
     ) -> None:
-        self.look = PollResult()
+        self.poll = PollResult()
         self.policy = policy
         self._system = system
         self.interval_s = clamped_interval_s(interval_s)
@@ -166,14 +166,14 @@ class ConsoleState:
         self._local = local
         self._clock = clock
         silent_after_s = policy.thresholds.silent_after_s
-        self._history = RowBuilder(system, local_host=local_host, silent_after_s=silent_after_s)
-        self._judge = IncidentRules(policy.thresholds, is_steady=True)
+        self._builder = RowBuilder(system, local_host=local_host, silent_after_s=silent_after_s)
+        self._rules = IncidentRules(policy.thresholds, is_steady=True)
         self._recorder = SeriesRecorder()
         self._trend = TrendRecorder()
         self.reported: HealthReport | None = None
         self._strays: tuple[Strays | None, str] = (None, "")
         self._rtt_ms: float | None = None
-        self._looked: FleetRows | None = None
+        self._built: FleetRows | None = None
         self._newest: FleetRows | None = None
         self._insights = NOTHING_YET
         self._frozen: ViewState | None = None
@@ -195,44 +195,44 @@ class ConsoleState:
 
     def served_by(self, queues: tuple[str, ...]) -> Collection[str]:
         """The queues that workers with this list of queues serve, as of the newest poll."""
-        return self._history.served_by(queues)
+        return self._builder.served_by(queues)
 
     @property
     def ages(self) -> bool:
         """Whether what is shown changes by the mere passing of time."""
         if self._frozen is not None:
             return False
-        return self.look.error is not None or self._local.ages
+        return self.poll.error is not None or self._local.ages
 
-    def take(self, look: PollResult) -> None:
+    def take(self, poll: PollResult) -> None:
         """Take in a poll, also a failed one. Cost: see `RowBuilder` and `IncidentRules`."""
-        at_once(self.taking(look))
+        at_once(self.taking(poll))
 
-    def taking(self, look: PollResult) -> Slices[None]:
+    def taking(self, poll: PollResult) -> Slices[None]:
         """As `take`, in slices; what is shown is the poll before until the last one is done."""
-        if look.snapshot is not None and look.snapshot is not self.look.snapshot:
-            taken_mono, pids = self._when_taken(look), self._local.pids
-            fleet = yield from self._history.adding(look.snapshot, taken_mono, local_pids=pids)
+        if poll.snapshot is not None and poll.snapshot is not self.poll.snapshot:
+            taken_mono, pids = self._when_taken(poll), self._local.pids
+            fleet = yield from self._builder.adding(poll.snapshot, taken_mono, local_pids=pids)
             yield
-            self._looked = fleet
+            self._built = fleet
             self._recorder.add(fleet.totals, taken_mono)
             self._trend.add(fleet.totals, taken_mono, fleet.server_time)
-            if look.rtt_ms is not None:
-                before_ms = look.rtt_ms if self._rtt_ms is None else self._rtt_ms
-                self._rtt_ms = before_ms + (look.rtt_ms - before_ms) * _NEW_RTT_WEIGHT
-        elif look.error is not None:
+            if poll.rtt_ms is not None:
+                before_ms = poll.rtt_ms if self._rtt_ms is None else self._rtt_ms
+                self._rtt_ms = before_ms + (poll.rtt_ms - before_ms) * _NEW_RTT_WEIGHT
+        elif poll.error is not None:
             self._recorder.add(None, self._clock())
             self._trend.add(None, self._clock())
-        self.look = look
+        self.poll = poll
         self._find_wrong()
         yield
 
     def take_health_report(self, health_report: HealthReport) -> None:
         """Take in what was found out beside the polls. Cost: see `IncidentRules`."""
         self.reported = health_report.with_strays(*self._strays)
-        self._history.note_next_jobs(health_report.next_jobs)
+        self._builder.note_next_jobs(health_report.next_jobs)
         if health_report.ownership is not None:
-            self._history.note_ownership(health_report.ownership)
+            self._builder.note_ownership(health_report.ownership)
         self._find_wrong()
 
     @property
@@ -254,22 +254,22 @@ class ConsoleState:
 
     def _find_wrong(self) -> None:
         audit_entries = () if self.reported is None else self.reported.system.audit_entries or ()
-        if self._looked is not None:
-            self._newest = without_explained(self._looked, audit_entries, self._system)
-        fleet, look = self._newest, self.look
+        if self._built is not None:
+            self._newest = without_explained(self._built, audit_entries, self._system)
+        fleet, poll = self._newest, self.poll
         incidents: tuple[Incident, ...] = ()
         groups: tuple[NewestGroup, ...] = ()
         unregistered: tuple[WorkerRow, ...] = ()
         if fleet is not None:
-            incidents = self._judge.judge(
-                fleet, self._when_taken(look), health_report=self.reported, rtt_ms=self._rtt_ms
+            incidents = self._rules.judge(
+                fleet, self._when_taken(poll), health_report=self.reported, rtt_ms=self._rtt_ms
             )
-            groups = self._judge.marks.groups(fleet.failures or ())
+            groups = self._rules.newest_groups.groups(fleet.failures or ())
             unregistered = unregistered_rows(self.strays, fleet)
-        if look.error is not None:
+        if poll.error is not None:
             since = None if fleet is None else fleet.server_time
             known = (each for each in incidents if each.check != "all")
-            incidents = (no_answer(look.error, since), *known)
+            incidents = (no_answer(poll.error, since), *known)
         facts = self.reported.system.facts if self.reported is not None else None
         series_now, trend = self._recorder.series_now, self._trend.trend
         self._insights = Insights(incidents, groups, series_now, trend, facts, unregistered)
@@ -279,10 +279,10 @@ class ConsoleState:
         name = None if job is None else unwrapped(job.class_name, job.args)[0]
         if name is None:
             return None
-        return self._judge.usual_s(name) if self._frozen is None else self._usual_s.get(name)
+        return self._rules.usual_s(name) if self._frozen is None else self._usual_s.get(name)
 
-    def _when_taken(self, look: PollResult) -> float:
-        return self._clock() if look.taken_mono is None else look.taken_mono
+    def _when_taken(self, poll: PollResult) -> float:
+        return self._clock() if poll.taken_mono is None else poll.taken_mono
 
     def toggle_freeze(self) -> None:
         """Keep everything as it is, or go on to the newest."""
@@ -293,7 +293,7 @@ class ConsoleState:
         workers = () if view.fleet is None else view.fleet.workers or ()
         jobs = [job for row in workers for job in row.jobs or ()]
         names = {unwrapped(each.class_name, each.args)[0] for each in jobs}
-        self._usual_s = {name: self._judge.usual_s(name) for name in names if name is not None}
+        self._usual_s = {name: self._rules.usual_s(name) for name in names if name is not None}
         self._frozen = replace(view, frozen_since_mono=view.now_mono)
 
     def view(self) -> ViewState:
@@ -303,7 +303,7 @@ class ConsoleState:
             namespace=self._system.place.namespace,
             fleet=self._newest,
             insights=self._insights,
-            look=self.look,
+            poll=self.poll,
             now_mono=self._clock(),
             interval_s=self.interval_s,
             read_only=self._read_only,
@@ -316,5 +316,5 @@ class ConsoleState:
             interval_s=self.interval_s,
             policy=self.policy,
             newest=None if self._newest is None else self._newest.server_time,
-            is_unanswered=self.look.error is not None,
+            is_unanswered=self.poll.error is not None,
         )

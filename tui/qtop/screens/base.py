@@ -43,7 +43,7 @@ def listed_in(screen: type[ConsoleScreen]) -> Where | None:
 class ConsoleScreen(Screen[None]):
     """A whole page: status, tabs, trouble if there is any, a body, the last result, keys.
 
-    The widgets are attributes: looks may come while they are not mounted yet, or no longer.
+    The widgets are attributes: polls may come while they are not mounted yet, or no longer.
     """
 
     AUTO_FOCUS = "Table, TextView"
@@ -147,9 +147,9 @@ class ConsoleScreen(Screen[None]):
         work()
 
     def has_news(self, view: ViewState) -> bool:
-        """Whether there was a look since this was last asked. A frozen display takes in none but
+        """Whether there was a poll since this was last asked. A frozen display takes in none but
         the one that it was frozen at: what a screen reads for that is later, which is said."""
-        newest = view.look.snapshot
+        newest = view.poll.snapshot
         if newest is self._seen:
             return False
         self._seen = newest
@@ -166,7 +166,7 @@ class ConsoleScreen(Screen[None]):
 
     @property
     def now(self) -> datetime:
-        """The server's clock at the look that is shown, or when what is listed was read."""
+        """The server's clock at the poll that is shown, or when what is listed was read."""
         if self.late is not None:
             return self.late
         fleet = self.app.state.view().fleet
@@ -195,7 +195,7 @@ class ConsoleScreen(Screen[None]):
         self.app.actions.pause_or_resume_all()
 
     def action_start_workers(self) -> None:
-        self.app.actions.local.ask(["*"])
+        self.app.worker_actions.ask(["*"])
 
     def copied(self) -> list[str]:
         """The lines to copy: safe texts."""

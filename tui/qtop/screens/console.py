@@ -50,6 +50,10 @@ class Console(Protocol):
         """What changes something."""
 
     @property
+    def worker_actions(self) -> LocalActions:
+        """The same for the workers started here."""
+
+    @property
     def is_leaving(self) -> bool:
         """Whether the console was asked to end, or ends."""
 
@@ -78,7 +82,8 @@ class Console(Protocol):
         """The numbered screen from which a link led to this one, once; None where none did, or
         where another filter than the link's is set."""
 
-    # Textual's own
+    # Textual's own. What waits for a result must be in a Textual worker; `exclusive` ends the
+    # others of its group; `suspend` raises SuspendNotSupported.
 
     @property
     def size(self) -> Size: ...
@@ -108,10 +113,6 @@ class Actions(Protocol):
 
     precedence: ForegroundPriority
 
-    @property
-    def local(self) -> LocalActions:
-        """The same for the workers started here."""
-
     def refuses(self) -> bool:
         """Whether nothing can be changed now; then the reason is said."""
 
@@ -121,7 +122,9 @@ class Actions(Protocol):
         """Prepare a request, ask if that is needed, and carry it out; `table` loses its marks then.
         `looking` is shown while it is prepared."""
 
-    def request_after(self, looking: str, look: Operation[T], make: Callable[[T], Request]) -> None:
+    def request_after(
+        self, looking: str, operation: Operation[T], make: Callable[[T], Request]
+    ) -> None:
         """Read what a request is about, make the request of it, and go on as `request`."""
 
     def request_found(

@@ -1,4 +1,5 @@
-"""Questions before something is done. The focus is never on what does it."""
+"""Dialogs: questions before something is done, and what is shown while it is prepared or ends. The
+focus is never on what does it."""
 
 from __future__ import annotations
 
@@ -73,10 +74,10 @@ class Dialog(FrontScreen[ResultT], ModalScreen[ResultT]):
         *DIALOG_BINDINGS,
         Binding("left", "app.focus_previous", show=False),
         Binding("right", "app.focus_next", show=False),
-        Binding("down,j", "scroll_told(1)", show=False),
-        Binding("up,k", "scroll_told(-1)", show=False),
-        Binding("pagedown", "page_told(1)", show=False),
-        Binding("pageup", "page_told(-1)", show=False),
+        Binding("down,j", "scroll_body(1)", show=False),
+        Binding("up,k", "scroll_body(-1)", show=False),
+        Binding("pagedown", "page_body(1)", show=False),
+        Binding("pageup", "page_body(-1)", show=False),
         Binding("ctrl+c,ctrl+q", "no", show=False, priority=True),
     ]
 
@@ -86,7 +87,7 @@ class Dialog(FrontScreen[ResultT], ModalScreen[ResultT]):
 
     def compose(self) -> ComposeResult:
         with Vertical(id="box"):
-            with VerticalScroll(id="told", can_focus=False):
+            with VerticalScroll(id="body", can_focus=False):
                 yield Label(Text(self._title), id="title")
                 for line in self._lines:
                     yield Label(Text(line), classes="line")
@@ -100,8 +101,8 @@ class Dialog(FrontScreen[ResultT], ModalScreen[ResultT]):
         height = event.size.height
         around = _AROUND_LINES + (_BLANK_LINES if height >= _HIGH_LINES else 0)
         # What is left as soon as it was in front may never have had its parts.
-        for told in self.query("#told"):
-            told.styles.max_height = max(1, height - around)
+        for body in self.query("#body"):
+            body.styles.max_height = max(1, height - around)
 
     def compose_fields(self) -> Iterable[Widget]:
         """What is to be filled in."""
@@ -114,13 +115,13 @@ class Dialog(FrontScreen[ResultT], ModalScreen[ResultT]):
         """Do what the button with this id is for."""
         self.action_no() if button == "no" else self.action_yes()
 
-    def action_scroll_told(self, lines: int) -> None:
+    def action_scroll_body(self, lines: int) -> None:
         """Scroll the lines above the buttons, where they do not all fit."""
-        self.query_one("#told").scroll_relative(y=lines, animate=False)
+        self.query_one("#body").scroll_relative(y=lines, animate=False)
 
-    def action_page_told(self, pages: int) -> None:
-        told = self.query_one("#told")
-        told.scroll_relative(y=pages * max(1, told.size.height - 1), animate=False)
+    def action_page_body(self, pages: int) -> None:
+        body = self.query_one("#body")
+        body.scroll_relative(y=pages * max(1, body.size.height - 1), animate=False)
 
     def action_yes(self) -> None:
         """Do it, where one key may."""
@@ -211,6 +212,7 @@ class ConfirmDialog(Dialog[bool]):
         self.set_focus(self.query_one("#word") if button.disabled else button)
 
     def press(self, button: str | None) -> None:
+        """Cancel, or carry it out: a button may do what no letter may."""
         self.action_no() if button == "no" else self.carry_out()
 
     @on(Input.Submitted, "#word")

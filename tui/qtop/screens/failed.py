@@ -138,15 +138,15 @@ class FailureGroupRow:
 
 
 def _class(row: FailureGroupRow) -> str:
-    mark = row.group.fingerprint
-    if mark.problem is not None:
-        return safe(mark.problem.partition(":")[0])
-    return safe(mark.class_name) if mark.class_name else "(no class)"
+    key = row.group.fingerprint
+    if key.problem is not None:
+        return safe(key.problem.partition(":")[0])
+    return safe(key.class_name) if key.class_name else "(no class)"
 
 
 def _message(row: FailureGroupRow) -> str:
-    mark = row.group.fingerprint
-    return safe(mark.message if mark.problem is None else mark.problem.partition(":")[2].strip())
+    key = row.group.fingerprint
+    return safe(key.message if key.problem is None else key.problem.partition(":")[2].strip())
 
 
 def _queues(row: FailureGroupRow) -> str:
@@ -325,13 +325,13 @@ class FailedScreen(JobListScreen):
         return self._of_groups(rows) if rows else super().chosen()
 
     def _of_groups(self, rows: list[FailureGroupRow]) -> JobQuery:
-        marks = {row.group.fingerprint for row in rows}
+        keys = {row.group.fingerprint for row in rows}
         named = ", ".join(f"{row.group.id} ({title(row.group.fingerprint)})" for row in rows)
-        if OTHER not in marks:
-            return replace(self.wanted, groups=frozenset(marks), named=named)
+        if OTHER not in keys:
+            return replace(self.wanted, groups=frozenset(keys), named=named)
         shown: WantedGroups | None = None if self.search is None else self.search.found
         known = frozenset(() if shown is None else shown.fingerprints())
-        return replace(self.wanted, groups=known - marks, but=True, named=named)
+        return replace(self.wanted, groups=known - keys, but=True, named=named)
 
     def action_edit(self) -> None:
         if not self.shows_groups:

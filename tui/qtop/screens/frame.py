@@ -100,10 +100,10 @@ def status(view: ViewState) -> tuple[list[Span], list[Span]]:
     left = [Span(" qtop ", "badge", 90), Span(" ", "", 90)]
     if view.policy.production is not None:
         left += [Span(" PRODUCTION ", "danger", 97), Span(" ", "", 97)]
-    look = view.look
-    if look.error is not None:
-        since_s = view.now_mono - (look.failing_since_mono or view.now_mono)
-        wait_s = max(0.0, (look.next_try_mono or view.now_mono) - view.now_mono)
+    poll = view.poll
+    if poll.error is not None:
+        since_s = view.now_mono - (poll.failing_since_mono or view.now_mono)
+        wait_s = max(0.0, (poll.next_try_mono or view.now_mono) - view.now_mono)
         trying = f"next try in {ago(wait_s)}" if wait_s >= 1 else "trying now"
         text = f"⚠ no answer from {view.address} for {ago(since_s)}; {trying} "
         return [*left, Span(text, "bad")], _secrets(view) + _frozen(view)
@@ -136,7 +136,7 @@ def _frozen(view: ViewState) -> list[Span]:
         return []
     moment = "" if view.fleet is None else f" {view.fleet.server_time.astimezone():%H:%M:%S}"
     spans = [Span(f" FROZEN{moment} ", "flag", 96)]
-    if view.is_unanswered and view.look.error is None:
+    if view.is_unanswered and view.poll.error is None:
         # That Redis does not answer is news, whatever is frozen.
         spans[:0] = [Span(" NO ANSWER NOW ", "flag", 95), Span(" ", "", 95)]
     return spans
@@ -192,8 +192,8 @@ def tabs(view: ViewState, current: Where) -> tuple[list[Span], list[Span]]:
 def _totals(view: ViewState) -> list[Span]:
     if view.fleet is None:
         return []
-    if view.is_stale and view.look.taken_mono is not None:
-        return [Span(f" as of {ago(view.now_mono - view.look.taken_mono)} ago ", "flag", 60)]
+    if view.is_stale and view.poll.taken_mono is not None:
+        return [Span(f" as of {ago(view.now_mono - view.poll.taken_mono)} ago ", "flag", 60)]
     totals = view.fleet.totals
     tone = "warn" if totals.drops.waiting else "strong"
     spans = [Span(f"{waiting(totals)} waiting", tone, 60)]
@@ -220,8 +220,8 @@ def chart_heads(totals: Totals | None) -> list[tuple[str, str]]:
 
 def trouble(view: ViewState) -> list[Span]:
     """What is wrong with Redis, in words; nothing when all is well."""
-    if view.look.error is not None:
-        return [Span(f" {safe(view.look.error)}", "warn")]
+    if view.poll.error is not None:
+        return [Span(f" {safe(view.poll.error)}", "warn")]
     problems = {} if view.fleet is None else view.fleet.totals.problems
     if problems:
         # The names first: there is little room, and the reasons are long.

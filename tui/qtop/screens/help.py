@@ -1,4 +1,5 @@
-"""What the keys do: those of the screen in front first, then all others. From the key map."""
+"""What the keys do: those of the screen in front first, then all others; and the palette, which
+finds them by their words. From the key map."""
 
 from __future__ import annotations
 
@@ -73,11 +74,11 @@ def _section(
     yield TextLine(title[0].upper() + title[1:], "title")
     for action in actions:
         also = [] if is_here else [keymap.PLACES[other] for other in action.where[1:]]
-        yield TextLine(_told(action, also, policy), "", pad(keymap.signs(action), _KEY_CELLS))
+        yield TextLine(_described(action, also, policy), "", pad(keymap.signs(action), _KEY_CELLS))
     yield TextLine("")
 
 
-def _told(action: Action, also: Iterable[str], policy: UiPolicy) -> str:
+def _described(action: Action, also: Iterable[str], policy: UiPolicy) -> str:
     danger = keymap.DANGERS[danger_in_production(action.danger, policy.production)]
     not_on = [f"not {keymap.PLACES[other]}" for other in action.but_not]
     forbidden = policy.forbidden.get(action.id, "")

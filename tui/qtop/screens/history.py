@@ -132,24 +132,24 @@ _SHAPES: Final = [(0, "-low"), (20, "-usual")]
 
 
 COLUMNS: Final[tuple[Column[AuditEntry], ...]] = (
-    Column("when", "when", 14, _moment, priority=95, sort_key=lambda d: d.at),
+    Column("when", "when", 14, _moment, priority=95, sort_key=lambda e: e.at),
     Column(
         "who",
         "who",
         12,
-        lambda d: safe(d.actor.who),
+        lambda e: safe(e.actor.who),
         flex=1,
         priority=80,
-        sort_key=lambda d: d.actor.who,
+        sort_key=lambda e: e.actor.who,
     ),
     Column(
-        "action", "action", 8, lambda d: safe(d.action), priority=100, sort_key=lambda d: d.action
+        "action", "action", 8, lambda e: safe(e.action), priority=100, sort_key=lambda e: e.action
     ),
-    Column("what", "what", 18, lambda d: safe(d.subject), flex=3, priority=98),
+    Column("what", "what", 18, lambda e: safe(e.subject), flex=3, priority=98),
     Column("done", "done", 9, _done_cell, flex=1, priority=85, align="right"),
-    figure("undo", "undo", 8, lambda d: d.undo_left_s, priority=90, cell=_undo_left, zero="dim"),
-    Column("client", "client", 10, lambda d: safe(d.actor.client), priority=40, style="dim"),
-    Column("id", "id", 16, lambda d: safe(d.id), priority=30, style="dim"),
+    figure("undo", "undo", 8, lambda e: e.undo_left_s, priority=90, cell=_undo_left, zero="dim"),
+    Column("client", "client", 10, lambda e: safe(e.actor.client), priority=40, style="dim"),
+    Column("id", "id", 16, lambda e: safe(e.id), priority=30, style="dim"),
 )
 
 
@@ -173,7 +173,7 @@ class HistoryScreen(RowsScreen):
         self._entries: list[AuditEntry] | None = None
 
     def make_table(self) -> Table[Any]:
-        table = Table(COLUMNS, key=lambda d: d.id, clock=self.app.clock)
+        table = Table(COLUMNS, key=lambda e: e.id, clock=self.app.clock)
         table.pages = self
         return table
 

@@ -280,9 +280,9 @@ class JobListScreen(ConsoleScreen):
     async def _read_page(self) -> None:
         start, traits = self.start, self.traits
         shown = [row.job for row in self.pane.rows] if self._lands_last is None else ()
-        look = self.jobs.page(start, traits.page, most_bytes=traits.most_bytes, before=shown)
+        operation = self.jobs.page(start, traits.page, most_bytes=traits.most_bytes, before=shown)
         try:
-            page = await self.app.read(look)
+            page = await self.app.read(operation)
         except StoreError as error:
             self._could_not_read(str(error))
             return

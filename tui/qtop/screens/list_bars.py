@@ -69,15 +69,15 @@ def too_large(search: JobSearch) -> list[Span]:
 
 
 def progress(search: ListSearch[Any] | None, key: str) -> list[Span]:
-    """How far the look through the whole list is, and which `key` stops it."""
+    """How far the search through the whole list is, and which `key` stops it."""
     if search is None:
         return []
     if search.problem is not None:
         return [Span(f"looking stopped: {safe(search.problem)} ", "warn", 80)]
     if search.of == 0 or search.is_idle:
         return []
-    share = search.done * 100 // search.of
-    text = f"scanned {search.done:,} of {search.of:,}, {share} %"
+    percent = search.done * 100 // search.of
+    text = f"scanned {search.done:,} of {search.of:,}, {percent} %"
     if search.is_stopped:
         return [Span(f"{text}; stopped, {key} goes on ", "warn", 80)]
     return [Span(f"{text}; {key} stops ", "accent", 80)]
@@ -184,8 +184,8 @@ _SOON_S: Final = 3_600
 
 @dataclass(frozen=True, slots=True)
 class ScheduledLook:
-    """What one look gave: what comes due, the schedules. None is what could not be read, `problems`
-    say why, by what it is in words."""
+    """What was read at one time: what comes due, the schedules. None is what could not be read;
+    `problems` say why, by what it is in words."""
 
     outline: Outline | None
     schedules: Schedules

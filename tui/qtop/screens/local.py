@@ -1,4 +1,4 @@
-"""The workers that were started here: each group, and its workers below it."""
+"""The workers that were started here: each group, its workers below it, and the log of one."""
 
 from __future__ import annotations
 
@@ -211,15 +211,15 @@ def _group_state(row: LocalGroupRow) -> str:
     group = row.group
     if group.is_gone:
         return "ended"
-    told = f"{row.alive}/{group.wanted}"
+    figures = f"{row.alive}/{group.wanted}"
     places = [each.place.state for each in row.workers]
     if "gave up" in places:
-        return f"{told} gave up"
+        return f"{figures} gave up"
     if "waiting" in places:
-        return f"{told} restarting"
+        return f"{figures} restarting"
     if row.alive > group.wanted:
         return f"{row.alive - group.wanted} of {row.alive} ending"
-    return f"{told} staying" if group.is_detached else f"{told} alive"
+    return f"{figures} staying" if group.is_detached else f"{figures} alive"
 
 
 def _place_state(row: LocalWorkerRow) -> str:
@@ -420,12 +420,12 @@ class LocalScreen(RowsScreen):
     def action_stop_worker(self) -> None:
         workers = self.chosen_workers()
         if workers:
-            self.app.actions.local.stop(workers)
+            self.app.worker_actions.stop(workers)
 
     def action_pause_worker(self) -> None:
         workers = self.chosen_workers()
         if workers:
-            self.app.actions.local.pause(workers)
+            self.app.worker_actions.pause(workers)
 
     def action_more_workers(self) -> None:
         self._scale(1)
@@ -437,7 +437,7 @@ class LocalScreen(RowsScreen):
         row: LocalRow | None = self.table.cursor_row
         if row is not None:
             group = row.group if isinstance(row, LocalGroupRow) else row.worker.group
-            self.app.actions.local.scale(group, by)
+            self.app.worker_actions.scale(group, by)
 
     def action_next_sort(self) -> None:
         self.app.say("groups stay as they were started, their workers below them", "dim")

@@ -56,14 +56,14 @@ class IncidentScreen(TextScreen):
             yield TextLine(safe(incident.remedy), "", "what to do")
 
 
-# The tables of Overview: what is wrong, and the queues, jobs and failures that need a look.
+# The tables of Overview: what is wrong, and the queues, jobs and failures that need attention.
 
 #: More than fit on any terminal: those below are on the screens of their own.
 MOST_ROWS: Final = 60
 
 
-class VerdictRow(NamedTuple):
-    """An incident, and the server's time now; None before the first look."""
+class IncidentRow(NamedTuple):
+    """An incident, and the server's time now; None before the first poll."""
 
     incident: Incident
     now: datetime | None
@@ -74,7 +74,7 @@ def coarse(age_s: float | None) -> str:
     return "<1 min" if age_s is not None and age_s < 60 else format.duration(age_s)
 
 
-def since(row: VerdictRow) -> str:
+def since(row: IncidentRow) -> str:
     """How long an incident has held; of one that is older than the console, at least how long."""
     incident = row.incident
     if incident.is_over:
@@ -87,23 +87,23 @@ def since(row: VerdictRow) -> str:
     return coarse(age_s)
 
 
-def _tone(row: VerdictRow) -> ToneOf:
+def _tone(row: IncidentRow) -> ToneOf:
     severity = row.incident.severity
     return "dim" if row.incident.is_over or severity == "note" else severity
 
 
-def _severity(row: VerdictRow) -> str:
+def _severity(row: IncidentRow) -> str:
     severity = row.incident.severity
     return "ok" if severity == "good" else severity
 
 
-def _text(row: VerdictRow) -> str:
+def _text(row: IncidentRow) -> str:
     return safe(row.incident.text)
 
 
-VERDICTS: Final[tuple[Column[VerdictRow], ...]] = (
+INCIDENTS: Final[tuple[Column[IncidentRow], ...]] = (
     Column("severity", "", 4, _severity, priority=90, style=_tone),
-    Column("verdict", "what is wrong now", 30, _text, flex=1, priority=100, style=_tone),
+    Column("incident", "what is wrong now", 30, _text, flex=1, priority=100, style=_tone),
     Column("since", "for", 7, since, priority=80, align="right", style="dim"),
 )
 
@@ -194,17 +194,17 @@ FAILURES: Final[tuple[Column[NewestGroup], ...]] = (
 )
 
 
-def verdict_rows(view: ViewState) -> list[VerdictRow]:
+def incident_rows(view: ViewState) -> list[IncidentRow]:
     fleet, now = view.fleet, None
     if fleet is not None:
         # Without an answer troubles last on, as far as is known.
-        waited_s = view.now_mono - (view.look.taken_mono or view.now_mono) if view.is_stale else 0.0
+        waited_s = view.now_mono - (view.poll.taken_mono or view.now_mono) if view.is_stale else 0.0
         now = fleet.server_time + timedelta(seconds=max(0.0, waited_s))
-    return [VerdictRow(each, now) for each in view.insights.incidents]
+    return [IncidentRow(each, now) for each in view.insights.incidents]
 
 
 def neediest(rows: Sequence[QueueRow]) -> list[QueueRow]:
-    """The queues that need a look most. O(queues)."""
+    """The queues that need attention most. O(queues)."""
     return nsmallest(MOST_ROWS, rows, key=_need)
 
 
@@ -236,15 +236,15 @@ class OverviewScreen(ConsoleScreen):
     VERTICAL_BREAKPOINTS = _SHAPES
     DEFAULT_CSS = """
     OverviewScreen {
-        & #verdicts { height: 8; }
+        & #incidents { height: 8; }
         & #advice { background: $surface; }
         & #left { padding-right: 2; }
         & #jobs { display: none; }
-        &.-low #verdicts { height: 7; }
+        &.-low #incidents { height: 7; }
         &.-low #right, &.-low #queues { display: none; }
-        &.-tall #verdicts { height: 11; }
+        &.-tall #incidents { height: 11; }
         &.-tall #jobs { display: block; }
-        &.-high #verdicts { height: 15; }
+        &.-high #incidents { height: 15; }
         &.-high #jobs { display: block; }
     }
     """
@@ -254,7 +254,7 @@ class OverviewScreen(ConsoleScreen):
         self._advice = Bar(id="advice")
         self._charts = [Bar() for _ in range(_CHARTS * _TALL_LINES)]
         self.table = self._brief(
-            "verdicts", VERDICTS, lambda row: row.incident.key, on_cursor=self._advise
+            "incidents", INCIDENTS, lambda row: row.incident.key, on_cursor=self._advise
         )
         self.queues = self._brief("queues", QUEUES, lambda row: row.name)
         self.jobs = self._brief("jobs", JOBS, lambda row: row.id)
@@ -295,7 +295,7 @@ class OverviewScreen(ConsoleScreen):
         # That Redis does not answer is news, whatever else is old.
         self.table.stale = False
         self.table.empty_text = frame.empty_word(view, "verdicts", "")
-        self.table.set_rows(verdict_rows(view))
+        self.table.set_rows(incident_rows(view))
         self._advise(self.table.cursor_row)
         self.queues.empty_text = frame.empty_word(view, "queues", "", "queues")
         self.queues.set_rows(neediest(fleet.queues or ()) if fleet else ())
@@ -306,7 +306,7 @@ class OverviewScreen(ConsoleScreen):
         self.failures.set_rows(insights.groups)
         self._show_charts(view)
 
-    def _advise(self, row: VerdictRow | None) -> None:
+    def _advise(self, row: IncidentRow | None) -> None:
         """Say what to do about an incident, and beside it which server it is."""
         view = self.app.state.view()
         what = "" if row is None else advice(row.incident, view.policy, read_only=view.read_only)
@@ -357,11 +357,11 @@ class OverviewScreen(ConsoleScreen):
         """Ask which workers to start here: for the queue under the cursor, if there is one."""
         row = self._part.cursor_row
         if self._part is self.queues and row is not None:
-            self.app.actions.local.ask([row.name])
+            self.app.worker_actions.ask([row.name])
         elif (
-            isinstance(row, VerdictRow) and row.incident.check == "queues" and row.incident.subject
+            isinstance(row, IncidentRow) and row.incident.check == "queues" and row.incident.subject
         ):
-            self.app.actions.local.ask([row.incident.subject])
+            self.app.worker_actions.ask([row.incident.subject])
         else:
             super().action_start_workers()
 

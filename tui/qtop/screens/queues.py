@@ -184,7 +184,7 @@ class QueuesScreen(RowsScreen):
             await self.app.follow(to_serving(row.name, row.serving))
 
     def action_start_workers(self) -> None:
-        self.app.actions.local.ask([row.name for row in self.pane.chosen()] or ["*"])
+        self.app.worker_actions.ask([row.name for row in self.pane.chosen()] or ["*"])
 
 
 def _gone(gone: Sequence[tuple[str, Drop]]) -> str:

@@ -44,7 +44,6 @@ from queuecore.exchange import Operation
 
 T = TypeVar("T")
 
-
 _FIRINGS: Final = 5
 
 
@@ -80,12 +79,12 @@ class ScheduleScreen(TextScreen):
         self._firings: list[datetime] = [] if row.next_at is None else [row.next_at]
 
     def on_mount(self) -> None:
-        """Reckon the next runs: absurd expressions take long."""
+        """Compute the next runs: absurd expressions take long."""
         super().on_mount()
         if self._row.is_usable and self._row.problem is None:
-            self.run_worker(self._reckon())
+            self.run_worker(self._compute())
 
-    async def _reckon(self) -> None:
+    async def _compute(self) -> None:
         now = self.now
         firings = self.app.system.firings
         self._firings = await asyncio.to_thread(firings, self._row, now, _FIRINGS)
@@ -301,7 +300,7 @@ class ScheduledScreen(JobListScreen):
     def load(self) -> None:
         """Read the page that begins at `start`, what comes due, and the schedules."""
         if self._is_reading:
-            # A slow Redis: the look under way is not given up for the next one.
+            # A slow Redis: the reading under way is not given up for the next one.
             self._reads_again = True
         else:
             self._is_reading = True
@@ -326,8 +325,8 @@ class ScheduledScreen(JobListScreen):
         problems: dict[str, str] = {}
         page: JobPage | None = None
         if self.is_paged:
-            look = self.jobs.page(start, self.traits.page, most_bytes=self.traits.most_bytes)
-            page = await self._attempt(look, "delayed jobs", problems)
+            operation = self.jobs.page(start, self.traits.page, most_bytes=self.traits.most_bytes)
+            page = await self._attempt(operation, "delayed jobs", problems)
         outline = self.jobs.outline(now.timestamp(), _AHEAD_S)
         ahead = await self._attempt(outline, "what comes due", problems)
         read_schedules = await self.app.read(self.app.system.schedules_look(now))

@@ -100,7 +100,7 @@ class WorkerScreen(TextScreen):
         yield from worker_lines(self._row, log, view.policy.redactor, self.app.state.usual_s)
 
     def action_log(self) -> None:
-        self.app.actions.local.show_log(self._row)
+        self.app.worker_actions.show_log(self._row)
 
 
 _TONES: Final[dict[str, ToneOf]] = {
@@ -217,7 +217,7 @@ class WorkersScreen(RowsScreen):
     def action_log(self) -> None:
         row: WorkerRow | None = self.table.cursor_row
         if row is not None:
-            self.app.actions.local.show_log(row)
+            self.app.worker_actions.show_log(row)
 
     def action_hosts(self) -> None:
         self.app.push_screen(HostsScreen(self._show_host))
@@ -229,7 +229,7 @@ class WorkersScreen(RowsScreen):
     def action_stop_worker(self) -> None:
         mine, others = self._by_starter()
         for worker in mine:
-            self.app.actions.local.stop([worker])
+            self.app.worker_actions.stop([worker])
         if others:
             # Those that were asked to finish, not those that a question was about.
             again = {worker.id for worker in others} <= self._asked_to_finish
@@ -241,7 +241,7 @@ class WorkersScreen(RowsScreen):
         mine, rows = self._by_starter()
         names = {worker.id for worker in rows}
         if mine:
-            self.app.actions.local.pause(mine)
+            self.app.worker_actions.pause(mine)
         if rows:
             is_paused = names <= self._paused
             wish: Wish = "resume" if is_paused else "pause"
@@ -259,9 +259,9 @@ class WorkersScreen(RowsScreen):
     def _ask_about(self, names: list[str], *, forces: bool) -> None:
         strays = self.app.state.strays
         unlisted = [] if strays is None else [each.name for each in strays.of("record")]
-        look = self.app.system.evidence(names, unlisted=unlisted)
+        evidence = self.app.system.evidence(names, unlisted=unlisted)
         self.app.actions.request_after(
-            "looking for signs of life", look, lambda cases: Prune(tuple(cases), forces)
+            "looking for signs of life", evidence, lambda cases: Prune(tuple(cases), forces)
         )
 
     def _by_starter(self) -> tuple[list[LocalWorker], list[Process]]:

@@ -295,7 +295,10 @@ class FailureGroups:
     def _new_tally(self, key: GroupKey) -> _Tally:
         if len(self._tallies) >= MOST_GROUPS:
             key = OTHER
-        return self._tallies.setdefault(key, _Tally(key.id))
+        # Not by `setdefault`: it would make the id, a digest, for each of the others.
+        if key not in self._tallies:
+            self._tallies[key] = _Tally(key.id)
+        return self._tallies[key]
 
     def _note_moment(self, tally: _Tally, written: Any) -> None:
         if isinstance(written, datetime):

@@ -243,10 +243,10 @@ def nothing_refused(raw: bytes) -> str | None:
 
 @dataclass(slots=True)
 class Selection:
-    """What would be touched. Bounded but for `marks`.
+    """What would be touched. Bounded but for `refs`.
 
     Attributes:
-        marks: What names the jobs to their list.
+        refs: What names the jobs to their list.
         refusals: Why some cannot be touched, and how many for each reason.
         spared: How many match and are left out.
         too_large: How many the filter did not look into.
@@ -256,7 +256,7 @@ class Selection:
         first_due, last_due: When the first and the last of them are due (epoch).
     """
 
-    marks: Refs = field(default_factory=JobRefs)
+    refs: Refs = field(default_factory=JobRefs)
     classes: Counter[str] = field(default_factory=Counter)
     queues: Counter[str] = field(default_factory=Counter)
     refusals: Counter[str] = field(default_factory=Counter)
@@ -272,13 +272,13 @@ class Selection:
 
     @property
     def size_bytes(self) -> int:
-        return self.marks.size_bytes
+        return self.refs.size_bytes
 
     def add(self, job: Job, refusal: str | None = None) -> None:
         if job.ref is None:
             self.unusable += 1
             return
-        self.marks.add(job.ref, job.item.size)
+        self.refs.add(job.ref, job.item.size)
         name = job.unwrapped[0]
         is_known = job.problem is None or name is not None
         unknown = "(large)" if job.item.is_cut and job.due is None else "unreadable"

@@ -148,7 +148,7 @@ class System(Protocol):
         seen: Snapshot,
         suspects: Collection[str],
     ) -> Work[None]:
-        """Look for what is wrong with a part, and tell it. `seen` is a snapshot and `suspects` are
+        """Look for what is wrong with a part; `tell` gets it. `seen` is a snapshot, `suspects` are
         the processes in it that may be dead, for the parts that are about jobs. Changes nothing.
         May take hundreds of round trips. Raises StoreError."""
 
@@ -212,7 +212,7 @@ class System(Protocol):
     def schedules_look(self, now: datetime) -> Work[Callable[[], Schedules]]:
         """Look at the schedules and at who moves what is due. What the work returns reads the
         answers: it may take seconds, so it is for a thread, one at a time. Three round trips.
-        Raises StoreError; what is refused singly is unknown in the look."""
+        Raises StoreError; what is refused singly is unknown."""
 
     def firings(self, schedule: ListedSchedule, now: datetime, count: int) -> list[datetime]:
         """The next times at which a schedule fires (UTC), fewer when there are no more or that is

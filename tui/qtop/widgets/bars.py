@@ -59,6 +59,7 @@ def place(left: Sequence[Span], right: Sequence[Span], width: int) -> list[Place
             cut = lowest._replace(text=crop(lowest.text, cells))
             kept = [(side, cut if span is lowest else span) for side, span in kept]
         else:
+            # One without a group goes alone: none has None.
             group = lowest.group or None
             kept = [each for each in kept if each[1] is not lowest and each[1].group != group]
     placed: list[PlacedSpan] = []

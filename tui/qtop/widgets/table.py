@@ -224,6 +224,7 @@ class Table(ScrollView, Generic[RowT], can_focus=True, inherit_bindings=False):
             self.sort_by(self._sort.column_key, reverse=not self._sort.reverse)
 
     def clear_marks(self) -> None:
+        """Take all marks away, also those on other pages."""
         self.rows.clear_marks()
         self._show_changes()
 

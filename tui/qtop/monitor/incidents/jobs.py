@@ -1,5 +1,5 @@
-"""Which jobs run longer than their class usually does, by what was seen of those that ended.
-Pure."""
+"""What is wrong with jobs: they run longer than their class usually does, by what was seen of those
+that ended; more fail than usual, or for one reason. Pure."""
 
 from __future__ import annotations
 
@@ -192,7 +192,7 @@ class FailureRate:
 
 
 def failure_incidents(
-    fleet: FleetRows, pace: FailureRates, marks: GroupMemory, thresholds: Thresholds
+    fleet: FleetRows, pace: FailureRates, groups: GroupMemory, thresholds: Thresholds
 ) -> Iterator[Incident]:
     """What is wrong with what fails. O(failures read)."""
     burst = _burst(fleet, pace, thresholds)
@@ -202,7 +202,7 @@ def failure_incidents(
     recent = [row for row in rows if row.age_s is not None and row.age_s < _RECENT_S]
     if len(recent) >= _ENOUGH:
         span = _span(fleet, len(recent))
-        yield from _shared(recent, marks, thresholds, span)
+        yield from _shared(recent, groups, thresholds, span)
         yield from _worst_class(recent, thresholds, span)
     # One that is merely large is read when it is opened.
     unreadable = sum(row.job.problem is not None and not row.job.item.is_cut for row in rows)
@@ -242,16 +242,16 @@ def _burst(fleet: FleetRows, pace: FailureRates, thresholds: Thresholds) -> Inci
 
 
 def _shared(
-    recent: Sequence[JobRow], marks: GroupMemory, thresholds: Thresholds, span: str
+    recent: Sequence[JobRow], groups: GroupMemory, thresholds: Thresholds, span: str
 ) -> Iterator[Incident]:
     """An error in many classes: what they share is broken, not they."""
     classes: defaultdict[tuple[str, str], set[str | None]] = defaultdict(set)
     failed: Counter[tuple[str, str]] = Counter()
     for row in recent:
-        mark = marks.of(row)
-        if mark.exception is not None:
-            error = mark.exception, mark.message
-            classes[error].add(mark.class_name)
+        key = groups.of(row)
+        if key.exception is not None:
+            error = key.exception, key.message
+            classes[error].add(key.class_name)
             failed[error] += 1
     for (exception, message), number in failed.most_common(1):
         many = len(classes[exception, message])

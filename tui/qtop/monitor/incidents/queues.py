@@ -1,5 +1,5 @@
-"""What is wrong with queues: they are unserved, they grow, they are paused, they cannot be read.
-Pure."""
+"""What is wrong with queues: they are unserved, they grow, they are paused, they cannot be read;
+and which figures dropped suddenly. Pure."""
 
 from __future__ import annotations
 
@@ -101,8 +101,9 @@ def _unserved(fleet: FleetRows, classes: Classes) -> Iterator[Incident]:
     for row in rows:
         text = f"nobody serves {row.name}: {_wait(row.depth or 0)}"
         remedy = worker_for([row.name], classes)
-        unserved = of_queue("queues", "bad", text, "unserved", row.name, remedy)
-        incidents.append(replace(unserved, mends="start_workers"))
+        incidents.append(
+            of_queue("queues", "bad", text, "unserved", row.name, remedy, mends="start_workers")
+        )
     text = f"nobody serves {{:,}} more queues: {wait} unserved in all"
     remedy = "start workers that know the classes of their jobs"
     link = Link("queues", filter="unserved")
@@ -132,8 +133,9 @@ def _growing(grown: Sequence[Grown]) -> list[Incident]:
         text = f"{row.name} grows by {rate(per_s)} jobs/s{flow}; {row.depth:,} wait{end}"
         # Of one that may be paused more workers take nothing.
         remedy = "" if row.is_paused is None else "start more of the workers that serve it"
-        growing = of_queue("queues", "warn", text, "growing", row.name, remedy, since)
-        incidents.append(replace(growing, mends="start_workers"))
+        incidents.append(
+            of_queue("queues", "warn", text, "growing", row.name, remedy, since, "start_workers")
+        )
     more, link = "{:,} more queues grow", Link("queues")
     rest = Incident("queues", "warn", more, "growing", link=link, mends="start_workers")
     return first_few(incidents, rest)
@@ -147,8 +149,9 @@ def _unreadable(fleet: FleetRows) -> list[Incident]:
             items = f"{counted(row.unreadable, 'item')} of {row.name} set aside"
             text = f"{items}: workers cannot read {it}"
             remedy = f"qtop show --from unreadable:{quote(row.name)}"
-            aside = of_queue("jobs", "warn", text, "unreadable", row.name, remedy)
-            incidents.append(replace(aside, mends="show_aside"))
+            incidents.append(
+                of_queue("jobs", "warn", text, "unreadable", row.name, remedy, mends="show_aside")
+            )
     more = "unreadable items were set aside from {:,} more queues"
     link = Link("queues", filter="unreadable")
     rest = Incident("jobs", "warn", more, "unreadable", "", link, mends="show_aside")

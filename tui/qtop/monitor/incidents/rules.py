@@ -1,4 +1,4 @@
-"""Asks everything that can be wrong, and remembers since when it is. Pure."""
+"""Finds everything that is wrong, and remembers since when. Pure."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Steady:
         self._shown: dict[_Key, tuple[Incident, float]] = {}
         self._waiting: frozenset[_Key] = frozenset()
         self._found: frozenset[_Key] = frozenset()
-        self._look: tuple[FleetRows, float] | None = None
+        self._poll: tuple[FleetRows, float] | None = None
         self._is_settled = self._is_slow = False
 
     def shown(
@@ -55,10 +55,10 @@ class Steady:
             is_whole: A health report was judged, too.
         """
         incidents = {incident.key: incident for incident in found}
-        before = self._look
+        before = self._poll
         if before is None or fleet_rows is not before[0]:
             # Of the poll before, as it was judged last.
-            self._waiting, self._look = self._found, (fleet_rows, at_mono)
+            self._waiting, self._poll = self._found, (fleet_rows, at_mono)
             self._is_slow = before is not None and at_mono - before[1] > STAYS_S
         self._found = frozenset(incidents)
         at_once = not self._is_settled or self._is_slow
@@ -82,7 +82,7 @@ _QUOTES: Final = "(Redis says: "
 
 class IncidentRules:
     """Finds the incidents, poll after poll. With `is_steady` what comes and goes is shown as
-    `Steady` says, else as it is found. `marks` groups the newest failures of the last poll."""
+    `Steady` says, else as it is found. `newest_groups` has the newest failures of the last poll."""
 
     def __init__(self, thresholds: Thresholds = USUAL, *, is_steady: bool = False) -> None:
         self._thresholds = thresholds
@@ -90,7 +90,7 @@ class IncidentRules:
         self._durations = Durations()
         self._lock = LockWatch()
         self._pace = FailureRate()
-        self.marks = GroupMemory()
+        self.newest_groups = GroupMemory()
         self._first_seen: dict[_Key, datetime] = {}
         self._began: datetime | None = None
         self._steady = Steady() if is_steady else None
@@ -151,8 +151,8 @@ class IncidentRules:
         yield from workers.worker_incidents(fleet_rows, self._thresholds)
         yield from jobs.job_incidents(fleet_rows, self._durations, self._thresholds)
         pace = self._pace.add(fleet_rows, at_mono)
-        self.marks.note(fleet_rows.failures or ())
-        yield from failure_incidents(fleet_rows, pace, self.marks, self._thresholds)
+        self.newest_groups.note(fleet_rows.failures or ())
+        yield from failure_incidents(fleet_rows, pace, self.newest_groups, self._thresholds)
         yield from drop_incidents(fleet_rows)
 
     def usual_s(self, class_name: str) -> float | None:

@@ -1,4 +1,5 @@
-"""What is wrong with workers: dead, silent, with clocks that differ, unknown. Pure."""
+"""What is wrong with workers: dead, silent, with clocks that differ, unknown; and jobs that no
+index leads to. Pure."""
 
 from __future__ import annotations
 

@@ -204,10 +204,10 @@ class Diagnosis:
             text = f"another worker holds the same job as the silent {named(suspects)}"
             see = "qtop prune --dry-run shows what it would do"
             return Finding("duplicates", "WARN", text, see)
-        told = [f"{len(shared):,} in several hands"] if shared else []
-        told += [f"{count:,} of the first 1,000 of {name}" for name, count in alike.items()]
-        if told:
-            return Finding("duplicates", "OK", f"jobs are alike, byte for byte: {named(told)}")
+        alike_in = [f"{len(shared):,} in several hands"] if shared else []
+        alike_in += [f"{count:,} of the first 1,000 of {name}" for name, count in alike.items()]
+        if alike_in:
+            return Finding("duplicates", "OK", f"jobs are alike, byte for byte: {named(alike_in)}")
         where = f"in workers' hands and among the first 1,000 of {counted(len(names), 'queue')}"
         return Finding("duplicates", "OK", f"no job was found more than once, {where}")
 
@@ -266,9 +266,9 @@ def rights(refused: Mapping[str, QueueError] | None) -> Finding:
 def _systems(found: Neighbours) -> Finding:
     """Which systems live in the database."""
     everything = [found.own, *found.others.values(), found.bare]
-    told = [f"{each.system} under {each.place}{_why(each)}" for each in everything if each.system]
-    told += [f"a connection calls itself {name}" for name in found.clients]
-    text = "; ".join(told) or "neither Resque nor Sidekiq was found"
+    parts = [f"{each.system} under {each.place}{_why(each)}" for each in everything if each.system]
+    parts += [f"a connection calls itself {name}" for name in found.clients]
+    text = "; ".join(parts) or "neither Resque nor Sidekiq was found"
     if not found.is_complete:
         text += "; not all keys were searched"
     unread = [each for each in everything if each.problem is not None]
@@ -279,10 +279,10 @@ def _systems(found: Neighbours) -> Finding:
 
 
 def _why(whose: KeyOwners) -> str:
-    told = [*whose.signs[:1]]
+    reasons = [*whose.signs[:1]]
     if not whose.is_complete:
-        told.append(f"{ownership.QUEUES} of its queues were looked at, not all")
-    return f" ({'; '.join(told)})" if told else ""
+        reasons.append(f"{ownership.QUEUES} of its queues were looked at, not all")
+    return f" ({'; '.join(reasons)})" if reasons else ""
 
 
 def namespaces(

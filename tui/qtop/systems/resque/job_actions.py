@@ -77,7 +77,7 @@ class JobChooser:
 
     def take(self, job: Job) -> bool:
         """As `Chooser.take`. O(bytes); some 28 bytes are kept of it, of a suspect 1 KB."""
-        if self._most is not None and len(self._chosen.marks) >= self._most:
+        if self._most is not None and len(self._chosen.refs) >= self._most:
             self._chosen.is_cut = True
             return False
         item = job.item
@@ -95,7 +95,7 @@ class JobChooser:
         """What was chosen. A round trip for each 1,000 suspects, and one for each large one."""
         poisoned: dict[str, int] = {}
         # Who selects a single one means it.
-        if len(self._chosen.marks) + len(self._suspected) > 1:
+        if len(self._chosen.refs) + len(self._suspected) > 1:
             poisoned = yield from self._suspects.poisoned()
         for job, refused in self._suspected:
             if job.id in poisoned:
@@ -132,7 +132,7 @@ def prepare(
         return _prepare_replacing(keys, operator, request)
     source, chosen, words = request.source, request.chosen, _words(request)
     is_delayed = source.kind == "delayed"
-    many, pace = len(chosen.marks), None if is_delayed else Throttle()
+    many, pace = len(chosen.refs), None if is_delayed else Throttle()
     what = count_of(many, words.noun)
     # An undo keeps what left the list, and what was pushed.
     size_bytes = chosen.size_bytes * (1 if is_delayed or isinstance(request, Delete) else 2)
@@ -199,19 +199,19 @@ def _take(
 
 def _act_on_delayed(keys: Keys, request: OfJobs, done: str, record: ActionRecord) -> Steps[Outcome]:
     chosen = request.chosen
-    marks = cast("DelayedRefs", chosen.marks)
-    if not marks:
+    refs = cast("DelayedRefs", chosen.refs)
+    if not refs:
         word = "its moment cannot be read" if chosen.unusable else "nothing matches"
         return Outcome(f"{word}: nothing was changed", "warn")
     result: Result
     match request:
         case RunNow():
-            result = yield from delayed_actions.run(keys, marks, record)
+            result = yield from delayed_actions.run(keys, refs, record)
         case Reschedule():
             at = request.at.timestamp()
-            result = yield from delayed_actions.reschedule(keys, marks, at, record)
+            result = yield from delayed_actions.reschedule(keys, refs, at, record)
         case _:
-            result = yield from delayed_actions.delete(keys, marks, record)
+            result = yield from delayed_actions.delete(keys, refs, record)
     return acted(done, result, record)
 
 
@@ -380,14 +380,14 @@ def _which_failures(chosen: Selection) -> list[str]:
 
 
 def _which_delayed(chosen: Selection) -> list[str]:
-    queues = +Counter({"none named": len(chosen.marks) - chosen.queues.total()}) + chosen.queues
+    queues = +Counter({"none named": len(chosen.refs) - chosen.queues.total()}) + chosen.queues
     names = list_of(name for name, _ in queues.most_common())
     lines = [f"Classes: {_named(chosen.classes)}", f"Queues: {names}"]
     if chosen.first_due is not None and chosen.last_due is not None:
         moments = (chosen.first_due, chosen.last_due)
         lines.append(_span("Due", *(both_times(moment_of(at)) for at in moments)))
     if chosen.is_cut:
-        many = f"{len(chosen.marks):,}"
+        many = f"{len(chosen.refs):,}"
         lines.append(f"There are more than these first {many}: do it again for the rest.")
     if chosen.unusable:
         are = "is" if chosen.unusable == 1 else "are"
@@ -407,5 +407,5 @@ def _named(counts: Counter[str]) -> str:
 
 def _refs(chosen: Selection) -> JobRefs:
     """What names the chosen jobs to the engine."""
-    assert isinstance(chosen.marks, JobRefs)  # noqa: S101  as Resque's lists make them
-    return chosen.marks
+    assert isinstance(chosen.refs, JobRefs)  # noqa: S101  as Resque's lists make them
+    return chosen.refs

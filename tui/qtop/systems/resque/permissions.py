@@ -1,4 +1,5 @@
-"""What this Redis user may not do."""
+"""Which keys the server would refuse: an ACL may leave a user without a command that an action
+needs. Found out once, at the beginning, so that a key says so instead of failing half way."""
 
 from __future__ import annotations
 
@@ -12,9 +13,6 @@ from queuecore.reading import commands_of
 from resque.keys import Keys
 from resque.scripts import load_script
 from resque.store import server_info
-
-# Which keys the server would refuse: an ACL may leave a user without a command that an action
-# needs. Found out once, at the beginning, so that a key says so instead of failing half way.
 
 #: Each script that changes data, and the actions that run it. An action may run one of several.
 ACTION_SCRIPTS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -42,7 +40,7 @@ LOCAL: Final = frozenset(
 
 def forbidden(keys: Keys) -> Steps[dict[str, str]]:
     """Why the server would refuse actions, by the action's id. Empty when all are allowed, and when
-    that cannot be found out: then the refusal itself is told. Three round trips at most; changes
+    that cannot be found out: then the refusal itself is shown. Three round trips at most; changes
     nothing."""
     missing: dict[str, str] | None = yield from server_info.missing_rights(keys)
     if missing is None:

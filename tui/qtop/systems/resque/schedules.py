@@ -47,8 +47,8 @@ def read_of(listed: ListedSchedule) -> ReadSchedule:
 
 
 class ScheduleReader:
-    """Reads the schedules of a namespace. Those about which nothing is new are kept from look to
-    look: an absurd cron expression may cost a second."""
+    """Reads the schedules of a namespace. Those about which nothing is new are kept from poll to
+    poll: an absurd cron expression may cost a second."""
 
     def __init__(self, keys: Keys) -> None:
         self._keys = keys
@@ -119,7 +119,7 @@ def read_schedules(
     before: Mapping[str, ListedSchedule],
     of_file: OfFile | None = None,
 ) -> tuple[ListedSchedule, ...]:
-    """All schedules that left a trace or are `of_file`, by name. Those of the look `before` are
+    """All schedules that left a trace or are `of_file`, by name. Those of the poll `before` are
     kept while nothing is new about them."""
     found = []
     entries = {} if of_file is None else of_file.entries

@@ -275,7 +275,7 @@ def _parts(case: Case) -> Iterator[str]:
         yield f"the same job {', '.join(elsewhere)}"
 
 
-#: The dialog scrolls; of more, the first tell enough.
+#: The dialog scrolls; of more, the first are enough.
 _SHOWN: Final = 200
 
 
@@ -286,8 +286,8 @@ def prepare(keys: Keys, operator: Operator, request: Prune | Signal) -> Plan | R
 
 
 def _prepare_prune(keys: Keys, operator: Operator, request: Prune) -> Plan | Refusal:
-    """Say what taking processes off the register means: of those of whose death nothing speaks
-    against, or with `forces` of all."""
+    """Say what taking processes off the register means: those that nothing shows to be alive, or
+    with `forces` all."""
     cases = cast("Sequence[Case]", request.cases)
     if request.forces:
         details = [_consequence(cases)]

@@ -1,10 +1,10 @@
--- What a console wants to know of each queue at every look: its length, and how many jobs were
--- pushed since the look before. Pushes show nowhere in Resque, so the last item is remembered
+-- What a console wants to know of each queue at every poll: its length, and how many jobs were
+-- pushed since the poll before. Pushes show nowhere in Resque, so the last item is remembered
 -- by its print (a SHA-1) and looked for again among the newest.
 --
 -- KEYS[1..n] queues
 -- ARGV[1] how many items to look at, at most, for the remembered one
--- ARGV[1+i] the tail of queue i as it was returned at the look before, or ''
+-- ARGV[1+i] the tail of queue i as it was returned at the poll before, or ''
 -- Returns for each queue its length alone when its tail is as it was and nothing was pushed, or
 -- when it is empty; else {length, tail, pushed since}; pushed is -1 when unknown: nothing was
 -- remembered, the item is gone or further back, or the last two items are the same, so that one
@@ -53,7 +53,7 @@ local function read(key, length, tail)
   local now, pushed = print_of(last), 0
   if now ~= seen or before == last then
     pushed = pushed_since(key, seen, last, before)
-    -- Since it was read, not since the look before, unless the queue has grown by all of them.
+    -- Since it was read, not since the poll before, unless the queue has grown by all of them.
     if turns > 0 and pushed ~= length - was then
       pushed = -1
     end
