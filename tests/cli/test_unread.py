@@ -16,8 +16,8 @@ from tests import words as texts
 from tests.support.commands import Push
 from tests.support.direct import Direct
 
-from qtop.commands import connection
 from qtop.commands.cli import main
+from queuecore import lean
 from queuecore.exchange import Call, Command, Exchange, Operation, drive, refusal
 from queuecore.lean import LeanStore
 from resque.errors import StoreError, Unreachable
@@ -286,7 +286,7 @@ def test_a_server_that_does_not_answer_for_now_leaves_everything_unknown(
         return None if is_answered else refusal(text)
 
     monkeypatch.setattr(FaultyStore, "fault", staticmethod(busy))
-    monkeypatch.setattr(connection, "LeanStore", FaultyStore)
+    monkeypatch.setattr(lean, "LeanStore", FaultyStore)
     for name in COMMANDS:
         status, out, err = run(name, well)
         assert (status, text.partition(" ")[0] in err) == (3, True), name
@@ -303,6 +303,6 @@ def test_parts_that_do_not_arrive_in_time_are_unknown(
 
     def spoil() -> None:
         monkeypatch.setattr(FaultyStore, "fault", staticmethod(late))
-        monkeypatch.setattr(connection, "LeanStore", FaultyStore)
+        monkeypatch.setattr(lean, "LeanStore", FaultyStore)
 
     check_all(well, "everything" if trip < 2 else "", spoil)
