@@ -246,6 +246,23 @@ def test_an_example_stays_in_one_piece_however_narrow_the_terminal() -> None:
         assert words[words.index(example) :].startswith(f"{example}\n\nOptions:"), name
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["failed", "redis://u:hunter2@host"],
+        ["redis://host", "redis://u:hunter2@host"],
+        ["queues", "--limit", "redis://u:hunter2@host"],
+        ["frob", "redis://u:hunter2@host"],
+        ["settings", "--profile", "redis://u:hunter2@host"],
+    ],
+)
+def test_no_error_about_an_argument_shows_a_password(qtop: Qtop, words: list[str]) -> None:
+    ran = qtop(*words)
+    assert ran.status == 2
+    assert ran.err
+    assert "hunter2" not in ran.out + ran.err
+
+
 def test_a_password_on_the_command_line_is_hidden_from_the_list_of_processes() -> None:
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))

@@ -52,9 +52,13 @@ def become(module: str, environ: Mapping[str, str]) -> NoReturn:
     os.execve(sys.executable, [sys.executable, "-m", module], environ)
 
 
+def _without_login(word: str) -> str:
+    return _PASSWORD.sub(r"\1***", _LOGIN.sub("", word))
+
+
 def hide_login(words: Sequence[str]) -> None:
     """Set the process title to the command line without the logins in its URLs, if it has any."""
-    shown = [_PASSWORD.sub(r"\1***", _LOGIN.sub("", word)) for word in words]
+    shown = list(map(_without_login, words))
     if shown != list(words):
         from setproctitle import setproctitle
 
@@ -145,8 +149,10 @@ class _Group(click.Group):
         except QueueError as error:
             from qtop.text.safe import safe
 
-            click.echo(f"qtop: {safe(str(error))}", err=True)
+            click.echo(f"qtop: {safe(_without_login(str(error)))}", err=True)
             ctx.exit(_status(error))
+        except click.UsageError as error:
+            raise click.UsageError(_without_login(error.format_message()), error.ctx) from None
         except KeyboardInterrupt:
             ctx.exit(EXIT_INTERRUPTED)
 
