@@ -101,14 +101,23 @@ def _console_of(pilot: Pilot[Any]) -> QtopApp:
 
 
 async def until_polled(pilot: Pilot[Any]) -> None:
-    """Let the console work until it has processed a first snapshot."""
+    """Let the console work until it has processed a first snapshot. On a busy machine a poll may
+    take too long; the clock of these tests does not bring the next one."""
     app = _console_of(pilot)
-    await until(pilot, lambda: app.state.view().fleet is not None, "the first snapshot")
+
+    def is_polled() -> bool:
+        view = app.state.view()
+        if view.fleet is None and view.poll.error is not None:
+            app.poll_now()
+        return view.fleet is not None
+
+    await until(pilot, is_polled, "the first snapshot")
 
 
 async def until_checked(pilot: Pilot[Any]) -> None:
-    """Let the console work until it has processed a first health report."""
+    """Let the console work until it has processed a first snapshot, and a health report."""
     app = _console_of(pilot)
+    await until_polled(pilot)
     await until(pilot, lambda: app.state.reported is not None, "the first health report")
 
 

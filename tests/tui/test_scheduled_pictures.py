@@ -13,7 +13,7 @@ from tests.support.console import (
     console,
     screen_text,
     until,
-    until_polled,
+    until_checked,
     until_shown,
 )
 from tests.support.sample_data import NOW
@@ -69,7 +69,7 @@ async def test_delayed_jobs_by_time_and_by_class_and_schedules_fit_every_size(
     await something_of_everything(redis)
     app, _ = on_still(redis)
     async with app.run_test(size=(width, height)) as pilot:
-        await until_polled(pilot)
+        await until_checked(pilot)
         await pilot.press("5")
         await until_shown(pilot, "Digest")
         assert_snapshot(app, f"scheduled-{width}x{height}")
@@ -85,7 +85,7 @@ async def test_one_job_and_one_schedule_whole(redis: Scheduled) -> None:
     await something_of_everything(redis)
     app, _ = on_still(redis)
     async with app.run_test(size=(100, 40)) as pilot:
-        await until_polled(pilot)
+        await until_checked(pilot)
         await pilot.press("5")
         await until_shown(pilot, "Digest")
         await pilot.press("j", "j", "enter")
@@ -106,7 +106,7 @@ async def test_one_job_and_one_schedule_whole(redis: Scheduled) -> None:
 async def test_an_empty_screen_says_how_to_begin(redis: Scheduled, width: int, height: int) -> None:
     app, _ = on_still(redis)
     async with app.run_test(size=(width, height)) as pilot:
-        await until_polled(pilot)
+        await until_checked(pilot)
         await pilot.press("5")
         await until_shown(pilot, words.NO_DELAYED_JOBS)
         assert_snapshot(app, f"scheduled-empty-{width}x{height}")
@@ -120,7 +120,7 @@ async def test_without_an_answer_the_last_data_stay(redis: Scheduled) -> None:
     await something_of_everything(redis)
     app, source = on_still(redis)
     async with app.run_test(size=(80, 24)) as pilot:
-        await until_polled(pilot)
+        await until_checked(pilot)
         await pilot.press("5")
         await until_shown(pilot, "Digest")
         source.is_silent = True
@@ -138,7 +138,7 @@ async def test_no_scheduler_runs_and_jobs_are_overdue(redis: Scheduled) -> None:
     await redis.park(EPOCH - 50)
     app, _ = on_still(redis)
     async with app.run_test(size=(100, 24)) as pilot:
-        await until_polled(pilot)
+        await until_checked(pilot)
         await pilot.press("5")
         await until_shown(pilot, "no scheduler runs: 2 jobs are overdue")
         await redis("SET", KEYS.master_lock(), "dead:1")
@@ -186,7 +186,7 @@ async def test_hostile_data_are_shown_safely(redis: Scheduled, tmp_path: Path) -
     await hostile(redis)
     app, _ = on_still(redis)
     async with app.run_test(size=(120, 40)) as pilot:
-        await until_polled(pilot)
+        await until_checked(pilot)
         await pilot.press("5")
         await until_shown(pilot, words.LARGE)
         await assert_at_every_size(app, pilot, "scheduled-hostile")
@@ -231,7 +231,7 @@ async def test_keys_of_another_kind_are_reported_and_the_rest_is_shown(
     await redis("SADD", key, "x")
     app, _ = on_still(redis)
     async with app.run_test(size=(120, 24)) as pilot:
-        await until_polled(pilot)
+        await until_checked(pilot)
         await pilot.press("5")
         await until_shown(pilot, word)
         if key != KEYS.delayed_schedule():
