@@ -85,8 +85,8 @@ class RowBuilder:
         self._whose: Ownership | None = None
         self._next_jobs: Mapping[str, NextJob] = {}
         self._served: dict[tuple[str, ...], Collection[str]] = {}
-        #: The list of queues of each worker, and whether it is alive.
-        self._lists: list[tuple[tuple[str, ...], bool]] | None = None
+        #: The lists of queues of the living workers, and of the dead ones.
+        self._lists: tuple[list[tuple[str, ...]], ...] | None = None
         #: How many living workers serve each queue, and which queues any serves, dead or alive.
         self._serving: Counter[str] = Counter()
         self._served_by_any: set[str] = set()
@@ -204,17 +204,16 @@ class RowBuilder:
 
     def _note_serving(self, workers: Sequence[WorkerRow]) -> None:
         """Find which queues the workers serve. The dead serve none."""
-        lists = [(w.process.listed, w.condition != "dead?") for w in workers]
+        alive = [w.process.listed for w in workers if w.condition != "dead?"]
+        dead = [w.process.listed for w in workers if w.condition == "dead?"]
         # Mostly the same ones as before: to count thousands of lists takes long.
-        if lists == self._lists:
+        if (alive, dead) == self._lists:
             return
-        self._lists = lists
-        self._serving, self._served_by_any = Counter(), set()
-        for (queues, is_alive), number in Counter(lists).items():
-            names = self.served_by(queues)
-            self._served_by_any.update(names)
-            for name in names if is_alive else ():
+        self._lists, self._serving = (alive, dead), Counter()
+        for queues, number in Counter(alive).items():
+            for name in self.served_by(queues):
                 self._serving[name] += number
+        self._served_by_any = set(self._serving).union(*map(self.served_by, set(dead)))
 
     def _seen_flows(self, snapshot: Snapshot, at_mono: float, drops: Drops) -> dict[str, Flow]:
         if self._before is None or at_mono <= self._before[1] or drops.breaks_counts:
