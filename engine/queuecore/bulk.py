@@ -13,11 +13,15 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar, overload
 
-from queuecore import windows
+from queuecore import turning, windows
 from queuecore.action_record import ActionRecord, recorded
-from queuecore.errors import StoreError
-from queuecore.exchange import Arg, Exchange, Steps, load_script
+from queuecore.digests import sha1_hex
+from queuecore.errors import AuthRefused, MissingCommand, StoreError
+from queuecore.exchange import Arg, Exchange, Reply, Steps, load_script, single
 from queuecore.keys import QueueKeys, name_bytes
+from queuecore.keys import turn as turn_key
+from queuecore.turning import Taking as Taking
+from queuecore.turning import Turn, TurnEnded
 from queuecore.values import replace, value
 from queuecore.windows import Item
 
@@ -107,17 +111,6 @@ class JobRefs(Sequence[JobRef]):
 
 
 @value
-class Taking:
-    """What becomes of one item: it leaves the list, and `payload` goes onto `queue` (None: it is
-    deleted)."""
-
-    place: int
-    raw: bytes
-    queue: str | None = None
-    payload: bytes = b""
-
-
-@value
 class Result:
     """What became of the items that were named, in numbers. `refused` holds reasons and how
     many items each kept back. `stopped` is what ended it before its end: then the rest was not
@@ -195,43 +188,163 @@ def take(
     Items that moved a little are found by their bytes; what is not found is looked for once more
     at the end, between its place and the head, then reported as gone. Two round trips for each
     200 items, or each `at_once` (fewer when they are large); for that search one for each 1,000
-    places.
+    places. Where many are in the depths of a long list, it is turned (see `queuecore.turning`):
+    then a round trip for each 200 items and each 1,000 places of the list.
     """
     ordered: Sequence[JobRef] = refs
     if not isinstance(refs, JobRefs):
         ordered = sorted(set(refs), key=lambda ref: ref.place)
-    most = _most_read(refs)
-    result = Result()
-    missed: list[JobRef] = []
+    bulk = _Bulk(keys, key, decide, record, refs, at_once)
     try:
-        for last_try in (False, True):
-            away = 0  # how far what comes next is from its place, going by what came before
-            for group in _groups(ordered, min(at_once, most), min(READ_ITEMS, most)):
-                group = [replace(ref, place=ref.place + away) for ref in group]
-                progress = result.done, len(refs)
-                seen: _Seen = yield _reread(key, group, min(_REACH, most), progress)
-                found, absent, refused = _decided(group, seen, decide)
-                result = result.plus(refused=refused)
-                taken = 0
-                for part in _parts(found, seen.length):
-                    takings = [replace(each, place=each.place - taken) for each, _ in part]
-                    done, gone, barred = yield _taking(keys, key, takings, seen.length, record)
-                    taken += done
-                    absent += [part[number - 1][1] for number in gone]
-                    result = result.plus(done, refused=[_BARRED] * len(barred))
-                away -= taken
-                if found:
-                    away += found[-1][0].place - found[-1][1].place
-                missed += absent
-                result = result.plus(gone=len(absent) if last_try else 0)
-            if not missed or last_try:
-                break
+        yield from bulk.go_through(ordered)
+        if missed := bulk.missed:
             ordered = yield from _sought(key, missed)
-            result = result.plus(gone=len(missed) - len(ordered))
-            missed = []
+            bulk.result = bulk.result.plus(gone=len(missed) - len(ordered))
+            bulk.missed = []
+            yield from bulk.go_through(ordered)
+            bulk.result = bulk.result.plus(gone=len(bulk.missed))
     except StoreError as error:
-        return replace(result, stopped=error)
-    return result
+        return replace(bulk.result, stopped=error)
+    return bulk.result
+
+
+class _Bulk:
+    """Takes items off one list. `result` holds what was done at any moment, `missed` what was not
+    where it should be."""
+
+    def __init__(
+        self,
+        keys: QueueKeys,
+        key: bytes,
+        decide: Decide,
+        record: ActionRecord | None,
+        refs: Sequence[JobRef],
+        at_once: int,
+    ) -> None:
+        self._keys, self._key, self._decide, self._record = keys, key, decide, record
+        self._planned, self._most, self._at_once = len(refs), _most_read(refs), at_once
+        self.result = Result()
+        self.missed: list[JobRef] = []
+
+    @property
+    def _progress(self) -> tuple[int, int]:
+        return self.result.done, self._planned
+
+    def go_through(self, ordered: Sequence[JobRef]) -> Steps[None]:
+        """Take them, walking to each, or turning the list."""
+        # A slow one would keep the list turned for long.
+        if len(ordered) > turning.FEW_ITEMS and self._at_once >= TAKE_ITEMS:
+            length: int = yield single(("LLEN", self._key), int)
+            if turning.is_deep((ref.place for ref in ordered), length):
+                turn = Turn(self._keys, self._key, self._record)
+                try:
+                    yield from turn.begin()
+                except (MissingCommand, AuthRefused):
+                    # Redis before 6.2 cannot turn a list.
+                    pass
+                else:
+                    yield from turn.through(self._turn(turn, ordered))
+                    return
+        yield from self._walk(ordered)
+
+    def _walk(self, ordered: Sequence[JobRef]) -> Steps[None]:
+        most = self._most
+        away = 0  # how far what comes next is from its place, going by what came before
+        for refs in _groups(ordered, min(self._at_once, most), min(READ_ITEMS, most)):
+            group = [replace(ref, place=ref.place + away) for ref in refs]
+            seen: _Seen = yield from self._read(group)
+            found, absent, refused = _decided(group, seen, self._decide)
+            self.result = self.result.plus(refused=refused)
+            taken = 0
+            for part in _parts(found, seen.length):
+                takings = [replace(each, place=each.place - taken) for each, _ in part]
+                done, gone, barred = yield _taking(
+                    self._keys, self._key, takings, seen.length, self._record
+                )
+                taken += done
+                absent += [part[number - 1][1] for number in gone]
+                self.result = self.result.plus(done, refused=[_BARRED] * len(barred))
+            away -= taken
+            if found:
+                away += found[-1][0].place - found[-1][1].place
+            self.missed += absent
+
+    def _read(self, group: Sequence[JobRef]) -> Steps[_Seen]:
+        """The items about the places of some refs, when no other program turns the list."""
+        reach = min(_REACH, self._most)
+        while True:
+            seen: _Seen = yield _reread(self._key, group, reach, self._progress)
+            if not seen.is_turned:
+                return seen
+            yield from turning.settled(self._keys, self._key)
+
+    def _turn(self, turn: Turn, ordered: Sequence[JobRef]) -> Steps[None]:
+        """Take them while the list is turned."""
+        first, last = ordered[0].place, ordered[-1].place
+        back = turn.rest - first + _REACH
+        # What is near the end is nearer that way.
+        if 2 * back < last + min(last, turn.rest - last):
+            yield from turn.back_by(back)
+        yield from self._turn_through(turn, ordered)
+
+    def _turn_through(self, turn: Turn, ordered: Sequence[JobRef]) -> Steps[None]:
+        away = 0  # as in `_walk`; places in this loop are counted from where the list is turned to
+        groups = _groups(ordered, min(turning.STEP_ITEMS, self._most), turning.STEP_PLACES)
+        group, following = next(groups, []), next(groups, [])
+        items: Sequence[bytes] = ()
+        while group:
+            # Here it can be stopped.
+            yield Exchange((), lambda _: None, progress=self._progress)
+            here = away - turn.turned
+            refs = [replace(ref, place=ref.place + here) for ref in group]
+            try:
+                if refs[0].place > turning.STEP_PLACES:
+                    to = min(refs[0].place, turning.MOST_PLACES)
+                    step = yield from turn.take((), to, (), self._progress)
+                    away, items = away - step.shift, ()
+                    continue
+                seen = _seen_singly(refs, items) or (yield self._reread_here(refs))
+                found, absent, refused = _decided(refs, seen, self._decide)
+                drift = found[-1][0].place - found[-1][1].place if found else 0
+                wanted = [ref.place + here + drift for ref in following]
+                end = refs[-1].place + drift + 1
+                to = min(wanted[0], end + turning.STEP_PLACES) if wanted else end
+                if wanted and wanted[-1] - to > turning.STEP_PLACES:
+                    wanted = []
+                takings = [each for each, _ in found]
+                step = yield from turn.take(takings, to, wanted, self._progress)
+            except TurnEnded:
+                yield from turn.begin()
+                items = ()
+                continue
+            away += drift - step.done - step.shift
+            items = step.items
+            absent += [found[number - 1][1] for number in step.gone]
+            self.missed += [replace(ref, place=max(0, ref.place - here)) for ref in absent]
+            self.result = self.result.plus(step.done, refused=refused)
+            self.result = self.result.plus(refused=[_BARRED] * len(step.barred))
+            group, items = [], step.items
+            if step.reached < len(found):
+                group, items = (
+                    [replace(r, place=r.place - here) for _, r in found[step.reached :]],
+                    (),
+                )
+            else:
+                group, following = following, next(groups, [])
+
+    def _reread_here(self, refs: Sequence[JobRef]) -> Exchange[_Seen]:
+        """The items about some places of the list, as far as it is turned."""
+        near = [replace(ref, place=max(0, ref.place)) for ref in refs]
+        return _reread(self._key, near, min(_REACH, self._most), self._progress)
+
+
+def _seen_singly(refs: Sequence[JobRef], items: Sequence[bytes]) -> _Seen | None:
+    """The items of some refs, if it is these; None when there are others."""
+    if len(items) != len(refs):
+        return None
+    if any(sha1_hex(raw) != ref.sha for raw, ref in zip(items, refs, strict=True)):
+        return None
+    return _Seen([ref.place for ref in refs], items, 0)
 
 
 def _sought(key: bytes, missed: Sequence[JobRef]) -> Steps[list[JobRef]]:
@@ -273,23 +386,26 @@ def _groups(refs: Iterable[JobRef], at_once: int, span: int) -> Iterator[list[Jo
 
 @value
 class _Seen:
-    """A stretch of the list: the place of its first item, its items, the list's length."""
+    """Some items of the list and their places, the list's length, and whether it was turned."""
 
-    first: int
-    items: tuple[bytes, ...]
+    places: Sequence[int]
+    items: Sequence[bytes]
     length: int
+    is_turned: bool = False
 
 
 def _reread(
     key: bytes, group: Sequence[JobRef], reach: int, progress: tuple[int, int]
 ) -> Exchange[_Seen]:
     first = max(0, group[0].place - reach)
-    last = group[-1].place + reach
-    return Exchange(
-        (("LRANGE", key, first, last), ("LLEN", key)),
-        lambda replies: _Seen(first, tuple(replies[0]), int(replies[1])),
-        progress=progress,
-    )
+    last = max(0, group[-1].place + reach)
+
+    def parse(replies: list[Reply]) -> _Seen:
+        items, length, state = replies
+        return _Seen(range(first, first + len(items)), items, int(length), bool(state))
+
+    commands = ("LRANGE", key, first, last), ("LLEN", key), ("EXISTS", turn_key(key))
+    return Exchange(commands, parse, progress=progress)
 
 
 def _decided(
@@ -307,13 +423,13 @@ def _decided(
         if not offsets:
             lost.append(ref)
             continue
-        offset = min(offsets, key=lambda at: abs(seen.first + at - ref.place))
+        offset = min(offsets, key=lambda at: abs(seen.places[at] - ref.place))
         offsets.remove(offset)
         decision = decide(seen.items[offset])
         if isinstance(decision, str):
             refused.append(decision)
         else:
-            found.append((replace(decision, place=seen.first + offset), ref))
+            found.append((replace(decision, place=seen.places[offset]), ref))
     found.sort(key=lambda pair: pair[0].place)
     return found, lost, refused
 

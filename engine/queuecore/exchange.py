@@ -114,8 +114,8 @@ class Exchange(Generic[T]):
     `writes` says whether any command changes data: then a lost answer is an unknown outcome,
     not a failure. `tolerant` hands error replies to `parse` as `StoreError` values instead of
     raising the first. `progress` is how much of an operation of many steps is done, and of how
-    much. Commands of one exchange must not rely on running next to each other: what must be
-    atomic is one script.
+    much. A runner waits for `wait_s` before it sends the commands. Commands of one exchange must
+    not rely on running next to each other: what must be atomic is one script.
     """
 
     commands: tuple[Command, ...]
@@ -123,12 +123,14 @@ class Exchange(Generic[T]):
     writes: bool = False
     tolerant: bool = False
     progress: tuple[int, int] | None = None
+    wait_s: float = 0.0
 
     def then(self, change: Callable[[T], S]) -> Exchange[S]:
         """The same round trip with its result passed through `change`."""
         parse = self.parse
         return Exchange(
-            self.commands, lambda r: change(parse(r)), self.writes, self.tolerant, self.progress
+            *(self.commands, lambda r: change(parse(r)), self.writes, self.tolerant),
+            *(self.progress, self.wait_s),
         )
 
     def converse(self) -> Generator[list[tuple[Arg, ...]], list[Reply], T]:

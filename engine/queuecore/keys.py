@@ -28,6 +28,16 @@ def is_name(text: str) -> bool:
     return True
 
 
+def turn(list_key: bytes) -> bytes:
+    """String with a lifetime: how far qtop has turned a list (see `turned.inc.lua`)."""
+    return list_key + b":qtop:turn"
+
+
+def turn_apart(list_key: bytes) -> bytes:
+    """List that exists only within a script: newcomers of a list that is turned."""
+    return list_key + b":qtop:apart"
+
+
 class QueueKeys(Protocol):
     """The key names of one namespace, as far as lists, actions and their undo need them."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import Callable
 from typing import Any, Self, TypeVar
 
@@ -74,6 +75,8 @@ class Store(_Runner):
         return drive(operation, self._exchange)
 
     def _exchange(self, exchange: Exchange[T]) -> T:
+        if exchange.wait_s:
+            time.sleep(exchange.wait_s)
         for _ in range(_MOST_MOVES):
             try:
                 return self._trade(exchange)
@@ -172,6 +175,8 @@ class AsyncStore(_Runner):
                 problem = error
 
     async def _exchange(self, exchange: Exchange[T]) -> T:
+        if exchange.wait_s:
+            await asyncio.sleep(exchange.wait_s)
         for _ in range(_MOST_MOVES):
             try:
                 return await self._trade(exchange)

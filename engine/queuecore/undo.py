@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from queuecore import turning
 from queuecore.action_record import ActionRecord, recorded
 from queuecore.bulk import BLANK
 from queuecore.digests import sha1_hex
+from queuecore.errors import AuthRefused, MissingCommand
 from queuecore.exchange import Exchange, Reply, Steps, load_script
 from queuecore.keys import QueueKeys, name_text
+from queuecore.turning import Turn
 
 _UNDO = load_script("undo")
 
@@ -54,8 +57,8 @@ def undo(
     a worker has it by now. Two undos at once share the work: nothing is restored twice. `record` is
     that of the undo itself, which cannot be undone; its `planned` is what there was to take back.
     `of_system` is asked for each shape of memory first.
-    Two round trips for each 100 items (fewer in the depths of a long list; 1,000 where there are
-    many, 2,000 of a cleared list).
+    Three round trips for each 100 items (1,000 where there are many, 2,000 of a cleared list); in
+    the depths of a long list, which is turned for that, one for each 500 items and 700 places.
     """
     total = Undone()
     parts = _PARTS
@@ -66,6 +69,15 @@ def undo(
         if record is not None and total == Undone():
             record = replace(record, planned=facts.left, undo_s=0)
         own = of_system(facts.shape, facts.parts, record)
+        if own is None and facts.shape != "switches":
+            length = yield from turning.settled(keys, facts.source)
+            if _is_turned(facts, length):
+                done, lost, remain = yield from _turn_back(keys, operation, facts.source, record)
+                total = Undone(total.done + done, total.lost + lost)
+                if remain == 0:
+                    return total
+                if done + lost:
+                    continue
         done, lost, remain = yield own or _take_back(keys, operation, facts, record)
         total = Undone(total.done + done, total.lost + lost)
         if remain == 0:
@@ -74,6 +86,41 @@ def undo(
             # A script takes back fewer where it has to walk far.
             most = _MANY_PARTS if remain >= _MANY_PARTS else _PARTS
             parts = min(most, 2 * (done + lost))
+
+
+def _is_turned(facts: _Facts, length: int) -> bool:
+    """Whether the list is to be turned for what is left of a memory."""
+    if facts.shape != "items" or facts.left <= turning.FEW_ITEMS:
+        return False
+    is_source_touched = any(part[2] == facts.source for part in facts.parts)
+    return length > turning.SHALLOW_ITEMS and not is_source_touched
+
+
+def _turn_back(
+    keys: QueueKeys, operation: str, source: bytes, record: ActionRecord | None
+) -> Steps[TakenBack]:
+    """Take back what can be while the list is turned. Two round trips, one for each 500 items and
+    each 700 places of the list."""
+    turn = Turn(keys, source, record)
+    try:
+        yield from turn.begin()
+    except (MissingCommand, AuthRefused):
+        # Redis before 6.2 cannot turn a list.
+        return 0, 0, -1
+    return (yield from turn.through(_put_back(turn, operation)))
+
+
+def _put_back(turn: Turn, operation: str) -> Steps[TakenBack]:
+    done = lost = 0
+    queues: set[bytes] = set()
+    while True:
+        turned = turn.turned
+        step = yield from turn.put_back(operation, sorted(queues), done)
+        done, lost = done + step.done, lost + step.lost
+        is_stuck = not step.done + step.lost and turn.turned == turned and queues >= step.queues
+        if is_stuck or step.remain <= 0:
+            return done, lost, step.remain
+        queues = step.queues
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from queuecore.action_record import ActionRecord, recorded
 from queuecore.exchange import Exchange, Steps, load_script, single
-from queuecore.keys import QueueKeys, name_bytes
+from queuecore.keys import QueueKeys, name_bytes, turn
 from queuecore.values import value as value_class
 
 _WINDOW = load_script("window")
@@ -68,7 +68,7 @@ class Stretch:
 
 def stretch(key: bytes, first: int, last: int, *, max_bytes: int) -> Exchange[Stretch]:
     """As `window`, for those who look into few of the items, or at each only in passing."""
-    return _WINDOW.read([key], [first, last, max_bytes], lambda reply: Stretch(*reply))
+    return _WINDOW.read([key, turn(key)], [first, last, max_bytes], lambda reply: Stretch(*reply))
 
 
 def window(key: bytes, first: int, last: int, *, max_bytes: int) -> Exchange[Window]:
@@ -89,7 +89,7 @@ def find(key: bytes, sha: str, place: int, *, reach: int = 200) -> Exchange[byte
     """The whole bytes of an item seen at `place` (from the head, or, negative, from the end),
     wherever it is now within `reach` places. None when it is not there. One round trip, O(bytes
     looked at)."""
-    return _FIND.read([key], [sha, place, reach], lambda reply: reply)
+    return _FIND.read([key, turn(key)], [sha, place, reach], lambda reply: reply)
 
 
 def append(key: bytes, *items: bytes) -> Exchange[int]:

@@ -28,7 +28,7 @@ from tests.support.operations import (
 )
 from tests.support.proxy import Proxy
 
-from queuecore import bulk
+from queuecore import bulk, turning
 from queuecore.address import parse_url
 from queuecore.bulk import Result
 from queuecore.stores import Store
@@ -115,12 +115,14 @@ def parts(store: Store, direct: Direct, size: int, places: range, length: int) -
 
 
 def test_near_the_ends_a_script_takes_many_and_in_the_depths_few(
-    store: Store, direct: Direct
+    store: Store, direct: Direct, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A hundred thousand jobs of a kilobyte: reaching the middle is a walk over 6,000 nodes.
     near = parts(store, direct, 1000, range(400), 100_000)
     assert near == [200, 200]
     direct("DEL", QUEUE)
+    # Else the list would be turned for so many.
+    monkeypatch.setattr(turning, "FEW_ITEMS", 200)
     deep = parts(store, direct, 1000, range(50_000, 50_200), 100_000)
     assert max(deep) < 50
 

@@ -59,7 +59,7 @@ def test_near_either_end_of_a_long_list_a_script_takes_back_many(
     assert waiting(direct) == [*items, b"new"]
 
 
-@pytest.mark.parametrize(("first", "forbidden"), [(100, "lpop"), (100, "lpush"), (800, "rpush")])
+@pytest.mark.parametrize(("first", "forbidden"), [(100, "linsert"), (100, "lset"), (800, "rpush")])
 def test_a_user_who_may_not_do_all_of_it_does_nothing(
     redis_url: str, store: Store, direct: Direct, first: int, forbidden: str
 ) -> None:

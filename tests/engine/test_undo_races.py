@@ -65,7 +65,8 @@ def test_an_undo_that_was_interrupted_goes_on(store: Store, direct: Direct) -> N
     items = numbered(350)
     mine = deleted(store, direct, items, range(350))
     hand = StepByStep(store, undo(KEYS, mine.id))
-    for _ in range(4):
+    for _ in range(2):
+        hand.step_until_it_writes()
         hand.step()
     hand.abandon()
     assert waiting(direct) == items[150:]
@@ -78,8 +79,8 @@ def test_an_undo_of_a_clear_that_was_interrupted_goes_on(store: Store, direct: D
     mine = cleared(store, direct, items)
     direct("RPUSH", QUEUE, b"new")
     hand = StepByStep(store, undo(KEYS, mine.id))
-    for _ in range(2):
-        hand.step()
+    hand.step_until_it_writes()
+    hand.step()
     hand.abandon()
     assert waiting(direct) == [*items[2500:], b"new"]
     assert store.run(undo(KEYS, mine.id)) == Undone(done=2500)

@@ -3,7 +3,7 @@
 -- taken back leaves the operation's memory in the same step, so nothing is ever restored twice.
 --
 -- include trail.inc.lua
--- include gap.inc.lua
+-- include pushed.inc.lua
 --
 -- KEYS[4] the operation's hash   KEYS[5] what it removed   KEYS[6] the list it was removed from
 -- KEYS[7] queues   KEYS[8..] for each part, in the order of ARGV, the queue it was pushed to, or
@@ -17,13 +17,11 @@
 -- not be taken back when what was pushed has been taken by a worker since, or when a switch was
 -- changed again; it stays as it is. Returns {0, 0, -1} when the memory is not as expected.
 -- Cost: O(parts x (distance to the head + distance of what was pushed to its queue's end)), but
--- after one part no more than about 250,000 places are walked over (16 ns each). Near either end a
--- gap is held open instead, once for all parts, if that takes no longer than about 8 ms.
+-- after one part no more than about 250,000 places are walked over (16 ns each).
 if redis.call('EXISTS', KEYS[4]) == 0 then
   return {0, 0, -1}
 end
 local most = 250000
-local walked = 0
 local memory, list = KEYS[5], KEYS[6]
 local shape, blank, wanted = ARGV[base + 1], ARGV[base + 2], tonumber(ARGV[base + 3])
 if shape ~= 'switches' then
@@ -42,10 +40,8 @@ end
 if ARGV[base + 4] == '1' then
   need('SADD', KEYS[7])
 end
--- The queues that the operation made, by their keys.
-local made = {}
-for i = 8, #KEYS do
-  made[KEYS[i]] = shape == 'items' and redis.call('HGET', KEYS[4], 'made:' .. KEYS[i]) or nil
+if shape == 'items' then
+  find_made(KEYS[4], 8)
 end
 if next(made) then
   need('SREM', KEYS[7])
@@ -54,36 +50,10 @@ end
 if refused then
   return refused
 end
-local function is_pushed_to(key)
-  for i = 8, #KEYS do
-    if KEYS[i] == key then
-      return true
-    end
-  end
-  return false
-end
--- What a gap held open there costs, in places: a little for each item set aside, and for its
--- bytes. Nil when that is much, or more than to walk there for each part.
-local function gap_cost(place)
-  local length = redis.call('LLEN', list)
-  local near = math.min(place, length - place)
-  local parts = math.min(wanted, redis.call('LLEN', memory) / 4)
-  local bearable = math.min(parts * place, 500000)
-  if near * 14 > bearable then
-    return nil
-  end
-  local used = redis.pcall('MEMORY', 'USAGE', list, 'SAMPLES', 0)
-  -- Where that is not allowed, or the list is gone, there is the other way.
-  local cost = type(used) == 'number' and near * (14 + used / length / 9)
-  return cost and cost < bearable and cost or nil
-end
+-- A write that needs no memory comes first: then a server out of memory lets the script go on.
+redis.call('LTRIM', memory, 0, -1)
 local function insert(place, item)
-  local length = redis.call('LLEN', list)
-  if side then
-    local before = #aside
-    put_into_gap(place, item)
-    walked = walked + 70 * math.abs(#aside - before)
-  elseif place >= length then
+  if place >= redis.call('LLEN', list) then
     redis.call('RPUSH', list, item)
   else
     -- LINSERT knows values, not places: mark the place first.
@@ -95,16 +65,8 @@ local function insert(place, item)
   end
 end
 local function item_back(part, pushed_to)
-  if part[3] ~= '' then
-    local at = redis.pcall('LPOS', pushed_to, part[4], 'RANK', -1)
-    -- Of another kind by now: what was pushed is gone.
-    local there = type(at) == 'number'
-    local length = type(at) == 'table' and 0 or redis.call('LLEN', pushed_to)
-    walked = walked + 2 * (there and length - at or length)
-    if not there then
-      return false
-    end
-    redis.call('LREM', pushed_to, -1, part[4])
+  if part[3] ~= '' and not take_off(pushed_to, part[4]) then
+    return false
   end
   insert(tonumber(part[1]), part[2])
   return true
@@ -137,15 +99,6 @@ else
     if walked > most or redis.sha1hex(bytes) ~= ARGV[base + 5 + i] then
       break
     end
-    if i == 1 and shape == 'items' and not is_pushed_to(list) then
-      -- A queue from which and onto which things went is no place for a gap.
-      local place = tonumber(part[1])
-      local cost = gap_cost(place)
-      if cost then
-        open_gap(list, place, blank)
-        walked, most = cost, 600000
-      end
-    end
     -- To check and to copy it takes its time as well.
     walked = walked + 500 + #bytes / 5
     if back(part, KEYS[7 + i]) then
@@ -157,16 +110,10 @@ else
   if done + lost == 0 then
     return {0, 0, -1}
   end
-  if side then
-    close_gap()
-  end
   redis.call('LTRIM', memory, 0, -4 * (done + lost) - 1)
 end
-for key, name in pairs(made) do
-  if done > 0 and redis.call('EXISTS', key) == 0 then
-    redis.call('SREM', KEYS[7], name)
-    redis.call('HDEL', KEYS[4], 'made:' .. key)
-  end
+if done > 0 then
+  forget_made(KEYS[4], KEYS[7])
 end
 if done > 0 and ARGV[base + 4] == '1' then
   redis.call('SADD', KEYS[7], ARGV[base + 5])

@@ -1,0 +1,133 @@
+-- Included by scripts that turn a list: see turned.inc.lua. No item ever leaves the list but for
+-- newcomers within one script, which wait aside so that they come last again.
+--
+-- include trail.inc.lua
+-- include turned.inc.lua
+--
+-- KEYS[4] the list   KEYS[5] queues   KEYS[6] the state of its turn   KEYS[7] where newcomers wait
+-- After the trail's arguments, ARGV holds:
+--   who turns   '1' if the turn is known to be its own   '1' to end the turn once all is in order
+--   after how many ms without a step the owner of a turn is taken for dead
+-- `busy` is what to return where nothing can be done: {0, turned, rest} where another turns the
+-- list, {-1, 0, 0} where the turn that was its own has ended.
+local list, state, apart = KEYS[4], KEYS[6], KEYS[7]
+local owner, expects = ARGV[base + 1], ARGV[base + 2] == '1'
+local ends, grace = ARGV[base + 3] == '1', tonumber(ARGV[base + 4])
+base = base + 4
+-- Bytes that may still be moved by this script, where each item costs some more.
+local budget, step_cost = 1048576, 500
+local most_apart = 1000
+local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+-- Errors before anything is done, if these are of another kind.
+redis.call('LLEN', apart)
+redis.call('SISMEMBER', KEYS[5], '')
+need('LTRIM LPOP LPUSH RPUSH LINDEX', list)
+need('LMOVE', list, apart)
+need('LMOVE', apart, list)
+need('SET DEL', state)
+local turn = read_turn(list, state)
+local busy
+if expects then
+  if not turn or turn.owner ~= owner or not turn.rest then
+    busy = {-1, 0, 0}
+  end
+elseif turn and turn.owner ~= owner and math.abs(now - turn.at) < grace then
+  busy = {0, turn.turned or 0, turn.rest or 0}
+end
+-- How many newcomers wait apart, and how many stay between the others: they are too many.
+local waiting, between = 0, 0
+
+-- Take the list over, as it is, and put newcomers apart.
+local function begin_turn()
+  -- A write that needs no memory comes first: then a server out of memory lets the script go on.
+  redis.call('LTRIM', list, 0, -1)
+  local is_fresh = not turn or not turn.rest
+  if is_fresh or not expects and (turn.turned == 0 or turn.rest == 0) then
+    turn = {turned = 0, rest = redis.call('LLEN', list), newcomers = 0}
+  end
+  turn.owner = owner
+  while redis.call('LMOVE', apart, list, 'LEFT', 'RIGHT') do
+    turn.newcomers = turn.newcomers + 1
+  end
+  if turn.turned == 0 then
+    turn.rest = turn.rest + turn.newcomers
+  elseif turn.rest == 0 then
+    turn.turned = turn.turned + turn.newcomers
+  else
+    local most = turn.newcomers <= most_apart and turn.newcomers or 0
+    local left = budget
+    while waiting < most and left > 0 do
+      left = left - step_cost - #redis.call('LMOVE', list, apart, 'RIGHT', 'LEFT')
+      waiting = waiting + 1
+    end
+    between = turn.newcomers - waiting
+    turn.turned = turn.turned + between
+  end
+end
+
+-- Move the first of those that are not yet turned to those that are.
+local function forward()
+  local item = redis.call('LMOVE', list, list, 'LEFT', 'RIGHT')
+  budget = budget - step_cost - #item
+  if turn.turned == 0 then
+    turn.edge = redis.sha1hex(item)
+  end
+  turn.turned, turn.rest = turn.turned + 1, turn.rest - 1
+end
+
+-- Move the last of those that are turned back.
+local function backward()
+  local item = redis.call('LMOVE', list, list, 'RIGHT', 'LEFT')
+  budget = budget - step_cost - #item
+  turn.turned, turn.rest = turn.turned - 1, turn.rest + 1
+end
+
+-- Where others removed items meanwhile, the counts miss the first item of the list by a few.
+local function correct()
+  local left = 4194304
+  local function is_first(place)
+    local item = left > 0 and redis.call('LINDEX', list, place)
+    left = left - (item and #item or 0)
+    return item and redis.sha1hex(item) == turn.edge
+  end
+  for away = 0, 50 do
+    if is_first(away) or away > 0 and is_first(-away) then
+      local from, to = 'LEFT', 'RIGHT'
+      if not is_first(away) then
+        from, to = to, from
+      end
+      for _ = 1, away do
+        redis.call('LMOVE', list, list, from, to)
+      end
+      return
+    end
+  end
+end
+
+-- Put newcomers back to the end, and write down how far the turn is.
+local function end_step()
+  local is_in_order = turn.turned == 0 or turn.rest == 0
+  if is_in_order and ends and turn.edge then
+    correct()
+  end
+  for _ = 1, redis.call('LLEN', apart) do
+    redis.call('LMOVE', apart, list, 'LEFT', 'RIGHT')
+  end
+  local length = redis.call('LLEN', list)
+  turn.newcomers = length - turn.turned - turn.rest
+  if length == 0 or is_in_order and ends then
+    redis.call('DEL', state)
+    return
+  end
+  if turn.turned == 0 or not turn.edge then
+    turn.edge = redis.sha1hex(redis.call('LINDEX', list, 0))
+  end
+  local mark = redis.sha1hex(redis.call('LINDEX', list, -1 - turn.newcomers))
+  local numbers = {now, turn.turned, turn.newcomers, length}
+  for i, number in ipairs(numbers) do
+    numbers[i] = string.format('%d', number)
+  end
+  local text = {owner, table.concat(numbers, ' '), turn.edge, mark}
+  redis.call('SET', state, table.concat(text, ' '), 'EX', 604800)
+end

@@ -1,0 +1,235 @@
+"""Changes in the depths of long lists: the list is turned until each place comes to its head.
+
+Redis walks to a place in the middle of a list, so that each script that removes or inserts there
+takes as long as the list is long. Where many items are meant, their list is turned once instead:
+scripts move items from its head to its tail, one after the other, and what is to leave leaves on
+the way. No item is hidden from any reader meanwhile, and none can be lost: whatever is killed, the
+list is only turned, and the next program that changes it here puts it in order first. Newcomers
+stay behind the others. `turned.inc.lua` says how a list that is turned is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from typing import Final
+
+from queuecore.action_record import ActionRecord, new_id, recorded
+from queuecore.digests import sha1_hex
+from queuecore.errors import StoreError
+from queuecore.exchange import Arg, Exchange, Reply, Script, Steps, load_script
+from queuecore.keys import QueueKeys, name_bytes, turn, turn_apart
+from queuecore.values import TypeVar, replace, value
+
+T = TypeVar("T")
+
+_TURN = load_script("turn")
+_TURN_BACK = load_script("turn_back")
+
+#: Fewer places than these from either end of a list are walked to: a script that removes items
+#: there takes 0.2 ms longer than at the end.
+SHALLOW_ITEMS = 10_000
+#: So few items are not worth a turn of their list.
+FEW_ITEMS = 20
+#: Items that one step takes, and the places that they are in.
+STEP_ITEMS = 200
+STEP_PLACES = 500
+#: Places that a step turns at most, if their items are small.
+MOST_PLACES = 2000
+#: Items that one step of an undo puts back.
+_BACK_ITEMS: Final = 500
+#: After so long without a step the owner of a turn is taken for dead.
+_GRACE_S: Final = 3.0
+_WAIT_S: Final = 0.1
+_BUSY, _LOST = 0, -1
+
+
+def is_deep(places: Iterable[int], length: int) -> bool:
+    """Whether so many of the places of a list are so far from its ends that it is to be turned.
+    O(places)."""
+    deepest = length - SHALLOW_ITEMS
+    few = FEW_ITEMS
+    for place in places:
+        if SHALLOW_ITEMS <= place < deepest:
+            few -= 1
+            if few < 0:
+                return True
+    return False
+
+
+def settled(keys: QueueKeys, key: bytes) -> Steps[int]:
+    """Wait until no other program turns a list, and put it in order where one was killed. Returns
+    the list's length. One round trip, if it is in order. Raises StoreError."""
+    while True:
+        length, is_turned = yield Exchange((("LLEN", key), ("EXISTS", turn(key))), tuple)
+        if not is_turned:
+            return int(length)
+        other = Turn(keys, key, None)
+        yield from other.begin()
+        yield from other.end()
+
+
+@value
+class Taking:
+    """What becomes of one item: it leaves the list, and `payload` goes onto `queue` (None: it is
+    deleted). `place` is counted from the head."""
+
+    place: int
+    raw: bytes
+    queue: str | None = None
+    payload: bytes = b""
+
+
+@value
+class Step:
+    """What one step of a turn came to: how many were taken, how many it reached,
+    the numbers of those that were not there, and of those whose queue's key holds no list; how
+    many places it passed, and how many fewer there were than expected; the next items."""
+
+    done: int
+    reached: int
+    gone: Sequence[int]
+    barred: Sequence[int]
+    passed: int
+    shift: int
+    between: int
+    items: Sequence[bytes]
+
+
+@value
+class PutBack:
+    """What one step of an undo came to: how many were put back, how many cannot be any more, how
+    many remain (-1: the operation is not known any more), the queues that the next were pushed
+    to."""
+
+    done: int
+    lost: int
+    remain: int
+    queues: set[bytes]
+
+
+class TurnEnded(Exception):
+    """Another program has put the list in order meanwhile: this one had stopped for too long."""
+
+
+class Turn:
+    """One turn of one list. To be begun, and to be ended whatever happens.
+
+    Attributes:
+        turned, rest: How many items have been passed, and how many not, as far as is known.
+    """
+
+    def __init__(self, keys: QueueKeys, key: bytes, record: ActionRecord | None) -> None:
+        self._keys, self._key, self._record = keys, key, record
+        self._owner = new_id()
+        self.turned = self.rest = 0
+
+    def begin(self) -> Steps[None]:
+        """Wait until no other program turns the list, and take it over in its order. Two round
+        trips; while it waits, one each 0.1 s. Raises StoreError."""
+        while True:
+            reply = yield self._turn(0, expects=False)
+            if reply[0] != _BUSY:
+                break
+            yield Exchange((), lambda _: None, wait_s=_WAIT_S)
+        if self.turned and self.rest:
+            # Another program was killed here.
+            yield from self.end()
+            yield from self.begin()
+
+    def take(
+        self,
+        part: Sequence[Taking],
+        to: int,
+        wanted: Sequence[int],
+        progress: tuple[int, int],
+    ) -> Steps[Step]:
+        """Take items off the list, turn it until `to` places from the head are passed, and read
+        the `wanted` places, all as they were counted before. One round trip, O(places passed +
+        items). Raises StoreError and TurnEnded."""
+        names = list(dict.fromkeys(t.queue for t in part if t.queue is not None))
+        args: list[Arg] = [to, len(part)]
+        for each in part:
+            target = 0 if each.queue is None else names.index(each.queue) + 1
+            # Mostly it is a part of the item: so it need not be sent.
+            start = each.raw.find(each.payload) if each.payload else -1
+            cut = f"{start + 1} {start + len(each.payload)}" if start >= 0 else ""
+            sent = b"" if cut else each.payload
+            args += [each.place, sha1_hex(each.raw), target, cut, sent]
+        args += [*map(name_bytes, names), *wanted]
+        touched = list(map(self._keys.queue, names))
+        reply = yield self._exchange(_TURN, touched, args, progress=progress)
+        _, _, _, between, passed, shift, done, gone, barred, reached, items = self._own(reply)
+        return Step(done, reached, gone, barred, passed, shift, between, items)
+
+    def put_back(self, operation: str, queues: Sequence[bytes], before: int) -> Steps[PutBack]:
+        """Put items that an operation removed back to their places, the last first. `queues` are
+        the keys of those that they were pushed to, `before` is how many were put back before. One
+        round trip, O(places turned + items), and what was pushed is looked for from its queue's
+        end. Raises StoreError."""
+        memory = self._keys.undo(operation), self._keys.undo_items(operation)
+        args: list[Arg] = [MOST_PLACES, _BACK_ITEMS]
+        while True:
+            reply = yield self._exchange(_TURN_BACK, [*memory, *queues], args)
+            if reply[0] == 1:
+                _, _, _, done, lost, remain, following = reply
+                return PutBack(done, lost, remain, set(following))
+            yield from self.begin()
+
+    def through(self, steps: Steps[T]) -> Steps[T]:
+        """Carry out the steps of this turn, and put the list in order, whatever came of them. As
+        many round trips as they take, and those of `end`. Raises StoreError."""
+        try:
+            result = yield from steps
+        except StoreError:
+            with suppress(StoreError):
+                yield from self.end()
+            raise
+        yield from self.end()
+        return result
+
+    def back_by(self, places: int) -> Steps[None]:
+        """Turn the list back from its order: those before its end come to its head. A round trip
+        for each 700 of 1 KB. Raises StoreError and TurnEnded."""
+        while places > 0:
+            before = self.turned or self.rest
+            self._own((yield self._turn(-min(places, MOST_PLACES))))
+            places -= max(1, before - self.turned)
+
+    def end(self) -> Steps[None]:
+        """Put the list in order, the shorter way. A round trip for each 700 places of 1 KB. Raises
+        StoreError."""
+        way = MOST_PLACES if self.rest <= self.turned else -MOST_PLACES
+        while True:
+            reply = yield self._turn(way if self.turned and self.rest else 0, ends=True)
+            if reply[0] != 1 or not (self.turned and self.rest):
+                return
+
+    def _turn(self, to: int, *, expects: bool = True, ends: bool = False) -> Exchange[Reply]:
+        return self._exchange(_TURN, (), [to, 0], expects=expects, ends=ends)
+
+    def _exchange(
+        self,
+        script: Script,
+        touched: Sequence[bytes],
+        args: Sequence[Arg],
+        *,
+        expects: bool = True,
+        ends: bool = False,
+        progress: tuple[int, int] | None = None,
+    ) -> Exchange[Reply]:
+        key = self._key
+        first: list[Arg] = [self._owner, int(expects), int(ends), int(_GRACE_S * 1000)]
+
+        def parse(reply: Reply) -> Reply:
+            self.turned, self.rest = reply[1:3]
+            return reply
+
+        touched = [key, self._keys.queues(), turn(key), turn_apart(key), *touched]
+        call = recorded(script, self._keys, self._record, touched, [*first, *args], parse)
+        return replace(call, progress=progress)
+
+    def _own(self, reply: Reply) -> Reply:
+        if reply[0] != 1:
+            raise TurnEnded
+        return reply
