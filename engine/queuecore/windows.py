@@ -135,7 +135,7 @@ def clear_to(
     # A flag besides the name: a queue's name may be empty.
     removal = (0, "") if remove_queue is None else (1, name_bytes(remove_queue))
     args = [seen.last, seen.length, _CLEAR_REACH, *removal]
-    touched = [key, keys.queues()]
+    touched = [key, keys.queues(), turn(key)]
     return recorded(
         _CLEAR_TO, keys, record, touched, args, lambda reply: None if reply < 0 else int(reply)
     )

@@ -3,18 +3,22 @@
 --
 -- include trail.inc.lua
 --
--- KEYS[4] the list   KEYS[5] queues
+-- KEYS[4] the list   KEYS[5] queues   KEYS[6] the state of its turn
 -- After the trail's arguments, ARGV holds:
 --   the SHA-1 of the item that was last   the list's length at that time
 --   how many places to look back for it (a list shrinks at its head meanwhile)
 --   '1' to take a queue's name off the set of queues when nothing is left   that name
--- Returns how many were deleted; -1 when the item is not found (nothing is deleted then). The same
--- operation once more deletes nothing and returns what it returned the first time.
+-- Returns how many were deleted; -1 when the item is not found, or another program turns the list:
+-- nothing is deleted then. The same operation once more deletes nothing and returns what it
+-- returned the first time.
 -- Cost: O(bytes looked at + newcomers); the server frees the deleted in the background.
 local list = KEYS[4]
 local sha, length, reach = ARGV[base + 1], tonumber(ARGV[base + 2]), tonumber(ARGV[base + 3])
 if kept > 0 and redis.call('EXISTS', KEYS[2]) == 1 then
   return tonumber(redis.call('HGET', KEYS[2], 'done'))
+end
+if redis.call('EXISTS', KEYS[6]) == 1 then
+  return -1
 end
 redis.call('SISMEMBER', KEYS[5], '') -- an error before anything is done, if it is not a set
 need('LTRIM RPUSH', list)

@@ -13,7 +13,7 @@ from queuecore.bulk import JobRef, Result, Taking
 from queuecore.cooperative import Slices
 from queuecore.digests import sha1_hex
 from queuecore.exchange import Command, Exchange, Reply, Steps, single
-from queuecore.keys import is_name, name_bytes, name_text
+from queuecore.keys import is_name, name_bytes, name_text, turn
 from queuecore.values import replace
 from queuecore.values import value as value_class
 from queuecore.windows import Item, RawItem, Stretch
@@ -271,7 +271,8 @@ class NewestFailures:
         seen = self._seen
         first, last = (_print(seen.replies[at]) for at in (0, -1))
         known = (seen.length, len(seen.replies), first, last)
-        return _NEWER.call([self._keys.failed()], [self._limit, _CUT_BYTES, *known])
+        failed = self._keys.failed()
+        return _NEWER.call([failed, turn(failed)], [self._limit, _CUT_BYTES, *known])
 
     def parse(self, reply: Reply) -> tuple[int, Stretch]:
         """How many failures there are, and those to read."""

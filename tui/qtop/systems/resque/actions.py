@@ -37,7 +37,7 @@ from qtop.systems.resque import job_actions
 from qtop.systems.resque.job_reader import list_key
 from qtop.text.format import number
 from qtop.text.safe import safe
-from queuecore import bulk, windows
+from queuecore import bulk, turning, windows
 from queuecore.action_record import ActionRecord
 from queuecore.exchange import Steps
 from queuecore.windows import Extent
@@ -126,6 +126,7 @@ class ResqueActions:
             return _left(f"{name} is not empty any more: nothing was removed")
         removed = source.name if request.removes else None
         key = list_key(self.keys, source)
+        yield from turning.settled(self.keys, key)
         change = windows.clear_to(self.keys, key, seen, record=record, remove_queue=removed)
         deleted: int | None
         if source.kind == "queue":
