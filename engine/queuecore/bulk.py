@@ -11,6 +11,7 @@ import os
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 from typing import TypeVar, overload
 
 from queuecore import turning, windows
@@ -223,6 +224,7 @@ class _Bulk:
     ) -> None:
         self._keys, self._key, self._decide, self._record = keys, key, decide, record
         self._planned, self._most, self._at_once = len(refs), _most_read(refs), at_once
+        self._length = 0
         self.result = Result()
         self.missed: list[JobRef] = []
 
@@ -280,57 +282,64 @@ class _Bulk:
 
     def _turn(self, turn: Turn, ordered: Sequence[JobRef]) -> Steps[None]:
         """Take them while the list is turned."""
+        length = self._length = turn.rest
         first, last = ordered[0].place, ordered[-1].place
-        back = turn.rest - first + _REACH
-        # What is near the end is nearer that way.
-        if 2 * back < last + min(last, turn.rest - last):
-            yield from turn.back_by(back)
-        yield from self._turn_through(turn, ordered)
-
-    def _turn_through(self, turn: Turn, ordered: Sequence[JobRef]) -> Steps[None]:
-        away = 0  # as in `_walk`; places in this loop are counted from where the list is turned to
+        back = length - first + _REACH
         groups = _groups(ordered, min(turning.STEP_ITEMS, self._most), turning.STEP_PLACES)
         group, following = next(groups, []), next(groups, [])
         items: Sequence[bytes] = ()
-        while group:
-            # Here it can be stopped.
-            yield Exchange((), lambda _: None, progress=self._progress)
-            here = away - turn.turned
-            refs = [replace(ref, place=ref.place + here) for ref in group]
-            try:
-                if refs[0].place > turning.STEP_PLACES:
-                    to = min(refs[0].place, turning.MOST_PLACES)
-                    step = yield from turn.take((), to, (), self._progress)
-                    away, items = away - step.shift, ()
-                    continue
-                seen = _seen_singly(refs, items) or (yield self._reread_here(refs))
-                found, absent, refused = _decided(refs, seen, self._decide)
-                drift = found[-1][0].place - found[-1][1].place if found else 0
-                wanted = [ref.place + here + drift for ref in following]
-                end = refs[-1].place + drift + 1
-                to = min(wanted[0], end + turning.STEP_PLACES) if wanted else end
-                if wanted and wanted[-1] - to > turning.STEP_PLACES:
-                    wanted = []
-                takings = [each for each, _ in found]
-                step = yield from turn.take(takings, to, wanted, self._progress)
-            except TurnEnded:
-                yield from turn.begin()
-                items = ()
-                continue
-            away += drift - step.done - step.shift
-            items = step.items
-            absent += [found[number - 1][1] for number in step.gone]
-            self.missed += [replace(ref, place=max(0, ref.place - here)) for ref in absent]
-            self.result = self.result.plus(step.done, refused=refused)
-            self.result = self.result.plus(refused=[_BARRED] * len(step.barred))
-            group, items = [], step.items
-            if step.reached < len(found):
-                group, items = (
-                    [replace(r, place=r.place - here) for _, r in found[step.reached :]],
-                    (),
+        try:
+            # What is near the end is nearer that way.
+            if 2 * back < last + min(last, length - last):
+                yield from turn.back(back)
+            while group and turn.rest:
+                # Here it can be stopped.
+                yield Exchange((), lambda _: None, progress=self._progress)
+                group, items = yield from self._take_in_turn(turn, group, following, items)
+                if not group:
+                    group, following = following, next(groups, [])
+        except TurnEnded:
+            pass
+        self.missed += [*group, *following, *chain.from_iterable(groups)]
+
+    def _take_in_turn(
+        self, turn: Turn, group: list[JobRef], following: list[JobRef], items: Sequence[bytes]
+    ) -> Steps[tuple[list[JobRef], Sequence[bytes]]]:
+        """Take a group of them, whose `items` are perhaps known. Returns what of it is left for
+        another step, and the items of the following group."""
+        rest, length = turn.rest, self._length
+        # Counted from the last item: who takes the first ones, as workers do, changes no place.
+        places = [length - ref.place for ref in group]
+        if rest - places[0] > turning.STEP_PLACES:
+            yield from turn.take((), places[0], (), self._progress)
+            return group, ()
+        found: list[tuple[Taking, JobRef]] = []
+        absent, refused = list(group), list[str]()
+        if places[-1] <= rest + _REACH:
+            near = [replace(ref, place=rest - at) for ref, at in zip(group, places, strict=True)]
+            seen = _seen_singly(near, items) or (yield self._reread_here(near))
+            found, lost, refused = _decided(near, seen, self._decide)
+            found = [
+                (
+                    replace(taking, place=rest - ref.place),
+                    replace(ref, place=length - rest + ref.place),
                 )
-            else:
-                group, following = following, next(groups, [])
+                for taking, ref in found
+            ]
+            absent = [replace(ref, place=length - rest + ref.place) for ref in lost]
+        wanted = [length - ref.place for ref in following]
+        leave = wanted[0] if wanted else places[-1] - 1
+        if wanted and places[-1] - wanted[-1] > 2 * turning.STEP_PLACES:
+            wanted = []
+        step = yield from turn.take(
+            [each for each, _ in found], max(0, leave), wanted, self._progress
+        )
+        self._length -= step.drift
+        self.missed += absent + [found[number - 1][1] for number in step.gone]
+        self.result = self.result.plus(step.done, refused=refused)
+        self.result = self.result.plus(refused=[_BARRED] * len(step.barred))
+        left = [ref for _, ref in found[step.reached :]]
+        return left, () if left else step.items
 
     def _reread_here(self, refs: Sequence[JobRef]) -> Exchange[_Seen]:
         """The items about some places of the list, as far as it is turned."""

@@ -34,14 +34,16 @@ FEW_ITEMS = 20
 #: Items that one step takes, and the places that they are in.
 STEP_ITEMS = 200
 STEP_PLACES = 500
-#: Places that a step turns at most, if their items are small.
-MOST_PLACES = 2000
+#: Bytes that a script moves, where each item costs 500 more: 2 ms.
+STEP_BYTES = 1 << 20
 #: Items that one step of an undo puts back.
-_BACK_ITEMS: Final = 500
+BACK_ITEMS: Final = 500
 #: After so long without a step the owner of a turn is taken for dead.
-_GRACE_S: Final = 3.0
+GRACE_S: Final = 3.0
 _WAIT_S: Final = 0.1
-_BUSY, _LOST = 0, -1
+_BUSY: Final = 0
+#: More than any list holds: nothing is turned.
+_NOWHERE: Final = 2**53
 
 
 def is_deep(places: Iterable[int], length: int) -> bool:
@@ -72,7 +74,7 @@ def settled(keys: QueueKeys, key: bytes) -> Steps[int]:
 @value
 class Taking:
     """What becomes of one item: it leaves the list, and `payload` goes onto `queue` (None: it is
-    deleted). `place` is counted from the head."""
+    deleted). `place` is counted from the head of the list."""
 
     place: int
     raw: bytes
@@ -82,18 +84,16 @@ class Taking:
 
 @value
 class Step:
-    """What one step of a turn came to: how many were taken, how many it reached,
-    the numbers of those that were not there, and of those whose queue's key holds no list; how
-    many places it passed, and how many fewer there were than expected; the next items."""
+    """What one step of a turn came to: how many were taken, how many it reached, the numbers of
+    those that were not there, and of those whose queue's key holds no list; the next items; how
+    much farther on items were than expected."""
 
     done: int
     reached: int
     gone: Sequence[int]
     barred: Sequence[int]
-    passed: int
-    shift: int
-    between: int
     items: Sequence[bytes]
+    drift: int
 
 
 @value
@@ -128,7 +128,7 @@ class Turn:
         """Wait until no other program turns the list, and take it over in its order. Two round
         trips; while it waits, one each 0.1 s. Raises StoreError."""
         while True:
-            reply = yield self._turn(0, expects=False)
+            reply = yield self._turn(_NOWHERE, expects=False)
             if reply[0] != _BUSY:
                 break
             yield Exchange((), lambda _: None, wait_s=_WAIT_S)
@@ -140,15 +140,16 @@ class Turn:
     def take(
         self,
         part: Sequence[Taking],
-        to: int,
+        leave: int,
         wanted: Sequence[int],
         progress: tuple[int, int],
     ) -> Steps[Step]:
-        """Take items off the list, turn it until `to` places from the head are passed, and read
-        the `wanted` places, all as they were counted before. One round trip, O(places passed +
-        items). Raises StoreError and TurnEnded."""
+        """Take items off the list, turn it until no more than `leave` are not turned, and read the
+        `wanted` ones. Their places, and those of `part`, are how many items not yet turned there
+        are from there to the last. One round trip, O(places passed + items). Raises StoreError
+        and TurnEnded."""
         names = list(dict.fromkeys(t.queue for t in part if t.queue is not None))
-        args: list[Arg] = [to, len(part)]
+        args: list[Arg] = [leave, len(part)]
         for each in part:
             target = 0 if each.queue is None else names.index(each.queue) + 1
             # Mostly it is a part of the item: so it need not be sent.
@@ -159,8 +160,7 @@ class Turn:
         args += [*map(name_bytes, names), *wanted]
         touched = list(map(self._keys.queue, names))
         reply = yield self._exchange(_TURN, touched, args, progress=progress)
-        _, _, _, between, passed, shift, done, gone, barred, reached, items = self._own(reply)
-        return Step(done, reached, gone, barred, passed, shift, between, items)
+        return Step(*self._own(reply)[3:])
 
     def put_back(self, operation: str, queues: Sequence[bytes], before: int) -> Steps[PutBack]:
         """Put items that an operation removed back to their places, the last first. `queues` are
@@ -168,7 +168,7 @@ class Turn:
         round trip, O(places turned + items), and what was pushed is looked for from its queue's
         end. Raises StoreError."""
         memory = self._keys.undo(operation), self._keys.undo_items(operation)
-        args: list[Arg] = [MOST_PLACES, _BACK_ITEMS]
+        args: list[Arg] = [BACK_ITEMS]
         while True:
             reply = yield self._exchange(_TURN_BACK, [*memory, *queues], args)
             if reply[0] == 1:
@@ -188,25 +188,23 @@ class Turn:
         yield from self.end()
         return result
 
-    def back_by(self, places: int) -> Steps[None]:
-        """Turn the list back from its order: those before its end come to its head. A round trip
-        for each 700 of 1 KB. Raises StoreError and TurnEnded."""
-        while places > 0:
-            before = self.turned or self.rest
-            self._own((yield self._turn(-min(places, MOST_PLACES))))
-            places -= max(1, before - self.turned)
+    def back(self, places: int) -> Steps[None]:
+        """Turn the list back from its order, until `places` items that were its last are not yet
+        turned. A round trip for each 700 of 1 KB. Raises StoreError and TurnEnded."""
+        while (self.turned and self.rest < places) or (not self.turned and self.rest > places):
+            self._own((yield self._turn(-places)))
 
     def end(self) -> Steps[None]:
         """Put the list in order, the shorter way. A round trip for each 700 places of 1 KB. Raises
         StoreError."""
-        way = MOST_PLACES if self.rest <= self.turned else -MOST_PLACES
+        leave = 0 if self.rest <= self.turned else -self.rest - self.turned
         while True:
-            reply = yield self._turn(way if self.turned and self.rest else 0, ends=True)
+            reply = yield self._turn(leave, ends=True)
             if reply[0] != 1 or not (self.turned and self.rest):
                 return
 
-    def _turn(self, to: int, *, expects: bool = True, ends: bool = False) -> Exchange[Reply]:
-        return self._exchange(_TURN, (), [to, 0], expects=expects, ends=ends)
+    def _turn(self, leave: int, *, expects: bool = True, ends: bool = False) -> Exchange[Reply]:
+        return self._exchange(_TURN, (), [leave, 0], expects=expects, ends=ends)
 
     def _exchange(
         self,
@@ -219,7 +217,7 @@ class Turn:
         progress: tuple[int, int] | None = None,
     ) -> Exchange[Reply]:
         key = self._key
-        first: list[Arg] = [self._owner, int(expects), int(ends), int(_GRACE_S * 1000)]
+        first: list[Arg] = [self._owner, int(expects), int(ends), int(GRACE_S * 1000), STEP_BYTES]
 
         def parse(reply: Reply) -> Reply:
             self.turned, self.rest = reply[1:3]

@@ -4,22 +4,23 @@
 -- include turning.inc.lua
 --
 -- KEYS[8..] the queues pushed to
+-- A place is how many of those not yet turned there are from there to their end: who turns the list
+-- and who takes from its head does not change it.
 -- After the arguments of turning.inc.lua, ARGV holds:
---   how far to turn, counted from the head; negative: so many are turned back instead
---   n   for each of the n items, in the order of their places:
---     place from the head   SHA-1   which of KEYS[8..] to push to (0: none)   what to push: `from to`
---     of the item's own bytes, or '' and then the bytes
+--   how many to leave that are not turned; negative: the list is turned back until there are so many
+--   n   for each of the n items, in their order:
+--     place   SHA-1   which of KEYS[8..] to push to (0: none)   what to push: `from to` of the item's
+--     own bytes, or '' and then the bytes
 --   for each of KEYS[8..] the queue's name
---   places from the head of the items that are to be returned, those of the next step
+--   the places of items that are to be returned, those of the next step
 -- A queue that gets its name on the set by this is written into the operation's hash, as
 -- `made:<key>`: its undo takes the name off again.
--- Returns {1, turned, not yet turned, newcomers between the others, items passed, how many items
--- less there were before the place than there should be, taken, {numbers of those that were not
--- found}, {numbers of those whose queue's key is no list: they stay}, how many of the n were reached,
--- {the next items: '' for those that are too far}}; else what `busy` is.
--- Cost: O(places turned + n); it ends early after 1 MiB. Looking for items that are not in their
--- places reads 300 items at most.
-local wanted, n = tonumber(ARGV[base + 1]), tonumber(ARGV[base + 2])
+-- Returns {1, turned, not yet turned, taken, how many of the n were reached, {the numbers of those
+-- that were not found}, {the numbers of those whose queue's key is no list: they stay}, {the next
+-- items: '' for those that are not there}, how much farther on items were than expected}; else what `busy` is. Where none of the n was found it
+-- turns no further. Cost: O(places turned + n); looking for items that are not in their places
+-- reads 300 items at most.
+local wanted, n = tonumber(ARGV[after + 1]), tonumber(ARGV[after + 2])
 local is_open = {}
 for target = 1, #KEYS - 7 do
   local key = KEYS[7 + target]
@@ -34,38 +35,34 @@ if refused or busy then
   return refused or busy
 end
 begin_turn()
--- How many have been passed since the places were read, and how many of those before have gone.
-local passed, shift, looks = 0, 0, 300
-local function holds(place, sha)
-  if place < 0 or place >= turn.rest or looks <= 0 then
+-- Where others removed items further on, the next are so far from their places.
+local drift, looks = 0, 300
+local function holds(ahead, sha)
+  if ahead < 0 or ahead >= turn.rest or looks <= 0 then
     return false
   end
   looks = looks - 1
-  return redis.sha1hex(redis.call('LINDEX', list, place)) == sha
+  return redis.sha1hex(redis.call('LINDEX', list, ahead)) == sha
 end
+-- How many items come before the one of a place; nil when it is not near there.
 local function locate(place, sha)
-  if holds(place, sha) then
-    return place
-  end
-  for away = 1, 50 do
-    for _, at in ipairs({place - away, place + away}) do
-      if holds(at, sha) then
-        shift = shift + place - at
-        return at
-      end
+  local ahead = turn.rest - place + drift
+  for away = 0, 50 do
+    if holds(ahead + away, sha) then
+      drift = drift + away
+      return ahead + away
+    elseif away > 0 and holds(ahead - away, sha) then
+      drift = drift - away
+      return ahead - away
     end
   end
   return nil
-end
-local function pass()
-  forward()
-  passed = passed + 1
 end
 local gone, barred, made, reached, done = {}, {}, {}, 0, 0
 local is_named = {}
 local function push(target, payload)
   if not is_named[target] then
-    local name = ARGV[base + 2 + 5 * n + target]
+    local name = ARGV[after + 2 + 5 * n + target]
     is_named[target] = true
     if redis.call('SADD', KEYS[5], name) == 1 then
       made['made:' .. KEYS[7 + target]] = name
@@ -75,15 +72,15 @@ local function push(target, payload)
   redis.call('RPUSH', KEYS[7 + target] == list and apart or KEYS[7 + target], payload)
 end
 for i = 1, n do
-  local at = base + 5 * i - 2
+  local at = after + 5 * i - 2
   local place, sha, target = tonumber(ARGV[at]), ARGV[at + 1], tonumber(ARGV[at + 2])
   if budget <= 0 then
     break
   end
-  local ahead = (target == 0 or is_open[target]) and locate(place - passed - shift, sha)
+  local ahead = (target == 0 or is_open[target]) and locate(place, sha)
   if ahead then
     while ahead > 0 and budget > 0 do
-      pass()
+      forward()
       ahead = ahead - 1
     end
     if ahead > 0 then
@@ -101,7 +98,7 @@ for i = 1, n do
       redis.call('RPUSH', KEYS[3], turn.turned, item, key, payload)
     end
     redis.call('LPOP', list)
-    turn.rest, passed, done = turn.rest - 1, passed + 1, done + 1
+    turn.rest, done = turn.rest - 1, done + 1
     budget = budget - 2 * step_cost - #item
   elseif ahead == false then
     barred[#barred + 1] = i
@@ -110,14 +107,15 @@ for i = 1, n do
   end
   reached = i
 end
-if reached == n then
-  while passed + shift < wanted and turn.rest > 0 and budget > 0 do
-    pass()
+if reached == n and (n == 0 or #gone < n) then
+  if wanted < 0 and turn.turned == 0 then
+    -- It is in its order either way.
+    turn.turned, turn.rest = turn.rest, 0
   end
-  for _ = 1, math.min(-wanted, turn.turned) do
-    if budget <= 0 then
-      break
-    end
+  while wanted >= 0 and turn.rest > wanted and budget > 0 do
+    forward()
+  end
+  while turn.rest < -wanted and turn.turned > 0 and budget > 0 do
     backward()
   end
 end
@@ -132,10 +130,10 @@ if done > 0 then
 end
 end_step()
 local items, left = {}, 1048576
-for i = base + 3 + 5 * n + #KEYS - 7, #ARGV do
-  local place = tonumber(ARGV[i]) - passed - shift
-  local item = left > 0 and place >= 0 and place < turn.rest and redis.call('LINDEX', list, place)
+for i = after + 3 + 5 * n + #KEYS - 7, #ARGV do
+  local ahead = turn.rest - tonumber(ARGV[i]) + drift
+  local item = left > 0 and ahead >= 0 and ahead < turn.rest and redis.call('LINDEX', list, ahead)
   items[#items + 1] = item or ''
   left = left - (item and #item or 0)
 end
-return {1, turn.turned, turn.rest, between, passed, shift, done, gone, barred, reached, items}
+return {1, turn.turned, turn.rest, done, reached, gone, barred, items, drift}

@@ -7,15 +7,15 @@
 --
 -- KEYS[8] the operation's hash   KEYS[9] what it removed, four texts for each item as in undo.lua
 -- KEYS[10..] the queues it may have pushed to
--- After the arguments of turning.inc.lua, ARGV holds how many places to turn, how many items to put
--- back, and of as many after them the queues are returned.
+-- After the arguments of turning.inc.lua, ARGV holds how many items to put back, and of as many after
+-- them the queues are returned.
 -- Returns {1, turned, not yet turned, how many were put back, how many can not be any more, how many
 -- remain, {the queues that the next ones were pushed to}}; else what `busy` is. It ends early at
 -- an item that was pushed to another queue than these, or to the list itself.
 -- Cost: O(places turned + items), and to take off what was pushed; it ends early after 1 MiB, or
 -- 250,000 places walked over.
 local operation, memory = KEYS[8], KEYS[9]
-local moves, most = tonumber(ARGV[base + 1]), tonumber(ARGV[base + 2])
+local most = tonumber(ARGV[after + 1])
 need('LTRIM', memory)
 need('HGET HDEL HINCRBY', operation)
 need('SREM', KEYS[5])
@@ -39,13 +39,12 @@ local function turn_to(place)
     -- Either way the list is in its order.
     turn.turned, turn.rest = turn.rest, turn.turned
   end
-  while turn.turned ~= place and moves > 0 and budget > 0 do
+  while turn.turned ~= place and budget > 0 do
     if turn.turned < place then
       forward()
     else
       backward()
     end
-    moves = moves - 1
   end
   return turn.turned == place
 end

@@ -20,7 +20,7 @@ local function read_turn(list, key)
   if not owner then
     return nil
   end
-  local turn = {owner = owner, at = tonumber(at), edge = edge, mark = mark}
+  local turn = {owner = owner, at = tonumber(at), edge = edge}
   turned, newcomers = tonumber(turned), tonumber(newcomers)
   local now, left = redis.call('LLEN', list), 4194304
   local function is_before(count)
@@ -37,11 +37,11 @@ local function read_turn(list, key)
     found = is_before(newcomers + step) and newcomers + step
       or step > 0 and step <= newcomers and is_before(newcomers - step) and newcomers - step
   end
-  if found then
-    turn.newcomers = found
-    turn.turned = math.min(turned, now - found)
-    turn.rest = now - found - turn.turned
-  end
+  turn.is_certain = found and true
+  -- Else others removed the item before the newcomers: then the counts are nearly right.
+  turn.newcomers = math.min(found or newcomers + grown, now)
+  turn.turned = math.min(turned, now - turn.newcomers)
+  turn.rest = now - turn.newcomers - turn.turned
   return turn
 end
 
@@ -49,7 +49,7 @@ end
 -- its order, as far as can be known.
 local function known_turn(list, key)
   local turn = key and key ~= list and read_turn(list, key)
-  return turn and turn.rest and turn or nil
+  return turn and turn.is_certain and turn or nil
 end
 
 -- The items from one place in the order of the list to another, as LRANGE gives them.

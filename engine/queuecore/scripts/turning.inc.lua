@@ -8,14 +8,15 @@
 -- After the trail's arguments, ARGV holds:
 --   who turns   '1' if the turn is known to be its own   '1' to end the turn once all is in order
 --   after how many ms without a step the owner of a turn is taken for dead
+--   how many bytes this script may move, where each item costs 500 more
 -- `busy` is what to return where nothing can be done: {0, turned, rest} where another turns the
 -- list, {-1, 0, 0} where the turn that was its own has ended.
 local list, state, apart = KEYS[4], KEYS[6], KEYS[7]
 local owner, expects = ARGV[base + 1], ARGV[base + 2] == '1'
 local ends, grace = ARGV[base + 3] == '1', tonumber(ARGV[base + 4])
-base = base + 4
--- Bytes that may still be moved by this script, where each item costs some more.
-local budget, step_cost = 1048576, 500
+local budget, step_cost = tonumber(ARGV[base + 5]), 500
+-- Where the including script's own arguments begin, minus one.
+local after = base + 5
 local most_apart = 1000
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
@@ -29,11 +30,11 @@ need('SET DEL', state)
 local turn = read_turn(list, state)
 local busy
 if expects then
-  if not turn or turn.owner ~= owner or not turn.rest then
+  if not turn or turn.owner ~= owner then
     busy = {-1, 0, 0}
   end
 elseif turn and turn.owner ~= owner and math.abs(now - turn.at) < grace then
-  busy = {0, turn.turned or 0, turn.rest or 0}
+  busy = {0, turn.turned, turn.rest}
 end
 -- How many newcomers wait apart, and how many stay between the others: they are too many.
 local waiting, between = 0, 0
@@ -42,8 +43,8 @@ local waiting, between = 0, 0
 local function begin_turn()
   -- A write that needs no memory comes first: then a server out of memory lets the script go on.
   redis.call('LTRIM', list, 0, -1)
-  local is_fresh = not turn or not turn.rest
-  if is_fresh or not expects and (turn.turned == 0 or turn.rest == 0) then
+  local is_other = turn and not expects and (turn.turned == 0 or turn.rest == 0)
+  if not turn or is_other or not expects and not turn.is_certain then
     turn = {turned = 0, rest = redis.call('LLEN', list), newcomers = 0}
   end
   turn.owner = owner
