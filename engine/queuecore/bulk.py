@@ -47,6 +47,8 @@ _NODE_S = 13e-9
 _SCRIPT_S = 5e-3
 #: How far from its place an item is looked for.
 _REACH = 50
+#: How often what was not found is looked for in the whole list: it changes meanwhile.
+_SEARCHES = 3
 _BARRED = "the key of the queue holds no list"
 _DIGEST_BYTES = 20
 
@@ -186,11 +188,11 @@ def take(
 ) -> Steps[Result]:
     """Take the marked items off a list, and push what `decide` says, in the list's order.
 
-    Items that moved a little are found by their bytes; what is not found is looked for once more
-    at the end, between its place and the head, then reported as gone. Two round trips for each
-    200 items, or each `at_once` (fewer when they are large); for that search one for each 1,000
-    places. Where many are in the depths of a long list, it is turned (see `queuecore.turning`):
-    then a round trip for each 200 items and each 1,000 places of the list.
+    Items that moved a little are found by their bytes; what is not found is looked for at the
+    end, between its place and the head, up to three times, then reported as gone. Two round trips
+    for each 200 items, or each `at_once` (fewer when they are large); for a search one for each
+    1,000 places. Where many are in the depths of a long list, it is turned (see
+    `queuecore.turning`): then a round trip for each 200 items and each 700 places of the list.
     """
     ordered: Sequence[JobRef] = refs
     if not isinstance(refs, JobRefs):
@@ -198,12 +200,14 @@ def take(
     bulk = _Bulk(keys, key, decide, record, refs, at_once)
     try:
         yield from bulk.go_through(ordered)
-        if missed := bulk.missed:
+        for _ in range(_SEARCHES):
+            missed, bulk.missed = bulk.missed, []
+            if not missed:
+                break
             ordered = yield from _sought(key, missed)
             bulk.result = bulk.result.plus(gone=len(missed) - len(ordered))
-            bulk.missed = []
             yield from bulk.go_through(ordered)
-            bulk.result = bulk.result.plus(gone=len(bulk.missed))
+        bulk.result = bulk.result.plus(gone=len(bulk.missed))
     except StoreError as error:
         return replace(bulk.result, stopped=error)
     return bulk.result

@@ -197,7 +197,9 @@ class Turn:
     def end(self) -> Steps[None]:
         """Put the list in order, the shorter way. A round trip for each 700 places of 1 KB. Raises
         StoreError."""
-        leave = 0 if self.rest <= self.turned else -self.rest - self.turned
+        leave = 0 if self.rest <= self.turned else -_NOWHERE
+        if not self.turned:
+            leave = _NOWHERE
         while True:
             reply = yield self._turn(leave, ends=True)
             if reply[0] != 1 or not (self.turned and self.rest):

@@ -64,21 +64,18 @@ def undo(
     parts = _PARTS
     while True:
         facts: _Facts | None = yield _read_memory(keys, operation, parts)
-        if facts is None:
+        if facts is None or facts.left == 0:
+            if facts is not None and facts.shape == "items":
+                # An undo before this one may have been killed before it put the list in order.
+                yield from turning.settled(keys, facts.source)
             return total if total.done or total.lost else Undone(is_known=False)
         if record is not None and total == Undone():
             record = replace(record, planned=facts.left, undo_s=0)
         own = of_system(facts.shape, facts.parts, record)
-        if own is None and facts.shape != "switches":
-            length = yield from turning.settled(keys, facts.source)
-            if _is_turned(facts, length):
-                done, lost, remain = yield from _turn_back(keys, operation, facts.source, record)
-                total = Undone(total.done + done, total.lost + lost)
-                if remain == 0:
-                    return total
-                if done + lost:
-                    continue
-        done, lost, remain = yield own or _take_back(keys, operation, facts, record)
+        if own is None:
+            done, lost, remain = yield from _take_some_back(keys, operation, facts, record)
+        else:
+            done, lost, remain = yield own
         total = Undone(total.done + done, total.lost + lost)
         if remain == 0:
             return total
@@ -86,6 +83,20 @@ def undo(
             # A script takes back fewer where it has to walk far.
             most = _MANY_PARTS if remain >= _MANY_PARTS else _PARTS
             parts = min(most, 2 * (done + lost))
+
+
+def _take_some_back(
+    keys: QueueKeys, operation: str, facts: _Facts, record: ActionRecord | None
+) -> Steps[TakenBack]:
+    """Take back the last parts, or all of them while their list is turned."""
+    if facts.shape != "switches":
+        length = yield from turning.settled(keys, facts.source)
+        if _is_turned(facts, length):
+            back: TakenBack = yield from _turn_back(keys, operation, facts.source, record)
+            if back[0] + back[1]:
+                return back
+    some: TakenBack = yield _take_back(keys, operation, facts, record)
+    return some
 
 
 def _is_turned(facts: _Facts, length: int) -> bool:
@@ -138,7 +149,7 @@ class _Facts:
 def _read_memory(keys: QueueKeys, operation: str, count: int) -> Exchange[_Facts | None]:
     def parse(replies: list[Reply]) -> _Facts | None:
         (shape, source, action, queue), tail, length = replies
-        if shape is None or length == 0:
+        if shape is None:
             return None
         kind = name_text(shape)
         if kind != "list" and length % 4:

@@ -57,7 +57,7 @@ local function begin_turn()
     turn.turned = turn.turned + turn.newcomers
   else
     local most = turn.newcomers <= most_apart and turn.newcomers or 0
-    local left = budget
+    local left = 1048576
     while waiting < most and left > 0 do
       left = left - step_cost - #redis.call('LMOVE', list, apart, 'RIGHT', 'LEFT')
       waiting = waiting + 1
