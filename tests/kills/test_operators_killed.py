@@ -24,7 +24,8 @@ from queuecore.action_record import ActionRecord, Actor
 from queuecore.stores import Store
 from resque.keys import Keys
 
-JOBS = either(2000, 10_000)
+#: In the soak more than what is near the ends of a list.
+JOBS = either(2000, 25_000)
 KILLS = either(3, 12)
 LONGEST_WAIT_S = 0.01
 TARGET = "resque:queue:r"

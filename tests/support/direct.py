@@ -29,6 +29,10 @@ class Direct:
     def __call__(self, *command: bytes | str | int) -> Any:
         """Send a command and return its reply. Raises hiredis.ReplyError for an error."""
         self._socket.sendall(hiredis.pack_command(command))  # type: ignore[arg-type]
+        return self.read()
+
+    def read(self) -> Any:
+        """The next reply, where a command has several, such as MONITOR. Raises as a command."""
         while (reply := self._reader.gets()) is False:
             data = self._socket.recv(_READ_BYTES)
             if not data:
