@@ -1,4 +1,5 @@
-"""`python -m tests.benchmarks.engine`, or `make bench`: the engine side by side with its peers.
+"""`python -m tests.benchmarks.engine`, or `make bench`: the engine side by side with its peers, and
+actions on long lists beside a plain copy.
 
 Each repeat measures every system once, on one server of its own; only ratios taken in one run
 count. RQ comes with the dependency group `bench`; Ruby Resque is measured where BENCH_RESQUE_LIB
@@ -21,6 +22,11 @@ from tests.benchmarks.engine import systems
 from tests.benchmarks.engine.bench_server import BenchServer
 from tests.benchmarks.engine.plan import QUICK, TINY, Run, Size
 from tests.benchmarks.engine.report import tables
+from tests.benchmarks.lists import report as lists_report
+from tests.benchmarks.lists.bulk import Bulk, Rows
+
+#: What `--only` calls the actions on long lists.
+_LISTS = "long lists"
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -31,25 +37,39 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument(
         "--repeats", type=int, metavar="N", help="how often; default 3, less when it takes long"
     )
-    parser.add_argument("--only", metavar="WORD", help="only systems whose name holds this")
+    parser.add_argument(
+        "--only", metavar="WORD", help=f"only systems whose name holds this, or {_LISTS!r}"
+    )
+    parser.add_argument("--entries", type=int, metavar="N", help="how long the lists are")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there")
     options = parser.parse_args(arguments)
     size = TINY if options.tiny else QUICK if options.quick else Size()
     if options.repeats:
         size = replace(size, repeats=options.repeats)
+    if options.entries:
+        size = replace(size, entries=options.entries)
     chosen = [s for s in _available() if not options.only or options.only in s.name]
     begun_s = time.monotonic()
+    rows: Rows = {}
     server = BenchServer()
     try:
-        run = Run(server, size, chosen, lambda line: print(line, flush=True))
-        results = run.all()
+        results = Run(server, size, chosen, _say).all()
+        if not options.only or options.only in _LISTS:
+            rows = Bulk(server, size.entries, size.action_s, _say).rows()
     finally:
         server.stop()
-    print(f"\n{tables(results)}\n")
+    if results:
+        print(f"\n{tables(results)}\n")
+    if rows:
+        print(f"\n{lists_report.tables(rows)}\n")
     print(f"{os.cpu_count()} cores, Python {platform.python_version()}, ", end="")
     print(f"{time.monotonic() - begun_s:.0f} s; only the ratios of one run count.")
     if options.json:
-        options.json.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
+        options.json.write_text(json.dumps(results | rows, indent=1) + "\n", "utf-8")
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
 
 
 def _available() -> list[systems.System]:
