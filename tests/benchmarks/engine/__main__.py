@@ -23,9 +23,9 @@ from tests.benchmarks.engine.bench_server import BenchServer
 from tests.benchmarks.engine.plan import QUICK, TINY, Run, Size
 from tests.benchmarks.engine.report import tables
 from tests.benchmarks.lists import report as lists_report
-from tests.benchmarks.lists.bulk import Bulk, Rows
+from tests.benchmarks.lists.bulk import CASES, Bulk
 
-#: What `--only` calls the actions on long lists.
+#: What the names of actions begin with for `--only`.
 _LISTS = "long lists"
 
 
@@ -38,7 +38,9 @@ def main(arguments: list[str] | None = None) -> None:
         "--repeats", type=int, metavar="N", help="how often; default 3, less when it takes long"
     )
     parser.add_argument(
-        "--only", metavar="WORD", help=f"only systems whose name holds this, or {_LISTS!r}"
+        "--only",
+        metavar="WORD",
+        help="only systems and actions whose name holds this, for example 'long lists: failures'",
     )
     parser.add_argument("--entries", type=int, metavar="N", help="how long the lists are")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there")
@@ -48,14 +50,14 @@ def main(arguments: list[str] | None = None) -> None:
         size = replace(size, repeats=options.repeats)
     if options.entries:
         size = replace(size, entries=options.entries)
-    chosen = [s for s in _available() if not options.only or options.only in s.name]
+    only = options.only or ""
+    chosen = [system for system in _available() if only in system.name]
+    cases = [case for case in CASES if only in f"{_LISTS}: {case.name}"]
     begun_s = time.monotonic()
-    rows: Rows = {}
     server = BenchServer()
     try:
         results = Run(server, size, chosen, _say).all()
-        if not options.only or options.only in _LISTS:
-            rows = Bulk(server, size.entries, size.action_s, _say).rows()
+        rows = Bulk(server, size.entries, size.action_s, _say, cases).rows()
     finally:
         server.stop()
     if results:
