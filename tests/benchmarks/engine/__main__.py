@@ -32,7 +32,7 @@ _LISTS = "long lists"
 def main(arguments: list[str] | None = None) -> None:
     """Measure, print the tables, and write the results to a file if one is named."""
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="one short repeat: about a minute")
+    parser.add_argument("--quick", action="store_true", help="one short repeat: a few minutes")
     parser.add_argument("--tiny", action="store_true", help="only to see that the harness works")
     parser.add_argument(
         "--repeats", type=int, metavar="N", help="how often; default 3, less when it takes long"

@@ -56,6 +56,15 @@ CASES = tuple(
     for by in FILTERS
 )
 
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """A plain copy: entries a second, and the processor time of both sides for 1,000."""
+
+    per_s: float
+    ms_per_1000: float
+
+
 #: By the name of a case, or `undo: ` and that name: its figures.
 Rows = dict[str, Mapping[str, Any]]
 
@@ -121,18 +130,23 @@ class Bulk:
             undone = self._beside(case, "undo", acted["id"])
             yield self._row(f"undo: {case.name}", undone, copied)
 
-    def _copy(self, key: str, count: int) -> float:
-        """Copy the first entries of a list to another one, plainly. Returns how many a second."""
+    def _copy(self, key: str, count: int) -> Copied:
+        """Copy the first entries of a list to another one, plainly."""
         client = self._server.client
-        begun_s = time.perf_counter()
+        begun_s, begun_cpu_s = time.perf_counter(), self._cpu_s()
         for start in range(0, count, _AT_ONCE):
             pipe = client.pipeline(transaction=False)
             for entry in client.lrange(key, start, min(count, start + _AT_ONCE) - 1):
                 pipe.rpush(_COPY, entry)
             pipe.execute()
-        took_s = time.perf_counter() - begun_s
+        took_s, cpu_s = time.perf_counter() - begun_s, self._cpu_s() - begun_cpu_s
         client.delete(_COPY)
-        return count / took_s
+        return Copied(count / took_s, cpu_s * 1e6 / count)
+
+    def _cpu_s(self) -> float:
+        """The processor time of this process and of the server so far."""
+        used = self._server.client.info("cpu")
+        return time.process_time() + float(used["used_cpu_user"] + used["used_cpu_sys"])
 
     def _beside(self, case: Case, *words: str) -> dict[str, Any]:
         """Act in a process of its own while others use the server. Returns the figures of all."""
@@ -149,7 +163,7 @@ class Bulk:
         return found
 
     def _row(
-        self, name: str, found: dict[str, Any], copied_per_s: float
+        self, name: str, found: dict[str, Any], copied: Copied
     ) -> tuple[str, Mapping[str, Any]]:
         done = max(1, found["done"])
         # Of an action that was stopped, as much of the scan as of the matches.
@@ -160,10 +174,11 @@ class Bulk:
         }
         row = found | {
             "per_s": found["done"] / whole["s"],
-            "of_a_copy": found["done"] / whole["s"] / copied_per_s,
-            "copied_per_s": copied_per_s,
             "cpu_ms_per_1000": whole["cpu_s"] * 1e6 / done,
             "redis_ms_per_1000": whole["redis_s"] * 1e6 / done,
+            "of_a_copy": found["done"] / whole["s"] / copied.per_s,
+            "cpu_of_copies": (whole["cpu_s"] + whole["redis_s"]) * 1e6 / done / copied.ms_per_1000,
+            "copied_per_s": copied.per_s,
         }
         self._say(f"{name}: {found['done']:,} of {found['matches']:,} in {found['s']:.1f} s")
         return name, row

@@ -12,6 +12,7 @@ from tests.benchmarks.lists.bulk import CASES, FILTERS, Rows
 _COLUMNS = (
     ("matches/s", "per_s", ",.0f"),
     ("/ copy", "of_a_copy", ".3f"),
+    ("CPU / copy", "cpu_of_copies", ",.1f"),
     ("done", "done", ",d"),
     ("gone", "gone", ",d"),
     ("CPU ms/1000", "cpu_ms_per_1000", ".1f"),
@@ -27,7 +28,8 @@ _RATES = dict(zip(FILTERS, (15_000, 6_500), strict=True))
 
 
 def tables(rows: Rows) -> str:
-    """All figures, as text. `*`: it was stopped before its end."""
+    """All figures, as text: the rate and the processor time of both sides also as parts of those of
+    a plain copy. `*`: it was stopped before its end."""
     table = [["bulk on a long list", *(words for words, *_ in _COLUMNS)]]
     for name, row in rows.items():
         mark = " *" if row["is_stopped"] else ""

@@ -44,8 +44,9 @@ def test_waiting_jobs_are_taken_meanwhile_and_those_that_are_gone_are_counted(ro
 
 
 def test_the_table_tells_a_stopped_action_from_a_whole_one_and_judges_the_rates() -> None:
-    row = {"is_stopped": True, "per_s": 16_000.0, "of_a_copy": 0.5, "copied_per_s": 32_000.0}
-    row |= {"done": 1_000, "gone": 0, "cpu_ms_per_1000": 40.0, "redis_ms_per_1000": 9.0}
+    row = {"is_stopped": True, "per_s": 16_000.0, "of_a_copy": 0.5, "cpu_of_copies": 2.0}
+    row |= {"copied_per_s": 32_000.0, "done": 1_000, "gone": 0}
+    row |= {"cpu_ms_per_1000": 40.0, "redis_ms_per_1000": 9.0}
     row |= {"slow": 2, "longest_ms": 12.0, "ping_ms": 3.0, "ping_p99_ms": 1.0, "memory_mb": 30.0}
     lines = tables({FAILED.name: row}).splitlines()
     assert any(line.startswith(f"{FAILED.name} *") for line in lines)
