@@ -25,7 +25,8 @@ soak: .venv/.done
 bench-console: .venv/.bench
 	$(BIN)/python -m tests.benchmarks.console $(BENCH)
 
-# The engine beside its peers. `make bench BENCH=--quick` takes a minute; peers in Ruby: see its --help.
+# The engine beside its peers, and bulk actions on long lists beside a plain copy; peers in Ruby, and one of
+# these alone: see its --help. `make bench BENCH=--quick` takes a few minutes.
 bench: .venv/.bench
 	$(BIN)/python -m tests.benchmarks.engine $(BENCH)
 

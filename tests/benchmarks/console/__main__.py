@@ -1,4 +1,4 @@
-"""`make bench-console`: what the console costs, against its targets. About four minutes; `--quick`
+"""`make bench-console`: what the console costs, against its targets. About five minutes; `--quick`
 for one. Figures are of this machine and this moment: compare those of one run only."""
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -24,6 +24,10 @@ from tests.benchmarks.engine.bench_server import BenchServer
 _OF_A_LOOK = {"time", "smembers", "hgetall", "get", "exists", "mget", "llen", "evalsha"}
 #: Sixty polls at four a second, and some more.
 _TRENDS_FULL_S = 18.0
+#: So many keys are pressed for a figure.
+_KEYS = 200
+#: The cursor is so many rows from the top before it is moved up and down.
+_FROM_THE_TOP = 5
 
 
 @dataclass(frozen=True)
@@ -45,18 +49,19 @@ class Figure:
 class Bench:
     """Measures on one server."""
 
-    def __init__(self, server: BenchServer, folder: Path, *, quick: bool) -> None:
+    def __init__(self, server: BenchServer, folder: Path, *, quick: bool, many: int = 0) -> None:
         self._server = server
         self._folder = folder
         self._watch_s = 5.0 if quick else 15.0
         self._repeats = 3 if quick else 7
         self._rows = 20_000 if quick else 100_000
-        self._many = 100_000 if quick else 1_000_000
+        self._many = many or (100_000 if quick else 1_000_000)
 
-    def run(self) -> Iterator[Figure]:
-        """All figures, in the order in which they are measured."""
+    def run(self, only: str = "") -> Iterator[Figure]:
+        """All figures, in the order in which they are measured, or those of one part."""
         for measure in (self.starts, self.small, self.busy, self.large, self.rows, self.many):
-            yield from measure()
+            if only in ("", measure.__name__):
+                yield from measure()
 
     def starts(self) -> Iterator[Figure]:
         """Commands, and the console's first frames, on ten queues."""
@@ -166,6 +171,38 @@ class Bench:
             yield Figure(f"{name}: first page", (first_s - begun_s) * 1_000, "ms", 200)
             yield from self._keys(terminal, "", f"during the scan of {name}")
             yield Figure(f"{name}: memory", terminal.rss_mb(), "MB", 150)
+            yield from self._bulk(terminal, name)
+
+    def _bulk(self, terminal: Terminal, name: str) -> Iterator[Figure]:
+        """Requeue each tenth of the failures, found by a filter."""
+        client, matches = self._server.client, f"{self._many // 10:,}"
+        terminal.type("t")
+        terminal.until(lambda text: "newest first" in text)
+        begun_s = time.perf_counter()
+        terminal.type("/class:Kind3\r")
+        terminal.until(lambda text: f"{matches} match" in text)
+        scanned_s = time.perf_counter() - begun_s
+        yield Figure(f"{name}: scan by a filter", self._many / scanned_s, "/s")
+        terminal.type("R")
+        terminal.until(lambda text: f"Requeue {matches} failed jobs?" in text)
+        terminal.settle()
+        terminal.type("\r\r")
+        terminal.until(lambda text: f" of {matches} …" in text)
+        before, begun_s = client.llen("resque:queue:mail"), time.perf_counter()
+        taken = self._moves(terminal, lambda: "requeued" not in terminal.text())
+        done, took_s = client.llen("resque:queue:mail") - before, time.perf_counter() - begun_s
+        yield Figure(f"bulk on {name}: requeued", done / took_s, "/s")
+        yield from _quantiles(f"during the bulk on {name}", taken)
+        yield Figure(f"bulk on {name}: memory", terminal.rss_mb(), "MB", 80)
+
+    def _moves(self, terminal: Terminal, goes_on: Callable[[], bool]) -> list[float]:
+        """Move the cursor up and down while something goes on. Returns how long each took."""
+        for _ in range(_FROM_THE_TOP):
+            terminal.move("j")
+        taken: list[float] = []
+        while len(taken) < _KEYS and goes_on():
+            taken.append(terminal.move("j" if len(taken) % 20 < 10 else "k"))
+        return taken
 
     def _keys(
         self, terminal: Terminal, first: str, where: str, limit_s: float = 20.0
@@ -175,11 +212,9 @@ class Bench:
         terminal.settle()
         taken: list[float] = []
         deadline_s = time.perf_counter() + limit_s
-        while len(taken) < 200 and time.perf_counter() < deadline_s:
+        while len(taken) < _KEYS and time.perf_counter() < deadline_s:
             taken.append(terminal.press("j" if len(taken) % 20 < 10 else "k"))
-        taken.sort()
-        yield Figure(f"{where}: key to repaint, median", statistics.median(taken), "ms")
-        yield Figure(f"{where}: key to repaint, p99", taken[int(len(taken) * 0.99)], "ms", 50)
+        yield from _quantiles(where, taken)
 
     def _console(self, screen: str, *more: str) -> Terminal:
         terminal = Terminal(self._server.url, self._folder, more=more)
@@ -201,17 +236,29 @@ class Bench:
         return statistics.median(taken)
 
 
+def _quantiles(where: str, taken_ms: list[float]) -> Iterator[Figure]:
+    """How long keys took; nothing where what went on was over before the first key."""
+    if taken_ms:
+        taken_ms.sort()
+        p99_ms = taken_ms[int(len(taken_ms) * 0.99)]
+        yield Figure(f"{where}: key to repaint, median", statistics.median(taken_ms), "ms")
+        yield Figure(f"{where}: key to repaint, p99", p99_ms, "ms", 50)
+
+
 def main() -> None:
     """Measure, and print a table."""
     parser = argparse.ArgumentParser(prog="make bench-console", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="smaller databases, shorter looks")
+    parser.add_argument("--only", default="", help="one part: large, or many (failures)")
+    parser.add_argument("--many", type=int, default=0, help="how many failures these are")
     parser.add_argument("--out", type=Path, help="write the figures as JSON here, too")
     options = parser.parse_args()
     server = BenchServer()
     figures: list[Figure] = []
     try:
         with tempfile.TemporaryDirectory() as folder:
-            for figure in Bench(server, Path(folder), quick=options.quick).run():
+            bench = Bench(server, Path(folder), quick=options.quick, many=options.many)
+            for figure in bench.run(options.only):
                 figures.append(figure)
                 print(figure.line(), flush=True)
     finally:

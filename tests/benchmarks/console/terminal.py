@@ -15,6 +15,10 @@ import psutil
 import pyte
 
 DEADLINE_S = 60.0
+#: Enough for the undo of a bulk action on a very long list.
+_UNDO_MIB = "1024"
+#: The column in which a row with the cursor is seen.
+_CURSOR_COLUMN = 3
 
 
 def environment(url: str, **more: str) -> dict[str, str]:
@@ -55,6 +59,7 @@ class Terminal:
                 COLUMNS=str(columns),
                 LINES=str(lines),
                 QTOP_STATE_DIR=str(folder),
+                QTOP_UNDO_MIB=_UNDO_MIB,
             ),
             start_new_session=True,
         )
@@ -116,6 +121,19 @@ class Terminal:
         if came_s is None:
             raise TimeoutError(f"nothing was painted after {keys!r}")
         return (came_s - begun_s) * 1_000
+
+    def move(self, key: str) -> float:
+        """Press a key that moves the cursor of a table. Returns how long it took until the cursor
+        was in another row, in ms: something else may be painted all the time."""
+        while self.read(0.0) is not None:
+            pass
+        before, begun_s = self._cursor_rows(), time.perf_counter()
+        os.write(self._fd, key.encode())
+        return (self.until(lambda _: self._cursor_rows() != before) - begun_s) * 1_000
+
+    def _cursor_rows(self) -> list[int]:
+        rows = range(1, self._screen.lines)
+        return [row for row in rows if self._screen.buffer[row][_CURSOR_COLUMN].reverse]
 
     def type(self, keys: str) -> None:
         """Press keys without waiting."""

@@ -1,4 +1,5 @@
-"""`python -m tests.benchmarks.engine`, or `make bench`: the engine side by side with its peers.
+"""`python -m tests.benchmarks.engine`, or `make bench`: the engine side by side with its peers, and
+actions on long lists beside a plain copy.
 
 Each repeat measures every system once, on one server of its own; only ratios taken in one run
 count. RQ comes with the dependency group `bench`; Ruby Resque is measured where BENCH_RESQUE_LIB
@@ -21,35 +22,56 @@ from tests.benchmarks.engine import systems
 from tests.benchmarks.engine.bench_server import BenchServer
 from tests.benchmarks.engine.plan import QUICK, TINY, Run, Size
 from tests.benchmarks.engine.report import tables
+from tests.benchmarks.lists import report as lists_report
+from tests.benchmarks.lists.bulk import CASES, Bulk
+
+#: What the names of actions begin with for `--only`.
+_LISTS = "long lists"
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Measure, print the tables, and write the results to a file if one is named."""
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="one short repeat: about a minute")
+    parser.add_argument("--quick", action="store_true", help="one short repeat: a few minutes")
     parser.add_argument("--tiny", action="store_true", help="only to see that the harness works")
     parser.add_argument(
         "--repeats", type=int, metavar="N", help="how often; default 3, less when it takes long"
     )
-    parser.add_argument("--only", metavar="WORD", help="only systems whose name holds this")
+    parser.add_argument(
+        "--only",
+        metavar="WORD",
+        help="only systems and actions whose name holds this, for example 'long lists: failures'",
+    )
+    parser.add_argument("--entries", type=int, metavar="N", help="how long the lists are")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there")
     options = parser.parse_args(arguments)
     size = TINY if options.tiny else QUICK if options.quick else Size()
     if options.repeats:
         size = replace(size, repeats=options.repeats)
-    chosen = [s for s in _available() if not options.only or options.only in s.name]
+    if options.entries:
+        size = replace(size, entries=options.entries)
+    only = options.only or ""
+    chosen = [system for system in _available() if only in system.name]
+    cases = [case for case in CASES if only in f"{_LISTS}: {case.name}"]
     begun_s = time.monotonic()
     server = BenchServer()
     try:
-        run = Run(server, size, chosen, lambda line: print(line, flush=True))
-        results = run.all()
+        results = Run(server, size, chosen, _say).all()
+        rows = Bulk(server, size.entries, size.action_s, _say, cases).rows()
     finally:
         server.stop()
-    print(f"\n{tables(results)}\n")
+    if results:
+        print(f"\n{tables(results)}\n")
+    if rows:
+        print(f"\n{lists_report.tables(rows)}\n")
     print(f"{os.cpu_count()} cores, Python {platform.python_version()}, ", end="")
     print(f"{time.monotonic() - begun_s:.0f} s; only the ratios of one run count.")
     if options.json:
-        options.json.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
+        options.json.write_text(json.dumps(results | rows, indent=1) + "\n", "utf-8")
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
 
 
 def _available() -> list[systems.System]:

@@ -37,13 +37,16 @@ class Size:
     most_workers: int = 8
     queues: tuple[int, ...] = (1, 10, 100, 1_000)
     payload_bytes: tuple[int, ...] = (100, 1_000, 10_000, 100_000, 1_000_000)
+    #: How long the lists are on which operators act; a single action is stopped after `action_s`.
+    entries: int = 1_000_000
+    action_s: float = 60.0
     #: After this time no further repeat begins.
     enough_s: float = 200.0
 
 
-QUICK = Size(1, 1.0, 15, 2.0, 500, 4, (1, 100), (100, 100_000))
+QUICK = Size(1, 1.0, 15, 2.0, 500, 4, (1, 100), (100, 100_000), 100_000, 20.0)
 #: For the test of the harness: every measurement once, too short for real results.
-TINY = Size(1, 0.02, 2, 0.1, 5, 1, (2,), (100,))
+TINY = Size(1, 0.02, 2, 0.1, 5, 1, (2,), (100,), 500)
 
 
 class Run:

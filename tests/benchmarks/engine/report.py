@@ -145,10 +145,11 @@ def tables(results: Results) -> str:
             cpu, rate = middle(results, name, "cpu_ms_a_job"), middle(results, name, "jobs_per_s")
             growth.append([name, f"{rate:,.0f}", f"{cpu:.3f}"])
     reached = [["target", "measured", ""], *(list(t.incident(results)) for t in targets())]
-    return "\n\n".join(_aligned(table) for table in (rows, pick_ups, growth, reached))
+    return "\n\n".join(aligned(table) for table in (rows, pick_ups, growth, reached))
 
 
-def _aligned(rows: list[list[str]]) -> str:
+def aligned(rows: list[list[str]]) -> str:
+    """A table as text: the first column to the left, the others to the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = []
     for row in rows:
