@@ -184,3 +184,14 @@ def test_an_undo_that_is_interrupted_can_go_on(
     way_on = ran.err.splitlines()[-1].partition("qtop ")[2].split()
     assert qtop(*way_on).status == 0
     assert direct("LRANGE", FAILURES, 0, -1) == raws
+
+
+def test_a_prune_stops_between_two_workers(interrupted: Callable[..., Ran], direct: Direct) -> None:
+    names = [f"web-1:{number}:mail" for number in range(1, 4)]
+    direct("SADD", "resque:workers", *names)
+    for name in names:
+        direct("HSET", "resque:workers:heartbeat", name, "2020-01-01T00:00:00+00:00")
+    ran = interrupted("prune", "--yes", *names)
+    assert (ran.status, ran.out) == (130, f"pruned {names[0]}\n")
+    assert ran.err.splitlines()[-1] == COUNTED_AS_LEFT.format(2)
+    assert direct("SCARD", "resque:workers") == 2

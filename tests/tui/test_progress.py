@@ -62,7 +62,7 @@ def test_when_nothing_advances_the_rate_is_unknown() -> None:
     run.go(4, 1_000, 100_000)
     assert run.meter.left_s == 96
     run.clock.now_s += 5
-    assert run.meter.words() == "4,000 of 100,000, 1,000/s, 1 min left"
+    assert run.meter.words() == "4,000 of 100,000, 1,000/s, 2 min left"
     run.clock.now_s += 1
     assert run.meter.words() == "4,000 of 100,000"
     run.meter.note(4_000, 100_000)
@@ -132,6 +132,16 @@ def test_a_rate_has_two_figures(per_s: int, speed: str) -> None:
     run = Run()
     run.go(9, per_s, 10**12, steps_per_s=1)
     assert run.meter.speed == speed
+
+
+@pytest.mark.parametrize(
+    ("of", "left"),
+    [(4_100, "1 s"), (63_500, "1 min"), (65_000, "2 min"), (4_000_000, "2 h"), (10**8, "2 d")],
+)
+def test_the_time_left_is_rounded_up(of: int, left: str) -> None:
+    run = Run()
+    run.go(4, 1_000, of)
+    assert run.meter.time_left == f"{left} left"
 
 
 def test_hostile_numbers_are_bearable() -> None:

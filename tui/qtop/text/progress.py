@@ -18,6 +18,8 @@ _LEAST_S: Final = 1.0
 _GRAIN_S: Final = 0.1
 #: After so long without an advance the rate is unknown, and begins anew with the next one.
 _STILL_S: Final = 5.0
+#: The units of a length of time above a second.
+_UNITS_S: Final = (86_400, 3_600, 60)
 
 
 class ProgressMeter:
@@ -79,9 +81,12 @@ class ProgressMeter:
 
     @property
     def time_left(self) -> str:
-        """`28 s left`, rounded up; empty while it is unknown."""
+        """`28 s left`, `2 min left`, rounded up; empty while it is unknown."""
         left_s = self.left_s
-        return "" if left_s is None else f"{ago(math.ceil(left_s))} left"
+        if left_s is None:
+            return ""
+        unit_s = next((unit_s for unit_s in _UNITS_S if left_s > unit_s), 1)
+        return f"{ago(math.ceil(left_s / unit_s) * unit_s)} left"
 
     def words(self) -> str:
         """All of that: `12,400 of 100,000, 3,100/s, 28 s left`."""
