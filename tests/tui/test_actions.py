@@ -12,7 +12,8 @@ from tests.support.sample_data import FakeSystem, does_nothing, failed_job, prep
 
 from qtop.actions.plan import Operator, Outcome, Plan, rest_of
 from qtop.actions.request import Clear, Delete, Pause, PauseAll, Request, Requeue, Undo
-from qtop.actions.runner import ActionRunner, Stopped
+from qtop.actions.runner import ActionRunner
+from qtop.actions.stopping import Stopped
 from qtop.config.limits import UndoLimits
 from qtop.model.job import Job, JobSource
 from qtop.search.selection import chosen_of

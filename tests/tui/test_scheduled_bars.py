@@ -127,6 +127,8 @@ def test_a_search_says_how_far_it_is_and_what_it_leaves_out() -> None:
 
     found.seen, found.count, run.done, run.of = 1_500, 7, 20, 90_000
     assert count_text() == "looking … 1,500 jobs, times 20 of 90,000; x stops "
+    timed = list_bars.delayed_search(run, is_by_class=False, time_left="28 s left")
+    assert text(timed) == "looking … 1,500 jobs, times 20 of 90,000, 28 s left; x stops "
     found.is_complete = True
     assert count_text() == "7 of 1,500 jobs "
     found.count = 1_001

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from qtop.actions.plan import Throttle
-from qtop.actions.runner import paced, reined
+from qtop.actions.runner import paced
+from qtop.actions.stopping import reined
 from queuecore.bulk import TAKE_ITEMS
 from queuecore.exchange import Exchange, Steps, drive
 from resque.errors import StoreError, Unreachable
@@ -103,3 +104,23 @@ def test_errors_and_progress_pass_through() -> None:
 )
 def test_slow_actions_take_small_steps(limit: float | None, at_once: int) -> None:
     assert Throttle(limit).at_once == at_once
+
+
+def test_a_stopped_operation_may_send_what_leaves_everything_in_order() -> None:
+    pace, sent = Throttle(is_stopped=True), list[int | None]()
+
+    def tidying() -> Steps[str]:
+        try:
+            yield step(0)
+        except StoreError as error:
+            yield step(1)
+            yield step(2, writes=True)
+            return str(error)
+        return "never stopped"
+
+    def run(exchange: Exchange[Any]) -> Any:
+        sent.append(None if exchange.progress is None else exchange.progress[0])
+        return 0
+
+    assert drive(reined(tidying(), pace), run) == "stopped"
+    assert sent == [1, None]

@@ -61,6 +61,7 @@ class Outcome:
         gone: How many were not there any more.
         refused: Why some were left as they are, and how many for each reason.
         stopped: What ended it before its end; the rest is then not done, or unknown.
+        left: How many that rest is.
         record: What was put on record; None when nothing was done.
         undid: The id of the action that cannot be taken back any more.
     """
@@ -71,6 +72,7 @@ class Outcome:
     gone: int = 0
     refused: tuple[tuple[str, int], ...] = ()
     stopped: StoreError | None = None
+    left: int = 0
     record: ActionRecord | None = None
     undid: str | None = None
 
@@ -173,6 +175,7 @@ def acted(
     if refused:
         text += f" ({safe(refused[0][0])})"
     tone: ResultTone = "warn" if result.gone or kept else "good"
+    rest = 0
     if result.stopped is not None:
         rest = record.planned - result.done - result.gone
         rest -= sum(count for _, count in result.refused)
@@ -186,6 +189,7 @@ def acted(
         result.gone,
         refused,
         result.stopped,
+        rest,
         record if may_be_done else None,
     )
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any, Final, TypeVar
 
 from qtop.actions.plan import Outcome, Plan, Throttle
+from qtop.actions.stopping import reined
 from qtop.search.list_search import Send
 from qtop.text.safe import safe
 from queuecore.action_record import ActionRecord
@@ -24,35 +25,6 @@ _TICK_S: Final = 0.05
 
 #: Gets how many of how many are done.
 Progress = Callable[[int, int], None]
-
-
-class Stopped(StoreError):
-    """It was stopped. Nothing was sent."""
-
-
-def reined(steps: Steps[T], pace: Throttle | None, tell: Callable[[int, int], None]) -> Steps[T]:
-    """The same steps; `tell` is called with the progress of each that has one.
-
-    A stop comes to the operation as the error Stopped instead of the result of its next step that
-    only reads: so nothing that was sent is left in doubt, and what the operation returns counts
-    what was done.
-    """
-    try:
-        step = next(steps)
-        while True:
-            if step.progress is not None:
-                tell(*step.progress)
-            if pace is not None and pace.is_stopped and not step.writes:
-                step = steps.throw(Stopped("stopped"))
-                continue
-            try:
-                result = yield step
-            except QueueError as error:
-                step = steps.throw(error)
-            else:
-                step = steps.send(result)
-    except StopIteration as stop:
-        return stop.value  # type: ignore[no-any-return]
 
 
 async def paced(

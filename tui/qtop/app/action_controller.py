@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Final, TypeVar
 
+from rich.cells import cell_len
+
 from qtop.actions.plan import Operator, Outcome, Plan, Refusal, escalate, operator_identity
 from qtop.actions.request import PauseAll, Request, Reschedule, Undo
 from qtop.actions.runner import ActionRunner, ForegroundPriority, Progress
@@ -23,7 +25,8 @@ from qtop.screens.dialogs import (
 from qtop.search.list_search import walk
 from qtop.search.selection import JobSearch, RefusalCheck, Selection, nothing_refused
 from qtop.systems.system import SystemRunner
-from qtop.text.safe import safe
+from qtop.text.progress import ProgressMeter
+from qtop.text.safe import crop, safe
 from qtop.widgets.table import Table
 from queuecore.audit import AuditEntry
 from queuecore.exchange import Operation, Steps, steps_of
@@ -36,6 +39,8 @@ Then = Callable[[Made], None]
 
 #: What a key that stops an action under way is called on the screens that have one.
 _STOPPING: Final = ("stop", "stop_looking")
+_LEAST_CELLS: Final = 10
+_REDRAW_S: Final = 1.0
 
 
 class ActionController:
@@ -142,7 +147,7 @@ class ActionController:
     ) -> None:
         """Look below a dialog, and put what comes then in its place. Leaving it ends the look."""
         # In front at once: what is typed ahead must not be taken for other actions.
-        cover = LookingDialog(what)
+        cover = LookingDialog(what, self._app.clock)
 
         async def uncover() -> None:
             made = await look(cover.tell)
@@ -272,13 +277,26 @@ class ActionController:
         app = self._app
         app.say(f"{plan.what} …", "dim", stays=True)
 
+        meter = ProgressMeter(app.clock)
+
         def progress(done: int, of: int) -> None:
-            if of > 1:
-                far = f"{plan.what}: {done:,} of {of:,} …"
-                app.say(f"{far}{self._how_to_stop()}", "dim", stays=True)
+            meter.note(done, of)
+            show()
+
+        def show() -> None:
+            if meter.of > 1:
+                far = f": {meter.words()} …{self._how_to_stop()}"
+                # Where there is little room, the figures are worth more than what they are about.
+                what = crop(plan.what, max(_LEAST_CELLS, app.size.width - 2 - cell_len(far)))
+                app.say(f"{what}{far}", "dim", stays=True)
 
         self._takes_back = False
-        outcome = await self._actions.run(plan, progress)
+        # Also when nothing advances: then the time left is not known any more.
+        redraw = app.set_interval(_REDRAW_S, show)
+        try:
+            outcome = await self._actions.run(plan, progress)
+        finally:
+            redraw.stop()
         app.say(outcome.text, outcome.tone, stays=True)
         if table is not None and outcome.tone != "bad":
             table.clear_marks()

@@ -11,6 +11,7 @@ import click
 
 from qtop.actions.plan import Outcome, Plan
 from qtop.actions.request import Delete, JobRequest
+from qtop.actions.stopping import Stopped
 from qtop.commands.connection import Connection, Session
 from qtop.commands.output import counted, json_line, leave, line, message, moment, tell_too_large
 from qtop.model.job import JobSource
@@ -49,7 +50,7 @@ def act(
         chooser = system.chooser(source, system.refusal(request), spares=spares)
         jobs = system.jobs(source, newest_first=True)
         operation = scan(jobs, wanted, session.now(), chooser.take)
-        scanned = session.run(operation)
+        scanned = session.run(operation, f"looking through {source}")
         chosen = session.run(chooser.settle())
         tell_too_large(scanned.too_large)
         if chosen.spared:
@@ -73,7 +74,7 @@ def act(
             for text in chosen.details(moment):
                 message(f"  {text}")
             confirm(f"{verb} {_how_many(source, chosen, scanned)}")
-        report(verb, _DONE[verb], _carry_out(session, plan), as_json=as_json)
+        report(verb, _DONE[verb], carry_out(session, plan), as_json=as_json)
 
 
 def tell_no_undo(session: Session, plan: Plan) -> None:
@@ -110,27 +111,38 @@ def require_person(what: str) -> None:
         leave(f"{what}: say --yes to do it, or --dry-run to see more. Nothing was done.")
 
 
-def _carry_out(session: Session, plan: Plan) -> Outcome:
-    """Do what a plan says. When it is interrupted, say how to take back what was done. Raises
-    KeyboardInterrupt then, and as `Session.run`."""
+def carry_out(session: Session, plan: Plan) -> Outcome:
+    """As `Session.carry_out`. Where there is no outcome, because it was stopped or ended at once,
+    says how to take back what was done. Raises KeyboardInterrupt then, and as `Session.run`."""
     try:
         return session.carry_out(plan)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, Stopped):
         way = "cannot be undone"
         if plan.record is not None and plan.record.undo_s:
             way = f"is taken back by: qtop undo {plan.record.id}"
         message(f"interrupted: what was done, if anything was, {way}")
-        raise
+        raise KeyboardInterrupt from None
+
+
+def leave_if_stopped(outcome: Outcome) -> None:
+    """Where an action was interrupted, say how many it left alone. Raises KeyboardInterrupt
+    then."""
+    if isinstance(outcome.stopped, Stopped):
+        rest = f"the other {outcome.left:,} were left alone" if outcome.left else "nothing was left"
+        message(f"interrupted: {rest}")
+        raise KeyboardInterrupt
 
 
 def report(action: str, done: str, outcome: Outcome, *, as_json: bool) -> NoReturn:
     """Print the numbers and leave: with 0 when anything was done, else 1. Raises what stopped the
-    action half-way, after the numbers."""
+    action half-way, after the numbers; KeyboardInterrupt where that was an interrupt."""
     undo = None if outcome.undoable is None else outcome.undoable.id
     reasons = dict(outcome.refused)
     refused = sum(reasons.values())
     if as_json:
         numbers = {"done": outcome.done, "gone": outcome.gone, "refused": refused}
+        if outcome.stopped is not None:
+            numbers["left"] = outcome.left
         line(json_line({"action": action, **numbers, "reasons": reasons, "undo": undo}))
     else:
         line(f"{done} {outcome.done:,}, gone meanwhile {outcome.gone:,}, refused {refused:,}")
@@ -138,6 +150,7 @@ def report(action: str, done: str, outcome: Outcome, *, as_json: bool) -> NoRetu
             message(f"refused {count:,}: {reason}")
         if undo is not None:
             message(f"to take it back: qtop undo {undo}")
+    leave_if_stopped(outcome)
     if outcome.stopped is not None:
         is_known = not isinstance(outcome.stopped, OutcomeUnknown)
         message("stopped half-way" + ("" if is_known else "; the last step may have happened"))

@@ -113,6 +113,7 @@ def undo(operation: str | None, connection: Connection, as_json: bool) -> None:
     """
     # Imported here: the list needs none of it.
     from qtop.actions.request import Undo
+    from qtop.actions.stopping import Stopped
 
     with connection.open() as session:
         session.refuse_if_read_only()
@@ -120,7 +121,12 @@ def undo(operation: str | None, connection: Connection, as_json: bool) -> None:
         if operation is None and entry is None:
             leave("no action of yours can be undone; `qtop audit` lists everybody's")
         request = Undo(operation or "") if entry is None else Undo.of(entry)
-        outcome = session.carry_out(session.plan(request))
+        try:
+            outcome = session.carry_out(session.plan(request))
+        except (KeyboardInterrupt, Stopped):
+            rest = f"the rest is taken back by: qtop undo {request.id}"
+            message(f"interrupted: what is back stays so, {rest}")
+            raise KeyboardInterrupt from None
     _report(request, outcome, as_json)
 
 
@@ -147,4 +153,8 @@ def _report(request: Undo, outcome: Outcome, as_json: bool) -> None:
     else:
         what = f" of {safe(request.what)}" if request.what else ""
         line(f"took back {outcome.done:,}{what}, no longer possible {outcome.gone:,}")
+    # Imported here: the list needs none of it.
+    from qtop.commands.acting import leave_if_stopped
+
+    leave_if_stopped(outcome)
     sys.exit(0 if outcome.done else 1)

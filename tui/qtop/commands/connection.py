@@ -5,10 +5,9 @@ from __future__ import annotations
 import functools
 import os
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -17,6 +16,8 @@ import click
 from click.core import ParameterSource
 
 from qtop.commands.output import Listing, OutputColumn, leave, message
+from qtop.commands.progress import ProgressLine
+from qtop.commands.signals import at_first_signal
 from qtop.config.settings import (
     Given,
     Settings,
@@ -160,8 +161,6 @@ def listing_options(default_limit: int = 0) -> Callable[[F], F]:
 #: What reading an answer raises when it is none that Redis gives.
 _NONSENSE: Final = (TypeError, ValueError, AttributeError, LookupError, AssertionError)
 _TIMEOUT_S: Final = 10.0
-_PROGRESS_AFTER_S: Final = 0.5
-_ERASE: Final = "\r\x1b[K"
 
 
 class ChangeRefused(QueueError):
@@ -189,20 +188,23 @@ class Session:
             open_system, self.address, connection.namespace, failures_read=0, warn=self._warn
         )
         self.system = self.new_system()
-        self._progress = _Progress()
+        #: Shows how far an operation is, where somebody sees it.
+        self.progress = ProgressLine(connection.shows_progress)
 
     def _warn(self, text: str) -> None:
         if not self._warned:
             message(f"warning: {text}")
         self._warned = True
 
-    def run(self, operation: Operation[T]) -> T:
-        """Carry out an operation. How much of a long one is done is shown on a terminal.
+    def run(self, operation: Operation[T], what: str = "") -> T:
+        """Carry out an operation. How much of a long one is done is shown on a terminal, with
+        `what` it is about.
 
         Raises StoreError, whose message names the address, ChangeRefused, with --read-only, and
         BelongsToSidekiq, before anything that writes is sent. Costs what the operation costs, and
         two round trips before it writes.
         """
+        self.progress.begin(what)
         try:
             return drive(self.system.guarded(operation), self._one)
         except _NONSENSE as error:
@@ -211,12 +213,12 @@ class Session:
                 f"({type(error).__name__}): check that this is Redis"
             ) from error
         finally:
-            self._progress.end()
+            self.progress.end()
 
     def _one(self, exchange: Exchange[Any]) -> Any:
         self.refuse_if_read_only(exchange.writes)
         if exchange.progress is not None:
-            self._progress.tell(*exchange.progress)
+            self.progress.note(*exchange.progress)
         if not exchange.commands:
             # It only says how far an operation is.
             return exchange.parse([])
@@ -252,8 +254,28 @@ class Session:
         return made
 
     def carry_out(self, plan: Plan) -> Outcome:
-        """Do what a plan says. Raises as `run`."""
-        return self.run(plan.run())
+        """Do what a plan says. An interrupt (ctrl+c, or TERM) stops it between two steps: the
+        outcome tells what was done, and is `stopped` even if that was all. A second interrupt ends
+        it at once.
+
+        Raises as `run`, Stopped where the plan has no outcome then, and KeyboardInterrupt.
+        """
+        # Imported here: most commands only read.
+        from qtop.actions.plan import Throttle
+        from qtop.actions.stopping import Stopped, reined
+
+        pace = plan.pace or Throttle()
+
+        def stop() -> None:
+            pace.is_stopped = True
+            self.progress.rename("stopping")
+
+        with at_first_signal(stop):
+            outcome = self.run(reined(plan.run(), pace), plan.what)
+        if pace.is_stopped and outcome.stopped is None:
+            # It came too late for this action; a command may have others to do.
+            outcome = replace(outcome, stopped=Stopped("stopped"))
+        return outcome
 
     def now(self) -> datetime:
         """The server's clock. One round trip. Raises StoreError."""
@@ -261,26 +283,6 @@ class Session:
 
     def close(self) -> None:
         self._store.close()
-
-
-class _Progress:
-    """A line on the terminal that says how far a long operation is."""
-
-    def __init__(self) -> None:
-        self._begun_s = time.monotonic()
-        self._is_shown = False
-        self._can_erase = sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb"
-
-    def tell(self, done: int, of: int) -> None:
-        if self._can_erase and time.monotonic() - self._begun_s > _PROGRESS_AFTER_S:
-            sys.stderr.write(f"{_ERASE}{done:,} of {of:,}")
-            sys.stderr.flush()
-            self._is_shown = True
-
-    def end(self) -> None:
-        if self._is_shown:
-            sys.stderr.write(_ERASE)
-            self._is_shown = False
 
 
 #: The setting behind a parameter of a command. Of two, the later one counts.
@@ -298,13 +300,15 @@ _SETTINGS: Final = {
 @dataclass(frozen=True, slots=True)
 class Connection:
     """What is in force. `url` is None when nothing names one: then the private server is meant.
-    `is_read_only` refuses every change; `wants_redaction` is None when nothing was said."""
+    `is_read_only` refuses every change; `wants_redaction` is None when nothing was said;
+    `shows_progress` is False where a program reads what is printed on a terminal."""
 
     url: str | None
     namespace: str
     is_read_only: bool = False
     settings: Settings = field(default_factory=Settings)
     wants_redaction: bool | None = None
+    shows_progress: bool = True
 
     def redactor(self, *, is_whole: bool) -> Redactor:
         """What hides secrets in what is printed: unless told, only where it is not for programs,
@@ -404,7 +408,10 @@ def connection_options(command: F) -> F:
         settings = settings_in_force(context, profile)
         given = ("url", "namespace", "read_only")
         url, namespace, is_read_only = (settings.values[name] for name in given)
-        connection = Connection(url, namespace, is_read_only, settings, kwargs.get("redact"))
+        is_for_programs = kwargs.get("as_json", False) and sys.stdout.isatty()
+        connection = Connection(
+            *(url, namespace, is_read_only, settings, kwargs.get("redact")), not is_for_programs
+        )
         kept = {name: kwargs[name] for name in kwargs.keys() - {*given, "redact"}}
         return command(*args, connection=connection, **kept)
 

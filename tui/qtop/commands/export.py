@@ -7,13 +7,14 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Final, NamedTuple, TextIO
 
 import click
 
 from qtop.actions.request import Load
-from qtop.commands.acting import confirm
+from qtop.commands.acting import carry_out, confirm, leave_if_stopped
 from qtop.commands.connection import (
     SOURCE,
     Connection,
@@ -62,15 +63,18 @@ def export(path: Path, source: JobSource, wanted: Filter, connection: Connection
     unread = Unread()
     with connection.open() as session, _created(path) as file:
         redactor = connection.redactor(is_whole=False)
+        is_shown = file.isatty()
 
         def write(job: Job) -> None:
             nonlocal written
+            if is_shown:
+                session.progress.make_way()
             file.write(line_of(jobs, job, redactor) + "\n")
             written += 1
 
         jobs = session.system.jobs(source)
         operation = scan(jobs, wanted, session.now(), write, whole=True)
-        unread.try_to(session, f"what else is in {source}", operation)
+        unread.try_to(session, f"what else is in {source}", operation, f"writing {source}")
     message(f"written {counted(written, source.noun)}")
     unread.leave()
     sys.exit(0 if written else 1)
@@ -148,7 +152,11 @@ def load(
         done = 0
         for source, lines in plan.items():
             request = Load(source, _items(system, path, target, lines), len(lines))
-            done += session.carry_out(session.plan(request)).done
+            outcome = carry_out(session, session.plan(request))
+            done += outcome.done
+            if outcome.stopped is not None:
+                line(f"loaded {done:,}, refused {refused:,}")
+                leave_if_stopped(replace(outcome, left=total - done))
     line(f"loaded {done:,}, refused {refused:,}")
 
 

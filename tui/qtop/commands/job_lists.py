@@ -156,6 +156,7 @@ def show(
     def print_job(job: Job) -> None:
         nonlocal shown
         shown += 1
+        session.progress.make_way()
         if as_json:
             line(json_line(redactor.value(_whole_fields(job, source))))
             return
@@ -338,6 +339,7 @@ class _Search:
         def visit(entry: Entry) -> bool:
             job, due = entry.job, entry.job.due
             if due is None or job.ref is None:
+                self.session.progress.make_way()
                 self.unread.note(f"delayed jobs of {'' if due is None else due.stamp}", _NO_LIST)
                 return True
             due_s = due.at - self.now.timestamp()

@@ -9,9 +9,17 @@ from typing import Any, Final
 
 import click
 
-from qtop.actions.plan import typeable
+from qtop.actions.plan import Outcome, typeable
 from qtop.actions.request import Clear, Index, Pause, PauseAll, Prune, PruneCase, Register
-from qtop.commands.acting import confirm, report, require_person, tell_no_undo, tell_unknown
+from qtop.commands.acting import (
+    carry_out,
+    confirm,
+    leave_if_stopped,
+    report,
+    require_person,
+    tell_no_undo,
+    tell_unknown,
+)
 from qtop.commands.connection import (
     SOURCE,
     Connection,
@@ -136,7 +144,7 @@ def clear(
             sys.exit(0 if jobs or remove else 1)
         if not yes:
             _confirm_by_name(f"delete {what}", source)
-        outcome = session.carry_out(plan)
+        outcome = carry_out(session, plan)
     if jobs and outcome.refused:
         leave("it changed too much meanwhile: look, then try again. Nothing was deleted.")
     if jobs:
@@ -199,12 +207,12 @@ def register(
         wanted = {"queue": names, "delayed": moments, "failures": lists}
         for what, named in wanted.items():
             for name, is_missing in session.run(session.system.unregistered(what, named)):
-                changed = is_missing
+                outcome = Outcome("", done=int(is_missing))
                 if is_missing and not dry_run:
-                    plan = session.plan(Register(what, name))
-                    changed = session.carry_out(plan).done > 0
-                done += changed
-                _tell_registered(what, name, changed, dry_run, as_json)
+                    outcome = session.carry_out(session.plan(Register(what, name)))
+                done += outcome.done
+                _tell_registered(what, name, outcome.done > 0, dry_run, as_json)
+                leave_if_stopped(outcome)
     sys.exit(0 if done else 1)
 
 
@@ -286,7 +294,8 @@ def prune(
         plan = session.plan(request)
         if len(dead) > 1 and not yes:
             confirm(f"prune {counted(len(dead), 'dead worker')}")
-        outcome = session.carry_out(plan)
+        outcome = carry_out(session, plan)
+        leave_if_stopped(outcome)
         if outcome.refused:
             message("somebody else prunes at the moment: look again in a minute")
     sys.exit(0 if outcome.done else 1)

@@ -40,14 +40,17 @@ class Unread:
             self.parts[what] = why
             message(f"unknown: {what}: {why}")
 
-    def try_to(self, session: Session, what: str, operation: Operation[T]) -> T | None:
+    def try_to(
+        self, session: Session, what: str, operation: Operation[T], doing: str = ""
+    ) -> T | None:
         """Carry out an operation that reads a part. When it fails, note that and return None. After
-        Redis could not be reached once, nothing more is asked."""
+        Redis could not be reached once, nothing more is asked. `doing` is shown meanwhile, else
+        `what`."""
         if self._is_cut_off:
             self.note(what, "not asked: Redis gave no answer before")
             return None
         try:
-            return session.run(operation)
+            return session.run(operation, doing or what)
         except StoreError as error:
             self._is_cut_off = isinstance(error, Unreachable)
             self.note(what, str(error))

@@ -25,6 +25,7 @@ from qtop.screens.console import Console
 from qtop.screens.frame import FrontScreen
 from qtop.search.filter_language import ALLOWED, BadMoment, parse_moment
 from qtop.text.format import both_times, due_in
+from qtop.text.progress import ProgressMeter
 from qtop.text.safe import ago, counted, safe
 from qtop.widgets.filter_input import FigureField, InputField
 from queuecore.errors import BadOption
@@ -45,6 +46,7 @@ _HEIGHTS: Final = [(0, "-low"), (_HIGH_LINES, "-high")]
 _WIDTHS: Final = [(0, "-slim"), (72, "-wide")]
 #: The frame of a box and its buttons; and the blank lines in it, where it has room.
 _AROUND_LINES, _BLANK_LINES = 3, 3
+_REDRAW_S: Final = 1.0
 
 
 class DialogButton(NamedTuple):
@@ -136,9 +138,14 @@ class LookingDialog(Dialog[None]):
 
     AUTO_FOCUS = "#no"
 
-    def __init__(self, what: str) -> None:
+    def __init__(self, what: str, clock: Callable[[], float]) -> None:
         super().__init__(what, ("…",), (CANCEL,))
         self._has_moved = asyncio.Event()
+        self._meter = ProgressMeter(clock)
+
+    def on_mount(self) -> None:
+        # Also when nothing advances: then the time left is not known any more.
+        self.set_interval(_REDRAW_S, self._show_progress)
 
     def on_screen_resume(self) -> None:
         self._has_moved.set()
@@ -158,9 +165,16 @@ class LookingDialog(Dialog[None]):
         return self.is_active
 
     def tell(self, done: int, of: int) -> None:
+        self._meter.note(done, of)
         if self.is_mounted:
-            share = f", {done * 100 // of} %" if of else ""
-            self.query_one(".line", Label).update(Text(f"{done:,} of {of:,} looked at{share}"))
+            self._show_progress()
+
+    def _show_progress(self) -> None:
+        meter = self._meter
+        if meter.of:
+            far = f"{meter.done:,} of {meter.of:,} looked at"
+            parts = filter(None, (far, meter.percent, meter.speed, meter.time_left))
+            self.query_one(".line", Label).update(Text(", ".join(parts)))
 
 
 class ConfirmDialog(Dialog[bool]):

@@ -20,6 +20,7 @@ from qtop.screens.console import Console
 from qtop.screens.dialogs import CANCEL, Dialog, DialogButton
 from qtop.search.list_search import walk
 from qtop.search.selection import JobSearch
+from qtop.text.progress import ProgressMeter
 from qtop.text.redact import OPEN
 from qtop.text.safe import safe
 from qtop.widgets.filter_input import Box, InputField
@@ -153,8 +154,11 @@ class Writer:
             if (job := jobs.find(entry)) is not None:
                 self._take(job)
 
+        meter = ProgressMeter(self._app.clock)
+
         def tell(done: int, of: int) -> None:
-            self._app.say(f"{self}; looked at {done:,} of {of:,} …", "dim", stays=True)
+            meter.note(done, of)
+            self._app.say(f"{self}; looked at {meter.words()} …", "dim", stays=True)
 
         await walk(self._app.read, self._jobs.walk(), visit, tell, self._read_cut)
 

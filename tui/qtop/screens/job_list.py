@@ -33,6 +33,7 @@ from qtop.search.selection import (
     slim_waiting,
 )
 from qtop.text import format
+from qtop.text.progress import ProgressMeter
 from qtop.text.safe import counted, safe
 from qtop.widgets.bars import Bar, Span
 from qtop.widgets.columns import Column, ToneOf, text_column
@@ -134,6 +135,9 @@ class JobListScreen(ConsoleScreen):
         self.page: JobPage | None = None
         self.start: Hashable = None
         self._lands_last: bool | None = None
+        #: How fast a search goes, and which one that is.
+        self._meter = ProgressMeter(self.app.clock)
+        self._measured: ListSearch[Any] | None = None
         self._is_unread = False
 
     @property
@@ -433,7 +437,15 @@ class JobListScreen(ConsoleScreen):
             left += self.found_spans(self.search.found)
         left += marks_spans(self.table)
         key = self.app.state.policy.sign(self.STOP)
-        self.window.show(left, list_bars.progress(self.search, key))
+        self.window.show(left, list_bars.progress(self.search, key, self.measured()))
+
+    def measured(self) -> ProgressMeter:
+        """How fast the present search goes, as of now."""
+        if self.search is not self._measured:
+            self._meter, self._measured = ProgressMeter(self.app.clock), self.search
+        if self.search is not None:
+            self._meter.note(self.search.done, self.search.of)
+        return self._meter
 
     # Keys: the chosen jobs
 

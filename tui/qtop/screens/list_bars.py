@@ -23,6 +23,7 @@ from qtop.screens import frame
 from qtop.search.list_search import ListSearch
 from qtop.search.selection import JobSearch, Matches
 from qtop.text import format
+from qtop.text.progress import ProgressMeter
 from qtop.text.safe import ago, counted, safe
 from qtop.widgets.bars import Span
 
@@ -68,19 +69,26 @@ def too_large(search: JobSearch) -> list[Span]:
     return [Span(f"; {large:,} too large to look into", "warn", 70)] if large else []
 
 
-def progress(search: ListSearch[Any] | None, key: str) -> list[Span]:
-    """How far the search through the whole list is, and which `key` stops it."""
+def progress(search: ListSearch[Any] | None, key: str, meter: ProgressMeter) -> list[Span]:
+    """How far the search through the whole list is, how fast it goes, and which `key` stops it."""
     if search is None:
         return []
     if search.problem is not None:
         return [Span(f"looking stopped: {safe(search.problem)} ", "warn", 80)]
     if search.of == 0 or search.is_idle:
         return []
-    percent = search.done * 100 // search.of
-    text = f"scanned {search.done:,} of {search.of:,}, {percent} %"
+    far, percent = f"{search.done:,} of {search.of:,}", search.done * 100 // search.of
     if search.is_stopped:
-        return [Span(f"{text}; stopped, {key} goes on ", "warn", 80)]
-    return [Span(f"{text}; {key} stops ", "accent", 80)]
+        return [Span(f"scanned {far}, {percent} %; stopped, {key} goes on ", "warn", 80)]
+    parts = {
+        "scanned ": 50,
+        far: 80,
+        f", {percent} %": 54,
+        f", {meter.speed}": 53,
+        f", {meter.time_left}": 56,
+        f"; {key} stops ": 82,
+    }
+    return [Span(text, "accent", priority) for text, priority in parts.items() if text != ", "]
 
 
 def service_of(
@@ -210,7 +218,11 @@ def due_times(shown: JobPage | None) -> list[Span]:
 
 
 def delayed_search(
-    run: ListSearch[Matches] | None, sign: Sign = keymap.sign, *, is_by_class: bool
+    run: ListSearch[Matches] | None,
+    sign: Sign = keymap.sign,
+    *,
+    is_by_class: bool,
+    time_left: str = "",
 ) -> list[Span]:
     """How far a search is, or what came of it; `is_by_class` shows counts instead of jobs."""
     if run is None or run.found is None:
@@ -219,6 +231,7 @@ def delayed_search(
     seen = counted(found.seen, "job")
     if not run.is_over:
         of = f", times {run.done:,} of {run.of:,}" if run.of else ""
+        of += f", {time_left}" if time_left else ""
         return [Span(f"looking … {seen}{of}; {sign('stop_search')} stops ", "accent", 70)]
     more = ""
     if is_by_class and found.classes is not None and found.classes.has_more:

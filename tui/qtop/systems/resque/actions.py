@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Final
 
 from qtop.actions.plan import (
     Operator,
@@ -14,6 +15,7 @@ from qtop.actions.plan import (
     ResultTone,
     count_of,
     list_of,
+    rest_of,
     typeable,
     waiting,
 )
@@ -31,6 +33,7 @@ from qtop.actions.request import (
     Signal,
     Undo,
 )
+from qtop.actions.stopping import Stopped, between
 from qtop.keymap.keymap import Danger
 from qtop.model.job import JobSource
 from qtop.systems.resque import job_actions
@@ -45,6 +48,10 @@ from resque.keys import Keys
 from resque.store import failures, pauses, queues, registration, undo
 from resque.store.failures import FAILED
 from resque.store.lock_freeing import and_free_all
+
+#: Between so many items of a file, or so many bytes, a load can be stopped.
+_LOADED_AT_ONCE: Final = 500
+_LOADED_BYTES: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +237,14 @@ class ResqueActions:
         queue = target.name if target.kind == "queue" else None
 
         def run() -> Steps[Outcome]:
-            done: int = yield from bulk.load(self.keys, key, request.items, record, queue=queue)
+            done = 0
+            try:
+                for part in bulk.parts(request.items, _LOADED_AT_ONCE, len, _LOADED_BYTES):
+                    yield between(done, number)
+                    done += yield from bulk.load(self.keys, key, part, record, queue=queue)
+            except Stopped as error:
+                text = f"loaded {count_of(done, 'item')}{rest_of(number - done, error)}"
+                return Outcome(text, "bad", done, stopped=error, left=number - done, record=record)
             return Outcome(f"loaded {count_of(done, 'item')}", done=done, record=record)
 
         what = f"Load {count_of(number, 'item')} to {safe(str(target))}"

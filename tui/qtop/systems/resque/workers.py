@@ -15,8 +15,9 @@ from typing import Any, Final, cast
 
 import psutil
 
-from qtop.actions.plan import Operator, Outcome, Plan, Refusal
+from qtop.actions.plan import Operator, Outcome, Plan, Refusal, ResultTone, rest_of
 from qtop.actions.request import JobFate, Prune, Signal, Wish
+from qtop.actions.stopping import Stopped, between
 from qtop.keymap.keymap import Danger
 from qtop.model.fleet import Process
 from qtop.text.safe import ago, counted, safe
@@ -324,14 +325,21 @@ def _prepare_prune(keys: Keys, operator: Operator, request: Prune) -> Plan | Ref
 def _take_off(
     keys: Keys, request: Prune, cases: Sequence[Case], record: ActionRecord
 ) -> Steps[Outcome]:
-    """Act on each case. One round trip each, and one for the lock that all who prune take."""
+    """Act on each case, until it is stopped. One round trip each, and one for the lock that all
+    who prune take."""
     me = f"{socket.gethostname()}:{os.getpid()}:qtop"
     locked: bool = yield pruning.lock(keys, me)
     if not locked:
         text = "somebody else prunes at the moment: try again in a minute"
         return Outcome(text, "warn", refused=((text, len(cases)),))
     fates: Counter[Fate] = Counter()
+    stopped: Stopped | None = None
     for case in cases:
+        try:
+            yield between(fates.total(), len(cases))
+        except Stopped as error:
+            stopped = error
+            break
         fate = yield from pruning.take_off(
             keys, case.seen, wall_now, requeue_lost=request.requeue_lost, action=record
         )
@@ -341,7 +349,11 @@ def _take_off(
     done = fates.total() - alive
     text = f"unregistered {done:,}, jobs failed {fates['failed']:,}"
     text += f", spared {alive:,} that gave a sign of life meanwhile"
-    return Outcome(text, "warn" if alive else "good", done, alive)
+    tone: ResultTone = "warn" if alive else "good"
+    left = len(cases) - fates.total()
+    if stopped is not None:
+        text, tone = text + rest_of(left, stopped), "bad"
+    return Outcome(text, tone, done, alive, stopped=stopped, left=left)
 
 
 def _prepare_signal(keys: Keys, operator: Operator, request: Signal) -> Plan:
