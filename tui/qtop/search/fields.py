@@ -10,6 +10,7 @@ from typing import Any, Final
 from qtop.model.fleet import ListedSchedule, RunningJob
 from qtop.model.job import Job
 from queuecore.active_job import unwrapped
+from queuecore.codec import value_at
 from queuecore.digests import sha1_hex
 from queuecore.values import value as value_class
 
@@ -101,27 +102,40 @@ def of_schedule(schedule: ListedSchedule) -> Subject:
 
 #: Asks a text.
 Wanted = Callable[[str], bool]
-#: Asks a subject; None when it cannot be known.
-Test = Callable[[Subject], "bool | None"]
 
 
-def field(asked: Field, wanted: Wanted) -> Test:
+@value_class
+class Term:
+    """A part of a filter.
+
+    Attributes:
+        of: The attribute of a subject that it asks about; empty when it asks about several.
+        ask: Asks a value of this attribute, of a subject that can be read.
+        test: Asks a subject; None when it cannot be known.
+    """
+
+    of: str
+    ask: Callable[[Any], bool | None]
+    test: Callable[[Subject], bool | None]
+
+
+def field(asked: Field, wanted: Wanted) -> Term:
     """Whether a field is as wanted; an absent one is an empty text."""
 
+    def ask(value: Any) -> bool:
+        return wanted("" if value is None else asked.text(value))
+
     def test(subject: Subject) -> bool | None:
-        value = asked.of(subject)
-        return None if value is None and not subject.is_readable else wanted(value or "")
+        value = getattr(subject, asked.of)
+        return None if value is None and not subject.is_readable else ask(value)
 
-    return test
+    return Term(asked.of, ask, test)
 
 
-def argument(path: Sequence[str], wanted: Wanted) -> Test:
+def argument(path: Sequence[str], wanted: Wanted) -> Term:
     """Whether there is an argument at the end of a path that is as wanted."""
 
-    def test(subject: Subject) -> bool | None:
-        if not subject.is_readable:
-            return None
-        value = subject.args
+    def ask(value: Any) -> bool:
         for step in path:
             if isinstance(value, dict) and step in value:
                 value = value[step]
@@ -133,45 +147,55 @@ def argument(path: Sequence[str], wanted: Wanted) -> Test:
                 return False
         return wanted(text_of(value))
 
-    return test
+    return Term("args", ask, lambda subject: ask(subject.args) if subject.is_readable else None)
 
 
-def span(what: str, sign: str, seconds: float) -> Test:
+def span(what: str, sign: str, seconds: float) -> Term:
     """Whether the `age` of something is more or less than so many seconds; or whether a delayed job
     is `due` within them (also when overdue), or later."""
 
-    def test(subject: Subject) -> bool | None:
-        value = subject.age_s if what == "age" else subject.due_s
+    def ask(value: Any) -> bool | None:
         if value is None:
             return None
         is_equal = value == seconds and "=" in sign
         return is_equal or (value > seconds if sign[0] == ">" else value < seconds)
 
-    return test
+    of = f"{what}_s"
+    return Term(of, ask, lambda subject: ask(getattr(subject, of)))
 
 
-def readable(is_wanted: bool) -> Test:
+def readable(is_wanted: bool) -> Term:
     """Whether an entry can be read: the one thing that is known of those that cannot."""
-    return lambda subject: subject.is_readable is is_wanted
+    return _of_several(lambda subject: subject.is_readable is is_wanted)
 
 
-def queues(what: str, wanted: Wanted) -> Test:
+def queues(what: str, wanted: Wanted) -> Term:
     """Whether a worker `serves` a queue whose name is as wanted, or only `lists` it."""
-    return lambda subject: any(map(wanted, subject.serves if what == "serves" else subject.lists))
+    return _of_several(
+        lambda subject: any(map(wanted, subject.serves if what == "serves" else subject.lists))
+    )
 
 
-def retried(is_wanted: bool) -> Test:
+def retried(is_wanted: bool) -> Term:
     """Whether a failure was requeued and kept."""
-    return lambda subject: None if subject.is_retried is None else subject.is_retried is is_wanted
+
+    def ask(value: Any) -> bool | None:
+        return None if value is None else value is is_wanted
+
+    return Term("is_retried", ask, lambda subject: ask(subject.is_retried))
 
 
-def identity(beginning: str) -> Test:
+def identity(beginning: str) -> Term:
     """Whether an entry's id begins so."""
     low = beginning.lower()
-    return lambda subject: bool(low) and subject.id.startswith(low)
+
+    def ask(value: Any) -> bool:
+        return bool(low) and value.startswith(low)
+
+    return Term("id", ask, lambda subject: ask(subject.id))
 
 
-def anywhere(wanted: Wanted) -> Test:
+def anywhere(wanted: Wanted) -> Term:
     """Whether any text of a subject is as wanted."""
 
     def test(subject: Subject) -> bool | None:
@@ -186,17 +210,24 @@ def anywhere(wanted: Wanted) -> Test:
         # What is not in the readable part of an entry may be in the other.
         return False if subject.is_readable else None
 
-    return test
+    return _of_several(test)
 
 
-def negated(test: Test) -> Test:
+def _of_several(test: Callable[[Subject], bool | None]) -> Term:
+    return Term("", lambda value: None, test)
+
+
+def negated(term: Term) -> Term:
     """The opposite; what is unknown stays so."""
 
-    def opposite(subject: Subject) -> bool | None:
-        answer = test(subject)
+    def opposite(answer: bool | None) -> bool | None:
         return None if answer is None else not answer
 
-    return opposite
+    return Term(
+        term.of,
+        lambda value: opposite(term.ask(value)),
+        lambda subject: opposite(term.test(subject)),
+    )
 
 
 def contains(value: str) -> Wanted:
@@ -240,10 +271,10 @@ def _number(text: str) -> int | float | None:
     if not text[:1].isdecimal() and text[:1] != "-":
         return None
     try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
+        value, end = value_at(text, 0)
+    except ValueError:
         return None
-    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+    return value if end == len(text.rstrip(" \t\r\n")) else None
 
 
 def text_of(value: Any) -> str:
@@ -258,19 +289,19 @@ def text_of(value: Any) -> str:
 
 @value_class
 class Field:
-    """A part of a subject that has a name, and what a bare value asks of it."""
+    """A part of a subject that has a name: the attribute, what a bare value asks of it, and its
+    text."""
 
-    of: Callable[[Subject], str | None]
+    of: str
     plain: Callable[[str], Wanted]
+    text: Callable[[Any], str] = str
 
 
 FIELDS: Final = {
-    "class": Field(lambda subject: subject.class_name, matches_name),
-    "exception": Field(lambda subject: subject.exception, matches_name),
-    "queue": Field(lambda subject: subject.queue, matches_name),
-    "worker": Field(lambda subject: subject.worker, contains),
-    "error": Field(lambda subject: subject.error, contains),
-    "args": Field(
-        lambda subject: None if subject.args is None else text_of(subject.args), contains
-    ),
+    "class": Field("class_name", matches_name),
+    "exception": Field("exception", matches_name),
+    "queue": Field("queue", matches_name),
+    "worker": Field("worker", contains),
+    "error": Field("error", contains),
+    "args": Field("args", contains, text_of),
 }

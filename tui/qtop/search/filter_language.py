@@ -30,7 +30,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from qtop.search import fields as terms
-from qtop.search.fields import FIELDS, Subject, Test
+from qtop.search.fields import FIELDS, Subject, Term
 from qtop.text.safe import visible
 from queuecore.errors import QueueError
 from queuecore.values import value
@@ -204,16 +204,16 @@ class Filter:
     """A filter that was understood. `text` is how it was written."""
 
     text: str
-    tests: tuple[Test, ...] = ()
+    terms: tuple[Term, ...] = ()
 
     @property
     def is_empty(self) -> bool:
         """Whether it lets everything through."""
-        return not self.tests
+        return not self.terms
 
     def matches(self, subject: Subject) -> bool:
         """Whether all terms match. Never raises. O(text of the subject)."""
-        return all(test(subject) is True for test in self.tests)
+        return all(term.test(subject) is True for term in self.terms)
 
 
 def parse(text: str) -> Filter:
@@ -226,7 +226,7 @@ def parse(text: str) -> Filter:
     """
     if len(text) > _LONGEST:
         raise BadFilter(f"the filter is longer than {_LONGEST:,} characters")
-    return Filter(text.strip(), tuple(_Parser(text).tests()))
+    return Filter(text.strip(), tuple(_Parser(text).all_terms()))
 
 
 def term(field: str, text: str) -> str:
@@ -253,8 +253,8 @@ class _Parser:
         self._text = text
         self._at = 0
 
-    def tests(self) -> list[Test]:
-        found: list[Test] = []
+    def all_terms(self) -> list[Term]:
+        found: list[Term] = []
         while self._skip_blanks():
             if len(found) == _MOST_TERMS:
                 raise self._bad(f"there are more than {_MOST_TERMS} terms")
@@ -270,7 +270,7 @@ class _Parser:
         place = (self._at if at is None else at) + 1
         return BadFilter(f"in the filter at character {place}: {why}. Allowed: {_ALLOWED}")
 
-    def _term(self) -> Test:
+    def _term(self) -> Term:
         if self._text[self._at] == "!":
             self._at += 1
             if not self._text[self._at : self._at + 1].strip():
@@ -278,7 +278,7 @@ class _Parser:
             return terms.negated(self._positive())
         return self._positive()
 
-    def _positive(self) -> Test:
+    def _positive(self) -> Term:
         start = self._at
         if found := _SPAN.match(self._text, start):
             self._at = found.end()
@@ -292,13 +292,13 @@ class _Parser:
             raise self._bad(why, start)
         return terms.anywhere(self._wanted(terms.contains))
 
-    def _field(self, name: str, start: int) -> Test:
+    def _field(self, name: str, start: int) -> Term:
         root, _, path = name.partition(".")
         if root == "args" and path:
             return terms.argument(path.split("."), self._wanted(terms.matches_argument))
         if name in ("retried", "readable"):
-            test = terms.retried if name == "retried" else terms.readable
-            return test(self._yes_or_no(name))
+            made = terms.retried if name == "retried" else terms.readable
+            return made(self._yes_or_no(name))
         if name == "id":
             return terms.identity(self._value()[0])
         if name in ("serves", "lists"):

@@ -1,0 +1,124 @@
+"""Tests a filter on the bytes of an entry, before a job is made of it: a scan reads of most entries
+only what the filter asks about. Pure.
+
+It may only say "no" where no job made of these bytes matches. First each term by itself, on the one
+member of the JSON that it asks about; then, where that does not decide, on the whole JSON.
+
+A member is found by its key as it is written. Within JSON a quote without a backslash before it
+begins or ends a text, and what follows it here is a key and a colon: so it begins the key of a
+member. Where this key occurs once, and no character is written as `\\u` and four digits, there is
+no other member of this name, at whatever depth. So, if the entry can be read, what is asked about
+is this member's value, or there is none: "no" is what holds for both. And if it cannot be read, no
+term about one attribute matches, nor does its opposite.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, Literal
+
+from qtop.model.job_list import MayMatch
+from qtop.model.layout import Layout, Member
+from qtop.search.fields import Term
+from qtop.search.filter_language import Filter
+from queuecore.codec import value_at
+from queuecore.windows import whole
+
+#: Of so many entries the first few show whether a test is worth its time: not where most match.
+_ROUND: Final = 1_000
+_TRIED: Final = 50
+
+
+def byte_test(wanted: Filter, layout: Layout | None) -> MayMatch | None:
+    """A test by a filter for the entries of one list; None where there is nothing to test by."""
+    return None if layout is None or wanted.is_empty else ByteTest(wanted, layout).may_match
+
+
+#: What a reading of the whole JSON does not give either.
+_OF_THE_JOB: Final = ("age_s", "due_s", "id")
+
+
+class ByteTest:
+    """Tests entries of one layout by a filter."""
+
+    def __init__(self, wanted: Filter, layout: Layout) -> None:
+        self._subject = layout.subject
+        self._checks: list[_Check] = []
+        #: Terms that only the whole JSON decides.
+        self._rest: list[Term] = []
+        self._is_hopeless = False
+        self._at = self._passed = 0
+        for term in wanted.terms:
+            if term.of in layout.known:
+                self._is_hopeless |= term.ask(layout.known[term.of]) is not True
+            elif term.of == "id":
+                self._checks.append(_id_check(term))
+            elif member := layout.members.get(term.of):
+                self._checks.append(_member_check(term, member))
+            elif term.of not in _OF_THE_JOB:
+                self._rest.append(term)
+
+    def may_match(self, raw: bytes) -> bool:
+        """False: no job of these bytes matches. Never raises. O(bytes)."""
+        if self._is_hopeless:
+            return False
+        at = self._at = (self._at + 1) % _ROUND
+        if at == 0:
+            self._passed = 0
+        elif at > _TRIED and self._passed > _TRIED // 2:
+            return True
+        is_possible = self._decide(raw)
+        self._passed += is_possible and at <= _TRIED
+        return is_possible
+
+    def _decide(self, raw: bytes) -> bool:
+        text = raw.decode("utf-8", "surrogateescape")
+        open_terms = self._rest
+        if self._checks:
+            is_plain = "\\" not in text or "\\u" not in text
+            for check in self._checks:
+                answer = check(raw, text, is_plain)
+                if answer is False:
+                    return False
+                if answer is not None:
+                    open_terms = [*open_terms, answer]
+        if not open_terms:
+            return True
+        subject = self._subject(raw)
+        return subject is None or all(term.test(subject) is True for term in open_terms)
+
+
+#: Takes an entry, its text, and whether it has no `\u`. False: the term does not match. None: it
+#: does, or only the job tells. The term: it is not decided, and a reading of the whole decides it.
+_Check = Callable[[bytes, str, bool], "Term | Literal[False] | None"]
+
+
+def _id_check(term: Term) -> _Check:
+    return lambda raw, text, is_plain: None if term.ask(whole(raw).sha) is True else False
+
+
+def _member_check(term: Term, member: Member) -> _Check:
+    key, ask, made, unless = f'"{member.key}":', term.ask, member.made, member.unless
+    quoted = key[:-1]
+    undecided = None if term.of in _OF_THE_JOB else term
+    matches_without = ask(made(None)) is True
+
+    def check(raw: bytes, text: str, is_plain: bool) -> Term | Literal[False] | None:
+        if not is_plain or (unless and unless in text):
+            return undecided
+        at = text.find(quoted)
+        if at < 0:
+            return None if matches_without else False
+        start = at + len(key)
+        is_member = text.startswith(key, at) and text[at - 1] != "\\"
+        if not is_member or text.find(quoted, start) >= 0:
+            return undecided
+        try:
+            if ask(made(value_at(text, start)[0])) is True:
+                return None
+        except (ValueError, RecursionError):
+            return undecided
+        # This member may be another one than it seems, in the arguments, and the real one missing.
+        return undecided if matches_without else False
+
+    return check
