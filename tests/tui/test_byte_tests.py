@@ -17,7 +17,7 @@ from qtop.model.job import DueTime, Job, JobSource
 from qtop.model.job_list import Entry
 from qtop.search.byte_tests import ByteTest
 from qtop.search.fields import of_job
-from qtop.search.filter_language import Filter, parse
+from qtop.search.filter_language import BadPattern, Filter, parse, pattern
 from qtop.search.list_walk import scan
 from qtop.search.selection import JobQuery, JobSearch
 from qtop.systems.resque.entry_layouts import layout_of
@@ -264,6 +264,17 @@ def wrong(raw: bytes) -> Iterator[tuple[str, JobSource]]:
         for wanted in FILTERS:
             if wanted.matches(subject) and not ByteTest(wanted, layout).may_match(raw):
                 yield wanted.text, source
+
+
+@given(st.text("abkK .*?+^$s}]\n", max_size=6), st.text("abkKAB sS\n}]+*\u212a\u017f", max_size=8))
+def test_an_expression_finds_what_it_finds_without_a_look_for_its_longest_text(
+    body: str, text: str
+) -> None:
+    try:
+        expression = pattern(body)
+    except BadPattern:
+        return
+    assert expression.is_in(text) == (expression.compiled.search(text) is not None)
 
 
 @given(st.integers(0, 2**64))

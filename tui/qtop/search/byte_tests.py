@@ -24,9 +24,9 @@ from qtop.search.filter_language import Filter
 from queuecore.codec import value_at
 from queuecore.windows import whole
 
-#: Of so many entries the first few show whether a test is worth its time: not where most match.
-_ROUND: Final = 1_000
-_TRIED: Final = 50
+#: After so many in a row that may match, so many are not tested: where most match, it gains nothing.
+_ROW: Final = 25
+_SPARED: Final = 1_000
 
 
 def byte_test(wanted: Filter, layout: Layout | None) -> MayMatch | None:
@@ -46,11 +46,11 @@ class ByteTest:
         self._checks: list[_Check] = []
         #: Terms that only the whole JSON decides.
         self._rest: list[Term] = []
-        self._is_hopeless = False
-        self._at = self._passed = 0
+        self._row = self._spared = 0
         for term in wanted.terms:
             if term.of in layout.known:
-                self._is_hopeless |= term.ask(layout.known[term.of]) is not True
+                if term.ask(layout.known[term.of]) is not True:
+                    self._checks.append(lambda raw, text, is_plain: False)
             elif term.of == "id":
                 self._checks.append(_id_check(term))
             elif member := layout.members.get(term.of):
@@ -60,32 +60,28 @@ class ByteTest:
 
     def may_match(self, raw: bytes) -> bool:
         """False: no job of these bytes matches. Never raises. O(bytes)."""
-        if self._is_hopeless:
-            return False
-        at = self._at = (self._at + 1) % _ROUND
-        if at == 0:
-            self._passed = 0
-        elif at > _TRIED and self._passed > _TRIED // 2:
+        if self._spared:
+            self._spared -= 1
             return True
-        is_possible = self._decide(raw)
-        self._passed += is_possible and at <= _TRIED
-        return is_possible
-
-    def _decide(self, raw: bytes) -> bool:
         text = raw.decode("utf-8", "surrogateescape")
-        open_terms = self._rest
-        if self._checks:
-            is_plain = "\\" not in text or "\\u" not in text
-            for check in self._checks:
-                answer = check(raw, text, is_plain)
-                if answer is False:
-                    return False
-                if answer is not None:
-                    open_terms = [*open_terms, answer]
-        if not open_terms:
-            return True
-        subject = self._subject(raw)
-        return subject is None or all(term.test(subject) is True for term in open_terms)
+        is_plain = "\\" not in text or "\\u" not in text
+        undecided = self._rest
+        for check in self._checks:
+            answer = check(raw, text, is_plain)
+            if answer is False:
+                self._row = 0
+                return False
+            if answer is not None:
+                undecided = [*undecided, answer]
+        if undecided:
+            subject = self._subject(raw)
+            if subject is not None and any(term.test(subject) is not True for term in undecided):
+                self._row = 0
+                return False
+        self._row += 1
+        if self._row == _ROW:
+            self._row, self._spared = 0, _SPARED
+        return True
 
 
 #: Takes an entry, its text, and whether it has no `\u`. False: the term does not match. None: it

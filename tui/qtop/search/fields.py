@@ -14,8 +14,6 @@ from queuecore.codec import value_at
 from queuecore.digests import sha1_hex
 from queuecore.values import value as value_class
 
-#: Made once: to make one costs as much as to write a job's arguments.
-_AS_JSON: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 #: Characters of an entry that cannot be read in which words are looked for.
 _RAW_BYTES: Final = 65_536
 
@@ -275,6 +273,21 @@ def _number(text: str) -> int | float | None:
     except ValueError:
         return None
     return value if end == len(text.rstrip(" \t\r\n")) else None
+
+
+def _json_writer() -> Callable[[Any], str]:
+    """What writes JSON. A `JSONEncoder` makes one in C for each text, which takes longer than to
+    write a job's arguments."""
+    usual = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+    make: Any = vars(json.encoder)["c_make_encoder"]
+    if make is None:
+        return usual.encode
+    escape = json.encoder.encode_basestring
+    in_c = make(None, usual.default, escape, None, ":", ",", False, False, True)
+    return lambda value: "".join(in_c(value, 0))
+
+
+_AS_JSON: Final = _json_writer()
 
 
 def text_of(value: Any) -> str:

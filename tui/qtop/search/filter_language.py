@@ -51,14 +51,19 @@ class BadPattern(ValueError):
 
 @value
 class Pattern:
-    """A regular expression and how many characters of a text it looks at."""
+    """A regular expression and how many characters of a text it looks at. Whatever it matches in a
+    text of ASCII holds `literal`, in any case."""
 
     compiled: re.Pattern[str]
     limit: int
+    literal: str = ""
 
     def is_in(self, text: str) -> bool:
         """Whether it is found in the first `limit` characters. Bounded, whatever the text."""
-        return self.compiled.search(text[: self.limit]) is not None
+        part = text[: self.limit]
+        if self.literal and part.isascii() and self.literal not in part.lower():
+            return False
+        return self.compiled.search(part) is not None
 
 
 def pattern(text: str) -> Pattern:
@@ -79,8 +84,22 @@ def pattern(text: str) -> Pattern:
     cost = _Reader(text).alternatives()
     for limit in _LIMITS:
         if cost.choices * limit ** (cost.open_ended + 1) <= _STEPS:
-            return Pattern(compiled, limit)
+            return Pattern(compiled, limit, _literal(text))
     raise BadPattern("it may cost too much: use fewer repeats and alternatives")
+
+
+#: An expression with these is not looked into; in others all characters stand for themselves ...
+_BEYOND: Final = re.compile(r"[|(\[\\{]")
+#: ... but these. A repeat may leave out the character before it.
+_BETWEEN: Final = re.compile(r".?[*?]|[.+^$]", re.DOTALL)
+
+
+def _literal(text: str) -> str:
+    """The longest text that a simple expression cannot do without, in lower case. To look for it
+    takes a tenth of the time of an expression that ignores case."""
+    pieces = [] if _BEYOND.search(text) else _BETWEEN.split(text)
+    longest = max(pieces, key=len, default="")
+    return longest.lower() if longest.isascii() else ""
 
 
 @value

@@ -57,17 +57,14 @@ _FAR: Final = 5_000
 class ListEntry:
     """An item of a list as it came over the wire, read when it is asked for."""
 
-    __slots__ = ("_job", "_jobs", "_reply", "place")
+    __slots__ = ("_job", "_jobs", "_reply", "place", "raw")
 
     def __init__(self, jobs: ResqueList, reply: RawItem, place: int) -> None:
         self._jobs = jobs
         self._reply = reply
+        self.raw = reply if isinstance(reply, bytes) else None
         self.place = place
         self._job: Job | None = None
-
-    @property
-    def raw(self) -> bytes | None:
-        return self._reply if isinstance(self._reply, bytes) else None
 
     @property
     def job(self) -> Job:
@@ -228,7 +225,7 @@ class ResqueList:
         return JobRefs()
 
     def walk(self, since: Extent | None = None) -> ListWalk:
-        return ListWalk(self._key, lambda reply, place: ListEntry(self, reply, place), since)
+        return ListWalk(self._key, partial(ListEntry, self), since)
 
     def payload(self, job: Job) -> tuple[str, bytes] | str:
         raw = job.item.raw
@@ -251,18 +248,15 @@ class DelayedListEntry:
     """A delayed job as it came over the wire, read when it is asked for. `place` is its order among
     all of them."""
 
-    __slots__ = ("_made", "_reply", "place")
+    __slots__ = ("_made", "_reply", "place", "raw")
 
     def __init__(
         self, made: Callable[[RawItem | None], DelayedEntry], reply: RawItem | None, place: int
     ) -> None:
         self._made = made
         self._reply = reply
+        self.raw = reply if isinstance(reply, bytes) else None
         self.place = place
-
-    @property
-    def raw(self) -> bytes | None:
-        return self._reply if isinstance(self._reply, bytes) else None
 
     @property
     def job(self) -> Job:
