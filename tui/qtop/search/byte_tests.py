@@ -24,7 +24,7 @@ from qtop.search.filter_language import Filter
 from queuecore.codec import value_at
 from queuecore.windows import whole
 
-#: After so many in a row that may match, so many are not tested: where most match, it gains nothing.
+#: After so many in a row that may match, so many are not tested: where most do, it gains nothing.
 _ROW: Final = 25
 _SPARED: Final = 1_000
 

@@ -197,12 +197,12 @@ def anywhere(wanted: Wanted) -> Term:
     """Whether any text of a subject is as wanted."""
 
     def test(subject: Subject) -> bool | None:
-        parts = (
-            *(subject.class_name, subject.exception, subject.error, subject.queue),
-            *subject.words,
-        )
-        if any(part is not None and wanted(part) for part in parts):
-            return True
+        for part in (subject.class_name, subject.exception, subject.error, subject.queue):
+            if part is not None and wanted(part):
+                return True
+        for part in subject.words:
+            if wanted(part):
+                return True
         if subject.args is not None and wanted(text_of(subject.args)):
             return True
         # What is not in the readable part of an entry may be in the other.

@@ -3,7 +3,8 @@ attribute of a subject is what `of_job` makes of the jobs of `job_reader`."""
 
 from __future__ import annotations
 
-from datetime import datetime
+import re
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final
 
@@ -17,6 +18,10 @@ from resque.store.failures import as_text, raised
 
 #: What pyres writes for an exception, whose name and message are then elsewhere.
 _OF_PYRES: Final = "type"
+#: A time as Ruby writes it.
+_AS_RUBY: Final = re.compile(r"\d{4}/\d\d/\d\d \d\d:\d\d:[0-5]\d UTC", re.ASCII)
+_SECONDS: Final = {f"{number:02}": timedelta(seconds=number) for number in range(60)}
+_MOST_MINUTES: Final = 10_000
 _NO_FAILURE: Final = dict.fromkeys(("exception", "error", "worker", "age_s", "is_retried"))
 
 
@@ -34,9 +39,24 @@ def layout_of(source: JobSource, now: datetime) -> Layout:
 
 
 def _failures(now: datetime) -> Layout:
-    def age_s(written: Any) -> float | None:
+    minutes: dict[str, timedelta | None] = {}
+
+    def age(written: Any) -> timedelta | None:
         failed_at = times.parse(written)
-        return None if failed_at is None else (now - failed_at).total_seconds()
+        return None if failed_at is None else now - failed_at
+
+    def age_s(written: Any) -> float | None:
+        if not isinstance(written, str) or not _AS_RUBY.fullmatch(written):
+            found = age(written)
+            return None if found is None else found.total_seconds()
+        # Most fail in the same minute as others.
+        minute = written[:17]
+        if minute not in minutes:
+            if len(minutes) == _MOST_MINUTES:
+                minutes.clear()
+            minutes[minute] = age(f"{minute}00 UTC")
+        found = minutes[minute]
+        return None if found is None else (found - _SECONDS[written[17:19]]).total_seconds()
 
     members = {
         "class_name": Member("class", partial(_unless, WRAPPER, as_text)),
