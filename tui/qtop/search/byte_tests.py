@@ -19,7 +19,7 @@ from typing import Final, Literal
 
 from qtop.model.job_list import MayMatch
 from qtop.model.layout import Layout, Member
-from qtop.search.fields import Term
+from qtop.search.fields import Subject, Term
 from qtop.search.filter_language import Filter
 from queuecore.codec import value_at
 from queuecore.windows import whole
@@ -27,6 +27,9 @@ from queuecore.windows import whole
 #: After so many in a row that may match, so many are not tested: where most do, it gains nothing.
 _ROW: Final = 25
 _SPARED: Final = 1_000
+
+#: How Python and JSON write what is no text.
+_WORDS: Final = "true false none null nan infinity"
 
 
 def byte_test(wanted: Filter, layout: Layout | None) -> MayMatch | None:
@@ -57,6 +60,10 @@ class ByteTest:
                 self._checks.append(_member_check(term, member))
             elif term.of not in _OF_THE_JOB:
                 self._rest.append(term)
+        known = Subject(**layout.known)
+        letters = (term.letters for term in self._rest if term.test(known) is not True)
+        #: What a text of an entry must have, without the first letter: see `_lacks`.
+        self._letters = [each[1:] for each in letters if each and each not in _WORDS]
 
     def may_match(self, raw: bytes) -> bool:
         """False: no job of these bytes matches. Never raises. O(bytes)."""
@@ -75,13 +82,25 @@ class ByteTest:
                 undecided = [*undecided, answer]
         if undecided:
             subject = self._subject(raw)
-            if subject is not None and any(term.test(subject) is not True for term in undecided):
+            if subject is not None and (
+                (is_plain and self._lacks(text))
+                or any(term.test(subject) is not True for term in undecided)
+            ):
                 self._row = 0
                 return False
         self._row += 1
         if self._row == _ROW:
             self._row, self._spared = 0, _SPARED
         return True
+
+    def _lacks(self, text: str) -> bool:
+        """Whether letters that are wanted are nowhere in an entry that can be read. The texts that
+        are asked have no others than its JSON, but for `_WORDS` and the letter that may end what
+        stands for a control character, as in `\\n` and `\\x1b`: the first one here."""
+        if not self._letters or not text.isascii():
+            return False
+        low = text.lower()
+        return any(letters not in low for letters in self._letters)
 
 
 #: Takes an entry, its text, and whether it has no `\u`. False: the term does not match. None: it

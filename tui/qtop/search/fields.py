@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from typing import Any, Final
@@ -98,8 +99,10 @@ def of_schedule(schedule: ListedSchedule) -> Subject:
     )
 
 
-#: Asks a text.
+#: Asks a text. Its `literal`, if it has one, is what such a text of ASCII holds, in lower case.
 Wanted = Callable[[str], bool]
+#: So many are worth a look for them.
+_LETTERS: Final = re.compile(r"[a-z]{4,}")
 
 
 @value_class
@@ -110,11 +113,13 @@ class Term:
         of: The attribute of a subject that it asks about; empty when it asks about several.
         ask: Asks a value of this attribute, of a subject that can be read.
         test: Asks a subject; None when it cannot be known.
+        letters: Of a term about any text: a text as is wanted has these, if it is of ASCII.
     """
 
     of: str
     ask: Callable[[Any], bool | None]
     test: Callable[[Subject], bool | None]
+    letters: str = ""
 
 
 def field(asked: Field, wanted: Wanted) -> Term:
@@ -208,11 +213,13 @@ def anywhere(wanted: Wanted) -> Term:
         # What is not in the readable part of an entry may be in the other.
         return False if subject.is_readable else None
 
-    return _of_several(test)
+    return _of_several(
+        test, max(_LETTERS.findall(getattr(wanted, "literal", "")), key=len, default="")
+    )
 
 
-def _of_several(test: Callable[[Subject], bool | None]) -> Term:
-    return Term("", lambda value: None, test)
+def _of_several(test: Callable[[Subject], bool | None], letters: str = "") -> Term:
+    return Term("", lambda value: None, test, letters)
 
 
 def negated(term: Term) -> Term:
@@ -228,10 +235,19 @@ def negated(term: Term) -> Term:
     )
 
 
+@value_class
+class Contains:
+    """Asks whether a text holds another one, which is casefolded, in any case."""
+
+    literal: str
+
+    def __call__(self, text: str) -> bool:
+        return self.literal in text.casefold()
+
+
 def contains(value: str) -> Wanted:
     """Asks whether a text holds a value, in any case."""
-    low = value.casefold()
-    return lambda text: low in text.casefold()
+    return Contains(value.casefold())
 
 
 def is_exactly(value: str) -> Wanted:

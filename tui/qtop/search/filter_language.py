@@ -58,6 +58,9 @@ class Pattern:
     limit: int
     literal: str = ""
 
+    def __call__(self, text: str) -> bool:
+        return self.is_in(text)
+
     def is_in(self, text: str) -> bool:
         """Whether it is found in the first `limit` characters. Bounded, whatever the text."""
         part = text[: self.limit]
@@ -352,7 +355,7 @@ class _Parser:
         start = self._at
         body = self._until("/", keep_escapes=True)
         try:
-            return pattern(body).is_in
+            return pattern(body)
         except BadPattern as error:
             raise self._bad(f"the pattern between / and /: {error}", start) from None
 
