@@ -171,6 +171,15 @@ def decode(raw: bytes) -> Any:
         raise ValueError(str(error)) from None
 
 
+def value_at(text: str, at: int) -> tuple[Any, int]:
+    """The value that begins at a position of JSON, after a blank at most, and where it ends; what
+    follows is not looked at. Raises ValueError. O(value)."""
+    try:
+        return _SCAN(text, at + text.startswith(" ", at))
+    except (StopIteration, RecursionError):
+        raise ValueError("no value") from None
+
+
 def _byte_of(text: str, position: int) -> int:
     return len(text[:position].encode("utf-8", "surrogateescape"))
 

@@ -12,7 +12,7 @@ from tests.support.memory_work import Faults
 
 from qtop.model.fleet import ListedSchedule, Process, RunningJob
 from qtop.model.job import DueTime, Job, JobSource
-from qtop.model.job_list import LISTED_BYTES, DueShare, Entry, JobPage, Outline
+from qtop.model.job_list import LISTED_BYTES, DueShare, Entry, JobPage, MayMatch, Outline
 from qtop.search.failure_groups import KeyMaker, KnownEntry
 from qtop.search.selection import RefusalCheck, Selection
 from queuecore.exchange import Operation
@@ -176,6 +176,7 @@ class MemoryList:
         *,
         most_bytes: int = LISTED_BYTES,
         before: Sequence[Job] = (),
+        may_match: MayMatch | None = None,
     ) -> Operation[JobPage]:
         """Some jobs; a page begins at a number of jobs from the top."""
         return self._faults.work(
@@ -195,6 +196,9 @@ class MemoryList:
     def last(self, page: JobPage, size: int) -> Operation[Hashable]:
         """Where the last page begins."""
         return self._faults.work("last", lambda: max(0, page.length - size) or None)
+
+    def layout(self, now: datetime) -> None:
+        """Its jobs are there already."""
 
     def read(self, jobs: Sequence[Job]) -> Operation[Sequence[Job | None]]:
         """The same jobs, whole."""

@@ -55,9 +55,19 @@ def job(name: str, queue: str = "q") -> bytes:
 def visit(monkeypatch: pytest.MonkeyPatch, *pages: Sequence[DelayedEntry]) -> None:
     """Let a walk in Redis find these."""
 
-    def walk(_keys: Keys, show: delayed_windows.VisitDelayed, **_more: object) -> Steps[None]:
+    def walk(
+        _keys: Keys,
+        show: delayed_windows.VisitDelayed,
+        *,
+        make: delayed_windows.Make,
+        **_more: object,
+    ) -> Steps[None]:
         for at, page in enumerate(pages, 1):
-            if not show(page, at, len(pages)):
+            raws = [None if each.job is None else each.job.item.raw for each in page]
+            made = [
+                make(each.moment, each.place, raw) for each, raw in zip(page, raws, strict=True)
+            ]
+            if not show(made, at, len(pages)):
                 return
         yield from ()
 

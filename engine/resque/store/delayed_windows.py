@@ -14,8 +14,8 @@ from math import isfinite
 
 from queuecore.exchange import Arg, Exchange, Steps, single
 from queuecore.keys import name_text
-from queuecore.values import value
-from queuecore.windows import read_item
+from queuecore.values import Any, value
+from queuecore.windows import RawItem, read_item
 from resque.keys import Keys
 from resque.scripts import load_script
 from resque.store import delayed
@@ -83,26 +83,44 @@ class DelayedEntry:
 
 @value
 class Page:
-    """Some delayed jobs, the next first. `after` is where the following ones begin; None at the
-    end. `first` and `last` count the moments they are of, from 1; `moments` is how many there are
-    altogether."""
+    """Some delayed jobs, the next first, as they were made. `after` is where the following ones
+    begin; None at the end. `first` and `last` count the moments they are of, from 1; `moments` is
+    how many there are altogether."""
 
-    jobs: tuple[DelayedEntry, ...]
+    jobs: tuple[Any, ...]
     after: Position | None
     first: int
     last: int
     moments: int
 
 
-def page(keys: Keys, start: Position, count: int, *, max_bytes: int = LISTED_BYTES) -> Steps[Page]:
+def entry_of(moment: Moment, place: int, reply: RawItem | None) -> DelayedEntry:
+    """A delayed job as a script returned it; None in place of one is for a moment that cannot be
+    read. Never raises. O(bytes)."""
+    job = None if reply is None else delayed.read(read_item(reply), place - moment.size)
+    return DelayedEntry(moment, place, job)
+
+
+#: Makes of a reply what a walk or a page is to hold of it.
+Make = Callable[[Moment, int, "RawItem | None"], Any]
+
+
+def page(
+    keys: Keys,
+    start: Position,
+    count: int,
+    *,
+    max_bytes: int = LISTED_BYTES,
+    make: Make = entry_of,
+) -> Steps[Page]:
     """Read `count` jobs from a position on. Three round trips, more where moments are empty;
     O(count + moments looked at)."""
-    jobs: list[DelayedEntry] = []
+    jobs: list[Any] = []
     rank, offset = start.rank, start.offset
     while True:
         total, found = yield from moments(keys, rank, min(count, MOMENTS))
         spans, rank, offset = _cut(found, rank, offset, count - len(jobs))
-        jobs += yield _read(keys, spans, max_bytes)
+        jobs += yield _read(keys, spans, max_bytes, make)
         is_end = rank >= total or not found
         if is_end or len(jobs) >= count or rank - start.rank >= _MOST_MOMENTS:
             last = min(total, rank + (offset > 0))
@@ -143,11 +161,14 @@ def before(keys: Keys, end: Position, count: int) -> Steps[Position]:
     return Position(rank, 0)
 
 
-#: Takes jobs, how many moments are done, and of how many; returns whether to go on.
-VisitDelayed = Callable[[Sequence[DelayedEntry], int, int], bool]
+#: Takes jobs as they were made, how many moments are done, and of how many; returns whether to go
+#: on.
+VisitDelayed = Callable[[Sequence[Any], int, int], bool]
 
 
-def walk(keys: Keys, visit: VisitDelayed, *, max_bytes: int = LISTED_BYTES) -> Steps[None]:
+def walk(
+    keys: Keys, visit: VisitDelayed, *, max_bytes: int = LISTED_BYTES, make: Make = entry_of
+) -> Steps[None]:
     """Show all delayed jobs to `visit`, the next first, until it returns False. Moments that come
     or go meanwhile move no others out of sight. Two round trips for each 500 moments, one more for
     each 250 jobs; holds no more than these."""
@@ -161,7 +182,7 @@ def walk(keys: Keys, visit: VisitDelayed, *, max_bytes: int = LISTED_BYTES) -> S
         ]
         total = max(total, done + len(found))
         for spans, many in _stretches(found):
-            step: Exchange[list[DelayedEntry]] = _read(keys, spans, max_bytes, (done, total))
+            step: Exchange[list[Any]] = _read(keys, spans, max_bytes, make, (done, total))
             jobs = yield step
             done += many
             if not visit(jobs, done, total):
@@ -266,25 +287,22 @@ def _read(
     keys: Keys,
     spans: Sequence[_Span],
     max_bytes: int,
+    make: Make,
     progress: tuple[int, int] | None = None,
-) -> Exchange[list[DelayedEntry]]:
+) -> Exchange[list[Any]]:
     sound = [span for span in spans if span[0].size >= 0]
     args: list[Arg] = [max_bytes]
     for _, start, many in sound:
         args += [start, start + many - 1]
 
-    def parse(replies: list[list[list[bytes]]]) -> list[DelayedEntry]:
+    def parse(replies: list[list[list[RawItem]]]) -> list[Any]:
         stretches = iter(replies[0] if replies else ())
-        jobs: list[DelayedEntry] = []
+        jobs: list[Any] = []
         for moment, start, _ in spans:
             if moment.size < 0:
-                jobs.append(DelayedEntry(moment, 0, None))
-                continue
-            found = map(read_item, next(stretches))
-            jobs += [
-                DelayedEntry(moment, place, delayed.read(item, place - moment.size))
-                for place, item in enumerate(found, start)
-            ]
+                jobs.append(make(moment, 0, None))
+            else:
+                jobs += [make(moment, at, each) for at, each in enumerate(next(stretches), start)]
         return jobs
 
     call = _STRETCHES.call([keys.delayed(moment.stamp) for moment, _, _ in sound], args)

@@ -71,14 +71,14 @@ def read(item: Item, place: int) -> Failure:
         item,
         place,
         failed_at=times.parse(value.get("failed_at")),
-        retried_at=_text(value.get("retried_at")),
-        class_name=_text(job.get("class")),
+        retried_at=as_text(value.get("retried_at")),
+        class_name=as_text(job.get("class")),
         args=job.get("args"),
         exception=exception,
         error=said,
         backtrace=tuple(map(str, lines)),
-        worker=_text(value.get("worker")),
-        queue=_text(value.get("queue")),
+        worker=as_text(value.get("worker")),
+        queue=as_text(value.get("queue")),
     )
 
 
@@ -86,7 +86,7 @@ def raised(value: dict[str, Any]) -> tuple[str | None, str | None]:
     """Which exception an entry is about, and what it said. pyres writes what it knows of the
     exception's class instead: `type`, `type: <class 'app.Refused'>`; the message is in the last
     line of the backtrace. (Source: pyres' failure/base.py.)"""
-    exception, error = _text(value.get("exception")), _text(value.get("error"))
+    exception, error = as_text(value.get("exception")), as_text(value.get("error"))
     if exception != "type" or error is None:
         return exception, error
     found = _OF_PYRES.fullmatch(error)
@@ -117,7 +117,8 @@ def _read_beginning(item: Item, place: int) -> Failure:
     )
 
 
-def _text(value: Any) -> str | None:
+def as_text(value: Any) -> str | None:
+    """What an entry has in place of a text, as a text."""
     return value if value is None or isinstance(value, str) else str(value)
 
 

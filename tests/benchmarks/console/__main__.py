@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from tests.benchmarks.console.fleets import fill, working
+from tests.benchmarks.console.scans import Scans
 from tests.benchmarks.console.terminal import Terminal, environment
 from tests.benchmarks.engine.bench_server import BenchServer
 
@@ -59,7 +60,15 @@ class Bench:
 
     def run(self, only: str = "") -> Iterator[Figure]:
         """All figures, in the order in which they are measured, or those of one part."""
-        for measure in (self.starts, self.small, self.busy, self.large, self.rows, self.many):
+        for measure in (
+            self.starts,
+            self.small,
+            self.busy,
+            self.large,
+            self.rows,
+            self.scans,
+            self.many,
+        ):
             if only in ("", measure.__name__):
                 yield from measure()
 
@@ -158,6 +167,14 @@ class Bench:
                 yield from self._keys(terminal, "", "while Redis is stopped", limit_s=5.0)
             finally:
                 os.kill(pid, signal.SIGCONT)
+
+    def scans(self) -> Iterator[Figure]:
+        """Filters by commands and by the console's search, beside a walk that only reads."""
+        fill(self._server.client, 3, 2, self._rows, 1_000)
+        scans = Scans(self._server.url)
+        for what, per_s, ratio in scans.rates(self._rows):
+            yield Figure(f"{what}: entries", per_s, "/s")
+            yield Figure(f"{what}: time to that of LRANGE", ratio, "times")
 
     def many(self) -> Iterator[Figure]:
         """A very long list of failures of 1 KB."""

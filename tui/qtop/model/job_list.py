@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from datetime import datetime
 from typing import Any, Final, NamedTuple, Protocol
 
 from qtop.model.job import GroupKey, Job, JobSource
+from qtop.model.layout import Layout
 from queuecore.exchange import Operation
 from queuecore.values import value
 from queuecore.windows import Extent
@@ -14,6 +16,10 @@ from queuecore.windows import Extent
 LISTED_BYTES: Final = 65_536
 #: That of a list which does not tell what is new in it.
 NO_EXTENT: Final = Extent(-1, None)
+
+
+#: Says for all the bytes of an entry whether its job may be wanted.
+MayMatch = Callable[[bytes], bool]
 
 
 class GroupFacts(NamedTuple):
@@ -48,6 +54,10 @@ class Entry(Protocol):
         """Its order in the list: what came later has a greater one."""
 
     @property
+    def raw(self) -> bytes | None:
+        """All its bytes, as the layout of the list has them; None where only the job tells."""
+
+    @property
     def job(self) -> Job:
         """The job. Never raises. O(bytes)."""
 
@@ -66,6 +76,8 @@ class JobPage:
         first, last: Which of the list's `length` jobs these are, from 1; of delayed jobs, which of
             their due times.
         is_gone: What was asked for is there no more: this is the last page instead.
+        left_out, left_out_bytes: How many were not made into jobs because they do not match, and
+            how large they are together.
     """
 
     jobs: tuple[Job, ...]
@@ -75,6 +87,8 @@ class JobPage:
     last: int
     length: int
     is_gone: bool = False
+    left_out: int = 0
+    left_out_bytes: int = 0
 
 
 class Walk(Protocol):
@@ -150,10 +164,12 @@ class JobList(Protocol):
         *,
         most_bytes: int = LISTED_BYTES,
         before: Sequence[Job] = (),
+        may_match: MayMatch | None = None,
     ) -> Operation[JobPage]:
         """The jobs that are listed from `start` on, at most `size`; None is the top of the list.
         Of jobs longer than `most_bytes` only the beginning is read. With those that the page showed
-        `before`, it goes where they have moved to."""
+        `before`, it goes where they have moved to. A list with a layout leaves out what `may_match`
+        says no to."""
 
     def before(self, page: JobPage, size: int) -> Operation[Hashable]:
         """Where the `size` jobs before a page begin. No round trip, for delayed jobs two for each
@@ -162,6 +178,9 @@ class JobList(Protocol):
     def last(self, page: JobPage, size: int) -> Operation[Hashable]:
         """Where the last `size` jobs begin, as the list was when a page was read. Costs as
         `before`."""
+
+    def layout(self, now: datetime) -> Layout | None:
+        """How its entries are written; None: filters need its jobs. `now` is the server's clock."""
 
     def read(self, jobs: Sequence[Job]) -> Operation[Sequence[Job | None]]:
         """The same jobs, whole; None for those that are not found any more. A round trip for each

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime
 from functools import partial
 from typing import Any, ClassVar, Final
 
@@ -198,11 +197,11 @@ GROUP_COLUMNS: Final[tuple[Column[FailureGroupRow], ...]] = (
 
 
 class WantedGroups(FailureGroups):
-    """The groups of the failures that are wanted. `now` is the server's clock."""
+    """The groups of the failures that a search finds."""
 
-    def __init__(self, wanted: JobQuery, now: datetime) -> None:
-        super().__init__(now)
-        self.search = JobSearch(wanted, now)
+    def __init__(self, search: JobSearch) -> None:
+        super().__init__(search.now)
+        self.search = search
 
     def visit(self, entry: Entry) -> None:
         """Count an entry that is wanted. Without a filter no entry is read for it."""
@@ -260,7 +259,7 @@ class FailedScreen(JobListScreen):
 
     def _new_count(self, wanted: JobQuery, group: str = "census") -> ListSearch[WantedGroups]:
         rest = self.app.actions.precedence.rest
-        return ListSearch(self.jobs, lambda: WantedGroups(wanted, self.now), rest, group)
+        return ListSearch(self.jobs, lambda: WantedGroups(self.search_for(wanted)), rest, group)
 
     def list_found(self) -> None:
         """List the groups that were counted by now, at once; entries in the background."""

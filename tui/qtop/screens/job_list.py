@@ -331,9 +331,13 @@ class JobListScreen(ConsoleScreen):
 
     def new_matches(self) -> Matches:
         """Finds what is wanted, in the order in which the list is shown."""
-        traits, search = self.traits, JobSearch(self.wanted, self.now)
+        traits, search = self.traits, self.search_for(self.wanted)
         last_first = traits.newest_first
         return Matches(search, traits.most_found, last_first=last_first, keep=traits.keep)
+
+    def search_for(self, wanted: JobQuery) -> JobSearch:
+        """Finds jobs of this list, as of now."""
+        return JobSearch(wanted, self.now, self.jobs.layout(self.now))
 
     def new_search(self) -> ListSearch[Any]:
         return ListSearch(self.jobs, self.new_matches, self.app.actions.precedence.rest)
@@ -467,7 +471,7 @@ class JobListScreen(ConsoleScreen):
             make = partial(
                 make, chosen.source, group=chosen.named, filter=chosen.filter.text, is_found=True
             )
-            search = JobSearch(chosen, self.now)
+            search = self.search_for(chosen)
             found = self.app.actions.request_found
             found(search, make, self.table, refusal=refusal, spares=spares)
         elif chosen:
@@ -513,8 +517,8 @@ class JobListScreen(ConsoleScreen):
         chosen, what = self.chosen(), "chosen" if self.within.source.kind == "failed" else ""
         if isinstance(chosen, JobQuery):
             what = "group"
-        some = JobSearch(chosen, self.now) if isinstance(chosen, JobQuery) else chosen
-        work = export(self.app, self.jobs, some, JobSearch(self.wanted, self.now), what)
+        some = self.search_for(chosen) if isinstance(chosen, JobQuery) else chosen
+        work = export(self.app, self.jobs, some, self.search_for(self.wanted), what)
         self.run_worker(work, group="export")
 
     def action_clear_failures(self) -> None:

@@ -31,7 +31,7 @@ from qtop.search import filter_language
 from qtop.search.fields import Subject, of_schedule
 from qtop.search.filter_language import BadFilter, Filter
 from qtop.search.list_search import ListSearch
-from qtop.search.selection import ClassCounts, ClassRow, JobQuery, JobSearch, Matches, chosen_of
+from qtop.search.selection import ClassCounts, ClassRow, JobQuery, Matches, chosen_of
 from qtop.text import format
 from qtop.text.safe import safe
 from qtop.widgets.bars import Bar
@@ -479,7 +479,7 @@ class ScheduledScreen(JobListScreen):
             return
         self._expect_change()
         self.app.actions.request_found(
-            JobSearch(replace(self.within, filter=wanted), self.now),
+            self.search_for(replace(self.within, filter=wanted)),
             partial(on_jobs, self.jobs.source, is_found=True),
             looking="looking through all delayed jobs",
         )

@@ -175,6 +175,10 @@ class KnownEntry:
         self._maker = maker
 
     @property
+    def raw(self) -> None:
+        """Its job is there already."""
+
+    @property
     def group(self) -> GroupFacts:
         job = self.job
         key = self._maker.key_of(job)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from typing import Any, Final
@@ -10,11 +11,10 @@ from typing import Any, Final
 from qtop.model.fleet import ListedSchedule, RunningJob
 from qtop.model.job import Job
 from queuecore.active_job import unwrapped
+from queuecore.codec import value_at
 from queuecore.digests import sha1_hex
 from queuecore.values import value as value_class
 
-#: Made once: to make one costs as much as to write a job's arguments.
-_AS_JSON: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 #: Characters of an entry that cannot be read in which words are looked for.
 _RAW_BYTES: Final = 65_536
 
@@ -99,29 +99,46 @@ def of_schedule(schedule: ListedSchedule) -> Subject:
     )
 
 
-#: Asks a text.
+#: Asks a text. Its `literal`, if it has one, is what such a text of ASCII holds, in lower case.
 Wanted = Callable[[str], bool]
-#: Asks a subject; None when it cannot be known.
-Test = Callable[[Subject], "bool | None"]
+#: So many are worth a look for them.
+_LETTERS: Final = re.compile(r"[a-z]{4,}")
 
 
-def field(asked: Field, wanted: Wanted) -> Test:
+@value_class
+class Term:
+    """A part of a filter.
+
+    Attributes:
+        of: The attribute of a subject that it asks about; empty when it asks about several.
+        ask: Asks a value of this attribute, of a subject that can be read.
+        test: Asks a subject; None when it cannot be known.
+        letters: Of a term about any text: a text as is wanted has these, if it is of ASCII.
+    """
+
+    of: str
+    ask: Callable[[Any], bool | None]
+    test: Callable[[Subject], bool | None]
+    letters: str = ""
+
+
+def field(asked: Field, wanted: Wanted) -> Term:
     """Whether a field is as wanted; an absent one is an empty text."""
 
+    def ask(value: Any) -> bool:
+        return wanted("" if value is None else asked.text(value))
+
     def test(subject: Subject) -> bool | None:
-        value = asked.of(subject)
-        return None if value is None and not subject.is_readable else wanted(value or "")
+        value = getattr(subject, asked.of)
+        return None if value is None and not subject.is_readable else ask(value)
 
-    return test
+    return Term(asked.of, ask, test)
 
 
-def argument(path: Sequence[str], wanted: Wanted) -> Test:
+def argument(path: Sequence[str], wanted: Wanted) -> Term:
     """Whether there is an argument at the end of a path that is as wanted."""
 
-    def test(subject: Subject) -> bool | None:
-        if not subject.is_readable:
-            return None
-        value = subject.args
+    def ask(value: Any) -> bool:
         for step in path:
             if isinstance(value, dict) and step in value:
                 value = value[step]
@@ -133,76 +150,104 @@ def argument(path: Sequence[str], wanted: Wanted) -> Test:
                 return False
         return wanted(text_of(value))
 
-    return test
+    return Term("args", ask, lambda subject: ask(subject.args) if subject.is_readable else None)
 
 
-def span(what: str, sign: str, seconds: float) -> Test:
+def span(what: str, sign: str, seconds: float) -> Term:
     """Whether the `age` of something is more or less than so many seconds; or whether a delayed job
     is `due` within them (also when overdue), or later."""
 
-    def test(subject: Subject) -> bool | None:
-        value = subject.age_s if what == "age" else subject.due_s
+    def ask(value: Any) -> bool | None:
         if value is None:
             return None
         is_equal = value == seconds and "=" in sign
         return is_equal or (value > seconds if sign[0] == ">" else value < seconds)
 
-    return test
+    of = f"{what}_s"
+    return Term(of, ask, lambda subject: ask(getattr(subject, of)))
 
 
-def readable(is_wanted: bool) -> Test:
+def readable(is_wanted: bool) -> Term:
     """Whether an entry can be read: the one thing that is known of those that cannot."""
-    return lambda subject: subject.is_readable is is_wanted
+    return _of_several(lambda subject: subject.is_readable is is_wanted)
 
 
-def queues(what: str, wanted: Wanted) -> Test:
+def queues(what: str, wanted: Wanted) -> Term:
     """Whether a worker `serves` a queue whose name is as wanted, or only `lists` it."""
-    return lambda subject: any(map(wanted, subject.serves if what == "serves" else subject.lists))
+    return _of_several(
+        lambda subject: any(map(wanted, subject.serves if what == "serves" else subject.lists))
+    )
 
 
-def retried(is_wanted: bool) -> Test:
+def retried(is_wanted: bool) -> Term:
     """Whether a failure was requeued and kept."""
-    return lambda subject: None if subject.is_retried is None else subject.is_retried is is_wanted
+
+    def ask(value: Any) -> bool | None:
+        return None if value is None else value is is_wanted
+
+    return Term("is_retried", ask, lambda subject: ask(subject.is_retried))
 
 
-def identity(beginning: str) -> Test:
+def identity(beginning: str) -> Term:
     """Whether an entry's id begins so."""
     low = beginning.lower()
-    return lambda subject: bool(low) and subject.id.startswith(low)
+
+    def ask(value: Any) -> bool:
+        return bool(low) and value.startswith(low)
+
+    return Term("id", ask, lambda subject: ask(subject.id))
 
 
-def anywhere(wanted: Wanted) -> Test:
+def anywhere(wanted: Wanted) -> Term:
     """Whether any text of a subject is as wanted."""
 
     def test(subject: Subject) -> bool | None:
-        parts = (
-            *(subject.class_name, subject.exception, subject.error, subject.queue),
-            *subject.words,
-        )
-        if any(part is not None and wanted(part) for part in parts):
-            return True
+        for part in (subject.class_name, subject.exception, subject.error, subject.queue):
+            if part is not None and wanted(part):
+                return True
+        for part in subject.words:
+            if wanted(part):
+                return True
         if subject.args is not None and wanted(text_of(subject.args)):
             return True
         # What is not in the readable part of an entry may be in the other.
         return False if subject.is_readable else None
 
-    return test
+    return _of_several(
+        test, max(_LETTERS.findall(getattr(wanted, "literal", "")), key=len, default="")
+    )
 
 
-def negated(test: Test) -> Test:
+def _of_several(test: Callable[[Subject], bool | None], letters: str = "") -> Term:
+    return Term("", lambda value: None, test, letters)
+
+
+def negated(term: Term) -> Term:
     """The opposite; what is unknown stays so."""
 
-    def opposite(subject: Subject) -> bool | None:
-        answer = test(subject)
+    def opposite(answer: bool | None) -> bool | None:
         return None if answer is None else not answer
 
-    return opposite
+    return Term(
+        term.of,
+        lambda value: opposite(term.ask(value)),
+        lambda subject: opposite(term.test(subject)),
+    )
+
+
+@value_class
+class Contains:
+    """Asks whether a text holds another one, which is casefolded, in any case."""
+
+    literal: str
+
+    def __call__(self, text: str) -> bool:
+        return self.literal in text.casefold()
 
 
 def contains(value: str) -> Wanted:
     """Asks whether a text holds a value, in any case."""
-    low = value.casefold()
-    return lambda text: low in text.casefold()
+    return Contains(value.casefold())
 
 
 def is_exactly(value: str) -> Wanted:
@@ -240,10 +285,25 @@ def _number(text: str) -> int | float | None:
     if not text[:1].isdecimal() and text[:1] != "-":
         return None
     try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
+        value, end = value_at(text, 0)
+    except ValueError:
         return None
-    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+    return value if end == len(text.rstrip(" \t\r\n")) else None
+
+
+def _json_writer() -> Callable[[Any], str]:
+    """What writes JSON. A `JSONEncoder` makes one in C for each text, which takes longer than to
+    write a job's arguments."""
+    usual = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+    make: Any = vars(json.encoder)["c_make_encoder"]
+    if make is None:
+        return usual.encode
+    escape = json.encoder.encode_basestring
+    in_c = make(None, usual.default, escape, None, ":", ",", False, False, True)
+    return lambda value: "".join(in_c(value, 0))
+
+
+_AS_JSON: Final = _json_writer()
 
 
 def text_of(value: Any) -> str:
@@ -258,19 +318,19 @@ def text_of(value: Any) -> str:
 
 @value_class
 class Field:
-    """A part of a subject that has a name, and what a bare value asks of it."""
+    """A part of a subject that has a name: the attribute, what a bare value asks of it, and its
+    text."""
 
-    of: Callable[[Subject], str | None]
+    of: str
     plain: Callable[[str], Wanted]
+    text: Callable[[Any], str] = str
 
 
 FIELDS: Final = {
-    "class": Field(lambda subject: subject.class_name, matches_name),
-    "exception": Field(lambda subject: subject.exception, matches_name),
-    "queue": Field(lambda subject: subject.queue, matches_name),
-    "worker": Field(lambda subject: subject.worker, contains),
-    "error": Field(lambda subject: subject.error, contains),
-    "args": Field(
-        lambda subject: None if subject.args is None else text_of(subject.args), contains
-    ),
+    "class": Field("class_name", matches_name),
+    "exception": Field("exception", matches_name),
+    "queue": Field("queue", matches_name),
+    "worker": Field("worker", contains),
+    "error": Field("error", contains),
+    "args": Field("args", contains, text_of),
 }

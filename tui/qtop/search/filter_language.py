@@ -30,7 +30,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from qtop.search import fields as terms
-from qtop.search.fields import FIELDS, Subject, Test
+from qtop.search.fields import FIELDS, Subject, Term
 from qtop.text.safe import visible
 from queuecore.errors import QueueError
 from queuecore.values import value
@@ -51,14 +51,22 @@ class BadPattern(ValueError):
 
 @value
 class Pattern:
-    """A regular expression and how many characters of a text it looks at."""
+    """A regular expression and how many characters of a text it looks at. Whatever it matches in a
+    text of ASCII holds `literal`, in any case."""
 
     compiled: re.Pattern[str]
     limit: int
+    literal: str = ""
+
+    def __call__(self, text: str) -> bool:
+        return self.is_in(text)
 
     def is_in(self, text: str) -> bool:
         """Whether it is found in the first `limit` characters. Bounded, whatever the text."""
-        return self.compiled.search(text[: self.limit]) is not None
+        part = text[: self.limit]
+        if self.literal and part.isascii() and self.literal not in part.lower():
+            return False
+        return self.compiled.search(part) is not None
 
 
 def pattern(text: str) -> Pattern:
@@ -79,8 +87,22 @@ def pattern(text: str) -> Pattern:
     cost = _Reader(text).alternatives()
     for limit in _LIMITS:
         if cost.choices * limit ** (cost.open_ended + 1) <= _STEPS:
-            return Pattern(compiled, limit)
+            return Pattern(compiled, limit, _literal(text))
     raise BadPattern("it may cost too much: use fewer repeats and alternatives")
+
+
+#: An expression with these is not looked into; in others all characters stand for themselves ...
+_BEYOND: Final = re.compile(r"[|(\[\\{]")
+#: ... but these. A repeat may leave out the character before it.
+_BETWEEN: Final = re.compile(r".?[*?]|[.+^$]", re.DOTALL)
+
+
+def _literal(text: str) -> str:
+    """The longest text that a simple expression cannot do without, in lower case. To look for it
+    takes a tenth of the time of an expression that ignores case."""
+    pieces = [] if _BEYOND.search(text) else _BETWEEN.split(text)
+    longest = max(pieces, key=len, default="")
+    return longest.lower() if longest.isascii() else ""
 
 
 @value
@@ -204,16 +226,16 @@ class Filter:
     """A filter that was understood. `text` is how it was written."""
 
     text: str
-    tests: tuple[Test, ...] = ()
+    terms: tuple[Term, ...] = ()
 
     @property
     def is_empty(self) -> bool:
         """Whether it lets everything through."""
-        return not self.tests
+        return not self.terms
 
     def matches(self, subject: Subject) -> bool:
         """Whether all terms match. Never raises. O(text of the subject)."""
-        return all(test(subject) is True for test in self.tests)
+        return all(term.test(subject) is True for term in self.terms)
 
 
 def parse(text: str) -> Filter:
@@ -226,7 +248,7 @@ def parse(text: str) -> Filter:
     """
     if len(text) > _LONGEST:
         raise BadFilter(f"the filter is longer than {_LONGEST:,} characters")
-    return Filter(text.strip(), tuple(_Parser(text).tests()))
+    return Filter(text.strip(), tuple(_Parser(text).all_terms()))
 
 
 def term(field: str, text: str) -> str:
@@ -253,8 +275,8 @@ class _Parser:
         self._text = text
         self._at = 0
 
-    def tests(self) -> list[Test]:
-        found: list[Test] = []
+    def all_terms(self) -> list[Term]:
+        found: list[Term] = []
         while self._skip_blanks():
             if len(found) == _MOST_TERMS:
                 raise self._bad(f"there are more than {_MOST_TERMS} terms")
@@ -270,7 +292,7 @@ class _Parser:
         place = (self._at if at is None else at) + 1
         return BadFilter(f"in the filter at character {place}: {why}. Allowed: {_ALLOWED}")
 
-    def _term(self) -> Test:
+    def _term(self) -> Term:
         if self._text[self._at] == "!":
             self._at += 1
             if not self._text[self._at : self._at + 1].strip():
@@ -278,7 +300,7 @@ class _Parser:
             return terms.negated(self._positive())
         return self._positive()
 
-    def _positive(self) -> Test:
+    def _positive(self) -> Term:
         start = self._at
         if found := _SPAN.match(self._text, start):
             self._at = found.end()
@@ -292,13 +314,13 @@ class _Parser:
             raise self._bad(why, start)
         return terms.anywhere(self._wanted(terms.contains))
 
-    def _field(self, name: str, start: int) -> Test:
+    def _field(self, name: str, start: int) -> Term:
         root, _, path = name.partition(".")
         if root == "args" and path:
             return terms.argument(path.split("."), self._wanted(terms.matches_argument))
         if name in ("retried", "readable"):
-            test = terms.retried if name == "retried" else terms.readable
-            return test(self._yes_or_no(name))
+            made = terms.retried if name == "retried" else terms.readable
+            return made(self._yes_or_no(name))
         if name == "id":
             return terms.identity(self._value()[0])
         if name in ("serves", "lists"):
@@ -333,7 +355,7 @@ class _Parser:
         start = self._at
         body = self._until("/", keep_escapes=True)
         try:
-            return pattern(body).is_in
+            return pattern(body)
         except BadPattern as error:
             raise self._bad(f"the pattern between / and /: {error}", start) from None
 

@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from qtop.model.job_list import LISTED_BYTES
+from qtop.search.byte_tests import byte_test
 from qtop.search.fields import of_job
 from queuecore import windows
 from queuecore.bulk import READ_ITEMS
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 #: The first window is small: a person waits for it.
 _FIRST_ITEMS: Final = 250
 #: Later ones carry about so much. Reaching the middle of a list takes Redis as long as carrying it.
-_WINDOW_BYTES: Final = 4 << 20
+_WINDOW_BYTES: Final = 512 << 10
 _MOST_ITEMS: Final = 4_000
 _FEWEST_ITEMS: Final = 20
 
@@ -151,18 +152,20 @@ def scan(
         limit: Stop after so many; 0 is all.
         whole: Hand over also items over 64 KiB whole, whatever their size.
 
-    A round trip for each 4 MB of items, 1,000 at most, and one for each long one; no more is kept
+    A round trip for each 512 KB of items, 1,000 at most, and one for each long one; no more is kept
     than that and one whole item. Items that arrive during the scan are not seen.
     """
     outline: Outline = yield from steps_of(jobs.outline())
     length, start = outline.length, outline.start
     most = min(READ_ITEMS, limit) if limit and wanted.is_empty else READ_ITEMS
     size = min(most, _FIRST_LISTED)
+    may_match = byte_test(wanted, jobs.layout(now))
     done = matched = too_large = 0
     while done < length:
         # How far it is: no round trip.
         yield Exchange((), lambda _: None, progress=(done, length))
-        seen: JobPage = yield from steps_of(jobs.page(start, min(size, length - done)))
+        page = jobs.page(start, min(size, length - done), may_match=may_match)
+        seen: JobPage = yield from steps_of(page)
         if seen.is_gone:
             # The list has become shorter than that: this is its last page, which was shown before.
             break
@@ -177,7 +180,7 @@ def scan(
             else:
                 too_large += job.item.is_cut
             if limit and matched >= limit:
-                seen_all = done + len(seen.jobs) >= length
+                seen_all = done + len(seen.jobs) + seen.left_out >= length
                 is_partial = not seen_all or matched < length
                 return Scanned(length, too_large, is_partial)
         done += size
@@ -199,6 +202,6 @@ def through(way: Walk, visit: Callable[[Entry], bool]) -> Steps[bool]:
 
 def _size(seen: JobPage, most: int) -> int:
     """How many items to read next: about as many bytes each time, whatever their size."""
-    size = sum(len(job.item.raw) for job in seen.jobs)
-    each_bytes = max(1, size // max(1, len(seen.jobs)))
+    size = seen.left_out_bytes + sum(len(job.item.raw) for job in seen.jobs)
+    each_bytes = max(1, size // max(1, seen.left_out + len(seen.jobs)))
     return max(min(_FEWEST_ITEMS, most), min(most, _WINDOW_BYTES // each_bytes))

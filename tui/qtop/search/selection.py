@@ -11,6 +11,8 @@ from typing import Final, Protocol
 
 from qtop.model.job import GroupKey, Job, JobSource
 from qtop.model.job_list import Entry, JobList, Refs
+from qtop.model.layout import Layout
+from qtop.search.byte_tests import byte_test
 from qtop.search.fields import of_job
 from qtop.search.filter_language import Filter, term
 from qtop.text.format import job_class
@@ -46,17 +48,23 @@ class JobQuery:
 
 class JobSearch:
     """Tells which entries are wanted. Those that are too large to be listed whole are not looked
-    into: neither a filter nor its opposite matches them. `now` is the server's clock."""
+    into: neither a filter nor its opposite matches them. `now` is the server's clock, `layout` that
+    of the list: with it, jobs are made only of what may be wanted."""
 
-    def __init__(self, wanted: JobQuery, now: datetime) -> None:
+    def __init__(self, wanted: JobQuery, now: datetime, layout: Layout | None = None) -> None:
         self.wanted = wanted
         self.now = now
+        self._may_match = byte_test(wanted.filter, layout)
         #: Entries that were too long to be looked into, where that would have mattered.
         self.too_large = 0
 
     def find(self, entry: Entry) -> Job | None:
         """The job of an entry, if it is wanted. Never raises. O(bytes)."""
         wanted = self.wanted
+        if self._may_match is not None:
+            raw = entry.raw
+            if raw is not None and not self._may_match(raw):
+                return None
         if wanted.groups is not None:
             is_in = entry.group.fingerprint in wanted.groups
             if is_in is wanted.but:

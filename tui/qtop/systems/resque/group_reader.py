@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from qtop.model.job import GroupKey
 from qtop.model.job_list import GroupFacts
@@ -69,11 +69,13 @@ class GroupReader:
         job, trace = value.get("payload"), value.get("backtrace")
         name = None
         if isinstance(job, dict):
-            name, _ = unwrapped(_text(job.get("class")), job.get("args"))
+            name, _ = unwrapped(failures.as_text(job.get("class")), job.get("args"))
         lines = trace if isinstance(trace, list) else str(trace or "").splitlines()
         key = self._maker.key(name, *failures.raised(value), map(str, lines))
         is_retried = value.get("retried_at") is not None
-        return GroupFacts(key, _text(value.get("queue")), value.get("failed_at"), is_retried)
+        return GroupFacts(
+            key, failures.as_text(value.get("queue")), value.get("failed_at"), is_retried
+        )
 
 
 def _shape(raw: bytes) -> tuple[tuple[bytes | str, ...], bytes, bytes, bytes] | None:
@@ -105,7 +107,3 @@ def _shape(raw: bytes) -> tuple[tuple[bytes | str, ...], bytes, bytes, bytes] | 
     backtrace = raw[traced + len(_BACKTRACE) : worked]
     known_as = (name, exception, error.translate(_FIGURES), backtrace)
     return known_as, error, queue, raw[14:paid]
-
-
-def _text(value: Any) -> str | None:
-    return value if value is None or isinstance(value, str) else str(value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Final
 
 from qtop.model.job import DueTime, Job, JobSource
@@ -15,6 +15,7 @@ from qtop.model.job_list import (
     GroupFacts,
     JobList,
     JobPage,
+    MayMatch,
     Outline,
 )
 from qtop.search.list_walk import ListWalk
@@ -29,15 +30,24 @@ from qtop.text.safe import ago
 from queuecore import windows
 from queuecore.bulk import JobRefs
 from queuecore.exchange import Exchange, Operation, Steps, single
-from queuecore.windows import Extent, Item, RawItem, Window, read_item
+from queuecore.windows import Extent, Item, RawItem, Stretch, Window, read_item
 from resque.keys import Keys
 from resque.store import delayed_windows, failures
-from resque.store.delayed_windows import DelayedEntry, DelayedRef, Outlook, Position, outlook
+from resque.store.delayed_windows import (
+    DelayedEntry,
+    DelayedRef,
+    Moment,
+    Outlook,
+    Position,
+    entry_of,
+    outlook,
+)
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from qtop.model.health import Stray, StrayJob
+    from qtop.model.layout import Layout
     from qtop.systems.resque.group_reader import GroupReader
 
 #: How far from its place a waiting job is looked for when it is not near it.
@@ -47,11 +57,12 @@ _FAR: Final = 5_000
 class ListEntry:
     """An item of a list as it came over the wire, read when it is asked for."""
 
-    __slots__ = ("_job", "_jobs", "_reply", "place")
+    __slots__ = ("_job", "_jobs", "_reply", "place", "raw")
 
     def __init__(self, jobs: ResqueList, reply: RawItem, place: int) -> None:
         self._jobs = jobs
         self._reply = reply
+        self.raw = reply if isinstance(reply, bytes) else None
         self.place = place
         self._job: Job | None = None
 
@@ -108,50 +119,75 @@ class ResqueList:
         *,
         most_bytes: int = LISTED_BYTES,
         before: Sequence[Job] = (),
+        may_match: MayMatch | None = None,
     ) -> Operation[JobPage]:
         """As a `JobList`. One round trip, a second one where jobs have left at the front of the
         list; O(size)."""
         if self._newest_first:
-            return self._newest(_place(start) or None, size, most_bytes)
-        return self._from_front(_place(start), size, most_bytes, before)
+            return self._newest(_place(start) or None, size, most_bytes, may_match)
+        return self._from_front(_place(start), size, most_bytes, before, may_match)
 
-    def _newest(self, end: int | None, size: int, most_bytes: int) -> Exchange[JobPage]:
+    def _newest(
+        self, end: int | None, size: int, most_bytes: int, may_match: MayMatch | None
+    ) -> Exchange[JobPage]:
         first, last = (-size, -1) if end is None else (max(0, end - size), end - 1)
 
-        def parse(seen: Window) -> JobPage:
-            length, many = seen.length, len(seen.items)
+        def parse(seen: Stretch) -> JobPage:
+            length, many = seen.length, len(seen.replies)
             begin = length - many if end is None else first
-            jobs = [self.job_of(item, begin + at) for at, item in enumerate(seen.items)]
+            jobs, *left_out = self._jobs(seen, begin, may_match)
             newest = length - begin - many + 1
             return JobPage(
                 *(tuple(reversed(jobs)), end, begin or None),
                 *(max(1, newest), max(1, newest) + many - 1, length),
+                False,
+                *left_out,
             )
 
-        return windows.window(self._key, first, last, max_bytes=most_bytes).then(parse)
+        return windows.stretch(self._key, first, last, max_bytes=most_bytes).then(parse)
+
+    def _jobs(
+        self, seen: Stretch, first: int, may_match: MayMatch | None
+    ) -> tuple[list[Job], int, int]:
+        """The jobs of a stretch that begins at place `first`; how many were left out, and how large
+        these are together."""
+        jobs: list[Job] = []
+        size = 0
+        for place, reply in enumerate(seen.replies, first):
+            if may_match is None or not isinstance(reply, bytes) or may_match(reply):
+                jobs.append(self.job_of(read_item(reply), place))
+            else:
+                size += len(reply)
+        return jobs, len(seen.replies) - len(jobs), size
 
     def _from_front(
-        self, start: int, size: int, most_bytes: int, before: Sequence[Job]
+        self,
+        start: int,
+        size: int,
+        most_bytes: int,
+        before: Sequence[Job],
+        may_match: MayMatch | None,
     ) -> Steps[JobPage]:
-        seen: Window = yield self._window(start, size, most_bytes)
-        if start and before and seen.items:
+        seen: Stretch = yield self._stretch(start, size, most_bytes)
+        if start and before and seen.replies:
             # Jobs have left at the front: the page goes with those that it showed.
-            first = seen.items[0].sha
+            first = read_item(seen.replies[0]).sha
             if left := next((at for at, job in enumerate(before) if job.id == first), 0):
                 start = max(0, start - left)
-                seen = yield self._window(start, size, most_bytes)
-        is_gone = bool(start) and not seen.items
+                seen = yield self._stretch(start, size, most_bytes)
+        is_gone = bool(start) and not seen.replies
         if is_gone:
             # The list has become shorter than that.
             start = max(0, seen.length - 1) // size * size
-            seen = yield self._window(start, size, most_bytes)
-        jobs = tuple(self.job_of(item, start + at) for at, item in enumerate(seen.items))
-        end = start + len(jobs)
-        after = end if jobs and end < seen.length else None
-        return JobPage(jobs, start or None, after, start + 1, end, seen.length, is_gone)
+            seen = yield self._stretch(start, size, most_bytes)
+        jobs, *left_out = self._jobs(seen, start, may_match)
+        end = start + len(seen.replies)
+        after = end if start < end < seen.length else None
+        range_of = (start or None, after, start + 1, end, seen.length)
+        return JobPage(tuple(jobs), *range_of, is_gone, *left_out)
 
-    def _window(self, start: int, size: int, most_bytes: int) -> Exchange[Window]:
-        return windows.window(self._key, start, start + size - 1, max_bytes=most_bytes)
+    def _stretch(self, start: int, size: int, most_bytes: int) -> Exchange[Stretch]:
+        return windows.stretch(self._key, start, start + size - 1, max_bytes=most_bytes)
 
     def before(self, page: JobPage, size: int) -> Exchange[Hashable]:
         start = _place(page.start)
@@ -163,6 +199,12 @@ class ResqueList:
     def last(self, page: JobPage, size: int) -> Exchange[Hashable]:
         start = size if self._newest_first else page.length - size
         return _known(None if page.length <= size else start)
+
+    def layout(self, now: datetime) -> Layout:
+        # Imported here: a page needs no tests.
+        from qtop.systems.resque.entry_layouts import layout_of
+
+        return layout_of(self.source, now)
 
     def read(self, jobs: Sequence[Job]) -> Steps[Sequence[Job | None]]:
         """As a `JobList`. Waiting jobs that are not near their place are looked for further away:
@@ -183,7 +225,7 @@ class ResqueList:
         return JobRefs()
 
     def walk(self, since: Extent | None = None) -> ListWalk:
-        return ListWalk(self._key, lambda reply, place: ListEntry(self, reply, place), since)
+        return ListWalk(self._key, partial(ListEntry, self), since)
 
     def payload(self, job: Job) -> tuple[str, bytes] | str:
         raw = job.item.raw
@@ -202,12 +244,40 @@ def _known(start: Hashable) -> Exchange[Hashable]:
 # Delayed jobs: a sorted set of moments, each with a list of jobs.
 
 
+class DelayedListEntry:
+    """A delayed job as it came over the wire, read when it is asked for. `place` is its order among
+    all of them."""
+
+    __slots__ = ("_made", "_reply", "place", "raw")
+
+    def __init__(
+        self, made: Callable[[RawItem | None], DelayedEntry], reply: RawItem | None, place: int
+    ) -> None:
+        self._made = made
+        self._reply = reply
+        self.raw = reply if isinstance(reply, bytes) else None
+        self.place = place
+
+    @property
+    def job(self) -> Job:
+        return delayed_job(self._made(self._reply))
+
+    @property
+    def group(self) -> GroupFacts:
+        # Imported here: delayed jobs have not failed, so nothing groups them.
+        from qtop.search.failure_groups import KeyMaker, KnownEntry
+
+        return KnownEntry(self.job, KeyMaker()).group
+
+
 class DelayedWalk:
     """One way through all delayed jobs, the next first: see `Walk`. `length` counts due times."""
 
     def __init__(self, keys: Keys) -> None:
-        self._seen: list[DelayedEntry] = []
-        self._steps = delayed_windows.walk(keys, self._visit, max_bytes=LISTED_BYTES)
+        self._seen: list[Entry] = []
+        self._steps = delayed_windows.walk(
+            keys, self._visit, max_bytes=LISTED_BYTES, make=self._entry
+        )
         self._next: Exchange[Any] | None = None
         self._is_over = False
         self._met = 0
@@ -219,7 +289,11 @@ class DelayedWalk:
     def window(self) -> Steps[Iterator[Entry]] | None:
         return None if self._is_over else self._window()
 
-    def _visit(self, jobs: Sequence[DelayedEntry], done: int, of: int) -> bool:
+    def _entry(self, moment: Moment, place: int, reply: RawItem | None) -> Entry:
+        self._met += 1
+        return DelayedListEntry(partial(entry_of, moment, place), reply, self._met - 1)
+
+    def _visit(self, jobs: Sequence[Entry], done: int, of: int) -> bool:
         self._seen += jobs
         self.done, self.length = done, of
         return True
@@ -237,12 +311,7 @@ class DelayedWalk:
         except StopIteration:
             self._is_over = True
         seen, self._seen = self._seen, []
-        first, self._met = self._met, self._met + len(seen)
-        # Imported here: a page needs no entries.
-        from qtop.search.failure_groups import KeyMaker, KnownEntry
-
-        maker = KeyMaker()
-        return (KnownEntry(delayed_job(each), maker, at) for at, each in enumerate(seen, first))
+        return iter(seen)
 
 
 class DelayedRefs(list[DelayedRef]):
@@ -277,13 +346,28 @@ class DelayedList:
         *,
         most_bytes: int = LISTED_BYTES,
         before: Sequence[Job] = (),
+        may_match: MayMatch | None = None,
     ) -> Steps[JobPage]:
         """As a `JobList`. Costs as `delayed_windows.page`."""
+
+        def make(moment: Moment, place: int, reply: RawItem | None) -> DelayedEntry | int:
+            """The job, or how large it is when it is left out."""
+            is_left_out = may_match and isinstance(reply, bytes) and not may_match(reply)
+            return len(reply or b"") if is_left_out else entry_of(moment, place, reply)
+
         seen: delayed_windows.Page = yield from delayed_windows.page(
-            self._keys, _position(start), size, max_bytes=most_bytes
+            self._keys, _position(start), size, max_bytes=most_bytes, make=make
         )
-        jobs = tuple(map(delayed_job, seen.jobs))
-        return JobPage(jobs, start, seen.after, seen.first, seen.last, seen.moments)
+        jobs = tuple(delayed_job(each) for each in seen.jobs if not isinstance(each, int))
+        sizes = [each for each in seen.jobs if isinstance(each, int)]
+        range_of = (start, seen.after, seen.first, seen.last, seen.moments)
+        return JobPage(jobs, *range_of, False, len(sizes), sum(sizes))
+
+    def layout(self, now: datetime) -> Layout:
+        # Imported here: a page needs no tests.
+        from qtop.systems.resque.entry_layouts import layout_of
+
+        return layout_of(self.source, now)
 
     def before(self, page: JobPage, size: int) -> Steps[Hashable]:
         return self._before(_position(page.start), size)

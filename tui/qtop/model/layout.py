@@ -1,0 +1,40 @@
+"""How the entries of a list are written, for those who look for something in their bytes. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from queuecore.values import value
+
+
+@value
+class Member:
+    """The member of an entry's JSON that an attribute of its subject is made of.
+
+    Attributes:
+        key: Its name.
+        made: Makes the attribute of its value, or of None where there is no such member. Raises
+            ValueError where the value shows that the attribute is made of other members, too.
+        unless: So it may be in an entry that has this text anywhere.
+    """
+
+    key: str
+    made: Callable[[Any], Any]
+    unless: str = ""
+
+
+@value
+class Layout:
+    """How the entries of one list are written.
+
+    Attributes:
+        members: By the name of the attribute.
+        subject: Reads an entry as filters see it, without its times and its id; None of one that
+            cannot be read.
+        known: Attributes that are the same for all entries, also for those that cannot be read.
+    """
+
+    members: Mapping[str, Member]
+    subject: Callable[[bytes], Any]
+    known: Mapping[str, Any]
