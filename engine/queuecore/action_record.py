@@ -16,7 +16,7 @@ from queuecore.values import value
 #: How long an action can be undone.
 DEFAULT_UNDO_S = 24 * 3600
 #: How much an undo may keep in Redis before the action says that it will not be undoable.
-DEFAULT_UNDO_BYTES = 64 * 1024 * 1024
+DEFAULT_UNDO_BYTES = 256 * 1024 * 1024
 #: About how many entries the audit stream keeps.
 AUDIT_ENTRIES = 10_000
 

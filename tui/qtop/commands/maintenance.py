@@ -112,7 +112,7 @@ def clear(
     """Delete everything that is in a list now.
 
     SOURCE is failed, queue:NAME or unreadable:NAME. What arrives meanwhile stays. On a terminal you
-    type the name first; elsewhere --yes must be said. Up to 64 MiB are kept for a day, for `qtop
+    type the name first; elsewhere --yes must be said. Up to 256 MiB are kept for a day, for `qtop
     undo`. With a queue's jobs go the locks that resque-loner or its like has put on them, if the
     queue is empty then.
 
@@ -129,7 +129,7 @@ def clear(
             leave(f"{source} is empty")
         if plan.size_bytes is None:
             message("how large it is is unknown: an undo keeps it, whatever its size")
-        tell_no_undo(session, plan)
+        tell_no_undo(plan)
         if dry_run:
             would = {"action": action, "dry_run": True, "would": jobs}
             line(json_line(would) if as_json else f"would delete {what}")

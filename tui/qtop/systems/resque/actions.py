@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Final
 
 from qtop.actions.plan import (
     Operator,
@@ -19,6 +20,7 @@ from qtop.actions.plan import (
 )
 from qtop.actions.request import (
     Clear,
+    Delete,
     DeleteSchedules,
     Index,
     Load,
@@ -37,14 +39,17 @@ from qtop.systems.resque import job_actions
 from qtop.systems.resque.job_reader import list_key
 from qtop.text.format import number
 from qtop.text.safe import safe
-from queuecore import bulk, turning, windows
+from queuecore import bulk, turning, values, windows
 from queuecore.action_record import ActionRecord
 from queuecore.exchange import Steps
 from queuecore.windows import Extent
 from resque.keys import Keys
-from resque.store import failures, pauses, queues, registration, undo
+from resque.store import failures, pauses, queues, registration, server_info, undo
 from resque.store.failures import FAILED
 from resque.store.lock_freeing import and_free_all
+
+#: Where an undo would keep more, the server is asked whether it has room for that.
+_LARGE_BYTES: Final = 16 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +87,17 @@ class ResqueActions:
 
                 return schedules.prepare(self.keys, self.operator, request)
             case _:
-                return job_actions.prepare(self.keys, self.operator, request)
+                operator = yield from self._within_memory(request)
+                return job_actions.prepare(self.keys, operator, request)
+
+    def _within_memory(self, request: Request) -> Steps[Operator]:
+        """The operator whose undo keeps no more than the server has room for. Jobs that are deleted
+        take no more room than before."""
+        operator, size_bytes = self.operator, job_actions.undo_bytes(request)
+        if size_bytes <= _LARGE_BYTES or isinstance(request, Delete):
+            return operator
+        free_bytes: int | None = yield server_info.free_memory()
+        return replace(operator, limits=values.replace(operator.limits, free_bytes=free_bytes))
 
     def _clear(self, request: Clear) -> Steps[Plan]:
         source, key = request.source, list_key(self.keys, request.source)
@@ -95,7 +110,7 @@ class ResqueActions:
         record = self.operator.record(action, subject, key, jobs, source.queue, size)
         if request.removes and not jobs:
             record = replace(record, planned=1, undo_s=0)
-        name, back = safe(source.name), self.operator.way_back(record)
+        name, back = safe(source.name), self.operator.way_back(size)
         what = f"{action.capitalize()} {safe(_cleared(source))}"
         word = typeable(source.name, action)
         details: tuple[str, ...] = (
@@ -116,7 +131,8 @@ class ResqueActions:
             word = "failed"
         run = partial(self._clear_now, request, seen, record)
         verb = action.capitalize()
-        return Plan(what, verb, details, "typed", run, word, None, jobs, size, record)
+        plan = Plan(what, verb, details, "typed", run, word, None, jobs, size, record)
+        return replace(plan, no_undo=self.operator.limits.refusal(size))
 
     def _clear_now(self, request: Clear, seen: Extent, record: ActionRecord) -> Steps[Outcome]:
         source, name = request.source, safe(request.source.name)
