@@ -25,6 +25,7 @@ T = TypeVar("T")
 
 _TURN = load_script("turn")
 _TURN_BACK = load_script("turn_back")
+_TURNED = load_script("turned")
 
 #: Fewer places than these from either end of a list are walked to: a script that removes items
 #: there takes 0.2 ms longer than at the end.
@@ -69,6 +70,36 @@ def settled(keys: QueueKeys, key: bytes) -> Steps[int]:
         other = Turn(keys, key, None)
         yield from other.begin()
         yield from other.end()
+
+
+@value
+class Turned:
+    """How many items of a list are turned, how many are not yet, and how many seconds ago the last
+    step was, by the server's clock."""
+
+    turned: int
+    rest: int
+    idle_s: float
+
+    @property
+    def is_left(self) -> bool:
+        """Whether the program that turned the list is taken for dead."""
+        return self.idle_s >= _GRACE_S
+
+
+def turned(lists: Sequence[bytes]) -> Steps[dict[bytes, Turned]]:
+    """Which of some lists are turned, and how far. One round trip, O(lists); another where there is
+    one. Raises StoreError."""
+    are_known = yield Exchange(tuple(("EXISTS", turn(key)) for key in lists), list)
+    candidates = [key for key, is_known in zip(lists, are_known, strict=True) if is_known]
+    if not candidates:
+        return {}
+    found = yield Exchange(tuple(_TURNED.call([key, turn(key)]) for key in candidates), list)
+    return {
+        key: Turned(reply[0], reply[1], reply[2] / 1000)
+        for key, reply in zip(candidates, found, strict=True)
+        if reply
+    }
 
 
 @value

@@ -28,6 +28,7 @@ from qtop.actions.request import (
     PauseAll,
     Prune,
     Register,
+    Reorder,
     Request,
     RunSchedules,
     Signal,
@@ -35,7 +36,7 @@ from qtop.actions.request import (
 )
 from qtop.keymap.keymap import Danger
 from qtop.model.job import JobSource
-from qtop.systems.resque import job_actions
+from qtop.systems.resque import job_actions, turned_lists
 from qtop.systems.resque.job_reader import list_key
 from qtop.text.format import number
 from qtop.text.safe import safe
@@ -61,8 +62,8 @@ class ResqueActions:
 
     def prepare(self, request: Request) -> Steps[Plan | Refusal]:
         """Say what a request would do, or why it cannot be done. Reads only; what is about jobs
-        that were chosen before, or about queues by their names, costs no round trip, a clear two.
-        Raises StoreError."""
+        that were chosen before, or about queues by their names, costs no round trip, or one where
+        an undo would keep more than 16 MiB; a clear two, a reorder four. Raises StoreError."""
         match request:
             case Clear():
                 return (yield from self._clear(request))
@@ -86,6 +87,8 @@ class ResqueActions:
                 from qtop.systems.resque import schedules
 
                 return schedules.prepare(self.keys, self.operator, request)
+            case Reorder():
+                return (yield from turned_lists.prepare(self.keys, self.operator, request))
             case _:
                 operator = yield from self._within_memory(request)
                 return job_actions.prepare(self.keys, operator, request)
