@@ -84,7 +84,7 @@ class Turned:
     @property
     def is_left(self) -> bool:
         """Whether the program that turned the list is taken for dead."""
-        return self.idle_s >= _GRACE_S
+        return self.idle_s >= GRACE_S
 
 
 def turned(lists: Sequence[bytes]) -> Steps[dict[bytes, Turned]]:

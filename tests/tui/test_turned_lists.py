@@ -91,7 +91,7 @@ def test_a_list_that_another_program_took_over_meanwhile_is_left_alone(
     assert not isinstance(plan, Refusal)
     turned = direct("LRANGE", key, 0, -1)
     # From here on it counts as alive.
-    monkeypatch.setattr(turning, "_GRACE_S", 1e9)
+    monkeypatch.setattr(turning, "GRACE_S", 1e9)
     outcome = store.run(plan.run())
     assert (outcome.done, outcome.gone) == (0, 1)
     assert direct("LRANGE", key, 0, -1) == turned
