@@ -16,7 +16,7 @@ from queuecore.values import value
 #: How long an action can be undone.
 DEFAULT_UNDO_S = 24 * 3600
 #: How much an undo may keep in Redis before the action says that it will not be undoable.
-DEFAULT_UNDO_BYTES = 64 * 1024 * 1024
+DEFAULT_UNDO_BYTES = 256 * 1024 * 1024
 #: About how many entries the audit stream keeps.
 AUDIT_ENTRIES = 10_000
 
@@ -39,9 +39,9 @@ class ActionRecord:
     """One operation, for the record.
 
     `action` is its verb (clear, delete, requeue, move, edit, pause, resume, remove, register,
-    prune, run now, reschedule, undo; of workers on a machine: start, stop, stop now, kill, end job,
-    pause, resume), `subject` what it acts on in words, `source` the key it takes
-    from, `queue` the queue's name where there is one; `planned` how many the preview named.
+    prune, run now, reschedule, reorder, undo; of workers on a machine: start, stop, stop now, kill,
+    end job, pause, resume), `subject` what it acts on in words, `source` the key it takes from,
+    `queue` the queue's name where there is one; `planned` how many the preview named.
     `undo_s` is how long it can be undone; 0 when it cannot, for example because what it removes is
     too large to keep.
     """

@@ -25,6 +25,7 @@ T = TypeVar("T")
 
 _TURN = load_script("turn")
 _TURN_BACK = load_script("turn_back")
+_TURNED = load_script("turned")
 
 #: Fewer places than these from either end of a list are walked to: a script that removes items
 #: there takes 0.2 ms longer than at the end.
@@ -72,6 +73,36 @@ def settled(keys: QueueKeys, key: bytes) -> Steps[int]:
 
 
 @value
+class Turned:
+    """How many items of a list are turned, how many are not yet, and how many seconds ago the last
+    step was, by the server's clock."""
+
+    turned: int
+    rest: int
+    idle_s: float
+
+    @property
+    def is_left(self) -> bool:
+        """Whether the program that turned the list is taken for dead."""
+        return self.idle_s >= GRACE_S
+
+
+def turned(lists: Sequence[bytes]) -> Steps[dict[bytes, Turned]]:
+    """Which of some lists are turned, and how far. One round trip, O(lists); another where there is
+    one. Raises StoreError."""
+    are_known = yield Exchange(tuple(("EXISTS", turn(key)) for key in lists), list)
+    candidates = [key for key, is_known in zip(lists, are_known, strict=True) if is_known]
+    if not candidates:
+        return {}
+    found = yield Exchange(tuple(_TURNED.call([key, turn(key)]) for key in candidates), list)
+    return {
+        key: Turned(reply[0], reply[1], reply[2] / 1000)
+        for key, reply in zip(candidates, found, strict=True)
+        if reply
+    }
+
+
+@value
 class Taking:
     """What becomes of one item: it leaves the list, and `payload` goes onto `queue` (None: it is
     deleted). `place` is counted from the head of the list."""
@@ -83,7 +114,7 @@ class Taking:
 
 
 @value
-class Step:
+class TurnStep:
     """What one step of a turn came to: how many were taken, how many it reached, the numbers of
     those that were not there, and of those whose queue's key holds no list; the next items; how
     much farther on items were than expected."""
@@ -97,7 +128,7 @@ class Step:
 
 
 @value
-class PutBack:
+class BackStep:
     """What one step of an undo came to: how many were put back, how many cannot be any more, how
     many remain (-1: the operation is not known any more), the queues that the next were pushed
     to."""
@@ -143,7 +174,7 @@ class Turn:
         leave: int,
         wanted: Sequence[int],
         progress: tuple[int, int],
-    ) -> Steps[Step]:
+    ) -> Steps[TurnStep]:
         """Take items off the list, turn it until no more than `leave` are not turned, and read the
         `wanted` ones. Their places, and those of `part`, are how many items not yet turned there
         are from there to the last. One round trip, O(places passed + items). Raises StoreError
@@ -160,20 +191,19 @@ class Turn:
         args += [*map(name_bytes, names), *wanted]
         touched = list(map(self._keys.queue, names))
         reply = yield self._exchange(_TURN, touched, args, progress=progress)
-        return Step(*self._own(reply)[3:])
+        return TurnStep(*self._own(reply)[3:])
 
-    def put_back(self, operation: str, queues: Sequence[bytes], before: int) -> Steps[PutBack]:
+    def put_back(self, operation: str, queues: Sequence[bytes]) -> Steps[BackStep]:
         """Put items that an operation removed back to their places, the last first. `queues` are
-        the keys of those that they were pushed to, `before` is how many were put back before. One
-        round trip, O(places turned + items), and what was pushed is looked for from its queue's
-        end. Raises StoreError."""
+        the keys of those that they were pushed to. One round trip, O(places turned + items), and
+        what was pushed is looked for from its queue's end. Raises StoreError."""
         memory = self._keys.undo(operation), self._keys.undo_items(operation)
         args: list[Arg] = [BACK_ITEMS]
         while True:
             reply = yield self._exchange(_TURN_BACK, [*memory, *queues], args)
             if reply[0] == 1:
                 _, _, _, done, lost, remain, following = reply
-                return PutBack(done, lost, remain, set(following))
+                return BackStep(done, lost, remain, set(following))
             yield from self.begin()
 
     def through(self, steps: Steps[T]) -> Steps[T]:

@@ -9,7 +9,7 @@ from queuecore import turning
 from queuecore.action_record import ActionRecord, recorded
 from queuecore.bulk import BLANK
 from queuecore.digests import sha1_hex
-from queuecore.errors import AuthRefused, MissingCommand
+from queuecore.errors import AuthRefused, MissingCommand, StoreError
 from queuecore.exchange import Exchange, Reply, Steps, load_script
 from queuecore.keys import QueueKeys, name_text
 from queuecore.turning import Turn
@@ -28,11 +28,34 @@ _LIST_PARTS = 2000
 class Undone:
     """What came of an undo. `done` items are back; `lost` could not be taken back any more (a
     worker has taken the job since, a switch was changed again). `is_known` is False when there is
-    nothing to undo: too late, never possible, or undone before."""
+    nothing to undo: too late, never possible, or undone before. `stopped` is what ended it before
+    its end: then `left` can still be taken back."""
 
     done: int = 0
     lost: int = 0
     is_known: bool = True
+    left: int = 0
+    stopped: StoreError | None = None
+
+
+class _Tally:
+    """How many are back, cannot come back, and remain, at any moment."""
+
+    def __init__(self) -> None:
+        self.done = self.lost = self.left = 0
+
+    @property
+    def gone_through(self) -> int:
+        return self.done + self.lost
+
+    @property
+    def progress(self) -> tuple[int, int]:
+        return self.gone_through, self.gone_through + self.left
+
+    def note(self, done: int, lost: int, left: int) -> None:
+        """Add what one script did; `left` is -1 where the memory was not as it was read."""
+        self.done, self.lost = self.done + done, self.lost + lost
+        self.left = left if left >= 0 else self.left
 
 
 #: How many parts were taken back, how many cannot be any more, how many remain.
@@ -60,43 +83,61 @@ def undo(
     Three round trips for each 100 items (1,000 where there are many, 2,000 of a cleared list); in
     the depths of a long list, which is turned for that, one for each 500 items and 700 places.
     """
-    total = Undone()
+    tally = _Tally()
+    try:
+        is_known: bool = yield from _undo(keys, operation, record, of_system, tally)
+    except StoreError as error:
+        if not tally.gone_through:
+            raise
+        return Undone(tally.done, tally.lost, left=tally.left, stopped=error)
+    return Undone(tally.done, tally.lost, is_known or tally.gone_through > 0)
+
+
+def _undo(
+    keys: QueueKeys,
+    operation: str,
+    record: ActionRecord | None,
+    of_system: TakeBack,
+    tally: _Tally,
+) -> Steps[bool]:
+    """Take back all there is. Returns whether there was anything."""
     parts = _PARTS
     while True:
-        facts: _Facts | None = yield _read_memory(keys, operation, parts)
+        facts: _Facts | None = yield _read_memory(keys, operation, parts, tally)
         if facts is None or facts.left == 0:
             if facts is not None and facts.shape == "items":
                 # An undo before this one may have been killed before it put the list in order.
                 yield from turning.settled(keys, facts.source)
-            return total if total.done or total.lost else Undone(is_known=False)
-        if record is not None and total == Undone():
+            return False
+        if record is not None and not tally.gone_through:
             record = replace(record, planned=facts.left, undo_s=0)
+        tally.left = facts.left
+        before = tally.gone_through
         own = of_system(facts.shape, facts.parts, record)
         if own is None:
-            done, lost, remain = yield from _take_some_back(keys, operation, facts, record)
+            yield from _take_some_back(keys, operation, facts, record, tally)
         else:
-            done, lost, remain = yield own
-        total = Undone(total.done + done, total.lost + lost)
-        if remain == 0:
-            return total
-        if done + lost:
+            tally.note(*(yield own))
+        if tally.left == 0:
+            return True
+        if done := tally.gone_through - before:
             # A script takes back fewer where it has to walk far.
-            most = _MANY_PARTS if remain >= _MANY_PARTS else _PARTS
-            parts = min(most, 2 * (done + lost))
+            most = _MANY_PARTS if tally.left >= _MANY_PARTS else _PARTS
+            parts = min(most, 2 * done)
 
 
 def _take_some_back(
-    keys: QueueKeys, operation: str, facts: _Facts, record: ActionRecord | None
-) -> Steps[TakenBack]:
+    keys: QueueKeys, operation: str, facts: _Facts, record: ActionRecord | None, tally: _Tally
+) -> Steps[None]:
     """Take back the last parts, or all of them while their list is turned."""
     if facts.shape != "switches":
         length = yield from turning.settled(keys, facts.source)
+        before = tally.gone_through
         if _is_turned(facts, length):
-            back: TakenBack = yield from _turn_back(keys, operation, facts.source, record)
-            if back[0] + back[1]:
-                return back
-    some: TakenBack = yield _take_back(keys, operation, facts, record)
-    return some
+            yield from _turn_back(keys, operation, facts.source, record, tally)
+        if tally.gone_through > before:
+            return
+    tally.note(*(yield _take_back(keys, operation, facts, record)))
 
 
 def _is_turned(facts: _Facts, length: int) -> bool:
@@ -108,8 +149,8 @@ def _is_turned(facts: _Facts, length: int) -> bool:
 
 
 def _turn_back(
-    keys: QueueKeys, operation: str, source: bytes, record: ActionRecord | None
-) -> Steps[TakenBack]:
+    keys: QueueKeys, operation: str, source: bytes, record: ActionRecord | None, tally: _Tally
+) -> Steps[None]:
     """Take back what can be while the list is turned. Two round trips, one for each 500 items and
     each 700 places of the list."""
     turn = Turn(keys, source, record)
@@ -117,20 +158,21 @@ def _turn_back(
         yield from turn.begin()
     except (MissingCommand, AuthRefused):
         # Redis before 6.2 cannot turn a list.
-        return 0, 0, -1
-    return (yield from turn.through(_put_back(turn, operation)))
+        return
+    yield from turn.through(_put_back(turn, operation, tally))
 
 
-def _put_back(turn: Turn, operation: str) -> Steps[TakenBack]:
-    done = lost = 0
+def _put_back(turn: Turn, operation: str, tally: _Tally) -> Steps[None]:
     queues: set[bytes] = set()
     while True:
+        # Here it can be stopped.
+        yield Exchange((), lambda _: None, progress=tally.progress)
         turned = turn.turned
-        step = yield from turn.put_back(operation, sorted(queues), done)
-        done, lost = done + step.done, lost + step.lost
-        is_stuck = not step.done + step.lost and turn.turned == turned and queues >= step.queues
-        if is_stuck or step.remain <= 0:
-            return done, lost, step.remain
+        step = yield from turn.put_back(operation, sorted(queues))
+        tally.note(step.done, step.lost, step.remain)
+        is_stuck = turn.turned == turned and queues >= step.queues
+        if step.remain <= 0 or (is_stuck and not step.done + step.lost):
+            return
         queues = step.queues
 
 
@@ -146,7 +188,9 @@ class _Facts:
     parts: list[list[bytes]]
 
 
-def _read_memory(keys: QueueKeys, operation: str, count: int) -> Exchange[_Facts | None]:
+def _read_memory(
+    keys: QueueKeys, operation: str, count: int, tally: _Tally
+) -> Exchange[_Facts | None]:
     def parse(replies: list[Reply]) -> _Facts | None:
         (shape, source, action, queue), tail, length = replies
         if shape is None:
@@ -167,6 +211,7 @@ def _read_memory(keys: QueueKeys, operation: str, count: int) -> Exchange[_Facts
             ("LLEN", memory),
         ),
         parse,
+        progress=tally.progress if tally.gone_through else None,
     )
 
 

@@ -121,6 +121,7 @@ def test_the_exit_status_says_what_was_wrong(
         ("pause", "mail"),
         ("resume", "--all"),
         ("register", "lost"),
+        ("reorder",),
         ("undo",),
         ("prune",),
     ],
@@ -285,7 +286,7 @@ def test_a_password_on_the_command_line_is_hidden_from_the_list_of_processes() -
 @pytest.mark.parametrize(
     ("typed", "offered"),
     [
-        ("qtop re", {"requeue", "resume", "register"}),
+        ("qtop re", {"requeue", "resume", "register", "reorder"}),
         ("qtop requeue --fi", {"--filter"}),
     ],
 )

@@ -46,7 +46,6 @@ def walks(watched: Watched) -> list[Touched]:
     return [each for each in watched.touched if each.entries > MOST or each.deepest > DEEPEST]
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="bulk actions walk along the list")
 @pytest.mark.parametrize("act", ACTIONS)
 def test_no_script_of_a_bulk_action_or_its_undo_walks_along_a_long_list(
     redis_url: str, store: Store, direct: Direct, act: str

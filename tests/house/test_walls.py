@@ -33,7 +33,17 @@ STAIRS: dict[str, tuple[str, ...]] = {
             "stores",
             "lean",
         ),
-        *("action_record", "audit", "health", "windows", "bulk", "undo", "server", "__init__"),
+        *(
+            "action_record",
+            "audit",
+            "health",
+            "windows",
+            "turning",
+            "bulk",
+            "undo",
+            "server",
+            "__init__",
+        ),
     ),
     "resque": (
         *("errors", "keys", "codec", "scripts", "hooks", "jobs", "store", "perform", "client"),

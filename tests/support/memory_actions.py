@@ -188,7 +188,8 @@ class MemoryActions:
         is_slowed = many > 1 and source.kind != "delayed"
         what, pace = f"{verb} {many} by name", Throttle() if is_slowed else None
         details = ("Their names are known.", "", "")
-        return Plan(what, verb, details, danger, run, None, pace, many, size, record)
+        plan = Plan(what, verb, details, danger, run, None, pace, many, size, record)
+        return replace(plan, no_undo=operator.limits.refusal(size))
 
     def _act(self, request: JobRequest | DelayedRequest, record: ActionRecord) -> Steps[Outcome]:
         names = list(cast(Names, request.chosen.refs))
@@ -272,7 +273,8 @@ class MemoryActions:
 
         title, details = f"{action.capitalize()} {source}", (f"Deletes {many} jobs.",)
         word = typeable(source.name)
-        return Plan(title, action, details, "typed", run, word, None, many, size, record)
+        plan = Plan(title, action, details, "typed", run, word, None, many, size, record)
+        return replace(plan, no_undo=operator.limits.refusal(size))
 
     def _register(self, request: Register) -> Outcome:
         jobs = self.contents.hidden.pop(request.name, None)

@@ -11,12 +11,12 @@ from tests.support import list_actions
 from tests.support.sample_data import FakeSystem, does_nothing, failed_job, prepared, snapshot
 
 from qtop.actions.plan import Operator, Outcome, Plan, rest_of
-from qtop.actions.request import Clear, Delete, Pause, PauseAll, Request, Requeue, Undo
+from qtop.actions.request import Clear, Delete, Move, Pause, PauseAll, Request, Requeue, Undo
 from qtop.actions.runner import ActionRunner
 from qtop.actions.stopping import Stopped
 from qtop.config.limits import UndoLimits
 from qtop.model.job import Job, JobSource
-from qtop.search.selection import chosen_of
+from qtop.search.selection import Selection, chosen_of
 from qtop.systems.resque.actions import ResqueActions
 from qtop.systems.resque.job_lists import job_list
 from qtop.systems.resque.job_reader import failure_job
@@ -25,9 +25,10 @@ from qtop.systems.runner import RedisRunner
 from queuecore import audit
 from queuecore.action_record import DEFAULT_UNDO_BYTES, Actor
 from queuecore.address import parse_url
+from queuecore.bulk import JobRef, JobRefs
 from queuecore.exchange import Operation, single
 from resque.codec import encode_job
-from resque.errors import OutcomeUnknown, ReadOnly, Unreachable
+from resque.errors import AuthRefused, OutcomeUnknown, ReadOnly, Unreachable
 from resque.keys import Keys
 from resque.store import failures, pauses, queues
 
@@ -194,6 +195,55 @@ def test_a_clear_too_large_to_keep_says_that_it_cannot_be_undone() -> None:
     )
     assert "u takes it back" in small.details[1]
     assert "cannot be undone" in large.details[1]
+
+
+def places_from(first: int, number: int, size_bytes: int = 1) -> Selection:
+    """So many items of a list, one after the other."""
+    chosen = Selection(JobRefs())
+    for place in range(first, first + number):
+        chosen.refs.add(JobRef(place, "0" * 40), size_bytes)
+    return chosen
+
+
+def info(used_mib: int, most_mib: int) -> bytes:
+    """What the server says of its memory."""
+    return b"used_memory:%d\r\nmaxmemory:%d\r\n" % (used_mib << 20, most_mib << 20)
+
+
+@pytest.mark.parametrize(
+    ("reply", "keeps"),
+    [
+        (info(900, 1000), True),
+        (info(990, 1000), False),
+        (info(2000, 1000), False),
+        (info(990, 0), True),
+        (b"used_memory:x\r\nmaxmemory:" + b"9" * 5000, True),
+        (AuthRefused("this user lacks a right"), True),
+    ],
+)
+def test_nothing_is_kept_for_an_undo_where_the_server_has_no_room_for_it(
+    reply: Any, keeps: bool
+) -> None:
+    chosen = places_from(0, 1, size_bytes=20 << 20)
+    plan = prepared(SYSTEM.prepare(Requeue(ALL_FAILED, chosen)), [[reply]])
+    assert plan.record is not None
+    assert (plan.record.undo_s > 0, plan.no_undo is None) == (keeps, keeps)
+    assert keeps or "maxmemory" in plan.details[-1]
+    # What is deleted takes no more room when it is kept: the server is not asked.
+    assert prepared(SYSTEM.prepare(Delete(ALL_FAILED, chosen))).no_undo is None
+
+
+def test_a_question_says_what_others_see_while_a_long_list_is_turned() -> None:
+    failures_, waiting = places_from(10_000, 21), places_from(10_000, 21)
+    plan = prepared(SYSTEM.prepare(Requeue(ALL_FAILED, failures_)))
+    assert plan.meanwhile in plan.details
+    assert "retry or remove no single failure there" in plan.meanwhile
+    plan = prepared(SYSTEM.prepare(Move(QUEUE, waiting, to="low")))
+    assert plan.meanwhile in plan.details
+    assert "middle of the queue" in plan.meanwhile
+    for first, number in ((10_000, 20), (9_999, 21), (0, 1)):
+        few = places_from(first, number)
+        assert prepared(SYSTEM.prepare(Delete(ALL_FAILED, few))).meanwhile == ""
 
 
 def test_with_undo_turned_off_a_plan_says_so_and_always_asks() -> None:

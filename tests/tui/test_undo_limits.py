@@ -7,9 +7,9 @@ from qtop.config.settings import Given, Settings, undo_settings
 from resque.errors import BadOption
 
 
-def test_a_day_and_64_mib_by_default() -> None:
+def test_a_day_and_256_mib_by_default() -> None:
     assert undo_settings({}) == {}
-    assert Settings().undo_limits == UndoLimits() == UndoLimits(86_400, 64 * 2**20)
+    assert Settings().undo_limits == UndoLimits() == UndoLimits(86_400, 256 * 2**20)
     told = {"QTOP_UNDO_HOURS": "0.5", "QTOP_UNDO_MIB": "1"}
     assert undo_settings(told) == {
         "undo_hours": Given(0.5, "QTOP_UNDO_HOURS"),
@@ -21,6 +21,18 @@ def test_a_day_and_64_mib_by_default() -> None:
 def test_a_list_too_large_to_keep_cannot_be_undone_and_an_unknown_size_is_not_too_large() -> None:
     limits = UndoLimits(lifetime_s=60, most_bytes=100)
     assert [limits.seconds_for(size) for size in (None, 0, 100, 101)] == [60, 60, 60, 0]
+
+
+def test_a_refusal_says_how_much_it_would_be_how_much_may_be_and_how_to_raise_it() -> None:
+    limits = UndoLimits(free_bytes=100 << 20)
+    assert limits.refusal(100 << 20) is None
+    assert limits.refusal(None) is None
+    assert limits.refusal(150 << 20) == (
+        "an undo would keep 150 MiB, the server has 100 MiB left below its maxmemory"
+    )
+    assert limits.refusal((256 << 20) + (1 << 19)) == (
+        "an undo would keep 256.5 MiB, at most 256 MiB are kept (undo_mib, QTOP_UNDO_MIB)"
+    )
 
 
 def test_no_hours_means_no_undo() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from queuecore import bulk, windows
 from queuecore.action_record import ActionRecord, recorded
 from queuecore.exchange import Arg, Exchange, Steps, single
-from queuecore.keys import name_bytes, name_text
+from queuecore.keys import name_bytes, name_text, turn
 from queuecore.values import value
 from queuecore.windows import Item, Window
 from resque.codec import Payload, decode_payload
@@ -154,7 +154,8 @@ def _spelling(args: Any) -> str:
 def remove_queue(keys: Keys, queue: str) -> Exchange[int]:
     """Delete a queue and its name. Returns how many jobs there were. One round trip, atomic; the
     server frees the memory in the background."""
-    return _REMOVE_QUEUE.write([keys.queues(), keys.queue(queue)], [name_bytes(queue)], int)
+    key = keys.queue(queue)
+    return _REMOVE_QUEUE.write([keys.queues(), key, turn(key)], [name_bytes(queue)], int)
 
 
 def peek(

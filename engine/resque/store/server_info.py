@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 from queuecore import windows
@@ -38,6 +39,22 @@ def read_facts(info: bytes, config: Reply) -> ServerInfo:
     is_told = isinstance(config, list) and len(config) == 2
     fields = {name: value for name, _, value in pairs}
     return ServerInfo(fields, name_text(config[1]) if is_told else None)
+
+
+def free_memory() -> Exchange[int | None]:
+    """How many bytes the server may still use below its maxmemory; None where it has none, or does
+    not tell. One round trip, O(1)."""
+
+    def parse(replies: list[Reply]) -> int | None:
+        if isinstance(replies[0], StoreError):
+            return None
+        fields = read_facts(replies[0], None).fields
+        used, limit = fields.get("used_memory", ""), fields.get("maxmemory", "")
+        if not all(re.fullmatch("[0-9]{1,18}", text) for text in (used, limit)) or not int(limit):
+            return None
+        return max(0, int(limit) - int(used))
+
+    return Exchange((("INFO", "memory"),), parse, tolerant=True)
 
 
 def missing_rights(keys: Keys) -> Steps[dict[str, str] | None]:

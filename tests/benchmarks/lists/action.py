@@ -19,7 +19,7 @@ from typing import Any, Self, TypeVar
 
 from qtop.actions.plan import Operator, Outcome, Plan, Throttle, operator_identity
 from qtop.actions.request import Delete, JobRequest, Move, Request, Requeue, Undo
-from qtop.actions.runner import Stopped, reined
+from qtop.actions.stopping import Stopped, reined
 from qtop.config.limits import UndoLimits
 from qtop.model.job import FAILED, JobSource
 from qtop.search.filter_language import parse

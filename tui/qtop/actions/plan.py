@@ -99,7 +99,8 @@ class Plan:
     for a single step that failed, and its outcome tells what was stopped between steps. An action
     over many jobs has a `pace`: it can be limited and stopped. `many` is how many jobs, workers or
     schedules it touches, `size_bytes` how much its undo keeps (None: unknown), `record` what goes
-    on record.
+    on record. `meanwhile` is what others see while it goes on, `no_undo` why nothing is kept for an
+    undo, both in words where there is something to say; the details say them, too.
     """
 
     what: str
@@ -112,6 +113,8 @@ class Plan:
     many: int = 1
     size_bytes: int | None = 0
     record: ActionRecord | None = None
+    meanwhile: str = ""
+    no_undo: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,13 +141,13 @@ class Operator:
         undo_s = self.limits.seconds_for(size_bytes) if undo_s is None else undo_s
         return ActionRecord(self.actor, action, subject, source, planned, queue, undo_s)
 
-    def way_back(self, record: ActionRecord) -> str:
-        """Whether the undo key takes an action back."""
-        if record.undo_s:
+    def way_back(self, size_bytes: int | None = 0) -> str:
+        """Whether the undo key takes an action back, whose undo keeps `size_bytes` (None:
+        unknown)."""
+        refusal = self.limits.refusal(size_bytes)
+        if refusal is None:
             return f"{self.sign('undo')} takes it back."
-        if not self.limits.lifetime_s:
-            return "Nothing is kept for an undo (undo_hours is 0): this cannot be undone."
-        return "Too large to keep: this cannot be undone."
+        return f"{refusal[0].upper()}{refusal[1:]}: this cannot be undone."
 
 
 def operator_identity() -> Actor:

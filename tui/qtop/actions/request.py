@@ -244,6 +244,14 @@ class Enqueue:
     at_s: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Reorder:
+    """Put lists in order that were left turned when the program that turned them was ended: the
+    `sources`, or, without any, all."""
+
+    sources: tuple[JobSource, ...] = ()
+
+
 DelayedRequest = RunNow | Delete | Reschedule
 JobRequest = Requeue | Delete | Move | PutBack | Edit
 Request = (
@@ -259,6 +267,7 @@ Request = (
     | Prune
     | Signal
     | Register
+    | Reorder
     | Load
     | Enqueue
 )

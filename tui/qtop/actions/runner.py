@@ -119,10 +119,12 @@ class ActionRunner:
         refused = self.refusal()
         if refused is not None:
             return refused
-        self._busy_with, self._pace = plan.what, plan.pace
+        # What has no speed to choose can be stopped all the same.
+        pace = plan.pace or Throttle()
+        self._busy_with, self._pace = plan.what, pace
         try:
-            steps, pace = reined(plan.run(), plan.pace, progress), plan.pace
-            if pace is not None and pace.jobs_per_s is not None:
+            steps = reined(plan.run(), pace, progress)
+            if pace.jobs_per_s is not None:
                 outcome = await paced(self._send, steps, pace)
             else:
                 outcome = await self._send(steps)

@@ -66,7 +66,9 @@ def act(
             session.run(system.admit(chosen.targets))
         subject = f"{source}, filter {wanted.text}" if wanted.text else str(source)
         plan = session.plan(replace(request, chosen=chosen, subject=subject))
-        tell_no_undo(session, plan)
+        if plan.meanwhile:
+            message(plan.meanwhile)
+        tell_no_undo(plan)
         if dry_run:
             _tell_plan(verb, source, chosen, scanned, as_json)
             sys.exit(0)
@@ -77,16 +79,10 @@ def act(
         report(verb, _DONE[verb], carry_out(session, plan), as_json=as_json)
 
 
-def tell_no_undo(session: Session, plan: Plan) -> None:
+def tell_no_undo(plan: Plan) -> None:
     """Say so when nothing will be kept for the undo of a plan."""
-    limits = session.undo_limits
-    if limits.seconds_for(plan.size_bytes):
-        return
-    why = "nothing is kept for an undo (undo_hours is 0)"
-    if limits.lifetime_s:
-        size, most = (plan.size_bytes or 0) / 2**20, limits.most_bytes / 2**20
-        why = f"{size:,.1f} MiB are too many to keep for an undo (at most {most:,g})"
-    message(f"{why}: this cannot be undone")
+    if plan.no_undo:
+        message(f"{plan.no_undo}: this cannot be undone")
 
 
 def tell_unknown(session: Session, names: Sequence[str]) -> None:

@@ -144,6 +144,8 @@ def _find(session: Session, operation: str | None) -> AuditEntry | None:
 def _report(request: Undo, outcome: Outcome, as_json: bool) -> None:
     if as_json:
         numbers = {"done": outcome.done, "lost": outcome.gone, "known": not outcome.refused}
+        if outcome.stopped is not None:
+            numbers["left"] = outcome.left
         line(json_line({"action": "undo", "operation": request.id, **numbers}))
     elif outcome.refused:
         message(
@@ -153,8 +155,12 @@ def _report(request: Undo, outcome: Outcome, as_json: bool) -> None:
     else:
         what = f" of {safe(request.what)}" if request.what else ""
         line(f"took back {outcome.done:,}{what}, no longer possible {outcome.gone:,}")
+    if outcome.stopped is not None:
+        message(f"the rest is taken back by: qtop undo {request.id}")
     # Imported here: the list needs none of it.
     from qtop.commands.acting import leave_if_stopped
 
     leave_if_stopped(outcome)
+    if outcome.stopped is not None:
+        raise outcome.stopped
     sys.exit(0 if outcome.done else 1)

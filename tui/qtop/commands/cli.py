@@ -83,15 +83,16 @@ EXIT_REFUSED, EXIT_USAGE, EXIT_UNREACHABLE, EXIT_INTERRUPTED = 1, 2, 3, 130
 _NAMES: Final = (
     *("console", "demo", "worker", "scheduler", "server", "enqueue", "queues", "workers"),
     *("failed", "delayed", "schedules", "find", "stats", "audit", "show", "requeue", "delete"),
-    *("move", "edit", "export", "load", "clear", "pause", "resume", "register", "undo", "prune"),
-    *("doctor", "settings"),
+    *("move", "edit", "export", "load", "clear", "pause", "resume", "register", "reorder", "undo"),
+    *("prune", "doctor", "settings"),
 )
 #: The files with other names than their commands.
 _FILES: Final = {
     **{"console": "demo", "processes": "worker scheduler", "cli": "server"},
     **{"fleet": "queues workers", "job_lists": "failed show find"},
     **{"scheduled": "delayed schedules", "jobs": "enqueue requeue delete move edit"},
-    **{"maintenance": "pause resume clear register prune", "export": "load", "audit": "undo"},
+    **{"maintenance": "pause resume clear register reorder prune"},
+    **{"export": "load", "audit": "undo"},
 }
 _FILE_OF: Final = {name: file for file, names in _FILES.items() for name in names.split()}
 _PLACES: Final = {name: f"qtop.commands.{_FILE_OF.get(name, name)}:{name}" for name in _NAMES}

@@ -80,7 +80,7 @@ def _status(found: Sequence[Finding]) -> int:
 
 
 def findings(connection: Connection) -> Iterator[Finding]:
-    """Everything that can be said, one after the other. Some 45 round trips, three for each
+    """Everything that can be said, one after the other. Some 50 round trips, three for each
     1,000 keys of the database (600 at most) and two for each other namespace (100 at most). Raises
     nothing of Redis: what does not work is a finding."""
     try:
@@ -292,6 +292,7 @@ _CHECKS: Final[tuple[tuple[str, DoctorCheck], ...]] = (
     ("unregistered", partial(_of_system, "unregistered")),
     ("strays", _strays),
     ("locks", partial(_of_system, "locks")),
+    ("order", partial(_of_system, "order")),
     ("fleet", _fleet),
     ("scheduler", _scheduler),
     ("schedules", partial(_of_system, "schedules")),

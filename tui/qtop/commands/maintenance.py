@@ -1,4 +1,5 @@
-"""What is done to queues and workers: `qtop pause`, `resume`, `clear`, `register`, `prune`."""
+"""What is done to queues and workers: `qtop pause`, `resume`, `clear`, `register`,
+`reorder`, `prune`."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ from typing import Any, Final
 import click
 
 from qtop.actions.plan import Outcome, typeable
-from qtop.actions.request import Clear, Index, Pause, PauseAll, Prune, PruneCase, Register
+from qtop.actions.request import Clear, Index, Pause, PauseAll, Prune, PruneCase, Register, Reorder
 from qtop.commands.acting import (
     carry_out,
     confirm,
@@ -120,7 +121,7 @@ def clear(
     """Delete everything that is in a list now.
 
     SOURCE is failed, queue:NAME or unreadable:NAME. What arrives meanwhile stays. On a terminal you
-    type the name first; elsewhere --yes must be said. Up to 64 MiB are kept for a day, for `qtop
+    type the name first; elsewhere --yes must be said. Up to 256 MiB are kept for a day, for `qtop
     undo`. With a queue's jobs go the locks that resque-loner or its like has put on them, if the
     queue is empty then.
 
@@ -137,7 +138,7 @@ def clear(
             leave(f"{source} is empty")
         if plan.size_bytes is None:
             message("how large it is is unknown: an undo keeps it, whatever its size")
-        tell_no_undo(session, plan)
+        tell_no_undo(plan)
         if dry_run:
             would = {"action": action, "dry_run": True, "would": jobs}
             line(json_line(would) if as_json else f"would delete {what}")
@@ -231,6 +232,38 @@ def _moment(text: str) -> str:
     if not (text.isascii() and text.isdigit()):
         raise click.BadParameter(f"{text!r} is no moment in epoch seconds")
     return text
+
+
+@click.command()
+@click.argument("sources", type=SOURCE, metavar="[SOURCE]...", nargs=-1)
+@connection_options
+@change_options
+def reorder(
+    sources: tuple[JobSource, ...], connection: Connection, dry_run: bool, yes: bool, as_json: bool
+) -> None:
+    """Put lists in order that were left turned.
+
+    All of them, or those named: failed, queue:NAME or unreadable:NAME. An action on many jobs in
+    the depths of a long list moves its items from the head to the tail, once around. Where the
+    program is ended in the middle, nothing is lost and qtop reads the list in its order all the
+    same, but Resque's own tools and workers do not: `qtop doctor` finds such lists. The next
+    action, undo or clear of many does the same. A list that another program changes is left alone.
+
+    \b
+    Example: qtop reorder failed
+    """
+    with connection.open_to_change(*sources, dry_run=dry_run) as session:
+        plan = session.plan(Reorder(sources))
+        for text in plan.details:
+            message(text)
+        what = f"reorder {counted(plan.many, 'list')}"
+        if dry_run:
+            would = {"action": "reorder", "dry_run": True, "would": plan.many}
+            line(json_line(would) if as_json else f"would {what}")
+            return
+        if plan.many > 1 and not yes:
+            confirm(what)
+        report("reorder", "reordered", session.carry_out(plan), as_json=as_json)
 
 
 # Workers: dead ones off the register.

@@ -50,10 +50,12 @@ MOST_UNDO: Final = 1_000_000
 
 @value
 class UndoLimits:
-    """An action can be undone for `lifetime_s`, unless that would keep more than `most_bytes`."""
+    """An action can be undone for `lifetime_s`, unless that would keep more than `most_bytes`, or
+    than the `free_bytes` that the server has left (None: no limit is known)."""
 
     lifetime_s: int = DEFAULT_UNDO_S
     most_bytes: int = DEFAULT_UNDO_BYTES
+    free_bytes: int | None = None
 
     @classmethod
     def of(cls, hours: float, mebibytes: float) -> Self:
@@ -63,4 +65,21 @@ class UndoLimits:
     def seconds_for(self, size_bytes: int | None) -> int:
         """How long an action that removes `size_bytes` (None: unknown) can be undone; 0 when that
         is too much to keep."""
-        return 0 if size_bytes is not None and size_bytes > self.most_bytes else self.lifetime_s
+        return 0 if self.refusal(size_bytes) else self.lifetime_s
+
+    def refusal(self, size_bytes: int | None) -> str | None:
+        """Why nothing that takes `size_bytes` is kept for an undo, in words; None when it is."""
+        if not self.lifetime_s:
+            return "nothing is kept for an undo (undo_hours is 0)"
+        if size_bytes is None:
+            return None
+        would = f"an undo would keep {_mib(size_bytes)}"
+        if size_bytes > self.most_bytes:
+            return f"{would}, at most {_mib(self.most_bytes)} are kept (undo_mib, QTOP_UNDO_MIB)"
+        if self.free_bytes is not None and size_bytes > self.free_bytes:
+            return f"{would}, the server has {_mib(self.free_bytes)} left below its maxmemory"
+        return None
+
+
+def _mib(size_bytes: int) -> str:
+    return f"{round(size_bytes / 2**20, 1):,} MiB".replace(".0 MiB", " MiB")

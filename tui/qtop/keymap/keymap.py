@@ -461,7 +461,7 @@ OTHER_NAMES: Final = {
     "delayed": "scheduled",
 }
 
-_ACTING = "console demo doctor enqueue load register scheduler server worker"
+_ACTING = "console demo doctor enqueue load register reorder scheduler server worker"
 _TELLING = "audit find settings show stats"
 #: Commands of `qtop` for the shell that have no key.
 COMMANDS: Final = frozenset(f"{_ACTING} {_TELLING}".split())

@@ -131,6 +131,7 @@ class HealthReport:
         strays: Jobs that no index leads to; these are searched for apart from the rest.
         ownership: Whose the queues are; None when it was not looked at.
         notices: What the system has to say.
+        order: Whether its lists are in their order; None when it has no others, or was not asked.
     """
 
     system: SystemHealth = SystemHealth()
@@ -141,6 +142,7 @@ class HealthReport:
     strays: Strays | None = None
     ownership: Ownership | None = None
     notices: tuple[Notice, ...] = ()
+    order: Finding | None = None
 
     def with_strays(self, strays: Strays | None, why: str = "") -> HealthReport:
         """The same with what a search for jobs that no index leads to has found; `why` it could not

@@ -57,11 +57,19 @@ workers."""
 
 
 DiagnosisPart = Literal[
-    "rights", "namespace", "unregistered", "locks", "items", "poison", "duplicates", "schedules"
+    "rights",
+    "namespace",
+    "unregistered",
+    "locks",
+    "order",
+    "items",
+    "poison",
+    "duplicates",
+    "schedules",
 ]
 """What `doctor` asks a system about: whether this user may do everything; which systems there are,
-and where; queues that no index leads to; locks without a job; jobs that cannot be read, that kill
-their process, or that are there twice; schedules."""
+and where; queues that no index leads to; locks without a job; lists that are out of their
+order; jobs that cannot be read, that kill their process, or that are there twice; schedules."""
 
 
 class Place(NamedTuple):

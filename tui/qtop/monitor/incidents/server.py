@@ -242,7 +242,11 @@ _SUBJECTS: Final = {
     "scheduler": "scheduler: ",
 }
 #: The checks that are not about the server itself.
-_OTHER_CHECKS: Final[dict[str, Check]] = {"clock": "clock", "scheduler": "scheduler"}
+_OTHER_CHECKS: Final[dict[str, Check]] = {
+    "clock": "clock",
+    "scheduler": "scheduler",
+    "order": "keys",
+}
 #: What a part of a health report says, in words.
 UNKNOWN: Final[dict[HealthPart, str]] = {
     "server": "Redis's memory, eviction and persistence",
@@ -263,6 +267,8 @@ def server_incidents(
         findings += _of_facts(health_report.system.facts, thresholds)
     if health_report.skew_s is not None:
         findings.append(clock(health_report.skew_s, thresholds))
+    if health_report.order is not None:
+        findings.append(health_report.order)
     yield from (_incident(each) for each in findings if each.level != "OK")
     yield from _scheduler(health_report.system, lease, thresholds)
     for part, why in health_report.problems.items():

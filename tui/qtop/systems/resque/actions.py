@@ -21,6 +21,7 @@ from qtop.actions.plan import (
 )
 from qtop.actions.request import (
     Clear,
+    Delete,
     DeleteSchedules,
     Index,
     Load,
@@ -28,6 +29,7 @@ from qtop.actions.request import (
     PauseAll,
     Prune,
     Register,
+    Reorder,
     Request,
     RunSchedules,
     Signal,
@@ -36,22 +38,24 @@ from qtop.actions.request import (
 from qtop.actions.stopping import Stopped, between
 from qtop.keymap.keymap import Danger
 from qtop.model.job import JobSource
-from qtop.systems.resque import job_actions
+from qtop.systems.resque import job_actions, turned_lists
 from qtop.systems.resque.job_reader import list_key
 from qtop.text.format import number
 from qtop.text.safe import safe
-from queuecore import bulk, turning, windows
+from queuecore import bulk, turning, values, windows
 from queuecore.action_record import ActionRecord
 from queuecore.exchange import Steps
 from queuecore.windows import Extent
 from resque.keys import Keys
-from resque.store import failures, pauses, queues, registration, undo
+from resque.store import failures, pauses, queues, registration, server_info, undo
 from resque.store.failures import FAILED
 from resque.store.lock_freeing import and_free_all
 
 #: Between so many items of a file, or so many bytes, a load can be stopped.
 _LOADED_AT_ONCE: Final = 500
 _LOADED_BYTES: Final = 1 << 20
+#: Where an undo would keep more, the server is asked whether it has room for that.
+_LARGE_BYTES: Final = 16 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +67,8 @@ class ResqueActions:
 
     def prepare(self, request: Request) -> Steps[Plan | Refusal]:
         """Say what a request would do, or why it cannot be done. Reads only; what is about jobs
-        that were chosen before, or about queues by their names, costs no round trip, a clear two.
-        Raises StoreError."""
+        that were chosen before, or about queues by their names, costs no round trip, or one where
+        an undo would keep more than 16 MiB; a clear two, a reorder four. Raises StoreError."""
         match request:
             case Clear():
                 return (yield from self._clear(request))
@@ -88,8 +92,20 @@ class ResqueActions:
                 from qtop.systems.resque import schedules
 
                 return schedules.prepare(self.keys, self.operator, request)
+            case Reorder():
+                return (yield from turned_lists.prepare(self.keys, self.operator, request))
             case _:
-                return job_actions.prepare(self.keys, self.operator, request)
+                operator = yield from self._within_memory(request)
+                return job_actions.prepare(self.keys, operator, request)
+
+    def _within_memory(self, request: Request) -> Steps[Operator]:
+        """The operator whose undo keeps no more than the server has room for. Jobs that are deleted
+        take no more room than before."""
+        operator, size_bytes = self.operator, job_actions.undo_bytes(request)
+        if size_bytes <= _LARGE_BYTES or isinstance(request, Delete):
+            return operator
+        free_bytes: int | None = yield server_info.free_memory()
+        return replace(operator, limits=values.replace(operator.limits, free_bytes=free_bytes))
 
     def _clear(self, request: Clear) -> Steps[Plan]:
         source, key = request.source, list_key(self.keys, request.source)
@@ -102,7 +118,7 @@ class ResqueActions:
         record = self.operator.record(action, subject, key, jobs, source.queue, size)
         if request.removes and not jobs:
             record = replace(record, planned=1, undo_s=0)
-        name, back = safe(source.name), self.operator.way_back(record)
+        name, back = safe(source.name), self.operator.way_back(size)
         what = f"{action.capitalize()} {safe(_cleared(source))}"
         word = typeable(source.name, action)
         details: tuple[str, ...] = (
@@ -123,7 +139,8 @@ class ResqueActions:
             word = "failed"
         run = partial(self._clear_now, request, seen, record)
         verb = action.capitalize()
-        return Plan(what, verb, details, "typed", run, word, None, jobs, size, record)
+        plan = Plan(what, verb, details, "typed", run, word, None, jobs, size, record)
+        return replace(plan, no_undo=self.operator.limits.refusal(size))
 
     def _clear_now(self, request: Clear, seen: Extent, record: ActionRecord) -> Steps[Outcome]:
         source, name = request.source, safe(request.source.name)
@@ -204,6 +221,10 @@ class ResqueActions:
             lost = f", too late for {number(undone.lost)}" if undone.lost else ""
             # The numbers first: a narrow terminal cuts the end.
             text = f"took back {number(undone.done)}{lost}: {what}"
+            if undone.stopped is not None:
+                text += rest_of(undone.left, undone.stopped)
+                numbers = (undone.done, undone.lost, (), undone.stopped, undone.left)
+                return Outcome(text, "bad", *numbers)
             tone: ResultTone = "warn" if undone.lost else "good"
             return Outcome(text, tone, undone.done, undone.lost, undid=request.id)
 

@@ -14,10 +14,12 @@ from qtop.model.health import (
     WaitingClasses,
     skew_s,
 )
+from qtop.systems.resque import turned_lists
 from qtop.systems.resque.ownership import notices, ownership
 from queuecore.active_job import unwrapped, waiting_since
 from queuecore.exchange import Steps
 from queuecore.times import wall_now
+from queuecore.values import replace
 from resque.codec import Payload, decode_payload
 from resque.keys import Keys
 from resque.store import health, waiting_jobs
@@ -34,15 +36,16 @@ def master_prefix() -> str:
 
 def look(keys: Keys, queues: Sequence[str] = ()) -> Steps[HealthReport]:
     """Find out what is looked at now and then, also of these queues, or, without any, whose those
-    are that are registered. Three round trips, five where delayed jobs may be overdue. Raises
+    are that are registered. Four round trips, six where delayed jobs may be overdue. Raises
     StoreError."""
     before_s = time.time()
     found, payloads = yield health.take(keys, keys.master_lock(master_prefix()), queues)
     found = yield from health.settled(keys, found)
     whose = yield from ownership_of.find_owners(keys, queues or None, now=wall_now())
     after_s, taken = time.time(), found.taken
+    order = yield from turned_lists.glance(keys, queues)
     skew = None if taken is None else skew_s(taken.timestamp(), before_s, after_s)
-    return report_of(found, payloads, whose, skew)
+    return replace(report_of(found, payloads, whose, skew), order=order)
 
 
 def report_of(

@@ -19,6 +19,7 @@ from qtop.actions.request import (
     OfJobs,
     PutBack,
     Replace,
+    Request,
     Requeue,
     Reschedule,
     RunNow,
@@ -30,7 +31,7 @@ from qtop.systems.resque.job_reader import engine_failure, list_key
 from qtop.text.format import both_times, number
 from qtop.text.payloads import checked
 from qtop.text.safe import counted, safe
-from queuecore import bulk
+from queuecore import bulk, turning
 from queuecore.action_record import ActionRecord
 from queuecore.bulk import Decide, JobRefs, Result, Taking
 from queuecore.codec import encode, members
@@ -134,16 +135,15 @@ def prepare(
     is_delayed = source.kind == "delayed"
     many, pace = len(chosen.refs), None if is_delayed else Throttle()
     what = count_of(many, words.noun)
-    # An undo keeps what left the list, and what was pushed.
-    size_bytes = chosen.size_bytes * (1 if is_delayed or isinstance(request, Delete) else 2)
+    size_bytes, meanwhile = undo_bytes(request), _meanwhile(request)
     subject, key = request.subject or _subject(request, what), list_key(keys, source)
     action = words.action or words.verb.lower()
     record = operator.record(action, subject, key, many, source.queue, size_bytes)
     again = isinstance(request, Requeue | Move) and chosen.retried > 0
     asks = many > 1 or (many == 1 and (request.is_found or again or not record.undo_s))
-    details = [*_which(request), *words.lines, operator.way_back(record)]
+    details = [*_which(request), *words.lines, *meanwhile, operator.way_back(size_bytes)]
     if isinstance(request, Edit) and source.kind != "failed":
-        details = [f"{words.lines[0]} {details[-1]}"]
+        details = [*meanwhile, f"{words.lines[0]} {details[-1]}"]
     if chosen.too_large and source.kind not in ("failed", "delayed"):
         details.append(f"Left alone: {chosen.too_large:,} too large to look into.")
     act = _act_on_delayed if pace is None else partial(_take, pace=pace)
@@ -157,7 +157,17 @@ def prepare(
         many=many,
         size_bytes=size_bytes,
         record=record,
+        meanwhile=" ".join(meanwhile),
+        no_undo=operator.limits.refusal(size_bytes),
     )
+
+
+def undo_bytes(request: Request) -> int:
+    """How much an undo keeps of a request's jobs: what left their list, and what was pushed."""
+    if not isinstance(request, OfJobs):
+        return 0
+    is_single = request.source.kind == "delayed" or isinstance(request, Delete)
+    return request.chosen.size_bytes * (1 if is_single else 2)
 
 
 def _prepare_enqueueing(keys: Keys, request: Enqueue) -> Plan:
@@ -273,12 +283,13 @@ def _prepare_replacing(keys: Keys, operator: Operator, request: Replace) -> Plan
     record = operator.record("edit", "1 waiting job", key, 1, source.name, size_bytes)
 
     def run() -> Steps[Outcome]:
+        yield from turning.settled(keys, key)
         change = queues.replace(keys, source.name, job.place or 0, raw, payload, record)
         leaving = edited(keys, source.name, raw, payload)
         was_there = yield from and_free(change, leaving)
         return acted("edited", Result(int(was_there), int(not was_there)), record)
 
-    details = (f"It keeps its place in {safe(source.name)}. {operator.way_back(record)}",)
+    details = (f"It keeps its place in {safe(source.name)}. {operator.way_back(size_bytes)}",)
     what = "Edit 1 waiting job"
     return Plan(what, "Edit", details, "undoable", run, size_bytes=size_bytes, record=record)
 
@@ -296,6 +307,25 @@ class _Words(NamedTuple):
     lines: tuple[str, ...] = ()
     where: str = ""
     action: str = ""
+
+
+#: What others see while a list is turned, by its kind.
+_MEANWHILE: Final = {
+    "failed": "Places may shift in Resque's own web page until this is done: retry or remove no "
+    "single failure there meanwhile.",
+    "queue": "Workers may take jobs from the middle of the queue meanwhile. Then the order is as "
+    "before, and jobs that came meanwhile are behind the others.",
+}
+
+
+def _meanwhile(request: OfJobs) -> tuple[str, ...]:
+    """What others see while a request is carried out. Its list may be turned where it is long; its
+    length is not known here."""
+    refs, words = request.chosen.refs, _MEANWHILE.get(request.source.kind)
+    if words is None or len(refs) <= turning.FEW_ITEMS:
+        return ()
+    is_deep = _refs(request.chosen)[-1 - turning.FEW_ITEMS].place >= turning.SHALLOW_ITEMS
+    return (words,) if is_deep else ()
 
 
 #: What becomes of deleted jobs, by the kind of their list.

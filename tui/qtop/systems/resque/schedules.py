@@ -191,7 +191,7 @@ def prepare(keys: Keys, operator: Operator, request: RunSchedules | DeleteSchedu
     usable = [row for row in rows if (read_of(row).schedule if runs else row.item) is not None]
     action, source = "run now" if runs else "delete", keys.persistent_schedules()
     record = operator.record(action, names[:200], source, len(usable), size_bytes=None)
-    back = operator.way_back(record)
+    back = operator.way_back(None)
     what, verb = f"Delete {count_of(len(rows), 'schedule')}", "Delete"
     line = f"Those that a scheduler's file has come back when it starts. {back}"
     if runs:

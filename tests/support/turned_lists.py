@@ -1,0 +1,24 @@
+"""Lists that a program turned and left so, as `turned.inc.lua` describes them."""
+
+from __future__ import annotations
+
+import time
+
+from tests.support.direct import Direct
+
+from queuecore.digests import sha1_hex
+from queuecore.keys import turn
+
+#: Nothing was heard of the program for an hour.
+_SILENT_MS = 3_600_000
+
+
+def leave_turned(direct: Direct, key: bytes, places: int) -> list[bytes]:
+    """Turn a list by so many places, as a program that ends then. Returns its items in order."""
+    items: list[bytes] = direct("LRANGE", key, 0, -1)
+    for _ in range(places):
+        direct("LMOVE", key, key, "LEFT", "RIGHT")
+    at = time.time_ns() // 1_000_000 - _SILENT_MS
+    first, last = (sha1_hex(items[each]) for each in (0, places - 1))
+    direct("SET", turn(key), f"0123456789abcdef {at} {places} 0 {len(items)} {first} {last}")
+    return items
