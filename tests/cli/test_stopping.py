@@ -181,8 +181,10 @@ def test_an_undo_that_is_interrupted_can_go_on(
     waiting, failed = counts(direct)
     assert (ran.status, waiting + failed) == (130, MANY)
     assert waiting > 0
-    way_on = ran.err.splitlines()[-1].partition("qtop ")[2].split()
-    assert qtop(*way_on).status == 0
+    assert ran.out.startswith(f"took back {failed:,} ")
+    way_on, counted = ran.err.splitlines()[-2:]
+    assert counted == COUNTED_AS_LEFT.format(waiting)
+    assert qtop(*way_on.partition("qtop ")[2].split()).status == 0
     assert direct("LRANGE", FAILURES, 0, -1) == raws
 
 

@@ -343,7 +343,8 @@ async def test_an_interrupted_bulk_action_reports_what_is_known_and_what_is_not(
     # So large that each is taken by a script of its own.
     entries = [failed_job(number, error="x" * 600_000) for number in (3, 2, 1)]
     source = answering()
-    source.replies = [[[each.item.raw for each in entries], 3], [[1, [], []]], OutcomeUnknown("?")]
+    seen = [[each.item.raw for each in entries], 3, 0]
+    source.replies = [seen, [[1, [], []]], OutcomeUnknown("?")]
     doing = ActionRunner(source.run, read_only=False, trouble=lambda: None)
     outcome = await doing.run(requeue(entries))
     assert outcome.text == (
