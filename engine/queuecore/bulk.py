@@ -289,7 +289,8 @@ class _Bulk:
         length = self._length = turn.rest
         first, last = ordered[0].place, ordered[-1].place
         back = length - first + _REACH
-        groups = _groups(ordered, min(turning.STEP_ITEMS, self._most), turning.STEP_PLACES)
+        most = self._most
+        groups = _groups(ordered, min(turning.STEP_ITEMS, most), min(turning.STEP_PLACES, most))
         group, following = next(groups, []), next(groups, [])
         items: Sequence[bytes] = ()
         try:
