@@ -158,8 +158,8 @@ def test_hostile_numbers_are_bearable() -> None:
 def searched(run: Run, of: int) -> list[Span]:
     """What is said of a search that is as far as the run."""
     fields = {"done": run.done, "of": of, "problem": None, "is_idle": False, "is_stopped": False}
-    search: Any = SimpleNamespace(**fields)
-    return list_bars.progress(search, "x", run.meter)
+    search: Any = SimpleNamespace(**fields, meter=run.meter)
+    return list_bars.progress(search, "x")
 
 
 def test_a_search_says_how_fast_it_goes_and_how_long_it_takes() -> None:

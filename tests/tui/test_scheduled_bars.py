@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import count
 
 import pytest
 
@@ -15,6 +16,7 @@ from qtop.search.filter_language import parse
 from qtop.search.list_search import ListSearch
 from qtop.search.selection import ClassCounts, JobQuery, JobSearch, Matches
 from qtop.systems.resque.job_lists import DelayedList
+from qtop.text.progress import ProgressMeter
 from qtop.widgets.bars import Span
 from resque.keys import Keys
 from resque.store import delayed_windows as engine
@@ -127,8 +129,12 @@ def test_a_search_says_how_far_it_is_and_what_it_leaves_out() -> None:
 
     found.seen, found.count, run.done, run.of = 1_500, 7, 20, 90_000
     assert count_text() == "looking … 1,500 jobs, times 20 of 90,000; x stops "
-    timed = list_bars.delayed_search(run, is_by_class=False, time_left="28 s left")
-    assert text(timed) == "looking … 1,500 jobs, times 20 of 90,000, 28 s left; x stops "
+    ticks = count()
+    run.meter = ProgressMeter(lambda: next(ticks) / 10)
+    for done in range(0, 40_000, 1_000):
+        run.meter.note(done, 90_000)
+    assert f", {run.meter.time_left}; x stops" in count_text()
+    assert run.meter.time_left
     found.is_complete = True
     assert count_text() == "7 of 1,500 jobs "
     found.count = 1_001

@@ -26,6 +26,7 @@ from qtop.search.failure_groups import (
 from qtop.search.list_search import ListSearch
 from qtop.search.selection import JobQuery, JobSearch
 from qtop.text import format
+from qtop.text.progress import ProgressMeter
 from qtop.text.safe import counted, safe, spark
 from qtop.widgets.bars import Span
 from qtop.widgets.columns import Column, ToneOf, figure, text_column
@@ -258,8 +259,10 @@ class FailedScreen(JobListScreen):
         return self._new_count(wanted, "search") if self.shows_groups else super().new_search()
 
     def _new_count(self, wanted: JobQuery, group: str = "census") -> ListSearch[WantedGroups]:
-        rest = self.app.actions.precedence.rest
-        return ListSearch(self.jobs, lambda: WantedGroups(self.search_for(wanted)), rest, group)
+        rest, meter = self.app.actions.precedence.rest, ProgressMeter(self.app.clock)
+        return ListSearch(
+            self.jobs, lambda: WantedGroups(self.search_for(wanted)), rest, group, meter=meter
+        )
 
     def list_found(self) -> None:
         """List the groups that were counted by now, at once; entries in the background."""

@@ -135,9 +135,6 @@ class JobListScreen(ConsoleScreen):
         self.page: JobPage | None = None
         self.start: Hashable = None
         self._lands_last: bool | None = None
-        #: How fast a search goes, and which one that is.
-        self._meter = ProgressMeter(self.app.clock)
-        self._measured: ListSearch[Any] | None = None
         self._is_unread = False
 
     @property
@@ -340,7 +337,8 @@ class JobListScreen(ConsoleScreen):
         return JobSearch(wanted, self.now, self.jobs.layout(self.now))
 
     def new_search(self) -> ListSearch[Any]:
-        return ListSearch(self.jobs, self.new_matches, self.app.actions.precedence.rest)
+        rest, meter = self.app.actions.precedence.rest, ProgressMeter(self.app.clock)
+        return ListSearch(self.jobs, self.new_matches, rest, meter=meter)
 
     def renewed(
         self, search: ListSearch[FoundT] | None, new: Callable[[], ListSearch[FoundT]]
@@ -441,15 +439,7 @@ class JobListScreen(ConsoleScreen):
             left += self.found_spans(self.search.found)
         left += marks_spans(self.table)
         key = self.app.state.policy.sign(self.STOP)
-        self.window.show(left, list_bars.progress(self.search, key, self.measured()))
-
-    def measured(self) -> ProgressMeter:
-        """How fast the present search goes, as of now."""
-        if self.search is not self._measured:
-            self._meter, self._measured = ProgressMeter(self.app.clock), self.search
-        if self.search is not None:
-            self._meter.note(self.search.done, self.search.of)
-        return self._meter
+        self.window.show(left, list_bars.progress(self.search, key))
 
     # Keys: the chosen jobs
 

@@ -23,7 +23,6 @@ from qtop.screens import frame
 from qtop.search.list_search import ListSearch
 from qtop.search.selection import JobSearch, Matches
 from qtop.text import format
-from qtop.text.progress import ProgressMeter
 from qtop.text.safe import ago, counted, safe
 from qtop.widgets.bars import Span
 
@@ -69,7 +68,7 @@ def too_large(search: JobSearch) -> list[Span]:
     return [Span(f"; {large:,} too large to look into", "warn", 70)] if large else []
 
 
-def progress(search: ListSearch[Any] | None, key: str, meter: ProgressMeter) -> list[Span]:
+def progress(search: ListSearch[Any] | None, key: str) -> list[Span]:
     """How far the search through the whole list is, how fast it goes, and which `key` stops it."""
     if search is None:
         return []
@@ -84,8 +83,8 @@ def progress(search: ListSearch[Any] | None, key: str, meter: ProgressMeter) -> 
         "scanned ": 50,
         far: 80,
         f", {percent} %": 54,
-        f", {meter.speed}": 53,
-        f", {meter.time_left}": 56,
+        f", {search.meter.speed}": 53,
+        f", {search.meter.time_left}": 56,
         f"; {key} stops ": 82,
     }
     return [Span(text, "accent", priority) for text, priority in parts.items() if text != ", "]
@@ -222,7 +221,6 @@ def delayed_search(
     sign: Sign = keymap.sign,
     *,
     is_by_class: bool,
-    time_left: str = "",
 ) -> list[Span]:
     """How far a search is, or what came of it; `is_by_class` shows counts instead of jobs."""
     if run is None or run.found is None:
@@ -231,7 +229,7 @@ def delayed_search(
     seen = counted(found.seen, "job")
     if not run.is_over:
         of = f", times {run.done:,} of {run.of:,}" if run.of else ""
-        of += f", {time_left}" if time_left else ""
+        of += f", {run.meter.time_left}" if run.meter.time_left else ""
         return [Span(f"looking … {seen}{of}; {sign('stop_search')} stops ", "accent", 70)]
     more = ""
     if is_by_class and found.classes is not None and found.classes.has_more:

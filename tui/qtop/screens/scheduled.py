@@ -402,10 +402,7 @@ class ScheduledScreen(JobListScreen):
         right = list_bars.due_times(self.page) if self.is_paged else []
         if self.is_searched:
             sign, is_by_class = self.app.state.policy.sign, self.part == "classes"
-            time_left = self.measured().time_left
-            right = list_bars.delayed_search(
-                self.search, sign, is_by_class=is_by_class, time_left=time_left
-            )
+            right = list_bars.delayed_search(self.search, sign, is_by_class=is_by_class)
         window.show([*list_bars.parts(self.part), *marks_spans(self.table)], right)
         outlook = None if seen is None else seen.outline
         forecast.show(*list_bars.forecast(outlook, rows, now))

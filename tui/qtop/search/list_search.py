@@ -13,6 +13,7 @@ from typing import Any, Final, Generic, Protocol, TypeVar
 from qtop.model.job import Job
 from qtop.model.job_list import NO_EXTENT, Entry, JobList, Walk
 from qtop.search.failure_groups import KeyMaker, KnownEntry
+from qtop.text.progress import ProgressMeter
 from queuecore.errors import StoreError
 from queuecore.exchange import Operation
 from queuecore.windows import Extent
@@ -138,6 +139,7 @@ class ListSearch(Generic[FoundT]):
         rest: Waits for some seconds, and for those who go first.
         group: What the work of a screen for this search is called.
         clock: Monotonic seconds.
+        meter: Measures how fast it goes.
     """
 
     def __init__(
@@ -147,6 +149,7 @@ class ListSearch(Generic[FoundT]):
         rest: Callable[[float], Awaitable[None]] = asyncio.sleep,
         group: str = "search",
         clock: Callable[[], float] = time.monotonic,
+        meter: ProgressMeter | None = None,
     ) -> None:
         self.group = group
         self._jobs = jobs
@@ -165,6 +168,8 @@ class ListSearch(Generic[FoundT]):
         #: It is not to go on.
         self.is_stopped = False
         self.is_running = False
+        #: How fast it goes.
+        self.meter = meter or ProgressMeter(clock)
         #: Entries seen of those there were, by the walk under way or the last one.
         self.done, self.of = 0, 0
         #: Why the last attempt failed.
@@ -257,6 +262,7 @@ class ListSearch(Generic[FoundT]):
     async def _walk_all(self, read: Send, report: Callable[[], None]) -> None:
         def note(done: int, of: int) -> None:
             self.done, self.of = done, of
+            self.meter.note(done, of)
             report()
 
         began_s = self._clock()
