@@ -288,7 +288,8 @@ class _Bulk:
         """Take them while the list is turned."""
         length = self._length = turn.rest
         first, last = ordered[0].place, ordered[-1].place
-        back = length - first + _REACH
+        # The list may have become shorter since.
+        back = max(0, length - first) + _REACH
         most = self._most
         groups = _groups(ordered, min(turning.STEP_ITEMS, most), min(turning.STEP_PLACES, most))
         group, following = next(groups, []), next(groups, [])
@@ -315,8 +316,9 @@ class _Bulk:
         rest, length = turn.rest, self._length
         # Counted from the last item: who takes the first ones, as workers do, changes no place.
         places = [length - ref.place for ref in group]
-        if rest - places[0] > turning.STEP_PLACES:
-            yield from turn.take((), places[0], (), self._progress)
+        leave = max(0, places[0])
+        if rest - leave > turning.STEP_PLACES:
+            yield from turn.take((), leave, (), self._progress)
             return group, ()
         found: list[tuple[Taking, JobRef]] = []
         absent, refused = list(group), list[str]()
