@@ -264,3 +264,43 @@ def test_a_job_that_goes_to_the_end_of_its_own_list_comes_after_all(
     assert waiting(direct) == without(places) + [ITEMS[place] for place in places]
     assert store.run(undo(KEYS, mine.id)) == Undone(done=len(places))
     assert waiting(direct) == ITEMS
+
+
+@pytest.mark.parametrize("kinds", [2, 5, 40])
+@pytest.mark.parametrize("seed", range(4))
+def test_newcomers_come_last_where_jobs_are_equal_and_workers_take_meanwhile(
+    store: Store, direct: Direct, seed: int, kinds: int
+) -> None:
+    chance = Random(seed)
+    items = [b"kind %d" % chance.randrange(kinds) for _ in range(600)]
+    fill(direct, items)
+    pushed: list[bytes] = []
+
+    def act() -> None:
+        if chance.random() < 0.7:
+            return
+        direct("LPOP", QUEUE, 2)
+        pushed.extend((b"kind %d" % chance.randrange(kinds), b"new %d" % len(pushed)))
+        direct("RPUSH", QUEUE, *pushed[-2:])
+
+    chosen = marks(items, range(300, 600, 5))
+    StepByStep(store, moved(chosen)).finish(act)
+    left = waiting(direct)
+    new = [item for item in left if item.startswith(b"new")]
+    # Workers may take some of them while the list is turned.
+    assert new == [item for item in pushed if item in set(new)]
+    assert len(left) - left.index(new[0]) < len(pushed)
+
+
+def test_a_list_that_was_nearly_emptied_while_a_bulk_waited_is_left_again(
+    store: Store, direct: Direct
+) -> None:
+    fill(direct, ITEMS)
+    hand = StepByStep(store, moved(marks(ITEMS, range(300, 600, 3))))
+    hand.step()
+    direct("LTRIM", QUEUE, 0, 4)
+    for _ in range(100):
+        hand.step()
+    assert hand.next is None
+    assert hand.finish() == Result(gone=100)
+    assert waiting(direct) == ITEMS[:5]

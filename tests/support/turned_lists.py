@@ -19,6 +19,11 @@ def leave_turned(direct: Direct, key: bytes, places: int) -> list[bytes]:
     for _ in range(places):
         direct("LMOVE", key, key, "LEFT", "RIGHT")
     at = time.time_ns() // 1_000_000 - _SILENT_MS
-    first, last = (sha1_hex(items[each]) for each in (0, places - 1))
+    turned = [_mark(item) for item in items[:places]]
+    first, last = turned[0], "".join(turned[::-1][:16])
     direct("SET", turn(key), f"0123456789abcdef {at} {places} 0 {len(items)} {first} {last}")
     return items
+
+
+def _mark(item: bytes) -> str:
+    return sha1_hex(b"%d %s" % (len(item), item[:256]))[:6]

@@ -61,6 +61,9 @@ while done + lost < most and walked < 250000 and budget > 0 do
   if part[3] == '' or take_off(part[3], part[4]) then
     redis.call('LPUSH', list, part[2])
     turn.rest, done = turn.rest + 1, done + 1
+    if turn.turned == 0 then
+      turn.edge = mark_of(part[2])
+    end
   else
     lost = lost + 1
   end

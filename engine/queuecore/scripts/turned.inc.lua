@@ -5,37 +5,58 @@
 --
 -- No KEYS and no ARGV of its own. The state of a turn is a text under a key of its own:
 --   owner, time of the last step (ms), how many are turned, how many newcomers there were, the
---   list's length then, and SHA-1 of its first item and of the item before the newcomers
+--   list's length then, the mark of its first item, and those of the last items before the
+--   newcomers, the last first
 -- What others push since only adds newcomers, what they pop from the head are items not yet turned.
--- Nothing else that they do can be counted: then the item before the newcomers is looked for.
--- Cost: O(1); without a turn one GET.
+-- Where they did both, the last items before the newcomers are looked for: by several marks, for
+-- jobs are often equal byte for byte.
+-- Cost: O(1); without a turn one GET; to look for items it takes 3 ms at most.
+local mark_digits, most_marks = 6, 16
+local function mark_of(item)
+  return string.sub(redis.sha1hex(#item .. ' ' .. string.sub(item, 1, 256)), 1, mark_digits)
+end
+
 local function read_turn(list, key)
   local text = redis.pcall('GET', key)
   if type(text) ~= 'string' or #text > 300 then
     return nil
   end
   local numbers = '(%d+) (%d+) (%d+) (%d+)'
-  local owner, at, turned, newcomers, length, edge, mark =
+  local owner, at, turned, newcomers, length, edge, marks =
     string.match(text, '^(%x+) ' .. numbers .. ' (%x+) (%x+)$')
   if not owner then
     return nil
   end
   local turn = {owner = owner, at = tonumber(at), edge = edge}
   turned, newcomers = tonumber(turned), tonumber(newcomers)
-  local now, left = redis.call('LLEN', list), 4194304
-  local function is_before(count)
-    local item = count < now and left > 0 and redis.call('LINDEX', list, -1 - count)
-    left = left - (item and #item or 0)
-    return item and redis.sha1hex(item) == mark
+  local now, all = redis.call('LLEN', list), math.floor(#marks / mark_digits)
+  -- In ns: a look, the bytes that it copies, and the way from the list's end.
+  local left = 3000000
+  local found, most = nil, 0
+  -- Count how many of the marks are those of the items before so many newcomers.
+  local function look(count)
+    local same = 0
+    while count >= 0 and same < all and count + same < now and left > 0 do
+      local item = redis.call('LINDEX', list, -1 - count - same)
+      left = left - 1000 - #item / 4 - 2 * count
+      local from = 1 + same * mark_digits
+      if mark_of(item) ~= string.sub(marks, from, from + mark_digits - 1) then
+        break
+      end
+      same = same + 1
+    end
+    if same > most then
+      found, most = count, same
+    end
   end
   local grown = math.max(0, now - tonumber(length))
-  local found = is_before(newcomers + grown) and newcomers + grown
+  look(newcomers + grown)
   for step = 0, 1000 do
-    if found then
+    if most == all or left <= 0 then
       break
     end
-    found = is_before(newcomers + step) and newcomers + step
-      or step > 0 and step <= newcomers and is_before(newcomers - step) and newcomers - step
+    look(newcomers + step)
+    look(newcomers - step)
   end
   turn.is_certain = found and true
   -- Else others removed the item before the newcomers: then the counts are nearly right.

@@ -36,6 +36,8 @@ if expects then
 elseif turn and turn.owner ~= owner and math.abs(now - turn.at) < grace then
   busy = {0, turn.turned, turn.rest}
 end
+-- Whether the list is in its order before this script does anything.
+local was_in_order
 -- How many newcomers wait apart, and how many stay between the others: they are too many.
 local waiting, between = 0, 0
 
@@ -48,6 +50,9 @@ local function begin_turn()
     turn = {turned = 0, rest = redis.call('LLEN', list), newcomers = 0}
   end
   turn.owner = owner
+  was_in_order = turn.turned == 0 or turn.rest == 0
+  local first = was_in_order and redis.call('LINDEX', list, 0)
+  turn.edge = first and mark_of(first) or turn.edge
   while redis.call('LMOVE', apart, list, 'LEFT', 'RIGHT') do
     turn.newcomers = turn.newcomers + 1
   end
@@ -72,7 +77,7 @@ local function forward()
   local item = redis.call('LMOVE', list, list, 'LEFT', 'RIGHT')
   budget = budget - step_cost - #item
   if turn.turned == 0 then
-    turn.edge = redis.sha1hex(item)
+    turn.edge = mark_of(item)
   end
   turn.turned, turn.rest = turn.turned + 1, turn.rest - 1
 end
@@ -84,13 +89,14 @@ local function backward()
   turn.turned, turn.rest = turn.turned - 1, turn.rest + 1
 end
 
--- Where others removed items meanwhile, the counts miss the first item of the list by a few.
+-- Where others removed items meanwhile, the counts miss the first item of the list by a few. To be
+-- called by the script that brings it there: later a worker may have taken it, and another is like it.
 local function correct()
   local left = 4194304
   local function is_first(place)
     local item = left > 0 and redis.call('LINDEX', list, place)
     left = left - (item and #item or 0)
-    return item and redis.sha1hex(item) == turn.edge
+    return item and mark_of(item) == turn.edge
   end
   for away = 0, 50 do
     if is_first(away) or away > 0 and is_first(-away) then
@@ -106,10 +112,24 @@ local function correct()
   end
 end
 
+-- The marks of the last items before so many newcomers.
+local function marks_before(count)
+  local marks, left = {}, 65536
+  while #marks < most_marks and left > 0 do
+    local item = redis.call('LINDEX', list, -1 - count - #marks)
+    if not item then
+      break
+    end
+    marks[#marks + 1] = mark_of(item)
+    left = left - #item
+  end
+  return table.concat(marks)
+end
+
 -- Put newcomers back to the end, and write down how far the turn is.
 local function end_step()
   local is_in_order = turn.turned == 0 or turn.rest == 0
-  if is_in_order and ends and turn.edge then
+  if is_in_order and not was_in_order then
     correct()
   end
   for _ = 1, redis.call('LLEN', apart) do
@@ -122,13 +142,12 @@ local function end_step()
     return
   end
   if turn.turned == 0 or not turn.edge then
-    turn.edge = redis.sha1hex(redis.call('LINDEX', list, 0))
+    turn.edge = mark_of(redis.call('LINDEX', list, 0))
   end
-  local mark = redis.sha1hex(redis.call('LINDEX', list, -1 - turn.newcomers))
   local numbers = {now, turn.turned, turn.newcomers, length}
   for i, number in ipairs(numbers) do
     numbers[i] = string.format('%d', number)
   end
-  local text = {owner, table.concat(numbers, ' '), turn.edge, mark}
+  local text = {owner, table.concat(numbers, ' '), turn.edge, marks_before(turn.newcomers)}
   redis.call('SET', state, table.concat(text, ' '), 'EX', 604800)
 end
