@@ -17,7 +17,7 @@ from typing import TypeVar, overload
 from queuecore import turning, windows
 from queuecore.action_record import ActionRecord, recorded
 from queuecore.digests import sha1_hex
-from queuecore.errors import AuthRefused, MissingCommand, StoreError
+from queuecore.errors import AuthRefused, MissingCommand, StoreError, WrongType
 from queuecore.exchange import Arg, Exchange, Reply, Steps, load_script, single
 from queuecore.keys import QueueKeys, name_bytes
 from queuecore.keys import turn as turn_key
@@ -204,7 +204,7 @@ def take(
             missed, bulk.missed = bulk.missed, []
             if not missed:
                 break
-            ordered = yield from _sought(key, missed)
+            ordered = yield from _sought(key, missed, min(READ_ITEMS, bulk.most))
             bulk.result = bulk.result.plus(gone=len(missed) - len(ordered))
             yield from bulk.go_through(ordered)
         bulk.result = bulk.result.plus(gone=len(bulk.missed))
@@ -215,7 +215,7 @@ def take(
 
 class _Bulk:
     """Takes items off one list. `result` holds what was done at any moment, `missed` what was not
-    where it should be."""
+    where it should be, `most` how many items are read at once."""
 
     def __init__(
         self,
@@ -227,7 +227,7 @@ class _Bulk:
         at_once: int,
     ) -> None:
         self._keys, self._key, self._decide, self._record = keys, key, decide, record
-        self._planned, self._most, self._at_once = len(refs), _most_read(refs), at_once
+        self._planned, self.most, self._at_once = len(refs), _most_read(refs), at_once
         self._length = 0
         self.result = Result()
         self.missed: list[JobRef] = []
@@ -245,8 +245,8 @@ class _Bulk:
                 turn = Turn(self._keys, self._key, self._record)
                 try:
                     yield from turn.begin()
-                except (MissingCommand, AuthRefused):
-                    # Redis before 6.2 cannot turn a list.
+                except (MissingCommand, AuthRefused, WrongType):
+                    # Redis before 6.2 cannot turn a list, nor is it when a key for that is in use.
                     pass
                 else:
                     yield from turn.through(self._turn(turn, ordered))
@@ -254,7 +254,7 @@ class _Bulk:
         yield from self._walk(ordered)
 
     def _walk(self, ordered: Sequence[JobRef]) -> Steps[None]:
-        most = self._most
+        most = self.most
         away = 0  # how far what comes next is from its place, going by what came before
         for refs in _groups(ordered, min(self._at_once, most), min(READ_ITEMS, most)):
             group = [replace(ref, place=ref.place + away) for ref in refs]
@@ -277,7 +277,7 @@ class _Bulk:
 
     def _read(self, group: Sequence[JobRef]) -> Steps[_Seen]:
         """The items about the places of some refs, when no other program turns the list."""
-        reach = min(_REACH, self._most)
+        reach = min(_REACH, self.most)
         while True:
             seen: _Seen = yield _reread(self._key, group, reach, self._progress)
             if not seen.is_turned:
@@ -290,7 +290,7 @@ class _Bulk:
         first, last = ordered[0].place, ordered[-1].place
         # The list may have become shorter since.
         back = max(0, length - first) + _REACH
-        most = self._most
+        most = self.most
         groups = _groups(ordered, min(turning.STEP_ITEMS, most), min(turning.STEP_PLACES, most))
         group, following = next(groups, []), next(groups, [])
         items: Sequence[bytes] = ()
@@ -351,7 +351,7 @@ class _Bulk:
     def _reread_here(self, refs: Sequence[JobRef]) -> Exchange[_Seen]:
         """The items about some places of the list, as far as it is turned."""
         near = [replace(ref, place=max(0, ref.place)) for ref in refs]
-        return _reread(self._key, near, min(_REACH, self._most), self._progress)
+        return _reread(self._key, near, min(_REACH, self.most), self._progress)
 
 
 def _seen_singly(refs: Sequence[JobRef], items: Sequence[bytes]) -> _Seen | None:
@@ -363,14 +363,15 @@ def _seen_singly(refs: Sequence[JobRef], items: Sequence[bytes]) -> _Seen | None
     return _Seen([ref.place for ref in refs], items, 0)
 
 
-def _sought(key: bytes, missed: Sequence[JobRef]) -> Steps[list[JobRef]]:
+def _sought(key: bytes, missed: Sequence[JobRef], at_once: int) -> Steps[list[JobRef]]:
     """Those of the refs whose items are still there, with the places where they are now, in
-    their order. Lists shrink at their heads: each is between its place and the head."""
+    their order, `at_once` items at once. Lists shrink at their heads: each is between its place and
+    the head."""
     left = Counter(ref.sha for ref in missed)
     found: list[JobRef] = []
     end = max(ref.place for ref in missed) + _REACH + 1
     while end > 0 and left:
-        start = max(0, end - READ_ITEMS)
+        start = max(0, end - at_once)
         seen: windows.Window = yield windows.window(key, start, end - 1, max_bytes=0)
         for offset in reversed(range(len(seen.items))):
             sha = seen.items[offset].sha
@@ -417,10 +418,11 @@ def _reread(
     last = max(0, group[-1].place + reach)
 
     def parse(replies: list[Reply]) -> _Seen:
-        items, length, state = replies
-        return _Seen(range(first, first + len(items)), items, int(length), bool(state))
+        items, length, kind = replies
+        is_turned = kind == turning.STATE_TYPE
+        return _Seen(range(first, first + len(items)), items, int(length), is_turned)
 
-    commands = ("LRANGE", key, first, last), ("LLEN", key), ("EXISTS", turn_key(key))
+    commands = ("LRANGE", key, first, last), ("LLEN", key), ("TYPE", turn_key(key))
     return Exchange(commands, parse, progress=progress)
 
 

@@ -39,6 +39,8 @@ STEP_PLACES = 500
 STEP_BYTES = 1 << 20
 #: Items that one step of an undo puts back.
 BACK_ITEMS: Final = 500
+#: The type of a turn's key. Of another it is something else: such as a queue of that name.
+STATE_TYPE: Final = b"string"
 #: After so long without a step the owner of a turn is taken for dead.
 GRACE_S: Final = 3.0
 _WAIT_S: Final = 0.1
@@ -64,8 +66,8 @@ def settled(keys: QueueKeys, key: bytes) -> Steps[int]:
     """Wait until no other program turns a list, and put it in order where one was killed. Returns
     the list's length. One round trip, if it is in order. Raises StoreError."""
     while True:
-        length, is_turned = yield Exchange((("LLEN", key), ("EXISTS", turn(key))), tuple)
-        if not is_turned:
+        length, kind = yield Exchange((("LLEN", key), ("TYPE", turn(key))), tuple)
+        if kind != STATE_TYPE:
             return int(length)
         other = Turn(keys, key, None)
         yield from other.begin()

@@ -9,7 +9,7 @@ from queuecore import turning
 from queuecore.action_record import ActionRecord, recorded
 from queuecore.bulk import BLANK
 from queuecore.digests import sha1_hex
-from queuecore.errors import AuthRefused, MissingCommand, StoreError
+from queuecore.errors import AuthRefused, MissingCommand, StoreError, WrongType
 from queuecore.exchange import Exchange, Reply, Steps, load_script
 from queuecore.keys import QueueKeys, name_text
 from queuecore.turning import Turn
@@ -156,8 +156,8 @@ def _turn_back(
     turn = Turn(keys, source, record)
     try:
         yield from turn.begin()
-    except (MissingCommand, AuthRefused):
-        # Redis before 6.2 cannot turn a list.
+    except (MissingCommand, AuthRefused, WrongType):
+        # Redis before 6.2 cannot turn a list, nor is it when a key for that is in use.
         return
     yield from turn.through(_put_back(turn, operation, tally))
 
@@ -193,7 +193,7 @@ def _read_memory(
 ) -> Exchange[_Facts | None]:
     def parse(replies: list[Reply]) -> _Facts | None:
         (shape, source, action, queue), tail, length = replies
-        if shape is None:
+        if shape is None or source is None:
             return None
         kind = name_text(shape)
         if kind != "list" and length % 4:

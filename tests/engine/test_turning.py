@@ -304,3 +304,15 @@ def test_a_list_that_was_nearly_emptied_while_a_bulk_waited_is_left_again(
     assert hand.next is None
     assert hand.finish() == Result(gone=100)
     assert waiting(direct) == ITEMS[:5]
+
+
+def test_a_queue_whose_key_is_that_of_a_turn_keeps_its_jobs(store: Store, direct: Direct) -> None:
+    fill(direct, ITEMS)
+    fill(direct, [b"a", b"b"], turn(KEY).decode())
+    places = list(range(50, 500, 3))
+    mine = trail("move")
+    assert store.run(moved(marks(ITEMS, places), mine)) == Result(done=len(places))
+    assert store.run(undo(KEYS, mine.id)) == Undone(done=len(places))
+    assert waiting(direct) == ITEMS
+    assert store.run(queues.remove_queue(KEYS, "q")) == len(ITEMS)
+    assert waiting(direct, turn(KEY)) == [b"a", b"b"]

@@ -101,3 +101,29 @@ def test_a_queue_onto_which_its_own_jobs_were_moved_gets_its_order_back(
     direct("RPUSH", QUEUE, b"new")
     assert store.run(undo(KEYS, mine.id)) == Undone(done=1400)
     assert waiting(direct) == [*items, b"new"]
+
+
+@pytest.mark.parametrize("count", [1, 30])
+@pytest.mark.parametrize("place", ["", "x", "-5", "1.5", "nan", "inf", "9" * 40])
+def test_what_is_no_place_loses_no_job(
+    store: Store, direct: Direct, place: str, count: int
+) -> None:
+    items, back = numbered(100), [b"back %d" % number for number in range(count)]
+    fill(direct, items)
+    fill(direct, back, "resque:queue:r")
+    mine = trail("move")
+    direct("HSET", KEYS.undo(mine.id), "shape", "items", "source", QUEUE)
+    for each in back:
+        direct("RPUSH", KEYS.undo_items(mine.id), place, each, "resque:queue:r", each)
+    assert store.run(undo(KEYS, mine.id)) == Undone(done=count)
+    assert sorted(waiting(direct)) == sorted(items + back)
+
+
+@pytest.mark.parametrize("shape", ["items", "list"])
+def test_memory_that_does_not_say_of_which_list_it_is_cannot_be_undone(
+    store: Store, direct: Direct, shape: str
+) -> None:
+    mine = trail("move")
+    direct("HSET", KEYS.undo(mine.id), "shape", shape)
+    direct("RPUSH", KEYS.undo_items(mine.id), "0", "a job", "", "")
+    assert store.run(undo(KEYS, mine.id)) == Undone(is_known=False)

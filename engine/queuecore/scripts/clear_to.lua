@@ -17,7 +17,7 @@ local sha, length, reach = ARGV[base + 1], tonumber(ARGV[base + 2]), tonumber(AR
 if kept > 0 and redis.call('EXISTS', KEYS[2]) == 1 then
   return tonumber(redis.call('HGET', KEYS[2], 'done'))
 end
-if redis.call('EXISTS', KEYS[6]) == 1 then
+if redis.call('TYPE', KEYS[6]).ok == 'string' then
   return -1
 end
 redis.call('SISMEMBER', KEYS[5], '') -- an error before anything is done, if it is not a set

@@ -19,7 +19,8 @@
 -- that were not found}, {the numbers of those whose queue's key is no list: they stay}, {the next
 -- items: '' for those that are not there}, how much farther on items were than expected}; else what `busy` is. Where none of the n was found it
 -- turns no further. Cost: O(places turned + n); looking for items that are not in their places
--- reads 300 items at most.
+-- reads 300 items at most,
+-- or 2 MiB.
 local wanted, n = tonumber(ARGV[after + 1]), tonumber(ARGV[after + 2])
 local is_open = {}
 for target = 1, #KEYS - 7 do
@@ -41,8 +42,9 @@ local function holds(ahead, sha)
   if ahead < 0 or ahead >= turn.rest or looks <= 0 then
     return false
   end
-  looks = looks - 1
-  return redis.sha1hex(redis.call('LINDEX', list, ahead)) == sha
+  local item = redis.call('LINDEX', list, ahead)
+  looks = looks - 1 - #item / 8192
+  return redis.sha1hex(item) == sha
 end
 -- How many items come before the one of a place; nil when it is not near there.
 local function locate(place, sha)
@@ -74,7 +76,7 @@ end
 for i = 1, n do
   local at = after + 5 * i - 2
   local place, sha, target = tonumber(ARGV[at]), ARGV[at + 1], tonumber(ARGV[at + 2])
-  if budget <= 0 then
+  if budget <= 0 or looks <= 0 then
     break
   end
   local ahead = (target == 0 or is_open[target]) and locate(place, sha)
@@ -86,8 +88,8 @@ for i = 1, n do
     if ahead > 0 then
       break
     end
-    looks = looks + 1
     local item = redis.call('LINDEX', list, 0)
+    looks = looks + 1 + #item / 8192
     local from, to = string.match(ARGV[at + 3], '^(%d+) (%d+)$')
     local payload = from and string.sub(item, tonumber(from), tonumber(to)) or ARGV[at + 4]
     if target > 0 then

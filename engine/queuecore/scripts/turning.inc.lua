@@ -22,6 +22,7 @@ local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 -- Errors before anything is done, if these are of another kind.
 redis.call('LLEN', apart)
+redis.call('GET', state)
 redis.call('SISMEMBER', KEYS[5], '')
 need('LTRIM LPOP LPUSH RPUSH LINDEX', list)
 need('LMOVE', list, apart)

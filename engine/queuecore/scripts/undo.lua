@@ -68,7 +68,8 @@ local function item_back(part, pushed_to)
   if part[3] ~= '' and not take_off(pushed_to, part[4]) then
     return false
   end
-  insert(tonumber(part[1]), part[2])
+  -- What is no place must not be counted from the end, nor end the script half-way.
+  insert(tonumber(string.match(part[1], '^%d+$')) or 0, part[2])
   return true
 end
 local function switch_back(part, switch)

@@ -12,5 +12,9 @@ if refused then
   return refused
 end
 redis.call('SREM', KEYS[1], ARGV[1])
-redis.call('UNLINK', KEYS[2], KEYS[3])
+redis.call('UNLINK', KEYS[2])
+-- Else it is something else: such as a queue of that name.
+if redis.call('TYPE', KEYS[3]).ok == 'string' then
+  redis.call('UNLINK', KEYS[3])
+end
 return jobs
