@@ -142,7 +142,8 @@ class BackStep:
 
 
 class TurnEnded(Exception):
-    """Another program has put the list in order meanwhile: this one had stopped for too long."""
+    """Another program has put the list in order meanwhile: this one had stopped for too long. Or
+    nothing is left of the list."""
 
 
 class Turn:
@@ -198,7 +199,8 @@ class Turn:
     def put_back(self, operation: str, queues: Sequence[bytes]) -> Steps[BackStep]:
         """Put items that an operation removed back to their places, the last first. `queues` are
         the keys of those that they were pushed to. One round trip, O(places turned + items), and
-        what was pushed is looked for from its queue's end. Raises StoreError."""
+        what was pushed is looked for from its queue's end. Raises StoreError, and TurnEnded where
+        the list is empty by now: it cannot be turned."""
         memory = self._keys.undo(operation), self._keys.undo_items(operation)
         args: list[Arg] = [BACK_ITEMS]
         while True:
@@ -207,6 +209,8 @@ class Turn:
                 _, _, _, done, lost, remain, following = reply
                 return BackStep(done, lost, remain, set(following))
             yield from self.begin()
+            if not self.turned and not self.rest:
+                raise TurnEnded
 
     def through(self, steps: Steps[T]) -> Steps[T]:
         """Carry out the steps of this turn, and put the list in order, whatever came of them. As

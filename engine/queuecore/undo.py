@@ -12,7 +12,7 @@ from queuecore.digests import sha1_hex
 from queuecore.errors import AuthRefused, MissingCommand, StoreError, WrongType
 from queuecore.exchange import Exchange, Reply, Steps, load_script
 from queuecore.keys import QueueKeys, name_text
-from queuecore.turning import Turn
+from queuecore.turning import Turn, TurnEnded
 
 _UNDO = load_script("undo")
 
@@ -168,7 +168,10 @@ def _put_back(turn: Turn, operation: str, tally: _Tally) -> Steps[None]:
         # Here it can be stopped.
         yield Exchange((), lambda _: None, progress=tally.progress)
         turned = turn.turned
-        step = yield from turn.put_back(operation, sorted(queues))
+        try:
+            step = yield from turn.put_back(operation, sorted(queues))
+        except TurnEnded:
+            return
         tally.note(step.done, step.lost, step.remain)
         is_stuck = turn.turned == turned and queues >= step.queues
         if step.remain <= 0 or (is_stuck and not step.done + step.lost):

@@ -316,3 +316,23 @@ def test_a_queue_whose_key_is_that_of_a_turn_keeps_its_jobs(store: Store, direct
     assert waiting(direct) == ITEMS
     assert store.run(queues.remove_queue(KEYS, "q")) == len(ITEMS)
     assert waiting(direct, turn(KEY)) == [b"a", b"b"]
+
+
+@pytest.mark.parametrize("steps", [2, 4, 10])
+def test_an_undo_goes_on_where_its_list_was_emptied_meanwhile(
+    store: Store, direct: Direct, steps: int
+) -> None:
+    fill(direct, ITEMS)
+    places = list(range(100, 500, 3))
+    mine = trail("move")
+    store.run(moved(marks(ITEMS, places), mine))
+    hand = StepByStep(store, undo(KEYS, mine.id))
+    for _ in range(steps):
+        hand.step()
+    taken = waiting(direct)
+    direct("DEL", QUEUE)
+    for _ in range(100):
+        hand.step()
+    assert hand.next is None
+    assert hand.finish() == Undone(done=len(places))
+    assert sorted(waiting(direct) + taken) == sorted(ITEMS)
