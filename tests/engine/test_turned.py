@@ -77,3 +77,17 @@ def test_a_queue_that_is_removed_takes_its_turn_along(store: Store, direct: Dire
     leave_turned(direct, KEY, 3)
     assert store.run(queues.remove_queue(KEYS, "q")) == 10
     assert direct("KEYS", "*") == []
+
+
+@pytest.mark.parametrize(("count", "size"), [(1100, 10), (300, 6000)])
+def test_more_newcomers_than_a_step_can_move_stay_last(
+    store: Store, direct: Direct, count: int, size: int
+) -> None:
+    direct("RPUSH", KEY, *map(str, range(100)))
+    leave_turned(direct, KEY, 40)
+    newcomers = [(b"new %d" % number).ljust(size, b".") for number in range(count)]
+    direct("RPUSH", KEY, *newcomers)
+    before = direct("LRANGE", KEY, 0, -1)
+    store.run(turning.settled(KEYS, KEY))
+    assert direct("LRANGE", KEY, 0, -1) == before
+    assert store.run(turning.turned([KEY])) == {}

@@ -70,6 +70,11 @@ local function begin_turn()
     end
     between = turn.newcomers - waiting
     turn.turned = turn.turned + between
+    if between > 0 and not expects then
+      -- As it is, newcomers come last. To turn it on would leave them before others.
+      turn.turned, turn.rest = 0, redis.call('LLEN', list)
+      turn.edge = mark_of(redis.call('LINDEX', list, 0))
+    end
   end
 end
 
