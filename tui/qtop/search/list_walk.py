@@ -199,12 +199,17 @@ def scan(
 
 
 def choose(
-    jobs: JobList, wanted: Filter, now: datetime, take: Callable[[Job], object]
+    jobs: JobList,
+    wanted: Filter,
+    now: datetime,
+    take: Callable[[Job], object],
+    *,
+    whole: bool = False,
 ) -> Steps[Scanned]:
     """Hand every job of a list that matches to `take`, the newest first, for an action on them.
 
-    As `scan`, but others may remove items anywhere meanwhile: a job that they moved is met once.
-    Costs as the walk of the list.
+    As `scan`, but others may remove items anywhere meanwhile: a job that they moved is met once,
+    and none is missed. Costs as the walk of the list.
     """
     may_match = byte_test(wanted, jobs.layout(now))
     way = jobs.walk()
@@ -215,7 +220,7 @@ def choose(
         yield Exchange((), lambda _: None, progress=(way.done, way.length or 0))
         for entry in entries:
             if may_match is None or entry.raw is None or may_match(entry.raw):
-                job = yield from _looked_into(jobs, entry.job, wanted)
+                job = yield from _looked_into(jobs, entry.job, wanted, whole=whole)
                 if wanted.matches(of_job(job, now)):
                     take(job)
                 else:
