@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 from tests import words
-from tests.support.commands import Qtop
+from tests.support.commands import PATIENCE_S, Qtop
 from tests.support.direct import Direct
 
 ENTRY = (
@@ -50,6 +55,26 @@ def test_an_export_that_could_read_nothing_leaves_no_file(
     direct("DEL", "resque:failed")
     entries(direct, ENTRY % (1, 1))
     assert qtop("export", str(file), "--from", "failed").status == 0
+
+
+def test_an_export_that_is_interrupted_says_that_the_rest_is_missing(
+    redis_url: str, direct: Direct
+) -> None:
+    # More than a pipe holds that is not read.
+    entries(direct, *(ENTRY % (n, n) for n in range(2_000)))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "qtop", "export", "-", "--from", "failed"],
+        env={**os.environ, "REDIS_URL": redis_url},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 130
+    assert re.fullmatch(r"interrupted: [\d,]+ failed jobs written, the rest is missing\n", err)
 
 
 def test_the_order_of_the_list_comes_back_with_the_lines_in_any_order(

@@ -168,6 +168,28 @@ async def test_an_action_can_be_undone(console: Console) -> None:
 
 
 @pytest.mark.redis
+async def test_an_undo_that_is_stopped_says_first_how_many_are_back_and_how_many_are_left(
+    console: Console,
+) -> None:
+    await console.fail(*(entry(number) for number in range(250)))
+    _, seen = await console.source.run(failures.newest(KEYS, limit=250))
+    await console.actions.run(requeue(list(map(failure_job, seen))))
+    undoing = await console.prepare(Undo.of(console.actions.trails[-1]))
+
+    def stop_early(done: int, of: int) -> None:
+        if done:
+            console.actions.stop()
+
+    outcome = await console.actions.run(undoing, stop_early)
+    done = await console.failed()
+    assert 0 < done < 250
+    assert outcome.text == (
+        f"took back {done}; {250 - done} left alone: stopped: requeue 250 failed jobs"
+    )
+    assert (await console.undo()).text == words.took_back(250 - done, "requeue 250 failed jobs")
+
+
+@pytest.mark.redis
 async def test_undo_cannot_bring_back_a_job_that_a_worker_took_meanwhile(console: Console) -> None:
     await console.actions.run(requeue(await console.fail(entry(1))))
     await console.source.run(single(("LPOP", KEYS.queue("mail")), bytes, writes=True))
@@ -348,7 +370,7 @@ async def test_an_interrupted_bulk_action_reports_what_is_known_and_what_is_not(
     doing = ActionRunner(source.run, read_only=False, trouble=lambda: None)
     outcome = await doing.run(requeue(entries))
     assert outcome.text == (
-        "requeued 1, gone meanwhile 0, refused 0; the other 2 unknown: look before trying again"
+        "requeued 1, gone meanwhile 0, refused 0; 2 unknown: look before trying again"
     )
     assert outcome.tone == "bad"
 
@@ -406,9 +428,9 @@ async def test_a_second_action_is_refused_while_one_is_under_way() -> None:
 @pytest.mark.parametrize(
     ("stopped", "reported"),
     [
-        (Stopped("stopped"), "; the other 1,200 left alone: stopped"),
-        (ReadOnly("a replica"), "; the other 1,200 left alone: a replica"),
-        (OutcomeUnknown("no answer"), "; the other 1,200 unknown: look before trying again"),
+        (Stopped("stopped"), "; 1,200 left alone: stopped"),
+        (ReadOnly("a replica"), "; 1,200 left alone: a replica"),
+        (OutcomeUnknown("no answer"), "; 1,200 unknown: look before trying again"),
     ],
 )
 def test_jobs_that_an_action_did_not_reach_are_reported(stopped: Exception, reported: str) -> None:

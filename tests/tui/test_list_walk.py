@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from qtop.model.job import JobSource
 from qtop.model.job_list import Entry, Walk
 from qtop.search.filter_language import parse
 from qtop.search.list_search import ListSearch, walk
-from qtop.search.list_walk import ListWalk, scan
+from qtop.search.list_walk import ListWalk, choose, scan
 from qtop.systems.resque.job_lists import ListEntry, ResqueList, job_list
 from queuecore.exchange import Call, Exchange, single
 from queuecore.stores import Store
@@ -140,6 +141,24 @@ def test_items_that_leave_the_head_or_arrive_do_not_disturb_a_walk(
     assert places == sorted(places, reverse=True)
 
 
+async def test_items_that_leave_anywhere_are_the_only_ones_that_a_walk_may_miss() -> None:
+    there = items(3_000)
+    before = list(there)
+
+    def between(now: list[bytes]) -> None:
+        if len(served.asked) > 1:
+            # The item that was seen last leaves, too, and some before and after it.
+            last_seen = served.asked[-1][0]
+            del now[max(0, last_seen - 20) : last_seen + 20]
+            del now[::60]
+
+    served, list_walk = List(there, between), walk_of()
+    seen = [reply for reply, _ in await seen_of(served, list_walk)]
+    assert len(set(seen)) == len(seen)
+    assert not list_walk.is_broken
+    assert set(before) & set(there) <= set(seen)
+
+
 async def test_a_list_that_was_replaced_is_noticed() -> None:
     there = items(3_000)
     count = 0
@@ -198,6 +217,22 @@ def test_a_scan_from_the_front_ends_where_the_list_was_cut_meanwhile(redis_url: 
         while scanning.step():
             pass
     assert seen == list(range(len(seen)))
+
+
+@pytest.mark.redis
+def test_what_others_remove_meanwhile_makes_no_job_be_chosen_twice(redis_url: str) -> None:
+    keys, source, chosen = Keys(), JobSource("queue", "q"), list[Any]()
+    jobs, now = job_list(keys, source, newest_first=True), datetime(2026, 11, 23, tzinfo=UTC)
+    payloads = [encode_job("AB"[number % 2], [number, "x" * 2_000]) for number in range(3_000)]
+    others = iter(payloads[::2])
+    with Store(redis_url) as store:
+        store.run(queues.push(keys, "q", payloads))
+        wanted = parse("class:B")
+        choosing = StepByStep(store, choose(jobs, wanted, now, lambda job: chosen.extend(job.args)))
+        while choosing.step():
+            for payload in islice(others, 50):
+                store.run(single(("LREM", keys.queue("q"), 1, payload), bool, writes=True))
+    assert chosen[::2] == list(range(2_999, 0, -2))
 
 
 class Places:

@@ -201,7 +201,7 @@ def rest_of(count: int, stopped: Exception) -> str:
     """What became of those that an action did not reach, to follow its numbers."""
     is_unknown = isinstance(stopped, OutcomeUnknown)
     state = "unknown: look before trying again" if is_unknown else f"left alone: {stopped}"
-    return f"; the other {number(count)} {safe(state)}"
+    return f"; {number(count)} {safe(state)}"
 
 
 def count_of(number_of: int, noun: str) -> str:

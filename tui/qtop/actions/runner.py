@@ -107,6 +107,11 @@ class ActionRunner:
         """Whether what is under way can be stopped between two steps."""
         return self._pace is not None
 
+    @property
+    def is_stopping(self) -> bool:
+        """Whether what is under way was stopped, and is about to end."""
+        return self._pace is not None and self._pace.is_stopped
+
     def stop(self) -> bool:
         """Stop what is under way after its present step; False when nothing is that can be."""
         if self._pace is None:

@@ -59,6 +59,8 @@ class ActionController:
         self.precedence = ForegroundPriority()
         #: What is under way is to be taken back as soon as it has stopped.
         self._takes_back = False
+        #: What is under way is an undo, which cannot be taken back itself.
+        self._is_undo = False
         self.operator = Operator(
             operator_identity(), app.settings.undo_limits, app.state.policy.sign
         )
@@ -193,7 +195,10 @@ class ActionController:
         self.begin_after_search(looking, plan, table)
 
     def stop(self) -> bool:
-        return self._actions.stop()
+        is_stopping = self._actions.stop()
+        if is_stopping:
+            self._app.say("stopping", "dim")
+        return is_stopping
 
     def pause_or_resume_all(self) -> None:
         is_paused = self._app.state.is_paused
@@ -203,9 +208,11 @@ class ActionController:
         self.request(PauseAll(not is_paused))
 
     def undo(self) -> None:
-        """As `Actions.undo`. One that is under way is stopped, and what it has done is taken back
-        after a question."""
-        if self._actions.stop():
+        """As `Actions.undo`. An action that is under way is stopped, and what it has done is taken
+        back after a question; an undo only stops."""
+        if self.stop():
+            if self._is_undo:
+                return
             self._takes_back = True
             self._app.say("stopping; then you are asked whether to take back what was done", "dim")
         elif self._actions.is_busy:
@@ -265,7 +272,10 @@ class ActionController:
             answered(True)
 
     def _how_to_stop(self) -> str:
-        """The key for it, on a screen that has one."""
+        """The key for it, on a screen that has one; or that it was stopped."""
+        if self._actions.is_stopping:
+            # Its list may have to be put in order first.
+            return "; stopping"
         places = getattr(self._app.screen, "PLACES", ())
         actions = (
             keymap.of(places, rebound=self._app.settings.keys) if self._actions.can_stop else ()
@@ -291,6 +301,7 @@ class ActionController:
                 app.say(f"{what}{far}", "dim", stays=True)
 
         self._takes_back = False
+        self._is_undo = plan.record is not None and plan.record.action == "undo"
         # Also when nothing advances: then the time left is not known any more.
         redraw = app.set_interval(_REDRAW_S, show)
         try:

@@ -16,7 +16,7 @@ from qtop.commands.connection import Connection, Session
 from qtop.commands.output import counted, json_line, leave, line, message, moment, tell_too_large
 from qtop.model.job import JobSource
 from qtop.search.filter_language import Filter
-from qtop.search.list_walk import Scanned, scan
+from qtop.search.list_walk import Scanned, choose
 from qtop.search.selection import Selection
 from qtop.text.safe import safe
 from queuecore.errors import OutcomeUnknown
@@ -49,7 +49,7 @@ def act(
         system = session.system
         chooser = system.chooser(source, system.refusal(request), spares=spares)
         jobs = system.jobs(source, newest_first=True)
-        operation = scan(jobs, wanted, session.now(), chooser.take)
+        operation = choose(jobs, wanted, session.now(), chooser.take)
         scanned = session.run(operation, f"looking through {source}")
         chosen = session.run(chooser.settle())
         tell_too_large(scanned.too_large)

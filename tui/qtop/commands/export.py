@@ -31,7 +31,7 @@ from qtop.commands.reading import Unread
 from qtop.model.job import Job, JobSource
 from qtop.model.job_file import BadExport, line_of, read_line
 from qtop.search.filter_language import Filter
-from qtop.search.list_walk import scan
+from qtop.search.list_walk import choose, scan
 from qtop.systems.runner import open_system
 from qtop.systems.system import System
 from qtop.text.safe import safe
@@ -73,8 +73,14 @@ def export(path: Path, source: JobSource, wanted: Filter, connection: Connection
             written += 1
 
         jobs = session.system.jobs(source)
-        operation = scan(jobs, wanted, session.now(), write, whole=True)
-        unread.try_to(session, f"what else is in {source}", operation, f"writing {source}")
+        # Both in the order in which the list is listed.
+        look = choose if source.kind == "failed" else scan
+        operation = look(jobs, wanted, session.now(), write, whole=True)
+        try:
+            unread.try_to(session, f"what else is in {source}", operation, f"writing {source}")
+        except KeyboardInterrupt:
+            message(f"interrupted: {counted(written, source.noun)} written, the rest is missing")
+            raise
     message(f"written {counted(written, source.noun)}")
     unread.leave()
     sys.exit(0 if written else 1)

@@ -18,7 +18,7 @@ from queuecore.values import value
 from queuecore.windows import Extent, RawItem, Stretch, read_item
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
 
     from qtop.model.job import Job
@@ -36,8 +36,8 @@ _FEWEST_ITEMS: Final = 20
 class ListWalk:
     """One way through a list of Redis, from its newest item to its oldest: see `Walk`.
 
-    Items that are removed at the head move the others: the last item of the window before is read
-    again with each window, and shows how far.
+    Items that are removed move those behind them: the last item of the window before is read again
+    with each window, and shows how far; where it is gone itself, those that were seen before it do.
 
     Args:
         key: The list.
@@ -55,7 +55,8 @@ class ListWalk:
         # The anchor is read as well, to see whether it is still there.
         self._lowest = self._floor - (self._floor_anchor is not None)
         self._asked_to = 0
-        self._anchor: str | None = None
+        #: The window before: its first item was seen last.
+        self._before: Sequence[RawItem] = ()
         self._page = _FIRST_ITEMS
         self.extent = Extent(0, None)
         self.length: int | None = None
@@ -92,7 +93,7 @@ class ListWalk:
         """The first `fresh` items of a window, newest first."""
         replies = seen.replies
         if replies:
-            self._anchor = read_item(replies[0]).sha
+            self._before = replies
             self._measure(seen)
         if first <= self._lowest and self._floor_anchor is not None:
             self._check_floor(seen, first)
@@ -101,11 +102,16 @@ class ListWalk:
 
     def _fresh(self, expected: int, seen: Stretch) -> int:
         """How many items of a window come before the one that was seen last."""
-        for at in range(min(expected, len(seen.replies) - 1), -1, -1):
-            if read_item(seen.replies[at]).sha == self._anchor:
+        replies = seen.replies
+        if replies[expected : expected + 1] == self._before[:1]:
+            return expected
+        # What was removed moved them, or it is gone itself.
+        places = {_known_by(each): at for at, each in enumerate(replies[: expected + 1])}
+        for each in self._before:
+            if (at := places.get(_known_by(each))) is not None:
                 return at
         self.is_broken = True
-        return min(expected, len(seen.replies))
+        return min(expected, len(replies))
 
     def _measure(self, seen: Stretch) -> None:
         size = sum(len(each) if isinstance(each, bytes) else LISTED_BYTES for each in seen.replies)
@@ -117,6 +123,11 @@ class ListWalk:
         is_there = 0 <= before < len(seen.replies)
         if not is_there or read_item(seen.replies[before]).sha != self._floor_anchor:
             self.is_broken = True
+
+
+def _known_by(reply: RawItem) -> bytes | str:
+    """What distinguishes an item from others: its bytes, or the SHA-1 of those that were cut."""
+    return reply if isinstance(reply, bytes) else read_item(reply).sha
 
 
 # As a list is listed: for the commands.
@@ -169,11 +180,8 @@ def scan(
         if seen.is_gone:
             # The list has become shorter than that: this is its last page, which was shown before.
             break
-        for job in seen.jobs:
-            is_small = job.item.size <= _LOOKED_INTO_BYTES
-            if job.item.is_cut and (whole or (is_small and not wanted.is_empty)):
-                [read] = yield from steps_of(jobs.read([job]))
-                job = read or job
+        for each_seen in seen.jobs:
+            job = yield from _looked_into(jobs, each_seen, wanted, whole=whole)
             if wanted.matches(of_job(job, now)):
                 matched += 1
                 each(job)
@@ -188,6 +196,46 @@ def scan(
         if start is None:
             break
     return Scanned(length, too_large)
+
+
+def choose(
+    jobs: JobList,
+    wanted: Filter,
+    now: datetime,
+    take: Callable[[Job], object],
+    *,
+    whole: bool = False,
+) -> Steps[Scanned]:
+    """Hand every job of a list that matches to `take`, the newest first, for an action on them.
+
+    As `scan`, but others may remove items anywhere meanwhile: a job that they moved is met once,
+    and none is missed. Costs as the walk of the list.
+    """
+    may_match = byte_test(wanted, jobs.layout(now))
+    way = jobs.walk()
+    too_large = 0
+    while (window := way.window()) is not None:
+        entries = yield from steps_of(window)
+        # How far it is: no round trip.
+        yield Exchange((), lambda _: None, progress=(way.done, way.length or 0))
+        for entry in entries:
+            if may_match is None or entry.raw is None or may_match(entry.raw):
+                job = yield from _looked_into(jobs, entry.job, wanted, whole=whole)
+                if wanted.matches(of_job(job, now)):
+                    take(job)
+                else:
+                    too_large += job.item.is_cut
+    return Scanned(way.length or 0, too_large)
+
+
+def _looked_into(jobs: JobList, job: Job, wanted: Filter, *, whole: bool = False) -> Steps[Job]:
+    """A job of which only the beginning was read: with all of its bytes, where they are needed and
+    it is still there. A round trip then."""
+    is_small = job.item.size <= _LOOKED_INTO_BYTES
+    if job.item.is_cut and (whole or (is_small and not wanted.is_empty)):
+        [read] = yield from steps_of(jobs.read([job]))
+        return read or job
+    return job
 
 
 def through(way: Walk, visit: Callable[[Entry], bool]) -> Steps[bool]:

@@ -220,13 +220,13 @@ class ResqueActions:
                 return replace(_left(f"{what}: nothing is left to take back"), undid=request.id)
             lost = f", too late for {number(undone.lost)}" if undone.lost else ""
             # The numbers first: a narrow terminal cuts the end.
-            text = f"took back {number(undone.done)}{lost}: {what}"
+            text = f"took back {number(undone.done)}{lost}"
             if undone.stopped is not None:
-                text += rest_of(undone.left, undone.stopped)
+                text += f"{rest_of(undone.left, undone.stopped)}: {what}"
                 numbers = (undone.done, undone.lost, (), undone.stopped, undone.left)
                 return Outcome(text, "bad", *numbers)
             tone: ResultTone = "warn" if undone.lost else "good"
-            return Outcome(text, tone, undone.done, undone.lost, undid=request.id)
+            return Outcome(f"{text}: {what}", tone, undone.done, undone.lost, undid=request.id)
 
         danger: Danger = "confirm" if request.question else "none"
         title, many = f"Undo {what}", request.many
