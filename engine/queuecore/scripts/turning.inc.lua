@@ -23,7 +23,7 @@ local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 -- Errors before anything is done, if these are of another kind.
 redis.call('LLEN', apart)
 redis.call('SISMEMBER', KEYS[5], '')
-need('LTRIM LPOP LPUSH RPUSH LINDEX', list)
+need('LTRIM LPUSH RPUSH LINDEX', list)
 need('LMOVE', list, apart)
 need('LMOVE', apart, list)
 need('SET DEL', state)
