@@ -18,11 +18,11 @@ from queuecore.values import value
 from queuecore.windows import Extent, RawItem, Stretch, read_item
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
 
     from qtop.model.job import Job
-    from qtop.model.job_list import Entry, JobList, JobPage, Outline, Walk
+    from qtop.model.job_list import Entry, EntryPage, JobList, Outline, Walk
     from qtop.search.filter_language import Filter
 
 #: The first window is small: a person waits for it.
@@ -153,7 +153,8 @@ def scan(
         whole: Hand over also items over 64 KiB whole, whatever their size.
 
     A round trip for each 512 KB of items, 1,000 at most, and one for each long one; no more is kept
-    than that and one whole item. Items that arrive during the scan are not seen.
+    than twice that and one whole item: the next ones are asked for before these are looked into.
+    Items that arrive during the scan are not seen.
     """
     outline: Outline = yield from steps_of(jobs.outline())
     length, start = outline.length, outline.start
@@ -161,15 +162,24 @@ def scan(
     size = min(most, _FIRST_LISTED)
     may_match = byte_test(wanted, jobs.layout(now))
     done = matched = too_large = 0
+    window = jobs.entries(start, min(size, length))
     while done < length:
-        # How far it is: no round trip.
-        yield Exchange((), lambda _: None, progress=(done, length))
-        page = jobs.page(start, min(size, length - done), may_match=may_match)
-        seen: JobPage = yield from steps_of(page)
-        if seen.is_gone:
-            # The list has become shorter than that: this is its last page, which was shown before.
-            break
-        for job in seen.jobs:
+        seen: EntryPage = yield from steps_of(window)
+        entries, ahead = seen.entries, None
+        begun, done, size = done, done + size, _size(entries, most)
+        if seen.after is None:
+            done = length
+        if done < length:
+            window = jobs.entries(seen.after, min(size, length - done))
+            is_enough = wanted.is_empty and 0 < limit <= matched + len(entries)
+            ahead = window if isinstance(window, Exchange) and not is_enough else None
+        # How far it is, and what comes next: no round trip.
+        yield Exchange((), lambda _: None, progress=(begun, length), ahead=ahead)
+        for entry in entries:
+            raw = entry.raw
+            if may_match is not None and raw is not None and not may_match(raw):
+                continue
+            job = entry.job
             is_small = job.item.size <= _LOOKED_INTO_BYTES
             if job.item.is_cut and (whole or (is_small and not wanted.is_empty)):
                 [read] = yield from steps_of(jobs.read([job]))
@@ -180,13 +190,8 @@ def scan(
             else:
                 too_large += job.item.is_cut
             if limit and matched >= limit:
-                seen_all = done + len(seen.jobs) + seen.left_out >= length
-                is_partial = not seen_all or matched < length
+                is_partial = begun + len(entries) < length or matched < length
                 return Scanned(length, too_large, is_partial)
-        done += size
-        size, start = _size(seen, most), seen.after
-        if start is None:
-            break
     return Scanned(length, too_large)
 
 
@@ -200,8 +205,8 @@ def through(way: Walk, visit: Callable[[Entry], bool]) -> Steps[bool]:
     return True
 
 
-def _size(seen: JobPage, most: int) -> int:
+def _size(entries: Sequence[Entry], most: int) -> int:
     """How many items to read next: about as many bytes each time, whatever their size."""
-    size = seen.left_out_bytes + sum(len(job.item.raw) for job in seen.jobs)
-    each_bytes = max(1, size // max(1, seen.left_out + len(seen.jobs)))
+    size = sum(LISTED_BYTES if each.raw is None else len(each.raw) for each in entries)
+    each_bytes = max(1, size // max(1, len(entries)))
     return max(min(_FEWEST_ITEMS, most), min(most, _WINDOW_BYTES // each_bytes))
