@@ -209,6 +209,19 @@ def members(raw: bytes) -> dict[str, bytes]:
         raise ValueError("not a JSON object") from error
 
 
+def member(raw: bytes, name: str) -> bytes:
+    """As `members(raw)[name]`, of an object that `decode` can read and that has this member; its
+    name is of ASCII letters and digits. O(bytes), mostly without a look at the other members."""
+    text = raw.decode("utf-8", "surrogateescape")
+    key = f'"{name}"'
+    at = text.find(key)
+    # Without `\u` a key has no other spelling; and what is there once, it is.
+    if at < 0 or "\\u" in text or text.find(key, at + 1) >= 0:
+        return members(raw)[name]
+    start = _skip(text, text.index(":", at + len(key)) + 1)
+    return _bytes(text[start : value_at(text, start)[1]])
+
+
 def members_of_beginning(raw: bytes) -> dict[str, bytes]:
     """As `members`, of the beginning of a JSON object that was cut anywhere: the members before
     the cut, and of the one that was cut as much as there is. Never raises."""

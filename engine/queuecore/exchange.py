@@ -114,8 +114,11 @@ class Exchange(Generic[T]):
     `writes` says whether any command changes data: then a lost answer is an unknown outcome,
     not a failure. `tolerant` hands error replies to `parse` as `StoreError` values instead of
     raising the first. `progress` is how much of an operation of many steps is done, and of how
-    much. A runner waits for `wait_s` before it sends the commands. Commands of one exchange must
-    not rely on running next to each other: what must be atomic is one script.
+    much. A runner waits for `wait_s` before it sends the commands. A runner
+    may send `ahead` at once, another exchange, which only reads and is yielded itself later: so the
+    server works meanwhile.
+    Commands of one exchange must not rely on running next to each other: what must be atomic is one
+    script.
     """
 
     commands: tuple[Command, ...]
@@ -124,13 +127,14 @@ class Exchange(Generic[T]):
     tolerant: bool = False
     progress: tuple[int, int] | None = None
     wait_s: float = 0.0
+    ahead: Exchange[Any] | None = None
 
     def then(self, change: Callable[[T], S]) -> Exchange[S]:
         """The same round trip with its result passed through `change`."""
         parse = self.parse
         return Exchange(
             *(self.commands, lambda r: change(parse(r)), self.writes, self.tolerant),
-            *(self.progress, self.wait_s),
+            *(self.progress, self.wait_s, self.ahead),
         )
 
     def converse(self) -> Generator[list[tuple[Arg, ...]], list[Reply], T]:

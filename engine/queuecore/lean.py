@@ -111,11 +111,11 @@ class LeanStore:
         self.close()
         self._node = moved.node(self._node)
 
-    def _converse(self, exchange: Exchange[T]) -> T:
+    def _converse(self, exchange: Exchange[T], replies: list[Reply] | None = None) -> T:
+        """Carry out an exchange, whose `replies` may be there already."""
         self._connect()
         try:
-            replies = None
-            if len(exchange.commands) == 1:
+            if replies is None and len(exchange.commands) == 1:
                 # The usual case straight on: the way around by the generator costs each job.
                 reply = self._ask(exchange.commands[0])
                 if type(reply) is not ErrorReply:
@@ -278,9 +278,12 @@ class LeanStore:
         return self._reply()
 
     def _trade(self, commands: list[tuple[Arg, ...]]) -> list[Reply]:
+        self._send_all(commands)
+        return [self._reply() for _ in commands]
+
+    def _send_all(self, commands: list[tuple[Arg, ...]]) -> None:
         assert self._socket is not None  # noqa: S101
         self._socket.sendall(b"".join(map(_pack, commands)))
-        return [self._reply() for _ in commands]
 
     def _reply(self) -> Reply:
         assert self._socket is not None  # noqa: S101

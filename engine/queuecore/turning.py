@@ -15,7 +15,6 @@ from contextlib import suppress
 from typing import Final
 
 from queuecore.action_record import ActionRecord, new_id, recorded
-from queuecore.digests import sha1_hex
 from queuecore.errors import StoreError
 from queuecore.exchange import Arg, Exchange, Reply, Script, Steps, load_script
 from queuecore.keys import QueueKeys, name_bytes, turn, turn_apart
@@ -107,12 +106,13 @@ def turned(lists: Sequence[bytes]) -> Steps[dict[bytes, Turned]]:
 @value
 class Taking:
     """What becomes of one item: it leaves the list, and `payload` goes onto `queue` (None: it is
-    deleted). `place` is counted from the head of the list."""
+    deleted). `place` is counted from the head of the list, `sha` is the item's SHA-1."""
 
     place: int
     raw: bytes
     queue: str | None = None
     payload: bytes = b""
+    sha: str = ""
 
 
 @value
@@ -183,14 +183,14 @@ class Turn:
         are from there to the last. One round trip, O(places passed + items). Raises StoreError
         and TurnEnded."""
         names = list(dict.fromkeys(t.queue for t in part if t.queue is not None))
+        targets = {None: 0} | {name: number for number, name in enumerate(names, 1)}
         args: list[Arg] = [leave, len(part)]
         for each in part:
-            target = 0 if each.queue is None else names.index(each.queue) + 1
             # Mostly it is a part of the item: so it need not be sent.
             start = each.raw.find(each.payload) if each.payload else -1
             cut = f"{start + 1} {start + len(each.payload)}" if start >= 0 else ""
             sent = b"" if cut else each.payload
-            args += [each.place, sha1_hex(each.raw), target, cut, sent]
+            args += (each.place, each.sha, targets[each.queue], cut, sent)
         args += [*map(name_bytes, names), *wanted]
         touched = list(map(self._keys.queue, names))
         reply = yield self._exchange(_TURN, touched, args, progress=progress)

@@ -49,7 +49,12 @@ class Window:
 
 def whole(raw: bytes) -> Item:
     """An item from all of its bytes."""
-    return Item(raw, len(raw), hashlib.sha1(raw, usedforsecurity=False).hexdigest())
+    return Item(raw, len(raw), sha_of(raw))
+
+
+def sha_of(raw: bytes) -> str:
+    """The identity of an item. O(bytes), a fifth of what `digests` takes, which loads less."""
+    return hashlib.sha1(raw, usedforsecurity=False).hexdigest()
 
 
 def beginning(item: Item, max_bytes: int) -> Item:

@@ -11,6 +11,7 @@ from queuecore.codec import decode as decode
 from queuecore.codec import decode_object
 from queuecore.codec import encode as encode
 from queuecore.codec import encode_float as encode_float
+from queuecore.codec import member as member
 from queuecore.codec import members as members
 from queuecore.codec import members_of_beginning as members_of_beginning
 from queuecore.codec import text_of as text_of

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from queuecore.codec import MAX_DEPTH, decode, encode, encode_float, members
+from queuecore.codec import MAX_DEPTH, decode, encode, encode_float, member, members
 from resque.codec import Payload, Unreadable, decode_payload, encode_job
 from resque.errors import EncodeError
 
@@ -170,3 +170,38 @@ def test_bytes_that_are_not_utf_8_go_back_as_they_came() -> None:
 def test_what_json_cannot_carry_is_refused_before_anything_is_sent(value: object) -> None:
     with pytest.raises(EncodeError):
         encode_job("A", [value])
+
+
+#: Keys and texts that look like the member, or are it in another spelling.
+LOOKALIKES = (
+    *('"payload"', '"p\\u0061yload"', '"payload\\""', '"\\"payload"', '"\\"payload\\":1"'),
+    *('"a"', '"payloads"', '"\\\\"', '"\x80"', '"\t"'),
+)
+BLANKS = some.sampled_from(("", " ", "\n\t "))
+
+
+def object_of(pairs: list[tuple[str, str, str]]) -> str:
+    """JSON with these keys, blanks and values."""
+    inside = ",".join(f"{blank}{key}{blank}:{blank}{value}{blank}" for key, blank, value in pairs)
+    return f"{{{inside}}}"
+
+
+JSON_TEXTS = some.recursive(
+    some.sampled_from((*LOOKALIKES, "1", "-0.50", "null", "[]", " {}")),
+    lambda inner: some.builds(
+        object_of, some.lists(some.tuples(some.sampled_from(LOOKALIKES), BLANKS, inner), max_size=4)
+    ),
+    max_leaves=12,
+)
+
+
+@given(
+    some.builds(
+        object_of,
+        some.lists(some.tuples(some.sampled_from(LOOKALIKES), BLANKS, JSON_TEXTS), max_size=5),
+    )
+)
+def test_one_member_has_the_bytes_that_it_has_among_all(text: str) -> None:
+    raw = text.encode("latin-1")
+    if "payload" in decode(raw):
+        assert member(raw, "payload") == members(raw)["payload"]

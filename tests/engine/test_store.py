@@ -18,6 +18,7 @@ from tests.support.own_redis import OwnRedis
 from tests.support.waiting import eventually
 
 from queuecore.address import parse_url
+from queuecore.ahead import AheadStore
 from queuecore.exchange import Exchange, load_script, single
 from queuecore.lean import LeanStore
 from queuecore.stores import Store
@@ -39,15 +40,16 @@ READ = queues.names(KEYS)
 WRITE = queues.push(KEYS, "q", [b"x"])
 
 
-@pytest.fixture(params=["blocking", "lean"])
+@pytest.fixture(params=["blocking", "lean", "ahead"])
 def kind(request: pytest.FixtureRequest) -> str:
-    """Which of the two blocking runners: they keep the same promises."""
+    """Which of the blocking runners: they keep the same promises."""
     return str(request.param)
 
 
 def open_store(kind: str, url: str, *, timeout_s: float = 10) -> Store | LeanStore:
-    if kind == "lean":
-        return LeanStore(parse_url(url), timeout_s=timeout_s, client_name="test")
+    if kind != "blocking":
+        lean = LeanStore if kind == "lean" else AheadStore
+        return lean(parse_url(url), timeout_s=timeout_s, client_name="test")
     return Store(url, timeout_s=timeout_s, client_name="test")
 
 

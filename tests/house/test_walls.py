@@ -32,6 +32,7 @@ STAIRS: dict[str, tuple[str, ...]] = {
             "redis_client",
             "stores",
             "lean",
+            "ahead",
         ),
         *(
             "action_record",

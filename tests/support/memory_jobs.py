@@ -12,7 +12,7 @@ from tests.support.memory_work import Faults
 
 from qtop.model.fleet import ListedSchedule, Process, RunningJob
 from qtop.model.job import DueTime, Job, JobSource
-from qtop.model.job_list import LISTED_BYTES, DueShare, Entry, JobPage, MayMatch, Outline
+from qtop.model.job_list import LISTED_BYTES, DueShare, Entry, EntryPage, JobPage, Outline
 from qtop.search.failure_groups import KeyMaker, KnownEntry
 from qtop.search.selection import RefusalCheck, Selection
 from queuecore.exchange import Operation
@@ -176,7 +176,6 @@ class MemoryList:
         *,
         most_bytes: int = LISTED_BYTES,
         before: Sequence[Job] = (),
-        may_match: MayMatch | None = None,
     ) -> Operation[JobPage]:
         """Some jobs; a page begins at a number of jobs from the top."""
         return self._faults.work(
@@ -188,6 +187,16 @@ class MemoryList:
         end = first + len(jobs)
         after = end if end < len(self._jobs) else None
         return JobPage(jobs, first or None, after, first + 1, end, len(self._jobs))
+
+    def entries(self, start: Hashable, size: int) -> Operation[EntryPage]:
+        """The jobs of a page as entries."""
+
+        def answer() -> EntryPage:
+            page = self._page(cast(int, start or 0), size, LISTED_BYTES)
+            entries = [KnownEntry(each, self._maker) for each in page.jobs]
+            return EntryPage(entries, page.after)
+
+        return self._faults.work("page", answer)
 
     def before(self, page: JobPage, size: int) -> Operation[Hashable]:
         """Where the page before begins."""

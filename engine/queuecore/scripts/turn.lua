@@ -38,24 +38,26 @@ end
 begin_turn()
 -- Where others removed items further on, the next are so far from their places.
 local drift, looks = 0, 300
-local function holds(ahead, sha)
+local function item_at(ahead, sha)
   if ahead < 0 or ahead >= turn.rest or looks <= 0 then
-    return false
+    return nil
   end
   local item = redis.call('LINDEX', list, ahead)
   looks = looks - 1 - #item / 8192
-  return redis.sha1hex(item) == sha
+  return redis.sha1hex(item) == sha and item or nil
 end
--- How many items come before the one of a place; nil when it is not near there.
+-- How many items come before the one of a place, and that item; nil when it is not near there.
 local function locate(place, sha)
   local ahead = turn.rest - place + drift
   for away = 0, 50 do
-    if holds(ahead + away, sha) then
+    local item = item_at(ahead + away, sha)
+    if not item and away > 0 then
+      away = -away
+      item = item_at(ahead + away, sha)
+    end
+    if item then
       drift = drift + away
-      return ahead + away
-    elseif away > 0 and holds(ahead - away, sha) then
-      drift = drift - away
-      return ahead - away
+      return ahead + away, item
     end
   end
   return nil
@@ -79,7 +81,10 @@ for i = 1, n do
   if budget <= 0 or looks <= 0 then
     break
   end
-  local ahead = (target == 0 or is_open[target]) and locate(place, sha)
+  local ahead, item = false, nil
+  if target == 0 or is_open[target] then
+    ahead, item = locate(place, sha)
+  end
   if ahead then
     while ahead > 0 and budget > 0 do
       forward()
@@ -88,7 +93,6 @@ for i = 1, n do
     if ahead > 0 then
       break
     end
-    local item = redis.call('LINDEX', list, 0)
     looks = looks + 1 + #item / 8192
     local from, to = string.match(ARGV[at + 3], '^(%d+) (%d+)$')
     local payload = from and string.sub(item, tonumber(from), tonumber(to)) or ARGV[at + 4]
@@ -99,7 +103,7 @@ for i = 1, n do
       local key = target > 0 and KEYS[7 + target] or ''
       redis.call('RPUSH', KEYS[3], turn.turned, item, key, payload)
     end
-    redis.call('LPOP', list)
+    redis.call('LTRIM', list, 1, -1)
     turn.rest, done = turn.rest - 1, done + 1
     budget = budget - 2 * step_cost - #item
   elseif ahead == false then

@@ -17,7 +17,7 @@ from queuecore.keys import is_name, name_bytes, name_text, turn
 from queuecore.values import replace
 from queuecore.values import value as value_class
 from queuecore.windows import Item, RawItem, Stretch
-from resque.codec import decode, encode, members, members_of_beginning, text_of
+from resque.codec import decode, encode, member, members_of_beginning, text_of
 from resque.keys import Keys
 from resque.scripts import load_script
 
@@ -164,18 +164,19 @@ def job_of(raw: bytes, to: str | None = None) -> tuple[str, bytes] | str:
     """The queue and the payload's bytes of an entry, or why it cannot be requeued. `to` is put in
     place of the entry's queue, which is not looked at then."""
     try:
-        # Both: `members` keeps the payload's bytes, but does not look behind the object.
-        value, parts = decode(raw), members(raw)
-        queue, job = to or value.get("queue"), value.get("payload")
+        value = decode(raw)
     except ValueError as error:
         return f"the entry cannot be read: {error}"
+    if not isinstance(value, dict):
+        return "the entry cannot be read: not a JSON object"
+    queue, job = to or value.get("queue"), value.get("payload")
     if not isinstance(queue, str) or not queue:
         return "the entry names no queue"
     if not is_name(queue):
         return "the entry's queue has a name that is no text"
     if not isinstance(job, dict) or not isinstance(job.get("class"), str) or not job["class"]:
         return "the entry holds no job with a class"
-    return queue, parts["payload"]
+    return queue, member(raw, "payload")
 
 
 def requeue(raw: bytes, to: str | None = None) -> Taking | str:

@@ -27,8 +27,8 @@ from qtop.search.list_walk import scan
 from qtop.search.selection import Selection
 from qtop.systems.runner import open_system
 from queuecore.address import parse_url
+from queuecore.ahead import AheadStore
 from queuecore.exchange import Exchange, Operation, drive
-from queuecore.lean import LeanStore
 
 T = TypeVar("T")
 
@@ -61,7 +61,7 @@ class Actor:
 
     def __init__(self, url: str, most_s: float) -> None:
         address = parse_url(url)
-        self._store = LeanStore(address, timeout_s=_TIMEOUT_S, client_name="qtop")
+        self._store = AheadStore(address, timeout_s=_TIMEOUT_S, client_name="qtop")
         self._system = open_system(address, "resque", failures_read=0)
         self._operator = Operator(operator_identity(), UndoLimits(most_bytes=_UNDO_BYTES))
         self._most_s = most_s

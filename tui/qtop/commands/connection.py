@@ -176,12 +176,12 @@ class Session:
 
     def __init__(self, url: str, connection: Connection, *, timeout_s: float = _TIMEOUT_S) -> None:
         # Imported here: settings are shown, and workers begin, without it.
-        from queuecore.lean import LeanStore
+        from queuecore.ahead import AheadStore
 
         self.address = parse_url(url)
         self.undo_limits = connection.settings.undo_limits
         self._connection = connection
-        self._store = LeanStore(self.address, timeout_s=timeout_s, client_name="qtop")
+        self._store = AheadStore(self.address, timeout_s=timeout_s, client_name="qtop")
         self._warned = False
         #: Makes a system that remembers nothing yet.
         self.new_system = functools.partial(
@@ -219,9 +219,6 @@ class Session:
         self.refuse_if_read_only(exchange.writes)
         if exchange.progress is not None:
             self.progress.note(*exchange.progress)
-        if not exchange.commands:
-            # It only says how far an operation is.
-            return exchange.parse([])
         try:
             return self._store.run(exchange)
         except StoreError as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -16,10 +16,6 @@ from queuecore.windows import Extent
 LISTED_BYTES: Final = 65_536
 #: That of a list which does not tell what is new in it.
 NO_EXTENT: Final = Extent(-1, None)
-
-
-#: Says for all the bytes of an entry whether its job may be wanted.
-MayMatch = Callable[[bytes], bool]
 
 
 class GroupFacts(NamedTuple):
@@ -76,8 +72,6 @@ class JobPage:
         first, last: Which of the list's `length` jobs these are, from 1; of delayed jobs, which of
             their due times.
         is_gone: What was asked for is there no more: this is the last page instead.
-        left_out, left_out_bytes: How many were not made into jobs because they do not match, and
-            how large they are together.
     """
 
     jobs: tuple[Job, ...]
@@ -87,8 +81,15 @@ class JobPage:
     last: int
     length: int
     is_gone: bool = False
-    left_out: int = 0
-    left_out_bytes: int = 0
+
+
+@value
+class EntryPage:
+    """The entries of a page, each read only as far as it is asked; where the next page begins, None
+    at the end."""
+
+    entries: Sequence[Entry]
+    after: Hashable
 
 
 class Walk(Protocol):
@@ -164,12 +165,14 @@ class JobList(Protocol):
         *,
         most_bytes: int = LISTED_BYTES,
         before: Sequence[Job] = (),
-        may_match: MayMatch | None = None,
     ) -> Operation[JobPage]:
         """The jobs that are listed from `start` on, at most `size`; None is the top of the list.
         Of jobs longer than `most_bytes` only the beginning is read. With those that the page showed
-        `before`, it goes where they have moved to. A list with a layout leaves out what `may_match`
-        says no to."""
+        `before`, it goes where they have moved to."""
+
+    def entries(self, start: Hashable, size: int) -> Operation[EntryPage]:
+        """The same jobs as entries, of long ones the beginning: there are none where the list has
+        become shorter than that. Costs as `page`."""
 
     def before(self, page: JobPage, size: int) -> Operation[Hashable]:
         """Where the `size` jobs before a page begin. No round trip, for delayed jobs two for each

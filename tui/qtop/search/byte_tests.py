@@ -17,12 +17,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, Literal
 
-from qtop.model.job_list import MayMatch
 from qtop.model.layout import Layout, Member
 from qtop.search.fields import Subject, Term
 from qtop.search.filter_language import Filter
 from queuecore.codec import value_at
 from queuecore.windows import whole
+
+#: Says for all the bytes of an entry whether its job may be wanted.
+MayMatch = Callable[[bytes], bool]
 
 #: After so many in a row that may match, so many are not tested: where most do, it gains nothing.
 _ROW: Final = 25

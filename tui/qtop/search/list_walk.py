@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from qtop.model.job import Job
-    from qtop.model.job_list import Entry, JobList, JobPage, Outline, Walk
+    from qtop.model.job_list import Entry, EntryPage, JobList, Outline, Walk
     from qtop.search.filter_language import Filter
 
 #: The first window is small: a person waits for it.
@@ -164,7 +164,8 @@ def scan(
         whole: Hand over also items over 64 KiB whole, whatever their size.
 
     A round trip for each 512 KB of items, 1,000 at most, and one for each long one; no more is kept
-    than that and one whole item. Items that arrive during the scan are not seen.
+    than twice that and one whole item: the next ones are asked for before these are looked into.
+    Items that arrive during the scan are not seen.
     """
     outline: Outline = yield from steps_of(jobs.outline())
     length, start = outline.length, outline.start
@@ -172,29 +173,32 @@ def scan(
     size = min(most, _FIRST_LISTED)
     may_match = byte_test(wanted, jobs.layout(now))
     done = matched = too_large = 0
+    window = jobs.entries(start, min(size, length))
     while done < length:
-        # How far it is: no round trip.
-        yield Exchange((), lambda _: None, progress=(done, length))
-        page = jobs.page(start, min(size, length - done), may_match=may_match)
-        seen: JobPage = yield from steps_of(page)
-        if seen.is_gone:
-            # The list has become shorter than that: this is its last page, which was shown before.
-            break
-        for each_seen in seen.jobs:
-            job = yield from _looked_into(jobs, each_seen, wanted, whole=whole)
+        seen: EntryPage = yield from steps_of(window)
+        entries, ahead = seen.entries, None
+        begun, done, size = done, done + size, _size(entries, most)
+        if seen.after is None:
+            done = length
+        if done < length:
+            window = jobs.entries(seen.after, min(size, length - done))
+            is_enough = wanted.is_empty and 0 < limit <= matched + len(entries)
+            ahead = window if isinstance(window, Exchange) and not is_enough else None
+        # How far it is, and what comes next: no round trip.
+        yield Exchange((), lambda _: None, progress=(begun, length), ahead=ahead)
+        for entry in entries:
+            raw = entry.raw
+            if may_match is not None and raw is not None and not may_match(raw):
+                continue
+            job = yield from _looked_into(jobs, entry.job, wanted, whole=whole)
             if wanted.matches(of_job(job, now)):
                 matched += 1
                 each(job)
             else:
                 too_large += job.item.is_cut
             if limit and matched >= limit:
-                seen_all = done + len(seen.jobs) + seen.left_out >= length
-                is_partial = not seen_all or matched < length
+                is_partial = begun + len(entries) < length or matched < length
                 return Scanned(length, too_large, is_partial)
-        done += size
-        size, start = _size(seen, most), seen.after
-        if start is None:
-            break
     return Scanned(length, too_large)
 
 
@@ -214,10 +218,13 @@ def choose(
     may_match = byte_test(wanted, jobs.layout(now))
     way = jobs.walk()
     too_large = 0
-    while (window := way.window()) is not None:
-        entries = yield from steps_of(window)
-        # How far it is: no round trip.
-        yield Exchange((), lambda _: None, progress=(way.done, way.length or 0))
+    window = way.window()
+    while window is not None:
+        entries: Iterator[Entry] = yield from steps_of(window)
+        done, window = way.done, way.window()
+        ahead = window if isinstance(window, Exchange) else None
+        # How far it is, and what comes next: no round trip.
+        yield Exchange((), lambda _: None, progress=(done, way.length or 0), ahead=ahead)
         for entry in entries:
             if may_match is None or entry.raw is None or may_match(entry.raw):
                 job = yield from _looked_into(jobs, entry.job, wanted, whole=whole)
@@ -248,8 +255,8 @@ def through(way: Walk, visit: Callable[[Entry], bool]) -> Steps[bool]:
     return True
 
 
-def _size(seen: JobPage, most: int) -> int:
+def _size(entries: Sequence[Entry], most: int) -> int:
     """How many items to read next: about as many bytes each time, whatever their size."""
-    size = seen.left_out_bytes + sum(len(job.item.raw) for job in seen.jobs)
-    each_bytes = max(1, size // max(1, seen.left_out + len(seen.jobs)))
+    size = sum(LISTED_BYTES if each.raw is None else len(each.raw) for each in entries)
+    each_bytes = max(1, size // max(1, len(entries)))
     return max(min(_FEWEST_ITEMS, most), min(most, _WINDOW_BYTES // each_bytes))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from functools import cached_property, partial
+from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
 from qtop.model.job import DueTime, Job, JobSource
@@ -12,10 +13,10 @@ from qtop.model.job_list import (
     NO_EXTENT,
     DueShare,
     Entry,
+    EntryPage,
     GroupFacts,
     JobList,
     JobPage,
-    MayMatch,
     Outline,
 )
 from qtop.search.list_walk import ListWalk
@@ -119,46 +120,51 @@ class ResqueList:
         *,
         most_bytes: int = LISTED_BYTES,
         before: Sequence[Job] = (),
-        may_match: MayMatch | None = None,
     ) -> Operation[JobPage]:
         """As a `JobList`. One round trip, a second one where jobs have left at the front of the
         list; O(size)."""
         if self._newest_first:
-            return self._newest(_place(start) or None, size, most_bytes, may_match)
-        return self._from_front(_place(start), size, most_bytes, before, may_match)
+            return self._newest(_place(start) or None, size, most_bytes)
+        return self._from_front(_place(start), size, most_bytes, before)
 
-    def _newest(
-        self, end: int | None, size: int, most_bytes: int, may_match: MayMatch | None
-    ) -> Exchange[JobPage]:
+    def entries(self, start: Hashable, size: int) -> Exchange[EntryPage]:
+        """As a `JobList`. One round trip, O(size)."""
+        place = _place(start)
+        if self._newest_first:
+            end = place or None
+            first, last = (-size, -1) if end is None else (max(0, end - size), end - 1)
+        else:
+            first, last = place, place + size - 1
+
+        def parse(seen: Stretch) -> EntryPage:
+            many = len(seen.replies)
+            begin = seen.length - many if first < 0 else first
+            entries = [ListEntry(self, *each) for each in zip(seen.replies, count(begin))]
+            if self._newest_first:
+                return EntryPage(entries[::-1], begin or None)
+            return EntryPage(entries, begin + many if begin + many < seen.length else None)
+
+        return windows.stretch(self._key, first, last, max_bytes=LISTED_BYTES).then(parse)
+
+    def _newest(self, end: int | None, size: int, most_bytes: int) -> Exchange[JobPage]:
         first, last = (-size, -1) if end is None else (max(0, end - size), end - 1)
 
         def parse(seen: Stretch) -> JobPage:
             length, many = seen.length, len(seen.replies)
             begin = length - many if end is None else first
-            jobs, *left_out = self._jobs(seen, begin, may_match)
             newest = length - begin - many + 1
             return JobPage(
-                *(tuple(reversed(jobs)), end, begin or None),
+                *(self._jobs(seen, begin)[::-1], end, begin or None),
                 *(max(1, newest), max(1, newest) + many - 1, length),
-                False,
-                *left_out,
             )
 
         return windows.stretch(self._key, first, last, max_bytes=most_bytes).then(parse)
 
-    def _jobs(
-        self, seen: Stretch, first: int, may_match: MayMatch | None
-    ) -> tuple[list[Job], int, int]:
-        """The jobs of a stretch that begins at place `first`; how many were left out, and how large
-        these are together."""
-        jobs: list[Job] = []
-        size = 0
-        for place, reply in enumerate(seen.replies, first):
-            if may_match is None or not isinstance(reply, bytes) or may_match(reply):
-                jobs.append(self.job_of(read_item(reply), place))
-            else:
-                size += len(reply)
-        return jobs, len(seen.replies) - len(jobs), size
+    def _jobs(self, seen: Stretch, first: int) -> tuple[Job, ...]:
+        """The jobs of a stretch that begins at place `first`."""
+        return tuple(
+            self.job_of(read_item(reply), place) for place, reply in enumerate(seen.replies, first)
+        )
 
     def _from_front(
         self,
@@ -166,7 +172,6 @@ class ResqueList:
         size: int,
         most_bytes: int,
         before: Sequence[Job],
-        may_match: MayMatch | None,
     ) -> Steps[JobPage]:
         seen: Stretch = yield self._stretch(start, size, most_bytes)
         if start and before and seen.replies:
@@ -180,11 +185,10 @@ class ResqueList:
             # The list has become shorter than that.
             start = max(0, seen.length - 1) // size * size
             seen = yield self._stretch(start, size, most_bytes)
-        jobs, *left_out = self._jobs(seen, start, may_match)
         end = start + len(seen.replies)
         after = end if start < end < seen.length else None
         range_of = (start or None, after, start + 1, end, seen.length)
-        return JobPage(tuple(jobs), *range_of, is_gone, *left_out)
+        return JobPage(self._jobs(seen, start), *range_of, is_gone)
 
     def _stretch(self, start: int, size: int, most_bytes: int) -> Exchange[Stretch]:
         return windows.stretch(self._key, start, start + size - 1, max_bytes=most_bytes)
@@ -346,22 +350,24 @@ class DelayedList:
         *,
         most_bytes: int = LISTED_BYTES,
         before: Sequence[Job] = (),
-        may_match: MayMatch | None = None,
     ) -> Steps[JobPage]:
         """As a `JobList`. Costs as `delayed_windows.page`."""
+        seen: delayed_windows.Page = yield from delayed_windows.page(
+            self._keys, _position(start), size, max_bytes=most_bytes
+        )
+        range_of = (start, seen.after, seen.first, seen.last, seen.moments)
+        return JobPage(tuple(map(delayed_job, seen.jobs)), *range_of)
 
-        def make(moment: Moment, place: int, reply: RawItem | None) -> DelayedEntry | int:
-            """The job, or how large it is when it is left out."""
-            is_left_out = may_match and isinstance(reply, bytes) and not may_match(reply)
-            return len(reply or b"") if is_left_out else entry_of(moment, place, reply)
+    def entries(self, start: Hashable, size: int) -> Steps[EntryPage]:
+        """As a `JobList`. Costs as `delayed_windows.page`."""
+
+        def make(moment: Moment, place: int, reply: RawItem | None) -> Entry:
+            return DelayedListEntry(partial(entry_of, moment, place), reply, place)
 
         seen: delayed_windows.Page = yield from delayed_windows.page(
-            self._keys, _position(start), size, max_bytes=most_bytes, make=make
+            self._keys, _position(start), size, max_bytes=LISTED_BYTES, make=make
         )
-        jobs = tuple(delayed_job(each) for each in seen.jobs if not isinstance(each, int))
-        sizes = [each for each in seen.jobs if isinstance(each, int)]
-        range_of = (start, seen.after, seen.first, seen.last, seen.moments)
-        return JobPage(jobs, *range_of, False, len(sizes), sum(sizes))
+        return EntryPage(seen.jobs, seen.after)
 
     def layout(self, now: datetime) -> Layout:
         # Imported here: a page needs no tests.
