@@ -145,11 +145,16 @@ def delete(raw: bytes) -> Taking | str:
 
 
 def scan(
-    key: bytes, choose: Callable[[Item, int], T | None], *, max_bytes: int = 65_536
+    key: bytes,
+    choose: Callable[[Item, int], T | None],
+    *,
+    max_bytes: int = 65_536,
+    within: tuple[int, int] | None = None,
 ) -> Steps[list[T]]:
     """Go through a list from its end to its head and collect what `choose` makes of its items
     (None: leave it out). Items that arrive meanwhile are not seen. A round trip for each 1,000
-    items; those longer than `max_bytes` come cut."""
+    items; those longer than `max_bytes` come cut. The progress of an action that it is a part of is
+    `within`."""
     found: list[T] = []
     seen: windows.Window = yield windows.window(key, -READ_ITEMS, -1, max_bytes=max_bytes)
     length = seen.length
@@ -159,7 +164,7 @@ def scan(
         if end < length:
             # One more than is new: where that one is now says how far the list has moved meanwhile.
             again = windows.window(key, start, end, max_bytes=max_bytes)
-            seen = yield replace(again, progress=(length - end, length))
+            seen = yield replace(again, progress=within or (length - end, length))
         for offset in reversed(range(_new(seen.items, anchor, end - start))):
             chosen = choose(seen.items[offset], start + offset)
             if chosen is not None:

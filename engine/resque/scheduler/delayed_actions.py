@@ -7,23 +7,25 @@ are by then. Every operation returns numbers and can leave a record for its undo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any, Literal
 
 from queuecore import windows
 from queuecore.action_record import ActionRecord, recorded
-from queuecore.bulk import BLANK, Result, parts
+from queuecore.bulk import BLANK, Result, parts, scan
 from queuecore.exchange import Arg, Command, Exchange, Steps, raise_all_but
 from queuecore.keys import name_bytes
+from queuecore.windows import Item
 from resque.codec import Unreadable
 from resque.errors import StoreError, WrongType
 from resque.keys import Keys
 from resque.scheduler.moving import Push, QueueOf, no_queue, push_of
 from resque.scripts import load_script
 from resque.store import delayed_windows
-from resque.store.delayed_windows import DelayedRef
+from resque.store.delayed_windows import LISTED_BYTES, DelayedRef
 
 _ACT = load_script("delayed_act")
 
@@ -47,7 +49,8 @@ def run(
     queue_of: QueueOf = no_queue,
 ) -> Steps[Result]:
     """Put delayed jobs onto their queues now. What is pushed is cut out of their own bytes. Two
-    round trips for each 100 jobs (fewer of large ones); O(jobs of their moments)."""
+    round trips for each 100 jobs (fewer of large ones), O(jobs of their moment) for each; where
+    more are of one moment, all of its jobs are counted first: one for each 1,000."""
 
     def decide(raw: bytes) -> Push | str:
         push = push_of(raw, queue_of)
@@ -91,14 +94,17 @@ def _act(
     keys: Keys, refs: Sequence[DelayedRef], verb: _Verb, record: ActionRecord | None
 ) -> Steps[Result]:
     result = Result()
+    copies = _Copies(keys, refs)
     todo: Iterable[DelayedRef] = _from_behind(refs)
     try:
         for is_last_try in (False, True):
             missed: list[DelayedRef] = []
             for batch in parts(todo, _JOBS, lambda ref: ref.size, _BYTES):
-                seen: _Seen = yield _find(keys, batch, (_tried(result), len(refs)))
+                progress = _tried(result), len(refs)
+                seen: _Seen = yield _find(keys, batch, progress)
+                yield from copies.count(seen.lengths, progress)
                 takings, absent, refused = _decided(batch, seen, verb)
-                done, gone, barred = yield from _take(keys, takings, seen, verb, record)
+                done, gone, barred = yield from _take(keys, takings, seen, copies, verb, record)
                 elsewhere = [ref for ref in absent if seen.lengths[ref.stamp]]
                 missed += elsewhere
                 gone += len(absent) - len(elsewhere)
@@ -131,6 +137,58 @@ class _Seen:
 
     raws: list[bytes | None]
     lengths: dict[str, int]
+
+
+class _Copies:
+    """How many equal jobs there are of each that is to leave a moment with many of these: so none
+    has to be looked for in the whole list when one leaves."""
+
+    def __init__(self, keys: Keys, refs: Sequence[DelayedRef]) -> None:
+        self._keys = keys
+        named = Counter(ref.stamp for ref in refs)
+        self._named: dict[str, set[str]] = {s: set() for s, many in named.items() if many > _JOBS}
+        for ref in refs:
+            if ref.stamp in self._named:
+                self._named[ref.stamp].add(ref.sha)
+        self._left: dict[str, Counter[str]] = {}
+        self._stays: dict[str, bytes] = {}
+
+    def count(self, lengths: Mapping[str, int], progress: tuple[int, int]) -> Steps[None]:
+        """Count those of some moments, where it is worth it and was not done yet. One round trip
+        for each 1,000 of their jobs."""
+        for stamp, length in lengths.items():
+            if length >= 0 and stamp in self._named:
+                yield from self._count(stamp, self._named.pop(stamp), progress)
+
+    def _count(self, stamp: str, named: set[str], progress: tuple[int, int]) -> Steps[None]:
+        staying: list[bytes] = []
+
+        def choose(item: Item, _: int) -> str | None:
+            if item.sha in named:
+                return item.sha
+            if not staying and not item.is_cut:
+                staying.append(item.raw)
+            return None
+
+        key = self._keys.delayed(stamp)
+        found = yield from scan(key, choose, max_bytes=LISTED_BYTES, within=progress)
+        self._left[stamp] = Counter(found)
+        self._stays[stamp] = staying[0] if staying else b""
+
+    def is_counted(self, stamp: str) -> bool:
+        return stamp in self._left
+
+    def stays(self, stamp: str) -> bytes:
+        """The last job of a moment that is to stay, when it was counted; empty if none is known."""
+        return self._stays.get(stamp, b"")
+
+    def leaves(self, stamp: str, sha: str) -> Literal["yes", "no", ""]:
+        """Whether an equal one is left when a job leaves; empty if that is not known."""
+        left = self._left.get(stamp)
+        if left is None:
+            return ""
+        left[sha] -= 1
+        return "yes" if left[sha] > 0 else "no"
 
 
 def _find(keys: Keys, batch: Sequence[DelayedRef], progress: tuple[int, int]) -> Exchange[_Seen]:
@@ -172,12 +230,17 @@ def _decided(
 
 
 def _take(
-    keys: Keys, takings: Sequence[_Taking], seen: _Seen, verb: _Verb, record: ActionRecord | None
+    keys: Keys,
+    takings: Sequence[_Taking],
+    seen: _Seen,
+    copies: _Copies,
+    verb: _Verb,
+    record: ActionRecord | None,
 ) -> Steps[tuple[int, int, list[str]]]:
     """Do it: how many were taken, how many were gone, and why others stay."""
     done = gone = 0
     barred: list[str] = []
-    for calls in _calls(keys, takings, seen, verb, record):
+    for calls in _calls(keys, takings, seen, copies, verb, record):
         commands = tuple(command for command, _ in calls)
         results: list[Any] = yield Exchange(commands, list, writes=True, tolerant=True)
         for (_, many), outcome in zip(calls, results, strict=True):
@@ -193,7 +256,12 @@ def _take(
 
 
 def _calls(
-    keys: Keys, takings: Sequence[_Taking], seen: _Seen, verb: _Verb, record: ActionRecord | None
+    keys: Keys,
+    takings: Sequence[_Taking],
+    seen: _Seen,
+    copies: _Copies,
+    verb: _Verb,
+    record: ActionRecord | None,
 ) -> Iterator[list[tuple[Command, int]]]:
     """The scripts to run, a moment each, with how many jobs each takes; those together that keep
     the server busy for a few milliseconds."""
@@ -201,26 +269,34 @@ def _calls(
     room = _WALK
     for stamp, group in groupby(takings, key=lambda taking: taking.ref.stamp):
         alike, length = list(group), max(1, seen.lengths[stamp])
-        most = max(1, _WALK // length)
+        is_counted = copies.is_counted(stamp)
+        most = _JOBS if is_counted else max(1, _WALK // length)
         for at in range(0, len(alike), most):
             part = alike[at : at + most]
-            room -= len(part) * length
+            # Once to take them out, and once for what came since they were counted.
+            walk = 2 * length if is_counted else len(part) * length
+            room -= walk
             if together and room < 0:
                 yield together
-                together, room = [], _WALK - len(part) * length
-            together.append((_call(keys, stamp, part, verb, record), len(part)))
+                together, room = [], _WALK - walk
+            together.append((_call(keys, stamp, part, copies, verb, record), len(part)))
     if together:
         yield together
 
 
 def _call(
-    keys: Keys, stamp: str, takings: Sequence[_Taking], verb: _Verb, record: ActionRecord | None
+    keys: Keys,
+    stamp: str,
+    takings: Sequence[_Taking],
+    copies: _Copies,
+    verb: _Verb,
+    record: ActionRecord | None,
 ) -> Command:
     moment = keys.delayed(stamp)
     touched = [moment, keys.delayed_schedule(), keys.queues()]
     new = keys.delayed_member(verb.until) if verb.until else b""
     args: list[Arg] = [keys.delayed_member(stamp), name_bytes(stamp), BLANK]
-    args += [verb.act, new, verb.until]
+    args += [verb.act, new, verb.until, copies.stays(stamp)]
     for each in takings:
         target = moment if not verb.until else keys.delayed(verb.until)
         queue, payload = b"", b""
@@ -228,7 +304,7 @@ def _call(
             target, payload = keys.queue(each.push.queue), each.push.payload
             queue = name_bytes(each.push.queue)
         touched += [keys.delayed_stamps(each.raw), target]
-        args += [each.ref.place, each.raw, queue, payload]
+        args += [each.ref.place, each.raw, queue, payload, copies.leaves(stamp, each.ref.sha)]
     return recorded(_ACT, keys, record, touched, args, list).commands[0]
 
 

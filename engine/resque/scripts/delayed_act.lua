@@ -9,16 +9,21 @@
 --   the list's name inside values   the member in KEYS[5]   a blank (a text that is no item)
 --   'drop', 'queue' or 'delay'
 --   delay: the new list's name inside values   delay: the new member and moment (epoch)
+--   where the jobs were counted: an item that was near the list's end then, if one is known; else ''
 --   for each of the n jobs, best those further back first:
 --     place from the head   bytes   queue: the queue's name   queue: what is pushed
+--     whether an equal job stays in the list: 'no' of those that were counted, 'yes', or '' where
+--     it is not known
 -- A queue that gets its name on the set by this is written into the operation's hash, as
 -- `made:<key>`: its undo takes the name off again.
 -- Returns for each job: 1 taken, 0 it was not there, -1 it stays because where it should go is no
 -- list. A list that is empty leaves KEYS[5] with it.
--- Cost: O(n x length of the list) at worst; O(length) when all are where they were seen.
+-- Cost: O(length of the list) when all are where they were seen and were counted, else
+-- O(n x length); equal jobs are looked for among 1,000,000 places and one list at most.
 local list, moments = KEYS[4], KEYS[5]
 local name, member, blank = ARGV[base + 1], ARGV[base + 2], ARGV[base + 3]
 local act, new_name, new_member = ARGV[base + 4], ARGV[base + 5], ARGV[base + 6]
+local counted = ARGV[base + 7]
 -- Before anything is taken: a script that fails half-way would leave blanks.
 redis.call('SISMEMBER', KEYS[6], '')
 local score = redis.call('ZSCORE', moments, member) or '-'
@@ -60,9 +65,11 @@ local function push(target, bytes, queue, payload)
     redis.call('RPUSH', target, bytes)
   end
 end
+local length = redis.call('LLEN', list)
 local taken, results = {}, {}
+local lowest, highest = length, 0
 for i = 1, (#KEYS - 6) / 2 do
-  local at, target = base + 4 * i + 2, KEYS[6 + 2 * i]
+  local at, target = base + 5 * i + 2, KEYS[6 + 2 * i]
   local bytes, payload = ARGV[at + 2], ARGV[at + 4]
   local kind = redis.call('TYPE', target).ok
   local found = (kind == 'list' or kind == 'none') and locate(tonumber(ARGV[at + 1]), bytes)
@@ -71,9 +78,12 @@ for i = 1, (#KEYS - 6) / 2 do
     push(target, bytes, ARGV[at + 3], payload)
     -- Where it was when those before it had left.
     local place = found
-    for _, other in ipairs(taken) do
-      place = other < found and place - 1 or place
+    if found > lowest then
+      for _, other in ipairs(taken) do
+        place = other < found and place - 1 or place
+      end
     end
+    lowest, highest = math.min(lowest, found), math.max(highest, found)
     taken[#taken + 1] = found
     local new = act == 'delay' and new_member or '-'
     local where = place .. ' ' .. score .. ' ' .. new .. ' ' .. member
@@ -86,14 +96,35 @@ end
 if #taken == 0 then
   return results
 end
-redis.call('LREM', list, 0, blank)
+redis.call('LREM', list, length - lowest < highest and -#taken or #taken, blank)
+-- What came since the jobs were counted is behind what was there then: an item that stays, and what
+-- was taken here. Only an undo puts jobs between the others.
+local since = not redis.pcall('HGET', KEYS[2], 'undone') and lowest
+if since and counted ~= '' then
+  local stayed = redis.call('LPOS', list, counted)
+  since = stayed and math.max(since, stayed)
+end
+length = redis.call('LLEN', list)
+local newest = since and math.max(1, length - since) or length
+local room = 1000000
+-- Whether an equal job is left. Where much was looked through already it is taken to be: a moment too
+-- many does no harm.
+local function is_left(bytes, stays)
+  if stays == 'yes' or room <= 0 then
+    return true
+  end
+  local most = stays == 'no' and newest or length
+  room = room - most
+  return redis.call('LPOS', list, bytes, 'MAXLEN', most, 'RANK', -1)
+end
 for i, result in ipairs(results) do
   if result == 1 then
+    local bytes = ARGV[base + 5 * i + 4]
     -- What a job's moments are is for Ruby's searches only: not for this should an act fail.
     if act == 'delay' then
       redis.pcall('SADD', KEYS[5 + 2 * i], new_name)
     end
-    if not redis.call('LPOS', list, ARGV[base + 4 * i + 4]) then
+    if not is_left(bytes, ARGV[base + 5 * i + 7]) then
       redis.pcall('SREM', KEYS[5 + 2 * i], name)
     end
   end
