@@ -212,8 +212,9 @@ def choose(
 ) -> Steps[Scanned]:
     """Hand every job of a list that matches to `take`, the newest first, for an action on them.
 
-    As `scan`, but others may remove items anywhere meanwhile: a job that they moved is met once,
-    and none is missed. Costs as the walk of the list.
+    As `scan`, but others may remove items anywhere meanwhile: a job that they moved is met once, as
+    long as fewer leave between two round trips than one of them reads. Costs as the walk of the
+    list.
     """
     may_match = byte_test(wanted, jobs.layout(now))
     way = jobs.walk()
