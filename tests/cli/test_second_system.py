@@ -337,14 +337,14 @@ NEEDING: Final[Mapping[str, tuple[int, tuple[str, ...]]]] = {
     "settle": (3, ("delete", "--from", "failed", "--yes")),
     "act": (3, ("delete", "--from", "failed", "--yes")),
     "outline": (3, ("failed",)),
-    "page": (3, ("show", "--from", "failed")),
+    "entries": (3, ("show", "--from", "failed")),
     "read": (3, ("show", "--from", "failed:long")),
     "walk": (3, ("delayed",)),
 }
 #: Only the console asks for these, the first before it is drawn.
 OF_THE_CONSOLE: Final = {
     *("probe", "waiting_classes", "note", "forbidden", "schedules_look"),
-    *("extent", "before", "last"),
+    *("extent", "page", "before", "last"),
 }
 
 

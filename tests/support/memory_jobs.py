@@ -196,7 +196,7 @@ class MemoryList:
             entries = [KnownEntry(each, self._maker) for each in page.jobs]
             return EntryPage(entries, page.after)
 
-        return self._faults.work("page", answer)
+        return self._faults.work("entries", answer)
 
     def before(self, page: JobPage, size: int) -> Operation[Hashable]:
         """Where the page before begins."""

@@ -219,6 +219,9 @@ class Session:
         self.refuse_if_read_only(exchange.writes)
         if exchange.progress is not None:
             self.progress.note(*exchange.progress)
+        if not exchange.commands:
+            # It only says how far an operation is, or what comes next: nothing is answered.
+            return self._store.run(exchange)
         try:
             return self._store.run(exchange)
         except StoreError as error:
