@@ -235,6 +235,22 @@ def test_what_others_remove_meanwhile_makes_no_job_be_chosen_twice(redis_url: st
     assert chosen[::2] == list(range(2_999, 0, -2))
 
 
+@pytest.mark.parametrize("is_replaced", [False, True])
+def test_a_choice_says_when_it_lost_its_place(redis_url: str, *, is_replaced: bool) -> None:
+    keys, source = Keys(), JobSource("queue", "q")
+    jobs, now = job_list(keys, source, newest_first=True), datetime(2026, 11, 23, tzinfo=UTC)
+    payloads = [encode_job("A", [number, "x" * 2_000]) for number in range(2_000)]
+    with Store(redis_url) as store:
+        store.run(queues.push(keys, "q", payloads))
+        choosing = StepByStep(store, choose(jobs, parse(""), now, lambda job: None))
+        for _ in range(3):
+            choosing.step()
+        if is_replaced:
+            store.run(single(("DEL", keys.queue("q")), bool, writes=True))
+            store.run(queues.push(keys, "q", [encode_job("B", [n]) for n in range(2_000)]))
+        assert choosing.finish().is_broken is is_replaced
+
+
 class Places:
     """The places of the entries that one walk through the list, and those after it, showed."""
 

@@ -13,7 +13,16 @@ from qtop.actions.plan import Outcome, Plan
 from qtop.actions.request import Delete, JobRequest
 from qtop.actions.stopping import Stopped
 from qtop.commands.connection import Connection, Session
-from qtop.commands.output import counted, json_line, leave, line, message, moment, tell_too_large
+from qtop.commands.output import (
+    CHANGED,
+    counted,
+    json_line,
+    leave,
+    line,
+    message,
+    moment,
+    tell_too_large,
+)
 from qtop.model.job import JobSource
 from qtop.search.filter_language import Filter
 from qtop.search.list_walk import Scanned, choose
@@ -53,6 +62,8 @@ def act(
         scanned = session.run(operation, f"looking through {source}")
         chosen = session.run(chooser.settle())
         tell_too_large(scanned.too_large)
+        if scanned.is_broken:
+            message(f"note: {CHANGED}")
         if chosen.spared:
             message(
                 f"spared {chosen.spared:,} that killed their process again and again: --poisoned "

@@ -26,7 +26,7 @@ from qtop.commands.connection import (
     redact_option,
     yes_option,
 )
-from qtop.commands.output import counted, line, message
+from qtop.commands.output import CHANGED, counted, line, message
 from qtop.commands.reading import Unread
 from qtop.model.job import Job, JobSource
 from qtop.model.job_file import BadExport, line_of, read_line
@@ -77,7 +77,10 @@ def export(path: Path, source: JobSource, wanted: Filter, connection: Connection
         look = choose if source.kind == "failed" else scan
         operation = look(jobs, wanted, session.now(), write, whole=True)
         try:
-            unread.try_to(session, f"what else is in {source}", operation, f"writing {source}")
+            what = f"what else is in {source}"
+            scanned = unread.try_to(session, what, operation, f"writing {source}")
+            if scanned is not None and scanned.is_broken:
+                unread.note(what, CHANGED)
         except KeyboardInterrupt:
             message(f"interrupted: {counted(written, source.noun)} written, the rest is missing")
             raise

@@ -207,6 +207,12 @@ def tell_rest(shown: int, total: int, noun: str) -> None:
         message(f"{shown:,} of {counted(total, noun)} shown: --limit 0 shows all")
 
 
+#: Said where a search lost its place in a list.
+CHANGED: Final = (
+    "others changed the list so much meanwhile that some may be missing, or there twice: look again"
+)
+
+
 def tell_too_large(count: int) -> None:
     """Say how many items a filter did not look into, if there are any."""
     if count:

@@ -141,11 +141,13 @@ _LOOKED_INTO_BYTES: Final = 8 << 20
 @value
 class Scanned:
     """How a scan went: how long the list was, how many did not match of which only the beginning
-    was looked at, for their size, and whether it stopped because there were enough."""
+    was looked at, for their size, whether it stopped because there were enough, and whether others
+    changed the list so much meanwhile that some may have been missed, or met twice."""
 
     length: int
     too_large: int
     is_partial: bool = False
+    is_broken: bool = False
 
 
 def scan(
@@ -233,7 +235,7 @@ def choose(
                     take(job)
                 else:
                     too_large += job.item.is_cut
-    return Scanned(way.length or 0, too_large)
+    return Scanned(way.length or 0, too_large, is_broken=way.is_broken)
 
 
 def _looked_into(jobs: JobList, job: Job, wanted: Filter, *, whole: bool = False) -> Steps[Job]:
