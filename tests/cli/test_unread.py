@@ -17,7 +17,7 @@ from tests.support.commands import Push
 from tests.support.direct import Direct
 
 from qtop.commands.cli import main
-from queuecore import lean
+from queuecore import ahead
 from queuecore.exchange import Call, Command, Exchange, Operation, drive, refusal
 from queuecore.lean import LeanStore
 from resque.errors import StoreError, Unreachable
@@ -286,7 +286,7 @@ def test_a_server_that_does_not_answer_for_now_leaves_everything_unknown(
         return None if is_answered else refusal(text)
 
     monkeypatch.setattr(FaultyStore, "fault", staticmethod(busy))
-    monkeypatch.setattr(lean, "LeanStore", FaultyStore)
+    monkeypatch.setattr(ahead, "AheadStore", FaultyStore)
     for name in COMMANDS:
         status, out, err = run(name, well)
         assert (status, text.partition(" ")[0] in err) == (3, True), name
@@ -303,6 +303,6 @@ def test_parts_that_do_not_arrive_in_time_are_unknown(
 
     def spoil() -> None:
         monkeypatch.setattr(FaultyStore, "fault", staticmethod(late))
-        monkeypatch.setattr(lean, "LeanStore", FaultyStore)
+        monkeypatch.setattr(ahead, "AheadStore", FaultyStore)
 
     check_all(well, "everything" if trip < 2 else "", spoil)

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from queuecore.exchange import Call, Command, Exchange, Operation, Steps, T, checked, steps_of
-from queuecore.keys import name_text
+from queuecore.keys import name_text, turn, turn_apart
 from resque.errors import BelongsToSidekiq
 from resque.keys import Keys
 from resque.store import ownership
@@ -89,7 +89,10 @@ class Guard:
         prefixes = (keys.queue(""), keys.pause_queue(""), keys.unreadable(""))
         names: set[str] = set()
         has_failures = False
-        for key in _named(exchange.commands):
+        named = set(_named(exchange.commands))
+        # What tells how far a list is turned is no queue of its own.
+        named -= {each for key in named for each in (turn(key), turn_apart(key))}
+        for key in named:
             has_failures |= key == keys.failed()
             names.update(
                 name_text(key.removeprefix(prefix)) for prefix in prefixes if key.startswith(prefix)
