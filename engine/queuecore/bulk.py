@@ -196,7 +196,7 @@ def take(
     end, between its place and the head, up to three times, then reported as gone. Two round trips
     for each 200 items, or each `at_once` (fewer when they are large); for a search one for each
     1,000 places. Where many are in the depths of a long list, it is turned (see
-    `queuecore.turning`): then a round trip for each 200 items and each 700 places of the list.
+    `queuecore.turning`): then a round trip for each 200 items and each 350 places of the list.
     """
     ordered: Sequence[JobRef] = refs
     if not isinstance(refs, JobRefs):

@@ -81,7 +81,7 @@ def undo(
     that of the undo itself, which cannot be undone; its `planned` is what there was to take back.
     `of_system` is asked for each shape of memory first.
     Three round trips for each 100 items (1,000 where there are many, 2,000 of a cleared list); in
-    the depths of a long list, which is turned for that, one for each 500 items and 700 places.
+    the depths of a long list, which is turned for that, one for each 500 items and 350 places.
     """
     tally = _Tally()
     try:
@@ -152,7 +152,7 @@ def _turn_back(
     keys: QueueKeys, operation: str, source: bytes, record: ActionRecord | None, tally: _Tally
 ) -> Steps[None]:
     """Take back what can be while the list is turned. Two round trips, one for each 500 items and
-    each 700 places of the list."""
+    each 350 places of the list."""
     turn = Turn(keys, source, record)
     try:
         yield from turn.begin()

@@ -17,10 +17,10 @@
 -- `made:<key>`: its undo takes the name off again.
 -- Returns {1, turned, not yet turned, taken, how many of the n were reached, {the numbers of those
 -- that were not found}, {the numbers of those whose queue's key is no list: they stay}, {the next
--- items: '' for those that are not there}, how much farther on items were than expected}; else what `busy` is. Where none of the n was found it
--- turns no further. Cost: O(places turned + n); looking for items that are not in their places
--- reads 300 items at most,
--- or 2 MiB.
+-- items: '' for those that are not there}, how much farther on items were than expected}; else what
+-- `busy` is. Where none of the n was found it turns no further.
+-- Cost: O(places turned + n). Looking for items that are not in their places reads 300 items at
+-- most, or 2 MiB of large ones: those of the n that it does not reach for that are for the next step.
 local wanted, n = tonumber(ARGV[after + 1]), tonumber(ARGV[after + 2])
 local is_open = {}
 for target = 1, #KEYS - 7 do

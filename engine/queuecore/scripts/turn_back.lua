@@ -12,8 +12,8 @@
 -- Returns {1, turned, not yet turned, how many were put back, how many can not be any more, how many
 -- remain, {the queues that the next ones were pushed to}}; else what `busy` is. It ends early at
 -- an item that was pushed to another queue than these, or to the list itself.
--- Cost: O(places turned + items), and to take off what was pushed; it ends early after 1 MiB, or
--- 250,000 places walked over.
+-- Cost: O(places turned + items), and to take off what was pushed; it ends early after the bytes that
+-- it may move, or 250,000 places walked over.
 local operation, memory = KEYS[8], KEYS[9]
 local most = tonumber(ARGV[after + 1])
 need('LTRIM', memory)

@@ -68,6 +68,8 @@ local function begin_turn()
       left = left - step_cost - #redis.call('LMOVE', list, apart, 'RIGHT', 'LEFT')
       waiting = waiting + 1
     end
+    -- They take their time as well, there and back.
+    budget = math.max(budget - 2 * (1048576 - left), budget / 8)
     between = turn.newcomers - waiting
     turn.turned = turn.turned + between
     if between > 0 and not expects then
