@@ -193,10 +193,11 @@ def take(
     """Take the marked items off a list, and push what `decide` says, in the list's order.
 
     Items that moved a little are found by their bytes; what is not found is looked for at the
-    end, between its place and the head, up to three times, then reported as gone. Two round trips
-    for each 200 items, or each `at_once` (fewer when they are large); for a search one for each
-    1,000 places. Where many are in the depths of a long list, it is turned (see
-    `queuecore.turning`): then a round trip for each 200 items and each 350 places of the list.
+    end, between its place and the head, all over a list that was turned, up to three times; then
+    it is reported as gone. Two round trips for each 200 items, or each `at_once` (fewer when they
+    are large); for a search one for each 1,000 places. Where many are in the depths of a long list,
+    it is turned (see `queuecore.turning`): then a round trip for each 200 items and each 350 places
+    of the list.
     """
     ordered: Sequence[JobRef] = refs
     if not isinstance(refs, JobRefs):
@@ -208,7 +209,11 @@ def take(
             missed, bulk.missed = bulk.missed, []
             if not missed:
                 break
-            ordered = yield from _sought(key, missed, min(READ_ITEMS, bulk.most))
+            end = max(ref.place for ref in missed) + _REACH + 1
+            if bulk.has_turned:
+                # Others may have brought its order into disorder.
+                end = yield single(("LLEN", key), int)
+            ordered = yield from _sought(key, missed, min(READ_ITEMS, bulk.most), end)
             bulk.result = bulk.result.plus(gone=len(missed) - len(ordered))
             yield from bulk.go_through(ordered)
         bulk.result = bulk.result.plus(gone=len(bulk.missed))
@@ -233,6 +238,7 @@ class _Bulk:
         self._keys, self._key, self._decide, self._record = keys, key, decide, record
         self._planned, self.most, self._at_once = len(refs), _most_read(refs), at_once
         self._length = 0
+        self.has_turned = False
         self.result = Result()
         self.missed: list[JobRef] = []
 
@@ -253,6 +259,7 @@ class _Bulk:
                     # Redis before 6.2 cannot turn a list, nor is it when a key for that is in use.
                     pass
                 else:
+                    self.has_turned = True
                     yield from turn.through(self._turn(turn, ordered))
                     return
         yield from self._walk(ordered)
@@ -365,13 +372,11 @@ def _seen_singly(refs: Sequence[JobRef], items: Sequence[bytes]) -> _Seen | None
     return _Seen([ref.place for ref in refs], items, shas, 0)
 
 
-def _sought(key: bytes, missed: Sequence[JobRef], at_once: int) -> Steps[list[JobRef]]:
-    """Those of the refs whose items are still there, with the places where they are now, in
-    their order, `at_once` items at once. Lists shrink at their heads: each is between its place and
-    the head."""
+def _sought(key: bytes, missed: Sequence[JobRef], at_once: int, end: int) -> Steps[list[JobRef]]:
+    """Those of the refs whose items are still there before the place `end`, with the places where
+    they are now, in their order, `at_once` items at once."""
     left = Counter(ref.sha for ref in missed)
     found: list[JobRef] = []
-    end = max(ref.place for ref in missed) + _REACH + 1
     while end > 0 and left:
         start = max(0, end - at_once)
         seen: windows.Window = yield windows.window(key, start, end - 1, max_bytes=0)
