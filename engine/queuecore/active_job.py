@@ -9,8 +9,18 @@ from typing import Any, Final
 
 from queuecore import times
 
-#: The class of every such payload; the job itself is its first argument.
+#: The class of such payloads in Resque; the job itself is its first argument.
 WRAPPER: Final = "ActiveJob::QueueAdapters::ResqueAdapter::JobWrapper"
+#: Those of all queue systems and their versions.
+WRAPPERS: Final = frozenset(
+    {
+        WRAPPER,
+        "ActiveJob::QueueAdapters::SidekiqAdapter::JobWrapper",
+        "Sidekiq::ActiveJob::Wrapper",
+    }
+)
+#: What the names of all of them have.
+WRAPPERS_SHARE: Final = "Wrapper"
 #: What ActionMailer's jobs of all versions have as their third argument.
 _DELIVERIES: Final = ("deliver_now", "deliver_now!")
 
@@ -53,7 +63,7 @@ def waiting_since(class_name: str | None, args: Any) -> datetime | None:
 
 
 def _job(class_name: str | None, args: Any) -> Mapping[str, Any] | None:
-    if class_name == WRAPPER and isinstance(args, list) and args:
+    if class_name in WRAPPERS and isinstance(args, list) and args:
         inner = args[0]
         if isinstance(inner, Mapping) and isinstance(inner.get("job_class"), str):
             return inner

@@ -50,6 +50,7 @@ STAIRS: dict[str, tuple[str, ...]] = {
         *("errors", "keys", "codec", "scripts", "hooks", "jobs", "store", "perform", "client"),
         *("worker", "scheduler", "testing", "__init__"),
     ),
+    "sidekiq": ("errors", "keys", "codec", "scripts", "store", "__init__"),
     "qtop": (
         *("__init__", "text", "model", "keymap", "config", "search", "actions", "systems", "local"),
         *("monitor", "widgets", "screens", "app", "demo", "commands", "start", "__main__"),

@@ -23,7 +23,7 @@ from qtop.search.selection import JobQuery, JobSearch
 from qtop.systems.resque.entry_layouts import layout_of
 from qtop.systems.resque.job_lists import job_list
 from qtop.systems.resque.job_reader import delayed_item, failed_job, waiting_job
-from queuecore.active_job import WRAPPER
+from queuecore.active_job import WRAPPER, WRAPPERS
 from queuecore.exchange import single
 from queuecore.stores import Store
 from queuecore.windows import Item, whole
@@ -148,7 +148,7 @@ class Hostile:
         if self.random.randrange(4) == 0:
             mail = [self.of("UserMailer"), self.of("welcome"), self.of("deliver_now"), *args]
             inner = [("job_class", self.of("Mail", "Report")), ("arguments", self.array(mail))]
-            name, args = self.text(WRAPPER), [self.members(inner)]
+            name, args = self.text(self.random.choice(sorted(WRAPPERS))), [self.members(inner)]
         return [("class", name), ("args", self.value() if self.is_odd() else self.array(args))]
 
     def failure(self) -> list[tuple[str, str]]:

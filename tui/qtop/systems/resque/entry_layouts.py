@@ -4,6 +4,7 @@ attribute of a subject is what `of_job` makes of the jobs of `job_reader`."""
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final
@@ -12,7 +13,7 @@ from qtop.model.job import JobSource
 from qtop.model.layout import Layout, Member
 from qtop.search.fields import Subject
 from queuecore import times
-from queuecore.active_job import WRAPPER, unwrapped
+from queuecore.active_job import WRAPPERS, WRAPPERS_SHARE, unwrapped
 from resque.codec import Payload, decode, decode_payload
 from resque.store.failures import as_text, raised
 
@@ -29,7 +30,7 @@ def layout_of(source: JobSource, now: datetime) -> Layout:
     """The layout of a list. `now` is the server's clock."""
     if source.kind == "failed":
         return _failures(now)
-    class_name = Member("class", partial(_unless, WRAPPER, _name))
+    class_name = Member("class", partial(_unless, WRAPPERS, _name))
     members = {"class_name": class_name, "args": _ARGS}
     if source.kind == "delayed":
         members["queue"] = Member("queue", _name)
@@ -59,9 +60,9 @@ def _failures(now: datetime) -> Layout:
         return None if found is None else (found - _SECONDS[written[17:19]]).total_seconds()
 
     members = {
-        "class_name": Member("class", partial(_unless, WRAPPER, as_text)),
+        "class_name": Member("class", partial(_unless, WRAPPERS, as_text)),
         "args": _ARGS,
-        "exception": Member("exception", partial(_unless, _OF_PYRES, as_text)),
+        "exception": Member("exception", partial(_unless, {_OF_PYRES}, as_text)),
         "error": Member("error", as_text, unless=f'"{_OF_PYRES}"'),
         "queue": Member("queue", as_text),
         "worker": Member("worker", as_text),
@@ -71,11 +72,11 @@ def _failures(now: datetime) -> Layout:
     return Layout(members, _failed, {"due_s": None})
 
 
-_ARGS: Final = Member("args", lambda value: value, unless=WRAPPER)
+_ARGS: Final = Member("args", lambda value: value, unless=WRAPPERS_SHARE)
 
 
-def _unless(hidden: str, made: Any, value: Any) -> Any:
-    if value == hidden:
+def _unless(hidden: Collection[str], made: Any, value: Any) -> Any:
+    if isinstance(value, str) and value in hidden:
         raise ValueError("it is made of other members, too")
     return made(value)
 

@@ -8,7 +8,7 @@ from qtop.model.job import GroupKey
 from qtop.model.job_list import GroupFacts
 from qtop.search.failure_groups import MOST_CHARACTERS, KeyMaker, statuses, unreadable
 from qtop.systems.resque.job_reader import failed_job
-from queuecore.active_job import WRAPPER, unwrapped
+from queuecore.active_job import WRAPPERS, unwrapped
 from queuecore.windows import RawItem, read_item
 from resque.codec import decode
 from resque.store import failures
@@ -23,7 +23,7 @@ _ERROR: Final = b'","error":"'
 _BACKTRACE: Final = b'","backtrace":['
 _WORKER: Final = b'],"worker":"'
 _QUEUE: Final = b'","queue":"'
-_WRAPPER: Final = WRAPPER.encode()
+_WRAPPERS: Final = frozenset(each.encode() for each in WRAPPERS)
 #: Remembered with their backtraces.
 _MOST_SHAPES: Final = 5_000
 _MOST_BYTES: Final = 4 * MOST_CHARACTERS
@@ -102,7 +102,7 @@ def _shape(raw: bytes) -> tuple[tuple[bytes | str, ...], bytes, bytes, bytes] | 
     error = raw[said + len(_ERROR) : min(traced, said + _MOST_BYTES)]
     queue = raw[queued + len(_QUEUE) : -2]
     is_plain = b"\\" not in error and b"\\" not in queue and b'"' not in queue
-    if not is_plain or name == _WRAPPER or b"\\" in raw[14:paid]:
+    if not is_plain or name in _WRAPPERS or b"\\" in raw[14:paid]:
         return None
     backtrace = raw[traced + len(_BACKTRACE) : worked]
     known_as = (name, exception, error.translate(_FIGURES), backtrace)
