@@ -1,4 +1,4 @@
-"""One file of each engine spells the names of keys; all other files and scripts get them from there."""
+"""One file of each engine spells the names of keys; others, and scripts, get them from there."""
 
 from __future__ import annotations
 
