@@ -24,6 +24,10 @@ class Queue:
         size: How many jobs wait in it; None with the reason as `problem`.
         unreadable: How many items were set aside because no worker can read them.
         pushed: How many jobs came since the snapshot before.
+        next_since: Since when the next job waits, as it says; None without one, and where it does
+            not say. It may be in the future.
+        is_put_back: The next job is older than others that were taken before it: it came back to
+            the front, and how long it waits says nothing about the queue.
     """
 
     name: str
@@ -32,6 +36,16 @@ class Queue:
     unreadable: int | None = 0
     pushed: int | None = None
     problem: str | None = None
+    next_since: datetime | None = None
+    is_put_back: bool = False
+
+    def latency_s(self, now: datetime) -> float | None:
+        """For how many seconds the next job has waited: 0 when none does, never negative, None
+        where that is unknown."""
+        if self.size == 0:
+            return 0.0
+        since = self.next_since
+        return None if since is None else max(0.0, (now - since).total_seconds())
 
 
 @value
@@ -43,6 +57,7 @@ class RunningJob:
         queue: Where it was taken from.
         since: When it was taken.
         payload: The bytes of the job as they were in its queue.
+        thread: Which of the process's threads runs it; None where a process runs one job.
     """
 
     raw: bytes
@@ -52,6 +67,50 @@ class RunningJob:
     args: Any
     payload: bytes | None = None
     problem: str | None = None
+    thread: str | None = None
+
+
+@value
+class Capsule:
+    """A part of a process that has threads and queues of its own.
+
+    Attributes:
+        mode: How it goes through its queues, in its system's word.
+        weights: Its queues, each with how often it is asked; 0 where they are asked in order.
+    """
+
+    name: str | None
+    threads: int | None
+    mode: str | None
+    weights: tuple[tuple[str, int], ...]
+
+
+@value
+class ProcessFacts:
+    """What a process of a system with threads tells about itself besides. None: it does not tell.
+
+    Attributes:
+        is_gone: It is listed, but tells nothing any more: it has died, or was cut off.
+        busy: How many of its threads run a job, by its own count.
+        version: The version of its system: as it says, or what shows it (`<= 6.4.1`).
+        says_version: Whether it says its version itself.
+        rss_bytes: Its memory.
+        round_trip_us: How long a question to Redis took it, in microseconds.
+        is_embedded: It runs within a process of the application, which it may not end.
+    """
+
+    is_gone: bool = False
+    busy: int | None = None
+    is_quiet: bool | None = None
+    is_leader: bool | None = None
+    is_embedded: bool | None = None
+    version: str | None = None
+    says_version: bool = False
+    tag: str | None = None
+    labels: tuple[str, ...] = ()
+    capsules: tuple[Capsule, ...] = ()
+    rss_bytes: int | None = None
+    round_trip_us: int | None = None
 
 
 @value
@@ -67,6 +126,8 @@ class Process:
         threads: How many jobs it can run at the same time.
         jobs: What it runs now; None with the reason as `problem`.
         processed, failed: How many jobs it has run, and how many of them failed.
+        problem: Why something of it is unknown, or why not all of its jobs are known.
+        facts: What else it tells; None where its system's processes tell no more.
     """
 
     id: str
@@ -81,6 +142,7 @@ class Process:
     processed: int | None
     failed: int | None
     problem: str | None = None
+    facts: ProcessFacts | None = None
 
     @property
     def is_busy(self) -> bool | None:
@@ -98,6 +160,8 @@ class FleetSnapshot(Generic[F]):
         processed_ever, failed_ever: The system's own counts, which only grow.
         is_paused: Whether everything is paused.
         problems: Why what is unknown could not be read, by what that is in words.
+        sizes: How many jobs are in each set of jobs that is no queue, by the system's name of it;
+            one that is unknown is not there.
     """
 
     server_time: datetime
@@ -109,6 +173,7 @@ class FleetSnapshot(Generic[F]):
     failed_ever: int | None
     is_paused: bool | None
     problems: Mapping[str, str] = MappingProxyType({})
+    sizes: Mapping[str, int] = MappingProxyType({})
 
 
 StrayKind = Literal["record", "queue", "unreadable", "delayed", "failed", "undo", "retry"]

@@ -10,13 +10,14 @@ import zlib
 from base64 import b64decode
 from binascii import Error as NoBase64
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, Final
 
 from queuecore import times
 from queuecore.active_job import unwrapped
-from queuecore.codec import decode, decode_object
+from queuecore.codec import decode, decode_object, members_of_beginning
 from queuecore.values import value
 
 #: A number of seconds or, above it, of milliseconds: as `Sidekiq::JobRecord` of 8 tells them apart
@@ -158,6 +159,42 @@ def read_job(raw: bytes) -> JobRecord:
         return JobRecord(raw, decode_object(raw))
     except ValueError as error:
         return JobRecord(raw, problem=str(error))
+
+
+#: Members that stand behind the arguments in what Ruby writes.
+_LATER: Final = tuple(
+    f',"{name}":'.encode()
+    for name in (
+        *("class", "jid", "created_at", "enqueued_at", "error_message", "error_class", "tags"),
+        *("failed_at", "retry_count", "retried_at", "retry", "queue", "wrapped", "run_at"),
+    )
+)
+
+
+def read_ends(beginning: bytes, end: bytes, size: int) -> JobRecord:
+    """As `read_job`, of a job of `size` bytes that is too large to be carried whole: the members
+    at its beginning and at its end. It has a `problem` that says so. O(beginning + 14 x end)."""
+    found = members_of_both_ends(beginning, end)
+    return JobRecord(beginning, found, f"too large to list ({size:,} bytes)")
+
+
+def members_of_both_ends(beginning: bytes, end: bytes) -> dict[str, Any]:
+    """The members of a JSON object of which only both ends are known; never raises. What stands
+    between them, mostly the arguments, is missing."""
+    found: dict[str, Any] = {}
+    for name, raw in members_of_beginning(beginning).items():
+        with suppress(ValueError):
+            found[name] = decode(raw)
+    last = next(reversed(found), None)
+    if last is not None and isinstance(found[last], int | float):
+        # Perhaps without its last digits.
+        del found[last]
+    places = sorted({at for name in _LATER if (at := end.rfind(name)) >= 0})
+    for at in places:
+        # The object's own members go on to its end; those of one within it do not.
+        with suppress(ValueError):
+            return found | decode_object(b"{" + end[at + 1 :])
+    return found
 
 
 def read_info(raw: bytes | None) -> Mapping[str, Any]:

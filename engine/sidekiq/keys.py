@@ -18,6 +18,62 @@ SetName = Literal["retry", "schedule", "dead"]
 """A sorted set of jobs: those that failed and are tried again, those that are to run later, those
 that are not tried again."""
 
+PluginName = Literal[
+    "sidekiq-cron",
+    "sidekiq-scheduler",
+    "sidekiq-unique-jobs",
+    "sidekiq-failures",
+    "sidekiq-throttled",
+    "sidekiq-status",
+    "GitLab's reliable fetch",
+    "Roundhouse",
+    "Exq",
+    "go-workers2",
+    "Pro: paused queues",
+    "Pro: super_fetch",
+    "Pro: batches",
+    "Enterprise: leader",
+    "Enterprise: periodic jobs",
+    "Enterprise: limiters",
+    "Enterprise: unique jobs",
+]
+"""What adds keys of its own to Sidekiq's, or works on them."""
+
+#: Keys by which they show at once, and what kind of value is there.
+_PLUGIN_KEYS: Final[tuple[tuple[PluginName, str, str], ...]] = (
+    ("sidekiq-cron", "cron_jobs", "set"),
+    ("sidekiq-cron", "cron_jobs:default", "set"),
+    ("sidekiq-scheduler", "sidekiq-scheduler:states", "hash"),
+    ("sidekiq-scheduler", "sidekiq-scheduler:next_times", "hash"),
+    ("sidekiq-scheduler", "sidekiq-scheduler:last_times", "hash"),
+    ("sidekiq-scheduler", "schedules_changed", "zset"),
+    ("sidekiq-unique-jobs", "uniquejobs:digests", "zset"),
+    ("sidekiq-unique-jobs", "uniquejobs:expiring_digests", "zset"),
+    ("sidekiq-failures", "failed", "zset"),
+    ("Roundhouse", "roundhouse:paused", "set"),
+    ("Exq", "heartbeats", "zset"),
+    ("Pro: paused queues", "paused", "set"),
+    ("Pro: batches", "batches", "zset"),
+    ("Enterprise: leader", "dear-leader", "string"),
+)
+#: How their other keys look.
+_PLUGIN_PATTERNS: Final[tuple[tuple[PluginName, str], ...]] = (
+    ("sidekiq-cron", r"cron_jobs?:.+"),
+    ("sidekiq-scheduler", r"sidekiq-scheduler:.+"),
+    ("sidekiq-unique-jobs", r"uniquejobs:.+"),
+    ("sidekiq-throttled", r"throttled:.+"),
+    ("sidekiq-status", r"sidekiq:status:.+"),
+    ("GitLab's reliable fetch", r"working:queue:.+"),
+    ("Roundhouse", r"roundhouse:.+"),
+    ("Exq", r"queue:backup::.+"),
+    ("go-workers2", r"queue:.+:inprogress"),
+    ("Pro: super_fetch", r"queue:sq\|.+"),
+    ("Pro: batches", r"b-[\w-]{11,}"),
+    ("Enterprise: periodic jobs", r"loops?-.+"),
+    ("Enterprise: limiters", r"lmtr-.+"),
+    ("Enterprise: unique jobs", r"unique:.+"),
+)
+
 #: Names of queues' keys that are lists of jobs in the hands of a process: of super_fetch (Pro), the
 #: old reliable fetch, GitLab's, Exq and go-workers2. None of them is a queue.
 _PRIVATE: Final = re.compile(r"sq\|.+|backup::.+|.+:inprogress", re.DOTALL)
@@ -142,6 +198,23 @@ class SidekiqKeys:
         """Hash: name to what sidekiq-scheduler keeps of a schedule."""
         return self._key(f"sidekiq-scheduler:{what}")
 
+    def schedules_changed(self) -> bytes:
+        """Sorted set: names of schedules, by when they changed. Resque's scheduler has a set."""
+        return self._key("schedules_changed")
+
+    # Plug-ins, and what is not Sidekiq's: read, never written
+    def of_plugins(self) -> list[tuple[PluginName, bytes, str]]:
+        """Keys by which plug-ins show: of which, the key, the kind of value."""
+        return [(name, self._key(rest), kind) for name, rest, kind in _PLUGIN_KEYS]
+
+    def workers_of_resque(self) -> bytes:
+        """Set of Resque's workers, where it has the same namespace."""
+        return self._key("workers")
+
+    def delayed_of_resque(self) -> bytes:
+        """Sorted set of the moments to which Resque's jobs are delayed."""
+        return self._key("delayed_queue_schedule")
+
     # What operators did (ours)
     def audit(self) -> bytes:
         """Stream: who did what, the newest last."""
@@ -169,6 +242,31 @@ class SidekiqKeys:
         beginning = self._key("queue:")
         name = name_text(key.removeprefix(beginning)) if key.startswith(beginning) else None
         return None if name is None or is_private(name) else name
+
+    def plugin_of(self, key: bytes) -> PluginName | None:
+        """Whose a key is that belongs to no set, by its name; None of Sidekiq's own."""
+        beginning = self.beginning()
+        if not key.startswith(beginning):
+            return None
+        rest = name_text(key.removeprefix(beginning))
+        return next(
+            (name for name, own in _PLUGIN_PATTERNS if re.fullmatch(own, rest, re.DOTALL)), None
+        )
+
+    def beginning(self) -> bytes:
+        """What all keys begin with."""
+        return self._key("")
+
+    def cron_group_of(self, key: bytes) -> str | None:
+        """The namespace of sidekiq-cron whose jobs are in the set under a key; None of others."""
+        beginning = self._key("cron_jobs:")
+        return name_text(key.removeprefix(beginning)) if key.startswith(beginning) else None
+
+
+def namespace_of(key: bytes) -> str | None:
+    """The namespace of a key that every Sidekiq has; None where it has none, and of other keys."""
+    namespace, _, rest = name_text(key).rpartition(":")
+    return namespace if namespace and rest in ("queues", "processes") else None
 
 
 def is_private(queue: str) -> bool:

@@ -28,6 +28,7 @@ STAIRS: dict[str, tuple[str, ...]] = {
             "address",
             "fleet",
             "exchange",
+            "read_cache",
             "reading",
             "redis_client",
             "stores",

@@ -10,10 +10,10 @@ from queuecore.cooperative import Slices
 from queuecore.exchange import Command, Reply, refusal
 from queuecore.fleet import Queue
 from queuecore.keys import name_text
+from queuecore.read_cache import batches, note, rows
 from resque.errors import StoreError
 from resque.keys import Keys
 from resque.scripts import load_script
-from resque.store.read_cache import batches, note, rows
 
 _QUEUE_TAILS = load_script("queue_tails")
 

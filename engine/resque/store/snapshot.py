@@ -12,13 +12,13 @@ from queuecore.cooperative import Slices, at_once
 from queuecore.exchange import Command, Exchange, Reply, Steps
 from queuecore.fleet import FleetSnapshot
 from queuecore.keys import name_text
+from queuecore.read_cache import integer
 from queuecore.windows import Stretch
 from resque.errors import Busy, StoreError
 from resque.keys import Keys
 from resque.store import pauses
 from resque.store.failures import Failure, NewestFailures
 from resque.store.queue_reader import QueueReader
-from resque.store.read_cache import integer
 from resque.store.worker_reader import RECORD_BYTES as RECORD_BYTES
 from resque.store.worker_reader import USUAL_FLEET, LargeFleet, WorkerReader, WorkerRegister
 

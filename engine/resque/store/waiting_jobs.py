@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 
 from queuecore.exchange import Command, Exchange, Reply, Steps
+from queuecore.read_cache import batches
 from queuecore.windows import Item, read_item
 from resque.codec import Unreadable, decode_payload
 from resque.errors import StoreError
 from resque.keys import Keys
 from resque.scripts import load_script
-from resque.store.read_cache import batches
 
 #: Longer payloads are left out.
 LONGEST_BYTES = 4_096

@@ -12,12 +12,12 @@ from queuecore.cooperative import Slices
 from queuecore.exchange import Command, Reply, refusal
 from queuecore.fleet import Process, RunningJob
 from queuecore.keys import name_text
+from queuecore.read_cache import CachedTexts, batches, integer, moved, note, rows
 from queuecore.values import value
 from resque.errors import AuthRefused, MissingCommand, StoreError
 from resque.keys import Keys
 from resque.scripts import load_script
 from resque.store import workers
-from resque.store.read_cache import CachedTexts, batches, integer, moved, note, rows
 from resque.store.workers import Identity
 
 _BEGINNINGS = load_script("beginnings")

@@ -8,8 +8,9 @@ from itertools import islice
 from typing import Any, Generic, TypeVar
 
 from queuecore.cooperative import Slices
-from queuecore.exchange import Command, Reply, first_error
-from resque.errors import StoreError
+from queuecore.errors import StoreError
+from queuecore.exchange import Command, Reply, first_error, refusal
+from queuecore.keys import name_text
 
 T = TypeVar("T")
 
@@ -26,12 +27,14 @@ def batches(names: Sequence[T], length: int = BATCH) -> Iterator[Sequence[T]]:
     return (names[at : at + length] for at in range(0, len(names), length))
 
 
-def rows(replies: Iterator[Reply], commands: Sequence[Command], count: int) -> list[Any]:
-    """The replies to the commands of some batches, one for each of `count` names."""
+def rows(
+    replies: Iterator[Reply], commands: Sequence[Command], count: int, length: int = BATCH
+) -> list[Any]:
+    """The replies to the commands of some batches of `length` names, one for each of `count`."""
     found: list[Any] = []
     for reply in islice(replies, len(commands)):
-        length = min(BATCH, count - len(found))
-        found += [reply] * length if isinstance(reply, StoreError) else reply
+        left = min(length, count - len(found))
+        found += [reply] * left if isinstance(reply, StoreError) else reply
     return found
 
 
@@ -39,6 +42,11 @@ def note(what: str, replies: Iterable[Reply], problems: dict[str, str]) -> None:
     """Add to the `problems` why `what` is unknown, if a reply is an error. O(replies)."""
     if (refused := first_error(replies)) is not None:
         problems[what] = str(refused)
+
+
+def problem_of(reply: bytes | StoreError) -> str:
+    """Why something is unknown: an error in Redis's words, as scripts return it, or a runner's."""
+    return str(refusal(name_text(reply)) if isinstance(reply, bytes) else reply)
 
 
 def integer(reply: bytes | StoreError | None) -> int | None:
