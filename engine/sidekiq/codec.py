@@ -10,13 +10,14 @@ import zlib
 from base64 import b64decode
 from binascii import Error as NoBase64
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, Final
 
 from queuecore import times
 from queuecore.active_job import unwrapped
-from queuecore.codec import decode, decode_object
+from queuecore.codec import decode, decode_object, members_of_beginning
 from queuecore.values import value
 
 #: A number of seconds or, above it, of milliseconds: as `Sidekiq::JobRecord` of 8 tells them apart
@@ -158,6 +159,19 @@ def read_job(raw: bytes) -> JobRecord:
         return JobRecord(raw, decode_object(raw))
     except ValueError as error:
         return JobRecord(raw, problem=str(error))
+
+
+def read_beginning(raw: bytes, size: int) -> JobRecord:
+    """Read the beginning of a job of `size` bytes: the members before the cut, and a `problem` that
+    says that it was cut. Never raises. O(bytes)."""
+    found: dict[str, Any] = {}
+    for name, written in members_of_beginning(raw).items():
+        # A member that was cut is no value, or, of a number, another one.
+        with suppress(ValueError):
+            value = decode(written)
+            if not (isinstance(value, int | float) and raw.endswith(written)):
+                found[name] = value
+    return JobRecord(raw, found, f"too large to list ({size:,} bytes)")
 
 
 def read_info(raw: bytes | None) -> Mapping[str, Any]:
