@@ -142,6 +142,19 @@ class SidekiqKeys:
         """Hash: name to what sidekiq-scheduler keeps of a schedule."""
         return self._key(f"sidekiq-scheduler:{what}")
 
+    # Jobs in the hands of processes: lists of plug-ins and of other languages' workers
+    def held(self, queue: str) -> bytes:
+        """What the list of GitLab's reliable fetch for a queue begins with; the process follows."""
+        return self._key(f"working:queue:{queue}")
+
+    def fetcher_beat(self, process: str) -> bytes:
+        """String with a lifetime: that a process with GitLab's reliable fetch lives."""
+        return self._key(f"reliable-fetcher-heartbeat-{process.replace(':', '-')}")
+
+    def everything(self) -> bytes:
+        """What all keys of the namespace begin with."""
+        return self._key("")
+
     # What operators did (ours)
     def audit(self) -> bytes:
         """Stream: who did what, the newest last."""
