@@ -214,6 +214,18 @@ class SidekiqKeys:
     def delayed_of_resque(self) -> bytes:
         """Sorted set of the moments to which Resque's jobs are delayed."""
         return self._key("delayed_queue_schedule")
+    # Jobs in the hands of processes: lists of plug-ins and of other languages' workers
+    def held(self, queue: str) -> bytes:
+        """What the list of GitLab's reliable fetch for a queue begins with; the process follows."""
+        return self._key(f"working:queue:{queue}")
+
+    def fetcher_beat(self, process: str) -> bytes:
+        """String with a lifetime: that a process with GitLab's reliable fetch lives."""
+        return self._key(f"reliable-fetcher-heartbeat-{process.replace(':', '-')}")
+
+    def everything(self) -> bytes:
+        """What all keys of the namespace begin with."""
+        return self._key("")
 
     # What operators did (ours)
     def audit(self) -> bytes:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.direct import Direct
 from tests.support.operations import StepByStep
 
 from qtop.actions.runner import ForegroundPriority
@@ -20,11 +21,12 @@ from qtop.search.list_walk import ListWalk, choose, scan
 from qtop.systems.resque.job_lists import ListEntry, ResqueList, job_list
 from queuecore.exchange import Call, Exchange, single
 from queuecore.stores import Store
-from queuecore.windows import Extent, RawItem, Stretch, read_item, whole
+from queuecore.windows import Extent, RawItem, Stretch, read_item, sha_of, whole
 from resque.codec import encode_job
 from resque.errors import Unreachable
 from resque.keys import Keys
 from resque.store import queues
+from sidekiq.store import waiting_jobs
 
 KEY = b"resque:failed"
 FAILURES = ResqueList(Keys(), JobSource("failed", "failed"))
@@ -362,6 +364,36 @@ async def test_a_stopped_walk_waits_and_errors_are_kept_as_text() -> None:
     there.error = None
     assert await following.follow(there.read)
     assert following.problem is None
+
+
+def test_a_queue_with_its_newest_job_first_is_walked_as_one_with_it_last(
+    redis_url: str, direct: Direct
+) -> None:
+    """Sidekiq's: pushed at the head, taken from the end."""
+    direct("LPUSH", "queue:q", *(b"%d" % number for number in range(3_000)))
+    way = ListWalk(b"queue:q", Seen, stretch=waiting_jobs.stretch)
+    found: list[bytes | None] = []
+    taken, new = 0, 3_000
+    with Store(redis_url) as store:
+        while (window := way.window()) is not None:
+            found += [each.raw for each in store.run(window)]
+            for _ in range(40):
+                direct("RPOP", "queue:q")
+                direct("LPUSH", "queue:q", b"%d" % new)
+                taken, new = taken + 1, new + 1
+    assert found[: 3_000 - taken] == [b"%d" % number for number in range(2_999, taken - 1, -1)]
+    assert len(set(found)) == len(found)
+    assert not way.is_broken
+    # What is new since then is walked alone.
+    with Store(redis_url) as store:
+        latest = ListWalk(
+            b"queue:q", Seen, Extent(new - taken, sha_of(b"%d" % (new - 1))), waiting_jobs.stretch
+        )
+        direct("LPUSH", "queue:q", b"one", b"two")
+        window = latest.window()
+        assert window is not None
+        assert [each.raw for each in store.run(window)] == [b"two", b"one"]
+        assert (latest.window(), latest.is_broken) == (None, False)
 
 
 def test_a_stretch_reads_only_the_items_that_are_asked_for() -> None:

@@ -43,12 +43,17 @@ class ListWalk:
         key: The list.
         entry: Makes an entry of an item and its place.
         since: What was there before is not looked at, if the list is still the one it was.
+        stretch: Reads a part of the list: in its order, or turned round, where the newest is first.
     """
 
     def __init__(
-        self, key: bytes, entry: Callable[[RawItem, int], Entry], since: Extent | None = None
+        self,
+        key: bytes,
+        entry: Callable[[RawItem, int], Entry],
+        since: Extent | None = None,
+        stretch: Callable[..., Exchange[Stretch]] = windows.stretch,
     ) -> None:
-        self._key = key
+        self._stretch = partial(stretch, key, max_bytes=LISTED_BYTES)
         self._entry = entry
         self._floor = 0 if since is None else since.length
         self._floor_anchor = None if since is None else since.last
@@ -68,15 +73,13 @@ class ListWalk:
 
     def window(self) -> Exchange[Iterator[Entry]] | None:
         if self.length is None:
-            newest = windows.stretch(self._key, -self._page, -1, max_bytes=LISTED_BYTES)
-            return newest.then(self._newest)
+            return self._stretch(-self._page, -1).then(self._newest)
         end = self._asked_to
         if end <= self._lowest:
             return None
         first = self._asked_to = max(self._lowest, end - self._page)
         # One more at the end, which was seen before: where it is now says what has moved.
-        older = windows.stretch(self._key, first, end, max_bytes=LISTED_BYTES)
-        return older.then(partial(self._older, first, end - first))
+        return self._stretch(first, end).then(partial(self._older, first, end - first))
 
     def _newest(self, seen: Stretch) -> Iterator[Entry]:
         replies = seen.replies
