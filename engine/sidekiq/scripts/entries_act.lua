@@ -41,58 +41,80 @@ if refused then
 end
 -- A write that needs no memory comes first: then a server out of memory lets the script go on.
 redis.call('ZREMRANGEBYRANK', set, 1, 0)
-local made = {}
-local ways = {}
--- Each returns what became of an entry, and where to: a key.
-function ways.drop(bytes)
-  return redis.call('ZREM', set, bytes), ''
+-- What is done with the entries that are there: removed, then put into a set or pushed to lists.
+local left, put, pushed = {}, {}, {}
+local kept, taken = {}, {}
+local function keep(bytes, score, key, other)
+  kept[#kept + 1] = act .. ' ' .. score .. ' ' .. new .. ' ' .. set
+  kept[#kept + 1] = bytes
+  kept[#kept + 1] = key
+  kept[#kept + 1] = other
 end
-function ways.push(bytes, _, target, payload)
+local ways = {}
+-- Each returns what becomes of an entry, and the key that it goes to.
+function ways.drop()
+  return 1, ''
+end
+function ways.push(_, _, target, payload)
   if not is_open[target] then
     return -1
   end
-  redis.call('ZREM', set, bytes)
+  local list = pushed[target] or {}
+  pushed[target] = list
+  list[#list + 1] = payload
+  return 1, KEYS[6 + target]
+end
+function ways.put(bytes)
+  if to ~= set and redis.call('ZSCORE', to, bytes) then
+    return -2
+  end
+  put[#put + 1] = new
+  put[#put + 1] = bytes
+  return 1, to
+end
+function ways.change(_, score, _, other)
+  if taken[other] or redis.call('ZSCORE', set, other) then
+    return -2
+  end
+  taken[other] = true
+  put[#put + 1] = score
+  put[#put + 1] = other
+  return 1, set
+end
+local results = {}
+for i = 1, n do
+  local at = base + 3 * i + 1
+  local bytes, other = ARGV[at], ARGV[at + 2]
+  local score = redis.call('ZSCORE', set, bytes)
+  local result, key = 0, nil
+  if score then
+    result, key = ways[act](bytes, score, tonumber(ARGV[at + 1]), other)
+  end
+  if result == 1 then
+    left[#left + 1] = bytes
+    keep(bytes, score, key, other)
+  end
+  results[i] = result
+end
+if #left == 0 then
+  return results
+end
+if act ~= 'put' or to ~= set then
+  redis.call('ZREM', set, unpack(left))
+end
+if #put > 0 then
+  redis.call('ZADD', to, unpack(put))
+end
+local made = {}
+for target, payloads in pairs(pushed) do
   local key, name = KEYS[6 + target], ARGV[base + 3 + 3 * n + target]
   if redis.call('SADD', KEYS[5], name) == 1 then
     made['made:' .. key] = name
   end
-  redis.call('LPUSH', key, payload)
-  return 1, key
+  redis.call('LPUSH', key, unpack(payloads))
 end
-function ways.put(bytes)
-  if to ~= set then
-    if redis.call('ZSCORE', to, bytes) then
-      return -2
-    end
-    redis.call('ZREM', set, bytes)
-  end
-  redis.call('ZADD', to, new, bytes)
-  return 1, to
-end
-function ways.change(bytes, score, _, other)
-  if redis.call('ZSCORE', set, other) then
-    return -2
-  end
-  redis.call('ZREM', set, bytes)
-  redis.call('ZADD', set, score, other)
-  return 1, set
-end
-local results, done = {}, 0
-for i = 1, n do
-  local at = base + 3 * i + 1
-  local bytes, target, other = ARGV[at], tonumber(ARGV[at + 1]), ARGV[at + 2]
-  local score = redis.call('ZSCORE', set, bytes)
-  local result, key = 0, nil
-  if score then
-    result, key = ways[act](bytes, score, target, other)
-  end
-  if result == 1 then
-    remember(act .. ' ' .. score .. ' ' .. new .. ' ' .. set, bytes, key, other)
-    done = done + 1
-  end
-  results[i] = result
-end
-note('entries', done)
+remember(unpack(kept))
+note('entries', #left)
 if lifetime > 0 then
   for field, name in pairs(made) do
     redis.call('HSET', KEYS[2], field, name)

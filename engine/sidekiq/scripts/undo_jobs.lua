@@ -119,7 +119,7 @@ for i = 1, wanted do
     break
   end
   -- To copy it takes its time as well.
-  walked = walked + 100 + (#part[2] + #part[4]) / 20
+  walked = walked + 500 + (#part[2] + #part[4]) / 10
   if act and back[shape](act, at, new, source, part[2], part[3], part[4]) then
     done = done + 1
   else

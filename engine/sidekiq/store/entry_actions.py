@@ -51,10 +51,10 @@ def run(
     `retry` and `add_to_queue`; all other bytes stay. Two round trips for each 250 entries, or each
     `at_once` (fewer of large ones), O(log(length of the set)) for each; one more for each 1,000
     entries of the same score."""
-    is_retry = name != "schedule"
+    written, is_retry = when.written, name != "schedule"
 
     def decide(raw: bytes) -> Taking | str:
-        push = pushed(raw, when, to=to, is_retry=is_retry)
+        push = pushed(raw, written, to=to, is_retry=is_retry)
         return push if isinstance(push, str) else Taking(0, raw, *push)
 
     return _act(keys, name, refs, _Verb("push", decide), record, at_once)
@@ -70,7 +70,7 @@ def edit_and_run(
 ) -> Steps[Result]:
     """Push another payload in place of an entry's job, as `run` would push it. Refused where the
     edited text or the entry is no job. Costs as `run`."""
-    push = pushed(edited, when, is_retry=name != "schedule")
+    push = pushed(edited, when.written, is_retry=name != "schedule")
 
     def decide(raw: bytes) -> Taking | str:
         if isinstance(push, str):

@@ -110,16 +110,17 @@ class EntrySearch:
         self._key = key
         self._groups = _by_score(refs)
         self._open: list[ScoreGroup] = []
+        self._upcoming: Exchange[list[Reply]] | None = None
         self.gone = 0
 
     def find(self, at_once: int, progress: tuple[int, int]) -> Steps[list[FoundEntry] | None]:
         """Find the next ones, about `at_once`; None after the last. One round trip, O(log(length of
         the set)) for each; of a score with many entries all of them are read: one for each 1,000.
         Entries are read until they are more than 1 MiB."""
-        self._open_more(at_once)
-        if not self._open:
+        exchange = self._upcoming or self._read(at_once, progress)
+        if exchange is None:
             return None
-        replies = yield replace(self._read(), progress=progress)
+        replies = yield exchange
         found: list[FoundEntry] = []
         for group, (has_more, *entries) in zip(self._open, replies, strict=False):
             for raw in entries:
@@ -133,6 +134,11 @@ class EntrySearch:
             else:
                 self._end_of(group)
         self._open = [group for group in self._open if group.shas]
+        self._upcoming = None
+        if not self._open:
+            # What is to be skipped of the next scores does not hang on what becomes of these.
+            self._upcoming = self._read(at_once, progress)
+            yield Exchange((), lambda _: None, progress=progress, ahead=self._upcoming)
         return found
 
     def _end_of(self, group: ScoreGroup) -> None:
@@ -145,17 +151,17 @@ class EntrySearch:
             self.gone += len(group.shas)
             group.shas.clear()
 
-    def _open_more(self, at_once: int) -> None:
+    def _read(self, at_once: int, progress: tuple[int, int]) -> Exchange[list[Reply]] | None:
+        """Read what is open, and some more; None where nothing is."""
         left = at_once - sum(len(group.shas) for group in self._open)
         while left > 0 and (group := next(self._groups, None)) is not None:
             self._open.append(group)
             left -= len(group.shas)
-
-    def _read(self) -> Exchange[list[Reply]]:
         args: list[Arg] = [_READ_ENTRIES, _READ_BYTES]
         for group in self._open:
             args += [repr(group.score), group.skip]
-        return _ENTRIES_AT.read([self._key], args, list)
+        read = _ENTRIES_AT.read([self._key], args, list)
+        return replace(read, progress=progress) if self._open else None
 
 
 def _by_score(refs: Sequence[EntryRef]) -> Iterator[ScoreGroup]:

@@ -32,11 +32,12 @@ class PushTime:
 
 
 def pushed(
-    raw: bytes, when: PushTime, *, to: str | None = None, is_retry: bool
+    raw: bytes, enqueued_at: bytes, *, to: str | None = None, is_retry: bool
 ) -> tuple[str, bytes] | str:
-    """The queue and the payload of a job that is pushed now: to `to`, else to the queue that it
-    names. A retry has one attempt less behind it, as in `Sidekiq::SortedEntry#retry`: it is not
-    one of those that its `retry` allows. Or why it must not be pushed. O(bytes)."""
+    """The queue and the payload of a job that is pushed at a time, as `PushTime` writes it: to
+    `to`, else to the queue that it names. A retry has one attempt less behind it, for it is none of
+    those that its `retry` allows (`Sidekiq::SortedEntry#retry`). Or why it must not be pushed.
+    O(bytes)."""
     job = read_job(raw)
     if (problem := _why_not(job)) is not None:
         return problem
@@ -45,13 +46,13 @@ def pushed(
         return "it names no queue: name the one that it is to go to"
     if not is_name(queue):
         return "its queue has a name that is no text"
-    changes = {"enqueued_at": when.written}
+    changes = {"enqueued_at": enqueued_at}
     if to is not None:
         changes["queue"] = encode(to)
     count = job.whole("retry_count")
     if is_retry and count is not None:
-        changes["retry_count"] = encode(count - 1)
-    return queue, spliced(raw, changes)
+        changes["retry_count"] = b"%d" % (count - 1)
+    return queue, spliced(raw, changes, job.members)
 
 
 def moved(raw: bytes, to: str) -> tuple[str, bytes] | str:
@@ -60,7 +61,7 @@ def moved(raw: bytes, to: str) -> tuple[str, bytes] | str:
     job = read_job(raw)
     if (problem := _why_not(job)) is not None:
         return problem
-    return to, spliced(raw, {"queue": encode(to)})
+    return to, spliced(raw, {"queue": encode(to)}, job.members)
 
 
 def unreadable(raw: bytes) -> str | None:
