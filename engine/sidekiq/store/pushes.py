@@ -28,7 +28,7 @@ class PushTime:
     @property
     def written(self) -> bytes:
         """As a value in JSON. Whole seconds keep their `.0`, which tells them from milliseconds."""
-        return encode(int(self.epoch_s * 1000) if self.in_ms else float(self.epoch_s))
+        return encode(round(self.epoch_s * 1000) if self.in_ms else float(self.epoch_s))
 
 
 def pushed(
