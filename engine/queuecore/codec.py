@@ -213,32 +213,45 @@ def member(raw: bytes, name: str) -> bytes:
     """As `members(raw)[name]`, of an object that `decode` can read and that has this member; its
     name is of ASCII letters and digits. O(bytes), mostly without a look at the other members."""
     text = raw.decode("utf-8", "surrogateescape")
+    place = _place(text, name)
+    if place is None:
+        return members(raw)[name]
+    return _bytes(text[place[0] : place[1]])
+
+
+def _place(text: str, name: str) -> tuple[int, int] | None:
+    """Where the value of a member that is there begins and ends; None where a look at all members
+    is needed to tell."""
     key = f'"{name}"'
     at = text.find(key)
     # Without `\u` a key has no other spelling; and what is there once, it is.
     if at < 0 or "\\u" in text or text.find(key, at + 1) >= 0:
-        return members(raw)[name]
+        return None
     start = _skip(text, text.index(":", at + len(key)) + 1)
-    return _bytes(text[start : value_at(text, start)[1]])
+    return start, value_at(text, start)[1]
 
 
-def spliced(raw: bytes, changes: Mapping[str, bytes]) -> bytes:
+def spliced(raw: bytes, changes: Mapping[str, bytes], known: Any = None) -> bytes:
     """A JSON object with other values for some members, given as JSON; all its other bytes are as
     they were. Of a member that is there twice, the last one counts, as in `decode`; those that are
-    not there are added at the end. Raises ValueError when `raw` is no JSON object. O(bytes)."""
-    text = raw.decode("utf-8", "surrogateescape")
-    try:
-        places = {key: (start, end) for key, start, end in _members(text)}
-    except (IndexError, RecursionError) as error:
-        raise ValueError("not a JSON object") from error
-    for name in sorted(changes.keys() & places.keys(), key=places.__getitem__, reverse=True):
-        start, end = places[name]
+    not there are added at the end. The names are of ASCII letters, digits and `_`. `known` is what
+    `decode` made of it, where that was done before. Raises ValueError when `raw` is no JSON
+    object. O(bytes)."""
+    text = _text(raw)
+    known = decode(raw) if known is None else known
+    if not isinstance(known, dict):
+        raise ValueError("not a JSON object")
+    places = {name: _place(text, name) for name in changes if name in known}
+    if None in places.values():
+        places = {key: (start, end) for key, start, end in _members(text) if key in changes}
+    found = {name: place for name, place in places.items() if place is not None}
+    for name, (start, end) in sorted(found.items(), key=lambda each: each[1], reverse=True):
         text = text[:start] + _text(changes[name]) + text[end:]
-    missing = [name for name in changes if name not in places]
-    added = [f"{json.dumps(name)}:{_text(changes[name])}" for name in missing]
+    missing = [name for name in changes if name not in found]
+    added = [f'"{name}":{_text(changes[name])}' for name in missing]
     if added:
         end = text.rindex("}")
-        lead = "," if places else ""
+        lead = "," if known else ""
         text = text[:end] + lead + ",".join(added) + text[end:]
     return _bytes(text)
 

@@ -1,7 +1,7 @@
 -- Included by scripts that take back what an operation pushed onto queues, where no worker has
 -- taken it yet, and the names of queues that it made.
 --
--- No KEYS and no ARGV of its own. Cost: O(distance of what was pushed to its queue's end), about
+-- No KEYS and no ARGV of its own. Cost: O(distance of what was pushed to the end it was pushed to), about
 -- 16 ns a place; `walked` counts the places.
 local walked = 0
 -- The queues that the operation made, by their keys.
@@ -14,15 +14,17 @@ local function find_made(operation, first)
   end
 end
 
--- Whether what was pushed is still there: then it is taken off.
-local function take_off(pushed_to, payload)
-  local at = redis.pcall('LPOS', pushed_to, payload, 'RANK', -1)
+-- Whether what was pushed is still there: then it is taken off. It is looked for from the end of the
+-- list, or with 1 as `from` from the head.
+local function take_off(pushed_to, payload, from)
+  from = from or -1
+  local at = redis.pcall('LPOS', pushed_to, payload, 'RANK', from)
   -- Of another kind by now: what was pushed is gone.
   local there = type(at) == 'number'
   local length = type(at) == 'table' and 0 or redis.call('LLEN', pushed_to)
-  walked = walked + 2 * (there and length - at or length)
+  walked = walked + 2 * (there and (from == 1 and at + 1 or length - at) or length)
   if there then
-    redis.call('LREM', pushed_to, -1, payload)
+    redis.call('LREM', pushed_to, from, payload)
   end
   return there
 end

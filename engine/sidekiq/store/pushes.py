@@ -1,0 +1,90 @@
+"""What is pushed for a job that is to run again, or elsewhere: its own text, with other values for
+the few members that must change. Pure.
+
+Sidekiq's own API writes the whole payload anew, and only after it has removed it: what it cannot
+write is lost then (`Sidekiq::SortedEntry#remove_job`). Here it is refused before.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from queuecore.codec import encode, spliced
+from queuecore.keys import is_name
+from queuecore.values import value
+from sidekiq.codec import JobRecord, read_job
+
+_UNREADABLE: Final = "it can only be deleted or exported, for it is no job: "
+
+
+@value
+class PushTime:
+    """When a job is pushed, in epoch seconds, and whether it is written as 8 and later do: in whole
+    milliseconds. Seconds are read right by every version; milliseconds by 8 and later only."""
+
+    epoch_s: float
+    in_ms: bool = False
+
+    @property
+    def written(self) -> bytes:
+        """As a value in JSON. Whole seconds keep their `.0`, which tells them from milliseconds."""
+        return encode(round(self.epoch_s * 1000) if self.in_ms else float(self.epoch_s))
+
+
+def pushed(
+    raw: bytes, enqueued_at: bytes, *, to: str | None = None, is_retry: bool
+) -> tuple[str, bytes] | str:
+    """The queue and the payload of a job that is pushed at a time, as `PushTime` writes it: to
+    `to`, else to the queue that it names. A retry has one attempt less behind it, for it is none of
+    those that its `retry` allows (`Sidekiq::SortedEntry#retry`). Or why it must not be pushed.
+    O(bytes)."""
+    job = read_job(raw)
+    if (problem := _why_not(job)) is not None:
+        return problem
+    queue = job.queue if to is None else to
+    if not queue:
+        return "it names no queue: name the one that it is to go to"
+    if not is_name(queue):
+        return "its queue has a name that is no text"
+    changes = {"enqueued_at": enqueued_at}
+    if to is not None:
+        changes["queue"] = encode(to)
+    count = job.whole("retry_count")
+    if is_retry and count is not None:
+        changes["retry_count"] = b"%d" % (count - 1)
+    return queue, spliced(raw, changes, job.members)
+
+
+def moved(raw: bytes, to: str) -> tuple[str, bytes] | str:
+    """The queue and the payload of a job that is to be of another queue; or why it cannot be.
+    O(bytes)."""
+    job = read_job(raw)
+    if (problem := _why_not(job)) is not None:
+        return problem
+    return to, spliced(raw, {"queue": encode(to)}, job.members)
+
+
+def unreadable(raw: bytes) -> str | None:
+    """Why bytes can only be deleted or exported; None of a job. O(bytes)."""
+    problem = read_job(raw).problem
+    return None if problem is None else _UNREADABLE + problem
+
+
+def why_not_pushed(raw: bytes) -> str | None:
+    """Why a text must not go to a queue; None where nothing is against it. O(bytes)."""
+    return _why_not(read_job(raw))
+
+
+def _why_not(job: JobRecord) -> str | None:
+    if job.problem is not None:
+        return _UNREADABLE + job.problem
+    if not job.class_name:
+        return "it names no class"
+    if not isinstance(job.args, list):
+        return "its arguments are no list"
+    count = job.members.get("retry_count")
+    # Ruby takes false for none. Anything else that is no number would destroy the job at its next
+    # failure.
+    if count is not None and count is not False and job.whole("retry_count") is None:
+        return "its `retry_count` is no whole number: it would be lost at its next failure"
+    return None
