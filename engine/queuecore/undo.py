@@ -16,6 +16,9 @@ from queuecore.turning import Turn, TurnEnded
 
 _UNDO = load_script("undo")
 
+#: Shapes of memory that are the list itself: it goes back to the head, or to the tail.
+_LISTS = ("list", "tail")
+
 #: Parts taken back by one script: few, because each may walk through a long list.
 _PARTS = 100
 #: Where there are many to come: then a script may reach their place once for all of them.
@@ -199,12 +202,14 @@ def _read_memory(
         if shape is None or source is None:
             return None
         kind = name_text(shape)
-        if kind != "list" and length % 4:
+        is_list = kind in _LISTS
+        if not is_list and length % 4:
             return None
-        parts = [] if kind == "list" else [tail[at : at + 4] for at in range(0, len(tail), 4)][::-1]
+        parts = [] if is_list else [tail[at : at + 4] for at in range(0, len(tail), 4)][::-1]
         # Only a removed queue lost its registration; others would gain one that they never had.
-        removed = queue if action == b"remove" else None
-        return _Facts(kind, source, removed, length if kind == "list" else length // 4, parts)
+        # Sidekiq's lose it whenever they are cleared.
+        removed = queue if action == b"remove" or kind == "tail" else None
+        return _Facts(kind, source, removed, length if is_list else length // 4, parts)
 
     memory = keys.undo_items(operation)
     return Exchange(
@@ -225,7 +230,7 @@ def _take_back(
     is_switch = facts.shape == "switches"
     touched = [(part[0] if is_switch else part[2]) or hash_key for part in facts.parts]
     prints = [sha1_hex(b"".join(part)) for part in facts.parts]
-    count = _LIST_PARTS if facts.shape == "list" else len(facts.parts)
+    count = _LIST_PARTS if facts.shape in _LISTS else len(facts.parts)
     registration = (0, "") if facts.queue is None else (1, facts.queue)
     memory = keys.undo_items(operation)
     return recorded(

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from queuecore.action_record import ActionRecord, recorded
 from queuecore.exchange import Exchange, Steps, load_script, single
 from queuecore.keys import QueueKeys, name_bytes, turn
+from queuecore.values import Literal
 from queuecore.values import value as value_class
 
 _WINDOW = load_script("window")
@@ -102,22 +103,27 @@ def append(key: bytes, *items: bytes) -> Exchange[int]:
     return single(("RPUSH", key, *items), int, writes=True)
 
 
+ListEnd = Literal["tail", "head"]
+"""The end of a list at which newcomers arrive."""
+
+
 @value_class
 class Extent:
-    """How long a list was when it was read, and the SHA-1 of its last item: what a later clear may
-    delete. `last` is None when the list was empty."""
+    """How long a list was when it was read, and the SHA-1 of its newest item: what a later clear
+    may delete. `last` is None when the list was empty."""
 
     length: int
     last: str | None
 
 
-def extent(key: bytes) -> Exchange[Extent]:
+def extent(key: bytes, *, newest: ListEnd = "tail") -> Exchange[Extent]:
     """What is in a list now, for a clear to come. One round trip, O(1)."""
 
     def parse(seen: Window) -> Extent:
         return Extent(seen.length, seen.items[0].sha if seen.items else None)
 
-    return window(key, -1, -1, max_bytes=0).then(parse)
+    place = -1 if newest == "tail" else 0
+    return window(key, place, place, max_bytes=0).then(parse)
 
 
 def clear_to(
@@ -127,10 +133,11 @@ def clear_to(
     *,
     record: ActionRecord | None = None,
     remove_queue: str | None = None,
+    newest: ListEnd = "tail",
 ) -> Exchange[int | None]:
-    """Delete the items that were in a list when `seen` was read, and no later ones. Returns how
-    many; None when the list changed so much that they cannot be distinguished from others any more,
-    in which case nothing is deleted.
+    """Delete the items that were in a list when `seen` was read, and no later ones, which arrive
+    at its end `newest`. Returns how many; None when the list changed so much that they cannot be
+    distinguished from others any more, in which case nothing is deleted.
 
     `remove_queue` is a queue's name to take off the set of queues when nothing is left. One
     round trip, O(places looked at + newcomers).
@@ -139,7 +146,7 @@ def clear_to(
         return Exchange((), lambda _: 0)
     # A flag besides the name: a queue's name may be empty.
     removal = (0, "") if remove_queue is None else (1, name_bytes(remove_queue))
-    args = [seen.last, seen.length, _CLEAR_REACH, *removal]
+    args = [newest, seen.last, seen.length, _CLEAR_REACH, *removal]
     touched = [key, keys.queues(), turn(key)]
     return recorded(
         _CLEAR_TO, keys, record, touched, args, lambda reply: None if reply < 0 else int(reply)

@@ -98,6 +98,10 @@ class SidekiqKeys:
         """List of payloads: new ones come at the head, the next to run is the last."""
         return self._key(f"queue:{queue}")
 
+    def held_by_reliable_fetch(self) -> bytes:
+        """How the keys of lists begin that hold the jobs in the hands of GitLab's processes."""
+        return self._key("working:queue:")
+
     def paused(self) -> bytes:
         """Set of the names of queues that Sidekiq Pro has paused. Open source ignores it."""
         return self._key("paused")
@@ -247,6 +251,10 @@ class SidekiqKeys:
     def memory(self, identity: str) -> bytes:
         """Hash with a lifetime: what a process ran when it was last seen, for a rescue."""
         return self._key(f"qtop:work:{identity}")
+
+    def memories(self) -> bytes:
+        """Sorted set with a lifetime: the processes of which there is such a hash, by when."""
+        return self._key("qtop:works")
 
     # What is under a key
     def queue_of(self, key: bytes) -> str | None:

@@ -9,7 +9,8 @@
 -- KEYS[7] queues   KEYS[8..] for each part, in the order of ARGV, the queue it was pushed to, or
 --   the switch (the hash again where there is none)
 -- After the trail's arguments (they are of the undo itself), ARGV holds:
---   the shape of the memory: items, list or switches   a blank (no item)
+--   the shape of the memory: items, list (it goes back to the head), tail (to the tail) or switches
+--   a blank (no item)
 --   how many parts at most, from the end of the memory
 --   '1' to put a queue's name back on the set of queues   that name
 --   for shapes items and switches: the SHA-1 of each part's four texts joined, last first
@@ -31,8 +32,11 @@ if shape ~= 'switches' then
   need('RPUSH LSET LINSERT', list)
 end
 need('LTRIM', memory)
+local is_list = shape == 'list' or shape == 'tail'
 if shape == 'list' then
   need('LMOVE', memory, list)
+elseif shape == 'tail' then
+  need('LPOP', memory)
 end
 for i = 8, #KEYS do
   need(shape == 'switches' and 'SET DEL' or 'LREM', KEYS[i])
@@ -92,6 +96,16 @@ if shape == 'list' then
     end
     done = done + 1
   end
+elseif shape == 'tail' then
+  -- Not LMOVE: Redis before 6.2 does not know it.
+  for _ = 1, wanted do
+    local item = redis.call('LPOP', memory)
+    if not item then
+      break
+    end
+    redis.call('RPUSH', list, item)
+    done = done + 1
+  end
 else
   local back = shape == 'items' and item_back or switch_back
   for i = 1, wanted do
@@ -122,4 +136,4 @@ end
 redis.call('HINCRBY', KEYS[4], 'undone', done)
 note('undo', done)
 local remain = redis.call('LLEN', memory)
-return {done, lost, shape == 'list' and remain or remain / 4}
+return {done, lost, is_list and remain or remain / 4}

@@ -1,0 +1,38 @@
+"""Taking back what was done to processes, lost jobs, totals, iterable jobs, sets and names of
+queues; of all else see `queuecore.undo`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from queuecore.action_record import ActionRecord, recorded
+from queuecore.digests import sha1_hex
+from queuecore.exchange import Arg, Exchange
+from queuecore.undo import TakenBack
+from sidekiq.keys import SidekiqKeys
+from sidekiq.scripts import load_script
+
+_TAKE_BACK = load_script("take_back")
+
+#: The shapes of memory that are taken back here.
+_SHAPES: Final = frozenset({"signals", "rescued", "totals", "cancelled", "entries", "names"})
+
+
+def take_back(
+    keys: SidekiqKeys,
+    operation: str,
+    shape: str,
+    parts: Sequence[list[bytes]],
+    record: ActionRecord | None,
+) -> Exchange[TakenBack] | None:
+    """For `queuecore.undo.undo`: takes back parts of an operation; None for a shape that it does
+    not know. One round trip, O(parts), for rescued jobs x distance to their queue's end."""
+    if shape not in _SHAPES:
+        return None
+    touched = [
+        *(keys.undo(operation), keys.undo_items(operation), keys.queues(), keys.rescued()),
+        *(part[2] for part in parts),
+    ]
+    args: list[Arg] = [shape, *(sha1_hex(b"".join(part)) for part in parts)]
+    return recorded(_TAKE_BACK, keys, record, touched, args, tuple)
