@@ -195,17 +195,6 @@ def members_of_both_ends(beginning: bytes, end: bytes) -> dict[str, Any]:
         with suppress(ValueError):
             return found | decode_object(b"{" + end[at + 1 :])
     return found
-def read_beginning(raw: bytes, size: int) -> JobRecord:
-    """Read the beginning of a job of `size` bytes: the members before the cut, and a `problem` that
-    says that it was cut. Never raises. O(bytes)."""
-    found: dict[str, Any] = {}
-    for name, written in members_of_beginning(raw).items():
-        # A member that was cut is no value, or, of a number, another one.
-        with suppress(ValueError):
-            value = decode(written)
-            if not (isinstance(value, int | float) and raw.endswith(written)):
-                found[name] = value
-    return JobRecord(raw, found, f"too large to list ({size:,} bytes)")
 
 
 def read_info(raw: bytes | None) -> Mapping[str, Any]:

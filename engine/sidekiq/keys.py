@@ -218,6 +218,7 @@ class SidekiqKeys:
     def delayed_of_resque(self) -> bytes:
         """Sorted set of the moments to which Resque's jobs are delayed."""
         return self._key("delayed_queue_schedule")
+
     # Jobs in the hands of processes: lists of plug-ins and of other languages' workers
     def held(self, queue: str) -> bytes:
         """What the list of GitLab's reliable fetch for a queue begins with; the process follows."""

@@ -14,7 +14,7 @@ from typing import Final, Literal
 from queuecore.exchange import Arg, Exchange, Reply, Steps
 from queuecore.values import value
 from queuecore.windows import Item, RawItem, read_item, whole
-from sidekiq.codec import JobRecord, instant_of, read_beginning, read_job
+from sidekiq.codec import JobRecord, instant_of, read_ends, read_job
 from sidekiq.keys import SetName, SidekiqKeys
 from sidekiq.scripts import load_script
 
@@ -73,7 +73,7 @@ class SetEntry:
         content = self.content
         if isinstance(content, bytes):
             return read_job(content)
-        return read_beginning(content.raw, content.size)
+        return read_ends(content.raw, b"", content.size)
 
 
 def state_of(listed_in: ListedSet, job: JobRecord) -> str:

@@ -15,7 +15,7 @@ from queuecore import windows
 from queuecore.exchange import Exchange, Steps
 from queuecore.values import value
 from queuecore.windows import Item, Stretch, read_item
-from sidekiq.codec import JobRecord, read_beginning, read_job
+from sidekiq.codec import JobRecord, read_ends, read_job
 
 #: Of longer jobs only the beginning is listed.
 LISTED_BYTES: Final = 65_536
@@ -39,7 +39,7 @@ class WaitingJob:
         """The job, read at each call; of one that is cut what its beginning tells. Never raises.
         O(bytes)."""
         item = self.item
-        return read_beginning(item.raw, item.size) if item.is_cut else read_job(item.raw)
+        return read_ends(item.raw, b"", item.size) if item.is_cut else read_job(item.raw)
 
 
 def stretch(

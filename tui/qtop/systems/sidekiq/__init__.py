@@ -1,0 +1,1 @@
+"""Sidekiq, as the console asks it."""
