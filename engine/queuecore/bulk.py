@@ -21,7 +21,7 @@ from queuecore.exchange import Arg, Exchange, Reply, Steps, load_script, single
 from queuecore.keys import QueueKeys, name_bytes
 from queuecore.keys import turn as turn_key
 from queuecore.turning import Taking as Taking
-from queuecore.turning import Turn, TurnEnded
+from queuecore.turning import Turn, TurnEnded, cut_of
 from queuecore.values import replace, value
 from queuecore.windows import Item
 
@@ -50,30 +50,48 @@ _REACH = 50
 _SEARCHES = 3
 _BARRED = "the key of the queue holds no list"
 _DIGEST_BYTES = 20
+#: Decisions about more queues than these are not kept.
+_MOST_KEPT = 1_000
+_NOT_KEPT = -1
 
 
 @value
 class JobRef:
-    """One item of a list as it was seen: its place from the head, and its SHA-1."""
+    """One item of a list as it was seen: its place from the head, and its SHA-1; and what is to
+    become of it, where that was decided then: see `kept`."""
 
     place: int
     sha: str
+    taking: Taking | None = None
+
+
+def kept(taking: Taking) -> Taking | None:
+    """A decision without the item's bytes, to be kept with its ref: only a turn can carry it out.
+    None where these do not hold what is to be pushed. O(bytes)."""
+    cut = cut_of(taking)
+    is_whole = taking.queue is None or cut[0]
+    return Taking(0, b"", taking.queue, cut=cut) if is_whole else None
 
 
 class JobRefs(Sequence[JobRef]):
-    """Millions of refs, in 28 bytes each: a sequence in the order of their places, whatever the
+    """Millions of refs, in 40 bytes each: a sequence in the order of their places, whatever the
     order in which they were added. `size_bytes` is how large their items are together, as far as it
-    was given."""
+    was given. `decide` is what has decided what becomes of them."""
 
     def __init__(self) -> None:
         self.size_bytes = 0
+        self.decide: object = None
         self._places = array("q")
         self._digests = bytearray()
+        #: Of kept decisions: which of the queues, and which bytes of the item.
+        self._targets, self._cuts = array("i"), array("I")
+        self._queues: dict[str | None, int] = {}
         self._is_descending = True
         self._order: array[int] | None = None
 
-    def add(self, ref: JobRef, size_bytes: int = 0) -> None:
-        """Add the ref of an item of so many bytes. Raises ValueError when its SHA-1 is none."""
+    def add(self, ref: JobRef, size_bytes: int = 0, taking: Taking | None = None) -> None:
+        """Add the ref of an item of so many bytes, and what `decide` has decided for it, as `kept`
+        gives it. Raises ValueError when its SHA-1 is none."""
         digest = bytes.fromhex(ref.sha)
         if len(digest) != _DIGEST_BYTES:
             raise ValueError(f"{ref.sha!r} is no SHA-1")
@@ -81,14 +99,32 @@ class JobRefs(Sequence[JobRef]):
             self._is_descending = False
         self._places.append(ref.place)
         self._digests += digest
+        self._targets.append(self._target(taking))
+        self._cuts.extend((0, 0) if taking is None else taking.cut)
         self.size_bytes += size_bytes
         self._order = None
+
+    def _target(self, taking: Taking | None) -> int:
+        if taking is None or (taking.queue not in self._queues and len(self._queues) == _MOST_KEPT):
+            return _NOT_KEPT
+        return self._queues.setdefault(taking.queue, len(self._queues))
 
     def __len__(self) -> int:
         return len(self._places)
 
     def __iter__(self) -> Iterator[JobRef]:
         return map(self._ref, self._indices())
+
+    def decided(self) -> Iterator[JobRef]:
+        """As `iter`, each with what was decided for it, where that was kept."""
+        queues = list(self._queues)
+        for at in self._indices():
+            place, sha, target = self._places[at], self._sha(at), self._targets[at]
+            if target == _NOT_KEPT:
+                yield JobRef(place, sha)
+            else:
+                cut = self._cuts[2 * at], self._cuts[2 * at + 1]
+                yield JobRef(place, sha, Taking(place, b"", queues[target], b"", sha, cut))
 
     @overload
     def __getitem__(self, index: int) -> JobRef: ...
@@ -108,8 +144,11 @@ class JobRefs(Sequence[JobRef]):
         return self._order
 
     def _ref(self, index: int) -> JobRef:
+        return JobRef(self._places[index], self._sha(index))
+
+    def _sha(self, index: int) -> str:
         start = _DIGEST_BYTES * index
-        return JobRef(self._places[index], self._digests[start : start + _DIGEST_BYTES].hex())
+        return self._digests[start : start + _DIGEST_BYTES].hex()
 
 
 @value
@@ -302,7 +341,10 @@ class _Bulk:
         # The list may have become shorter since.
         back = max(0, length - first) + _REACH
         most = self.most
-        groups = _groups(ordered, min(turning.STEP_ITEMS, most), min(turning.STEP_PLACES, most))
+        refs: Iterable[JobRef] = ordered
+        if isinstance(ordered, JobRefs) and ordered.decide == self._decide:
+            refs = ordered.decided()
+        groups = _groups(refs, min(turning.STEP_ITEMS, most), min(turning.STEP_PLACES, most))
         group, following = next(groups, []), next(groups, [])
         items: Sequence[bytes] = ()
         try:
@@ -333,7 +375,11 @@ class _Bulk:
             return group, ()
         found: list[tuple[Taking, JobRef]] = []
         absent, refused = list(group), list[str]()
-        if places[-1] <= rest + _REACH:
+        is_ahead = places[-1] <= rest + _REACH
+        if is_ahead and _are_kept(group):
+            decided = [(ref.taking, ref, at) for ref, at in zip(group, places, strict=True)]
+            found, absent = [(_placed(each, at), ref) for each, ref, at in decided if each], []
+        elif is_ahead:
             near = [JobRef(rest - at, ref.sha) for ref, at in zip(group, places, strict=True)]
             seen = _seen_singly(near, items) or (yield self._reread_here(near))
             found, lost, refused = _decided(near, seen, self._decide)
@@ -344,7 +390,7 @@ class _Bulk:
             absent = [JobRef(length - rest + ref.place, ref.sha) for ref in lost]
         wanted = [length - ref.place for ref in following]
         leave = wanted[0] if wanted else places[-1] - 1
-        if wanted and places[-1] - wanted[-1] > 2 * turning.STEP_PLACES:
+        if wanted and (places[-1] - wanted[-1] > 2 * turning.STEP_PLACES or _are_kept(following)):
             wanted = []
         step = yield from turn.take(
             [each for each, _ in found], max(0, leave), wanted, self._progress
@@ -354,12 +400,20 @@ class _Bulk:
         self.result = self.result.plus(step.done, refused=refused)
         self.result = self.result.plus(refused=[_BARRED] * len(step.barred))
         left = [ref for _, ref in found[step.reached :]]
+        if step.gone:
+            # A look at all of them together finds sooner which are there.
+            left = [JobRef(ref.place, ref.sha) for ref in left]
         return left, () if left else step.items
 
     def _reread_here(self, refs: Sequence[JobRef]) -> Exchange[_Seen]:
         """The items about some places of the list, as far as it is turned."""
         near = [replace(ref, place=max(0, ref.place)) for ref in refs]
         return _reread(self._key, near, min(_REACH, self.most), self._progress)
+
+
+def _are_kept(refs: Sequence[JobRef]) -> bool:
+    """Whether it was decided for all of them what becomes of them."""
+    return all(ref.taking is not None for ref in refs)
 
 
 def _seen_singly(refs: Sequence[JobRef], items: Sequence[bytes]) -> _Seen | None:
@@ -463,7 +517,7 @@ def _decided(
 
 def _placed(taking: Taking, place: int, sha: str | None = None) -> Taking:
     """The same of an item at another place. Not by `replace`, which takes ten times as long."""
-    return Taking(place, taking.raw, taking.queue, taking.payload, sha or taking.sha)
+    return Taking(place, taking.raw, taking.queue, taking.payload, sha or taking.sha, taking.cut)
 
 
 def _parts(

@@ -106,13 +106,23 @@ def turned(lists: Sequence[bytes]) -> Steps[dict[bytes, Turned]]:
 @value
 class Taking:
     """What becomes of one item: it leaves the list, and `payload` goes onto `queue` (None: it is
-    deleted). `place` is counted from the head of the list, `sha` is the item's SHA-1."""
+    deleted). `place` is counted from the head of the list, `sha` is the item's SHA-1. `cut` is in
+    which of the item's bytes the payload is, from 1 on; (0, 0): they are not known to hold it. Then
+    a turn needs neither `raw` nor `payload`."""
 
     place: int
     raw: bytes
     queue: str | None = None
     payload: bytes = b""
     sha: str = ""
+    cut: tuple[int, int] = (0, 0)
+
+
+def cut_of(taking: Taking) -> tuple[int, int]:
+    """In which of an item's bytes its payload is: see `Taking`. O(bytes)."""
+    payload = taking.payload
+    start = taking.raw.find(payload) if payload else -1
+    return (start + 1, start + len(payload)) if start >= 0 else (0, 0)
 
 
 @value
@@ -187,10 +197,9 @@ class Turn:
         args: list[Arg] = [leave, len(part)]
         for each in part:
             # Mostly it is a part of the item: so it need not be sent.
-            start = each.raw.find(each.payload) if each.payload else -1
-            cut = f"{start + 1} {start + len(each.payload)}" if start >= 0 else ""
-            sent = b"" if cut else each.payload
-            args += (each.place, each.sha, targets[each.queue], cut, sent)
+            first, last = each.cut if each.cut[0] else cut_of(each)
+            sent = b"" if first else each.payload
+            args += (each.place, each.sha, targets[each.queue], f"{first} {last}", sent)
         args += [*map(name_bytes, names), *wanted]
         touched = list(map(self._keys.queue, names))
         reply = yield self._exchange(_TURN, touched, args, progress=progress)

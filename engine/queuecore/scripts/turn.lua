@@ -10,7 +10,7 @@
 --   how many to leave that are not turned; negative: the list is turned back until there are so many
 --   n   for each of the n items, in their order:
 --     place   SHA-1   which of KEYS[8..] to push to (0: none)   what to push: `from to` of the item's
---     own bytes, or '' and then the bytes
+--     own bytes, from 1 on, or `0 0` and then the bytes
 --   for each of KEYS[8..] the queue's name
 --   the places of items that are to be returned, those of the next step
 -- A queue that gets its name on the set by this is written into the operation's hash, as
@@ -94,7 +94,7 @@ for i = 1, n do
       break
     end
     looks = looks + 1 + #item / 8192
-    local from, to = string.match(ARGV[at + 3], '^(%d+) (%d+)$')
+    local from, to = string.match(ARGV[at + 3], '^([1-9]%d*) (%d+)$')
     local payload = from and string.sub(item, tonumber(from), tonumber(to)) or ARGV[at + 4]
     if target > 0 then
       push(target, payload)
