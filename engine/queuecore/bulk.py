@@ -46,6 +46,8 @@ _NODE_S = 13e-9
 _SCRIPT_S = 5e-3
 #: How far from its place an item is looked for.
 _REACH = 50
+#: How many places before its own one of many is looked for, which others have moved.
+_FAR = 10_000
 #: How often what was not found is looked for in the whole list: it changes meanwhile.
 _SEARCHES = 3
 _BARRED = "the key of the queue holds no list"
@@ -233,8 +235,9 @@ def take(
 
     Items that moved a little are found by their bytes; what is not found is looked for at the
     end, between its place and the head, all over a list that was turned, up to three times; then
-    it is reported as gone. Two round trips for each 200 items, or each `at_once` (fewer when they
-    are large); for a search one for each 1,000 places. Where many are in the depths of a long list,
+    it is reported as gone. Where others removed what came before them, the first ones show how far
+    all have moved. Two round trips for each 200 items, or each `at_once` (fewer when they are
+    large); for a search one for each 1,000 places. Where many are in the depths of a long list,
     it is turned (see `queuecore.turning`): then a round trip for each 200 items and each 350 places
     of the list.
     """
@@ -310,6 +313,12 @@ class _Bulk:
             group = [replace(ref, place=ref.place + away) for ref in refs]
             seen: _Seen = yield from self._read(group)
             found, absent, refused = _decided(group, seen, self._decide)
+            all_lost = len(absent) == len(group) > turning.FEW_ITEMS
+            if all_lost and (moved := (yield from self._moved(group))):
+                away -= moved
+                group = [replace(ref, place=ref.place - moved) for ref in group]
+                seen = yield from self._read(group)
+                found, absent, refused = _decided(group, seen, self._decide)
             self.result = self.result.plus(refused=refused)
             taken = 0
             for part in _parts(found, seen.length):
@@ -334,9 +343,31 @@ class _Bulk:
                 return seen
             yield from turning.settled(self._keys, self._key)
 
+    def _moved(self, group: Sequence[JobRef]) -> Steps[int]:
+        """How far items are before their places, going by those of a group: others, such as
+        workers, took what came before them. 0 where none of them is found. A round trip for each
+        1,000 places, 11 at most."""
+        places: dict[str, list[int]] = {}
+        for ref in group:
+            places.setdefault(ref.sha, []).append(ref.place)
+        at_once = min(READ_ITEMS, self.most)
+        last = group[-1].place + min(_REACH, self.most)
+        least = max(0, group[0].place - _FAR)
+        while last >= least:
+            first = max(least, last - at_once + 1)
+            seen: _Seen = yield _read(self._key, first, last, self._progress)
+            pairs = zip(seen.places, seen.shas, strict=True)
+            votes = Counter(place - at for at, sha in pairs for place in places.get(sha, ()))
+            if votes:
+                # Where items are alike, there are several ways to see it.
+                return max(votes, key=lambda moved: (votes[moved], -abs(moved)))
+            last = first - 1
+        return 0
+
     def _turn(self, turn: Turn, ordered: Sequence[JobRef]) -> Steps[None]:
         """Take them while the list is turned."""
-        length = self._length = turn.rest
+        moved = yield from self._moved(ordered[: turning.FEW_ITEMS])
+        length = self._length = turn.rest + moved
         first, last = ordered[0].place, ordered[-1].place
         # The list may have become shorter since.
         back = max(0, length - first) + _REACH
@@ -478,7 +509,11 @@ def _reread(
     key: bytes, group: Sequence[JobRef], reach: int, progress: tuple[int, int]
 ) -> Exchange[_Seen]:
     first = max(0, group[0].place - reach)
-    last = max(0, group[-1].place + reach)
+    return _read(key, first, max(0, group[-1].place + reach), progress)
+
+
+def _read(key: bytes, first: int, last: int, progress: tuple[int, int]) -> Exchange[_Seen]:
+    """The items from one place of a list to another."""
 
     def parse(replies: list[Reply]) -> _Seen:
         items, length, kind = replies

@@ -55,6 +55,8 @@ class ListWalk:
         # The anchor is read as well, to see whether it is still there.
         self._lowest = self._floor - (self._floor_anchor is not None)
         self._asked_to = 0
+        #: How many were removed since the walk began, before those that were seen.
+        self._removed = 0
         #: The window before: its first item was seen last.
         self._before: Sequence[RawItem] = ()
         self._page = _FIRST_ITEMS
@@ -98,7 +100,8 @@ class ListWalk:
         if first <= self._lowest and self._floor_anchor is not None:
             self._check_floor(seen, first)
         begin = max(0, self._floor - first)
-        return (self._entry(replies[at], first + at) for at in reversed(range(begin, fresh)))
+        place = first + self._removed
+        return (self._entry(replies[at], place + at) for at in reversed(range(begin, fresh)))
 
     def _fresh(self, expected: int, seen: Stretch) -> int:
         """How many items of a window come before the one that was seen last."""
@@ -109,6 +112,7 @@ class ListWalk:
         places = {_known_by(each): at for at, each in enumerate(replies[: expected + 1])}
         for each in self._before:
             if (at := places.get(_known_by(each))) is not None:
+                self._removed += expected - at
                 return at
         self.is_broken = True
         return min(expected, len(replies))
