@@ -235,7 +235,7 @@ def take(
 
     Items that moved a little are found by their bytes; what is not found is looked for at the
     end, between its place and the head, all over a list that was turned, up to three times; then
-    it is reported as gone. Where others removed what came before them, the first ones show how far
+    it is reported as gone. Where others removed what came before them, the last ones show how far
     all have moved. Two round trips for each 200 items, or each `at_once` (fewer when they are
     large); for a search one for each 1,000 places. Where many are in the depths of a long list,
     it is turned (see `queuecore.turning`): then a round trip for each 200 items and each 350 places
@@ -309,14 +309,15 @@ class _Bulk:
     def _walk(self, ordered: Sequence[JobRef]) -> Steps[None]:
         most = self.most
         away = 0  # how far what comes next is from its place, going by what came before
+        has_looked = False
         for refs in _groups(ordered, min(self._at_once, most), min(READ_ITEMS, most)):
             group = [replace(ref, place=ref.place + away) for ref in refs]
             seen: _Seen = yield from self._read(group)
             found, absent, refused = _decided(group, seen, self._decide)
-            all_lost = len(absent) == len(group) > turning.FEW_ITEMS
-            if all_lost and (moved := (yield from self._moved(group))):
-                away -= moved
-                group = [replace(ref, place=ref.place - moved) for ref in group]
+            if len(absent) == len(group) and not has_looked and len(ordered) > turning.FEW_ITEMS:
+                has_looked = True
+                away = -(yield from self._moved(ordered))
+                group = [replace(ref, place=ref.place + away) for ref in refs]
                 seen = yield from self._read(group)
                 found, absent, refused = _decided(group, seen, self._decide)
             self.result = self.result.plus(refused=refused)
@@ -343,16 +344,17 @@ class _Bulk:
                 return seen
             yield from turning.settled(self._keys, self._key)
 
-    def _moved(self, group: Sequence[JobRef]) -> Steps[int]:
-        """How far items are before their places, going by those of a group: others, such as
-        workers, took what came before them. 0 where none of them is found. A round trip for each
-        1,000 places, 11 at most."""
+    def _moved(self, ordered: Sequence[JobRef]) -> Steps[int]:
+        """How far items are before their places, going by the last ones: others, such as workers,
+        took what came before them. 0 where none of these is found. A round trip for each 1,000
+        places, 11 at most."""
+        group = ordered[-turning.FEW_ITEMS :]
         places: dict[str, list[int]] = {}
         for ref in group:
             places.setdefault(ref.sha, []).append(ref.place)
         at_once = min(READ_ITEMS, self.most)
         last = group[-1].place + min(_REACH, self.most)
-        least = max(0, group[0].place - _FAR)
+        least = max(0, group[-1].place - _FAR)
         while last >= least:
             first = max(least, last - at_once + 1)
             seen: _Seen = yield _read(self._key, first, last, self._progress)
@@ -366,7 +368,7 @@ class _Bulk:
 
     def _turn(self, turn: Turn, ordered: Sequence[JobRef]) -> Steps[None]:
         """Take them while the list is turned."""
-        moved = yield from self._moved(ordered[: turning.FEW_ITEMS])
+        moved = yield from self._moved(ordered)
         length = self._length = turn.rest + moved
         first, last = ordered[0].place, ordered[-1].place
         # The list may have become shorter since.
