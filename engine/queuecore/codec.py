@@ -212,13 +212,14 @@ def members(raw: bytes) -> dict[str, bytes]:
 def member(raw: bytes, name: str) -> bytes:
     """As `members(raw)[name]`, of an object that `decode` can read and that has this member; its
     name is of ASCII letters and digits. O(bytes), mostly without a look at the other members."""
-    text = raw.decode("utf-8", "surrogateescape")
-    key = f'"{name}"'
-    at = text.find(key)
+    key = b'"%s"' % name.encode()
+    at = raw.find(key)
     # Without `\u` a key has no other spelling; and what is there once, it is.
-    if at < 0 or "\\u" in text or text.find(key, at + 1) >= 0:
+    has_codes = b"\\" in raw and b"\\u" in raw
+    if at < 0 or has_codes or raw.find(key, at + 1) >= 0:
         return members(raw)[name]
-    start = _skip(text, text.index(":", at + len(key)) + 1)
+    text = raw[raw.index(b":", at + len(key)) + 1 :].decode("utf-8", "surrogateescape")
+    start = _skip(text, 0)
     return _bytes(text[start : value_at(text, start)[1]])
 
 

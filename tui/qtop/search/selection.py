@@ -336,7 +336,8 @@ def chosen_of(
     action will refuse it."""
     chosen = Selection(jobs_of.refs())
     for job in jobs:
-        chosen.add(job, None if job.item.is_cut else refusal(job.item.raw))
+        decided = None if job.item.is_cut else refusal(job.item.raw)
+        chosen.add(job, decided if isinstance(decided, str) else None)
     return chosen
 
 
