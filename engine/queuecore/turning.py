@@ -129,16 +129,35 @@ class TurnStep:
     drift: int
 
 
+def described(taking: Taking, target: int) -> tuple[Arg, ...]:
+    """What `turning_items.inc.lua` is to know of an item that goes onto the list of this number."""
+    raw, payload = taking.raw, taking.payload
+    # Mostly it is a part of the item: so it need not be sent.
+    start = raw.find(payload) if payload else -1
+    cut = f"{start + 1} {start + len(payload)}" if start >= 0 else ""
+    return taking.place, taking.sha, target, cut, b"" if cut else payload
+
+
+@value
+class Back:
+    """How items are put back while their list is turned: by a script that includes
+    `turning_back.inc.lua`, what else it touches, and what else it is to know."""
+
+    script: Script
+    touched: tuple[bytes, ...] = ()
+    args: tuple[Arg, ...] = ()
+
+
 @value
 class BackStep:
     """What one step of an undo came to: how many were put back, how many cannot be any more, how
-    many remain (-1: the operation is not known any more), the queues that the next were pushed
+    many remain (-1: the operation is not known any more), the lists that the next were pushed
     to."""
 
     done: int
     lost: int
     remain: int
-    queues: set[bytes]
+    lists: set[bytes]
 
 
 class TurnEnded(Exception):
@@ -184,27 +203,39 @@ class Turn:
         and TurnEnded."""
         names = list(dict.fromkeys(t.queue for t in part if t.queue is not None))
         targets = {None: 0} | {name: number for number, name in enumerate(names, 1)}
-        args: list[Arg] = [leave, len(part)]
+        args: list[Arg] = [leave, len(part), len(names), *map(name_bytes, names)]
         for each in part:
-            # Mostly it is a part of the item: so it need not be sent.
-            start = each.raw.find(each.payload) if each.payload else -1
-            cut = f"{start + 1} {start + len(each.payload)}" if start >= 0 else ""
-            sent = b"" if cut else each.payload
-            args += (each.place, each.sha, targets[each.queue], cut, sent)
-        args += [*map(name_bytes, names), *wanted]
+            args += described(each, targets[each.queue])
         touched = list(map(self._keys.queue, names))
-        reply = yield self._exchange(_TURN, touched, args, progress=progress)
+        return (yield from self.take_by(_TURN, touched, [*args, *wanted], progress))
+
+    def take_by(
+        self,
+        script: Script,
+        touched: Sequence[bytes],
+        args: Sequence[Arg],
+        progress: tuple[int, int],
+    ) -> Steps[TurnStep]:
+        """As `take`, by a script that includes `turning_items.inc.lua`."""
+        reply = yield self._exchange(script, touched, args, progress=progress)
         return TurnStep(*self._own(reply)[3:])
 
-    def put_back(self, operation: str, queues: Sequence[bytes]) -> Steps[BackStep]:
-        """Put items that an operation removed back to their places, the last first. `queues` are
+    def hold(self) -> Steps[None]:
+        """Say that the turn is still its owner's. One round trip. Raises StoreError, TurnEnded."""
+        self._own((yield self._turn(_NOWHERE)))
+
+    def put_back(
+        self, operation: str, lists: Sequence[bytes], back: Back | None
+    ) -> Steps[BackStep]:
+        """Put items that an operation removed back to their places, the last first. `lists` are
         the keys of those that they were pushed to. One round trip, O(places turned + items), and
-        what was pushed is looked for from its queue's end. Raises StoreError, and TurnEnded where
+        what was pushed is looked for from its list's end. Raises StoreError, and TurnEnded where
         the list is empty by now: it cannot be turned."""
+        back = back or Back(_TURN_BACK)
         memory = self._keys.undo(operation), self._keys.undo_items(operation)
-        args: list[Arg] = [BACK_ITEMS]
+        touched, args = [*memory, *back.touched, *lists], [BACK_ITEMS, *back.args]
         while True:
-            reply = yield self._exchange(_TURN_BACK, [*memory, *queues], args)
+            reply = yield self._exchange(back.script, touched, args)
             if reply[0] == 1:
                 _, _, _, done, lost, remain, following = reply
                 return BackStep(done, lost, remain, set(following))
@@ -242,7 +273,7 @@ class Turn:
                 return
 
     def _turn(self, leave: int, *, expects: bool = True, ends: bool = False) -> Exchange[Reply]:
-        return self._exchange(_TURN, (), [leave, 0], expects=expects, ends=ends)
+        return self._exchange(_TURN, (), [leave, 0, 0], expects=expects, ends=ends)
 
     def _exchange(
         self,
