@@ -43,6 +43,8 @@ STATE_TYPE: Final = b"string"
 #: After so long without a step the owner of a turn is taken for dead.
 GRACE_S: Final = 3.0
 _WAIT_S: Final = 0.1
+#: Lists that are looked at in one round trip.
+_LISTS: Final = 1000
 _BUSY: Final = 0
 #: More than any list holds: nothing is turned.
 _NOWHERE: Final = 2**53
@@ -89,10 +91,13 @@ class Turned:
 
 
 def turned(lists: Sequence[bytes]) -> Steps[dict[bytes, Turned]]:
-    """Which of some lists are turned, and how far. One round trip, O(lists); another where there is
-    one. Raises StoreError."""
-    are_known = yield Exchange(tuple(("EXISTS", turn(key)) for key in lists), list)
-    candidates = [key for key, is_known in zip(lists, are_known, strict=True) if is_known]
+    """Which of some lists are turned, and how far. One round trip for each 1,000; another where
+    there is one. Raises StoreError."""
+    candidates: list[bytes] = []
+    for at in range(0, len(lists), _LISTS):
+        page = lists[at : at + _LISTS]
+        are_known = yield Exchange(tuple(("EXISTS", turn(key)) for key in page), list)
+        candidates += [key for key, is_known in zip(page, are_known, strict=True) if is_known]
     if not candidates:
         return {}
     found = yield Exchange(tuple(_TURNED.call([key, turn(key)]) for key in candidates), list)

@@ -80,8 +80,13 @@ DELAYED_ACTIONS: dict[str, Callable[[Keys, Sequence[DelayedRef], ActionRecord], 
 }
 
 
-@pytest.mark.parametrize("act", DELAYED_ACTIONS)
-@pytest.mark.parametrize(("first", "last"), [(0, LONG), (0, 3_000), (LONG - 3_000, LONG)])
+@pytest.mark.parametrize(
+    ("act", "first", "last"),
+    [
+        *(("run", 0, LONG), ("reschedule", 0, LONG)),
+        *(("delete", 0, 3_000), ("delete", LONG - 3_000, LONG)),
+    ],
+)
 def test_no_script_walks_along_the_long_list_of_one_moment(
     redis_url: str, store: Store, direct: Direct, act: str, first: int, last: int
 ) -> None:

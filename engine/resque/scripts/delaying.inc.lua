@@ -1,5 +1,6 @@
--- Included by scripts that delay jobs until another moment. No KEYS and no ARGV of its own.
--- Cost: O(log moments).
+-- Included by scripts that delay jobs until another moment.
+--
+-- No KEYS and no ARGV of its own. Cost: O(log moments).
 
 -- Put a job onto a list, and let the job be known to be delayed until a moment, under a name. Returns
 -- what an undo is to know: the moment, `@`, and the job's place there if it was not known before.
