@@ -234,6 +234,7 @@ def test_after_it_was_killed_the_next_one_puts_the_moment_in_order(
             check_all_are_known(direct)
     for each in operations[::-1]:
         store.run(undo(KEYS, each))
+    store.run(turning.settled(KEYS, KEY))
     assert contents(direct) == before
 
 

@@ -3,7 +3,7 @@
 --
 -- include turned.inc.lua
 --
--- KEYS[2i-1] list i   KEYS[2i] the state of its turn (the list again where none turns it)
+-- KEYS[2i-1] list i   KEYS[2i] the state of its turn (the list again to read it as it is)
 -- ARGV[1] longest item in bytes   ARGV[2i], ARGV[2i+1] first and last index in list i
 -- Returns for each list its items, each whole, or, when longer than ARGV[1], {its beginning, its
 -- length, its SHA-1}; nothing for another kind of value. Fails when one may not be read.
