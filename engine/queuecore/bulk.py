@@ -21,7 +21,7 @@ from queuecore.exchange import Arg, Exchange, Reply, Steps, load_script, single
 from queuecore.keys import QueueKeys, name_bytes
 from queuecore.keys import turn as turn_key
 from queuecore.turning import Taking as Taking
-from queuecore.turning import Turn, TurnEnded, cut_of
+from queuecore.turning import Turn, TurnEnded, TurnStep, cut_of
 from queuecore.values import replace, value
 from queuecore.windows import Item
 
@@ -50,7 +50,8 @@ _REACH = 50
 _FAR = 10_000
 #: How often what was not found is looked for in the whole list: it changes meanwhile.
 _SEARCHES = 3
-_BARRED = "the key of the queue holds no list"
+#: Why an item stays that was to go elsewhere.
+BARRED = "where it should go holds no list"
 _DIGEST_BYTES = 20
 #: Decisions about more queues than these are not kept.
 _MOST_KEPT = 1_000
@@ -178,6 +179,10 @@ class Result:
 
 #: Decides what becomes of an item's bytes: a Taking (place and SHA-1 are filled in), or why not.
 Decide = Callable[[bytes], "Taking | str"]
+#: Takes items off a list that is turned, as `Turn.take`.
+TakeInTurn = Callable[
+    [Turn, Sequence[Taking], int, Sequence[int], tuple[int, int]], Steps[TurnStep]
+]
 
 
 def delete(raw: bytes) -> Taking | str:
@@ -264,6 +269,29 @@ def take(
     return bulk.result
 
 
+def take_by_turning(
+    keys: QueueKeys,
+    key: bytes,
+    refs: JobRefs,
+    decide: Decide,
+    record: ActionRecord | None,
+    take_in_turn: TakeInTurn,
+    *,
+    before: tuple[int, int],
+) -> Steps[tuple[Result, list[JobRef]] | None]:
+    """Turn a list once, and take the marked items off it, as `take_in_turn` does. Returns what came
+    of it, and those that were not where they should be; None where it cannot be turned. `before` is
+    how much was done of the action that it is a part of, and of how much. A round trip for each
+    200 items and each 350 places of the list."""
+    bulk = _Bulk(keys, key, decide, record, refs, TAKE_ITEMS, take_in_turn, before)
+    try:
+        if not (yield from bulk.turn(refs)):
+            return None
+    except StoreError as error:
+        return replace(bulk.result, stopped=error), bulk.missed
+    return bulk.result, bulk.missed
+
+
 class _Bulk:
     """Takes items off one list. `result` holds what was done at any moment, `missed` what was not
     where it should be, `most` how many items are read at once."""
@@ -276,9 +304,13 @@ class _Bulk:
         record: ActionRecord | None,
         refs: Sequence[JobRef],
         at_once: int,
+        take_in_turn: TakeInTurn = Turn.take,
+        before: tuple[int, int] | None = None,
     ) -> None:
         self._keys, self._key, self._decide, self._record = keys, key, decide, record
-        self._planned, self.most, self._at_once = len(refs), _most_read(refs), at_once
+        self._take_in_turn = take_in_turn
+        self._before, self._planned = before or (0, len(refs))
+        self.most, self._at_once = _most_read(refs), at_once
         self._length = 0
         self.has_turned = False
         self.result = Result()
@@ -286,25 +318,29 @@ class _Bulk:
 
     @property
     def _progress(self) -> tuple[int, int]:
-        return self.result.done, self._planned
+        return self._before + self.result.done, self._planned
 
     def go_through(self, ordered: Sequence[JobRef]) -> Steps[None]:
         """Take them, walking to each, or turning the list."""
         # A slow one would keep the list turned for long.
         if len(ordered) > turning.FEW_ITEMS and self._at_once >= TAKE_ITEMS:
             length: int = yield single(("LLEN", self._key), int)
-            if turning.is_deep((ref.place for ref in ordered), length):
-                turn = Turn(self._keys, self._key, self._record)
-                try:
-                    yield from turn.begin()
-                except (MissingCommand, AuthRefused, WrongType):
-                    # Redis before 6.2 cannot turn a list, nor is it when a key for that is in use.
-                    pass
-                else:
-                    self.has_turned = True
-                    yield from turn.through(self._turn(turn, ordered))
-                    return
+            is_deep = turning.is_deep((ref.place for ref in ordered), length)
+            if is_deep and (yield from self.turn(ordered)):
+                return
         yield from self._walk(ordered)
+
+    def turn(self, ordered: Sequence[JobRef]) -> Steps[bool]:
+        """Take them while the list is turned. Returns whether it can be."""
+        turn = Turn(self._keys, self._key, self._record)
+        try:
+            yield from turn.begin()
+        except (MissingCommand, AuthRefused, WrongType):
+            # Redis before 6.2 cannot turn a list, nor is it when a key for that is in use.
+            return False
+        self.has_turned = True
+        yield from turn.through(self._turn(turn, ordered))
+        return True
 
     def _walk(self, ordered: Sequence[JobRef]) -> Steps[None]:
         most = self.most
@@ -329,7 +365,7 @@ class _Bulk:
                 )
                 taken += done
                 absent += [part[number - 1][1] for number in gone]
-                self.result = self.result.plus(done, refused=[_BARRED] * len(barred))
+                self.result = self.result.plus(done, refused=[BARRED] * len(barred))
             away -= taken
             if found:
                 away += found[-1][0].place - found[-1][1].place
@@ -387,14 +423,14 @@ class _Bulk:
             while group and turn.rest:
                 # Here it can be stopped.
                 yield Exchange((), lambda _: None, progress=self._progress)
-                group, items = yield from self._take_in_turn(turn, group, following, items)
+                group, items = yield from self._take_group(turn, group, following, items)
                 if not group:
                     group, following = following, next(groups, [])
         except TurnEnded:
             pass
         self.missed += [*group, *following, *chain.from_iterable(groups)]
 
-    def _take_in_turn(
+    def _take_group(
         self, turn: Turn, group: list[JobRef], following: list[JobRef], items: Sequence[bytes]
     ) -> Steps[tuple[list[JobRef], Sequence[bytes]]]:
         """Take a group of them, whose `items` are perhaps known. Returns what of it is left for
@@ -404,7 +440,7 @@ class _Bulk:
         places = [length - ref.place for ref in group]
         leave = max(0, places[0])
         if rest - leave > turning.STEP_PLACES:
-            yield from turn.take((), leave, (), self._progress)
+            yield from self._take_in_turn(turn, (), leave, (), self._progress)
             return group, ()
         found: list[tuple[Taking, JobRef]] = []
         absent, refused = list(group), list[str]()
@@ -425,13 +461,13 @@ class _Bulk:
         leave = wanted[0] if wanted else places[-1] - 1
         if wanted and (places[-1] - wanted[-1] > 2 * turning.STEP_PLACES or _are_kept(following)):
             wanted = []
-        step = yield from turn.take(
-            [each for each, _ in found], max(0, leave), wanted, self._progress
+        step = yield from self._take_in_turn(
+            turn, [each for each, _ in found], max(0, leave), wanted, self._progress
         )
         self._length -= step.drift
         self.missed += absent + [found[number - 1][1] for number in step.gone]
         self.result = self.result.plus(step.done, refused=refused)
-        self.result = self.result.plus(refused=[_BARRED] * len(step.barred))
+        self.result = self.result.plus(refused=[BARRED] * len(step.barred))
         left = [ref for _, ref in found[step.reached :]]
         if step.gone:
             # A look at all of them together finds sooner which are there.

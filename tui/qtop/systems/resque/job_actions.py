@@ -320,16 +320,24 @@ _MEANWHILE: Final = {
     "single failure there meanwhile.",
     "queue": "Workers may take jobs from the middle of the queue meanwhile. Then the order is as "
     "before, and jobs that came meanwhile are behind the others.",
+    "delayed": "A scheduler may take jobs from the middle of the same second meanwhile. Then the "
+    "order is as before, and jobs that came meanwhile are behind the others.",
 }
 
 
 def _meanwhile(request: OfJobs) -> tuple[str, ...]:
     """What others see while a request is carried out. Its list may be turned where it is long; its
     length is not known here."""
-    refs, words = request.chosen.refs, _MEANWHILE.get(request.source.kind)
-    if words is None or len(refs) <= turning.FEW_ITEMS:
+    words = _MEANWHILE.get(request.source.kind)
+    if words is None or len(request.chosen.refs) <= turning.FEW_ITEMS:
         return ()
-    is_deep = _refs(request.chosen)[-1 - turning.FEW_ITEMS].place >= turning.SHALLOW_ITEMS
+    if request.source.kind == "delayed":
+        refs = cast("DelayedRefs", request.chosen.refs)
+        many = Counter(ref.stamp for ref in refs)
+        deep = (ref for ref in refs if ref.place >= turning.SHALLOW_ITEMS)
+        is_deep = any(many[ref.stamp] > turning.FEW_ITEMS for ref in deep)
+    else:
+        is_deep = _refs(request.chosen)[-1 - turning.FEW_ITEMS].place >= turning.SHALLOW_ITEMS
     return (words,) if is_deep else ()
 
 
