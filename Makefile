@@ -9,7 +9,7 @@ run: .venv/.done
 
 test: .venv/.done tests/interop/node_modules/.done
 	$(MAKE) --no-print-directory check
-	$(BIN)/python -m pytest -n 4
+	$(BIN)/python -m pytest -n 6
 
 check: .venv/.done
 	$(BIN)/ruff check .
@@ -37,7 +37,7 @@ bench: .venv/.bench
 
 # Texts and pictures of the screens that tests compare with: look at `git diff` after it.
 snapshots: .venv/.done
-	QTOP_UPDATE_SNAPSHOTS=1 $(BIN)/python -m pytest -q -n 4 tests/tui
+	QTOP_UPDATE_SNAPSHOTS=1 $(BIN)/python -m pytest -q -n 6 tests/tui
 
 screenshots: .venv/.done
 	$(BIN)/python -m tests.screenshots
