@@ -1,14 +1,14 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test check soak bench bench-console docs snapshots screenshots clean
+.PHONY: run test check compiled soak bench bench-console docs snapshots screenshots clean
 .DELETE_ON_ERROR:
 
 run: .venv/.done
 	$(BIN)/qtop demo
 
 test: .venv/.done tests/interop/node_modules/.done
-	$(MAKE) --no-print-directory check
+	$(MAKE) --no-print-directory -j 2 check compiled
 	$(BIN)/python -m pytest -n 6
 
 check: .venv/.done
@@ -16,10 +16,15 @@ check: .venv/.done
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# Every process of a run collects all tests: compiled once beforehand, and not by each of them. What is
+# wrong with a test is reported by the run.
+compiled: .venv/.done
+	-@$(BIN)/python -m pytest --collect-only -qq >/dev/null 2>&1
+
 # Long tests at full length: some minutes, then they end by themselves.
 soak: .venv/.done
-	QTOP_SOAK=1 $(BIN)/python -m pytest tests/kills tests/engine/test_turning.py tests/engine/test_worker_faults.py \
-		tests/tui/test_golden_tour.py tests/tui/test_output.py \
+	QTOP_SOAK=1 $(BIN)/python -m pytest tests/kills tests/engine/test_turning.py \
+		tests/engine/test_worker_faults.py tests/tui/test_golden_tour.py tests/tui/test_output.py \
 		tests/tui/test_any_keys.py tests/tui/test_redact.py
 
 # What the console costs, against its targets. `make bench-console BENCH=--quick` takes a minute.
