@@ -9,7 +9,7 @@
 --   n   how many of KEYS[8..] there are   the name of each
 --   for each of the n items, in their order:
 --     place   SHA-1   which of KEYS[8..] it goes onto (0: none)   what goes there: `from to` of the
---     item's own bytes, or '' and then the bytes   and what else the including script needs
+--     item's own bytes, from 1 on, or `0 0` and then the bytes   and what else the including script needs
 --   the places of items that are to be returned, those of the next step
 -- Where none of the n was found it turns no further. Looking for items that are not in their places
 -- reads 300 items at most, or 2 MiB of large ones: those of the n that it does not reach for that are
@@ -87,7 +87,7 @@ local function take_items(width, leaves)
         break
       end
       looks = looks + 1 + #item / 8192
-      local from, to = string.match(ARGV[at + 3], '^(%d+) (%d+)$')
+      local from, to = string.match(ARGV[at + 3], '^([1-9]%d*) (%d+)$')
       local payload = from and string.sub(item, tonumber(from), tonumber(to)) or ARGV[at + 4]
       leaves(item, target, payload, i, at)
       redis.call('LTRIM', list, 1, -1)
