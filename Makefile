@@ -1,24 +1,30 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test check soak bench bench-console docs snapshots screenshots clean
+.PHONY: run test check compiled soak bench bench-console docs snapshots screenshots clean
 .DELETE_ON_ERROR:
 
 run: .venv/.done
 	$(BIN)/qtop demo
 
 test: .venv/.done tests/interop/node_modules/.done
-	$(MAKE) --no-print-directory check
-	$(BIN)/python -m pytest -n 4
+	$(MAKE) --no-print-directory -j 2 check compiled
+	$(BIN)/python -m pytest -n 6
 
 check: .venv/.done
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# Every process of a run collects all tests: compiled once beforehand, and not by each of them. What is
+# wrong with a test is reported by the run.
+compiled: .venv/.done
+	-@$(BIN)/python -m pytest --collect-only -qq >/dev/null 2>&1
+
 # Long tests at full length: some minutes, then they end by themselves.
 soak: .venv/.done
 	QTOP_SOAK=1 $(BIN)/python -m pytest tests/kills tests/engine/test_turning.py \
+		tests/engine/test_delayed_turning.py tests/engine/test_worker_faults.py \
 		tests/tui/test_golden_tour.py tests/tui/test_output.py \
 		tests/tui/test_any_keys.py tests/tui/test_redact.py
 
@@ -37,7 +43,7 @@ bench: .venv/.bench
 
 # Texts and pictures of the screens that tests compare with: look at `git diff` after it.
 snapshots: .venv/.done
-	QTOP_UPDATE_SNAPSHOTS=1 $(BIN)/python -m pytest -q -n 4 tests/tui
+	QTOP_UPDATE_SNAPSHOTS=1 $(BIN)/python -m pytest -q -n 6 tests/tui
 
 screenshots: .venv/.done
 	$(BIN)/python -m tests.screenshots

@@ -3,6 +3,7 @@ settings."""
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import signal
@@ -66,6 +67,15 @@ DISTURBING_NAMES = (
     "VERBOSE",
 )
 DISTURBING_PREFIXES = ("QTOP_", "RESQUE_")
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector leave alone what was imported and collected: it stays to the end,
+    and to look through it again and again takes a quarter of all time. And as in the console
+    itself, let it look more rarely."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from queuecore.exchange import Arg, Exchange, Reply, Steps, load_script, single
 from queuecore.keys import QueueKeys, name_bytes
 from queuecore.keys import turn as turn_key
 from queuecore.turning import Taking as Taking
-from queuecore.turning import Turn, TurnEnded
+from queuecore.turning import Turn, TurnEnded, TurnStep, cut_of
 from queuecore.values import replace, value
 from queuecore.windows import Item
 
@@ -46,34 +46,55 @@ _NODE_S = 13e-9
 _SCRIPT_S = 5e-3
 #: How far from its place an item is looked for.
 _REACH = 50
+#: How many places before its own one of many is looked for, which others have moved.
+_FAR = 10_000
 #: How often what was not found is looked for in the whole list: it changes meanwhile.
 _SEARCHES = 3
-_BARRED = "the key of the queue holds no list"
+#: Why an item stays that was to go elsewhere.
+BARRED = "where it should go holds no list"
 _DIGEST_BYTES = 20
+#: Decisions about more queues than these are not kept.
+_MOST_KEPT = 1_000
+_NOT_KEPT = -1
 
 
 @value
 class JobRef:
-    """One item of a list as it was seen: its place from the head, and its SHA-1."""
+    """One item of a list as it was seen: its place from the head, and its SHA-1; and what is to
+    become of it, where that was decided then: see `kept`."""
 
     place: int
     sha: str
+    taking: Taking | None = None
+
+
+def kept(taking: Taking) -> Taking | None:
+    """A decision without the item's bytes, to be kept with its ref: only a turn can carry it out.
+    None where these do not hold what is to be pushed. O(bytes)."""
+    cut = cut_of(taking)
+    is_whole = taking.queue is None or cut[0]
+    return Taking(0, b"", taking.queue, cut=cut) if is_whole else None
 
 
 class JobRefs(Sequence[JobRef]):
-    """Millions of refs, in 28 bytes each: a sequence in the order of their places, whatever the
+    """Millions of refs, in 40 bytes each: a sequence in the order of their places, whatever the
     order in which they were added. `size_bytes` is how large their items are together, as far as it
-    was given."""
+    was given. `decide` is what has decided what becomes of them."""
 
     def __init__(self) -> None:
         self.size_bytes = 0
+        self.decide: object = None
         self._places = array("q")
         self._digests = bytearray()
+        #: Of kept decisions: which of the queues, and which bytes of the item.
+        self._targets, self._cuts = array("i"), array("I")
+        self._queues: dict[str | None, int] = {}
         self._is_descending = True
         self._order: array[int] | None = None
 
-    def add(self, ref: JobRef, size_bytes: int = 0) -> None:
-        """Add the ref of an item of so many bytes. Raises ValueError when its SHA-1 is none."""
+    def add(self, ref: JobRef, size_bytes: int = 0, taking: Taking | None = None) -> None:
+        """Add the ref of an item of so many bytes, and what `decide` has decided for it, as `kept`
+        gives it. Raises ValueError when its SHA-1 is none."""
         digest = bytes.fromhex(ref.sha)
         if len(digest) != _DIGEST_BYTES:
             raise ValueError(f"{ref.sha!r} is no SHA-1")
@@ -81,14 +102,32 @@ class JobRefs(Sequence[JobRef]):
             self._is_descending = False
         self._places.append(ref.place)
         self._digests += digest
+        self._targets.append(self._target(taking))
+        self._cuts.extend((0, 0) if taking is None else taking.cut)
         self.size_bytes += size_bytes
         self._order = None
+
+    def _target(self, taking: Taking | None) -> int:
+        if taking is None or (taking.queue not in self._queues and len(self._queues) == _MOST_KEPT):
+            return _NOT_KEPT
+        return self._queues.setdefault(taking.queue, len(self._queues))
 
     def __len__(self) -> int:
         return len(self._places)
 
     def __iter__(self) -> Iterator[JobRef]:
         return map(self._ref, self._indices())
+
+    def decided(self) -> Iterator[JobRef]:
+        """As `iter`, each with what was decided for it, where that was kept."""
+        queues = list(self._queues)
+        for at in self._indices():
+            place, sha, target = self._places[at], self._sha(at), self._targets[at]
+            if target == _NOT_KEPT:
+                yield JobRef(place, sha)
+            else:
+                cut = self._cuts[2 * at], self._cuts[2 * at + 1]
+                yield JobRef(place, sha, Taking(place, b"", queues[target], b"", sha, cut))
 
     @overload
     def __getitem__(self, index: int) -> JobRef: ...
@@ -108,8 +147,11 @@ class JobRefs(Sequence[JobRef]):
         return self._order
 
     def _ref(self, index: int) -> JobRef:
+        return JobRef(self._places[index], self._sha(index))
+
+    def _sha(self, index: int) -> str:
         start = _DIGEST_BYTES * index
-        return JobRef(self._places[index], self._digests[start : start + _DIGEST_BYTES].hex())
+        return self._digests[start : start + _DIGEST_BYTES].hex()
 
 
 @value
@@ -137,6 +179,10 @@ class Result:
 
 #: Decides what becomes of an item's bytes: a Taking (place and SHA-1 are filled in), or why not.
 Decide = Callable[[bytes], "Taking | str"]
+#: Takes items off a list that is turned, as `Turn.take`.
+TakeInTurn = Callable[
+    [Turn, Sequence[Taking], int, Sequence[int], tuple[int, int]], Steps[TurnStep]
+]
 
 
 def delete(raw: bytes) -> Taking | str:
@@ -194,8 +240,9 @@ def take(
 
     Items that moved a little are found by their bytes; what is not found is looked for at the
     end, between its place and the head, all over a list that was turned, up to three times; then
-    it is reported as gone. Two round trips for each 200 items, or each `at_once` (fewer when they
-    are large); for a search one for each 1,000 places. Where many are in the depths of a long list,
+    it is reported as gone. Where others removed what came before them, the last ones show how far
+    all have moved. Two round trips for each 200 items, or each `at_once` (fewer when they are
+    large); for a search one for each 1,000 places. Where many are in the depths of a long list,
     it is turned (see `queuecore.turning`): then a round trip for each 200 items and each 350 places
     of the list.
     """
@@ -222,6 +269,29 @@ def take(
     return bulk.result
 
 
+def take_by_turning(
+    keys: QueueKeys,
+    key: bytes,
+    refs: JobRefs,
+    decide: Decide,
+    record: ActionRecord | None,
+    take_in_turn: TakeInTurn,
+    *,
+    before: tuple[int, int],
+) -> Steps[tuple[Result, list[JobRef]] | None]:
+    """Turn a list once, and take the marked items off it, as `take_in_turn` does. Returns what came
+    of it, and those that were not where they should be; None where it cannot be turned. `before` is
+    how much was done of the action that it is a part of, and of how much. A round trip for each
+    200 items and each 350 places of the list."""
+    bulk = _Bulk(keys, key, decide, record, refs, TAKE_ITEMS, take_in_turn, before)
+    try:
+        if not (yield from bulk.turn(refs)):
+            return None
+    except StoreError as error:
+        return replace(bulk.result, stopped=error), bulk.missed
+    return bulk.result, bulk.missed
+
+
 class _Bulk:
     """Takes items off one list. `result` holds what was done at any moment, `missed` what was not
     where it should be, `most` how many items are read at once."""
@@ -234,9 +304,13 @@ class _Bulk:
         record: ActionRecord | None,
         refs: Sequence[JobRef],
         at_once: int,
+        take_in_turn: TakeInTurn = Turn.take,
+        before: tuple[int, int] | None = None,
     ) -> None:
         self._keys, self._key, self._decide, self._record = keys, key, decide, record
-        self._planned, self.most, self._at_once = len(refs), _most_read(refs), at_once
+        self._take_in_turn = take_in_turn
+        self._before, self._planned = before or (0, len(refs))
+        self.most, self._at_once = _most_read(refs), at_once
         self._length = 0
         self.has_turned = False
         self.result = Result()
@@ -244,33 +318,44 @@ class _Bulk:
 
     @property
     def _progress(self) -> tuple[int, int]:
-        return self.result.done, self._planned
+        return self._before + self.result.done, self._planned
 
     def go_through(self, ordered: Sequence[JobRef]) -> Steps[None]:
         """Take them, walking to each, or turning the list."""
         # A slow one would keep the list turned for long.
         if len(ordered) > turning.FEW_ITEMS and self._at_once >= TAKE_ITEMS:
             length: int = yield single(("LLEN", self._key), int)
-            if turning.is_deep((ref.place for ref in ordered), length):
-                turn = Turn(self._keys, self._key, self._record)
-                try:
-                    yield from turn.begin()
-                except (MissingCommand, AuthRefused, WrongType):
-                    # Redis before 6.2 cannot turn a list, nor is it when a key for that is in use.
-                    pass
-                else:
-                    self.has_turned = True
-                    yield from turn.through(self._turn(turn, ordered))
-                    return
+            is_deep = turning.is_deep((ref.place for ref in ordered), length)
+            if is_deep and (yield from self.turn(ordered)):
+                return
         yield from self._walk(ordered)
+
+    def turn(self, ordered: Sequence[JobRef]) -> Steps[bool]:
+        """Take them while the list is turned. Returns whether it can be."""
+        turn = Turn(self._keys, self._key, self._record)
+        try:
+            yield from turn.begin()
+        except (MissingCommand, AuthRefused, WrongType):
+            # Redis before 6.2 cannot turn a list, nor is it when a key for that is in use.
+            return False
+        self.has_turned = True
+        yield from turn.through(self._turn(turn, ordered))
+        return True
 
     def _walk(self, ordered: Sequence[JobRef]) -> Steps[None]:
         most = self.most
         away = 0  # how far what comes next is from its place, going by what came before
+        has_looked = False
         for refs in _groups(ordered, min(self._at_once, most), min(READ_ITEMS, most)):
             group = [replace(ref, place=ref.place + away) for ref in refs]
             seen: _Seen = yield from self._read(group)
             found, absent, refused = _decided(group, seen, self._decide)
+            if len(absent) == len(group) and not has_looked and len(ordered) > turning.FEW_ITEMS:
+                has_looked = True
+                away = -(yield from self._moved(ordered))
+                group = [replace(ref, place=ref.place + away) for ref in refs]
+                seen = yield from self._read(group)
+                found, absent, refused = _decided(group, seen, self._decide)
             self.result = self.result.plus(refused=refused)
             taken = 0
             for part in _parts(found, seen.length):
@@ -280,7 +365,7 @@ class _Bulk:
                 )
                 taken += done
                 absent += [part[number - 1][1] for number in gone]
-                self.result = self.result.plus(done, refused=[_BARRED] * len(barred))
+                self.result = self.result.plus(done, refused=[BARRED] * len(barred))
             away -= taken
             if found:
                 away += found[-1][0].place - found[-1][1].place
@@ -295,14 +380,40 @@ class _Bulk:
                 return seen
             yield from turning.settled(self._keys, self._key)
 
+    def _moved(self, ordered: Sequence[JobRef]) -> Steps[int]:
+        """How far items are before their places, going by the last ones: others, such as workers,
+        took what came before them. 0 where none of these is found. A round trip for each 1,000
+        places, 11 at most."""
+        group = ordered[-turning.FEW_ITEMS :]
+        places: dict[str, list[int]] = {}
+        for ref in group:
+            places.setdefault(ref.sha, []).append(ref.place)
+        at_once = min(READ_ITEMS, self.most)
+        last = group[-1].place + min(_REACH, self.most)
+        least = max(0, group[-1].place - _FAR)
+        while last >= least:
+            first = max(least, last - at_once + 1)
+            seen: _Seen = yield _read(self._key, first, last, self._progress)
+            pairs = zip(seen.places, seen.shas, strict=True)
+            votes = Counter(place - at for at, sha in pairs for place in places.get(sha, ()))
+            if votes:
+                # Where items are alike, there are several ways to see it.
+                return max(votes, key=lambda moved: (votes[moved], -abs(moved)))
+            last = first - 1
+        return 0
+
     def _turn(self, turn: Turn, ordered: Sequence[JobRef]) -> Steps[None]:
         """Take them while the list is turned."""
-        length = self._length = turn.rest
+        moved = yield from self._moved(ordered)
+        length = self._length = turn.rest + moved
         first, last = ordered[0].place, ordered[-1].place
         # The list may have become shorter since.
         back = max(0, length - first) + _REACH
         most = self.most
-        groups = _groups(ordered, min(turning.STEP_ITEMS, most), min(turning.STEP_PLACES, most))
+        refs: Iterable[JobRef] = ordered
+        if isinstance(ordered, JobRefs) and ordered.decide == self._decide:
+            refs = ordered.decided()
+        groups = _groups(refs, min(turning.STEP_ITEMS, most), min(turning.STEP_PLACES, most))
         group, following = next(groups, []), next(groups, [])
         items: Sequence[bytes] = ()
         try:
@@ -312,14 +423,14 @@ class _Bulk:
             while group and turn.rest:
                 # Here it can be stopped.
                 yield Exchange((), lambda _: None, progress=self._progress)
-                group, items = yield from self._take_in_turn(turn, group, following, items)
+                group, items = yield from self._take_group(turn, group, following, items)
                 if not group:
                     group, following = following, next(groups, [])
         except TurnEnded:
             pass
         self.missed += [*group, *following, *chain.from_iterable(groups)]
 
-    def _take_in_turn(
+    def _take_group(
         self, turn: Turn, group: list[JobRef], following: list[JobRef], items: Sequence[bytes]
     ) -> Steps[tuple[list[JobRef], Sequence[bytes]]]:
         """Take a group of them, whose `items` are perhaps known. Returns what of it is left for
@@ -329,11 +440,15 @@ class _Bulk:
         places = [length - ref.place for ref in group]
         leave = max(0, places[0])
         if rest - leave > turning.STEP_PLACES:
-            yield from turn.take((), leave, (), self._progress)
+            yield from self._take_in_turn(turn, (), leave, (), self._progress)
             return group, ()
         found: list[tuple[Taking, JobRef]] = []
         absent, refused = list(group), list[str]()
-        if places[-1] <= rest + _REACH:
+        is_ahead = places[-1] <= rest + _REACH
+        if is_ahead and _are_kept(group):
+            decided = [(ref.taking, ref, at) for ref, at in zip(group, places, strict=True)]
+            found, absent = [(_placed(each, at), ref) for each, ref, at in decided if each], []
+        elif is_ahead:
             near = [JobRef(rest - at, ref.sha) for ref, at in zip(group, places, strict=True)]
             seen = _seen_singly(near, items) or (yield self._reread_here(near))
             found, lost, refused = _decided(near, seen, self._decide)
@@ -344,22 +459,30 @@ class _Bulk:
             absent = [JobRef(length - rest + ref.place, ref.sha) for ref in lost]
         wanted = [length - ref.place for ref in following]
         leave = wanted[0] if wanted else places[-1] - 1
-        if wanted and places[-1] - wanted[-1] > 2 * turning.STEP_PLACES:
+        if wanted and (places[-1] - wanted[-1] > 2 * turning.STEP_PLACES or _are_kept(following)):
             wanted = []
-        step = yield from turn.take(
-            [each for each, _ in found], max(0, leave), wanted, self._progress
+        step = yield from self._take_in_turn(
+            turn, [each for each, _ in found], max(0, leave), wanted, self._progress
         )
         self._length -= step.drift
         self.missed += absent + [found[number - 1][1] for number in step.gone]
         self.result = self.result.plus(step.done, refused=refused)
-        self.result = self.result.plus(refused=[_BARRED] * len(step.barred))
+        self.result = self.result.plus(refused=[BARRED] * len(step.barred))
         left = [ref for _, ref in found[step.reached :]]
+        if step.gone:
+            # A look at all of them together finds sooner which are there.
+            left = [JobRef(ref.place, ref.sha) for ref in left]
         return left, () if left else step.items
 
     def _reread_here(self, refs: Sequence[JobRef]) -> Exchange[_Seen]:
         """The items about some places of the list, as far as it is turned."""
         near = [replace(ref, place=max(0, ref.place)) for ref in refs]
         return _reread(self._key, near, min(_REACH, self.most), self._progress)
+
+
+def _are_kept(refs: Sequence[JobRef]) -> bool:
+    """Whether it was decided for all of them what becomes of them."""
+    return all(ref.taking is not None for ref in refs)
 
 
 def _seen_singly(refs: Sequence[JobRef], items: Sequence[bytes]) -> _Seen | None:
@@ -424,7 +547,11 @@ def _reread(
     key: bytes, group: Sequence[JobRef], reach: int, progress: tuple[int, int]
 ) -> Exchange[_Seen]:
     first = max(0, group[0].place - reach)
-    last = max(0, group[-1].place + reach)
+    return _read(key, first, max(0, group[-1].place + reach), progress)
+
+
+def _read(key: bytes, first: int, last: int, progress: tuple[int, int]) -> Exchange[_Seen]:
+    """The items from one place of a list to another."""
 
     def parse(replies: list[Reply]) -> _Seen:
         items, length, kind = replies
@@ -463,7 +590,7 @@ def _decided(
 
 def _placed(taking: Taking, place: int, sha: str | None = None) -> Taking:
     """The same of an item at another place. Not by `replace`, which takes ten times as long."""
-    return Taking(place, taking.raw, taking.queue, taking.payload, sha or taking.sha)
+    return Taking(place, taking.raw, taking.queue, taking.payload, sha or taking.sha, taking.cut)
 
 
 def _parts(

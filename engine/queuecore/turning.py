@@ -43,6 +43,8 @@ STATE_TYPE: Final = b"string"
 #: After so long without a step the owner of a turn is taken for dead.
 GRACE_S: Final = 3.0
 _WAIT_S: Final = 0.1
+#: Lists that are looked at in one round trip.
+_LISTS: Final = 1000
 _BUSY: Final = 0
 #: More than any list holds: nothing is turned.
 _NOWHERE: Final = 2**53
@@ -89,10 +91,13 @@ class Turned:
 
 
 def turned(lists: Sequence[bytes]) -> Steps[dict[bytes, Turned]]:
-    """Which of some lists are turned, and how far. One round trip, O(lists); another where there is
-    one. Raises StoreError."""
-    are_known = yield Exchange(tuple(("EXISTS", turn(key)) for key in lists), list)
-    candidates = [key for key, is_known in zip(lists, are_known, strict=True) if is_known]
+    """Which of some lists are turned, and how far. One round trip for each 1,000; another where
+    there is one. Raises StoreError."""
+    candidates: list[bytes] = []
+    for at in range(0, len(lists), _LISTS):
+        page = lists[at : at + _LISTS]
+        are_known = yield Exchange(tuple(("EXISTS", turn(key)) for key in page), list)
+        candidates += [key for key, is_known in zip(page, are_known, strict=True) if is_known]
     if not candidates:
         return {}
     found = yield Exchange(tuple(_TURNED.call([key, turn(key)]) for key in candidates), list)
@@ -106,13 +111,23 @@ def turned(lists: Sequence[bytes]) -> Steps[dict[bytes, Turned]]:
 @value
 class Taking:
     """What becomes of one item: it leaves the list, and `payload` goes onto `queue` (None: it is
-    deleted). `place` is counted from the head of the list, `sha` is the item's SHA-1."""
+    deleted). `place` is counted from the head of the list, `sha` is the item's SHA-1. `cut` is in
+    which of the item's bytes the payload is, from 1 on; (0, 0): they are not known to hold it. Then
+    a turn needs neither `raw` nor `payload`."""
 
     place: int
     raw: bytes
     queue: str | None = None
     payload: bytes = b""
     sha: str = ""
+    cut: tuple[int, int] = (0, 0)
+
+
+def cut_of(taking: Taking) -> tuple[int, int]:
+    """In which of an item's bytes its payload is: see `Taking`. O(bytes)."""
+    payload = taking.payload
+    start = taking.raw.find(payload) if payload else -1
+    return (start + 1, start + len(payload)) if start >= 0 else (0, 0)
 
 
 @value
@@ -129,16 +144,34 @@ class TurnStep:
     drift: int
 
 
+def described(taking: Taking, target: int) -> tuple[Arg, ...]:
+    """What `turning_items.inc.lua` is to know of an item that goes onto the list of this number."""
+    # Mostly it is a part of the item: so it need not be sent.
+    first, last = taking.cut if taking.cut[0] else cut_of(taking)
+    sent = b"" if first else taking.payload
+    return taking.place, taking.sha, target, f"{first} {last}", sent
+
+
+@value
+class Back:
+    """How items are put back while their list is turned: by a script that includes
+    `turning_back.inc.lua`, what else it touches, and what else it is to know."""
+
+    script: Script
+    touched: tuple[bytes, ...] = ()
+    args: tuple[Arg, ...] = ()
+
+
 @value
 class BackStep:
     """What one step of an undo came to: how many were put back, how many cannot be any more, how
-    many remain (-1: the operation is not known any more), the queues that the next were pushed
+    many remain (-1: the operation is not known any more), the lists that the next were pushed
     to."""
 
     done: int
     lost: int
     remain: int
-    queues: set[bytes]
+    lists: set[bytes]
 
 
 class TurnEnded(Exception):
@@ -184,27 +217,39 @@ class Turn:
         and TurnEnded."""
         names = list(dict.fromkeys(t.queue for t in part if t.queue is not None))
         targets = {None: 0} | {name: number for number, name in enumerate(names, 1)}
-        args: list[Arg] = [leave, len(part)]
+        args: list[Arg] = [leave, len(part), len(names), *map(name_bytes, names)]
         for each in part:
-            # Mostly it is a part of the item: so it need not be sent.
-            start = each.raw.find(each.payload) if each.payload else -1
-            cut = f"{start + 1} {start + len(each.payload)}" if start >= 0 else ""
-            sent = b"" if cut else each.payload
-            args += (each.place, each.sha, targets[each.queue], cut, sent)
-        args += [*map(name_bytes, names), *wanted]
+            args += described(each, targets[each.queue])
         touched = list(map(self._keys.queue, names))
-        reply = yield self._exchange(_TURN, touched, args, progress=progress)
+        return (yield from self.take_by(_TURN, touched, [*args, *wanted], progress))
+
+    def take_by(
+        self,
+        script: Script,
+        touched: Sequence[bytes],
+        args: Sequence[Arg],
+        progress: tuple[int, int],
+    ) -> Steps[TurnStep]:
+        """As `take`, by a script that includes `turning_items.inc.lua`."""
+        reply = yield self._exchange(script, touched, args, progress=progress)
         return TurnStep(*self._own(reply)[3:])
 
-    def put_back(self, operation: str, queues: Sequence[bytes]) -> Steps[BackStep]:
-        """Put items that an operation removed back to their places, the last first. `queues` are
+    def hold(self) -> Steps[None]:
+        """Say that the turn is still its owner's. One round trip. Raises StoreError, TurnEnded."""
+        self._own((yield self._turn(_NOWHERE)))
+
+    def put_back(
+        self, operation: str, lists: Sequence[bytes], back: Back | None
+    ) -> Steps[BackStep]:
+        """Put items that an operation removed back to their places, the last first. `lists` are
         the keys of those that they were pushed to. One round trip, O(places turned + items), and
-        what was pushed is looked for from its queue's end. Raises StoreError, and TurnEnded where
+        what was pushed is looked for from its list's end. Raises StoreError, and TurnEnded where
         the list is empty by now: it cannot be turned."""
+        back = back or Back(_TURN_BACK)
         memory = self._keys.undo(operation), self._keys.undo_items(operation)
-        args: list[Arg] = [BACK_ITEMS]
+        touched, args = [*memory, *back.touched, *lists], [BACK_ITEMS, *back.args]
         while True:
-            reply = yield self._exchange(_TURN_BACK, [*memory, *queues], args)
+            reply = yield self._exchange(back.script, touched, args)
             if reply[0] == 1:
                 _, _, _, done, lost, remain, following = reply
                 return BackStep(done, lost, remain, set(following))
@@ -242,7 +287,7 @@ class Turn:
                 return
 
     def _turn(self, leave: int, *, expects: bool = True, ends: bool = False) -> Exchange[Reply]:
-        return self._exchange(_TURN, (), [leave, 0], expects=expects, ends=ends)
+        return self._exchange(_TURN, (), [leave, 0, 0], expects=expects, ends=ends)
 
     def _exchange(
         self,

@@ -12,7 +12,7 @@ from queuecore.digests import sha1_hex
 from queuecore.errors import AuthRefused, MissingCommand, StoreError, WrongType
 from queuecore.exchange import Exchange, Reply, Steps, load_script
 from queuecore.keys import QueueKeys, name_text
-from queuecore.turning import Turn, TurnEnded
+from queuecore.turning import Back, Turn, TurnEnded
 
 _UNDO = load_script("undo")
 
@@ -41,7 +41,7 @@ class Undone:
     stopped: StoreError | None = None
 
 
-class _Tally:
+class Tally:
     """How many are back, cannot come back, and remain, at any moment."""
 
     def __init__(self) -> None:
@@ -64,9 +64,9 @@ class _Tally:
 #: How many parts were taken back, how many cannot be any more, how many remain.
 TakenBack = tuple[int, int, int]
 #: Takes back parts of memory that have a shape of a queue system's own (four texts each), the last
-#: first; None for a shape that it does not know.
+#: first, and notes that; None for a shape that it does not know.
 TakeBack = Callable[
-    [str, Sequence[list[bytes]], "ActionRecord | None"], "Exchange[TakenBack] | None"
+    [str, Sequence[list[bytes]], "ActionRecord | None", Tally], "Steps[None] | None"
 ]
 
 
@@ -75,7 +75,7 @@ def undo(
     operation: str,
     record: ActionRecord | None = None,
     *,
-    of_system: TakeBack = lambda shape, parts, record: None,
+    of_system: TakeBack = lambda shape, parts, record, tally: None,
 ) -> Steps[Undone]:
     """Take back what is left to take back of an operation.
 
@@ -86,7 +86,7 @@ def undo(
     Three round trips for each 100 items (1,000 where there are many, 2,000 of a cleared list); in
     the depths of a long list, which is turned for that, one for each 500 items and 350 places.
     """
-    tally = _Tally()
+    tally = Tally()
     try:
         is_known: bool = yield from _undo(keys, operation, record, of_system, tally)
     except StoreError as error:
@@ -101,26 +101,23 @@ def _undo(
     operation: str,
     record: ActionRecord | None,
     of_system: TakeBack,
-    tally: _Tally,
+    tally: Tally,
 ) -> Steps[bool]:
     """Take back all there is. Returns whether there was anything."""
     parts = _PARTS
     while True:
         facts: _Facts | None = yield _read_memory(keys, operation, parts, tally)
         if facts is None or facts.left == 0:
-            if facts is not None and facts.shape == "items":
+            if facts is not None and facts.turned is not None:
                 # An undo before this one may have been killed before it put the list in order.
-                yield from turning.settled(keys, facts.source)
+                yield from turning.settled(keys, facts.turned)
             return False
         if record is not None and not tally.gone_through:
             record = replace(record, planned=facts.left, undo_s=0)
         tally.left = facts.left
         before = tally.gone_through
-        own = of_system(facts.shape, facts.parts, record)
-        if own is None:
-            yield from _take_some_back(keys, operation, facts, record, tally)
-        else:
-            tally.note(*(yield own))
+        own = of_system(facts.shape, facts.parts, record, tally)
+        yield from own or _take_some_back(keys, operation, facts, record, tally)
         if tally.left == 0:
             return True
         if done := tally.gone_through - before:
@@ -130,14 +127,14 @@ def _undo(
 
 
 def _take_some_back(
-    keys: QueueKeys, operation: str, facts: _Facts, record: ActionRecord | None, tally: _Tally
+    keys: QueueKeys, operation: str, facts: _Facts, record: ActionRecord | None, tally: Tally
 ) -> Steps[None]:
     """Take back the last parts, or all of them while their list is turned."""
     if facts.shape != "switches":
         length = yield from turning.settled(keys, facts.source)
         before = tally.gone_through
         if _is_turned(facts, length):
-            yield from _turn_back(keys, operation, facts.source, record, tally)
+            yield from turn_back(keys, operation, facts.source, record, tally)
         if tally.gone_through > before:
             return
     tally.note(*(yield _take_back(keys, operation, facts, record)))
@@ -151,35 +148,41 @@ def _is_turned(facts: _Facts, length: int) -> bool:
     return length > turning.SHALLOW_ITEMS and not is_source_touched
 
 
-def _turn_back(
-    keys: QueueKeys, operation: str, source: bytes, record: ActionRecord | None, tally: _Tally
+def turn_back(
+    keys: QueueKeys,
+    operation: str,
+    source: bytes,
+    record: ActionRecord | None,
+    tally: Tally,
+    back: Back | None = None,
 ) -> Steps[None]:
-    """Take back what can be while the list is turned. Two round trips, one for each 500 items and
-    each 350 places of the list."""
+    """Take back what can be while the list `source` is turned: the way `back`, or that of items.
+    Nothing where it cannot be turned. Two round trips, one for each 500 items and each 350 places
+    of the list. Raises StoreError."""
     turn = Turn(keys, source, record)
     try:
         yield from turn.begin()
     except (MissingCommand, AuthRefused, WrongType):
         # Redis before 6.2 cannot turn a list, nor is it when a key for that is in use.
         return
-    yield from turn.through(_put_back(turn, operation, tally))
+    yield from turn.through(_put_back(turn, operation, tally, back))
 
 
-def _put_back(turn: Turn, operation: str, tally: _Tally) -> Steps[None]:
-    queues: set[bytes] = set()
+def _put_back(turn: Turn, operation: str, tally: Tally, back: Back | None) -> Steps[None]:
+    lists: set[bytes] = set()
     while True:
         # Here it can be stopped.
         yield Exchange((), lambda _: None, progress=tally.progress)
         turned = turn.turned
         try:
-            step = yield from turn.put_back(operation, sorted(queues))
+            step = yield from turn.put_back(operation, sorted(lists), back)
         except TurnEnded:
             return
         tally.note(step.done, step.lost, step.remain)
-        is_stuck = turn.turned == turned and queues >= step.queues
+        is_stuck = turn.turned == turned and lists >= step.lists
         if step.remain <= 0 or (is_stuck and not step.done + step.lost):
             return
-        queues = step.queues
+        lists = step.lists
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,13 +195,15 @@ class _Facts:
     left: int
     #: The last parts of the memory, last first: four texts each; empty for a list.
     parts: list[list[bytes]]
+    #: The list that an undo turned.
+    turned: bytes | None
 
 
 def _read_memory(
-    keys: QueueKeys, operation: str, count: int, tally: _Tally
+    keys: QueueKeys, operation: str, count: int, tally: Tally
 ) -> Exchange[_Facts | None]:
     def parse(replies: list[Reply]) -> _Facts | None:
-        (shape, source, action, queue), tail, length = replies
+        (shape, source, action, queue, turned), tail, length = replies
         if shape is None or source is None:
             return None
         kind = name_text(shape)
@@ -209,12 +214,13 @@ def _read_memory(
         # Only a removed queue lost its registration; others would gain one that they never had.
         # Sidekiq's lose it whenever they are cleared.
         removed = queue if action == b"remove" or kind == "tail" else None
-        return _Facts(kind, source, removed, length if is_list else length // 4, parts)
+        left = length if is_list else length // 4
+        return _Facts(kind, source, removed, left, parts, turned)
 
     memory = keys.undo_items(operation)
     return Exchange(
         (
-            ("HMGET", keys.undo(operation), "shape", "source", "action", "queue"),
+            ("HMGET", keys.undo(operation), "shape", "source", "action", "queue", "turned"),
             ("LRANGE", memory, -4 * count, -1),
             ("LLEN", memory),
         ),

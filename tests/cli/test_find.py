@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
-from tests.support.commands import Push, Qtop, encoded
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tests.support.commands import PATIENCE_S, Push, Qtop, encoded
 from tests.support.direct import Direct
+from tests.support.proxy import Proxy
+
+from queuecore.address import parse_url
 
 
 def in_hand(direct: Direct, worker: str, payload: bytes, queue: str = "mail") -> None:
@@ -107,3 +118,32 @@ def test_secrets_are_hidden_and_hostile_data_are_harmless(
     assert "\x1b" not in ran.out + ran.err
     assert "odd" in ran.err
     assert "hunter2" in qtop("find", "17", "--no-redact").out
+
+
+def test_what_was_found_before_an_interrupt_is_shown_and_that_there_may_be_more(
+    redis_url: str, push: Push, fail: Push
+) -> None:
+    push("Mail", 17)
+    fail("Mail", 17)
+    path, running = parse_url(redis_url).path, list[subprocess.Popen[str]]()
+    assert path is not None
+
+    def forward(command: Sequence[bytes], reply: Any) -> bool:
+        # A scan reads the one failure.
+        if b"resque:failed" in command and command[-3:-1] == [b"0", b"0"] and running:
+            running.pop().send_signal(signal.SIGINT)
+        return True
+
+    with Proxy(Path(path), forward) as proxy:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "qtop", "find", "17"],
+            env={**os.environ, "REDIS_URL": proxy.url},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        running.append(process)
+        out, err = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 130
+    assert [row.split("\t")[0] for row in out.splitlines()[1:]] == ["queue:mail"]
+    assert "1 job found" in err

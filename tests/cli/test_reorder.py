@@ -76,6 +76,20 @@ def test_without_a_name_all_lists_are_put_in_order_after_a_question(
     assert {key: direct("LRANGE", key, 0, -1) for key in lists} == in_order
 
 
+def test_a_moment_that_was_left_turned_is_found_and_put_in_order(
+    qtop: Qtop, direct: Direct, leave: Callable[[bytes], list[bytes]]
+) -> None:
+    key = KEYS.delayed("1900000000")
+    items = leave(key)
+    direct("ZADD", KEYS.delayed_schedule(), 1_900_000_000, 1_900_000_000, 5, "5")
+    found = order(qtop)
+    assert found["level"] == "WARN"
+    assert found["remedy"] == "qtop reorder delayed:1900000000"
+    assert qtop(*shlex.split(found["remedy"])[1:]).status == 0
+    assert direct("LRANGE", key, 0, -1) == items
+    assert order(qtop)["level"] == "OK"
+
+
 def test_a_list_that_is_not_named_stays_turned(
     qtop: Qtop, direct: Direct, leave: Callable[[bytes], list[bytes]]
 ) -> None:

@@ -77,7 +77,7 @@ def test_an_item_whose_queue_is_no_list_stays_where_it_is(store: Store, direct: 
     direct("SET", TARGET, "no list")
     chosen = [list_actions.ref_of(each) for each in newest_failures(store)]
     result = store.run(list_actions.requeue(KEYS, chosen, trail("requeue", KEYS.failed())))
-    assert result == Result(done=5, refused=(("the key of the queue holds no list", 5),))
+    assert result == Result(done=5, refused=(("where it should go holds no list", 5),))
     assert waiting(direct, FAILED) == entries[1::2]
     assert direct("GET", TARGET) == b"no list"
 

@@ -8,16 +8,20 @@ from random import Random
 
 import pytest
 from tests.support import list_actions
+from tests.support.delayed_jobs import MOMENTS, job
 from tests.support.direct import Direct
 from tests.support.operations import FAILED, KEYS, QUEUE, entry, fill, marks, trail, waiting
 from tests.support.touched_entries import Touched, Watched
 
+from queuecore import windows
 from queuecore.action_record import ActionRecord
 from queuecore.bulk import JobRef, Result
 from queuecore.exchange import Steps
 from queuecore.stores import Store
 from resque.keys import Keys
+from resque.scheduler import delayed_actions
 from resque.store import queues
+from resque.store.delayed_windows import DelayedRef
 from resque.store.undo import Undone, undo
 
 LONG = 30_000
@@ -58,6 +62,46 @@ def test_no_script_of_a_bulk_action_or_its_undo_walks_along_a_long_list(
     with Watched(redis_url) as undoing:
         assert store.run(undo(KEYS, mine.id)) == Undone(done=MATCHES)
     assert waiting(direct, key) == ENTRIES
+    assert (walks(acting), walks(undoing)) == ([], [])
+
+
+MOMENT = 1_900_000_000
+DELAYED = [job(number, "r") for number in range(LONG)]
+
+
+def reschedule(keys: Keys, refs: Sequence[DelayedRef], record: ActionRecord) -> Steps[Result]:
+    return delayed_actions.reschedule(keys, refs, MOMENT + 60, record)
+
+
+DELAYED_ACTIONS: dict[str, Callable[[Keys, Sequence[DelayedRef], ActionRecord], Steps[Result]]] = {
+    "run": delayed_actions.run,
+    "delete": delayed_actions.delete,
+    "reschedule": reschedule,
+}
+
+
+@pytest.mark.parametrize(
+    ("act", "first", "last"),
+    [
+        *(("run", 0, LONG), ("reschedule", 0, LONG)),
+        *(("delete", 0, 3_000), ("delete", LONG - 3_000, LONG)),
+    ],
+)
+def test_no_script_walks_along_the_long_list_of_one_moment(
+    redis_url: str, store: Store, direct: Direct, act: str, first: int, last: int
+) -> None:
+    key = KEYS.delayed(str(MOMENT)).decode()
+    fill(direct, DELAYED, key)
+    direct("ZADD", MOMENTS, MOMENT, MOMENT)
+    places = sorted(Random(12).sample(range(first, last), MATCHES))
+    jobs = [(place, windows.whole(DELAYED[place])) for place in places]
+    refs = [DelayedRef(str(MOMENT), place, each.sha, each.size) for place, each in jobs]
+    mine = trail(act, MOMENTS)
+    with Watched(redis_url) as acting:
+        assert store.run(DELAYED_ACTIONS[act](KEYS, refs, mine)) == Result(done=MATCHES)
+    with Watched(redis_url) as undoing:
+        assert store.run(undo(KEYS, mine.id)) == Undone(done=MATCHES)
+    assert waiting(direct, key) == DELAYED
     assert (walks(acting), walks(undoing)) == ([], [])
 
 

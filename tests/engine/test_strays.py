@@ -9,6 +9,7 @@ import pytest
 from tests.support.direct import Direct
 from tests.support.known import known
 from tests.support.operations import KEYS, StepByStep, contents, entry
+from tests.support.turned_lists import leave_turned
 
 from queuecore import times, windows
 from queuecore.fleet import RunningJob, Stray, Strays
@@ -57,6 +58,10 @@ def in_order(direct: Direct) -> None:
 
 def test_where_every_index_is_right_nothing_is_found(store: Store, direct: Direct) -> None:
     in_order(direct)
+    assert found(store) == []
+    direct("RPUSH", "resque:delayed:1000", JOB, JOB)
+    for key in ("resque:delayed:1000", "resque:queue:q"):
+        leave_turned(direct, key.encode(), 1)
     assert found(store) == []
 
 

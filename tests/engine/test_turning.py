@@ -84,7 +84,7 @@ def test_matches_leave_in_order_and_the_others_stay_in_theirs(
     assert not is_turned(direct)
 
 
-@pytest.mark.parametrize("seed", range(either(3, 30)))
+@pytest.mark.parametrize("seed", range(either(2, 30)))
 def test_qtop_reads_the_list_in_its_order_at_every_moment(
     store: Store, direct: Direct, seed: int
 ) -> None:
@@ -126,7 +126,7 @@ def others_act(direct: Direct, chance: Random, taken: list[bytes], pushed: list[
         taken += [item] * direct("LREM", QUEUE, 1, item)
 
 
-@pytest.mark.parametrize("seed", range(either(10, 100)))
+@pytest.mark.parametrize("seed", range(either(5, 100)))
 def test_others_who_take_and_push_meanwhile_lose_nothing_by_it(
     store: Store, direct: Direct, seed: int
 ) -> None:
@@ -157,7 +157,7 @@ def test_others_who_take_and_push_meanwhile_lose_nothing_by_it(
     assert Counter(waiting(direct) + taken) == Counter(ITEMS + pushed)
 
 
-@pytest.mark.parametrize("seed", range(either(10, 100)))
+@pytest.mark.parametrize("seed", range(either(5, 100)))
 def test_after_it_was_killed_the_next_one_puts_the_list_in_order(
     store: Store, direct: Direct, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:

@@ -12,11 +12,12 @@ import psutil
 import pytest
 from tests.support.direct import Direct
 from tests.support.engine_fixtures import Push, StartRedis, StartWorker
+from tests.support.soak import either
 from tests.support.waiting import eventually
 from tests.support.worker_process import await_marks
 
-JOBS = 300
-KILLS = 15
+JOBS = either(120, 300)
+KILLS = either(6, 15)
 
 
 def numbers_in(direct: Direct) -> tuple[list[int], dict[int, int], list[int], list[int]]:

@@ -14,7 +14,7 @@ from tests.support.soak import SEEDS, TIMEOUT_S, either
 from tests.support.waiting import eventually
 from tests.support.worker_process import WorkerProcess
 
-JOBS = either(300, 3000)
+JOBS = either(100, 3000)
 #: Not all at one moment: the last job of a moment removes its entry of the schedule.
 A_MOMENT = 7
 LONGEST_WAIT_S = 0.01

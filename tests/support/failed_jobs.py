@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.support.console import until_polled, until_screen
 from tests.support.console_redis import KEYS, Redis
-from tests.support.sample_data import failure
+from tests.support.sample_data import failure_entry
 from textual.pilot import Pilot
 
 from qtop.app.app import QtopApp
@@ -25,7 +25,7 @@ def entry(number: int, **fields: Any) -> bytes:
         "error": f"user {number} not found",
         "queue": "mail" if kind < 2 else "images",
     }
-    return failure(1, **(usual | fields)).item.raw
+    return failure_entry(1, **(usual | fields))
 
 
 async def fill(redis: Redis, *entries: bytes, key: bytes = KEYS.failed()) -> None:

@@ -9,6 +9,7 @@ from random import Random
 from types import TracebackType
 from typing import Final, Self
 
+from tests.support.delayed_jobs import MOMENTS
 from tests.support.direct import Direct
 from tests.support.operations import FAILED, KEYS, QUEUE, entry, fill
 
@@ -18,6 +19,8 @@ from queuecore.stores import Store
 from queuecore.windows import Item
 
 TARGET: Final = "resque:queue:r"
+#: Two moments with delayed jobs.
+SOON, LATER = 1_900_000_000, 1_900_000_060
 TAKEN: Final = "own:taken"
 PUSHED: Final = "own:pushed"
 #: All lists there are, at one instant.
@@ -29,6 +32,13 @@ for _, key in ipairs(redis.call('KEYS', '*')) do
   end
 end
 return lists
+"""
+#: Lets the jobs of a list be known to be delayed until a moment, as Ruby does.
+_PARK: Final = """
+redis.call('ZADD', KEYS[2], ARGV[1], ARGV[1])
+for _, job in ipairs(redis.call('LRANGE', KEYS[1], 0, -1)) do
+  redis.call('SADD', ARGV[2] .. job, 'delayed:' .. ARGV[1])
+end
 """
 _NUMBER: Final = re.compile(rb'"args":\[(\d+)')
 
@@ -45,21 +55,35 @@ def numbers(jobs: list[bytes]) -> list[int]:
 
 class Books:
     """Jobs in one list, some of which are meant by an action: `requeue` takes failures and puts
-    their jobs on a queue, `move` and `delete` take jobs of a queue."""
+    their jobs on a queue, `move` and `delete` take jobs of a queue; `run` takes those of a moment,
+    and `delay` puts them off to another one. `target` is the list to which jobs go."""
 
     def __init__(self, direct: Direct, act: str, count: int, meant: int, chance: Random) -> None:
         self._direct = direct
         self._act = act
-        self.source = FAILED if act == "requeue" else QUEUE
+        self.is_delayed = act in ("run", "delay")
+        moments = [KEYS.delayed(str(at)).decode() for at in (SOON, LATER)]
+        self.source = moments[0] if self.is_delayed else FAILED if act == "requeue" else QUEUE
+        self.target = moments[1] if act == "delay" else TARGET
         self.items = [self.item(number) for number in range(count)]
         self.places = sorted(chance.sample(range(count), meant))
         self._operations: list[str] = []
         direct("FLUSHALL")
         fill(direct, self.items, self.source)
+        if self.is_delayed:
+            direct("EVAL", _PARK, 2, self.source, MOMENTS, SOON, KEYS.delayed_stamps(b""))
 
     def item(self, number: int) -> bytes:
+        if self.is_delayed:
+            return b'{"class":"A","args":[%d],"queue":"r"}' % number
         job = payload(number)
         return entry(number, job, "r") if self._act == "requeue" else job
+
+    def pushed(self, number: int) -> bytes:
+        """What of a job is in the target."""
+        if self._act == "run":
+            return b'{"class":"A","args":[%d]}' % number
+        return self.item(number) if self._act == "delay" else payload(number)
 
     def refs(self) -> list[JobRef]:
         """The jobs that are meant, as a console saw them at first."""
@@ -99,13 +123,24 @@ class Books:
         lists = self.lists()
         pushed = numbers(lists.get(PUSHED, []))
         places = {key: items for key, items in lists.items() if key != PUSHED}
-        assert places.keys() <= {self.source, TARGET, TAKEN, "deleted"}
+        assert places.keys() <= {self.source, self.target, TAKEN, "deleted"}
+        if self.is_delayed:
+            self._check_moments()
         seen = [number for items in places.values() for number in numbers(items)]
         assert Counter(seen) == Counter([*range(len(self.items)), *pushed])
         for key in (self.source, "deleted"):
             assert set(places.get(key, [])) <= {*self.items, *lists.get(PUSHED, [])}
-        assert set(places.get(TARGET, [])) <= set(map(payload, range(len(self.items))))
+        assert set(places.get(self.target, [])) <= set(map(self.pushed, range(len(self.items))))
         return lists
+
+    def _check_moments(self) -> None:
+        """A moment with jobs is in the schedule."""
+        for at in (SOON, LATER):
+            self._direct("MULTI")
+            self._direct("EXISTS", KEYS.delayed(str(at)))
+            self._direct("ZSCORE", MOMENTS, at)
+            has_jobs, score = self._direct("EXEC")
+            assert score is not None or not has_jobs
 
     def check_all_was_done(self) -> dict[str, list[bytes]]:
         """What was meant has left the list; the others are in their order, newcomers behind them.
@@ -122,7 +157,7 @@ class Books:
         """Nothing is left on the queue or with an undo, and what was never meant is in its order;
         if there were no others, the list is as it was."""
         lists = self.check()
-        assert lists.get(TARGET, []) + lists.get("deleted", []) == []
+        assert lists.get(self.target, []) + lists.get("deleted", []) == []
         taken, pushed = lists.get(TAKEN, []), lists.get(PUSHED, [])
         if not taken and not pushed:
             assert lists[self.source] == self.items
@@ -147,7 +182,7 @@ class Traffic:
 
     def _run(self) -> None:
         workers = [Direct(self._path) for _ in range(8)]
-        queues = sorted({self._books.source, TARGET} - {FAILED})
+        queues = sorted({self._books.source, self._books.target} - {FAILED})
         number = len(self._books.items)
         try:
             for _ in range(self._most):
@@ -161,6 +196,8 @@ class Traffic:
                     worker("MULTI")
                     for key in (self._books.source, PUSHED):
                         worker("RPUSH", key, self._books.item(number))
+                    if self._books.is_delayed:
+                        worker("ZADD", MOMENTS, SOON, SOON)
                     worker("EXEC")
                     number += 1
         except BaseException as problem:

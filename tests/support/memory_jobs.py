@@ -80,7 +80,7 @@ class Names(list[str]):
 
     size_bytes = 0
 
-    def add(self, ref: Any, size_bytes: int = 0) -> None:
+    def add(self, ref: Any, size_bytes: int = 0, decided: Any = None) -> None:
         """Take in one."""
         self.append(ref)
         self.size_bytes += size_bytes

@@ -64,7 +64,8 @@ class OperatorProcess:
     def take(
         self, act: str, key: str, refs: Sequence[JobRef], operation: str, death: Death = _NEVER
     ) -> None:
-        """Start to requeue, delete or move these entries of a list (to the queue `r`)."""
+        """Start to requeue, delete or move these entries of a list (to the queue `r`), or to run or
+        delay these delayed jobs of one moment (until another)."""
         self._start(act, operation, death, key=key, refs=[(ref.place, ref.sha) for ref in refs])
 
     def undo(self, operation: str, death: Death = _NEVER) -> None:

@@ -73,8 +73,11 @@ class Terminal:
         ready, _, _ = select.select([self.fd], [], [], 0.05)
         if ready:
             try:
-                self.written += os.read(self.fd, 65_536)
+                data = os.read(self.fd, 65_536)
             except OSError:  # the other side is closed
+                data = b""
+            self.written += data
+            if not data:
                 time.sleep(0.01)
 
 

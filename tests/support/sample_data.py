@@ -82,8 +82,8 @@ def worker(
     )
 
 
-def failure(number: int, **fields: Any) -> Failure:
-    """The failure at place `-number`, each a minute older than the one before."""
+def failure_entry(number: int, **fields: Any) -> bytes:
+    """What Redis holds of a failure; each is a minute older than the one before."""
     failed_at = (NOW - timedelta(minutes=number)).strftime("%Y/%m/%d %H:%M:%S UTC")
     entry: dict[str, Any] = {
         "failed_at": failed_at,
@@ -94,7 +94,12 @@ def failure(number: int, **fields: Any) -> Failure:
         "worker": "web1:4242:mail",
         "queue": "mail",
     }
-    return read(whole(encode(entry | fields)), -number)
+    return encode(entry | fields)
+
+
+def failure(number: int, **fields: Any) -> Failure:
+    """The failure at place `-number`."""
+    return read(whole(failure_entry(number, **fields)), -number)
 
 
 def failed_job(number: int, **fields: Any) -> Job:

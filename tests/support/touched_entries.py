@@ -35,7 +35,7 @@ _SMALL: Final = frozenset(
         ),
         *("HINCRBY", "HMGET", "HSET", "INCRBY", "LLEN", "MULTI", "PEXPIRE", "PING", "PTTL", "SADD"),
         *("CLIENT", "HELLO", "SCRIPT", "SELECT", "SET", "SISMEMBER", "SREM", "TIME", "TTL", "TYPE"),
-        *("XADD", "XLEN", "ZADD", "ZREM", "ZSCORE"),
+        *("XADD", "XLEN", "ZADD", "ZCARD", "ZREM", "ZSCORE"),
     )
 )
 

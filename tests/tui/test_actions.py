@@ -18,7 +18,7 @@ from qtop.config.limits import UndoLimits
 from qtop.model.job import Job, JobSource
 from qtop.search.selection import Selection, chosen_of
 from qtop.systems.resque.actions import ResqueActions
-from qtop.systems.resque.job_lists import job_list
+from qtop.systems.resque.job_lists import DelayedRefs, job_list
 from qtop.systems.resque.job_reader import failure_job
 from qtop.systems.resque.system import ResqueSystem
 from qtop.systems.runner import RedisRunner
@@ -31,6 +31,7 @@ from resque.codec import encode_job
 from resque.errors import AuthRefused, OutcomeUnknown, ReadOnly, Unreachable
 from resque.keys import Keys
 from resque.store import failures, pauses, queues
+from resque.store.delayed_windows import DelayedRef
 
 KEYS = Keys("resque")
 ADA = Actor("ada@example", "qtop test")
@@ -263,6 +264,12 @@ def test_a_question_says_what_others_see_while_a_long_list_is_turned() -> None:
     plan = prepared(SYSTEM.prepare(Move(QUEUE, waiting, to="low")))
     assert plan.meanwhile in plan.details
     assert "middle of the queue" in plan.meanwhile
+    delayed = Selection(
+        DelayedRefs(DelayedRef("1", at, "0" * 40, 0) for at in range(9_980, 10_001))
+    )
+    plan = prepared(SYSTEM.prepare(Delete(JobSource("delayed", ""), delayed)))
+    assert plan.meanwhile in plan.details
+    assert "middle of the same second" in plan.meanwhile
     for first, number in ((10_000, 20), (9_999, 21), (0, 1)):
         few = places_from(first, number)
         assert prepared(SYSTEM.prepare(Delete(ALL_FAILED, few))).meanwhile == ""

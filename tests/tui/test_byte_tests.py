@@ -72,6 +72,7 @@ TEXTS = (
         "😀",
         ']},"class":"Mail"',
     ),
+    *("mail2", "\x1bb1c", "\x1bmail2", "\x00kelvin1", "\nmail2", "n42", "a\x1bb", "\ud8001b"),
     *(
         '","class":"Mail","x":"',
         '{"class":"Mail"}',
@@ -251,6 +252,7 @@ FILTERS = tuple(
                 "nbreak",
                 "/mail.*send/",
                 "reak",
+                *("/l[io]ne/", "/4[^x]?2 /", "x1bb", "001b", "u0041", "mail2", "kelvin1", "n42"),
                 "unicode",
                 "there",
                 "mail !queue:low",
@@ -274,7 +276,9 @@ def wrong(raw: bytes) -> Iterator[tuple[str, JobSource]]:
                 yield wanted.text, source
 
 
-@given(st.text("abkK .*?+^$s}]\n", max_size=6), st.text("abkKAB sS\n}]+*\u212a\u017f", max_size=8))
+@given(
+    st.text("abkK .*?+^$s}[]-\n", max_size=8), st.text("abkKAB sS\n}]+*\u212a\u017f", max_size=8)
+)
 def test_an_expression_finds_what_it_finds_without_a_look_for_its_longest_text(
     body: str, text: str
 ) -> None:
@@ -368,7 +372,9 @@ def test_jobs_are_made_only_of_what_matches(text: str) -> None:
 def test_entries_are_not_tested_where_most_match() -> None:
     read: list[bytes] = []
     layout = layout_of(JobSource("failed", "failed"), NOW)
-    counting = type(layout)(layout.members, lambda raw: read.append(raw), layout.known)
+    counting = type(layout)(
+        layout.members, lambda raw: read.append(raw), layout.subject, layout.known
+    )
     tested = ByteTest(parse("mail"), counting)
     assert all(tested.may_match(b"{}") for _ in range(900))
     assert len(read) < 100

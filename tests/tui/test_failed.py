@@ -32,7 +32,7 @@ from resque.store import failures
 
 pytestmark = pytest.mark.redis
 
-MANY = 20_000
+MANY = 11_000
 SEVERAL = 6_000
 
 

@@ -161,6 +161,23 @@ async def test_items_that_leave_anywhere_are_the_only_ones_that_a_walk_may_miss(
     assert set(before) & set(there) <= set(seen)
 
 
+@pytest.mark.parametrize("many", [30, 200, 700, 1_500, 2_600])
+async def test_more_than_a_window_may_leave_between_two_reads(many: int) -> None:
+    there = items(6_000)
+    before = list(there)
+
+    def between(now: list[bytes]) -> None:
+        if len(served.asked) in (2, 5):
+            del now[:many]
+
+    served, list_walk = List(there, between), walk_of()
+    seen = await seen_of(served, list_walk)
+    assert not list_walk.is_broken
+    # Each in the place that it had when the walk began.
+    assert seen == [(before[place], place) for place in reversed(range(6_000 - len(seen), 6_000))]
+    assert set(there) <= {item for item, _ in seen}
+
+
 async def test_a_list_that_was_replaced_is_noticed() -> None:
     there = items(3_000)
     count = 0

@@ -74,7 +74,7 @@ WRITES = st.one_of(
 )
 
 
-@settings(max_examples=either(500, 1_500), deadline=None)
+@settings(max_examples=either(300, 1_500), deadline=None)
 @given(st.lists(WRITES, max_size=12))
 @example(
     [f"\x1b[1;1H{text}\x1b[1;1H" for text in ("abcdefghijkl", "\n\x1b[2;1H\u0301", "abcdefghijkl")]
@@ -217,7 +217,7 @@ def styles() -> st.SearchStrategy[Style]:
     return st.builds(Style, st.sampled_from(FOREGROUNDS), st.sampled_from(BACKGROUNDS), marks)
 
 
-@settings(max_examples=either(300, 1_000))
+@settings(max_examples=either(200, 1_000))
 @given(styles(), styles(), styles())
 def test_a_change_of_style_ends_in_the_one_that_was_asked_for(
     old: Style, new: Style, unknown: Style

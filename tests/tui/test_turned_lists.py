@@ -56,17 +56,20 @@ def test_of_many_lists_that_were_left_turned_three_are_named() -> None:
 
 
 @pytest.mark.redis
+@pytest.mark.parametrize(
+    ("name", "key"), [("queue:mail", KEYS.queue("mail")), ("delayed:5", KEYS.delayed("5"))]
+)
 def test_the_console_tells_of_a_list_that_was_left_turned_and_of_the_command_for_it(
-    direct: Direct, store: Store
+    direct: Direct, store: Store, name: str, key: bytes
 ) -> None:
-    key = KEYS.queue("mail")
+    direct("ZADD", KEYS.delayed_schedule(), 5, "5")
     fill(direct, key)
     leave_turned(direct, key, 3)
     report = store.run(look(KEYS, ["mail"]))
     incidents = server_incidents(report, None, USUAL)
     incident = next(each for each in incidents if each.kind == "order")
     assert (incident.check, incident.severity) == ("keys", "warn")
-    assert incident.remedy == "qtop reorder queue:mail"
+    assert incident.remedy == f"qtop reorder {name}"
     store.run(turning.settled(KEYS, key))
     report = store.run(look(KEYS, ["mail"]))
     assert not [each for each in server_incidents(report, None, USUAL) if each.kind == "order"]

@@ -7,9 +7,9 @@ local walked = 0
 -- The queues that the operation made, by their keys.
 local made = {}
 
--- Look up which of the keys from KEYS[first] on the operation made, by its hash.
-local function find_made(operation, first)
-  for i = first, #KEYS do
+-- Look up which of the keys KEYS[first], KEYS[first + step] and so on the operation made, by its hash.
+local function find_made(operation, first, step)
+  for i = first, #KEYS, step do
     made[KEYS[i]] = redis.call('HGET', operation, 'made:' .. KEYS[i]) or nil
   end
 end

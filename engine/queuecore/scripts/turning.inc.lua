@@ -57,7 +57,7 @@ local function begin_turn()
   while redis.call('LMOVE', apart, list, 'LEFT', 'RIGHT') do
     turn.newcomers = turn.newcomers + 1
   end
-  if turn.turned == 0 then
+  if turn.turned == 0 and not expects then
     turn.rest = turn.rest + turn.newcomers
   elseif turn.rest == 0 then
     turn.turned = turn.turned + turn.newcomers
@@ -71,7 +71,11 @@ local function begin_turn()
     -- They take their time as well, there and back.
     budget = math.max(budget - 2 * (1048576 - left), budget / 8)
     between = turn.newcomers - waiting
-    turn.turned = turn.turned + between
+    if turn.turned == 0 then
+      turn.rest = turn.rest + between
+    else
+      turn.turned = turn.turned + between
+    end
     if between > 0 and not expects then
       -- As it is, newcomers come last. To turn it on would leave them before others.
       turn.turned, turn.rest = 0, redis.call('LLEN', list)

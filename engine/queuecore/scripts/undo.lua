@@ -45,7 +45,7 @@ if ARGV[base + 4] == '1' then
   need('SADD', KEYS[7])
 end
 if shape == 'items' then
-  find_made(KEYS[4], 8)
+  find_made(KEYS[4], 8, 1)
 end
 if next(made) then
   need('SREM', KEYS[7])

@@ -2,9 +2,11 @@
 -- put them onto their queues, or delay them until another moment.
 --
 -- include trail.inc.lua
+-- include turned.inc.lua
+-- include delaying.inc.lua
 --
--- KEYS[4] the list   KEYS[5] all moments   KEYS[6] queues
--- KEYS[5+2i] the moments of job i   KEYS[6+2i] the list onto which it goes (KEYS[4]: none)
+-- KEYS[4] the list   KEYS[5] all moments   KEYS[6] queues   KEYS[7] the state of the list's turn
+-- KEYS[6+2i] the moments of job i   KEYS[7+2i] the list onto which it goes (KEYS[4]: none)
 -- After the trail's arguments, ARGV holds:
 --   the list's name inside values   the member in KEYS[5]   a blank (a text that is no item)
 --   'drop', 'queue' or 'delay'
@@ -17,19 +19,23 @@
 -- A queue that gets its name on the set by this is written into the operation's hash, as
 -- `made:<key>`: its undo takes the name off again.
 -- Returns for each job: 1 taken, 0 it was not there, -1 it stays because where it should go is no
--- list. A list that is empty leaves KEYS[5] with it.
+-- list; nothing where another program turns the list. A list that is empty leaves KEYS[5] with it.
 -- Cost: O(length of the list) when all are where they were seen and were counted, else
 -- O(n x length); equal jobs are looked for among 1,000,000 places and one list at most.
 local list, moments = KEYS[4], KEYS[5]
 local name, member, blank = ARGV[base + 1], ARGV[base + 2], ARGV[base + 3]
 local act, new_name, new_member = ARGV[base + 4], ARGV[base + 5], ARGV[base + 6]
 local counted = ARGV[base + 7]
+local turn = known_turn(list, KEYS[7])
+if turn and turn.turned > 0 and turn.rest > 0 then
+  return {}
+end
 -- Before anything is taken: a script that fails half-way would leave blanks.
 redis.call('SISMEMBER', KEYS[6], '')
 local score = redis.call('ZSCORE', moments, member) or '-'
 need('LTRIM LSET LREM', list)
 need('ZREM ZADD', moments)
-for i = 6, #KEYS, 2 do
+for i = 9, #KEYS, 2 do
   if KEYS[i] ~= list then
     need('RPUSH', KEYS[i])
   end
@@ -54,28 +60,30 @@ local function locate(place, bytes)
   return found
 end
 local made = {}
-local function push(target, bytes, queue, payload)
+-- Returns what is to be remembered of a new moment.
+local function push(target, bytes, queue, payload, known_in)
+  if act == 'delay' then
+    return delay(bytes, target, new_member, new_name, moments, known_in)
+  end
   if act == 'queue' then
     if redis.call('SADD', KEYS[6], queue) == 1 then
       made['made:' .. target] = queue
     end
     redis.call('RPUSH', target, payload)
-  elseif act == 'delay' then
-    redis.call('ZADD', moments, new_member, new_member)
-    redis.call('RPUSH', target, bytes)
   end
+  return '-'
 end
 local length = redis.call('LLEN', list)
 local taken, results = {}, {}
 local lowest, highest = length, 0
-for i = 1, (#KEYS - 6) / 2 do
-  local at, target = base + 5 * i + 2, KEYS[6 + 2 * i]
+for i = 1, (#KEYS - 7) / 2 do
+  local at, target = base + 5 * i + 2, KEYS[7 + 2 * i]
   local bytes, payload = ARGV[at + 2], ARGV[at + 4]
   local kind = redis.call('TYPE', target).ok
   local found = (kind == 'list' or kind == 'none') and locate(tonumber(ARGV[at + 1]), bytes)
   if found then
     redis.call('LSET', list, found, blank)
-    push(target, bytes, ARGV[at + 3], payload)
+    local new = push(target, bytes, ARGV[at + 3], payload, KEYS[6 + 2 * i])
     -- Where it was when those before it had left.
     local place = found
     if found > lowest then
@@ -85,7 +93,6 @@ for i = 1, (#KEYS - 6) / 2 do
     end
     lowest, highest = math.min(lowest, found), math.max(highest, found)
     taken[#taken + 1] = found
-    local new = act == 'delay' and new_member or '-'
     local where = place .. ' ' .. score .. ' ' .. new .. ' ' .. member
     remember(where, bytes, act == 'drop' and '' or target, payload)
     results[i] = 1
@@ -119,13 +126,8 @@ local function is_left(bytes, stays)
 end
 for i, result in ipairs(results) do
   if result == 1 then
-    local bytes = ARGV[base + 5 * i + 4]
-    -- What a job's moments are is for Ruby's searches only: not for this should an act fail.
-    if act == 'delay' then
-      redis.pcall('SADD', KEYS[5 + 2 * i], new_name)
-    end
-    if not is_left(bytes, ARGV[base + 5 * i + 7]) then
-      redis.pcall('SREM', KEYS[5 + 2 * i], name)
+    if not is_left(ARGV[base + 5 * i + 4], ARGV[base + 5 * i + 7]) then
+      redis.pcall('SREM', KEYS[6 + 2 * i], name)
     end
   end
 end

@@ -13,7 +13,7 @@ from itertools import chain, islice
 from math import isfinite
 
 from queuecore.exchange import Arg, Exchange, Steps, single
-from queuecore.keys import name_text
+from queuecore.keys import name_text, turn
 from queuecore.values import Any, value
 from queuecore.windows import RawItem, read_item
 from resque.keys import Keys
@@ -283,6 +283,12 @@ def _stretches(found: Sequence[Moment]) -> Iterator[tuple[list[_Span], int]]:
         yield spans, ended
 
 
+def _list_of(keys: Keys, moment: Moment) -> tuple[bytes, bytes]:
+    """The list of a moment, and what tells how far it is turned: one job is always in order."""
+    key = keys.delayed(moment.stamp)
+    return key, turn(key) if moment.size > 1 else key
+
+
 def _read(
     keys: Keys,
     spans: Sequence[_Span],
@@ -305,7 +311,7 @@ def _read(
                 jobs += [make(moment, at, each) for at, each in enumerate(next(stretches), start)]
         return jobs
 
-    call = _STRETCHES.call([keys.delayed(moment.stamp) for moment, _, _ in sound], args)
+    call = _STRETCHES.call([key for each, _, _ in sound for key in _list_of(keys, each)], args)
     return Exchange((call,) if sound else (), parse, progress=progress)
 
 

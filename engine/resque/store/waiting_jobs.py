@@ -130,7 +130,8 @@ def _read_windows(
     keys: Keys, samples: Sequence[Sample], batch: Sequence[_Window]
 ) -> Exchange[list[list[Reply]]]:
     places = [place for _, first, last in batch for place in (first, last)]
-    lists = [keys.queue(samples[at].queue) for at, _, _ in batch]
+    # Spread over the list, whatever its order is at the moment.
+    lists = [key for at, _, _ in batch for key in [keys.queue(samples[at].queue)] * 2]
     call = _STRETCHES.call(lists, [_LONGEST_BYTES, *places])
     return Exchange((call,), lambda replies: list(replies[0]))
 

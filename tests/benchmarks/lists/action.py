@@ -23,7 +23,7 @@ from qtop.actions.stopping import Stopped, reined
 from qtop.config.limits import UndoLimits
 from qtop.model.job import FAILED, JobSource
 from qtop.search.filter_language import parse
-from qtop.search.list_walk import scan
+from qtop.search.list_walk import choose
 from qtop.search.selection import Selection
 from qtop.systems.runner import open_system
 from queuecore.address import parse_url
@@ -79,7 +79,7 @@ class Actor:
         begun = self._spent()
         chooser = system.chooser(source, system.refusal(request), spares=verb == "requeue")
         jobs = system.jobs(source, newest_first=True)
-        scanned = self._run(scan(jobs, parse(text), now, chooser.take))
+        scanned = self._run(choose(jobs, parse(text), now, chooser.take))
         chosen = self._run(chooser.settle())
         found = self._spent()
         plan = self._plan(replace(request, chosen=chosen))

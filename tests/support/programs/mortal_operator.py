@@ -15,6 +15,7 @@ import sys
 import threading
 from typing import Any
 
+from tests.support.job_books import LATER, SOON
 from tests.support.operations import KEYS, ME
 from tests.support.turns import hurry
 
@@ -23,7 +24,9 @@ from queuecore.action_record import ActionRecord
 from queuecore.bulk import Decide, JobRef, Result, Taking
 from queuecore.exchange import Exchange, Steps, checked
 from queuecore.stores import Store
+from resque.scheduler import delayed_actions
 from resque.store import failures
+from resque.store.delayed_windows import DelayedRef
 from resque.store.undo import undo
 
 DECISIONS: dict[str, Decide] = {
@@ -61,12 +64,17 @@ class Killer:
 
 
 def taking(order: dict[str, Any]) -> Steps[Result]:
-    key = order["key"].encode()
+    key, act = order["key"].encode(), order["act"]
     refs = [JobRef(place, sha) for place, sha in order["refs"]]
     record = ActionRecord(
-        ME, order["act"], "some jobs", key, len(refs), "q", undo_s=1000, id=order["operation"]
+        ME, act, "some jobs", key, len(refs), "q", undo_s=1000, id=order["operation"]
     )
-    decide = DECISIONS[order["act"]]
+    if act in ("run", "delay"):
+        soon = [DelayedRef(str(SOON), ref.place, ref.sha, 100) for ref in refs]
+        if act == "run":
+            return delayed_actions.run(KEYS, soon, record)
+        return delayed_actions.reschedule(KEYS, soon, LATER, record)
+    decide = DECISIONS[act]
     return bulk.take(KEYS, key, refs, decide, record, at_once=order["at_once"])
 
 

@@ -93,9 +93,18 @@ def _source(text: str) -> JobSource:
     )
 
 
+def _turned(text: str) -> JobSource:
+    from qtop.model.job import JobSource
+
+    kind, _, moment = text.partition(":")
+    return JobSource("delayed", moment) if kind == "delayed" and moment else _source(text)
+
+
 FILTER: Final = Parsed("filter", _filter)
 SPAN: Final = Parsed("time", _seconds)
 SOURCE: Final = Parsed("source", _source)
+#: Also the delayed jobs of one moment.
+TURNED: Final = Parsed("source", _turned)
 
 filter_option = click.option(
     "--filter",

@@ -43,7 +43,7 @@ from qtop.search.fields import Subject, of_job, of_running, text_of
 from qtop.search.filter_language import Filter
 from qtop.search.list_walk import scan, through
 from qtop.text.format import job_class, optional
-from qtop.text.safe import ago, pad, safe
+from qtop.text.safe import ago, counted, pad, safe
 from queuecore.active_job import fields_of
 from queuecore.exchange import Operation, Steps
 
@@ -243,10 +243,16 @@ def find(connection: Connection, wanted: Filter, limit: int, as_json: bool) -> N
     unread = Unread()
     found = connection.listing(_FOUND_COLUMNS, _found_fields, as_json=as_json, limit=limit)
     with connection.open() as session:
-        tell_owners(session)
-        strays = search_strays(session, unread)
-        search = _Search(session, wanted, limit, found, unread, strays, session.now())
-        search.run()
+        try:
+            tell_owners(session)
+            strays = search_strays(session, unread)
+            search = _Search(session, wanted, limit, found, unread, strays, session.now())
+            search.run()
+        except KeyboardInterrupt:
+            if len(found):
+                found.end()
+            message(f"interrupted: {counted(len(found), 'job')} found, the rest was not looked at")
+            raise
     tell_too_large(search.too_large)
     found.end(is_filtered=not unread)
     if found.is_partial:

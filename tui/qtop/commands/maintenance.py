@@ -23,6 +23,7 @@ from qtop.commands.acting import (
 )
 from qtop.commands.connection import (
     SOURCE,
+    TURNED,
     Connection,
     F,
     Session,
@@ -235,7 +236,7 @@ def _moment(text: str) -> str:
 
 
 @click.command()
-@click.argument("sources", type=SOURCE, metavar="[SOURCE]...", nargs=-1)
+@click.argument("sources", type=TURNED, metavar="[SOURCE]...", nargs=-1)
 @connection_options
 @change_options
 def reorder(
@@ -243,11 +244,12 @@ def reorder(
 ) -> None:
     """Put lists in order that were left turned.
 
-    All of them, or those named: failed, queue:NAME or unreadable:NAME. An action on many jobs in
-    the depths of a long list moves its items from the head to the tail, once around. Where the
-    program is ended in the middle, nothing is lost and qtop reads the list in its order all the
-    same, but Resque's own tools and workers do not: `qtop doctor` finds such lists. The next
-    action, undo or clear of many does the same. A list that another program changes is left alone.
+    All of them, or those named: failed, queue:NAME, unreadable:NAME, or delayed:SECOND. An action
+    on many jobs in the depths of a long list moves its items from the head to the tail, once
+    around. Where the program is ended in the middle, nothing is lost and qtop reads the list in
+    its order all the same, but Resque's own tools and workers do not: `qtop doctor` finds such
+    lists. The next action, undo or clear of many does the same. A list that another program
+    changes is left alone.
 
     \b
     Example: qtop reorder failed

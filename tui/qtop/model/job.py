@@ -28,7 +28,8 @@ _ID_CHARACTERS: Final = 12
 
 @value
 class JobSource:
-    """A list of jobs. `name` is that of the list of failures, or of the queue."""
+    """A list of jobs. `name` is that of the list of failures, or of the queue; of delayed jobs it
+    is the moment as the system spells it, empty for all of them."""
 
     kind: SourceKind
     name: str
@@ -45,7 +46,7 @@ class JobSource:
 
     def __str__(self) -> str:
         """How it is written on the command line."""
-        is_only = self.kind == "delayed" or (self.kind == "failed" and self.name == FAILED)
+        is_only = (self.kind, self.name) in (("delayed", ""), ("failed", FAILED))
         return self.kind if is_only else f"{self.kind}:{self.name}"
 
 

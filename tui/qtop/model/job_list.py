@@ -36,8 +36,8 @@ class Refs(Protocol):
 
     size_bytes: int
 
-    def add(self, ref: Any, size_bytes: int = 0) -> None:
-        """Take in the `Job.ref` of a job of so many bytes."""
+    def add(self, ref: Any, size_bytes: int = 0, decided: Any = None) -> None:
+        """Take in the `Job.ref` of a job of so many bytes, and what an action will make of it."""
 
     def __len__(self) -> int: ...
 

@@ -30,11 +30,12 @@ class Layout:
 
     Attributes:
         members: By the name of the attribute.
-        subject: Reads an entry as filters see it, without its times and its id; None of one that
-            cannot be read.
+        read: Reads the JSON of an entry; None of one that cannot be read.
+        subject: Makes of that what filters see, without its times and its id.
         known: Attributes that are the same for all entries, also for those that cannot be read.
     """
 
     members: Mapping[str, Member]
-    subject: Callable[[bytes], Any]
+    read: Callable[[bytes], Any]
+    subject: Callable[[Any], Any]
     known: Mapping[str, Any]

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, ClassVar, Final
 
-from qtop.actions.request import Clear, Delete, Move, Request, Requeue
+from qtop.actions.request import Clear, Delete, JobRequest, Move, Request, Requeue
 from qtop.model.job import FAILED, Job, JobRow, JobSource, failure_rows, job_rows
 from qtop.model.job_list import JobList, JobPage
 from qtop.monitor import row_text
@@ -26,7 +26,7 @@ from qtop.search.selection import (
     JobQuery,
     JobSearch,
     Matches,
-    RefusalCheck,
+    Selection,
     chosen_of,
     nothing_refused,
     slim_failure,
@@ -451,12 +451,14 @@ class JobListScreen(ConsoleScreen):
         self,
         make: Callable[..., Request],
         *,
-        refusal: RefusalCheck = nothing_refused,
         spares: bool = False,
         chosen: list[Job] | JobQuery | None = None,
     ) -> None:
         """Ask for an action on `chosen`, or on the chosen jobs, these very ones."""
         chosen = self.chosen() if chosen is None else chosen
+        kind = make(self.within.source, Selection())
+        says = self.app.system.refusal
+        refusal = says(kind) if isinstance(kind, JobRequest) else nothing_refused
         if isinstance(chosen, JobQuery):
             make = partial(
                 make, chosen.source, group=chosen.named, filter=chosen.filter.text, is_found=True

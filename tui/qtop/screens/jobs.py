@@ -12,7 +12,7 @@ from qtop.model.job import JobRow, JobSource
 from qtop.monitor.state import ViewState
 from qtop.screens import details
 from qtop.screens.job_list import ARGS, CLASS, JobDetailsScreen, JobListScreen, class_tone, size_of
-from qtop.search.selection import JobQuery, RefusalCheck, Selection
+from qtop.search.selection import JobQuery
 from qtop.text import format
 from qtop.widgets.columns import Column, figure
 from qtop.widgets.text_lines import TextLine
@@ -88,11 +88,8 @@ class SetAsideScreen(JobListScreen):
     def __init__(self, queue: str) -> None:
         super().__init__(JobQuery(JobSource("unreadable", queue)))
 
-    def _refusal(self) -> RefusalCheck:
-        return self.app.system.refusal(PutBack(self.within.source, Selection()))
-
     def action_put_back(self) -> None:
-        self.act(PutBack, refusal=self._refusal())
+        self.act(PutBack)
 
     def action_put_back_matching(self) -> None:
-        self.act(PutBack, refusal=self._refusal(), chosen=self.wanted)
+        self.act(PutBack, chosen=self.wanted)

@@ -102,7 +102,7 @@ def of_schedule(schedule: ListedSchedule) -> Subject:
 #: Asks a text. Its `literal`, if it has one, is what such a text of ASCII holds, in lower case.
 Wanted = Callable[[str], bool]
 #: So many are worth a look for them.
-_LETTERS: Final = re.compile(r"[a-z]{4,}")
+_LETTERS: Final = re.compile(r"[a-z0-9]{3,}")
 
 
 @value_class
@@ -113,7 +113,8 @@ class Term:
         of: The attribute of a subject that it asks about; empty when it asks about several.
         ask: Asks a value of this attribute, of a subject that can be read.
         test: Asks a subject; None when it cannot be known.
-        letters: Of a term about any text: a text as is wanted has these, if it is of ASCII.
+        letters: Of a term about any text: a text as is wanted has these letters and digits, in any
+            case, if it is of ASCII.
     """
 
     of: str

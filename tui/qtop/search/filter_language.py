@@ -92,9 +92,9 @@ def pattern(text: str) -> Pattern:
 
 
 #: An expression with these is not looked into; in others all characters stand for themselves ...
-_BEYOND: Final = re.compile(r"[|(\[\\{]")
-#: ... but these. A repeat may leave out the character before it.
-_BETWEEN: Final = re.compile(r".?[*?]|[.+^$]", re.DOTALL)
+_BEYOND: Final = re.compile(r"[|(\\{]")
+#: ... but these. A repeat may leave out the character or the set before it.
+_BETWEEN: Final = re.compile(r"\[\^?\]?[^\]]*\][*?]?|.?[*?]|[.+^$]", re.DOTALL)
 
 
 def _literal(text: str) -> str:

@@ -49,8 +49,8 @@ async def walk(
     many were shown.
 
     While one window is looked into the next one is fetched, after a rest half as long as the last
-    one took, with its way through the network: Redis has time for others. May be cancelled at any
-    moment.
+    one took, with its way through the network but without the looks at entries meanwhile: Redis has
+    time for others. May be cancelled at any moment.
 
     Args:
         report: Called now and then, and at the end, with how many of how many were seen.
@@ -59,13 +59,15 @@ async def walk(
     Raises StoreError.
     """
 
+    looked_s = 0.0
+
     async def fetch(
         window: Operation[Iterator[Entry]], rest_s: float
     ) -> tuple[Iterator[Entry], float]:
         if rest_s > 0:
             await rest(rest_s)
-        began_s = perf_counter()
-        return await read(window), perf_counter() - began_s
+        began_s = perf_counter() - looked_s
+        return await read(window), perf_counter() - looked_s - began_s
 
     window = way.window()
     coming: asyncio.Task[tuple[Iterator[Entry], float]] | None = None
@@ -76,14 +78,18 @@ async def walk(
             fresh, took_s = await (coming or fetch(window, 0.0))
             done, window = way.done, way.window()
             coming = None if window is None else asyncio.create_task(fetch(window, took_s * REST))
-            until_s = perf_counter() + SLICE_S
+            # The way to the next window begins before this one is looked into.
+            await asyncio.sleep(0)
+            since_s = perf_counter()
             for count, entry in enumerate(fresh, 1):
                 shown += 1
                 if visit(entry) is False:
                     return shown
-                if count % _LOOKS_AT_CLOCK_EVERY == 0 and perf_counter() > until_s:
+                if count % _LOOKS_AT_CLOCK_EVERY == 0 and perf_counter() > since_s + SLICE_S:
+                    looked_s += perf_counter() - since_s
                     await asyncio.sleep(0)
-                    until_s = perf_counter() + SLICE_S
+                    since_s = perf_counter()
+            looked_s += perf_counter() - since_s
             if settle is not None:
                 await settle()
             if window is None or perf_counter() >= report_at_s:

@@ -31,6 +31,8 @@ _FIRST_ITEMS: Final = 250
 _WINDOW_BYTES: Final = 512 << 10
 _MOST_ITEMS: Final = 4_000
 _FEWEST_ITEMS: Final = 20
+#: So many windows further on the last one is looked for, where none of it is in the next one.
+_FARTHER: Final = 20
 
 
 class ListWalk:
@@ -38,6 +40,8 @@ class ListWalk:
 
     Items that are removed move those behind them: the last item of the window before is read again
     with each window, and shows how far; where it is gone itself, those that were seen before it do.
+    Where none of them is in a window, because so many left before them, they are looked for in the
+    windows that follow.
 
     Args:
         key: The list.
@@ -60,6 +64,10 @@ class ListWalk:
         # The anchor is read as well, to see whether it is still there.
         self._lowest = self._floor - (self._floor_anchor is not None)
         self._asked_to = 0
+        #: How many were removed since the walk began, before those that were seen.
+        self._removed = 0
+        #: Where that item was which was seen last; in how many windows it may be looked for.
+        self._seen_from, self._farther, self._is_lost = 0, _FARTHER, False
         #: The window before: its first item was seen last.
         self._before: Sequence[RawItem] = ()
         self._page = _FIRST_ITEMS
@@ -79,7 +87,7 @@ class ListWalk:
             return None
         first = self._asked_to = max(self._lowest, end - self._page)
         # One more at the end, which was seen before: where it is now says what has moved.
-        return self._stretch(first, end).then(partial(self._older, first, end - first))
+        return self._stretch(first, end).then(partial(self._older, first))
 
     def _newest(self, seen: Stretch) -> Iterator[Entry]:
         replies = seen.replies
@@ -89,32 +97,49 @@ class ListWalk:
         self.is_broken = seen.length < self._floor
         return self._entries(seen, first, len(replies))
 
-    def _older(self, first: int, expected: int, seen: Stretch) -> Iterator[Entry]:
-        return self._entries(seen, first, self._fresh(expected, seen))
+    def _older(self, first: int, seen: Stretch) -> Iterator[Entry]:
+        fresh = self._fresh(first, seen)
+        return iter(()) if fresh is None else self._entries(seen, first, fresh)
 
     def _entries(self, seen: Stretch, first: int, fresh: int) -> Iterator[Entry]:
         """The first `fresh` items of a window, newest first."""
         replies = seen.replies
+        self._seen_from = first
         if replies:
             self._before = replies
             self._measure(seen)
         if first <= self._lowest and self._floor_anchor is not None:
             self._check_floor(seen, first)
         begin = max(0, self._floor - first)
-        return (self._entry(replies[at], first + at) for at in reversed(range(begin, fresh)))
+        place = first + self._removed
+        return (self._entry(replies[at], place + at) for at in reversed(range(begin, fresh)))
 
-    def _fresh(self, expected: int, seen: Stretch) -> int:
-        """How many items of a window come before the one that was seen last."""
-        replies = seen.replies
+    def _fresh(self, first: int, seen: Stretch) -> int | None:
+        """How many items of a window come before the one that was seen last; None where that is not
+        known before another one was read."""
+        replies, expected = seen.replies, self._seen_from - first
+        if self._is_lost:
+            self._is_lost = False
+            return min(expected, len(replies))
         if replies[expected : expected + 1] == self._before[:1]:
             return expected
         # What was removed moved them, or it is gone itself.
         places = {_known_by(each): at for at, each in enumerate(replies[: expected + 1])}
-        for each in self._before:
-            if (at := places.get(_known_by(each))) is not None:
+        for gone, each in enumerate(self._before):
+            at = places.get(_known_by(each))
+            # Else those before it may be not gone, but further on, if there is more.
+            if at is not None and (at >= gone or first <= self._lowest):
+                self._removed += expected - at
+                self._farther = _FARTHER
                 return at
-        self.is_broken = True
-        return min(expected, len(replies))
+        if first > self._lowest and self._farther:
+            self._farther -= 1
+            self._asked_to = max(self._lowest, min(first, seen.length))
+        else:
+            # Then from there on, as if nothing had moved.
+            self.is_broken = self._is_lost = True
+            self._asked_to = self._seen_from
+        return None
 
     def _measure(self, seen: Stretch) -> None:
         size = sum(len(each) if isinstance(each, bytes) else LISTED_BYTES for each in seen.replies)

@@ -241,11 +241,12 @@ class Chooser(Protocol):
         """What was chosen, without what is to be left out."""
 
 
-#: Says for an item's bytes why an action will refuse it; None when it will not.
-RefusalCheck = Callable[[bytes], str | None]
+#: Says for an item's bytes why an action will refuse it: a text. Else it is what the action will
+#: make of them, for those who collect refs.
+RefusalCheck = Callable[[bytes], object]
 
 
-def nothing_refused(raw: bytes) -> str | None:
+def nothing_refused(raw: bytes) -> None:
     return None
 
 
@@ -282,11 +283,14 @@ class Selection:
     def size_bytes(self) -> int:
         return self.refs.size_bytes
 
-    def add(self, job: Job, refusal: str | None = None) -> None:
+    def add(self, job: Job, decided: object = None) -> None:
+        """Take in a job. `decided` is what a `RefusalCheck` says of it, or what the refs keep of
+        that."""
         if job.ref is None:
             self.unusable += 1
             return
-        self.refs.add(job.ref, job.item.size)
+        refusal = decided if isinstance(decided, str) else None
+        self.refs.add(job.ref, job.item.size, decided if refusal is None else None)
         name = job.unwrapped[0]
         is_known = job.problem is None or name is not None
         unknown = "(large)" if job.item.is_cut and job.due is None else "unreadable"
@@ -332,7 +336,8 @@ def chosen_of(
     action will refuse it."""
     chosen = Selection(jobs_of.refs())
     for job in jobs:
-        chosen.add(job, None if job.item.is_cut else refusal(job.item.raw))
+        decided = None if job.item.is_cut else refusal(job.item.raw)
+        chosen.add(job, decided if isinstance(decided, str) else None)
     return chosen
 
 

@@ -34,9 +34,9 @@ def layout_of(source: JobSource, now: datetime) -> Layout:
     members = {"class_name": class_name, "args": _ARGS}
     if source.kind == "delayed":
         members["queue"] = Member("queue", _name)
-        return Layout(members, _delayed, _NO_FAILURE)
+        return Layout(members, _object, _delayed, _NO_FAILURE)
     known = {**_NO_FAILURE, "queue": source.name, "due_s": None}
-    return Layout(members, partial(_waiting, source.name), known)
+    return Layout(members, _payload, partial(_waiting, source.name), known)
 
 
 def _failures(now: datetime) -> Layout:
@@ -69,7 +69,7 @@ def _failures(now: datetime) -> Layout:
         "age_s": Member("failed_at", age_s),
         "is_retried": Member("retried_at", lambda value: value is not None),
     }
-    return Layout(members, _failed, {"due_s": None})
+    return Layout(members, _object, _failed, {"due_s": None})
 
 
 _ARGS: Final = Member("args", lambda value: value, unless=WRAPPERS_SHARE)
@@ -85,10 +85,7 @@ def _name(value: Any) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _failed(raw: bytes) -> Subject | None:
-    value = _object(raw)
-    if value is None:
-        return None
+def _failed(value: dict[str, Any]) -> Subject:
     payload = value.get("payload")
     job = payload if isinstance(payload, dict) else {}
     return Subject(
@@ -99,18 +96,17 @@ def _failed(raw: bytes) -> Subject | None:
     )
 
 
-def _waiting(queue: str, raw: bytes) -> Subject | None:
+def _payload(raw: bytes) -> Payload | None:
     read = decode_payload(raw)
-    if not isinstance(read, Payload):
-        return None
+    return read if isinstance(read, Payload) else None
+
+
+def _waiting(queue: str, read: Payload) -> Subject:
     name, args = unwrapped(read.class_name, read.args)
     return Subject(name, args, queue=queue)
 
 
-def _delayed(raw: bytes) -> Subject | None:
-    value = _object(raw)
-    if value is None:
-        return None
+def _delayed(value: dict[str, Any]) -> Subject:
     name, args = unwrapped(_name(value.get("class")), value.get("args"))
     return Subject(name, args, queue=_name(value.get("queue")))
 

@@ -36,7 +36,7 @@ def master_prefix() -> str:
 
 def look(keys: Keys, queues: Sequence[str] = ()) -> Steps[HealthReport]:
     """Find out what is looked at now and then, also of these queues, or, without any, whose those
-    are that are registered. Four round trips, six where delayed jobs may be overdue. Raises
+    are that are registered. Five round trips, seven where delayed jobs may be overdue. Raises
     StoreError."""
     before_s = time.time()
     found, payloads = yield health.take(keys, keys.master_lock(master_prefix()), queues)

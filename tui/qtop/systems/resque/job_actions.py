@@ -37,7 +37,7 @@ from queuecore.bulk import Decide, JobRefs, Result, Taking
 from queuecore.codec import encode, members
 from queuecore.errors import QueueError
 from queuecore.exchange import Steps
-from queuecore.values import replace
+from queuecore.values import replace, value
 from queuecore.windows import Item
 from resque.codec import Unreadable, decode_payload, encode_job, require_utf8
 from resque.errors import NoClassError, NoQueueError
@@ -58,7 +58,8 @@ class JobChooser:
     Args:
         keys: The namespace.
         source: The list.
-        refusal: Says for an item's bytes why the action will refuse it, for the preview.
+        refusal: Says for an item's bytes why the action will refuse it, for the preview; or what it
+            makes of them, so that it need not decide again.
         spares: Of several failures, leave out those that killed their process again and again.
     """
 
@@ -71,25 +72,30 @@ class JobChooser:
         spares: bool = False,
     ) -> None:
         self._refusal, self._spares = refusal, spares
-        self._chosen = Selection(job_list(keys, source).refs())
+        refs = job_list(keys, source).refs()
+        if isinstance(refs, JobRefs):
+            refs.decide = refusal
+        self._chosen = Selection(refs)
         self._most = _MOST_DELAYED if source.kind == "delayed" else None
         self._suspects = poison.Suspects(keys, source.name)
-        self._suspected: list[tuple[Job, str | None]] = []
+        self._suspected: list[tuple[Job, object]] = []
 
     def take(self, job: Job) -> bool:
-        """As `Chooser.take`. O(bytes); some 28 bytes are kept of it, of a suspect 1 KB."""
+        """As `Chooser.take`. O(bytes); some 40 bytes are kept of it, of a suspect 1 KB."""
         if self._most is not None and len(self._chosen.refs) >= self._most:
             self._chosen.is_cut = True
             return False
         item = job.item
-        refused = None if item.is_cut else self._refusal(item.raw)
+        decided = None if item.is_cut else self._refusal(item.raw)
+        if isinstance(decided, Taking):
+            decided = bulk.kept(decided)
         if self._spares and self._suspects.add(engine_failure(job)):
             # Without its bytes: there may be many.
             name, kept = job.unwrapped[0], Item(b"", item.size, item.sha)
             slim = replace(job, item=kept, class_name=name, args=None, error=None, backtrace=())
-            self._suspected.append((slim, refused))
+            self._suspected.append((slim, decided))
         else:
-            self._chosen.add(job, refused)
+            self._chosen.add(job, decided)
         return True
 
     def settle(self) -> Steps[Selection]:
@@ -98,25 +104,17 @@ class JobChooser:
         # Who selects a single one means it.
         if len(self._chosen.refs) + len(self._suspected) > 1:
             poisoned = yield from self._suspects.poisoned()
-        for job, refused in self._suspected:
+        for job, decided in self._suspected:
             if job.id in poisoned:
                 self._chosen.spared += 1
             else:
-                self._chosen.add(job, refused)
+                self._chosen.add(job, decided)
         return self._chosen
 
 
 def refusal_of(request: JobRequest) -> RefusalCheck:
-    """Says for an item's bytes why a request will refuse it."""
-    if isinstance(request, Delete):
-        return nothing_refused
-    decide = _decision(request)
-
-    def refusal(raw: bytes) -> str | None:
-        decision = decide(raw)
-        return decision if isinstance(decision, str) else None
-
-    return refusal
+    """Says for an item's bytes what a request will make of it, or why it will refuse it."""
+    return _decision(request)
 
 
 # Doing.
@@ -235,19 +233,26 @@ def _decision(request: OfJobs) -> Decide:
             return f"still unreadable: {payload.reason}"
         return Taking(0, raw, source.name, raw)
 
-    def push(raw: bytes, to: str | None) -> Taking | str:
-        if source.kind != "failed":
-            return Taking(0, raw, to, raw)
-        return failures.requeue(raw, to)
-
     match request:
         case PutBack():
             return put_back
         case Edit():
             return partial(_changed_job, request)
         case Requeue() | Move():
-            return partial(push, to=request.to)
+            return _Pushing(request.to, is_failure=source.kind == "failed")
     return bulk.delete
+
+
+@value
+class _Pushing:
+    """Decides for an item's bytes: its job goes onto a queue, that of a failure onto its own where
+    none is named. Equal to another that decides the same."""
+
+    to: str | None
+    is_failure: bool
+
+    def __call__(self, raw: bytes) -> Taking | str:
+        return failures.requeue(raw, self.to) if self.is_failure else Taking(0, raw, self.to, raw)
 
 
 def _changed_job(change: Edit, raw: bytes) -> Taking | str:
@@ -315,16 +320,24 @@ _MEANWHILE: Final = {
     "single failure there meanwhile.",
     "queue": "Workers may take jobs from the middle of the queue meanwhile. Then the order is as "
     "before, and jobs that came meanwhile are behind the others.",
+    "delayed": "A scheduler may take jobs from the middle of the same second meanwhile. Then the "
+    "order is as before, and jobs that came meanwhile are behind the others.",
 }
 
 
 def _meanwhile(request: OfJobs) -> tuple[str, ...]:
     """What others see while a request is carried out. Its list may be turned where it is long; its
     length is not known here."""
-    refs, words = request.chosen.refs, _MEANWHILE.get(request.source.kind)
-    if words is None or len(refs) <= turning.FEW_ITEMS:
+    words = _MEANWHILE.get(request.source.kind)
+    if words is None or len(request.chosen.refs) <= turning.FEW_ITEMS:
         return ()
-    is_deep = _refs(request.chosen)[-1 - turning.FEW_ITEMS].place >= turning.SHALLOW_ITEMS
+    if request.source.kind == "delayed":
+        refs = cast("DelayedRefs", request.chosen.refs)
+        many = Counter(ref.stamp for ref in refs)
+        deep = (ref for ref in refs if ref.place >= turning.SHALLOW_ITEMS)
+        is_deep = any(many[ref.stamp] > turning.FEW_ITEMS for ref in deep)
+    else:
+        is_deep = _refs(request.chosen)[-1 - turning.FEW_ITEMS].place >= turning.SHALLOW_ITEMS
     return (words,) if is_deep else ()
 
 

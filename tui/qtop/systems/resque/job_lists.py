@@ -323,7 +323,7 @@ class DelayedRefs(list[DelayedRef]):
 
     size_bytes = 0
 
-    def add(self, ref: DelayedRef, size_bytes: int = 0) -> None:
+    def add(self, ref: DelayedRef, size_bytes: int = 0, decided: object = None) -> None:
         self.append(ref)
         self.size_bytes += size_bytes
 

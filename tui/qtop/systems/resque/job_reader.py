@@ -24,10 +24,10 @@ NO_LIST: Final = "the key of this moment holds no list"
 
 
 def list_key(keys: Keys, source: JobSource) -> bytes:
-    """The key of a list of failures, of waiting jobs or of items set aside, or of all moments with
-    delayed jobs."""
+    """The key of a list of failures, of waiting jobs or of items set aside, of the delayed jobs of
+    a moment, or of all moments with these."""
     if source.kind == "delayed":
-        return keys.delayed_schedule()
+        return keys.delayed(source.name) if source.name else keys.delayed_schedule()
     if source.kind == "failed":
         return failures.list_key(keys, source.name)
     return keys.queue(source.name) if source.kind == "queue" else keys.unreadable(source.name)

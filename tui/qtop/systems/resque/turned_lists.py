@@ -16,24 +16,44 @@ from qtop.text.format import argument, named
 from qtop.text.safe import ago, counted, safe
 from queuecore import audit, turning
 from queuecore.errors import Refused, StoreError
-from queuecore.exchange import Steps
+from queuecore.exchange import Exchange, Steps, single
+from queuecore.keys import name_text
 from queuecore.turning import Turned
 from resque.keys import Keys
 from resque.store import failures, queues
 
+#: Moments with delayed jobs that are read at once, and looked at at most; and those on Overview.
+_MOMENTS, _MOST_MOMENTS, _NEXT_MOMENTS = 1_000, 100_000, 100
+
 
 def find(keys: Keys, sources: Sequence[JobSource]) -> Steps[list[tuple[JobSource, Turned]]]:
-    """Which of these lists are turned, and how far. A round trip or two. Raises StoreError."""
+    """Which of these lists are turned, and how far. A round trip for each 1,000, and another where
+    there is one. Raises StoreError."""
     by_key = {list_key(keys, source): source for source in sources}
     found: dict[bytes, Turned] = yield from turning.turned(list(by_key))
     return [(by_key[key], each) for key, each in found.items()]
 
 
 def everything(keys: Keys) -> Steps[list[JobSource]]:
-    """All lists that can be turned. Two round trips, O(queues). Raises StoreError."""
+    """All lists that can be turned, but for moments with delayed jobs after the first 100,000. Two
+    round trips, and one for each 1,000 moments. Raises StoreError."""
     named: list[str] = yield failures.lists(keys)
     waiting: list[str] = yield queues.names(keys)
-    return [*(JobSource("failed", name) for name in named), *_of_queues(waiting)]
+    lists = [*(JobSource("failed", name) for name in named), *_of_queues(waiting)]
+    for start in range(0, _MOST_MOMENTS, _MOMENTS):
+        page: list[JobSource] = yield _moments(keys, start, _MOMENTS)
+        lists += page
+        if len(page) < _MOMENTS:
+            break
+    return lists
+
+
+def _moments(keys: Keys, start: int, count: int) -> Exchange[list[JobSource]]:
+    """Moments with delayed jobs, by when they come due."""
+    return single(
+        ("ZRANGE", keys.delayed_schedule(), start, start + count - 1),
+        lambda reply: [JobSource("delayed", name_text(each)) for each in reply],
+    )
 
 
 def _of_queues(names: Sequence[str]) -> list[JobSource]:
@@ -41,16 +61,19 @@ def _of_queues(names: Sequence[str]) -> list[JobSource]:
 
 
 def diagnose(keys: Keys) -> Steps[Finding]:
-    """Whether every list is in its order. At most four round trips. Raises StoreError."""
+    """Whether every list is in its order. Four round trips, and two for each 1,000 moments with
+    delayed jobs. Raises StoreError."""
     sources = yield from everything(keys)
     return judge((yield from find(keys, sources)), len(sources))
 
 
 def glance(keys: Keys, names: Sequence[str]) -> Steps[Finding]:
-    """Whether the main list of failures and those of some queues are in their order; unknown where
-    that is refused. A round trip or two. Raises StoreError when nothing is answered."""
+    """Whether the main list of failures, those of some queues, and those of the moments that come
+    due next are in their order; unknown where that is refused. Two round trips or three. Raises
+    StoreError when nothing is answered."""
     sources = [JobSource("failed", FAILED), *_of_queues(names)]
     try:
+        sources += yield _moments(keys, 0, _NEXT_MOMENTS)
         return judge((yield from find(keys, sources)), len(sources))
     except Refused as error:
         return Finding("order", "UNKNOWN", f"whether lists were left turned ({error})")
@@ -79,7 +102,7 @@ def _how_far(source: JobSource, turned: Turned) -> str:
 
 
 def prepare(keys: Keys, operator: Operator, request: Reorder) -> Steps[Plan | Refusal]:
-    """Say which lists would be put in order. Four round trips at most. Raises StoreError."""
+    """Say which lists would be put in order. Costs as `diagnose`. Raises StoreError."""
     sources = request.sources or (yield from everything(keys))
     found = yield from find(keys, sources)
     left = [(source, turned) for source, turned in found if turned.is_left]
