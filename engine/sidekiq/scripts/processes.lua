@@ -17,7 +17,7 @@ local function read(i, known)
   if type(beat) == 'table' then
     return beat.err
   end
-  if beat and beat == known then
+  if known ~= '' and beat == known then
     return 0
   end
   local found = redis.call('HMGET', key, 'beat', 'info', 'busy', 'quiet', 'rss', 'rtt_us', 'concurrency')

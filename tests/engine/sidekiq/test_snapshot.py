@@ -211,7 +211,7 @@ def test_the_newest_failures_are_those_that_failed_last(direct: Direct, store: S
         kind = "dead" if i % 2 else "retry"
         # What failed often is tried again late, what failed for the first time soon.
         score = at.timestamp() + (10_000 if i % 4 else 20) if kind == "retry" else at.timestamp()
-        direct("ZADD", kind, score, job(f"{i}", at, failed_at=at.timestamp()))
+        direct("ZADD", kind, str(score), job(f"{i}", at, failed_at=at.timestamp()))
     seen = take(store, limit=40).failures or ()
     assert [each.job.jid for each in seen] == [str(i) for i in range(59, 19, -1)]
     assert {each.set_name for each in seen} == {"retry", "dead"}
@@ -224,7 +224,7 @@ def test_of_many_retries_those_are_found_that_failed_just_now(direct: Direct, st
             at = now - timedelta(seconds=ago)
             score = at.timestamp() + count**4 + 15 + 5 * (count + 1)
             told = {"failed_at": 0.5, "retried_at": at.timestamp(), "retry_count": count}
-            direct("ZADD", "retry", score, job(f"{count} {ago}", at, **told))
+            direct("ZADD", "retry", str(score), job(f"{count} {ago}", at, **told))
     seen = take(store, limit=500).failures or ()
     assert {f"{n} {ago}" for n in range(4) for ago in (0, 4)} <= {each.job.jid for each in seen}
     moments = [each.failed_at for each in seen if each.failed_at]
@@ -251,7 +251,7 @@ def test_huge_failures_come_cut(direct: Direct, store: Store) -> None:
 def test_scores_of_every_kind_are_read(direct: Direct, store: Store) -> None:
     for score in ("inf", "-inf", "-1", "1e300"):
         direct("ZADD", "dead", score, b"no json " + score.encode())
-        direct("ZADD", "retry", score, b"[1]" + score.encode())
+        direct("ZADD", "retry", str(score), b"[1]" + score.encode())
     seen = take(store)
     assert len(seen.failures or ()) == 8
     assert {each.failed_at for each in seen.failures or ()} == {
