@@ -18,6 +18,9 @@ _NEWEST_FAILED = load_script("newest_failed")
 #: A job is read whole up to here, else both its ends.
 _JOB_BYTES: Final = 16_384
 _SETS: Final[tuple[SetName, ...]] = ("retry", "dead")
+#: Everything is read at every so many polls; at the others a part of it, in which newer ones are.
+_TURNS: Final = 10
+_PART: Final = 10
 #: So many are read between two pauses.
 _SLICE: Final = 100
 _LONG_AGO: Final = datetime.fromtimestamp(0, UTC)
@@ -48,19 +51,25 @@ class NewestFailed:
 
     Nothing in Redis is in the order of failures. The jobs that died last have the highest scores;
     of the others, where there are many, those are looked at that can have failed a moment ago by
-    the usual delays. A class with delays of its own may be missed.
+    the usual delays. A class with delays of its own may be missed. One that is taken out of its set
+    is seen for some polls more.
     """
 
     def __init__(self, keys: SidekiqKeys, *, limit: int) -> None:
         self._keys = keys
         self._limit = limit
+        self._turn = 0
+        self._is_whole = True
         self._print = b""
         self._known: dict[Any, FailedEntry] = {}
         self._newest: tuple[FailedEntry, ...] = ()
 
     def ask(self, *, whole: bool = False) -> Command:
         """What to send; `whole`: also what seems to be unchanged."""
-        args: list[Arg] = [self._limit, _JOB_BYTES, b"" if whole else self._print]
+        self._turn = (self._turn + 1) % _TURNS
+        self._is_whole = whole or not self._turn or not self._known
+        limit = self._limit if self._is_whole else -(-self._limit // _PART)
+        args: list[Arg] = [limit, _JOB_BYTES, b"" if self._is_whole else self._print]
         return _NEWEST_FAILED.call(list(map(self._keys.jobs, _SETS)), args)
 
     def read(self, reply: Reply) -> Slices[tuple[FailedEntry, ...]]:
@@ -68,15 +77,21 @@ class NewestFailed:
         now, *found = reply
         if not found:
             return self._newest
-        known: dict[Any, FailedEntry] = {}
+        seen: dict[Any, FailedEntry] = {}
         (flat,) = found
         for which, score, job, sha in zip(*[iter(flat)] * 4, strict=True):
             name = which, score, job if sha is None else sha
-            known[name] = self._known.get(name) or _entry(which, score, job, sha)
-            if len(known) % _SLICE == 0:
+            seen[name] = self._known.get(name) or _entry(which, score, job, sha)
+            if len(seen) % _SLICE == 0:
                 yield
-        newest = sorted(known.values(), key=_moment, reverse=True)[: self._limit]
-        self._print, self._known, self._newest = now, known, tuple(newest)
+        if not self._is_whole:
+            if not self._known.keys() & seen.keys():
+                # There may be more that are new.
+                self._turn = -1
+            seen = self._known | seen
+        newest = sorted(seen.items(), key=_moment, reverse=True)[: self._limit]
+        self._print, self._known = now, dict(newest)
+        self._newest = tuple(self._known.values())
         return self._newest
 
 
@@ -94,5 +109,5 @@ def _entry(which: int, score_text: bytes, job: Any, sha: bytes | None) -> Failed
     return FailedEntry(name, score, item, record, failed_at)
 
 
-def _moment(entry: FailedEntry) -> datetime:
-    return entry.failed_at or _LONG_AGO
+def _moment(named: tuple[Any, FailedEntry]) -> datetime:
+    return named[1].failed_at or _LONG_AGO

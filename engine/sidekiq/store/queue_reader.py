@@ -44,6 +44,11 @@ class _Seen:
     next: bytes = b""
     front: datetime | None = None
 
+    @property
+    def known(self) -> tuple[Arg, Arg, Arg]:
+        """What the script is told of it."""
+        return self.queue.size or "", self.newest, self.next
+
 
 class QueueReader:
     """Asks for the queues and reads the answers, from poll to poll: `ask`, then `read` with the
@@ -66,7 +71,7 @@ class QueueReader:
             args: list[Arg] = [_REACH, _JOB_BYTES]
             for name in part:
                 seen = self._seen.get(name)
-                args += (b"", b"") if seen is None else (seen.newest, seen.next)
+                args += ("", b"", b"") if seen is None else seen.known
             self._asked.append(_QUEUE_LOOKS.call(list(map(self._keys.queue, part)), args))
         return self._asked
 

@@ -232,6 +232,22 @@ def test_of_many_retries_those_are_found_that_failed_just_now(direct: Direct, st
     assert moments == sorted(moments, reverse=True)
 
 
+def test_failures_that_come_between_two_looks_are_seen(direct: Direct, store: Store) -> None:
+    reader = SnapshotReader(KEYS, failures_limit=100)
+    number = 0
+    # Few and many at once, more than a part holds.
+    for many in (3, 1, 0, 40, 70, 2, *[1] * 12, 60, 0):
+        for _ in range(many):
+            number += 1
+            at = NOON + timedelta(seconds=number)
+            told = job(str(number), at, failed_at=at.timestamp())
+            direct("ZADD", "dead", str(at.timestamp()), told)
+        look(store, reader)
+    # What was left out is there after the next poll at the latest.
+    seen = look(store, reader).failures or ()
+    assert [each.job.jid for each in seen] == [str(number - i) for i in range(100)]
+
+
 def test_huge_failures_come_cut(direct: Direct, store: Store) -> None:
     end = b'"jid":"%d","error_class":"E","error_message":"no","failed_at":1795436196470}'
     for i in range(30):
