@@ -3,6 +3,7 @@ again."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence, Set
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -11,6 +12,7 @@ from queuecore.exchange import Arg, Command, Reply
 from queuecore.values import value
 from queuecore.windows import Item, whole
 from sidekiq.codec import JobRecord, instant_of, read_ends, read_job
+from sidekiq.errors import StoreError
 from sidekiq.keys import SetName, SidekiqKeys
 from sidekiq.scripts import load_script
 
@@ -24,6 +26,10 @@ _PART: Final = 10
 #: So many are read between two pauses.
 _SLICE: Final = 100
 _LONG_AGO: Final = datetime.fromtimestamp(0, UTC)
+
+
+#: A set, the score in it as text, and the bytes, or the SHA-1 of many.
+_Name = tuple[SetName, bytes, bytes]
 
 
 @value
@@ -60,42 +66,65 @@ class NewestFailed:
         self._limit = limit
         self._turn = 0
         self._is_whole = True
-        self._print = b""
-        self._known: dict[Any, FailedEntry] = {}
+        self._prints = dict.fromkeys(_SETS, b"")
+        #: The newest, by what tells one from the other.
+        self._known: dict[_Name, FailedEntry] = {}
         self._newest: tuple[FailedEntry, ...] = ()
+        #: What was seen at the last poll that saw something else, also what was too old.
+        self._seen: dict[SetName, Set[_Name]] = dict.fromkeys(_SETS, frozenset())
 
-    def ask(self, *, whole: bool = False) -> Command:
-        """What to send; `whole`: also what seems to be unchanged."""
+    def ask(self, *, whole: bool = False) -> list[Command]:
+        """What to send, a command for each set; `whole`: also what seems to be unchanged."""
         self._turn = (self._turn + 1) % _TURNS
         self._is_whole = whole or not self._turn or not self._known
         limit = self._limit if self._is_whole else -(-self._limit // _PART)
-        args: list[Arg] = [limit, _JOB_BYTES, b"" if self._is_whole else self._print]
-        return _NEWEST_FAILED.call(list(map(self._keys.jobs, _SETS)), args)
+        commands: list[Command] = []
+        for name in _SETS:
+            known = b"" if self._is_whole else self._prints[name]
+            args: list[Arg] = [limit, _JOB_BYTES, known, int(name == "retry")]
+            commands.append(_NEWEST_FAILED.call([self._keys.jobs(name)], args))
+        return commands
 
-    def read(self, reply: Reply) -> Slices[tuple[FailedEntry, ...]]:
-        """At most `limit` of them, that which failed last first. O(limit)."""
-        now, *found = reply
-        if not found:
-            return self._newest
-        seen: dict[Any, FailedEntry] = {}
-        (flat,) = found
-        for which, score, job, sha in zip(*[iter(flat)] * 4, strict=True):
-            name = which, score, job if sha is None else sha
-            seen[name] = self._known.get(name) or _entry(which, score, job, sha)
-            if len(seen) % _SLICE == 0:
-                yield
+    def read(self, replies: Sequence[Reply]) -> Slices[tuple[FailedEntry, ...]]:
+        """At most `limit` of them, that which failed last first; of a set that could not be read
+        there is none. O(limit)."""
+        seen: dict[_Name, FailedEntry] = {}
+        prints = dict.fromkeys(_SETS, b"")
+        is_changed = self._is_whole
+        for name, reply in zip(_SETS, replies, strict=True):
+            if isinstance(reply, StoreError):
+                is_changed = True
+                continue
+            prints[name], *found = reply
+            if found:
+                is_changed = True
+                now = yield from self._entries(name, found[0])
+                if not self._is_whole and self._seen[name].isdisjoint(now):
+                    # There may be more that are new.
+                    self._turn = -1
+                self._seen[name] = now.keys()
+                seen |= now
         if not self._is_whole:
-            if not self._known.keys() & seen.keys():
-                # There may be more that are new.
-                self._turn = -1
-            seen = self._known | seen
-        newest = sorted(seen.items(), key=_moment, reverse=True)[: self._limit]
-        self._print, self._known = now, dict(newest)
-        self._newest = tuple(self._known.values())
+            kept = {name for name in _SETS if prints[name]}
+            seen |= {key: each for key, each in self._known.items() if each.set_name in kept}
+        if is_changed:
+            newest = sorted(seen.items(), key=_order, reverse=True)[: self._limit]
+            self._known = dict(newest)
+            self._newest = tuple(self._known.values())
+        self._prints = prints
         return self._newest
 
+    def _entries(self, name: SetName, flat: Sequence[Any]) -> Slices[dict[_Name, FailedEntry]]:
+        found: dict[_Name, FailedEntry] = {}
+        for score, job, sha in zip(*[iter(flat)] * 3, strict=True):
+            key = name, score, job if sha is None else sha
+            found[key] = self._known.get(key) or _entry(name, score, job, sha)
+            if len(found) % _SLICE == 0:
+                yield
+        return found
 
-def _entry(which: int, score_text: bytes, job: Any, sha: bytes | None) -> FailedEntry:
+
+def _entry(name: SetName, score_text: bytes, job: Any, sha: bytes | None) -> FailedEntry:
     score = float(score_text)
     if sha is None:
         item, record = whole(job), read_job(job)
@@ -103,11 +132,11 @@ def _entry(which: int, score_text: bytes, job: Any, sha: bytes | None) -> Failed
         beginning, end, size = job
         item, record = Item(beginning, size, sha.decode()), read_ends(beginning, end, size)
     failed_at = record.moment("retried_at") or record.moment("failed_at")
-    name = _SETS[which - 1]
     if failed_at is None and name == "dead":
         failed_at = instant_of(score)
     return FailedEntry(name, score, item, record, failed_at)
 
 
-def _moment(named: tuple[Any, FailedEntry]) -> datetime:
-    return named[1].failed_at or _LONG_AGO
+def _order(named: tuple[_Name, FailedEntry]) -> tuple[datetime, _Name]:
+    name, entry = named
+    return entry.failed_at or _LONG_AGO, name
