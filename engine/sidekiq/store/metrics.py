@@ -60,7 +60,7 @@ class DurationBound:
 
 
 @value
-class Durations:
+class DurationCounts:
     """How long the jobs of a class took that succeeded: how many in each span.
 
     Attributes:
@@ -98,7 +98,7 @@ class ClassMetrics:
     runs: int
     failures: int
     total_ms: int | None = None
-    durations: Durations | None = None
+    durations: DurationCounts | None = None
 
     @property
     def mean_ms(self) -> float | None:
@@ -275,7 +275,7 @@ class _Tally:
                 runs=sums.get("p", 0),
                 failures=sums.get("f", 0),
                 total_ms=sums.get("ms"),
-                durations=Durations(tuple(self._spans.get(name, none)), name in self._least)
+                durations=DurationCounts(tuple(self._spans.get(name, none)), name in self._least)
                 if spans
                 else None,
             )

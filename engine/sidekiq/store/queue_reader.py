@@ -50,7 +50,7 @@ class _Seen:
         return self.queue.size or "", self.newest, self.next
 
 
-class QueueReader:
+class SidekiqQueueReader:
     """Asks for the queues and reads the answers, from poll to poll: `ask`, then `read` with the
     answers, in one poll. A queue that is as it was stays the same object."""
 

@@ -17,7 +17,7 @@ from sidekiq.keys import SetName, SidekiqKeys
 from sidekiq.store import processes
 from sidekiq.store.newest_failed import FailedEntry, NewestFailed
 from sidekiq.store.processes import ProcessReader
-from sidekiq.store.queue_reader import QueueReader
+from sidekiq.store.queue_reader import SidekiqQueueReader
 
 T = TypeVar("T")
 
@@ -30,19 +30,19 @@ SidekiqSnapshot = FleetSnapshot[FailedEntry]
 
 def take(keys: SidekiqKeys, *, failures_limit: int) -> Steps[SidekiqSnapshot]:
     """Look at everything, once; `failures_limit` is how many failed jobs to read. Two round trips;
-    O(queues + processes + threads + failed jobs read). Raises as `SnapshotReader.look`."""
-    reading = yield from SnapshotReader(keys, failures_limit=failures_limit).look()
+    O(queues + processes + threads + failed jobs read). Raises as `SidekiqSnapshotReader.look`."""
+    reading = yield from SidekiqSnapshotReader(keys, failures_limit=failures_limit).look()
     return at_once(reading)
 
 
-class SnapshotReader:
+class SidekiqSnapshotReader:
     """Reads everything again and again, one poll after the other. What has not changed since the
     poll before is not read again, and stays the same object; what processes run is read again when
     they have beaten."""
 
     def __init__(self, keys: SidekiqKeys, *, failures_limit: int) -> None:
         self._keys = keys
-        self._queues = QueueReader(keys)
+        self._queues = SidekiqQueueReader(keys)
         self._processes = ProcessReader(keys)
         self._newest = NewestFailed(keys, limit=failures_limit)
         #: How often everything was to be read, and up to which time that was done.

@@ -12,7 +12,7 @@ from tests.support.direct import Direct
 from queuecore.stores import Store
 from sidekiq.keys import SidekiqKeys
 from sidekiq.store import metrics
-from sidekiq.store.metrics import ClassMetrics, Deploy, DurationBound, Durations
+from sidekiq.store.metrics import ClassMetrics, Deploy, DurationBound, DurationCounts
 
 KEYS = SidekiqKeys()
 NOW = datetime(2026, 11, 5, 9, 5, 30, tzinfo=UTC)
@@ -130,14 +130,14 @@ def test_histograms_that_are_cut_short_or_too_long_are_read(
 
 
 def test_a_percentile_is_a_bound() -> None:
-    spans = Durations((50, 45, 4, *(0,) * 22, 1))
+    spans = DurationCounts((50, 45, 4, *(0,) * 22, 1))
     assert [spans.within(part) for part in (0.5, 0.95, 0.99, 1.0)] == [
         DurationBound(20),
         DurationBound(30),
         DurationBound(45),
         DurationBound(335_000, is_over=True),
     ]
-    assert Durations((0,) * 26).within(0.5) is None
+    assert DurationCounts((0,) * 26).within(0.5) is None
 
 
 def test_what_are_no_figures_is_said_and_left_out(direct: Direct, store: Store) -> None:

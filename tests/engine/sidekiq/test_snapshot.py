@@ -18,7 +18,7 @@ from queuecore.reading import reading_only
 from queuecore.stores import Store
 from sidekiq.keys import SidekiqKeys
 from sidekiq.store import processes, snapshot
-from sidekiq.store.snapshot import SidekiqSnapshot, SnapshotReader
+from sidekiq.store.snapshot import SidekiqSnapshot, SidekiqSnapshotReader
 
 KEYS = SidekiqKeys()
 NOON = datetime(2026, 11, 23, 12, 16, 30, tzinfo=UTC)
@@ -28,7 +28,7 @@ def take(store: Store, namespace: str = "", limit: int = 20) -> SidekiqSnapshot:
     return store.run(reading_only(snapshot.take(SidekiqKeys(namespace), failures_limit=limit)))
 
 
-def look(store: Store, reader: SnapshotReader) -> SidekiqSnapshot:
+def look(store: Store, reader: SidekiqSnapshotReader) -> SidekiqSnapshot:
     return at_once(store.run(reader.look()))
 
 
@@ -72,7 +72,7 @@ def test_it_takes_two_round_trips(direct: Direct, redis_url: str) -> None:
     socket = parse_url(redis_url).path
     assert socket is not None
     with RoundTripCounter(Path(socket)) as counter, Store(counter.url) as counted:
-        reader = SnapshotReader(KEYS, failures_limit=10)
+        reader = SidekiqSnapshotReader(KEYS, failures_limit=10)
         look(counted, reader)
         before = counter.round_trips
         look(counted, reader)
@@ -81,7 +81,7 @@ def test_it_takes_two_round_trips(direct: Direct, redis_url: str) -> None:
 
 def test_what_stays_is_the_same_object(direct: Direct, store: Store) -> None:
     recordings.restore(direct, "v8.1.7-2-running")
-    reader = SnapshotReader(KEYS, failures_limit=10)
+    reader = SidekiqSnapshotReader(KEYS, failures_limit=10)
     look(store, reader)
     first, second = look(store, reader), look(store, reader)
     for one, other in (
@@ -99,7 +99,7 @@ def test_what_stays_is_the_same_object(direct: Direct, store: Store) -> None:
 def test_work_is_read_again_only_after_a_beat(direct: Direct, store: Store) -> None:
     recordings.restore(direct, "v8.1.7-2-running")
     (identity,) = recordings.values("v8.1.7-2-running")["processes"]
-    reader = SnapshotReader(KEYS, failures_limit=10)
+    reader = SidekiqSnapshotReader(KEYS, failures_limit=10)
     (before,) = look(store, reader).processes or ()
     assert before.jobs is not None
     gone, stays = before.jobs
@@ -113,7 +113,7 @@ def test_work_is_read_again_only_after_a_beat(direct: Direct, store: Store) -> N
     assert after.facts.busy == 1
 
 
-def queue_of(store: Store, reader: SnapshotReader) -> Queue:
+def queue_of(store: Store, reader: SidekiqSnapshotReader) -> Queue:
     (queue,) = look(store, reader).queues or ()
     return queue
 
@@ -121,7 +121,7 @@ def queue_of(store: Store, reader: SnapshotReader) -> Queue:
 def test_pushes_are_counted_at_the_head(direct: Direct, store: Store) -> None:
     direct("SADD", "queues", "mail")
     direct("LPUSH", "queue:mail", *(job(f"a{i}", NOON) for i in range(3)))
-    reader = SnapshotReader(KEYS, failures_limit=1)
+    reader = SidekiqSnapshotReader(KEYS, failures_limit=1)
     assert queue_of(store, reader).pushed is None
     assert queue_of(store, reader).pushed == 0
     direct("LPUSH", "queue:mail", *(job(f"b{i}", NOON) for i in range(4)))
@@ -145,7 +145,7 @@ def test_how_long_the_next_job_waits(direct: Direct, store: Store) -> None:
 
 def test_a_job_that_was_put_back_is_marked(direct: Direct, store: Store) -> None:
     direct("SADD", "queues", "mail")
-    reader = SnapshotReader(KEYS, failures_limit=1)
+    reader = SidekiqSnapshotReader(KEYS, failures_limit=1)
 
     def following(*jobs: bytes) -> bool:
         direct("DEL", "queue:mail")
@@ -169,7 +169,7 @@ def test_a_huge_next_job_is_known_by_its_ends(direct: Direct, store: Store) -> N
     direct("SADD", "queues", "mail")
     huge = b'{"class":"A","args":["%s"],"jid":"a","enqueued_at":%d}'
     direct("RPUSH", "queue:mail", huge % (b"x" * 3_000_000, NOON.timestamp() * 1000))
-    reader = SnapshotReader(KEYS, failures_limit=1)
+    reader = SidekiqSnapshotReader(KEYS, failures_limit=1)
     for _ in range(3):
         queue = queue_of(store, reader)
         assert (queue.size, queue.next_since, queue.problem) == (1, NOON, None)
@@ -190,7 +190,7 @@ def test_only_what_is_on_the_set_is_a_queue(direct: Direct, store: Store) -> Non
 def test_paused_queues_and_the_leader_are_told(direct: Direct, store: Store) -> None:
     recordings.restore(direct, "v8.1.7-2-running")
     (identity,) = recordings.values("v8.1.7-2-running")["processes"]
-    reader = SnapshotReader(KEYS, failures_limit=1)
+    reader = SidekiqSnapshotReader(KEYS, failures_limit=1)
     look(store, reader)
     direct("SADD", "paused", "slow")
     direct("SET", "dear-leader", identity)
@@ -233,7 +233,7 @@ def test_of_many_retries_those_are_found_that_failed_just_now(direct: Direct, st
 
 
 def test_failures_that_come_between_two_looks_are_seen(direct: Direct, store: Store) -> None:
-    reader = SnapshotReader(KEYS, failures_limit=100)
+    reader = SidekiqSnapshotReader(KEYS, failures_limit=100)
     number = 0
     # Few and many at once, more than a part holds.
     for many in (3, 1, 0, 40, 70, 2, *[1] * 12, 60, 0):
@@ -309,7 +309,7 @@ def test_a_user_who_may_not_read_all_sees_the_rest(direct: Direct, redis_url: st
     direct("ACL", "SETUSER", "half", "on", ">p", "+@all", "~q*", "~stat:*", "~retry", "~dead")
     try:
         with Store(redis_url.replace("unix://", "unix://half:p@")) as half:
-            seen = at_once(half.run(SnapshotReader(KEYS, failures_limit=5).look()))
+            seen = at_once(half.run(SidekiqSnapshotReader(KEYS, failures_limit=5).look()))
     finally:
         direct("ACL", "DELUSER", "half")
     assert [each.size for each in seen.queues or ()] == [0, 0, 6, 0]
@@ -326,7 +326,7 @@ def test_thousands_of_queues_and_processes_take_no_keys(direct: Direct, store: S
         direct("LPUSH", f"queue:q{i}", job(str(i), NOON))
     direct("SADD", "processes", *(f"vm:{i}:{i:012x}" for i in range(5_000)))
     direct("CONFIG", "RESETSTAT")
-    reader = SnapshotReader(KEYS, failures_limit=5)
+    reader = SidekiqSnapshotReader(KEYS, failures_limit=5)
     seen = look(store, reader)
     assert len(seen.queues or ()) == 1_000
     assert len(seen.processes or ()) == 5_000
@@ -350,7 +350,7 @@ def test_a_server_that_refuses_scripts_still_tells_the_sizes(
     direct("ACL", "SETUSER", "plain", "on", ">p", "+@all", "-@scripting", "~*")
     try:
         with Store(redis_url.replace("unix://", "unix://plain:p@")) as plain:
-            seen = at_once(plain.run(SnapshotReader(KEYS, failures_limit=5).look()))
+            seen = at_once(plain.run(SidekiqSnapshotReader(KEYS, failures_limit=5).look()))
     finally:
         direct("ACL", "DELUSER", "plain")
     assert seen.sizes == {"retry": 3, "schedule": 4, "dead": 2}
