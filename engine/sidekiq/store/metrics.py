@@ -235,7 +235,7 @@ class _Tally:
             class_name, _, figure = name_text(field).rpartition("|")
             number = _number(raw)
             if figure not in ("p", "f", "ms") or number is None:
-                self.problem = "what is kept of a minute are no figures"
+                self.problem = "something that is kept of a minute is no figure"
             elif class_name in self._figures or len(self._figures) < MOST_CLASSES:
                 here.setdefault(class_name, {})[figure] = number
                 sums = self._figures.setdefault(class_name, {})

@@ -134,6 +134,20 @@ def test_pushes_are_counted_at_the_head(direct: Direct, store: Store) -> None:
     assert queue_of(store, reader).pushed is None
 
 
+def test_pushes_are_counted_also_when_everything_is_read_again(
+    direct: Direct, store: Store
+) -> None:
+    direct("SADD", "queues", "mail")
+    direct("LPUSH", "queue:mail", job("a", NOON), b'{"class":"A","args":["%s"]}' % (b"x" * 300_000))
+    reader = SidekiqSnapshotReader(KEYS, failures_limit=1)
+    queue_of(store, reader)
+    for number in range(2):
+        direct("LPUSH", "queue:mail", job(f"b{number}", NOON))
+        reader.read_all()
+        queue = queue_of(store, reader)
+        assert (queue.pushed, queue.next_since) == (1, NOON)
+
+
 def test_how_long_the_next_job_waits(direct: Direct, store: Store) -> None:
     direct("SADD", "queues", "a", "b", "c", "d")
     direct("RPUSH", "queue:a", job("new", NOON), job("next", NOON - timedelta(minutes=1)))
