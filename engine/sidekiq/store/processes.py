@@ -16,7 +16,7 @@ from queuecore.cooperative import Slices, at_once
 from queuecore.exchange import Arg, Command, Exchange, Reply, Steps
 from queuecore.fleet import Capsule, Process, ProcessFacts
 from queuecore.keys import name_text
-from queuecore.read_cache import batches, problem_of
+from queuecore.read_cache import batches, note, problem_of, rows
 from queuecore.values import replace, value
 from sidekiq.codec import moment_of, read_info
 from sidekiq.errors import StoreError
@@ -61,21 +61,20 @@ class ProcessReader:
     def __init__(self, keys: SidekiqKeys) -> None:
         self._keys = keys
         self._identities: list[str] = []
+        self._asked: list[Command] = []
         self._known: dict[str, _Known] = {}
-        self._asked = 0
 
     def ask(self, identities: Sequence[str], *, whole: bool = False) -> list[Command]:
         """What to send; `whole`: also what seems to be unchanged. O(processes)."""
         self._identities = list(identities)
         keys = self._keys
-        commands: list[Command] = []
+        self._asked = []
         for part in batches(self._identities, work.AT_ONCE):
             names = [(keys.process(i), keys.work(i), keys.old_work(i)) for i in part]
             beats = [b"" if whole else self._beat(each) for each in part]
             args: list[Arg] = [work.ENTRY_BYTES, work.MOST_THREADS, *beats]
-            commands.append(_PROCESSES.call([key for each in names for key in each], args))
-        self._asked = len(commands)
-        return commands
+            self._asked.append(_PROCESSES.call([key for each in names for key in each], args))
+        return self._asked
 
     def _beat(self, identity: str) -> bytes:
         known = self._known.get(identity)
@@ -90,19 +89,16 @@ class ProcessReader:
         found: list[Process] = []
         known: dict[str, _Known] = {}
         costs = 0
-        for part in batches(self._identities, work.AT_ONCE):
-            reply = next(replies)
-            if isinstance(reply, StoreError):
-                problems["processes"] = str(reply)
-            answers = [reply] * len(part) if isinstance(reply, StoreError) else reply
-            for identity, answer in zip(part, answers, strict=True):
-                now = self._now(identity, answer, leader == identity)
-                known[identity] = now
-                found.append(now.process)
-                costs += 1 if answer == 0 else 10 + len(now.work.jobs or ())
-                if costs >= _SLICE:
-                    yield
-                    costs = 0
+        answers = rows(replies, self._asked, len(self._identities), work.AT_ONCE)
+        note("processes", answers, problems)
+        for identity, answer in zip(self._identities, answers, strict=True):
+            now = self._now(identity, answer, leader == identity)
+            known[identity] = now
+            found.append(now.process)
+            costs += 1 if answer == 0 else 10 + len(now.work.jobs or ())
+            if costs >= _SLICE:
+                yield
+                costs = 0
         self._known = known
         return found
 
@@ -127,11 +123,13 @@ def read(keys: SidekiqKeys) -> Steps[tuple[Process, ...]]:
     """All processes with what they run, in the order of their identities. Two round trips,
     O(processes + threads). Raises StoreError where the set cannot be read; what is refused of one
     process is unknown, with the reason as its `problem`."""
-    identities, leader = yield Exchange(register(keys), lambda r: (names(r[0]), leader_of(r[1])))
+    members, leader = yield Exchange(register(keys), tuple, tolerant=True)
+    if isinstance(members, StoreError):
+        raise members
     reader = ProcessReader(keys)
-    commands = tuple(reader.ask(identities))
+    commands = tuple(reader.ask(names(members)))
     replies: list[Reply] = yield Exchange(commands, list, tolerant=True)
-    return tuple(at_once(reader.read(iter(replies), leader, {})))
+    return tuple(at_once(reader.read(iter(replies), leader_of(leader), {})))
 
 
 def register(keys: SidekiqKeys) -> tuple[Command, Command]:
@@ -145,7 +143,7 @@ def names(reply: list[bytes]) -> list[str]:
 
 
 def leader_of(reply: Reply) -> str | None:
-    """The identity of the leader; None without one, and where that is unknown."""
+    """The identity of the leader; None without one, and where that may not be read."""
     return name_text(reply) if isinstance(reply, bytes) else None
 
 
