@@ -107,9 +107,9 @@ class ProcessReader:
         if answer == 0 and was is not None:
             now = was
         elif answer is None or isinstance(answer, bytes | StoreError):
-            process = _unread(identity, answer)
+            process = _unread(identity, answer, was)
             is_same = was is not None and was.process == process
-            now = was if was is not None and is_same else _Known(b"", process, NO_WORK)
+            now = was if was is not None and is_same else _Known(b"", process, _work_of(was))
         else:
             now = _told(identity, answer, was)
         facts = now.process.facts
@@ -180,24 +180,47 @@ def read_milliseconds(processes: Iterable[Process]) -> bool:
     return bool(beating) and all(said) and all((major(p) or 0) >= _MS_VERSION for p in beating)
 
 
-def _unread(identity: str, answer: bytes | StoreError | None) -> Process:
-    """A process that tells nothing: gone, or it may not be read."""
-    if answer is None:
-        problem, facts = GONE, ProcessFacts(is_gone=True)
-    else:
-        problem, facts = problem_of(answer), ProcessFacts()
+def _work_of(was: _Known | None) -> ProcessWork:
+    return NO_WORK if was is None else was.work
+
+
+def _unread(identity: str, answer: bytes | StoreError | None, was: _Known | None) -> Process:
+    """A process that tells nothing: gone, or it may not be read. Of one that is gone stays what it
+    was; that it serves queues and runs jobs does not."""
+    if answer is None and was is not None and was.process.facts is not None:
+        facts = replace(was.process.facts, is_gone=True, busy=None)
+        return replace(
+            was.process,
+            listed=(),
+            threads=None,
+            jobs=None,
+            problem=GONE,
+            facts=facts,
+            has_beat=True,
+        )
     host, pid = _place(identity)
-    has_beat = None if answer is not None else False
     return Process(
-        *(identity, host, pid, (), None, None, has_beat, None, None, None, None),
-        *(problem, facts),
+        id=identity,
+        host=host,
+        pid=pid,
+        listed=(),
+        started=None,
+        beat_at=None,
+        # Only by a beat a process comes onto the set.
+        has_beat=True if answer is None else None,
+        threads=None,
+        jobs=None,
+        processed=None,
+        failed=None,
+        problem=GONE if answer is None else problem_of(answer),
+        facts=ProcessFacts(is_gone=answer is None),
     )
 
 
 def _told(identity: str, answer: Sequence[Any], was: _Known | None) -> _Known:
     """A process by what it told at its last beat."""
     beat, info_raw, busy_raw, quiet, rss, rtt, threads_raw, work_reply, which = answer
-    known = {} if was is None else {each.raw: each for each in was.work.jobs or ()}
+    known = {each.raw: each for each in _work_of(was).jobs or ()}
     runs = work.of_reply(work_reply, which, known)
     if runs.is_old_name is None and was is not None:
         # Idle now; what it wrote before still shows its version.

@@ -323,9 +323,9 @@ def test_huge_payloads_come_cut(direct: Direct, store: Store, is_object: bool) -
     payload: Any = {"class": "A", "args": ['"\\\n\u2713x' * 100_000], "jid": "1"}
     if not is_object:
         payload = json.dumps(payload)
+    told = json.dumps({"queue": "a", "payload": payload, "run_at": 1_795_436_196})
     for i in range(12):
-        told = {"queue": "a", "payload": payload, "run_at": 1_795_436_196}
-        direct("HSET", f"{IDENTITY}:work", f"t{i}", json.dumps(told))
+        direct("HSET", f"{IDENTITY}:work", f"t{i}", told)
     jobs = one(store).jobs or ()
     assert len(jobs) == 12
     # Those beyond what is read at once are only counted.
@@ -376,21 +376,40 @@ def test_the_work_of_some_processes_is_read_alone(direct: Direct, store: Store) 
     assert store.run(work.entry(KEYS, IDENTITY, "u")) is None
 
 
+def look(store: Store, reader: ProcessReader, *identities: str) -> list[Process]:
+    replies = store.run(Exchange(tuple(reader.ask(identities)), list, tolerant=True))
+    return at_once(reader.read(iter(replies), None, {}))
+
+
 def test_what_a_process_wrote_shows_its_version_when_it_is_idle(
     direct: Direct, store: Store
 ) -> None:
     put(direct, info={"hostname": "vm"}, rss="1", rtt_us="2")
     direct("HSET", f"{IDENTITY}:workers", "t", entry(1))
     reader = ProcessReader(KEYS)
-
-    def look() -> Process:
-        replies = store.run(Exchange(tuple(reader.ask([IDENTITY])), list, tolerant=True))
-        (process,) = at_once(reader.read(iter(replies), None, {}))
-        return process
-
-    assert facts(look()).version == "6.2.0 to 6.4.1"
+    (process,) = look(store, reader, IDENTITY)
+    assert facts(process).version == "6.2.0 to 6.4.1"
     direct("DEL", f"{IDENTITY}:workers")
     direct("HSET", IDENTITY, "beat", "1795436209.5")
-    process = look()
+    (process,) = look(store, reader, IDENTITY)
     assert process.jobs == ()
     assert facts(process).version == "6.2.0 to 6.4.1"
+
+
+def test_of_a_process_that_is_gone_stays_what_it_was(direct: Direct, store: Store) -> None:
+    info = {"hostname": "told", "tag": "shop", "queues": ["a"], "version": "8.1.7"}
+    put(direct, info={**info, "concurrency": 5}, busy="1")
+    direct("HSET", f"{IDENTITY}:work", "t", entry(1))
+    reader = ProcessReader(KEYS)
+    (before,) = look(store, reader, IDENTITY)
+    hash_of_it = direct("DUMP", IDENTITY)
+    direct("DEL", IDENTITY)
+    (gone,) = look(store, reader, IDENTITY)
+    assert (gone.host, gone.beat_at, facts(gone).tag) == ("told", before.beat_at, "shop")
+    assert (gone.listed, gone.threads, gone.jobs) == ((), None, None)
+    assert facts(gone).is_gone
+    assert processes.busy([gone]) == 0
+    assert look(store, reader, IDENTITY)[0] is gone
+    # It was only cut off.
+    direct("RESTORE", IDENTITY, 0, hash_of_it)
+    assert look(store, reader, IDENTITY) == [before]
