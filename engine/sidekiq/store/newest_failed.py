@@ -37,17 +37,18 @@ class FailedEntry:
     """A job that failed: it died, or it is tried again.
 
     Attributes:
-        set_name: `retry` or `dead`.
-        score: When it is tried again, or when it died, in seconds since 1970.
+        listed_in: The set, `retry` or `dead`.
+        score: Its score as Redis spells it: when it is tried again, or when it died, in epoch
+            seconds.
         item: Its bytes, cut where they are many.
-        job: What could be read of it.
+        record: What could be read of it.
         failed_at: When it failed last; where it does not say, of one that died, when it did.
     """
 
-    set_name: SetName
-    score: float
+    listed_in: SetName
+    score: str
     item: Item
-    job: JobRecord
+    record: JobRecord
     failed_at: datetime | None
 
 
@@ -106,7 +107,7 @@ class NewestFailed:
                 seen |= now
         if not self._is_whole:
             kept = {name for name in _SETS if prints[name]}
-            seen |= {key: each for key, each in self._known.items() if each.set_name in kept}
+            seen |= {key: each for key, each in self._known.items() if each.listed_in in kept}
         if is_changed:
             newest = sorted(seen.items(), key=_order, reverse=True)[: self._limit]
             self._known = dict(newest)
@@ -124,8 +125,7 @@ class NewestFailed:
         return found
 
 
-def _entry(name: SetName, score_text: bytes, job: Any, sha: bytes | None) -> FailedEntry:
-    score = float(score_text)
+def _entry(name: SetName, score: bytes, job: Any, sha: bytes | None) -> FailedEntry:
     if sha is None:
         item, record = whole(job), read_job(job)
     else:
@@ -133,8 +133,8 @@ def _entry(name: SetName, score_text: bytes, job: Any, sha: bytes | None) -> Fai
         item, record = Item(beginning, size, sha.decode()), read_ends(beginning, end, size)
     failed_at = record.moment("retried_at") or record.moment("failed_at")
     if failed_at is None and name == "dead":
-        failed_at = instant_of(score)
-    return FailedEntry(name, score, item, record, failed_at)
+        failed_at = instant_of(float(score))
+    return FailedEntry(name, score.decode(), item, record, failed_at)
 
 
 def _order(named: tuple[_Name, FailedEntry]) -> tuple[datetime, _Name]:

@@ -227,8 +227,8 @@ def test_the_newest_failures_are_those_that_failed_last(direct: Direct, store: S
         score = at.timestamp() + (10_000 if i % 4 else 20) if kind == "retry" else at.timestamp()
         direct("ZADD", kind, str(score), job(f"{i}", at, failed_at=at.timestamp()))
     seen = take(store, limit=40).failures or ()
-    assert [each.job.jid for each in seen] == [str(i) for i in range(59, 19, -1)]
-    assert {each.set_name for each in seen} == {"retry", "dead"}
+    assert [each.record.jid for each in seen] == [str(i) for i in range(59, 19, -1)]
+    assert {each.listed_in for each in seen} == {"retry", "dead"}
 
 
 def test_of_many_retries_those_are_found_that_failed_just_now(direct: Direct, store: Store) -> None:
@@ -240,7 +240,7 @@ def test_of_many_retries_those_are_found_that_failed_just_now(direct: Direct, st
             told = {"failed_at": 0.5, "retried_at": at.timestamp(), "retry_count": count}
             direct("ZADD", "retry", str(score), job(f"{count} {ago}", at, **told))
     seen = take(store, limit=500).failures or ()
-    assert {f"{n} {ago}" for n in range(4) for ago in (0, 4)} <= {each.job.jid for each in seen}
+    assert {f"{n} {ago}" for n in range(4) for ago in (0, 4)} <= {each.record.jid for each in seen}
     moments = [each.failed_at for each in seen if each.failed_at]
     assert len(moments) == 500
     assert moments == sorted(moments, reverse=True)
@@ -259,7 +259,7 @@ def test_failures_that_come_between_two_looks_are_seen(direct: Direct, store: St
         look(store, reader)
     # What was left out is there after the next poll at the latest.
     seen = look(store, reader).failures or ()
-    assert [each.job.jid for each in seen] == [str(number - i) for i in range(100)]
+    assert [each.record.jid for each in seen] == [str(number - i) for i in range(100)]
 
 
 def test_huge_failures_come_cut(direct: Direct, store: Store) -> None:
@@ -273,17 +273,19 @@ def test_huge_failures_come_cut(direct: Direct, store: Store) -> None:
         assert each.item.is_cut
         assert len(each.item.raw) < 20_000
         assert each.item.size > 1_000_000
-        assert each.job.class_name == "A"
-        assert each.job.text("error_class") == "E"
-        assert each.job.problem is not None
+        assert each.record.class_name == "A"
+        assert each.record.text("error_class") == "E"
+        assert each.record.problem is not None
 
 
 def test_scores_of_every_kind_are_read(direct: Direct, store: Store) -> None:
     for score in ("inf", "-inf", "-1", "1e300"):
         direct("ZADD", "dead", score, b"no json " + score.encode())
-        direct("ZADD", "retry", str(score), b"[1]" + score.encode())
+        direct("ZADD", "retry", score, b"[1]" + score.encode())
     seen = take(store)
     assert len(seen.failures or ()) == 8
+    scores = {float(each.score) for each in seen.failures or ()}
+    assert scores == {float("inf"), float("-inf"), -1.0, 1e300}
     assert {each.failed_at for each in seen.failures or ()} == {
         None,
         datetime.fromtimestamp(-1, UTC),
