@@ -23,6 +23,8 @@ _SETS: Final[tuple[SetName, ...]] = ("retry", "dead")
 #: Everything is read at every so many polls; at the others a part of it, in which newer ones are.
 _TURNS: Final = 10
 _PART: Final = 10
+#: What is more bytes is read only at those polls.
+_HEAVY_BYTES: Final = 3 << 20
 #: So many are read between two pauses.
 _SLICE: Final = 100
 _LONG_AGO: Final = datetime.fromtimestamp(0, UTC)
@@ -67,6 +69,7 @@ class NewestFailed:
         self._limit = limit
         self._turn = 0
         self._is_whole = True
+        self._is_heavy = False
         self._prints = dict.fromkeys(_SETS, b"")
         #: The newest, by what tells one from the other.
         self._known: dict[_Name, FailedEntry] = {}
@@ -75,9 +78,12 @@ class NewestFailed:
         self._seen: dict[SetName, Set[_Name]] = dict.fromkeys(_SETS, frozenset())
 
     def ask(self, *, whole: bool = False) -> list[Command]:
-        """What to send, a command for each set; `whole`: also what seems to be unchanged."""
+        """What to send, a command for each set; `whole`: also what seems to be unchanged. Nothing
+        at most polls where the jobs are so large that reading them burdens the server."""
         self._turn = (self._turn + 1) % _TURNS
         self._is_whole = whole or not self._turn or not self._known
+        if self._is_heavy and not self._is_whole:
+            return []
         limit = self._limit if self._is_whole else -(-self._limit // _PART)
         commands: list[Command] = []
         for name in _SETS:
@@ -89,6 +95,8 @@ class NewestFailed:
     def read(self, replies: Sequence[Reply]) -> Slices[tuple[FailedEntry, ...]]:
         """At most `limit` of them, that which failed last first; of a set that could not be read
         there is none. O(limit)."""
+        if not replies:
+            return self._newest
         seen: dict[_Name, FailedEntry] = {}
         prints = dict.fromkeys(_SETS, b"")
         is_changed = self._is_whole
@@ -108,6 +116,8 @@ class NewestFailed:
         if not self._is_whole:
             kept = {name for name in _SETS if prints[name]}
             seen |= {key: each for key, each in self._known.items() if each.listed_in in kept}
+        if self._is_whole:
+            self._is_heavy = sum(each.item.size for each in seen.values()) > _HEAVY_BYTES
         if is_changed:
             newest = sorted(seen.items(), key=_order, reverse=True)[: self._limit]
             self._known = dict(newest)

@@ -61,19 +61,24 @@ class ProcessReader:
     def __init__(self, keys: SidekiqKeys) -> None:
         self._keys = keys
         self._identities: list[str] = []
+        self._names: list[list[bytes]] = []
         self._asked: list[Command] = []
         self._known: dict[str, _Known] = {}
 
     def ask(self, identities: Sequence[str], *, whole: bool = False) -> list[Command]:
         """What to send; `whole`: also what seems to be unchanged. O(processes)."""
-        self._identities = list(identities)
         keys = self._keys
+        if list(identities) != self._identities:
+            self._identities = list(identities)
+            self._names = [
+                [key for i in part for key in (keys.process(i), keys.work(i), keys.old_work(i))]
+                for part in batches(self._identities, work.AT_ONCE)
+            ]
         self._asked = []
-        for part in batches(self._identities, work.AT_ONCE):
-            names = [(keys.process(i), keys.work(i), keys.old_work(i)) for i in part]
+        for names, part in zip(self._names, batches(self._identities, work.AT_ONCE), strict=True):
             beats = [b"" if whole else self._beat(each) for each in part]
             args: list[Arg] = [work.ENTRY_BYTES, work.MOST_THREADS, *beats]
-            self._asked.append(_PROCESSES.call([key for each in names for key in each], args))
+            self._asked.append(_PROCESSES.call(names, args))
         return self._asked
 
     def _beat(self, identity: str) -> bytes:
@@ -104,7 +109,8 @@ class ProcessReader:
 
     def _now(self, identity: str, answer: Any, is_leader: bool) -> _Known:
         was = self._known.get(identity)
-        if answer == 0 and was is not None:
+        is_gone_still = answer is None and was is not None and _is_gone(was.process)
+        if was is not None and (answer == 0 or is_gone_still):
             now = was
         elif answer is None or isinstance(answer, bytes | StoreError):
             process = _unread(identity, answer, was)
@@ -178,6 +184,10 @@ def read_milliseconds(processes: Iterable[Process]) -> bool:
     beating = [each for each in processes if each.facts and not each.facts.is_gone]
     said = [each.facts is not None and each.facts.says_version for each in beating]
     return bool(beating) and all(said) and all((major(p) or 0) >= _MS_VERSION for p in beating)
+
+
+def _is_gone(process: Process) -> bool:
+    return process.facts is not None and process.facts.is_gone
 
 
 def _work_of(was: _Known | None) -> ProcessWork:

@@ -98,7 +98,7 @@ class SidekiqSnapshotReader:
             seen,
             queues=None if first.queues is None else tuple(queues),
             processes=None if first.identities is None else tuple(running),
-            failures=None if all(isinstance(r, StoreError) for r in first.newest) else newest,
+            failures=None if _all_refused(first.newest) else newest,
             problems=problems,
         )
 
@@ -113,6 +113,10 @@ class _First:
     identities: list[str] | None
     leader: str | None
     newest: list[Reply]
+
+
+def _all_refused(replies: list[Reply]) -> bool:
+    return bool(replies) and all(isinstance(each, StoreError) for each in replies)
 
 
 def _answers(replies: list[Reply]) -> list[Reply]:

@@ -278,6 +278,29 @@ def test_huge_failures_come_cut(direct: Direct, store: Store) -> None:
         assert each.record.problem is not None
 
 
+def test_failures_so_large_that_they_burden_the_server_are_read_now_and_then(
+    direct: Direct, store: Store
+) -> None:
+    def die(number: int) -> None:
+        at = NOON + timedelta(seconds=number)
+        told = job(str(number), at, failed_at=at.timestamp(), args=["x" * 2_000_000])
+        direct("ZADD", "dead", str(at.timestamp()), told)
+
+    for number in range(3):
+        die(number)
+    reader = SidekiqSnapshotReader(KEYS, failures_limit=5)
+    before = look(store, reader).failures
+    assert before
+    die(3)
+    assert look(store, reader).failures is before
+    reader.read_all()
+    newest = (look(store, reader).failures or ())[0]
+    assert newest.record.jid == "3"
+    die(4)
+    jids = {(look(store, reader).failures or ())[0].record.jid for _ in range(12)}
+    assert jids == {"3", "4"}
+
+
 def test_scores_of_every_kind_are_read(direct: Direct, store: Store) -> None:
     for score in ("inf", "-inf", "-1", "1e300"):
         direct("ZADD", "dead", score, b"no json " + score.encode())
