@@ -6,6 +6,7 @@ months after an upgrade; workers in other languages write texts.
 
 from __future__ import annotations
 
+import re
 import zlib
 from base64 import b64decode
 from binascii import Error as NoBase64
@@ -162,12 +163,9 @@ def read_job(raw: bytes) -> JobRecord:
 
 
 #: Members that stand behind the arguments in what Ruby writes.
-_LATER: Final = tuple(
-    f',"{name}":'.encode()
-    for name in (
-        *("class", "jid", "created_at", "enqueued_at", "error_message", "error_class", "tags"),
-        *("failed_at", "retry_count", "retried_at", "retry", "queue", "wrapped", "run_at"),
-    )
+_LATER: Final = re.compile(
+    rb'"(class|jid|created_at|enqueued_at|error_message|error_class|tags|failed_at|retry_count'
+    rb'|retried_at|retry|queue|wrapped|run_at)"\s*:'
 )
 
 
@@ -189,11 +187,11 @@ def members_of_both_ends(beginning: bytes, end: bytes) -> dict[str, Any]:
     if last is not None and isinstance(found[last], int | float):
         # Perhaps without its last digits.
         del found[last]
-    places = sorted({at for name in _LATER if (at := end.rfind(name)) >= 0})
-    for at in places:
+    last_of_each = {match[1]: match.start() for match in _LATER.finditer(end)}
+    for at in sorted(last_of_each.values()):
         # The object's own members go on to its end; those of one within it do not.
         with suppress(ValueError):
-            return found | decode_object(b"{" + end[at + 1 :])
+            return found | decode_object(b"{" + end[at:])
     return found
 
 

@@ -266,7 +266,7 @@ class SidekiqKeys:
 
     def plugin_of(self, key: bytes) -> PluginName | None:
         """Whose a key is that belongs to no set, by its name; None of Sidekiq's own."""
-        beginning = self.beginning()
+        beginning = self.everything()
         if not key.startswith(beginning):
             return None
         rest = name_text(key.removeprefix(beginning))
@@ -274,8 +274,8 @@ class SidekiqKeys:
             (name for name, own in _PLUGIN_PATTERNS if re.fullmatch(own, rest, re.DOTALL)), None
         )
 
-    def beginning(self) -> bytes:
-        """What all keys begin with."""
+    def everything(self) -> bytes:
+        """What all keys of the namespace begin with."""
         return self._key("")
 
     def cron_group_of(self, key: bytes) -> str | None:

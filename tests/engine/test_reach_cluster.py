@@ -30,12 +30,14 @@ from queuecore.cooperative import at_once
 from queuecore.exchange import Exchange, Operation, single
 from queuecore.server import Binary
 from queuecore.stores import AsyncStore, Store
+from queuecore.times import utc_now
 from resque.client import Resque
 from resque.errors import BadUrl, Refused, Unreachable
 from resque.keys import Keys
 from resque.store import queues, snapshot, undo
 from resque.store.snapshot import SnapshotReader
 from resque.store.worker_reader import LargeFleet
+from sidekiq.store import systems
 
 KEYS = Keys("{resque}")
 READ = queues.names(KEYS)
@@ -288,3 +290,14 @@ def test_a_node_that_is_gone_is_not_asked_for_ever(redis_binary: Binary) -> None
             assert type(problem_of(lambda r=runner: r.run(READ))) is Unreachable  # type: ignore[misc]
             until_served(lambda r=runner: r.run(READ), "it is served again")  # type: ignore[misc]
             assert runner.run(PORT) == cluster.wrong.port
+
+
+def test_in_a_cluster_sidekiq_is_said_to_be_impossible(cluster: Cluster, reach: Runners) -> None:
+    for node in (cluster.wrong, cluster.right):
+        found = reach(node.url).run(systems.look(["", "{resque}", "app"], now=utc_now()))
+        assert [each.sureness for each in found] == ["none"] * 3
+        assert [each.problem for each in found] == [
+            "this is a cluster, which Sidekiq cannot use",
+            None,
+            "this is a cluster, which Sidekiq cannot use",
+        ]

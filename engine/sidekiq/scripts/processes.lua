@@ -17,20 +17,18 @@ local function read(i, known)
   if type(beat) == 'table' then
     return beat.err
   end
-  if beat and beat == known then
+  if known ~= '' and beat == known then
     return 0
   end
+  if not beat and redis.call('EXISTS', key) == 0 then
+    return false
+  end
   local found = redis.call('HMGET', key, 'beat', 'info', 'busy', 'quiet', 'rss', 'rtt_us', 'concurrency')
-  local is_there = false
   for at = 1, 7 do
     local text = found[at]
-    is_there = is_there or text
     if text and #text > longest then
       found[at] = #text
     end
-  end
-  if not is_there and redis.call('EXISTS', key) == 0 then
-    return false
   end
   found[8], found[9] = threads_of({KEYS[3 * i - 1], KEYS[3 * i]}, longest, most)
   return found

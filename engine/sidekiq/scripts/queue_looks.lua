@@ -8,10 +8,10 @@
 -- KEYS[1..n] queues
 -- ARGV[1] how many jobs to look at, at most, for the remembered one
 -- ARGV[2] longest job that is returned whole, in bytes
--- ARGV[1+2i], ARGV[2+2i] the prints of the newest and the next job of queue i as they were
+-- ARGV[3i..2+3i] of queue i its length and the prints of its newest and its next job, as they were
 -- returned at the poll before, or ''
--- Returns for each queue its length alone when both prints are as they were, or when it is empty;
--- else {length, print of the newest, pushed since, print of the next, the next job or false when
+-- Returns for each queue its length alone when that and the next job are as they were, so that none
+-- was pushed, or when it is empty; else {length, print of the newest, pushed since, print of the next, the next job or false when
 -- its print is as it was}; pushed is -1 when unknown: nothing was remembered, the job is gone or
 -- further back, or the newest two are the same. A longer job comes as ends.inc.lua says. A queue
 -- that is not a list gives -1, one that may not be read the error as a text. Jobs over 4 KiB are
@@ -39,10 +39,11 @@ local function look(key, place, known, length)
   return #item > 262144 and now .. ' ' .. length .. ' 0' or now, item
 end
 local function pushed_since(key, seen, newest)
-  local left, item, before = 8388608, newest, redis.call('LINDEX', key, 1)
-  if before == newest then
+  -- With an id no two jobs are the same.
+  if not string.find(newest, '"jid"', 1, true) and redis.call('LINDEX', key, 1) == newest then
     return -1
   end
+  local left, item = 8388608, newest
   for pushed = 0, reach - 1 do
     if not item or left < 0 then
       return -1
@@ -51,19 +52,19 @@ local function pushed_since(key, seen, newest)
       return pushed
     end
     left = left - #item
-    item = pushed == 0 and before or redis.call('LINDEX', key, pushed + 1)
+    item = redis.call('LINDEX', key, pushed + 1)
   end
   return -1
 end
-local function read(key, length, newest_was, next_was)
-  local newest_print, newest = look(key, 0, newest_was, length)
+local function read(key, length, length_was, newest_was, next_was)
   local next_print, next_job = look(key, -1, next_was, length)
+  if next_print == next_was and tostring(length) == length_was then
+    return length
+  end
+  local newest_print, newest = look(key, 0, newest_was, length)
   local pushed = -1
   if newest_was ~= '' and newest then
     pushed = pushed_since(key, string.sub(newest_was, 1, 40), newest)
-  end
-  if newest_print == newest_was and next_print == next_was and pushed == 0 then
-    return length
   end
   local is_other = next_job and string.sub(next_print, 1, 40) ~= string.sub(next_was, 1, 40)
   return {length, newest_print, pushed, next_print, is_other and ends_of(next_job, longest) or false}
@@ -76,7 +77,7 @@ for i, key in ipairs(KEYS) do
   elseif length == 0 then
     out[i] = 0
   else
-    out[i] = read(key, length, ARGV[1 + 2 * i], ARGV[2 + 2 * i])
+    out[i] = read(key, length, ARGV[3 * i], ARGV[3 * i + 1], ARGV[3 * i + 2])
   end
 end
 return out

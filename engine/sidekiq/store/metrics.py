@@ -60,7 +60,7 @@ class DurationBound:
 
 
 @value
-class Durations:
+class DurationCounts:
     """How long the jobs of a class took that succeeded: how many in each span.
 
     Attributes:
@@ -98,7 +98,7 @@ class ClassMetrics:
     runs: int
     failures: int
     total_ms: int | None = None
-    durations: Durations | None = None
+    durations: DurationCounts | None = None
 
     @property
     def mean_ms(self) -> float | None:
@@ -235,7 +235,7 @@ class _Tally:
             class_name, _, figure = name_text(field).rpartition("|")
             number = _number(raw)
             if figure not in ("p", "f", "ms") or number is None:
-                self.problem = "what is kept of a minute are no figures"
+                self.problem = "something that is kept of a minute is no figure"
             elif class_name in self._figures or len(self._figures) < MOST_CLASSES:
                 here.setdefault(class_name, {})[figure] = number
                 sums = self._figures.setdefault(class_name, {})
@@ -275,7 +275,7 @@ class _Tally:
                 runs=sums.get("p", 0),
                 failures=sums.get("f", 0),
                 total_ms=sums.get("ms"),
-                durations=Durations(tuple(self._spans.get(name, none)), name in self._least)
+                durations=DurationCounts(tuple(self._spans.get(name, none)), name in self._least)
                 if spans
                 else None,
             )

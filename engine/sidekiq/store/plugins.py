@@ -58,6 +58,6 @@ def find(keys: SidekiqKeys) -> Steps[Plugins]:
                 found.setdefault(name, name_text(key))
         yield from ()
 
-    pattern = windows.pattern_of(keys.beginning())
+    pattern = windows.pattern_of(keys.everything())
     is_complete = yield from windows.scan_keys(pattern, visit)
     return Plugins(found, is_complete, shown.problem)

@@ -16,7 +16,7 @@ from queuecore.cooperative import Slices, at_once
 from queuecore.exchange import Arg, Command, Exchange, Reply, Steps
 from queuecore.fleet import Capsule, Process, ProcessFacts
 from queuecore.keys import name_text
-from queuecore.read_cache import batches, problem_of
+from queuecore.read_cache import batches, note, problem_of, rows
 from queuecore.values import replace, value
 from sidekiq.codec import moment_of, read_info
 from sidekiq.errors import StoreError
@@ -38,7 +38,8 @@ _VERSION: Final = re.compile(r"(\d{1,4})\.\d[\w.-]{0,30}")
 #: The newest version that does not say which it is.
 _LAST_SILENT: Final = (7, 0, 1)
 _MS_VERSION: Final = 8
-_SLICE: Final = 100
+#: So many jobs, or as much as they cost, are read between two pauses: some 3 ms.
+_SLICE: Final = 150
 
 _Version = tuple[int, int, int]
 
@@ -60,21 +61,25 @@ class ProcessReader:
     def __init__(self, keys: SidekiqKeys) -> None:
         self._keys = keys
         self._identities: list[str] = []
+        self._names: list[list[bytes]] = []
+        self._asked: list[Command] = []
         self._known: dict[str, _Known] = {}
-        self._asked = 0
 
     def ask(self, identities: Sequence[str], *, whole: bool = False) -> list[Command]:
         """What to send; `whole`: also what seems to be unchanged. O(processes)."""
-        self._identities = list(identities)
         keys = self._keys
-        commands: list[Command] = []
-        for part in batches(self._identities, work.AT_ONCE):
-            names = [(keys.process(i), keys.work(i), keys.old_work(i)) for i in part]
+        if list(identities) != self._identities:
+            self._identities = list(identities)
+            self._names = [
+                [key for i in part for key in (keys.process(i), keys.work(i), keys.old_work(i))]
+                for part in batches(self._identities, work.AT_ONCE)
+            ]
+        self._asked = []
+        for names, part in zip(self._names, batches(self._identities, work.AT_ONCE), strict=True):
             beats = [b"" if whole else self._beat(each) for each in part]
             args: list[Arg] = [work.ENTRY_BYTES, work.MOST_THREADS, *beats]
-            commands.append(_PROCESSES.call([key for each in names for key in each], args))
-        self._asked = len(commands)
-        return commands
+            self._asked.append(_PROCESSES.call(names, args))
+        return self._asked
 
     def _beat(self, identity: str) -> bytes:
         known = self._known.get(identity)
@@ -88,28 +93,29 @@ class ProcessReader:
         reading of those that have beaten."""
         found: list[Process] = []
         known: dict[str, _Known] = {}
-        for part in batches(self._identities, work.AT_ONCE):
-            reply = next(replies)
-            if isinstance(reply, StoreError):
-                problems["processes"] = str(reply)
-            answers = [reply] * len(part) if isinstance(reply, StoreError) else reply
-            for identity, answer in zip(part, answers, strict=True):
-                now = self._now(identity, answer, leader == identity)
-                known[identity] = now
-                found.append(now.process)
-            if len(found) % _SLICE == 0:
+        costs = 0
+        answers = rows(replies, self._asked, len(self._identities), work.AT_ONCE)
+        note("processes", answers, problems)
+        for identity, answer in zip(self._identities, answers, strict=True):
+            now = self._now(identity, answer, leader == identity)
+            known[identity] = now
+            found.append(now.process)
+            costs += 1 if answer == 0 else 10 + len(now.work.jobs or ())
+            if costs >= _SLICE:
                 yield
+                costs = 0
         self._known = known
         return found
 
     def _now(self, identity: str, answer: Any, is_leader: bool) -> _Known:
         was = self._known.get(identity)
-        if answer == 0 and was is not None:
+        is_gone_still = answer is None and was is not None and _is_gone(was.process)
+        if was is not None and (answer == 0 or is_gone_still):
             now = was
         elif answer is None or isinstance(answer, bytes | StoreError):
-            process = _unread(identity, answer)
+            process = _unread(identity, answer, was)
             is_same = was is not None and was.process == process
-            now = was if was is not None and is_same else _Known(b"", process, NO_WORK)
+            now = was if was is not None and is_same else _Known(b"", process, _work_of(was))
         else:
             now = _told(identity, answer, was)
         facts = now.process.facts
@@ -123,11 +129,13 @@ def read(keys: SidekiqKeys) -> Steps[tuple[Process, ...]]:
     """All processes with what they run, in the order of their identities. Two round trips,
     O(processes + threads). Raises StoreError where the set cannot be read; what is refused of one
     process is unknown, with the reason as its `problem`."""
-    identities, leader = yield Exchange(register(keys), lambda r: (names(r[0]), leader_of(r[1])))
+    members, leader = yield Exchange(register(keys), tuple, tolerant=True)
+    if isinstance(members, StoreError):
+        raise members
     reader = ProcessReader(keys)
-    commands = tuple(reader.ask(identities))
+    commands = tuple(reader.ask(names(members)))
     replies: list[Reply] = yield Exchange(commands, list, tolerant=True)
-    return tuple(at_once(reader.read(iter(replies), leader, {})))
+    return tuple(at_once(reader.read(iter(replies), leader_of(leader), {})))
 
 
 def register(keys: SidekiqKeys) -> tuple[Command, Command]:
@@ -141,7 +149,7 @@ def names(reply: list[bytes]) -> list[str]:
 
 
 def leader_of(reply: Reply) -> str | None:
-    """The identity of the leader; None without one, and where that is unknown."""
+    """The identity of the leader; None without one, and where that may not be read."""
     return name_text(reply) if isinstance(reply, bytes) else None
 
 
@@ -178,24 +186,51 @@ def read_milliseconds(processes: Iterable[Process]) -> bool:
     return bool(beating) and all(said) and all((major(p) or 0) >= _MS_VERSION for p in beating)
 
 
-def _unread(identity: str, answer: bytes | StoreError | None) -> Process:
-    """A process that tells nothing: gone, or it may not be read."""
-    if answer is None:
-        problem, facts = GONE, ProcessFacts(is_gone=True)
-    else:
-        problem, facts = problem_of(answer), ProcessFacts()
+def _is_gone(process: Process) -> bool:
+    return process.facts is not None and process.facts.is_gone
+
+
+def _work_of(was: _Known | None) -> ProcessWork:
+    return NO_WORK if was is None else was.work
+
+
+def _unread(identity: str, answer: bytes | StoreError | None, was: _Known | None) -> Process:
+    """A process that tells nothing: gone, or it may not be read. Of one that is gone stays what it
+    was; that it serves queues and runs jobs does not."""
+    if answer is None and was is not None and was.process.facts is not None:
+        facts = replace(was.process.facts, is_gone=True, busy=None)
+        return replace(
+            was.process,
+            listed=(),
+            threads=None,
+            jobs=None,
+            problem=GONE,
+            facts=facts,
+            has_beat=True,
+        )
     host, pid = _place(identity)
-    has_beat = None if answer is not None else False
     return Process(
-        *(identity, host, pid, (), None, None, has_beat, None, None, None, None),
-        *(problem, facts),
+        id=identity,
+        host=host,
+        pid=pid,
+        listed=(),
+        started=None,
+        beat_at=None,
+        # Only by a beat a process comes onto the set.
+        has_beat=True if answer is None else None,
+        threads=None,
+        jobs=None,
+        processed=None,
+        failed=None,
+        problem=GONE if answer is None else problem_of(answer),
+        facts=ProcessFacts(is_gone=answer is None),
     )
 
 
 def _told(identity: str, answer: Sequence[Any], was: _Known | None) -> _Known:
     """A process by what it told at its last beat."""
     beat, info_raw, busy_raw, quiet, rss, rtt, threads_raw, work_reply, which = answer
-    known = {} if was is None else {each.raw: each for each in was.work.jobs or ()}
+    known = {each.raw: each for each in _work_of(was).jobs or ()}
     runs = work.of_reply(work_reply, which, known)
     if runs.is_old_name is None and was is not None:
         # Idle now; what it wrote before still shows its version.

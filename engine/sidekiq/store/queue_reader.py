@@ -23,6 +23,8 @@ _QUEUE_LOOKS = load_script("queue_looks")
 _REACH: Final = 500
 #: A next job is read whole up to here, else both its ends.
 _JOB_BYTES: Final = 8_192
+#: How long a print is without what says that a job is huge.
+_PRINT: Final = 40
 #: The clocks of those who push may differ by so much.
 _TOLERANCE: Final = timedelta(seconds=10)
 #: So many queues are read between two pauses.
@@ -44,8 +46,14 @@ class _Seen:
     next: bytes = b""
     front: datetime | None = None
 
+    def known(self, *, whole: bool) -> tuple[Arg, Arg, Arg]:
+        """What the script is told of it; `whole`: so that it looks at its jobs again."""
+        if whole:
+            return "", self.newest[:_PRINT], self.next[:_PRINT]
+        return self.queue.size or "", self.newest, self.next
 
-class QueueReader:
+
+class SidekiqQueueReader:
     """Asks for the queues and reads the answers, from poll to poll: `ask`, then `read` with the
     answers, in one poll. A queue that is as it was stays the same object."""
 
@@ -57,16 +65,13 @@ class QueueReader:
 
     def ask(self, names: list[str], *, whole: bool = False) -> list[Command]:
         """What to send; `whole`: also what seems to be unchanged. O(queues)."""
-        if whole:
-            kept = self._seen.items()
-            self._seen = {name: _Seen(seen.queue, front=seen.front) for name, seen in kept}
         self._names = names
         self._asked = []
         for part in batches(names):
             args: list[Arg] = [_REACH, _JOB_BYTES]
             for name in part:
                 seen = self._seen.get(name)
-                args += (b"", b"") if seen is None else (seen.newest, seen.next)
+                args += ("", b"", b"") if seen is None else seen.known(whole=whole)
             self._asked.append(_QUEUE_LOOKS.call(list(map(self._keys.queue, part)), args))
         return self._asked
 

@@ -7,7 +7,7 @@ from typing import Any, Final, TypeVar
 
 from queuecore import times
 from queuecore.cooperative import Slices, at_once
-from queuecore.exchange import Command, Exchange, Reply, Steps
+from queuecore.exchange import Command, Exchange, Reply, Steps, first_error
 from queuecore.fleet import FleetSnapshot
 from queuecore.keys import name_text
 from queuecore.read_cache import integer
@@ -17,7 +17,7 @@ from sidekiq.keys import SetName, SidekiqKeys
 from sidekiq.store import processes
 from sidekiq.store.newest_failed import FailedEntry, NewestFailed
 from sidekiq.store.processes import ProcessReader
-from sidekiq.store.queue_reader import QueueReader
+from sidekiq.store.queue_reader import SidekiqQueueReader
 
 T = TypeVar("T")
 
@@ -30,19 +30,19 @@ SidekiqSnapshot = FleetSnapshot[FailedEntry]
 
 def take(keys: SidekiqKeys, *, failures_limit: int) -> Steps[SidekiqSnapshot]:
     """Look at everything, once; `failures_limit` is how many failed jobs to read. Two round trips;
-    O(queues + processes + threads + failed jobs read). Raises as `SnapshotReader.look`."""
-    reading = yield from SnapshotReader(keys, failures_limit=failures_limit).look()
+    O(queues + processes + threads + failed jobs read). Raises as `SidekiqSnapshotReader.look`."""
+    reading = yield from SidekiqSnapshotReader(keys, failures_limit=failures_limit).look()
     return at_once(reading)
 
 
-class SnapshotReader:
+class SidekiqSnapshotReader:
     """Reads everything again and again, one poll after the other. What has not changed since the
     poll before is not read again, and stays the same object; what processes run is read again when
     they have beaten."""
 
     def __init__(self, keys: SidekiqKeys, *, failures_limit: int) -> None:
         self._keys = keys
-        self._queues = QueueReader(keys)
+        self._queues = SidekiqQueueReader(keys)
         self._processes = ProcessReader(keys)
         self._newest = NewestFailed(keys, limit=failures_limit)
         #: How often everything was to be read, and up to which time that was done.
@@ -82,7 +82,7 @@ class SnapshotReader:
             ("GET", keys.stat("failed")),
             *(("ZCARD", keys.jobs(name)) for name in _SETS),
             ("ZCARD", keys.copies_of_failures()),
-            self._newest.ask(whole=whole),
+            *self._newest.ask(whole=whole),
         )
         return Exchange(commands, _first, tolerant=True)
 
@@ -90,9 +90,7 @@ class SnapshotReader:
         self, first: _First, of_queues: Iterable[Reply], of_processes: Iterable[Reply]
     ) -> Slices[SidekiqSnapshot]:
         seen, problems = first.snapshot, dict(first.snapshot.problems)
-        newest = None
-        if first.newest is not None:
-            newest = yield from self._newest.read(first.newest)
+        newest = yield from self._newest.read(first.newest)
         running = yield from self._processes.read(iter(of_processes), first.leader, problems)
         # Last: pushes are counted from the last look that was read to its end.
         queues = yield from self._queues.read(iter(of_queues), first.paused, seen.server_time)
@@ -100,7 +98,7 @@ class SnapshotReader:
             seen,
             queues=None if first.queues is None else tuple(queues),
             processes=None if first.identities is None else tuple(running),
-            failures=newest,
+            failures=None if _all_refused(first.newest) else newest,
             problems=problems,
         )
 
@@ -114,7 +112,11 @@ class _First:
     paused: frozenset[str] | None
     identities: list[str] | None
     leader: str | None
-    newest: Reply
+    newest: list[Reply]
+
+
+def _all_refused(replies: list[Reply]) -> bool:
+    return bool(replies) and all(isinstance(each, StoreError) for each in replies)
 
 
 def _answers(replies: list[Reply]) -> list[Reply]:
@@ -138,7 +140,7 @@ def _first(replies: list[Reply]) -> _First:
             return None
         return meaning(reply)
 
-    *counts, copies, newest = sets
+    counts, (copies, *newest) = sets[: len(_SETS)], sets[len(_SETS) :]
     sizes: dict[str, int | None] = {
         name: read(f"jobs in {name!r}", reply, int)
         for name, reply in zip(_SETS, counts, strict=True)
@@ -146,6 +148,8 @@ def _first(replies: list[Reply]) -> _First:
     # Resque keeps a list of its own there.
     if not isinstance(copies, WrongType) and copies != 0:
         sizes["failed"] = read("copies of failures", copies, int)
+    if (refused := first_error(newest)) is not None:
+        problems.setdefault("failures", str(refused))
     retries, dead = sizes["retry"], sizes["dead"]
     snapshot = SidekiqSnapshot(
         *(times.read_server_time(clock), None, None, None),
@@ -162,7 +166,7 @@ def _first(replies: list[Reply]) -> _First:
         read("paused queues", paused, lambda reply: frozenset(map(name_text, reply))),
         read("processes", members, processes.names),
         None if leader is None else read("leader", leader, name_text),
-        read("failures", newest, list),
+        newest,
     )
 
 

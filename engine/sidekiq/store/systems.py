@@ -28,7 +28,7 @@ from queuecore.keys import name_text
 from queuecore.read_cache import batches, problem_of
 from queuecore.values import value
 from sidekiq.codec import members_of_both_ends, read_info
-from sidekiq.errors import StoreError
+from sidekiq.errors import Refused, StoreError
 from sidekiq.keys import SetName, SidekiqKeys, namespace_of
 from sidekiq.scripts import load_script
 
@@ -84,25 +84,43 @@ class SidekiqSigns:
 
 def look(namespaces: Sequence[str], *, now: datetime) -> Steps[tuple[SidekiqSigns, ...]]:
     """Look for Sidekiq under some namespaces, in their order. One round trip for each 20; another
-    one where they have processes or queues, whose hashes and jobs are looked at. O(namespaces), at
-    most 20 processes and queues of each. Raises StoreError when the server does not answer; what
-    may not be read shows nothing, and `problem` tells it."""
+    one where they have processes or queues, whose hashes and jobs are looked at; in a cluster each
+    namespace takes its own. O(namespaces), at most 20 processes and queues of each. Raises
+    StoreError when the server does not answer; what may not be read shows nothing, and `problem`
+    tells it."""
     found: list[SidekiqSigns] = []
     for part in batches(namespaces, _AT_ONCE):
-        keys = [SidekiqKeys(namespace) for namespace in part]
-        first: list[Reply] = yield Exchange(
-            tuple(_question(each, now) for each in keys), list, tolerant=True
-        )
-        calls = [_further(*pair) for pair in zip(keys, first, strict=True)]
-        asked = tuple(call for call in calls if call is not None)
-        more: Iterator[Reply] = iter(())
-        if asked:
-            more = iter((yield Exchange(asked, list, tolerant=True)))
-        found += [
-            _judged(namespace, answer, None if call is None else next(more), now)
-            for namespace, answer, call in zip(part, first, calls, strict=True)
-        ]
+        try:
+            found += yield from _look(part, now)
+        except Refused as error:
+            # A cluster: the keys of one namespace are not where those of another are.
+            if len(part) == 1:
+                found.append(SidekiqSigns(part[0], problem=_said(str(error))))
+            else:
+                for namespace in part:
+                    found += yield from look([namespace], now=now)
     return tuple(found)
+
+
+def _look(namespaces: Sequence[str], now: datetime) -> Steps[list[SidekiqSigns]]:
+    keys = [SidekiqKeys(namespace) for namespace in namespaces]
+    first: list[Reply] = yield Exchange(
+        tuple(_question(each, now) for each in keys), list, tolerant=True
+    )
+    calls = [_further(*pair) for pair in zip(keys, first, strict=True)]
+    asked = tuple(call for call in calls if call is not None)
+    more: Iterator[Reply] = iter(())
+    if asked:
+        more = iter((yield Exchange(asked, list, tolerant=True)))
+    return [
+        _judged(namespace, answer, None if call is None else next(more), now)
+        for namespace, answer, call in zip(namespaces, first, calls, strict=True)
+    ]
+
+
+def _said(problem: str) -> str:
+    """Why something could not be read, in words for Sidekiq."""
+    return "this is a cluster, which Sidekiq cannot use" if "CROSSSLOT" in problem else problem
 
 
 def search(known: Sequence[str], *, now: datetime) -> Steps[tuple[tuple[SidekiqSigns, ...], bool]]:
@@ -153,7 +171,7 @@ def _further(keys: SidekiqKeys, reply: Reply) -> Call | None:
 
 def _judged(namespace: str, reply: Reply, more: Reply, now: datetime) -> SidekiqSigns:
     if isinstance(reply, StoreError):
-        return SidekiqSigns(namespace, problem=str(reply))
+        return SidekiqSigns(namespace, problem=_said(str(reply)))
     members, sets, kind, failure, queues, workers, delayed, day, refused = reply
     problem = None if not refused else problem_of(refused)
     infos: list[Any] = [None] * len(members)

@@ -82,7 +82,7 @@ def of_reply(reply: Reply, which: int, known: Mapping[bytes, RunningJob] = {}) -
     if isinstance(reply, bytes | StoreError):
         return ProcessWork(None, problem=problem_of(reply))
     if isinstance(reply, int):
-        return ProcessWork(None, problem=f"it runs {reply:,} jobs, too many to list")
+        return ProcessWork(None, problem=f"it has too many threads to list them: {reply:,}")
     jobs = []
     for thread, raw in zip(reply[::2], reply[1::2], strict=True):
         was = known.get(raw) if isinstance(raw, bytes) else None

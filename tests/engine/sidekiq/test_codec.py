@@ -12,7 +12,7 @@ import pytest
 from tests.support.golden import FOLDER
 
 from queuecore.codec import decode, spliced
-from sidekiq.codec import JobRecord, moment_of, read_job
+from sidekiq.codec import JobRecord, moment_of, read_ends, read_job
 
 NOON = datetime(2026, 11, 23, 12, 16, 36, 500_000, UTC)
 NOON_S = NOON.timestamp()
@@ -140,6 +140,41 @@ def test_every_recorded_job_is_read_with_its_class_its_id_and_its_times() -> Non
                 assert bool(found.backtrace) == ("error_backtrace" in found.members)
                 seen += 1
     assert seen > 200
+
+
+def ends(raw: bytes) -> JobRecord:
+    return read_ends(raw[:2048], raw[-4096:], len(raw))
+
+
+@pytest.mark.parametrize("separators", [(",", ":"), (" , ", " : ")])
+def test_both_ends_of_a_large_job_tell_what_is_not_in_between(separators: tuple[str, str]) -> None:
+    inner = {"class": "Inner", "jid": "inner", "failed_at": 1}
+    members = {"retry": 7, "class": "A", "args": ["x" * 9_000, inner, 'a,"jid":"b"'], "jid": "j"}
+    members |= {"created_at": 1_795_436_196_411, "error_class": "E", "retry_count": 3}
+    raw = json.dumps(members, separators=separators).encode()
+    found = ends(raw)
+    assert dict(found.members) == {name: members[name] for name in members if name != "args"}
+    assert found.raw == raw[:2048]
+    assert found.problem
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        *(b"", b"x" * 9_000, b"[" * 9_000, b'{"a":"' * 2_000, b',"jid":' * 2_000),
+        b'{"args":["' + b"x" * 9_000 + b'","jid":"a"]}',
+        b'{"args":{"x":"' + b"x" * 9_000 + b'","jid":"a"}}',
+    ],
+)
+def test_ends_of_what_is_no_such_job_tell_nothing(raw: bytes) -> None:
+    assert ends(raw).jid is None
+    assert ends(raw).problem
+
+
+def test_a_number_that_was_cut_is_not_told() -> None:
+    raw = b'{"retry_count":12' + b"3" * 5_000 + b',"jid":"a"}'
+    assert dict(read_ends(raw[:16], raw[-10:], len(raw)).members) == {"jid": "a"}
+    assert dict(read_ends(raw[:17], raw[-4:], len(raw)).members) == {}
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from queuecore.reading import reading_only
 from queuecore.stores import Store
 from sidekiq.keys import SidekiqKeys
 from sidekiq.store import processes, snapshot
-from sidekiq.store.snapshot import SidekiqSnapshot, SnapshotReader
+from sidekiq.store.snapshot import SidekiqSnapshot, SidekiqSnapshotReader
 
 KEYS = SidekiqKeys()
 NOON = datetime(2026, 11, 23, 12, 16, 30, tzinfo=UTC)
@@ -28,7 +28,7 @@ def take(store: Store, namespace: str = "", limit: int = 20) -> SidekiqSnapshot:
     return store.run(reading_only(snapshot.take(SidekiqKeys(namespace), failures_limit=limit)))
 
 
-def look(store: Store, reader: SnapshotReader) -> SidekiqSnapshot:
+def look(store: Store, reader: SidekiqSnapshotReader) -> SidekiqSnapshot:
     return at_once(store.run(reader.look()))
 
 
@@ -72,7 +72,7 @@ def test_it_takes_two_round_trips(direct: Direct, redis_url: str) -> None:
     socket = parse_url(redis_url).path
     assert socket is not None
     with RoundTripCounter(Path(socket)) as counter, Store(counter.url) as counted:
-        reader = SnapshotReader(KEYS, failures_limit=10)
+        reader = SidekiqSnapshotReader(KEYS, failures_limit=10)
         look(counted, reader)
         before = counter.round_trips
         look(counted, reader)
@@ -81,7 +81,7 @@ def test_it_takes_two_round_trips(direct: Direct, redis_url: str) -> None:
 
 def test_what_stays_is_the_same_object(direct: Direct, store: Store) -> None:
     recordings.restore(direct, "v8.1.7-2-running")
-    reader = SnapshotReader(KEYS, failures_limit=10)
+    reader = SidekiqSnapshotReader(KEYS, failures_limit=10)
     look(store, reader)
     first, second = look(store, reader), look(store, reader)
     for one, other in (
@@ -99,7 +99,7 @@ def test_what_stays_is_the_same_object(direct: Direct, store: Store) -> None:
 def test_work_is_read_again_only_after_a_beat(direct: Direct, store: Store) -> None:
     recordings.restore(direct, "v8.1.7-2-running")
     (identity,) = recordings.values("v8.1.7-2-running")["processes"]
-    reader = SnapshotReader(KEYS, failures_limit=10)
+    reader = SidekiqSnapshotReader(KEYS, failures_limit=10)
     (before,) = look(store, reader).processes or ()
     assert before.jobs is not None
     gone, stays = before.jobs
@@ -113,7 +113,7 @@ def test_work_is_read_again_only_after_a_beat(direct: Direct, store: Store) -> N
     assert after.facts.busy == 1
 
 
-def queue_of(store: Store, reader: SnapshotReader) -> Queue:
+def queue_of(store: Store, reader: SidekiqSnapshotReader) -> Queue:
     (queue,) = look(store, reader).queues or ()
     return queue
 
@@ -121,7 +121,7 @@ def queue_of(store: Store, reader: SnapshotReader) -> Queue:
 def test_pushes_are_counted_at_the_head(direct: Direct, store: Store) -> None:
     direct("SADD", "queues", "mail")
     direct("LPUSH", "queue:mail", *(job(f"a{i}", NOON) for i in range(3)))
-    reader = SnapshotReader(KEYS, failures_limit=1)
+    reader = SidekiqSnapshotReader(KEYS, failures_limit=1)
     assert queue_of(store, reader).pushed is None
     assert queue_of(store, reader).pushed == 0
     direct("LPUSH", "queue:mail", *(job(f"b{i}", NOON) for i in range(4)))
@@ -132,6 +132,20 @@ def test_pushes_are_counted_at_the_head(direct: Direct, store: Store) -> None:
     direct("RPOP", "queue:mail", 5)
     direct("LPUSH", "queue:mail", job("c", NOON))
     assert queue_of(store, reader).pushed is None
+
+
+def test_pushes_are_counted_also_when_everything_is_read_again(
+    direct: Direct, store: Store
+) -> None:
+    direct("SADD", "queues", "mail")
+    direct("LPUSH", "queue:mail", job("a", NOON), b'{"class":"A","args":["%s"]}' % (b"x" * 300_000))
+    reader = SidekiqSnapshotReader(KEYS, failures_limit=1)
+    queue_of(store, reader)
+    for number in range(2):
+        direct("LPUSH", "queue:mail", job(f"b{number}", NOON))
+        reader.read_all()
+        queue = queue_of(store, reader)
+        assert (queue.pushed, queue.next_since) == (1, NOON)
 
 
 def test_how_long_the_next_job_waits(direct: Direct, store: Store) -> None:
@@ -145,7 +159,7 @@ def test_how_long_the_next_job_waits(direct: Direct, store: Store) -> None:
 
 def test_a_job_that_was_put_back_is_marked(direct: Direct, store: Store) -> None:
     direct("SADD", "queues", "mail")
-    reader = SnapshotReader(KEYS, failures_limit=1)
+    reader = SidekiqSnapshotReader(KEYS, failures_limit=1)
 
     def following(*jobs: bytes) -> bool:
         direct("DEL", "queue:mail")
@@ -169,7 +183,7 @@ def test_a_huge_next_job_is_known_by_its_ends(direct: Direct, store: Store) -> N
     direct("SADD", "queues", "mail")
     huge = b'{"class":"A","args":["%s"],"jid":"a","enqueued_at":%d}'
     direct("RPUSH", "queue:mail", huge % (b"x" * 3_000_000, NOON.timestamp() * 1000))
-    reader = SnapshotReader(KEYS, failures_limit=1)
+    reader = SidekiqSnapshotReader(KEYS, failures_limit=1)
     for _ in range(3):
         queue = queue_of(store, reader)
         assert (queue.size, queue.next_since, queue.problem) == (1, NOON, None)
@@ -190,7 +204,7 @@ def test_only_what_is_on_the_set_is_a_queue(direct: Direct, store: Store) -> Non
 def test_paused_queues_and_the_leader_are_told(direct: Direct, store: Store) -> None:
     recordings.restore(direct, "v8.1.7-2-running")
     (identity,) = recordings.values("v8.1.7-2-running")["processes"]
-    reader = SnapshotReader(KEYS, failures_limit=1)
+    reader = SidekiqSnapshotReader(KEYS, failures_limit=1)
     look(store, reader)
     direct("SADD", "paused", "slow")
     direct("SET", "dear-leader", identity)
@@ -211,10 +225,10 @@ def test_the_newest_failures_are_those_that_failed_last(direct: Direct, store: S
         kind = "dead" if i % 2 else "retry"
         # What failed often is tried again late, what failed for the first time soon.
         score = at.timestamp() + (10_000 if i % 4 else 20) if kind == "retry" else at.timestamp()
-        direct("ZADD", kind, score, job(f"{i}", at, failed_at=at.timestamp()))
+        direct("ZADD", kind, str(score), job(f"{i}", at, failed_at=at.timestamp()))
     seen = take(store, limit=40).failures or ()
-    assert [each.job.jid for each in seen] == [str(i) for i in range(59, 19, -1)]
-    assert {each.set_name for each in seen} == {"retry", "dead"}
+    assert [each.record.jid for each in seen] == [str(i) for i in range(59, 19, -1)]
+    assert {each.listed_in for each in seen} == {"retry", "dead"}
 
 
 def test_of_many_retries_those_are_found_that_failed_just_now(direct: Direct, store: Store) -> None:
@@ -224,12 +238,28 @@ def test_of_many_retries_those_are_found_that_failed_just_now(direct: Direct, st
             at = now - timedelta(seconds=ago)
             score = at.timestamp() + count**4 + 15 + 5 * (count + 1)
             told = {"failed_at": 0.5, "retried_at": at.timestamp(), "retry_count": count}
-            direct("ZADD", "retry", score, job(f"{count} {ago}", at, **told))
+            direct("ZADD", "retry", str(score), job(f"{count} {ago}", at, **told))
     seen = take(store, limit=500).failures or ()
-    assert {f"{n} {ago}" for n in range(4) for ago in (0, 4)} <= {each.job.jid for each in seen}
+    assert {f"{n} {ago}" for n in range(4) for ago in (0, 4)} <= {each.record.jid for each in seen}
     moments = [each.failed_at for each in seen if each.failed_at]
     assert len(moments) == 500
     assert moments == sorted(moments, reverse=True)
+
+
+def test_failures_that_come_between_two_looks_are_seen(direct: Direct, store: Store) -> None:
+    reader = SidekiqSnapshotReader(KEYS, failures_limit=100)
+    number = 0
+    # Few and many at once, more than a part holds.
+    for many in (3, 1, 0, 40, 70, 2, *[1] * 12, 60, 0):
+        for _ in range(many):
+            number += 1
+            at = NOON + timedelta(seconds=number)
+            told = job(str(number), at, failed_at=at.timestamp())
+            direct("ZADD", "dead", str(at.timestamp()), told)
+        look(store, reader)
+    # What was left out is there after the next poll at the latest.
+    seen = look(store, reader).failures or ()
+    assert [each.record.jid for each in seen] == [str(number - i) for i in range(100)]
 
 
 def test_huge_failures_come_cut(direct: Direct, store: Store) -> None:
@@ -243,9 +273,32 @@ def test_huge_failures_come_cut(direct: Direct, store: Store) -> None:
         assert each.item.is_cut
         assert len(each.item.raw) < 20_000
         assert each.item.size > 1_000_000
-        assert each.job.class_name == "A"
-        assert each.job.text("error_class") == "E"
-        assert each.job.problem is not None
+        assert each.record.class_name == "A"
+        assert each.record.text("error_class") == "E"
+        assert each.record.problem is not None
+
+
+def test_failures_so_large_that_they_burden_the_server_are_read_now_and_then(
+    direct: Direct, store: Store
+) -> None:
+    def die(number: int) -> None:
+        at = NOON + timedelta(seconds=number)
+        told = job(str(number), at, failed_at=at.timestamp(), args=["x" * 2_000_000])
+        direct("ZADD", "dead", str(at.timestamp()), told)
+
+    for number in range(3):
+        die(number)
+    reader = SidekiqSnapshotReader(KEYS, failures_limit=5)
+    before = look(store, reader).failures
+    assert before
+    die(3)
+    assert look(store, reader).failures is before
+    reader.read_all()
+    newest = (look(store, reader).failures or ())[0]
+    assert newest.record.jid == "3"
+    die(4)
+    jids = {(look(store, reader).failures or ())[0].record.jid for _ in range(12)}
+    assert jids == {"3", "4"}
 
 
 def test_scores_of_every_kind_are_read(direct: Direct, store: Store) -> None:
@@ -254,6 +307,8 @@ def test_scores_of_every_kind_are_read(direct: Direct, store: Store) -> None:
         direct("ZADD", "retry", score, b"[1]" + score.encode())
     seen = take(store)
     assert len(seen.failures or ()) == 8
+    scores = {float(each.score) for each in seen.failures or ()}
+    assert scores == {float("inf"), float("-inf"), -1.0, 1e300}
     assert {each.failed_at for each in seen.failures or ()} == {
         None,
         datetime.fromtimestamp(-1, UTC),
@@ -266,7 +321,9 @@ def test_what_is_of_another_kind_is_unknown_and_said(direct: Direct, store: Stor
         direct("DEL", key)
         direct("SADD" if key != "paused" else "SET", key, "x")
     seen = take(store)
-    assert {*seen.problems} == {"jobs in 'dead'", "paused queues", "jobs failed", "leader"}
+    assert {*seen.problems} == {
+        *("jobs in 'dead'", "failures", "paused queues", "jobs failed", "leader"),
+    }
     assert "dead" not in seen.sizes
     assert seen.failed is None
     assert seen.failed_ever is None
@@ -291,7 +348,7 @@ def test_a_user_who_may_not_read_all_sees_the_rest(direct: Direct, redis_url: st
     direct("ACL", "SETUSER", "half", "on", ">p", "+@all", "~q*", "~stat:*", "~retry", "~dead")
     try:
         with Store(redis_url.replace("unix://", "unix://half:p@")) as half:
-            seen = at_once(half.run(SnapshotReader(KEYS, failures_limit=5).look()))
+            seen = at_once(half.run(SidekiqSnapshotReader(KEYS, failures_limit=5).look()))
     finally:
         direct("ACL", "DELUSER", "half")
     assert [each.size for each in seen.queues or ()] == [0, 0, 6, 0]
@@ -308,7 +365,7 @@ def test_thousands_of_queues_and_processes_take_no_keys(direct: Direct, store: S
         direct("LPUSH", f"queue:q{i}", job(str(i), NOON))
     direct("SADD", "processes", *(f"vm:{i}:{i:012x}" for i in range(5_000)))
     direct("CONFIG", "RESETSTAT")
-    reader = SnapshotReader(KEYS, failures_limit=5)
+    reader = SidekiqSnapshotReader(KEYS, failures_limit=5)
     seen = look(store, reader)
     assert len(seen.queues or ()) == 1_000
     assert len(seen.processes or ()) == 5_000
@@ -332,7 +389,7 @@ def test_a_server_that_refuses_scripts_still_tells_the_sizes(
     direct("ACL", "SETUSER", "plain", "on", ">p", "+@all", "-@scripting", "~*")
     try:
         with Store(redis_url.replace("unix://", "unix://plain:p@")) as plain:
-            seen = at_once(plain.run(SnapshotReader(KEYS, failures_limit=5).look()))
+            seen = at_once(plain.run(SidekiqSnapshotReader(KEYS, failures_limit=5).look()))
     finally:
         direct("ACL", "DELUSER", "plain")
     assert seen.sizes == {"retry": 3, "schedule": 4, "dead": 2}
