@@ -14,6 +14,7 @@ from tests.support.golden import load, restore
 from tests.support.sidekiq_sets import KEYS, STATES, add, keys_of, payload
 
 from queuecore.exchange import Steps
+from queuecore.reading import reading_only
 from queuecore.stores import Store
 from queuecore.windows import Item, whole
 from sidekiq.codec import read_job
@@ -297,6 +298,13 @@ def test_copies_of_failures_are_a_set_of_their_own(store: Store, direct: Direct)
     add(direct, KEYS.copies_of_failures(), [(3, payload(1))])
     assert store.run(entries.page(KEYS, "failed", "high", None, 9)).entries[0].listed_in == "failed"
     assert store.run(entries.page(KEYS, "dead", "high", None, 9)).length == 0
+
+
+def test_all_of_it_only_reads(store: Store, direct: Direct) -> None:
+    add(direct, RETRY, [(1, b"x" * 50)])
+    page = store.run(reading_only(entries.page(KEYS, "retry", "high", None, 9, max_bytes=9)))
+    store.run(reading_only(entries.before(KEYS, "retry", "high", None, 9)))
+    assert store.run(reading_only(entries.read_whole(KEYS, page.entries[0])))
 
 
 def test_a_key_of_another_kind_is_said(store: Store, direct: Direct) -> None:

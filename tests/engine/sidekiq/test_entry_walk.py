@@ -11,7 +11,7 @@ import pytest
 from tests.support.direct import Direct
 from tests.support.golden import restore
 from tests.support.sidekiq_sets import KEYS, STATES, add, keys_of, payload
-from tests.support.soak import either
+from tests.support.soak import SEEDS, either
 
 from queuecore.address import parse_url
 from queuecore.stores import Store
@@ -190,3 +190,30 @@ def test_no_window_looks_at_more_than_its_part_however_long_the_set_is(
     # The window, and the search for its place: a few for each doubling of the set.
     assert 100 <= looked_at <= 100 + 2 * 15
     assert len(lines) < 60
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_walks_of_random_sets_meet_what_stays_once(store: Store, direct: Direct, seed: int) -> None:
+    """Few scores and few letters, members cut to nothing or little: most begin alike."""
+    random, numbers = Random(seed), iter(range(1 << 40))
+    for _ in range(either(60, 1_000)):
+        direct("DEL", RETRY)
+        some = {bytes(random.choices(b"ab\xff", k=random.randrange(1, 7))) for _ in range(60)}
+        scores = {member: random.choice(["1", "2.5", "inf"]) for member in sorted(some)}
+        add(direct, RETRY, ((score, member) for member, score in scores.items()))
+        staying = {member for member in scores if random.random() < 0.7}
+        leaving = sorted(scores.keys() - staying)
+
+        def meanwhile(leaving: list[bytes] = leaving) -> None:
+            for _ in range(random.randrange(3)):
+                if leaving:
+                    direct("ZREM", RETRY, leaving.pop(random.randrange(len(leaving))))
+                new = b"a%d" % next(numbers)
+                direct("ZADD", RETRY, random.choice(["1", "2.5", "inf"]), new)
+
+        max_bytes, most = random.choice([0, 1, 2, 3, 9]), random.randrange(2, 9)
+        way = EntryWalk(KEYS, "retry", max_bytes=max_bytes, most=most)
+        seen = Counter(each.item.sha for each in met(store, way, meanwhile))
+        assert max(seen.values()) == 1
+        missed = [member for member in staying if whole(member).sha not in seen]
+        assert not missed or way.is_broken
