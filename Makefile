@@ -19,6 +19,7 @@ check: .venv/.done
 # Long tests at full length: some minutes, then they end by themselves.
 soak: .venv/.done
 	QTOP_SOAK=1 $(BIN)/python -m pytest tests/kills tests/engine/test_turning.py \
+		tests/engine/sidekiq/test_rescue.py tests/interop/test_sidekiq_live.py \
 		tests/tui/test_golden_tour.py tests/tui/test_output.py \
 		tests/tui/test_any_keys.py tests/tui/test_redact.py
 

@@ -146,6 +146,7 @@ GONE = SignalLook(120.0, False)
         ("TSTP", [look(106, beat="2.0"), look(200, beat="9.0")], "read"),
         # It is off the list although the process has not beaten: somebody took it.
         ("TSTP", [look(106)], "taken back"),
+        ("TSTP", [look(101, "TSTP", "TTIN", beat="2.0"), look(103, beat="2.0")], "taken back"),
         ("TSTP", [look(130, "TSTP"), look(161)], "expired"),
         # Both may be: only the flag tells.
         ("TSTP", [look(130, "TSTP"), look(165, beat="2.0")], "unknown"),
