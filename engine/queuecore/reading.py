@@ -20,7 +20,7 @@ READING: Final = frozenset(
     (
         *("EXISTS", "GET", "GETRANGE", "STRLEN", "MGET", "TTL", "PTTL", "TYPE", "SCAN"),
         *("LINDEX", "LLEN", "LPOS", "LRANGE"),
-        *("HEXISTS", "HGET", "HGETALL", "HLEN", "HMGET"),
+        *("HEXISTS", "HGET", "HGETALL", "HKEYS", "HLEN", "HMGET", "HSTRLEN"),
         *("SCARD", "SISMEMBER", "SMEMBERS", "SRANDMEMBER"),
         *("ZCARD", "ZCOUNT", "ZRANGE", "ZRANGEBYSCORE", "ZRANK", "ZSCORE"),
         *("ZREVRANGE", "ZREVRANGEBYSCORE"),

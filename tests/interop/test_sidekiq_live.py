@@ -127,7 +127,8 @@ def crashed(
     if not IS_SOAK:
         for key in (KEYS.process(process.identity), KEYS.old_work(process.identity)):
             direct("PEXPIRE", key, 1)
-    eventually(lambda: not direct("EXISTS", KEYS.process(process.identity)), "it expires")
+    name = KEYS.process(process.identity)
+    eventually(lambda: not direct("EXISTS", name), "it expires", patience_s=90)
     memory = work_memory.fed(memory, store.run(work_memory.look(KEYS, memory)))
     [gone] = rescue.lost(memory)
     return memory, gone

@@ -10,6 +10,7 @@ from tests.support.direct import Direct
 from tests.support.golden import load, restore
 from tests.support.sidekiq_processes import KEYS, beat, crash, leave, payload, work
 
+from queuecore.reading import reading_only
 from queuecore.stores import Store
 from queuecore.values import replace
 from sidekiq.keys import SidekiqKeys
@@ -28,7 +29,7 @@ NOTHING = WorkMemory()
 
 def watch(store: Store, memory: WorkMemory = NOTHING, keys: SidekiqKeys = KEYS) -> WorkMemory:
     """The memory after one more look."""
-    return work_memory.fed(memory, store.run(work_memory.look(keys, memory)))
+    return work_memory.fed(memory, store.run(reading_only(work_memory.look(keys, memory))))
 
 
 def running(direct: Direct, *threads: str, at: str = "1.5") -> None:
