@@ -80,7 +80,8 @@ for i = 1, #KEYS - 7 do
   if walked > 250000 or redis.sha1hex(table.concat(part)) ~= ARGV[base + 1 + i] then
     break
   end
-  walked = walked + 500 + #part[2] / 5
+  -- To check and to put back takes its time as well.
+  walked = walked + 1000 + #part[2] / 5
   if back[shape](part, KEYS[7 + i]) then
     done = done + 1
   else

@@ -29,7 +29,7 @@ ProcessSignal = Literal["TSTP", "TERM", "TTIN"]
 #: A signal that is not read by then is gone. (Source: Process#signal.)
 SIGNAL_S: Final = 60
 #: Processes that one script signals.
-_AT_ONCE: Final = 500
+_AT_ONCE: Final = 250
 #: Signals that are looked at: each is one heartbeat.
 _MOST_SIGNALS: Final = 100
 _REASONS: Final[Mapping[int, str]] = {
@@ -46,7 +46,7 @@ def send(
     record: ActionRecord | None = None,
 ) -> Steps[Result]:
     """Push a signal for each of these processes; `gone` have left or are silent. It can be taken
-    back until the process reads it. One round trip for each 500, O(processes)."""
+    back until the process reads it. One round trip for each 250, O(processes)."""
     result = Result()
     for first in range(0, len(identities), _AT_ONCE):
         part = identities[first : first + _AT_ONCE]

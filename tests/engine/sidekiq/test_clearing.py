@@ -87,6 +87,24 @@ def test_a_queue_is_cleared_as_the_recorded_api_does(
     )
 
 
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_set_is_emptied_as_the_recorded_api_does(
+    direct: Direct, store: Store, version: str
+) -> None:
+    keys = SidekiqKeys("app" if "namespaced" in version else "")
+    restore(direct, f"sidekiq/{version}-api-stats_reset")
+    before = contents(direct, keys.jobs("dead").decode())
+    seen = store.run(clearing.set_extent(keys, "dead"))
+    mine = trail("empty", keys.jobs("dead"))
+    assert store.run(clearing.empty(keys, seen, mine)).done == len(before) > 0
+    after = load(f"sidekiq/{version}-api-dead_clear")["keys"]
+    assert {each for each in direct("KEYS", "*") if b"qtop:" not in each} == {
+        each.encode() for each in after
+    }
+    assert taken_back(store, mine, keys).done == len(before)
+    assert contents(direct, keys.jobs("dead").decode()) == before
+
+
 def test_only_the_name_of_an_empty_queue_is_taken_off(direct: Direct, store: Store) -> None:
     fill(direct)
     mine = trail("forget")
