@@ -42,10 +42,6 @@ class SidekiqKeys:
         """List of payloads: new ones come at the head, the next to run is the last."""
         return self._key(f"queue:{queue}")
 
-    def held_by_reliable_fetch(self) -> bytes:
-        """How the keys of lists begin that hold the jobs in the hands of GitLab's processes."""
-        return self._key("working:queue:")
-
     def paused(self) -> bytes:
         """Set of the names of queues that Sidekiq Pro has paused. Open source ignores it."""
         return self._key("paused")
@@ -145,6 +141,19 @@ class SidekiqKeys:
     def schedule_times(self, what: Literal["states", "next_times", "last_times"]) -> bytes:
         """Hash: name to what sidekiq-scheduler keeps of a schedule."""
         return self._key(f"sidekiq-scheduler:{what}")
+
+    # Jobs in the hands of processes: lists of plug-ins and of other languages' workers
+    def held(self, queue: str) -> bytes:
+        """What the list of GitLab's reliable fetch for a queue begins with; the process follows."""
+        return self._key(f"working:queue:{queue}")
+
+    def fetcher_beat(self, process: str) -> bytes:
+        """String with a lifetime: that a process with GitLab's reliable fetch lives."""
+        return self._key(f"reliable-fetcher-heartbeat-{process.replace(':', '-')}")
+
+    def everything(self) -> bytes:
+        """What all keys of the namespace begin with."""
+        return self._key("")
 
     # What operators did (ours)
     def audit(self) -> bytes:

@@ -119,7 +119,7 @@ class LostJobSearch:
         keys = self._keys
         own = {keys.queue(name) for name in queues}
         every: set[bytes] = set()
-        for beginning in (keys.queue(""), keys.held_by_reliable_fetch()):
+        for beginning in (keys.queue(""), keys.held("")):
             pattern = windows.pattern_of(beginning)
             try:
                 found, is_whole = yield from windows.find_keys(pattern, lambda key: key not in own)

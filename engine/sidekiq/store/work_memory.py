@@ -48,7 +48,7 @@ _THREAD: Final = b"thread:"
 
 
 @value
-class ProcessWork:
+class SeenProcess:
     """One process at a moment.
 
     Attributes:
@@ -70,7 +70,7 @@ class WorkLook:
     """The processes at a moment by the server's clock, also those of the memory that are gone."""
 
     at_s: float
-    processes: Mapping[str, ProcessWork]
+    processes: Mapping[str, SeenProcess]
 
 
 @value
@@ -108,7 +108,7 @@ def look(keys: SidekiqKeys, memory: WorkMemory) -> Steps[WorkLook]:
         (("SMEMBERS", keys.processes()),), lambda replies: set(map(name_text, replies[0]))
     )
     identities = sorted(members | memory.processes.keys())
-    found: dict[str, ProcessWork] = {}
+    found: dict[str, SeenProcess] = {}
     at_s = 0.0
     for part in _parts(identities, _AT_ONCE):
         at_s, states = yield _states(keys, part)
@@ -121,14 +121,14 @@ def look(keys: SidekiqKeys, memory: WorkMemory) -> Steps[WorkLook]:
     return WorkLook(at_s, found)
 
 
-def _has_beaten(now: ProcessWork, memory: WorkMemory, identity: str) -> bool:
+def _has_beaten(now: SeenProcess, memory: WorkMemory, identity: str) -> bool:
     before = memory.processes.get(identity)
     return now.beat is not None and (before is None or before.beat != now.beat)
 
 
 def _states(
     keys: SidekiqKeys, identities: Sequence[str]
-) -> Exchange[tuple[float, dict[str, ProcessWork]]]:
+) -> Exchange[tuple[float, dict[str, SeenProcess]]]:
     commands: list[Command] = [("TIME",)]
     for identity in identities:
         commands.append(("HGET", keys.process(identity), "beat"))
@@ -136,11 +136,11 @@ def _states(
         # After the hash: one that leaves cleanly between the two is seen to leave, never to crash.
         commands.append(("SISMEMBER", keys.processes(), name_bytes(identity)))
 
-    def parse(replies: list[Reply]) -> tuple[float, dict[str, ProcessWork]]:
+    def parse(replies: list[Reply]) -> tuple[float, dict[str, SeenProcess]]:
         at_s = times.from_server(*replies[0]).timestamp()
         parts = zip(identities, replies[1::3], replies[2::3], replies[3::3], strict=True)
         return at_s, {
-            identity: ProcessWork(
+            identity: SeenProcess(
                 member == 1, None if exists == 0 else (beat if isinstance(beat, bytes) else b"")
             )
             for identity, beat, exists, member in parts
@@ -149,14 +149,14 @@ def _states(
     return Exchange(tuple(commands), parse, tolerant=True)
 
 
-def _work(keys: SidekiqKeys, states: Mapping[str, ProcessWork]) -> Exchange[dict[str, ProcessWork]]:
+def _work(keys: SidekiqKeys, states: Mapping[str, SeenProcess]) -> Exchange[dict[str, SeenProcess]]:
     commands: list[Command] = []
     for identity in states:
         commands.append(("HGET", keys.process(identity), "busy"))
         for key in (keys.old_work(identity), keys.work(identity)):
             commands.append(_HELD.call([key], [MOST_JOB_BYTES, _WORK_BYTES]))
 
-    def parse(replies: list[Reply]) -> dict[str, ProcessWork]:
+    def parse(replies: list[Reply]) -> dict[str, SeenProcess]:
         parts = zip(states.items(), replies[::3], replies[1::3], replies[2::3], strict=True)
         return {
             identity: _with_work(state, busy, old, new)
@@ -166,7 +166,7 @@ def _work(keys: SidekiqKeys, states: Mapping[str, ProcessWork]) -> Exchange[dict
     return Exchange(tuple(commands), parse, tolerant=True)
 
 
-def _with_work(process: ProcessWork, busy: Reply, old: Reply, new: Reply) -> ProcessWork:
+def _with_work(process: SeenProcess, busy: Reply, old: Reply, new: Reply) -> SeenProcess:
     """A process with its work; without where that cannot be read, or has expired a moment before
     its hash."""
     if not isinstance(old, list) or not isinstance(new, list):
@@ -192,7 +192,7 @@ def fed(memory: WorkMemory, seen: WorkLook) -> WorkMemory:
 
 
 def _after(
-    identity: str, before: RememberedProcess | None, now: ProcessWork, at_s: float
+    identity: str, before: RememberedProcess | None, now: SeenProcess, at_s: float
 ) -> RememberedProcess | None:
     if now.beat is None:
         if before is None or before.fate == "crashed":

@@ -18,7 +18,7 @@ from sidekiq.store import rescue, work_memory
 from sidekiq.store.job_search import JobPlace, LostJobSearch
 from sidekiq.store.work_memory import (
     MEMORY_S,
-    ProcessWork,
+    SeenProcess,
     RememberedProcess,
     WorkLook,
     WorkMemory,
@@ -180,7 +180,7 @@ def memory_of(*processes: RememberedProcess) -> WorkMemory:
 
 def test_a_memory_is_forgotten_after_a_day(direct: Direct, store: Store) -> None:
     memory = memory_of(process("old", 1000.0, 1))
-    absent = WorkLook(1000.0 + MEMORY_S, {"old": ProcessWork(True, None)})
+    absent = WorkLook(1000.0 + MEMORY_S, {"old": SeenProcess(True, None)})
     memory = work_memory.fed(memory, absent)
     assert memory.processes["old"].fate == "crashed"
     late = replace(absent, at_s=1001.0 + MEMORY_S)
