@@ -18,8 +18,8 @@ from sidekiq.store import rescue, work_memory
 from sidekiq.store.job_search import JobPlace, LostJobSearch
 from sidekiq.store.work_memory import (
     MEMORY_S,
-    SeenProcess,
     RememberedProcess,
+    SeenProcess,
     WorkLook,
     WorkMemory,
 )
