@@ -4,10 +4,20 @@ require 'sidekiq'
 require 'sidekiq/launcher'
 
 # Everything is as in production but for how often it beats and looks for what is due: tests need not
-# wait as long.
+# wait as long. Where a test is to see what is between two beats, each but the first one waits for it.
 Sidekiq::Launcher.send(:remove_const, :BEAT_PAUSE)
 Sidekiq::Launcher::BEAT_PAUSE = Float(ENV.fetch('BEAT_S'))
 Sidekiq.options[:poll_interval_average] = Float(ENV.fetch('POLL_S'))
+
+if ENV['BEATS'] == 'asked'
+  class Sidekiq::Launcher
+    private
+
+    def sleep(_pause)
+      Sidekiq.redis { |redis| redis.blpop('own:beats', timeout: 30) }
+    end
+  end
+end
 
 class Sidekiq::Scheduled::Poller
   private

@@ -26,7 +26,7 @@ POLL_S: Final = 0.4
 #: How long it lets jobs run on when it is to stop.
 _GRACE_S: Final = 1
 
-#: Starts a Sidekiq: the namespace and the queues may be given.
+#: Starts a Sidekiq with some queues; `namespace` and `beats_when_asked` may be given.
 StartSidekiq = Callable[..., "RealSidekiq"]
 
 
@@ -34,7 +34,13 @@ class RealSidekiq:
     """One process. `identity` is what it calls itself in Redis."""
 
     def __init__(
-        self, program: str, url: str, direct: Direct, *queues: str, namespace: str = ""
+        self,
+        program: str,
+        url: str,
+        direct: Direct,
+        *queues: str,
+        namespace: str = "",
+        beats_when_asked: bool = False,
     ) -> None:
         self._prefix = f"{namespace}:" if namespace else ""
         self._direct = direct
@@ -43,6 +49,7 @@ class RealSidekiq:
         for queue in queues or ("default",):
             options += ["-q", queue]
         settings = {"REDIS_URL": url, "NAMESPACE": namespace}
+        settings["BEATS"] = "asked" if beats_when_asked else "by themselves"
         settings |= {"BEAT_S": str(BEAT_S), "POLL_S": str(POLL_S)}
         with (self._folder / "log").open("wb") as log:
             self._process = subprocess.Popen(
@@ -69,6 +76,11 @@ class RealSidekiq:
         self._direct("SADD", f"{self._prefix}queues", queue)
         self._direct("LPUSH", f"{self._prefix}queue:{queue}", json.dumps(job))
         return str(job["jid"])
+
+    def beat(self) -> None:
+        """Let it beat once, where it waits for that; at most one beat is asked for at a time."""
+        if not self._direct("EXISTS", f"{self._prefix}own:beats"):
+            self._direct("RPUSH", f"{self._prefix}own:beats", "1")
 
     def log(self) -> str:
         return (self._folder / "log").read_text("utf-8", "replace")[-3000:]
@@ -122,10 +134,9 @@ def start_sidekiq(sidekiq_program: str, redis_url: str, direct: Direct) -> Itera
     """Starts Sidekiqs on the empty server; all that still run end with the test."""
     started: list[RealSidekiq] = []
 
-    def start(*queues: str, namespace: str = "") -> RealSidekiq:
-        process = RealSidekiq(
-            sidekiq_program, redis_url.partition("?")[0], direct, *queues, namespace=namespace
-        )
+    def start(*queues: str, **options: Any) -> RealSidekiq:
+        url = redis_url.partition("?")[0]
+        process = RealSidekiq(sidekiq_program, url, direct, *queues, **options)
         started.append(process)
         return process
 
