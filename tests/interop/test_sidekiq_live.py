@@ -85,7 +85,6 @@ def test_it_is_quieted_and_stopped_and_each_state_is_seen(
     process.beat()
     eventually(lambda: quiet.is_seen("read"), "it reads that it is to be quiet")
     assert taken_back(store, quiet.record, keys).lost == 1
-    process.push("Note", 2)
 
     def is_quiet_by_now() -> bool:
         # Mostly by the next beat; its threads take the signal when they have the time.
@@ -94,6 +93,7 @@ def test_it_is_quieted_and_stopped_and_each_state_is_seen(
 
     eventually(is_quiet_by_now, "it says that it is quiet")
     assert quiet.states == ["asked", "read", "quiet"]
+    process.push("Note", 2)
     stop = Asking(store, keys, process, "TERM")
     process.beat()
     eventually(lambda: stop.is_seen("gone"), "it leaves")
