@@ -98,10 +98,6 @@ class SidekiqKeys:
         """List of payloads: new ones come at the head, the next to run is the last."""
         return self._key(f"queue:{queue}")
 
-    def held_by_reliable_fetch(self) -> bytes:
-        """How the keys of lists begin that hold the jobs in the hands of GitLab's processes."""
-        return self._key("working:queue:")
-
     def paused(self) -> bytes:
         """Set of the names of queues that Sidekiq Pro has paused. Open source ignores it."""
         return self._key("paused")

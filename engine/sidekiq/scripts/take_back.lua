@@ -8,11 +8,11 @@
 -- KEYS[4] the operation's hash   KEYS[5] what it removed   KEYS[6] queues
 -- KEYS[7] the ledger of rescued jobs   KEYS[8..] for each part, in the order of ARGV, its third text
 -- After the trail's arguments (they are of the undo itself), ARGV holds:
---   the shape of the memory: signals, rescued, totals, cancelled, entries or names
+--   the shape of the memory: signals, rescued, totals, cancelled, emptied or names
 --   the SHA-1 of each part's four texts joined, last first. These texts are:
 --     signals: the signal, '', the list, ''      rescued: entry of the ledger, bytes, the queue, ''
 --     totals: what it was, '', the total, ''     cancelled: the moment, SHA-1 of the state, its key, ''
---     entries: score, bytes, the set, ''         names: the queue's name, '', queues, ''
+--     emptied: score, bytes, the set, ''         names: the queue's name, '', queues, ''
 -- Returns {how many were taken back, how many can not be any more, how many remain}. What can not:
 -- a signal that was read, a rescued job that was taken, a total that is no number any more, a
 -- cancellation that the job may have read, an entry that is in its set again.
@@ -25,7 +25,7 @@ end
 local memory, queues, ledger = KEYS[5], KEYS[6], KEYS[7]
 local shape = ARGV[base + 1]
 local writes = {
-  signals = 'LREM', rescued = 'LREM', totals = 'INCRBY', cancelled = 'HDEL', entries = 'ZADD', names = 'SADD',
+  signals = 'LREM', rescued = 'LREM', totals = 'INCRBY', cancelled = 'HDEL', emptied = 'ZADD', names = 'SADD',
 }
 need('LTRIM', memory)
 for i = 8, #KEYS do
@@ -68,7 +68,7 @@ function back.cancelled(part, key)
   local now = table.concat({state[1] or '', state[2] or '', state[3] or ''}, ' ')
   return redis.sha1hex(now) == part[2] and redis.call('HDEL', key, 'cancelled') == 1
 end
-function back.entries(part, key)
+function back.emptied(part, key)
   return redis.pcall('ZADD', key, 'NX', part[1], part[2]) == 1
 end
 function back.names(part, key)
@@ -80,7 +80,8 @@ for i = 1, #KEYS - 7 do
   if walked > 250000 or redis.sha1hex(table.concat(part)) ~= ARGV[base + 1 + i] then
     break
   end
-  walked = walked + 500 + #part[2] / 5
+  -- To check and to put back takes its time as well.
+  walked = walked + 1000 + #part[2] / 5
   if back[shape](part, KEYS[7 + i]) then
     done = done + 1
   else

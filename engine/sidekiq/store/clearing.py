@@ -23,7 +23,7 @@ _DIGESTS = load_script("digests")
 _DROP = load_script("drop_entries")
 
 #: Entries, and about how many bytes of them, that one script looks at.
-_READ_ENTRIES: Final = 1000
+_READ_ENTRIES: Final = 500
 _DROP_ENTRIES: Final = 200
 _LOOKED_AT: Final = 1000
 _SCRIPT_BYTES: Final = 1 << 20
@@ -100,7 +100,7 @@ class SetExtent:
 
 def set_extent(keys: SidekiqKeys, name: SetName) -> Steps[SetExtent]:
     """Go through a set of jobs, for emptying it later. What comes meanwhile may be missed, and what
-    is missed stays. A round trip for each 1,000 entries or each MiB."""
+    is missed stays. A round trip for each 500 entries or each MiB."""
     seen = SetExtent(name)
     highest, skip, size = b"+inf", 0, 0
     while True:

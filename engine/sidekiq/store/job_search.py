@@ -19,7 +19,7 @@ from sidekiq.store.rescue import LostJob
 _HOLDS = load_script("holds")
 
 #: Entries, and about how many bytes of them, that one script looks at.
-_ENTRIES: Final = 1000
+_ENTRIES: Final = 500
 _BYTES: Final = 1 << 20
 #: Running jobs are looked at by the hash: so many hashes in one round trip.
 _HASHES: Final = 50
@@ -90,7 +90,7 @@ class LostJobSearch:
         return Whereabouts(tuple(self._found.get(text, ())), tuple(unknown))
 
     def run(self) -> Steps[None]:
-        """Look everywhere. A round trip for each 1,000 entries or each MiB of all sets, queues and
+        """Look everywhere. A round trip for each 500 entries or each MiB of all sets, queues and
         private lists, for each 50 processes, and for each 1,000 keys of the database, up to 200."""
         if not self._sought:
             self._open = []
@@ -119,7 +119,7 @@ class LostJobSearch:
         keys = self._keys
         own = {keys.queue(name) for name in queues}
         every: set[bytes] = set()
-        for beginning in (keys.queue(""), keys.held_by_reliable_fetch()):
+        for beginning in (keys.queue(""), keys.held("")):
             pattern = windows.pattern_of(beginning)
             try:
                 found, is_whole = yield from windows.find_keys(pattern, lambda key: key not in own)

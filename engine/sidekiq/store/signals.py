@@ -29,7 +29,7 @@ ProcessSignal = Literal["TSTP", "TERM", "TTIN"]
 #: A signal that is not read by then is gone. (Source: Process#signal.)
 SIGNAL_S: Final = 60
 #: Processes that one script signals.
-_AT_ONCE: Final = 500
+_AT_ONCE: Final = 250
 #: Signals that are looked at: each is one heartbeat.
 _MOST_SIGNALS: Final = 100
 _REASONS: Final[Mapping[int, str]] = {
@@ -46,7 +46,7 @@ def send(
     record: ActionRecord | None = None,
 ) -> Steps[Result]:
     """Push a signal for each of these processes; `gone` have left or are silent. It can be taken
-    back until the process reads it. One round trip for each 500, O(processes)."""
+    back until the process reads it. One round trip for each 250, O(processes)."""
     result = Result()
     for first in range(0, len(identities), _AT_ONCE):
         part = identities[first : first + _AT_ONCE]
@@ -132,7 +132,7 @@ class AskedSignal:
 
     Attributes:
         before: How the process looked right before that.
-        seen: How it looked when it was looked at last.
+        seen: How it looked when its signals were read last.
     """
 
     signal: ProcessSignal
@@ -149,15 +149,14 @@ def asked(signal: ProcessSignal, before: SignalLook) -> AskedSignal:
 def after(this: AskedSignal, look: SignalLook) -> AskedSignal:
     """The same, when it has been looked at once more. Pure."""
     state = this.state if this.state in _LAST else _state(this, look)
-    return replace(this, seen=look, state=state)
+    return replace(this, seen=this.seen if look.waiting is None else look, state=state)
 
 
 def _state(this: AskedSignal, look: SignalLook) -> SignalFate:
-    has_beaten = look.beat != this.before.beat
     if not look.is_there:
         return "gone"
     # A process that stops is quiet, too, as long as it is there.
-    if this.signal != "TTIN" and look.is_quiet and not this.before.is_quiet and has_beaten:
+    if this.signal != "TTIN" and look.is_quiet and not this.before.is_quiet:
         return "quiet"
     if this.state == "read" or look.waiting is None:
         return this.state
@@ -166,7 +165,8 @@ def _state(this: AskedSignal, look: SignalLook) -> SignalFate:
     if this.state == "unknown":
         return _after_unknown(this, look)
     is_late = look.at_s - this.before.at_s > SIGNAL_S
-    if not has_beaten:
+    if look.beat == this.seen.beat:
+        # Without a heartbeat nothing was read.
         return "expired" if is_late else "taken back"
     # Late it may have been read, or have expired before the process beat again.
     return "unknown" if is_late else "read"

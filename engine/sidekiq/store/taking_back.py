@@ -16,7 +16,7 @@ from sidekiq.scripts import load_script
 _TAKE_BACK = load_script("take_back")
 
 #: The shapes of memory that are taken back here.
-_SHAPES: Final = frozenset({"signals", "rescued", "totals", "cancelled", "entries", "names"})
+_SHAPES: Final = frozenset({"signals", "rescued", "totals", "cancelled", "emptied", "names"})
 
 
 def take_back(

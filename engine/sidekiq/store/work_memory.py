@@ -22,6 +22,7 @@ from sidekiq.scripts import load_script
 
 T = TypeVar("T")
 
+_HELD = load_script("held_jobs")
 _KEEP = load_script("keep_work")
 
 #: How long after a process was last seen its work is remembered, in Redis and out of it.
@@ -32,8 +33,11 @@ MOST_JOBS: Final = 50_000
 MOST_BYTES: Final = 64 << 20
 #: A larger job is not remembered, only that there was one.
 MOST_JOB_BYTES: Final = 1 << 20
-#: Processes that one round trip is about.
+#: Processes that one round trip is about; of how many the work is read in one, and about how many
+#: bytes of each.
 _AT_ONCE: Final = 200
+_WORK_AT_ONCE: Final = 20
+_WORK_BYTES: Final = 8 << 20
 
 ProcessFate = Literal["alive", "crashed", "unknown"]
 """`crashed`: its hash expired while it was on the set of processes, which it leaves when it ends
@@ -44,7 +48,7 @@ _THREAD: Final = b"thread:"
 
 
 @value
-class ProcessWork:
+class SeenProcess:
     """One process at a moment.
 
     Attributes:
@@ -52,11 +56,13 @@ class ProcessWork:
         beat: Its last heartbeat as it wrote it; None when its hash does not exist.
         work: Thread to what it runs, as it is written; None when that was not read, because the
             beat is that of the memory, or because it could not be.
+        left_out: How many more jobs it runs, which are too large to remember.
     """
 
     is_member: bool
     beat: bytes | None
     work: Mapping[str, bytes] | None = None
+    left_out: int = 0
 
 
 @value
@@ -64,7 +70,7 @@ class WorkLook:
     """The processes at a moment by the server's clock, also those of the memory that are gone."""
 
     at_s: float
-    processes: Mapping[str, ProcessWork]
+    processes: Mapping[str, SeenProcess]
 
 
 @value
@@ -96,33 +102,33 @@ class WorkMemory:
 
 def look(keys: SidekiqKeys, memory: WorkMemory) -> Steps[WorkLook]:
     """Look at the processes, and at those of a memory. One round trip, one more for each 200
-    processes, and one for each 200 whose heartbeat is not that of the memory: O(bytes of their
+    processes, and one for each 20 whose heartbeat is not that of the memory: O(bytes of their
     work)."""
     members: set[str] = yield Exchange(
         (("SMEMBERS", keys.processes()),), lambda replies: set(map(name_text, replies[0]))
     )
     identities = sorted(members | memory.processes.keys())
-    found: dict[str, ProcessWork] = {}
+    found: dict[str, SeenProcess] = {}
     at_s = 0.0
     for part in _parts(identities, _AT_ONCE):
         at_s, states = yield _states(keys, part)
         found |= states
         changed = [each for each in part if _has_beaten(states[each], memory, each)]
-        if changed:
-            found |= yield _work(keys, {each: states[each] for each in changed})
+        for few in _parts(changed, _WORK_AT_ONCE):
+            found |= yield _work(keys, {each: states[each] for each in few})
     if not identities:
         at_s, _ = yield _states(keys, ())
     return WorkLook(at_s, found)
 
 
-def _has_beaten(now: ProcessWork, memory: WorkMemory, identity: str) -> bool:
+def _has_beaten(now: SeenProcess, memory: WorkMemory, identity: str) -> bool:
     before = memory.processes.get(identity)
     return now.beat is not None and (before is None or before.beat != now.beat)
 
 
 def _states(
     keys: SidekiqKeys, identities: Sequence[str]
-) -> Exchange[tuple[float, dict[str, ProcessWork]]]:
+) -> Exchange[tuple[float, dict[str, SeenProcess]]]:
     commands: list[Command] = [("TIME",)]
     for identity in identities:
         commands.append(("HGET", keys.process(identity), "beat"))
@@ -130,11 +136,11 @@ def _states(
         # After the hash: one that leaves cleanly between the two is seen to leave, never to crash.
         commands.append(("SISMEMBER", keys.processes(), name_bytes(identity)))
 
-    def parse(replies: list[Reply]) -> tuple[float, dict[str, ProcessWork]]:
+    def parse(replies: list[Reply]) -> tuple[float, dict[str, SeenProcess]]:
         at_s = times.from_server(*replies[0]).timestamp()
         parts = zip(identities, replies[1::3], replies[2::3], replies[3::3], strict=True)
         return at_s, {
-            identity: ProcessWork(
+            identity: SeenProcess(
                 member == 1, None if exists == 0 else (beat if isinstance(beat, bytes) else b"")
             )
             for identity, beat, exists, member in parts
@@ -143,32 +149,35 @@ def _states(
     return Exchange(tuple(commands), parse, tolerant=True)
 
 
-def _work(keys: SidekiqKeys, states: Mapping[str, ProcessWork]) -> Exchange[dict[str, ProcessWork]]:
+def _work(keys: SidekiqKeys, states: Mapping[str, SeenProcess]) -> Exchange[dict[str, SeenProcess]]:
     commands: list[Command] = []
     for identity in states:
         commands.append(("HGET", keys.process(identity), "busy"))
-        # One thread has one job: who writes both means the same one.
-        commands.append(("HGETALL", keys.old_work(identity)))
-        commands.append(("HGETALL", keys.work(identity)))
+        for key in (keys.old_work(identity), keys.work(identity)):
+            commands.append(_HELD.call([key], [MOST_JOB_BYTES, _WORK_BYTES]))
 
-    def parse(replies: list[Reply]) -> dict[str, ProcessWork]:
+    def parse(replies: list[Reply]) -> dict[str, SeenProcess]:
         parts = zip(states.items(), replies[::3], replies[1::3], replies[2::3], strict=True)
         return {
-            identity: replace(state, work=_read_work(busy, old, new))
+            identity: _with_work(state, busy, old, new)
             for (identity, state), busy, old, new in parts
         }
 
     return Exchange(tuple(commands), parse, tolerant=True)
 
 
-def _read_work(busy: Reply, old: Reply, new: Reply) -> Mapping[str, bytes] | None:
-    """The work of a process; None where it cannot be read, or has expired a moment before its
-    hash."""
+def _with_work(process: SeenProcess, busy: Reply, old: Reply, new: Reply) -> SeenProcess:
+    """A process with its work; without where that cannot be read, or has expired a moment before
+    its hash."""
     if not isinstance(old, list) or not isinstance(new, list):
-        return None
-    flat = [*old, *new]
+        return process
+    # One thread has one job: who writes both names means the same one.
+    flat = [*old[0], *new[0]]
     work = {name_text(thread): raw for thread, raw in zip(flat[::2], flat[1::2], strict=True)}
-    return work if work or busy in (None, b"0") else None
+    left_out: int = max(old[1], new[1])
+    if not work and not left_out and busy not in (None, b"0"):
+        return process
+    return replace(process, work=work, left_out=left_out)
 
 
 def fed(memory: WorkMemory, seen: WorkLook) -> WorkMemory:
@@ -183,7 +192,7 @@ def fed(memory: WorkMemory, seen: WorkLook) -> WorkMemory:
 
 
 def _after(
-    identity: str, before: RememberedProcess | None, now: ProcessWork, at_s: float
+    identity: str, before: RememberedProcess | None, now: SeenProcess, at_s: float
 ) -> RememberedProcess | None:
     if now.beat is None:
         if before is None or before.fate == "crashed":
@@ -195,9 +204,8 @@ def _after(
         before = before or RememberedProcess(identity, at_s)
         # With the beat that is remembered the work is read again, unless it is that of this beat.
         return replace(before, seen_s=at_s, fate="alive")
-    small = {thread: raw for thread, raw in now.work.items() if len(raw) <= MOST_JOB_BYTES}
-    left_out = len(now.work) - len(small)
-    return RememberedProcess(identity, at_s, now.beat, MappingProxyType(small), left_out=left_out)
+    work = MappingProxyType(now.work)
+    return RememberedProcess(identity, at_s, now.beat, work, left_out=now.left_out)
 
 
 def _bounded(processes: Iterable[RememberedProcess]) -> dict[str, RememberedProcess]:

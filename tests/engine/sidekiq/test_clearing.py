@@ -13,6 +13,7 @@ from tests.support.sidekiq_processes import KEYS, taken_back, trail
 from queuecore import audit
 from queuecore.errors import WrongType
 from queuecore.exchange import Exchange, Steps, checked
+from queuecore.reading import reading_only
 from queuecore.stores import Store
 from queuecore.values import Any
 from sidekiq.keys import SidekiqKeys
@@ -86,6 +87,24 @@ def test_a_queue_is_cleared_as_the_recorded_api_does(
     )
 
 
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_set_is_emptied_as_the_recorded_api_does(
+    direct: Direct, store: Store, version: str
+) -> None:
+    keys = SidekiqKeys("app" if "namespaced" in version else "")
+    restore(direct, f"sidekiq/{version}-api-stats_reset")
+    before = contents(direct, keys.jobs("dead").decode())
+    seen = store.run(clearing.set_extent(keys, "dead"))
+    mine = trail("empty", keys.jobs("dead"))
+    assert store.run(clearing.empty(keys, seen, mine)).done == len(before) > 0
+    after = load(f"sidekiq/{version}-api-dead_clear")["keys"]
+    assert {each for each in direct("KEYS", "*") if b"qtop:" not in each} == {
+        each.encode() for each in after
+    }
+    assert taken_back(store, mine, keys).done == len(before)
+    assert contents(direct, keys.jobs("dead").decode()) == before
+
+
 def test_only_the_name_of_an_empty_queue_is_taken_off(direct: Direct, store: Store) -> None:
     fill(direct)
     mine = trail("forget")
@@ -121,7 +140,7 @@ def test_a_set_is_emptied_of_what_was_there_while_others_change_it(
 ) -> None:
     there = entries(5000)
     put(direct, there)
-    seen = store.run(clearing.set_extent(KEYS, "retry"))
+    seen = store.run(reading_only(clearing.set_extent(KEYS, "retry")))
     assert len(seen) == 5000
     assert seen.size_bytes == sum(map(len, there))
     chance = random.Random(7)

@@ -154,13 +154,13 @@ def test_entries_that_come_meanwhile_hide_none(direct: Direct, store: Store) -> 
         direct("ZADD", "retry", each + 2, payload(f"y{each}"))
     jobs = [lost(payload(jid)) for jid in JIDS[:2]]
     search = LostJobSearch(KEYS, jobs)
-    count = 0
+    changes = iter(range(10))
 
     def change(_: Exchange[Any]) -> Steps[None]:
-        nonlocal count
-        for count in range(count + 1, count + 51):
-            direct("LPUSH", "queue:q", f"new {count}")
-            direct("ZADD", "retry", 9000 + count, f"new {count}")
+        turn = next(changes, 10)
+        for number in range(50 * turn, 50 * turn + 50):
+            direct("LPUSH", "queue:q", f"new {number}")
+            direct("ZADD", "retry", 9000 + number, f"new {number}")
         yield from ()
 
     store.run(checked(search.run(), change))

@@ -10,14 +10,16 @@ from tests.support.direct import Direct
 from tests.support.golden import load, restore
 from tests.support.sidekiq_processes import KEYS, beat, crash, leave, payload, work
 
+from queuecore.reading import reading_only
 from queuecore.stores import Store
 from queuecore.values import replace
 from sidekiq.keys import SidekiqKeys
 from sidekiq.store import rescue, work_memory
+from sidekiq.store.job_search import JobPlace, LostJobSearch
 from sidekiq.store.work_memory import (
     MEMORY_S,
-    ProcessWork,
     RememberedProcess,
+    SeenProcess,
     WorkLook,
     WorkMemory,
 )
@@ -28,7 +30,7 @@ NOTHING = WorkMemory()
 
 def watch(store: Store, memory: WorkMemory = NOTHING, keys: SidekiqKeys = KEYS) -> WorkMemory:
     """The memory after one more look."""
-    return work_memory.fed(memory, store.run(work_memory.look(keys, memory)))
+    return work_memory.fed(memory, store.run(reading_only(work_memory.look(keys, memory))))
 
 
 def running(direct: Direct, *threads: str, at: str = "1.5") -> None:
@@ -75,6 +77,25 @@ def test_a_recorded_crash_is_told_once_it_has_expired(
     direct("FLUSHALL")
     restore(direct, f"sidekiq/{version}-7-crashed-pruned")
     assert rescue.lost(watch(store, memory)) == (gone,)
+
+
+@pytest.mark.parametrize(
+    "version", ["v5.2.10", "v6.4.1", "v6.4.1-namespaced", "v6.5.12", "v7.3.2", "v8.1.7"]
+)
+def test_a_recorded_stop_with_jobs_running_loses_none(
+    direct: Direct, store: Store, version: str
+) -> None:
+    keys = SidekiqKeys("app" if "namespaced" in version else "")
+    restore(direct, f"sidekiq/{version}-2-running")
+    memory = watch(store, keys=keys)
+    direct("FLUSHALL")
+    restore(direct, f"sidekiq/{version}-4-stopped")
+    assert watch(store, memory, keys) == NOTHING
+    [process] = memory.processes.values()
+    lost = rescue.lost(memory_of(replace(process, fate="crashed")))[0].jobs
+    search = LostJobSearch(keys, lost)
+    store.run(search.run())
+    assert all(search.of(job).found == (JobPlace("queue", "slow"),) for job in lost)
 
 
 def test_who_leaves_while_its_hash_is_there_lost_nothing(direct: Direct, store: Store) -> None:
@@ -159,7 +180,7 @@ def memory_of(*processes: RememberedProcess) -> WorkMemory:
 
 def test_a_memory_is_forgotten_after_a_day(direct: Direct, store: Store) -> None:
     memory = memory_of(process("old", 1000.0, 1))
-    absent = WorkLook(1000.0 + MEMORY_S, {"old": ProcessWork(True, None)})
+    absent = WorkLook(1000.0 + MEMORY_S, {"old": SeenProcess(True, None)})
     memory = work_memory.fed(memory, absent)
     assert memory.processes["old"].fate == "crashed"
     late = replace(absent, at_s=1001.0 + MEMORY_S)
