@@ -75,7 +75,8 @@ local function insert(list, place, item)
   local length = redis.call('LLEN', list)
   if place >= length then
     redis.call('LPUSH', list, item)
-  elseif place < 500 then
+  elseif place < 500 and place * 60 < length then
+    -- Near the end of a long list: LINSERT begins at its head.
     local after = {}
     for i = 1, place do
       after[i] = redis.call('RPOP', list)
