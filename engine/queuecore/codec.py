@@ -8,6 +8,7 @@ for floats, hence the small encoder of our own.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
@@ -213,22 +214,13 @@ def member(raw: bytes, name: str) -> bytes:
     """As `members(raw)[name]`, of an object that `decode` can read and that has this member; its
     name is of ASCII letters and digits. O(bytes), mostly without a look at the other members."""
     text = raw.decode("utf-8", "surrogateescape")
-    place = _place(text, name)
-    if place is None:
-        return members(raw)[name]
-    return _bytes(text[place[0] : place[1]])
-
-
-def _place(text: str, name: str) -> tuple[int, int] | None:
-    """Where the value of a member that is there begins and ends; None where a look at all members
-    is needed to tell."""
     key = f'"{name}"'
     at = text.find(key)
     # Without `\u` a key has no other spelling; and what is there once, it is.
     if at < 0 or "\\u" in text or text.find(key, at + 1) >= 0:
-        return None
+        return members(raw)[name]
     start = _skip(text, text.index(":", at + len(key)) + 1)
-    return start, value_at(text, start)[1]
+    return _bytes(text[start : value_at(text, start)[1]])
 
 
 def spliced(raw: bytes, changes: Mapping[str, bytes], known: Any = None) -> bytes:
@@ -237,23 +229,40 @@ def spliced(raw: bytes, changes: Mapping[str, bytes], known: Any = None) -> byte
     not there are added at the end. The names are of ASCII letters, digits and `_`. `known` is what
     `decode` made of it, where that was done before. Raises ValueError when `raw` is no JSON
     object. O(bytes)."""
-    text = _text(raw)
     known = decode(raw) if known is None else known
     if not isinstance(known, dict):
         raise ValueError("not a JSON object")
-    places = {name: _place(text, name) for name in changes if name in known}
-    if None in places.values():
-        places = {key: (start, end) for key, start, end in _members(text) if key in changes}
-    found = {name: place for name, place in places.items() if place is not None}
-    for name, (start, end) in sorted(found.items(), key=lambda each: each[1], reverse=True):
-        text = text[:start] + _text(changes[name]) + text[end:]
-    missing = [name for name in changes if name not in found]
-    added = [f'"{name}":{_text(changes[name])}' for name in missing]
+    there = [name for name in changes if name in known]
+    # Without `\u` a key has no other spelling.
+    places = {} if b"\\u" in raw else {name: _simple_place(raw, name) for name in there}
+    if len(places) < len(there) or None in places.values():
+        text = _text(raw)
+        places = {
+            key: (len(_bytes(text[:start])), len(_bytes(text[:end])))
+            for key, start, end in _members(text)
+            if key in changes
+        }
+    found = sorted((place, name) for name, place in places.items() if place is not None)
+    for (start, end), name in reversed(found):
+        raw = raw[:start] + changes[name] + raw[end:]
+    added = [b'"%s":%s' % (name.encode(), changes[name]) for name in changes if name not in known]
     if added:
-        end = text.rindex("}")
-        lead = "," if known else ""
-        text = text[:end] + lead + ",".join(added) + text[end:]
-    return _bytes(text)
+        end = raw.rindex(b"}")
+        raw = raw[:end] + b"," * bool(known) + b",".join(added) + raw[end:]
+    return raw
+
+
+#: A value that is neither a list nor an object, nor a text with escapes.
+_SIMPLE = re.compile(rb':\s*(-?[0-9][0-9.eE+-]*|"[^"\\]*"|true|false|null)')
+
+
+def _simple_place(raw: bytes, name: str) -> tuple[int, int] | None:
+    """Where the simple value of a member that is there begins and ends; None where a look at all
+    members is needed to tell. The key has no other spelling: what is there once, it is."""
+    key = b'"%s"' % name.encode()
+    at = raw.find(key)
+    value = None if raw.find(key, at + 1) >= 0 else _SIMPLE.match(raw, at + len(key))
+    return value and value.span(1)
 
 
 def members_of_beginning(raw: bytes) -> dict[str, bytes]:

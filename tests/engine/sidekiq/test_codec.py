@@ -149,6 +149,13 @@ def test_every_recorded_job_is_read_with_its_class_its_id_and_its_times() -> Non
         b'{"a":1,"a":2}',
         b"{}",
         b' { "b" : "\xff" } ',
+        b'{"x":"say \\"a","a" :\t1.5e3 }',
+        b'{"x":"a","a":"\xff"}',
+        b'{"x":{"a":2},"a":[1]}',
+        b'{"a":"q\\"r","b":[1,{"a":2}]}',
+        b'{"\\u0061":true}',
+        b'{"x":{"a":null}}',
+        b'{"a":null,"new":{"a":[]}}',
     ],
 )
 def test_a_splice_changes_the_named_members_alone(raw: bytes) -> None:
