@@ -104,6 +104,19 @@ def test_each_action_is_taken_back_to_the_byte_and_once(
     assert not store.run(undo.undo(KEYS, mine.id)).is_known
 
 
+@pytest.mark.parametrize("act", ["delete", "move", "put to the front"])
+def test_jobs_near_the_end_of_a_long_queue_come_back_to_their_places(
+    store: Store, direct: Direct, act: str
+) -> None:
+    items = [b'{"class":"A","args":[%d],"queue":"q"}' % number for number in range(30_000)]
+    refs = fill_queue(direct, "q", items)
+    before, mine = waiting_in(direct, "q"), record(act, KEY)
+    chosen = [*refs[3:300:3], *refs[440:450], *refs[3500:3520], *refs[-2:]]
+    assert store.run(ACTS[act](chosen, mine)) == Result(done=len(chosen))
+    assert store.run(undo.undo(KEYS, mine.id)).done == len(chosen)
+    assert waiting_in(direct, "q") == before
+
+
 def test_what_moved_far_is_found_in_the_whole_queue(store: Store, direct: Direct) -> None:
     items = jobs(2600)
     refs = fill_queue(direct, "q", items)[2000:2010]
