@@ -28,7 +28,7 @@ from queuecore.bulk import Result
 from queuecore.exchange import Exchange, Steps, drive
 from queuecore.stores import Store
 from queuecore.windows import sha_of
-from sidekiq.errors import AuthRefused, StoreError
+from sidekiq.errors import AuthRefused, BadOption, StoreError
 from sidekiq.keys import SetName
 from sidekiq.store import entry_actions, undo
 from sidekiq.store.entry_search import EntryRef, EntryRefs, find_entry
@@ -383,6 +383,23 @@ def test_a_server_without_memory_still_does_it_and_takes_it_back(start_redis: St
             assert (result.done, result.stopped) == (1 if act == "edit and run" else 5, None), act
             assert store.run(undo.undo(KEYS, mine.id)).done == result.done
             assert state_of(direct) == before
+
+
+def test_a_time_that_is_no_number_is_refused(store: Store, direct: Direct) -> None:
+    refs = fill_set(direct, RETRY, {failed_job(1): 5.0})
+    with pytest.raises(BadOption):
+        store.run(entry_actions.reschedule(KEYS, "retry", refs, float("nan")))
+    assert state_of(direct)["retry"] == {failed_job(1): 5.0}
+
+
+def test_a_script_takes_no_more_than_it_can(store: Store, direct: Direct) -> None:
+    entries = {failed_job(number): float(number) for number in range(3000)}
+    refs = fill_set(direct, RETRY, entries)
+    mine = record("run", RETRY)
+    steps = entry_actions.run(KEYS, "retry", refs, NOW, mine, at_once=10_000)
+    assert store.run(steps) == Result(done=3000)
+    assert store.run(undo.undo(KEYS, mine.id)).done == 3000
+    assert state_of(direct)["retry"] == entries
 
 
 def test_refs_are_kept_small_and_come_in_the_order_of_their_scores() -> None:

@@ -228,6 +228,14 @@ def test_without_a_right_nothing_is_done(
         assert state_of(direct) == before
 
 
+@pytest.mark.parametrize("to", ["", "half \ud800"])
+def test_a_queue_needs_a_name(store: Store, direct: Direct, to: str) -> None:
+    refs = fill_queue(direct, "q", jobs(1))
+    result = store.run(queue_actions.move(KEYS, "q", refs, to))
+    assert (result.done, len(result.refused)) == (0, 1)
+    assert waiting_in(direct, "q") == jobs(1)
+
+
 def test_a_moved_payload_differs_in_its_queue_alone(store: Store, direct: Direct) -> None:
     raw = b'{"class":"A","args":[1.50, "queue"] ,"x":{"queue":"z"},"queue" : "q"}'
     refs = fill_queue(direct, "q", [raw])
