@@ -8,6 +8,7 @@ for floats, hence the small encoder of our own.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime

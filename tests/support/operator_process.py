@@ -17,6 +17,7 @@ import pytest
 from tests.support.waiting import eventually
 
 from queuecore.bulk import JobRef
+from sidekiq.store.entry_search import EntryRef
 
 _PROGRAM: Final = "tests.support.programs.mortal_operator"
 #: How often what is to happen meanwhile happens.
@@ -68,9 +69,16 @@ class OperatorProcess:
         delay these delayed jobs of one moment (until another)."""
         self._start(act, operation, death, key=key, refs=[(ref.place, ref.sha) for ref in refs])
 
-    def undo(self, operation: str, death: Death = _NEVER) -> None:
+    def take_entries(
+        self, act: str, refs: Sequence[EntryRef], operation: str, death: Death = _NEVER
+    ) -> None:
+        """Start to run or kill these entries of Sidekiq's `retry`."""
+        pairs = [(ref.score, ref.sha) for ref in refs]
+        self._start(act, operation, death, key="retry", refs=pairs)
+
+    def undo(self, operation: str, death: Death = _NEVER, *, is_of_sidekiq: bool = False) -> None:
         """Start to undo an operation."""
-        self._start("undo", operation, death)
+        self._start("undo", operation, death, is_of_sidekiq=is_of_sidekiq)
 
     def _start(self, act: str, operation: str, death: Death, **more: object) -> None:
         order = {"act": act, "operation": operation, "url": self._url, "at_once": AT_ONCE, **more}

@@ -34,8 +34,9 @@ def failed_job(number: int, **members: Any) -> bytes:
 
 def fill_set(direct: Direct, key: bytes, entries: Mapping[bytes, float]) -> list[EntryRef]:
     """Put entries into a set. Returns what names them."""
-    for raw, score in entries.items():
-        direct("ZADD", key, repr(score), raw)
+    pairs = [part for raw, score in entries.items() for part in (repr(score), raw)]
+    for start in range(0, len(pairs), 1000):
+        direct("ZADD", key, *pairs[start : start + 1000])
     return [EntryRef(score, sha_of(raw)) for raw, score in entries.items()]
 
 

@@ -1,4 +1,4 @@
-"""The Lua scripts of Resque's keys, each with its contract at its head."""
+"""The Lua scripts of Sidekiq's keys, each with its contract at its head."""
 
 from __future__ import annotations
 

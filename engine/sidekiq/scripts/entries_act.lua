@@ -9,7 +9,7 @@
 -- KEYS[7..] the queues pushed to
 -- After the trail's arguments, ARGV holds:
 --   'drop'; 'push' to the back of a queue; 'put' into KEYS[6] at a score; 'change' to other bytes
---   that score, or '-'   n
+--   that score, or '-'   n, at most 1,000
 --   for each of the n entries: bytes   which of KEYS[7..] to push to (0: none)   other bytes, or ''
 --   for each of KEYS[7..] the queue's name
 -- A queue that gets its name on the set by this is written into the operation's hash, as

@@ -37,7 +37,7 @@ for i = 7, #KEYS do
   else
     is_source[key] = true
     redis.call(shape == 'entries' and 'ZCARD' or 'LLEN', key)
-    need(shape == 'entries' and 'ZADD ZREM' or 'LPUSH RPUSH RPOP LSET LINSERT LREM', key)
+    need(shape == 'entries' and 'ZADD ZREM' or 'LPUSH RPUSH LTRIM LRANGE LINDEX LSET LINSERT LREM', key)
   end
 end
 find_made(KEYS[4], 7)
@@ -70,31 +70,73 @@ function back.entries(act, score, new, source, bytes, key, other)
   redis.call('ZADD', source, score, bytes)
   return true
 end
+-- The last items of a list, the very last first, while items are put back before them: mostly the
+-- item that is put back next belongs a little further on.
+local aside, apart, aside_bytes, moved = {}, nil, 0, 0
+-- Put them back but for so many.
+local function settle(count)
+  while #aside > count do
+    local some = {}
+    for i = #aside, math.max(count + 1, #aside - 499), -1 do
+      some[#some + 1] = aside[i]
+      aside[i] = nil
+    end
+    redis.call('RPUSH', apart, unpack(some))
+  end
+  aside_bytes = count > 0 and aside_bytes or 0
+end
+-- Put so many aside, unless they are too large.
+local function put_aside(list, count)
+  while #aside < count and aside_bytes < 8388608 do
+    local most = math.min(count - #aside, 100)
+    local last = redis.call('LRANGE', list, -most, -1)
+    redis.call('LTRIM', list, 0, -most - 1)
+    for i = most, 1, -1 do
+      aside[#aside + 1] = last[i]
+      aside_bytes = aside_bytes + #last[i]
+      walked = walked + #last[i] / 50
+    end
+    moved = moved + most
+    walked = walked + (moved > 12000 and 30 * most or 0)
+  end
+end
+local function insert_far(list, place, item)
+  settle(0)
+  -- LINSERT knows values, not places: mark the place first. It begins at the head.
+  local there = redis.call('LINDEX', list, -place)
+  redis.call('LSET', list, -place, blank)
+  redis.call('LINSERT', list, 'BEFORE', blank, item)
+  redis.call('LSET', list, -place, there)
+  local length = redis.call('LLEN', list)
+  walked = walked + length - place + math.min(place, length - place)
+end
 -- Put an item where so many come after it in its list.
 local function insert(list, place, item)
-  local length = redis.call('LLEN', list)
+  if apart ~= list then
+    settle(0)
+    apart = list
+  end
+  local length = redis.call('LLEN', list) + #aside
   if place >= length then
+    settle(0)
     redis.call('LPUSH', list, item)
-  elseif place < 500 then
-    local after = {}
-    for i = 1, place do
-      after[i] = redis.call('RPOP', list)
-      walked = walked + 30 + #after[i] / 20
-    end
-    redis.call('RPUSH', list, item)
-    for i = place, 1, -1 do
-      redis.call('RPUSH', list, after[i])
-    end
+    return
+  end
+  local is_near = place <= 10000 and (place * 50 < length or #aside > 0)
+  if is_near then
+    put_aside(list, place)
+  end
+  if #aside < place or not is_near then
+    insert_far(list, place, item)
   else
-    -- LINSERT knows values, not places: mark the place first.
-    local there = redis.call('LINDEX', list, -place)
-    redis.call('LSET', list, -place, blank)
-    redis.call('LINSERT', list, 'BEFORE', blank, item)
-    redis.call('LSET', list, -place, there)
-    walked = walked + length - place + math.min(place, length - place)
+    settle(place)
+    redis.call('RPUSH', list, item)
   end
 end
 function back.waiting(act, place, _, source, bytes, key, other)
+  if key == apart then
+    settle(0)
+  end
   if act == 'edit' then
     local at = redis.call('LPOS', source, other, 'RANK', -1)
     walked = walked + redis.call('LLEN', source)
@@ -126,6 +168,7 @@ for i = 1, wanted do
     lost = lost + 1
   end
 end
+settle(0)
 if done + lost == 0 then
   return {0, 0, -1}
 end

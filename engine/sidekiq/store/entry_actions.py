@@ -17,7 +17,7 @@ from queuecore.bulk import delete as taken_away
 from queuecore.exchange import Arg, Exchange, Steps
 from queuecore.keys import name_bytes
 from queuecore.values import replace, value
-from sidekiq.errors import SidekiqError, StoreError
+from sidekiq.errors import BadOption, StoreError
 from sidekiq.keys import SetName, SidekiqKeys
 from sidekiq.scripts import load_script
 from sidekiq.store.entry_search import EntryRef, EntrySearch, FoundEntry
@@ -171,7 +171,7 @@ class _Verb:
 
     def __post_init__(self) -> None:
         if self.at_s is not None and self.at_s != self.at_s:
-            raise SidekiqError("not a number is no time")
+            raise BadOption("an entry needs a time that is a number")
 
     def leaves(self, name: SetName, score: float) -> bool:
         """Whether an entry of a set leaves its score by this."""
@@ -193,6 +193,8 @@ def _act(
     """Do it. What fails half-way says what was done until then."""
     search = EntrySearch(keys.jobs(name), refs)
     result = Result()
+    # The script cannot take many more.
+    at_once = min(at_once, AT_ONCE)
 
     def progress() -> tuple[int, int]:
         return result.done + search.gone + result.gone + _count(result.refused), len(refs)
@@ -204,8 +206,8 @@ def _act(
             for part in parts(takings, at_once, _size_of, _BYTES):
                 outcomes: list[int] = yield _take(keys, name, part, verb, record)
                 for (entry, _), outcome in zip(part, outcomes, strict=True):
-                    if outcome == _GONE or verb.leaves(name, entry.group.score):
-                        entry.group.skip -= outcome in (_DONE, _GONE)
+                    has_left = outcome == _DONE and verb.leaves(name, entry.group.score)
+                    entry.group.skip -= has_left or outcome == _GONE
                 stays = [_WHY_STAYS[outcome] for outcome in outcomes if outcome in _WHY_STAYS]
                 result = result.plus(outcomes.count(_DONE), outcomes.count(_GONE), stays)
     except StoreError as error:

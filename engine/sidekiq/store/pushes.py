@@ -41,11 +41,9 @@ def pushed(
     job = read_job(raw)
     if (problem := _why_not(job)) is not None:
         return problem
-    queue = job.queue if to is None else to
-    if not queue:
-        return "it names no queue: name the one that it is to go to"
-    if not is_name(queue):
-        return "its queue has a name that is no text"
+    queue = (job.queue or "") if to is None else to
+    if (problem := _why_no_queue(queue)) is not None:
+        return problem
     changes = {"enqueued_at": enqueued_at}
     if to is not None:
         changes["queue"] = encode(to)
@@ -59,7 +57,7 @@ def moved(raw: bytes, to: str) -> tuple[str, bytes] | str:
     """The queue and the payload of a job that is to be of another queue; or why it cannot be.
     O(bytes)."""
     job = read_job(raw)
-    if (problem := _why_not(job)) is not None:
+    if (problem := _why_not(job) or _why_no_queue(to)) is not None:
         return problem
     return to, spliced(raw, {"queue": encode(to)}, job.members)
 
@@ -73,6 +71,12 @@ def unreadable(raw: bytes) -> str | None:
 def why_not_pushed(raw: bytes) -> str | None:
     """Why a text must not go to a queue; None where nothing is against it. O(bytes)."""
     return _why_not(read_job(raw))
+
+
+def _why_no_queue(name: str) -> str | None:
+    if not name:
+        return "it names no queue: name the one that it is to go to"
+    return None if is_name(name) else "its queue has a name that is no text"
 
 
 def _why_not(job: JobRecord) -> str | None:

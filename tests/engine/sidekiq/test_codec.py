@@ -184,6 +184,13 @@ def test_a_number_that_was_cut_is_not_told() -> None:
         b'{"a":1,"a":2}',
         b"{}",
         b' { "b" : "\xff" } ',
+        b'{"x":"say \\"a","a" :\t1.5e3 }',
+        b'{"x":"a","a":"\xff"}',
+        b'{"x":{"a":2},"a":[1]}',
+        b'{"a":"q\\"r","b":[1,{"a":2}]}',
+        b'{"\\u0061":true}',
+        b'{"x":{"a":null}}',
+        b'{"a":null,"new":{"a":[]}}',
     ],
 )
 def test_a_splice_changes_the_named_members_alone(raw: bytes) -> None:

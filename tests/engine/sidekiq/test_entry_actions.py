@@ -28,7 +28,7 @@ from queuecore.bulk import Result
 from queuecore.exchange import Exchange, Steps, drive
 from queuecore.stores import Store
 from queuecore.windows import sha_of
-from sidekiq.errors import AuthRefused, StoreError
+from sidekiq.errors import AuthRefused, BadOption, StoreError
 from sidekiq.keys import SetName
 from sidekiq.store import entry_actions, undo
 from sidekiq.store.entry_search import EntryRef, EntryRefs, find_entry
@@ -244,11 +244,11 @@ def test_a_set_of_another_kind_stops_the_action(store: Store, direct: Direct) ->
 def test_thousands_of_one_score_are_gone_through_while_others_come_and_go(
     store: Store, direct: Direct
 ) -> None:
-    raws = sorted(failed_job(number) for number in range(2500))
+    raws = sorted(failed_job(number) for number in range(1400))
     refs = fill_set(direct, RETRY, dict.fromkeys(raws, 5.0))
     wanted = refs[3::7]
-    hand = StepByStep(store, entry_actions.run(KEYS, "retry", wanted, NOW, at_once=50))
-    others = iter(range(2500))
+    hand = StepByStep(store, entry_actions.run(KEYS, "retry", wanted, NOW, at_once=60))
+    others = iter(range(1400))
 
     def poller_and_failures() -> None:
         direct("ZPOPMIN", RETRY)
@@ -263,7 +263,7 @@ def test_thousands_of_one_score_are_gone_through_while_others_come_and_go(
 
 
 def test_large_entries_are_taken_a_few_at_a_time(store: Store, direct: Direct) -> None:
-    entries = {failed_job(number, args=["x" * 400_000]): 5.0 for number in range(9)}
+    entries = {failed_job(number, args=["x" * 600_000]): 5.0 for number in range(5)}
     refs = fill_set(direct, RETRY, entries)
     before, mine = state_of(direct), record("run", RETRY)
     hand = StepByStep(store, entry_actions.run(KEYS, "retry", refs, NOW, mine))
@@ -271,9 +271,9 @@ def test_large_entries_are_taken_a_few_at_a_time(store: Store, direct: Direct) -
     while hand.next is not None:
         writes += hand.next.writes
         hand.step()
-    assert hand.finish() == Result(done=9)
-    assert writes == 9
-    assert store.run(undo.undo(KEYS, mine.id)).done == 9
+    assert hand.finish() == Result(done=5)
+    assert writes == 5
+    assert store.run(undo.undo(KEYS, mine.id)).done == 5
     assert state_of(direct) == before
 
 
@@ -383,6 +383,23 @@ def test_a_server_without_memory_still_does_it_and_takes_it_back(start_redis: St
             assert (result.done, result.stopped) == (1 if act == "edit and run" else 5, None), act
             assert store.run(undo.undo(KEYS, mine.id)).done == result.done
             assert state_of(direct) == before
+
+
+def test_a_time_that_is_no_number_is_refused(store: Store, direct: Direct) -> None:
+    refs = fill_set(direct, RETRY, {failed_job(1): 5.0})
+    with pytest.raises(BadOption):
+        store.run(entry_actions.reschedule(KEYS, "retry", refs, float("nan")))
+    assert state_of(direct)["retry"] == {failed_job(1): 5.0}
+
+
+def test_a_script_takes_no_more_than_it_can(store: Store, direct: Direct) -> None:
+    entries = {failed_job(number): float(number) for number in range(3000)}
+    refs = fill_set(direct, RETRY, entries)
+    mine = record("run", RETRY)
+    steps = entry_actions.run(KEYS, "retry", refs, NOW, mine, at_once=10_000)
+    assert store.run(steps) == Result(done=3000)
+    assert store.run(undo.undo(KEYS, mine.id)).done == 3000
+    assert state_of(direct)["retry"] == entries
 
 
 def test_refs_are_kept_small_and_come_in_the_order_of_their_scores() -> None:

@@ -24,11 +24,19 @@ from queuecore.action_record import ActionRecord
 from queuecore.bulk import Decide, JobRef, Result, Taking
 from queuecore.exchange import Exchange, Steps, checked
 from queuecore.stores import Store
+from queuecore.undo import Undone
 from resque.scheduler import delayed_actions
 from resque.store import failures
 from resque.store.delayed_windows import DelayedRef
 from resque.store.undo import undo
+from sidekiq.keys import SidekiqKeys
+from sidekiq.store import entry_actions
+from sidekiq.store import undo as sidekiq_undo
+from sidekiq.store.entry_search import EntryRef
+from sidekiq.store.pushes import PushTime
 
+SIDEKIQ = SidekiqKeys()
+SETS = ("retry", "schedule", "dead")
 DECISIONS: dict[str, Decide] = {
     "delete": bulk.delete,
     "move": lambda raw: Taking(0, raw, "r", raw),
@@ -65,6 +73,8 @@ class Killer:
 
 def taking(order: dict[str, Any]) -> Steps[Result]:
     key, act = order["key"].encode(), order["act"]
+    if order["key"] in SETS:
+        return taking_entries(order, key)
     refs = [JobRef(place, sha) for place, sha in order["refs"]]
     record = ActionRecord(
         ME, act, "some jobs", key, len(refs), "q", undo_s=1000, id=order["operation"]
@@ -78,12 +88,29 @@ def taking(order: dict[str, Any]) -> Steps[Result]:
     return bulk.take(KEYS, key, refs, decide, record, at_once=order["at_once"])
 
 
+def taking_entries(order: dict[str, Any], key: bytes) -> Steps[Result]:
+    """The same of entries of Sidekiq's `retry`: the numbers of the refs are scores."""
+    refs = [EntryRef(score, sha) for score, sha in order["refs"]]
+    record = ActionRecord(ME, order["act"], "some jobs", key, len(refs), id=order["operation"])
+    at_once = order["at_once"]
+    if order["act"] == "run":
+        now = PushTime(1.5)
+        return entry_actions.run(SIDEKIQ, "retry", refs, now, record, at_once=at_once)
+    return entry_actions.kill(SIDEKIQ, "retry", refs, 1.5, record, at_once=at_once)
+
+
+def undoing(order: dict[str, Any]) -> Steps[Undone]:
+    if order["is_of_sidekiq"]:
+        return sidekiq_undo.undo(SIDEKIQ, order["operation"])
+    return undo(KEYS, order["operation"])
+
+
 def carry_out(order: dict[str, Any]) -> list[int]:
     """Returns how many were done, how many could not be, and how many exchanges it took."""
     killer = Killer(order["after"], order["delay_s"], order["signal"])
     with Store(order["url"]) as store:
         if order["act"] == "undo":
-            undone = store.run(checked(undo(KEYS, order["operation"]), killer.before_each))
+            undone = store.run(checked(undoing(order), killer.before_each))
             done, gone = undone.done, undone.lost
         else:
             result = store.run(checked(taking(order), killer.before_each))
