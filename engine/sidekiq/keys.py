@@ -270,10 +270,6 @@ class SidekiqKeys:
             (name for name, own in _PLUGIN_PATTERNS if re.fullmatch(own, rest, re.DOTALL)), None
         )
 
-    def everything(self) -> bytes:
-        """What all keys of the namespace begin with."""
-        return self._key("")
-
     def cron_group_of(self, key: bytes) -> str | None:
         """The namespace of sidekiq-cron whose jobs are in the set under a key; None of others."""
         beginning = self._key("cron_jobs:")

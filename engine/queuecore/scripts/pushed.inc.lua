@@ -1,8 +1,8 @@
 -- Included by scripts that take back what an operation pushed onto queues, where no worker has
 -- taken it yet, and the names of queues that it made.
 --
--- No KEYS and no ARGV of its own. Cost: O(distance of what was pushed to the end it was pushed to), about
--- 16 ns a place; `walked` counts the places.
+-- No KEYS and no ARGV of its own. Cost: O(distance of what was pushed to the end that it was pushed
+-- to), about 16 ns a place; `walked` counts the places.
 local walked = 0
 -- The queues that the operation made, by their keys.
 local made = {}

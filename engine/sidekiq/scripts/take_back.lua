@@ -34,7 +34,7 @@ end
 if shape == 'rescued' then
   redis.call('ZCARD', ledger) -- an error before anything is done, if it is no sorted set
   need('ZREM', ledger)
-  find_made(KEYS[4], 8)
+  find_made(KEYS[4], 8, 1)
   if next(made) then
     redis.call('SISMEMBER', queues, '')
     need('SREM', queues)

@@ -40,7 +40,7 @@ for i = 7, #KEYS do
     need(shape == 'entries' and 'ZADD ZREM' or 'LPUSH RPUSH LTRIM LRANGE LINDEX LSET LINSERT LREM', key)
   end
 end
-find_made(KEYS[4], 7)
+find_made(KEYS[4], 7, 1)
 if next(made) then
   need('SREM', KEYS[6])
   need('HDEL', KEYS[4])

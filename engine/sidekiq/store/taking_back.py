@@ -8,8 +8,8 @@ from typing import Final
 
 from queuecore.action_record import ActionRecord, recorded
 from queuecore.digests import sha1_hex
-from queuecore.exchange import Arg, Exchange
-from queuecore.undo import TakenBack
+from queuecore.exchange import Arg, Steps
+from queuecore.undo import Tally
 from sidekiq.keys import SidekiqKeys
 from sidekiq.scripts import load_script
 
@@ -25,14 +25,24 @@ def take_back(
     shape: str,
     parts: Sequence[list[bytes]],
     record: ActionRecord | None,
-) -> Exchange[TakenBack] | None:
+    tally: Tally,
+) -> Steps[None] | None:
     """For `queuecore.undo.undo`: takes back parts of an operation; None for a shape that it does
     not know. One round trip, O(parts), for rescued jobs x distance to their queue's end."""
-    if shape not in _SHAPES:
-        return None
+    return _take_back(keys, operation, shape, parts, record, tally) if shape in _SHAPES else None
+
+
+def _take_back(
+    keys: SidekiqKeys,
+    operation: str,
+    shape: str,
+    parts: Sequence[list[bytes]],
+    record: ActionRecord | None,
+    tally: Tally,
+) -> Steps[None]:
     touched = [
         *(keys.undo(operation), keys.undo_items(operation), keys.queues(), keys.rescued()),
         *(part[2] for part in parts),
     ]
     args: list[Arg] = [shape, *(sha1_hex(b"".join(part)) for part in parts)]
-    return recorded(_TAKE_BACK, keys, record, touched, args, tuple)
+    tally.note(*(yield recorded(_TAKE_BACK, keys, record, touched, args, tuple)))

@@ -1,5 +1,5 @@
-"""Taking an operator's action back: of entries of sets and of waiting jobs here, of all else in
-`queuecore.undo`."""
+"""Taking an operator's action back: of entries of sets and of waiting jobs here, of processes and
+the like in `sidekiq.store.taking_back`, of whole lists in `queuecore.undo`."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from typing import Final
 from queuecore import undo as core
 from queuecore.action_record import ActionRecord, recorded
 from queuecore.bulk import BLANK
-from queuecore.exchange import Arg, Exchange, Steps
-from queuecore.undo import TakenBack
+from queuecore.exchange import Arg, Steps
+from queuecore.undo import Tally
 from queuecore.undo import Undone as Undone
 from sidekiq.keys import SidekiqKeys
 from sidekiq.scripts import load_script
+from sidekiq.store.taking_back import take_back
 
 _UNDO = load_script("undo_jobs")
 
@@ -23,25 +24,38 @@ _SHAPES: Final = ("entries", "waiting")
 
 
 def undo(keys: SidekiqKeys, operation: str, record: ActionRecord | None = None) -> Steps[Undone]:
-    """As `queuecore.undo.undo`, also of actions on entries of sets and on waiting jobs: each is
-    back at its score or in its place, or counted as lost where a worker or poller has it by now."""
-    return core.undo(keys, operation, record, of_system=partial(_take_back, keys, operation))
+    """As `queuecore.undo.undo`, of every action of this engine: an entry or a waiting job is back
+    at its score or in its place, or counted as lost where a worker or poller has it by now."""
+    return core.undo(keys, operation, record, of_system=partial(_of_system, keys, operation))
 
 
-def _take_back(
+def _of_system(
     keys: SidekiqKeys,
     operation: str,
     shape: str,
     memory: Sequence[list[bytes]],
     record: ActionRecord | None,
-) -> Exchange[TakenBack] | None:
+    tally: Tally,
+) -> Steps[None] | None:
+    if shape in _SHAPES:
+        return _jobs_back(keys, operation, shape, memory, record, tally)
+    return take_back(keys, operation, shape, memory, record, tally)
+
+
+def _jobs_back(
+    keys: SidekiqKeys,
+    operation: str,
+    shape: str,
+    memory: Sequence[list[bytes]],
+    record: ActionRecord | None,
+    tally: Tally,
+) -> Steps[None]:
     """One round trip; the parts themselves are not sent, for the server has them."""
-    if shape not in _SHAPES:
-        return None
     # The first text ends with the key that was acted on, which may hold any bytes.
     words = 3 if shape == "entries" else 2
     sources = sorted({part[0].split(b" ", words)[-1] for part in memory})
     targets = sorted({part[2] for part in memory} - {b"", *sources})
     own = [keys.undo(operation), keys.undo_items(operation), keys.queues()]
     args: list[Arg] = [shape, BLANK, len(memory), len(sources)]
-    return recorded(_UNDO, keys, record, [*own, *sources, *targets], args, tuple)
+    touched = [*own, *sources, *targets]
+    tally.note(*(yield recorded(_UNDO, keys, record, touched, args, tuple)))

@@ -111,7 +111,7 @@ def test_a_backtrace_is_read_in_its_three_forms() -> None:
 
 
 def test_a_backtrace_that_inflates_without_end_is_cut() -> None:
-    found = record(error_backtrace=backtrace(["x" * 100] * 2_000_000))
+    found = record(error_backtrace=backtrace(["x" * 100] * 100_000))
     assert 0 < len(found.backtrace) < 11_000
     assert set(found.backtrace) == {"x" * 100}
 
