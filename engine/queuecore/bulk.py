@@ -49,7 +49,7 @@ _REACH = 50
 #: How many places before its own one of many is looked for, which others have moved.
 _FAR = 10_000
 #: How often what was not found is looked for in the whole list: it changes meanwhile.
-_SEARCHES = 3
+SEARCHES = 3
 #: Why an item stays that was to go elsewhere.
 BARRED = "where it should go holds no list"
 _DIGEST_BYTES = 20
@@ -252,7 +252,7 @@ def take(
     bulk = _Bulk(keys, key, decide, record, refs, at_once)
     try:
         yield from bulk.go_through(ordered)
-        for _ in range(_SEARCHES):
+        for _ in range(SEARCHES):
             missed, bulk.missed = bulk.missed, []
             if not missed:
                 break
@@ -260,7 +260,7 @@ def take(
             if bulk.has_turned:
                 # Others may have brought its order into disorder.
                 end = yield single(("LLEN", key), int)
-            ordered = yield from _sought(key, missed, min(READ_ITEMS, bulk.most), end)
+            ordered = yield from sought(key, missed, min(READ_ITEMS, bulk.most), end)
             bulk.result = bulk.result.plus(gone=len(missed) - len(ordered))
             yield from bulk.go_through(ordered)
         bulk.result = bulk.result.plus(gone=len(bulk.missed))
@@ -495,7 +495,7 @@ def _seen_singly(refs: Sequence[JobRef], items: Sequence[bytes]) -> _Seen | None
     return _Seen([ref.place for ref in refs], items, shas, 0)
 
 
-def _sought(key: bytes, missed: Sequence[JobRef], at_once: int, end: int) -> Steps[list[JobRef]]:
+def sought(key: bytes, missed: Sequence[JobRef], at_once: int, end: int) -> Steps[list[JobRef]]:
     """Those of the refs whose items are still there before the place `end`, with the places where
     they are now, in their order, `at_once` items at once."""
     left = Counter(ref.sha for ref in missed)

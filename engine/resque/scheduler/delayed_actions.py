@@ -18,12 +18,15 @@ from queuecore.action_record import ActionRecord, recorded
 from queuecore.bulk import (
     BARRED,
     BLANK,
+    READ_ITEMS,
+    SEARCHES,
     JobRef,
     JobRefs,
     Result,
     Taking,
     parts,
     scan,
+    sought,
     take_by_turning,
 )
 from queuecore.exchange import Arg, Command, Exchange, Steps, raise_all_but
@@ -47,9 +50,6 @@ _BYTES = 1 << 20
 _WALK = 500_000
 #: How far from its place a job is looked for before the whole list is.
 _REACH = 20
-_SOUGHT = 1_000
-#: How often jobs are tried that are not where they were seen.
-_TRIES = 2
 _NO_LIST = "the key of its moment holds no list"
 
 
@@ -115,7 +115,7 @@ def _act(
     keys: Keys, refs: Sequence[DelayedRef], verb: _Verb, record: ActionRecord | None
 ) -> Steps[Result]:
     act = _Act(keys, refs, verb, record)
-    todo, tries = refs, _TRIES
+    todo, tries = refs, 1 + SEARCHES
     try:
         while True:
             yield from act.go_through(todo)
@@ -139,7 +139,7 @@ class _Act:
         self, keys: Keys, refs: Sequence[DelayedRef], verb: _Verb, record: ActionRecord | None
     ) -> None:
         self._keys, self._verb, self._record = keys, verb, record
-        self._copies, self._planned = _Copies(keys, refs), len(refs)
+        self._copies, self._planned = _Copies(keys, ()), len(refs)
         self.result = Result()
         self.missed: list[DelayedRef] = []
         self.was_held_up = False
@@ -153,7 +153,8 @@ class _Act:
     def go_through(self, refs: Sequence[DelayedRef]) -> Steps[None]:
         """Do it, a hundred jobs at once; where many are of a moment with a long list, while this is
         turned."""
-        self.was_held_up = False
+        # What is tried again may have come since: all is counted anew.
+        self._copies, self.was_held_up = _Copies(self._keys, refs), False
         alike: dict[str, list[DelayedRef]] = {}
         for ref in refs:
             alike.setdefault(ref.stamp, []).append(ref)
@@ -199,7 +200,6 @@ class _Act:
         elif not outcome:
             self.was_held_up = True
             self.missed += [each.ref for each in part]
-            self._copies.stay([each.ref for each in part])
         else:
             barred = [BARRED] * outcome.count(-1)
             self.result = self.result.plus(outcome.count(1), outcome.count(0), barred)
@@ -295,12 +295,6 @@ class _Copies:
         left[sha] -= 1
         return "yes" if left[sha] > 0 else "no"
 
-    def stay(self, refs: Iterable[DelayedRef]) -> None:
-        """Take back that these leave."""
-        for ref in refs:
-            if (left := self._left.get(ref.stamp)) is not None:
-                left[ref.sha] += 1
-
 
 def _find(keys: Keys, batch: Sequence[DelayedRef], progress: tuple[int, int]) -> Exchange[_Seen]:
     stamps = list(dict.fromkeys(ref.stamp for ref in batch))
@@ -394,24 +388,16 @@ def _call(
 
 
 def _sought(keys: Keys, missed: Sequence[DelayedRef]) -> Steps[list[DelayedRef]]:
-    """Those of the refs whose jobs are still in their lists, with the places where they are now,
-    those further back first. A round trip for each moment, and for each 1,000 of its jobs."""
+    """Those of the refs whose jobs are still in their lists, with the places where they are now. A
+    round trip for each moment, and for each 1,000 of its jobs."""
+    alike: dict[str, list[DelayedRef]] = {}
+    for ref in missed:
+        alike.setdefault(ref.stamp, []).append(ref)
     found: list[DelayedRef] = []
-    for stamp, group in groupby(missed, key=lambda ref: ref.stamp):
-        left: dict[str, list[DelayedRef]] = {}
-        for each in group:
-            left.setdefault(each.sha, []).append(each)
-        there: list[DelayedRef] = []
-        start, length = 0, (yield from turning.settled(keys, keys.delayed(stamp)))
-        while start < length and left:
-            span = (start, start + _SOUGHT - 1)
-            seen = yield windows.window(keys.delayed(stamp), *span, max_bytes=0)
-            length = seen.length
-            for place, item in enumerate(seen.items, start):
-                if wanted := left.get(item.sha):
-                    there.append(replace(wanted.pop(), place=place))
-                    if not wanted:
-                        del left[item.sha]
-            start += _SOUGHT
-        found += reversed(there)
+    for stamp, there in alike.items():
+        key, sizes = keys.delayed(stamp), {ref.sha: ref.size for ref in there}
+        length = yield from turning.settled(keys, key)
+        wanted = [JobRef(ref.place, ref.sha) for ref in there]
+        now = yield from sought(key, wanted, READ_ITEMS, length)
+        found += [DelayedRef(stamp, ref.place, ref.sha, sizes[ref.sha]) for ref in now]
     return found
