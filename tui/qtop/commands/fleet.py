@@ -12,7 +12,7 @@ import click
 from rich.cells import cell_len
 
 from qtop.commands.connection import Connection, Session, listing_options
-from qtop.commands.output import Listing, OutputColumn, counted, line, moment, pick, plain
+from qtop.commands.output import OutputColumn, counted, line, moment, pick, plain
 from qtop.commands.reading import Unread, note_unread, read_whole, search_strays, tell_owners
 from qtop.model import health
 from qtop.monitor import row_text
@@ -21,6 +21,7 @@ from qtop.monitor.rows import CONDITIONS, FleetRows, QueueRow, Totals, WorkerRow
 from qtop.search.fields import Subject
 from qtop.search.filter_language import Filter
 from qtop.text.format import duration, optional
+from qtop.text.redact import OPEN
 from qtop.text.safe import count, crop, pad, safe
 from queuecore.active_job import fields_of, unwrapped
 from queuecore.errors import StoreError
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from qtop.model.fleet import Snapshot
     from qtop.model.job import Job
     from qtop.monitor.incidents.incident import Incident
+    from qtop.systems.system import System
 
 T = TypeVar("T")
 
@@ -100,7 +102,10 @@ def queues(connection: Connection, wanted: Filter, limit: int, as_json: bool) ->
         fleet, seen = _rows_of(session, _FAILURES_READ, unread, has_waits=True, whose=whose)
     note_unread(unread, seen, _OF_QUEUES | {"failures"})
     found = [row for row in fleet.queues or () if wanted.matches(_queue_subject(row))]
-    listing = Listing(_QUEUE_COLUMNS, partial(_queue_fields, whose), as_json=as_json, limit=limit)
+    fields = partial(_queue_fields, whose)
+    listing = connection.listing(
+        _QUEUE_COLUMNS, fields, as_json=as_json, limit=limit, redactor=OPEN
+    )
     listing.print_all(found, "queue", is_filtered=not wanted.is_empty and not unread)
     unread.leave()
 
@@ -252,13 +257,19 @@ def print_once(connection: Connection) -> None:
         whose = found.ownership
         fleet, seen = _rows_of(session, _FAILURES_READ, unread, has_waits=True, whose=whose)
         note_unread(unread, seen)
-        where = "{}, namespace {}".format(*session.system.place)
+        where = ", ".join(filter(None, (session.system.place.address, _place_of(session.system))))
     redactor = connection.redactor(is_whole=False)
     width = min(_WIDTH, shutil.get_terminal_size().columns) if sys.stdout.isatty() else _WIDTH
     incidents = IncidentRules().judge(fleet, 0.0, health_report=found, rtt_ms=None)
     for text in _report(fleet, where, incidents, width):
         line(redactor.text(text))
     unread.leave()
+
+
+def _place_of(system: System) -> str:
+    """Where it is at its address; without a namespace, what it is."""
+    namespace = system.place.namespace
+    return f"namespace {namespace}" if namespace else system.name
 
 
 def _health(session: Session, unread: Unread) -> health.HealthReport:

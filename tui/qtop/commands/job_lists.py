@@ -158,7 +158,7 @@ def show(
         shown += 1
         session.progress.make_way()
         if as_json:
-            line(json_line(redactor.value(_whole_fields(job, source))))
+            line(json_line(connection.named(redactor.value(_whole_fields(job, source)))))
             return
         place = "" if job.place is None else f", place {job.place:,}"
         line(f"{'' if shown == 1 else chr(10)}id {job.id}{place} in {source}")

@@ -300,7 +300,8 @@ class ConsoleState:
         """All that a screen shows, at this moment, or at the one when it was frozen."""
         view = self._frozen or ViewState(
             address=self._system.place.address,
-            namespace=self._system.place.namespace,
+            # Without one, what it is.
+            namespace=self._system.place.namespace or self._system.name,
             fleet=self._newest,
             insights=self._insights,
             poll=self.poll,

@@ -51,9 +51,9 @@ if TYPE_CHECKING:
 else:
     Work = Operation
 
-Ability = Literal["pause", "pause_all", "start_workers"]
+Ability = Literal["pause", "pause_all", "start_workers", "register"]
 """What a system may be unable to do, by the id of its action: pause queues, pause everything, start
-workers."""
+workers, put on an index what is missing there."""
 
 
 DiagnosisPart = Literal[
