@@ -119,7 +119,16 @@ def _failure_fields(failure: Job) -> Mapping[str, Any]:
         "worker": failure.worker,
         "size": failure.item.size,
         "problem": failure.problem,
+        **_stated(failure),
     }
+
+
+def _stated(job: Job) -> Mapping[str, Any]:
+    """What only jobs of some systems have."""
+    named = {} if job.jid is None else {"jid": job.jid, "tags": job.tags}
+    if job.state is None:
+        return named
+    return {"state": job.state, "next_at": None if job.due is None else job.due.moment, **named}
 
 
 # `qtop show`.
@@ -194,7 +203,7 @@ def _whole_fields(job: Job, source: JobSource) -> Mapping[str, Any]:
     shown = {"class": job.class_name, "args": job.args}
     extra = {"extra": job.extra} if job.problem is None else {}
     named = fields_of(job.class_name, job.args)
-    return {**where, **shown, **extra, **named, "problem": job.problem, **raw}
+    return {**where, **shown, **extra, **named, **_stated(job), "problem": job.problem, **raw}
 
 
 # `qtop find`.
@@ -301,6 +310,7 @@ class _Search:
             yield self._list(JobSource("failed", name))
         for stray in self.strays.of("failed"):
             yield self._list(_source(stray))
+        yield from self._kept("held")
         yield from self._kept("undo")
         yield from self._kept("retry")
 

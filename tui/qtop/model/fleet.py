@@ -10,6 +10,7 @@ from typing import Any, Final, Literal
 from qtop.model.job import Job
 from queuecore import fleet
 from queuecore.fleet import Process as Process
+from queuecore.fleet import ProcessFacts as ProcessFacts
 from queuecore.fleet import Queue as Queue
 from queuecore.fleet import RunningJob as RunningJob
 from queuecore.values import value

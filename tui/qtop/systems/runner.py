@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from queuecore.exchange import Exchange
+
 if TYPE_CHECKING:
     from qtop.systems.system import System, Work
     from queuecore.address import Address

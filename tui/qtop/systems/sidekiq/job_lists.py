@@ -118,7 +118,10 @@ class WaitingList:
 
     def entries(self, start: Hashable, size: int) -> Exchange[EntryPage]:
         """As a `JobList`. One round trip, O(size)."""
-        stretch, entry = partial(self._stretch, LISTED_BYTES), partial(WaitingEntry, self.source.name)
+        stretch, entry = (
+            partial(self._stretch, LISTED_BYTES),
+            partial(WaitingEntry, self.source.name),
+        )
         return entries_from_front(stretch, entry, place_of(start), size)
 
     def _job_of(self, item: Item, place: int) -> Job:

@@ -236,7 +236,8 @@ class SidekiqSystem:
 
     def queue_names(self) -> Exchange[list[str]]:
         return single(
-            ("SMEMBERS", self.keys.queues()), lambda found: [name_text(each) for each in sorted(found)]
+            ("SMEMBERS", self.keys.queues()),
+            lambda found: [name_text(each) for each in sorted(found)],
         )
 
     def failure_lists(self) -> Exchange[list[str]]:
