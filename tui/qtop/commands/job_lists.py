@@ -304,7 +304,7 @@ class _Search:
         now = self._snapshot({"workers", "jobs in hand"})
         if now is not None and not all(map(self._take, self._in_hand(now))):
             return
-        lists = self._try_to("lists of failures", self.session.system.failure_lists())
+        lists = self._try_to("lists of failures", self.session.system.failure_lists(apart=True))
         # Without the names of the others there is still the usual one.
         for name in lists or [FAILED]:
             yield self._list(JobSource("failed", name))

@@ -216,7 +216,7 @@ def due_times(shown: JobPage | None) -> list[Span]:
     if shown is None or not shown.length:
         return []
     span = f"{shown.first:,} to {shown.last:,} of {shown.length:,}"
-    what = "jobs" if all(each.due and each.place is None for each in shown.jobs) else "due times"
+    what = "jobs" if any(each.state is not None for each in shown.jobs) else "due times"
     return [Span(f"{what} {span} ", "dim", 60)]
 
 

@@ -220,11 +220,7 @@ def notices(seen: Looked, processes: Sequence[Process] | None, there: Plugins) -
     """What is odd about the sets, and what the processes have in common. Pure."""
     yield from _overdue(seen, processes)
     dead = seen.sizes.get("dead")
-    if (
-        dead is not None
-        and dead.length is not None
-        and dead.length in (_USUAL_DEAD - 1, _USUAL_DEAD)
-    ):
+    if dead is not None and dead.length in (_USUAL_DEAD - 1, _USUAL_DEAD):
         text = f"{dead.length:,} dead jobs, Sidekiq's usual limit: each death drops the oldest"
         remedy = "retry or delete what is there, or raise dead_max_jobs"
         yield Notice("note", text, "dead", remedy=remedy)

@@ -55,11 +55,13 @@ def job_list(keys: SidekiqKeys, source: JobSource) -> JobList:
     return SetList(keys, source, _FAILURES[source.name])
 
 
-def failure_lists(keys: SidekiqKeys) -> Exchange[list[str]]:
-    """The names of the lists of failures; copies only where there are some. One round trip."""
+def failure_lists(keys: SidekiqKeys, *, apart: bool = False) -> Exchange[list[str]]:
+    """The names of the lists of failures, with `apart` without the one that has all others; copies
+    only where there are some. One round trip."""
+    names = [name for name in _FAILURES if not (apart and name == FAILED)]
 
     def parse(kind: Reply) -> list[str]:
-        return [name for name in _FAILURES if name != COPIES or kind == b"zset"]
+        return [name for name in names if name != COPIES or kind == b"zset"]
 
     return single(("TYPE", keys.copies_of_failures()), parse)
 

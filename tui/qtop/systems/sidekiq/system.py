@@ -235,15 +235,13 @@ class SidekiqSystem:
         return None if queue is None else JobSource("queue", queue)
 
     def queue_names(self) -> Exchange[list[str]]:
-        return single(
-            ("SMEMBERS", self.keys.queues()),
-            lambda found: [name_text(each) for each in sorted(found)],
-        )
+        command = ("SMEMBERS", self.keys.queues())
+        return single(command, lambda found: [name_text(each) for each in sorted(found)])
 
-    def failure_lists(self) -> Exchange[list[str]]:
+    def failure_lists(self, *, apart: bool = False) -> Exchange[list[str]]:
         from qtop.systems.sidekiq.job_lists import failure_lists
 
-        return failure_lists(self.keys)
+        return failure_lists(self.keys, apart=apart)
 
     def newest_failures(self, jobs: tuple[Job, ...], length: int) -> JobPage:
         """As `System`, where all of them were brought along. No list is in the order of failures:
