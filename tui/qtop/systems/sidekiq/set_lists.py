@@ -164,12 +164,13 @@ class SetList:
         if last is not None:
             name = self._sets[place]
             # That entry is the last one of the page before.
-            if size > 1:
-                last = yield from entries.before(self._keys, name, self._end, last, size - 1)
+            last = yield from entries.before(self._keys, name, self._end, last, size - 1)
             if last is not None:
                 return SetCursor(name, last)
             assert cursor.after is not None  # noqa: S101  as asked
             size -= cursor.after.above + 1 if self._end == "high" else size
+            if size <= 0:
+                return SetCursor(name) if place else None
         return (yield from self._last(place, size))
 
     def last(self, page: JobPage, size: int) -> Steps[Hashable]:
@@ -181,8 +182,6 @@ class SetList:
         lengths: list[int] = yield self._lengths()
         for place in reversed(range(end)):
             name = self._sets[place]
-            if size <= 0:
-                break
             if lengths[place] > size:
                 after = yield from entries.before(self._keys, name, self._end, None, size)
                 return None if after is None else SetCursor(name, after)
