@@ -38,10 +38,8 @@ def layout_of(source: JobSource, now: datetime) -> Layout:
     if source.name == "retry":
         # Of others the score tells it, too.
         members["age_s"] = Member("failed_at", partial(_age_s, now), unless='"retried_at"')
-    known: dict[str, Any] = {"worker": None}
-    if source.name in _NEVER_DUE:
-        known["due_s"] = None
-    return Layout(members, partial(_subject, is_failed=True), known)
+    same = ("worker", "due_s") if source.name in _NEVER_DUE else ("worker",)
+    return Layout(members, partial(_subject, is_failed=True), dict.fromkeys(same))
 
 
 def _class(written: Any) -> str | None:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from qtop.model.layout import Layout
-    from qtop.systems.sidekiq.group_reader import GroupReader
+    from qtop.systems.sidekiq.entry_groups import EntryGroups
 
 #: One window of a walk from the lowest score; the first one is small: a person waits for it.
 _FIRST_ENTRIES, _WINDOW_ENTRIES = 250, 1_000
@@ -83,12 +83,12 @@ class SetList:
         self._end: SetEnd = "low" if source.kind == "delayed" else "high"
 
     @cached_property
-    def groups(self) -> GroupReader:
+    def groups(self) -> EntryGroups:
         """What reads entries for their groups only."""
         # Imported here: a page needs no groups.
-        from qtop.systems.sidekiq.group_reader import GroupReader
+        from qtop.systems.sidekiq.entry_groups import EntryGroups
 
-        return GroupReader()
+        return EntryGroups()
 
     def _lengths(self) -> Exchange[list[int]]:
         if not self._sets:
