@@ -10,6 +10,8 @@ from typing import Literal
 
 from queuecore.audit import AuditEntry
 from queuecore.errors import StoreError
+from queuecore.exchange import Reply
+from queuecore.keys import name_text
 from queuecore.values import value
 
 HealthPart = Literal["server", "scheduler", "deeds", "aside", "fronts", "strays"]
@@ -27,6 +29,14 @@ class ServerInfo:
     save: str | None = None
     problem: StoreError | None = None
     script_problem: StoreError | None = None
+
+
+def read_facts(info: bytes, config: Reply) -> ServerInfo:
+    """What the replies to INFO and to CONFIG GET save tell; the latter may be an error."""
+    pairs = (line.partition(":") for line in name_text(info).splitlines() if ":" in line)
+    is_told = isinstance(config, list) and len(config) == 2
+    fields = {name: value for name, _, value in pairs}
+    return ServerInfo(fields, name_text(config[1]) if is_told else None)
 
 
 @value

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from queuecore import windows
 from queuecore.exchange import Arg, Exchange, Reply, Steps
-from queuecore.health import ServerInfo
+from queuecore.health import ServerInfo, read_facts
 from queuecore.keys import name_bytes, name_text
 from resque.errors import AuthRefused, MissingCommand, StoreError
 from resque.keys import Keys
@@ -31,14 +31,6 @@ def facts(keys: Keys) -> Exchange[ServerInfo]:
 
     window = _WINDOW.call([keys.audit() + b":none"], [0, 0, 0])
     return Exchange((("INFO",), ("CONFIG", "GET", "save"), window), parse, tolerant=True)
-
-
-def read_facts(info: bytes, config: Reply) -> ServerInfo:
-    """What the replies to INFO and to CONFIG GET save tell; the latter may be an error."""
-    pairs = (line.partition(":") for line in name_text(info).splitlines() if ":" in line)
-    is_told = isinstance(config, list) and len(config) == 2
-    fields = {name: value for name, _, value in pairs}
-    return ServerInfo(fields, name_text(config[1]) if is_told else None)
 
 
 def free_memory() -> Exchange[int | None]:

@@ -51,9 +51,9 @@ if TYPE_CHECKING:
 else:
     Work = Operation
 
-Ability = Literal["pause", "pause_all", "start_workers"]
+Ability = Literal["pause", "pause_all", "start_workers", "register"]
 """What a system may be unable to do, by the id of its action: pause queues, pause everything, start
-workers."""
+workers, put on an index what is missing there."""
 
 
 DiagnosisPart = Literal[
@@ -174,8 +174,9 @@ class System(Protocol):
     def queue_names(self) -> Work[list[str]]:
         """The names of all queues. One round trip, O(queues)."""
 
-    def failure_lists(self) -> Work[list[str]]:
-        """The names of all lists of failures, the main one first. One round trip."""
+    def failure_lists(self, *, apart: bool = False) -> Work[list[str]]:
+        """The names of all lists of failures, the main one first; with `apart` of those that have
+        every failure once. One round trip."""
 
     def newest_failures(self, jobs: tuple[Job, ...], length: int) -> JobPage:
         """The first page of the main list of failures, as a snapshot brought it along: the newest
