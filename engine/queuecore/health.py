@@ -1,8 +1,9 @@
-"""What a system tells about itself now and then, beside the snapshots. Values only; None means
-unknown."""
+"""What a system tells about itself now and then, beside the snapshots, and what INFO tells. None
+means unknown."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from types import MappingProxyType
@@ -10,6 +11,8 @@ from typing import Literal
 
 from queuecore.audit import AuditEntry
 from queuecore.errors import StoreError
+from queuecore.exchange import Exchange, Reply
+from queuecore.keys import name_text
 from queuecore.values import value
 
 HealthPart = Literal["server", "scheduler", "deeds", "aside", "fronts", "strays"]
@@ -54,3 +57,27 @@ class SystemHealth:
     aside: int | None = None
     audit_entries: tuple[AuditEntry, ...] | None = None
     problems: Mapping[HealthPart, str] = MappingProxyType({})
+
+
+def read_facts(info: bytes, config: Reply) -> ServerInfo:
+    """What the replies to INFO and to CONFIG GET save tell; the latter may be an error."""
+    pairs = (line.partition(":") for line in name_text(info).splitlines() if ":" in line)
+    is_told = isinstance(config, list) and len(config) == 2
+    fields = {name: value for name, _, value in pairs}
+    return ServerInfo(fields, name_text(config[1]) if is_told else None)
+
+
+def free_memory() -> Exchange[int | None]:
+    """How many bytes the server may still use below its maxmemory; None where it has none, or does
+    not tell. One round trip, O(1)."""
+
+    def parse(replies: list[Reply]) -> int | None:
+        if isinstance(replies[0], StoreError):
+            return None
+        fields = read_facts(replies[0], None).fields
+        used, limit = fields.get("used_memory", ""), fields.get("maxmemory", "")
+        if not all(re.fullmatch("[0-9]{1,18}", text) for text in (used, limit)) or not int(limit):
+            return None
+        return max(0, int(limit) - int(used))
+
+    return Exchange((("INFO", "memory"),), parse, tolerant=True)

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 from tests.support.direct import Direct
 
 from queuecore.action_record import ActionRecord, Actor
 from queuecore.stores import Store
-from queuecore.undo import Undone, undo
 from sidekiq.keys import SidekiqKeys
-from sidekiq.store.taking_back import take_back
+from sidekiq.store.undo import Undone, undo
 
 ME = Actor("me@here", "tests")
 KEYS = SidekiqKeys()
@@ -23,11 +21,7 @@ def trail(action: str = "rescue", source: bytes = b"source", planned: int = 1) -
 
 def taken_back(store: Store, operation: ActionRecord, keys: SidekiqKeys = KEYS) -> Undone:
     """Undo an operation."""
-
-    def back(shape: str, parts: Any, record: ActionRecord | None) -> Any:
-        return take_back(keys, operation.id, shape, parts, record)
-
-    return store.run(undo(keys, operation.id, trail("undo"), of_system=back))
+    return store.run(undo(keys, operation.id, trail("undo")))
 
 
 def beat(

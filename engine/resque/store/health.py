@@ -8,11 +8,11 @@ from dataclasses import replace
 
 from queuecore import audit, times
 from queuecore.exchange import Exchange, Reply, Steps, first_error
-from queuecore.health import HealthPart, SystemHealth
+from queuecore.health import HealthPart, SystemHealth, read_facts
 from queuecore.keys import name_text
 from resque.errors import Busy, StoreError
 from resque.keys import Keys
-from resque.store import delayed, delayed_windows, server_info, waiting_jobs
+from resque.store import delayed, delayed_windows, waiting_jobs
 
 #: How many of the newest actions are looked through for pauses.
 DEEDS_READ = 200
@@ -56,7 +56,7 @@ def take(
         payloads = waiting_jobs.read_next(queues, heads).payloads if known("fronts", *heads) else {}
         found = SystemHealth(
             taken=None if isinstance(clock, StoreError) else times.from_server(*clock),
-            facts=server_info.read_facts(info, config) if known("server", info) else None,
+            facts=read_facts(info, config) if known("server", info) else None,
             master=name_text(master or b"") if has_scheduler else None,
             lock_left_s=left / 1000
             if has_scheduler and isinstance(left, int) and left >= 0

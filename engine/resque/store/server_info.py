@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 
-from queuecore import windows
+from queuecore import rights, windows
 from queuecore.exchange import Arg, Exchange, Reply, Steps
-from queuecore.health import ServerInfo
+from queuecore.health import ServerInfo, read_facts
 from queuecore.keys import name_bytes, name_text
-from resque.errors import AuthRefused, MissingCommand, StoreError
+from resque.errors import StoreError
 from resque.keys import Keys
 from resque.scripts import load_script
 
@@ -33,68 +32,15 @@ def facts(keys: Keys) -> Exchange[ServerInfo]:
     return Exchange((("INFO",), ("CONFIG", "GET", "save"), window), parse, tolerant=True)
 
 
-def read_facts(info: bytes, config: Reply) -> ServerInfo:
-    """What the replies to INFO and to CONFIG GET save tell; the latter may be an error."""
-    pairs = (line.partition(":") for line in name_text(info).splitlines() if ":" in line)
-    is_told = isinstance(config, list) and len(config) == 2
-    fields = {name: value for name, _, value in pairs}
-    return ServerInfo(fields, name_text(config[1]) if is_told else None)
-
-
-def free_memory() -> Exchange[int | None]:
-    """How many bytes the server may still use below its maxmemory; None where it has none, or does
-    not tell. One round trip, O(1)."""
-
-    def parse(replies: list[Reply]) -> int | None:
-        if isinstance(replies[0], StoreError):
-            return None
-        fields = read_facts(replies[0], None).fields
-        used, limit = fields.get("used_memory", ""), fields.get("maxmemory", "")
-        if not all(re.fullmatch("[0-9]{1,18}", text) for text in (used, limit)) or not int(limit):
-            return None
-        return max(0, int(limit) - int(used))
-
-    return Exchange((("INFO", "memory"),), parse, tolerant=True)
-
-
 def missing_rights(keys: Keys) -> Steps[dict[str, str] | None]:
     """As `refused_commands`, only those that lack a right: an older server does not know them
     all, and says so otherwise."""
-    refused = yield from refused_commands(keys)
-    if refused is None:
-        return None
-    return {name: str(why) for name, why in refused.items() if isinstance(why, AuthRefused)}
+    return rights.missing(used_commands(keys))
 
 
 def refused_commands(keys: Keys) -> Steps[dict[str, StoreError] | None]:
-    """The commands that this user may not run, or that the server does not know, with why; None
-    when that cannot be found out. The commands are queued in a transaction that is then discarded:
-    a server checks that when it queues. Nothing is run. Two round trips."""
-    begun: list[Reply] = yield Exchange((("MULTI",), ("DISCARD",)), list, tolerant=True)
-    if any(isinstance(reply, StoreError) for reply in begun):
-        # Without a transaction the commands would really be run.
-        return None
-    commands = used_commands(keys)
-    refused: dict[str, StoreError] = yield Exchange(
-        (("MULTI",), *commands, ("DISCARD",)),
-        lambda replies: {
-            str(command[0]): reply
-            for command, reply in zip(commands, replies[1:-1], strict=True)
-            if isinstance(reply, AuthRefused | MissingCommand)
-        },
-        tolerant=True,
-    )
-    return refused
-
-
-def missing_scripts() -> Exchange[dict[str, str]]:
-    """As `missing_rights`, of EVAL alone, for users without transactions: runs a script that does
-    nothing. One round trip."""
-    return Exchange(
-        (("EVAL", "return 1", 0),),
-        lambda replies: {"EVAL": str(replies[0])} if isinstance(replies[0], AuthRefused) else {},
-        tolerant=True,
-    )
+    """As `rights.refused`, of every command that the engine uses."""
+    return rights.refused(used_commands(keys))
 
 
 def used_commands(keys: Keys) -> list[tuple[Arg, ...]]:

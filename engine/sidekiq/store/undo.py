@@ -1,5 +1,5 @@
-"""Taking an operator's action back: of entries of sets and of waiting jobs here, of all else in
-`queuecore.undo`."""
+"""Taking an operator's action back: of entries of sets and of waiting jobs here, of processes and
+the like in `sidekiq.store.taking_back`, of whole lists in `queuecore.undo`."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from queuecore.undo import TakenBack
 from queuecore.undo import Undone as Undone
 from sidekiq.keys import SidekiqKeys
 from sidekiq.scripts import load_script
+from sidekiq.store.taking_back import take_back
 
 _UNDO = load_script("undo_jobs")
 
@@ -23,8 +24,8 @@ _SHAPES: Final = ("entries", "waiting")
 
 
 def undo(keys: SidekiqKeys, operation: str, record: ActionRecord | None = None) -> Steps[Undone]:
-    """As `queuecore.undo.undo`, also of actions on entries of sets and on waiting jobs: each is
-    back at its score or in its place, or counted as lost where a worker or poller has it by now."""
+    """As `queuecore.undo.undo`, of every action of this engine: an entry or a waiting job is back
+    at its score or in its place, or counted as lost where a worker or poller has it by now."""
     return core.undo(keys, operation, record, of_system=partial(_take_back, keys, operation))
 
 
@@ -37,7 +38,7 @@ def _take_back(
 ) -> Exchange[TakenBack] | None:
     """One round trip; the parts themselves are not sent, for the server has them."""
     if shape not in _SHAPES:
-        return None
+        return take_back(keys, operation, shape, memory, record)
     # The first text ends with the key that was acted on, which may hold any bytes.
     words = 3 if shape == "entries" else 2
     sources = sorted({part[0].split(b" ", words)[-1] for part in memory})

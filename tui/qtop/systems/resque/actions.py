@@ -45,9 +45,10 @@ from qtop.text.safe import safe
 from queuecore import bulk, turning, values, windows
 from queuecore.action_record import ActionRecord
 from queuecore.exchange import Steps
+from queuecore.health import free_memory
 from queuecore.windows import Extent
 from resque.keys import Keys
-from resque.store import failures, pauses, queues, registration, server_info, undo
+from resque.store import failures, pauses, queues, registration, undo
 from resque.store.failures import FAILED
 from resque.store.lock_freeing import and_free_all
 
@@ -104,7 +105,7 @@ class ResqueActions:
         operator, size_bytes = self.operator, job_actions.undo_bytes(request)
         if size_bytes <= _LARGE_BYTES or isinstance(request, Delete):
             return operator
-        free_bytes: int | None = yield server_info.free_memory()
+        free_bytes: int | None = yield free_memory()
         return replace(operator, limits=values.replace(operator.limits, free_bytes=free_bytes))
 
     def _clear(self, request: Clear) -> Steps[Plan]:

@@ -8,6 +8,7 @@ from typing import Final
 
 from qtop.keymap import keymap
 from qtop.text.safe import safe
+from queuecore import rights
 from queuecore.exchange import Steps
 from queuecore.reading import commands_of
 from resque.keys import Keys
@@ -44,7 +45,7 @@ def forbidden(keys: Keys) -> Steps[dict[str, str]]:
     nothing."""
     missing: dict[str, str] | None = yield from server_info.missing_rights(keys)
     if missing is None:
-        missing = yield server_info.missing_scripts()
+        missing = yield rights.missing_scripts()
     if not missing:
         return {}
     found: dict[str, str] = {}
