@@ -45,3 +45,41 @@ def missing_scripts() -> Exchange[dict[str, str]]:
         lambda replies: {"EVAL": str(replies[0])} if isinstance(replies[0], AuthRefused) else {},
         tolerant=True,
     )
+
+
+def writing(scratch: bytes) -> list[tuple[Arg, ...]]:
+    """Every command by which a script changes data, on a key of which nothing is kept."""
+    nobody = "\0"
+    return [
+        ("SADD", scratch, nobody),
+        ("SREM", scratch, nobody),
+        ("RPUSH", scratch, nobody),
+        ("LPUSH", scratch, nobody),
+        ("LPOP", scratch),
+        ("RPOP", scratch),
+        ("LREM", scratch, 1, nobody),
+        ("LTRIM", scratch, 0, -1),
+        ("LSET", scratch, 0, nobody),
+        ("LINSERT", scratch, "BEFORE", nobody, nobody),
+        ("BLMOVE", scratch, scratch, "LEFT", "LEFT", 1),
+        ("LMOVE", scratch, scratch, "LEFT", "LEFT"),
+        ("RENAME", scratch, scratch),
+        ("SET", scratch, nobody, "EX", 1),
+        ("SETNX", scratch, nobody),
+        ("SETRANGE", scratch, 0, nobody),
+        ("INCR", scratch),
+        ("INCRBY", scratch, 0),
+        ("HSET", scratch, nobody, nobody),
+        ("HSETNX", scratch, nobody, nobody),
+        ("HDEL", scratch, nobody),
+        ("HINCRBY", scratch, nobody, 0),
+        ("ZADD", scratch, 0, nobody),
+        ("ZREM", scratch, nobody),
+        ("ZREMRANGEBYRANK", scratch, 1, 0),
+        ("ZREMRANGEBYSCORE", scratch, 1, 0),
+        ("XADD", scratch, "*", nobody, nobody),
+        ("EXPIRE", scratch, 1),
+        ("PEXPIRE", scratch, 1),
+        ("DEL", scratch),
+        ("UNLINK", scratch),
+    ]

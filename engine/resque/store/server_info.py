@@ -46,7 +46,7 @@ def refused_commands(keys: Keys) -> Steps[dict[str, StoreError] | None]:
 def used_commands(keys: Keys) -> list[tuple[Arg, ...]]:
     """Every command that the engine and its scripts use. Were they run, none would change what
     belongs to Resque."""
-    return [*_reading(keys), *_removing_nothing(keys), *_on_scratch(keys.undo("doctor"))]
+    return [*_reading(keys), *_removing_nothing(keys), *rights.writing(keys.undo("doctor"))]
 
 
 def _reading(keys: Keys) -> list[tuple[Arg, ...]]:
@@ -91,35 +91,6 @@ def _removing_nothing(keys: Keys) -> list[tuple[Arg, ...]]:
         ("LREM", keys.failed(), 1, _NOBODY),
         ("ZREM", keys.delayed_schedule(), _NOBODY),
         ("LTRIM", keys.failed(), 0, -1),
-    ]
-
-
-def _on_scratch(scratch: bytes) -> list[tuple[Arg, ...]]:
-    return [
-        ("SADD", scratch, _NOBODY),
-        ("RPUSH", scratch, _NOBODY),
-        ("LPUSH", scratch, _NOBODY),
-        ("LPOP", scratch),
-        ("RPOP", scratch),
-        ("LSET", scratch, 0, _NOBODY),
-        ("LINSERT", scratch, "BEFORE", _NOBODY, _NOBODY),
-        ("BLMOVE", scratch, scratch, "LEFT", "LEFT", 1),
-        ("LMOVE", scratch, scratch, "LEFT", "LEFT"),
-        ("RENAME", scratch, scratch),
-        ("SET", scratch, _NOBODY, "EX", 1),
-        ("SETNX", scratch, _NOBODY),
-        ("SETRANGE", scratch, 0, _NOBODY),
-        ("INCR", scratch),
-        ("INCRBY", scratch, 0),
-        ("HSET", scratch, _NOBODY, _NOBODY),
-        ("HSETNX", scratch, _NOBODY, _NOBODY),
-        ("HINCRBY", scratch, _NOBODY, 0),
-        ("ZADD", scratch, 0, _NOBODY),
-        ("XADD", scratch, "*", _NOBODY, _NOBODY),
-        ("EXPIRE", scratch, 1),
-        ("PEXPIRE", scratch, 1),
-        ("DEL", scratch),
-        ("UNLINK", scratch),
     ]
 
 

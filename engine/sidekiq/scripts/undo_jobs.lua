@@ -36,8 +36,13 @@ for i = 7, #KEYS do
     need(redis.call('TYPE', key).ok == 'zset' and 'ZREM' or 'LREM', key)
   else
     is_source[key] = true
-    redis.call(shape == 'entries' and 'ZCARD' or 'LLEN', key)
-    need(shape == 'entries' and 'ZADD ZREM' or 'LPUSH RPUSH RPOP LSET LINSERT LREM', key)
+    if shape == 'entries' then
+      redis.call('ZCARD', key)
+      need('ZADD ZREM', key)
+    else
+      redis.call('LLEN', key)
+      need('LPUSH RPUSH RPOP LSET LINSERT LREM', key)
+    end
   end
 end
 find_made(KEYS[4], 7)

@@ -84,6 +84,7 @@ class Job:
         retried_at: When a failure was requeued and kept, as it is written.
         is_retried: Whether it was; None when that is unknown, or when it has not failed.
         problem: Why it cannot be read, in words.
+        cautions: What else hangs on it and would not be changed with it, such as a lock, in words.
     """
 
     item: Item
@@ -102,6 +103,7 @@ class Job:
     backtrace: tuple[str, ...] = ()
     worker: str | None = None
     due: DueTime | None = None
+    cautions: tuple[str, ...] = ()
 
     @property
     def id(self) -> str:
