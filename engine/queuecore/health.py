@@ -32,6 +32,14 @@ class ServerInfo:
     script_problem: StoreError | None = None
 
 
+def read_facts(info: bytes, config: Reply) -> ServerInfo:
+    """What the replies to INFO and to CONFIG GET save tell; the latter may be an error."""
+    pairs = (line.partition(":") for line in name_text(info).splitlines() if ":" in line)
+    is_told = isinstance(config, list) and len(config) == 2
+    fields = {name: value for name, _, value in pairs}
+    return ServerInfo(fields, name_text(config[1]) if is_told else None)
+
+
 @value
 class SystemHealth:
     """What was found out. None means unknown, and `problems` says why, by part.
@@ -57,14 +65,6 @@ class SystemHealth:
     aside: int | None = None
     audit_entries: tuple[AuditEntry, ...] | None = None
     problems: Mapping[HealthPart, str] = MappingProxyType({})
-
-
-def read_facts(info: bytes, config: Reply) -> ServerInfo:
-    """What the replies to INFO and to CONFIG GET save tell; the latter may be an error."""
-    pairs = (line.partition(":") for line in name_text(info).splitlines() if ":" in line)
-    is_told = isinstance(config, list) and len(config) == 2
-    fields = {name: value for name, _, value in pairs}
-    return ServerInfo(fields, name_text(config[1]) if is_told else None)
 
 
 def free_memory() -> Exchange[int | None]:

@@ -258,7 +258,7 @@ class Reorder:
 
 
 DelayedRequest = RunNow | Delete | Reschedule
-JobRequest = Requeue | Delete | Move | PutBack | Edit | Kill | Reschedule
+JobRequest = Requeue | Delete | Move | PutBack | Edit | Kill | Reschedule | RunNow
 Request = (
     Clear
     | Pause

@@ -182,6 +182,15 @@ edit           | e | edit    | failed group failure | confirm
     Edit the payload of a failed job and requeue it; $VISUAL or $EDITOR opens it.
 move           | m | move    | failed group failure | confirm
     Requeue the marked failed jobs, or those of the groups, to another queue.
+kill           | i | kill    | failed group failure scheduled delayed | confirm
+    Put jobs that are tried again, or come due, among the dead: the marked ones, or those of the
+    groups.
+kill_all       | I |         | failed group scheduled | confirm
+    Put all that match the filter, or all of the group, among the dead.
+reschedule_failures | h | later | failed group failure | confirm
+    Try the marked failed jobs, or those of the groups, again at another time; asks for it.
+reschedule_all | H |         | failed group         | confirm
+    Try all failed jobs that match the filter, or all of the group, again at another time.
 export         | w | write   | failed group failure |
     Write failed jobs to a file: the marked ones, or all that match.
 next_list      | b |         | failed               |
@@ -427,6 +436,10 @@ SYNONYMS: Final = {
     "requeue_all": "retry rerun again replay bulk",
     "put_back": "retry rerun requeue",
     "put_back_matching": "retry rerun requeue bulk",
+    "kill": "dead bury",
+    "kill_all": "dead bury bulk",
+    "reschedule_failures": "retry later postpone delay",
+    "reschedule_all": "retry later postpone delay bulk",
     "delete": "remove discard purge drop",
     "delete_all": "remove discard purge drop bulk",
     "delete_jobs": "remove discard purge drop",

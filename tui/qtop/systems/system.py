@@ -51,9 +51,17 @@ if TYPE_CHECKING:
 else:
     Work = Operation
 
-Ability = Literal["pause", "pause_all", "start_workers"]
+Ability = Literal[
+    "pause",
+    "pause_all",
+    "start_workers",
+    "kill",
+    "kill_all",
+    "reschedule_failures",
+    "reschedule_all",
+]
 """What a system may be unable to do, by the id of its action: pause queues, pause everything, start
-workers."""
+workers; put jobs among the dead, try failed jobs again at another time."""
 
 
 DiagnosisPart = Literal[

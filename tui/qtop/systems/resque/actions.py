@@ -21,16 +21,25 @@ from qtop.actions.plan import (
 )
 from qtop.actions.request import (
     Clear,
+    DelayedRequest,
     Delete,
     DeleteSchedules,
+    Edit,
+    Enqueue,
     Index,
+    JobRequest,
+    Kill,
     Load,
+    Move,
     Pause,
     PauseAll,
     Prune,
     Register,
     Reorder,
+    Replace,
     Request,
+    Requeue,
+    Reschedule,
     RunSchedules,
     Signal,
     Undo,
@@ -40,6 +49,7 @@ from qtop.keymap.keymap import Danger
 from qtop.model.job import JobSource
 from qtop.systems.resque import job_actions, turned_lists
 from qtop.systems.resque.job_reader import list_key
+from qtop.systems.resque.system import NO_DEAD, NO_RETRIES
 from qtop.text.format import number
 from qtop.text.safe import safe
 from queuecore import bulk, turning, values, windows
@@ -96,8 +106,19 @@ class ResqueActions:
             case Reorder():
                 return (yield from turned_lists.prepare(self.keys, self.operator, request))
             case _:
-                operator = yield from self._within_memory(request)
-                return job_actions.prepare(self.keys, operator, request)
+                return (yield from self._of_jobs(request))
+
+    def _of_jobs(
+        self, request: JobRequest | DelayedRequest | Replace | Enqueue
+    ) -> Steps[Plan | Refusal]:
+        if isinstance(request, Kill):
+            return Refusal(NO_DEAD)
+        if isinstance(request, Reschedule) and request.source.kind != "delayed":
+            return Refusal(NO_RETRIES)
+        if isinstance(request, Requeue | Move | Edit) and request.source.kind == "delayed":
+            return Refusal("a delayed job can be run now, deleted or rescheduled")
+        operator = yield from self._within_memory(request)
+        return job_actions.prepare(self.keys, operator, request)
 
     def _within_memory(self, request: Request) -> Steps[Operator]:
         """The operator whose undo keeps no more than the server has room for. Jobs that are deleted

@@ -37,6 +37,8 @@ _RUNNING: Final = frozenset({"EVAL", "EVALSHA"})
 LOCAL: Final = frozenset(
     {"start_workers", "stop_worker", "pause_worker", "more_workers", "fewer_workers"}
 )
+#: Resque cannot do them: see `ResqueSystem.abilities`.
+_NEVER: Final = frozenset({"kill", "kill_all", "reschedule_failures", "reschedule_all"})
 
 
 def forbidden(keys: Keys) -> Steps[dict[str, str]]:
@@ -50,7 +52,7 @@ def forbidden(keys: Keys) -> Steps[dict[str, str]]:
         return {}
     found: dict[str, str] = {}
     for action in keymap.ACTIONS:
-        if action.changes and action.id not in LOCAL:
+        if action.changes and action.id not in LOCAL | _NEVER:
             lacking = sorted(commands(action.id) & missing.keys())
             if lacking:
                 found[action.id] = (

@@ -54,6 +54,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+#: Why Resque's failures, or delayed jobs, are not killed, nor tried again at another time.
+NO_DEAD: Final = "Resque keeps no dead jobs: what failed stays until it is requeued or deleted"
+NO_RETRIES: Final = "Resque does not try failed jobs again by itself: requeue them"
 #: How many of the newest failures are part of a snapshot.
 FAILURES_READ: Final = 500
 
@@ -70,7 +73,11 @@ class ResqueSystem:
     """
 
     name: ClassVar[str] = "resque"
-    abilities: ClassVar[Mapping[Ability, str | None]] = dict.fromkeys(get_args(Ability))
+    abilities: ClassVar[Mapping[Ability, str | None]] = {
+        **dict.fromkeys(get_args(Ability)),
+        **dict.fromkeys(("kill", "kill_all"), NO_DEAD),
+        **dict.fromkeys(("reschedule_failures", "reschedule_all"), NO_RETRIES),
+    }
 
     def __init__(
         self,

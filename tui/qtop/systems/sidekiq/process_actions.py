@@ -222,7 +222,8 @@ def prepare_rescue(keys: SidekiqKeys, operator: Operator, request: Prune) -> Pla
     """Say which lost jobs would be put back: of processes that crashed those that are nowhere else,
     or, with `forces`, also where that is unknown."""
     cases = cast("Sequence[RescueCase]", request.cases)
-    meant = [(case, jobs) for case in cases if (jobs := _jobs(case, forces=request.forces))]
+    chosen = [(case, _jobs(case, forces=request.forces)) for case in cases]
+    meant = [(case, lost) for case, lost in chosen if lost]
     jobs = [job for _, each in meant for job in each]
     if not jobs:
         alive = next((case.doubt for case in cases if case.doubt is not None), None)
