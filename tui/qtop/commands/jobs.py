@@ -140,7 +140,7 @@ def _action_options(command: F) -> F:
 @click.option("--to", metavar="QUEUE", help="Another queue than the one in the failure.")
 @click.option("--poisoned", is_flag=True, help="Also jobs that killed their process repeatedly.")
 def requeue(source: JobSource, to: str | None, poisoned: bool, **options: Any) -> None:
-    """Put failed jobs back onto their queues, or run scheduled ones now.
+    """Put failed jobs back onto their queues; run scheduled now.
 
     Payloads go back byte for byte, and the failures leave their list. More than one needs --yes, or
     an answer on a terminal. Of several, those are spared whose process died under them again and
@@ -198,7 +198,7 @@ def reschedule(
     at: datetime | None,
     **options: Any,
 ) -> None:
-    """Run scheduled jobs at another time, or try failed ones again then.
+    """Let jobs run, or be tried again, at another time.
 
     From scheduled, or of Sidekiq's failures from retry. More than one needs --yes, or an answer on
     a terminal.

@@ -49,7 +49,7 @@ from qtop.keymap.keymap import Danger
 from qtop.model.job import JobSource
 from qtop.systems.resque import job_actions, turned_lists
 from qtop.systems.resque.job_reader import list_key
-from qtop.systems.resque.system import NO_DEAD, NO_RETRIES
+from qtop.systems.resque.lacking import NO_DEAD, NO_RETRIES
 from qtop.text.format import number
 from qtop.text.safe import safe
 from queuecore import bulk, turning, values, windows

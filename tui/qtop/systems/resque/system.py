@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar, get_args
 
 from qtop.model.job import FAILED, JobSource
+from qtop.systems.resque.lacking import NO_DEAD, NO_RETRIES
 from qtop.systems.system import Ability, Place
 from queuecore.exchange import Exchange, contact, single
 from queuecore.keys import name_text
@@ -54,9 +55,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: Why Resque's failures, or delayed jobs, are not killed, nor tried again at another time.
-NO_DEAD: Final = "Resque keeps no dead jobs: what failed stays until it is requeued or deleted"
-NO_RETRIES: Final = "Resque does not try failed jobs again by itself: requeue them"
 #: How many of the newest failures are part of a snapshot.
 FAILURES_READ: Final = 500
 
