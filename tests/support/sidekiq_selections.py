@@ -98,7 +98,7 @@ def _job(raw: bytes, ref: object) -> Job:
     name, args = record.unwrapped
     return Job(
         whole(raw),
-        ref,  # type: ignore[arg-type]
+        ref,
         class_name=name,
         args=args,
         queue=record.queue,

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple, cast
 
 from qtop.actions.plan import Operator, Outcome, Plan, Refusal, acted
@@ -133,7 +134,7 @@ class RescueCase:
     sure: tuple[LostJob, ...] = ()
     unsure: tuple[LostJob, ...] = ()
     kept: tuple[tuple[str, int], ...] = ()
-    unread: Mapping[str, str] = {}
+    unread: Mapping[str, str] = MappingProxyType({})
 
     def fate(self, requeue_lost: int) -> JobFate:
         """As `PruneCase.fate`: what is nowhere else goes back to its queue."""
