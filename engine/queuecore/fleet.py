@@ -149,6 +149,16 @@ class Process:
         """Whether it runs a job; None when that is unknown."""
         return None if self.jobs is None else bool(self.jobs)
 
+    @property
+    def is_gone(self) -> bool:
+        """Whether it is listed, but is known to tell nothing any more."""
+        return self.facts is not None and self.facts.is_gone
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether it says that it takes no more jobs."""
+        return self.facts is not None and self.facts.is_quiet is True
+
 
 @value
 class FleetSnapshot(Generic[F]):
@@ -176,9 +186,10 @@ class FleetSnapshot(Generic[F]):
     sizes: Mapping[str, int] = MappingProxyType({})
 
 
-StrayKind = Literal["record", "queue", "unreadable", "delayed", "failed", "undo", "retry"]
+StrayKind = Literal["record", "queue", "unreadable", "delayed", "failed", "held", "undo", "retry"]
 """What lies under a key that no index leads to: what a process runs, a queue, items set aside from
-one, jobs that are delayed to one moment, a list of failures; or only copies of jobs."""
+one, jobs that are delayed to one moment, a list of failures, jobs that a process took and kept
+until it died; or only copies of jobs."""
 
 #: Not lost: what an undo would put back, and the last failure of a job that is tried again.
 COPIES: Final = frozenset({"undo", "retry"})

@@ -95,7 +95,12 @@ class MemorySystem:
     def abilities(self) -> Mapping[Ability, str | None]:
         """It pauses nothing, and starts nothing."""
         no_start = None if self.is_able_to_start else NO_START
-        return {"pause": NO_PAUSE, "pause_all": NO_PAUSE, "start_workers": no_start}
+        return {
+            "pause": NO_PAUSE,
+            "pause_all": NO_PAUSE,
+            "start_workers": no_start,
+            "register": None,
+        }
 
     # What tests look at and change
 
@@ -236,7 +241,7 @@ class MemorySystem:
         """Of all queues."""
         return self.faults.work("queue_names", lambda: list(self.queues))
 
-    def failure_lists(self) -> Work[list[str]]:
+    def failure_lists(self, *, apart: bool = False) -> Work[list[str]]:
         """Both sets."""
         return self.faults.work("failure_lists", lambda: list(self.failures))
 

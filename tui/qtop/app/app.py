@@ -80,6 +80,7 @@ class ConsoleOptions:
     interval_s: float
     read_only: bool
     log_folder: Path
+    system: str = "resque"
     require: tuple[str, ...] = ()
     workers: tuple[str, ...] = ()
     settings: Settings = field(default_factory=Settings)
@@ -157,7 +158,9 @@ class QtopApp(App[None]):
         self._steps: list[Step] = []
         self._asks_rights = source is None and not options.read_only
         if source is None:
-            system = open_system(options.address, options.namespace, url=options.url)
+            system = open_system(
+                options.address, options.namespace, url=options.url, system=options.system
+            )
             source = RedisRunner(system, options.address, read_only=options.read_only)
         self._source = source
         self.system = source.system

@@ -19,6 +19,8 @@ from qtop.commands.output import Listing, OutputColumn, leave, message
 from qtop.commands.progress import ProgressLine
 from qtop.commands.signals import at_first_signal
 from qtop.config.settings import (
+    DEFAULTS,
+    SYSTEMS,
     Given,
     Settings,
     SettingsFile,
@@ -190,7 +192,12 @@ class Session:
         self._warned = False
         #: Makes a system that remembers nothing yet.
         self.new_system = functools.partial(
-            open_system, self.address, connection.namespace, failures_read=0, warn=self._warn
+            open_system,
+            self.address,
+            connection.namespace,
+            failures_read=0,
+            warn=self._warn,
+            system=connection.system,
         )
         self.system = self.new_system()
         #: Shows how far an operation is, where somebody sees it.
@@ -294,6 +301,7 @@ class Session:
 _SETTINGS: Final = {
     "url": "url",
     "address": "url",
+    "system": "system",
     "namespace": "namespace",
     "read_only": "read_only",
     "interval_s": "interval",
@@ -315,6 +323,15 @@ class Connection:
     wants_redaction: bool | None = None
     shows_progress: bool = True
 
+    @property
+    def system(self) -> str:
+        """The name of the queue system."""
+        return str(self.settings.values["system"])
+
+    def named(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The fields of a line of JSON, with the system where it is not the usual one."""
+        return fields if self.system == DEFAULTS["system"] else {"system": self.system, **fields}
+
     def redactor(self, *, is_whole: bool) -> Redactor:
         """What hides secrets in what is printed: unless told, only where it is not for programs,
         and not everything (`is_whole`)."""
@@ -328,10 +345,15 @@ class Connection:
         *,
         as_json: bool,
         limit: int = 0,
+        redactor: Redactor | None = None,
     ) -> Listing[T]:
-        """A listing whose secrets are hidden as `redactor` says."""
-        redactor = self.redactor(is_whole=as_json)
-        return Listing(columns, fields, as_json=as_json, redactor=redactor, limit=limit)
+        """A listing whose secrets are hidden as `redactor` says; by default the usual one."""
+        redactor = redactor or self.redactor(is_whole=as_json)
+
+        def with_system(item: T) -> Mapping[str, Any]:
+            return self.named(fields(item))
+
+        return Listing(columns, with_system, as_json=as_json, redactor=redactor, limit=limit)
 
     @contextmanager
     def use(self) -> Iterator[str]:
@@ -353,6 +375,9 @@ class Connection:
         Raises BadUrl, NoServer, and BadOption with --read-only: `what` changes Redis."""
         if self.is_read_only:
             raise BadOption(f"{what} changes Redis: leave out --read-only")
+        usual = DEFAULTS["system"]
+        if self.system != usual:
+            raise BadOption(f"{what} works for {usual} only, not for {self.system}")
         given = {name: str(value) for name, value in variables.items() if value is not None}
         with self.use() as url:
             parse_url(url)
@@ -382,8 +407,8 @@ class Connection:
 
 
 def connection_options(command: F) -> F:
-    """Give a command `--url`, `--namespace`, `--read-only` and `--profile`, handed to it together
-    with what the settings file says as `connection`."""
+    """Give a command `--url`, `--system`, `--namespace`, `--read-only` and `--profile`, handed to
+    it together with what the settings file says as `connection`."""
 
     @click.option(
         "--url",
@@ -392,9 +417,15 @@ def connection_options(command: F) -> F:
         help="redis://, rediss:// or unix:// URL. Default: a private server.",
     )
     @click.option(
+        "--system",
+        type=click.Choice([*SYSTEMS]),
+        envvar="QTOP_SYSTEM",
+        help="Which queue system is there. Default: resque.",
+    )
+    @click.option(
         "--namespace",
         envvar="RESQUE_NAMESPACE",
-        help="What Resque's keys begin with. Default: resque.",
+        help="What the keys begin with. Default: resque; for Sidekiq nothing.",
     )
     @click.option(
         "--read-only",
@@ -411,8 +442,8 @@ def connection_options(command: F) -> F:
     def with_connection(*args: Any, profile: str | None, **kwargs: Any) -> Any:
         context = click.get_current_context()
         settings = settings_in_force(context, profile)
-        given = ("url", "namespace", "read_only")
-        url, namespace, is_read_only = (settings.values[name] for name in given)
+        given = ("url", "system", "namespace", "read_only")
+        url, _, namespace, is_read_only = (settings.values[name] for name in given)
         is_for_programs = kwargs.get("as_json", False) and sys.stdout.isatty()
         connection = Connection(
             *(url, namespace, is_read_only, settings, kwargs.get("redact")), not is_for_programs

@@ -66,7 +66,7 @@ def doctor(connection: Connection, as_json: bool) -> None:
     """
     found = []
     for finding in findings(connection):
-        _print(finding, as_json)
+        _print(connection, finding, as_json)
         found.append(finding)
     sys.exit(_status(found))
 
@@ -158,7 +158,7 @@ def _strays(session: Session) -> Iterator[Finding]:
         yield Finding("strays", "WARN", each.text, each.remedy)
     if not found.is_complete:
         text = "only the first 200,000 keys were looked at for jobs that no index leads to"
-        yield Finding("strays", "UNKNOWN", text, "give Resque a database of its own")
+        yield Finding("strays", "UNKNOWN", text, "give the jobs a database of their own")
     elif not strays:
         copies = counted(len(found.found) - len(found.lost), "key")
         text = f"every job is under a key that an index leads to; {copies} with copies"
@@ -176,7 +176,8 @@ def _fleet(session: Session) -> Iterator[Finding]:
     report = replace(report, next_jobs=first.jobs, waiting=first.waiting)
     ours = fleet if report.ownership is None else without_others(fleet, report.ownership)
     theirs = len(fleet.queues or ()) - len(ours.queues or ())
-    yield from of_fleet(ours, IncidentRules().fleet(fleet, 0.0, report), theirs)
+    rules = IncidentRules(abilities=system.abilities)
+    yield from of_fleet(ours, rules.fleet(fleet, 0.0, report), theirs)
     rows = fleet.workers or ()
     suspects = {row.id for row in rows if row.condition in ("dead?", "silent")}
     for part in _OF_JOBS:
@@ -206,6 +207,9 @@ def _of_system(
 def _scheduler(session: Session) -> Iterator[Finding]:
     report = session.run(session.system.health())
     why, system = report.problems.get("scheduler"), report.system
+    if why is None and system.master is None and system.taken is not None:
+        # Each of its processes moves what is due: the fleet tells.
+        return
     if why is not None or system.taken is None or system.due is None:
         yield Finding("scheduler", "UNKNOWN", why or "not told", SEE)
         return
@@ -299,10 +303,10 @@ _CHECKS: Final[tuple[tuple[str, DoctorCheck], ...]] = (
 )
 
 
-def _print(finding: Finding, as_json: bool) -> None:
+def _print(connection: Connection, finding: Finding, as_json: bool) -> None:
     if as_json:
         fields = {"check": finding.check, "level": finding.level, "text": finding.text}
-        line(json_line({**fields, "remedy": finding.remedy or None}))
+        line(json_line(connection.named({**fields, "remedy": finding.remedy or None})))
         return
     level = click.style(pad(finding.level, _LEVEL_CELLS), fg=_COLOURS[finding.level])
     line(f"{level}  {pad(finding.check, _CHECK_CELLS)}  {safe(finding.text)}")

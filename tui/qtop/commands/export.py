@@ -140,7 +140,7 @@ def load(
     """
     #: Of each line its item's place on its own list, and where in the file it begins.
     plan: dict[JobSource, list[tuple[int, int]]] = defaultdict(list)
-    refused, system = 0, open_system(None, connection.namespace)
+    refused, system = 0, open_system(None, connection.namespace, system=connection.system)
     for number, begin, raw in _read(path):
         landing = _landing(system, raw, target)
         if isinstance(landing, Landing):

@@ -12,23 +12,33 @@ import click
 from rich.cells import cell_len
 
 from qtop.commands.connection import Connection, Session, listing_options
-from qtop.commands.output import Listing, OutputColumn, counted, line, moment, pick, plain
+from qtop.commands.output import OutputColumn, counted, line, moment, pick, plain
 from qtop.commands.reading import Unread, note_unread, read_whole, search_strays, tell_owners
 from qtop.model import health
 from qtop.monitor import row_text
 from qtop.monitor.row_builder import RowBuilder
-from qtop.monitor.rows import CONDITIONS, FleetRows, QueueRow, Totals, WorkerRow, unregistered_rows
+from qtop.monitor.rows import (
+    CONDITIONS,
+    TAKES_NONE,
+    FleetRows,
+    QueueRow,
+    Totals,
+    WorkerRow,
+    unregistered_rows,
+)
 from qtop.search.fields import Subject
 from qtop.search.filter_language import Filter
 from qtop.text.format import duration, optional
+from qtop.text.redact import OPEN
 from qtop.text.safe import count, crop, pad, safe
 from queuecore.active_job import fields_of, unwrapped
 from queuecore.errors import StoreError
 
 if TYPE_CHECKING:
-    from qtop.model.fleet import Snapshot
+    from qtop.model.fleet import Process, Snapshot
     from qtop.model.job import Job
     from qtop.monitor.incidents.incident import Incident
+    from qtop.systems.system import System
 
 T = TypeVar("T")
 
@@ -100,7 +110,10 @@ def queues(connection: Connection, wanted: Filter, limit: int, as_json: bool) ->
         fleet, seen = _rows_of(session, _FAILURES_READ, unread, has_waits=True, whose=whose)
     note_unread(unread, seen, _OF_QUEUES | {"failures"})
     found = [row for row in fleet.queues or () if wanted.matches(_queue_subject(row))]
-    listing = Listing(_QUEUE_COLUMNS, partial(_queue_fields, whose), as_json=as_json, limit=limit)
+    fields = partial(_queue_fields, whose)
+    listing = connection.listing(
+        _QUEUE_COLUMNS, fields, as_json=as_json, limit=limit, redactor=OPEN
+    )
     listing.print_all(found, "queue", is_filtered=not wanted.is_empty and not unread)
     unread.leave()
 
@@ -184,7 +197,7 @@ def _worker_subject(row: WorkerRow, served: Mapping[tuple[str, ...], Collection[
         queue=None if job is None else job.queue,
         worker=row.id,
         words=(row.id, row.condition),
-        serves=() if row.condition == "dead?" else lists,
+        serves=() if row.condition in TAKES_NONE else lists,
         lists=lists,
     )
 
@@ -215,6 +228,27 @@ def _worker_fields(row: WorkerRow) -> Mapping[str, Any]:
         "for_s": row.elapsed_s,
         "problem": process.problem if job is None else job.problem,
         "raw": None if job is None else job.raw,
+        **_facts(process),
+    }
+
+
+def _facts(process: Process) -> Mapping[str, Any]:
+    """What only processes with threads tell."""
+    facts = process.facts
+    if facts is None:
+        return {}
+    return {
+        "busy": facts.busy,
+        "threads": process.threads,
+        "jobs": None if process.jobs is None else len(process.jobs),
+        "quiet": facts.is_quiet,
+        "leader": facts.is_leader,
+        "embedded": facts.is_embedded,
+        "version": facts.version,
+        "tag": facts.tag,
+        "labels": facts.labels,
+        "rss_bytes": facts.rss_bytes,
+        "round_trip_us": facts.round_trip_us,
     }
 
 
@@ -252,13 +286,20 @@ def print_once(connection: Connection) -> None:
         whose = found.ownership
         fleet, seen = _rows_of(session, _FAILURES_READ, unread, has_waits=True, whose=whose)
         note_unread(unread, seen)
-        where = "{}, namespace {}".format(*session.system.place)
+        where = ", ".join(filter(None, (session.system.place.address, _place_of(session.system))))
     redactor = connection.redactor(is_whole=False)
     width = min(_WIDTH, shutil.get_terminal_size().columns) if sys.stdout.isatty() else _WIDTH
-    incidents = IncidentRules().judge(fleet, 0.0, health_report=found, rtt_ms=None)
+    rules = IncidentRules(abilities=session.system.abilities)
+    incidents = rules.judge(fleet, 0.0, health_report=found, rtt_ms=None)
     for text in _report(fleet, where, incidents, width):
         line(redactor.text(text))
     unread.leave()
+
+
+def _place_of(system: System) -> str:
+    """Where it is at its address; without a namespace, what it is."""
+    namespace = system.place.namespace
+    return f"namespace {namespace}" if namespace else system.name
 
 
 def _health(session: Session, unread: Unread) -> health.HealthReport:

@@ -119,7 +119,16 @@ def _failure_fields(failure: Job) -> Mapping[str, Any]:
         "worker": failure.worker,
         "size": failure.item.size,
         "problem": failure.problem,
+        **_stated(failure),
     }
+
+
+def _stated(job: Job) -> Mapping[str, Any]:
+    """What only jobs of some systems have."""
+    named = {} if job.jid is None else {"jid": job.jid, "tags": job.tags}
+    if job.state is None:
+        return named
+    return {"state": job.state, "next_at": None if job.due is None else job.due.moment, **named}
 
 
 # `qtop show`.
@@ -158,7 +167,7 @@ def show(
         shown += 1
         session.progress.make_way()
         if as_json:
-            line(json_line(redactor.value(_whole_fields(job, source))))
+            line(json_line(connection.named(redactor.value(_whole_fields(job, source)))))
             return
         place = "" if job.place is None else f", place {job.place:,}"
         line(f"{'' if shown == 1 else chr(10)}id {job.id}{place} in {source}")
@@ -194,7 +203,7 @@ def _whole_fields(job: Job, source: JobSource) -> Mapping[str, Any]:
     shown = {"class": job.class_name, "args": job.args}
     extra = {"extra": job.extra} if job.problem is None else {}
     named = fields_of(job.class_name, job.args)
-    return {**where, **shown, **extra, **named, "problem": job.problem, **raw}
+    return {**where, **shown, **extra, **named, **_stated(job), "problem": job.problem, **raw}
 
 
 # `qtop find`.
@@ -295,12 +304,13 @@ class _Search:
         now = self._snapshot({"workers", "jobs in hand"})
         if now is not None and not all(map(self._take, self._in_hand(now))):
             return
-        lists = self._try_to("lists of failures", self.session.system.failure_lists())
+        lists = self._try_to("lists of failures", self.session.system.failure_lists(apart=True))
         # Without the names of the others there is still the usual one.
         for name in lists or [FAILED]:
             yield self._list(JobSource("failed", name))
         for stray in self.strays.of("failed"):
             yield self._list(_source(stray))
+        yield from self._kept("held")
         yield from self._kept("undo")
         yield from self._kept("retry")
 

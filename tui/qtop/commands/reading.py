@@ -79,7 +79,7 @@ def note_unread(unread: Unread, seen: Snapshot, parts: Collection[str] | None = 
                 unread.note(f"queue {queue.name}", queue.problem)
     if "jobs in hand" not in seen.problems and (parts is None or "jobs in hand" in parts):
         for process in seen.processes or ():
-            if process.jobs is None:
+            if process.jobs is None and not process.is_gone:
                 unread.note(f"worker {process.id}", process.problem or "")
 
 

@@ -114,6 +114,7 @@ def _delayed_fields(row: _Row) -> Mapping[str, Any]:
         "queue": job.queue,
         "size": job.item.size,
         "problem": row.problem,
+        **({} if job.jid is None else {"jid": job.jid, "tags": job.tags}),
         "raw": b"" if job.ref is None else job.item.raw,
     }
 

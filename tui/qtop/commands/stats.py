@@ -55,7 +55,7 @@ def stats(connection: Connection, as_json: bool) -> None:
         "paused": seen.is_paused,
     }
     if as_json:
-        line(json_line({**_values(totals), "unknown": unread.parts}))
+        line(json_line(connection.named({**_values(totals), "unknown": unread.parts})))
     else:
         Listing(_COLUMNS, lambda pair: dict([pair]), as_json=False).print_all(list(totals.items()))
     unread.leave()

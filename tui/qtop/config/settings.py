@@ -210,13 +210,21 @@ def _command(value: Any) -> str:
     return command
 
 
+#: The systems there are: the namespace that each usually has, and the variable that says another.
+SYSTEMS: Final[Mapping[str, tuple[str, str | None]]] = {
+    # As Resque calls it.
+    "resque": ("resque", "RESQUE_NAMESPACE"),
+    "sidekiq": ("", None),
+}
+_system = _one_of(lambda value: value in SYSTEMS, '"resque" or "sidekiq"')
+
 #: The shortest and the longest time between two polls.
 INTERVAL_S: Final = (0.25, 60.0)
 
 #: The settings with one value: how it is read, and its default.
 _VALUES: Final[Mapping[str, tuple[ReadSetting, Any]]] = {
     "url": (_text, None),
-    # As Resque calls it.
+    "system": (_system, "resque"),
     "namespace": (_text, "resque"),
     "interval": (_number(*INTERVAL_S), 1.0),
     "theme": (_theme, "dark"),
@@ -249,7 +257,7 @@ _VARIABLE: Final = re.compile(r"\$\{(\w+)\}")
 #: Settings that run a program: others who can write them could run it with this user's rights.
 _RUNS: Final = ("worker_command", "require")
 #: Settings that say where the jobs are: a profile that was named goes before the environment.
-_WHERE: Final = ("url", "namespace")
+_WHERE: Final = ("url", "system", "namespace")
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,7 +339,8 @@ def resolve(
 
     The command line (`options`) goes before the environment, that before the profile, that before
     the top of the file, that before the defaults. Except that URL and namespace of a profile that
-    was named go before the environment. `environ` has the variables for `${NAME}` in a URL; by
+    was named go before the environment. Without a namespace it is the usual one of the system;
+    the variable of another system sets none. `environ` has the variables for `${NAME}` in a URL; by
     default those of this process. Raises BadSettings for anything wrong in the file, in any
     profile.
     """
@@ -348,7 +357,13 @@ def resolve(
     if is_named:
         environment = {k: v for k, v in environment.items() if not (k in _WHERE and k in chosen)}
     given = {**top, **chosen, **environment, **options}
-    values: dict[str, Any] = dict(DEFAULTS)
+    system = given["system"].value if "system" in given else DEFAULTS["system"]
+    usual, variable = SYSTEMS[system]
+    named = environment.get("namespace")
+    if named is not None and named.origin != variable:
+        environment = {name: each for name, each in environment.items() if name != "namespace"}
+        given = {**top, **chosen, **environment, **options}
+    values: dict[str, Any] = {**DEFAULTS, "namespace": usual}
     tables: dict[str, dict[str, Any]] = {}
     for name, each in given.items():
         table, _, key = name.partition(".")

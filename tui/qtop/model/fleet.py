@@ -10,6 +10,7 @@ from typing import Any, Final, Literal
 from qtop.model.job import Job
 from queuecore import fleet
 from queuecore.fleet import Process as Process
+from queuecore.fleet import ProcessFacts as ProcessFacts
 from queuecore.fleet import Queue as Queue
 from queuecore.fleet import RunningJob as RunningJob
 from queuecore.values import value
@@ -24,14 +25,16 @@ NOTHING_SEEN: Final = Snapshot(_LONG_AGO, None, None, None, None, None, None, No
 
 # Recurring schedules, and who moves what is due.
 
+ScheduleSource = Literal["persistent", "sidekiq-cron", "sidekiq-scheduler", "file", "unknown"]
+
 
 @value
 class ListedSchedule:
     """A recurring schedule as it was read. What is missing is None.
 
     Attributes:
-        source: Where it is kept: in Redis, or in the file of the scheduler at work; unknown when it
-            only left a last time.
+        source: Where it is kept: in Redis, as a plug-in of this name keeps it there, or in the file
+            of the scheduler at work; unknown when it only left a last time.
         ref: What names it to its system: nothing else looks inside.
         problem: Why it does not fire, in words.
         timing: When it fires, as it is configured; None when its definition cannot be read, and
@@ -43,7 +46,7 @@ class ListedSchedule:
     """
 
     name: str
-    source: Literal["persistent", "file", "unknown"] = "unknown"
+    source: ScheduleSource = "unknown"
     ref: object = None
     problem: str | None = None
     timing: str | None = None
@@ -83,6 +86,8 @@ class Schedules:
         zone_problem: Why the time zone of this machine is not known: then UTC is taken.
         problems: Why something could not be read, by what it is: schedules, the schedulers' lock,
             schedules of a file.
+        movers: How many processes move what is due, where any of them does; None where a scheduler
+            does (`holder`).
     """
 
     listed: tuple[ListedSchedule, ...] | None
@@ -90,3 +95,4 @@ class Schedules:
     file_problem: str | None = None
     zone_problem: str | None = None
     problems: Mapping[str, str] = MappingProxyType({})
+    movers: int | None = None

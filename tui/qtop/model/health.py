@@ -110,7 +110,7 @@ class Notice:
     severity: Literal["bad", "warn", "note"]
     text: str
     kind: str
-    place: Literal["queues"] | None = None
+    place: Literal["queues", "workers", "failed", "scheduled"] | None = None
     remedy: str = ""
 
 

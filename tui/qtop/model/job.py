@@ -84,6 +84,10 @@ class Job:
         retried_at: When a failure was requeued and kept, as it is written.
         is_retried: Whether it was; None when that is unknown, or when it has not failed.
         problem: Why it cannot be read, in words.
+        due: When it is due, or tried again.
+        state: How far it is, in its system's words: `retry 3 of 25`, `dead`; None where its list
+            says all there is.
+        jid: The id that its system gave it.
         cautions: What else hangs on it and would not be changed with it, such as a lock, in words.
     """
 
@@ -103,6 +107,9 @@ class Job:
     backtrace: tuple[str, ...] = ()
     worker: str | None = None
     due: DueTime | None = None
+    state: str | None = None
+    jid: str | None = None
+    tags: tuple[str, ...] = ()
     cautions: tuple[str, ...] = ()
 
     @property

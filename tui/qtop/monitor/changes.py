@@ -319,7 +319,8 @@ class DropWatch:
         figures: dict[str, tuple[int | None, int | None]] = {
             "waiting": (_waiting(before), _waiting(now)) if dropped else (None, None),
             "workers": (_number(before.processes), _number(now.processes)),
-            "failed": (before.failed, now.failed),
+            # Where jobs are tried again by themselves, so they leave.
+            "failed": (None, None) if now.sizes else (before.failed, now.failed),
         }
         for figure, (had, has) in figures.items():
             if had is not None and has is not None and has < had and has * _PART <= had:
@@ -369,6 +370,8 @@ class DropWatch:
         if was is None or count is None:
             return False
         if count < was:
+            if _is_reset(before, now):
+                return False
             self._lost = was
             drop = Drop(was, count, now.server_time, before.server_time)
             self._fleet["processed"] = self._poll, drop
@@ -377,7 +380,9 @@ class DropWatch:
             self._lost = None
             return True
         failed_was, failed = before.failed_ever, now.failed_ever
-        return failed_was is not None and failed is not None and failed < failed_was
+        if failed_was is None or failed is None or failed >= failed_was:
+            return False
+        return not _is_reset(before, now)
 
     def _dropped(
         self,
@@ -439,6 +444,9 @@ def _taken(before: Snapshot, now: Snapshot) -> tuple[_Counts | None, int | None]
         return None, None
     if before.processed_ever is None or now.processed_ever is None:
         return None, None
+    if any(each.facts is not None for each in (*old, *new)):
+        # Those with threads add what they did to the counts only now and then.
+        return None, None
     processed = now.processed_ever - before.processed_ever
     # Of one that may have had jobs, it had none then and has as many as it can now: at most.
     held = sum(len(each.jobs or ()) for each in old)
@@ -457,6 +465,17 @@ def _taken(before: Snapshot, now: Snapshot) -> tuple[_Counts | None, int | None]
     # Not all workers count, or some came and left: then the counts do not add up.
     is_all = sum(taken for taken, _ in counts.values()) >= processed
     return counts if is_all else None, most
+
+
+def _is_reset(before: Snapshot, now: Snapshot) -> bool:
+    """Whether counts that fell were perhaps reset by people, as a system with sets of jobs lets
+    them: its queues and most of its jobs are still there."""
+    names = {queue.name for queue in now.queues or ()}
+    return (
+        bool(now.sizes)
+        and all(queue.name in names for queue in before.queues or () if queue.size)
+        and all(now.sizes.get(name, 0) * _PART > was for name, was in before.sizes.items() if was)
+    )
 
 
 def _threads(process: Process) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import repeat
 from typing import TYPE_CHECKING, Final
 
@@ -24,6 +24,8 @@ from qtop.monitor.changes import (
 )
 from qtop.monitor.rows import (
     DEPTHS_KEPT,
+    TAKES_NONE,
+    TROUBLED,
     FleetRows,
     QueueRow,
     Totals,
@@ -42,7 +44,7 @@ _DEAD_AFTER: Final = timedelta(seconds=DEAD_AFTER_S)
 #: So many queues are added between two pauses.
 _SLICE: Final = 500
 #: A worker with a job in such a condition is counted as working.
-_AT_WORK: Final = ("silent", "working", "no heartbeat")
+_AT_WORK: Final = ("silent", "quiet", "working", "no heartbeat")
 
 
 class _Past:
@@ -196,7 +198,7 @@ class RowBuilder:
                     all_read,
                     queue.problem,
                     self._watch.of(name),
-                    age_at(snapshot.server_time, job.since) if job and depth else None,
+                    _next_waits_s(queue, job, snapshot.server_time),
                     "" if self._whose is None else self._whose.owner(name),
                 )
             )
@@ -204,8 +206,8 @@ class RowBuilder:
 
     def _note_serving(self, workers: Sequence[WorkerRow]) -> None:
         """Find which queues the workers serve. The dead serve none."""
-        alive = [w.process.listed for w in workers if w.condition != "dead?"]
-        dead = [w.process.listed for w in workers if w.condition == "dead?"]
+        alive = [w.process.listed for w in workers if w.condition not in TAKES_NONE]
+        dead = [w.process.listed for w in workers if w.condition in TAKES_NONE]
         # Mostly the same ones as before: to count thousands of lists takes long.
         if (alive, dead) == self._lists:
             return
@@ -260,7 +262,7 @@ class RowBuilder:
             waiting=waiting,
             working=None if workers is None else working,
             workers=None if workers is None else len(workers),
-            troubled=sum(n for (state, _), n in states.items() if state in ("dead?", "silent")),
+            troubled=sum(n for (state, _), n in states.items() if state in TROUBLED),
             failed=snapshot.failed,
             failed_ever=snapshot.failed_ever,
             processed_per_s=self._processed.add(snapshot.processed_ever, at_mono),
@@ -284,10 +286,20 @@ def _summed(queues: Sequence[Queue] | None) -> tuple[int | None, bool]:
     return sum(known) if known or not queues else None, len(known) < len(queues)
 
 
+def _next_waits_s(queue: Queue, job: NextJob | None, now: datetime) -> float | None:
+    """How long the next job of a queue has waited, by the snapshot or, where that does not tell, by
+    what was found out beside it."""
+    if not queue.size or queue.is_put_back:
+        return None
+    if queue.next_since is not None:
+        return queue.latency_s(now)
+    return None if job is None else age_at(now, job.since)
+
+
 def _in_hand(snapshot: Snapshot) -> Counter[str | None] | None:
     """How many jobs of each queue workers hold; None when that is not known of each worker."""
     processes = snapshot.processes
-    if processes is None or any(each.jobs is None for each in processes):
+    if processes is None or any(each.jobs is None and not each.is_gone for each in processes):
         return None
     return Counter([job.queue for each in processes for job in each.jobs or ()])
 

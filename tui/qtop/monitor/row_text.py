@@ -155,6 +155,49 @@ def more_jobs(row: WorkerRow) -> str:
     return f" and {len(row.jobs) - 1:,} more" if row.jobs and len(row.jobs) > 1 else ""
 
 
+def busy(row: WorkerRow) -> str:
+    """How many threads of a process run a job, by its own count, of how many: `3/5`."""
+    facts, threads = row.process.facts, row.process.threads
+    if facts is None or facts.is_gone:
+        return NOTHING
+    return f"{partly(facts.busy)}/{partly(threads)}"
+
+
+def version(row: WorkerRow) -> str:
+    """The version of its system, with a star where it leads the others."""
+    facts = row.process.facts
+    if facts is None or facts.version is None:
+        return NOTHING
+    return safe(facts.version) + ("*" if facts.is_leader else "")
+
+
+def memory_bytes(row: WorkerRow) -> int | None:
+    return None if row.process.facts is None else row.process.facts.rss_bytes
+
+
+def mib(size_bytes: int | None) -> str:
+    return NOTHING if size_bytes is None else f"{max(1, round(size_bytes / 2**20)):,} MiB"
+
+
+def round_trip_us(row: WorkerRow) -> int | None:
+    return None if row.process.facts is None else row.process.facts.round_trip_us
+
+
+def microseconds(length_us: float | None) -> str:
+    """A length of time below a second."""
+    if length_us is None:
+        return NOTHING
+    return f"{length_us:,.0f} us" if length_us < 1_000 else f"{length_us / 1_000:,.0f} ms"
+
+
+def tag(row: WorkerRow) -> str:
+    """What a process is called besides, with its labels."""
+    facts = row.process.facts
+    if facts is None:
+        return ""
+    return safe(" ".join(filter(None, (facts.tag, *facts.labels))))
+
+
 def worker_elapsed(row: WorkerRow) -> str:
     """How long a worker has had its job; empty when it is idle."""
     return "" if row.process.is_busy is False else duration(row.elapsed_s)

@@ -24,15 +24,34 @@ if TYPE_CHECKING:
     from qtop.local.processes import Usage
     from qtop.local.state_file import SlotState
 
-Condition = Literal["dead?", "unregistered", "silent", "unknown", "working", "no heartbeat", "idle"]
+Condition = Literal[
+    "dead?",
+    "gone",
+    "unregistered",
+    "silent",
+    "unknown",
+    "quiet",
+    "working",
+    "no heartbeat",
+    "idle",
+]
 CONDITIONS: Final[tuple[Condition, ...]] = get_args(Condition)
-"""What a worker does as far as it is known from outside, troubles first. `unregistered`: it holds a
-job and is not registered. `unknown`: it could not be read."""
+"""What a worker does as far as it is known from outside, troubles first. `gone`: its sign of life
+has run out. `unregistered`: it holds a job and is not registered. `unknown`: it could not be read.
+`quiet`: it takes no more jobs, and may have some in hand."""
+#: It takes no jobs.
+TAKES_NONE: Final[frozenset[Condition]] = frozenset({"dead?", "gone", "quiet"})
+#: It holds none that will be done, as far as is known.
+NOT_ALIVE: Final[frozenset[Condition]] = frozenset({"dead?", "gone"})
+#: What people should look at.
+TROUBLED: Final[frozenset[Condition]] = frozenset({"dead?", "gone", "silent"})
 
 
 def condition(process: Process, silent_before: datetime, dead_before: datetime) -> Condition:
     """What a worker does, as far as its heartbeat and its jobs show: it is silent, or dead, when
     its last heartbeat was before these moments."""
+    if process.facts is not None:
+        return _by_facts(process)
     if process.has_beat is None:
         return "unknown"
     if not process.has_beat:
@@ -47,6 +66,18 @@ def condition(process: Process, silent_before: datetime, dead_before: datetime) 
     if jobs is None:
         return "unknown"
     return "working" if jobs else "idle"
+
+
+def _by_facts(process: Process) -> Condition:
+    """As `condition`, of one whose sign of life runs out by the server's clock: while it is there,
+    it lives, whatever its own clock says."""
+    if process.is_gone:
+        return "gone"
+    if process.is_quiet:
+        return "quiet"
+    if process.has_beat is None or process.jobs is None:
+        return "unknown"
+    return "working" if process.jobs else "idle"
 
 
 #: For so many polls the depths of a queue are remembered.
@@ -67,8 +98,8 @@ class QueueRow(NamedTuple):
         in_hand: Jobs of it that workers hold now.
         failed: Its failures among those that were read, which are all when `failed_is_all`.
         drops: Where its depth dropped by more than workers took, the oldest first.
-        next_waits_s: How long the job that is next has waited, as of some seconds ago; None when
-            it does not tell.
+        next_waits_s: How long the job that is next has waited, perhaps as of some seconds ago; None
+            when it does not tell, and where it came back to the front.
         others: Whose the queue is, if it is not Resque's alone: `Sidekiq's`, for example.
     """
 
@@ -116,7 +147,7 @@ class WorkerRow(NamedTuple):
     @property
     def is_at_work(self) -> bool:
         """Whether it runs a job and is not dead, as far as it is known."""
-        return bool(self.process.jobs) and self.condition != "dead?"
+        return bool(self.process.jobs) and self.condition not in NOT_ALIVE
 
     @property
     def job(self) -> RunningJob | None:
@@ -153,7 +184,7 @@ class Totals:
     Attributes:
         waiting: Of all queues; of those whose depth is known when `waiting_is_least`.
         working: Workers with a job; at least so many when `working_is_least`.
-        troubled: Workers that are silent or dead, as far as it is known.
+        troubled: Workers that are silent, gone or dead, as far as it is known.
         failed: How long the list of failures is.
         failed_ever: Resque's own count.
         problems: Why what is unknown could not be read, by what that is in words.
@@ -237,10 +268,11 @@ def _row(name: str | None, workers: list[WorkerRow]) -> HostRow:
     elapsed = (w.elapsed_s for w in workers if w.elapsed_s is not None)
     beats = (age_s for w in workers if (age_s := w.beat_age_s) is not None)
     are_known = not any(
-        w.condition == "unknown" or (w.jobs is None and w.condition != "dead?") for w in workers
+        w.condition == "unknown" or (w.jobs is None and w.condition not in NOT_ALIVE)
+        for w in workers
     )
     have_beats = all(w.process.has_beat is not None for w in workers)
-    troubled = sum(w.condition in ("dead?", "silent") for w in workers)
+    troubled = sum(w.condition in TROUBLED for w in workers)
     return HostRow(
         name=name,
         workers=len(workers),

@@ -167,7 +167,7 @@ class ConsoleState:
         self._clock = clock
         silent_after_s = policy.thresholds.silent_after_s
         self._builder = RowBuilder(system, local_host=local_host, silent_after_s=silent_after_s)
-        self._rules = IncidentRules(policy.thresholds, is_steady=True)
+        self._rules = IncidentRules(policy.thresholds, is_steady=True, abilities=system.abilities)
         self._recorder = SeriesRecorder()
         self._trend = TrendRecorder()
         self.reported: HealthReport | None = None
@@ -300,7 +300,8 @@ class ConsoleState:
         """All that a screen shows, at this moment, or at the one when it was frozen."""
         view = self._frozen or ViewState(
             address=self._system.place.address,
-            namespace=self._system.place.namespace,
+            # Without one, what it is.
+            namespace=self._system.place.namespace or self._system.name,
             fleet=self._newest,
             insights=self._insights,
             poll=self.poll,

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from qtop.model.fleet import ListedSchedule, RunningJob
+from qtop.model.fleet import ListedSchedule, ProcessFacts, RunningJob
 from qtop.model.job import Job, age_at
 from qtop.monitor import row_text
-from qtop.monitor.rows import WorkerRow
+from qtop.monitor.rows import TROUBLED, WorkerRow
 from qtop.text import backtraces, format
 from qtop.text.redact import OPEN, Redactor
 from qtop.text.safe import safe, safe_lines
@@ -40,9 +40,11 @@ def failure_lines(
         yield TextLine(shown, "bad", "exception")
         yield from _block(redactor.text(job.error or ""), "error", lines=40)
     yield TextLine(_failed(job.failed_at, now), "", "failed")
+    yield from _stated(job, now)
     yield TextLine(format.optional(job.queue), "", "queue")
-    yield TextLine(format.optional(job.worker), "", "worker")
-    yield TextLine(format.optional(job.retried_at), "", "retried")
+    if job.state is None:
+        yield TextLine(format.optional(job.worker), "", "worker")
+        yield TextLine(format.optional(job.retried_at), "", "retried")
     if job.unwrapped[0] != job.class_name:
         yield TextLine(format.optional(job.class_name), "dim", "wrapped in")
     if alike:
@@ -57,6 +59,24 @@ def failure_lines(
     yield from _raw("Entry as it is in Redis", job.item.raw, job.item.size, redactor)
 
 
+def _stated(job: Job, now: datetime | None) -> Iterator[TextLine]:
+    """What only jobs of some systems have: how far they are, when they are tried again, an id."""
+    if job.state is not None:
+        yield TextLine(safe(job.state), "", "state")
+        if job.due is not None:
+            due_s = None if now is None else job.due.at - now.timestamp()
+            soon = "" if due_s is None else f", {format.due_in(due_s)}"
+            yield TextLine(f"{format.both_times(job.due.moment)}{soon}", "", "next try")
+    yield from _id_and_tags(job)
+
+
+def _id_and_tags(job: Job) -> Iterator[TextLine]:
+    if job.jid is not None:
+        yield TextLine(safe(job.jid), "", "jid")
+    if job.tags:
+        yield TextLine(safe(", ".join(job.tags)), "", "tags")
+
+
 def job_lines(job: Job, redactor: Redactor = OPEN) -> Iterator[TextLine]:
     """Everything in a waiting job, without what `redactor` hides."""
     if job.problem is None:
@@ -64,6 +84,7 @@ def job_lines(job: Job, redactor: Redactor = OPEN) -> Iterator[TextLine]:
         yield TextLine(safe(job.queue or ""), "", "queue")
         if job.place is not None:
             yield TextLine(f"{job.place + 1:,} from the front, when it was opened", "", "place")
+        yield from _id_and_tags(job)
         yield from _arguments(job.class_name, job.args, redactor)
         if job.extra:
             yield from _heading("Other fields")
@@ -85,12 +106,15 @@ def worker_lines(
     """Everything about a worker, without what `redactor` hides; `log` is the file of one that was
     started here, `usual_s` tells how long jobs like one take."""
     yield TextLine(safe(row.id), "title")
-    bad = "bad" if row.condition in ("dead?", "unregistered", "silent") else ""
+    bad = "bad" if row.condition in (*TROUBLED, "unregistered") else ""
     yield TextLine(_condition(row), bad, "state")
     yield TextLine(row_text.worker_queues(row), "", "queues")
     yield TextLine(format.both_times(row.process.started), "", "started")
-    yield TextLine(format.number(row.process.processed), "", "processed")
-    yield TextLine(format.number(row.process.failed), "", "failed")
+    if row.process.facts is None:
+        yield TextLine(format.number(row.process.processed), "", "processed")
+        yield TextLine(format.number(row.process.failed), "", "failed")
+    else:
+        yield from _facts(row, row.process.facts)
     if log is not None:
         yield TextLine(safe(log), "", "log")
     if row.jobs is None:
@@ -98,6 +122,26 @@ def worker_lines(
         yield TextLine(f"unknown: {safe(row.process.problem or '')}", "bad", "problem")
     for job in row.jobs or ():
         yield from _running(job, age_at(row.now, job.since), usual_s(job), redactor)
+
+
+def _facts(row: WorkerRow, facts: ProcessFacts) -> Iterator[TextLine]:
+    """What a process with threads tells about itself."""
+    said = "" if facts.says_version or facts.version is None else " (it does not say)"
+    yield TextLine(f"{row_text.version(row)}{said}", "", "version")
+    yield TextLine(row_text.busy(row), "", "busy")
+    yield TextLine(row_text.mib(facts.rss_bytes), "", "memory")
+    yield TextLine(row_text.microseconds(facts.round_trip_us), "", "round trip")
+    if shown := row_text.tag(row):
+        yield TextLine(shown, "", "tag")
+    flags = {"leads the others": facts.is_leader, "is embedded": facts.is_embedded}
+    if words := ", ".join(word for word, is_so in flags.items() if is_so):
+        yield TextLine(words, "", "it")
+    for part in facts.capsules:
+        named = ((safe(name), f" {weight:,}" if weight else "") for name, weight in part.weights)
+        weights = ", ".join(map("".join, named))
+        threads = "" if part.threads is None else f"{part.threads:,} threads, "
+        mode = "" if part.mode is None else f"{safe(part.mode)}: "
+        yield TextLine(f"{threads}{mode}{weights}", "", safe(part.name or "part")[:11])
 
 
 def _running(
@@ -127,7 +171,7 @@ def delayed_lines(job: Job, due_s: float, redactor: Redactor = OPEN) -> Iterator
         return
     at = format.both_times(due.moment)
     yield TextLine(f"{at}, {format.due_in(due_s)}", "bad" if due_s < 0 else "", "due")
-    if due.stamp != f"{due.at:.0f}":
+    if due.stamp not in (f"{due.at:.0f}", repr(due.at)):
         yield TextLine(f"{safe(due.stamp)} (no plain moment)", "bad", "stamp")
     if job.ref is None:
         return
@@ -135,6 +179,7 @@ def delayed_lines(job: Job, due_s: float, redactor: Redactor = OPEN) -> Iterator
     if job.place is not None:
         place = f"{job.place + 1:,} of the {due.jobs:,} of its moment, when it was listed"
         yield TextLine(place, "", "place")
+    yield from _id_and_tags(job)
     yield TextLine(f"{job.item.size:,} bytes, SHA-1 {job.id}", "dim", "job")
     if job.problem is None:
         yield from _arguments(job.class_name, job.args, redactor)
@@ -153,7 +198,7 @@ def schedule_lines(
         "file": "in the file of the scheduler at work",
         "unknown": "not in Redis: in a file that is not known, or gone",
     }
-    yield TextLine(kept[row.source], "", "source")
+    yield TextLine(kept.get(row.source, f"in Redis, of {row.source}"), "", "source")
     yield TextLine(format.both_times(row.last_at) if row.last_at else "never", "", "last queued")
     if row.timing is not None:
         yield TextLine(safe(row.timing), "", "when")
@@ -174,13 +219,16 @@ def schedule_lines(
             ahead_s = (at - now).total_seconds()
             yield TextLine(f"{format.both_times(at)}, {format.due_in(ahead_s)}", "", " ")
         if not firings:
-            yield TextLine("none is known: an interval begins when its scheduler does", "dim", " ")
+            why = ": an interval begins when its scheduler does" if row.source in kept else ""
+            yield TextLine(f"none is known{why}", "dim", " ")
         yield from _arguments(None, row.args, redactor)
     if row.item is not None:
         yield from _raw("Definition as it is in Redis", row.item.raw, row.item.size, redactor)
 
 
 def _condition(row: WorkerRow) -> str:
+    if row.process.is_gone:
+        return f"gone: {row.process.problem}"
     if row.process.has_beat is None:
         return "unknown: the heartbeats could not be read"
     beat = row_text.heartbeat(row)
@@ -193,6 +241,7 @@ def _condition(row: WorkerRow) -> str:
         "dead?": f"dead? {last}; another worker will record its job as failed",
         "unregistered": "unregistered: it holds a job and is on no register; it may be dead",
         "silent": f"silent: {last}, where one a minute is usual",
+        "quiet": f"quiet: it takes no more jobs; {last}",
         "no heartbeat": "no heartbeat ever: another implementation, or an old one",
     }
     return states.get(row.condition, f"{row.condition}; {last}")

@@ -64,8 +64,28 @@ class FailureScreen(JobDetailsScreen):
 
 # The entries, and those of one group.
 
+
+def _state_tone(row: JobRow) -> ToneOf | None:
+    return "bad" if row.job.due is None else "warn"
+
+
+#: What only jobs that are tried again by themselves have, and what only others have.
+_OF_STATES, _OF_OTHERS = frozenset({"state", "next"}), frozenset({"retried"})
+
 COLUMNS: Final[tuple[Column[JobRow], ...]] = (
     figure("when", "age", 6, lambda row: row.age_s, format.duration, priority=90, descends=False),
+    Column(
+        *("state", "state", 13, lambda row: safe(row.job.state or "")),
+        priority=92,
+        style=_state_tone,
+        sort_key=lambda row: row.job.state,
+    ),
+    Column(
+        *("next", "next", 9, lambda row: "" if row.due_s is None else format.due_in(row.due_s)),
+        priority=70,
+        style="dim",
+        sort_key=lambda row: row.due_s,
+    ),
     Column("time", "failed", 10, row_text.failed_at, priority=30, style="dim"),
     replace(CLASS, width=16),
     Column(
@@ -101,6 +121,7 @@ class GroupScreen(JobListScreen):
     TAB: ClassVar[Where] = "failed"
     # Without what the title says of all of them.
     LIST_COLUMNS = GROUP_ENTRY_COLUMNS
+    IF_STATED, UNLESS_STATED = _OF_STATES, _OF_OTHERS
     NOTHING = "No failed jobs."
 
     def __init__(self, wanted: JobQuery, group: FailureGroup, groups: FailureGroups | None) -> None:
@@ -217,6 +238,7 @@ class FailedScreen(JobListScreen):
     PLACES: ClassVar[tuple[Where, ...]] = ("tables", "rows", "lists", "failed")
     TAB: ClassVar[Where] = "failed"
     LIST_COLUMNS = COLUMNS
+    IF_STATED, UNLESS_STATED = _OF_STATES, _OF_OTHERS
     NOTHING = "No failed jobs."
 
     def __init__(self) -> None:

@@ -16,7 +16,7 @@ from qtop.monitor import row_text
 from qtop.monitor.incidents.incident import to_serving
 from qtop.monitor.state import ViewState
 from qtop.screens import frame, list_bars
-from qtop.screens.base import ConsoleScreen
+from qtop.screens.base import ConsoleScreen, listed_in
 from qtop.screens.dialogs import ask_for_queue
 from qtop.screens.export import export
 from qtop.screens.payload_editor import edit_job
@@ -107,6 +107,10 @@ class JobListScreen(ConsoleScreen):
     the whole list is looked through, in the background."""
 
     LIST_COLUMNS: ClassVar[Sequence[Column[JobRow]]]
+    #: The keys of columns that are shown once a job has something there, and of those that are then
+    #: left out; unless the settings name the columns.
+    IF_STATED: ClassVar[frozenset[str]] = frozenset()
+    UNLESS_STATED: ClassVar[frozenset[str]] = frozenset()
     #: What is opened from it.
     DETAILS: ClassVar[type[JobDetailsScreen]]
     #: What the list says when it is empty.
@@ -126,7 +130,10 @@ class JobListScreen(ConsoleScreen):
         self.bars = [self.window, self.service] if within.source.queue else [self.window]
         table = Table(self.LIST_COLUMNS, key=lambda row: row.key, clock=self.app.clock)
         table.pages = self
+        self._shows_states: bool | None = None
+        self._list_table = table
         self.pane = self.new_pane(table, self.MARKS_GONE)
+        self._show_states(False)
         self.pane.filter = within.filter
         #: What is looked for in the whole list.
         self.search: ListSearch[Any] | None = None
@@ -419,8 +426,20 @@ class JobListScreen(ConsoleScreen):
 
     def put(self, rows: Sequence[Any], none: str) -> None:
         """Show rows that match already, or the text `none`."""
+        if rows and isinstance(rows[0], JobRow):
+            self._show_states(rows[0].job.state is not None)
         has_more = self.start is not None or (self.page is not None and self.page.after is not None)
         self.pane.show_matching(rows, none, is_all=not (self.is_paged and has_more))
+
+    def _show_states(self, has_states: bool) -> None:
+        place = listed_in(type(self))
+        is_chosen = place is not None and place in self.app.settings.columns
+        if not self.IF_STATED or is_chosen or has_states is self._shows_states:
+            return
+        self._shows_states = has_states
+        left_out = self.UNLESS_STATED if has_states else self.IF_STATED
+        keys = [each.key for each in self.LIST_COLUMNS if each.key not in left_out]
+        self._list_table.show_columns(keys)
 
     def heading(self) -> list[Span]:
         return list_bars.heading(self.within.source)

@@ -17,7 +17,7 @@ from qtop.model.job import JobSource
 from qtop.model.job_list import DueShare, JobPage, Outline
 from qtop.monitor import row_text
 from qtop.monitor.changes import ServedBy
-from qtop.monitor.rows import QueueRow, WorkerRow
+from qtop.monitor.rows import TAKES_NONE, QueueRow, WorkerRow
 from qtop.monitor.state import ViewState
 from qtop.screens import frame
 from qtop.search.list_search import ListSearch
@@ -48,7 +48,9 @@ def page(
         if shown is None or not rows or not shown.jobs:
             return []
         which = f"   entries {span} of {shown.length:,}"
-        return [Span(which, "dim", 90), Span(", newest first", "dim", 60)]
+        is_by_age = shown.length <= rows or all(job.state is None for job in shown.jobs)
+        order = ", newest first" if is_by_age else ", by set, the highest score first"
+        return [Span(which, "dim", 90), Span(order, "dim", 60)]
     what, state = ("jobs", "waiting") if source.kind == "queue" else ("items", "set aside")
     total = "unknown" if is_unread else "reading …"
     if shown is not None:
@@ -105,7 +107,7 @@ def service_of(
         row = row._replace(unreadable=0)
     serving = None
     if fleet.workers is not None:
-        alive = (each for each in fleet.workers if each.condition != "dead?")
+        alive = (each for each in fleet.workers if each.condition not in TAKES_NONE)
         serving = [each for each in alive if name in served_by(each.process.listed)]
     return service(row, serving, view.policy.sign)
 
@@ -210,10 +212,12 @@ def parts(current: str) -> list[Span]:
 
 
 def due_times(shown: JobPage | None) -> list[Span]:
+    """Which jobs are listed, by their due times where several share one."""
     if shown is None or not shown.length:
         return []
     span = f"{shown.first:,} to {shown.last:,} of {shown.length:,}"
-    return [Span(f"due times {span} ", "dim", 60)]
+    what = "jobs" if any(each.state is not None for each in shown.jobs) else "due times"
+    return [Span(f"{what} {span} ", "dim", 60)]
 
 
 def delayed_search(
@@ -275,6 +279,8 @@ def scheduler(seen: ScheduledLook | None, now_s: float, has_schedules: bool) -> 
     if seen.problems:
         unread = (f"{what}: {why}" for what, why in seen.problems.items())
         return [Span(f" ⚠ cannot read {safe('; '.join(unread))}", "bad")]
+    if seen.schedules.movers is not None:
+        return _movers(seen.schedules.movers, seen.outline, now_s)
     ahead = seen.outline
     overdue = None if ahead is None else ahead.shares[0]
     late_s = 0.0
@@ -300,8 +306,27 @@ def scheduler(seen: ScheduledLook | None, now_s: float, has_schedules: bool) -> 
     return held
 
 
+def _movers(at_work: int, ahead: Outline | None, now_s: float) -> list[Span]:
+    """As `scheduler`, where any of the processes `at_work` moves what is due."""
+    overdue = None if ahead is None else ahead.shares[0]
+    first_at = None if ahead is None else ahead.first_at
+    late_s = 0.0 if first_at is None else now_s - first_at
+    jobs = "" if overdue is None else f"{share(overdue)} {'is' if overdue.jobs == 1 else 'are'}"
+    if not at_work:
+        late = f": {jobs} overdue" if overdue is not None and overdue.jobs else ""
+        tone = "bad" if late else "warn" if ahead is not None and ahead.length else "dim"
+        return [Span(f" no process is there to move what comes due{late}", tone)]
+    who = "1 process moves" if at_work == 1 else f"{at_work:,} processes move"
+    if overdue is not None and overdue.jobs and late_s > _LATE_S:
+        late = f" by up to {ago(late_s)}" if math.isfinite(late_s) else ""
+        return [Span(f" ⚠ {jobs} overdue{late}, though {who} what comes due", "warn")]
+    return [Span(f" ● {who} what comes due, each looks every few seconds", "dim")]
+
+
 def no_schedules(seen: ScheduledLook | None) -> str:
     """What is shown in place of the schedules when there are none; a file's may be unknown."""
+    if seen is not None and seen.schedules.movers is not None:
+        return "No recurring jobs of a plug-in in Redis."
     if seen is None or "schedules of a file" in seen.problems:
         return "No schedules in Redis; those of a scheduler's file are unknown."
     if seen.schedules.file_problem is not None:

@@ -16,7 +16,7 @@ from textual.widget import Widget
 from qtop.keymap.keymap import SCREENS, Where
 from qtop.monitor import row_text
 from qtop.monitor.incidents.incident import Incident, Link
-from qtop.monitor.rows import NewestGroup, QueueRow, WorkerRow
+from qtop.monitor.rows import NOT_ALIVE, TROUBLED, NewestGroup, QueueRow, WorkerRow
 from qtop.monitor.state import UiPolicy, ViewState
 from qtop.screens import frame
 from qtop.screens.base import ConsoleScreen, TextScreen
@@ -168,11 +168,11 @@ def _error(group: NewestGroup) -> str:
 
 
 def _trouble(row: WorkerRow) -> str:
-    return row.condition if row.condition in ("dead?", "silent") else ""
+    return row.condition if row.condition in TROUBLED else ""
 
 
 def _trouble_tone(row: WorkerRow) -> ToneOf:
-    return "bad" if row.condition == "dead?" else "warn"
+    return "bad" if row.condition in NOT_ALIVE else "warn"
 
 
 def _last(group: NewestGroup) -> str:

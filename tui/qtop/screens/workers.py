@@ -11,7 +11,14 @@ from qtop.keymap.keymap import Where
 from qtop.local.groups import LocalWorker
 from qtop.model.fleet import Process
 from qtop.monitor import row_text
-from qtop.monitor.rows import CONDITIONS, HostRow, WorkerRow, host_rows
+from qtop.monitor.rows import (
+    CONDITIONS,
+    TAKES_NONE,
+    TROUBLED,
+    HostRow,
+    WorkerRow,
+    host_rows,
+)
 from qtop.monitor.state import ViewState
 from qtop.screens import frame
 from qtop.screens.base import RowsScreen, TextScreen
@@ -105,9 +112,11 @@ class WorkerScreen(TextScreen):
 
 _TONES: Final[dict[str, ToneOf]] = {
     "dead?": "bad",
+    "gone": "bad",
     "unregistered": "bad",
     "silent": "warn",
     "unknown": "warn",
+    "quiet": "accent",
     "working": "good",
     "no heartbeat": "warn",
     "idle": "dim",
@@ -115,7 +124,7 @@ _TONES: Final[dict[str, ToneOf]] = {
 
 
 def _heartbeat_tone(row: WorkerRow) -> ToneOf | None:
-    return _TONES[row.condition] if row.condition in ("dead?", "silent") else "dim"
+    return _TONES[row.condition] if row.condition in TROUBLED else "dim"
 
 
 def _place(row: WorkerRow) -> str:
@@ -132,6 +141,7 @@ COLUMNS: Final[tuple[Column[WorkerRow], ...]] = (
         style=lambda r: _TONES[r.condition],
         sort_key=lambda r: (CONDITIONS.index(r.condition), -(r.elapsed_s or 0)),
     ),
+    Column("busy", "busy", 6, row_text.busy, priority=91, align="right"),
     text_column("job", "job", 22, row_text.worker_job, flex=4, priority=95),
     figure("elapsed", "for", 6, lambda r: r.elapsed_s, priority=90, cell=row_text.worker_elapsed),
     # What is usual, only the screen knows: see `make_table`.
@@ -159,7 +169,14 @@ COLUMNS: Final[tuple[Column[WorkerRow], ...]] = (
     ),
     figure("processed", "processed", 9, lambda r: r.process.processed, priority=50, style="dim"),
     figure("failed", "failed", 7, lambda r: r.process.failed, priority=45, style="bad", zero="dim"),
+    Column("version", "version", 8, row_text.version, priority=56, style="dim"),
+    figure("memory", "memory", 7, row_text.memory_bytes, row_text.mib, priority=52, style="dim"),
+    figure("trip", "trip", 6, row_text.round_trip_us, row_text.microseconds, priority=40),
+    Column("tag", "tag", 8, row_text.tag, priority=38, style="dim"),
 )
+#: Columns of processes with threads, and those that only others have.
+_OF_THREADS: Final = frozenset({"busy", "version", "memory", "trip", "tag"})
+_OF_COUNTS: Final = frozenset({"processed", "failed"})
 
 
 class WorkersScreen(RowsScreen):
@@ -173,6 +190,16 @@ class WorkersScreen(RowsScreen):
         # By worker id: what signals asked for shows nowhere in Redis.
         self._asked_to_finish: set[str] = set()
         self._paused: set[str] = set()
+        #: Whether its processes tell more about themselves; None while that is not known.
+        self._has_facts: bool | None = None
+        self._show_columns(False)
+
+    def _show_columns(self, has_facts: bool) -> None:
+        """Show the columns of which processes tell something, unless the settings name others."""
+        if has_facts is not self._has_facts and "workers" not in self.app.settings.columns:
+            left_out = _OF_COUNTS if has_facts else _OF_THREADS
+            self.table.show_columns([each.key for each in COLUMNS if each.key not in left_out])
+        self._has_facts = has_facts
 
     def make_table(self) -> Table[Any]:
         usual = self._usual
@@ -192,6 +219,8 @@ class WorkersScreen(RowsScreen):
         table.empty_text = frame.empty_word(view, "workers", advice, "workers")
         fleet = view.fleet
         rows = () if fleet is None else (*(fleet.workers or ()), *view.insights.unregistered)
+        if rows:
+            self._show_columns(any(row.process.facts is not None for row in rows))
         self.pane.show_rows(rows)
 
     def subject(self, row: WorkerRow) -> Subject:
@@ -207,7 +236,7 @@ class WorkersScreen(RowsScreen):
             age_s=row.elapsed_s,
             words=(row.id, row.condition),
             is_readable=row.jobs is not None and (job is None or job.problem is None),
-            serves=served if row.condition != "dead?" else (),
+            serves=served if row.condition not in TAKES_NONE else (),
             lists=served,
         )
 

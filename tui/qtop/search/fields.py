@@ -51,9 +51,11 @@ class Subject:
 
 def of_job(job: Job, now: datetime) -> Subject:
     """A job as filters see it. `now` is an aware datetime, by the server's clock. Of one that
-    cannot be read, words find its beginning and the reason. O(bytes)."""
+    cannot be read, words find its beginning and the reason; of others also their jid and tags.
+    O(bytes)."""
     name, args = job.unwrapped
     failed_at, due, problem = job.failed_at, job.due, job.problem
+    named = job.tags if job.jid is None else (job.jid, *job.tags)
     beginning = b"" if problem is None else job.item.raw[:_RAW_BYTES]
     return Subject(
         class_name=name,
@@ -66,7 +68,7 @@ def of_job(job: Job, now: datetime) -> Subject:
         due_s=None if due is None else due.at - now.timestamp(),
         is_retried=job.is_retried,
         id=job.item.sha,
-        words=() if problem is None else (problem, beginning.decode("utf-8", "surrogateescape")),
+        words=named if problem is None else (problem, beginning.decode("utf-8", "surrogateescape")),
         is_readable=problem is None,
     )
 

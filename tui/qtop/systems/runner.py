@@ -3,12 +3,11 @@ for watching, another for acting."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from queuecore.exchange import Exchange
-from resque.keys import Keys
 
 if TYPE_CHECKING:
     from qtop.systems.system import System, Work
@@ -28,6 +27,7 @@ def open_system(
     url: str = "",
     failures_read: int = 500,
     warn: Callable[[str], None] = lambda text: None,
+    system: str = "resque",
 ) -> System:
     """The queue system in a namespace, which remembers nothing yet. No round trip. Without an
     `address` it does what needs no server.
@@ -36,11 +36,35 @@ def open_system(
         url: The address with its password, for workers that are started here.
         failures_read: How many of the newest failures are part of a snapshot.
         warn: Gets a sentence where another system perhaps lives there, too, before a change.
+        system: Which one: a key of `SYSTEMS`.
     """
-    # Imported here: many commands do without it.
-    from qtop.systems.resque.system import ResqueSystem
+    around = {"url": url, "failures_read": failures_read, "warn": warn}
+    return SYSTEMS[system](namespace, address, around)
 
-    return ResqueSystem(Keys(namespace), address, url=url, failures_read=failures_read, warn=warn)
+
+# What a system needs is imported when it is opened: many commands do without it.
+
+
+def _resque(namespace: str, address: Address | None, around: dict[str, Any]) -> System:
+    from qtop.systems.resque.system import ResqueSystem
+    from resque.keys import Keys
+
+    return ResqueSystem(Keys(namespace), address, **around)
+
+
+def _sidekiq(namespace: str, address: Address | None, around: dict[str, Any]) -> System:
+    from qtop.systems.sidekiq.system import SidekiqSystem
+    from sidekiq.keys import SidekiqKeys
+
+    keys, failures_read = SidekiqKeys(namespace), around["failures_read"]
+    return SidekiqSystem(keys, address, failures_read=failures_read)
+
+
+#: What opens each system, by its name.
+SYSTEMS: Final[Mapping[str, Callable[[str, Address | None, dict[str, Any]], System]]] = {
+    "resque": _resque,
+    "sidekiq": _sidekiq,
+}
 
 
 class RedisRunner:

@@ -55,13 +55,15 @@ Ability = Literal[
     "pause",
     "pause_all",
     "start_workers",
+    "register",
     "kill",
     "kill_all",
     "reschedule_failures",
     "reschedule_all",
 ]
 """What a system may be unable to do, by the id of its action: pause queues, pause everything, start
-workers; put jobs among the dead, try failed jobs again at another time."""
+workers, put on an index what is missing there; put jobs among the dead, try failed jobs again at
+another time."""
 
 
 DiagnosisPart = Literal[
@@ -182,8 +184,9 @@ class System(Protocol):
     def queue_names(self) -> Work[list[str]]:
         """The names of all queues. One round trip, O(queues)."""
 
-    def failure_lists(self) -> Work[list[str]]:
-        """The names of all lists of failures, the main one first. One round trip."""
+    def failure_lists(self, *, apart: bool = False) -> Work[list[str]]:
+        """The names of all lists of failures, the main one first; with `apart` of those that have
+        every failure once. One round trip."""
 
     def newest_failures(self, jobs: tuple[Job, ...], length: int) -> JobPage:
         """The first page of the main list of failures, as a snapshot brought it along: the newest

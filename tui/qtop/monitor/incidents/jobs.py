@@ -15,7 +15,7 @@ from qtop.model.fleet import RunningJob
 from qtop.model.job import JobRow
 from qtop.monitor.changes import CounterWindow
 from qtop.monitor.incidents.incident import Incident, Link, Severity, first_few
-from qtop.monitor.rows import FleetRows, GroupMemory, WorkerRow
+from qtop.monitor.rows import NOT_ALIVE, FleetRows, GroupMemory, WorkerRow
 from qtop.search.filter_language import term
 from qtop.text.format import exception_name, rate
 from qtop.text.safe import ago, counted
@@ -119,7 +119,7 @@ def _by_class(fleet: FleetRows, least_s: float) -> Mapping[str, list[tuple[float
     for row in fleet.workers or ():
         for job in row.process.jobs or ():
             since = job.since
-            if since is not None and since <= cutoff and row.condition != "dead?":
+            if since is not None and since <= cutoff and row.condition not in NOT_ALIVE:
                 name, _ = unwrapped(job.class_name, job.args)
                 if name is not None:
                     found[name].append(((row.now - since).total_seconds(), row))

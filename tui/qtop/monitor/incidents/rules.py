@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
+from types import MappingProxyType
 from typing import Final, get_args
 
 from qtop.config.limits import USUAL, Thresholds
@@ -15,6 +16,7 @@ from qtop.monitor.incidents.queues import Growth, drop_incidents, pause_incident
 from qtop.monitor.incidents.server import LockWatch
 from qtop.monitor.incidents.workers import stray_incidents
 from qtop.monitor.rows import FleetRows, GroupMemory
+from qtop.systems.system import Ability
 from qtop.text.safe import ago, counted
 from queuecore.values import replace
 
@@ -80,12 +82,24 @@ _CHECKS: Final = get_args(Check)
 _QUOTES: Final = "(Redis says: "
 
 
+#: The commands that incidents advise, by what a system must be able to do for them.
+_NEEDS: Final[Mapping[str, Ability]] = {"resume": "pause", "register": "register"}
+
+
 class IncidentRules:
     """Finds the incidents, poll after poll. With `is_steady` what comes and goes is shown as
-    `Steady` says, else as it is found. `newest_groups` has the newest failures of the last poll."""
+    `Steady` says, else as it is found. `abilities` are the system's: what it cannot do is not
+    advised. `newest_groups` has the newest failures of the last poll."""
 
-    def __init__(self, thresholds: Thresholds = USUAL, *, is_steady: bool = False) -> None:
+    def __init__(
+        self,
+        thresholds: Thresholds = USUAL,
+        *,
+        is_steady: bool = False,
+        abilities: Mapping[Ability, str | None] = MappingProxyType({}),
+    ) -> None:
         self._thresholds = thresholds
+        self._abilities = abilities
         self._growth = Growth(thresholds)
         self._durations = Durations()
         self._lock = LockWatch()
@@ -122,7 +136,7 @@ class IncidentRules:
         if self._steady is not None:
             is_whole = health_report is not None
             found = self._steady.shown(found, fleet_rows, at_mono, is_whole=is_whole)
-        dated = self._dated(found, fleet_rows.server_time)
+        dated = self._dated(map(self._advised, found), fleet_rows.server_time)
         dated.sort(key=lambda each: (SEVERITIES.index(each.severity), _CHECKS.index(each.check)))
         if any(each.severity in ("bad", "warn") and not each.is_over for each in dated):
             return tuple(dated)
@@ -154,6 +168,13 @@ class IncidentRules:
         self.newest_groups.note(fleet_rows.failures or ())
         yield from failure_incidents(fleet_rows, pace, self.newest_groups, self._thresholds)
         yield from drop_incidents(fleet_rows)
+
+    def _advised(self, incident: Incident) -> Incident:
+        """The same, with the reason in place of a command that the system does not have."""
+        program, _, rest = incident.remedy.partition(" ")
+        need = _NEEDS.get(rest.partition(" ")[0]) if program == "qtop" else None
+        why = None if need is None else self._abilities.get(need)
+        return incident if why is None else replace(incident, remedy=why)
 
     def usual_s(self, class_name: str) -> float | None:
         """How long 95 of 100 jobs of a class took at most; None when too few were seen to end."""

@@ -25,6 +25,8 @@ def worker_incidents(fleet: FleetRows, thresholds: Thresholds) -> Iterator[Incid
     odd = [row for row in rows if row.condition not in ("working", "idle")]
     if dead := [row for row in odd if row.condition == "dead?"]:
         yield from _dead(dead)
+    if gone := [row for row in odd if row.condition == "gone"]:
+        yield _gone(gone)
     if silent := [row for row in odd if row.condition == "silent"]:
         text = f"{counted(len(silent), 'worker')} silent for {_up_to(silent)}{_where(silent)}"
         link, remedy = _link(silent, "silent"), "look at their machines, and at their way to Redis"
@@ -39,9 +41,16 @@ def worker_incidents(fleet: FleetRows, thresholds: Thresholds) -> Iterator[Incid
         text = f"{beats} are up to {ago(furthest_s)} in the future{_where(ahead)}"
         remedy = "synchronise the clocks with NTP"
         yield Incident("clock", "warn", text, "ahead", "", Link("workers"), remedy)
+    if behind := [row for row in rows if _is_behind(row, thresholds)]:
+        text = (
+            f"the clocks of {counted(len(behind), 'worker')} are behind: heartbeats just written "
+            f"say that they are up to {ago(_oldest_s(behind))} old{_where(behind)}"
+        )
+        remedy = "synchronise the clocks with NTP"
+        yield Incident("clock", "warn", text, "behind", "", Link("workers"), remedy)
     if unknown := [row for row in odd if row.condition == "no heartbeat"]:
         yield _without_heartbeat(unknown)
-    unread = [row for row in odd if row.jobs is None]
+    unread = [row for row in odd if row.jobs is None and row.condition != "gone"]
     if unread and "jobs in hand" not in fleet.totals.problems:
         yield _unread(unread)
 
@@ -61,6 +70,27 @@ def _dead(dead: Sequence[WorkerRow]) -> Iterator[Incident]:
         )
         kind, link = "in dead hands", _link(holding, "dead?")
         yield Incident("workers", "bad", text, kind, "", link, remedy, mends="prune")
+
+
+#: The sign of life of a process that tells more about itself lasts so long after each beat.
+_LIFETIME_S: Final = 60.0
+
+
+def _gone(gone: Sequence[WorkerRow]) -> Incident:
+    """Processes whose sign of life has run out: what they ran then is not known any more."""
+    text = (
+        f"{counted(len(gone), 'worker')} gone without a word: killed, or cut off from Redis"
+        f"{_where(gone)}; what they ran may be lost"
+    )
+    remedy = "look whether they run; jobs that nothing kept are to be enqueued again"
+    return Incident("workers", "warn", text, "gone", "", _link(gone, "gone"), remedy)
+
+
+def _is_behind(row: WorkerRow, thresholds: Thresholds) -> bool:
+    process, age_s = row.process, row.beat_age_s
+    if process.facts is None or process.is_gone or age_s is None:
+        return False
+    return age_s > _LIFETIME_S + thresholds.beat_ahead_s
 
 
 def _without_heartbeat(unknown: Sequence[WorkerRow]) -> Incident:
@@ -113,6 +143,7 @@ _WORDS: Final[dict[StrayKind, tuple[str, str]]] = {
     "unreadable": ("set aside from queues that are on no list", "qtop register {name}"),
     "delayed": ("delayed, but not in the schedule", "qtop register --delayed {name}"),
     "failed": ("in lists of failures that are on no list", "qtop register --failures {name}"),
+    "held": ("left behind in private lists of processes that are gone", "start one of their kind"),
 }
 
 

@@ -20,6 +20,7 @@ from qtop.model.job_list import (
     Outline,
 )
 from qtop.search.list_walk import ListWalk
+from qtop.search.place_pages import entries_from_front, known, page_from_front, place_of
 from qtop.systems.resque.job_reader import (
     delayed_item,
     delayed_job,
@@ -124,27 +125,28 @@ class ResqueList:
         """As a `JobList`. One round trip, a second one where jobs have left at the front of the
         list; O(size)."""
         if self._newest_first:
-            return self._newest(_place(start) or None, size, most_bytes)
-        return self._from_front(_place(start), size, most_bytes, before)
+            return self._newest(place_of(start) or None, size, most_bytes)
+        stretch = partial(self._stretch, most_bytes)
+        return page_from_front(stretch, self.job_of, place_of(start), size, before)
 
     def entries(self, start: Hashable, size: int) -> Exchange[EntryPage]:
         """As a `JobList`. One round trip, O(size)."""
-        place = _place(start)
-        if self._newest_first:
-            end = place or None
-            first, last = (-size, -1) if end is None else (max(0, end - size), end - 1)
-        else:
-            first, last = place, place + size - 1
+        place = place_of(start)
+        stretch = partial(self._stretch, LISTED_BYTES)
+        if not self._newest_first:
+            return entries_from_front(stretch, partial(ListEntry, self), place, size)
+        end = place or None
+        first, last = (-size, -1) if end is None else (max(0, end - size), end - 1)
 
         def parse(seen: Stretch) -> EntryPage:
-            many = len(seen.replies)
-            begin = seen.length - many if first < 0 else first
+            begin = seen.length - len(seen.replies) if first < 0 else first
             entries = [ListEntry(self, *each) for each in zip(seen.replies, count(begin))]
-            if self._newest_first:
-                return EntryPage(entries[::-1], begin or None)
-            return EntryPage(entries, begin + many if begin + many < seen.length else None)
+            return EntryPage(entries[::-1], begin or None)
 
-        return windows.stretch(self._key, first, last, max_bytes=LISTED_BYTES).then(parse)
+        return stretch(first, last).then(parse)
+
+    def _stretch(self, max_bytes: int, first: int, last: int) -> Exchange[Stretch]:
+        return windows.stretch(self._key, first, last, max_bytes=max_bytes)
 
     def _newest(self, end: int | None, size: int, most_bytes: int) -> Exchange[JobPage]:
         first, last = (-size, -1) if end is None else (max(0, end - size), end - 1)
@@ -166,43 +168,16 @@ class ResqueList:
             self.job_of(read_item(reply), place) for place, reply in enumerate(seen.replies, first)
         )
 
-    def _from_front(
-        self,
-        start: int,
-        size: int,
-        most_bytes: int,
-        before: Sequence[Job],
-    ) -> Steps[JobPage]:
-        seen: Stretch = yield self._stretch(start, size, most_bytes)
-        if start and before and seen.replies:
-            # Jobs have left at the front: the page goes with those that it showed.
-            first = read_item(seen.replies[0]).sha
-            if left := next((at for at, job in enumerate(before) if job.id == first), 0):
-                start = max(0, start - left)
-                seen = yield self._stretch(start, size, most_bytes)
-        is_gone = bool(start) and not seen.replies
-        if is_gone:
-            # The list has become shorter than that.
-            start = max(0, seen.length - 1) // size * size
-            seen = yield self._stretch(start, size, most_bytes)
-        end = start + len(seen.replies)
-        after = end if start < end < seen.length else None
-        range_of = (start or None, after, start + 1, end, seen.length)
-        return JobPage(self._jobs(seen, start), *range_of, is_gone)
-
-    def _stretch(self, start: int, size: int, most_bytes: int) -> Exchange[Stretch]:
-        return windows.stretch(self._key, start, start + size - 1, max_bytes=most_bytes)
-
     def before(self, page: JobPage, size: int) -> Exchange[Hashable]:
-        start = _place(page.start)
+        start = place_of(page.start)
         if self._newest_first:
             at = start + size
-            return _known(at if start and at < page.length else None)
-        return _known(max(0, start - size) or None)
+            return known(at if start and at < page.length else None)
+        return known(max(0, start - size) or None)
 
     def last(self, page: JobPage, size: int) -> Exchange[Hashable]:
         start = size if self._newest_first else page.length - size
-        return _known(None if page.length <= size else start)
+        return known(None if page.length <= size else start)
 
     def layout(self, now: datetime) -> Layout:
         # Imported here: a page needs no tests.
@@ -234,15 +209,6 @@ class ResqueList:
     def payload(self, job: Job) -> tuple[str, bytes] | str:
         raw = job.item.raw
         return failures.job_of(raw) if self.source.kind == "failed" else (self.source.name, raw)
-
-
-def _place(cursor: Hashable) -> int:
-    assert cursor is None or isinstance(cursor, int)  # noqa: S101  as made here
-    return cursor or 0
-
-
-def _known(start: Hashable) -> Exchange[Hashable]:
-    return Exchange((), lambda _: start)
 
 
 # Delayed jobs: a sorted set of moments, each with a list of jobs.

@@ -227,7 +227,7 @@ class ResqueSystem:
 
         return queue_list.names(self.keys)
 
-    def failure_lists(self) -> Exchange[list[str]]:
+    def failure_lists(self, *, apart: bool = False) -> Exchange[list[str]]:
         from resque.store import failures
 
         return failures.lists(self.keys)

@@ -1,0 +1,98 @@
+"""What `qtop doctor` asks only Sidekiq: what lives there, and whether what is next can be read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from qtop.model.fleet import Snapshot
+from qtop.model.health import Finding
+from qtop.systems.sidekiq.ownership import note
+from qtop.systems.system import DiagnosisPart
+from qtop.text.format import argument, named
+from qtop.text.safe import counted
+from queuecore.exchange import Exchange, Steps
+from queuecore.times import wall_now
+from queuecore.windows import Stretch, read_item
+from sidekiq.keys import SidekiqKeys
+from sidekiq.store import plugins, schedules, systems, waiting_jobs
+from sidekiq.store.plugins import Plugins
+from sidekiq.store.schedules import RecurringJobs
+from sidekiq.store.systems import SidekiqSigns
+from sidekiq.store.waiting_jobs import WaitingJob
+
+#: Of so many of the longest queues so many jobs are looked at, each up to so many bytes.
+_QUEUES, _JOBS, _JOB_BYTES = 100, 20, 65_536
+_Tell = Callable[[Finding], None]
+
+
+def look(keys: SidekiqKeys, part: DiagnosisPart, tell: _Tell, seen: Snapshot) -> Steps[None]:
+    """Look for what is wrong with a part; of those that only Resque has nothing is told. Changes
+    nothing. Raises StoreError."""
+    if part == "namespace":
+        found: tuple[SidekiqSigns, ...] = yield from systems.look([keys.namespace], now=wall_now())
+        there: Plugins = yield from plugins.find(keys)
+        tell(_system(found[0]))
+        tell(_plugins(there))
+    elif part == "items":
+        tell((yield from _items(keys, seen)))
+    elif part == "schedules":
+        read: RecurringJobs = yield from schedules.read(keys)
+        tell(_schedules(read))
+
+
+def _system(found: SidekiqSigns) -> Finding:
+    where = f"namespace {found.namespace!r}" if found.namespace else "this database"
+    if (also := note(found)) is not None:
+        return Finding("namespace", "WARN", also, "give each a namespace or database of its own")
+    if found.problem is not None:
+        return Finding("namespace", "UNKNOWN", found.problem, "make sure that it may be read")
+    if found.sureness == "none":
+        return Finding("namespace", "WARN", f"nothing of Sidekiq's in {where}", _WHERE)
+    return Finding("namespace", "OK", f"Sidekiq in {where}: {found.signs[0]}")
+
+
+_WHERE: Final = "look for its database, or its --namespace"
+
+
+def _plugins(there: Plugins) -> Finding:
+    if there.problem is not None or not there.is_complete:
+        why = there.problem or "not all keys were looked at"
+        text = f"unknown whether there are others than: {named(sorted(there.keys)) or 'none'}"
+        return Finding("plug-ins", "UNKNOWN", f"{text} ({why})", "know what else uses these keys")
+    names = named(sorted(there.keys), len(there.keys))
+    return Finding("plug-ins", "OK", f"keys of: {names}" if names else "no keys of any")
+
+
+def _items(keys: SidekiqKeys, seen: Snapshot) -> Steps[Finding]:
+    """Whether the jobs that are next can be read. A round trip for each of 100 queues."""
+    rows = sorted((each for each in seen.queues or () if each.size), key=lambda q: -(q.size or 0))
+    bad: list[str] = []
+    looked_at = 0
+    for row in rows[:_QUEUES]:
+        window: Exchange[Stretch] = waiting_jobs.stretch(
+            keys.queue(row.name), 0, _JOBS - 1, max_bytes=_JOB_BYTES
+        )
+        found: Stretch = yield window
+        items = [read_item(reply) for reply in found.replies]
+        looked_at += len(items)
+        jobs = (WaitingJob(item, place) for place, item in enumerate(items) if not item.is_cut)
+        bad += (row.name for each in jobs if each.record.problem is not None)
+    of = f"of the next in {counted(len(rows), 'queue')} {looked_at:,} were looked at"
+    if bad:
+        text = f"{counted(len(bad), 'job')} cannot be read: {named(list(dict.fromkeys(bad)))}; {of}"
+        see = f"qtop show --system sidekiq --from queue:{argument(bad[0])} --filter readable:no"
+        return Finding("items", "WARN", text, see)
+    if len(rows) > _QUEUES:
+        return Finding("items", "UNKNOWN", f"each can be read; {of}", "ask again when they drain")
+    return Finding("items", "OK", f"each can be read: {of}")
+
+
+def _schedules(read: RecurringJobs) -> Finding:
+    if read.problems:
+        why = "; ".join(f"{what}: {text}" for what, text in read.problems.items())
+        return Finding("schedules", "UNKNOWN", why, "look at these keys")
+    bad = [each.name for each in read.jobs if each.problem is not None]
+    if bad:
+        return Finding("schedules", "WARN", f"cannot be read: {named(bad)}", "define them again")
+    return Finding("schedules", "OK", f"{counted(len(read.jobs), 'recurring job')} of plug-ins")

@@ -1,0 +1,255 @@
+"""What is found out now and then of a Sidekiq, as neutral values."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
+from typing import Final
+
+from qtop.model.fleet import Process
+from qtop.model.health import (
+    HealthReport,
+    NextJob,
+    Notice,
+    Ownership,
+    ServerInfo,
+    SystemHealth,
+    UpcomingJobs,
+    WaitingClasses,
+    skew_s,
+)
+from qtop.systems.sidekiq.job_reader import names_of
+from qtop.systems.sidekiq.schedules import movers
+from qtop.text.format import named
+from qtop.text.safe import ago
+from queuecore import audit, times, windows
+from queuecore.active_job import unwrapped
+from queuecore.errors import Busy, StoreError
+from queuecore.exchange import Command, Exchange, Reply, Steps, first_error
+from queuecore.health import HealthPart, read_facts
+from queuecore.values import value
+from queuecore.windows import Stretch, read_item
+from sidekiq.codec import JobRecord
+from sidekiq.keys import SidekiqKeys
+from sidekiq.store import entry_counts, plugins, waiting_jobs
+from sidekiq.store.entry_counts import SetSize
+from sidekiq.store.plugins import Plugins
+from sidekiq.store.processes import major, versions
+from sidekiq.store.waiting_jobs import WaitingJob
+
+#: How many of the newest actions are looked through for those that explain what is seen.
+_DEEDS_READ: Final = 200
+#: Of a next job so much is read.
+_JOB_BYTES: Final = 8_192
+#: Processes look every 5 s for each that there is, on average all together every 5 s.
+_OVERDUE_S: Final = 60.0
+_ALONE_S: Final = 15.0
+#: At each death Sidekiq cuts the set of dead jobs down to one less than this, unless it is told
+#: otherwise.
+_USUAL_DEAD: Final = 10_000
+
+
+@value
+class Looked:
+    """What one round trip found out; None where that is unknown, with the reason in `problems`."""
+
+    system: SystemHealth
+    sizes: Mapping[str, SetSize]
+    jobs: Mapping[str, NextJob]
+    problems: Mapping[HealthPart, str]
+
+
+def look(
+    keys: SidekiqKeys, queues: Sequence[str], processes: Sequence[Process] | None
+) -> Steps[HealthReport]:
+    """Find out what is looked at now and then, also of these queues; `processes` are those of the
+    last snapshot, None where they are unknown. Three round trips. Raises StoreError."""
+    before_s = time.time()
+    seen: Looked = yield _look(keys, queues)
+    after_s, taken = time.time(), seen.system.taken
+    there: Plugins = yield plugins.present(keys)
+    return HealthReport(
+        system=seen.system,
+        next_jobs=seen.jobs,
+        problems=seen.problems,
+        waiting=_classes(seen.jobs),
+        skew_s=None if taken is None else skew_s(taken.timestamp(), before_s, after_s),
+        ownership=Ownership(),
+        notices=tuple(notices(seen, processes, there)),
+    )
+
+
+def facts(keys: SidekiqKeys) -> Exchange[ServerInfo]:
+    """What the server says of itself, and whether it runs scripts. One round trip, O(1)."""
+    probe = windows.window(keys.undo_items("none"), 0, 0, max_bytes=0)
+
+    def parse(replies: list[Reply]) -> ServerInfo:
+        info, config, script = replies
+        problem = script if isinstance(script, StoreError) else None
+        if isinstance(info, StoreError):
+            return ServerInfo({}, None, info, problem)
+        read = read_facts(info, config)
+        return ServerInfo(read.fields, read.save, None, problem)
+
+    commands = (("INFO",), ("CONFIG", "GET", "save"), *probe.commands)
+    return Exchange(commands, parse, tolerant=True)
+
+
+def next_jobs(
+    keys: SidekiqKeys, queues: Sequence[str], *, samples: bool = False
+) -> Exchange[UpcomingJobs]:
+    """Read the jobs that are next in queues, with `samples` the classes of some more. One round
+    trip, O(queues)."""
+    stretches = _fronts(keys, queues, _SAMPLED if samples else 1)
+
+    def parse(replies: list[Reply]) -> UpcomingJobs:
+        records, refused = _records(queues, stretches, replies)
+        jobs = {queue: _next(found[0]) for queue, found in records.items() if found}
+        classes = {
+            queue: WaitingClasses(tuple(dict.fromkeys(_names(found))), is_sampled=samples)
+            for queue, found in records.items()
+        }
+        return UpcomingJobs(jobs, classes, None if refused is None else str(refused))
+
+    return Exchange(_commands(stretches), parse, tolerant=True)
+
+
+_SAMPLED: Final = 50
+
+
+def _look(keys: SidekiqKeys, queues: Sequence[str]) -> Exchange[Looked]:
+    sizes = entry_counts.sizes(keys, ("schedule", "retry", "dead"))
+    stretches = _fronts(keys, queues, 1)
+    commands: tuple[Command, ...] = (
+        ("TIME",),
+        ("INFO",),
+        ("CONFIG", "GET", "save"),
+        ("XREVRANGE", keys.audit(), "+", "-", "COUNT", _DEEDS_READ),
+        *sizes.commands,
+        *_commands(stretches),
+    )
+
+    def parse(replies: list[Reply]) -> Looked:
+        clock, info, config, deeds, ends, *fronts = replies
+        problems: dict[HealthPart, str] = {}
+
+        def known(part: HealthPart, reply: Reply) -> bool:
+            refused = first_error([reply])
+            if isinstance(refused, Busy):
+                raise refused
+            if refused is not None:
+                problems[part] = str(refused)
+            return refused is None
+
+        records, refused = _records(queues, stretches, fronts)
+        if refused is not None:
+            problems["fronts"] = str(refused)
+        found = sizes.parse([ends]) if known("scheduler", ends) else []
+        by_name: dict[str, SetSize] = {each.name: each for each in found}
+        system = SystemHealth(
+            taken=None if isinstance(clock, StoreError) else times.from_server(*clock),
+            facts=read_facts(info, config) if known("server", info) else None,
+            due=_due(by_name.get("schedule")),
+            audit_entries=tuple(audit.listed(deeds)) if known("deeds", deeds) else None,
+            problems=problems,
+        )
+        jobs = {queue: _next(found[0]) for queue, found in records.items() if found}
+        return Looked(system, by_name, jobs, problems)
+
+    return Exchange(commands, parse, tolerant=True)
+
+
+def _due(size: SetSize | None) -> float | None:
+    if size is None or size.length is None:
+        return None
+    return float("inf") if size.lowest is None else float(size.lowest)
+
+
+# The next jobs.
+
+
+def _fronts(keys: SidekiqKeys, queues: Sequence[str], many: int) -> list[Exchange[Stretch]]:
+    return [
+        waiting_jobs.stretch(keys.queue(name), 0, many - 1, max_bytes=_JOB_BYTES) for name in queues
+    ]
+
+
+def _commands(stretches: Sequence[Exchange[Stretch]]) -> tuple[Command, ...]:
+    return tuple(chain.from_iterable(each.commands for each in stretches))
+
+
+def _records(
+    queues: Sequence[str], stretches: Sequence[Exchange[Stretch]], replies: Sequence[Reply]
+) -> tuple[dict[str, list[JobRecord]], StoreError | None]:
+    """The jobs at the front of each queue, as far as they could be read, and why not all could."""
+    found: dict[str, list[JobRecord]] = {}
+    refused = None
+    for queue, stretch, reply in zip(queues, stretches, replies, strict=True):
+        if isinstance(reply, StoreError):
+            refused = refused or reply
+            continue
+        items = map(read_item, stretch.parse([reply]).replies)
+        records = (WaitingJob(item, place).record for place, item in enumerate(items))
+        found[queue] = [each for each in records if each.members]
+    return found, refused
+
+
+def _next(record: JobRecord) -> NextJob:
+    return NextJob(unwrapped(*names_of(record))[0], record.waiting_since)
+
+
+def _names(records: Sequence[JobRecord]) -> Iterator[str]:
+    for each in records:
+        name = unwrapped(*names_of(each))[0]
+        if name is not None:
+            yield name
+
+
+def _classes(jobs: Mapping[str, NextJob]) -> Mapping[str, WaitingClasses]:
+    return {
+        queue: WaitingClasses((job.class_name,) if job.class_name else (), is_sampled=False)
+        for queue, job in jobs.items()
+    }
+
+
+# What Sidekiq itself has to say.
+
+
+def notices(seen: Looked, processes: Sequence[Process] | None, there: Plugins) -> Iterator[Notice]:
+    """What is odd about the sets, and what the processes have in common. Pure."""
+    yield from _overdue(seen, processes)
+    dead = seen.sizes.get("dead")
+    if dead is not None and dead.length in (_USUAL_DEAD - 1, _USUAL_DEAD):
+        text = f"{dead.length:,} dead jobs, Sidekiq's usual limit: each death drops the oldest"
+        remedy = "retry or delete what is there, or raise dead_max_jobs"
+        yield Notice("note", text, "dead", remedy=remedy)
+    majors = {major(each) for each in processes or ()} - {None}
+    if len(majors) > 1:
+        them = named(list(versions(processes or ())))
+        text = f"processes of several major versions: {them}"
+        yield Notice("note", text, "versions", "workers", "let all have the same")
+    if "Enterprise: periodic jobs" in there.keys:
+        yield Notice("note", "periodic jobs of Sidekiq Enterprise cannot be read", "periodic")
+
+
+def _overdue(seen: Looked, processes: Sequence[Process] | None) -> Iterator[Notice]:
+    """What is due for long: each process looks every few seconds, the less often the more there
+    are."""
+    taken = seen.system.taken
+    if taken is None or processes is None:
+        return
+    at_work = movers(processes)
+    limit_s = max(_OVERDUE_S, _ALONE_S * at_work)
+    for name, what in (("schedule", "scheduled jobs"), ("retry", "retries")):
+        due = _due(seen.sizes.get(name))
+        late_s = 0.0 if due is None else taken.timestamp() - due
+        if late_s <= limit_s:
+            continue
+        if not at_work:
+            text = f"{what} are due for {ago(late_s)}: no process is there to move them"
+            yield Notice("bad", text, f"overdue {name}", "workers", "start a process of Sidekiq")
+        else:
+            text = f"{what} are due for {ago(late_s)}, though processes are there to move them"
+            remedy = "see what their logs say, and whether their clocks are right"
+            yield Notice("warn", text, f"overdue {name}", "workers", remedy)
