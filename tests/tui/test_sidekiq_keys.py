@@ -94,7 +94,7 @@ async def test_failed_jobs_are_tried_again_at_another_time(
     async with app.run_test(size=(140, 40)) as pilot:
         await show(pilot, "4", "HardJob", key)
         await until_screen(pilot, DateDialog)
-        await pilot.press(*"2040-01-01", "enter")
+        await pilot.press(*"2040-01-01T12:00", "enter")
         await confirm(pilot)
         await until(pilot, lambda: AT_S not in state_of(direct)["retry"].values(), "other times")
         assert len({*state_of(direct)["retry"].values()}) == 1
@@ -146,7 +146,7 @@ async def test_a_process_is_quieted_and_stopped_by_its_signals(
     beat(direct, "far:1:0123456789ab")
     signals = KEYS.signals("far:1:0123456789ab")
     async with app.run_test(size=(140, 40)) as pilot:
-        await show(pilot, "3", "far", "p")
+        await show(pilot, "3", "h:1", "p")
         await confirm(pilot)
         await until(pilot, lambda: direct("LRANGE", signals, 0, -1) == [b"TSTP"], "a signal")
         await pilot.press("x")
@@ -165,7 +165,7 @@ async def test_what_a_process_lost_while_the_console_watched_is_rescued(
     async with app.run_test(size=(140, 40)) as pilot:
         await until_checked(pilot)
         direct("DEL", KEYS.process(identity), KEYS.work(identity))
-        await show(pilot, "3", "far", "D")
+        await show(pilot, "3", "h:1", "D")
         await until_screen(pilot, ConfirmDialog)
         assert "HardJob" in screen_text(app)
         await pilot.press("y")
