@@ -39,6 +39,7 @@ from qtop.actions.request import (
     RunSchedules,
     Signal,
 )
+from qtop.actions.stopping import reined
 from qtop.config.limits import UndoLimits
 from qtop.model.fleet import Process
 from qtop.model.job import JobSource
@@ -46,7 +47,7 @@ from qtop.systems.sidekiq.permissions import ACTION_SCRIPTS, commands, forbidden
 from qtop.systems.sidekiq.process_actions import gather
 from queuecore.address import parse_url
 from queuecore.errors import EncodeError, NoClassError, NoQueueError
-from queuecore.exchange import Exchange
+from queuecore.exchange import Exchange, drive
 from queuecore.stores import Store
 from queuecore.windows import sha_of
 from sidekiq.keys import SidekiqKeys
@@ -147,6 +148,48 @@ def test_what_a_poller_took_meanwhile_is_gone_and_comes_back_to_no_second_place(
     assert back.done == outcome.done
     now = operating.state()["retry"]
     assert now == {raw: at for raw, at in entries.items() if raw not in taken}
+
+
+def test_an_action_is_stopped_between_two_steps_and_what_it_did_is_taken_back(
+    operating: Operating,
+) -> None:
+    fill_set(operating.direct, KEYS.jobs("retry"), {failed_job(n): 1.0 + n for n in range(600)})
+    fill_set(operating.direct, KEYS.jobs("dead"), {failed_job(n): 1.0 for n in range(600, 620)})
+    before, plan = operating.state(), operating.plan(operating.chosen(FAILED, Requeue))
+    pace = plan.pace
+    assert pace is not None
+    pace.jobs_per_s = 400.0
+
+    def run(step: Exchange[Any]) -> Any:
+        pace.is_stopped = pace.is_stopped or step.writes
+        return operating.store.run(step)
+
+    outcome = drive(reined(plan.run(), pace), run)
+    assert (outcome.done, outcome.left, outcome.gone) == (100, 520, 0)
+    assert operating.undo(outcome).done == 100
+    assert operating.state() == before
+
+
+def test_progress_goes_on_from_one_set_to_the_next(operating: Operating) -> None:
+    fill_set(operating.direct, KEYS.jobs("retry"), {failed_job(n): 1.0 + n for n in range(300)})
+    fill_set(operating.direct, KEYS.jobs("dead"), {failed_job(n): 1.0 for n in range(300, 320)})
+    seen: list[tuple[int, int]] = []
+
+    def note(step: Exchange[Any]) -> None:
+        seen.extend([] if step.progress is None else [step.progress])
+
+    assert operating.do(operating.chosen(FAILED, Delete), note).done == 320
+    assert seen == sorted(seen)
+    assert {of for _, of in seen} == {320}
+    assert seen[-1][0] >= 300
+
+
+def test_where_the_processes_are_not_known_times_are_seconds(operating: Operating) -> None:
+    operating.direct("SET", KEYS.processes(), "no set")
+    fill_set(operating.direct, KEYS.jobs("dead"), {failed_job(1): 1.0})
+    assert operating.do(operating.chosen(DEAD, Requeue)).done == 1
+    pushed = json.loads(operating.direct("LINDEX", KEYS.queue("default"), 0))
+    assert isinstance(pushed["enqueued_at"], float)
 
 
 def test_what_a_worker_took_is_not_taken_back(operating: Operating) -> None:

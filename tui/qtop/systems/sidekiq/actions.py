@@ -265,7 +265,7 @@ class SidekiqActions:
         self, request: Load, check: Callable[[bytes], str | None], record: ActionRecord
     ) -> Steps[Outcome]:
         target, tried, result = request.target, 0, Result()
-        at_s = (yield from job_actions.time_and_versions(self.keys)).epoch_s
+        at_s = yield job_actions.clock()
         try:
             for part in bulk.parts(request.items, _LOADED_AT_ONCE, len, _LOADED_BYTES):
                 yield between(tried, request.number)
@@ -302,8 +302,7 @@ class SidekiqActions:
         make(0.0)  # what cannot be written is refused now
 
         def run() -> Steps[Outcome]:
-            now = yield from job_actions.time_and_versions(self.keys)
-            payload = make(now.epoch_s)
+            payload = make((yield job_actions.clock()))
             if at_s is None:
                 waits: int = yield new_jobs.push(self.keys, queue, payload)
                 text = f"enqueued {safe(name)} on {safe(queue)}: {waits:,} waiting"

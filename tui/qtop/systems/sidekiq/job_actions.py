@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import Final, Literal, NamedTuple
 
@@ -31,6 +32,7 @@ from queuecore.codec import encode, spliced
 from queuecore.exchange import Exchange, Steps, single
 from queuecore.times import from_server
 from queuecore.values import replace
+from sidekiq.errors import Refused
 from sidekiq.keys import SetName, SidekiqKeys
 from sidekiq.store import entry_actions, processes, queue_actions
 from sidekiq.store.entry_search import EntryRefs
@@ -189,12 +191,18 @@ def _why_not(request: OfSidekiqJobs) -> str | None:
 # Doing.
 
 
-def time_and_versions(keys: SidekiqKeys) -> Steps[PushTime]:
-    """The server's clock, and how it is written for the processes that there are. Three round
-    trips, O(processes)."""
-    running = yield from processes.read(keys)
-    now = yield single(("TIME",), lambda reply: from_server(*reply))
-    return PushTime(now.timestamp(), in_ms=processes.read_milliseconds(running))
+def clock() -> Exchange[float]:
+    """The server's clock, in epoch seconds. One round trip."""
+    return single(("TIME",), lambda reply: from_server(*reply).timestamp())
+
+
+def push_time(keys: SidekiqKeys) -> Steps[PushTime]:
+    """The server's clock, as the processes that there are read it: where they are not known, in
+    seconds, which all of them read. Three round trips, O(processes)."""
+    in_ms = False
+    with suppress(Refused):
+        in_ms = processes.read_milliseconds((yield from processes.read(keys)))
+    return PushTime((yield clock()), in_ms)
 
 
 def _act_on_queue(
@@ -216,13 +224,15 @@ def _act_on_queue(
 def _act_on_sets(
     keys: SidekiqKeys, request: OfSidekiqJobs, done: str, record: ActionRecord, pace: Throttle
 ) -> Steps[Outcome]:
-    """Act on one set after the other. Two or three round trips first where jobs are pushed."""
+    """Act on one set after the other. Three round trips first where jobs are pushed."""
     refs = _set_refs(request.chosen)
     if not refs:
         return Outcome("nothing matches: nothing was changed", "warn")
     when = PushTime(0)
-    if isinstance(request, Requeue | RunNow | Edit | Kill) or _pushes(request):
-        when = yield from time_and_versions(keys)
+    if isinstance(request, Kill):
+        when = PushTime((yield clock()))
+    elif isinstance(request, Requeue | RunNow | Edit) or _pushes(request):
+        when = yield from push_time(keys)
     result, kept_back, before = Result(), list[tuple[str, int]](), 0
     for name, entries in refs.by_set():
         if (reason := _STAYS.get((type(request), name))) is not None:
@@ -401,10 +411,7 @@ def _subject(request: OfJobs, what: str) -> str:
     words = [] if request.source.kind == "queue" else [str(request.source)]
     words += [f"group {request.group}"[:200]] if request.group else []
     words += [f"filter {request.filter}"[:200]] if request.filter else []
-    is_named = len(words) > 1 or request.source.kind == "queue"
-    if request.source.kind == "queue":
-        return ", ".join([what, *words])
-    return f"{what} of {', '.join(words)}" if is_named else what
+    return f"{what} of {', '.join(words)}" if words else what
 
 
 def _which(request: OfJobs) -> list[str]:
