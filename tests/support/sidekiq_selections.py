@@ -1,9 +1,10 @@
-"""Jobs of Sidekiq's sets and queues as they are chosen for actions, read straight from Redis."""
+"""Jobs of Sidekiq's sets and queues as they are chosen for actions, and what is done to them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from tests.support.direct import Direct
@@ -14,19 +15,16 @@ from qtop.actions.request import Request, Undo
 from qtop.actions.stopping import reined
 from qtop.config.limits import UndoLimits
 from qtop.model.job import Job, JobSource
+from qtop.search.filter_language import Filter
+from qtop.search.list_walk import scan
 from qtop.search.selection import Selection
 from qtop.systems.sidekiq.actions import SidekiqActions
-from qtop.systems.sidekiq.cautions import cautions_of
 from qtop.systems.sidekiq.job_actions import JobChooser, refusal_of
-from qtop.systems.sidekiq.refs import SetRef, listed_sets
+from qtop.systems.sidekiq.system import SidekiqSystem
 from queuecore.action_record import Actor
-from queuecore.bulk import JobRef
 from queuecore.exchange import Exchange, drive
 from queuecore.stores import Store
-from queuecore.windows import sha_of, whole
-from sidekiq.codec import read_job
 from sidekiq.keys import SidekiqKeys
-from sidekiq.store.entry_search import EntryRef
 
 FAILED = JobSource("failed", "failed")
 RETRY, DEAD = JobSource("failed", "retry"), JobSource("failed", "dead")
@@ -44,15 +42,10 @@ class Operating:
     limits: UndoLimits = USUAL
 
     def jobs(self, source: JobSource) -> list[Job]:
-        """What is in a list, the sets in the order of their scores, queues with the next first."""
-        if source.kind == "queue":
-            items = self.direct("LRANGE", self.keys.queue(source.name), 0, -1)[::-1]
-            return [_job(raw, JobRef(at, sha_of(raw))) for at, raw in enumerate(items)]
+        """What is in a list, as it is listed."""
         found: list[Job] = []
-        for name in listed_sets(source):
-            flat = self.direct("ZRANGE", self.keys.jobs(name), 0, -1, "WITHSCORES")
-            for raw, score in zip(flat[::2], flat[1::2], strict=True):
-                found.append(_job(raw, SetRef(name, EntryRef(float(score), sha_of(raw)))))
+        jobs = SidekiqSystem(self.keys).jobs(source)
+        self.store.run(scan(jobs, Filter(""), datetime.now(UTC), found.append))
         return found
 
     def chosen(
@@ -91,17 +84,3 @@ class Operating:
 
     def state(self) -> dict[str, Any]:
         return state_of(self.direct, self.keys)
-
-
-def _job(raw: bytes, ref: object) -> Job:
-    record = read_job(raw)
-    name, args = record.unwrapped
-    return Job(
-        whole(raw),
-        ref,
-        class_name=name,
-        args=args,
-        queue=record.queue,
-        problem=record.problem,
-        cautions=cautions_of(record.members),
-    )

@@ -4,6 +4,7 @@ taken back to the byte."""
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from functools import partial
@@ -133,13 +134,14 @@ def test_what_a_poller_took_meanwhile_is_gone_and_comes_back_to_no_second_place(
     entries = {failed_job(n): NOON_S + n for n in range(600)}
     fill_set(operating.direct, KEYS.jobs("retry"), entries)
     taken: list[bytes] = []
+    request = operating.chosen(RETRY, Requeue)
 
     def poll(step: Exchange[Any]) -> None:
         if len(taken) < 40:
             low = operating.direct("ZPOPMIN", KEYS.jobs("retry"))
             taken.extend(low[::2])
 
-    outcome = operating.do(operating.chosen(RETRY, Requeue), poll)
+    outcome = operating.do(request, poll)
     pushed = operating.direct("LRANGE", KEYS.queue("default"), 0, -1)
     assert outcome.done == len(pushed)
     assert outcome.done + outcome.gone == 600
@@ -148,6 +150,41 @@ def test_what_a_poller_took_meanwhile_is_gone_and_comes_back_to_no_second_place(
     assert back.done == outcome.done
     now = operating.state()["retry"]
     assert now == {raw: at for raw, at in entries.items() if raw not in taken}
+
+
+def test_beside_a_poller_each_job_is_in_one_place(operating: Operating, redis_url: str) -> None:
+    entries = {failed_job(n): NOON_S + n for n in range(1500)}
+    fill_set(operating.direct, KEYS.jobs("retry"), entries)
+    request, is_over, taken = operating.chosen(RETRY, Requeue), threading.Event(), list[bytes]()
+
+    def poll() -> None:
+        with Direct(str(parse_url(redis_url).path)) as direct:
+            while not is_over.is_set() and (low := direct("ZPOPMIN", KEYS.jobs("retry"))):
+                taken.append(low[0])
+
+    poller = threading.Thread(target=poll)
+    poller.start()
+    try:
+        outcome = operating.do(request)
+    finally:
+        is_over.set()
+        poller.join()
+    pushed = operating.direct("LRANGE", KEYS.queue("default"), 0, -1)
+    assert (outcome.done, outcome.gone) == (len(pushed), len(taken))
+    numbers = sorted(json.loads(raw)["args"][0] for raw in [*pushed, *taken])
+    assert numbers == list(range(1500))
+
+
+def test_a_job_too_large_to_be_listed_is_taken_whole(operating: Operating) -> None:
+    large = failed_job(1, args=["x" * 200_000])
+    fill_set(operating.direct, KEYS.jobs("retry"), {large: 1.0})
+    before = operating.state()
+    outcome = operating.do(operating.chosen(RETRY, Requeue))
+    assert outcome.done == 1
+    pushed = json.loads(operating.direct("LINDEX", KEYS.queue("default"), 0))
+    assert pushed["args"] == ["x" * 200_000]
+    operating.undo(outcome)
+    assert operating.state() == before
 
 
 def test_an_action_is_stopped_between_two_steps_and_what_it_did_is_taken_back(
