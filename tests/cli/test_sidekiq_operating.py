@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from tests.support.commands import Qtop, Ran
+from tests.support.commands import Qtop, Ran, resque_keys
 from tests.support.direct import Direct
 from tests.support.golden import restore
 from tests.support.sidekiq_jobs import KEYS, failed_job, fill_queue, fill_set, job, state_of
@@ -117,6 +117,25 @@ def test_resque_kills_nothing_and_says_so(qtop: Qtop, direct: Direct, source: st
         ran = qtop(*line, "--from", source, "--yes")
         assert ran.status == 1
     assert direct("LLEN", "resque:failed") == direct("LLEN", "resque:queue:mail") == 1
+
+
+def test_resques_delayed_jobs_are_not_moved_edited_cleared_or_loaded(
+    qtop: Qtop, direct: Direct, tmp_path: Any
+) -> None:
+    file, jobs = str(tmp_path / "jobs.jsonl"), ["--from", "scheduled"]
+    assert qtop("enqueue", "A", "1", "--queue", "q", "--in", "1h").status == 0
+    assert qtop("export", *jobs, file).status == 0
+    before = resque_keys(direct)
+    for line in (
+        ["move", *jobs, "--to", "x"],
+        ["edit", *jobs, "--args", "[]"],
+        ["clear", "scheduled", "--yes"],
+        ["load", file],
+    ):
+        assert qtop(*line).status == 1
+        assert resque_keys(direct) == before
+    assert qtop("requeue", *jobs).status == 0
+    assert direct("LLEN", "resque:queue:q") == 1
 
 
 def test_jobs_are_enqueued_now_and_later(sidekiq: Sidekiq, direct: Direct) -> None:

@@ -129,7 +129,9 @@ class ResqueActions:
         free_bytes: int | None = yield free_memory()
         return replace(operator, limits=values.replace(operator.limits, free_bytes=free_bytes))
 
-    def _clear(self, request: Clear) -> Steps[Plan]:
+    def _clear(self, request: Clear) -> Steps[Plan | Refusal]:
+        if request.source.kind == "delayed":
+            return Refusal("delayed jobs are in many lists: delete all that match instead")
         source, key = request.source, list_key(self.keys, request.source)
         seen: Extent = yield windows.extent(key)
         jobs, size = seen.length, 0
@@ -272,7 +274,9 @@ class ResqueActions:
 
         return Plan(f"Register {safe(subject)}", "Register", (), "none", run, record=record)
 
-    def _load(self, request: Load) -> Plan:
+    def _load(self, request: Load) -> Plan | Refusal:
+        if request.target.kind == "delayed":
+            return Refusal("a file does not say when its jobs are due: load them to a queue")
         target, number = request.target, request.number
         key = list_key(self.keys, target)
         subject = f"{target} from a file"
