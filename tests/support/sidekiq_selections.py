@@ -19,7 +19,7 @@ from qtop.search.filter_language import Filter
 from qtop.search.list_walk import scan
 from qtop.search.selection import Selection
 from qtop.systems.sidekiq.actions import SidekiqActions
-from qtop.systems.sidekiq.job_actions import JobChooser, refusal_of
+from qtop.systems.sidekiq.job_actions import SidekiqChooser, refusal_of
 from qtop.systems.sidekiq.system import SidekiqSystem
 from queuecore.action_record import Actor
 from queuecore.exchange import Exchange, drive
@@ -52,7 +52,7 @@ class Operating:
         self, source: JobSource, make: Callable[..., Any], jobs: Iterable[Job] | None = None
     ) -> Any:
         """A request about all jobs of a list, or some, as a search makes it."""
-        chooser = JobChooser(source, refusal_of(make(source, Selection())))
+        chooser = SidekiqChooser(source, refusal_of(make(source, Selection())))
         for each in self.jobs(source) if jobs is None else jobs:
             chooser.take(each)
         return make(source, self.store.run(chooser.settle()))

@@ -49,7 +49,7 @@ _STAYS: Final[Mapping[tuple[type[OfJobs], SetName], str]] = {
 # Choosing.
 
 
-class JobChooser:
+class SidekiqChooser:
     """Collects what a walk through a list finds, for an action to come: see `Chooser`.
 
     Args:

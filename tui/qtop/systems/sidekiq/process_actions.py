@@ -227,9 +227,7 @@ def prepare_rescue(keys: SidekiqKeys, operator: Operator, request: Prune) -> Pla
     meant = [(case, lost) for case, lost in chosen if lost]
     jobs = [job for _, each in meant for job in each]
     if not jobs:
-        alive = next((case.doubt for case in cases if case.doubt is not None), None)
-        reason = "no job is known that a process lost and that is nowhere else"
-        return Refusal(reason if alive is None else f"{reason}: {safe(alive)}")
+        return Refusal(_why_none(cases))
     what = counted(len(jobs), "lost job")
     size_bytes = sum(len(job.job.raw) for job in jobs)
     key = keys.queue(jobs[0].queue)
@@ -254,6 +252,15 @@ def prepare_rescue(keys: SidekiqKeys, operator: Operator, request: Prune) -> Pla
         record=record,
         no_undo=operator.limits.refusal(size_bytes),
     )
+
+
+def _why_none(cases: Sequence[RescueCase]) -> str:
+    """Why there is no job to put back, in safe words."""
+    if not cases:
+        return "no process is known to have died: only who watched it then knows what it ran"
+    reason = "no job is known that a process lost and that is nowhere else"
+    doubt = next((case.doubt for case in cases if case.doubt is not None), None)
+    return reason if doubt is None else f"{reason}: {safe(doubt)}"
 
 
 def _jobs(case: RescueCase, *, forces: bool) -> tuple[LostJob, ...]:
