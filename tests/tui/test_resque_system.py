@@ -14,8 +14,9 @@ from qtop.model import health
 from qtop.model.fleet import Queue, Snapshot
 from qtop.model.health import HealthPart, NextJob, SystemHealth, WaitingClasses
 from qtop.model.job import JobSource
+from qtop.systems.job_memory import JobMemory
 from qtop.systems.resque.health import report_of
-from qtop.systems.resque.job_reader import JobMemory
+from qtop.systems.resque.job_reader import failure_job
 from qtop.systems.resque.ownership import ownership
 from qtop.systems.resque.system import ResqueSystem
 from queuecore.action_record import Actor
@@ -80,7 +81,7 @@ def test_what_waits_for_workers_to_be_started_is_told_by_class(
 
 def test_unread_parts_stay_unknown() -> None:
     nothing = snapshot.EngineSnapshot(NOW, None, None, None, None, None, None, None)
-    assert JobMemory().snapshot_of(nothing) == Snapshot(
+    assert JobMemory(failure_job).snapshot_of(nothing) == Snapshot(
         NOW, None, None, None, None, None, None, None
     )
 

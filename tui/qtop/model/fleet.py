@@ -25,7 +25,7 @@ NOTHING_SEEN: Final = Snapshot(_LONG_AGO, None, None, None, None, None, None, No
 
 # Recurring schedules, and who moves what is due.
 
-ScheduleSource = Literal["persistent", "sidekiq-cron", "sidekiq-scheduler", "file", "unknown"]
+ScheduleKeeper = Literal["persistent", "sidekiq-cron", "sidekiq-scheduler", "file", "unknown"]
 
 
 @value
@@ -46,7 +46,7 @@ class ListedSchedule:
     """
 
     name: str
-    source: ScheduleSource = "unknown"
+    source: ScheduleKeeper = "unknown"
     ref: object = None
     problem: str | None = None
     timing: str | None = None

@@ -200,6 +200,7 @@ class RowBuilder:
                     self._watch.of(name),
                     _next_waits_s(queue, job, snapshot.server_time),
                     "" if self._whose is None else self._whose.owner(name),
+                    _latency_s(queue, snapshot.server_time),
                 )
             )
         return tuple(rows)
@@ -286,13 +287,18 @@ def _summed(queues: Sequence[Queue] | None) -> tuple[int | None, bool]:
     return sum(known) if known or not queues else None, len(known) < len(queues)
 
 
+def _latency_s(queue: Queue, now: datetime) -> float | None:
+    is_told = queue.next_since is not None and not queue.is_put_back
+    return queue.latency_s(now) if is_told and queue.size else None
+
+
 def _next_waits_s(queue: Queue, job: NextJob | None, now: datetime) -> float | None:
     """How long the next job of a queue has waited, by the snapshot or, where that does not tell, by
     what was found out beside it."""
     if not queue.size or queue.is_put_back:
         return None
-    if queue.next_since is not None:
-        return queue.latency_s(now)
+    if (latency_s := _latency_s(queue, now)) is not None:
+        return latency_s
     return None if job is None else age_at(now, job.since)
 
 

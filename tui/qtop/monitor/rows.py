@@ -101,6 +101,7 @@ class QueueRow(NamedTuple):
         next_waits_s: How long the job that is next has waited, perhaps as of some seconds ago; None
             when it does not tell, and where it came back to the front.
         others: Whose the queue is, if it is not Resque's alone: `Sidekiq's`, for example.
+        latency_s: As `next_waits_s`, where every job tells its time.
     """
 
     name: str
@@ -119,6 +120,7 @@ class QueueRow(NamedTuple):
     drops: tuple[Drop, ...] = ()
     next_waits_s: float | None = None
     others: str = ""
+    latency_s: float | None = None
 
     @property
     def is_unserved(self) -> bool:

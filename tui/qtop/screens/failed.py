@@ -81,7 +81,7 @@ COLUMNS: Final[tuple[Column[JobRow], ...]] = (
         sort_key=lambda row: row.job.state,
     ),
     Column(
-        *("next", "next", 9, lambda row: "" if row.due_s is None else format.due_in(row.due_s)),
+        *("next", "next", 13, lambda row: "" if row.due_s is None else format.due_in(row.due_s)),
         priority=70,
         style="dim",
         sort_key=lambda row: row.due_s,

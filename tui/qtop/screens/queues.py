@@ -97,6 +97,11 @@ COLUMNS: Final[tuple[Column[QueueRow], ...]] = (
         priority=35,
         style=_waits_tone,
     ),
+    figure(
+        *("latency", "latency", 7, lambda r: r.latency_s, duration),
+        priority=90,
+        style=_waits_tone,
+    ),
     figure("workers", "workers", 7, lambda r: r.serving, priority=60, style=_serving_tone),
     figure("in_hand", "in hand", 7, lambda r: r.in_hand, priority=30, zero="dim"),
     figure("failed", "failed", 6, lambda r: r.failed, priority=55, style="bad", zero="dim"),
@@ -117,17 +122,14 @@ class QueuesScreen(RowsScreen):
 
     def __init__(self) -> None:
         super().__init__()
-        # A column that stays empty in most fleets.
-        self._without_waits = "queues" not in self.app.settings.columns
-        if self._without_waits:
-            self.table.show_columns([each.key for each in COLUMNS if each.key != "next_waits"])
+        #: Of the columns that stay empty in most fleets, the one that is shown.
+        self._waits: str | None = None
+        self._show_waits(())
 
     def show_view(self, view: ViewState) -> None:
         table: Table[QueueRow] = self.table
         rows = (view.fleet.queues or ()) if view.fleet else ()
-        if self._without_waits and any(row.next_waits_s is not None for row in rows):
-            self._without_waits = False
-            table.show_columns(None)
+        self._show_waits(rows)
         advice = "they appear with the first job, as from `qtop enqueue Sleep 5 --queue sleep`."
         is_known = view.fleet is not None and view.fleet.queues is not None
         gone = view.fleet.totals.drops.gone if view.fleet and is_known else ()
@@ -135,6 +137,18 @@ class QueuesScreen(RowsScreen):
         table.empty_text = _gone(gone) if gone else word
         table.label("failed", failed_label(view.fleet))
         self.pane.show_rows(rows)
+
+    def _show_waits(self, rows: Sequence[QueueRow]) -> None:
+        """Show how long next jobs have waited once one tells; where all tell, as their latency."""
+        shown = self._waits
+        if any(row.latency_s is not None for row in rows):
+            shown = "latency"
+        elif shown is None and any(row.next_waits_s is not None for row in rows):
+            shown = "next_waits"
+        if "queues" not in self.app.settings.columns and (shown is None or shown != self._waits):
+            left_out = {"latency", "next_waits"} - {shown}
+            self.table.show_columns([each.key for each in COLUMNS if each.key not in left_out])
+        self._waits = shown
 
     def subject(self, row: QueueRow) -> Subject:
         return Subject(queue=row.name, words=(queue_state(row),))

@@ -141,7 +141,7 @@ COLUMNS: Final[tuple[Column[WorkerRow], ...]] = (
         style=lambda r: _TONES[r.condition],
         sort_key=lambda r: (CONDITIONS.index(r.condition), -(r.elapsed_s or 0)),
     ),
-    Column("busy", "busy", 6, row_text.busy, priority=91, align="right"),
+    Column("busy", "busy", 5, row_text.busy, priority=91, align="right"),
     text_column("job", "job", 22, row_text.worker_job, flex=4, priority=95),
     figure("elapsed", "for", 6, lambda r: r.elapsed_s, priority=90, cell=row_text.worker_elapsed),
     # What is usual, only the screen knows: see `make_table`.

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Final
 
 from qtop.model.job import DueTime, Job, JobSource
 from queuecore.bulk import JobRef
-from queuecore.values import replace
 from queuecore.windows import Item
 from resque.codec import Payload, decode_payload
 from resque.keys import Keys
@@ -15,9 +14,7 @@ from resque.store import delayed, failures
 from resque.store.failures import Failure
 
 if TYPE_CHECKING:
-    from qtop.model.fleet import Snapshot
     from resque.store.delayed_windows import DelayedEntry
-    from resque.store.snapshot import EngineSnapshot
 
 TOO_LARGE: Final = "too large to list"
 NO_LIST: Final = "the key of this moment holds no list"
@@ -62,25 +59,6 @@ def failure_job(failure: Failure) -> Job:
 def engine_failure(job: Job) -> Failure:
     """A failure as the engine looks at it to tell what its process died of. O(1)."""
     return Failure(job.item, job.place or 0, exception=job.exception)
-
-
-class JobMemory:
-    """The newest failures as jobs: a failure that is the same object as before is the same job."""
-
-    def __init__(self) -> None:
-        self._known: dict[int, tuple[Failure, Job]] = {}
-
-    def snapshot_of(self, taken: EngineSnapshot) -> Snapshot:
-        """A snapshot with its failures as jobs. All others are forgotten. O(failures)."""
-        same: Snapshot = cast("Any", taken)
-        seen = taken.failures
-        if seen is None:
-            return same
-        known, self._known = self._known, {}
-        for failure in seen:
-            pair = known.get(id(failure))
-            self._known[id(failure)] = pair or (failure, failure_job(failure))
-        return replace(same, failures=tuple(self._known[id(failure)][1] for failure in seen))
 
 
 def waiting_job(item: Item, place: int, queue: str) -> Job:

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from qtop.model.job import Job
     from qtop.model.job_list import JobList, JobPage
     from qtop.search.selection import Chooser, RefusalCheck
-    from qtop.systems.resque.job_reader import JobMemory
+    from qtop.systems.job_memory import JobMemory
     from qtop.systems.resque.schedules import ScheduleReader
     from qtop.systems.system import DiagnosisPart, Work
     from queuecore.address import Address
@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from queuecore.cooperative import Slices
     from queuecore.exchange import Steps
     from resque.keys import Keys
+    from resque.store.failures import Failure
     from resque.store.guard import Guard
     from resque.store.snapshot import EngineSnapshot, SnapshotReader
 
@@ -104,10 +105,11 @@ class ResqueSystem:
         return SnapshotReader(self.keys, failures_limit=self._failures_read)
 
     @cached_property
-    def _failures(self) -> JobMemory:
-        from qtop.systems.resque.job_reader import JobMemory
+    def _failures(self) -> JobMemory[Failure]:
+        from qtop.systems.job_memory import JobMemory
+        from qtop.systems.resque.job_reader import failure_job
 
-        return JobMemory()
+        return JobMemory(failure_job)
 
     def _read(self, reading: Slices[EngineSnapshot]) -> Slices[Snapshot]:
         return self._failures.snapshot_of((yield from reading))

@@ -15,6 +15,8 @@ from queuecore.active_job import WRAPPERS, WRAPPERS_SHARE, unwrapped
 from sidekiq.codec import moment_of, read_job
 
 _NO_FAILURE: Final = dict.fromkeys(("exception", "error", "worker", "age_s", "is_retried"))
+#: Lists of failures that are not tried again by themselves.
+_NEVER_DUE: Final = ("dead", "copies")
 #: ActiveJob writes the job's own class there.
 _WRAPPED: Final = '"wrapped"'
 
@@ -36,8 +38,8 @@ def layout_of(source: JobSource, now: datetime) -> Layout:
     if source.name == "retry":
         # Of others the score tells it, too.
         members["age_s"] = Member("failed_at", partial(_age_s, now), unless='"retried_at"')
-    known = {"worker": None} if source.name == "retry" else {"worker": None, "due_s": None}
-    return Layout(members, partial(_subject, is_failed=True), known)
+    same = ("worker", "due_s") if source.name in _NEVER_DUE else ("worker",)
+    return Layout(members, partial(_subject, is_failed=True), dict.fromkeys(same))
 
 
 def _class(written: Any) -> str | None:

@@ -22,7 +22,7 @@ from qtop.model.health import (
 from qtop.systems.sidekiq.job_reader import names_of
 from qtop.systems.sidekiq.schedules import movers
 from qtop.text.format import named
-from qtop.text.safe import ago
+from qtop.text.safe import ago, counted
 from queuecore import audit, times, windows
 from queuecore.active_job import unwrapped
 from queuecore.errors import Busy, StoreError
@@ -221,7 +221,8 @@ def notices(seen: Looked, processes: Sequence[Process] | None, there: Plugins) -
     yield from _overdue(seen, processes)
     dead = seen.sizes.get("dead")
     if dead is not None and dead.length in (_USUAL_DEAD - 1, _USUAL_DEAD):
-        text = f"{dead.length:,} dead jobs, Sidekiq's usual limit: each death drops the oldest"
+        many = counted(dead.length, "dead job")
+        text = f"{many}, Sidekiq's usual limit: each death drops the oldest"
         remedy = "retry or delete what is there, or raise dead_max_jobs"
         yield Notice("note", text, "dead", remedy=remedy)
     majors = {major(each) for each in processes or ()} - {None}

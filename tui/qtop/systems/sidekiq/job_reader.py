@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 from qtop.model.job import DueTime, Job
 from qtop.systems.sidekiq.cautions import cautions_of
 from qtop.systems.sidekiq.refs import SETS, SetRef
 from queuecore.active_job import unwrapped
 from queuecore.bulk import JobRef
-from queuecore.values import replace
 from queuecore.windows import Item
 from sidekiq.codec import JobRecord, instant_of
 from sidekiq.store.entries import ListedSet, SetEntry, state_of
@@ -19,8 +18,7 @@ from sidekiq.store.newest_failed import FailedEntry
 from sidekiq.store.waiting_jobs import WaitingJob
 
 if TYPE_CHECKING:
-    from qtop.model.fleet import Snapshot
-    from sidekiq.store.snapshot import SidekiqSnapshot
+    pass
 
 #: What is no extra of a waiting job: it is shown by itself.
 _SHOWN: Final = ("class", "args", "jid", "tags")
@@ -98,22 +96,3 @@ def waiting_job(item: Item, place: int, queue: str) -> Job:
         tags=record.tags,
         cautions=cautions_of(record.members),
     )
-
-
-class JobMemory:
-    """The newest failures as jobs: an entry that is the same object as before is the same job."""
-
-    def __init__(self) -> None:
-        self._known: dict[int, tuple[FailedEntry, Job]] = {}
-
-    def snapshot_of(self, taken: SidekiqSnapshot) -> Snapshot:
-        """A snapshot with its failures as jobs. All others are forgotten. O(failures)."""
-        same: Snapshot = cast("Any", taken)
-        seen = taken.failures
-        if seen is None:
-            return same
-        known, self._known = self._known, {}
-        for entry in seen:
-            pair = known.get(id(entry))
-            self._known[id(entry)] = pair or (entry, failed_job(entry))
-        return replace(same, failures=tuple(self._known[id(entry)][1] for entry in seen))

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from qtop.model.layout import Layout
-    from qtop.systems.sidekiq.group_reader import GroupReader
+    from qtop.systems.sidekiq.entry_groups import EntryGroups
 
 #: One window of a walk from the lowest score; the first one is small: a person waits for it.
 _FIRST_ENTRIES, _WINDOW_ENTRIES = 250, 1_000
@@ -84,12 +84,12 @@ class SetList:
         self._end: SetEnd = "low" if source.kind == "delayed" else "high"
 
     @cached_property
-    def groups(self) -> GroupReader:
+    def groups(self) -> EntryGroups:
         """What reads entries for their groups only."""
         # Imported here: a page needs no groups.
-        from qtop.systems.sidekiq.group_reader import GroupReader
+        from qtop.systems.sidekiq.entry_groups import EntryGroups
 
-        return GroupReader()
+        return EntryGroups()
 
     def _lengths(self) -> Exchange[list[int]]:
         if not self._sets:
@@ -165,12 +165,13 @@ class SetList:
         if last is not None:
             name = self._sets[place]
             # That entry is the last one of the page before.
-            if size > 1:
-                last = yield from entries.before(self._keys, name, self._end, last, size - 1)
+            last = yield from entries.before(self._keys, name, self._end, last, size - 1)
             if last is not None:
                 return SetCursor(name, last)
             assert cursor.after is not None  # noqa: S101  as asked
             size -= cursor.after.above + 1 if self._end == "high" else size
+            if size <= 0:
+                return SetCursor(name) if place else None
         return (yield from self._last(place, size))
 
     def last(self, page: JobPage, size: int) -> Steps[Hashable]:
@@ -182,8 +183,6 @@ class SetList:
         lengths: list[int] = yield self._lengths()
         for place in reversed(range(end)):
             name = self._sets[place]
-            if size <= 0:
-                break
             if lengths[place] > size:
                 after = yield from entries.before(self._keys, name, self._end, None, size)
                 return None if after is None else SetCursor(name, after)

@@ -43,13 +43,14 @@ if TYPE_CHECKING:
     from qtop.model.job import Job
     from qtop.model.job_list import JobList, JobPage
     from qtop.search.selection import Chooser, RefusalCheck
-    from qtop.systems.sidekiq.job_reader import JobMemory
+    from qtop.systems.job_memory import JobMemory
     from qtop.systems.system import DiagnosisPart, Work
     from queuecore.address import Address
     from queuecore.audit import AuditEntry
     from queuecore.cooperative import Slices
     from queuecore.exchange import Steps
     from sidekiq.keys import SidekiqKeys
+    from sidekiq.store.newest_failed import FailedEntry
     from sidekiq.store.snapshot import SidekiqSnapshot, SnapshotReader
     from sidekiq.store.work_memory import WorkMemory
 
@@ -123,10 +124,11 @@ class SidekiqSystem:
             self._remembered = work_memory.fed(self._memory, seen)
 
     @cached_property
-    def _failures(self) -> JobMemory:
-        from qtop.systems.sidekiq.job_reader import JobMemory
+    def _failures(self) -> JobMemory[FailedEntry]:
+        from qtop.systems.job_memory import JobMemory
+        from qtop.systems.sidekiq.job_reader import failed_job
 
-        return JobMemory()
+        return JobMemory(failed_job)
 
     def _read(self, reading: Slices[SidekiqSnapshot]) -> Slices[Snapshot]:
         taken = yield from reading

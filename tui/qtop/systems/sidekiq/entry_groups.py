@@ -17,7 +17,7 @@ _MOST_TRACES, _LONGEST_TRACE = 5_000, 4_000
 _TOO_LARGE: Final = "too large to list"
 
 
-class GroupReader:
+class EntryGroups:
     """Reads entries in passing. Bounded memory."""
 
     def __init__(self) -> None:
