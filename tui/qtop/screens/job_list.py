@@ -512,10 +512,10 @@ class JobListScreen(ConsoleScreen):
     def action_kill_all(self) -> None:
         self.act(Kill, chosen=self.wanted)
 
-    def action_reschedule_failures(self) -> None:
+    def action_postpone(self) -> None:
         self._ask_when(self.chosen())
 
-    def action_reschedule_all(self) -> None:
+    def action_postpone_all(self) -> None:
         self._ask_when(self.wanted)
 
     def _ask_when(self, chosen: list[Job] | JobQuery) -> None:
@@ -621,7 +621,7 @@ class JobDetailsScreen(ConsoleScreen):
     def action_kill(self) -> None:
         self.act(Kill)
 
-    def action_reschedule_failures(self) -> None:
+    def action_postpone(self) -> None:
         self.app.actions.ask_for_moment(self.jobs.source, chosen_of(self.jobs, [self.job]))
 
     def action_move(self) -> None:

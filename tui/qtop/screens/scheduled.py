@@ -54,6 +54,7 @@ class DelayedJobScreen(JobDetailsScreen):
     TAB: ClassVar[Where] = "scheduled"
 
     action_drop = JobDetailsScreen.action_delete
+    action_kill_delayed = JobDetailsScreen.action_kill
 
     def lines(self, view: ViewState) -> Iterable[TextLine]:
         due = self.job.due
@@ -63,7 +64,7 @@ class DelayedJobScreen(JobDetailsScreen):
     def action_run_now(self) -> None:
         self.act(RunNow)
 
-    action_reschedule = JobDetailsScreen.action_reschedule_failures
+    action_reschedule = JobDetailsScreen.action_postpone
 
 
 class ScheduleScreen(TextScreen):
@@ -436,13 +437,13 @@ class ScheduledScreen(JobListScreen):
             chosen = chosen_of(self.jobs, (row.job for row in rows))
             self.app.actions.ask_for_moment(self.jobs.source, chosen, self.table)
 
-    def action_kill(self) -> None:
+    def action_kill_delayed(self) -> None:
         if self.part == "schedules":
             self._only_for_jobs()
         else:
             self._act(Kill, RunSchedules)
 
-    def action_kill_all(self) -> None:
+    def action_kill_matching(self) -> None:
         self._act_on_all(self.pane.filter, Kill)
 
     def action_run_matching(self) -> None:

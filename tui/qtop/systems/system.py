@@ -58,8 +58,10 @@ Ability = Literal[
     "register",
     "kill",
     "kill_all",
-    "reschedule_failures",
-    "reschedule_all",
+    "kill_delayed",
+    "kill_matching",
+    "postpone",
+    "postpone_all",
 ]
 """What a system may be unable to do, by the id of its action: pause queues, pause everything, start
 workers, put on an index what is missing there; put jobs among the dead, try failed jobs again at

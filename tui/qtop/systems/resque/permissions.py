@@ -37,8 +37,11 @@ _RUNNING: Final = frozenset({"EVAL", "EVALSHA"})
 LOCAL: Final = frozenset(
     {"start_workers", "stop_worker", "pause_worker", "more_workers", "fewer_workers"}
 )
+
 #: Resque cannot do them: see `ResqueSystem.abilities`.
-_NEVER: Final = frozenset({"kill", "kill_all", "reschedule_failures", "reschedule_all"})
+_NEVER: Final = frozenset(
+    {"kill", "kill_all", "kill_delayed", "kill_matching", "postpone", "postpone_all"}
+)
 
 
 def forbidden(keys: Keys) -> Steps[dict[str, str]]:

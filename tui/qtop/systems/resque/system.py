@@ -74,8 +74,8 @@ class ResqueSystem:
     name: ClassVar[str] = "resque"
     abilities: ClassVar[Mapping[Ability, str | None]] = {
         **dict.fromkeys(get_args(Ability)),
-        **dict.fromkeys(("kill", "kill_all"), NO_DEAD),
-        **dict.fromkeys(("reschedule_failures", "reschedule_all"), NO_RETRIES),
+        **dict.fromkeys(("kill", "kill_all", "kill_delayed", "kill_matching"), NO_DEAD),
+        **dict.fromkeys(("postpone", "postpone_all"), NO_RETRIES),
     }
 
     def __init__(

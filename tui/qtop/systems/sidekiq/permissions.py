@@ -19,7 +19,7 @@ ACTION_SCRIPTS: Final[Mapping[str, tuple[str, ...]]] = {
     "entries_act": (
         *("requeue", "requeue_all", "delete", "delete_all", "move", "edit"),
         *("run_now", "drop", "reschedule", "run_matching", "drop_matching"),
-        *("kill", "kill_all", "reschedule_failures", "reschedule_all"),
+        *("kill", "kill_all", "kill_delayed", "kill_matching", "postpone", "postpone_all"),
     ),
     "waiting_act": ("delete_jobs", "delete_matching", "move_jobs", "move_matching", "edit_job"),
     "clear_to": ("clear_queue", "remove_queue"),
