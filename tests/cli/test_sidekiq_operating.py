@@ -60,7 +60,7 @@ def test_nothing_is_done_without_an_answer(sidekiq: Sidekiq, direct: Direct) -> 
     before = state_of(direct)
     line = ["kill", "--from", "failed"]
     told: Any = json.loads(sidekiq(*line, "--dry-run", "--json").out)
-    assert (told["would"], told["of"]) == (5, 5)
+    assert (told["would"], told["refused"], told["of"]) == (3, 2, 5)
     refused = sidekiq(*line)
     assert (refused.status, "--yes" in refused.err) == (1, True)
     assert state_of(direct) == before

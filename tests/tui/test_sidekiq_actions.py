@@ -255,7 +255,9 @@ def test_the_dead_are_neither_killed_nor_tried_again_later(operating: Operating)
     for make in (Kill, partial(Reschedule, at=LATER)):
         assert isinstance(operating.prepare(operating.chosen(DEAD, make)), Refusal)
     fill_set(operating.direct, KEYS.jobs("retry"), {failed_job(2): 1.0})
-    outcome = operating.do(operating.chosen(FAILED, Kill))
+    request = operating.chosen(FAILED, Kill)
+    assert (operating.plan(request).many, request.chosen.refusals.total()) == (1, 1)
+    outcome = operating.do(request)
     assert (outcome.done, [n for _, n in outcome.refused]) == (1, [1])
     assert len(operating.jobs(DEAD)) == 2
 

@@ -23,7 +23,7 @@ from qtop.actions.request import (
 )
 from qtop.model.job import Job, JobSource, moment_of
 from qtop.search.selection import RefusalCheck, Selection, nothing_refused
-from qtop.systems.sidekiq.refs import SetRefs, listed_sets
+from qtop.systems.sidekiq.refs import SetRef, SetRefs, listed_sets
 from qtop.text.format import both_times, number
 from qtop.text.safe import safe
 from queuecore.action_record import ActionRecord
@@ -31,7 +31,7 @@ from queuecore.bulk import JobRefs, Result
 from queuecore.codec import encode, spliced
 from queuecore.exchange import Exchange, Steps, single
 from queuecore.times import from_server
-from queuecore.values import replace
+from queuecore.values import replace, value
 from sidekiq.errors import Refused
 from sidekiq.keys import SetName, SidekiqKeys
 from sidekiq.store import entry_actions, processes, queue_actions
@@ -63,7 +63,10 @@ class SidekiqChooser:
 
     def take(self, job: Job) -> bool:
         """As `Chooser.take`. O(bytes); 28 bytes are kept of it."""
-        self._chosen.add(job, None if job.item.is_cut else self._refusal(job.item.raw))
+        refused = self._refusal.of(job) if isinstance(self._refusal, _Refusal) else None
+        if refused is None and not job.item.is_cut:
+            refused = self._refusal(job.item.raw)
+        self._chosen.add(job, refused)
         return True
 
     def settle(self) -> Exchange[Selection]:
@@ -76,16 +79,32 @@ def refs_for(source: JobSource) -> JobRefs | SetRefs:
     return JobRefs() if source.kind == "queue" else SetRefs()
 
 
+@value
+class _Refusal:
+    """Says why a request will refuse a job: by its bytes, or by the set that it is in."""
+
+    request: type[OfJobs]
+    check: RefusalCheck
+
+    def __call__(self, raw: bytes) -> str | None:
+        return self.check(raw)
+
+    def of(self, job: Job) -> str | None:
+        ref = job.ref
+        return _STAYS.get((self.request, ref.set_name)) if isinstance(ref, SetRef) else None
+
+
 def refusal_of(request: OfJobs) -> RefusalCheck:
     """Says for a job's bytes why a request will refuse it."""
+    check: RefusalCheck = unreadable
     match request:
         case Delete():
             return nothing_refused
         case Edit():
-            return partial(_edit_refusal, _edit_of(request))
+            check = partial(_edit_refusal, _edit_of(request))
         case Requeue() | Move() | RunNow():
-            return why_not_pushed
-    return unreadable
+            check = why_not_pushed
+    return _Refusal(type(request), check)
 
 
 def _edit_refusal(edit: Callable[[bytes], bytes | str], raw: bytes) -> str | None:
@@ -101,7 +120,8 @@ def prepare(keys: SidekiqKeys, operator: Operator, request: OfSidekiqJobs) -> Pl
     if (why := _why_not(request)) is not None:
         return Refusal(why)
     source, chosen, words, pace = request.source, request.chosen, _words(request), Throttle()
-    many = len(chosen.refs)
+    stays = _stays(request)
+    many = len(chosen.refs) - sum(count for _, count in stays)
     what, size_bytes = count_of(many, words.noun), undo_bytes(request)
     subject = request.subject or _subject(request, what)
     action = words.action or words.verb.lower()
@@ -110,7 +130,8 @@ def prepare(keys: SidekiqKeys, operator: Operator, request: OfSidekiqJobs) -> Pl
     again = isinstance(request, Requeue | Move) and chosen.retried > 0
     asks = many > 1 or (many == 1 and (request.is_found or again or not record.undo_s))
     cautions = _cautions(request)
-    details = [*_which(request), *words.lines, *cautions, operator.way_back(size_bytes)]
+    left = [f"Left alone: {number(count)}: {reason}." for reason, count in stays]
+    details = [*_which(request), *left, *words.lines, *cautions, operator.way_back(size_bytes)]
     if chosen.too_large and source.kind == "queue":
         details.append(f"Left alone: {chosen.too_large:,} too large to look into.")
     act = _act_on_queue if source.kind == "queue" else _act_on_sets
@@ -183,9 +204,17 @@ def _why_not(request: OfSidekiqJobs) -> str | None:
         if isinstance(request, Reschedule):
             return "a job that waits has no time: it can be moved or deleted"
         return None
-    sets = [name for name, _ in _set_refs(request.chosen).by_set()]
-    reasons = [_STAYS.get((type(request), name)) for name in sets]
-    return reasons[0] if sets and all(reasons) else None
+    stays = _stays(request)
+    return stays[0][0] if stays and sum(n for _, n in stays) == len(request.chosen.refs) else None
+
+
+def _stays(request: OfJobs) -> list[tuple[str, int]]:
+    """Why some of the chosen jobs stay as they are for the set that they are in, and how many."""
+    if not isinstance(request, Kill | Reschedule):
+        return []
+    sets = _set_refs(request.chosen).by_set()
+    reasons = ((_STAYS.get((type(request), name)), len(entries)) for name, entries in sets)
+    return [(reason, count) for reason, count in reasons if reason is not None]
 
 
 # Doing.
@@ -233,16 +262,13 @@ def _act_on_sets(
         when = PushTime((yield clock()))
     elif isinstance(request, Requeue | RunNow | Edit) or _pushes(request):
         when = yield from push_time(keys)
-    result, kept_back, before = Result(), list[tuple[str, int]](), 0
+    result, before = Result(), 0
     for name, entries in refs.by_set():
-        if (reason := _STAYS.get((type(request), name))) is not None:
-            kept_back.append((reason, len(entries)))
-        elif result.stopped is None:
+        if (type(request), name) not in _STAYS and result.stopped is None:
             acting = _act_on_set(keys, request, name, entries, when, record, pace.at_once)
-            result = _sum(result, (yield from _within(acting, before, len(refs))))
-        before += len(entries)
-    planned = record.planned - sum(many for _, many in kept_back)
-    return acted(done, result, replace(record, planned=planned), kept_back)
+            result = _sum(result, (yield from _within(acting, before, record.planned)))
+            before += len(entries)
+    return acted(done, result, record, _stays(request))
 
 
 def _pushes(request: OfSidekiqJobs) -> bool:
@@ -344,6 +370,11 @@ class _Words(NamedTuple):
 
 
 _NO_MIDDLEWARE: Final = "Client middleware does not run for them, as it would in Ruby."
+_OF_KILLING: Final = (
+    "They are dead then, and tried again only when somebody retries them.",
+    "Death handlers do not run for them, as they would in Ruby.",
+    "At its next death Sidekiq drops the oldest of more than 10,000 dead, by default.",
+)
 #: What becomes of deleted jobs, by the kind of their list.
 _DELETED: Final = {"failed": "The jobs will not run again.", "delayed": "The jobs will not run."}
 
@@ -360,7 +391,7 @@ def _words(request: OfSidekiqJobs) -> _Words:
             line = f"All are tried again {at}." if source.kind == "failed" else f"All due {at}."
             return _Words("Reschedule", noun, f"rescheduled to {at}:", (line,))
         case Kill():
-            return _Words("Kill", noun, "killed", _of_killing(request), " to the dead")
+            return _Words("Kill", noun, "killed", _OF_KILLING, " to the dead")
         case Edit() if source.kind == "queue":
             line = f"They go to the back of {to}." if to else "They keep their places in the queue."
             return _Words("Edit", noun, "edited", (line,))
@@ -386,15 +417,6 @@ def _of_requeueing(request: Requeue | Move | RunNow) -> _Words:
     if isinstance(request, Move):
         return _Words("Move", noun, f"moved to {where}:", lines, f" to {where}")
     return _Words("Requeue", noun, "requeued", lines)
-
-
-def _of_killing(request: Kill) -> tuple[str, ...]:
-    lines = ["They are dead now, and tried again only when somebody retries them."]
-    lines += ["Death handlers do not run for them, as they would in Ruby."]
-    if dead := dict(_set_refs(request.chosen).by_set()).get("dead"):
-        lines.append(f"Left alone: {number(len(dead))} that are dead already.")
-    lines.append("At its next death Sidekiq drops the oldest of more than 10,000 dead, by default.")
-    return tuple(lines)
 
 
 def _cautions(request: OfSidekiqJobs) -> tuple[str, ...]:
@@ -430,9 +452,8 @@ def _which(request: OfJobs) -> list[str]:
         first, last = chosen.refs[0].place + 1, chosen.refs[-1].place + 1
         span = number(first) if first == last else f"{number(first)} to {number(last)}"
         lines.append(f"Places: {span}, the next job first, when looked at")
-    lines += [
-        f"Refused: {number(many)}: {safe(reason)}" for reason, many in chosen.refusals.items()
-    ]
+    reasons = chosen.refusals.items() - dict(_stays(request)).items()
+    lines += [f"Refused: {number(many)}: {safe(reason)}" for reason, many in sorted(reasons)]
     if chosen.unusable:
         lines.append(f"Left alone: {count_of(chosen.unusable, 'item')} that cannot be read.")
     if request.filter:
