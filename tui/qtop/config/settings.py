@@ -224,8 +224,8 @@ INTERVAL_S: Final = (0.25, 60.0)
 #: The settings with one value: how it is read, and its default.
 _VALUES: Final[Mapping[str, tuple[ReadSetting, Any]]] = {
     "url": (_text, None),
-    "system": (_system, "resque"),
     "namespace": (_text, "resque"),
+    "system": (_system, "resque"),
     "interval": (_number(*INTERVAL_S), 1.0),
     "theme": (_theme, "dark"),
     "production": (_switch, False),
