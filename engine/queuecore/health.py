@@ -1,8 +1,9 @@
-"""What a system tells about itself now and then, beside the snapshots. Values only; None means
-unknown."""
+"""What a system tells about itself now and then, beside the snapshots, and what INFO tells. None
+means unknown."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from types import MappingProxyType
@@ -10,7 +11,7 @@ from typing import Literal
 
 from queuecore.audit import AuditEntry
 from queuecore.errors import StoreError
-from queuecore.exchange import Reply
+from queuecore.exchange import Exchange, Reply
 from queuecore.keys import name_text
 from queuecore.values import value
 
@@ -64,3 +65,19 @@ class SystemHealth:
     aside: int | None = None
     audit_entries: tuple[AuditEntry, ...] | None = None
     problems: Mapping[HealthPart, str] = MappingProxyType({})
+
+
+def free_memory() -> Exchange[int | None]:
+    """How many bytes the server may still use below its maxmemory; None where it has none, or does
+    not tell. One round trip, O(1)."""
+
+    def parse(replies: list[Reply]) -> int | None:
+        if isinstance(replies[0], StoreError):
+            return None
+        fields = read_facts(replies[0], None).fields
+        used, limit = fields.get("used_memory", ""), fields.get("maxmemory", "")
+        if not all(re.fullmatch("[0-9]{1,18}", text) for text in (used, limit)) or not int(limit):
+            return None
+        return max(0, int(limit) - int(used))
+
+    return Exchange((("INFO", "memory"),), parse, tolerant=True)

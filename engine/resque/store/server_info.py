@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 
-from queuecore import windows
+from queuecore import rights, windows
 from queuecore.exchange import Arg, Exchange, Reply, Steps
 from queuecore.health import ServerInfo, read_facts
 from queuecore.keys import name_bytes, name_text
-from resque.errors import AuthRefused, MissingCommand, StoreError
+from resque.errors import StoreError
 from resque.keys import Keys
 from resque.scripts import load_script
 
@@ -33,66 +32,21 @@ def facts(keys: Keys) -> Exchange[ServerInfo]:
     return Exchange((("INFO",), ("CONFIG", "GET", "save"), window), parse, tolerant=True)
 
 
-def free_memory() -> Exchange[int | None]:
-    """How many bytes the server may still use below its maxmemory; None where it has none, or does
-    not tell. One round trip, O(1)."""
-
-    def parse(replies: list[Reply]) -> int | None:
-        if isinstance(replies[0], StoreError):
-            return None
-        fields = read_facts(replies[0], None).fields
-        used, limit = fields.get("used_memory", ""), fields.get("maxmemory", "")
-        if not all(re.fullmatch("[0-9]{1,18}", text) for text in (used, limit)) or not int(limit):
-            return None
-        return max(0, int(limit) - int(used))
-
-    return Exchange((("INFO", "memory"),), parse, tolerant=True)
-
-
 def missing_rights(keys: Keys) -> Steps[dict[str, str] | None]:
     """As `refused_commands`, only those that lack a right: an older server does not know them
     all, and says so otherwise."""
-    refused = yield from refused_commands(keys)
-    if refused is None:
-        return None
-    return {name: str(why) for name, why in refused.items() if isinstance(why, AuthRefused)}
+    return rights.missing(used_commands(keys))
 
 
 def refused_commands(keys: Keys) -> Steps[dict[str, StoreError] | None]:
-    """The commands that this user may not run, or that the server does not know, with why; None
-    when that cannot be found out. The commands are queued in a transaction that is then discarded:
-    a server checks that when it queues. Nothing is run. Two round trips."""
-    begun: list[Reply] = yield Exchange((("MULTI",), ("DISCARD",)), list, tolerant=True)
-    if any(isinstance(reply, StoreError) for reply in begun):
-        # Without a transaction the commands would really be run.
-        return None
-    commands = used_commands(keys)
-    refused: dict[str, StoreError] = yield Exchange(
-        (("MULTI",), *commands, ("DISCARD",)),
-        lambda replies: {
-            str(command[0]): reply
-            for command, reply in zip(commands, replies[1:-1], strict=True)
-            if isinstance(reply, AuthRefused | MissingCommand)
-        },
-        tolerant=True,
-    )
-    return refused
-
-
-def missing_scripts() -> Exchange[dict[str, str]]:
-    """As `missing_rights`, of EVAL alone, for users without transactions: runs a script that does
-    nothing. One round trip."""
-    return Exchange(
-        (("EVAL", "return 1", 0),),
-        lambda replies: {"EVAL": str(replies[0])} if isinstance(replies[0], AuthRefused) else {},
-        tolerant=True,
-    )
+    """As `rights.refused`, of every command that the engine uses."""
+    return rights.refused(used_commands(keys))
 
 
 def used_commands(keys: Keys) -> list[tuple[Arg, ...]]:
     """Every command that the engine and its scripts use. Were they run, none would change what
     belongs to Resque."""
-    return [*_reading(keys), *_removing_nothing(keys), *_on_scratch(keys.undo("doctor"))]
+    return [*_reading(keys), *_removing_nothing(keys), *rights.writing(keys.undo("doctor"))]
 
 
 def _reading(keys: Keys) -> list[tuple[Arg, ...]]:
@@ -137,35 +91,6 @@ def _removing_nothing(keys: Keys) -> list[tuple[Arg, ...]]:
         ("LREM", keys.failed(), 1, _NOBODY),
         ("ZREM", keys.delayed_schedule(), _NOBODY),
         ("LTRIM", keys.failed(), 0, -1),
-    ]
-
-
-def _on_scratch(scratch: bytes) -> list[tuple[Arg, ...]]:
-    return [
-        ("SADD", scratch, _NOBODY),
-        ("RPUSH", scratch, _NOBODY),
-        ("LPUSH", scratch, _NOBODY),
-        ("LPOP", scratch),
-        ("RPOP", scratch),
-        ("LSET", scratch, 0, _NOBODY),
-        ("LINSERT", scratch, "BEFORE", _NOBODY, _NOBODY),
-        ("BLMOVE", scratch, scratch, "LEFT", "LEFT", 1),
-        ("LMOVE", scratch, scratch, "LEFT", "LEFT"),
-        ("RENAME", scratch, scratch),
-        ("SET", scratch, _NOBODY, "EX", 1),
-        ("SETNX", scratch, _NOBODY),
-        ("SETRANGE", scratch, 0, _NOBODY),
-        ("INCR", scratch),
-        ("INCRBY", scratch, 0),
-        ("HSET", scratch, _NOBODY, _NOBODY),
-        ("HSETNX", scratch, _NOBODY, _NOBODY),
-        ("HINCRBY", scratch, _NOBODY, 0),
-        ("ZADD", scratch, 0, _NOBODY),
-        ("XADD", scratch, "*", _NOBODY, _NOBODY),
-        ("EXPIRE", scratch, 1),
-        ("PEXPIRE", scratch, 1),
-        ("DEL", scratch),
-        ("UNLINK", scratch),
     ]
 
 

@@ -34,7 +34,7 @@ while most > 0 and left > 0 do
     bytes = bytes + #member
     if wanted[redis.sha1hex(member)] then
       redis.call('ZREM', set, member)
-      remember(page[i + 1], member, set, '')
+      remember('drop ' .. page[i + 1] .. ' - ' .. set, member, '', '')
       done, open = done + 1, open - 1
     else
       skip = skip + 1

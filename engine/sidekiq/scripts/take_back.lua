@@ -1,5 +1,5 @@
--- Take back a part of what an operator did to processes, rescued jobs, totals, iterable jobs, sets of
--- jobs, or the set of queues. What is taken back leaves the operation's memory in the same step, so
+-- Take back a part of what an operator did to processes, rescued jobs, totals, iterable jobs, or
+-- the set of queues. What is taken back leaves the operation's memory in the same step, so
 -- nothing is ever restored twice.
 --
 -- include trail.inc.lua
@@ -8,16 +8,16 @@
 -- KEYS[4] the operation's hash   KEYS[5] what it removed   KEYS[6] queues
 -- KEYS[7] the ledger of rescued jobs   KEYS[8..] for each part, in the order of ARGV, its third text
 -- After the trail's arguments (they are of the undo itself), ARGV holds:
---   the shape of the memory: signals, rescued, totals, cancelled, emptied or names
+--   the shape of the memory: signals, rescued, totals, cancelled or names
 --   the SHA-1 of each part's four texts joined, last first. These texts are:
 --     signals: the signal, '', the list, ''      rescued: entry of the ledger, bytes, the queue, ''
 --     totals: what it was, '', the total, ''     cancelled: the moment, SHA-1 of the state, its key, ''
---     emptied: score, bytes, the set, ''         names: the queue's name, '', queues, ''
+--     names: the queue's name, '', queues, ''
 -- Returns {how many were taken back, how many can not be any more, how many remain}. What can not:
 -- a signal that was read, a rescued job that was taken, a total that is no number any more, a
--- cancellation that the job may have read, an entry that is in its set again.
+-- cancellation that the job may have read.
 -- Returns {0, 0, -1} when the memory is not as expected.
--- Cost: O(parts x log(entries), for rescued jobs x distance to their queue's end), but after one
+-- Cost: O(parts, for rescued jobs x distance to their queue's end), but after one
 -- part no more than about 250,000 places are walked over.
 if redis.call('EXISTS', KEYS[4]) == 0 then
   return {0, 0, -1}
@@ -25,7 +25,7 @@ end
 local memory, queues, ledger = KEYS[5], KEYS[6], KEYS[7]
 local shape = ARGV[base + 1]
 local writes = {
-  signals = 'LREM', rescued = 'LREM', totals = 'INCRBY', cancelled = 'HDEL', emptied = 'ZADD', names = 'SADD',
+  signals = 'LREM', rescued = 'LREM', totals = 'INCRBY', cancelled = 'HDEL', names = 'SADD',
 }
 need('LTRIM', memory)
 for i = 8, #KEYS do
@@ -67,9 +67,6 @@ function back.cancelled(part, key)
   end
   local now = table.concat({state[1] or '', state[2] or '', state[3] or ''}, ' ')
   return redis.sha1hex(now) == part[2] and redis.call('HDEL', key, 'cancelled') == 1
-end
-function back.emptied(part, key)
-  return redis.pcall('ZADD', key, 'NX', part[1], part[2]) == 1
 end
 function back.names(part, key)
   return redis.pcall('SADD', key, part[1]) == 1

@@ -101,7 +101,11 @@ for _, push in ipairs(pushes) do
   if redis.call('SADD', KEYS[5], name) == 1 then
     made['made:' .. key] = name
   end
-  redis.call(act == 'front' and 'RPUSH' or 'LPUSH', key, push[2])
+  if act == 'front' then
+    redis.call('RPUSH', key, push[2])
+  else
+    redis.call('LPUSH', key, push[2])
+  end
 end
 note('waiting', done)
 if done > 0 and lifetime > 0 then

@@ -21,7 +21,7 @@ from sidekiq.errors import BadOption, StoreError
 from sidekiq.keys import SetName, SidekiqKeys
 from sidekiq.scripts import load_script
 from sidekiq.store.entry_search import EntryRef, EntrySearch, FoundEntry
-from sidekiq.store.pushes import PushTime, moved, pushed, unreadable
+from sidekiq.store.pushes import PayloadEdit, PushTime, edited_job, moved, pushed, unreadable
 
 _ACT = load_script("entries_act")
 
@@ -63,21 +63,26 @@ def run(
 def edit_and_run(
     keys: SidekiqKeys,
     name: SetName,
-    ref: EntryRef,
-    edited: bytes,
+    refs: Sequence[EntryRef],
+    edit: PayloadEdit,
     when: PushTime,
     record: ActionRecord | None = None,
+    *,
+    to: str | None = None,
+    at_once: int = AT_ONCE,
 ) -> Steps[Result]:
-    """Push another payload in place of an entry's job, as `run` would push it. Refused where the
+    """Push other payloads in place of entries' jobs, as `run` would push them. Refused where the
     edited text or the entry is no job. Costs as `run`."""
-    push = pushed(edited, when.written, is_retry=name != "schedule")
+    written, is_retry = when.written, name != "schedule"
 
     def decide(raw: bytes) -> Taking | str:
-        if isinstance(push, str):
-            return push
-        return unreadable(raw) or Taking(0, raw, *push)
+        edited = edited_job(raw, edit)
+        push = (
+            edited if isinstance(edited, str) else pushed(edited, written, to=to, is_retry=is_retry)
+        )
+        return push if isinstance(push, str) else Taking(0, raw, *push)
 
-    return _act(keys, name, [ref], _Verb("push", decide), record, 1)
+    return _act(keys, name, refs, _Verb("push", decide), record, at_once)
 
 
 def delete(

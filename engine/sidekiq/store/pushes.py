@@ -7,6 +7,7 @@ write is lost then (`Sidekiq::SortedEntry#remove_job`). Here it is refused befor
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from queuecore.codec import encode, spliced
@@ -66,6 +67,21 @@ def unreadable(raw: bytes) -> str | None:
     """Why bytes can only be deleted or exported; None of a job. O(bytes)."""
     problem = read_job(raw).problem
     return None if problem is None else _UNREADABLE + problem
+
+
+PayloadEdit = Callable[[bytes], "bytes | str"]
+"""Makes another payload of a job's bytes, or says why it cannot."""
+
+
+def edited_job(raw: bytes, edit: PayloadEdit) -> bytes | str:
+    """Another payload for a job; or why there is none: what it is made of, or what is made, is no
+    job. O(bytes)."""
+    if (problem := unreadable(raw)) is not None:
+        return problem
+    edited = edit(raw)
+    if isinstance(edited, str):
+        return edited
+    return why_not_pushed(edited) or edited
 
 
 def why_not_pushed(raw: bytes) -> str | None:

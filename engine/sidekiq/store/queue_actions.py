@@ -23,7 +23,7 @@ from queuecore.windows import Window, sha_of, window
 from sidekiq.errors import StoreError
 from sidekiq.keys import SidekiqKeys
 from sidekiq.scripts import load_script
-from sidekiq.store.pushes import moved, unreadable, why_not_pushed
+from sidekiq.store.pushes import PayloadEdit, edited_job, moved, unreadable
 
 _ACT = load_script("waiting_act")
 
@@ -95,18 +95,26 @@ def put_to_front(
 def edit(
     keys: SidekiqKeys,
     queue: str,
-    ref: JobRef,
-    edited: bytes,
+    refs: Sequence[JobRef],
+    change: PayloadEdit,
     record: ActionRecord | None = None,
+    *,
+    to: str | None = None,
+    at_once: int = AT_ONCE,
 ) -> Steps[Result]:
-    """Put another payload in the place of a waiting job, byte for byte. Refused where the edited
-    text or what waits is no job. Costs as `delete`."""
-    problem = why_not_pushed(edited)
+    """Put other payloads in the places of waiting jobs, byte for byte; or at the back of the queue
+    `to`, which becomes their `queue`. Refused where the edited text or what waits is no job. Costs
+    as `delete`."""
 
     def decide(raw: bytes) -> Taking | str:
-        return problem or unreadable(raw) or Taking(0, raw, None, edited)
+        edited = edited_job(raw, change)
+        if isinstance(edited, str) or to is None:
+            return edited if isinstance(edited, str) else Taking(0, raw, None, edited)
+        moving = moved(edited, to)
+        return moving if isinstance(moving, str) else Taking(0, raw, *moving)
 
-    return _act(keys, queue, [ref], _Verb("edit", decide), record, 1)
+    act: Literal["edit", "back"] = "edit" if to is None else "back"
+    return _act(keys, queue, refs, _Verb(act, decide), record, at_once)
 
 
 @value

@@ -1,5 +1,5 @@
-"""Taking back what was done to processes, lost jobs, totals, iterable jobs, sets and names of
-queues; of all else see `queuecore.undo`."""
+"""Taking back what was done to processes, lost jobs, totals, iterable jobs and names of queues;
+of jobs in sets and queues see `sidekiq.store.undo`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sidekiq.scripts import load_script
 _TAKE_BACK = load_script("take_back")
 
 #: The shapes of memory that are taken back here.
-_SHAPES: Final = frozenset({"signals", "rescued", "totals", "cancelled", "emptied", "names"})
+_SHAPES: Final = frozenset({"signals", "rescued", "totals", "cancelled", "names"})
 
 
 def take_back(

@@ -48,7 +48,7 @@ ACTS: dict[str, Act] = {
     "reschedule": lambda refs, mine: entry_actions.reschedule(KEYS, "retry", refs, AT_S, mine),
     "move": lambda refs, mine: entry_actions.move(KEYS, "retry", refs, "x", mine),
     "edit and run": lambda refs, mine: entry_actions.edit_and_run(
-        KEYS, "retry", refs[0], failed_job(1, args=["other"]), NOW, mine
+        KEYS, "retry", refs[:1], lambda _: failed_job(1, args=["other"]), NOW, mine
     ),
 }
 CHANGING = [act for act in ACTS if act not in ("delete", "reschedule")]

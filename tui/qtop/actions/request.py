@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from qtop.search.selection import Selection
     from queuecore.action_record import ActionRecord
 
-#: What a signal asks of a worker.
-Wish = Literal["finish", "end job", "stop now", "pause", "resume"]
+#: What a signal asks of a worker. To pause is what Sidekiq calls to be quiet.
+Wish = Literal["finish", "end job", "stop now", "pause", "resume", "dump"]
 #: What becomes of the job of a process that is taken off the register: it has none, the job
 #: fails, or goes back to its queue.
 JobFate = Literal["idle", "failed", "put back"]
@@ -149,6 +149,11 @@ class Reschedule(OfJobs):
 
 
 @dataclass(frozen=True, slots=True)
+class Kill(OfJobs):
+    """Put jobs that are tried again or come due among the dead, where somebody must retry them."""
+
+
+@dataclass(frozen=True, slots=True)
 class RunSchedules:
     """Put the jobs of schedules onto their queues now, besides their next firings."""
 
@@ -253,7 +258,7 @@ class Reorder:
 
 
 DelayedRequest = RunNow | Delete | Reschedule
-JobRequest = Requeue | Delete | Move | PutBack | Edit
+JobRequest = Requeue | Delete | Move | PutBack | Edit | Kill | Reschedule | RunNow
 Request = (
     Clear
     | Pause

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -243,15 +243,25 @@ class ActionController:
             if not isinstance(made, Plan):
                 self._ask(made)
                 return
-            fleet = self._app.state.view().fleet
-            ahead = timedelta(0) if fleet is None else fleet.server_time - datetime.now(UTC)
-            self._app.push_screen(
-                DateDialog(f"{made.what}?", made.details[:-2], lambda: wall_now() + ahead),
-                reschedule,
-            )
+            self._push_date(f"{made.what}?", made.details[:-2], reschedule)
 
         if not self.refuses():
             self._prepare(Reschedule(source, chosen, datetime.now(UTC)), ask)
+
+    def ask_when(self, title: str, then: Callable[[datetime], None]) -> None:
+        def chosen(moment: datetime | None) -> None:
+            if moment is not None:
+                then(moment)
+
+        if not self.refuses():
+            self._push_date(title, (), chosen)
+
+    def _push_date(
+        self, title: str, details: Sequence[str], then: Callable[[datetime | None], None]
+    ) -> None:
+        fleet = self._app.state.view().fleet
+        ahead = timedelta(0) if fleet is None else fleet.server_time - datetime.now(UTC)
+        self._app.push_screen(DateDialog(title, details, lambda: wall_now() + ahead), then)
 
     def _ask(self, made: Made, table: Table[Any] | None = None) -> None:
         """Carry out a plan, after a question if it needs one; show why there is none."""

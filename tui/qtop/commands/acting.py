@@ -10,7 +10,7 @@ from typing import Final, NoReturn
 import click
 
 from qtop.actions.plan import Outcome, Plan
-from qtop.actions.request import Delete, JobRequest
+from qtop.actions.request import Delete, JobRequest, RunNow
 from qtop.actions.stopping import Stopped
 from qtop.commands.connection import Connection, Session
 from qtop.commands.output import (
@@ -31,7 +31,10 @@ from qtop.text.safe import safe
 from queuecore.errors import OutcomeUnknown
 
 #: What is done, in words.
-_DONE: Final = {"requeue": "requeued", "delete": "deleted", "move": "moved", "edit": "edited"}
+_DONE: Final = {
+    **{"requeue": "requeued", "delete": "deleted", "move": "moved", "edit": "edited"},
+    **{"run now": "ran now", "kill": "killed", "reschedule": "rescheduled"},
+}
 
 
 def act(
@@ -53,7 +56,7 @@ def act(
 
     Raises StoreError and ChangeRefused.
     """
-    source, verb = request.source, type(request).__name__.lower()
+    source, verb = request.source, _verb(request)
     with connection.open_to_change(source, warns_of, dry_run=dry_run) as session:
         system = session.system
         chooser = system.chooser(source, system.refusal(request), spares=spares)
@@ -88,6 +91,10 @@ def act(
                 message(f"  {text}")
             confirm(f"{verb} {_how_many(source, chosen, scanned)}")
         report(verb, _DONE[verb], carry_out(session, plan), as_json=as_json)
+
+
+def _verb(request: JobRequest) -> str:
+    return "run now" if isinstance(request, RunNow) else type(request).__name__.lower()
 
 
 def tell_no_undo(plan: Plan) -> None:

@@ -83,14 +83,30 @@ EXIT_REFUSED, EXIT_USAGE, EXIT_UNREACHABLE, EXIT_INTERRUPTED = 1, 2, 3, 130
 _NAMES: Final = (
     *("console", "demo", "worker", "scheduler", "server", "enqueue", "queues", "workers"),
     *("failed", "delayed", "schedules", "find", "stats", "audit", "show", "requeue", "delete"),
-    *("move", "edit", "export", "load", "clear", "pause", "resume", "register", "reorder", "undo"),
+    *(
+        "kill",
+        "reschedule",
+        "move",
+        "edit",
+        "export",
+        "load",
+        "clear",
+        "pause",
+        "resume",
+        "register",
+        "reorder",
+        "undo",
+    ),
     *("prune", "doctor", "settings"),
 )
 #: The files with other names than their commands.
 _FILES: Final = {
     **{"console": "demo", "processes": "worker scheduler", "cli": "server"},
     **{"fleet": "queues workers", "job_lists": "failed show find"},
-    **{"scheduled": "delayed schedules", "jobs": "enqueue requeue delete move edit"},
+    **{
+        "scheduled": "delayed schedules",
+        "jobs": "enqueue requeue delete kill reschedule move edit",
+    },
     **{"maintenance": "pause resume clear register reorder prune"},
     **{"export": "load", "audit": "undo"},
 }

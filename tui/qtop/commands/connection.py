@@ -84,14 +84,18 @@ def _source(text: str) -> JobSource:
     from qtop.model.job import FAILED, JobSource
 
     kind, colon, name = text.partition(":")
+    if text in ("retry", "dead"):
+        return JobSource("failed", text)
+    if text in ("scheduled", "delayed"):
+        return JobSource("delayed", "")
     if kind == "failed":
         return JobSource("failed", name or FAILED)
     if kind in ("queue", "unreadable") and colon:
         return JobSource("queue" if kind == "queue" else "unreadable", name)
     hint = "" if ":" in text else f"; for the queue write queue:{text}"
     raise ValueError(
-        f"{text!r} is none of: failed, queue:NAME, unreadable:NAME (what was set aside from "
-        f"a queue), failed:LIST (where each queue has a list of failures){hint}"
+        f"{text!r} is none of: failed, queue:NAME, scheduled, unreadable:NAME (what was set aside "
+        f"from a queue), failed:LIST (where each queue has a list of failures), retry, dead{hint}"
     )
 
 
@@ -122,7 +126,8 @@ from_option = click.option(
     type=SOURCE,
     required=True,
     metavar="SOURCE",
-    help="Where: failed, queue:NAME, or unreadable:NAME for what was set aside from a queue.",
+    help="Where: failed, queue:NAME, scheduled, or unreadable:NAME for what was set aside from a "
+    "queue; of Sidekiq's failures also retry or dead alone.",
 )
 
 #: What is said is part of the command's `connection`.

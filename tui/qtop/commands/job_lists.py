@@ -199,7 +199,8 @@ def _whole_fields(job: Job, source: JobSource) -> Mapping[str, Any]:
     raw = {"raw": job.item.raw}
     if source.kind == "failed":
         return {**_failure_fields(job), "backtrace": job.backtrace, **raw}
-    where = {"id": job.id, "place": job.place, "queue": source.name, "size": job.item.size}
+    queue = job.queue if source.kind == "delayed" else source.name
+    where = {"id": job.id, "place": job.place, "queue": queue, "size": job.item.size}
     shown = {"class": job.class_name, "args": job.args}
     extra = {"extra": job.extra} if job.problem is None else {}
     named = fields_of(job.class_name, job.args)

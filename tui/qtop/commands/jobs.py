@@ -6,12 +6,21 @@ import json
 import re
 import sys
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import click
 
-from qtop.actions.request import Delete, Edit, Enqueue, Move, Requeue
+from qtop.actions.request import (
+    Delete,
+    Edit,
+    Enqueue,
+    Kill,
+    Move,
+    Requeue,
+    Reschedule,
+    RunNow,
+)
 from qtop.commands.acting import act
 from qtop.commands.connection import (
     SPAN,
@@ -131,7 +140,7 @@ def _action_options(command: F) -> F:
 @click.option("--to", metavar="QUEUE", help="Another queue than the one in the failure.")
 @click.option("--poisoned", is_flag=True, help="Also jobs that killed their process repeatedly.")
 def requeue(source: JobSource, to: str | None, poisoned: bool, **options: Any) -> None:
-    """Put failed jobs back onto their queues.
+    """Put failed jobs back onto their queues; run scheduled now.
 
     Payloads go back byte for byte, and the failures leave their list. More than one needs --yes, or
     an answer on a terminal. Of several, those are spared whose process died under them again and
@@ -141,6 +150,10 @@ def requeue(source: JobSource, to: str | None, poisoned: bool, **options: Any) -
     \b
     Example: qtop requeue --from failed --filter 'class:Mailers::* age<1h' --dry-run
     """
+    if source.kind == "delayed":
+        if to is not None:
+            raise click.UsageError("--to is for failed jobs: scheduled ones go to their own queues")
+        act(RunNow(source, Selection()), **options)
     if source.kind != "failed":
         raise click.UsageError(f"{source} holds no failures: use `qtop move --to QUEUE`")
     act(Requeue(source, Selection(), to=to), warns_of=to, spares=not poisoned, **options)
@@ -158,6 +171,49 @@ def delete(source: JobSource, **options: Any) -> None:
     Example: qtop delete --from queue:mail --filter 'class:Newsletter args.0:42'
     """
     act(Delete(source, Selection()), **options)
+
+
+@click.command()
+@_action_options
+def kill(source: JobSource, **options: Any) -> None:
+    """Put Sidekiq's jobs among the dead.
+
+    From retry or scheduled. They stay there until somebody retries or deletes them. More than one
+    needs --yes, or an answer on a terminal. Their death handlers do not run.
+
+    \b
+    Example: qtop kill --from retry --filter class:Import::Row --dry-run
+    """
+    act(Kill(source, Selection()), **options)
+
+
+@click.command()
+@_action_options
+@click.option("--in", "delay_s", type=SPAN, help="From now on: 30s, 5m, 1h30m.")
+@click.option("--at", "at", type=Parsed("moment", _moment), help="A moment: 2026-11-23T12:15.")
+def reschedule(
+    source: JobSource,
+    connection: Connection,
+    delay_s: float | None,
+    at: datetime | None,
+    **options: Any,
+) -> None:
+    """Let jobs run, or be tried again, at another time.
+
+    From scheduled, or of Sidekiq's failures from retry. More than one needs --yes, or an answer on
+    a terminal.
+
+    \b
+    Example: qtop reschedule --from scheduled --filter class:Report --in 2h
+    """
+    if (at is None) == (delay_s is None):
+        raise click.UsageError("say when: --in or --at")
+    if delay_s is not None:
+        # By the clock that its processes go by.
+        with connection.open() as session:
+            at = session.now() + timedelta(seconds=delay_s)
+    assert at is not None  # noqa: S101  one of the two was said
+    act(Reschedule(source, Selection(), at), connection=connection, **options)
 
 
 @click.command()

@@ -182,6 +182,14 @@ edit           | e | edit    | failed group failure | confirm
     Edit the payload of a failed job and requeue it; $VISUAL or $EDITOR opens it.
 move           | m | move    | failed group failure | confirm
     Requeue the marked failed jobs, or those of the groups, to another queue.
+kill           | i | kill    | failed group failure | confirm
+    Put the marked failed jobs, or those of the groups, among the dead: they are tried no more.
+kill_all       | I |         | failed group         | confirm
+    Put all failed jobs that match the filter, or all of the group, among the dead.
+postpone       | h | later   | failed group failure | confirm
+    Try the marked failed jobs, or those of the groups, again at another time; asks for it.
+postpone_all   | H |         | failed group         | confirm
+    Try all failed jobs that match the filter, or all of the group, again at another time.
 export         | w | write   | failed group failure |
     Write failed jobs to a file: the marked ones, or all that match.
 next_list      | b |         | failed               |
@@ -244,6 +252,8 @@ drop              | d | delete    | scheduled delayed schedule | undoable
     Delete the marked delayed jobs or schedules; one alone goes at once.
 reschedule        | m | move      | scheduled delayed          | confirm
     Reschedule the marked delayed jobs to another time; asks for it.
+kill_delayed      | i | kill      | scheduled delayed          | confirm
+    Put the marked delayed jobs among the dead, where somebody must retry them.
 jobs_or_schedules | t | schedules | scheduled                  |
     Recurring schedules, or the delayed jobs again.
 by_class          | b | classes   | scheduled                  |
@@ -252,6 +262,8 @@ run_matching      | R |           | scheduled                  | confirm
     Run all delayed jobs that match the filter now.
 drop_matching     | D |           | scheduled                  | confirm
     Delete all delayed jobs that match the filter.
+kill_matching     | I |           | scheduled                  | confirm
+    Put all delayed jobs that match the filter among the dead.
 stop_search       | x |           | scheduled                  |
     Stop looking through all delayed jobs; once more begins anew.
 
@@ -427,6 +439,12 @@ SYNONYMS: Final = {
     "requeue_all": "retry rerun again replay bulk",
     "put_back": "retry rerun requeue",
     "put_back_matching": "retry rerun requeue bulk",
+    "kill": "dead bury",
+    "kill_all": "dead bury bulk",
+    "kill_delayed": "dead bury",
+    "kill_matching": "dead bury bulk",
+    "postpone": "retry later reschedule delay",
+    "postpone_all": "retry later reschedule delay bulk",
     "delete": "remove discard purge drop",
     "delete_all": "remove discard purge drop bulk",
     "delete_jobs": "remove discard purge drop",

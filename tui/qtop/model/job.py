@@ -89,6 +89,7 @@ class Job:
         state: How far it is, in its system's words: `retry 3 of 25`, `dead`; None where its list
             says all there is.
         jid: The id that its system gave it.
+        cautions: What else hangs on it and would not be changed with it, such as a lock, in words.
     """
 
     item: Item
@@ -110,6 +111,7 @@ class Job:
     state: str | None = None
     jid: str | None = None
     tags: tuple[str, ...] = ()
+    cautions: tuple[str, ...] = ()
 
     @property
     def id(self) -> str:

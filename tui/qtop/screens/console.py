@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
+    from datetime import datetime
 
     from textual.await_complete import AwaitComplete
     from textual.geometry import Size
@@ -158,6 +159,9 @@ class Actions(Protocol):
         self, source: JobSource, chosen: Selection, table: Table[Any] | None = None
     ) -> None:
         """Ask until when to delay jobs, and do it."""
+
+    def ask_when(self, title: str, then: Callable[[datetime], None]) -> None:
+        """Ask for a time to come, and go on with it."""
 
 
 class LocalActions(Protocol):

@@ -9,7 +9,16 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, ClassVar, Final
 
-from qtop.actions.request import Clear, Delete, JobRequest, Move, Request, Requeue
+from qtop.actions.request import (
+    Clear,
+    Delete,
+    JobRequest,
+    Kill,
+    Move,
+    Request,
+    Requeue,
+    Reschedule,
+)
 from qtop.model.job import FAILED, Job, JobRow, JobSource, failure_rows, job_rows
 from qtop.model.job_list import JobList, JobPage
 from qtop.monitor import row_text
@@ -508,6 +517,29 @@ class JobListScreen(ConsoleScreen):
     def action_delete_all(self) -> None:
         self.act(Delete, chosen=self.wanted)
 
+    def action_kill(self) -> None:
+        self.act(Kill)
+
+    def action_kill_all(self) -> None:
+        self.act(Kill, chosen=self.wanted)
+
+    def action_postpone(self) -> None:
+        self._ask_when(self.chosen())
+
+    def action_postpone_all(self) -> None:
+        self._ask_when(self.wanted)
+
+    def _ask_when(self, chosen: list[Job] | JobQuery) -> None:
+        """Ask for the time, then for jobs that are to be tried again then."""
+        actions = self.app.actions
+        if isinstance(chosen, JobQuery):
+            actions.ask_when(
+                "Try them again when?",
+                lambda at: self.act(partial(Reschedule, at=at), chosen=chosen),
+            )
+        elif chosen:
+            actions.ask_for_moment(self.jobs.source, chosen_of(self.jobs, chosen), self.table)
+
     def action_move(self) -> None:
         chosen, title = self.chosen(), "Requeue to which queue?"
         if self.within.source.kind != "failed" and isinstance(chosen, list):
@@ -596,6 +628,12 @@ class JobDetailsScreen(ConsoleScreen):
 
     def action_delete(self) -> None:
         self.act(Delete)
+
+    def action_kill(self) -> None:
+        self.act(Kill)
+
+    def action_postpone(self) -> None:
+        self.app.actions.ask_for_moment(self.jobs.source, chosen_of(self.jobs, [self.job]))
 
     def action_move(self) -> None:
         is_failed = self.jobs.source.kind == "failed"

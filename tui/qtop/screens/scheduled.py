@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any, ClassVar, Final, Literal, TypeVar
 
-from qtop.actions.request import Delete, DeleteSchedules, Request, RunNow, RunSchedules
+from qtop.actions.request import Delete, DeleteSchedules, Kill, Request, RunNow, RunSchedules
 from qtop.keymap.keymap import Where
 from qtop.model.fleet import ListedSchedule
 from qtop.model.job import JobRow, JobSource, job_rows, moment_of
@@ -54,6 +54,7 @@ class DelayedJobScreen(JobDetailsScreen):
     TAB: ClassVar[Where] = "scheduled"
 
     action_drop = JobDetailsScreen.action_delete
+    action_kill_delayed = JobDetailsScreen.action_kill
 
     def lines(self, view: ViewState) -> Iterable[TextLine]:
         due = self.job.due
@@ -63,8 +64,7 @@ class DelayedJobScreen(JobDetailsScreen):
     def action_run_now(self) -> None:
         self.act(RunNow)
 
-    def action_reschedule(self) -> None:
-        self.app.actions.ask_for_moment(self.jobs.source, chosen_of(self.jobs, [self.job]))
+    action_reschedule = JobDetailsScreen.action_postpone
 
 
 class ScheduleScreen(TextScreen):
@@ -436,6 +436,15 @@ class ScheduledScreen(JobListScreen):
             self._expect_change()
             chosen = chosen_of(self.jobs, (row.job for row in rows))
             self.app.actions.ask_for_moment(self.jobs.source, chosen, self.table)
+
+    def action_kill_delayed(self) -> None:
+        if self.part == "schedules":
+            self._only_for_jobs()
+        else:
+            self._act(Kill, RunSchedules)
+
+    def action_kill_matching(self) -> None:
+        self._act_on_all(self.pane.filter, Kill)
 
     def action_run_matching(self) -> None:
         self._act_on_all(self.pane.filter, RunNow)

@@ -257,6 +257,7 @@ class Selection:
     Attributes:
         refs: What names the jobs to their list.
         refusals: Why some cannot be touched, and how many for each reason.
+        cautions: What else hangs on some of them, and on how many.
         spared: How many match and are left out.
         too_large: How many the filter did not look into.
         unusable: How many were given that are no job: what could not be read in place of some.
@@ -269,6 +270,7 @@ class Selection:
     classes: Counter[str] = field(default_factory=Counter)
     queues: Counter[str] = field(default_factory=Counter)
     refusals: Counter[str] = field(default_factory=Counter)
+    cautions: Counter[str] = field(default_factory=Counter)
     retried: int = 0
     spared: int = 0
     too_large: int = 0
@@ -299,6 +301,8 @@ class Selection:
             _count(self.queues, job.queue)
         if refusal is not None:
             _count(self.refusals, refusal)
+        for caution in job.cautions:
+            _count(self.cautions, caution)
         self.retried += job.is_retried is True
         failed_at = job.failed_at
         if failed_at is not None:

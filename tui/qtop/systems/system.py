@@ -51,9 +51,21 @@ if TYPE_CHECKING:
 else:
     Work = Operation
 
-Ability = Literal["pause", "pause_all", "start_workers", "register"]
+Ability = Literal[
+    "pause",
+    "pause_all",
+    "start_workers",
+    "register",
+    "kill",
+    "kill_all",
+    "kill_delayed",
+    "kill_matching",
+    "postpone",
+    "postpone_all",
+]
 """What a system may be unable to do, by the id of its action: pause queues, pause everything, start
-workers, put on an index what is missing there."""
+workers, put on an index what is missing there; put jobs among the dead, try failed jobs again at
+another time."""
 
 
 DiagnosisPart = Literal[

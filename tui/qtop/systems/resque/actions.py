@@ -21,16 +21,25 @@ from qtop.actions.plan import (
 )
 from qtop.actions.request import (
     Clear,
+    DelayedRequest,
     Delete,
     DeleteSchedules,
+    Edit,
+    Enqueue,
     Index,
+    JobRequest,
+    Kill,
     Load,
+    Move,
     Pause,
     PauseAll,
     Prune,
     Register,
     Reorder,
+    Replace,
     Request,
+    Requeue,
+    Reschedule,
     RunSchedules,
     Signal,
     Undo,
@@ -40,14 +49,16 @@ from qtop.keymap.keymap import Danger
 from qtop.model.job import JobSource
 from qtop.systems.resque import job_actions, turned_lists
 from qtop.systems.resque.job_reader import list_key
+from qtop.systems.resque.lacking import NO_DEAD, NO_RETRIES
 from qtop.text.format import number
 from qtop.text.safe import safe
 from queuecore import bulk, turning, values, windows
 from queuecore.action_record import ActionRecord
 from queuecore.exchange import Steps
+from queuecore.health import free_memory
 from queuecore.windows import Extent
 from resque.keys import Keys
-from resque.store import failures, pauses, queues, registration, server_info, undo
+from resque.store import failures, pauses, queues, registration, undo
 from resque.store.failures import FAILED
 from resque.store.lock_freeing import and_free_all
 
@@ -95,8 +106,19 @@ class ResqueActions:
             case Reorder():
                 return (yield from turned_lists.prepare(self.keys, self.operator, request))
             case _:
-                operator = yield from self._within_memory(request)
-                return job_actions.prepare(self.keys, operator, request)
+                return (yield from self._of_jobs(request))
+
+    def _of_jobs(
+        self, request: JobRequest | DelayedRequest | Replace | Enqueue
+    ) -> Steps[Plan | Refusal]:
+        if isinstance(request, Kill):
+            return Refusal(NO_DEAD)
+        if isinstance(request, Reschedule) and request.source.kind != "delayed":
+            return Refusal(NO_RETRIES)
+        if isinstance(request, Requeue | Move | Edit) and request.source.kind == "delayed":
+            return Refusal("a delayed job can be run now, deleted or rescheduled")
+        operator = yield from self._within_memory(request)
+        return job_actions.prepare(self.keys, operator, request)
 
     def _within_memory(self, request: Request) -> Steps[Operator]:
         """The operator whose undo keeps no more than the server has room for. Jobs that are deleted
@@ -104,10 +126,12 @@ class ResqueActions:
         operator, size_bytes = self.operator, job_actions.undo_bytes(request)
         if size_bytes <= _LARGE_BYTES or isinstance(request, Delete):
             return operator
-        free_bytes: int | None = yield server_info.free_memory()
+        free_bytes: int | None = yield free_memory()
         return replace(operator, limits=values.replace(operator.limits, free_bytes=free_bytes))
 
-    def _clear(self, request: Clear) -> Steps[Plan]:
+    def _clear(self, request: Clear) -> Steps[Plan | Refusal]:
+        if request.source.kind == "delayed":
+            return Refusal("delayed jobs are in many lists: delete all that match instead")
         source, key = request.source, list_key(self.keys, request.source)
         seen: Extent = yield windows.extent(key)
         jobs, size = seen.length, 0
@@ -250,7 +274,9 @@ class ResqueActions:
 
         return Plan(f"Register {safe(subject)}", "Register", (), "none", run, record=record)
 
-    def _load(self, request: Load) -> Plan:
+    def _load(self, request: Load) -> Plan | Refusal:
+        if request.target.kind == "delayed":
+            return Refusal("a file does not say when its jobs are due: load them to a queue")
         target, number = request.target, request.number
         key = list_key(self.keys, target)
         subject = f"{target} from a file"

@@ -8,6 +8,7 @@ from typing import Final
 
 from qtop.keymap import keymap
 from qtop.text.safe import safe
+from queuecore import rights
 from queuecore.exchange import Steps
 from queuecore.reading import commands_of
 from resque.keys import Keys
@@ -37,6 +38,11 @@ LOCAL: Final = frozenset(
     {"start_workers", "stop_worker", "pause_worker", "more_workers", "fewer_workers"}
 )
 
+#: Resque cannot do them: see `ResqueSystem.abilities`.
+_NEVER: Final = frozenset(
+    {"kill", "kill_all", "kill_delayed", "kill_matching", "postpone", "postpone_all"}
+)
+
 
 def forbidden(keys: Keys) -> Steps[dict[str, str]]:
     """Why the server would refuse actions, by the action's id. Empty when all are allowed, and when
@@ -44,12 +50,12 @@ def forbidden(keys: Keys) -> Steps[dict[str, str]]:
     nothing."""
     missing: dict[str, str] | None = yield from server_info.missing_rights(keys)
     if missing is None:
-        missing = yield server_info.missing_scripts()
+        missing = yield rights.missing_scripts()
     if not missing:
         return {}
     found: dict[str, str] = {}
     for action in keymap.ACTIONS:
-        if action.changes and action.id not in LOCAL:
+        if action.changes and action.id not in LOCAL | _NEVER:
             lacking = sorted(commands(action.id) & missing.keys())
             if lacking:
                 found[action.id] = (

@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar, get_args
 
 from qtop.model.job import FAILED, JobSource
+from qtop.systems.resque.lacking import NO_DEAD, NO_RETRIES
 from qtop.systems.system import Ability, Place
 from queuecore.exchange import Exchange, contact, single
 from queuecore.keys import name_text
@@ -71,7 +72,11 @@ class ResqueSystem:
     """
 
     name: ClassVar[str] = "resque"
-    abilities: ClassVar[Mapping[Ability, str | None]] = dict.fromkeys(get_args(Ability))
+    abilities: ClassVar[Mapping[Ability, str | None]] = {
+        **dict.fromkeys(get_args(Ability)),
+        **dict.fromkeys(("kill", "kill_all", "kill_delayed", "kill_matching"), NO_DEAD),
+        **dict.fromkeys(("postpone", "postpone_all"), NO_RETRIES),
+    }
 
     def __init__(
         self,

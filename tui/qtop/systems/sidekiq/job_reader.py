@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from qtop.model.job import DueTime, Job
+from qtop.systems.sidekiq.cautions import cautions_of
 from qtop.systems.sidekiq.refs import SETS, SetRef
 from queuecore.active_job import unwrapped
 from queuecore.bulk import JobRef
@@ -56,6 +57,7 @@ def _of_set(listed_in: ListedSet, at: float, item: Item, record: JobRecord) -> J
         state=state_of(listed_in, record) if is_read or listed_in != "retry" else None,
         jid=record.jid,
         tags=record.tags,
+        cautions=cautions_of(record.members),
     )
 
 
@@ -92,4 +94,5 @@ def waiting_job(item: Item, place: int, queue: str) -> Job:
         extra=extra or None,
         jid=record.jid,
         tags=record.tags,
+        cautions=cautions_of(record.members),
     )

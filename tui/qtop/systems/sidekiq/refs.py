@@ -5,12 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from qtop.model.job import FAILED, JobSource
 from queuecore.values import value
 from sidekiq.keys import SetName
 from sidekiq.store.entry_search import EntryRef, EntryRefs
 
 #: In the order in which they are listed and acted on.
 SETS: Final[tuple[SetName, ...]] = ("retry", "schedule", "dead")
+
+
+def listed_sets(source: JobSource) -> tuple[SetName, ...]:
+    """The sets that a list of failed or scheduled jobs shows; none for others."""
+    if source.kind == "delayed":
+        return ("schedule",)
+    lists: dict[str, tuple[SetName, ...]] = {
+        FAILED: ("retry", "dead"),
+        "retry": ("retry",),
+        "dead": ("dead",),
+    }
+    return lists.get(source.name, ()) if source.kind == "failed" else ()
 
 
 @value

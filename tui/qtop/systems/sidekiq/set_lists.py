@@ -23,6 +23,7 @@ from qtop.systems.sidekiq.refs import SetRef, SetRefs
 from queuecore.exchange import Exchange, Operation, Steps
 from queuecore.values import value
 from queuecore.windows import Extent, Item
+from sidekiq.codec import read_job
 from sidekiq.keys import SidekiqKeys
 from sidekiq.store import entries, entry_counts
 from sidekiq.store.entries import ListedSet, SetEnd, SetEntry, SetPage, SetWindow
@@ -226,10 +227,11 @@ class SetList:
         return SetWalk(self._keys, self._sets, self._end, self.entry_of)
 
     def payload(self, job: Job) -> tuple[str, bytes] | str:
-        """The job itself is what is in its queue when it runs."""
-        if job.queue is None:
+        """The job itself is what is in its queue when it runs. O(bytes)."""
+        queue = read_job(job.item.raw).queue
+        if queue is None:
             return "it does not say which queue it belongs to"
-        return job.queue, job.item.raw
+        return queue, job.item.raw
 
 
 def _cursor(start: Hashable) -> SetCursor | None:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import cached_property
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar, get_args
 
 from qtop.model.job import FAILED, JobSource
 from qtop.systems.system import Ability, Place
 from queuecore.exchange import Exchange, contact, single
 from queuecore.keys import name_text
 from queuecore.times import from_server
-from sidekiq.errors import StoreError, WrongType
+from sidekiq.errors import Refused, StoreError, WrongType
 
 if TYPE_CHECKING:
     # Every command loads this file. What only some methods need they import themselves.
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from sidekiq.keys import SidekiqKeys
     from sidekiq.store.newest_failed import FailedEntry
     from sidekiq.store.snapshot import SidekiqSnapshot, SnapshotReader
+    from sidekiq.store.work_memory import WorkMemory
 
 T = TypeVar("T")
 
@@ -73,6 +75,7 @@ class SidekiqSystem:
     name: ClassVar[str] = "sidekiq"
     abilities: ClassVar[Mapping[Ability, str | None]] = MappingProxyType(
         {
+            **dict.fromkeys(get_args(Ability)),
             "pause": _NO_PAUSE,
             "pause_all": _NO_PAUSE,
             "start_workers": _NO_WORKERS,
@@ -92,6 +95,7 @@ class SidekiqSystem:
         self._failures_read = failures_read
         #: Those of the last snapshot; None where they are unknown.
         self._processes: Sequence[Process] | None = None
+        self._remembered: WorkMemory | None = None
 
     def snapshot(self) -> Steps[Slices[Snapshot]]:
         reading = yield from self._reader.look()
@@ -102,6 +106,22 @@ class SidekiqSystem:
         from sidekiq.store.snapshot import SnapshotReader
 
         return SnapshotReader(self.keys, failures_limit=self._failures_read)
+
+    @property
+    def _memory(self) -> WorkMemory:
+        """What its processes ran when they were seen last."""
+        from sidekiq.store.work_memory import WorkMemory
+
+        return self._remembered or WorkMemory()
+
+    def _remember(self) -> Steps[None]:
+        """Look at what the processes run, for a rescue: costs as `work_memory.look`. Where that is
+        refused, nothing new is known."""
+        from sidekiq.store import work_memory
+
+        with suppress(Refused):
+            seen = yield from work_memory.look(self.keys, self._memory)
+            self._remembered = work_memory.fed(self._memory, seen)
 
     @cached_property
     def _failures(self) -> JobMemory[FailedEntry]:
@@ -129,6 +149,7 @@ class SidekiqSystem:
     def health(self, queues: Sequence[str] = ()) -> Steps[HealthReport]:
         from qtop.systems.sidekiq import health
 
+        yield from self._remember()
         known = yield from self._known_processes()
         return (yield from health.look(self.keys, queues, known))
 
@@ -278,15 +299,18 @@ class SidekiqSystem:
         record = operator.record(action, workers, self.keys.processes(), done, undo_s=0)
         return audit.note(self.keys, record, done)
 
-    def forbidden(self) -> Exchange[Mapping[str, str]]:
-        """None is known before it is tried."""
-        return Exchange((), lambda _: {})
+    def forbidden(self) -> Steps[dict[str, str]]:
+        from qtop.systems.sidekiq.permissions import forbidden
+
+        return forbidden(self.keys)
 
     def evidence(
         self, names: Sequence[str], *, ignore_pids: bool = False, unlisted: Sequence[str] = ()
-    ) -> Exchange[Sequence[PruneCase]]:
-        """None: its processes leave the set by themselves."""
-        return Exchange((), lambda _: ())
+    ) -> Steps[Sequence[PruneCase]]:
+        """As `System`, of processes whose work this program, or one that stores it, has seen."""
+        from qtop.systems.sidekiq.process_actions import gather
+
+        return gather(self.keys, self._memory, names)
 
     def jobs(self, source: JobSource, *, newest_first: bool | None = None) -> JobList:
         """As `System`; each list has one order only."""
@@ -311,9 +335,9 @@ class SidekiqSystem:
         return firings(schedule, count)
 
     def chooser(self, source: JobSource, refusal: RefusalCheck, *, spares: bool = False) -> Chooser:
-        from qtop.systems.sidekiq.job_actions import JobChooser
+        from qtop.systems.sidekiq.job_actions import SidekiqChooser
 
-        return JobChooser(self.keys, source, refusal)
+        return SidekiqChooser(source, refusal)
 
     def refusal(self, request: JobRequest) -> RefusalCheck:
         from qtop.systems.sidekiq.job_actions import refusal_of

@@ -1,0 +1,81 @@
+"""Which keys the server would refuse: an ACL may leave a user without a command that an action
+needs. Found out once, at the beginning, so that a key says so instead of failing half way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from qtop.keymap import keymap
+from qtop.text.safe import safe
+from queuecore import rights
+from queuecore.exchange import Arg, Steps
+from queuecore.reading import commands_of
+from sidekiq.keys import SidekiqKeys
+from sidekiq.scripts import load_script
+
+#: Each script that changes data, and the actions that run it. An action may run one of several.
+ACTION_SCRIPTS: Final[Mapping[str, tuple[str, ...]]] = {
+    "entries_act": (
+        *("requeue", "requeue_all", "delete", "delete_all", "move", "edit"),
+        *("run_now", "drop", "reschedule", "run_matching", "drop_matching"),
+        *("kill", "kill_all", "kill_delayed", "kill_matching", "postpone", "postpone_all"),
+    ),
+    "waiting_act": ("delete_jobs", "delete_matching", "move_jobs", "move_matching", "edit_job"),
+    "clear_to": ("clear_queue", "remove_queue"),
+    "forget_queue": ("remove_queue",),
+    "drop_entries": ("clear_failures",),
+    "signal": ("stop_worker", "pause_worker"),
+    "rescue": ("prune", "unregister"),
+    "undo": ("undo", "undo_deed"),
+    "undo_jobs": ("undo", "undo_deed"),
+    "take_back": ("undo", "undo_deed"),
+}
+_RUNNING: Final = frozenset({"EVAL", "EVALSHA"})
+
+
+def forbidden(keys: SidekiqKeys) -> Steps[dict[str, str]]:
+    """Why the server would refuse actions, by the action's id. Empty when all are allowed, and when
+    that cannot be found out: then the refusal itself is shown. Three round trips at most; changes
+    nothing."""
+    missing = yield from rights.missing(_used(keys))
+    if missing is None:
+        missing = yield rights.missing_scripts()
+    if not missing:
+        return {}
+    found: dict[str, str] = {}
+    for action in keymap.ACTIONS:
+        lacking = sorted(commands(action.id) & missing.keys())
+        if lacking:
+            found[action.id] = (
+                f"not allowed: this Redis user may not run {safe(', '.join(lacking))} "
+                "(extend its ACL)"
+            )
+    return found
+
+
+def commands(action_id: str) -> frozenset[str]:
+    """The commands that an action may need; none of one that does nothing here. A script that is
+    refused one of them half way has done the other half: so even what only some cases need
+    counts."""
+    scripts = [
+        load_script(name) for name, actions in ACTION_SCRIPTS.items() if action_id in actions
+    ]
+    if not scripts:
+        return frozenset()
+    return _RUNNING.union(*(commands_of(script) or () for script in scripts))
+
+
+def _used(keys: SidekiqKeys) -> list[tuple[Arg, ...]]:
+    """What the scripts above use. Were it run, none would change what belongs to Sidekiq."""
+    name, jobs = "\0", keys.jobs("dead")
+    reading: list[tuple[Arg, ...]] = [
+        *(("TYPE", jobs), ("EXISTS", jobs), ("ZCARD", jobs), ("ZSCORE", jobs, name)),
+        ("ZREVRANGEBYSCORE", jobs, 1, 0),
+        *(("SISMEMBER", keys.queues(), name), ("LLEN", keys.queue(name))),
+        *(("LRANGE", keys.queue(name), 0, 0), ("LINDEX", keys.queue(name), 0)),
+        *(("LPOS", keys.queue(name), name), ("HGET", keys.undo(name), name)),
+        *(("HMGET", keys.undo(name), name), ("XLEN", keys.audit())),
+        *(("EVALSHA", "0" * 40, 1, jobs), ("EVAL", "return 0", 1, jobs)),
+    ]
+    return [*reading, *rights.writing(keys.undo("doctor"))]
