@@ -31,7 +31,7 @@ ACTS: dict[str, Act] = {
     "move": lambda refs, mine: queue_actions.move(KEYS, "q", refs, "r", mine),
     "move to its own back": lambda refs, mine: queue_actions.move(KEYS, "q", refs, "q", mine),
     "put to the front": lambda refs, mine: queue_actions.put_to_front(KEYS, "q", refs, mine),
-    "edit": lambda refs, mine: queue_actions.edit(KEYS, "q", refs[0], EDITED, mine),
+    "edit": lambda refs, mine: queue_actions.edit(KEYS, "q", refs[:1], lambda raw: EDITED, mine),
 }
 
 
@@ -65,14 +65,14 @@ def test_jobs_are_put_to_the_front_in_their_order(store: Store, direct: Direct) 
 def test_a_job_is_edited_in_its_place(store: Store, direct: Direct) -> None:
     items = jobs(5)
     refs = fill_queue(direct, "q", items)
-    assert store.run(queue_actions.edit(KEYS, "q", refs[2], EDITED)) == Result(done=1)
+    assert store.run(queue_actions.edit(KEYS, "q", [refs[2]], lambda raw: EDITED)) == Result(done=1)
     assert waiting_in(direct, "q") == [*items[:2], EDITED, *items[3:]]
 
 
 @pytest.mark.parametrize("edited", [b"", b"[]", b'{"class":"A"}', b'{"args":[]}'])
 def test_what_is_no_job_is_not_written(store: Store, direct: Direct, edited: bytes) -> None:
     refs = fill_queue(direct, "q", jobs(1))
-    result = store.run(queue_actions.edit(KEYS, "q", refs[0], edited))
+    result = store.run(queue_actions.edit(KEYS, "q", refs, lambda raw: edited))
     assert (result.done, len(result.refused)) == (0, 1)
     assert waiting_in(direct, "q") == jobs(1)
 

@@ -12,7 +12,7 @@ from qtop.model.layout import Layout, Member
 from qtop.search.fields import Subject
 from qtop.systems.sidekiq.job_reader import names_of
 from queuecore.active_job import WRAPPERS, WRAPPERS_SHARE, unwrapped
-from sidekiq.codec import moment_of, read_job
+from sidekiq.codec import JobRecord, moment_of, read_job
 
 _NO_FAILURE: Final = dict.fromkeys(("exception", "error", "worker", "age_s", "is_retried"))
 #: Lists of failures that are not tried again by themselves.
@@ -29,17 +29,17 @@ def layout_of(source: JobSource, now: datetime) -> Layout:
     }
     if source.kind == "queue":
         known = {**_NO_FAILURE, "queue": source.name, "due_s": None}
-        return Layout(members, partial(_subject, queue=source.name), known)
+        return Layout(members, _record, partial(_subject, queue=source.name), known)
     members["queue"] = Member("queue", _text)
     if source.kind == "delayed":
-        return Layout(members, _subject, _NO_FAILURE)
+        return Layout(members, _record, _subject, _NO_FAILURE)
     members["exception"] = Member("error_class", _text)
     members["error"] = Member("error_message", _text)
     if source.name == "retry":
         # Of others the score tells it, too.
         members["age_s"] = Member("failed_at", partial(_age_s, now), unless='"retried_at"')
     same = ("worker", "due_s") if source.name in _NEVER_DUE else ("worker",)
-    return Layout(members, partial(_subject, is_failed=True), dict.fromkeys(same))
+    return Layout(members, _record, partial(_subject, is_failed=True), dict.fromkeys(same))
 
 
 def _class(written: Any) -> str | None:
@@ -57,10 +57,12 @@ def _age_s(now: datetime, written: Any) -> float | None:
     return None if failed_at is None else (now - failed_at).total_seconds()
 
 
-def _subject(raw: bytes, queue: str | None = None, *, is_failed: bool = False) -> Subject | None:
+def _record(raw: bytes) -> JobRecord | None:
     record = read_job(raw)
-    if record.problem is not None:
-        return None
+    return record if record.problem is None else None
+
+
+def _subject(record: JobRecord, queue: str | None = None, *, is_failed: bool = False) -> Subject:
     name, args = unwrapped(*names_of(record))
     queue = record.queue if queue is None else queue
     words = record.tags if record.jid is None else (record.jid, *record.tags)

@@ -63,7 +63,7 @@ class SidekiqChooser:
 
     def take(self, job: Job) -> bool:
         """As `Chooser.take`. O(bytes); 28 bytes are kept of it."""
-        refused = self._refusal.of(job) if isinstance(self._refusal, _Refusal) else None
+        refused: object = self._refusal.of(job) if isinstance(self._refusal, _Refusal) else None
         if refused is None and not job.item.is_cut:
             refused = self._refusal(job.item.raw)
         self._chosen.add(job, refused)
@@ -86,7 +86,7 @@ class _Refusal:
     request: type[OfJobs]
     check: RefusalCheck
 
-    def __call__(self, raw: bytes) -> str | None:
+    def __call__(self, raw: bytes) -> object:
         return self.check(raw)
 
     def of(self, job: Job) -> str | None:

@@ -31,7 +31,7 @@ def entry_job(entry: SetEntry) -> Job:
 
 def failed_job(seen: FailedEntry) -> Job:
     """A job that a snapshot brought along. O(1)."""
-    return _of_set(seen.set_name, seen.score, seen.item, seen.job)
+    return _of_set(seen.listed_in, float(seen.score), seen.item, seen.record)
 
 
 def _of_set(listed_in: ListedSet, at: float, item: Item, record: JobRecord) -> Job:

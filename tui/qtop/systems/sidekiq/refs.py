@@ -41,8 +41,8 @@ class SetRefs:
         self.size_bytes = 0
         self._by_set: dict[SetName, EntryRefs] = {}
 
-    def add(self, ref: SetRef, size_bytes: int = 0) -> None:
-        """Take in the ref of a job of so many bytes."""
+    def add(self, ref: SetRef, size_bytes: int = 0, decided: object = None) -> None:
+        """Take in the ref of a job of so many bytes. What was decided is decided again."""
         self._by_set.setdefault(ref.set_name, EntryRefs()).add(ref.entry)
         self.size_bytes += size_bytes
 

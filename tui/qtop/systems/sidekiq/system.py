@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from queuecore.exchange import Steps
     from sidekiq.keys import SidekiqKeys
     from sidekiq.store.newest_failed import FailedEntry
-    from sidekiq.store.snapshot import SidekiqSnapshot, SnapshotReader
+    from sidekiq.store.snapshot import SidekiqSnapshot, SidekiqSnapshotReader
     from sidekiq.store.work_memory import WorkMemory
 
 T = TypeVar("T")
@@ -102,10 +102,10 @@ class SidekiqSystem:
         return self._read(reading)
 
     @cached_property
-    def _reader(self) -> SnapshotReader:
-        from sidekiq.store.snapshot import SnapshotReader
+    def _reader(self) -> SidekiqSnapshotReader:
+        from sidekiq.store.snapshot import SidekiqSnapshotReader
 
-        return SnapshotReader(self.keys, failures_limit=self._failures_read)
+        return SidekiqSnapshotReader(self.keys, failures_limit=self._failures_read)
 
     @property
     def _memory(self) -> WorkMemory:
