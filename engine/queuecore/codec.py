@@ -234,8 +234,9 @@ def spliced(raw: bytes, changes: Mapping[str, bytes], known: Any = None) -> byte
     if not isinstance(known, dict):
         raise ValueError("not a JSON object")
     there = [name for name in changes if name in known]
-    # Without `\u` a key has no other spelling.
-    places = {} if b"\\u" in raw else {name: _simple_place(raw, name) for name in there}
+    # Without `\u` a key has no other spelling. Mostly there is no backslash at all.
+    is_plain = b"\\" not in raw or b"\\u" not in raw
+    places = {name: _simple_place(raw, name) for name in there} if is_plain else {}
     if len(places) < len(there) or None in places.values():
         text = _text(raw)
         places = {

@@ -161,7 +161,7 @@ for i = 1, wanted do
     break
   end
   -- To copy it takes its time as well.
-  walked = walked + 500 + (#part[2] + #part[4]) / 10
+  walked = walked + 800 + (#part[2] + #part[4]) / 6
   if act and back[shape](act, at, new, source, part[2], part[3], part[4]) then
     done = done + 1
   else
