@@ -12,7 +12,7 @@ from tests.support.sidekiq_console import NOW, SHOWN, StillSystem, restored
 from tests.support.sidekiq_sets import KEYS, add, payload
 
 from qtop.model.fleet import Process, Queue, Snapshot
-from qtop.model.health import HealthReport
+from qtop.model.health import HealthReport, StrayJob
 from qtop.monitor.incidents.incident import Incident
 from qtop.monitor.incidents.rules import IncidentRules
 from qtop.monitor.row_builder import RowBuilder
@@ -157,11 +157,13 @@ def test_hidden_queues_and_jobs_left_behind_are_found(direct: Direct, still: Sti
     found = still.do(still.system.strays())
     assert found.is_complete
     assert [(each.kind, each.jobs) for each in found.found] == [("queue", 2), ("held", 1)]
-    names: list[str] = []
-    shown = still.system.stray_jobs(
-        found.found[1], NOW, lambda job: names.append(job.job.class_name or "") is None
-    )
-    assert still.do(shown)
-    assert names == ["Job0"]
+    shown: list[StrayJob] = []
+
+    def visit(job: StrayJob) -> bool:
+        shown.append(job)
+        return True
+
+    assert still.do(still.system.stray_jobs(found.found[1], NOW, visit))
+    assert [each.job.class_name for each in shown] == ["Job0"]
     missing = still.do(still.system.unregistered("queue", ["hidden", "idle", "none"]))
     assert missing == [("hidden", True), ("idle", False), ("none", False)]
