@@ -311,9 +311,9 @@ class SidekiqSystem:
         return firings(schedule, count)
 
     def chooser(self, source: JobSource, refusal: RefusalCheck, *, spares: bool = False) -> Chooser:
-        from qtop.systems.sidekiq.job_actions import JobChooser
+        from qtop.systems.sidekiq.job_actions import SidekiqChooser
 
-        return JobChooser(self.keys, source, refusal)
+        return SidekiqChooser(source, refusal)
 
     def refusal(self, request: JobRequest) -> RefusalCheck:
         from qtop.systems.sidekiq.job_actions import refusal_of
