@@ -157,14 +157,13 @@ def test_hidden_queues_and_jobs_left_behind_are_found(direct: Direct, still: Sti
     found = still.do(still.system.strays())
     assert found.is_complete
     assert [(each.kind, each.jobs) for each in found.found] == [("queue", 2), ("held", 1)]
-    names: list[str] = []
+    shown: list[StrayJob] = []
 
-    def show(stray: StrayJob) -> bool:
-        names.append(stray.job.class_name or "")
+    def visit(job: StrayJob) -> bool:
+        shown.append(job)
         return True
 
-    shown = still.system.stray_jobs(found.found[1], NOW, show)
-    assert still.do(shown)
-    assert names == ["Job0"]
+    assert still.do(still.system.stray_jobs(found.found[1], NOW, visit))
+    assert [each.job.class_name for each in shown] == ["Job0"]
     missing = still.do(still.system.unregistered("queue", ["hidden", "idle", "none"]))
     assert missing == [("hidden", True), ("idle", False), ("none", False)]

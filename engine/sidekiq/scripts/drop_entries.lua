@@ -47,5 +47,5 @@ while most > 0 and left > 0 do
   most, left = most - #page / 2, left - bytes
   step = bytes > 65536 and 1 or math.min(2 * step, 64)
 end
-note('emptied', done)
+note('entries', done)
 return {done, skip, is_over}

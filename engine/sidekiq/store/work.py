@@ -156,5 +156,7 @@ def _text(told: Any) -> str | None:
     return told if isinstance(told, str) else None
 
 
-def _since(job: RunningJob) -> tuple[bool, float]:
-    return job.since is None, 0.0 if job.since is None else job.since.timestamp()
+def _since(job: RunningJob) -> tuple[bool, float, str]:
+    # By thread, too: the order of a hash differs from server to server.
+    began_s = 0.0 if job.since is None else job.since.timestamp()
+    return job.since is None, began_s, job.thread or ""

@@ -77,6 +77,8 @@ def _by_facts(process: Process) -> Condition:
         return "quiet"
     if process.has_beat is None or process.jobs is None:
         return "unknown"
+    if not process.has_beat:
+        return "no heartbeat"
     return "working" if process.jobs else "idle"
 
 

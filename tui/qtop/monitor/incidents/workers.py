@@ -43,8 +43,8 @@ def worker_incidents(fleet: FleetRows, thresholds: Thresholds) -> Iterator[Incid
         yield Incident("clock", "warn", text, "ahead", "", Link("workers"), remedy)
     if behind := [row for row in rows if _is_behind(row, thresholds)]:
         text = (
-            f"the clocks of {counted(len(behind), 'worker')} are behind: heartbeats just written "
-            f"say that they are up to {ago(_oldest_s(behind))} old{_where(behind)}"
+            f"{counted(len(behind), 'worker')} with heartbeats up to {ago(_oldest_s(behind))} old "
+            f"whose sign of life is there{_where(behind)}: clocks are behind, or it never expires"
         )
         remedy = "synchronise the clocks with NTP"
         yield Incident("clock", "warn", text, "behind", "", Link("workers"), remedy)
