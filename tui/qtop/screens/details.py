@@ -54,7 +54,8 @@ def failure_lines(
         yield from _arguments(job.class_name, job.args, redactor)
         yield from _heading("Backtrace")
         yield from _backtrace(job.backtrace, redactor)
-    if not job.item.is_cut and not isinstance(payload, str):
+    # Where an entry is the payload itself, it is shown once.
+    if not job.item.is_cut and not isinstance(payload, str) and payload[1] != job.item.raw:
         yield from _raw("Payload as it is in Redis", payload[1], len(payload[1]), redactor)
     yield from _raw("Entry as it is in Redis", job.item.raw, job.item.size, redactor)
 
