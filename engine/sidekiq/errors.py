@@ -1,7 +1,8 @@
 """The errors of this engine: those of `queuecore.errors`, under one roof.
 
 QueueError                      base of everything that is raised on purpose: SidekiqError here
-└── (StoreError, BadOption, NoQueueError, NoClassError, EncodeError: see `queuecore.errors`)
+├── (StoreError, BadOption, NoQueueError, NoClassError, EncodeError: see `queuecore.errors`)
+└── BelongsToResque             what was about to be changed is Resque's
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from queuecore.errors import WrongType as WrongType
 __all__ = [
     "AuthRefused",
     "BadOption",
+    "BelongsToResque",
     "Busy",
     "EncodeError",
     "OutcomeUnknown",
@@ -29,3 +31,7 @@ __all__ = [
     "Unreachable",
     "WrongType",
 ]
+
+
+class BelongsToResque(SidekiqError):
+    """What was about to be changed is Resque's, by its content. Nothing was written."""

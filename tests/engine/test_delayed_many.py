@@ -111,3 +111,24 @@ def test_no_script_looks_through_all_jobs_of_a_moment_for_each(
         assert store.run(ACTIONS[act](KEYS, chosen, trail(act, MOMENTS))) == Result(done=many)
     # What leaves is taken out in one go; where the others begin is found in another.
     assert max(each.entries for each in watched.touched) < 4 * len(jobs)
+
+
+@pytest.mark.parametrize("popped", [1, 5, 30])
+def test_jobs_that_a_scheduler_moved_to_the_front_are_not_said_to_be_gone(
+    store: Store, direct: Direct, popped: int
+) -> None:
+    jobs = [job(number) for number in range(3_000)]
+    park(direct, T, *jobs)
+    there = KEYS.delayed(str(T))
+    meant = jobs[2_400:2_900]
+    act = StepByStep(store, delayed_actions.delete(KEYS, refs(jobs, range(2_400, 2_900))))
+
+    def pop() -> None:
+        for _ in range(popped):
+            if direct("LLEN", there) > 600:
+                direct("LPOP", there)
+
+    result = act.finish(pop)
+    left = set(direct("LRANGE", there, 0, -1)) & set(meant)
+    assert (result.done, result.gone) == (len(meant) - len(left), 0)
+    assert sum(count for _, count in result.refused) == len(left)

@@ -239,8 +239,18 @@ def test_when_a_pool_is_killed_its_workers_finish_their_jobs_and_leave(
     workers = [psutil.Process(pid) for pid in await_workers(direct, pool)]
     push("Gate", "a")
     await_begun(direct, 1)
+    # The child of several jobs is asked by its worker to take no other.
+    asked = [each for worker in workers for each in worker.children()]
+    asked = [*workers, *(asked if "JOBS_PER_FORK" in environment else [])]
+    rests = {each: each.num_ctx_switches().voluntary for each in asked}
     pool.kill()
     eventually(lambda: sum(map(has_left, workers)) == 2, "the idle ones leave")
+
+    def knows(process: psutil.Process) -> bool:
+        """Whether a process has woken, for the signal, and waits again."""
+        return has_left(process) or process.num_ctx_switches().voluntary > rests[process]
+
+    eventually(lambda: all(map(knows, asked)), "the busy one knows that it is to leave")
     push("Gate", "b")
     direct("SET", "own:open", "yes")
     eventually(lambda: all(map(has_left, workers)), "the last one leaves")

@@ -51,6 +51,7 @@ _WALK = 500_000
 #: How far from its place a job is looked for before the whole list is.
 _REACH = 20
 _NO_LIST = "the key of its moment holds no list"
+_MOVED = "its place kept changing, for others take many jobs of its moment: try again"
 
 
 def run(
@@ -118,14 +119,18 @@ def _act(
     todo, tries = refs, 1 + SEARCHES
     try:
         while True:
+            before = act.result.done
             yield from act.go_through(todo)
             missed, act.missed = act.missed, []
-            # Where another program changes a moment at the same time, that is no try.
-            tries -= not act.was_held_up
-            if not missed or not tries:
-                return act.result.plus(gone=len(missed))
+            if not missed:
+                return act.result
+            # What was missed may only have moved: schedulers take the jobs before it.
             todo = yield from _sought(keys, missed)
             act.result = act.result.plus(gone=len(missed) - len(todo))
+            # Where another program changes a moment at the same time, that is no try.
+            tries -= not (act.was_held_up or act.result.done > before)
+            if not todo or not tries:
+                return act.result.plus(refused=[_MOVED] * len(todo))
     except StoreError as error:
         return replace(act.result, stopped=error)
 

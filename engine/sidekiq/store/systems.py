@@ -10,7 +10,7 @@ under Resque's prefix. What proves it (recorded from 5.2 to 8.1):
 | a sorted set `retry`, `schedule`, `dead`, `failed` of jobs with a jid | strong |
 | a count of jobs by day, as of the last month | strong |
 | a job with a jid at an end of a queue | strong |
-| those sets with something else; a job with `retry` and a time, and no jid | weak |
+| those sets with something else; a job with another id, or with `retry` and a time | weak |
 
 Resque's own are a member of `workers`, a list `failed`, delayed jobs, and jobs without all that.
 """
@@ -18,17 +18,18 @@ Resque's own are a member of `workers`, a list `failed`, delayed jobs, and jobs 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal
 
 from queuecore import windows
-from queuecore.exchange import Arg, Call, Exchange, Reply, Steps
+from queuecore.exchange import Arg, Call, Exchange, Operation, Reply, Steps, T, checked, steps_of
 from queuecore.keys import name_text
 from queuecore.read_cache import batches, problem_of
+from queuecore.times import utc_now
 from queuecore.values import value
 from sidekiq.codec import members_of_both_ends, read_info
-from sidekiq.errors import Refused, StoreError
+from sidekiq.errors import BelongsToResque, Refused, StoreError
 from sidekiq.keys import SetName, SidekiqKeys, namespace_of
 from sidekiq.scripts import load_script
 
@@ -80,6 +81,31 @@ class SidekiqSigns:
     def is_mixed(self) -> bool:
         """Whether both surely live here: they take jobs from opposite ends of the same queues."""
         return self.is_sure and bool(self.of_resque)
+
+
+def guarded(
+    keys: SidekiqKeys, operation: Operation[T], clock: Callable[[], datetime] = utc_now
+) -> Operation[T]:
+    """The same operation, which ends with BelongsToResque before it writes where Resque lives and
+    Sidekiq does not surely: each would push at the other's wrong end of a queue. What only reads
+    stays as it is. Costs as `look` before the first write; what may not be read bars nothing."""
+    if isinstance(operation, Exchange) and not operation.writes:
+        return operation
+    is_known = False
+
+    def check(exchange: Exchange[Any]) -> Steps[None]:
+        nonlocal is_known
+        if not exchange.writes or is_known:
+            return
+        [found] = yield from look([keys.namespace], now=clock())
+        if found.of_resque and not found.is_sure:
+            raise BelongsToResque(
+                f"this is Resque, and nothing of Sidekiq's is sure to be here "
+                f"({'; '.join(found.of_resque)}): nothing was changed"
+            )
+        is_known = True
+
+    return checked(steps_of(operation), check)
 
 
 def look(namespaces: Sequence[str], *, now: datetime) -> Steps[tuple[SidekiqSigns, ...]]:
@@ -226,7 +252,7 @@ def _of_queues(kinds: Mapping[str, tuple[_Kind, _Kind]]) -> Iterator[_Sign]:
         if "sidekiq" in ends:
             yield "strong", f"a job at an end of queue {name!r} has a jid"
         elif "hint" in ends:
-            yield "weak", f"a job at an end of queue {name!r} has `retry` and a time"
+            yield "weak", f"a job at an end of queue {name!r} looks like one of Sidekiq's"
 
 
 def _of_resque(
@@ -253,7 +279,9 @@ def kind_of(job: Any) -> _Kind:
     if has_jid(told):
         return "sidekiq"
     has_time = "enqueued_at" in told or "created_at" in told
-    return "hint" if "retry" in told and has_time else "resque"
+    # Clients in other languages give ids of their own.
+    is_hint = isinstance(told.get("jid"), str) or ("retry" in told and has_time)
+    return "hint" if is_hint else "resque"
 
 
 def has_jid(members: Mapping[str, Any]) -> bool:

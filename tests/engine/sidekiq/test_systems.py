@@ -10,8 +10,11 @@ from tests.support import sidekiq_databases as databases
 from tests.support import sidekiq_recordings as recordings
 from tests.support.direct import Direct
 
+from queuecore.exchange import single
 from queuecore.reading import reading_only
 from queuecore.stores import Store
+from sidekiq.errors import BelongsToResque
+from sidekiq.keys import SidekiqKeys
 from sidekiq.store import systems
 from sidekiq.store.systems import SidekiqSigns
 
@@ -143,3 +146,19 @@ def test_what_may_not_be_read_shows_nothing_and_is_said(direct: Direct, redis_ur
         direct("ACL", "DELUSER", "none")
     assert (bare.sureness, app.sureness, app.problem) == ("none", "none", None)
     assert bare.problem
+
+
+def test_what_is_resques_is_not_written_to(store: Store, direct: Direct) -> None:
+    direct("SADD", "queues", "q")
+    direct("RPUSH", "queue:q", '{"class":"Mail","args":[1]}')
+    write = single(("SET", "own:key", 1), bool, writes=True)
+    with pytest.raises(BelongsToResque, match="queue 'q' holds its jobs"):
+        store.run(systems.guarded(SidekiqKeys(), write))
+    assert direct("EXISTS", "own:key") == 0
+    # A job of a client in another language, which gives ids of its own.
+    direct("LSET", "queue:q", 0, '{"class":"Mail","args":[1],"jid":"c1"}')
+    assert store.run(systems.guarded(SidekiqKeys(), write))
+    direct("RPUSH", "queue:r", '{"class":"Mail","args":[1]}')
+    direct("SADD", "queues", "r")
+    direct("ZADD", "retry", 1, json.dumps({"class": "A", "args": [], "jid": "0" * 24}))
+    assert store.run(systems.guarded(SidekiqKeys(), write))

@@ -350,8 +350,10 @@ class SidekiqSystem:
         return SidekiqActions(self.keys, operator).prepare(request)
 
     def guarded(self, work: Work[T]) -> Work[T]:
-        """All of it is its own."""
-        return work
+        """Keeps away from what is Resque's: costs as `sidekiq.store.systems.guarded`."""
+        from sidekiq.store import systems
+
+        return systems.guarded(self.keys, work)
 
     def admit(self, queues: Iterable[str] = (), *, failures: bool = False) -> Exchange[None]:
         """No key of its names is known to be another system's."""
