@@ -300,7 +300,7 @@ _REFUSALS: dict[str, tuple[type[errors.Refused], str]] = {
         errors.NotPersisting,
         "the server cannot save to disk and refuses writes: free its disk",
     ),
-    "WRONGTYPE": (errors.WrongType, "a key holds another kind of value than Resque keeps there"),
+    "WRONGTYPE": (errors.WrongType, "a key holds another kind of value than is kept there"),
     "DENIED": (errors.AuthRefused, "the server is in protected mode: have a password set for it"),
 }
 _NO_ROOM = "max number of clients"

@@ -173,3 +173,23 @@ def test_recurring_jobs_of_plug_ins_are_listed(direct: Direct, run: Run) -> None
     assert found["often"]["source"] == "sidekiq-scheduler"
     assert found["often"]["when"] == "every 5m"
     assert found["often"]["next_at"] == "2026-11-23T13:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("key", "command"), [("retry", "failed"), ("processes", "workers"), ("schedule", "delayed")]
+)
+def test_what_is_of_another_kind_is_unknown_and_not_empty(
+    direct: Direct, run: Run, key: str, command: str
+) -> None:
+    direct("SET", key, "x")
+    done = run(command, "--json")
+    assert (done.exit_code, done.stdout) == (3, "")
+    assert "unknown: " in done.stderr
+
+
+def test_doctor_names_queues_with_jobs_that_no_page_shows(direct: Direct, run: Run) -> None:
+    restore(direct, "v8.1.7-2-running")
+    direct("LPUSH", "queue:hidden", '{"class":"A","args":[],"jid":"000000000000000000000000"}')
+    checks = {each["check"]: each for each in objects(run("doctor", "--json"))}
+    assert checks["unregistered"]["level"] == "WARN"
+    assert "hidden" in checks["unregistered"]["text"]

@@ -164,7 +164,7 @@ def _first(replies: list[Reply]) -> _First:
         snapshot,
         read("queues", queues, processes.names),
         read("paused queues", paused, lambda reply: frozenset(map(name_text, reply))),
-        read("processes", members, processes.names),
+        read("workers", members, processes.names),
         None if leader is None else read("leader", leader, name_text),
         newest,
     )

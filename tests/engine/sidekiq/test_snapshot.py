@@ -355,7 +355,7 @@ def test_a_user_who_may_not_read_all_sees_the_rest(direct: Direct, redis_url: st
     assert seen.processes is None
     assert len(seen.failures or ()) == 5
     assert seen.sizes == {"retry": 3, "dead": 2}
-    assert {*seen.problems} >= {"processes", "jobs in 'schedule'", "paused queues"}
+    assert {*seen.problems} >= {"workers", "jobs in 'schedule'", "paused queues"}
 
 
 def test_thousands_of_queues_and_processes_take_no_keys(direct: Direct, store: Store) -> None:

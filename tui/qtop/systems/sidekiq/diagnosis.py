@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Final
 
 from qtop.model.fleet import Snapshot
-from qtop.model.health import Finding
+from qtop.model.health import Finding, Strays
+from qtop.systems.sidekiq import strays
 from qtop.systems.sidekiq.ownership import note
 from qtop.systems.system import DiagnosisPart
 from qtop.text.format import argument, named
@@ -34,6 +35,8 @@ def look(keys: SidekiqKeys, part: DiagnosisPart, tell: _Tell, seen: Snapshot) ->
         there: Plugins = yield from plugins.find(keys)
         tell(_system(found[0]))
         tell(_plugins(there))
+    elif part == "unregistered":
+        tell(_unregistered((yield from strays.find(keys))))
     elif part == "items":
         tell((yield from _items(keys, seen)))
     elif part == "schedules":
@@ -50,6 +53,18 @@ def _system(found: SidekiqSigns) -> Finding:
     if found.sureness == "none":
         return Finding("namespace", "WARN", f"nothing of Sidekiq's in {where}", _WHERE)
     return Finding("namespace", "OK", f"Sidekiq in {where}: {found.signs[0]}")
+
+
+def _unregistered(found: Strays) -> Finding:
+    """Whether every queue with jobs is on the set of queues."""
+    hidden = [each.name for each in found.found if each.kind == "queue"]
+    if hidden:
+        text = f"jobs wait, and the set of queues does not have these: {named(hidden)}"
+        return Finding("unregistered", "WARN", text, "a push to it puts its name there")
+    if not found.is_complete:
+        text = "not all keys were looked at: queues with jobs may be on no set of queues"
+        return Finding("unregistered", "UNKNOWN", text, "know which queues clients push to")
+    return Finding("unregistered", "OK", "every queue with jobs is on the set of queues")
 
 
 _WHERE: Final = "look for its database, or its --namespace"

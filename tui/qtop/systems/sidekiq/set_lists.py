@@ -24,6 +24,7 @@ from queuecore.exchange import Exchange, Operation, Steps
 from queuecore.values import value
 from queuecore.windows import Extent, Item
 from sidekiq.codec import read_job
+from sidekiq.errors import WrongType
 from sidekiq.keys import SidekiqKeys
 from sidekiq.store import entries, entry_counts
 from sidekiq.store.entries import ListedSet, SetEnd, SetEntry, SetPage, SetWindow
@@ -95,7 +96,7 @@ class SetList:
         if not self._sets:
             return Exchange((), lambda _: [])
         sizes = entry_counts.sizes(self._keys, self._sets)
-        return sizes.then(lambda found: [each.length or 0 for each in found])
+        return sizes.then(lambda found: list(map(_length_of, found)))
 
     def outline(self, now_s: float = 0.0, ahead_s: Sequence[int] = ()) -> Exchange[Outline]:
         if self.source.kind == "delayed":
@@ -245,6 +246,12 @@ def _named(job: Job) -> SetEntry | None:
     if not isinstance(ref, SetRef):
         return None
     return SetEntry(ref.set_name, repr(ref.entry.score), job.item, 0)
+
+
+def _length_of(size: SetSize) -> int:
+    if size.length is None:
+        raise WrongType(f"the key of {size.name} holds another kind of value than a sorted set")
+    return size.length
 
 
 def _outline(due: DueCounts) -> Outline:
