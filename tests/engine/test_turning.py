@@ -337,3 +337,22 @@ def test_an_undo_goes_on_where_its_list_was_emptied_meanwhile(
     assert hand.next is None
     assert hand.finish() == Undone(done=len(places))
     assert sorted(waiting(direct) + taken) == sorted(ITEMS)
+
+
+def test_an_undo_that_was_killed_with_nothing_left_to_put_back_leaves_the_order_to_the_next(
+    store: Store, direct: Direct, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places = list(range(100, 160))
+    fill(direct, ITEMS)
+    mine = trail("move")
+    store.run(moved(marks(ITEMS, places), mine))
+    # Workers have them all: none comes back.
+    direct("DEL", TARGET)
+    killed = StepByStep(store, undo(KEYS, mine.id))
+    while direct("LLEN", KEYS.undo_items(mine.id)):
+        assert killed.step()
+    assert waiting(direct) != without(places), "its list is not turned when it is killed"
+    monkeypatch.setattr(turning, "GRACE_S", 0.0)
+    store.run(undo(KEYS, mine.id))
+    assert waiting(direct) == without(places)
+    assert not is_turned(direct)

@@ -68,12 +68,12 @@ local function put_back(first, place_of, take_back, is_back)
   end
   if done + lost > 0 then
     redis.call('LTRIM', memory, 0, -4 * (done + lost) - 1)
+    -- For who comes when this program was killed and nothing is left to put back.
+    redis.call('HSET', operation, 'turned', list)
   end
   if done > 0 then
     forget_made(operation, KEYS[5])
     redis.call('HINCRBY', operation, 'undone', done)
-    -- For who comes when this program was killed and nothing is left to put back.
-    redis.call('HSET', operation, 'turned', list)
     note('undo', done)
   end
   end_step()
