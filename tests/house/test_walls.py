@@ -231,17 +231,20 @@ def test_nothing_outside_of_the_systems_asks_which_one_it_is() -> None:
 
 
 def test_the_engine_does_not_know_that_a_console_exists() -> None:
-    for package in ("queuecore", "resque"):
+    for package in ("queuecore", "resque", "sidekiq"):
         assert importers(package, "textual", "rich", "click", "qtop") == set()
 
 
 def test_the_core_knows_no_queue_system() -> None:
     assert importers("queuecore", "resque", "sidekiq") == set()
+    assert importers("resque.", "sidekiq") == set()
+    assert importers("sidekiq.", "resque") == set()
 
 
 def test_the_store_does_no_input_or_output() -> None:
     forbidden = ("redis", "hiredis", "socket", "asyncio", "select", "time")
     assert importers("resque.store.", *forbidden) == set()
+    assert importers("sidekiq.store.", *forbidden) == set()
 
 
 #: Modules that a forking worker's parent must not load.

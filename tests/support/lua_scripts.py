@@ -7,11 +7,12 @@ from typing import Final
 
 import queuecore
 import resque
+import sidekiq
 from queuecore.exchange import Script, read_script
 
 FILES: Final = {
     path.stem: path
-    for package in (queuecore, resque)
+    for package in (queuecore, resque, sidekiq)
     for folder in package.__path__
     for path in sorted(Path(folder, "scripts").glob("*.lua"))
 }
