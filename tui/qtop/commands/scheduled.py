@@ -152,6 +152,8 @@ def schedules(connection: Connection, wanted: Filter, limit: int, as_json: bool)
         message(f"{every.zone_problem}; times are reckoned in UTC")
     if every.file_problem is not None:
         message(f"schedules of a scheduler's file are unknown: {safe(every.file_problem)}")
+    if every.hidden is not None:
+        message(safe(every.hidden))
     found = [each for each in every.listed or () if wanted.matches(of_schedule(each))]
     listing = connection.listing(_SCHEDULE_COLUMNS, _schedule_fields, as_json=as_json, limit=limit)
     listing.print_all(found, "schedule", is_filtered=not wanted.is_empty)

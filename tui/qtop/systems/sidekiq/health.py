@@ -23,6 +23,7 @@ from qtop.model.health import (
 )
 from qtop.systems.sidekiq import timed_jobs
 from qtop.systems.sidekiq.job_reader import names_of
+from qtop.systems.sidekiq.schedules import hidden_jobs
 from qtop.text.format import named
 from qtop.text.safe import counted
 from queuecore import audit, times, windows
@@ -44,8 +45,6 @@ from sidekiq.store.waiting_jobs import WaitingJob
 _DEEDS_READ: Final = 200
 #: Of a next job so much is read.
 _JOB_BYTES: Final = 8_192
-#: What is said of jobs that only Enterprise's own Ruby can list.
-PERIODIC: Final = "periodic jobs of Sidekiq Enterprise are there, and cannot be read"
 
 
 @value
@@ -247,5 +246,5 @@ def notices(processes: Sequence[Process] | None, there: Plugins) -> Iterator[Not
                 for number, many in sorted(majors.items())
             ),
         )
-    if "Enterprise: periodic jobs" in there.keys:
-        yield Notice("note", PERIODIC, "periodic", "scheduled")
+    if (hidden := hidden_jobs(there)) is not None:
+        yield Notice("note", hidden, "periodic", "scheduled")
