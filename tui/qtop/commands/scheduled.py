@@ -133,6 +133,10 @@ _SCHEDULE_COLUMNS: Final[tuple[OutputColumn[ListedSchedule], ...]] = (
 )
 
 
+#: Problems of who moves what is due, which is not listed.
+_WHO_MOVES: Final = frozenset({"the schedulers' lock", "processes"})
+
+
 @click.command()
 @listing_options()
 def schedules(connection: Connection, wanted: Filter, limit: int, as_json: bool) -> None:
@@ -154,9 +158,14 @@ def schedules(connection: Connection, wanted: Filter, limit: int, as_json: bool)
         message(f"schedules of a scheduler's file are unknown: {safe(every.file_problem)}")
     if every.hidden is not None:
         message(safe(every.hidden))
+    unread = Unread()
+    for what, why in every.problems.items():
+        if what not in _WHO_MOVES:
+            unread.note(what, safe(why))
     found = [each for each in every.listed or () if wanted.matches(of_schedule(each))]
     listing = connection.listing(_SCHEDULE_COLUMNS, _schedule_fields, as_json=as_json, limit=limit)
-    listing.print_all(found, "schedule", is_filtered=not wanted.is_empty)
+    listing.print_all(found, "schedule", is_filtered=not wanted.is_empty and not unread)
+    unread.leave()
 
 
 def _fires(each: ListedSchedule) -> bool:

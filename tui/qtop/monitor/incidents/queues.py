@@ -54,6 +54,10 @@ _DOUBT: Final = timedelta(seconds=2)
 _NOTES: Final = 12
 
 
+#: So many queues are named as evidence.
+_EVIDENCE: Final = 5
+
+
 def queue_incidents(
     fleet: FleetRows,
     grown: Sequence[Grown],
@@ -103,15 +107,23 @@ def _unserved(fleet: FleetRows, classes: Classes) -> Iterator[Incident]:
         text = f"no worker is alive that takes any: {wait} in {names}"
         remedy = worker_for((row.name for row in rows), classes)
         link = Link("workers")
-        yield Incident("queues", "bad", text, "no worker", "", link, remedy, mends="start_workers")
+        yield Incident(
+            *("queues", "bad", text, "no worker", "", link, remedy),
+            mends="start_workers",
+            cause="no worker is alive that takes any of these queues",
+            evidence=tuple(f"{row.name}: {_wait(row.depth or 0)}" for row in rows[:_EVIDENCE]),
+        )
         return
     incidents: list[Incident] = []
     for row in rows:
         text = f"nobody serves {row.name}: {_wait(row.depth or 0)}"
         remedy = worker_for([row.name], classes)
-        incidents.append(
-            of_queue("queues", "bad", text, "unserved", row.name, remedy, mends="start_workers")
+        unserved = of_queue(
+            "queues", "bad", text, "unserved", row.name, remedy, mends="start_workers"
         )
+        cause = "no worker that is alive has it on its list of queues"
+        evidence = (_wait(row.depth or 0), "0 workers serve it")
+        incidents.append(replace(unserved, cause=cause, evidence=evidence))
     text = f"nobody serves {{:,}} more queues: {wait} unserved in all"
     remedy = "start workers that know the classes of their jobs"
     link = Link("queues", filter="unserved")
