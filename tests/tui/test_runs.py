@@ -27,7 +27,7 @@ from qtop.model.run_counts import DayRuns, DurationLimit, RunHistory
 from qtop.screens.failed import FailedScreen
 from qtop.screens.history import HistoryScreen
 from qtop.screens.runs import RunsScreen, day_lines
-from qtop.systems.resque.lacking import NO_RUNS
+from qtop.systems.resque.system import NO_RUNS
 from queuecore.errors import Refused
 from sidekiq.keys import SidekiqKeys
 
