@@ -7,9 +7,10 @@ BIN := .venv/bin
 run: .venv/.done
 	$(BIN)/qtop demo
 
+# Tests of one file go to one process, as far as possible: what they share is made once.
 test: .venv/.done tests/interop/node_modules/.done
 	$(MAKE) --no-print-directory -j 2 check compiled
-	$(BIN)/python -m pytest -n 6
+	$(BIN)/python -m pytest -n 6 --dist worksteal
 
 check: .venv/.done
 	$(BIN)/ruff check .
@@ -45,7 +46,7 @@ bench: .venv/.bench
 
 # Texts and pictures of the screens that tests compare with: look at `git diff` after it.
 snapshots: .venv/.done
-	QTOP_UPDATE_SNAPSHOTS=1 $(BIN)/python -m pytest -q -n 6 tests/tui
+	QTOP_UPDATE_SNAPSHOTS=1 $(BIN)/python -m pytest -q -n 6 --dist worksteal tests/tui
 
 screenshots: .venv/.done
 	$(BIN)/python -m tests.screenshots
