@@ -7,19 +7,21 @@ BIN := .venv/bin
 run: .venv/.done
 	$(BIN)/qtop demo
 
+# Tests of one file go to one process, as far as possible: what they share is made once.
 test: .venv/.done tests/interop/node_modules/.done
 	$(MAKE) --no-print-directory -j 2 check compiled
-	$(BIN)/python -m pytest -n 6
+	$(BIN)/python -m pytest -n 6 --dist worksteal
 
 check: .venv/.done
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# Every process of a run collects all tests: compiled once beforehand, and not by each of them. What is
-# wrong with a test is reported by the run.
+# Every process of a run collects all tests: compiled once beforehand, and not by each of them. So it is
+# with the constants that Hypothesis looks for in all sources: one test of it is run. What is wrong with
+# a test is reported by the run.
 compiled: .venv/.done
-	-@$(BIN)/python -m pytest --collect-only -qq >/dev/null 2>&1
+	-@$(BIN)/python -m pytest -qq -k test_every_text_becomes_ascii >/dev/null 2>&1
 
 # Long tests at full length: some minutes, then they end by themselves.
 soak: .venv/.done
@@ -45,7 +47,7 @@ bench: .venv/.bench
 
 # Texts and pictures of the screens that tests compare with: look at `git diff` after it.
 snapshots: .venv/.done
-	QTOP_UPDATE_SNAPSHOTS=1 $(BIN)/python -m pytest -q -n 6 tests/tui
+	QTOP_UPDATE_SNAPSHOTS=1 $(BIN)/python -m pytest -q -n 6 --dist worksteal tests/tui
 
 screenshots: .venv/.done
 	$(BIN)/python -m tests.screenshots

@@ -71,11 +71,11 @@ DISTURBING_PREFIXES = ("QTOP_", "RESQUE_")
 
 def pytest_collection_finish() -> None:
     """Let the garbage collector leave alone what was imported and collected: it stays to the end,
-    and to look through it again and again takes a quarter of all time. And as in the console
-    itself, let it look more rarely."""
+    and to look through it again and again takes a quarter of all time. And let it look more
+    rarely, as in the console itself."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
+    gc.set_threshold(200_000, 20, 100)
 
 
 @dataclass(frozen=True, slots=True)

@@ -186,6 +186,10 @@ class SidekiqKeys:
         had any."""
         return self._key("cron_jobs" if group is None else f"cron_jobs:{group}")
 
+    def cron_job(self, group: str, name: str) -> bytes:
+        """Hash: a job of one of sidekiq-cron's namespaces."""
+        return self._key(f"cron_job:{group}:{name}")
+
     def member_key(self, member: bytes) -> bytes:
         """The key that a member of sidekiq-cron's sets names."""
         return self._key(name_text(member))

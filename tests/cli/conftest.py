@@ -1,4 +1,4 @@
-"""Fixtures of the tests of the command line: commands as real processes on a real server."""
+"""Fixtures of the tests of the command line: commands on a real server."""
 
 from __future__ import annotations
 
@@ -7,28 +7,25 @@ import pty
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
-from tests.support.commands import PATIENCE_S, Push, Qtop, Ran, encoded
+from tests.support.command_runs import run_here, run_program
+from tests.support.commands import PATIENCE_S, Push, Qtop, encoded
 from tests.support.direct import Direct
 
 
 @pytest.fixture
 def qtop(redis_url: str) -> Qtop:
-    """Runs `qtop` with some arguments on the empty server, without a terminal."""
+    """Runs `qtop` with some arguments on the empty server, without a terminal, in this process."""
+    return partial(run_here, REDIS_URL=redis_url, TZ="UTC")
 
-    def run(*args: str | bytes, **env: str) -> Ran:
-        done = subprocess.run(
-            [sys.executable, "-m", "qtop", *args],
-            env={**os.environ, "REDIS_URL": redis_url, "TZ": "UTC", **env},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=PATIENCE_S,
-        )
-        return Ran(done.returncode, done.stdout.decode("utf-8"), done.stderr.decode("utf-8"))
 
-    return run
+@pytest.fixture
+def qtop_program(redis_url: str) -> Qtop:
+    """As `qtop`, but as a process of its own: for what the process itself is about."""
+    return partial(run_program, REDIS_URL=redis_url, TZ="UTC")
 
 
 @pytest.fixture

@@ -38,15 +38,17 @@ def homeless(tmp_path: Path) -> dict[str, str]:
     ],
 )
 def test_a_user_without_a_home_can_use_every_command(
-    qtop: Qtop, homeless: dict[str, str], command: str, status: int
+    qtop_program: Qtop, homeless: dict[str, str], command: str, status: int
 ) -> None:
-    ran = qtop(*command.split(), **homeless)
+    ran = qtop_program(*command.split(), **homeless)
     assert ran.status == status, ran.err
     assert "Traceback" not in ran.err
 
 
-def test_a_variable_that_needs_a_home_is_reported(qtop: Qtop, homeless: dict[str, str]) -> None:
-    ran = qtop("queues", QTOP_CONFIG="~/settings.toml", **homeless)
+def test_a_variable_that_needs_a_home_is_reported(
+    qtop_program: Qtop, homeless: dict[str, str]
+) -> None:
+    ran = qtop_program("queues", QTOP_CONFIG="~/settings.toml", **homeless)
     assert (ran.status, ran.out) == (2, "")
     assert "QTOP_CONFIG" in ran.err
     assert "Traceback" not in ran.err

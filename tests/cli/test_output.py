@@ -95,9 +95,11 @@ def test_no_byte_from_redis_reaches_the_terminal_as_a_command(
         assert "\u202e" not in ours
 
 
-def test_a_narrow_encoding_shows_escapes_and_does_not_fail(qtop: Qtop, direct: Direct) -> None:
+def test_a_narrow_encoding_shows_escapes_and_does_not_fail(
+    qtop_program: Qtop, direct: Direct
+) -> None:
     direct("SADD", "resque:queues", "mail→\n")
-    ran = qtop("queues", PYTHONIOENCODING="latin-1")
+    ran = qtop_program("queues", PYTHONIOENCODING="latin-1")
     assert ran.status == 0
     assert ran.rows[0][0] == r"mail\u2192\u23ce"
 

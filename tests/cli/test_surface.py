@@ -112,6 +112,32 @@ def test_the_exit_status_says_what_was_wrong(
 @pytest.mark.parametrize(
     "words",
     [
+        ("queues",),
+        ("failed", "--json"),
+        ("show", "--from", "queue:mail"),
+        ("requeue", "--from", "failed", "--dry-run"),
+        ("clear", "queue:mail"),
+        ("export", "-", "--from", "failed"),
+        ("settings",),
+        ("quues",),
+        ("failed", "--filter", "class:None"),
+        ("queues", "--url", "unix:///nowhere/s"),
+    ],
+)
+def test_the_program_says_and_leaves_as_the_command_does_in_the_process_of_a_test(
+    qtop: Qtop, qtop_program: Qtop, push: Push, fail: Push, words: tuple[str, ...]
+) -> None:
+    push("Mäil", 1)
+    fail("Mail", "\udcff\x1b")
+    here, there = qtop(*words), qtop_program(*words)
+    assert (here.status, here.out) == (there.status, there.out)
+    assert here.err == there.err.replace("python -m qtop", "qtop")
+    assert here.out or here.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
         ("enqueue", "Mail", "--queue", "mail"),
         ("requeue", "--from", "failed", "--yes"),
         ("delete", "--from", "queue:mail", "--yes"),

@@ -31,7 +31,18 @@ MATCHES = 1_000
 MOST, DEEPEST = 12_000, 3_000
 
 PLACES = sorted(Random(12).sample(range(LONG), MATCHES))
-ENTRIES = [entry(number, b'{"class":"A","args":[%d]}' % number, "r") for number in range(LONG)]
+
+
+@pytest.fixture(scope="module")
+def entries() -> list[bytes]:
+    """What is in the long list."""
+    return [entry(number, b'{"class":"A","args":[%d]}' % number, "r") for number in range(LONG)]
+
+
+@pytest.fixture(scope="module")
+def delayed() -> list[bytes]:
+    """As `entries`, of delayed jobs."""
+    return [job(number, "r") for number in range(LONG)]
 
 
 def move(keys: Keys, refs: Sequence[JobRef], record: ActionRecord) -> Steps[Result]:
@@ -52,21 +63,20 @@ def walks(watched: Watched) -> list[Touched]:
 
 @pytest.mark.parametrize("act", ACTIONS)
 def test_no_script_of_a_bulk_action_or_its_undo_walks_along_a_long_list(
-    redis_url: str, store: Store, direct: Direct, act: str
+    redis_url: str, store: Store, direct: Direct, entries: list[bytes], act: str
 ) -> None:
     key, action = ACTIONS[act]
-    fill(direct, ENTRIES, key)
+    fill(direct, entries, key)
     mine = trail(act, key.encode())
     with Watched(redis_url) as acting:
-        assert store.run(action(KEYS, marks(ENTRIES, PLACES), mine)) == Result(done=MATCHES)
+        assert store.run(action(KEYS, marks(entries, PLACES), mine)) == Result(done=MATCHES)
     with Watched(redis_url) as undoing:
         assert store.run(undo(KEYS, mine.id)) == Undone(done=MATCHES)
-    assert waiting(direct, key) == ENTRIES
+    assert waiting(direct, key) == entries
     assert (walks(acting), walks(undoing)) == ([], [])
 
 
 MOMENT = 1_900_000_000
-DELAYED = [job(number, "r") for number in range(LONG)]
 
 
 def reschedule(keys: Keys, refs: Sequence[DelayedRef], record: ActionRecord) -> Steps[Result]:
@@ -88,29 +98,37 @@ DELAYED_ACTIONS: dict[str, Callable[[Keys, Sequence[DelayedRef], ActionRecord], 
     ],
 )
 def test_no_script_walks_along_the_long_list_of_one_moment(
-    redis_url: str, store: Store, direct: Direct, act: str, first: int, last: int
+    redis_url: str,
+    store: Store,
+    direct: Direct,
+    delayed: list[bytes],
+    act: str,
+    first: int,
+    last: int,
 ) -> None:
     key = KEYS.delayed(str(MOMENT)).decode()
-    fill(direct, DELAYED, key)
+    fill(direct, delayed, key)
     direct("ZADD", MOMENTS, MOMENT, MOMENT)
     places = sorted(Random(12).sample(range(first, last), MATCHES))
-    jobs = [(place, windows.whole(DELAYED[place])) for place in places]
+    jobs = [(place, windows.whole(delayed[place])) for place in places]
     refs = [DelayedRef(str(MOMENT), place, each.sha, each.size) for place, each in jobs]
     mine = trail(act, MOMENTS)
     with Watched(redis_url) as acting:
         assert store.run(DELAYED_ACTIONS[act](KEYS, refs, mine)) == Result(done=MATCHES)
     with Watched(redis_url) as undoing:
         assert store.run(undo(KEYS, mine.id)) == Undone(done=MATCHES)
-    assert waiting(direct, key) == DELAYED
+    assert waiting(direct, key) == delayed
     assert (walks(acting), walks(undoing)) == ([], [])
 
 
-def test_one_command_that_walks_is_found_among_the_others(redis_url: str, direct: Direct) -> None:
-    fill(direct, ENTRIES)
+def test_one_command_that_walks_is_found_among_the_others(
+    redis_url: str, direct: Direct, entries: list[bytes]
+) -> None:
+    fill(direct, entries)
     script = "redis.call('LREM', KEYS[1], 1, ARGV[1]) redis.call('RPUSH', KEYS[1], ARGV[1])"
     with Watched(redis_url) as watched:
         direct("LRANGE", QUEUE, 0, 999)
-        direct("EVAL", script, 1, QUEUE, ENTRIES[LONG // 2])
-        direct("EVAL", script, 1, QUEUE, ENTRIES[5])
+        direct("EVAL", script, 1, QUEUE, entries[LONG // 2])
+        direct("EVAL", script, 1, QUEUE, entries[5])
     [found] = walks(watched)
     assert (found.by, found.deepest) == ("LREM", LONG // 2 + 1)

@@ -64,6 +64,7 @@ PROGRAMS = ("resque.worker.__main__", "resque.scheduler.__main__")
 KNOWS_AN_ENGINE = {
     "qtop.commands.processes": "checks the options as the worker does that it becomes",
     "qtop.demo.feed": "enqueues and schedules sample jobs, as an application does",
+    "qtop.demo.sidekiq_feed": "writes sample jobs and processes, as a Sidekiq does",
     "qtop.demo.jobs": "declares the sample jobs that the demo's workers perform",
     "qtop.systems.runner": "makes the system that an address leads to",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from tests.support.console import until_polled, until_screen
@@ -16,16 +17,25 @@ from queuecore.exchange import single
 
 def entry(number: int, **fields: Any) -> bytes:
     """One of three groups, on one of two queues."""
+    return failure_entry(1, **(_usual(number) | fields)) if fields else _usual_entry(number)
+
+
+@cache
+def _usual_entry(number: int) -> bytes:
+    # Long lists of them are in many tests.
+    return failure_entry(1, **_usual(number))
+
+
+def _usual(number: int) -> dict[str, Any]:
     kind = number % 3
     names = ("Mailers::Welcome", "Images::Resize", "Reports::Weekly")
-    usual: dict[str, Any] = {
+    return {
         "failed_at": f"2026/11/23 12:{number // 60 % 60:02}:{number % 60:02} UTC",
         "payload": {"class": names[kind], "args": [number]},
         "exception": "Net::ReadTimeout" if kind else "NoMethodError",
         "error": f"user {number} not found",
         "queue": "mail" if kind < 2 else "images",
     }
-    return failure_entry(1, **(usual | fields))
 
 
 async def fill(redis: Redis, *entries: bytes, key: bytes = KEYS.failed()) -> None:

@@ -5,14 +5,14 @@ import os
 import pty
 import select
 import struct
-import subprocess
-import sys
 import termios
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
+
+from tests.support.forked_programs import ForkedProgram, fork_program
 
 DEADLINE_S = 30.0
 #: The kernel keeps this many bytes ready for the reader of a terminal; as much again and more waits
@@ -27,7 +27,7 @@ LET_GO = RESTORED + b"\x1b[?25h\x1b[?1004l"
 class Terminal:
     """A pseudo terminal of 100 x 30 with the console in it. `was` holds its settings before."""
 
-    process: "subprocess.Popen[bytes]"
+    process: ForkedProgram
     fd: int
     was: list[Any]
     written: bytes = field(default=b"")
@@ -47,7 +47,7 @@ class Terminal:
             assert time.monotonic() < deadline_s, self.written[-2_000:]
             self._read()
         self._read()
-        return self.process.returncode
+        return self.process.wait()
 
     def press(self, keys: bytes) -> None:
         """Type something."""
@@ -85,19 +85,13 @@ class Terminal:
 def open_terminal(
     program: str, *arguments: str, term: str = "xterm-256color"
 ) -> Iterator[Terminal]:
-    """Run a Python program in such a terminal. It is killed at the end, if it still runs."""
+    """Run a Python program, which imports the console, in such a terminal. It is killed at the end,
+    if it still runs."""
     leader, follower = pty.openpty()
     was = termios.tcgetattr(leader)
     size = {"COLUMNS": "100", "LINES": "30"}
     environment = {**os.environ, "TERM": term, "COLORTERM": "", **size}
-    process = subprocess.Popen(
-        [sys.executable, "-c", program, *arguments],
-        stdin=follower,
-        stdout=follower,
-        stderr=follower,
-        env=environment,
-        start_new_session=True,
-    )
+    process = fork_program(program, arguments, environment, follower)
     os.close(follower)
     terminal = Terminal(process, leader, was)
     try:

@@ -5,10 +5,18 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from tests.support.console_redis import KEYS, Redis
+from tests.support.style_sheets import parsed_once
 
 from qtop.systems.resque.system import ResqueSystem
 from qtop.systems.runner import RedisRunner
 from queuecore.address import parse_url
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _style_sheets() -> Iterator[None]:
+    """Style sheets are parsed once."""
+    with parsed_once():
+        yield
 
 
 @pytest.fixture

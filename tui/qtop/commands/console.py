@@ -146,17 +146,22 @@ def _feeder(url: str) -> Iterator[None]:
     import subprocess
 
     environ = {**os.environ, "REDIS_URL": url, "RESQUE_PARENT_PID": str(os.getpid())}
-    feeder = subprocess.Popen(
-        [sys.executable, "-m", "qtop.demo.feed"],
-        env=environ,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        # Its own session: ctrl+c in the terminal is for the console.
-        start_new_session=True,
-    )
+    feeders = [
+        subprocess.Popen(
+            [sys.executable, "-m", module],
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            # Its own session: ctrl+c in the terminal is for the console.
+            start_new_session=True,
+        )
+        for module in ("qtop.demo.feed", "qtop.demo.sidekiq_feed")
+    ]
     try:
         yield
     finally:
-        feeder.terminate()
-        feeder.wait()
+        for feeder in feeders:
+            feeder.terminate()
+        for feeder in feeders:
+            feeder.wait()
