@@ -22,7 +22,7 @@ take_items(5, function(item, target, payload)
   end
   if lifetime > 0 then
     local key = target > 0 and KEYS[7 + target] or ''
-    redis.call('RPUSH', KEYS[3], turn.turned, item, key, payload)
+    push_later(KEYS[3], turn.turned, item, key, payload)
   end
 end)
 return end_taking(5, 'items')

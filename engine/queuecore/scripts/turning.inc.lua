@@ -24,7 +24,7 @@ local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 redis.call('LLEN', apart)
 redis.call('GET', state)
 redis.call('SISMEMBER', KEYS[5], '')
-need('LTRIM LPUSH RPUSH LINDEX', list)
+need('LTRIM LPUSH RPUSH LINDEX LRANGE', list)
 need('LMOVE', list, apart)
 need('LMOVE', apart, list)
 need('SET DEL', state)
@@ -84,9 +84,85 @@ local function begin_turn()
   end
 end
 
+-- Items are read some at a time from the end of the list that they leave, and go to its other end some
+-- at a time: a move of each by itself costs a quarter more. `read` are those that were read last, the
+-- next first; `passed` is how many of them have left, `trimmed` how many of these are not in their old
+-- place any more; `moved` is what is to go to the other end, `pushes` what onto other lists, by their
+-- keys. What has left is in its old place until `settle`, which comes before all else that looks at
+-- the list, and last: no error in between loses an item.
+local is_forward, read, passed, trimmed = true, {}, 0, 0
+local moved, pushes, pushed_to = {}, {}, {}
+local most_read, read_bytes, mean_bytes = 32, 32768, 4096
+-- How many more are to leave, as far as is known.
+local to_go = math.huge
+
+local function settle()
+  for _, key in ipairs(pushed_to) do
+    redis.call('RPUSH', key, unpack(pushes[key]))
+  end
+  if #moved > 0 then
+    redis.call(is_forward and 'RPUSH' or 'LPUSH', list, unpack(moved))
+  end
+  local left = passed - trimmed
+  if left > 0 then
+    redis.call('LTRIM', list, is_forward and left or 0, is_forward and -1 or -1 - left)
+  end
+  moved, pushes, pushed_to, trimmed = {}, {}, {}, passed
+end
+
+-- Push onto another list once what has left is settled.
+local function push_later(key, ...)
+  local texts = pushes[key]
+  if not texts then
+    texts = {}
+    pushes[key], pushed_to[#pushed_to + 1] = texts, key
+  end
+  for _, text in ipairs({...}) do
+    texts[#texts + 1] = text
+  end
+end
+
+-- The next item that leaves the list at its head, or at its tail.
+local function next_item(forwards)
+  if is_forward ~= forwards or passed == #read then
+    settle()
+    is_forward, passed, trimmed = forwards, 0, 0
+    local left = math.min(forwards and turn.rest or turn.turned, math.max(1, to_go))
+    local paid = math.floor(budget / (step_cost + mean_bytes)) + 1
+    local count = math.min(left, paid, most_read, math.floor(read_bytes / mean_bytes))
+    count = math.max(1, count)
+    local first, last = forwards and 0 or -count, forwards and count - 1 or -1
+    local items, size = redis.call('LRANGE', list, first, last), 0
+    read = items
+    if not forwards then
+      read = {}
+      for i = #items, 1, -1 do
+        read[#read + 1] = items[i]
+      end
+    end
+    for _, item in ipairs(read) do
+      size = size + #item
+    end
+    mean_bytes = math.max(64, size / math.max(1, #read))
+  end
+  passed, to_go = passed + 1, to_go - 1
+  return read[passed]
+end
+
+-- The item so many places behind the head, and whether it had to be read by itself.
+local function item_behind(ahead)
+  if not is_forward then
+    settle()
+    is_forward, read, passed, trimmed = true, {}, 0, 0
+  end
+  local item = read[passed + ahead + 1]
+  return item or redis.call('LINDEX', list, passed - trimmed + ahead), not item
+end
+
 -- Move the first of those that are not yet turned to those that are.
 local function forward()
-  local item = redis.call('LMOVE', list, list, 'LEFT', 'RIGHT')
+  local item = next_item(true)
+  moved[#moved + 1] = item
   budget = budget - step_cost - #item
   if turn.turned == 0 then
     turn.edge = mark_of(item)
@@ -96,9 +172,20 @@ end
 
 -- Move the last of those that are turned back.
 local function backward()
-  local item = redis.call('LMOVE', list, list, 'RIGHT', 'LEFT')
+  local item = next_item(false)
+  moved[#moved + 1] = item
   budget = budget - step_cost - #item
   turn.turned, turn.rest = turn.turned - 1, turn.rest + 1
+end
+
+-- Put an item before those that are not yet turned.
+local function put_first(item)
+  if is_forward then
+    settle()
+    is_forward, read, passed, trimmed = false, {}, 0, 0
+  end
+  moved[#moved + 1] = item
+  settle()
 end
 
 -- Where others removed items meanwhile, the counts miss the first item of the list by a few. To be
@@ -140,6 +227,7 @@ end
 
 -- Put newcomers back to the end, and write down how far the turn is.
 local function end_step()
+  settle()
   local is_in_order = turn.turned == 0 or turn.rest == 0
   if is_in_order and not was_in_order then
     correct()

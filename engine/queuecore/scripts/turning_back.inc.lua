@@ -55,7 +55,7 @@ local function put_back(first, place_of, take_back, is_back)
       break
     end
     if take_back(part) then
-      redis.call('LPUSH', list, part[2])
+      put_first(part[2])
       turn.rest, done = turn.rest + 1, done + 1
       if turn.turned == 0 then
         turn.edge = mark_of(part[2])
