@@ -189,8 +189,8 @@ def _put_back(turn: Turn, operation: str, tally: Tally, back: Back | None) -> St
 class _Facts:
     shape: str
     source: bytes
-    #: The name to register again, for it may have lost that; None when it had to keep it.
-    queue: bytes | None
+    #: The queue's name that was taken off the set of queues; None where none was.
+    unnamed: bytes | None
     #: How many parts there are to take back.
     left: int
     #: The last parts of the memory, last first: four texts each; empty for a list.
@@ -203,7 +203,7 @@ def _read_memory(
     keys: QueueKeys, operation: str, count: int, tally: Tally
 ) -> Exchange[_Facts | None]:
     def parse(replies: list[Reply]) -> _Facts | None:
-        (shape, source, action, queue, turned), tail, length = replies
+        (shape, source, unnamed, turned), tail, length = replies
         if shape is None or source is None:
             return None
         kind = name_text(shape)
@@ -211,16 +211,13 @@ def _read_memory(
         if not is_list and length % 4:
             return None
         parts = [] if is_list else [tail[at : at + 4] for at in range(0, len(tail), 4)][::-1]
-        # Only a removed queue lost its registration; others would gain one that they never had.
-        # Sidekiq's lose it whenever they are cleared.
-        removed = queue if action == b"remove" or kind == "tail" else None
         left = length if is_list else length // 4
-        return _Facts(kind, source, removed, left, parts, turned)
+        return _Facts(kind, source, unnamed, left, parts, turned)
 
     memory = keys.undo_items(operation)
     return Exchange(
         (
-            ("HMGET", keys.undo(operation), "shape", "source", "action", "queue", "turned"),
+            ("HMGET", keys.undo(operation), "shape", "source", "unnamed", "turned"),
             ("LRANGE", memory, -4 * count, -1),
             ("LLEN", memory),
         ),
@@ -237,7 +234,7 @@ def _take_back(
     touched = [(part[0] if is_switch else part[2]) or hash_key for part in facts.parts]
     prints = [sha1_hex(b"".join(part)) for part in facts.parts]
     count = _LIST_PARTS if facts.shape in _LISTS else len(facts.parts)
-    registration = (0, "") if facts.queue is None else (1, facts.queue)
+    registration = (0, "") if facts.unnamed is None else (1, facts.unnamed)
     memory = keys.undo_items(operation)
     return recorded(
         *(_UNDO, keys, record),

@@ -16,6 +16,7 @@ from qtop.monitor.incidents.server import server_incidents
 from qtop.systems.resque import turned_lists
 from qtop.systems.resque.actions import ResqueActions
 from qtop.systems.resque.health import look
+from qtop.systems.resque.system import ResqueSystem
 from qtop.systems.resque.turned_lists import judge
 from queuecore import turning
 from queuecore.action_record import Actor
@@ -26,7 +27,9 @@ from resque.keys import Keys
 
 KEYS = Keys()
 FAILED = JobSource("failed", "failed")
-ACTIONS = ResqueActions(KEYS, Operator(Actor("ada@here", "qtop"), UndoLimits()))
+ACTIONS = ResqueActions(
+    KEYS, Operator(Actor("ada@here", "qtop"), UndoLimits()), ResqueSystem.abilities
+)
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from qtop.actions.request import (
     Edit,
     Enqueue,
     JobRequest,
+    Load,
     Move,
     OfJobs,
     PutBack,
@@ -112,8 +113,13 @@ class JobChooser:
         return self._chosen
 
 
-def refusal_of(request: JobRequest) -> RefusalCheck:
+NOT_DUE: Final = "a file does not say when its jobs are due: load them to a queue"
+
+
+def refusal_of(request: JobRequest | Load) -> RefusalCheck:
     """Says for an item's bytes what a request will make of it, or why it will refuse it."""
+    if isinstance(request, Load):
+        return (lambda raw: NOT_DUE) if request.target.kind == "delayed" else nothing_refused
     return _decision(request)
 
 

@@ -29,9 +29,9 @@ from qtop.text.safe import safe
 from queuecore.action_record import ActionRecord
 from queuecore.bulk import JobRefs, Result
 from queuecore.codec import encode, spliced
-from queuecore.exchange import Exchange, Steps, single
+from queuecore.exchange import Exchange, Steps, single, within
 from queuecore.times import from_server
-from queuecore.values import replace, value
+from queuecore.values import value
 from sidekiq.errors import Refused
 from sidekiq.keys import SetName, SidekiqKeys
 from sidekiq.store import entry_actions, processes, queue_actions
@@ -266,7 +266,7 @@ def _act_on_sets(
     for name, entries in refs.by_set():
         if (type(request), name) not in _STAYS and result.stopped is None:
             acting = _act_on_set(keys, request, name, entries, when, record, pace.at_once)
-            result = _sum(result, (yield from _within(acting, before, record.planned)))
+            result = _sum(result, (yield from within(acting, before, record.planned)))
             before += len(entries)
     return acted(done, result, record, _stays(request))
 
@@ -309,23 +309,6 @@ def _act_on_set(
 
 def _at_once(paced: int) -> int:
     return min(entry_actions.AT_ONCE, paced)
-
-
-def _within(steps: Steps[Result], before: int, of: int) -> Steps[Result]:
-    """The same steps as a part of an action on so many jobs, some of which come before."""
-    outcome: object = None
-    problem: Exception | None = None
-    while True:
-        try:
-            step = steps.throw(problem) if problem is not None else steps.send(outcome)
-        except StopIteration as stop:
-            return stop.value  # type: ignore[no-any-return]
-        if step.progress is not None:
-            step = replace(step, progress=(before + step.progress[0], of))
-        try:
-            outcome, problem = (yield step), None
-        except Exception as error:
-            problem = error
 
 
 def _sum(one: Result, other: Result) -> Result:
