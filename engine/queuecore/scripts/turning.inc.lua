@@ -9,6 +9,7 @@
 --   who turns   '1' if the turn is known to be its own   '1' to end the turn once all is in order
 --   after how many ms without a step the owner of a turn is taken for dead
 --   how many bytes this script may move, where each item costs 500 more
+--   the end at which newcomers arrive: tail or head
 -- `busy` is what to return where nothing can be done: {0, turned, rest} where another turns the
 -- list, {-1, 0, 0} where the turn that was its own has ended.
 local list, state, apart = KEYS[4], KEYS[6], KEYS[7]
@@ -16,7 +17,7 @@ local owner, expects = ARGV[base + 1], ARGV[base + 2] == '1'
 local ends, grace = ARGV[base + 3] == '1', tonumber(ARGV[base + 4])
 local budget, step_cost = tonumber(ARGV[base + 5]), 500
 -- Where the including script's own arguments begin, minus one.
-local after = base + 5
+local after = base + 6
 local most_apart = 1000
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
@@ -37,6 +38,30 @@ if expects then
 elseif turn and turn.owner ~= owner and math.abs(now - turn.at) < grace then
   busy = {0, turn.turned, turn.rest}
 end
+-- The ends of the list, as LMOVE calls them: where others take items, and where newcomers arrive.
+local newest, first_end, last_end
+local function face(which)
+  newest = which
+  first_end, last_end = 'LEFT', 'RIGHT'
+  if newest == 'head' then
+    first_end, last_end = last_end, first_end
+  end
+end
+face(turn and turn.newest or ARGV[base + 6])
+local function push_first(item)
+  if first_end == 'LEFT' then
+    redis.call('LPUSH', list, item)
+  else
+    redis.call('RPUSH', list, item)
+  end
+end
+local function drop_first()
+  redis.call('LTRIM', list, first_end == 'LEFT' and 1 or 0, first_end == 'LEFT' and -1 or -2)
+end
+-- The item at a place, counted from where others take them.
+local function item_in(place)
+  return redis.call('LINDEX', list, index_of(newest, place))
+end
 -- Whether the list is in its order before this script does anything.
 local was_in_order
 -- How many newcomers wait apart, and how many stay between the others: they are too many.
@@ -49,12 +74,13 @@ local function begin_turn()
   local is_other = turn and not expects and (turn.turned == 0 or turn.rest == 0)
   if not turn or is_other or not expects and not turn.is_certain then
     turn = {turned = 0, rest = redis.call('LLEN', list), newcomers = 0}
+    face(ARGV[base + 6])
   end
   turn.owner = owner
   was_in_order = turn.turned == 0 or turn.rest == 0
-  local first = was_in_order and redis.call('LINDEX', list, 0)
+  local first = was_in_order and item_in(0)
   turn.edge = first and mark_of(first) or turn.edge
-  while redis.call('LMOVE', apart, list, 'LEFT', 'RIGHT') do
+  while redis.call('LMOVE', apart, list, 'LEFT', last_end) do
     turn.newcomers = turn.newcomers + 1
   end
   if turn.turned == 0 and not expects then
@@ -65,7 +91,7 @@ local function begin_turn()
     local most = turn.newcomers <= most_apart and turn.newcomers or 0
     local left = 1048576
     while waiting < most and left > 0 do
-      left = left - step_cost - #redis.call('LMOVE', list, apart, 'RIGHT', 'LEFT')
+      left = left - step_cost - #redis.call('LMOVE', list, apart, last_end, 'LEFT')
       waiting = waiting + 1
     end
     -- They take their time as well, there and back.
@@ -79,14 +105,14 @@ local function begin_turn()
     if between > 0 and not expects then
       -- As it is, newcomers come last. To turn it on would leave them before others.
       turn.turned, turn.rest = 0, redis.call('LLEN', list)
-      turn.edge = mark_of(redis.call('LINDEX', list, 0))
+      turn.edge = mark_of(item_in(0))
     end
   end
 end
 
 -- Move the first of those that are not yet turned to those that are.
 local function forward()
-  local item = redis.call('LMOVE', list, list, 'LEFT', 'RIGHT')
+  local item = redis.call('LMOVE', list, list, first_end, last_end)
   budget = budget - step_cost - #item
   if turn.turned == 0 then
     turn.edge = mark_of(item)
@@ -96,7 +122,7 @@ end
 
 -- Move the last of those that are turned back.
 local function backward()
-  local item = redis.call('LMOVE', list, list, 'RIGHT', 'LEFT')
+  local item = redis.call('LMOVE', list, list, last_end, first_end)
   budget = budget - step_cost - #item
   turn.turned, turn.rest = turn.turned - 1, turn.rest + 1
 end
@@ -106,13 +132,14 @@ end
 local function correct()
   local left = 4194304
   local function is_first(place)
-    local item = left > 0 and redis.call('LINDEX', list, place)
+    -- Before the first item is the last one.
+    local item = left > 0 and item_in(place)
     left = left - (item and #item or 0)
     return item and mark_of(item) == turn.edge
   end
   for away = 0, 50 do
     if is_first(away) or away > 0 and is_first(-away) then
-      local from, to = 'LEFT', 'RIGHT'
+      local from, to = first_end, last_end
       if not is_first(away) then
         from, to = to, from
       end
@@ -128,7 +155,7 @@ end
 local function marks_before(count)
   local marks, left = {}, 65536
   while #marks < most_marks and left > 0 do
-    local item = redis.call('LINDEX', list, -1 - count - #marks)
+    local item = redis.call('LINDEX', list, index_behind(newest, count + #marks))
     if not item then
       break
     end
@@ -145,7 +172,7 @@ local function end_step()
     correct()
   end
   for _ = 1, redis.call('LLEN', apart) do
-    redis.call('LMOVE', apart, list, 'LEFT', 'RIGHT')
+    redis.call('LMOVE', apart, list, 'LEFT', last_end)
   end
   local length = redis.call('LLEN', list)
   turn.newcomers = length - turn.turned - turn.rest
@@ -154,12 +181,13 @@ local function end_step()
     return
   end
   if turn.turned == 0 or not turn.edge then
-    turn.edge = mark_of(redis.call('LINDEX', list, 0))
+    turn.edge = mark_of(item_in(0))
   end
   local numbers = {now, turn.turned, turn.newcomers, length}
   for i, number in ipairs(numbers) do
     numbers[i] = string.format('%d', number)
   end
   local text = {owner, table.concat(numbers, ' '), turn.edge, marks_before(turn.newcomers)}
+  text[#text + 1] = newest == 'head' and newest or nil
   redis.call('SET', state, table.concat(text, ' '), 'EX', 604800)
 end
