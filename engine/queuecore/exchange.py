@@ -116,7 +116,8 @@ class Exchange(Generic[T]):
     raising the first. `progress` is how much of an operation of many steps is done, and of how
     much. A runner waits for `wait_s` before it sends the commands. A runner
     may send `ahead` at once, another exchange, which only reads and is yielded itself later: so the
-    server works meanwhile.
+    server works meanwhile. A runner that can end an answer which is too long may send `lighter` in
+    its place: see `Lighter`.
     Commands of one exchange must not rely on running next to each other: what must be atomic is one
     script.
     """
@@ -128,13 +129,14 @@ class Exchange(Generic[T]):
     progress: tuple[int, int] | None = None
     wait_s: float = 0.0
     ahead: Exchange[Any] | None = None
+    lighter: Lighter | None = None
 
     def then(self, change: Callable[[T], S]) -> Exchange[S]:
         """The same round trip with its result passed through `change`."""
         parse = self.parse
         return Exchange(
             *(self.commands, lambda r: change(parse(r)), self.writes, self.tolerant),
-            *(self.progress, self.wait_s, self.ahead),
+            *(self.progress, self.wait_s, self.ahead, self.lighter),
         )
 
     def converse(self) -> Generator[list[tuple[Arg, ...]], list[Reply], T]:
@@ -160,6 +162,19 @@ class Exchange(Generic[T]):
                     raise problem
                 replies[i] = problem
         return self.parse(replies)
+
+
+@value
+class Lighter:
+    """Another way to read the same, which costs the server less, but for an answer that may be of
+    any size. `commands` go over one connection, next to each other; `replies` makes of their
+    answers those that the exchange would get, None where this way does not tell. A runner that
+    sends it ends the connection where the answer is longer than `most_bytes`, and goes the other
+    way."""
+
+    commands: tuple[tuple[Arg, ...], ...]
+    replies: Callable[[list[Reply]], list[Reply] | None]
+    most_bytes: int
 
 
 def together(parts: Sequence[Exchange[Any]], needed: int) -> Exchange[list[Any]]:

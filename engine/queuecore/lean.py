@@ -289,7 +289,7 @@ class LeanStore:
         assert self._socket is not None  # noqa: S101
         try:
             while (reply := self._reader.gets()) is False:
-                data = self._socket.recv(_READ_BYTES)
+                data = self._received()
                 if not data:
                     raise ConnectionResetError("connection closed")
                 self._reader.feed(data)
@@ -299,3 +299,8 @@ class LeanStore:
                 f"what answers at {self.address} is not Redis: check host and port"
             ) from None
         return ErrorReply(str(reply)) if type(reply) is hiredis.ReplyError else reply
+
+    def _received(self) -> bytes:
+        """What has arrived, or is the next to. Raises OSError."""
+        assert self._socket is not None  # noqa: S101
+        return self._socket.recv(_READ_BYTES)

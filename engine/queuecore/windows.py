@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from queuecore.action_record import ActionRecord, recorded
-from queuecore.exchange import Exchange, Steps, load_script, single
+from queuecore.exchange import Exchange, Lighter, Reply, Steps, load_script, single
 from queuecore.keys import ListEnd, QueueKeys, name_bytes, turn
+from queuecore.values import replace
 from queuecore.values import value as value_class
 
 _WINDOW = load_script("window")
@@ -16,6 +18,8 @@ _CLEAR_TO = load_script("clear_to")
 
 #: How far a list may have shrunk at its head between a preview and the clear.
 _CLEAR_REACH = 10_000
+#: A stretch that is longer is read by the script, which cuts long items.
+_LIGHTER_BYTES = 4 << 20
 #: Keys looked at in one round trip, and round trips at most, in a search through a database.
 _SCAN_KEYS = 1000
 _SCAN_PAGES = 200
@@ -73,7 +77,30 @@ class Stretch:
 
 def stretch(key: bytes, first: int, last: int, *, max_bytes: int) -> Exchange[Stretch]:
     """As `window`, for those who look into few of the items, or at each only in passing."""
-    return _WINDOW.read([key, turn(key)], [first, last, max_bytes], lambda reply: Stretch(*reply))
+    args = [first, last, max_bytes]
+    seen = _WINDOW.read([key, turn(key)], args, lambda reply: Stretch(*reply))
+    commands = (
+        *(("MULTI",), ("LRANGE", key, first, last), ("LLEN", key), ("EXISTS", turn(key))),
+        ("EXEC",),
+    )
+    return replace(seen, lighter=Lighter(commands, partial(_as_window, max_bytes), _LIGHTER_BYTES))
+
+
+def _as_window(max_bytes: int, replies: list[Reply]) -> list[Reply] | None:
+    """What the script would answer, from the transaction that reads the same; None where the list
+    is turned, or it could not be read."""
+    match replies[-1]:
+        case [[*_] as items, int() as length, 0]:
+            if max(map(len, items), default=0) > max_bytes:
+                items = [
+                    each if len(each) <= max_bytes else _cut(each, max_bytes) for each in items
+                ]
+            return [[length, items]]
+    return None
+
+
+def _cut(raw: bytes, max_bytes: int) -> RawItem:
+    return [raw[:max_bytes], len(raw), sha_of(raw).encode()]
 
 
 def window(key: bytes, first: int, last: int, *, max_bytes: int) -> Exchange[Window]:

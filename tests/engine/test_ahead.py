@@ -11,8 +11,12 @@ from tests.support.direct import Direct
 from queuecore import windows
 from queuecore.address import parse_url
 from queuecore.ahead import AheadStore
-from queuecore.errors import Refused
+from queuecore.errors import Refused, WrongType
 from queuecore.exchange import Exchange, single
+from queuecore.stores import Store
+from queuecore.turning import Turn
+from queuecore.windows import Stretch
+from resque.keys import Keys
 
 KEY = b"resque:queue:q"
 
@@ -22,6 +26,13 @@ def store(redis_url: str) -> Iterator[AheadStore]:
     opened = AheadStore(parse_url(redis_url), timeout_s=10, client_name="ahead")
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def plain(redis_url: str) -> Iterator[Store]:
+    """A store that reads by scripts."""
+    with Store(redis_url) as opened:
+        yield opened
 
 
 def length() -> Exchange[int]:
@@ -104,3 +115,88 @@ def test_a_script_that_the_server_does_not_know_is_sent_in_full(
     later = windows.window(KEY, 0, -1, max_bytes=100)
     store.run(announcing(later))
     assert [item.raw for item in store.run(later).items] == [b"job"]
+
+
+# Parts of lists are read without a script, where that tells the same.
+
+ITEMS = [b"%d " % number * 50 for number in range(60)]
+
+
+def scripts_run(direct: Direct) -> bool:
+    """Whether any script was run since the statistics were reset."""
+    return b"cmdstat_evalsha" in direct("INFO", "commandstats")
+
+
+def read_by_both(
+    store: AheadStore, plain: Store, first: int, last: int, max_bytes: int = 1_000
+) -> Stretch:
+    """What a script gives, after it was seen that this store gives the same."""
+    part = windows.stretch(KEY, first, last, max_bytes=max_bytes)
+    expected = plain.run(part)
+    assert store.run(part) == expected
+    ahead = windows.stretch(KEY, first, last, max_bytes=max_bytes)
+    store.run(announcing(ahead))
+    assert store.run(ahead) == expected
+    return expected
+
+
+@pytest.mark.parametrize(("first", "last"), [(0, 9), (-5, -1), (55, 99), (70, 80)])
+def test_a_part_of_a_list_is_read_without_a_script(
+    store: AheadStore, direct: Direct, first: int, last: int
+) -> None:
+    direct("RPUSH", KEY, *ITEMS)
+    direct("CONFIG", "RESETSTAT")
+    part = store.run(windows.stretch(KEY, first, last, max_bytes=1_000))
+    assert part.length == len(ITEMS)
+    assert part.replies == (ITEMS[first:] if first < 0 else ITEMS[first : last + 1])
+    assert not scripts_run(direct)
+
+
+def test_long_items_come_cut_as_by_the_script(
+    store: AheadStore, plain: Store, direct: Direct
+) -> None:
+    direct("RPUSH", KEY, *ITEMS, b"x" * 2_000, "\u00e9".encode() * 700)
+    cut = read_by_both(store, plain, -4, -1).replies
+    assert [isinstance(each, bytes) for each in cut] == [True, True, False, False]
+
+
+def test_a_list_that_is_turned_is_read_in_its_order(
+    store: AheadStore, plain: Store, direct: Direct
+) -> None:
+    direct("RPUSH", KEY, *ITEMS)
+    turn = Turn(Keys(), KEY, None)
+    plain.run(turn.begin())
+    plain.run(turn.take((), 20, (), (0, 0)))
+    assert direct("LRANGE", KEY, 0, -1) != ITEMS
+    assert read_by_both(store, plain, 0, -1).replies == ITEMS
+    plain.run(turn.end())
+    assert read_by_both(store, plain, 0, -1).replies == ITEMS
+
+
+def test_an_answer_that_is_too_long_is_left_and_the_script_cuts_it(
+    store: AheadStore, plain: Store, direct: Direct, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(windows, "_LIGHTER_BYTES", 100_000)
+    direct("RPUSH", KEY, *ITEMS, *[b"x" * 50_000] * 9)
+    seen = read_by_both(store, plain, -10, -1)
+    assert [isinstance(each, bytes) for each in seen.replies] == [True] + [False] * 9
+
+
+def test_a_key_of_another_kind_is_refused(store: AheadStore, direct: Direct) -> None:
+    direct("SET", KEY, "a text")
+    with pytest.raises(WrongType):
+        store.run(windows.stretch(KEY, 0, -1, max_bytes=10))
+
+
+def test_a_user_who_lacks_the_right_to_a_transaction_reads_by_the_script(
+    redis_url: str, plain: Store, direct: Direct
+) -> None:
+    direct("RPUSH", KEY, *ITEMS)
+    direct("ACL", "SETUSER", "reader", "on", ">secret", "~*", "&*", "+@all", "-multi")
+    url = redis_url.replace("://", "://reader:secret@")
+    reader = AheadStore(parse_url(url), timeout_s=10, client_name="ahead")
+    try:
+        assert read_by_both(reader, plain, 0, -1).replies == ITEMS
+    finally:
+        reader.close()
+        direct("ACL", "DELUSER", "reader")

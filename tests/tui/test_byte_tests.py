@@ -272,7 +272,7 @@ def wrong(raw: bytes) -> Iterator[tuple[str, JobSource]]:
         subject = of_job(read(whole(raw)), NOW)
         layout = layout_of(source, NOW)
         for wanted in FILTERS:
-            if wanted.matches(subject) and not ByteTest(wanted, layout).may_match(raw):
+            if wanted.matches(subject) and not ByteTest(wanted, layout).sieve([raw]):
                 yield wanted.text, source
 
 

@@ -13,12 +13,15 @@ from qtop.search.list_search import walk
 from qtop.search.list_walk import scan
 from qtop.search.selection import JobQuery, JobSearch
 from qtop.systems.resque.job_lists import job_list
+from queuecore.address import parse_url
+from queuecore.ahead import AheadStore
 from queuecore.exchange import single
 from queuecore.stores import AsyncStore, Store
 from resque.keys import Keys
 
 _SOURCE = JobSource("failed", "failed")
 _AT_ONCE = 500
+_TIMEOUT_S = 60.0
 #: Most let one entry of ten or fewer through, as those of `add_failures` are.
 _FILTERS = (
     *("class:Kind3", "queue:low", "error:mx42", "/mx4[12] /", "args.0:4242", "id:abc", "age<1m"),
@@ -51,8 +54,9 @@ class Scans:
 
     def _scan(self, wanted: Filter) -> float:
         begun_s = time.perf_counter()
-        with Store(self._url) as store:
-            store.run(scan(self._jobs, wanted, datetime.now(UTC), lambda job: None))
+        store = AheadStore(parse_url(self._url), timeout_s=_TIMEOUT_S, client_name="qtop")
+        store.run(scan(self._jobs, wanted, datetime.now(UTC), lambda job: None))
+        store.close()
         return time.perf_counter() - begun_s
 
     def _search(self, wanted: Filter) -> float:

@@ -15,7 +15,7 @@ term about one attribute matches, nor does its opposite.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, Literal
 
 from qtop.model.layout import Layout, Member
@@ -23,9 +23,6 @@ from qtop.search.fields import Subject, Term
 from qtop.search.filter_language import Filter
 from queuecore.codec import value_at
 from queuecore.windows import sha_of
-
-#: Says for all the bytes of an entry whether its job may be wanted.
-MayMatch = Callable[[bytes], bool]
 
 #: After so many in a row that may match, so many are not tested: where most do, it gains nothing.
 _ROW: Final = 25
@@ -36,14 +33,14 @@ _BACKSLASH: Final = ord("\\")
 _WORDS: Final = "true false none null nan infinity"
 #: What letters and digits may begin with in `\n`, `\x1b`, `\u001b`: how a control character is
 #: shown.
-_ESCAPED: Final = re.compile(r"[nrt]|(?:x|u?0{0,2})[0-9a-f]{0,2}")
+_ESCAPED: Final = re.compile(r"[bfnrt]|(?:x|u?0{0,2})[0-9a-f]{0,2}")
 #: A number has no other letters; and it may be written in several ways.
 _IN_NUMBERS: Final = "0123456789e"
 
 
-def byte_test(wanted: Filter, layout: Layout | None) -> MayMatch | None:
+def byte_test(wanted: Filter, layout: Layout | None) -> ByteTest | None:
     """A test by a filter for the entries of one list; None where there is nothing to test by."""
-    return None if layout is None or wanted.is_empty else ByteTest(wanted, layout).may_match
+    return None if layout is None or wanted.is_empty else ByteTest(wanted, layout)
 
 
 #: What a reading of the whole JSON does not give either.
@@ -58,6 +55,8 @@ class ByteTest:
         self._checks: list[_Check] = []
         #: Terms that only the whole JSON decides.
         self._rest: list[Term] = []
+        #: What the bytes of an entry must have in places that one term asks about: see `_needle`.
+        self._needles: list[_Needle] = []
         self._row = self._spared = 0
         for term in wanted.terms:
             if term.of in layout.known:
@@ -67,12 +66,24 @@ class ByteTest:
                 self._checks.append(_id_check(term))
             elif member := layout.members.get(term.of):
                 self._checks.append(_member_check(term, member))
+                # In any case, the check is quicker.
+                if term.keeps_case and (needle := _needle(term)):
+                    self._needles.append(needle)
             elif term.of not in _OF_THE_JOB:
                 self._rest.append(term)
         known = Subject(**layout.known)
-        letters = (term.letters for term in self._rest if term.test(known) is not True)
-        #: What the bytes of an entry must have: see `_lacks`.
-        self._letters = [each.encode() for each in map(_written, letters) if each]
+        asked = [term for term in self._rest if term.test(known) is not True]
+        #: What the bytes of an entry that can be read must have.
+        self._letters = [needle for term in asked if (needle := _needle(term))]
+
+    def sieve(self, raws: Sequence[bytes | None]) -> list[int]:
+        """The numbers of the entries that may match, by `may_match`; and of those of which only the
+        job tells (None). O(bytes), most of it by one look for some letters."""
+        found: Sequence[int] = range(len(raws))
+        for needle in self._needles:
+            found = [at for at in found if (raw := raws[at]) is None or not needle(raw)]
+        may_match = self.may_match
+        return [at for at in found if (raw := raws[at]) is None or may_match(raw)]
 
     def may_match(self, raw: bytes) -> bool:
         """False: no job of these bytes matches. Never raises. O(bytes)."""
@@ -98,28 +109,48 @@ class ByteTest:
 
     def _is_none(self, raw: bytes, undecided: list[Term], is_plain: bool) -> bool:
         """Whether an entry can be read as a whole, and does not match."""
-        lacks = is_plain and self._lacks(raw)
+        lacks = any(needle(raw) for needle in self._letters)
         value = self._read(raw)
         if value is None or lacks:
             return value is not None
         subject = self._subject(value)
         return any(term.test(subject) is not True for term in undecided)
 
-    def _lacks(self, raw: bytes) -> bool:
-        """Whether letters that are wanted are nowhere in an entry that can be read: the texts that
-        are asked have no others than its JSON, but for what `_written` leaves out."""
-        if not self._letters or not raw.isascii():
-            return False
-        low = raw.lower()
-        return any(low.find(letters) < 0 for letters in self._letters)
+
+#: Says for all the bytes of an entry that it lacks letters which are wanted: the texts that are
+#: asked have no others than its JSON, but for what `_written` leaves out.
+_Needle = Callable[[bytes], bool]
+
+
+def _needle(term: Term) -> _Needle | None:
+    """Says for an entry that no text of it is as a term wants, if it can be read, or if the term
+    asks about one attribute; None where that cannot be seen."""
+    sure = _written(term.letters)
+    if not sure:
+        return None
+    letters = (sure if term.keeps_case else sure.lower()).encode()
+
+    def lacks(raw: bytes) -> bool:
+        return letters not in raw and raw.isascii() and (b"\\" not in raw or b"\\u" not in raw)
+
+    def lacks_in_any_case(raw: bytes) -> bool:
+        return (
+            letters not in raw
+            and raw.isascii()
+            and letters not in raw.lower()
+            and (b"\\" not in raw or b"\\u" not in raw)
+        )
+
+    return lacks if term.keeps_case else lacks_in_any_case
 
 
 def _written(letters: str) -> str:
     """Of the letters and digits that some text has, those that are written so in its entry; empty
     where there may be none: in numbers, in words that stand for no text, and where it begins with
     what stands for a control character."""
-    sure = letters[_end_of_escape(letters) :]
-    return "" if sure in _WORDS or not sure.strip(_IN_NUMBERS) else sure
+    low = letters.lower()
+    sure = low[_end_of_escape(low) :]
+    return letters[-len(sure) :] if sure.strip(_IN_NUMBERS) and sure not in _WORDS else ""
 
 
 def _end_of_escape(letters: str) -> int:

@@ -101,10 +101,11 @@ def of_schedule(schedule: ListedSchedule) -> Subject:
     )
 
 
-#: Asks a text. Its `literal`, if it has one, is what such a text of ASCII holds, in lower case.
+#: Asks a text. Its `literal`, if it has one, is what such a text of ASCII holds, in any case where
+#: this is in lower case, but as it is where `keeps_case` is true.
 Wanted = Callable[[str], bool]
 #: So many are worth a look for them.
-_LETTERS: Final = re.compile(r"[a-z0-9]{3,}")
+_LETTERS: Final = re.compile(r"[A-Za-z0-9]{3,}")
 
 
 @value_class
@@ -115,14 +116,21 @@ class Term:
         of: The attribute of a subject that it asks about; empty when it asks about several.
         ask: Asks a value of this attribute, of a subject that can be read.
         test: Asks a subject; None when it cannot be known.
-        letters: Of a term about any text: a text as is wanted has these letters and digits, in any
-            case, if it is of ASCII.
+        letters: A text as is wanted has these letters and digits, in any case, if it is of ASCII.
+        keeps_case: It has them as they are.
     """
 
     of: str
     ask: Callable[[Any], bool | None]
     test: Callable[[Subject], bool | None]
     letters: str = ""
+    keeps_case: bool = False
+
+
+def _letters_of(wanted: Wanted) -> tuple[str, bool]:
+    """What a text that is wanted has, and whether in this case: see `Term`."""
+    found = _LETTERS.findall(getattr(wanted, "literal", ""))
+    return max(found, key=len, default=""), getattr(wanted, "keeps_case", False)
 
 
 def field(asked: Field, wanted: Wanted) -> Term:
@@ -135,7 +143,7 @@ def field(asked: Field, wanted: Wanted) -> Term:
         value = getattr(subject, asked.of)
         return None if value is None and not subject.is_readable else ask(value)
 
-    return Term(asked.of, ask, test)
+    return Term(asked.of, ask, test, *_letters_of(wanted))
 
 
 def argument(path: Sequence[str], wanted: Wanted) -> Term:
@@ -153,7 +161,10 @@ def argument(path: Sequence[str], wanted: Wanted) -> Term:
                 return False
         return wanted(text_of(value))
 
-    return Term("args", ask, lambda subject: ask(subject.args) if subject.is_readable else None)
+    def test(subject: Subject) -> bool | None:
+        return ask(subject.args) if subject.is_readable else None
+
+    return Term("args", ask, test, *_letters_of(wanted))
 
 
 def span(what: str, sign: str, seconds: float) -> Term:
@@ -216,13 +227,13 @@ def anywhere(wanted: Wanted) -> Term:
         # What is not in the readable part of an entry may be in the other.
         return False if subject.is_readable else None
 
-    return _of_several(
-        test, max(_LETTERS.findall(getattr(wanted, "literal", "")), key=len, default="")
-    )
+    return _of_several(test, *_letters_of(wanted))
 
 
-def _of_several(test: Callable[[Subject], bool | None], letters: str = "") -> Term:
-    return Term("", lambda value: None, test, letters)
+def _of_several(
+    test: Callable[[Subject], bool | None], letters: str = "", keeps_case: bool = False
+) -> Term:
+    return Term("", lambda value: None, test, letters, keeps_case)
 
 
 def negated(term: Term) -> Term:
@@ -253,18 +264,33 @@ def contains(value: str) -> Wanted:
     return Contains(value.casefold())
 
 
+@value_class
+class Exactly:
+    """Asks whether a text is this one."""
+
+    literal: str
+    keeps_case = True
+
+    def __call__(self, text: str) -> bool:
+        return text == self.literal
+
+
 def is_exactly(value: str) -> Wanted:
-    return lambda text: text == value
+    """Asks whether a text is a value."""
+    return Exactly(value)
 
 
-def matches_name(value: str) -> Wanted:
-    """Asks whether a text is the value, in which `*` matches anything. Cost: O(text)."""
-    pieces = value.split("*")
-    if len(pieces) == 1:
-        return is_exactly(value)
-    first, *middle, last = pieces
+@value_class
+class NamePattern:
+    """Asks whether a text begins with the first of these pieces, ends with the last, and holds the
+    others between them, in their order. Cost: O(text)."""
 
-    def test(text: str) -> bool:
+    pieces: tuple[str, ...]
+    literal: str
+    keeps_case = True
+
+    def __call__(self, text: str) -> bool:
+        first, *middle, last = self.pieces
         if len(text) < len(first) + len(last) or not text.startswith(first):
             return False
         at, end = len(first), len(text) - len(last)
@@ -275,13 +301,31 @@ def matches_name(value: str) -> Wanted:
             at = found + len(piece)
         return text.endswith(last)
 
-    return test
+
+def matches_name(value: str) -> Wanted:
+    """Asks whether a text is the value, in which `*` matches anything. Cost: O(text)."""
+    pieces = tuple(value.split("*"))
+    return NamePattern(pieces, max(pieces, key=len)) if len(pieces) > 1 else Exactly(value)
+
+
+@value_class
+class Argument:
+    """Asks whether a text is as `by_name` asks, or a number equal to this one."""
+
+    by_name: Wanted
+    number: int | float | None
+    literal: str
+    keeps_case = True
+
+    def __call__(self, text: str) -> bool:
+        return self.by_name(text) or (self.number is not None and _number(text) == self.number)
 
 
 def matches_argument(value: str) -> Wanted:
     """As `matches_name`; a number also when it is spelled in another way (`5` for `5.0`)."""
     by_name, number = matches_name(value), _number(value)
-    return lambda text: by_name(text) or (number is not None and _number(text) == number)
+    # The digits of a number may be others where it is spelled.
+    return Argument(by_name, number, getattr(by_name, "literal", "") if number is None else "")
 
 
 def _number(text: str) -> int | float | None:

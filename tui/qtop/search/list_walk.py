@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from qtop.model.job_list import LISTED_BYTES
-from qtop.search.byte_tests import byte_test
+from qtop.search.byte_tests import ByteTest, byte_test
 from qtop.search.fields import of_job
 from queuecore import windows
 from queuecore.bulk import READ_ITEMS
@@ -18,7 +18,7 @@ from queuecore.values import value
 from queuecore.windows import Extent, RawItem, Stretch, read_item
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from datetime import datetime
 
     from qtop.model.job import Job
@@ -33,6 +33,41 @@ _MOST_ITEMS: Final = 4_000
 _FEWEST_ITEMS: Final = 20
 #: So many windows further on the last one is looked for, where none of it is in the next one.
 _FARTHER: Final = 20
+
+
+class Fresh:
+    """Some items of a list, in its order, as entries with the newest first, each of which is made
+    when it is met: an iterator.
+
+    Args:
+        replies: The items.
+        place: That of the first one.
+        entry: Makes an entry of an item and its place.
+    """
+
+    def __init__(
+        self, replies: list[RawItem], place: int, entry: Callable[[RawItem, int], Entry]
+    ) -> None:
+        self._replies, self._place, self._entry = replies, place, entry
+        self._left = len(replies)
+
+    def __iter__(self) -> Fresh:
+        return self
+
+    def __next__(self) -> Entry:
+        if not self._left:
+            raise StopIteration
+        self._left -= 1
+        return self._entry(self._replies[self._left], self._place + self._left)
+
+    def that_may_match(self, test: ByteTest) -> Iterator[Entry]:
+        """Those of them that are left, without those that the test refuses."""
+        replies, place, entry = self._replies[: self._left], self._place, self._entry
+        self._left = 0
+        replies.reverse()
+        last = place + len(replies) - 1
+        raws = [each if isinstance(each, bytes) else None for each in replies]
+        return (entry(replies[at], last - at) for at in test.sieve(raws))
 
 
 class ListWalk:
@@ -111,8 +146,7 @@ class ListWalk:
         if first <= self._lowest and self._floor_anchor is not None:
             self._check_floor(seen, first)
         begin = max(0, self._floor - first)
-        place = first + self._removed
-        return (self._entry(replies[at], place + at) for at in reversed(range(begin, fresh)))
+        return Fresh(list(replies[begin:fresh]), first + self._removed + begin, self._entry)
 
     def _fresh(self, first: int, seen: Stretch) -> int | None:
         """How many items of a window come before the one that was seen last; None where that is not
@@ -201,7 +235,7 @@ def scan(
     length, start = outline.length, outline.start
     most = min(READ_ITEMS, limit) if limit and wanted.is_empty else READ_ITEMS
     size = min(most, _FIRST_LISTED)
-    may_match = byte_test(wanted, jobs.layout(now))
+    test = byte_test(wanted, jobs.layout(now))
     done = matched = too_large = 0
     window = jobs.entries(start, min(size, length))
     while done < length:
@@ -216,10 +250,7 @@ def scan(
             ahead = window if isinstance(window, Exchange) and not is_enough else None
         # How far it is, and what comes next: no round trip.
         yield Exchange((), lambda _: None, progress=(begun, length), ahead=ahead)
-        for entry in entries:
-            raw = entry.raw
-            if may_match is not None and raw is not None and not may_match(raw):
-                continue
+        for entry in _that_may_match(entries, test):
             job = yield from _looked_into(jobs, entry.job, wanted, whole=whole)
             if wanted.matches(of_job(job, now)):
                 matched += 1
@@ -246,7 +277,7 @@ def choose(
     long as fewer leave between two round trips than one of them reads. Costs as the walk of the
     list.
     """
-    may_match = byte_test(wanted, jobs.layout(now))
+    test = byte_test(wanted, jobs.layout(now))
     way = jobs.walk()
     too_large = 0
     window = way.window()
@@ -256,14 +287,23 @@ def choose(
         ahead = window if isinstance(window, Exchange) else None
         # How far it is, and what comes next: no round trip.
         yield Exchange((), lambda _: None, progress=(done, way.length or 0), ahead=ahead)
-        for entry in entries:
-            if may_match is None or entry.raw is None or may_match(entry.raw):
-                job = yield from _looked_into(jobs, entry.job, wanted, whole=whole)
-                if wanted.matches(of_job(job, now)):
-                    take(job)
-                else:
-                    too_large += job.item.is_cut
+        for entry in _that_may_match(entries, test):
+            job = yield from _looked_into(jobs, entry.job, wanted, whole=whole)
+            if wanted.matches(of_job(job, now)):
+                take(job)
+            else:
+                too_large += job.item.is_cut
     return Scanned(way.length or 0, too_large, is_broken=way.is_broken)
+
+
+def _that_may_match(entries: Iterable[Entry], test: ByteTest | None) -> Iterable[Entry]:
+    """The entries without those that a test on their bytes refuses."""
+    if test is None:
+        return entries
+    if isinstance(entries, Fresh):
+        return entries.that_may_match(test)
+    met = list(entries)
+    return (met[at] for at in test.sieve([each.raw for each in met]))
 
 
 def _looked_into(jobs: JobList, job: Job, wanted: Filter, *, whole: bool = False) -> Steps[Job]:

@@ -54,7 +54,8 @@ class JobSearch:
     def __init__(self, wanted: JobQuery, now: datetime, layout: Layout | None = None) -> None:
         self.wanted = wanted
         self.now = now
-        self._may_match = byte_test(wanted.filter, layout)
+        test = byte_test(wanted.filter, layout)
+        self._may_match = None if test is None else test.may_match
         #: Entries that were too long to be looked into, where that would have mattered.
         self.too_large = 0
 
