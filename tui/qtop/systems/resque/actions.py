@@ -47,8 +47,10 @@ from qtop.actions.request import (
 from qtop.actions.stopping import Stopped, between
 from qtop.keymap.keymap import Danger
 from qtop.model.job import JobSource
-from qtop.systems.resque import job_actions, turned_lists
+from qtop.systems import turned_lists
+from qtop.systems.resque import job_actions
 from qtop.systems.resque.job_reader import list_key
+from qtop.systems.resque.turnable import turnable
 from qtop.systems.system import Ability
 from qtop.text.format import number
 from qtop.text.safe import safe
@@ -105,7 +107,8 @@ class ResqueActions:
 
                 return schedules.prepare(self.keys, self.operator, request)
             case Reorder():
-                return (yield from turned_lists.prepare(self.keys, self.operator, request))
+                lists = turnable(self.keys)
+                return (yield from turned_lists.prepare(lists, self.operator, request))
             case _:
                 return (yield from self._of_jobs(request))
 

@@ -29,6 +29,7 @@ from qtop.model.job import Job, JobSource, moment_of
 from qtop.search.selection import RefusalCheck, Selection, nothing_refused
 from qtop.systems.resque.job_lists import DelayedRefs, job_list
 from qtop.systems.resque.job_reader import engine_failure, list_key
+from qtop.systems.turned_lists import OF_QUEUES, may_be_turned
 from qtop.text.format import both_times, number
 from qtop.text.payloads import checked
 from qtop.text.safe import counted, safe
@@ -324,8 +325,7 @@ class _Words(NamedTuple):
 _MEANWHILE: Final = {
     "failed": "Places may shift in Resque's own web page until this is done: retry or remove no "
     "single failure there meanwhile.",
-    "queue": "Workers may take jobs from the middle of the queue meanwhile. Then the order is as "
-    "before, and jobs that came meanwhile are behind the others.",
+    "queue": OF_QUEUES,
     "delayed": "A scheduler may take jobs from the middle of the same second meanwhile. Then the "
     "order is as before, and jobs that came meanwhile are behind the others.",
 }
@@ -343,7 +343,7 @@ def _meanwhile(request: OfJobs) -> tuple[str, ...]:
         deep = (ref for ref in refs if ref.place >= turning.SHALLOW_ITEMS)
         is_deep = any(many[ref.stamp] > turning.FEW_ITEMS for ref in deep)
     else:
-        is_deep = _refs(request.chosen)[-1 - turning.FEW_ITEMS].place >= turning.SHALLOW_ITEMS
+        is_deep = may_be_turned(_refs(request.chosen))
     return (words,) if is_deep else ()
 
 

@@ -45,7 +45,9 @@ from qtop.actions.request import (
 )
 from qtop.keymap.keymap import Danger
 from qtop.model.job import JobSource
+from qtop.systems import turned_lists
 from qtop.systems.sidekiq import job_actions, loading
+from qtop.systems.sidekiq.job_lists import turnable
 from qtop.systems.sidekiq.refs import listed_sets
 from qtop.text.format import number
 from qtop.text.safe import safe
@@ -69,7 +71,6 @@ _NEVER: Final[Mapping[type, str]] = {
     Pause: NO_PAUSE,
     PauseAll: f"{NO_PAUSE}; its processes can be quieted",
     Register: "Sidekiq has no such index: a queue gets its name with its next job",
-    Reorder: "Sidekiq's lists are never turned: there is nothing to put in order",
     PutBack: "Sidekiq sets nothing aside",
     RunSchedules: "the schedules are those of a plug-in: only Ruby can run them",
     DeleteSchedules: "the schedules are those of a plug-in: only Ruby should change them",
@@ -102,6 +103,9 @@ class SidekiqActions:
                 return self._enqueue(request)
             case Replace():
                 return job_actions.prepare_replacing(self.keys, self.operator, request)
+            case Reorder():
+                lists = turnable(self.keys)
+                return (yield from turned_lists.prepare(lists, self.operator, request))
             case Prune() | Signal():
                 return self._on_processes(request)
             case Requeue() | Delete() | Move() | Edit() | RunNow() | Reschedule() | Kill():

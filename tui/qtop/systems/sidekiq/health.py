@@ -9,6 +9,7 @@ from typing import Final
 
 from qtop.model.fleet import Process
 from qtop.model.health import (
+    Finding,
     HealthReport,
     NextJob,
     Notice,
@@ -19,13 +20,16 @@ from qtop.model.health import (
     WaitingClasses,
     skew_s,
 )
+from qtop.model.job import JobSource
+from qtop.systems import turned_lists
+from qtop.systems.sidekiq.job_lists import turnable
 from qtop.systems.sidekiq.job_reader import names_of
 from qtop.systems.sidekiq.schedules import movers
 from qtop.text.format import named
 from qtop.text.safe import ago, counted
 from queuecore import audit, times, windows
 from queuecore.active_job import unwrapped
-from queuecore.errors import Busy, StoreError
+from queuecore.errors import Busy, Refused, StoreError
 from queuecore.exchange import Command, Exchange, Reply, Steps, first_error
 from queuecore.health import HealthPart, read_facts
 from queuecore.values import value
@@ -64,11 +68,12 @@ def look(
     keys: SidekiqKeys, queues: Sequence[str], processes: Sequence[Process] | None
 ) -> Steps[HealthReport]:
     """Find out what is looked at now and then, also of these queues; `processes` are those of the
-    last snapshot, None where they are unknown. Three round trips. Raises StoreError."""
+    last snapshot, None where they are unknown. Four round trips. Raises StoreError."""
     before_s = time.time()
     seen: Looked = yield _look(keys, queues)
     after_s, taken = time.time(), seen.system.taken
     there: Plugins = yield plugins.present(keys)
+    order = yield from _order(keys, queues)
     return HealthReport(
         system=seen.system,
         next_jobs=seen.jobs,
@@ -77,7 +82,18 @@ def look(
         skew_s=None if taken is None else skew_s(taken.timestamp(), before_s, after_s),
         ownership=Ownership(),
         notices=tuple(notices(seen, processes, there)),
+        order=order,
     )
+
+
+def _order(keys: SidekiqKeys, queues: Sequence[str]) -> Steps[Finding]:
+    """Whether some queues are in their order; unknown where that is refused. A round trip for each
+    1,000, another where one is turned."""
+    try:
+        sources = [JobSource("queue", name) for name in queues]
+        return (yield from turned_lists.look(turnable(keys), sources))
+    except Refused as error:
+        return Finding("order", "UNKNOWN", f"whether lists were left turned ({error})")
 
 
 def facts(keys: SidekiqKeys) -> Exchange[ServerInfo]:
