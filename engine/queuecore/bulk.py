@@ -247,7 +247,7 @@ def take(
     before them, the last ones show how far all have moved. Two round trips for each 200 items, or
     each `at_once` (fewer when they are large); for a search one for each 1,000 places. Where many
     are in the depths of a long list, it is turned (see `queuecore.turning`): then a round trip for
-    each 200 items and each 350 places of the list.
+    each 200 items and each 500 places of the list.
     """
     ordered: Sequence[JobRef] = refs
     if not isinstance(refs, JobRefs):
@@ -286,7 +286,7 @@ def take_by_turning(
     """Turn a list once, and take the marked items off it, as `take_in_turn` does. Returns what came
     of it, and those that were not where they should be; None where it cannot be turned. `before` is
     how much was done of the action that it is a part of, and of how much. A round trip for each
-    200 items and each 350 places of the list."""
+    200 items and each 500 places of the list."""
     bulk = _Bulk(_List(keys, key), decide, record, refs, TAKE_ITEMS, take_in_turn, before)
     try:
         if not (yield from bulk.turn(refs)):

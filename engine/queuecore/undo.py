@@ -89,7 +89,7 @@ def undo(
     that of the undo itself, which cannot be undone; its `planned` is what there was to take back.
     `of_system` is asked for each shape of memory first.
     Three round trips for each 100 items (1,000 where there are many, 2,000 of a cleared list); in
-    the depths of a long list, which is turned for that, one for each 500 items and 350 places.
+    the depths of a long list, which is turned for that, one for each 500 items and 500 places.
     """
     tally = Tally()
     try:
@@ -174,7 +174,7 @@ def turn_back(
     newest: ListEnd = "tail",
 ) -> Steps[None]:
     """Take back what can be while the list `source` is turned: the way `back`, or that of items.
-    Nothing where it cannot be turned. Two round trips, one for each 500 items and each 350 places
+    Nothing where it cannot be turned. Two round trips, one for each 500 items and each 500 places
     of the list. Raises StoreError."""
     turn = Turn(keys, source, record, newest)
     try:

@@ -12,9 +12,6 @@
 if targets > 0 then
   need('SADD', KEYS[5])
 end
-if n > 0 then
-  need('LSET', list)
-end
 if refused or busy then
   return refused or busy
 end
@@ -26,7 +23,7 @@ take_items(5, function(item, target, payload)
   if lifetime > 0 then
     local key = target > 0 and KEYS[7 + target] or ''
     local where = target < 0 and turn.turned .. ' edit' or turn.turned
-    redis.call('RPUSH', KEYS[3], where, item, key, payload)
+    push_later(KEYS[3], false, where, item, key, payload)
   end
   return target < 0 and payload or nil
 end)

@@ -25,7 +25,7 @@ local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 redis.call('LLEN', apart)
 redis.call('GET', state)
 redis.call('SISMEMBER', KEYS[5], '')
-need('LTRIM LPUSH RPUSH LINDEX', list)
+need('LTRIM LPUSH RPUSH LINDEX LRANGE', list)
 need('LMOVE', list, apart)
 need('LMOVE', apart, list)
 need('SET DEL', state)
@@ -48,16 +48,6 @@ local function face(which)
   end
 end
 face(turn and turn.newest or ARGV[base + 6])
-local function push_first(item)
-  if first_end == 'LEFT' then
-    redis.call('LPUSH', list, item)
-  else
-    redis.call('RPUSH', list, item)
-  end
-end
-local function drop_first()
-  redis.call('LTRIM', list, first_end == 'LEFT' and 1 or 0, first_end == 'LEFT' and -1 or -2)
-end
 -- The item at a place, counted from where others take them.
 local function item_in(place)
   return redis.call('LINDEX', list, index_of(newest, place))
@@ -110,9 +100,101 @@ local function begin_turn()
   end
 end
 
--- Move the first of those that are not yet turned to those that are.
-local function forward()
-  local item = redis.call('LMOVE', list, list, first_end, last_end)
+-- Items are read some at a time from the end of the list that they leave, and go to its other end some
+-- at a time: a move of each by itself costs a quarter more. `read` are those that were read last, the
+-- next first; `passed` is how many of them have left, `trimmed` how many of these are not in their old
+-- place any more; `moved` is what is to go to the other end, `pushes` what onto other lists, by their
+-- keys. What has left is in its old place until `settle`, which comes before all else that looks at
+-- the list, and last: no error in between loses an item.
+local is_forward, read, passed, trimmed = true, {}, 0, 0
+local moved, pushes, pushed_to = {}, {}, {}
+local most_read, read_bytes, mean_bytes = 32, 32768, 4096
+-- How many more are to leave, as far as is known.
+local to_go = math.huge
+
+local function settle()
+  for _, key in ipairs(pushed_to) do
+    local texts = pushes[key]
+    if texts.to_head then
+      redis.call('LPUSH', key, unpack(texts))
+    else
+      redis.call('RPUSH', key, unpack(texts))
+    end
+  end
+  local to_right = is_forward == (last_end == 'RIGHT')
+  if #moved > 0 and to_right then
+    redis.call('RPUSH', list, unpack(moved))
+  elseif #moved > 0 then
+    redis.call('LPUSH', list, unpack(moved))
+  end
+  local left = passed - trimmed
+  if left > 0 then
+    redis.call('LTRIM', list, to_right and left or 0, to_right and -1 or -1 - left)
+  end
+  moved, pushes, pushed_to, trimmed = {}, {}, {}, passed
+end
+
+-- Push onto another list, to its head or its tail, once what has left is settled.
+local function push_later(key, to_head, ...)
+  local texts = pushes[key]
+  if not texts then
+    texts = {to_head = to_head}
+    pushes[key], pushed_to[#pushed_to + 1] = texts, key
+  end
+  for _, text in ipairs({...}) do
+    texts[#texts + 1] = text
+  end
+end
+
+-- Forget what was read: for what changes the list itself.
+local function read_anew()
+  settle()
+  is_forward, read, passed, trimmed = true, {}, 0, 0
+end
+
+-- The next item that leaves the list where others take them, or at the other end.
+local function next_item(forwards)
+  if is_forward ~= forwards or passed == #read then
+    settle()
+    is_forward, passed, trimmed = forwards, 0, 0
+    local left = math.min(forwards and turn.rest or turn.turned, math.max(1, to_go))
+    local paid = math.floor(budget / (step_cost + mean_bytes)) + 1
+    local count = math.min(left, paid, most_read, math.floor(read_bytes / mean_bytes))
+    count = math.max(1, count)
+    local from_left = forwards == (first_end == 'LEFT')
+    local first, last = from_left and 0 or -count, from_left and count - 1 or -1
+    local items, size = redis.call('LRANGE', list, first, last), 0
+    read = items
+    if not from_left then
+      read = {}
+      for i = #items, 1, -1 do
+        read[#read + 1] = items[i]
+      end
+    end
+    for _, item in ipairs(read) do
+      size = size + #item
+    end
+    mean_bytes = math.max(64, size / math.max(1, #read))
+  end
+  passed, to_go = passed + 1, to_go - 1
+  return read[passed]
+end
+
+-- The item so many places behind the first one, and whether it had to be read by itself.
+local function item_behind(ahead)
+  if not is_forward then
+    read_anew()
+  end
+  local item = read[passed + ahead + 1]
+  return item or item_in(passed - trimmed + ahead), not item
+end
+
+-- Move the first of those that are not yet turned to those that are; another text in its place, where
+-- there is one.
+local function forward(instead)
+  local item = next_item(true)
+  item = instead or item
+  moved[#moved + 1] = item
   budget = budget - step_cost - #item
   if turn.turned == 0 then
     turn.edge = mark_of(item)
@@ -122,9 +204,20 @@ end
 
 -- Move the last of those that are turned back.
 local function backward()
-  local item = redis.call('LMOVE', list, list, last_end, first_end)
+  local item = next_item(false)
+  moved[#moved + 1] = item
   budget = budget - step_cost - #item
   turn.turned, turn.rest = turn.turned - 1, turn.rest + 1
+end
+
+-- Put an item before those that are not yet turned.
+local function put_first(item)
+  if is_forward then
+    settle()
+    is_forward, read, passed, trimmed = false, {}, 0, 0
+  end
+  moved[#moved + 1] = item
+  settle()
 end
 
 -- Where others removed items meanwhile, the counts miss the first item of the list by a few. To be
@@ -167,6 +260,7 @@ end
 
 -- Put newcomers back to the end, and write down how far the turn is.
 local function end_step()
+  settle()
   local is_in_order = turn.turned == 0 or turn.rest == 0
   if is_in_order and not was_in_order then
     correct()

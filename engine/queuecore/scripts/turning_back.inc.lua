@@ -42,6 +42,7 @@ local function instead_of(part, place)
   if not turn_to(math.max(0, math.min(at, turn.turned + turn.rest))) then
     return nil
   end
+  read_anew()
   for step = 0, 2 * reach do
     local from_here = step % 2 == 0 and step / 2 or -(step + 1) / 2
     local is_here = from_here < turn.rest and -from_here <= turn.turned
@@ -91,7 +92,7 @@ local function put_back(first, place_of, take_back, is_back, is_edit)
       end
       is_done = take_back(part)
       if is_done then
-        push_first(part[2])
+        put_first(part[2])
         turn.rest = turn.rest + 1
         if turn.turned == 0 then
           turn.edge = mark_of(part[2])

@@ -28,8 +28,10 @@ local function item_at(ahead, sha)
   if ahead < 0 or ahead >= turn.rest or looks <= 0 then
     return nil
   end
-  local item = item_in(ahead)
-  looks = looks - 1 - #item / 8192
+  local item, is_looked_up = item_behind(ahead)
+  if is_looked_up then
+    looks = looks - 1 - #item / 8192
+  end
   return redis.sha1hex(item) == sha and item or nil
 end
 -- How many items come before the one of a place, and that item; nil when it is not near there.
@@ -59,13 +61,7 @@ local function push_to_queue(target, payload)
     end
   end
   -- What goes to the end of the list itself is a newcomer there. They wait the oldest first.
-  if key == list then
-    redis.call('RPUSH', apart, payload)
-  elseif newest == 'head' then
-    redis.call('LPUSH', key, payload)
-  else
-    redis.call('RPUSH', key, payload)
-  end
+  push_later(key == list and apart or key, key ~= list and newest == 'head', payload)
 end
 -- How many were taken, and how many were reached; the numbers of those that were not found, and of
 -- those that stay because the key that they should go onto holds no list.
@@ -75,6 +71,10 @@ local done, reached, gone, barred = 0, 0, {}, {}
 -- what goes there, its number and where its arguments begin; a text that it returns takes the item's
 -- place. Then turn the list on.
 local function take_items(width, leaves)
+  if n > 0 or wanted >= 0 then
+    local last = n > 0 and tonumber(ARGV[after + 4 + targets + width * (n - 1)]) - 1 or turn.rest
+    to_go = turn.rest - math.min(last, math.max(0, wanted))
+  end
   for i = 1, n do
     local at = after + 4 + targets + width * (i - 1)
     local place, sha, target = tonumber(ARGV[at]), ARGV[at + 1], tonumber(ARGV[at + 2])
@@ -98,10 +98,9 @@ local function take_items(width, leaves)
       local payload = from and string.sub(item, tonumber(from), tonumber(to)) or ARGV[at + 4]
       local instead = leaves(item, target, payload, i, at)
       if instead then
-        redis.call('LSET', list, index_of(newest, 0), instead)
-        forward()
+        forward(instead)
       else
-        drop_first()
+        next_item(true)
         turn.rest = turn.rest - 1
       end
       done = done + 1
@@ -125,6 +124,7 @@ local function take_items(width, leaves)
       backward()
     end
   end
+  settle()
 end
 
 -- Write down what was taken, in a memory of this shape, and how far the turn is. Returns {1, turned,

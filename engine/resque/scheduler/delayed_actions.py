@@ -65,7 +65,7 @@ def run(
     round trips for each 100 jobs (fewer of large ones), O(jobs of their moment) for each; where
     more are of one moment, all of its jobs are counted first: one for each 1,000. Where more than
     20 are of a moment with more than 10,000 jobs, its list is turned (see `queuecore.turning`):
-    then one for each 200 jobs and each 350 places of the list."""
+    then one for each 200 jobs and each 500 places of the list."""
 
     def decide(raw: bytes) -> Push | str:
         push = push_of(raw, queue_of)

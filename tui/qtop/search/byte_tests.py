@@ -82,11 +82,18 @@ class ByteTest:
         found: Sequence[int] = range(len(raws))
         for needle in self._needles:
             found = [at for at in found if (raw := raws[at]) is None or not needle(raw)]
-        may_match = self.may_match
-        return [at for at in found if (raw := raws[at]) is None or may_match(raw)]
+        passes = self._passes
+        return [at for at in found if (raw := raws[at]) is None or passes(raw)]
 
     def may_match(self, raw: bytes) -> bool:
         """False: no job of these bytes matches. Never raises. O(bytes)."""
+        for needle in self._needles:
+            if needle(raw):
+                return False
+        return self._passes(raw)
+
+    def _passes(self, raw: bytes) -> bool:
+        """As `may_match`, of an entry that has the letters."""
         if self._spared:
             self._spared -= 1
             return True
