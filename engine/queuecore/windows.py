@@ -18,8 +18,9 @@ _CLEAR_TO = load_script("clear_to")
 
 #: How far a list may have shrunk at its head between a preview and the clear.
 _CLEAR_REACH = 10_000
-#: A stretch that is longer is read by the script, which cuts long items.
-_LIGHTER_BYTES = 4 << 20
+#: A stretch that is longer is read by the script, which cuts long items; and one of which less of
+#: each item is wanted.
+_LIGHTER_BYTES, _LEAST_CUT_BYTES = 4 << 20, 1_000
 #: Keys looked at in one round trip, and round trips at most, in a search through a database.
 _SCAN_KEYS = 1000
 _SCAN_PAGES = 200
@@ -79,6 +80,9 @@ def stretch(key: bytes, first: int, last: int, *, max_bytes: int) -> Exchange[St
     """As `window`, for those who look into few of the items, or at each only in passing."""
     args = [first, last, max_bytes]
     seen = _WINDOW.read([key, turn(key)], args, lambda reply: Stretch(*reply))
+    if max_bytes < _LEAST_CUT_BYTES:
+        # Who wants to know which items there are needs no more than the script says.
+        return seen
     commands = (
         *(("MULTI",), ("LRANGE", key, first, last), ("LLEN", key), ("EXISTS", turn(key))),
         ("EXEC",),

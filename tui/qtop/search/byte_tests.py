@@ -140,13 +140,16 @@ def _needle(term: Term) -> _Needle | None:
     def lacks(raw: bytes) -> bool:
         return letters not in raw and raw.isascii() and (b"\\" not in raw or b"\\u" not in raw)
 
+    # Who has none of these has the letters as they are here, or not at all.
+    capitals = [bytes([each]) for each in set(letters.upper()) - set(letters)]
+
     def lacks_in_any_case(raw: bytes) -> bool:
-        return (
-            letters not in raw
-            and raw.isascii()
-            and letters not in raw.lower()
-            and (b"\\" not in raw or b"\\u" not in raw)
-        )
+        if not lacks(raw):
+            return False
+        for capital in capitals:
+            if capital in raw:
+                return letters not in raw.lower()
+        return True
 
     return lacks if term.keeps_case else lacks_in_any_case
 
