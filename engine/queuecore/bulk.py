@@ -1,8 +1,9 @@
 """Actions on many items of a list: exactly on those that were named, found by their bytes.
 
-A list is read in windows and changed in small scripts, so that Redis is never kept busy for
-long. The runner of the generator may stop between two steps; what was done is done, each item
-atomically, and doing it again is safe.
+A place is counted from the end of the list where others take its items: from its head, or, where
+newcomers arrive there, from its tail. So newcomers change no place. A list is read in windows and
+changed in small scripts, so that Redis is never kept busy for long. The runner of the generator may
+stop between two steps; what was done is done, each item atomically, and doing it again is safe.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from queuecore import turning, windows
 from queuecore.action_record import ActionRecord, recorded
 from queuecore.errors import AuthRefused, MissingCommand, StoreError, WrongType
 from queuecore.exchange import Arg, Exchange, Reply, Steps, load_script, single
-from queuecore.keys import QueueKeys, name_bytes
+from queuecore.keys import ListEnd, QueueKeys, name_bytes
 from queuecore.keys import turn as turn_key
 from queuecore.turning import Taking as Taking
 from queuecore.turning import Turn, TurnEnded, TurnStep, cut_of
@@ -60,8 +61,8 @@ _NOT_KEPT = -1
 
 @value
 class JobRef:
-    """One item of a list as it was seen: its place from the head, and its SHA-1; and what is to
-    become of it, where that was decided then: see `kept`."""
+    """One item of a list as it was seen: its place, and its SHA-1; and what is to become of it,
+    where that was decided then: see `kept`."""
 
     place: int
     sha: str
@@ -72,7 +73,7 @@ def kept(taking: Taking) -> Taking | None:
     """A decision without the item's bytes, to be kept with its ref: only a turn can carry it out.
     None where these do not hold what is to be pushed. O(bytes)."""
     cut = cut_of(taking)
-    is_whole = taking.queue is None or cut[0]
+    is_whole = not taking.stays and (taking.queue is None or cut[0])
     return Taking(0, b"", taking.queue, cut=cut) if is_whole else None
 
 
@@ -235,21 +236,23 @@ def take(
     record: ActionRecord | None = None,
     *,
     at_once: int = TAKE_ITEMS,
+    newest: ListEnd = "tail",
 ) -> Steps[Result]:
-    """Take the marked items off a list, and push what `decide` says, in the list's order.
+    """Take the marked items off a list, at the end `newest` of which newcomers arrive, and push
+    what `decide` says, in the list's order; or put it in their places.
 
-    Items that moved a little are found by their bytes; what is not found is looked for at the
-    end, between its place and the head, all over a list that was turned, up to three times; then
-    it is reported as gone. Where others removed what came before them, the last ones show how far
-    all have moved. Two round trips for each 200 items, or each `at_once` (fewer when they are
-    large); for a search one for each 1,000 places. Where many are in the depths of a long list,
-    it is turned (see `queuecore.turning`): then a round trip for each 200 items and each 500 places
-    of the list.
+    Items that moved a little are found by their bytes; what is not found is looked for at the end,
+    between its place and where items are taken, all over a list that was turned or whose newcomers
+    come to its head, up to three times; then it is reported as gone. Where others removed what came
+    before them, the last ones show how far all have moved. Two round trips for each 200 items, or
+    each `at_once` (fewer when they are large); for a search one for each 1,000 places. Where many
+    are in the depths of a long list, it is turned (see `queuecore.turning`): then a round trip for
+    each 200 items and each 500 places of the list.
     """
     ordered: Sequence[JobRef] = refs
     if not isinstance(refs, JobRefs):
         ordered = sorted(set(refs), key=lambda ref: ref.place)
-    bulk = _Bulk(keys, key, decide, record, refs, at_once)
+    bulk = _Bulk(_List(keys, key, newest), decide, record, refs, at_once)
     try:
         yield from bulk.go_through(ordered)
         for _ in range(SEARCHES):
@@ -257,10 +260,11 @@ def take(
             if not missed:
                 break
             end = max(ref.place for ref in missed) + _REACH + 1
-            if bulk.has_turned:
-                # Others may have brought its order into disorder.
+            if bulk.has_turned or newest == "head":
+                # Others may have brought its order into disorder; what Sidekiq gives back comes
+                # before all others.
                 end = yield single(("LLEN", key), int)
-            ordered = yield from sought(key, missed, min(READ_ITEMS, bulk.most), end)
+            ordered = yield from sought(key, missed, min(READ_ITEMS, bulk.most), end, newest)
             bulk.result = bulk.result.plus(gone=len(missed) - len(ordered))
             yield from bulk.go_through(ordered)
         bulk.result = bulk.result.plus(gone=len(bulk.missed))
@@ -283,7 +287,7 @@ def take_by_turning(
     of it, and those that were not where they should be; None where it cannot be turned. `before` is
     how much was done of the action that it is a part of, and of how much. A round trip for each
     200 items and each 500 places of the list."""
-    bulk = _Bulk(keys, key, decide, record, refs, TAKE_ITEMS, take_in_turn, before)
+    bulk = _Bulk(_List(keys, key), decide, record, refs, TAKE_ITEMS, take_in_turn, before)
     try:
         if not (yield from bulk.turn(refs)):
             return None
@@ -292,14 +296,22 @@ def take_by_turning(
     return bulk.result, bulk.missed
 
 
+@value
+class _List:
+    """One list, and the end of it at which newcomers arrive."""
+
+    keys: QueueKeys
+    key: bytes
+    newest: ListEnd = "tail"
+
+
 class _Bulk:
     """Takes items off one list. `result` holds what was done at any moment, `missed` what was not
     where it should be, `most` how many items are read at once."""
 
     def __init__(
         self,
-        keys: QueueKeys,
-        key: bytes,
+        items: _List,
         decide: Decide,
         record: ActionRecord | None,
         refs: Sequence[JobRef],
@@ -307,7 +319,8 @@ class _Bulk:
         take_in_turn: TakeInTurn = Turn.take,
         before: tuple[int, int] | None = None,
     ) -> None:
-        self._keys, self._key, self._decide, self._record = keys, key, decide, record
+        self._list, self._keys, self._key = items, items.keys, items.key
+        self._decide, self._record = decide, record
         self._take_in_turn = take_in_turn
         self._before, self._planned = before or (0, len(refs))
         self.most, self._at_once = _most_read(refs), at_once
@@ -332,7 +345,7 @@ class _Bulk:
 
     def turn(self, ordered: Sequence[JobRef]) -> Steps[bool]:
         """Take them while the list is turned. Returns whether it can be."""
-        turn = Turn(self._keys, self._key, self._record)
+        turn = Turn(self._keys, self._key, self._record, self._list.newest)
         try:
             yield from turn.begin()
         except (MissingCommand, AuthRefused, WrongType):
@@ -360,10 +373,8 @@ class _Bulk:
             taken = 0
             for part in _parts(found, seen.length):
                 takings = [replace(each, place=each.place - taken) for each, _ in part]
-                done, gone, barred = yield _taking(
-                    self._keys, self._key, takings, seen.length, self._record
-                )
-                taken += done
+                done, gone, barred = yield _taking(self._list, takings, seen.length, self._record)
+                taken += 0 if part[0][0].stays else done
                 absent += [part[number - 1][1] for number in gone]
                 self.result = self.result.plus(done, refused=[BARRED] * len(barred))
             away -= taken
@@ -375,10 +386,10 @@ class _Bulk:
         """The items about the places of some refs, when no other program turns the list."""
         reach = min(_REACH, self.most)
         while True:
-            seen: _Seen = yield _reread(self._key, group, reach, self._progress)
+            seen: _Seen = yield _reread(self._list, group, reach, self._progress)
             if not seen.is_turned:
                 return seen
-            yield from turning.settled(self._keys, self._key)
+            yield from turning.settled(self._keys, self._key, self._list.newest)
 
     def _moved(self, ordered: Sequence[JobRef]) -> Steps[int]:
         """How far items are before their places, going by the last ones: others, such as workers,
@@ -393,7 +404,7 @@ class _Bulk:
         least = max(0, group[-1].place - _FAR)
         while last >= least:
             first = max(least, last - at_once + 1)
-            seen: _Seen = yield _read(self._key, first, last, self._progress)
+            seen: _Seen = yield _read(self._list, first, last, self._progress)
             pairs = zip(seen.places, seen.shas, strict=True)
             votes = Counter(place - at for at, sha in pairs for place in places.get(sha, ()))
             if votes:
@@ -477,7 +488,7 @@ class _Bulk:
     def _reread_here(self, refs: Sequence[JobRef]) -> Exchange[_Seen]:
         """The items about some places of the list, as far as it is turned."""
         near = [replace(ref, place=max(0, ref.place)) for ref in refs]
-        return _reread(self._key, near, min(_REACH, self.most), self._progress)
+        return _reread(self._list, near, min(_REACH, self.most), self._progress)
 
 
 def _are_kept(refs: Sequence[JobRef]) -> bool:
@@ -495,22 +506,32 @@ def _seen_singly(refs: Sequence[JobRef], items: Sequence[bytes]) -> _Seen | None
     return _Seen([ref.place for ref in refs], items, shas, 0)
 
 
-def sought(key: bytes, missed: Sequence[JobRef], at_once: int, end: int) -> Steps[list[JobRef]]:
+def sought(
+    key: bytes, missed: Sequence[JobRef], at_once: int, end: int, newest: ListEnd = "tail"
+) -> Steps[list[JobRef]]:
     """Those of the refs whose items are still there before the place `end`, with the places where
     they are now, in their order, `at_once` items at once."""
     left = Counter(ref.sha for ref in missed)
     found: list[JobRef] = []
     while end > 0 and left:
         start = max(0, end - at_once)
-        seen: windows.Window = yield windows.window(key, start, end - 1, max_bytes=0)
-        for offset in reversed(range(len(seen.items))):
-            sha = seen.items[offset].sha
+        bounds = _indices_of(start, end - 1, newest)
+        seen: windows.Window = yield windows.window(key, *bounds, max_bytes=0)
+        items = seen.items if newest == "tail" else seen.items[::-1]
+        for offset in reversed(range(len(items))):
+            sha = items[offset].sha
             if left[sha] > 0:
                 left[sha] -= 1
                 found.append(JobRef(start + offset, sha))
         left = +left
         end = min(start, seen.length)
     return found[::-1]
+
+
+def _indices_of(first: int, last: int, newest: ListEnd) -> tuple[int, int]:
+    """The indices of the items from one place to another, as Redis counts them. Those of a list to
+    the head of which newcomers come are in reverse order."""
+    return (first, last) if newest == "tail" else (-1 - last, -1 - first)
 
 
 def _most_read(refs: Sequence[JobRef]) -> int:
@@ -544,21 +565,23 @@ class _Seen:
 
 
 def _reread(
-    key: bytes, group: Sequence[JobRef], reach: int, progress: tuple[int, int]
+    of: _List, group: Sequence[JobRef], reach: int, progress: tuple[int, int]
 ) -> Exchange[_Seen]:
     first = max(0, group[0].place - reach)
-    return _read(key, first, max(0, group[-1].place + reach), progress)
+    return _read(of, first, max(0, group[-1].place + reach), progress)
 
 
-def _read(key: bytes, first: int, last: int, progress: tuple[int, int]) -> Exchange[_Seen]:
+def _read(of: _List, first: int, last: int, progress: tuple[int, int]) -> Exchange[_Seen]:
     """The items from one place of a list to another."""
 
     def parse(replies: list[Reply]) -> _Seen:
         items, length, kind = replies
+        items = items if of.newest == "tail" else items[::-1]
         places, shas = range(first, first + len(items)), list(map(windows.sha_of, items))
         return _Seen(places, items, shas, int(length), kind == turning.STATE_TYPE)
 
-    commands = ("LRANGE", key, first, last), ("LLEN", key), ("TYPE", turn_key(key))
+    key, bounds = of.key, _indices_of(first, last, of.newest)
+    commands = ("LRANGE", key, *bounds), ("LLEN", key), ("TYPE", turn_key(key))
     return Exchange(commands, parse, progress=progress)
 
 
@@ -590,7 +613,10 @@ def _decided(
 
 def _placed(taking: Taking, place: int, sha: str | None = None) -> Taking:
     """The same of an item at another place. Not by `replace`, which takes ten times as long."""
-    return Taking(place, taking.raw, taking.queue, taking.payload, sha or taking.sha, taking.cut)
+    return Taking(
+        *(place, taking.raw, taking.queue, taking.payload, sha or taking.sha, taking.cut),
+        taking.stays,
+    )
 
 
 def _parts(
@@ -620,17 +646,19 @@ def _reach_s(taking: Taking, length: int) -> float:
 
 
 def _taking(
-    keys: QueueKeys, key: bytes, part: Sequence[Taking], length: int, record: ActionRecord | None
+    of: _List, part: Sequence[Taking], length: int, record: ActionRecord | None
 ) -> Exchange[tuple[int, list[int], list[int]]]:
     names = list(dict.fromkeys(t.queue for t in part if t.queue is not None))
     # What has left its place since it was read is looked for no longer than all of this takes.
     looks = len(part) + int(_SCRIPT_S / max(1e-6, *(_reach_s(taking, length) for taking in part)))
-    args: list[Arg] = [BLANK, _REACH, looks, len(part)]
+    keys = of.keys
+    args: list[Arg] = [of.newest, BLANK, _REACH, looks, len(part)]
     for taking in part:
         target = 0 if taking.queue is None else names.index(taking.queue) + 1
+        target = -1 if taking.stays else target
         args += [taking.place, taking.raw, target, taking.payload]
     args += [name_bytes(name) for name in names]
-    touched = [key, keys.queues(), *map(keys.queue, names)]
+    touched = [of.key, keys.queues(), *map(keys.queue, names)]
     return recorded(_TAKE, keys, record, touched, args, lambda reply: tuple(reply))
 
 

@@ -269,9 +269,9 @@ def drive(operation: Operation[T], run: Callable[[Exchange[Any]], Any]) -> T:
             problem = error
 
 
-def checked(steps: Steps[T], check: Callable[[Exchange[Any]], Steps[None]]) -> Steps[T]:
-    """The same operation, each exchange of which is sent after the steps of `check`. An error of
-    either is raised inside `steps`, at its `yield`."""
+def replaced(steps: Steps[T], change: Callable[[Exchange[Any]], Steps[Exchange[Any]]]) -> Steps[T]:
+    """The same operation, in place of each exchange of which that is sent which the steps of
+    `change` return. An error of either is raised inside `steps`, at its `yield`."""
     result: Any = None
     problem: Exception | None = None
     while True:
@@ -280,10 +280,34 @@ def checked(steps: Steps[T], check: Callable[[Exchange[Any]], Steps[None]]) -> S
         except StopIteration as stop:
             return stop.value  # type: ignore[no-any-return]
         try:
-            yield from check(step)
+            step = yield from change(step)
             result, problem = (yield step), None
         except Exception as error:
             problem = error
+
+
+def checked(steps: Steps[T], check: Callable[[Exchange[Any]], Steps[None]]) -> Steps[T]:
+    """The same operation, each exchange of which is sent after the steps of `check`. An error of
+    either is raised inside `steps`, at its `yield`."""
+
+    def after_check(step: Exchange[Any]) -> Steps[Exchange[Any]]:
+        yield from check(step)
+        return step
+
+    return replaced(steps, after_check)
+
+
+def within(steps: Steps[T], before: int, of: int) -> Steps[T]:
+    """The same steps as a part of an operation on `of` jobs, of which `before` come before: their
+    progress says so."""
+
+    def as_a_part(step: Exchange[Any]) -> Steps[Exchange[Any]]:
+        yield from ()
+        if step.progress is None:
+            return step
+        return replace(step, progress=(before + step.progress[0], of))
+
+    return replaced(steps, as_a_part)
 
 
 def _is_noscript(reply: Reply) -> bool:

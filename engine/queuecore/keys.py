@@ -6,7 +6,10 @@ Names (of queues, of workers) are text. Those read from Redis were decoded with
 
 from __future__ import annotations
 
-from queuecore.values import Protocol
+from queuecore.values import Literal, Protocol
+
+ListEnd = Literal["tail", "head"]
+"""The end of a list at which newcomers arrive; others take its items from the other one."""
 
 
 def name_bytes(name: str) -> bytes:

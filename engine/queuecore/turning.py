@@ -1,10 +1,11 @@
-"""Changes in the depths of long lists: the list is turned until each place comes to its head.
+"""Changes in the depths of long lists: the list is turned until each place comes to its first end,
+where others take items; newcomers arrive at the other end.
 
 Redis walks to a place in the middle of a list, so that each script that removes or inserts there
 takes as long as the list is long. Where many items are meant, their list is turned once instead:
-scripts move items from its head to its tail, one after the other, and what is to leave leaves on
-the way. No item is hidden from any reader meanwhile, and none can be lost: whatever is killed, the
-list is only turned, and the next program that changes it here puts it in order first. Newcomers
+scripts move items from its first end to the other, one after the other, and what is to leave leaves
+on the way. No item is hidden from any reader meanwhile, and none can be lost: whatever is killed,
+the list is only turned, and the next program that changes it here puts it in order first. Newcomers
 stay behind the others. `turned.inc.lua` says how a list that is turned is read.
 """
 
@@ -17,7 +18,7 @@ from typing import Final
 from queuecore.action_record import ActionRecord, new_id, recorded
 from queuecore.errors import StoreError
 from queuecore.exchange import Arg, Exchange, Reply, Script, Steps, load_script
-from queuecore.keys import QueueKeys, name_bytes, turn, turn_apart
+from queuecore.keys import ListEnd, QueueKeys, name_bytes, turn, turn_apart
 from queuecore.values import TypeVar, replace, value
 
 T = TypeVar("T")
@@ -64,14 +65,15 @@ def is_deep(places: Iterable[int], length: int) -> bool:
     return False
 
 
-def settled(keys: QueueKeys, key: bytes) -> Steps[int]:
-    """Wait until no other program turns a list, and put it in order where one was killed. Returns
-    the list's length. One round trip, if it is in order. Raises StoreError."""
+def settled(keys: QueueKeys, key: bytes, newest: ListEnd = "tail") -> Steps[int]:
+    """Wait until no other program turns a list, at the end `newest` of which newcomers arrive, and
+    put it in order where one was killed. Returns the list's length. One round trip, if it is in
+    order. Raises StoreError."""
     while True:
         length, kind = yield Exchange((("LLEN", key), ("TYPE", turn(key))), tuple)
         if kind != STATE_TYPE:
             return int(length)
-        other = Turn(keys, key, None)
+        other = Turn(keys, key, None, newest)
         yield from other.begin()
         yield from other.end()
 
@@ -112,9 +114,9 @@ def turned(lists: Sequence[bytes]) -> Steps[dict[bytes, Turned]]:
 @value
 class Taking:
     """What becomes of one item: it leaves the list, and `payload` goes onto `queue` (None: it is
-    deleted). `place` is counted from the head of the list, `sha` is the item's SHA-1. `cut` is in
-    which of the item's bytes the payload is, from 1 on; (0, 0): they are not known to hold it. Then
-    a turn needs neither `raw` nor `payload`."""
+    deleted), or, if `stays`, into its place. `place` is how many items others take before it, `sha`
+    its SHA-1. `cut` is in which of the item's bytes the payload is, from 1 on; (0, 0): they are not
+    known to hold it. Then a turn needs neither `raw` nor `payload`."""
 
     place: int
     raw: bytes
@@ -122,6 +124,7 @@ class Taking:
     payload: bytes = b""
     sha: str = ""
     cut: tuple[int, int] = (0, 0)
+    stays: bool = False
 
 
 def cut_of(taking: Taking) -> tuple[int, int]:
@@ -146,11 +149,12 @@ class TurnStep:
 
 
 def described(taking: Taking, target: int) -> tuple[Arg, ...]:
-    """What `turning_items.inc.lua` is to know of an item that goes onto the list of this number."""
+    """What `turning_items.inc.lua` is to know of an item that goes onto the list of this number;
+    for one that `stays` it is none."""
     # Mostly it is a part of the item: so it need not be sent.
     first, last = taking.cut if taking.cut[0] else cut_of(taking)
     sent = b"" if first else taking.payload
-    return taking.place, taking.sha, target, f"{first} {last}", sent
+    return taking.place, taking.sha, -1 if taking.stays else target, f"{first} {last}", sent
 
 
 @value
@@ -183,12 +187,21 @@ class TurnEnded(Exception):
 class Turn:
     """One turn of one list. To be begun, and to be ended whatever happens.
 
+    Args:
+        newest: The end of the list at which newcomers arrive.
+
     Attributes:
         turned, rest: How many items have been passed, and how many not, as far as is known.
     """
 
-    def __init__(self, keys: QueueKeys, key: bytes, record: ActionRecord | None) -> None:
-        self._keys, self._key, self._record = keys, key, record
+    def __init__(
+        self,
+        keys: QueueKeys,
+        key: bytes,
+        record: ActionRecord | None,
+        newest: ListEnd = "tail",
+    ) -> None:
+        self._keys, self._key, self._record, self._newest = keys, key, record, newest
         self._owner = new_id()
         self.turned = self.rest = 0
 
@@ -302,6 +315,7 @@ class Turn:
     ) -> Exchange[Reply]:
         key = self._key
         first: list[Arg] = [self._owner, int(expects), int(ends), int(GRACE_S * 1000), STEP_BYTES]
+        first.append(self._newest)
 
         def parse(reply: Reply) -> Reply:
             self.turned, self.rest = reply[1:3]

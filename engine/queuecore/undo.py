@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 from queuecore import turning
 from queuecore.action_record import ActionRecord, recorded
@@ -11,14 +12,18 @@ from queuecore.bulk import BLANK
 from queuecore.digests import sha1_hex
 from queuecore.errors import AuthRefused, MissingCommand, StoreError, WrongType
 from queuecore.exchange import Exchange, Reply, Steps, load_script
-from queuecore.keys import QueueKeys, name_text
+from queuecore.keys import ListEnd, QueueKeys, name_text
 from queuecore.turning import Back, Turn, TurnEnded
 
 _UNDO = load_script("undo")
 
+#: The end at which newcomers arrive of the list that items were taken from, by the memory's shape.
+_NEWEST: Final[Mapping[str, ListEnd]] = {"items": "tail", "waiting": "head"}
 #: Shapes of memory that are the list itself: it goes back to the head, or to the tail.
 _LISTS = ("list", "tail")
 
+#: For a place that is so many times nearer to a list's other end than to its head, it is turned.
+_NEAR: Final = 50
 #: Parts taken back by one script: few, because each may walk through a long list.
 _PARTS = 100
 #: Where there are many to come: then a script may reach their place once for all of them.
@@ -110,7 +115,7 @@ def _undo(
         if facts is None or facts.left == 0:
             if facts is not None and facts.turned is not None:
                 # An undo before this one may have been killed before it put the list in order.
-                yield from turning.settled(keys, facts.turned)
+                yield from turning.settled(keys, facts.turned, _NEWEST.get(facts.shape, "tail"))
             return False
         if record is not None and not tally.gone_through:
             record = replace(record, planned=facts.left, undo_s=0)
@@ -131,10 +136,11 @@ def _take_some_back(
 ) -> Steps[None]:
     """Take back the last parts, or all of them while their list is turned."""
     if facts.shape != "switches":
-        length = yield from turning.settled(keys, facts.source)
+        newest = _NEWEST.get(facts.shape, "tail")
+        length = yield from turning.settled(keys, facts.source, newest)
         before = tally.gone_through
         if _is_turned(facts, length):
-            yield from turn_back(keys, operation, facts.source, record, tally)
+            yield from turn_back(keys, operation, facts.source, record, tally, newest=newest)
         if tally.gone_through > before:
             return
     tally.note(*(yield _take_back(keys, operation, facts, record)))
@@ -142,10 +148,19 @@ def _take_some_back(
 
 def _is_turned(facts: _Facts, length: int) -> bool:
     """Whether the list is to be turned for what is left of a memory."""
-    if facts.shape != "items" or facts.left <= turning.FEW_ITEMS:
+    if facts.shape not in _NEWEST or length <= turning.SHALLOW_ITEMS:
         return False
-    is_source_touched = any(part[2] == facts.source for part in facts.parts)
-    return length > turning.SHALLOW_ITEMS and not is_source_touched
+    if any(part[2] == facts.source for part in facts.parts):
+        return False
+    # To reach a place from the head of a list, Redis walks along all that is before.
+    is_far = _NEWEST[facts.shape] == "head" and _NEAR * _deepest(facts.parts) < length
+    return facts.left > turning.FEW_ITEMS or is_far
+
+
+def _deepest(parts: Sequence[list[bytes]]) -> int:
+    """The place that is the farthest from where others take items. What is no place is none."""
+    places = (part[0].split(b" ", 1)[0] for part in parts)
+    return max((int(place) for place in places if place.isdigit() and len(place) < 16), default=0)
 
 
 def turn_back(
@@ -155,11 +170,13 @@ def turn_back(
     record: ActionRecord | None,
     tally: Tally,
     back: Back | None = None,
+    *,
+    newest: ListEnd = "tail",
 ) -> Steps[None]:
     """Take back what can be while the list `source` is turned: the way `back`, or that of items.
     Nothing where it cannot be turned. Two round trips, one for each 500 items and each 500 places
     of the list. Raises StoreError."""
-    turn = Turn(keys, source, record)
+    turn = Turn(keys, source, record, newest)
     try:
         yield from turn.begin()
     except (MissingCommand, AuthRefused, WrongType):
@@ -189,8 +206,8 @@ def _put_back(turn: Turn, operation: str, tally: Tally, back: Back | None) -> St
 class _Facts:
     shape: str
     source: bytes
-    #: The name to register again, for it may have lost that; None when it had to keep it.
-    queue: bytes | None
+    #: The queue's name that was taken off the set of queues; None where none was.
+    unnamed: bytes | None
     #: How many parts there are to take back.
     left: int
     #: The last parts of the memory, last first: four texts each; empty for a list.
@@ -203,7 +220,7 @@ def _read_memory(
     keys: QueueKeys, operation: str, count: int, tally: Tally
 ) -> Exchange[_Facts | None]:
     def parse(replies: list[Reply]) -> _Facts | None:
-        (shape, source, action, queue, turned), tail, length = replies
+        (shape, source, unnamed, turned), tail, length = replies
         if shape is None or source is None:
             return None
         kind = name_text(shape)
@@ -211,16 +228,13 @@ def _read_memory(
         if not is_list and length % 4:
             return None
         parts = [] if is_list else [tail[at : at + 4] for at in range(0, len(tail), 4)][::-1]
-        # Only a removed queue lost its registration; others would gain one that they never had.
-        # Sidekiq's lose it whenever they are cleared.
-        removed = queue if action == b"remove" or kind == "tail" else None
         left = length if is_list else length // 4
-        return _Facts(kind, source, removed, left, parts, turned)
+        return _Facts(kind, source, unnamed, left, parts, turned)
 
     memory = keys.undo_items(operation)
     return Exchange(
         (
-            ("HMGET", keys.undo(operation), "shape", "source", "action", "queue", "turned"),
+            ("HMGET", keys.undo(operation), "shape", "source", "unnamed", "turned"),
             ("LRANGE", memory, -4 * count, -1),
             ("LLEN", memory),
         ),
@@ -237,7 +251,7 @@ def _take_back(
     touched = [(part[0] if is_switch else part[2]) or hash_key for part in facts.parts]
     prints = [sha1_hex(b"".join(part)) for part in facts.parts]
     count = _LIST_PARTS if facts.shape in _LISTS else len(facts.parts)
-    registration = (0, "") if facts.queue is None else (1, facts.queue)
+    registration = (0, "") if facts.unnamed is None else (1, facts.unnamed)
     memory = keys.undo_items(operation)
     return recorded(
         *(_UNDO, keys, record),

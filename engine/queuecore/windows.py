@@ -8,8 +8,8 @@ from functools import partial
 
 from queuecore.action_record import ActionRecord, recorded
 from queuecore.exchange import Exchange, Lighter, Reply, Steps, load_script, single
-from queuecore.keys import QueueKeys, name_bytes, turn
-from queuecore.values import Literal, replace
+from queuecore.keys import ListEnd, QueueKeys, name_bytes, turn
+from queuecore.values import replace
 from queuecore.values import value as value_class
 
 _WINDOW = load_script("window")
@@ -131,10 +131,6 @@ def find(key: bytes, sha: str, place: int, *, reach: int = 200) -> Exchange[byte
 def append(key: bytes, *items: bytes) -> Exchange[int]:
     """Put items at the end of a list as they are. Returns its length. One round trip."""
     return single(("RPUSH", key, *items), int, writes=True)
-
-
-ListEnd = Literal["tail", "head"]
-"""The end of a list at which newcomers arrive."""
 
 
 @value_class

@@ -8,6 +8,8 @@ from collections.abc import Callable
 import pytest
 from tests.support.commands import Push, Qtop, everything
 from tests.support.direct import Direct
+from tests.support.sidekiq_jobs import KEYS as SIDEKIQ_KEYS
+from tests.support.sidekiq_jobs import fill_queue, job, waiting_in
 from tests.support.turned_lists import leave_turned
 
 from queuecore.keys import turn
@@ -119,3 +121,28 @@ def test_a_user_who_may_not_look_is_told_that_the_order_is_unknown(
         assert next(each for each in ran.objects if each["check"] == "order")["level"] == "UNKNOWN"
     finally:
         direct("ACL", "DELUSER", "limited")
+
+
+def test_a_queue_of_sidekiqs_that_was_left_turned_is_found_and_put_in_order(
+    qtop: Qtop, direct: Direct
+) -> None:
+    items = [job(number, queue="q") for number in range(10)]
+    fill_queue(direct, "q", items)
+    key = SIDEKIQ_KEYS.queue("q")
+    assert leave_turned(direct, key, 3, "head") == items
+    assert waiting_in(direct, "q") != items
+    sidekiq = ("--system", "sidekiq")
+    found = next(each for each in qtop("doctor", *sidekiq, "--json").objects if is_order(each))
+    assert (found["level"], found["remedy"]) == ("WARN", "qtop reorder queue:q")
+    shown = qtop("show", *sidekiq, "--from", "queue:q", "--json", "--no-redact").objects
+    assert [each["args"] for each in shown] == [[number] for number in range(10)]
+    ran = qtop("reorder", *sidekiq, "queue:q", "--json")
+    assert (ran.status, ran.objects[0]["done"]) == (0, 1)
+    assert waiting_in(direct, "q") == items
+    assert direct("EXISTS", turn(key)) == 0
+    assert qtop("reorder", *sidekiq).status == 1
+    assert qtop("reorder", *sidekiq, "failed").status in (1, 2)
+
+
+def is_order(found: dict[str, str]) -> bool:
+    return found["check"] == "order"

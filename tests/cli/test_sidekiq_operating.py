@@ -10,7 +10,7 @@ import pytest
 from tests.support.commands import Qtop, Ran, resque_keys
 from tests.support.direct import Direct
 from tests.support.golden import restore
-from tests.support.sidekiq_jobs import KEYS, failed_job, fill_queue, fill_set, job, state_of
+from tests.support.sidekiq_jobs import KEYS, NOON_S, failed_job, fill_queue, fill_set, job, state_of
 from tests.support.sidekiq_processes import beat
 
 from queuecore.windows import sha_of
@@ -174,28 +174,123 @@ def test_a_set_is_emptied_and_comes_back(sidekiq: Sidekiq, direct: Direct, name:
 def test_exported_jobs_are_loaded_to_the_back_in_their_order(
     sidekiq: Sidekiq, direct: Direct, tmp_path: Any
 ) -> None:
-    items = [job(n) for n in range(3)]
+    items = [job(n, queue="idle") for n in range(3)]
     fill_queue(direct, "idle", items)
     file = str(tmp_path / "jobs.jsonl")
     assert sidekiq("export", "--from", "queue:idle", file).status == 0
     assert sidekiq("load", file, "--to", "queue:other", "--yes").status == 0
-    assert state_of(direct)["queue:other"] == items[::-1]
+    assert state_of(direct)["queue:other"] == [job(n, queue="other") for n in (2, 1, 0)]
+    direct("DEL", KEYS.queue("idle"))
+    assert sidekiq("load", file, "--yes").status == 0
+    assert state_of(direct)["queue:idle"] == items[::-1]
 
 
 def test_dead_jobs_of_a_file_are_dead_again_or_wait(
     sidekiq: Sidekiq, direct: Direct, tmp_path: Any
 ) -> None:
-    fill_set(direct, KEYS.jobs("dead"), {failed_job(n): float(n) for n in range(3)})
+    """Each at the time when it failed last, as it says itself."""
+    died = {
+        failed_job(1, failed_at=NOON_S, retried_at=1795435300.25): 1795435300.25,
+        failed_job(2, failed_at=1795435200500): NOON_S,
+    }
+    fill_set(direct, KEYS.jobs("dead"), died)
     file = str(tmp_path / "jobs.jsonl")
     assert sidekiq("export", "--from", "dead", file).status == 0
     direct("DEL", "dead")
-    for unsafe in ("failed", "retry"):
-        assert sidekiq("load", file, "--to", unsafe, "--yes").status == 1
-    assert state_of(direct) == {}
     assert sidekiq("load", file, "--yes").status == 0
-    assert state_of(direct)["dead"].keys() == {failed_job(n) for n in range(3)}
+    assert state_of(direct) == {"dead": died}
+    again = sidekiq("load", file, "--yes")
+    assert (again.status, again.out.splitlines()[-1]) == (1, "loaded 0, refused 2")
+    assert "already" in again.err
+    assert state_of(direct) == {"dead": died}
     assert sidekiq("load", file, "--to", "queues", "--yes").status == 0
-    assert len(state_of(direct)["queue:default"]) == 3
+    assert len(state_of(direct)["queue:default"]) == 2
+
+
+@pytest.mark.parametrize("died_at", [None, "soon", 9e12])
+def test_a_dead_job_of_a_file_that_says_no_possible_time_dies_now(
+    sidekiq: Sidekiq, direct: Direct, tmp_path: Any, died_at: Any
+) -> None:
+    fill_set(direct, KEYS.jobs("dead"), {failed_job(1, failed_at=died_at): 1.0})
+    file = str(tmp_path / "jobs.jsonl")
+    assert sidekiq("export", "--from", "dead", file).status == 0
+    direct("DEL", "dead")
+    before_s = int(direct("TIME")[0])
+    assert sidekiq("load", file, "--yes").status == 0
+    [score] = state_of(direct)["dead"].values()
+    assert before_s <= score <= int(direct("TIME")[0]) + 1
+
+
+@pytest.mark.parametrize("target", ["failed", "retry", "scheduled"])
+def test_a_dry_run_of_a_load_refuses_what_a_load_refuses(
+    sidekiq: Sidekiq, direct: Direct, tmp_path: Any, target: str
+) -> None:
+    source = "scheduled" if target == "scheduled" else "dead"
+    key = KEYS.jobs("schedule" if target == "scheduled" else "dead")
+    fill_set(direct, key, {failed_job(n): float(n) for n in range(3)})
+    before, file = state_of(direct), str(tmp_path / "jobs.jsonl")
+    assert sidekiq("export", "--from", source, file).status == 0
+    for last in ("--dry-run", "--yes"):
+        ran = sidekiq("load", file, "--to", target, last)
+        assert (ran.status, ran.out) == (1, "")
+        assert "a file does not say when" in ran.err
+    assert state_of(direct) == before
+
+
+@pytest.mark.parametrize("last", ["--dry-run", "--yes"])
+def test_what_is_no_job_is_refused_with_its_reason_before_a_load(
+    sidekiq: Sidekiq, direct: Direct, tmp_path: Any, last: str
+) -> None:
+    entries = {b"no json": 1.0, failed_job(1, queue=None): 2.0, failed_job(2, args=7): 3.0}
+    fill_set(direct, KEYS.jobs("dead"), entries)
+    file = str(tmp_path / "jobs.jsonl")
+    assert sidekiq("export", "--from", "dead", file).status == 0
+    ran = sidekiq("load", file, "--to", "queue:mail", last)
+    assert (ran.status, ran.out.splitlines()[0].split()[-1]) == (0, "queue:mail")
+    assert "refused 2" in ran.err
+    assert "it is no job" in ran.err
+    assert "its arguments are no list" in ran.err
+
+
+def test_a_job_from_a_file_is_of_the_queue_that_it_is_put_on(
+    sidekiq: Sidekiq, direct: Direct, tmp_path: Any
+) -> None:
+    entries = {failed_job(1): 1.0, failed_job(2, queue=None): 2.0, failed_job(3, queue="mail"): 3.0}
+    fill_set(direct, KEYS.jobs("dead"), entries)
+    file = str(tmp_path / "jobs.jsonl")
+    assert sidekiq("export", "--from", "dead", file).status == 0
+    assert sidekiq("load", file, "--to", "queue:mail", "--yes").status == 0
+    written = state_of(direct)["queue:mail"]
+    assert failed_job(1, queue="mail") in written
+    assert failed_job(3, queue="mail") in written
+    assert [json.loads(raw)["queue"] for raw in written] == ["mail"] * 3
+
+
+def test_a_cleared_queue_says_that_its_name_goes_and_gets_it_back(
+    sidekiq: Sidekiq, direct: Direct
+) -> None:
+    fill_queue(direct, "idle", [job(1)])
+    before = state_of(direct)
+    assert "name" in sidekiq("clear", "queue:idle", "--dry-run").err
+    assert (
+        "name" in json.loads(sidekiq("clear", "queue:idle", "--dry-run", "--json").out)["besides"]
+    )
+    assert state_of(direct) == before
+    assert sidekiq("clear", "queue:idle", "--yes").status == 0
+    assert state_of(direct) == {}
+    assert sidekiq("undo").status == 0
+    assert state_of(direct) == before
+
+
+def test_the_undo_of_a_clear_names_no_queue_that_had_no_name(
+    sidekiq: Sidekiq, direct: Direct
+) -> None:
+    fill_queue(direct, "idle", [job(1)])
+    direct("DEL", "queues")
+    before = state_of(direct)
+    assert sidekiq("clear", "queue:idle", "--yes").status == 0
+    assert sidekiq("undo").status == 0
+    assert state_of(direct) == before
 
 
 def test_prune_shows_a_process_that_nobody_watched(sidekiq: Sidekiq, direct: Direct) -> None:

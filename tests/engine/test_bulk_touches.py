@@ -11,6 +11,7 @@ from tests.support import list_actions
 from tests.support.delayed_jobs import MOMENTS, job
 from tests.support.direct import Direct
 from tests.support.operations import FAILED, KEYS, QUEUE, entry, fill, marks, trail, waiting
+from tests.support.sidekiq_jobs import fill_queue, waiting_in
 from tests.support.touched_entries import Touched, Watched
 
 from queuecore import windows
@@ -23,6 +24,9 @@ from resque.scheduler import delayed_actions
 from resque.store import queues
 from resque.store.delayed_windows import DelayedRef
 from resque.store.undo import Undone, undo
+from sidekiq.keys import SidekiqKeys
+from sidekiq.store import queue_actions
+from sidekiq.store.undo import undo as sidekiq_undo
 
 LONG = 30_000
 MATCHES = 1_000
@@ -73,6 +77,40 @@ def test_no_script_of_a_bulk_action_or_its_undo_walks_along_a_long_list(
     with Watched(redis_url) as undoing:
         assert store.run(undo(KEYS, mine.id)) == Undone(done=MATCHES)
     assert waiting(direct, key) == entries
+    assert (walks(acting), walks(undoing)) == ([], [])
+
+
+SIDEKIQ_KEYS = SidekiqKeys()
+SIDEKIQ_QUEUE = SIDEKIQ_KEYS.queue("q")
+SIDEKIQ_JOBS = [b'{"class":"A","args":[%d],"queue":"q"}' % number for number in range(LONG)]
+
+SidekiqAction = Callable[[Sequence[JobRef], ActionRecord], Steps[Result]]
+SIDEKIQ_ACTIONS: dict[str, SidekiqAction] = {
+    "delete": lambda refs, mine: queue_actions.delete(SIDEKIQ_KEYS, "q", refs, mine),
+    "move": lambda refs, mine: queue_actions.move(SIDEKIQ_KEYS, "q", refs, "r", mine),
+    "edit": lambda refs, mine: queue_actions.edit(
+        SIDEKIQ_KEYS, "q", refs, lambda raw: raw.replace(b'"A"', b'"B"'), mine
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("act", "places"),
+    # In Redis the last of these are the farthest from the head of the list.
+    [("move", PLACES), ("edit", PLACES), ("delete", range(100, 115))],
+)
+def test_no_script_walks_along_a_long_queue_of_sidekiqs(
+    redis_url: str, store: Store, direct: Direct, act: str, places: Sequence[int]
+) -> None:
+    refs = fill_queue(direct, "q", SIDEKIQ_JOBS)
+    mine = trail(act, SIDEKIQ_QUEUE)
+    with Watched(redis_url) as acting:
+        action = SIDEKIQ_ACTIONS[act]([refs[at] for at in places], mine)
+        assert store.run(action) == Result(done=len(places))
+    assert waiting_in(direct, "q") != SIDEKIQ_JOBS
+    with Watched(redis_url) as undoing:
+        assert store.run(sidekiq_undo(SIDEKIQ_KEYS, mine.id)) == Undone(done=len(places))
+    assert waiting_in(direct, "q") == SIDEKIQ_JOBS
     assert (walks(acting), walks(undoing)) == ([], [])
 
 

@@ -161,3 +161,16 @@ def test_an_action_that_found_nothing_leaves_nothing_to_take_back(
     assert direct("KEYS", "*") == []
     assert store.run(undo(KEYS, mine.id)) == Undone(is_known=False)
     assert waiting(direct, QUEUE) == []
+
+
+def test_the_undo_of_a_removed_queue_that_had_no_name_gives_it_none(
+    store: Store, direct: Direct
+) -> None:
+    fill(direct, ITEMS, QUEUE)
+    direct("DEL", KEYS.queues())
+    seen = store.run(list_actions.extent(KEYS, "q"))
+    mine = trail("remove", QUEUE.encode())
+    assert store.run(list_actions.clear_and_remove(KEYS, "q", seen, mine)) == len(ITEMS)
+    assert store.run(undo(KEYS, mine.id)) == Undone(done=len(ITEMS))
+    assert waiting(direct, QUEUE) == ITEMS
+    assert direct("SMEMBERS", KEYS.queues()) == []

@@ -21,6 +21,7 @@ from qtop.actions.request import (
     JobRequest,
     LaunchCommand,
     LaunchRequest,
+    Load,
     PruneCase,
     QueueClasses,
     Request,
@@ -180,7 +181,7 @@ class MemorySystem:
         hidden = self.contents.hidden if what == "queue" else {}
         return self.faults.work("unregistered", lambda: [(name, name in hidden) for name in names])
 
-    def refusal(self, request: JobRequest) -> RefusalCheck:
+    def refusal(self, request: JobRequest | Load) -> RefusalCheck:
         """It refuses none."""
         return nothing_refused
 

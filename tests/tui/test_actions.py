@@ -35,7 +35,7 @@ from resque.store.delayed_windows import DelayedRef
 
 KEYS = Keys("resque")
 ADA = Actor("ada@example", "qtop test")
-SYSTEM = ResqueActions(KEYS, Operator(ADA, UndoLimits()))
+SYSTEM = ResqueActions(KEYS, Operator(ADA, UndoLimits()), ResqueSystem.abilities)
 QUEUE = JobSource("queue", "mail")
 ALL_FAILED = JobSource("failed", "failed")
 
@@ -49,7 +49,7 @@ def requeue(entries: Sequence[Job]) -> Plan:
 
 def delete(entries: Sequence[Job], limits: UndoLimits | None = None) -> Plan:
     """The plan to delete these."""
-    system = ResqueActions(KEYS, Operator(ADA, limits or UndoLimits()))
+    system = ResqueActions(KEYS, Operator(ADA, limits or UndoLimits()), ResqueSystem.abilities)
     chosen = chosen_of(job_list(KEYS, ALL_FAILED), entries)
     return prepared(system.prepare(Delete(ALL_FAILED, chosen)))
 

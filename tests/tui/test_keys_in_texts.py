@@ -26,6 +26,7 @@ from qtop.screens.payload_editor import EditorDialog
 from qtop.search.selection import Selection, chosen_of
 from qtop.systems.resque.actions import ResqueActions
 from qtop.systems.resque.job_lists import job_list
+from qtop.systems.resque.system import ResqueSystem
 from qtop.text.safe import safe
 from queuecore.action_record import Actor
 from resque.keys import Keys
@@ -59,7 +60,7 @@ def test_the_sign_of_an_action_follows_the_settings() -> None:
 
 def test_plans_name_the_undo_key_and_the_pause_key_in_force() -> None:
     sign = UiPolicy(rebound=OTHERS).sign
-    rest: Any = (Keys("resque"), Operator(WHO, UndoLimits(), sign))
+    rest: Any = (Keys("resque"), Operator(WHO, UndoLimits(), sign), ResqueSystem.abilities)
     failed = JobSource("failed", "failed")
     one = chosen_of(job_list(Keys("resque"), failed), [failed_job(1)])
     plans = [

@@ -425,7 +425,11 @@ def test_jobs_of_a_file_go_to_the_back_in_their_order(operating: Operating) -> N
     items = [job(1), b"no json", job(2)]
     outcome = operating.do(Load(IDLE, items, 3))
     assert (outcome.done, [n for _, n in outcome.refused]) == (2, [1])
-    assert [each.item.raw for each in operating.jobs(IDLE)] == [job(0), job(1), job(2)]
+    assert [each.item.raw for each in operating.jobs(IDLE)] == [
+        job(0),
+        job(1, queue="idle"),
+        job(2, queue="idle"),
+    ]
 
 
 def test_a_file_of_dead_jobs_is_loaded_once(operating: Operating) -> None:

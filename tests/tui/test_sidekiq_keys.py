@@ -25,7 +25,7 @@ from textual.pilot import Pilot
 from qtop.app.app import QtopApp
 from qtop.screens.dialogs import ConfirmDialog, DateDialog
 from qtop.screens.failed import FailureScreen
-from qtop.systems.resque.lacking import NO_DEAD, NO_RETRIES
+from qtop.systems.resque.system import NO_DEAD, NO_RETRIES
 from qtop.systems.runner import RedisRunner
 from qtop.systems.sidekiq.system import SidekiqSystem
 from queuecore.address import parse_url

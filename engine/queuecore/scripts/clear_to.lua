@@ -9,6 +9,7 @@
 --   the SHA-1 of the item that was the newest   the list's length at that time
 --   how many places to look back for it (a list shrinks at its other end meanwhile)
 --   '1' to take a queue's name off the set of queues when nothing is left   that name
+-- A name that was taken off is written into the operation's hash, as `unnamed`: its undo puts it back.
 -- Returns how many were deleted; -1 when the item is not found, or another program turns the list:
 -- nothing is deleted then. The same operation once more deletes nothing and returns what it
 -- returned the first time.
@@ -57,10 +58,12 @@ for count = most, math.max(1, most - reach), -1 do
     for _, item in ipairs(newcomers) do
       redis.call('RPUSH', list, item)
     end
-    if ARGV[base + 5] == '1' and #newcomers == 0 then
-      redis.call('SREM', KEYS[5], ARGV[base + 6])
-    end
+    local is_off = ARGV[base + 5] == '1' and #newcomers == 0
+      and redis.call('SREM', KEYS[5], ARGV[base + 6]) == 1
     note(is_tail and 'list' or 'tail', count)
+    if is_off and lifetime > 0 then
+      redis.call('HSET', KEYS[2], 'unnamed', ARGV[base + 6])
+    end
     return count
   end
 end

@@ -1,5 +1,5 @@
 -- Turn a list a little further, and take items off it on the way by their bytes: what becomes of
--- them is pushed onto queues. No reader ever sees an item in no list or in two.
+-- them is pushed onto queues, or put in their places. No reader ever sees an item in no list or in two.
 --
 -- include turning.inc.lua
 -- include turning_items.inc.lua
@@ -22,7 +22,9 @@ take_items(5, function(item, target, payload)
   end
   if lifetime > 0 then
     local key = target > 0 and KEYS[7 + target] or ''
-    push_later(KEYS[3], turn.turned, item, key, payload)
+    local where = target < 0 and turn.turned .. ' edit' or turn.turned
+    push_later(KEYS[3], false, where, item, key, payload)
   end
+  return target < 0 and payload or nil
 end)
-return end_taking(5, 'items')
+return end_taking(5, newest == 'head' and 'waiting' or 'items')

@@ -11,11 +11,14 @@
 for i = 10, #KEYS do
   need('LREM', KEYS[i])
 end
+need('LSET', list)
 if refused or busy then
   return refused or busy
 end
 return put_back(10, function(part)
-  return string.match(part[1], '^%d+$') and tonumber(part[1])
+  return tonumber(string.match(part[1], '^(%d+)$') or string.match(part[1], '^(%d+) edit$'))
 end, function(part)
-  return part[3] == '' or take_off(part[3], part[4])
-end, function() end)
+  return part[3] == '' or take_off(part[3], part[4], newest == 'head' and 1 or -1)
+end, function() end, function(part)
+  return string.find(part[1], ' edit', 1, true)
+end)

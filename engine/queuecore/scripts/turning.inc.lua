@@ -9,6 +9,7 @@
 --   who turns   '1' if the turn is known to be its own   '1' to end the turn once all is in order
 --   after how many ms without a step the owner of a turn is taken for dead
 --   how many bytes this script may move, where each item costs 500 more
+--   the end at which newcomers arrive: tail or head
 -- `busy` is what to return where nothing can be done: {0, turned, rest} where another turns the
 -- list, {-1, 0, 0} where the turn that was its own has ended.
 local list, state, apart = KEYS[4], KEYS[6], KEYS[7]
@@ -16,7 +17,7 @@ local owner, expects = ARGV[base + 1], ARGV[base + 2] == '1'
 local ends, grace = ARGV[base + 3] == '1', tonumber(ARGV[base + 4])
 local budget, step_cost = tonumber(ARGV[base + 5]), 500
 -- Where the including script's own arguments begin, minus one.
-local after = base + 5
+local after = base + 6
 local most_apart = 1000
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
@@ -37,6 +38,20 @@ if expects then
 elseif turn and turn.owner ~= owner and math.abs(now - turn.at) < grace then
   busy = {0, turn.turned, turn.rest}
 end
+-- The ends of the list, as LMOVE calls them: where others take items, and where newcomers arrive.
+local newest, first_end, last_end
+local function face(which)
+  newest = which
+  first_end, last_end = 'LEFT', 'RIGHT'
+  if newest == 'head' then
+    first_end, last_end = last_end, first_end
+  end
+end
+face(turn and turn.newest or ARGV[base + 6])
+-- The item at a place, counted from where others take them.
+local function item_in(place)
+  return redis.call('LINDEX', list, index_of(newest, place))
+end
 -- Whether the list is in its order before this script does anything.
 local was_in_order
 -- How many newcomers wait apart, and how many stay between the others: they are too many.
@@ -49,12 +64,13 @@ local function begin_turn()
   local is_other = turn and not expects and (turn.turned == 0 or turn.rest == 0)
   if not turn or is_other or not expects and not turn.is_certain then
     turn = {turned = 0, rest = redis.call('LLEN', list), newcomers = 0}
+    face(ARGV[base + 6])
   end
   turn.owner = owner
   was_in_order = turn.turned == 0 or turn.rest == 0
-  local first = was_in_order and redis.call('LINDEX', list, 0)
+  local first = was_in_order and item_in(0)
   turn.edge = first and mark_of(first) or turn.edge
-  while redis.call('LMOVE', apart, list, 'LEFT', 'RIGHT') do
+  while redis.call('LMOVE', apart, list, 'LEFT', last_end) do
     turn.newcomers = turn.newcomers + 1
   end
   if turn.turned == 0 and not expects then
@@ -65,7 +81,7 @@ local function begin_turn()
     local most = turn.newcomers <= most_apart and turn.newcomers or 0
     local left = 1048576
     while waiting < most and left > 0 do
-      left = left - step_cost - #redis.call('LMOVE', list, apart, 'RIGHT', 'LEFT')
+      left = left - step_cost - #redis.call('LMOVE', list, apart, last_end, 'LEFT')
       waiting = waiting + 1
     end
     -- They take their time as well, there and back.
@@ -79,7 +95,7 @@ local function begin_turn()
     if between > 0 and not expects then
       -- As it is, newcomers come last. To turn it on would leave them before others.
       turn.turned, turn.rest = 0, redis.call('LLEN', list)
-      turn.edge = mark_of(redis.call('LINDEX', list, 0))
+      turn.edge = mark_of(item_in(0))
     end
   end
 end
@@ -98,23 +114,31 @@ local to_go = math.huge
 
 local function settle()
   for _, key in ipairs(pushed_to) do
-    redis.call('RPUSH', key, unpack(pushes[key]))
+    local texts = pushes[key]
+    if texts.to_head then
+      redis.call('LPUSH', key, unpack(texts))
+    else
+      redis.call('RPUSH', key, unpack(texts))
+    end
   end
-  if #moved > 0 then
-    redis.call(is_forward and 'RPUSH' or 'LPUSH', list, unpack(moved))
+  local to_right = is_forward == (last_end == 'RIGHT')
+  if #moved > 0 and to_right then
+    redis.call('RPUSH', list, unpack(moved))
+  elseif #moved > 0 then
+    redis.call('LPUSH', list, unpack(moved))
   end
   local left = passed - trimmed
   if left > 0 then
-    redis.call('LTRIM', list, is_forward and left or 0, is_forward and -1 or -1 - left)
+    redis.call('LTRIM', list, to_right and left or 0, to_right and -1 or -1 - left)
   end
   moved, pushes, pushed_to, trimmed = {}, {}, {}, passed
 end
 
--- Push onto another list once what has left is settled.
-local function push_later(key, ...)
+-- Push onto another list, to its head or its tail, once what has left is settled.
+local function push_later(key, to_head, ...)
   local texts = pushes[key]
   if not texts then
-    texts = {}
+    texts = {to_head = to_head}
     pushes[key], pushed_to[#pushed_to + 1] = texts, key
   end
   for _, text in ipairs({...}) do
@@ -122,7 +146,13 @@ local function push_later(key, ...)
   end
 end
 
--- The next item that leaves the list at its head, or at its tail.
+-- Forget what was read: for what changes the list itself.
+local function read_anew()
+  settle()
+  is_forward, read, passed, trimmed = true, {}, 0, 0
+end
+
+-- The next item that leaves the list where others take them, or at the other end.
 local function next_item(forwards)
   if is_forward ~= forwards or passed == #read then
     settle()
@@ -131,10 +161,11 @@ local function next_item(forwards)
     local paid = math.floor(budget / (step_cost + mean_bytes)) + 1
     local count = math.min(left, paid, most_read, math.floor(read_bytes / mean_bytes))
     count = math.max(1, count)
-    local first, last = forwards and 0 or -count, forwards and count - 1 or -1
+    local from_left = forwards == (first_end == 'LEFT')
+    local first, last = from_left and 0 or -count, from_left and count - 1 or -1
     local items, size = redis.call('LRANGE', list, first, last), 0
     read = items
-    if not forwards then
+    if not from_left then
       read = {}
       for i = #items, 1, -1 do
         read[#read + 1] = items[i]
@@ -149,19 +180,20 @@ local function next_item(forwards)
   return read[passed]
 end
 
--- The item so many places behind the head, and whether it had to be read by itself.
+-- The item so many places behind the first one, and whether it had to be read by itself.
 local function item_behind(ahead)
   if not is_forward then
-    settle()
-    is_forward, read, passed, trimmed = true, {}, 0, 0
+    read_anew()
   end
   local item = read[passed + ahead + 1]
-  return item or redis.call('LINDEX', list, passed - trimmed + ahead), not item
+  return item or item_in(passed - trimmed + ahead), not item
 end
 
--- Move the first of those that are not yet turned to those that are.
-local function forward()
+-- Move the first of those that are not yet turned to those that are; another text in its place, where
+-- there is one.
+local function forward(instead)
   local item = next_item(true)
+  item = instead or item
   moved[#moved + 1] = item
   budget = budget - step_cost - #item
   if turn.turned == 0 then
@@ -193,13 +225,14 @@ end
 local function correct()
   local left = 4194304
   local function is_first(place)
-    local item = left > 0 and redis.call('LINDEX', list, place)
+    -- Before the first item is the last one.
+    local item = left > 0 and item_in(place)
     left = left - (item and #item or 0)
     return item and mark_of(item) == turn.edge
   end
   for away = 0, 50 do
     if is_first(away) or away > 0 and is_first(-away) then
-      local from, to = 'LEFT', 'RIGHT'
+      local from, to = first_end, last_end
       if not is_first(away) then
         from, to = to, from
       end
@@ -215,7 +248,7 @@ end
 local function marks_before(count)
   local marks, left = {}, 65536
   while #marks < most_marks and left > 0 do
-    local item = redis.call('LINDEX', list, -1 - count - #marks)
+    local item = redis.call('LINDEX', list, index_behind(newest, count + #marks))
     if not item then
       break
     end
@@ -233,7 +266,7 @@ local function end_step()
     correct()
   end
   for _ = 1, redis.call('LLEN', apart) do
-    redis.call('LMOVE', apart, list, 'LEFT', 'RIGHT')
+    redis.call('LMOVE', apart, list, 'LEFT', last_end)
   end
   local length = redis.call('LLEN', list)
   turn.newcomers = length - turn.turned - turn.rest
@@ -242,12 +275,13 @@ local function end_step()
     return
   end
   if turn.turned == 0 or not turn.edge then
-    turn.edge = mark_of(redis.call('LINDEX', list, 0))
+    turn.edge = mark_of(item_in(0))
   end
   local numbers = {now, turn.turned, turn.newcomers, length}
   for i, number in ipairs(numbers) do
     numbers[i] = string.format('%d', number)
   end
   local text = {owner, table.concat(numbers, ' '), turn.edge, marks_before(turn.newcomers)}
+  text[#text + 1] = newest == 'head' and newest or nil
   redis.call('SET', state, table.concat(text, ' '), 'EX', 604800)
 end

@@ -27,13 +27,42 @@ local function turn_to(place)
   return turn.turned == place
 end
 
+-- How far before its place, as it was written down, the item is that took the place of another: others
+-- took items from the list meanwhile.
+local away = tonumber(redis.call('HGET', operation, 'away') or 0) or 0
+local reach = 50
+
+-- Put an item back into the place in which another one is by now, once the list is turned to it. Returns
+-- true, false where the other one is surely not there any more, nil where it is not near.
+local function instead_of(part, place)
+  local at = place - away
+  if at < -reach then
+    return false
+  end
+  if not turn_to(math.max(0, math.min(at, turn.turned + turn.rest))) then
+    return nil
+  end
+  read_anew()
+  for step = 0, 2 * reach do
+    local from_here = step % 2 == 0 and step / 2 or -(step + 1) / 2
+    local is_here = from_here < turn.rest and -from_here <= turn.turned
+    if is_here and item_in(from_here) == part[4] then
+      redis.call('LSET', list, index_of(newest, from_here), part[2])
+      away = place - turn.turned - from_here
+      return true
+    end
+  end
+  return nil
+end
+
 -- Put items back: KEYS[first..] are the lists they may have been pushed to. `place_of` says where an
 -- item was, nil where it is not for this script; `take_back` undoes what was pushed and says whether
--- it could; `is_back` gets what has come back. Returns {1, turned, not yet turned, how many were put
+-- it could; `is_back` gets what has come back; `is_edit`, if there is one, says whether another item took
+-- the place of this one. Returns {1, turned, not yet turned, how many were put
 -- back, how many can not be any more, how many remain, {the lists that the next ones were pushed
 -- to}}. It ends early at an item that was pushed to another list than these, or to the list itself;
 -- after the bytes that it may move; or after 250,000 places walked over.
-local function put_back(first, place_of, take_back, is_back)
+local function put_back(first, place_of, take_back, is_back, is_edit)
   if redis.call('EXISTS', operation) == 0 then
     return {1, turn.turned, turn.rest, 0, 0, -1, {}}
   end
@@ -51,16 +80,28 @@ local function put_back(first, place_of, take_back, is_back)
     if not place or not is_known[part[3]] then
       break
     end
-    if not turn_to(math.min(place, turn.turned + turn.rest)) then
-      break
-    end
-    if take_back(part) then
-      put_first(part[2])
-      turn.rest, done = turn.rest + 1, done + 1
-      if turn.turned == 0 then
-        turn.edge = mark_of(part[2])
+    local is_done
+    if is_edit and is_edit(part) then
+      is_done = instead_of(part, place)
+      if is_done == nil then
+        break
       end
-      is_back(part)
+    else
+      if not turn_to(math.min(place, turn.turned + turn.rest)) then
+        break
+      end
+      is_done = take_back(part)
+      if is_done then
+        put_first(part[2])
+        turn.rest = turn.rest + 1
+        if turn.turned == 0 then
+          turn.edge = mark_of(part[2])
+        end
+        is_back(part)
+      end
+    end
+    if is_done then
+      done = done + 1
     else
       lost = lost + 1
     end
@@ -69,7 +110,7 @@ local function put_back(first, place_of, take_back, is_back)
   if done + lost > 0 then
     redis.call('LTRIM', memory, 0, -4 * (done + lost) - 1)
     -- For who comes when this program was killed and nothing is left to put back.
-    redis.call('HSET', operation, 'turned', list)
+    redis.call('HSET', operation, 'turned', list, 'away', string.format('%d', away))
   end
   if done > 0 then
     forget_made(operation, KEYS[5])

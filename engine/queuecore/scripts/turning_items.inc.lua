@@ -1,26 +1,26 @@
 -- Included by scripts that take items off a list that they turn, on the way, by their bytes: after
 -- turning.inc.lua. What becomes of an item is for them to say.
 --
--- KEYS[8..] the lists that items go onto
+-- KEYS[8..] the lists that items go onto, where their newcomers arrive at the same end
 -- A place is how many of those not yet turned there are from there to their end: who turns the list
 -- and who takes from its head does not change it.
 -- From `after` on, ARGV holds:
 --   how many to leave that are not turned; negative: the list is turned back until there are so many
 --   n   how many of KEYS[8..] there are   the name of each
 --   for each of the n items, in their order:
---     place   SHA-1   which of KEYS[8..] it goes onto (0: none)   what goes there: `from to` of the
+--     place   SHA-1   which of KEYS[8..] it goes onto (0: none; -1: into its own place)   what goes there: `from to` of the
 --     item's own bytes, from 1 on, or `0 0` and then the bytes   and what else the including script needs
 --   the places of items that are to be returned, those of the next step
 -- Where none of the n was found it turns no further. Looking for items that are not in their places
 -- reads 300 items at most, or 2 MiB of large ones: those of the n that it does not reach for that are
 -- for the next step.
 local wanted, n, targets = tonumber(ARGV[after + 1]), tonumber(ARGV[after + 2]), tonumber(ARGV[after + 3])
-local is_open = {}
+local is_open = {[-1] = true}
 for target = 1, targets do
   local key = KEYS[7 + target]
   local kind = redis.call('TYPE', key).ok
   is_open[target] = kind == 'list' or kind == 'none'
-  need('RPUSH', key)
+  need(newest == 'head' and 'LPUSH' or 'RPUSH', key)
 end
 -- Where others removed items further on, the next are so far from their places.
 local drift, looks = 0, 300
@@ -60,15 +60,16 @@ local function push_to_queue(target, payload)
       made['made:' .. key] = name
     end
   end
-  -- What goes to the end of the list itself is a newcomer there.
-  push_later(key == list and apart or key, payload)
+  -- What goes to the end of the list itself is a newcomer there. They wait the oldest first.
+  push_later(key == list and apart or key, key ~= list and newest == 'head', payload)
 end
 -- How many were taken, and how many were reached; the numbers of those that were not found, and of
 -- those that stay because the key that they should go onto holds no list.
 local done, reached, gone, barred = 0, 0, {}, {}
 
 -- Take the items, each described by so many arguments: `leaves` gets the item, which it goes onto,
--- what goes there, its number and where its arguments begin. Then turn the list on.
+-- what goes there, its number and where its arguments begin; a text that it returns takes the item's
+-- place. Then turn the list on.
 local function take_items(width, leaves)
   if n > 0 or wanted >= 0 then
     local last = n > 0 and tonumber(ARGV[after + 4 + targets + width * (n - 1)]) - 1 or turn.rest
@@ -95,9 +96,14 @@ local function take_items(width, leaves)
       looks = looks + 1 + #item / 8192
       local from, to = string.match(ARGV[at + 3], '^([1-9]%d*) (%d+)$')
       local payload = from and string.sub(item, tonumber(from), tonumber(to)) or ARGV[at + 4]
-      leaves(item, target, payload, i, at)
-      next_item(true)
-      turn.rest, done = turn.rest - 1, done + 1
+      local instead = leaves(item, target, payload, i, at)
+      if instead then
+        forward(instead)
+      else
+        next_item(true)
+        turn.rest = turn.rest - 1
+      end
+      done = done + 1
       budget = budget - 2 * step_cost - #item
     elseif ahead == false then
       barred[#barred + 1] = i
@@ -137,7 +143,7 @@ local function end_taking(width, shape)
   local items, left = {}, 1048576
   for i = after + 4 + targets + width * n, #ARGV do
     local ahead = turn.rest - tonumber(ARGV[i]) + drift
-    local item = left > 0 and ahead >= 0 and ahead < turn.rest and redis.call('LINDEX', list, ahead)
+    local item = left > 0 and ahead >= 0 and ahead < turn.rest and item_in(ahead)
     items[#items + 1] = item or ''
     left = left - (item and #item or 0)
   end

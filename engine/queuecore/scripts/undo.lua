@@ -9,11 +9,14 @@
 -- KEYS[7] queues   KEYS[8..] for each part, in the order of ARGV, the queue it was pushed to, or
 --   the switch (the hash again where there is none)
 -- After the trail's arguments (they are of the undo itself), ARGV holds:
---   the shape of the memory: items, list (it goes back to the head), tail (to the tail) or switches
+--   the shape of the memory: items (newcomers of the list, and of those pushed to, arrive at the tail)
+--   or waiting (they arrive at the head), list (it goes back to the head), tail (to the tail), switches
 --   a blank (no item)
 --   how many parts at most, from the end of the memory
 --   '1' to put a queue's name back on the set of queues   that name
 --   for shapes items and switches: the SHA-1 of each part's four texts joined, last first
+-- The first text of an item is `<place>`, counted from the end where others take items, or `<place> edit`
+-- where other bytes took its place.
 -- Returns {how many were taken back, how many can not be any more, how many remain}. A part can
 -- not be taken back when what was pushed has been taken by a worker since, or when a switch was
 -- changed again; it stays as it is. Returns {0, 0, -1} when the memory is not as expected.
@@ -29,9 +32,10 @@ if shape ~= 'switches' then
   -- An error before anything is done, if these are of another kind.
   redis.call('LLEN', list)
   redis.call('SISMEMBER', KEYS[7], '')
-  need('RPUSH LSET LINSERT', list)
+  need('RPUSH LPUSH LSET LINSERT', list)
 end
 need('LTRIM', memory)
+local is_head = shape == 'waiting'
 local is_list = shape == 'list' or shape == 'tail'
 if shape == 'list' then
   need('LMOVE', memory, list)
@@ -44,7 +48,7 @@ end
 if ARGV[base + 4] == '1' then
   need('SADD', KEYS[7])
 end
-if shape == 'items' then
+if not is_list and shape ~= 'switches' then
   find_made(KEYS[4], 8, 1)
 end
 if next(made) then
@@ -56,24 +60,61 @@ if refused then
 end
 -- A write that needs no memory comes first: then a server out of memory lets the script go on.
 redis.call('LTRIM', memory, 0, -1)
+local function index_of(place)
+  return is_head and -1 - place or place
+end
 local function insert(place, item)
-  if place >= redis.call('LLEN', list) then
+  local length = redis.call('LLEN', list)
+  if place == 0 and is_head or place >= length and not is_head then
     redis.call('RPUSH', list, item)
+  elseif place == 0 or place >= length then
+    redis.call('LPUSH', list, item)
   else
-    -- LINSERT knows values, not places: mark the place first.
-    local there = redis.call('LINDEX', list, place)
-    redis.call('LSET', list, place, blank)
-    redis.call('LINSERT', list, 'BEFORE', blank, item)
-    redis.call('LSET', list, place + 1, there)
-    walked = walked + place
+    -- LINSERT knows values, not places: mark the place first. It looks from the head on.
+    local there = redis.call('LINDEX', list, index_of(place))
+    redis.call('LSET', list, index_of(place), blank)
+    redis.call('LINSERT', list, is_head and 'AFTER' or 'BEFORE', blank, item)
+    redis.call('LSET', list, index_of(place + 1), there)
+    walked = walked + (is_head and length - place or place)
   end
 end
+-- How far before its place, as it was written down, the item is that took the place of another: others
+-- took items from the list meanwhile.
+local away = not is_list and tonumber(redis.call('HGET', KEYS[4], 'away') or 0) or 0
+-- The index of the item that took the place of another; nil where it is not there any more.
+local function stand_in(place, other)
+  local reach = 50
+  for step = 0, 2 * reach do
+    local at = place - away + (step % 2 == 0 and step / 2 or -(step + 1) / 2)
+    if at >= 0 and redis.call('LINDEX', list, index_of(at)) == other then
+      away = place - at
+      return index_of(at)
+    end
+  end
+  if place - away < -reach then
+    return nil
+  end
+  local length = redis.call('LLEN', list)
+  local at = redis.call('LPOS', list, other, 'RANK', is_head and -1 or 1)
+  walked = walked + length
+  away = at and place - (is_head and length - 1 - at or at) or away
+  return at
+end
 local function item_back(part, pushed_to)
-  if part[3] ~= '' and not take_off(pushed_to, part[4]) then
+  local place, is_edit = string.match(part[1], '^(%d+)( ?e?d?i?t?)$')
+  -- What is no place must not be counted from the end, nor end the script half-way.
+  place = tonumber(place) or 0
+  if is_edit == ' edit' then
+    local at = stand_in(place, part[4])
+    if at then
+      redis.call('LSET', list, at, part[2])
+    end
+    return at
+  end
+  if part[3] ~= '' and not take_off(pushed_to, part[4], is_head and 1 or -1) then
     return false
   end
-  -- What is no place must not be counted from the end, nor end the script half-way.
-  insert(tonumber(string.match(part[1], '^%d+$')) or 0, part[2])
+  insert(place, part[2])
   return true
 end
 local function switch_back(part, switch)
@@ -107,7 +148,7 @@ elseif shape == 'tail' then
     done = done + 1
   end
 else
-  local back = shape == 'items' and item_back or switch_back
+  local back = shape == 'switches' and switch_back or item_back
   for i = 1, wanted do
     local part = redis.call('LRANGE', memory, -4 * i, -4 * i + 3)
     local bytes = table.concat(part)
@@ -126,6 +167,9 @@ else
     return {0, 0, -1}
   end
   redis.call('LTRIM', memory, 0, -4 * (done + lost) - 1)
+  if away ~= 0 then
+    redis.call('HSET', KEYS[4], 'away', string.format('%d', away))
+  end
 end
 if done > 0 then
   forget_made(KEYS[4], KEYS[7])

@@ -46,8 +46,8 @@ def clear(
     (Source: Queue#clear.)"""
     key = keys.queue(queue)
     if record is not None:
-        # Its undo puts the jobs and the name back from there.
-        record = replace(record, source=key, queue=queue)
+        # Its undo puts the jobs back from there.
+        record = replace(record, source=key)
     return windows.clear_to(keys, key, seen, record=record, remove_queue=queue, newest="head")
 
 

@@ -10,8 +10,9 @@ from queuecore.action_record import ActionRecord, recorded
 from queuecore.codec import encode
 from queuecore.exchange import Arg, Exchange, single
 from queuecore.keys import name_bytes
+from sidekiq.codec import read_job
 from sidekiq.errors import EncodeError, SidekiqError
-from sidekiq.keys import SetName, SidekiqKeys
+from sidekiq.keys import SidekiqKeys
 from sidekiq.scripts import load_script
 
 _LOAD = load_script("load_jobs")
@@ -60,23 +61,27 @@ def schedule(keys: SidekiqKeys, payload: bytes, at_s: float) -> Exchange[int]:
 def load(
     keys: SidekiqKeys, queue: str, jobs: Sequence[bytes], record: ActionRecord | None = None
 ) -> Exchange[int]:
-    """Put jobs at the back of a queue, in their order, byte for byte; the queue gets its name.
+    """Put jobs at the back of a queue, in their order, as they are; the queue gets its name.
     Returns how many. Cannot be undone. One round trip, O(jobs)."""
-    args: list[Arg] = ["", name_bytes(queue), *jobs]
+    args: list[Arg] = [0, name_bytes(queue), *jobs]
     return recorded(_LOAD, keys, record, [keys.queue(queue), keys.queues()], args, int)
 
 
-def load_into(
-    keys: SidekiqKeys,
-    name: SetName,
-    jobs: Sequence[bytes],
-    at_s: float,
-    record: ActionRecord | None = None,
+def load_dead(
+    keys: SidekiqKeys, jobs: Sequence[bytes], now_s: float, record: ActionRecord | None = None
 ) -> Exchange[int]:
-    """Put jobs into a set at a time, in epoch seconds, byte for byte. Returns how many: an equal
-    one that is there stays where it is. Cannot be undone. One round trip, O(jobs x log(length of
-    the set))."""
-    if at_s != at_s:
+    """Put jobs among the dead, byte for byte. Returns how many: an equal one that is there stays
+    where it is. Each died when it failed last, as far as it says so; else at `now_s`, in epoch
+    seconds, which is also the latest. Cannot be undone. One round trip, O(jobs x log(dead))."""
+    if now_s != now_s:
         raise SidekiqError("not a number is no time")
-    args: list[Arg] = [repr(float(at_s)), "", *jobs]
-    return recorded(_LOAD, keys, record, [keys.jobs(name), keys.queues()], args, int)
+    args: list[Arg] = [1, ""]
+    for raw in jobs:
+        args += (repr(_died_at_s(raw, float(now_s))), raw)
+    return recorded(_LOAD, keys, record, [keys.jobs("dead"), keys.queues()], args, int)
+
+
+def _died_at_s(raw: bytes, now_s: float) -> float:
+    job = read_job(raw)
+    failed_at = job.moment("retried_at") or job.moment("failed_at")
+    return now_s if failed_at is None else min(now_s, failed_at.timestamp())

@@ -63,6 +63,15 @@ def moved(raw: bytes, to: str) -> tuple[str, bytes] | str:
     return to, spliced(raw, {"queue": encode(to)}, job.members)
 
 
+def job_for(raw: bytes, to: str) -> bytes | str:
+    """The payload of a job that comes to a queue from elsewhere: its very bytes where it is of that
+    queue, else with another `queue` in them; or why it must not. O(bytes)."""
+    change = moved(raw, to)
+    if isinstance(change, str):
+        return change
+    return raw if read_job(raw).queue == to else change[1]
+
+
 def unreadable(raw: bytes) -> str | None:
     """Why bytes can only be deleted or exported; None of a job. O(bytes)."""
     problem = read_job(raw).problem

@@ -1,5 +1,5 @@
-"""Taking an operator's action back: of entries of sets and of waiting jobs here, of processes and
-the like in `sidekiq.store.taking_back`, of whole lists in `queuecore.undo`."""
+"""Taking an operator's action back: of entries of sets here, of processes and the like in
+`sidekiq.store.taking_back`, of waiting jobs and whole lists in `queuecore.undo`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Final
 
 from queuecore import undo as core
 from queuecore.action_record import ActionRecord, recorded
-from queuecore.bulk import BLANK
 from queuecore.exchange import Arg, Steps
 from queuecore.undo import Tally
 from queuecore.undo import Undone as Undone
@@ -17,10 +16,10 @@ from sidekiq.keys import SidekiqKeys
 from sidekiq.scripts import load_script
 from sidekiq.store.taking_back import take_back
 
-_UNDO = load_script("undo_jobs")
+_UNDO = load_script("undo_entries")
 
-#: The shapes of memory that are taken back here.
-_SHAPES: Final = ("entries", "waiting")
+#: The shape of memory that is taken back here.
+_SHAPE: Final = "entries"
 
 
 def undo(keys: SidekiqKeys, operation: str, record: ActionRecord | None = None) -> Steps[Undone]:
@@ -37,25 +36,23 @@ def _of_system(
     record: ActionRecord | None,
     tally: Tally,
 ) -> Steps[None] | None:
-    if shape in _SHAPES:
-        return _jobs_back(keys, operation, shape, memory, record, tally)
+    if shape == _SHAPE:
+        return _entries_back(keys, operation, memory, record, tally)
     return take_back(keys, operation, shape, memory, record, tally)
 
 
-def _jobs_back(
+def _entries_back(
     keys: SidekiqKeys,
     operation: str,
-    shape: str,
     memory: Sequence[list[bytes]],
     record: ActionRecord | None,
     tally: Tally,
 ) -> Steps[None]:
     """One round trip; the parts themselves are not sent, for the server has them."""
     # The first text ends with the key that was acted on, which may hold any bytes.
-    words = 3 if shape == "entries" else 2
-    sources = sorted({part[0].split(b" ", words)[-1] for part in memory})
+    sources = sorted({part[0].split(b" ", 3)[-1] for part in memory})
     targets = sorted({part[2] for part in memory} - {b"", *sources})
     own = [keys.undo(operation), keys.undo_items(operation), keys.queues()]
-    args: list[Arg] = [shape, BLANK, len(memory), len(sources)]
+    args: list[Arg] = [len(memory), len(sources)]
     touched = [*own, *sources, *targets]
     tally.note(*(yield recorded(_UNDO, keys, record, touched, args, tuple)))

@@ -15,7 +15,7 @@ from tests.support.operations import StepByStep
 from tests.support.rights import refused
 from tests.support.sidekiq_jobs import KEYS, fill_queue, job, record, state_of, waiting_in
 
-from queuecore.bulk import BLANK, JobRef, JobRefs, Result
+from queuecore.bulk import BARRED, BLANK, JobRef, JobRefs, Result
 from queuecore.exchange import Steps
 from queuecore.stores import Store
 from queuecore.windows import sha_of
@@ -30,7 +30,6 @@ ACTS: dict[str, Act] = {
     "delete": lambda refs, mine: queue_actions.delete(KEYS, "q", refs, mine),
     "move": lambda refs, mine: queue_actions.move(KEYS, "q", refs, "r", mine),
     "move to its own back": lambda refs, mine: queue_actions.move(KEYS, "q", refs, "q", mine),
-    "put to the front": lambda refs, mine: queue_actions.put_to_front(KEYS, "q", refs, mine),
     "edit": lambda refs, mine: queue_actions.edit(KEYS, "q", refs[:1], lambda raw: EDITED, mine),
 }
 
@@ -50,16 +49,6 @@ def test_jobs_move_to_the_back_of_another_queue_in_their_order(
     moved = [item.replace(b'"queue":"q"', b'"queue":"r"') for item in (items[1], items[4])]
     assert waiting_in(direct, "r") == [job(77), *moved]
     assert sorted(direct("SMEMBERS", KEYS.queues())) == [b"q", b"r"]
-
-
-def test_jobs_are_put_to_the_front_in_their_order(store: Store, direct: Direct) -> None:
-    items = jobs(700)
-    refs = fill_queue(direct, "q", items)
-    chosen = [*range(3, 300, 3), 650, 651]
-    steps = queue_actions.put_to_front(KEYS, "q", [refs[at] for at in chosen], at_once=40)
-    assert store.run(steps) == Result(done=len(chosen))
-    others = [item for at, item in enumerate(items) if at not in set(chosen)]
-    assert waiting_in(direct, "q") == [items[at] for at in chosen] + others
 
 
 def test_a_job_is_edited_in_its_place(store: Store, direct: Direct) -> None:
@@ -104,7 +93,7 @@ def test_each_action_is_taken_back_to_the_byte_and_once(
     assert not store.run(undo.undo(KEYS, mine.id)).is_known
 
 
-@pytest.mark.parametrize("act", ["delete", "move", "put to the front"])
+@pytest.mark.parametrize("act", ["delete", "move"])
 def test_jobs_near_the_end_of_a_long_queue_come_back_to_their_places(
     store: Store, direct: Direct, act: str
 ) -> None:
@@ -165,7 +154,7 @@ def plain(item: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("seed", range(6))
-@pytest.mark.parametrize("act", ["delete", "move", "put to the front"])
+@pytest.mark.parametrize("act", ["delete", "move"])
 def test_among_others_and_two_undos_each_job_is_in_one_place(
     store: Store, direct: Direct, seed: int, act: str
 ) -> None:
@@ -208,7 +197,7 @@ def test_a_queue_of_another_kind_is_refused(store: Store, direct: Direct) -> Non
     refs = fill_queue(direct, "q", jobs(3))
     direct("SET", KEYS.queue("r"), "x")
     result = store.run(queue_actions.move(KEYS, "q", refs, "r"))
-    assert result == Result(refused=(("the key of the queue holds no list", 3),))
+    assert result == Result(refused=((BARRED, 3),))
     assert waiting_in(direct, "q") == jobs(3)
 
 

@@ -100,7 +100,8 @@ class Plan:
     over many jobs has a `pace`: it can be limited and stopped. `many` is how many jobs, workers or
     schedules it touches, `size_bytes` how much its undo keeps (None: unknown), `record` what goes
     on record. `meanwhile` is what others see while it goes on, `no_undo` why nothing is kept for an
-    undo, both in words where there is something to say; the details say them, too.
+    undo, `besides` what else it changes than what `many` counts, all in words where there is
+    something to say; the details say them, too.
     """
 
     what: str
@@ -115,6 +116,7 @@ class Plan:
     record: ActionRecord | None = None
     meanwhile: str = ""
     no_undo: str | None = None
+    besides: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,7 +106,7 @@ class Delete(OfJobs):
 
 @dataclass(frozen=True, slots=True)
 class Move(OfJobs):
-    """Move jobs, byte for byte, to the end of the queue `to`; of a failure the job in it."""
+    """Move jobs to the end of the queue `to`; of a failure the job in it."""
 
     to: str
 

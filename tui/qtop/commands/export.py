@@ -32,6 +32,7 @@ from qtop.model.job import Job, JobSource
 from qtop.model.job_file import BadExport, line_of, read_line
 from qtop.search.filter_language import Filter
 from qtop.search.list_walk import choose, scan
+from qtop.search.selection import RefusalCheck
 from qtop.systems.runner import open_system
 from qtop.systems.system import System
 from qtop.text.safe import safe
@@ -121,7 +122,8 @@ def _target(text: str) -> JobSource | str:
     "target",
     type=Parsed("target", _target),
     metavar="TARGET",
-    help="failed, queue:NAME, or `queues`: each job to the queue it came from. Else where it was.",
+    help="failed, failed:NAME, queue:NAME, or `queues`: each job to the queue it came from. Else "
+    "where it was.",
 )
 @connection_options
 @dry_run_option
@@ -133,22 +135,15 @@ def load(
 
     As `qtop export` wrote them, byte for byte and in the order they had on their lists, to the ends
     of these; what was on the lists before stays. Lines that were changed, or in which secrets are
-    hidden, are refused. What was loaded twice is there twice.
+    hidden, are refused. What was loaded twice is there twice. Sidekiq's jobs go to queues, which
+    becomes their `queue`, or to failed:dead at the time when they failed last; a dead job that is
+    there already is refused.
 
     \b
     Example: qtop load failures.jsonl --to failed --dry-run
     """
-    #: Of each line its item's place on its own list, and where in the file it begins.
-    plan: dict[JobSource, list[tuple[int, int]]] = defaultdict(list)
-    refused, system = 0, open_system(None, connection.namespace, system=connection.system)
-    for number, begin, raw in _read(path):
-        landing = _landing(system, raw, target)
-        if isinstance(landing, Landing):
-            plan[landing.source].append((landing.place, begin))
-            continue
-        refused += 1
-        if refused <= _MOST_COMPLAINTS:
-            message(f"line {number:,} refused: {landing}")
+    system = open_system(None, connection.namespace, system=connection.system)
+    plan, refused = _sorted_out(system, path, target)
     for source, lines in plan.items():
         line(f"{'would load' if dry_run else 'to load'} {len(lines):,} to {safe(str(source))}")
     message(f"refused {refused:,}")
@@ -163,10 +158,41 @@ def load(
             request = Load(source, _items(system, path, target, lines), len(lines))
             outcome = carry_out(session, session.plan(request))
             done += outcome.done
+            for reason, many in outcome.refused:
+                message(f"refused {many:,}: {reason}")
+                refused += many
             if outcome.stopped is not None:
                 line(f"loaded {done:,}, refused {refused:,}")
                 leave_if_stopped(replace(outcome, left=total - done))
     line(f"loaded {done:,}, refused {refused:,}")
+    sys.exit(0 if done else 1)
+
+
+#: Of each line its item's place on its own list, and where in the file it begins; by the list that
+#: it goes to.
+_Lines = dict[JobSource, list[tuple[int, int]]]
+
+
+def _sorted_out(system: System, path: Path, target: JobSource | str | None) -> tuple[_Lines, int]:
+    """What goes where of a file, and how many of its lines are refused; why is said of some."""
+    plan: _Lines = defaultdict(list)
+    checks: dict[JobSource, RefusalCheck] = {}
+    refused = 0
+    for number, begin, raw in _read(path):
+        landing: Landing | object = _landing(system, raw, target)
+        if isinstance(landing, Landing):
+            source = landing.source
+            if source not in checks:
+                checks[source] = system.refusal(Load(source, (), 0))
+            why = checks[source](landing.raw)
+            if why is None:
+                plan[source].append((landing.place, begin))
+                continue
+            landing = why
+        refused += 1
+        if refused <= _MOST_COMPLAINTS:
+            message(f"line {number:,} refused: {landing}")
+    return plan, refused
 
 
 class Landing(NamedTuple):

@@ -142,8 +142,9 @@ def _action_options(command: F) -> F:
 def requeue(source: JobSource, to: str | None, poisoned: bool, **options: Any) -> None:
     """Put failed jobs back onto their queues; run scheduled now.
 
-    Payloads go back byte for byte, and the failures leave their list. More than one needs --yes, or
-    an answer on a terminal. Of several, those are spared whose process died under them again and
+    Payloads go back byte for byte, but for the `enqueued_at`, `retry_count` and, with --to, `queue`
+    of Sidekiq's jobs, and the failures leave their list. More than one needs --yes, or an answer on
+    a terminal. Of several, those are spared whose process died under them again and
     again. Prints how many were requeued, how many somebody else took meanwhile, and how many were
     refused.
 
@@ -220,10 +221,11 @@ def reschedule(
 @_action_options
 @click.option("--to", metavar="QUEUE", required=True, help="The queue to put them on.")
 def move(source: JobSource, to: str, **options: Any) -> None:
-    """Move jobs to the end of another queue, byte for byte.
+    """Move jobs to the end of another queue.
 
-    Of a failure the job in it is moved. More than one needs --yes, or an answer on a terminal. The
-    lock that resque-loner or its like has put on a waiting job goes.
+    Byte for byte, but for the `queue` that Sidekiq's jobs name; of a failure the job in it is
+    moved. More than one needs --yes, or an answer on a terminal. The lock that resque-loner or its
+    like has put on a waiting job goes.
 
     \b
     Example: qtop move --from queue:mail --to mail_later --filter class:Newsletter --yes

@@ -140,8 +140,11 @@ def clear(
         if plan.size_bytes is None:
             message("how large it is is unknown: an undo keeps it, whatever its size")
         tell_no_undo(plan)
+        if plan.besides:
+            message(plan.besides)
         if dry_run:
-            would = {"action": action, "dry_run": True, "would": jobs}
+            would: dict[str, object] = {"action": action, "dry_run": True, "would": jobs}
+            would |= {"besides": plan.besides} if plan.besides else {}
             line(json_line(would) if as_json else f"would delete {what}")
             sys.exit(0 if jobs or remove else 1)
         if not yes:

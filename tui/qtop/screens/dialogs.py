@@ -291,7 +291,7 @@ class QueueDialog(Dialog[str | None]):
     AUTO_FOCUS = "#queue"
 
     def __init__(self, names: Sequence[str] | None, title: str = "Requeue to which queue?") -> None:
-        line = "What is moved goes to its end, byte for byte."
+        line = "What is moved goes to its end."
         super().__init__(title, (line,), (CANCEL, DialogButton("yes", "Move", "primary")))
         # What cannot be shown cannot be typed: a completion means the real name.
         self._names: dict[str, str | None] = {}

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         JobRequest,
         LaunchCommand,
         LaunchRequest,
+        Load,
         PruneCase,
         QueueClasses,
         Request,
@@ -252,8 +253,9 @@ class System(Protocol):
         """What collects jobs of a list for an action. With `spares` failures are left out that
         would do harm again, unless there is only one. No round trip."""
 
-    def refusal(self, request: JobRequest) -> RefusalCheck:
-        """What says for an item's bytes why a request will refuse it. O(bytes)."""
+    def refusal(self, request: JobRequest | Load) -> RefusalCheck:
+        """What says for an item's bytes why a request will refuse it. O(bytes). Of a `Load` no
+        items are needed."""
 
     def prepare(self, request: Request, operator: Operator) -> Steps[Plan | Refusal]:
         """Say what a request would do, in the operator's name, or why it cannot be done. Reads

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
@@ -47,9 +47,11 @@ from qtop.actions.request import (
 from qtop.actions.stopping import Stopped, between
 from qtop.keymap.keymap import Danger
 from qtop.model.job import JobSource
-from qtop.systems.resque import job_actions, turned_lists
+from qtop.systems import turned_lists
+from qtop.systems.resque import job_actions
 from qtop.systems.resque.job_reader import list_key
-from qtop.systems.resque.lacking import NO_DEAD, NO_RETRIES
+from qtop.systems.resque.turnable import turnable
+from qtop.systems.system import Ability
 from qtop.text.format import number
 from qtop.text.safe import safe
 from queuecore import bulk, turning, values, windows
@@ -71,10 +73,11 @@ _LARGE_BYTES: Final = 16 << 20
 
 @dataclass(frozen=True, slots=True)
 class ResqueActions:
-    """The actions in one namespace, in one operator's name."""
+    """The actions in one namespace, in one operator's name. `abilities` are those of the system."""
 
     keys: Keys
     operator: Operator
+    abilities: Mapping[Ability, str | None]
 
     def prepare(self, request: Request) -> Steps[Plan | Refusal]:
         """Say what a request would do, or why it cannot be done. Reads only; what is about jobs
@@ -104,17 +107,19 @@ class ResqueActions:
 
                 return schedules.prepare(self.keys, self.operator, request)
             case Reorder():
-                return (yield from turned_lists.prepare(self.keys, self.operator, request))
+                lists = turnable(self.keys)
+                return (yield from turned_lists.prepare(lists, self.operator, request))
             case _:
                 return (yield from self._of_jobs(request))
 
     def _of_jobs(
         self, request: JobRequest | DelayedRequest | Replace | Enqueue
     ) -> Steps[Plan | Refusal]:
-        if isinstance(request, Kill):
-            return Refusal(NO_DEAD)
-        if isinstance(request, Reschedule) and request.source.kind != "delayed":
-            return Refusal(NO_RETRIES)
+        if isinstance(request, Kill) and (why := self.abilities["kill"]) is not None:
+            return Refusal(why)
+        is_postponed = isinstance(request, Reschedule) and request.source.kind != "delayed"
+        if is_postponed and (why := self.abilities["postpone"]) is not None:
+            return Refusal(why)
         if isinstance(request, Requeue | Move | Edit) and request.source.kind == "delayed":
             return Refusal("a delayed job can be run now, deleted or rescheduled")
         operator = yield from self._within_memory(request)
@@ -276,7 +281,7 @@ class ResqueActions:
 
     def _load(self, request: Load) -> Plan | Refusal:
         if request.target.kind == "delayed":
-            return Refusal("a file does not say when its jobs are due: load them to a queue")
+            return Refusal(job_actions.NOT_DUE)
         target, number = request.target, request.number
         key = list_key(self.keys, target)
         subject = f"{target} from a file"

@@ -15,10 +15,11 @@ from typing import Final
 from qtop.model.fleet import Snapshot
 from qtop.model.health import Finding
 from qtop.model.job import Job
-from qtop.systems.resque import turned_lists
+from qtop.systems import turned_lists
 from qtop.systems.resque.health import master_prefix
 from qtop.systems.resque.job_reader import engine_failure, failure_job
 from qtop.systems.resque.schedules import args_of
+from qtop.systems.resque.turnable import turnable
 from qtop.systems.system import DiagnosisPart
 from qtop.text.format import argument, job_class, named
 from qtop.text.safe import counted
@@ -86,7 +87,7 @@ class Diagnosis:
             "items": self._items,
             "poison": self._poison,
             "duplicates": self._duplicates,
-            "order": lambda: turned_lists.diagnose(self.keys),
+            "order": lambda: turned_lists.diagnose(turnable(self.keys)),
             "schedules": self._schedules,
         }
         last = yield from ways[part]()

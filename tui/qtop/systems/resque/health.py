@@ -14,7 +14,7 @@ from qtop.model.health import (
     WaitingClasses,
     skew_s,
 )
-from qtop.systems.resque import turned_lists
+from qtop.systems.resque import turnable
 from qtop.systems.resque.ownership import notices, ownership
 from queuecore.active_job import unwrapped, waiting_since
 from queuecore.exchange import Steps
@@ -43,7 +43,7 @@ def look(keys: Keys, queues: Sequence[str] = ()) -> Steps[HealthReport]:
     found = yield from health.settled(keys, found)
     whose = yield from ownership_of.find_owners(keys, queues or None, now=wall_now())
     after_s, taken = time.time(), found.taken
-    order = yield from turned_lists.glance(keys, queues)
+    order = yield from turnable.glance(keys, queues)
     skew = None if taken is None else skew_s(taken.timestamp(), before_s, after_s)
     return replace(report_of(found, payloads, whose, skew), order=order)
 

@@ -15,6 +15,7 @@ from qtop.actions.request import (
     Edit,
     Enqueue,
     JobRequest,
+    Load,
     Move,
     OfJobs,
     PutBack,
@@ -28,6 +29,7 @@ from qtop.model.job import Job, JobSource, moment_of
 from qtop.search.selection import RefusalCheck, Selection, nothing_refused
 from qtop.systems.resque.job_lists import DelayedRefs, job_list
 from qtop.systems.resque.job_reader import engine_failure, list_key
+from qtop.systems.turned_lists import OF_QUEUES, may_be_turned
 from qtop.text.format import both_times, number
 from qtop.text.payloads import checked
 from qtop.text.safe import counted, safe
@@ -112,8 +114,13 @@ class JobChooser:
         return self._chosen
 
 
-def refusal_of(request: JobRequest) -> RefusalCheck:
+NOT_DUE: Final = "a file does not say when its jobs are due: load them to a queue"
+
+
+def refusal_of(request: JobRequest | Load) -> RefusalCheck:
     """Says for an item's bytes what a request will make of it, or why it will refuse it."""
+    if isinstance(request, Load):
+        return (lambda raw: NOT_DUE) if request.target.kind == "delayed" else nothing_refused
     return _decision(request)
 
 
@@ -318,8 +325,7 @@ class _Words(NamedTuple):
 _MEANWHILE: Final = {
     "failed": "Places may shift in Resque's own web page until this is done: retry or remove no "
     "single failure there meanwhile.",
-    "queue": "Workers may take jobs from the middle of the queue meanwhile. Then the order is as "
-    "before, and jobs that came meanwhile are behind the others.",
+    "queue": OF_QUEUES,
     "delayed": "A scheduler may take jobs from the middle of the same second meanwhile. Then the "
     "order is as before, and jobs that came meanwhile are behind the others.",
 }
@@ -337,7 +343,7 @@ def _meanwhile(request: OfJobs) -> tuple[str, ...]:
         deep = (ref for ref in refs if ref.place >= turning.SHALLOW_ITEMS)
         is_deep = any(many[ref.stamp] > turning.FEW_ITEMS for ref in deep)
     else:
-        is_deep = _refs(request.chosen)[-1 - turning.FEW_ITEMS].place >= turning.SHALLOW_ITEMS
+        is_deep = may_be_turned(_refs(request.chosen))
     return (words,) if is_deep else ()
 
 

@@ -6,7 +6,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar, get_args
 
 from qtop.model.job import FAILED, JobSource
-from qtop.systems.resque.lacking import NO_DEAD, NO_RETRIES
 from qtop.systems.system import Ability, Place
 from queuecore.exchange import Exchange, contact, single
 from queuecore.keys import name_text
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
         JobRequest,
         LaunchCommand,
         LaunchRequest,
+        Load,
         PruneCase,
         QueueClasses,
         Request,
@@ -56,6 +56,9 @@ if TYPE_CHECKING:
     from resque.store.snapshot import EngineSnapshot, SnapshotReader
 
 T = TypeVar("T")
+
+NO_DEAD: Final = "Resque keeps no dead jobs: what failed stays until it is requeued or deleted"
+NO_RETRIES: Final = "Resque does not try failed jobs again by itself: requeue them"
 
 #: How many of the newest failures are part of a snapshot.
 FAILURES_READ: Final = 500
@@ -322,7 +325,7 @@ class ResqueSystem:
 
         return JobChooser(self.keys, source, refusal, spares=spares)
 
-    def refusal(self, request: JobRequest) -> RefusalCheck:
+    def refusal(self, request: JobRequest | Load) -> RefusalCheck:
         from qtop.systems.resque.job_actions import refusal_of
 
         return refusal_of(request)
@@ -330,7 +333,7 @@ class ResqueSystem:
     def prepare(self, request: Request, operator: Operator) -> Steps[Plan | Refusal]:
         from qtop.systems.resque.actions import ResqueActions
 
-        return ResqueActions(self.keys, operator).prepare(request)
+        return ResqueActions(self.keys, operator, self.abilities).prepare(request)
 
     @cached_property
     def _guard(self) -> Guard:

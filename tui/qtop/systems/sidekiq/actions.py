@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -43,14 +43,15 @@ from qtop.actions.request import (
     Signal,
     Undo,
 )
-from qtop.actions.stopping import Stopped, between
 from qtop.keymap.keymap import Danger
 from qtop.model.job import JobSource
-from qtop.systems.sidekiq import job_actions
+from qtop.systems import turned_lists
+from qtop.systems.sidekiq import job_actions, loading
+from qtop.systems.sidekiq.job_lists import turnable
 from qtop.systems.sidekiq.refs import listed_sets
 from qtop.text.format import number
 from qtop.text.safe import safe
-from queuecore import bulk, values, windows
+from queuecore import values, windows
 from queuecore.action_record import ActionRecord
 from queuecore.bulk import Result
 from queuecore.errors import NoClassError, NoQueueError
@@ -60,11 +61,7 @@ from queuecore.windows import Extent
 from sidekiq.keys import SidekiqKeys
 from sidekiq.store import clearing, new_jobs, undo
 from sidekiq.store.clearing import SetExtent
-from sidekiq.store.pushes import unreadable, why_not_pushed
 
-#: Between so many items of a file, or so many bytes, a load can be stopped.
-_LOADED_AT_ONCE: Final = 500
-_LOADED_BYTES: Final = 1 << 20
 #: Where an undo would keep more, the server is asked whether it has room for that.
 _LARGE_BYTES: Final = 16 << 20
 
@@ -74,12 +71,11 @@ _NEVER: Final[Mapping[type, str]] = {
     Pause: NO_PAUSE,
     PauseAll: f"{NO_PAUSE}; its processes can be quieted",
     Register: "Sidekiq has no such index: a queue gets its name with its next job",
-    Reorder: "Sidekiq's lists are never turned: there is nothing to put in order",
     PutBack: "Sidekiq sets nothing aside",
     RunSchedules: "the schedules are those of a plug-in: only Ruby can run them",
     DeleteSchedules: "the schedules are those of a plug-in: only Ruby should change them",
 }
-_MOST_DEAD: Final = "Sidekiq drops the oldest of more than 10,000 dead, by default."
+_NAME_GOES: Final = "Its name leaves the list of queues"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +98,14 @@ class SidekiqActions:
             case Undo():
                 return self._undo(request)
             case Load():
-                return self._load(request)
+                return loading.prepare(self.keys, self.operator, request)
             case Enqueue():
                 return self._enqueue(request)
             case Replace():
                 return job_actions.prepare_replacing(self.keys, self.operator, request)
+            case Reorder():
+                lists = turnable(self.keys)
+                return (yield from turned_lists.prepare(lists, self.operator, request))
             case Prune() | Signal():
                 return self._on_processes(request)
             case Requeue() | Delete() | Move() | Edit() | RunNow() | Reschedule() | Kill():
@@ -143,8 +142,9 @@ class SidekiqActions:
         if not jobs:
             record = replace(record, planned=1)
         details = (
-            f"Deletes {waiting(jobs, name)} now, and its name.",
-            "With jobs that come from now on it is a queue again; they stay.",
+            f"Deletes {waiting(jobs, name)} now.",
+            f"{_NAME_GOES}.",
+            "Jobs that come from now on stay, and with them it is a queue again.",
             "Batches and locks that hang on the jobs stay.",
             self.operator.way_back(size),
         )
@@ -152,7 +152,7 @@ class SidekiqActions:
         title, verb = f"{action.capitalize()} queue {name}", action.capitalize()
         word = typeable(source.name, action)
         plan = Plan(title, verb, details, "typed", run, word, None, jobs, size, record)
-        return replace(plan, no_undo=self.operator.limits.refusal(size))
+        return replace(plan, no_undo=self.operator.limits.refusal(size), besides=_NAME_GOES)
 
     def _clear_queue_now(
         self, request: Clear, seen: Extent, record: ActionRecord
@@ -242,54 +242,6 @@ class SidekiqActions:
         return Plan(title, "Undo", request.question, danger, run, many=many, record=record)
 
     # New jobs
-
-    def _load(self, request: Load) -> Plan | Refusal:
-        target, number_of = request.target, request.number
-        if target.kind != "queue" and (target.kind, target.name) != ("failed", "dead"):
-            return Refusal(
-                "only a queue or failed:dead takes jobs from a file: a file does not say when "
-                "they are to be tried again, or are due"
-            )
-        key = job_actions.list_key(self.keys, target)
-        subject = f"{target} from a file"
-        record = self.operator.record("load", subject, key, number_of, undo_s=0)
-        check = why_not_pushed if target.kind == "queue" else unreadable
-        run = partial(self._load_now, request, check, record)
-        what = f"Load {count_of(number_of, 'item')} to {safe(str(target))}"
-        details: tuple[str, ...] = ("What is no job is left out. They are written byte for byte.",)
-        if target.kind == "failed":
-            details += (f"They died now, as far as Sidekiq knows. {_MOST_DEAD}",)
-        return Plan(what, "Load", details, "confirm", run, many=number_of, record=record)
-
-    def _load_now(
-        self, request: Load, check: Callable[[bytes], str | None], record: ActionRecord
-    ) -> Steps[Outcome]:
-        target, tried, result = request.target, 0, Result()
-        at_s = yield job_actions.clock()
-        try:
-            for part in bulk.parts(request.items, _LOADED_AT_ONCE, len, _LOADED_BYTES):
-                yield between(tried, request.number)
-                reasons = [check(raw) for raw in part]
-                able = [raw for raw, why in zip(part, reasons, strict=True) if why is None]
-                result = result.plus(refused=filter(None, reasons))
-                done = 0
-                if able and target.kind == "queue":
-                    done = yield new_jobs.load(self.keys, target.name, able, record)
-                elif able:
-                    done = yield new_jobs.load_into(self.keys, "dead", able, at_s, record)
-                result = result.plus(done, refused=["it is there already"] * (len(able) - done))
-                tried += len(part)
-        except Stopped as error:
-            result = values.replace(result, stopped=error)
-        left = request.number - tried if result.stopped is not None else 0
-        kept = sum(many for _, many in result.refused)
-        text = f"loaded {count_of(result.done, 'item')}"
-        text += f", refused {number(kept)} ({safe(result.refused[0][0])})" if kept else ""
-        tone: ResultTone = "warn" if kept else "good"
-        if result.stopped is not None:
-            text, tone = text + rest_of(left, result.stopped), "bad"
-        numbers = (result.done, 0, result.refused, result.stopped, left)
-        return Outcome(text, tone, *numbers, record if result.done else None)
 
     def _enqueue(self, request: Enqueue) -> Plan:
         queue, name, at_s = request.queue, request.class_name, request.at_s

@@ -7,7 +7,9 @@ from typing import Final
 
 from qtop.model.fleet import Snapshot
 from qtop.model.health import Finding, Strays
+from qtop.systems import turned_lists
 from qtop.systems.sidekiq import strays
+from qtop.systems.sidekiq.job_lists import turnable
 from qtop.systems.sidekiq.ownership import note
 from qtop.systems.system import DiagnosisPart
 from qtop.text.format import argument, named
@@ -39,6 +41,8 @@ def look(keys: SidekiqKeys, part: DiagnosisPart, tell: _Tell, seen: Snapshot) ->
         tell(_unregistered((yield from strays.find(keys))))
     elif part == "items":
         tell((yield from _items(keys, seen)))
+    elif part == "order":
+        tell((yield from turned_lists.diagnose(turnable(keys))))
     elif part == "schedules":
         read: RecurringJobs = yield from schedules.read(keys)
         tell(_schedules(read))

@@ -10,6 +10,7 @@ from typing import Final
 
 from qtop.model.fleet import Process
 from qtop.model.health import (
+    Finding,
     HealthReport,
     NextJob,
     Notice,
@@ -21,14 +22,17 @@ from qtop.model.health import (
     WaitingClasses,
     skew_s,
 )
+from qtop.model.job import JobSource
+from qtop.systems import turned_lists
 from qtop.systems.sidekiq import timed_jobs
+from qtop.systems.sidekiq.job_lists import turnable
 from qtop.systems.sidekiq.job_reader import names_of
 from qtop.systems.sidekiq.schedules import hidden_jobs
 from qtop.text.format import named
 from qtop.text.safe import counted
 from queuecore import audit, times, windows
 from queuecore.active_job import unwrapped
-from queuecore.errors import Busy, StoreError
+from queuecore.errors import Busy, Refused, StoreError
 from queuecore.exchange import Command, Exchange, Reply, Steps, first_error
 from queuecore.health import HealthPart, read_facts
 from queuecore.values import value
@@ -61,7 +65,7 @@ def look(
     keys: SidekiqKeys, queues: Sequence[str], processes: Sequence[Process] | None
 ) -> Steps[HealthReport]:
     """Find out what is looked at now and then, also of these queues; `processes` are those of the
-    last snapshot, None where they are unknown. Four round trips, five where many retries come.
+    last snapshot, None where they are unknown. Five round trips, six where many retries come.
     Raises StoreError."""
     before_s = time.time()
     seen: Looked = yield _look(keys, queues)
@@ -72,6 +76,7 @@ def look(
         timed = yield from timed_jobs.look(keys, seen.sizes, taken.timestamp())
         if unread := _unread(timed):
             problems = {**problems, "scheduler": f"cannot be read: {named(unread)}"}
+    order = yield from _order(keys, queues)
     return HealthReport(
         system=seen.system,
         next_jobs=seen.jobs,
@@ -81,6 +86,7 @@ def look(
         ownership=Ownership(),
         notices=tuple(notices(processes, there)),
         timed=timed,
+        order=order,
     )
 
 
@@ -93,6 +99,16 @@ def _unread(timed: TimedJobs) -> list[str]:
         ("dead jobs", timed.dead),
     )
     return [what for what, found in parts if found is None]
+
+
+def _order(keys: SidekiqKeys, queues: Sequence[str]) -> Steps[Finding]:
+    """Whether some queues are in their order; unknown where that is refused. A round trip for each
+    1,000, another where one is turned."""
+    try:
+        sources = [JobSource("queue", name) for name in queues]
+        return (yield from turned_lists.look(turnable(keys), sources))
+    except Refused as error:
+        return Finding("order", "UNKNOWN", f"whether lists were left turned ({error})")
 
 
 def facts(keys: SidekiqKeys) -> Exchange[ServerInfo]:

@@ -24,14 +24,15 @@ from qtop.actions.request import (
 from qtop.model.job import Job, JobSource, moment_of
 from qtop.search.selection import RefusalCheck, Selection, nothing_refused
 from qtop.systems.sidekiq.refs import SetRef, SetRefs, listed_sets
+from qtop.systems.turned_lists import OF_QUEUES, may_be_turned
 from qtop.text.format import both_times, number
 from qtop.text.safe import safe
 from queuecore.action_record import ActionRecord
 from queuecore.bulk import JobRefs, Result
 from queuecore.codec import encode, spliced
-from queuecore.exchange import Exchange, Steps, single
+from queuecore.exchange import Exchange, Steps, single, within
 from queuecore.times import from_server
-from queuecore.values import replace, value
+from queuecore.values import value
 from sidekiq.errors import Refused
 from sidekiq.keys import SetName, SidekiqKeys
 from sidekiq.store import entry_actions, processes, queue_actions
@@ -120,8 +121,8 @@ def prepare(keys: SidekiqKeys, operator: Operator, request: OfSidekiqJobs) -> Pl
     if (why := _why_not(request)) is not None:
         return Refusal(why)
     source, chosen, words, pace = request.source, request.chosen, _words(request), Throttle()
-    stays = _stays(request)
-    many = len(chosen.refs) - sum(count for _, count in stays)
+    stays, refs = _stays(request), chosen.refs
+    many = len(refs) - sum(count for _, count in stays)
     what, size_bytes = count_of(many, words.noun), undo_bytes(request)
     subject = request.subject or _subject(request, what)
     action = words.action or words.verb.lower()
@@ -131,7 +132,9 @@ def prepare(keys: SidekiqKeys, operator: Operator, request: OfSidekiqJobs) -> Pl
     asks = many > 1 or (many == 1 and (request.is_found or again or not record.undo_s))
     cautions = _cautions(request)
     left = [f"Left alone: {number(count)}: {reason}." for reason, count in stays]
-    details = [*_which(request), *left, *words.lines, *cautions, operator.way_back(size_bytes)]
+    meanwhile = OF_QUEUES if isinstance(refs, JobRefs) and may_be_turned(refs) else ""
+    details = [*_which(request), *left, *words.lines, *filter(None, (meanwhile,)), *cautions]
+    details.append(operator.way_back(size_bytes))
     if chosen.too_large and source.kind == "queue":
         details.append(f"Left alone: {chosen.too_large:,} too large to look into.")
     act = _act_on_queue if source.kind == "queue" else _act_on_sets
@@ -145,6 +148,7 @@ def prepare(keys: SidekiqKeys, operator: Operator, request: OfSidekiqJobs) -> Pl
         many=many,
         size_bytes=size_bytes,
         record=record,
+        meanwhile=meanwhile,
         no_undo=operator.limits.refusal(size_bytes),
     )
 
@@ -266,7 +270,7 @@ def _act_on_sets(
     for name, entries in refs.by_set():
         if (type(request), name) not in _STAYS and result.stopped is None:
             acting = _act_on_set(keys, request, name, entries, when, record, pace.at_once)
-            result = _sum(result, (yield from _within(acting, before, record.planned)))
+            result = _sum(result, (yield from within(acting, before, record.planned)))
             before += len(entries)
     return acted(done, result, record, _stays(request))
 
@@ -309,23 +313,6 @@ def _act_on_set(
 
 def _at_once(paced: int) -> int:
     return min(entry_actions.AT_ONCE, paced)
-
-
-def _within(steps: Steps[Result], before: int, of: int) -> Steps[Result]:
-    """The same steps as a part of an action on so many jobs, some of which come before."""
-    outcome: object = None
-    problem: Exception | None = None
-    while True:
-        try:
-            step = steps.throw(problem) if problem is not None else steps.send(outcome)
-        except StopIteration as stop:
-            return stop.value  # type: ignore[no-any-return]
-        if step.progress is not None:
-            step = replace(step, progress=(before + step.progress[0], of))
-        try:
-            outcome, problem = (yield step), None
-        except Exception as error:
-            problem = error
 
 
 def _sum(one: Result, other: Result) -> Result:

@@ -16,6 +16,7 @@ from queuecore import windows
 from queuecore.bulk import JobRefs
 from queuecore.errors import BadOption
 from queuecore.exchange import Exchange, Operation, Reply, Steps, single
+from queuecore.keys import name_text
 from queuecore.windows import Extent, Item, RawItem, Stretch, read_item
 from sidekiq.keys import SidekiqKeys
 from sidekiq.store import waiting_jobs
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from qtop.model.layout import Layout
+    from qtop.systems.turned_lists import TurnableLists
 
 #: The copies of sidekiq-failures, as a list of failures.
 COPIES: Final = "copies"
@@ -64,6 +66,24 @@ def failure_lists(keys: SidekiqKeys, *, apart: bool = False) -> Exchange[list[st
         return [name for name in names if name != COPIES or kind == b"zset"]
 
     return single(("TYPE", keys.copies_of_failures()), parse)
+
+
+def turnable(keys: SidekiqKeys) -> TurnableLists:
+    """The queues of a namespace: what of it may be turned."""
+    # Imported here: a page needs nothing of it.
+    from qtop.systems.turned_lists import TurnableLists
+
+    def everything() -> Steps[list[JobSource]]:
+        """One round trip."""
+        names: list[bytes] = yield single(("SMEMBERS", keys.queues()), sorted)
+        return [JobSource("queue", name_text(name)) for name in names]
+
+    def key_of(source: JobSource) -> bytes:
+        if source.kind != "queue":
+            raise BadOption(f"only queues of Sidekiq's are lists: {source} is none")
+        return keys.queue(source.name)
+
+    return TurnableLists(keys, key_of, everything, "Sidekiq's own page and processes", "head")
 
 
 class WaitingEntry:

@@ -21,14 +21,14 @@ ACTION_SCRIPTS: Final[Mapping[str, tuple[str, ...]]] = {
         *("run_now", "drop", "reschedule", "run_matching", "drop_matching"),
         *("kill", "kill_all", "kill_delayed", "kill_matching", "postpone", "postpone_all"),
     ),
-    "waiting_act": ("delete_jobs", "delete_matching", "move_jobs", "move_matching", "edit_job"),
+    "take": ("delete_jobs", "delete_matching", "move_jobs", "move_matching", "edit_job"),
     "clear_to": ("clear_queue", "remove_queue"),
     "forget_queue": ("remove_queue",),
     "drop_entries": ("clear_failures",),
     "signal": ("stop_worker", "pause_worker"),
     "rescue": ("prune", "unregister"),
     "undo": ("undo", "undo_deed"),
-    "undo_jobs": ("undo", "undo_deed"),
+    "undo_entries": ("undo", "undo_deed"),
     "take_back": ("undo", "undo_deed"),
 }
 _RUNNING: Final = frozenset({"EVAL", "EVALSHA"})

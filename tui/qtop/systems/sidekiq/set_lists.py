@@ -31,6 +31,7 @@ from sidekiq.store import entries, entry_counts
 from sidekiq.store.entries import ListedSet, SetEnd, SetEntry, SetPage, SetWindow
 from sidekiq.store.entry_counts import DueCounts, SetSize
 from sidekiq.store.entry_walk import EntryWalk
+from sidekiq.store.pushes import unreadable
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -237,11 +238,10 @@ class SetList:
         return SetWalk(self._keys, self._sets, self._end, self.entry_of)
 
     def payload(self, job: Job) -> tuple[str, bytes] | str:
-        """The job itself is what is in its queue when it runs. O(bytes)."""
-        queue = read_job(job.item.raw).queue
-        if queue is None:
-            return "it does not say which queue it belongs to"
-        return queue, job.item.raw
+        """The job itself is what is in its queue when it runs; one that names none has none yet.
+        O(bytes)."""
+        raw = job.item.raw
+        return unreadable(raw) or (read_job(raw).queue or "", raw)
 
 
 def _cursor(start: Hashable) -> SetCursor | None:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         JobRequest,
         LaunchCommand,
         LaunchRequest,
+        Load,
         PruneCase,
         QueueClasses,
         Request,
@@ -350,8 +351,8 @@ class SidekiqSystem:
 
         return SidekiqChooser(source, refusal)
 
-    def refusal(self, request: JobRequest) -> RefusalCheck:
-        from qtop.systems.sidekiq.job_actions import refusal_of
+    def refusal(self, request: JobRequest | Load) -> RefusalCheck:
+        from qtop.systems.sidekiq.loading import refusal_of
 
         return refusal_of(request)
 
