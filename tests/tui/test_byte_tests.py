@@ -295,6 +295,18 @@ def test_the_test_on_bytes_refuses_nothing_that_matches(seed: int) -> None:
     assert list(wrong(raw)) == [], raw
 
 
+@given(st.integers(0, 2**64))
+def test_many_entries_are_tested_at_once_as_each_by_itself(seed: int) -> None:
+    chance = Random(seed)
+    plain = [failure(chance.choice(("Mail", "Low")), chance.randrange(50)) for _ in range(4)]
+    raws: list[bytes | None] = [*plain, *(Hostile(chance).entry() for _ in range(3)), None]
+    raws = chance.sample(raws, chance.randrange(1, len(raws) + 1))
+    layout = layout_of(JobSource("failed", "failed"), NOW)
+    for wanted in chance.sample(FILTERS, 10):
+        singly = [at for at, raw in enumerate(raws) if ByteTest(wanted, layout).sieve([raw])]
+        assert ByteTest(wanted, layout).sieve(raws) == singly, (wanted.text, raws)
+
+
 @pytest.mark.parametrize(
     "raw",
     [

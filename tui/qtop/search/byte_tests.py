@@ -56,7 +56,7 @@ class ByteTest:
         #: Terms that only the whole JSON decides.
         self._rest: list[Term] = []
         #: What the bytes of an entry must have in places that one term asks about: see `_needle`.
-        self._needles: list[_Needle] = []
+        self._needles: list[tuple[bytes, _Needle]] = []
         self._row = self._spared = 0
         for term in wanted.terms:
             if term.of in layout.known:
@@ -68,7 +68,7 @@ class ByteTest:
                 self._checks.append(_member_check(term, member))
                 # In any case, the check is quicker.
                 if term.keeps_case and (needle := _needle(term)):
-                    self._needles.append(needle)
+                    self._needles.append((_written(term.letters).encode(), needle))
             elif term.of not in _OF_THE_JOB:
                 self._rest.append(term)
         known = Subject(**layout.known)
@@ -80,15 +80,20 @@ class ByteTest:
         """The numbers of the entries that may match, by `may_match`; and of those of which only the
         job tells (None). O(bytes), most of it by one look for some letters."""
         found: Sequence[int] = range(len(raws))
-        for needle in self._needles:
-            found = [at for at in found if (raw := raws[at]) is None or not needle(raw)]
+        whole = [raw for raw in raws if raw is not None] if self._needles else []
+        is_plain = len(whole) == len(raws) and _is_plain_ascii(b"".join(whole))
+        for letters, lacks in self._needles:
+            if is_plain:
+                found = [at for at in found if letters in whole[at]]
+            else:
+                found = [at for at in found if (raw := raws[at]) is None or not lacks(raw)]
         passes = self._passes
         return [at for at in found if (raw := raws[at]) is None or passes(raw)]
 
     def may_match(self, raw: bytes) -> bool:
         """False: no job of these bytes matches. Never raises. O(bytes)."""
-        for needle in self._needles:
-            if needle(raw):
+        for _, lacks in self._needles:
+            if lacks(raw):
                 return False
         return self._passes(raw)
 
@@ -129,6 +134,12 @@ class ByteTest:
 _Needle = Callable[[bytes], bool]
 
 
+def _is_plain_ascii(raw: bytes) -> bool:
+    """Whether letters and digits of texts are written as they are, and there are no others that are
+    the same in any case."""
+    return raw.isascii() and (b"\\" not in raw or b"\\u" not in raw)
+
+
 def _needle(term: Term) -> _Needle | None:
     """Says for an entry that no text of it is as a term wants, if it can be read, or if the term
     asks about one attribute; None where that cannot be seen."""
@@ -138,7 +149,7 @@ def _needle(term: Term) -> _Needle | None:
     letters = (sure if term.keeps_case else sure.lower()).encode()
 
     def lacks(raw: bytes) -> bool:
-        return letters not in raw and raw.isascii() and (b"\\" not in raw or b"\\u" not in raw)
+        return letters not in raw and _is_plain_ascii(raw)
 
     # Who has none of these has the letters as they are here, or not at all.
     capitals = [bytes([each]) for each in set(letters.upper()) - set(letters)]

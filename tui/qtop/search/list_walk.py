@@ -66,7 +66,7 @@ class Fresh:
         self._left = 0
         replies.reverse()
         last = place + len(replies) - 1
-        raws = [each if isinstance(each, bytes) else None for each in replies]
+        raws = [each if type(each) is bytes else None for each in replies]
         return (entry(replies[at], last - at) for at in test.sieve(raws))
 
 
