@@ -235,11 +235,15 @@ def _told(identity: str, answer: Sequence[Any], was: _Known | None) -> _Known:
     if runs.is_old_name is None and was is not None:
         # Idle now; what it wrote before still shows its version.
         runs = replace(runs, is_old_name=was.work.is_old_name, is_object=was.work.is_object)
+    busy = _whole(busy_raw)
+    if busy and runs.jobs == () and not which:
+        # Both are written at each beat: what it runs has expired, or is kept elsewhere.
+        runs = replace(runs, jobs=None, problem=f"it runs {busy:,}, and does not tell which")
     info = read_info(info_raw if isinstance(info_raw, bytes) else None)
     said = info.get("version")
     says_version = isinstance(said, str) and _VERSION.fullmatch(said) is not None
     facts = ProcessFacts(
-        busy=_whole(busy_raw),
+        busy=busy,
         is_quiet={b"true": True, b"false": False}.get(quiet),
         is_leader=False,
         is_embedded=_flag(info.get("embedded")),

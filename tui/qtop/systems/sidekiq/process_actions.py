@@ -14,9 +14,11 @@ from qtop.actions.request import JobFate, Prune, Signal, Wish
 from qtop.actions.stopping import Stopped, between
 from qtop.keymap.keymap import Danger
 from qtop.model.fleet import Process
+from qtop.systems.sidekiq.signal_watch import SignalWatch
 from qtop.text.safe import counted, safe
 from queuecore.action_record import ActionRecord
 from queuecore.bulk import Result
+from queuecore.errors import StoreError
 from queuecore.exchange import Steps
 from queuecore.values import replace, value
 from sidekiq.keys import SidekiqKeys
@@ -58,8 +60,11 @@ _NO_SUCH_SIGNAL: Final[Mapping[Wish, str]] = {
 _AFTER_STOP: Final = "then it puts what is unfinished back onto its queues, and ends."
 
 
-def prepare_signal(keys: SidekiqKeys, operator: Operator, request: Signal) -> Plan | Refusal:
-    """Say what signalling processes would do; or why none of them takes signals."""
+def prepare_signal(
+    keys: SidekiqKeys, operator: Operator, request: Signal, watch: SignalWatch
+) -> Plan | Refusal:
+    """Say what signalling processes would do, or why none of them takes signals; `watch` hears of
+    each that is sent."""
     words = _SIGNALS.get(request.wish)
     if words is None:
         return Refusal(_NO_SUCH_SIGNAL[request.wish])
@@ -76,7 +81,7 @@ def prepare_signal(keys: SidekiqKeys, operator: Operator, request: Signal) -> Pl
     )
     details.append(f"Until it is read, {operator.way_back()}")
     details += dict.fromkeys(f"Left alone: {why}." for why in reasons if why is not None)
-    run = partial(_signal, keys, request, words, record)
+    run = partial(_signal, keys, request, words, record, watch)
     title = f"{words.verb} {one}"
     return Plan(title, words.verb, tuple(details), words.danger, run, many=many, record=record)
 
@@ -86,15 +91,21 @@ def _deafness(process: Process) -> str | None:
     facts = process.facts
     if facts is not None and facts.is_gone:
         return "it is gone: it died, or was cut off"
+    if process.has_beat is False:
+        return "it has no heartbeat, and only with one would it read a signal"
     if facts is not None and facts.is_embedded:
         return "it is embedded in another program, which no signal may end"
     return None
 
 
 def _signal(
-    keys: SidekiqKeys, request: Signal, words: _SignalWords, record: ActionRecord
+    keys: SidekiqKeys,
+    request: Signal,
+    words: _SignalWords,
+    record: ActionRecord,
+    watch: SignalWatch,
 ) -> Steps[Outcome]:
-    """Signal one after the other, for each is told. One round trip each."""
+    """Signal one after the other, for each is told. Two round trips each."""
     result = Result()
     for at, process in enumerate(request.processes):
         try:
@@ -102,9 +113,15 @@ def _signal(
         except Stopped as error:
             result = replace(result, stopped=error)
             break
+        try:
+            [before] = yield signals.looks(keys, [process.id])
+        except StoreError as error:
+            result = replace(result, stopped=error)
+            break
         sent = yield from signals.send(keys, words.signal, [process.id], record)
         result = result.plus(sent.done, sent.gone, (why for why, _ in sent.refused))
         if sent.done:
+            watch.note(process.id, words.signal, before)
             request.tell(process.id)
         if sent.stopped is not None:
             result = replace(result, stopped=sent.stopped)
