@@ -29,6 +29,7 @@ from qtop.systems.runner import RedisRunner
 from qtop.systems.sidekiq.signal_watch import SignalWatch
 from qtop.systems.sidekiq.system import SidekiqSystem
 from queuecore.address import parse_url
+from queuecore.exchange import Steps
 from queuecore.stores import Store
 from queuecore.values import replace
 from sidekiq.store import processes, signals
@@ -132,7 +133,7 @@ async def test_threads_are_dumped_by_a_key_of_its_own(app: QtopApp, direct: Dire
 def told(store: Store, watch: SignalWatch) -> str | None:
     """What a watch says of the process at one more poll."""
 
-    def nothing() -> signals.Steps[object]:
+    def nothing() -> Steps[object]:
         return (yield signals.looks(KEYS, []))
 
     store.run(watch.beside(nothing()))

@@ -208,7 +208,7 @@ def _unread(identity: str, answer: bytes | StoreError | None, was: _Known | None
             facts=facts,
             has_beat=True,
         )
-    host, pid = _place(identity)
+    host, pid = place_of(identity)
     return Process(
         id=identity,
         host=host,
@@ -255,7 +255,7 @@ def _told(identity: str, answer: Sequence[Any], was: _Known | None) -> _Known:
         rss_bytes=None if (kib := _whole(rss)) is None else kib * 1024,
         round_trip_us=_whole(rtt),
     )
-    host, pid = _place(identity)
+    host, pid = place_of(identity)
     named, number = _text(info.get("hostname")), info.get("pid")
     process = Process(
         id=identity,
@@ -275,7 +275,7 @@ def _told(identity: str, answer: Sequence[Any], was: _Known | None) -> _Known:
     return _Known(beat if isinstance(beat, bytes) else b"", process, runs)
 
 
-def _place(identity: str) -> tuple[str | None, int | None]:
+def place_of(identity: str) -> tuple[str | None, int | None]:
     """The host and the process id in an identity: `host:pid`, `host:pid:nonce`."""
     found = _IDENTITY.fullmatch(identity)
     return (None, None) if found is None else (found[1], int(found[2]))

@@ -117,11 +117,11 @@ class SidekiqActions:
         return Refusal(_NEVER[type(request)])
 
     def _on_processes(self, request: Prune | Signal) -> Plan | Refusal:
-        from qtop.systems.sidekiq import process_actions
+        from qtop.systems.sidekiq import process_actions, rescuing
 
         if isinstance(request, Signal):
             return process_actions.prepare_signal(self.keys, self.operator, request, self.watch)
-        return process_actions.prepare_rescue(self.keys, self.operator, request)
+        return rescuing.prepare_rescue(self.keys, self.operator, request)
 
     def _within_memory(self, request: Request) -> Steps[Operator]:
         """The operator whose undo keeps no more than the server has room for. Jobs that are deleted

@@ -347,9 +347,9 @@ class SidekiqSystem:
         self, names: Sequence[str], *, ignore_pids: bool = False, unlisted: Sequence[str] = ()
     ) -> Steps[Sequence[PruneCase]]:
         """As `System`, of processes whose work this program, or one that stores it, has seen."""
-        from qtop.systems.sidekiq.process_actions import gather
+        from qtop.systems.sidekiq.rescuing import gather
 
-        return gather(self.keys, self.work.memory, names)
+        return gather(self.keys, self.work.memory, names, ignore_pids=ignore_pids)
 
     def jobs(self, source: JobSource, *, newest_first: bool | None = None) -> JobList:
         """As `System`; each list has one order only."""
