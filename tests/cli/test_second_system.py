@@ -331,6 +331,7 @@ NEEDING: Final[Mapping[str, tuple[int, tuple[str, ...]]]] = {
     "failure_lists": (3, ("find", "class:Again")),
     "history": (3, ("audit",)),
     "evidence": (3, ("prune",)),
+    "remember": (3, ("watch", "--once")),
     "schedules": (3, ("schedules",)),
     "prepare": (3, ("delete", "--from", "failed", "--yes")),
     "admit": (3, ("delete", "--from", "failed", "--yes")),

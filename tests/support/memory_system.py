@@ -24,7 +24,15 @@ from qtop.actions.request import (
     QueueClasses,
     Request,
 )
-from qtop.model.fleet import ListedSchedule, LockHolder, Process, Queue, Schedules, Snapshot
+from qtop.model.fleet import (
+    ListedSchedule,
+    LockHolder,
+    Process,
+    Queue,
+    Schedules,
+    Sighting,
+    Snapshot,
+)
 from qtop.model.health import (
     Finding,
     HealthReport,
@@ -295,6 +303,10 @@ class MemorySystem:
             return cast("Sequence[PruneCase]", found)
 
         return self.faults.work("evidence", gather)
+
+    def remember(self) -> Work[Sequence[Sighting]]:
+        """Nothing happens to its processes."""
+        return self.faults.work("remember", lambda: ())
 
     def jobs(self, source: JobSource, *, newest_first: bool | None = None) -> MemoryList:
         """A list."""

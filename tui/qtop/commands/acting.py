@@ -12,6 +12,7 @@ import click
 from qtop.actions.plan import Outcome, Plan
 from qtop.actions.request import Delete, JobRequest, RunNow
 from qtop.actions.stopping import Stopped
+from qtop.commands.cli import EXIT_UNREACHABLE
 from qtop.commands.connection import Connection, Session
 from qtop.commands.output import (
     CHANGED,
@@ -147,9 +148,12 @@ def leave_if_stopped(outcome: Outcome) -> None:
         raise KeyboardInterrupt
 
 
-def report(action: str, done: str, outcome: Outcome, *, as_json: bool) -> NoReturn:
-    """Print the numbers and leave: with 0 when anything was done, else 1. Raises what stopped the
-    action half-way, after the numbers; KeyboardInterrupt where that was an interrupt."""
+def report(
+    action: str, done: str, outcome: Outcome, *, as_json: bool, is_partial: bool = False
+) -> NoReturn:
+    """Print the numbers and leave: with 0 when anything was done, else 1; with 3 where a part of
+    what it was about could not be read (`is_partial`). Raises what stopped the action half-way,
+    after the numbers; KeyboardInterrupt where that was an interrupt."""
     undo = None if outcome.undoable is None else outcome.undoable.id
     reasons = dict(outcome.refused)
     refused = sum(reasons.values())
@@ -169,7 +173,7 @@ def report(action: str, done: str, outcome: Outcome, *, as_json: bool) -> NoRetu
         is_known = not isinstance(outcome.stopped, OutcomeUnknown)
         message("stopped half-way" + ("" if is_known else "; the last step may have happened"))
         raise outcome.stopped
-    sys.exit(0 if outcome.done else 1)
+    sys.exit(EXIT_UNREACHABLE if is_partial else 0 if outcome.done else 1)
 
 
 def _tell_plan(

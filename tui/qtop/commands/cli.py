@@ -97,7 +97,7 @@ _NAMES: Final = (
         "reorder",
         "undo",
     ),
-    *("prune", "doctor", "settings"),
+    *("prune", "quiet", "stop", "cancel", "rescue", "watch", "doctor", "settings"),
 )
 #: The files with other names than their commands.
 _FILES: Final = {
@@ -108,7 +108,7 @@ _FILES: Final = {
         "jobs": "enqueue requeue delete kill reschedule move edit",
     },
     **{"maintenance": "pause resume clear register reorder prune"},
-    **{"export": "load", "audit": "undo"},
+    **{"export": "load", "audit": "undo", "sidekiq_processes": "quiet stop cancel"},
 }
 _FILE_OF: Final = {name: file for file, names in _FILES.items() for name in names.split()}
 _PLACES: Final = {name: f"qtop.commands.{_FILE_OF.get(name, name)}:{name}" for name in _NAMES}

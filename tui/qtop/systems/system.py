@@ -22,7 +22,7 @@ if TYPE_CHECKING:
         QueueClasses,
         Request,
     )
-    from qtop.model.fleet import ListedSchedule, Process, Schedules, Snapshot
+    from qtop.model.fleet import ListedSchedule, Process, Schedules, Sighting, Snapshot
     from qtop.model.health import (
         Finding,
         HealthReport,
@@ -63,10 +63,15 @@ Ability = Literal[
     "postpone",
     "postpone_all",
     "dump_worker",
+    "quiet",
+    "stop",
+    "cancel",
+    "rescue",
+    "watch",
 ]
 """What a system may be unable to do, by the id of its action: pause queues, pause everything, start
 workers, put on an index what is missing there; put jobs among the dead, try failed jobs again at
-another time; have a worker log what it does."""
+another time; have a worker log what it does. The last five are commands: see those."""
 
 
 DiagnosisPart = Literal[
@@ -234,6 +239,11 @@ class System(Protocol):
     ) -> Work[Sequence[PruneCase]]:
         """What speaks for and against the death of the processes with these names, for a `Prune`;
         without names, of all that are silent and of the `unlisted`. Some round trips."""
+
+    def remember(self) -> Work[Sequence[Sighting]]:
+        """Look at what the processes run, keep it for a day, so that it can be put back when one
+        has died, and say what happened since the look before. Some round trips. Raises
+        StoreError."""
 
     def jobs(self, source: JobSource, *, newest_first: bool | None = None) -> JobList:
         """A list of jobs. `newest_first` lists it from its end; None as it is usual for it. No
