@@ -197,7 +197,7 @@ def prepare_rescue(keys: SidekiqKeys, operator: Operator, request: Prune) -> Pla
     details = [
         "They go to the front of their queues, each exactly once, whoever else does it.",
         "One may have ended after the last heartbeat of its process: then it runs twice.",
-        "What was taken after that heartbeat stands nowhere. A process that was only cut off may "
+        "What was taken after that heartbeat is not known. A process that was only cut off may "
         "come back, and go on with them.",
     ]
     if any(case.unsure for case, _ in meant) and request.forces:
