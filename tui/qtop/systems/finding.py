@@ -8,8 +8,8 @@ holds nothing of either, it is taken for Resque's, as an empty one, and that is 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, Literal
 
@@ -18,6 +18,7 @@ from qtop.model.health import SystemsSeen
 from queuecore.address import Address
 from queuecore.errors import Refused
 from queuecore.exchange import Steps
+from queuecore.values import replace, value
 
 _Expected = Literal["resque", "sidekiq"]
 _RESQUE: Final = "resque"
@@ -49,7 +50,7 @@ class Sought:
         return PlaceOptions("", system, self.address, namespace, self.url)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class FoundPlaces:
     """What was found.
 
@@ -100,7 +101,7 @@ def search(sought: Sought, found: FoundPlaces) -> Steps[FoundPlaces]:
         return replace(found, unread={**found.unread, **more.unread}, is_complete=is_complete)
     before = () if found.is_empty else found.places
     return FoundPlaces(
-        labelled((*before, *more.places)),
+        labelled((*before, *_places(sought, seen))),
         notes=(*found.notes, *more.notes),
         unread={**found.unread, **more.unread},
         is_complete=is_complete,
@@ -114,9 +115,12 @@ def _expected(sought: Sought) -> dict[str, _Expected]:
     return expected
 
 
-def _found(sought: Sought, seen: Iterable[SystemsSeen]) -> FoundPlaces:
-    seen = list(seen)
-    places = [sought.place(*each) for each in sorted(_lives(seen))]
+def _places(sought: Sought, seen: Iterable[SystemsSeen]) -> list[PlaceOptions]:
+    return [sought.place(*each) for each in sorted(_lives(seen))]
+
+
+def _found(sought: Sought, seen: Sequence[SystemsSeen]) -> FoundPlaces:
+    places = _places(sought, seen)
     unread = {
         f"whether a system lives under {_words(each.namespace)}": each.problem
         for each in seen
