@@ -69,7 +69,7 @@ def run(
     monkeypatch.setattr(system, "ResqueSystem", opening)
 
     def running(*args: str, typed: str | None = None, **env: str) -> Result:
-        around = {"REDIS_URL": NOWHERE, "TZ": "UTC", **env}
+        around = {"REDIS_URL": NOWHERE, "QTOP_SYSTEM": "resque", "TZ": "UTC", **env}
         done = CliRunner().invoke(main, args, input=typed, env=around)
         assert done.exception is None or isinstance(done.exception, SystemExit), done.exc_info
         return done

@@ -139,7 +139,22 @@ def test_a_namespace_that_is_named_is_that_of_the_processes(run: Run, direct: Di
     assert run("quiet", ONE, "--namespace", "app").exit_code == 0
     assert direct("LLEN", f"app:{ONE}-signals") == 1
     # Resque's variable says nothing about Sidekiq.
-    assert run("quiet", ONE, RESQUE_NAMESPACE="app").exit_code == 1
+    assert run("quiet", ONE, "--system", "sidekiq", RESQUE_NAMESPACE="app").exit_code == 1
+
+
+def test_of_two_systems_in_a_database_the_one_that_can_is_asked(run: Run, direct: Direct) -> None:
+    direct("SADD", "resque:queues", "mail")
+    direct("RPUSH", "resque:queue:mail", '{"class":"Mail","args":[]}')
+    beat(direct, ONE)
+    assert run("quiet", ONE).exit_code == 0
+    assert pending(direct, ONE) == [b"TSTP"]
+
+
+def test_where_only_resque_lives_the_reason_is_said(run: Run, direct: Direct) -> None:
+    direct("SADD", "resque:queues", "mail")
+    direct("RPUSH", "resque:queue:mail", '{"class":"Mail","args":[]}')
+    ran = run("watch", "--once")
+    assert (ran.exit_code, "qtop prune" in ran.stderr) == (1, True)
 
 
 def test_an_iterable_job_is_cancelled_once_and_that_is_taken_back(run: Run, direct: Direct) -> None:

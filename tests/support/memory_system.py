@@ -112,6 +112,7 @@ class MemorySystem:
             "pause_all": NO_PAUSE,
             "start_workers": no_start,
             "register": None,
+            "watch": None,
         }
 
     # What tests look at and change

@@ -82,8 +82,9 @@ EXIT_REFUSED, EXIT_USAGE, EXIT_UNREACHABLE, EXIT_INTERRUPTED = 1, 2, 3, 130
 #: The commands in the order of the help.
 _NAMES: Final = (
     *("console", "demo", "worker", "scheduler", "server", "enqueue", "queues", "workers"),
-    *("failed", "delayed", "schedules", "find", "stats", "audit", "show", "requeue", "delete"),
+    *("failed", "delayed", "schedules", "find", "stats", "audit", "show", "requeue", "retry"),
     *(
+        "delete",
         "kill",
         "reschedule",
         "move",
@@ -105,7 +106,7 @@ _FILES: Final = {
     **{"fleet": "queues workers", "job_lists": "failed show find"},
     **{
         "scheduled": "delayed schedules",
-        "jobs": "enqueue requeue delete kill reschedule move edit",
+        "jobs": "enqueue requeue retry delete kill reschedule move edit",
     },
     **{"maintenance": "pause resume clear register reorder prune"},
     **{"export": "load", "audit": "undo", "sidekiq_processes": "quiet stop cancel"},

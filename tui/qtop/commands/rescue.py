@@ -10,7 +10,8 @@ import click
 from qtop.actions.plan import Refusal
 from qtop.actions.request import Prune, PruneCase
 from qtop.commands.acting import carry_out, report
-from qtop.commands.connection import Connection, Session, change_options, connection_options
+from qtop.commands.connection import Connection, Session, connection_options
+from qtop.commands.options import change_options
 from qtop.commands.output import message
 from qtop.commands.reading import Unread
 from qtop.commands.sidekiq_processes import ask, open_able, tell_would
@@ -66,8 +67,15 @@ def rescue(
             if not yes:
                 ask(plan)
             outcome = carry_out(session, plan)
-            report("rescue", "put back", outcome, as_json=as_json, is_partial=bool(unread))
-    tell_would("rescue", plan, as_json, cases=[case.fields for case in cases])
+            is_partial = bool(unread)
+            report(
+                *("rescue", "put back", outcome),
+                session=session,
+                as_json=as_json,
+                is_partial=is_partial,
+            )
+        fields = [case.fields for case in cases]
+        tell_would(session, "rescue", plan, as_json, cases=fields)
     unread.leave()
 
 

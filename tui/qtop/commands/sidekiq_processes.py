@@ -14,19 +14,14 @@ import click
 from qtop.actions.plan import Plan
 from qtop.actions.request import Cancel, Signal, Wish
 from qtop.commands.acting import carry_out, confirm, report
-from qtop.commands.connection import (
-    Connection,
-    F,
-    Session,
-    change_options,
-    connection_options,
-)
+from qtop.commands.connection import Connection, Session, connection_options
+from qtop.commands.options import F, change_options
 from qtop.commands.output import json_line, leave, line, message
 from qtop.commands.reading import read_whole
 from qtop.config.settings import SYSTEMS
 from qtop.model.fleet import Process
 from qtop.systems.system import Ability
-from queuecore.errors import StoreError
+from queuecore.errors import BadOption, StoreError
 
 # Which system is meant: the one that can do it.
 
@@ -35,26 +30,34 @@ from queuecore.errors import StoreError
 def open_able(
     connection: Connection, ability: Ability, *, dry_run: bool = False
 ) -> Iterator[Session]:
-    """As `Connection.open_to_change`, on the system that is named; where none is, on the one that
-    can do this. Leaves with status 1 and the reason where the one that is named cannot."""
-    with _able(connection, ability).open_to_change(dry_run=dry_run) as session:
-        yield session
-
-
-def _able(connection: Connection, ability: Ability) -> Connection:
-    why = _inability(connection, ability)
-    if why is None:
-        return connection
-    if "system" not in connection.settings.origins:
-        for other in map(partial(_of_system, connection), SYSTEMS):
-            if _inability(other, ability) is None:
-                return other
-    leave(why)
+    """The session of the place whose system can do this, for a change; where no system was found,
+    of the usual place of one that can. Leaves with status 1 and the reason where none can. Raises
+    ChangeRefused with --read-only, unless it is a `dry_run`, and BadOption where several can."""
+    if not dry_run:
+        connection.refuse_if_read_only()
+    with connection.open_all() as places:
+        is_named = "system" in connection.settings.origins
+        if not places.is_empty or is_named:
+            reasons = {each: _inability(each, ability) for each in places.sessions}
+            able = [each for each, why in reasons.items() if why is None]
+            if not able:
+                leave(next(filter(None, reasons.values())))
+            if len(able) > 1:
+                places_of = (each.system.place for each in able)
+                named = (f"--url {address} --namespace {name!r}" for address, name in places_of)
+                raise BadOption(f"more than one place could be meant: say {' or '.join(named)}")
+            yield able[0]
+            return
+    for other in map(partial(_of_system, connection), SYSTEMS):
+        with other.open() as session:
+            if _inability(session, ability) is None:
+                yield session
+                return
 
 
 def _of_system(connection: Connection, name: str) -> Connection:
-    """The same connection for another system: in the namespace that was named, unless that is by
-    the variable of another system."""
+    """The same connection for a system: in the namespace that was named, unless that is by the
+    variable of another system."""
     usual, variable = SYSTEMS[name]
     origin = connection.settings.origins.get("namespace")
     others = {each for _, each in SYSTEMS.values() if each != variable}
@@ -64,9 +67,8 @@ def _of_system(connection: Connection, name: str) -> Connection:
     return replace(connection, settings=settings, namespace=namespace)
 
 
-def _inability(connection: Connection, ability: Ability) -> str | None:
-    with connection.open() as session:
-        return session.system.abilities.get(ability)
+def _inability(session: Session, ability: Ability) -> str | None:
+    return session.system.abilities.get(ability, "this system cannot do that")
 
 
 # Signals.
@@ -154,8 +156,10 @@ def _signal(
             if not yes and (plan.many > 1 or asks.asks_for_one):
                 ask(plan)
             done = f"asked to {asks.action}:"
-            report(asks.action, done, carry_out(session, plan), as_json=as_json)
-    tell_would(asks.action, plan, as_json, processes=[each.id for each in chosen])
+            outcome = carry_out(session, plan)
+            report(asks.action, done, outcome, session=session, as_json=as_json)
+        ids = [each.id for each in chosen]
+        tell_would(session, asks.action, plan, as_json, processes=ids)
 
 
 def ask(plan: Plan) -> None:
@@ -165,11 +169,11 @@ def ask(plan: Plan) -> None:
     confirm(plan.what)
 
 
-def tell_would(action: str, plan: Plan, as_json: bool, **more: Any) -> None:
+def tell_would(session: Session, action: str, plan: Plan, as_json: bool, **more: Any) -> None:
     """Print what a plan would do; `more` are further fields of the line of JSON."""
     if as_json:
         would = {"action": action, "dry_run": True, "would": plan.many, **more}
-        line(json_line(would))
+        line(json_line(session.named(would)))
         return
     line(f"would {plan.what[0].lower()}{plan.what[1:]}")
     for text in _lines(plan):
@@ -226,5 +230,6 @@ def cancel(
         if not dry_run:
             if plan.many > 1 and not yes:
                 ask(plan)
-            report("cancel", "asked to end:", carry_out(session, plan), as_json=as_json)
-    tell_would("cancel", plan, as_json)
+            outcome = carry_out(session, plan)
+            report("cancel", "asked to end:", outcome, session=session, as_json=as_json)
+        tell_would(session, "cancel", plan, as_json)

@@ -10,7 +10,8 @@ from typing import Final
 
 import click
 
-from qtop.commands.connection import Connection, Session, connection_options, json_option
+from qtop.commands.connection import Connection, Session, connection_options
+from qtop.commands.options import json_option
 from qtop.commands.output import json_line, line, message, moment
 from qtop.commands.sidekiq_processes import open_able
 from qtop.model.fleet import Sighting
@@ -81,7 +82,7 @@ def _look(session: Session, as_json: bool) -> None:
 
 def _tell(session: Session, each: Sighting, as_json: bool) -> None:
     if as_json:
-        line(json_line({"system": session.system.name, **each.fields}))
+        line(json_line(session.named(each.fields)))
     else:
         line(f"{moment(each.at)} {safe(each.identity)} {each.words}")
 
