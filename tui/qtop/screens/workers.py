@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, ClassVar, Final
 
-from qtop.actions.request import Prune, Signal, Wish
+from qtop.actions.request import Cancel, Prune, Signal, Wish
 from qtop.keymap.keymap import Where
 from qtop.local.groups import LocalWorker
 from qtop.model.fleet import Process
@@ -108,6 +108,13 @@ class WorkerScreen(TextScreen):
 
     def action_log(self) -> None:
         self.app.worker_actions.show_log(self._row)
+
+    def action_cancel(self) -> None:
+        jids = tuple(job.jid for job in self._row.jobs or () if job.jid is not None)
+        if jids:
+            self.app.actions.request(Cancel(jids))
+        else:
+            self.app.say("no job that it runs tells its id", "dim")
 
 
 _TONES: Final[dict[str, ToneOf]] = {
