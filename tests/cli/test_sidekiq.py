@@ -191,3 +191,12 @@ def test_doctor_names_queues_with_jobs_that_no_page_shows(direct: Direct, run: R
     checks = {each["check"]: each for each in objects(run("doctor", "--json"))}
     assert checks["unregistered"]["level"] == "WARN"
     assert "hidden" in checks["unregistered"]["text"]
+
+
+def test_recurring_jobs_that_cannot_be_read_are_unknown(direct: Direct, run: Run) -> None:
+    direct("SET", "cron_jobs:default", "no set")
+    direct("SET", "dear-leader", "host:1:ab")
+    done = run("schedules")
+    assert done.exit_code == 3
+    assert "unknown: sidekiq-cron" in done.stderr
+    assert "Enterprise" in done.stderr

@@ -88,6 +88,7 @@ class Schedules:
             schedules of a file.
         movers: How many processes move what is due, where any of them does; None where a scheduler
             does (`holder`).
+        hidden: What is there and cannot be listed, in words; None where nothing is.
     """
 
     listed: tuple[ListedSchedule, ...] | None
@@ -96,3 +97,4 @@ class Schedules:
     zone_problem: str | None = None
     problems: Mapping[str, str] = MappingProxyType({})
     movers: int | None = None
+    hidden: str | None = None
