@@ -58,7 +58,7 @@ class RunningJob:
         since: When it was taken.
         payload: The bytes of the job as they were in its queue.
         thread: Which of the process's threads runs it; None where a process runs one job.
-        jid: Its id, where jobs of its system have one.
+        jid: The id that its system gave it.
     """
 
     raw: bytes

@@ -19,6 +19,7 @@ from qtop.screens.jobs import JobScreen, JobsScreen, SetAsideScreen
 from qtop.screens.local import LocalScreen, LogScreen
 from qtop.screens.overview import IncidentScreen, OverviewScreen
 from qtop.screens.queues import QueuesScreen
+from qtop.screens.runs import RunsScreen
 from qtop.screens.scheduled import DelayedJobScreen, ScheduledScreen, ScheduleScreen
 from qtop.screens.workers import HostsScreen, WorkerScreen, WorkersScreen
 from qtop.widgets.filter_input import FILTER_BINDINGS
@@ -43,6 +44,7 @@ SCREENS: list[type[ConsoleScreen]] = [
     LocalScreen,
     LogScreen,
     HistoryScreen,
+    RunsScreen,
     HostsScreen,
     ActionScreen,
     HelpScreen,

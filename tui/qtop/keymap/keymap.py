@@ -42,6 +42,7 @@ Where = Literal[
     "local",
     "log",
     "history",
+    "runs",
     "action",
     "texts",
     "dialogs",
@@ -72,6 +73,7 @@ PLACES: Final[dict[Where, str]] = {
     "local": "on Local",
     "log": "on a log",
     "history": "on History",
+    "runs": "on what was run",
     "action": "on one action",
     "texts": "on details",
     "dialogs": "in a question",
@@ -158,7 +160,7 @@ SECTIONS: Final = _sections("""
 table.open | enter  | open | tables                       |
     Open what is under the cursor: a queue's waiting jobs, a worker, a failure; on Overview,
     go where more is told about it.
-back       | escape | back | jobs aside hosts group texts |
+back       | escape | back | jobs aside hosts group runs texts |
     Back to where you came from.
 
 # overview
@@ -292,6 +294,10 @@ previous_match | N     |        | log                  |
 # history
 undo_deed | u | undo | history action | confirm
     Take back the action under the cursor, whoever did it.
+open_runs | t | runs | history       |
+    What was run and failed day by day, and by each class with how long its jobs took.
+next_span | t | span | runs          |
+    Change between the days, and the classes over 1, 8 and 72 hours.
 
 # lists
 filter           | slash  | filter                 | rows                       |
@@ -429,6 +435,7 @@ SYNONYMS: Final = {
     "show_scheduled": "delayed cron recurring later",
     "show_local": "logs own here",
     "show_history": "audit log who undo trail",
+    "open_runs": "metrics stats statistics processed durations percentiles latency",
     "next_theme": "theme colours colors light dark mode",
     "reveal": "secrets passwords redact hide unhide",
     "repaint": "redraw refresh",

@@ -89,6 +89,7 @@ class Schedules:
             schedules of a file.
         movers: How many processes move what is due, where any of them does; None where a scheduler
             does (`holder`).
+        hidden: What is there and cannot be listed, in words; None where nothing is.
     """
 
     listed: tuple[ListedSchedule, ...] | None
@@ -97,6 +98,7 @@ class Schedules:
     zone_problem: str | None = None
     problems: Mapping[str, str] = MappingProxyType({})
     movers: int | None = None
+    hidden: str | None = None
 
 
 # What happens to processes whose work is remembered.

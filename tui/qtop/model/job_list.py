@@ -135,12 +135,15 @@ class Outline:
         shares: Of delayed jobs: how many are overdue, come due within each of some times, and
             later.
         first_at: When the first of them is due (epoch); None when that is unknown.
+        retries: Of delayed jobs: how many retries come due besides, within the same times; none
+            where retries are no jobs of their own, None when that is unknown.
     """
 
     length: int
     start: Hashable = None
     shares: tuple[DueShare, ...] = ()
     first_at: float | None = None
+    retries: tuple[DueShare, ...] | None = ()
 
 
 class JobList(Protocol):

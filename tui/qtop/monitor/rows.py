@@ -190,7 +190,7 @@ class Totals:
         working: Workers with a job; at least so many when `working_is_least`.
         troubled: Workers that are silent, gone or dead, as far as it is known.
         failed: How long the list of failures is.
-        failed_ever: Resque's own count.
+        failed_ever, processed_ever: The system's own counts.
         problems: Why what is unknown could not be read, by what that is in words.
     """
 
@@ -208,6 +208,7 @@ class Totals:
     drops: Drops = NO_DROPS
     waiting_is_least: bool = False
     working_is_least: bool = False
+    processed_ever: int | None = None
 
 
 @value
