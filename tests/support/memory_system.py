@@ -26,7 +26,15 @@ from qtop.actions.request import (
     QueueClasses,
     Request,
 )
-from qtop.model.fleet import ListedSchedule, LockHolder, Process, Queue, Schedules, Snapshot
+from qtop.model.fleet import (
+    ListedSchedule,
+    LockHolder,
+    Process,
+    Queue,
+    Schedules,
+    Sighting,
+    Snapshot,
+)
 from qtop.model.health import (
     Finding,
     HealthReport,
@@ -43,7 +51,7 @@ from qtop.model.job_list import JobList, JobPage
 from qtop.model.run_counts import ClassHistory, ClassRuns, DayRuns, RunHistory
 from qtop.monitor.incidents.server import LIFETIME_S
 from qtop.search.selection import Chooser, RefusalCheck, nothing_refused
-from qtop.systems.system import Ability, DiagnosisPart, Place, System, Work
+from qtop.systems.system import Ability, DiagnosisPart, Place, System, Wording, Work
 from queuecore.audit import AuditEntry
 from queuecore.cooperative import Slices
 from queuecore.errors import StoreError
@@ -95,6 +103,10 @@ class MemorySystem:
         return self
 
     @property
+    def wording(self) -> Mapping[str, Wording]:
+        return {}
+
+    @property
     def abilities(self) -> Mapping[Ability, str | None]:
         """It pauses nothing, and starts nothing."""
         no_start = None if self.is_able_to_start else NO_START
@@ -103,6 +115,7 @@ class MemorySystem:
             "pause_all": NO_PAUSE,
             "start_workers": no_start,
             "register": None,
+            "watch": None,
         }
 
     # What tests look at and change
@@ -305,6 +318,10 @@ class MemorySystem:
             return cast("Sequence[PruneCase]", found)
 
         return self.faults.work("evidence", gather)
+
+    def remember(self) -> Work[Sequence[Sighting]]:
+        """Nothing happens to its processes."""
+        return self.faults.work("remember", lambda: ())
 
     def jobs(self, source: JobSource, *, newest_first: bool | None = None) -> MemoryList:
         """A list."""

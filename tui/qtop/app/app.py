@@ -185,6 +185,7 @@ class QtopApp(App[None]):
                 secrets=settings.redactor,
                 rebound=settings.keys,
                 forbidden={name: why for name, why in self.system.abilities.items() if why},
+                wording=self.system.wording,
                 thresholds=settings.thresholds,
             ),
         )

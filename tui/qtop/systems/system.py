@@ -23,7 +23,7 @@ if TYPE_CHECKING:
         QueueClasses,
         Request,
     )
-    from qtop.model.fleet import ListedSchedule, Process, Schedules, Snapshot
+    from qtop.model.fleet import ListedSchedule, Process, Schedules, Sighting, Snapshot
     from qtop.model.health import (
         Finding,
         HealthReport,
@@ -64,11 +64,18 @@ Ability = Literal[
     "kill_matching",
     "postpone",
     "postpone_all",
+    "dump_worker",
     "open_runs",
+    "quiet",
+    "stop",
+    "cancel",
+    "rescue",
+    "watch",
 ]
 """What a system may be unable to do, by the id of its action: pause queues, pause everything, start
 workers, put on an index what is missing there; put jobs among the dead, try failed jobs again at
-another time; tell what was run on each day, and by each class."""
+another time; have a worker log what it does; tell what was run on each day, and by each class. The
+last five are commands: see those."""
 
 
 DiagnosisPart = Literal[
@@ -85,6 +92,13 @@ DiagnosisPart = Literal[
 """What `doctor` asks a system about: whether this user may do everything; which systems there are,
 and where; queues that no index leads to; locks without a job; lists that are out of their
 order; jobs that cannot be read, that kill their process, or that are there twice; schedules."""
+
+
+class Wording(NamedTuple):
+    """What an action is called in one system: its label in the footer, and its help."""
+
+    label: str
+    help: str
 
 
 class Place(NamedTuple):
@@ -109,6 +123,11 @@ class System(Protocol):
     @property
     def abilities(self) -> Mapping[Ability, str | None]:
         """None for what it can do; for what it cannot, why, in words."""
+
+    @property
+    def wording(self) -> Mapping[str, Wording]:
+        """What actions are called, by their ids: those that the table of keys does not name as they
+        are here."""
 
     def snapshot(self) -> Work[Slices[Snapshot]]:
         """Look at everything. The work asks; what it returns reads the answers, in slices of a few
@@ -231,6 +250,11 @@ class System(Protocol):
     ) -> Work[Sequence[PruneCase]]:
         """What speaks for and against the death of the processes with these names, for a `Prune`;
         without names, of all that are silent and of the `unlisted`. Some round trips."""
+
+    def remember(self) -> Work[Sequence[Sighting]]:
+        """Look at what the processes run, keep it for a day, so that it can be put back when one
+        has died, and say what happened since the look before. Some round trips. Raises
+        StoreError."""
 
     def jobs(self, source: JobSource, *, newest_first: bool | None = None) -> JobList:
         """A list of jobs. `newest_first` lists it from its end; None as it is usual for it. No

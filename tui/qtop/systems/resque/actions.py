@@ -20,6 +20,7 @@ from qtop.actions.plan import (
     waiting,
 )
 from qtop.actions.request import (
+    Cancel,
     Clear,
     DelayedRequest,
     Delete,
@@ -113,8 +114,10 @@ class ResqueActions:
                 return (yield from self._of_jobs(request))
 
     def _of_jobs(
-        self, request: JobRequest | DelayedRequest | Replace | Enqueue
+        self, request: JobRequest | DelayedRequest | Replace | Enqueue | Cancel
     ) -> Steps[Plan | Refusal]:
+        if isinstance(request, Cancel):
+            return Refusal("Resque has no iterable jobs")
         if isinstance(request, Kill) and (why := self.abilities["kill"]) is not None:
             return Refusal(why)
         is_postponed = isinstance(request, Reschedule) and request.source.kind != "delayed"
