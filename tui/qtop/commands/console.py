@@ -11,7 +11,8 @@ from typing import Any
 
 import click
 
-from qtop.commands.connection import Connection, Session, connection_options, settings_in_force
+from qtop.commands.connection import Connection, Session, connection_options
+from qtop.commands.options import settings_in_force
 from qtop.config.settings import DEFAULTS, INTERVAL_S
 from qtop.demo import NAMESPACE, WORKERS
 from queuecore.address import parse_url
@@ -68,6 +69,7 @@ def _open_console(connection: Connection, *, workers: Sequence[str] = ()) -> int
     """
     _require_terminal(os.environ)
     settings = connection.settings
+    connection = connection.of_one(connection.system)
     with connection.use() as url:
         address = parse_url(url)
         # Over the small connection: the first frame does not wait for redis-py to be imported.
