@@ -239,11 +239,13 @@ class Register:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Put items that were kept elsewhere at the end of a list, in their order: `number` of them."""
+    """Put items that were kept elsewhere at the end of a list, in their order: `number` of them.
+    Where each `returns` to the list that it was in, no byte of it changes."""
 
     target: JobSource
     items: Iterable[bytes]
     number: int
+    returns: bool = False
 
 
 @dataclass(frozen=True, slots=True)

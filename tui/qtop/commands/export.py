@@ -6,7 +6,7 @@ import os
 import re
 import sys
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -140,9 +140,9 @@ def load(
 
     As `qtop export` wrote them, byte for byte and in the order they had on their lists, to the ends
     of these; what was on the lists before stays. Lines that were changed, or in which secrets are
-    hidden, are refused. What was loaded twice is there twice. Sidekiq's jobs go to queues, which
-    becomes their `queue`, or to failed:dead at the time when they failed last; a dead job that is
-    there already is refused.
+    hidden, are refused. What was loaded twice is there twice. Sidekiq's jobs go to queues, where
+    those of another queue get the new one as their `queue`, or to failed:dead at the time when they
+    failed last; a dead job that is there already is refused.
 
     \b
     Example: qtop load failures.jsonl --to failed --dry-run
@@ -162,7 +162,7 @@ def load(
             confirm(f"load {counted(total, 'item')}")
         done = 0
         for source, lines in plan.items():
-            request = Load(source, _items(session, path, target, lines), len(lines))
+            request = _load(source, target, _items(session, path, target, lines), len(lines))
             outcome = carry_out(session, session.plan(request))
             done += outcome.done
             for reason, many in outcome.refused:
@@ -173,6 +173,13 @@ def load(
                 leave_if_stopped(replace(outcome, left=total - done))
     line(f"loaded {done:,}, refused {refused:,}")
     sys.exit(0 if done else 1)
+
+
+def _load(
+    to: JobSource, target: JobSource | str | None, items: Iterable[bytes] = (), number: int = 0
+) -> Load:
+    """The request for a list. Without a `target`, each item returns to where it was."""
+    return Load(to, items, number, returns=target is None)
 
 
 #: Of each line its item's place on its own list, and where in the file it begins; by the list that
@@ -190,7 +197,7 @@ def _sorted_out(session: Session, path: Path, target: JobSource | str | None) ->
         if isinstance(landing, Landing):
             source = landing.source
             if source not in checks:
-                checks[source] = session.system.refusal(Load(source, (), 0))
+                checks[source] = session.system.refusal(_load(source, target))
             why = checks[source](landing.raw)
             if why is None:
                 plan[source].append((landing.place, begin))
