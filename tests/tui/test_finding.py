@@ -133,6 +133,14 @@ def test_a_search_finds_other_namespaces_and_only_those(direct: Direct, seek: Se
     assert found.is_complete
 
 
+def test_more_namespaces_than_are_looked_at_are_unknown(direct: Direct, seek: Seek) -> None:
+    for number in range(101):
+        direct("SADD", f"ns{number:03}:processes", "vm:1:0123456789ab")
+    found = seek(far=True)
+    assert (len(found.places), found.is_complete) == (100, False)
+    assert list(found.unread) == ["other namespaces"]
+
+
 def test_only_a_namespace_that_was_named_is_looked_at(direct: Direct, seek: Seek) -> None:
     sidekiq(direct, prefix="shop:")
     resque(direct)
