@@ -29,10 +29,12 @@ _ID_CHARACTERS: Final = 12
 @value
 class JobSource:
     """A list of jobs. `name` is that of the list of failures, or of the queue; of delayed jobs it
-    is the moment as the system spells it, empty for all of them."""
+    is the moment as the system spells it, empty for all of them. `place` is the label of the place
+    that it is in, where there are several; empty: there is one, or the lists of all are meant."""
 
     kind: SourceKind
     name: str
+    place: str = ""
 
     @property
     def queue(self) -> str:
@@ -90,6 +92,7 @@ class Job:
             says all there is.
         jid: The id that its system gave it.
         cautions: What else hangs on it and would not be changed with it, such as a lock, in words.
+        system: The label of its place, where there are several; empty where there is one.
     """
 
     item: Item
@@ -112,6 +115,7 @@ class Job:
     jid: str | None = None
     tags: tuple[str, ...] = ()
     cautions: tuple[str, ...] = ()
+    system: str = ""
 
     @property
     def id(self) -> str:

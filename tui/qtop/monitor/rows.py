@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, get_args
 
@@ -89,6 +89,12 @@ DEPTHS_KEPT: Final = 60
 _STEADY: Final = 0.05
 
 
+def keyed(system: str, key: Hashable) -> Hashable:
+    """The key of a row among those of several places: `system` is the label of its own, empty where
+    there is only one."""
+    return (system, key) if system else key
+
+
 class QueueRow(NamedTuple):
     """One queue. None means unknown.
 
@@ -104,6 +110,7 @@ class QueueRow(NamedTuple):
             when it does not tell, and where it came back to the front.
         others: Whose the queue is, if it is not Resque's alone: `Sidekiq's`, for example.
         latency_s: As `next_waits_s`, where every job tells its time.
+        system: The label of its place, where there are several; empty where there is one.
     """
 
     name: str
@@ -123,6 +130,12 @@ class QueueRow(NamedTuple):
     next_waits_s: float | None = None
     others: str = ""
     latency_s: float | None = None
+    system: str = ""
+
+    @property
+    def key(self) -> Hashable:
+        """What makes it the same row at the next poll."""
+        return keyed(self.system, self.name)
 
     @property
     def is_unserved(self) -> bool:
@@ -138,10 +151,16 @@ class WorkerRow(NamedTuple):
     condition: Condition
     now: datetime
     is_local: bool
+    system: str = ""
 
     @property
     def id(self) -> str:
         return self.process.id
+
+    @property
+    def key(self) -> Hashable:
+        """What makes it the same row at the next poll."""
+        return keyed(self.system, self.id)
 
     @property
     def jobs(self) -> tuple[RunningJob, ...] | None:
@@ -308,11 +327,17 @@ def unregistered_rows(strays: Strays | None, seen: FleetRows | Snapshot) -> tupl
 
 
 class NewestGroup(NamedTuple):
-    """Failures that are the same failure, among the newest: how many, and the newest of them."""
+    """Failures that are the same failure, among the newest: how many, and the newest of them.
+    `system` is the label of their place, where there are several."""
 
     fingerprint: GroupKey
     number: int
     newest: JobRow
+    system: str = ""
+
+    @property
+    def key(self) -> Hashable:
+        return keyed(self.system, self.fingerprint)
 
 
 class GroupMemory:

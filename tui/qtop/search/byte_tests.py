@@ -47,7 +47,7 @@ def byte_test(wanted: Filter, layout: Layout | None) -> MayMatch | None:
 
 
 #: What a reading of the whole JSON does not give either.
-_OF_THE_JOB: Final = ("age_s", "due_s", "id")
+_OF_THE_JOB: Final = ("age_s", "due_s", "id", "system")
 
 
 class ByteTest:

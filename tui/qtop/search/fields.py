@@ -31,6 +31,7 @@ class Subject:
         is_readable: Whether what is None is absent; otherwise it is unknown.
         serves: The queues that a worker takes from; none when it is dead.
         lists: Those that its list means, dead or alive.
+        system: What its place is called.
     """
 
     class_name: str | None = None
@@ -47,6 +48,7 @@ class Subject:
     is_readable: bool = True
     serves: Collection[str] = ()
     lists: Collection[str] = ()
+    system: str | None = None
 
 
 def of_job(job: Job, now: datetime) -> Subject:
@@ -70,6 +72,7 @@ def of_job(job: Job, now: datetime) -> Subject:
         id=job.item.sha,
         words=named if problem is None else (problem, beginning.decode("utf-8", "surrogateescape")),
         is_readable=problem is None,
+        system=job.system or None,
     )
 
 
@@ -278,6 +281,13 @@ def matches_name(value: str) -> Wanted:
     return test
 
 
+def names_system(value: str) -> Wanted:
+    """Asks whether a label is the value, or begins with it as a word: `sidekiq` is that of all
+    places of Sidekiq's. `*` matches anything."""
+    by_name, first = matches_name(value), re.compile(re.escape(value) + r"\b") if value else None
+    return lambda text: by_name(text) or (first is not None and first.match(text) is not None)
+
+
 def matches_argument(value: str) -> Wanted:
     """As `matches_name`; a number also when it is spelled in another way (`5` for `5.0`)."""
     by_name, number = matches_name(value), _number(value)
@@ -336,4 +346,5 @@ FIELDS: Final = {
     "worker": Field("worker", contains),
     "error": Field("error", contains),
     "args": Field("args", contains, text_of),
+    "system": Field("system", names_system),
 }

@@ -68,6 +68,7 @@ class Incident:
         since: Since when, by the server's clock; None when it is not known.
         is_older: It was so when the console began to poll: it is older than `since`.
         is_over: It is no longer so, and keeps its place for a moment.
+        system: The label of the place that it is about, where there are several.
     """
 
     check: Check
@@ -82,11 +83,17 @@ class Incident:
     doubt: Literal["unread", "unjudged"] | None = None
     is_older: bool = False
     is_over: bool = False
+    system: str = ""
 
     @property
     def key(self) -> tuple[str, str, str]:
-        """What makes it the same one at the next poll."""
+        """What makes it the same one at the next poll, among those of its place."""
         return self.check, self.kind, self.subject
+
+    @property
+    def row_key(self) -> Hashable:
+        """The same among those of all places."""
+        return (self.system, *self.key) if self.system else self.key
 
 
 def of_queue(
