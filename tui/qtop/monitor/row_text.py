@@ -51,7 +51,7 @@ def working(totals: Totals) -> str:
     if totals.workers is None:
         return NOT_READ
     busy = partly(totals.working, is_least=totals.working_is_least)
-    return f"{busy}/{number(totals.workers)}"
+    return f"{busy}/{partly(totals.workers, is_least=totals.workers_is_least)}"
 
 
 def trend(depths: Sequence[int | None], polls: int, width: int, drops: Sequence[Drop] = ()) -> str:

@@ -209,6 +209,8 @@ class Totals:
         working: Workers with a job; at least so many when `working_is_least`.
         troubled: Workers that are silent, gone or dead, as far as it is known.
         failed: How long the list of failures is.
+        queues_is_least, workers_is_least, failed_is_least: There are at least so many: something
+            of several places is unknown.
         failed_ever: Resque's own count.
         problems: Why what is unknown could not be read, by what that is in words.
     """
@@ -227,6 +229,9 @@ class Totals:
     drops: Drops = NO_DROPS
     waiting_is_least: bool = False
     working_is_least: bool = False
+    queues_is_least: bool = False
+    workers_is_least: bool = False
+    failed_is_least: bool = False
 
 
 @value

@@ -14,7 +14,7 @@ from qtop.keymap.keymap import Action, Rebound, Where
 from qtop.local.workers import LocalWorkers
 from qtop.model.fleet import RunningJob
 from qtop.model.health import HealthReport, ServerInfo, Strays
-from qtop.monitor.incidents.incident import Incident
+from qtop.monitor.incidents.incident import Incident, of_place
 from qtop.monitor.incidents.rules import IncidentRules, no_answer
 from qtop.monitor.poller import PollResult, clamped_interval_s
 from qtop.monitor.row_builder import RowBuilder, without_explained
@@ -91,6 +91,22 @@ NOTHING_YET: Final = Insights()
 """Before the first poll."""
 
 
+#: What is shown when all places are.
+ALL: Final = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceCondition:
+    """How one of several places is that are shown together: what its newest poll gave, and what its
+    server's clock said at that of the rows; None before the first."""
+
+    label: str
+    address: str
+    namespace: str
+    poll: PollResult
+    server_time: datetime | None
+
+
 @dataclass(frozen=True, slots=True)
 class ViewState:
     """All that a screen shows, at one moment.
@@ -107,6 +123,9 @@ class ViewState:
         is_unanswered: Redis does not answer now, whatever is frozen.
         policy: What is hidden and which keys do something.
         insights: What is wrong, and how it came about; of the same poll as the rows.
+        shown: What of several places is shown: the label of one, or `ALL`; empty where there is
+            only one.
+        parts: How each of the places is that are shown together; none where one is shown alone.
     """
 
     address: str
@@ -124,6 +143,13 @@ class ViewState:
     rtt_ms: float | None = None
     policy: UiPolicy = field(default_factory=UiPolicy)
     insights: Insights = NOTHING_YET
+    shown: str = ""
+    parts: tuple[PlaceCondition, ...] = ()
+
+    @property
+    def failing(self) -> frozenset[str]:
+        """The labels of the places whose polls fail: their rows may be wrong by now."""
+        return frozenset(part.label for part in self.parts if part.poll.error is not None)
 
     @property
     def is_stale(self) -> bool:
@@ -144,7 +170,7 @@ class ViewState:
 
 
 class ConsoleState:
-    """The state behind the screens. `local_host` is what `local`, the workers started here, call
+    """What is known of one place. `local_host` is what `local`, the workers started here, call
     this machine; `clock` gives monotonic seconds, those of the polls; `policy` may be replaced."""
 
     def __init__(
@@ -161,6 +187,8 @@ class ConsoleState:
         self.poll = PollResult()
         self.policy = policy
         self._system = system
+        self._label = ""
+        self._starts_here = system.abilities.get("start_workers") is None
         self.interval_s = clamped_interval_s(interval_s)
         self._read_only = read_only
         self._local = local
@@ -180,6 +208,16 @@ class ConsoleState:
         self._usual_s: dict[str, float | None] = {}
 
     @property
+    def label(self) -> str:
+        """What the place is called, where there are several; empty where there is only one. Rows of
+        the next poll have it."""
+        return self._label
+
+    @label.setter
+    def label(self, label: str) -> None:
+        self._label = self._builder.label = label
+
+    @property
     def dropped_now(self) -> bool:
         """Whether a figure dropped at the newest poll, and no action on record explains it."""
         if self._newest is None:
@@ -193,8 +231,9 @@ class ConsoleState:
         """Whether everything was paused at the last poll; None when that is unknown."""
         return False if self._newest is None else self._newest.totals.is_paused
 
-    def served_by(self, queues: tuple[str, ...]) -> Collection[str]:
-        """The queues that workers with this list of queues serve, as of the newest poll."""
+    def served_by(self, queues: tuple[str, ...], system: str = "") -> Collection[str]:
+        """The queues that workers with this list of queues serve, as of the newest poll. `system`
+        is the label of this place."""
         return self._builder.served_by(queues)
 
     @property
@@ -211,7 +250,8 @@ class ConsoleState:
     def taking(self, poll: PollResult) -> Slices[None]:
         """As `take`, in slices; what is shown is the poll before until the last one is done."""
         if poll.snapshot is not None and poll.snapshot is not self.poll.snapshot:
-            taken_mono, pids = self._when_taken(poll), self._local.pids
+            taken_mono = self._when_taken(poll)
+            pids = self._local.pids if self._starts_here else ()
             fleet = yield from self._builder.adding(poll.snapshot, taken_mono, local_pids=pids)
             yield
             self._built = fleet
@@ -270,12 +310,17 @@ class ConsoleState:
             since = None if fleet is None else fleet.server_time
             known = (each for each in incidents if each.check != "all")
             incidents = (no_answer(poll.error, since), *known)
+        if self._label:
+            incidents = tuple(of_place(each, self._label) for each in incidents)
+            groups = tuple(each._replace(system=self._label) for each in groups)
+            unregistered = tuple(each._replace(system=self._label) for each in unregistered)
         facts = self.reported.system.facts if self.reported is not None else None
         series_now, trend = self._recorder.series_now, self._trend.trend
         self._insights = Insights(incidents, groups, series_now, trend, facts, unregistered)
 
-    def usual_s(self, job: RunningJob | None) -> float | None:
-        """How long jobs like this one take, 95 of 100 of them; None when unknown."""
+    def usual_s(self, job: RunningJob | None, system: str = "") -> float | None:
+        """How long jobs like this one take, 95 of 100 of them; None when unknown. `system` is the
+        label of this place."""
         name = None if job is None else unwrapped(job.class_name, job.args)[0]
         if name is None:
             return None
@@ -311,6 +356,7 @@ class ConsoleState:
             rtt_ms=self._rtt_ms,
             local_alive=len(self._local.alive),
             local_ending=self._local.ending,
+            shown=self._label,
         )
         return replace(
             view,

@@ -160,10 +160,10 @@ def tabs(view: ViewState, current: Where) -> tuple[list[Span], list[Span]]:
         drops = totals.drops
         figures = {
             "overview": (number(wrong) if wrong else "", worst),
-            "queues": (partly(totals.queues), ""),
+            "queues": (partly(totals.queues, is_least=totals.queues_is_least), ""),
             "workers": (dropped(working(totals), drops.workers), "warn" if totals.troubled else ""),
             "failed": (
-                dropped(partly(totals.failed), drops.failed),
+                dropped(partly(totals.failed, is_least=totals.failed_is_least), drops.failed),
                 "bad" if totals.failed else "",
             ),
         }

@@ -38,17 +38,20 @@ _MOST: Final = 3
 
 class Link(NamedTuple):
     """Where to look closer: a numbered screen, and the key of the row to go to there; without one,
-    or when it has gone, the filter to set."""
+    or when it has gone, the filter to set. Where several places are shown, the filter leaves only
+    the rows of the one with the label `system`, if there is one."""
 
     place: Where
     key: Hashable = None
     filter: str = ""
+    system: str = ""
 
 
-def to_serving(queue: str, serving: int | None) -> Link:
+def to_serving(queue: str, serving: int | None, system: str = "") -> Link:
     """The workers that serve a queue; where none does, the dead that would: they may be the
-    reason. `serving` is how many do, None when that is unknown."""
-    return Link("workers", filter=term("lists" if serving == 0 else "serves", queue))
+    reason. `serving` is how many do, None when that is unknown; `system` is as of `Link`."""
+    words = term("lists" if serving == 0 else "serves", queue)
+    return Link("workers", filter=words, system=system)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +112,15 @@ def of_queue(
     """One about a queue, whose row shows more."""
     link = Link("queues", queue)
     return Incident(check, severity, text, kind, queue, link, remedy, since, mends)
+
+
+def of_place(incident: Incident, label: str) -> Incident:
+    """The same, as one of several places: it leads to the rows of its own."""
+    link = incident.link
+    if link is not None:
+        key = None if link.key is None else (label, link.key)
+        link = link._replace(key=key, system=label)
+    return replace(incident, link=link, system=label)
 
 
 def unread_doubt(text: str) -> Literal["unread"] | None:
