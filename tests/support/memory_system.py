@@ -40,7 +40,7 @@ from qtop.model.job import Job, JobSource
 from qtop.model.job_list import JobList, JobPage
 from qtop.monitor.incidents.server import LIFETIME_S
 from qtop.search.selection import Chooser, RefusalCheck, nothing_refused
-from qtop.systems.system import Ability, DiagnosisPart, Place, System, Work
+from qtop.systems.system import Ability, DiagnosisPart, JobSystem, Place, System, Work
 from queuecore.audit import AuditEntry
 from queuecore.cooperative import Slices
 from queuecore.errors import StoreError
@@ -61,7 +61,7 @@ def calls_of_the_seam() -> set[str]:
     """The names of all calls that a runner carries out for a system, and can fail or be slow."""
     of_protocols = {
         name
-        for protocol in (System, JobList, Chooser)
+        for protocol in (JobSystem, System, JobList, Chooser)
         for name, method in vars(protocol).items()
         if str(getattr(method, "__annotations__", {}).get("return", "")).startswith(_WORK)
     }

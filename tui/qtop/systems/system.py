@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from queuecore.audit import AuditEntry
     from queuecore.cooperative import Slices
     from queuecore.errors import StoreError
-    from queuecore.exchange import Steps
+    from queuecore.exchange import Exchange, Steps
 
 T = TypeVar("T")
 
@@ -91,9 +91,10 @@ class Place(NamedTuple):
     namespace: str
 
 
-class System(Protocol):
-    """A queue system in one place. Its methods do no input and output by themselves: they return
-    work, which a runner carries out."""
+class JobSystem(Protocol):
+    """What screens and actions ask of a queue system in one place, or of several together
+    (`qtop.systems.together`). Its methods do no input and output by themselves: they return work,
+    which a runner carries out."""
 
     @property
     def name(self) -> str:
@@ -106,6 +107,80 @@ class System(Protocol):
     @property
     def abilities(self) -> Mapping[Ability, str | None]:
         """None for what it can do; for what it cannot, why, in words."""
+
+    def may_run_on(self, process: Process, machine: str) -> bool:
+        """Whether a process may be one of the machine with this host name, by its id."""
+
+    def source_of(self, entry: AuditEntry) -> JobSource | None:
+        """The list from which an action on record took jobs; None where that is none of waiting or
+        failed jobs."""
+
+    def queue_names(self) -> Work[list[str]]:
+        """The names of all queues. One round trip, O(queues)."""
+
+    def failure_lists(self, *, apart: bool = False) -> Work[list[str]]:
+        """The names of all lists of failures, the main one first; with `apart` of those that have
+        every failure once. One round trip."""
+
+    def newest_failures(self, jobs: tuple[Job, ...], length: int) -> JobPage:
+        """The first page of the main list of failures, as a snapshot brought it along: the newest
+        ones of `length`. No round trip."""
+
+    def history(self, limit: int) -> Work[list[AuditEntry]]:
+        """The last `limit` actions of operators, newest first. Two round trips."""
+
+    def launch(self, request: LaunchRequest) -> LaunchCommand | Refusal:
+        """The command that starts workers on this machine, or why there is none, in safe words. No
+        round trip."""
+
+    def waiting_classes(self, request: LaunchRequest) -> Work[list[QueueClasses]]:
+        """The classes that wait in the queues of a request that can be launched. At most two round
+        trips."""
+
+    def left_alone(self, title: str) -> str:
+        """The queues that a worker leaves alone because it does not know the classes of their jobs,
+        as the title of its process says; with commas, not safe to show."""
+
+    def note(self, operator: Operator, action: str, workers: str, done: int) -> Work[int]:
+        """Put on record what was done to workers outside of the system. One round trip."""
+
+    def forbidden(self) -> Work[Mapping[str, str]]:
+        """Why the server would refuse actions, by the action's id. A few round trips; reads only.
+        Raises StoreError."""
+
+    def evidence(
+        self, names: Sequence[str], *, ignore_pids: bool = False, unlisted: Sequence[str] = ()
+    ) -> Work[Sequence[PruneCase]]:
+        """What speaks for and against the death of the processes with these names, for a `Prune`;
+        without names, of all that are silent and of the `unlisted`. Some round trips."""
+
+    def jobs(self, source: JobSource, *, newest_first: bool | None = None) -> JobList:
+        """A list of jobs. `newest_first` lists it from its end; None as it is usual for it. No
+        round trip."""
+
+    def schedules_look(self, now: datetime) -> Work[Callable[[], Schedules]]:
+        """Look at the schedules and at who moves what is due. What the work returns reads the
+        answers: it may take seconds, so it is for a thread, one at a time. Three round trips.
+        Raises StoreError; what is refused singly is unknown."""
+
+    def firings(self, schedule: ListedSchedule, now: datetime, count: int) -> list[datetime]:
+        """The next times at which a schedule fires (UTC), fewer when there are no more or that is
+        unknown. No round trip; may cost a second for each."""
+
+    def chooser(self, source: JobSource, refusal: RefusalCheck, *, spares: bool = False) -> Chooser:
+        """What collects jobs of a list for an action. With `spares` failures are left out that
+        would do harm again, unless there is only one. No round trip."""
+
+    def refusal(self, request: JobRequest) -> RefusalCheck:
+        """What says for an item's bytes why a request will refuse it. O(bytes)."""
+
+    def prepare(self, request: Request, operator: Operator) -> Steps[Plan | Refusal]:
+        """Say what a request would do, in the operator's name, or why it cannot be done. Reads
+        only. Raises StoreError."""
+
+
+class System(JobSystem, Protocol):
+    """A queue system in one place, which can be watched, too."""
 
     def snapshot(self) -> Work[Slices[Snapshot]]:
         """Look at everything. The work asks; what it returns reads the answers, in slices of a few
@@ -176,79 +251,9 @@ class System(Protocol):
         """The queues that a process takes jobs from, as `Process.listed` has its list. `names` are
         those that exist. O(names)."""
 
-    def may_run_on(self, process: Process, machine: str) -> bool:
-        """Whether a process may be one of the machine with this host name, by its id."""
-
-    def source_of(self, entry: AuditEntry) -> JobSource | None:
-        """The list from which an action on record took jobs; None where that is none of waiting or
-        failed jobs."""
-
-    def queue_names(self) -> Work[list[str]]:
-        """The names of all queues. One round trip, O(queues)."""
-
-    def failure_lists(self, *, apart: bool = False) -> Work[list[str]]:
-        """The names of all lists of failures, the main one first; with `apart` of those that have
-        every failure once. One round trip."""
-
-    def newest_failures(self, jobs: tuple[Job, ...], length: int) -> JobPage:
-        """The first page of the main list of failures, as a snapshot brought it along: the newest
-        ones of `length`. No round trip."""
-
-    def history(self, limit: int) -> Work[list[AuditEntry]]:
-        """The last `limit` actions of operators, newest first. Two round trips."""
-
-    def launch(self, request: LaunchRequest) -> LaunchCommand | Refusal:
-        """The command that starts workers on this machine, or why there is none, in safe words. No
-        round trip."""
-
-    def waiting_classes(self, request: LaunchRequest) -> Work[list[QueueClasses]]:
-        """The classes that wait in the queues of a request that can be launched. At most two round
-        trips."""
-
-    def left_alone(self, title: str) -> str:
-        """The queues that a worker leaves alone because it does not know the classes of their jobs,
-        as the title of its process says; with commas, not safe to show."""
-
-    def note(self, operator: Operator, action: str, workers: str, done: int) -> Work[int]:
-        """Put on record what was done to workers outside of the system. One round trip."""
-
-    def forbidden(self) -> Work[Mapping[str, str]]:
-        """Why the server would refuse actions, by the action's id. A few round trips; reads only.
-        Raises StoreError."""
-
-    def evidence(
-        self, names: Sequence[str], *, ignore_pids: bool = False, unlisted: Sequence[str] = ()
-    ) -> Work[Sequence[PruneCase]]:
-        """What speaks for and against the death of the processes with these names, for a `Prune`;
-        without names, of all that are silent and of the `unlisted`. Some round trips."""
-
-    def jobs(self, source: JobSource, *, newest_first: bool | None = None) -> JobList:
-        """A list of jobs. `newest_first` lists it from its end; None as it is usual for it. No
-        round trip."""
-
     def schedules(self, now: datetime) -> Work[Schedules]:
         """The recurring schedules, as they are at `now` by the server's clock. Two round trips.
         Raises StoreError."""
-
-    def schedules_look(self, now: datetime) -> Work[Callable[[], Schedules]]:
-        """Look at the schedules and at who moves what is due. What the work returns reads the
-        answers: it may take seconds, so it is for a thread, one at a time. Three round trips.
-        Raises StoreError; what is refused singly is unknown."""
-
-    def firings(self, schedule: ListedSchedule, now: datetime, count: int) -> list[datetime]:
-        """The next times at which a schedule fires (UTC), fewer when there are no more or that is
-        unknown. No round trip; may cost a second for each."""
-
-    def chooser(self, source: JobSource, refusal: RefusalCheck, *, spares: bool = False) -> Chooser:
-        """What collects jobs of a list for an action. With `spares` failures are left out that
-        would do harm again, unless there is only one. No round trip."""
-
-    def refusal(self, request: JobRequest) -> RefusalCheck:
-        """What says for an item's bytes why a request will refuse it. O(bytes)."""
-
-    def prepare(self, request: Request, operator: Operator) -> Steps[Plan | Refusal]:
-        """Say what a request would do, in the operator's name, or why it cannot be done. Reads
-        only. Raises StoreError."""
 
     def guarded(self, work: Work[T], /) -> Work[T]:
         """The same work, which ends with an error before it changes what is not this system's."""
@@ -261,12 +266,8 @@ class System(Protocol):
         """Something was changed: the next snapshot, which begins after this, reads everything."""
 
 
-class SystemRunner(Protocol):
-    """Carries out the work of a system by asyncio."""
-
-    @property
-    def system(self) -> System:
-        """Whose work it is."""
+class WorkRunner(Protocol):
+    """Carries out work by asyncio."""
 
     def open(self) -> None:
         """Load what the first frame did not wait for; else the first work does it."""
@@ -281,3 +282,19 @@ class SystemRunner(Protocol):
 
     async def close(self) -> None:
         """Close the connections."""
+
+
+class SystemRunner(WorkRunner, Protocol):
+    """Carries out the work of a system in one place."""
+
+    @property
+    def system(self) -> System:
+        """Whose work it is."""
+
+
+class PartRunner(SystemRunner, Protocol):
+    """Carries out the work of a system that is one of several together, too."""
+
+    async def send(self, exchange: Exchange[T], /) -> T:
+        """Send one exchange of work that a key asked for, and that is guarded already. Raises
+        StoreError."""
