@@ -44,7 +44,7 @@ from qtop.systems.system import Ability, DiagnosisPart, JobSystem, Place, System
 from queuecore.audit import AuditEntry
 from queuecore.cooperative import Slices
 from queuecore.errors import StoreError
-from queuecore.exchange import Steps
+from queuecore.exchange import Exchange, Steps
 
 T = TypeVar("T")
 
@@ -346,6 +346,10 @@ class MemorySystem:
     async def run(self, work: Work[T]) -> T:
         """Do it."""
         return await carried_out(work)
+
+    async def send(self, exchange: Exchange[T]) -> T:
+        """Do it."""
+        return await carried_out(exchange)
 
     async def close(self) -> None:
         """There is nothing to close."""

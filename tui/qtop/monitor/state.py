@@ -8,12 +8,13 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final, NamedTuple
 
+from qtop.actions.request import AnyRequest, Request
 from qtop.config.limits import USUAL, Thresholds
 from qtop.keymap import keymap
 from qtop.keymap.keymap import Action, Rebound, Where
 from qtop.local.workers import LocalWorkers
 from qtop.model.fleet import RunningJob
-from qtop.model.health import HealthReport, ServerInfo, Strays
+from qtop.model.health import HealthReport, Ownership, ServerInfo, Strays
 from qtop.monitor.incidents.incident import Incident, of_place
 from qtop.monitor.incidents.rules import IncidentRules, no_answer
 from qtop.monitor.poller import PollResult, clamped_interval_s
@@ -216,6 +217,20 @@ class ConsoleState:
     @label.setter
     def label(self, label: str) -> None:
         self._label = self._builder.label = label
+
+    def lacking(self, action_id: str) -> Mapping[str, str]:
+        """Why some of several places that are shown cannot do an action: none, this is one. What it
+        cannot do is forbidden: see `policy`."""
+        return {}
+
+    def everywhere(self, action_id: str, request: Request) -> AnyRequest:
+        """A request to all places that are shown and can do it: the same, this is one."""
+        return request
+
+    @property
+    def ownership(self) -> Ownership | None:
+        """Whose the queues are, as of the newest report; None while that is not known."""
+        return None if self.reported is None else self.reported.ownership
 
     @property
     def dropped_now(self) -> bool:
