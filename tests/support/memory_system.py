@@ -40,7 +40,15 @@ from qtop.model.job import Job, JobSource
 from qtop.model.job_list import JobList, JobPage
 from qtop.monitor.incidents.server import LIFETIME_S
 from qtop.search.selection import Chooser, RefusalCheck, nothing_refused
-from qtop.systems.system import Ability, DiagnosisPart, JobSystem, Place, System, Work
+from qtop.systems.system import (
+    Ability,
+    DiagnosisPart,
+    JobSystem,
+    Place,
+    System,
+    Wording,
+    Work,
+)
 from queuecore.audit import AuditEntry
 from queuecore.cooperative import Slices
 from queuecore.errors import StoreError
@@ -90,6 +98,10 @@ class MemorySystem:
     def system(self) -> MemorySystem:
         """Itself."""
         return self
+
+    @property
+    def wording(self) -> Mapping[str, Wording]:
+        return {}
 
     @property
     def abilities(self) -> Mapping[Ability, str | None]:

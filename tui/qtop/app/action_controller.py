@@ -13,6 +13,7 @@ from rich.cells import cell_len
 from qtop.actions.plan import Operator, Outcome, Plan, Refusal, escalate, operator_identity
 from qtop.actions.request import AnyRequest, PauseAll, Reschedule, Undo
 from qtop.actions.runner import ActionRunner, ForegroundPriority, Progress
+from qtop.actions.stopping import reined
 from qtop.keymap import keymap
 from qtop.model.job import JobSource
 from qtop.model.job_list import Entry
@@ -128,7 +129,11 @@ class ActionController:
             self._look_first(looking, steps(), self._ask)
 
     def _look_first(self, looking: str, steps: Steps[Plan | Refusal], then: Then) -> None:
-        self._look_below(looking, lambda tell: self._actions.preview(looking, steps), then)
+
+        def look(tell: Progress) -> Awaitable[Made]:
+            return self._actions.preview(looking, reined(steps, None, tell))
+
+        self._look_below(looking, look, then)
 
     def begin_after_search(
         self,

@@ -211,6 +211,7 @@ class QtopApp(App[None]):
                 secrets=settings.redactor,
                 rebound=settings.keys,
                 forbidden={name: why for name, why in system.abilities.items() if why},
+                wording=system.wording,
                 thresholds=settings.thresholds,
             ),
         )

@@ -21,8 +21,9 @@ from qtop.monitor.poller import PollResult, clamped_interval_s
 from qtop.monitor.row_builder import RowBuilder, without_explained
 from qtop.monitor.rows import FleetRows, NewestGroup, WorkerRow, unregistered_rows
 from qtop.monitor.series import FleetSeries, SeriesRecorder, Trend, TrendRecorder
-from qtop.systems.system import System
+from qtop.systems.system import System, Wording
 from qtop.text.redact import OPEN, Redactor
+from queuecore import values
 from queuecore.active_job import unwrapped
 from queuecore.cooperative import Slices, at_once
 
@@ -40,6 +41,8 @@ class UiPolicy:
         rebound: Keys that are others than in the table.
         forbidden: Why an action is impossible, by its id: the system cannot do it, or the server
             would refuse it.
+        wording: What the system calls actions, by their ids, where that is not what the table of
+            keys says.
         thresholds: From when on something is wrong.
     """
 
@@ -48,6 +51,7 @@ class UiPolicy:
     is_revealed: bool = False
     rebound: Rebound = field(default_factory=dict)
     forbidden: Mapping[str, str] = field(default_factory=dict)
+    wording: Mapping[str, Wording] = field(default_factory=dict)
     thresholds: Thresholds = USUAL
 
     @property
@@ -62,10 +66,17 @@ class UiPolicy:
     def actions(self, places: Collection[Where], *, read_only: bool) -> list[Action]:
         """The actions that can be done in these places, with the keys they have now."""
         return [
-            action
+            self.worded(action)
             for action in keymap.of(places, read_only=read_only, rebound=self.rebound)
             if action.id not in self.forbidden
         ]
+
+    def worded(self, action: Action) -> Action:
+        """An action as the system calls it."""
+        words = self.wording.get(action.id)
+        if words is None:
+            return action
+        return values.replace(action, label=words.label, help=words.help)
 
 
 class Insights(NamedTuple):
