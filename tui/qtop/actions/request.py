@@ -195,6 +195,14 @@ class PruneCase(Protocol):
         """What will become of its job."""
 
 
+class Evidence(NamedTuple):
+    """What speaks for and against the death of processes, by the label of their place; empty where
+    there is one place. `lacking` says why nothing is known of the processes of other places."""
+
+    cases: Mapping[str, Sequence[PruneCase]]
+    lacking: Mapping[str, str]
+
+
 @dataclass(frozen=True, slots=True)
 class Prune:
     """Take dead processes off the register; the jobs that they hold become failures, or go back,

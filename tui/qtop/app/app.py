@@ -8,7 +8,7 @@ import socket
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from importlib import import_module
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from textual.theme import Theme
 
     from qtop.actions.plan import Operator, Plan, Refusal
-    from qtop.actions.request import AnyRequest
+    from qtop.actions.request import AnyRequest, Evidence
     from qtop.app.action_controller import ActionController
     from qtop.app.worker_controller import LocalWorkerController
     from qtop.monitor.together import ShownState
@@ -543,6 +543,11 @@ class QtopApp(App[None]):
 
     def prepare(self, request: AnyRequest, operator: Operator) -> Steps[Plan | Refusal]:
         return self.places.prepare(request, operator)
+
+    def evidence(
+        self, names: Mapping[str, Sequence[str]] | None, lacking: Mapping[str, str]
+    ) -> Steps[Evidence]:
+        return self.places.evidence(names, lacking)
 
     async def read(self, operation: Operation[T]) -> T:
         if isinstance(operation, Exchange) and not operation.commands:

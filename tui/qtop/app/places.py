@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol, TypeVar
 
 from qtop.actions.plan import Operator, Plan, Refusal
-from qtop.actions.request import AnyRequest, Placed, Several, Undo
+from qtop.actions.request import AnyRequest, Evidence, Placed, PruneCase, Several, Undo
 from qtop.monitor.place_monitor import Listener, PlaceMonitor
 from qtop.monitor.state import ALL, ConsoleState
 from qtop.monitor.together import ShownState, TogetherState
 from qtop.systems.system import JobSystem, PartRunner, WorkRunner
-from queuecore.exchange import Operation, Steps
+from queuecore.errors import StoreError
+from queuecore.exchange import Operation, Steps, steps_of
 
 T = TypeVar("T")
 
@@ -149,6 +150,35 @@ class ConsolePlaces:
             return await self.first.source.run(work)
         placed = work if self.shown == ALL else self._joined.at(self.shown, work)
         return await self._joined.runner.run(placed)
+
+    def evidence(
+        self, names: Mapping[str, Sequence[str]] | None, lacking: Mapping[str, str]
+    ) -> Steps[Evidence]:
+        """As `Console.evidence`. What cannot be read of one place keeps none of the others."""
+        if names is None:
+            shown = self._monitors if self.are_several and self.shown == ALL else [self._alone_key]
+            names = dict.fromkeys(shown, ())
+        cases: dict[str, Sequence[PruneCase]] = {}
+        unknown = {label: why for label, why in lacking.items() if label in names}
+        for label, wanted in names.items():
+            if label in unknown:
+                continue
+            monitor = self._monitors.get(label) or self._alone
+            work = monitor.system.evidence(wanted, unlisted=monitor.state.unlisted)
+            try:
+                if self._joined is not None:
+                    work = self._joined.at(label, work)
+                cases[label] = yield from steps_of(work)
+            except StoreError as error:
+                if len(names) == 1:
+                    raise
+                unknown[label] = f"unknown: {error}"
+        return Evidence(cases, unknown)
+
+    @property
+    def _alone_key(self) -> str:
+        """The label of the place that is shown alone; empty where there is only one."""
+        return self._alone.name if self.are_several else ""
 
     def at_start(self, work: Operation[T]) -> Operation[T]:
         """The same work, at the place of `starting`."""

@@ -384,6 +384,8 @@ show_local      | 6               |      | everywhere        |
     Show the workers that were started here.
 show_history    | 7               |      | everywhere        |
     Show what was done, by whom, and take it back.
+next_place      | 0               |      | everywhere        |
+    Show all queue systems together, then each alone, then all again.
 faster          | + =             |      | everywhere -local |
     Look more often.
 slower          | -               |      | everywhere -local |
@@ -427,6 +429,7 @@ SYNONYMS: Final = {
     "show_scheduled": "delayed cron recurring later",
     "show_local": "logs own here",
     "show_history": "audit log who undo trail",
+    "next_place": "systems all sidekiq resque places",
     "next_theme": "theme colours colors light dark mode",
     "reveal": "secrets passwords redact hide unhide",
     "repaint": "redraw refresh",

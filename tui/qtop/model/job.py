@@ -138,6 +138,11 @@ class JobRow:
     age_s: float | None = None
     due_s: float | None = None
 
+    @property
+    def system(self) -> str:
+        """The label of its place; see `Job`."""
+        return self.job.system
+
 
 def job_rows(jobs: Iterable[Job], now: datetime, seen: Counter[Any] | None = None) -> list[JobRow]:
     """Jobs in their order, each with a key of its own: those with equal bytes are counted from the

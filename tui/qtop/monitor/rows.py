@@ -272,6 +272,7 @@ class HostRow:
         troubled: Workers that are silent or dead.
         longest_s: How long the longest running job has run.
         beat_age_s: The age of the youngest heartbeat: silent machines stand out.
+        system: The label of the place of its workers, where there are several.
     """
 
     name: str | None
@@ -282,17 +283,24 @@ class HostRow:
     beat_age_s: float | None
     processed: int | None
     failed: int | None
+    system: str = ""
+
+    @property
+    def key(self) -> Hashable:
+        """What makes it the same row at the next poll."""
+        return keyed(self.system, self.name)
 
 
 def host_rows(workers: Iterable[WorkerRow]) -> list[HostRow]:
-    """A row for each machine, by name. O(workers)."""
-    by_host: defaultdict[str | None, list[WorkerRow]] = defaultdict(list)
+    """A row for each machine and system, by name. O(workers)."""
+    by_host: defaultdict[tuple[bool, str, str], list[WorkerRow]] = defaultdict(list)
     for worker in workers:
-        by_host[worker.process.host].append(worker)
-    return [_row(name, by_host[name]) for name in sorted(by_host, key=lambda n: (n is None, n))]
+        host = worker.process.host
+        by_host[host is None, host or "", worker.system].append(worker)
+    return [_row(by_host[key]) for key in sorted(by_host)]
 
 
-def _row(name: str | None, workers: list[WorkerRow]) -> HostRow:
+def _row(workers: list[WorkerRow]) -> HostRow:
     elapsed = (w.elapsed_s for w in workers if w.elapsed_s is not None)
     beats = (age_s for w in workers if (age_s := w.beat_age_s) is not None)
     are_known = not any(
@@ -302,7 +310,7 @@ def _row(name: str | None, workers: list[WorkerRow]) -> HostRow:
     have_beats = all(w.process.has_beat is not None for w in workers)
     troubled = sum(w.condition in TROUBLED for w in workers)
     return HostRow(
-        name=name,
+        name=workers[0].process.host,
         workers=len(workers),
         working=sum(w.is_at_work for w in workers) if are_known else None,
         troubled=troubled if have_beats else None,
@@ -310,6 +318,7 @@ def _row(name: str | None, workers: list[WorkerRow]) -> HostRow:
         beat_age_s=min(beats, default=None),
         processed=sum_if_known(w.process.processed for w in workers),
         failed=sum_if_known(w.process.failed for w in workers),
+        system=workers[0].system,
     )
 
 

@@ -307,6 +307,11 @@ class ConsoleState:
         return self._strays[0]
 
     @property
+    def unlisted(self) -> list[str]:
+        """The names of processes that hold jobs and are on no register, as far as that is known."""
+        return [] if self.strays is None else [each.name for each in self.strays.of("record")]
+
+    @property
     def has_strays(self) -> bool:
         """Whether jobs are known that no index leads to."""
         return self.strays is not None and bool(self.strays.lost)

@@ -13,7 +13,7 @@ from typing import Final, TypeAlias, TypeVar, get_args
 
 from qtop.actions.request import AnyRequest, Placed, Request, Several
 from qtop.model.fleet import RunningJob
-from qtop.model.health import HealthReport, Ownership, Strays
+from qtop.model.health import HealthReport, Ownership
 from qtop.model.job import JobRow
 from qtop.monitor.changes import Drops
 from qtop.monitor.incidents.incident import SEVERITIES, Check, Incident
@@ -28,6 +28,7 @@ from qtop.monitor.state import (
     UiPolicy,
     ViewState,
 )
+from qtop.systems.system import Wording
 from queuecore.values import replace
 
 _RowT = TypeVar("_RowT")
@@ -61,7 +62,11 @@ class TogetherState:
         policies = {label: state.policy for label, state in self._states.items()}
         first, *others = policies.values()
         impossible = set(first.forbidden).intersection(*(each.forbidden for each in others))
-        return replaced(first, forbidden={each: self._why_not(each) for each in sorted(impossible)})
+        return replaced(
+            first,
+            forbidden={each: self._why_not(each) for each in sorted(impossible)},
+            wording=_wording(list(policies.values())),
+        )
 
     def _why_not(self, action_id: str) -> str:
         reasons = dict.fromkeys(self.lacking(action_id).values())
@@ -108,11 +113,6 @@ class TogetherState:
         lacking = self.lacking("pause_all")
         able = (state for label, state in self._states.items() if label not in lacking)
         return _all_of(state.is_paused for state in able)
-
-    @property
-    def strays(self) -> Strays | None:
-        """None: they are those of each place."""
-        return None
 
     @property
     def has_strays(self) -> bool:
@@ -225,6 +225,18 @@ class TogetherState:
             facts=None,
             unregistered=tuple(row for insights in each for row in insights.unregistered),
         )
+
+
+def _wording(policies: Sequence[UiPolicy]) -> dict[str, Wording]:
+    """What actions are called where all places that can do them have the same words for them."""
+    ids = {action_id for policy in policies for action_id in policy.wording}
+    found: dict[str, Wording] = {}
+    for action_id in ids:
+        able = [policy for policy in policies if action_id not in policy.forbidden]
+        words = {policy.wording.get(action_id) for policy in able or policies}
+        if len(words) == 1 and (only := words.pop()) is not None:
+            found[action_id] = only
+    return found
 
 
 def _condition(label: str, view: ViewState) -> PlaceCondition:

@@ -15,6 +15,7 @@ from textual.screen import Screen
 from textual.timer import Timer
 from textual.widget import Widget
 
+from qtop.actions.request import Request, placed
 from qtop.config.settings import SCREENS, BadSettings, Settings
 from qtop.keymap import keymap
 from qtop.keymap.keymap import Where, clashes, typed_in_fields
@@ -25,7 +26,7 @@ from qtop.screens.frame import take_shape
 from qtop.search.fields import Subject
 from qtop.text.safe import counted
 from qtop.widgets.bars import Bar, Span
-from qtop.widgets.columns import Column, arranged
+from qtop.widgets.columns import WIDE_CELLS, Column, arranged, system_column
 from qtop.widgets.list_pane import MARKS_GONE, ListOwner, ListPane
 from qtop.widgets.table import Table
 from qtop.widgets.text_lines import TextLine
@@ -76,6 +77,8 @@ class ConsoleScreen(Screen[None]):
         self.bars: list[Bar] = []
         self._repeating: list[Timer] = []
         self._seen: object | None = None
+        #: Its rows are of one system, whatever is shown.
+        self.is_of_one = False
         #: When what is listed was read, where that is later than what is frozen.
         self.late: datetime | None = None
 
@@ -112,9 +115,12 @@ class ConsoleScreen(Screen[None]):
         shown = frame.footer(places, read_only=view.read_only, policy=view.policy, on=view.on)
         self._keys.show(*shown)
         self._status.set_class(view.policy.production is not None, "-production")
+        lead, is_old = (None, None) if self.is_of_one else _of_places(view, self.app.size.width)
         for table in self.tables:
             table.redact_with(view.policy.redactor.text)
             table.stale = view.is_stale
+            table.lead_with(lead)
+            table.dim_rows(is_old)
         self.show_view(view)
 
     def say(self, text: str, tone: str = "") -> None:
@@ -234,6 +240,18 @@ class ConsoleScreen(Screen[None]):
         """Leave, if this is the screen in front; see `FrontScreen`."""
         return super().dismiss(result) if self.is_active else AwaitComplete()
 
+    def ask_of(
+        self, rows: Sequence[Any], make: Callable[[list[Any]], Request], action_id: str
+    ) -> None:
+        """Ask for an action on rows, each of its own system. Where some cannot do it, it is for the
+        others; where none can, it is said why."""
+        lacking = self.app.state.lacking(action_id)
+        if rows and all(row.system in lacking for row in rows):
+            self.app.say("; ".join(dict.fromkeys(lacking[row.system] for row in rows)), "warn")
+            return
+        table = None if self.pane is None else self.pane.table
+        self.app.actions.request(placed(rows, make, lacking), table)
+
     # The list, where the screen is one
 
     @property
@@ -276,6 +294,23 @@ class ConsoleScreen(Screen[None]):
     def action_reverse_sort(self) -> None:
         if self.pane is not None:
             self.pane.table.reverse_sort()
+
+
+def _of_places(
+    view: ViewState, cells: int
+) -> tuple[Column[Any] | None, Callable[[Any], bool] | None]:
+    """The column that says of which system each row is, and which rows are of a place that does not
+    answer; none where only one place is shown."""
+    if not view.parts:
+        return None, None
+    failing = view.failing
+
+    def is_old(row: Any) -> bool:
+        return getattr(row, "system", "") in failing
+
+    labels = tuple(part.label for part in view.parts)
+    column = system_column(labels, is_wide=cells >= WIDE_CELLS)
+    return column, is_old if failing and not view.is_stale else None
 
 
 class TextScreen(ConsoleScreen):

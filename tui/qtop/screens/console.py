@@ -5,7 +5,7 @@ Screens are below the app and never import it. Each protocol here lists what the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from textual.worker import Worker, WorkType
 
     from qtop.actions.plan import Operator, Plan, Refusal
-    from qtop.actions.request import AnyRequest
+    from qtop.actions.request import AnyRequest, Evidence
     from qtop.actions.runner import ForegroundPriority
     from qtop.config.settings import Settings
     from qtop.local.groups import LocalWorker, WorkerGroup
@@ -78,6 +78,13 @@ class Console(Protocol):
     def prepare(self, request: AnyRequest, operator: Operator) -> Steps[Plan | Refusal]:
         """Say what a request would do in its place, or in the one that is shown; see
         `JobSystem.prepare`."""
+
+    def evidence(
+        self, names: Mapping[str, Sequence[str]] | None, lacking: Mapping[str, str]
+    ) -> Steps[Evidence]:
+        """Gather what speaks for and against the death of the processes with these names, by the
+        label of their place, or, for None, of all that may be dead in the places that are shown.
+        Nothing is looked for where it is `lacking`. Cost: see `JobSystem.evidence`."""
 
     def poll_now(self, *, after_action: bool = False) -> None:
         """Poll without waiting for the interval; after an action, its record first."""

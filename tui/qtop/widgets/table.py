@@ -35,7 +35,7 @@ from qtop.widgets.columns import (
     TableLine,
     arranged,
     changed_spans,
-    fit,
+    fit_with,
 )
 from qtop.widgets.table_model import TableRows
 from qtop.widgets.theme import toned
@@ -135,6 +135,9 @@ class Table(ScrollView, Generic[RowT], can_focus=True, inherit_bindings=False):
     ) -> None:
         super().__init__(id=id)
         self._columns = self._shown = tuple(columns)
+        #: The column before all others, and which rows are old besides those of a whole old table.
+        self._lead: Column[RowT] | None = None
+        self._is_old: Callable[[RowT], bool] | None = None
         self._redact: Callable[[str], str] = str
         self.rows: TableRows[RowT] = TableRows(key, clock)
         #: Turns the pages; without it the keys stay on this one.
@@ -167,7 +170,7 @@ class Table(ScrollView, Generic[RowT], can_focus=True, inherit_bindings=False):
 
     def row_text(self, row: RowT) -> str:
         """All cells of a row, separated by tabs; also those of columns that do not fit."""
-        return "\t".join(column.cell(row).strip() for column in self._columns)
+        return "\t".join(column.cell(row).strip() for column in self._all_columns)
 
     def set_rows(self, rows: Sequence[RowT], *, is_all: bool = True) -> None:
         """Show other rows, in their natural order. `is_all` says that there are no rows but these;
@@ -201,7 +204,7 @@ class Table(ScrollView, Generic[RowT], can_focus=True, inherit_bindings=False):
         if column_key is None:
             self._sort = None
         else:
-            column = next((c for c in self._columns if c.key == column_key), None)
+            column = next((c for c in self._all_columns if c.key == column_key), None)
             if column is None or column.sort_key is None:
                 raise ValueError(f"no column to sort by: {column_key}")
             sort_key = column.sort_key
@@ -348,6 +351,19 @@ class Table(ScrollView, Generic[RowT], can_focus=True, inherit_bindings=False):
         self._shown = arranged(self._columns, keys)
         self._placed = (-1, ())
 
+    def lead_with(self, column: Column[RowT] | None) -> None:
+        """Show a column before all others, which costs none of them its place; None: no such."""
+        if column is not self._lead:
+            self._lead, self._placed = column, (-1, ())
+
+    def dim_rows(self, is_old: Callable[[RowT], bool] | None) -> None:
+        """Dim the rows that are old; None: none is, unless all are (`stale`)."""
+        if is_old is None and self._is_old is None:
+            return
+        self._is_old = is_old
+        if self.is_mounted:
+            self._paint_changes()
+
     def label(self, key: str, label: str) -> None:
         """Give a column another label; it becomes wide enough for it."""
 
@@ -393,8 +409,12 @@ class Table(ScrollView, Generic[RowT], can_focus=True, inherit_bindings=False):
         width = self.size.width - self.scrollbar_size_vertical
         if width != self._placed[0]:
             x = _MARK_CELLS if self._markable else 0
-            self._placed = width, fit(self._shown, x, max(0, width - x))
+            self._placed = width, fit_with(self._lead, self._shown, x, max(0, width - x))
         return self._placed[1]
+
+    @property
+    def _all_columns(self) -> Sequence[Column[RowT]]:
+        return self._columns if self._lead is None else (self._lead, *self._columns)
 
     def _row_index(self, y: int) -> int | None:
         index = self.scroll_offset.y + y - HEADER_LINES
@@ -416,7 +436,8 @@ class Table(ScrollView, Generic[RowT], can_focus=True, inherit_bindings=False):
         mark = RANGE_BEGIN if self.rows.is_anchor(key) else MARKED if marked else ""
         row, has_cursor = self.rows[index], index == self.rows.cursor_index
         cells = tuple(place.cell(row, self._redact) for place in layout)
-        return TableLine("row", cells, mark, marked, has_cursor)
+        is_old = self._is_old is not None and self._is_old(row)
+        return TableLine("row", cells, mark, marked, has_cursor, is_old)
 
     def _notice(self) -> list[TableLine]:
         """What is shown in place of rows: in the middle, in as many lines as it needs."""
@@ -459,7 +480,7 @@ class Table(ScrollView, Generic[RowT], can_focus=True, inherit_bindings=False):
             names.append(tone)
         if line.cursor:
             names.append("focused-cursor" if self.has_focus else "cursor")
-        if self.stale:
+        if self.stale or line.stale:
             names.append("stale")
         key = tuple(names)
         if key not in self._found_styles:
