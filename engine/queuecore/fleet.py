@@ -97,6 +97,8 @@ class ProcessFacts:
         rss_bytes: Its memory.
         round_trip_us: How long a question to Redis took it, in microseconds.
         is_embedded: It runs within a process of the application, which it may not end.
+        signal: What became of a signal that was sent to it, in words, while that is of interest.
+        last_jobs: What one that is gone ran when it was last seen, the longest running first.
     """
 
     is_gone: bool = False
@@ -111,6 +113,8 @@ class ProcessFacts:
     capsules: tuple[Capsule, ...] = ()
     rss_bytes: int | None = None
     round_trip_us: int | None = None
+    signal: str | None = None
+    last_jobs: tuple[RunningJob, ...] | None = None
 
 
 @value

@@ -40,11 +40,19 @@ from qtop.model.job import Job, JobSource
 from qtop.model.job_list import JobList, JobPage
 from qtop.monitor.incidents.server import LIFETIME_S
 from qtop.search.selection import Chooser, RefusalCheck, nothing_refused
-from qtop.systems.system import Ability, DiagnosisPart, JobSystem, Place, System, Work
+from qtop.systems.system import (
+    Ability,
+    DiagnosisPart,
+    JobSystem,
+    Place,
+    System,
+    Wording,
+    Work,
+)
 from queuecore.audit import AuditEntry
 from queuecore.cooperative import Slices
 from queuecore.errors import StoreError
-from queuecore.exchange import Steps
+from queuecore.exchange import Exchange, Steps
 
 T = TypeVar("T")
 
@@ -90,6 +98,10 @@ class MemorySystem:
     def system(self) -> MemorySystem:
         """Itself."""
         return self
+
+    @property
+    def wording(self) -> Mapping[str, Wording]:
+        return {}
 
     @property
     def abilities(self) -> Mapping[Ability, str | None]:
@@ -346,6 +358,10 @@ class MemorySystem:
     async def run(self, work: Work[T]) -> T:
         """Do it."""
         return await carried_out(work)
+
+    async def send(self, exchange: Exchange[T]) -> T:
+        """Do it."""
+        return await carried_out(exchange)
 
     async def close(self) -> None:
         """There is nothing to close."""

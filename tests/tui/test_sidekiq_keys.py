@@ -100,6 +100,16 @@ async def test_failed_jobs_are_tried_again_at_another_time(
         assert len({*state_of(direct)["retry"].values()}) == 1
 
 
+async def test_the_question_for_a_time_says_once_how_times_are_written(
+    app: QtopApp, direct: Direct
+) -> None:
+    fill_set(direct, KEYS.jobs("retry"), {failed_job(1): AT_S})
+    async with app.run_test(size=(80, 24)) as pilot:
+        await show(pilot, "4", "HardJob", "h")
+        await until_screen(pilot, DateDialog)
+        assert screen_text(app).count("tomorrow 8:00") == 1
+
+
 async def test_one_failure_is_killed_or_postponed_from_its_details(
     app: QtopApp, direct: Direct
 ) -> None:

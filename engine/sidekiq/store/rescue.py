@@ -110,9 +110,14 @@ def _lost_process(process: RememberedProcess) -> LostProcess:
         process.fate,
         _beat(process.beat),
         instant_of(process.seen_s) or datetime.fromtimestamp(0, UTC),
-        tuple(sorted(jobs, key=lambda each: each.since or datetime.max.replace(tzinfo=UTC))),
+        tuple(sorted(jobs, key=_began)),
         process.left_out,
     )
+
+
+def _began(job: LostJob) -> tuple[datetime, str]:
+    # By thread, too: the order of a hash differs from server to server.
+    return job.since or datetime.max.replace(tzinfo=UTC), job.thread
 
 
 def _beat(raw: bytes) -> datetime | None:

@@ -11,8 +11,9 @@ from typing import Any, Final, TypeVar
 from rich.cells import cell_len
 
 from qtop.actions.plan import Operator, Outcome, Plan, Refusal, escalate, operator_identity
-from qtop.actions.request import PauseAll, Request, Reschedule, Undo
+from qtop.actions.request import AnyRequest, PauseAll, Reschedule, Undo
 from qtop.actions.runner import ActionRunner, ForegroundPriority, Progress
+from qtop.actions.stopping import reined
 from qtop.keymap import keymap
 from qtop.model.job import JobSource
 from qtop.model.job_list import Entry
@@ -24,7 +25,6 @@ from qtop.screens.dialogs import (
 )
 from qtop.search.list_search import walk
 from qtop.search.selection import JobSearch, RefusalCheck, Selection, nothing_refused
-from qtop.systems.system import SystemRunner
 from qtop.text.progress import ProgressMeter
 from qtop.text.safe import crop, safe
 from qtop.widgets.table import Table
@@ -50,7 +50,6 @@ class ActionController:
     def __init__(
         self,
         app: Console,
-        source: SystemRunner,
         *,
         read_only: bool,
     ) -> None:
@@ -65,7 +64,7 @@ class ActionController:
             operator_identity(), app.settings.undo_limits, app.state.policy.sign
         )
         self._actions = ActionRunner(
-            source.run, read_only=read_only, trouble=lambda: app.state.poll.error
+            app.read, read_only=read_only, trouble=lambda: app.state.poll.error
         )
 
     def refuses(self, *, without_redis: bool = False) -> bool:
@@ -80,8 +79,7 @@ class ActionController:
     def not_ours(self, queue: str | None = None) -> str | None:
         """Why a queue, or the namespace, is another system's, in safe words; None when it is not,
         as of the newest health report."""
-        health = self._app.state.reported
-        whose = None if health is None else health.ownership
+        whose = self._app.state.ownership
         why = None if whose is None else whose.refusal(queue)
         return None if why is None else safe(why)
 
@@ -90,7 +88,11 @@ class ActionController:
         return await self._actions.preview(what, operation)
 
     def request(
-        self, request: Request, table: Table[Any] | None = None, *, looking: str = "looking at it"
+        self,
+        request: AnyRequest,
+        table: Table[Any] | None = None,
+        *,
+        looking: str = "looking at it",
     ) -> None:
         """As `Actions.request`. `looking` is shown only if preparing has to read anything."""
 
@@ -102,7 +104,7 @@ class ActionController:
         if not self.refuses():
             self._prepare(request, ask, looking)
 
-    def _prepare(self, request: Request, then: Then, looking: str = "looking at it") -> None:
+    def _prepare(self, request: AnyRequest, then: Then, looking: str = "looking at it") -> None:
         """Go on with the plan for a request; below a dialog if preparing has to read anything."""
         steps = self._steps(request)
         try:
@@ -113,11 +115,11 @@ class ActionController:
         steps.close()
         self._look_first(looking, self._steps(request), then)
 
-    def _steps(self, request: Request) -> Steps[Plan | Refusal]:
-        return self._app.system.prepare(request, self.operator)
+    def _steps(self, request: AnyRequest) -> Steps[Plan | Refusal]:
+        return self._app.prepare(request, self.operator)
 
     def request_after(
-        self, looking: str, operation: Operation[T], make: Callable[[T], Request]
+        self, looking: str, operation: Operation[T], make: Callable[[T], AnyRequest]
     ) -> None:
         def steps() -> Steps[Plan | Refusal]:
             seen: T = yield from steps_of(operation)
@@ -127,7 +129,11 @@ class ActionController:
             self._look_first(looking, steps(), self._ask)
 
     def _look_first(self, looking: str, steps: Steps[Plan | Refusal], then: Then) -> None:
-        self._look_below(looking, lambda tell: self._actions.preview(looking, steps), then)
+
+        def look(tell: Progress) -> Awaitable[Made]:
+            return self._actions.preview(looking, reined(steps, None, tell))
+
+        self._look_below(looking, look, then)
 
     def begin_after_search(
         self,
@@ -164,7 +170,7 @@ class ActionController:
     def request_found(
         self,
         search: JobSearch,
-        make: Callable[[Selection], Request],
+        make: Callable[[Selection], AnyRequest],
         table: Table[Any] | None = None,
         *,
         refusal: RefusalCheck = nothing_refused,
@@ -205,7 +211,7 @@ class ActionController:
         if is_paused is None:
             self._app.say("whether everything is paused is unknown: nothing was changed", "warn")
             return
-        self.request(PauseAll(not is_paused))
+        self.request(self._app.state.everywhere("pause_all", PauseAll(not is_paused)))
 
     def undo(self) -> None:
         """As `Actions.undo`. An action that is under way is stopped, and what it has done is taken

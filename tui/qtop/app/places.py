@@ -5,18 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
+from qtop.actions.plan import Operator, Plan, Refusal
+from qtop.actions.request import AnyRequest, Placed, Several, Undo
 from qtop.monitor.place_monitor import Listener, PlaceMonitor
 from qtop.monitor.state import ALL, ConsoleState
-from qtop.monitor.together import TogetherState
-from qtop.systems.system import System, SystemRunner
-from queuecore.exchange import Operation
+from qtop.monitor.together import ShownState, TogetherState
+from qtop.systems.system import JobSystem, PartRunner, WorkRunner
+from queuecore.exchange import Operation, Steps
 
 T = TypeVar("T")
-
-#: What is known of what is shown.
-ShownState = ConsoleState | TogetherState
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,27 +27,48 @@ class Watching:
     sleep: Callable[[float], Awaitable[None]]
 
 
+class TogetherSystem(JobSystem, Protocol):
+    """Several systems as one, which knows their places."""
+
+    def prepare(self, request: AnyRequest, operator: Operator) -> Steps[Plan | Refusal]:
+        """As `JobSystem.prepare`."""
+
+
+class Routing(Protocol):
+    """Says of work to which place it goes."""
+
+    def __call__(self, place: str, work: Operation[T], /) -> Operation[T]: ...
+
+
+class Joined(NamedTuple):
+    """Several systems as one, what carries out its work, and what says where work belongs."""
+
+    system: TogetherSystem
+    runner: WorkRunner
+    at: Routing
+
+
+#: Makes one of the places with these runners; the second says why one is known not to answer. Both
+#: hear of places that join later: the mapping is the one that they are added to.
+Join = Callable[[Mapping[str, PartRunner], Callable[[str], str | None]], Joined]
+
+
 class ConsolePlaces:
-    """The places that a console shows, and which of them it shows now.
+    """The places that a console shows, and which of them it shows now. `watching` is how each is
+    watched, `join` makes one of several."""
 
-    Args:
-        watching: How each is watched.
-        joins: Makes one system of those of several places, and what carries out its work.
-    """
-
-    def __init__(
-        self, watching: Watching, joins: Callable[[Mapping[str, SystemRunner]], SystemRunner]
-    ) -> None:
+    def __init__(self, watching: Watching, join: Join) -> None:
         self._watching = watching
-        self._joins = joins
+        self._join = join
         self._monitors: dict[str, PlaceMonitor] = {}
         self._states: dict[str, ConsoleState] = {}
+        self._runners: dict[str, PartRunner] = {}
+        self._joined: Joined | None = None
         self._together: TogetherState | None = None
-        self._routed: SystemRunner | None = None
         #: The label of the place that is shown, or `ALL`.
         self.shown = ALL
 
-    def add(self, label: str, source: SystemRunner, state: ConsoleState) -> PlaceMonitor:
+    def add(self, label: str, source: PartRunner, state: ConsoleState) -> PlaceMonitor:
         """Watch one more place; nothing is read before its watches run. From the second one on,
         all are shown together."""
         around = self._watching
@@ -56,14 +76,19 @@ class ConsolePlaces:
             label, source, state, around.listener, clock=around.clock, sleep=around.sleep
         )
         self._monitors[label], self._states[label] = monitor, state
+        self._runners[label] = source
         if len(self._monitors) > 1:
             for each in self._monitors.values():
                 each.state.label = each.name
             if self._together is None:
                 self._together = TogetherState(self._states, around.clock)
+                self._joined = self._join(self._runners, self._trouble)
             self._together.joined(state)
-            self._routed = self._joins({each.name: each.source for each in self.monitors})
         return monitor
+
+    def _trouble(self, label: str) -> str | None:
+        """Why a place is known not to answer; None when it is not."""
+        return self._states[label].poll.error
 
     @property
     def monitors(self) -> list[PlaceMonitor]:
@@ -98,22 +123,36 @@ class ConsolePlaces:
         return self._alone.state
 
     @property
-    def runner(self) -> SystemRunner:
-        """What carries out the work of what is shown."""
-        if self._routed is not None and self.shown == ALL:
-            return self._routed
-        return self._alone.source
-
-    @property
-    def system(self) -> System:
+    def system(self) -> JobSystem:
         """That of the place that is shown, or that of all together."""
-        return self.runner.system
+        if self._joined is not None and self.shown == ALL:
+            return self._joined.system
+        return self._alone.system
 
-    @property
-    def acting(self) -> SystemRunner:
-        """What carries out actions: of the only place, or of all, whatever is shown. So an action
-        that is under way, and its undo, stay where they belong."""
-        return self.first.source if self._routed is None else self._routed
+    def prepare(self, request: AnyRequest, operator: Operator) -> Steps[Plan | Refusal]:
+        """As `JobSystem.prepare`; what does not say its place is for the one that is shown. An undo
+        belongs to the place of its action."""
+        if self._joined is None:
+            # Before others joined rows had no place, and no request of them has one.
+            asked = request.request if isinstance(request, Placed) else request
+            if isinstance(asked, Several):
+                return self.first.system.prepare(asked.parts[0].request, operator)
+            return self.first.system.prepare(asked, operator)
+        if self.shown != ALL and not isinstance(request, Placed | Several | Undo):
+            request = Placed(self.shown, request)
+        return self._joined.system.prepare(request, operator)
+
+    async def run(self, work: Operation[T]) -> T:
+        """Carry out work, each part where it belongs; what does not say its place is for the one
+        that is shown now. Raises StoreError and what a guard raises."""
+        if self._joined is None:
+            return await self.first.source.run(work)
+        placed = work if self.shown == ALL else self._joined.at(self.shown, work)
+        return await self._joined.runner.run(placed)
+
+    def at_start(self, work: Operation[T]) -> Operation[T]:
+        """The same work, at the place of `starting`."""
+        return work if self._joined is None else self._joined.at(self.starting.name, work)
 
     @property
     def _alone(self) -> PlaceMonitor:
@@ -158,7 +197,3 @@ class ConsolePlaces:
     async def close(self) -> None:
         """Close the connections of each, at the same time."""
         await asyncio.gather(*(each.source.close() for each in self._monitors.values()))
-
-    async def run(self, operation: Operation[T]) -> T:
-        """Carry out an action, wherever it belongs. Raises StoreError and what a guard raises."""
-        return await self.acting.run(operation)

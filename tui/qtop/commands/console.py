@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from qtop.commands.connection import Connection, Session, connection_options, settings_in_force
+from qtop.config.places import PlaceOptions
 from qtop.config.settings import DEFAULTS, INTERVAL_S
 from qtop.demo import NAMESPACE, WORKERS
 from queuecore.address import parse_url
@@ -80,11 +81,11 @@ def _open_console(connection: Connection, *, workers: Sequence[str] = ()) -> int
         from qtop.screens.base import check_settings
 
         check_settings(settings)
+        place = PlaceOptions(
+            connection.system, connection.system, address, connection.namespace, url
+        )
         options = ConsoleOptions(
-            address,
-            url,
-            namespace=connection.namespace,
-            system=connection.system,
+            (place,),
             interval_s=settings.values["interval"],
             read_only=connection.is_read_only,
             require=tuple(settings.values["require"]),

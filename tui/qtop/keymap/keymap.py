@@ -238,6 +238,8 @@ stop_worker  | x | stop       | workers local | confirm
     Stop workers on this machine: first press, when the job is done; second press, now.
 pause_worker | p | pause      | workers local | changes
     Let workers on this machine take no more jobs, or take jobs again.
+dump_worker  | i | dump       | workers       | changes
+    Have the marked workers log what each of their threads does.
 unregister   | d | unregister | workers       | confirm
     Take the marked workers off the register; the jobs in their hands become failures.
 prune        | D | prune      | workers       | confirm
@@ -460,8 +462,9 @@ SYNONYMS: Final = {
     "more_workers": "scale up",
     "fewer_workers": "scale down",
     "stop_worker": "kill quit terminate term",
-    "pause_worker": "hold quiet resume usr2",
-    "prune": "dead cleanup clean",
+    "pause_worker": "hold quiet resume usr2 tstp",
+    "dump_worker": "threads backtrace ttin",
+    "prune": "dead cleanup clean rescue lost",
     "unregister": "remove delete forget",
     "filter": "search find grep where",
     "clear_filter": "reset all back",

@@ -1,5 +1,5 @@
 """Watches one place: polls it, looks now and then for jobs that no index leads to, and keeps what
-is known of it. Places are watched apart, so that one that hangs keeps none of the others waiting."""
+is known of it. Places are watched apart, so that one that hangs holds up none of the others."""
 
 from __future__ import annotations
 

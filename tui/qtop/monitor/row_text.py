@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Final
 
+from qtop.model.fleet import RunningJob
 from qtop.model.job import Job, JobRow
 from qtop.monitor.changes import Drop
 from qtop.monitor.rows import DEPTHS_KEPT, FleetRows, QueueRow, Totals, WorkerRow
@@ -135,14 +136,25 @@ def queue_state(row: QueueRow) -> str:
     return ", ".join(wrong)
 
 
+def worker_state(row: WorkerRow) -> str:
+    """What a worker does, or what became of the signal that was sent to it last."""
+    facts = row.process.facts
+    return row.condition if facts is None or facts.signal is None else facts.signal
+
+
 def worker_job(row: WorkerRow) -> str:
-    """What a worker runs, in one line, the job that it has run longest; empty when it is idle."""
+    """What a worker runs, in one line, the job that it has run longest; empty when it is idle. Of
+    one that is gone, what it ran when it was last seen."""
+    facts = row.process.facts
+    if row.jobs is None and facts is not None and facts.last_jobs is not None:
+        return f"ran {_job_of(facts.last_jobs[0], facts.last_jobs)}" if facts.last_jobs else ""
     if row.jobs is None:
         return f"unknown: {safe(row.process.problem or '')}"
-    held = row.job
-    if held is None:
-        return ""
-    more = more_jobs(row)
+    return "" if row.job is None else _job_of(row.job, row.jobs)
+
+
+def _job_of(held: RunningJob, jobs: Sequence[RunningJob]) -> str:
+    more = _more_jobs(jobs)
     if held.problem is not None and held.class_name is not None:
         return f"{safe(held.class_name)}: {safe(held.problem)}{more}"
     if held.problem is not None:
@@ -152,7 +164,11 @@ def worker_job(row: WorkerRow) -> str:
 
 def more_jobs(row: WorkerRow) -> str:
     """How many jobs a worker runs besides the one that is named; empty when it is the only one."""
-    return f" and {len(row.jobs) - 1:,} more" if row.jobs and len(row.jobs) > 1 else ""
+    return _more_jobs(row.jobs or ())
+
+
+def _more_jobs(jobs: Sequence[RunningJob]) -> str:
+    return f" and {len(jobs) - 1:,} more" if len(jobs) > 1 else ""
 
 
 def busy(row: WorkerRow) -> str:

@@ -8,20 +8,22 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final, NamedTuple
 
+from qtop.actions.request import AnyRequest, Request
 from qtop.config.limits import USUAL, Thresholds
 from qtop.keymap import keymap
 from qtop.keymap.keymap import Action, Rebound, Where
 from qtop.local.workers import LocalWorkers
 from qtop.model.fleet import RunningJob
-from qtop.model.health import HealthReport, ServerInfo, Strays
+from qtop.model.health import HealthReport, Ownership, ServerInfo, Strays
 from qtop.monitor.incidents.incident import Incident, of_place
 from qtop.monitor.incidents.rules import IncidentRules, no_answer
 from qtop.monitor.poller import PollResult, clamped_interval_s
 from qtop.monitor.row_builder import RowBuilder, without_explained
 from qtop.monitor.rows import FleetRows, NewestGroup, WorkerRow, unregistered_rows
 from qtop.monitor.series import FleetSeries, SeriesRecorder, Trend, TrendRecorder
-from qtop.systems.system import System
+from qtop.systems.system import System, Wording
 from qtop.text.redact import OPEN, Redactor
+from queuecore import values
 from queuecore.active_job import unwrapped
 from queuecore.cooperative import Slices, at_once
 
@@ -39,6 +41,8 @@ class UiPolicy:
         rebound: Keys that are others than in the table.
         forbidden: Why an action is impossible, by its id: the system cannot do it, or the server
             would refuse it.
+        wording: What the system calls actions, by their ids, where that is not what the table of
+            keys says.
         thresholds: From when on something is wrong.
     """
 
@@ -47,6 +51,7 @@ class UiPolicy:
     is_revealed: bool = False
     rebound: Rebound = field(default_factory=dict)
     forbidden: Mapping[str, str] = field(default_factory=dict)
+    wording: Mapping[str, Wording] = field(default_factory=dict)
     thresholds: Thresholds = USUAL
 
     @property
@@ -61,10 +66,17 @@ class UiPolicy:
     def actions(self, places: Collection[Where], *, read_only: bool) -> list[Action]:
         """The actions that can be done in these places, with the keys they have now."""
         return [
-            action
+            self.worded(action)
             for action in keymap.of(places, read_only=read_only, rebound=self.rebound)
             if action.id not in self.forbidden
         ]
+
+    def worded(self, action: Action) -> Action:
+        """An action as the system calls it."""
+        words = self.wording.get(action.id)
+        if words is None:
+            return action
+        return values.replace(action, label=words.label, help=words.help)
 
 
 class Insights(NamedTuple):
@@ -216,6 +228,20 @@ class ConsoleState:
     @label.setter
     def label(self, label: str) -> None:
         self._label = self._builder.label = label
+
+    def lacking(self, action_id: str) -> Mapping[str, str]:
+        """Why some of several places that are shown cannot do an action: none, this is one. What it
+        cannot do is forbidden: see `policy`."""
+        return {}
+
+    def everywhere(self, action_id: str, request: Request) -> AnyRequest:
+        """A request to all places that are shown and can do it: the same, this is one."""
+        return request
+
+    @property
+    def ownership(self) -> Ownership | None:
+        """Whose the queues are, as of the newest report; None while that is not known."""
+        return None if self.reported is None else self.reported.ownership
 
     @property
     def dropped_now(self) -> bool:

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace as replaced
 from operator import attrgetter
-from typing import Final, TypeVar, get_args
+from typing import Final, TypeAlias, TypeVar, get_args
 
+from qtop.actions.request import AnyRequest, Placed, Request, Several
 from qtop.model.fleet import RunningJob
-from qtop.model.health import HealthReport, Strays
+from qtop.model.health import HealthReport, Ownership, Strays
 from qtop.model.job import JobRow
 from qtop.monitor.changes import Drops
 from qtop.monitor.incidents.incident import SEVERITIES, Check, Incident
@@ -31,6 +32,10 @@ from queuecore.values import replace
 
 _RowT = TypeVar("_RowT")
 _CHECKS: Final = get_args(Check)
+
+
+#: What is known of what is shown: of one place, or of all together.
+ShownState: TypeAlias = "ConsoleState | TogetherState"
 
 
 class TogetherState:
@@ -69,6 +74,12 @@ class TogetherState:
         }
         return {label: why for label, why in found.items() if why is not None}
 
+    def everywhere(self, action_id: str, request: Request) -> AnyRequest:
+        """A request to all places that can do it. What none can do is refused before."""
+        lacking = self.lacking(action_id)
+        able = [label for label in self._states if label not in lacking]
+        return Several(tuple(Placed(label, request) for label in able), lacking)
+
     @property
     def interval_s(self) -> float:
         return self._first.interval_s
@@ -80,22 +91,23 @@ class TogetherState:
 
     @property
     def reported(self) -> HealthReport | None:
-        """The newest report of the place that was polled last; None before each has one."""
+        """The report of the place that was polled last; None before each has one."""
         if any(state.reported is None for state in self._states.values()):
             return None
         return self._polled_last.reported
 
     @property
+    def ownership(self) -> Ownership | None:
+        """None: each place refuses what is not its own."""
+        return None
+
+    @property
     def is_paused(self) -> bool | None:
         """Whether everything was paused at the last poll, wherever that can be; None when that is
         unknown."""
-        return _all_of(self._states[label].is_paused for label in self.pausable)
-
-    @property
-    def pausable(self) -> list[str]:
-        """The labels of the places where everything can be paused."""
         lacking = self.lacking("pause_all")
-        return [label for label in self._states if label not in lacking]
+        able = (state for label, state in self._states.items() if label not in lacking)
+        return _all_of(state.is_paused for state in able)
 
     @property
     def strays(self) -> Strays | None:

@@ -118,7 +118,10 @@ def worker_lines(
         yield from _facts(row, row.process.facts)
     if log is not None:
         yield TextLine(safe(log), "", "log")
-    if row.jobs is None:
+    last_jobs = None if row.process.facts is None else row.process.facts.last_jobs
+    if row.jobs is None and last_jobs is not None:
+        yield from _last(last_jobs, row.now, redactor)
+    elif row.jobs is None:
         yield from _heading("Job in hand")
         yield TextLine(f"unknown: {safe(row.process.problem or '')}", "bad", "problem")
     for job in row.jobs or ():
@@ -145,10 +148,24 @@ def _facts(row: WorkerRow, facts: ProcessFacts) -> Iterator[TextLine]:
         yield TextLine(f"{threads}{mode}{weights}", "", safe(part.name or "part")[:11])
 
 
+def _last(jobs: Sequence[RunningJob], now: datetime, redactor: Redactor) -> Iterator[TextLine]:
+    """What a process that is gone ran when it was last seen."""
+    if not jobs:
+        yield TextLine("none when it was last seen", "", "jobs")
+    for job in jobs:
+        yield from _running(
+            job, age_at(now, job.since), None, redactor, "Job when it was last seen"
+        )
+
+
 def _running(
-    job: RunningJob, elapsed_s: float | None, usual_s: float | None, redactor: Redactor
+    job: RunningJob,
+    elapsed_s: float | None,
+    usual_s: float | None,
+    redactor: Redactor,
+    title: str = "Job in hand",
 ) -> Iterator[TextLine]:
-    yield from _heading("Job in hand")
+    yield from _heading(title)
     yield TextLine(format.job_class(job.class_name, job.args), "", "class")
     yield TextLine(format.optional(job.queue), "", "queue")
     yield TextLine(format.both_times(job.since), "", "since")
@@ -232,6 +249,8 @@ def _condition(row: WorkerRow) -> str:
         return f"gone: {row.process.problem}"
     if row.process.has_beat is None:
         return "unknown: the heartbeats could not be read"
+    if row.process.facts is not None and row.process.facts.signal is not None:
+        return f"{row_text.worker_state(row)}; {row.condition}"
     beat = row_text.heartbeat(row)
     last = f"last heartbeat {beat} ago"
     if row.process.beat_at is None:

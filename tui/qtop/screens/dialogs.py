@@ -260,7 +260,7 @@ class DateDialog(Dialog[datetime | None]):
         self._now = now
 
     def compose_fields(self) -> Iterable[Widget]:
-        yield InputField(id="moment", placeholder=ALLOWED)
+        yield InputField(id="moment")
         yield Label(Text(f"Until when? {ALLOWED}"), id="meaning", classes="line")
 
     @on(Input.Changed)

@@ -123,6 +123,11 @@ _TONES: Final[dict[str, ToneOf]] = {
 }
 
 
+def _state_tone(row: WorkerRow) -> ToneOf:
+    is_asked = row_text.worker_state(row) != row.condition
+    return "accent" if is_asked else _TONES[row.condition]
+
+
 def _heartbeat_tone(row: WorkerRow) -> ToneOf | None:
     return _TONES[row.condition] if row.condition in TROUBLED else "dim"
 
@@ -131,14 +136,15 @@ def _place(row: WorkerRow) -> str:
     return f"{'●' if row.is_local else ' '} {row_text.worker_place(row)}"
 
 
+_STATE_CELLS: Final = 12
 COLUMNS: Final[tuple[Column[WorkerRow], ...]] = (
     Column(
         "state",
         "state",
-        12,
-        lambda r: r.condition,
+        _STATE_CELLS,
+        row_text.worker_state,
         priority=100,
-        style=lambda r: _TONES[r.condition],
+        style=_state_tone,
         sort_key=lambda r: (CONDITIONS.index(r.condition), -(r.elapsed_s or 0)),
     ),
     Column("busy", "busy", 5, row_text.busy, priority=91, align="right"),
@@ -221,6 +227,9 @@ class WorkersScreen(RowsScreen):
         rows = () if fleet is None else (*(fleet.workers or ()), *view.insights.unregistered)
         if rows:
             self._show_columns(any(row.process.facts is not None for row in rows))
+        if self._has_facts:
+            longest = max((len(row_text.worker_state(row)) for row in rows), default=0)
+            table.widen("state", max(_STATE_CELLS, longest))
         self.pane.show_rows(rows)
 
     def subject(self, row: WorkerRow) -> Subject:
@@ -234,7 +243,7 @@ class WorkersScreen(RowsScreen):
             queue=None if job is None else job.queue,
             worker=row.id,
             age_s=row.elapsed_s,
-            words=(row.id, row.condition),
+            words=(row.id, row.condition, row_text.worker_state(row)),
             is_readable=row.jobs is not None and (job is None or job.problem is None),
             serves=served if row.condition not in TAKES_NONE else (),
             lists=served,
@@ -268,14 +277,22 @@ class WorkersScreen(RowsScreen):
 
     def action_pause_worker(self) -> None:
         mine, rows = self._by_starter()
-        names = {worker.id for worker in rows}
         if mine:
             self.app.worker_actions.pause(mine)
         if rows:
-            is_paused = names <= self._paused
+            # Of a process that says so itself, only that counts.
+            is_paused = all(
+                each.id in self._paused if each.facts is None else each.is_quiet for each in rows
+            )
             wish: Wish = "resume" if is_paused else "pause"
             tell = self._paused.discard if is_paused else self._paused.add
             self.app.actions.request(Signal(tuple(rows), wish, tell), self.table)
+
+    def action_dump_worker(self) -> None:
+        rows: list[WorkerRow] = self.pane.meant()
+        if rows:
+            request = Signal(tuple(row.process for row in rows), "dump")
+            self.app.actions.request(request, self.table)
 
     def action_unregister(self) -> None:
         names = [row.id for row in self.pane.meant()]

@@ -62,10 +62,11 @@ Ability = Literal[
     "kill_matching",
     "postpone",
     "postpone_all",
+    "dump_worker",
 ]
 """What a system may be unable to do, by the id of its action: pause queues, pause everything, start
 workers, put on an index what is missing there; put jobs among the dead, try failed jobs again at
-another time."""
+another time; have a worker log what it does."""
 
 
 DiagnosisPart = Literal[
@@ -82,6 +83,13 @@ DiagnosisPart = Literal[
 """What `doctor` asks a system about: whether this user may do everything; which systems there are,
 and where; queues that no index leads to; locks without a job; lists that are out of their
 order; jobs that cannot be read, that kill their process, or that are there twice; schedules."""
+
+
+class Wording(NamedTuple):
+    """What an action is called in one system: its label in the footer, and its help."""
+
+    label: str
+    help: str
 
 
 class Place(NamedTuple):
@@ -181,6 +189,11 @@ class JobSystem(Protocol):
 
 class System(JobSystem, Protocol):
     """A queue system in one place, which can be watched, too."""
+
+    @property
+    def wording(self) -> Mapping[str, Wording]:
+        """What actions are called, by their ids: those that the table of keys does not name as they
+        are here."""
 
     def snapshot(self) -> Work[Slices[Snapshot]]:
         """Look at everything. The work asks; what it returns reads the answers, in slices of a few

@@ -352,13 +352,23 @@ class Table(ScrollView, Generic[RowT], can_focus=True, inherit_bindings=False):
         """Give a column another label; it becomes wide enough for it."""
 
         def named(column: Column[RowT]) -> Column[RowT]:
-            if column.key != key or column.label == label:
+            if column.label == label:
                 return column
             return replace(column, label=label, width=max(column.width, len(label)))
 
-        columns = tuple(map(named, self._columns))
+        self._change(key, named)
+
+    def widen(self, key: str, width: int) -> None:
+        """Give a column so many cells at least."""
+        self._change(key, lambda column: replace(column, width=width))
+
+    def _change(self, key: str, change: Callable[[Column[RowT]], Column[RowT]]) -> None:
+        def changed(column: Column[RowT]) -> Column[RowT]:
+            return change(column) if column.key == key else column
+
+        columns = tuple(map(changed, self._columns))
         if columns != self._columns:
-            self._columns, self._shown = columns, tuple(map(named, self._shown))
+            self._columns, self._shown = columns, tuple(map(changed, self._shown))
             self._placed = (-1, ())
 
     def render_line(self, y: int) -> Strip:

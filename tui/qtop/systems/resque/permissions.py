@@ -40,7 +40,10 @@ LOCAL: Final = frozenset(
 
 #: Resque cannot do them: see `ResqueSystem.abilities`.
 _NEVER: Final = frozenset(
-    {"kill", "kill_all", "kill_delayed", "kill_matching", "postpone", "postpone_all"}
+    {
+        *("kill", "kill_all", "kill_delayed", "kill_matching", "postpone", "postpone_all"),
+        "dump_worker",
+    }
 )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar, get_args
 
 from qtop.model.job import FAILED, JobSource
 from qtop.systems.resque.lacking import NO_DEAD, NO_RETRIES
-from qtop.systems.system import Ability, Place
+from qtop.systems.system import Ability, Place, Wording
 from queuecore.exchange import Exchange, contact, single
 from queuecore.keys import name_text
 from queuecore.times import from_server, wall_now
@@ -76,7 +76,9 @@ class ResqueSystem:
         **dict.fromkeys(get_args(Ability)),
         **dict.fromkeys(("kill", "kill_all", "kill_delayed", "kill_matching"), NO_DEAD),
         **dict.fromkeys(("postpone", "postpone_all"), NO_RETRIES),
+        "dump_worker": "Resque's workers have no signal upon which they log what they do",
     }
+    wording: ClassVar[Mapping[str, Wording]] = {}
 
     def __init__(
         self,

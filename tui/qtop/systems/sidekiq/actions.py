@@ -48,6 +48,7 @@ from qtop.keymap.keymap import Danger
 from qtop.model.job import JobSource
 from qtop.systems.sidekiq import job_actions
 from qtop.systems.sidekiq.refs import listed_sets
+from qtop.systems.sidekiq.signal_watch import SignalWatch
 from qtop.text.format import number
 from qtop.text.safe import safe
 from queuecore import bulk, values, windows
@@ -84,10 +85,11 @@ _MOST_DEAD: Final = "Sidekiq drops the oldest of more than 10,000 dead, by defau
 
 @dataclass(frozen=True, slots=True)
 class SidekiqActions:
-    """The actions in one namespace, in one operator's name."""
+    """The actions in one namespace, in one operator's name; `watch` hears of signals."""
 
     keys: SidekiqKeys
     operator: Operator
+    watch: SignalWatch
 
     def prepare(self, request: Request) -> Steps[Plan | Refusal]:
         """Say what a request would do, or why it cannot be done. Reads only; what is about jobs
@@ -115,11 +117,11 @@ class SidekiqActions:
         return Refusal(_NEVER[type(request)])
 
     def _on_processes(self, request: Prune | Signal) -> Plan | Refusal:
-        from qtop.systems.sidekiq import process_actions
+        from qtop.systems.sidekiq import process_actions, rescuing
 
         if isinstance(request, Signal):
-            return process_actions.prepare_signal(self.keys, self.operator, request)
-        return process_actions.prepare_rescue(self.keys, self.operator, request)
+            return process_actions.prepare_signal(self.keys, self.operator, request, self.watch)
+        return rescuing.prepare_rescue(self.keys, self.operator, request)
 
     def _within_memory(self, request: Request) -> Steps[Operator]:
         """The operator whose undo keeps no more than the server has room for. Jobs that are deleted

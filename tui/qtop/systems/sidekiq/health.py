@@ -21,8 +21,8 @@ from qtop.model.health import (
 )
 from qtop.systems.sidekiq.job_reader import names_of
 from qtop.systems.sidekiq.schedules import movers
-from qtop.text.format import named
-from qtop.text.safe import ago, counted
+from qtop.text.format import due_for, named
+from qtop.text.safe import counted
 from queuecore import audit, times, windows
 from queuecore.active_job import unwrapped
 from queuecore.errors import Busy, StoreError
@@ -248,9 +248,9 @@ def _overdue(seen: Looked, processes: Sequence[Process] | None) -> Iterator[Noti
         if late_s <= limit_s:
             continue
         if not at_work:
-            text = f"{what} are due for {ago(late_s)}: no process is there to move them"
+            text = f"{what} are {due_for(late_s)}: no process is there to move them"
             yield Notice("bad", text, f"overdue {name}", "workers", "start a process of Sidekiq")
         else:
-            text = f"{what} are due for {ago(late_s)}, though processes are there to move them"
+            text = f"{what} are {due_for(late_s)}, though processes are there to move them"
             remedy = "see what their logs say, and whether their clocks are right"
             yield Notice("warn", text, f"overdue {name}", "workers", remedy)

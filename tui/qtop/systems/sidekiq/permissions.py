@@ -25,7 +25,7 @@ ACTION_SCRIPTS: Final[Mapping[str, tuple[str, ...]]] = {
     "clear_to": ("clear_queue", "remove_queue"),
     "forget_queue": ("remove_queue",),
     "drop_entries": ("clear_failures",),
-    "signal": ("stop_worker", "pause_worker"),
+    "signal": ("stop_worker", "pause_worker", "dump_worker"),
     "rescue": ("prune", "unregister"),
     "undo": ("undo", "undo_deed"),
     "undo_jobs": ("undo", "undo_deed"),
