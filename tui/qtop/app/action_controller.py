@@ -226,7 +226,7 @@ class ActionController:
         elif not self._actions.trails:
             self._app.say("nothing to take back: `qtop undo` knows earlier actions", "dim")
         else:
-            self.request(Undo.of(self._actions.trails[-1]))
+            self.request(self._actions.trails[-1].undo())
 
     def undo_deed(self, audit_entry: AuditEntry) -> None:
         """As `Actions.undo_deed`, or say why that cannot be."""
@@ -328,8 +328,8 @@ class ActionController:
         if table is not None and outcome.tone != "bad":
             table.clear_marks()
         app.poll_now(after_action=True)
-        if self._takes_back and outcome.undoable is not None:
-            self.request(Undo.of(outcome.undoable, f"It {outcome.text}."))
+        if self._takes_back and outcome.trail is not None:
+            self.request(outcome.trail.undo(f"It {outcome.text}."))
 
 
 def _with_marks(plan: Plan, table: Table[Any]) -> Plan:

@@ -15,10 +15,11 @@ term about one attribute matches, nor does its opposite.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from typing import Any, Final, Literal
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Literal, Protocol, cast
 
-from qtop.model.layout import Layout, Member
+from qtop.model.job_list import Entry
+from qtop.model.layout import Layout, Layouts, Member
 from qtop.search.fields import Subject, Term
 from qtop.search.filter_language import Filter
 from queuecore.codec import value_at
@@ -44,6 +45,31 @@ _IN_NUMBERS: Final = "0123456789e"
 def byte_test(wanted: Filter, layout: Layout | None) -> MayMatch | None:
     """A test by a filter for the entries of one list; None where there is nothing to test by."""
     return None if layout is None or wanted.is_empty else ByteTest(wanted, layout).may_match
+
+
+class PlacedEntry(Entry, Protocol):
+    """An entry of a list of several places."""
+
+    @property
+    def system(self) -> str:
+        """The label of its place."""
+
+
+def entry_test(wanted: Filter, layout: Layout | Layouts | None) -> Callable[[Entry], bool] | None:
+    """The same for entries, also of a list of several places, each by its own layout. False: the
+    job of an entry does not match."""
+    if not isinstance(layout, Mapping):
+        test = byte_test(wanted, layout)
+        if test is None:
+            return None
+        return lambda entry: (raw := entry.raw) is None or test(raw)
+    tests = {place: byte_test(wanted, each) for place, each in layout.items()}
+
+    def may_match(entry: Entry) -> bool:
+        own, raw = tests.get(cast(PlacedEntry, entry).system), entry.raw
+        return own is None or raw is None or own(raw)
+
+    return may_match
 
 
 #: What a reading of the whole JSON does not give either.

@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from qtop.model.job_list import LISTED_BYTES
-from qtop.search.byte_tests import byte_test
+from qtop.search.byte_tests import entry_test
 from qtop.search.fields import of_job
 from queuecore import windows
 from queuecore.bulk import READ_ITEMS
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from qtop.model.job import Job
     from qtop.model.job_list import Entry, EntryPage, JobList, Outline, Walk
+    from qtop.model.placed import UnreadPart
     from qtop.search.filter_language import Filter
 
 #: The first window is small: a person waits for it.
@@ -72,6 +73,7 @@ class ListWalk:
         self._before: Sequence[RawItem] = ()
         self._page = _FIRST_ITEMS
         self.extent = Extent(0, None)
+        self.unread: tuple[UnreadPart, ...] = ()
         self.length: int | None = None
         self.is_broken = False
 
@@ -201,7 +203,7 @@ def scan(
     length, start = outline.length, outline.start
     most = min(READ_ITEMS, limit) if limit and wanted.is_empty else READ_ITEMS
     size = min(most, _FIRST_LISTED)
-    may_match = byte_test(wanted, jobs.layout(now))
+    may_match = entry_test(wanted, jobs.layout(now))
     done = matched = too_large = 0
     window = jobs.entries(start, min(size, length))
     while done < length:
@@ -217,8 +219,7 @@ def scan(
         # How far it is, and what comes next: no round trip.
         yield Exchange((), lambda _: None, progress=(begun, length), ahead=ahead)
         for entry in entries:
-            raw = entry.raw
-            if may_match is not None and raw is not None and not may_match(raw):
+            if may_match is not None and not may_match(entry):
                 continue
             job = yield from _looked_into(jobs, entry.job, wanted, whole=whole)
             if wanted.matches(of_job(job, now)):
@@ -246,7 +247,7 @@ def choose(
     long as fewer leave between two round trips than one of them reads. Costs as the walk of the
     list.
     """
-    may_match = byte_test(wanted, jobs.layout(now))
+    may_match = entry_test(wanted, jobs.layout(now))
     way = jobs.walk()
     too_large = 0
     window = way.window()
@@ -257,7 +258,7 @@ def choose(
         # How far it is, and what comes next: no round trip.
         yield Exchange((), lambda _: None, progress=(done, way.length or 0), ahead=ahead)
         for entry in entries:
-            if may_match is None or entry.raw is None or may_match(entry.raw):
+            if may_match is None or may_match(entry):
                 job = yield from _looked_into(jobs, entry.job, wanted, whole=whole)
                 if wanted.matches(of_job(job, now)):
                     take(job)
