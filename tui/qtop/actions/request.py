@@ -195,7 +195,7 @@ class PruneCase(Protocol):
         """What will become of its job."""
 
 
-class Evidence(NamedTuple):
+class PruneEvidence(NamedTuple):
     """What speaks for and against the death of processes, by the label of their place; empty where
     there is one place. `lacking` says why nothing is known of the processes of other places."""
 

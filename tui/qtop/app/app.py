@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from textual.theme import Theme
 
     from qtop.actions.plan import Operator, Plan, Refusal
-    from qtop.actions.request import AnyRequest, Evidence
+    from qtop.actions.request import AnyRequest, PruneEvidence
     from qtop.app.action_controller import ActionController
     from qtop.app.worker_controller import LocalWorkerController
     from qtop.monitor.together import ShownState
@@ -289,6 +289,9 @@ class QtopApp(App[None]):
             self.push_screen(TooSmallScreen())
         elif covered and not is_too_small(event.size):
             self.pop_screen()
+        if self.places.are_several:
+            # Whether there is room to name the systems depends on it.
+            self.call_after_refresh(self._show)
         if isinstance(self._driver, TerminalDriver):
             self._driver.resize(event.size)
             if self._screen_stack and event.size == self.screen.outer_size:
@@ -399,11 +402,15 @@ class QtopApp(App[None]):
         self._steps.clear()
         if name != self.current_mode:
             self.switch_mode(name)
-        while len(self.screen_stack) > 1:
-            self.pop_screen()
+        self._leave_opened()
         tables = [table for table in self.screen.query(Table) if table.display]
         if tables:
             self.screen.set_focus(tables[0])
+
+    def _leave_opened(self) -> None:
+        """Back to the numbered screen from what was opened from it."""
+        while len(self.screen_stack) > 1:
+            self.pop_screen()
 
     def action_help(self) -> None:
         from qtop.screens.help import HelpScreen
@@ -430,10 +437,12 @@ class QtopApp(App[None]):
             self.push_screen(palette, chosen)
 
     def action_next_place(self) -> None:
-        """Show all places, then each of them alone, then all again."""
+        """Show all places, then each of them alone, then all again: on the numbered screen, since
+        what was opened from it is of one place."""
         if not self.places.are_several:
             self.say(f"there is only one system here: {safe(self.system.name)}", "dim")
             return
+        self._leave_opened()
         shown = self.places.show_next()
         self._show()
         self.say(f"shown: {safe(shown)}", "dim")
@@ -546,7 +555,7 @@ class QtopApp(App[None]):
 
     def evidence(
         self, names: Mapping[str, Sequence[str]] | None, lacking: Mapping[str, str]
-    ) -> Steps[Evidence]:
+    ) -> Steps[PruneEvidence]:
         return self.places.evidence(names, lacking)
 
     async def read(self, operation: Operation[T]) -> T:

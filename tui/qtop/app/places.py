@@ -8,10 +8,23 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol, TypeVar
 
 from qtop.actions.plan import Operator, Plan, Refusal
-from qtop.actions.request import AnyRequest, Evidence, Placed, PruneCase, Several, Undo
+from qtop.actions.request import (
+    AnyRequest,
+    DeleteSchedules,
+    OfJobs,
+    Placed,
+    PruneCase,
+    PruneEvidence,
+    Replace,
+    Request,
+    RunSchedules,
+    Several,
+    Undo,
+)
 from qtop.monitor.place_monitor import Listener, PlaceMonitor
 from qtop.monitor.state import ALL, ConsoleState
 from qtop.monitor.together import ShownState, TogetherState
+from qtop.search.selection import PlacedRefs
 from qtop.systems.system import JobSystem, PartRunner, WorkRunner
 from queuecore.errors import StoreError
 from queuecore.exchange import Operation, Steps, steps_of
@@ -64,6 +77,9 @@ class ConsolePlaces:
         self._states: dict[str, ConsoleState] = {}
         self._runners: dict[str, PartRunner] = {}
         self._joined: Joined | None = None
+        #: Each alone. Its work says where it belongs: what was begun there goes on there, whatever
+        #: is shown by then.
+        self._apart: dict[str, TogetherSystem] = {}
         self._together: TogetherState | None = None
         #: The label of the place that is shown, or `ALL`.
         self.shown = ALL
@@ -84,6 +100,10 @@ class ConsolePlaces:
                 self._together = TogetherState(self._states, around.clock)
             self._together.joined(state)
             self._joined = self._join(dict(self._runners), self._trouble)
+            self._apart = {
+                each: self._join({each: runner}, self._trouble).system
+                for each, runner in self._runners.items()
+            }
         return monitor
 
     def _trouble(self, label: str) -> str | None:
@@ -125,22 +145,22 @@ class ConsolePlaces:
     @property
     def system(self) -> JobSystem:
         """That of the place that is shown, or that of all together."""
-        if self._joined is not None and self.shown == ALL:
-            return self._joined.system
-        return self._alone.system
+        if self._joined is None:
+            return self.first.system
+        return self._apart.get(self.shown, self._joined.system)
 
     def prepare(self, request: AnyRequest, operator: Operator) -> Steps[Plan | Refusal]:
-        """As `JobSystem.prepare`; what does not say its place is for the one that is shown. So is
-        an undo, where all are shown for the first: its action was done before others joined."""
+        """As `JobSystem.prepare`; what does not say its place is for the one that is shown. Where
+        all are, an undo is for the first: its action was done before others joined."""
         if self._joined is None:
             # Before others joined rows had no place, and no request of them has one.
             asked = request.request if isinstance(request, Placed) else request
             if isinstance(asked, Several):
                 return self.first.system.prepare(asked.parts[0].request, operator)
             return self.first.system.prepare(asked, operator)
-        is_placed = isinstance(request, Placed | Several)
-        if not is_placed and (self.shown != ALL or isinstance(request, Undo)):
-            request = Placed(self._alone.name, request)
+        unplaced = _unplaced(request)
+        if unplaced is not None and (self.shown != ALL or isinstance(request, Undo)):
+            request = Placed(self._alone.name, unplaced)
         return self._joined.system.prepare(request, operator)
 
     async def run(self, work: Operation[T]) -> T:
@@ -153,7 +173,7 @@ class ConsolePlaces:
 
     def evidence(
         self, names: Mapping[str, Sequence[str]] | None, lacking: Mapping[str, str]
-    ) -> Steps[Evidence]:
+    ) -> Steps[PruneEvidence]:
         """As `Console.evidence`. What cannot be read of one place keeps none of the others."""
         if names is None:
             shown = self._monitors if self.are_several and self.shown == ALL else [self._alone_key]
@@ -173,7 +193,7 @@ class ConsolePlaces:
                 if len(names) == 1:
                     raise
                 unknown[label] = f"unknown: {error}"
-        return Evidence(cases, unknown)
+        return PruneEvidence(cases, unknown)
 
     @property
     def _alone_key(self) -> str:
@@ -227,3 +247,12 @@ class ConsolePlaces:
     async def close(self) -> None:
         """Close the connections of each, at the same time."""
         await asyncio.gather(*(each.source.close() for each in self._monitors.values()))
+
+
+def _unplaced(request: AnyRequest) -> Request | None:
+    """A request that does not say its place; None where it does, or where each item in it does."""
+    if isinstance(request, Placed | Several | Replace | RunSchedules | DeleteSchedules):
+        return None
+    if isinstance(request, OfJobs) and isinstance(request.chosen.refs, PlacedRefs):
+        return None
+    return request

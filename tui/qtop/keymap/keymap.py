@@ -33,6 +33,7 @@ Where = Literal[
     "workers",
     "worker",
     "hosts",
+    "running",
     "failed",
     "group",
     "failure",
@@ -63,6 +64,7 @@ PLACES: Final[dict[Where, str]] = {
     "workers": "on Workers",
     "worker": "on one worker",
     "hosts": "on the machines",
+    "running": "on running jobs",
     "failed": "on Failed",
     "group": "on a group of failures",
     "failure": "on one failure",
@@ -158,7 +160,7 @@ SECTIONS: Final = _sections("""
 table.open | enter  | open | tables                       |
     Open what is under the cursor: a queue's waiting jobs, a worker, a failure; on Overview,
     go where more is told about it.
-back       | escape | back | jobs aside hosts group texts |
+back       | escape | back | jobs aside hosts running group texts |
     Back to where you came from.
 
 # overview
@@ -244,8 +246,8 @@ unregister   | d | unregister | workers       | confirm
     Take the marked workers off the register; the jobs in their hands become failures.
 prune        | D | prune      | workers       | confirm
     Take all dead workers off the register, after showing the evidence.
-hosts        | t | hosts      | workers hosts |
-    Show the machines that workers run on, or the workers again.
+hosts        | t | hosts      | workers hosts running |
+    Show the machines that workers run on, then all running jobs, then the workers again.
 
 # scheduled
 run_now           | r | run now   | scheduled delayed schedule | undoable

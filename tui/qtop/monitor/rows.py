@@ -8,7 +8,7 @@ in Redis: they are made safe once, where the text of a cell is made (`qtop.monit
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, get_args
@@ -320,6 +320,45 @@ def _row(workers: list[WorkerRow]) -> HostRow:
         failed=sum_if_known(w.process.failed for w in workers),
         system=workers[0].system,
     )
+
+
+# The jobs that run, whatever process runs them.
+
+
+class RunningRow(NamedTuple):
+    """One job that a worker runs; `number` tells it from others of that worker that are alike."""
+
+    worker: WorkerRow
+    job: RunningJob
+    number: int
+
+    @property
+    def system(self) -> str:
+        """The label of its place, where there are several."""
+        return self.worker.system
+
+    @property
+    def key(self) -> Hashable:
+        """What makes it the same row at the next poll."""
+        return self.worker.key, self.job.thread, self.job.raw, self.number
+
+    @property
+    def elapsed_s(self) -> float | None:
+        """How long it has run; None when that is unknown."""
+        return age_at(self.worker.now, self.job.since)
+
+
+def running_rows(workers: Iterable[WorkerRow]) -> list[RunningRow]:
+    """A row for each job that runs, the oldest first; those whose age is unknown come last. Jobs of
+    the dead are listed, too: their state says so. O(jobs log jobs)."""
+    rows: list[RunningRow] = []
+    for worker in workers:
+        seen: Counter[tuple[str | None, bytes]] = Counter()
+        for job in worker.jobs or ():
+            rows.append(RunningRow(worker, job, seen[job.thread, job.raw]))
+            seen[job.thread, job.raw] += 1
+    rows.sort(key=lambda row: -1.0 if row.elapsed_s is None else row.elapsed_s, reverse=True)
+    return rows
 
 
 # Rows for workers that hold jobs and are not registered.

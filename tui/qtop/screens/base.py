@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Hashable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
@@ -19,7 +19,7 @@ from qtop.actions.request import Request, placed
 from qtop.config.settings import SCREENS, BadSettings, Settings
 from qtop.keymap import keymap
 from qtop.keymap.keymap import Where, clashes, typed_in_fields
-from qtop.monitor.state import ViewState
+from qtop.monitor.state import ALL, ViewState
 from qtop.screens import frame
 from qtop.screens.console import Console
 from qtop.screens.frame import take_shape
@@ -77,6 +77,10 @@ class ConsoleScreen(Screen[None]):
         self.bars: list[Bar] = []
         self._repeating: list[Timer] = []
         self._seen: object | None = None
+        #: The place that was shown last; None before the first frame.
+        self._shown: str | None = None
+        #: On which rows the cursors of the tables were when each place was shown last.
+        self._cursors: dict[str, list[Hashable]] = {}
         #: Its rows are of one system, whatever is shown.
         self.is_of_one = False
         #: When what is listed was read, where that is later than what is frozen.
@@ -105,6 +109,12 @@ class ConsoleScreen(Screen[None]):
 
     def show(self, view: ViewState) -> None:
         """Show the state of the console. Cost: what has changed."""
+        before, self._shown = self._shown, view.shown
+        is_other = before not in (None, view.shown)
+        if is_other:
+            self._cursors.pop(before or "", None)
+            self._cursors[before or ""] = [table.cursor_key for table in self.tables]
+            self.place_changed()
         self._status.show(*frame.status(view))
         self._tabs.show(*frame.tabs(view, self.TAB))
         trouble = frame.trouble(view)
@@ -122,6 +132,20 @@ class ConsoleScreen(Screen[None]):
             table.lead_with(lead)
             table.dim_rows(is_old)
         self.show_view(view)
+        if is_other:
+            self._restore_cursors(before or "", view.shown)
+
+    def _restore_cursors(self, before: str, shown: str) -> None:
+        """Put the cursors on the rows where they were, and where those are not shown now, on those
+        where they were when this place was shown last, or another one."""
+        places = (before, shown, *reversed(self._cursors))
+        for at, table in enumerate(self.tables):
+            keys = (self._cursors.get(place, []) for place in places)
+            any(at < len(each) and table.move_to(each[at]) for each in keys)
+
+    def place_changed(self) -> None:
+        """Another place is shown, or all are, from now on: what was read of the system is that of
+        others. Called before what is new is shown."""
 
     def say(self, text: str, tone: str = "") -> None:
         """Show a safe one-line result until the next one."""
@@ -351,6 +375,10 @@ class RowsScreen(ConsoleScreen):
     def values_of(self, field: str) -> Iterable[str]:
         return self.pane.values_of(field)
 
+    def hides(self, row: Any) -> bool:
+        shown, system = self.app.state.view().shown, getattr(row, "system", "")
+        return shown not in ("", ALL) and system not in ("", shown)
+
     def filter_changed(self) -> None:
         self.pane.show_rows(self.pane.rows)
 
@@ -363,7 +391,7 @@ class RowsScreen(ConsoleScreen):
 
 def load_screens() -> None:
     """Import the pages that are imported late: all that a digit shows, jobs, the help."""
-    for name in (*SCREENS, "help"):
+    for name in (*SCREENS, "running", "help"):
         import_module(f"qtop.screens.{name}")
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from textual.worker import Worker, WorkType
 
     from qtop.actions.plan import Operator, Plan, Refusal
-    from qtop.actions.request import AnyRequest, Evidence
+    from qtop.actions.request import AnyRequest, PruneEvidence
     from qtop.actions.runner import ForegroundPriority
     from qtop.config.settings import Settings
     from qtop.local.groups import LocalWorker, WorkerGroup
@@ -81,7 +81,7 @@ class Console(Protocol):
 
     def evidence(
         self, names: Mapping[str, Sequence[str]] | None, lacking: Mapping[str, str]
-    ) -> Steps[Evidence]:
+    ) -> Steps[PruneEvidence]:
         """Gather what speaks for and against the death of the processes with these names, by the
         label of their place, or, for None, of all that may be dead in the places that are shown.
         Nothing is looked for where it is `lacking`. Cost: see `JobSystem.evidence`."""

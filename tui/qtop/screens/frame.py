@@ -309,6 +309,15 @@ def empty_word(view: ViewState, noun: str, advice: str, what: str = "") -> str:
     return f"No {noun} yet: {advice}" if advice else f"No {noun}."
 
 
+def none_runs(view: ViewState) -> str:
+    """What an empty list of running jobs says."""
+    if view.fleet is None:
+        return empty_word(view, "jobs", "")
+    problems = view.fleet.totals.problems
+    why = problems.get("workers") or problems.get("jobs in hand")
+    return "No job is running." if why is None else unknown_word(why)
+
+
 def unknown_word(why: str) -> str:
     """What a list says that could not be read."""
     return f"unknown: {safe(why)}"

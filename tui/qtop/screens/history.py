@@ -9,7 +9,7 @@ from textual import events
 from textual.widget import Widget
 
 from qtop.keymap.keymap import Where
-from qtop.monitor.rows import Totals
+from qtop.monitor.rows import Totals, keyed
 from qtop.monitor.series import STEP_S, Trend, fewer
 from qtop.monitor.state import ViewState
 from qtop.screens import frame
@@ -173,7 +173,7 @@ class HistoryScreen(RowsScreen):
         self._entries: list[AuditEntry] | None = None
 
     def make_table(self) -> Table[Any]:
-        table = Table(COLUMNS, key=lambda e: e.id, clock=self.app.clock)
+        table = Table(COLUMNS, key=lambda e: keyed(e.system, e.id), clock=self.app.clock)
         table.pages = self
         return table
 
@@ -197,10 +197,15 @@ class HistoryScreen(RowsScreen):
         if self.has_news(view):
             self._load()
 
+    def place_changed(self) -> None:
+        self._limit, self._entries = PAGE, None
+        self._load()
+
     def subject(self, row: AuditEntry) -> Subject:
         """An action as filters see it: words find who, what and with which client."""
         words = (row.actor.who, row.actor.client, row.action, row.subject)
-        return Subject(queue=row.queue, id=row.id, words=words)
+        system = row.system or self.app.system.name
+        return Subject(queue=row.queue, id=row.id, words=words, system=system)
 
     def shown_of(self) -> str:
         return f"{self.table.row_count:,} of the last {len(self._entries or ()):,}"

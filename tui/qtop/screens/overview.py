@@ -311,7 +311,7 @@ class OverviewScreen(ConsoleScreen):
         self._advise(self.table.cursor_row)
         self.queues.empty_text = frame.empty_word(view, "queues", "", "queues")
         self.queues.set_rows(neediest(fleet.queues or ()) if fleet else ())
-        self.jobs.empty_text = _none_runs(view)
+        self.jobs.empty_text = frame.none_runs(view)
         self.jobs.set_rows(longest(fleet.workers or ()) if fleet else ())
         self.failures.empty_text = frame.empty_word(view, "failed jobs", "", "failures")
         self.failures.label("number", row_text.failed_label(fleet))
@@ -389,14 +389,6 @@ class OverviewScreen(ConsoleScreen):
             await self.app.follow(row.incident.link)
         else:
             self.app.push_screen(IncidentScreen(row.incident))
-
-
-def _none_runs(view: ViewState) -> str:
-    if view.fleet is None:
-        return frame.empty_word(view, "jobs", "")
-    problems = view.fleet.totals.problems
-    why = problems.get("workers") or problems.get("jobs in hand")
-    return "No job is running." if why is None else frame.unknown_word(why)
 
 
 def _link_of(group: NewestGroup) -> Link:

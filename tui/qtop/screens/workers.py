@@ -9,9 +9,9 @@ from typing import Any, ClassVar, Final
 
 from qtop.actions.request import (
     AnyRequest,
-    Evidence,
     Placed,
     Prune,
+    PruneEvidence,
     Several,
     Signal,
     Wish,
@@ -64,14 +64,15 @@ class HostsScreen(RowsScreen):
 
     Args:
         on_chosen: Called with the row of the machine that was opened.
+        on_next: Shows all running jobs in place of the machines.
     """
 
     PLACES: ClassVar[tuple[Where, ...]] = ("tables", "rows", "hosts")
     TAB: ClassVar[Where] = "workers"
 
-    def __init__(self, on_chosen: Callable[[HostRow], None]) -> None:
+    def __init__(self, on_chosen: Callable[[HostRow], None], on_next: Callable[[], None]) -> None:
         super().__init__()
-        self._on_chosen = on_chosen
+        self._on_chosen, self._on_next = on_chosen, on_next
 
     def make_table(self) -> Table[Any]:
         return Table(HOST_COLUMNS, key=lambda row: row.key, sort="troubled", clock=self.app.clock)
@@ -91,6 +92,7 @@ class HostsScreen(RowsScreen):
 
     def action_hosts(self) -> None:
         self.dismiss()
+        self._on_next()
 
 
 class WorkerScreen(TextScreen):
@@ -269,7 +271,7 @@ class WorkersScreen(RowsScreen):
         )
 
     def on_table_opened(self, event: Table.Opened[WorkerRow]) -> None:
-        self.app.push_screen(WorkerScreen(event.row))
+        self._open(event.row)
 
     def action_log(self) -> None:
         row: WorkerRow | None = self.table.cursor_row
@@ -277,7 +279,16 @@ class WorkersScreen(RowsScreen):
             self.app.worker_actions.show_log(row)
 
     def action_hosts(self) -> None:
-        self.app.push_screen(HostsScreen(self._show_host))
+        self.app.push_screen(HostsScreen(self._show_host, self._show_running))
+
+    def _show_running(self) -> None:
+        # Imported here: seldom needed.
+        from qtop.screens.running import RunningScreen
+
+        self.app.push_screen(RunningScreen(self._open))
+
+    def _open(self, row: WorkerRow) -> None:
+        self.app.push_screen(WorkerScreen(row))
 
     def _show_host(self, row: HostRow) -> None:
         ids = r"!worker:/^[^:]+:\d+:/" if row.name is None else term("worker", f"{row.name}:")
@@ -335,7 +346,7 @@ class WorkersScreen(RowsScreen):
         """Gather evidence about processes, those with these names or all that may be dead, and ask
         what to do with it."""
 
-        def prune(found: Evidence) -> AnyRequest:
+        def prune(found: PruneEvidence) -> AnyRequest:
             parts = [
                 Placed(place, Prune(tuple(found.cases[place]), forces)) for place in found.cases
             ]

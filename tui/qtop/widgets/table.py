@@ -164,6 +164,11 @@ class Table(ScrollView, Generic[RowT], can_focus=True, inherit_bindings=False):
         return self.rows.cursor_row
 
     @property
+    def cursor_key(self) -> Hashable:
+        """The key of the row under the cursor; None when there are no rows."""
+        return self.rows.key_at(self.rows.cursor_index) if len(self.rows) else None
+
+    @property
     def sort(self) -> Sort | None:
         """The column the rows are sorted by, and the direction; None for their natural order."""
         return self._sort
@@ -172,16 +177,23 @@ class Table(ScrollView, Generic[RowT], can_focus=True, inherit_bindings=False):
         """All cells of a row, separated by tabs; also those of columns that do not fit."""
         return "\t".join(column.cell(row).strip() for column in self._all_columns)
 
-    def set_rows(self, rows: Sequence[RowT], *, is_all: bool = True) -> None:
-        """Show other rows, in their natural order. `is_all` says that there are no rows but these;
-        else they are a page of a long list, and marks on other pages are kept.
+    def set_rows(
+        self,
+        rows: Sequence[RowT],
+        *,
+        is_all: bool = True,
+        hidden: Callable[[RowT], RowT | None] = lambda row: None,
+    ) -> None:
+        """Show other rows, in their natural order. `is_all` says that there are no rows but these,
+        and those that are `hidden` (see `TableRows.replace`); else they are a page of a long list.
+        Marks on other pages, and of what is hidden, are kept.
 
         The cursor and the marks stay on their rows, the scroll offset stays, and the cursor stays
         in view if it was. Rows are kept, not copied: do not change them later. Cost: the cells of
         the visible lines; see `TableRows.replace` for what depends on all rows.
         """
         was_visible = 0 <= self.rows.cursor_index - self.scroll_offset.y < self.body_lines
-        self.rows.replace(rows, is_all=is_all)
+        self.rows.replace(rows, is_all=is_all, hidden=hidden)
         self._sync_height()
         if was_visible:
             self._scroll_to_cursor()
