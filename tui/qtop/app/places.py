@@ -31,6 +31,9 @@ class Watching:
 class TogetherSystem(JobSystem, Protocol):
     """Several systems as one, which knows their places."""
 
+    def only(self, place: str) -> JobSystem:
+        """The same, which lists what is in one place."""
+
     def prepare(self, request: AnyRequest, operator: Operator) -> Steps[Plan | Refusal]:
         """As `JobSystem.prepare`."""
 
@@ -125,10 +128,11 @@ class ConsolePlaces:
 
     @property
     def system(self) -> JobSystem:
-        """That of the place that is shown, or that of all together."""
-        if self._joined is not None and self.shown == ALL:
-            return self._joined.system
-        return self._alone.system
+        """That of all together, or what lists only the place that is shown."""
+        if self._joined is None:
+            return self.first.system
+        joined = self._joined.system
+        return joined if self.shown == ALL else joined.only(self.shown)
 
     def prepare(self, request: AnyRequest, operator: Operator) -> Steps[Plan | Refusal]:
         """As `JobSystem.prepare`; what does not say its place is for the one that is shown. An undo

@@ -15,6 +15,7 @@ from qtop.actions.request import AnyRequest, Placed, Request, Several
 from qtop.model.fleet import RunningJob
 from qtop.model.health import HealthReport, Ownership
 from qtop.model.job import JobRow
+from qtop.model.placed import placed_job
 from qtop.monitor.changes import Drops
 from qtop.monitor.incidents.incident import SEVERITIES, Check, Incident
 from qtop.monitor.poller import PollResult
@@ -283,7 +284,11 @@ def _failures(seen: Sequence[tuple[str, FleetRows]]) -> tuple[JobRow, ...] | Non
     known = [(label, fleet.failures) for label, fleet in seen if fleet.failures is not None]
     if not known:
         return None
-    rows = [replace(row, key=(label, row.key)) for label, part in known for row in part]
+    rows = [
+        replace(row, key=(label, row.key), job=placed_job(label, row.job))
+        for label, part in known
+        for row in part
+    ]
     rows.sort(key=lambda row: (row.age_s is None, row.age_s or 0.0))
     return tuple(rows)
 

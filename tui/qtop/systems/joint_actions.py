@@ -118,7 +118,8 @@ class JointActions:
     def _split(self, request: AnyRequest) -> _Parts:
         match request:
             case Placed(place=place, request=part):
-                return {place: _owned(part)}, {}
+                # What names its place itself may have been listed when others were shown.
+                return self._split(part) if _names_place(part) else ({place: _owned(part)}, {})
             case Several(parts=parts, lacking=lacking):
                 return {each.place: _owned(each.request) for each in parts}, dict(lacking)
             case OfJobs():
@@ -220,6 +221,20 @@ class JointActions:
         except QueueError as error:
             problem = error if isinstance(error, StoreError) else StoreError(str(error))
             return Outcome(safe(str(error)), "bad", stopped=problem, left=plan.many)
+
+
+def _names_place(request: Request) -> bool:
+    """Whether a request says of itself to which places it is."""
+    match request:
+        case OfJobs():
+            return bool(request.source.place) or isinstance(request.chosen.refs, PlacedRefs)
+        case Replace():
+            return bool(request.source.place or request.job.system)
+        case Clear():
+            return bool(request.source.place)
+        case Load():
+            return bool(request.target.place)
+    return False
 
 
 def _owned(request: Request) -> Request:
