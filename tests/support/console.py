@@ -4,7 +4,7 @@ import asyncio
 import os
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,6 +16,7 @@ from textual.widget import Widget
 
 from qtop.app.app import ConsoleOptions, QtopApp
 from qtop.config.places import PlaceOptions
+from qtop.config.settings import Settings
 from qtop.systems.system import PartRunner, Place
 from qtop.widgets.table import Table
 from queuecore.address import Address, parse_url
@@ -51,6 +52,24 @@ def console(
     options = ConsoleOptions((shown,), log_folder=folder, **(started | more))
     open_place = None if source is None else lambda place: source
     return QtopApp(options, open_place=open_place, **around)
+
+
+def console_of(
+    places: Sequence[PlaceOptions],
+    *,
+    folder: Path = Path("/dev/null/none"),
+    settings: Settings | None = None,
+    **around: Any,
+) -> QtopApp:
+    """A console on real servers, with a clock and polls as of `console`."""
+    options = ConsoleOptions(
+        tuple(places),
+        interval_s=60.0,
+        read_only=False,
+        log_folder=folder,
+        settings=settings or Settings(),
+    )
+    return QtopApp(options, **({"clock": lambda: 1_000.0, "sleep": _for_ever} | around))
 
 
 async def _for_ever(seconds: float) -> None:

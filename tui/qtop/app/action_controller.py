@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 from rich.cells import cell_len
 
 from qtop.actions.plan import Operator, Outcome, Plan, Refusal, escalate, operator_identity
-from qtop.actions.request import AnyRequest, PauseAll, Reschedule, Undo
+from qtop.actions.request import AnyRequest, PauseAll, Placed, Reschedule, Undo
 from qtop.actions.runner import ActionRunner, ForegroundPriority, Progress
 from qtop.actions.stopping import reined
 from qtop.keymap import keymap
@@ -239,7 +239,8 @@ class ActionController:
         if audit_entry.undo_left_s is None:
             self._app.say(" ".join(consequence(audit_entry)), "warn")
             return
-        self.request(Undo.of(audit_entry, *question(audit_entry)))
+        undo = Undo.of(audit_entry, *question(audit_entry))
+        self.request(Placed(audit_entry.system, undo) if audit_entry.system else undo)
 
     def ask_for_moment(
         self, source: JobSource, chosen: Selection, table: Table[Any] | None = None

@@ -52,8 +52,7 @@ class Joined(NamedTuple):
     at: Routing
 
 
-#: Makes one of the places with these runners; the second says why one is known not to answer. Both
-#: hear of places that join later: the mapping is the one that they are added to.
+#: Makes one of the places with these runners; the second says why one is known not to answer.
 Join = Callable[[Mapping[str, PartRunner], Callable[[str], str | None]], Joined]
 
 
@@ -86,8 +85,8 @@ class ConsolePlaces:
                 each.state.label = each.name
             if self._together is None:
                 self._together = TogetherState(self._states, around.clock)
-                self._joined = self._join(self._runners, self._trouble)
             self._together.joined(state)
+            self._joined = self._join(dict(self._runners), self._trouble)
         return monitor
 
     def _trouble(self, label: str) -> str | None:
@@ -135,16 +134,17 @@ class ConsolePlaces:
         return joined if self.shown == ALL else joined.only(self.shown)
 
     def prepare(self, request: AnyRequest, operator: Operator) -> Steps[Plan | Refusal]:
-        """As `JobSystem.prepare`; what does not say its place is for the one that is shown. An undo
-        belongs to the place of its action."""
+        """As `JobSystem.prepare`; what does not say its place is for the one that is shown. So is
+        an undo, where all are shown for the first: its action was done before others joined."""
         if self._joined is None:
             # Before others joined rows had no place, and no request of them has one.
             asked = request.request if isinstance(request, Placed) else request
             if isinstance(asked, Several):
                 return self.first.system.prepare(asked.parts[0].request, operator)
             return self.first.system.prepare(asked, operator)
-        if self.shown != ALL and not isinstance(request, Placed | Several | Undo):
-            request = Placed(self.shown, request)
+        is_placed = isinstance(request, Placed | Several)
+        if not is_placed and (self.shown != ALL or isinstance(request, Undo)):
+            request = Placed(self._alone.name, request)
         return self._joined.system.prepare(request, operator)
 
     async def run(self, work: Operation[T]) -> T:
