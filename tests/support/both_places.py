@@ -51,7 +51,12 @@ def fill_sidekiq(direct: Direct) -> None:
     for queue, jobs in (("mail", 5), ("default", 2)):
         direct("SADD", SIDEKIQ.queues(), queue)
         for number in range(jobs):
-            payload = {"class": "Report", "args": [number], "queue": queue, "jid": f"{queue}{number}"}
+            payload = {
+                "class": "Report",
+                "args": [number],
+                "queue": queue,
+                "jid": f"{queue}{number}",
+            }
             direct("LPUSH", SIDEKIQ.queue(queue), json.dumps(payload).encode())
     about = {
         "hostname": "web1",
@@ -62,7 +67,16 @@ def fill_sidekiq(direct: Direct) -> None:
         "started_at": NOON - 3_600,
     }
     direct("SADD", SIDEKIQ.processes(), SIDEKIQ_PROCESS)
-    beat = ("info", json.dumps(about).encode(), "busy", 1, "beat", str(float(NOON)), "quiet", "false")
+    beat = (
+        "info",
+        json.dumps(about).encode(),
+        "busy",
+        1,
+        "beat",
+        str(float(NOON)),
+        "quiet",
+        "false",
+    )
     direct("HSET", SIDEKIQ.process(SIDEKIQ_PROCESS), *beat)
     payload = {"class": "Report", "args": [7], "queue": "default", "jid": "running"}
     work = {"queue": "default", "run_at": NOON - 60, "payload": json.dumps(payload)}

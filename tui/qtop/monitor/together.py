@@ -6,6 +6,7 @@ out of sums, which are then at least so many.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace as replaced
 from operator import attrgetter
@@ -289,8 +290,14 @@ def _failures(seen: Sequence[tuple[str, FleetRows]]) -> tuple[JobRow, ...] | Non
         for label, part in known
         for row in part
     ]
-    rows.sort(key=lambda row: (row.age_s is None, row.age_s or 0.0))
+    # Not by their ages: each place was polled at another moment.
+    rows.sort(key=_newest_first)
     return tuple(rows)
+
+
+def _newest_first(row: JobRow) -> float:
+    failed_at = row.job.failed_at
+    return math.inf if failed_at is None else -failed_at.timestamp()
 
 
 def _totals(parts: Sequence[Part]) -> Totals:

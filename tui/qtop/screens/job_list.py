@@ -132,7 +132,7 @@ class JobListScreen(ConsoleScreen):
 
     def __init__(self, within: JobQuery) -> None:
         super().__init__()
-        self.within = within
+        self.within = self._first_list = within
         #: Whose jobs are listed: another one where other systems are shown.
         self._listed_of = self.app.system
         self.jobs = self._listed_of.jobs(within.source)
@@ -215,13 +215,14 @@ class JobListScreen(ConsoleScreen):
         """List the jobs of the systems that are shown now. What is marked stays marked, also where
         it is hidden now."""
         self._listed_of = self.app.system
-        if self.jobs.source.place:
-            # Of one place, whatever is shown.
+        is_numbered = "lists" in self.PLACES
+        if self.within.source.place and not is_numbered:
+            # It was opened for one place, whatever is shown.
             return
         if any(not row.system for row in self.pane.meant()):
             # Rows from before others joined do not say whose they are.
             self.table.clear_marks()
-        self.change_list(self.within)
+        self.change_list(self._first_list if is_numbered else self.within)
 
     def change_list(self, within: JobQuery) -> None:
         """List other jobs, from their beginning."""
@@ -230,8 +231,9 @@ class JobListScreen(ConsoleScreen):
         self.search = self.settled = self.page = self.start = None
         for group in ("search", "page", "rows"):
             self.workers.cancel_group(self, group)
-        self.pane.rows = ()
-        self.put((), self.LOOKING if self.is_searched else "Looking …")
+        # What is marked may be hidden, and has not gone.
+        none = self.LOOKING if self.is_searched else "Looking …"
+        self.pane.show_matching((), none, is_all=False)
         self.look()
         self.show_title()
 

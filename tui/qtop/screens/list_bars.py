@@ -307,7 +307,7 @@ def forecast(
 
 
 def scheduler(seen: ScheduledLook | None, now_s: float, has_schedules: bool) -> list[Span]:
-    """Who moves due jobs, in words, and whether that can be believed; of each of several systems."""
+    """Who moves due jobs, in words, and whether that is believable; of several systems each."""
     if seen is None:
         return [Span(" reading …", "dim")]
     if seen.schedules.parts:
