@@ -82,7 +82,7 @@ async def test_a_set_in_no_order_of_time_hides_no_newer_jobs_of_the_other(
     for number in range(20):
         entry = sidekiq_failure(number, 3_000 - number)
         direct("ZADD", SIDEKIQ.jobs("retry"), NOON + 9_000 - number, entry)
-    direct("ZADD", SIDEKIQ.jobs("retry"), NOON + 8_995.5, sidekiq_failure(99, 1))
+    direct("ZADD", SIDEKIQ.jobs("retry"), f"{NOON + 8_995.5}", sidekiq_failure(99, 1))
     pages = await both.pages(ALL_FAILED, 10)
     first = pages[0].jobs
     assert first[0].args == [99]
@@ -349,7 +349,7 @@ async def test_a_place_that_does_not_answer_leaves_the_others_as_they_are(
         assert len(await both.walked()) == 5
         frozen.send(signal.SIGSTOP)
         both.trouble["sidekiq"] = "no answer for 3 s"
-        [page, *_] = await first_pages(both, 10)
+        page = await both.do(both.together.jobs(ALL_FAILED).page(None, 10))
         assert ([job.system for job in page.jobs], page.length) == (["resque"] * 3, 3)
         [unread] = page.unread
         assert (unread.place, unread.why) == ("sidekiq", "no answer for 3 s")
@@ -366,12 +366,6 @@ async def test_a_place_that_does_not_answer_leaves_the_others_as_they_are(
         assert (await both.undo()).done == 3
     finally:
         await both.close()
-
-
-async def first_pages(both: Both, size: int) -> list[object]:
-    jobs = both.together.jobs(ALL_FAILED)
-    page = await both.do(jobs.page(None, size))
-    return [page]
 
 
 async def test_a_part_that_fails_holds_up_no_other_and_is_said(direct: Direct, both: Both) -> None:

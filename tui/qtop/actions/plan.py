@@ -50,6 +50,8 @@ class Throttle:
 ResultTone = Literal["", "good", "warn", "bad"]
 
 _LONGEST_WORD: Final = 40
+#: The verb of an undo.
+TOOK_BACK: Final = "took back"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,7 @@ class Outcome:
         record: What was put on record; None when nothing was done.
         undid: The id of the action that cannot be taken back any more.
         parts: What came of it at each of several places, by the label of the place.
+        verb: The word for what was done to `done` of them, where the text is a count.
     """
 
     text: str
@@ -78,6 +81,7 @@ class Outcome:
     record: ActionRecord | None = None
     undid: str | None = None
     parts: tuple[tuple[str, Outcome], ...] = ()
+    verb: str = ""
 
     @property
     def undoable(self) -> ActionRecord | None:
@@ -232,6 +236,7 @@ def acted(
         result.stopped,
         rest,
         record if may_be_done else None,
+        verb=verb,
     )
 
 

@@ -17,6 +17,7 @@ from qtop.actions.stopping import reined
 from qtop.keymap import keymap
 from qtop.model.job import JobSource
 from qtop.model.job_list import Entry
+from qtop.screens import list_bars
 from qtop.screens.console import Console
 from qtop.screens.dialogs import (
     ConfirmDialog,
@@ -180,6 +181,7 @@ class ActionController:
         """As `Actions.request_found`. `refusal` and `spares` are those of `Chooser`; `looking` is
         shown meanwhile."""
         source = search.wanted.source
+        jobs = self._app.system.jobs(source)
         chooser = self._app.system.chooser(source, refusal, spares=spares)
 
         async def plan(tell: Progress) -> Plan | Refusal:
@@ -187,14 +189,15 @@ class ActionController:
                 job = search.find(entry)
                 return job is None or chooser.take(job)
 
-            await walk(self._app.read, self._app.system.jobs(source).walk(), visit, tell)
+            way = jobs.walk()
+            await walk(self._app.read, way, visit, tell)
             chosen = await self._app.read(chooser.settle())
-            chosen.too_large = search.too_large
+            chosen.too_large, chosen.unread = search.too_large, way.unread
             # Delayed jobs that cannot be read are none, and the outcome says so.
             if chosen.refs or source.kind == "delayed":
                 return await self._app.read(self._steps(make(chosen)))
             if not chosen.spared:
-                return Refusal("nothing matches (any more)")
+                return Refusal(f"nothing matches (any more){list_bars.but_for(way.unread)}")
             key, number = self._app.state.policy.sign("requeue"), f"{chosen.spared:,}"
             return Refusal(f"the {number} that match killed their process repeatedly: use {key}")
 

@@ -115,11 +115,11 @@ def _runner_at(place: PlaceOptions, *, read_only: bool) -> PartRunner:
 
 def _join(runners: Mapping[str, PartRunner], trouble: Callable[[str], str | None]) -> Joined:
     # Imported here: a console of one place does without it.
-    from qtop.systems.routing import PlacesRunner, at
+    from qtop.systems.routing import PlacesRunner, SystemsOf, at
     from qtop.systems.together import Together
 
     return Joined(
-        Together({label: each.system for label, each in runners.items()}),
+        Together(SystemsOf(runners)),
         PlacesRunner(runners, trouble=trouble),
         at,
     )

@@ -44,6 +44,9 @@ class Watching:
 class TogetherSystem(JobSystem, Protocol):
     """Several systems as one, which knows their places."""
 
+    def only(self, place: str) -> JobSystem:
+        """The same, which lists what is in one place."""
+
     def prepare(self, request: AnyRequest, operator: Operator) -> Steps[Plan | Refusal]:
         """As `JobSystem.prepare`."""
 
@@ -62,7 +65,8 @@ class Joined(NamedTuple):
     at: Routing
 
 
-#: Makes one of the places with these runners; the second says why one is known not to answer.
+#: Makes one of the places with these runners, also of those that are added to them later; the
+#: second says why one is known not to answer.
 Join = Callable[[Mapping[str, PartRunner], Callable[[str], str | None]], Joined]
 
 
@@ -77,9 +81,6 @@ class ConsolePlaces:
         self._states: dict[str, ConsoleState] = {}
         self._runners: dict[str, PartRunner] = {}
         self._joined: Joined | None = None
-        #: Each alone. Its work says where it belongs: what was begun there goes on there, whatever
-        #: is shown by then.
-        self._apart: dict[str, TogetherSystem] = {}
         self._together: TogetherState | None = None
         #: The label of the place that is shown, or `ALL`.
         self.shown = ALL
@@ -98,12 +99,8 @@ class ConsolePlaces:
                 each.state.label = each.name
             if self._together is None:
                 self._together = TogetherState(self._states, around.clock)
+                self._joined = self._join(self._runners, self._trouble)
             self._together.joined(state)
-            self._joined = self._join(dict(self._runners), self._trouble)
-            self._apart = {
-                each: self._join({each: runner}, self._trouble).system
-                for each, runner in self._runners.items()
-            }
         return monitor
 
     def _trouble(self, label: str) -> str | None:
@@ -144,10 +141,12 @@ class ConsolePlaces:
 
     @property
     def system(self) -> JobSystem:
-        """That of the place that is shown, or that of all together."""
+        """That of all together, or what lists only the place that is shown. Where there are several
+        its work says where it belongs: what was begun goes on there, whatever is shown by then."""
         if self._joined is None:
             return self.first.system
-        return self._apart.get(self.shown, self._joined.system)
+        joined = self._joined.system
+        return joined if self.shown == ALL else joined.only(self.shown)
 
     def prepare(self, request: AnyRequest, operator: Operator) -> Steps[Plan | Refusal]:
         """As `JobSystem.prepare`; what does not say its place is for the one that is shown. Where

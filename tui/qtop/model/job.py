@@ -153,7 +153,8 @@ def job_rows(jobs: Iterable[Job], now: datetime, seen: Counter[Any] | None = Non
     rows: list[JobRow] = []
     for job in jobs:
         due = job.due
-        name = (job.item.sha, "" if due is None else due.stamp)
+        stamp = "" if due is None else due.stamp
+        name = (job.system, job.item.sha, stamp) if job.system else (job.item.sha, stamp)
         due_s = None if due is None else due.at - now_s
         rows.append(JobRow((*name, seen[name]), job, age_at(now, job.failed_at), due_s))
         seen[name] += 1

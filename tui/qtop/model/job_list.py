@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple, Protocol
 
 from qtop.model.job import GroupKey, Job, JobSource
@@ -20,12 +21,14 @@ NO_EXTENT: Final = Extent(-1, None)
 
 
 class GroupFacts(NamedTuple):
-    """What a failure says in passing: enough to count it. `failed_at` is as it is written."""
+    """What a failure says in passing: enough to count it. `failed_at` is as it is written, `system`
+    the label of its place, where there are several."""
 
     fingerprint: GroupKey
     queue: str | None
     failed_at: Any
     is_retried: bool = False
+    system: str = ""
 
 
 class Refs(Protocol):
@@ -141,6 +144,7 @@ class Outline:
             later.
         first_at: When the first of them is due (epoch); None when that is unknown.
         unread: The places whose part of the list could not be read: the figures are without it.
+        parts: The outlines of several places by their labels, where this is the sum of them.
     """
 
     length: int
@@ -148,6 +152,7 @@ class Outline:
     shares: tuple[DueShare, ...] = ()
     first_at: float | None = None
     unread: tuple[UnreadPart, ...] = ()
+    parts: Mapping[str, Outline] = MappingProxyType({})
 
 
 class JobList(Protocol):

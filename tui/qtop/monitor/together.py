@@ -6,6 +6,7 @@ out of sums, which are then at least so many.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace as replaced
 from operator import attrgetter
@@ -15,6 +16,7 @@ from qtop.actions.request import AnyRequest, Placed, Request, Several
 from qtop.model.fleet import RunningJob
 from qtop.model.health import HealthReport, Ownership
 from qtop.model.job import JobRow
+from qtop.model.placed import placed_job
 from qtop.monitor.changes import Drops
 from qtop.monitor.incidents.incident import SEVERITIES, Check, Incident
 from qtop.monitor.poller import PollResult
@@ -283,9 +285,19 @@ def _failures(seen: Sequence[tuple[str, FleetRows]]) -> tuple[JobRow, ...] | Non
     known = [(label, fleet.failures) for label, fleet in seen if fleet.failures is not None]
     if not known:
         return None
-    rows = [replace(row, key=(label, row.key)) for label, part in known for row in part]
-    rows.sort(key=lambda row: (row.age_s is None, row.age_s or 0.0))
+    rows = [
+        replace(row, key=(label, row.key), job=placed_job(label, row.job))
+        for label, part in known
+        for row in part
+    ]
+    # Not by their ages: each place was polled at another moment.
+    rows.sort(key=_newest_first)
     return tuple(rows)
+
+
+def _newest_first(row: JobRow) -> float:
+    failed_at = row.job.failed_at
+    return math.inf if failed_at is None else -failed_at.timestamp()
 
 
 def _totals(parts: Sequence[Part]) -> Totals:

@@ -157,6 +157,12 @@ class FailureGroupRow:
     first_s: float | None
     last_s: float | None
 
+    @property
+    def system(self) -> str:
+        """The label of its place; empty where it has failures of several, or there is one."""
+        [system] = self.group.systems if len(self.group.systems) == 1 else ("",)
+        return system
+
 
 def _class(row: FailureGroupRow) -> str:
     key = row.group.fingerprint
@@ -370,27 +376,28 @@ class FailedScreen(JobListScreen):
         if not self.app.actions.stop():
             super().action_clear_filter()
 
+    def change_list(self, within: JobQuery) -> None:
+        self.workers.cancel_group(self, "census")
+        self._census = None
+        self._groups_table.clear_marks()
+        super().change_list(within)
+
     def action_next_list(self) -> None:
         self.in_background("lists", self._next_list)
 
     async def _next_list(self) -> None:
+        # Imported here: only this key needs it.
+        from qtop.systems.together import failure_sources
+
         try:
-            names = await self.app.read(self.app.system.failure_lists())
+            sources = await self.app.read(failure_sources(self.app.system))
         except StoreError as error:
             self.app.say(f"the lists of failures: {safe(str(error))}", "bad")
             return
-        if len(names) == 1:
+        if len(sources) == 1:
             self.app.say("there is only one list of failures", "dim")
             return
-        here = self.within.source.name
-        at = names.index(here) + 1 if here in names else 0
-        self.within = JobQuery(JobSource("failed", names[at % len(names)]))
-        self.jobs = self.app.system.jobs(self.within.source)
-        self.workers.cancel_group(self, "census")
-        self._census = None
-        self._groups_table.clear_marks()
+        here = self.within.source
+        at = sources.index(here) + 1 if here in sources else 0
         self._entries_table.clear_marks()
-        self.filter_changed()
-        self.put((), "Looking …")
-        self.look()
-        self.show_title()
+        self.change_list(JobQuery(sources[at % len(sources)]))

@@ -23,7 +23,7 @@ from qtop.model.job import FAILED, Job, JobRow, JobSource, failure_rows, job_row
 from qtop.model.job_list import JobList, JobPage
 from qtop.monitor import row_text
 from qtop.monitor.incidents.incident import to_serving
-from qtop.monitor.state import ViewState
+from qtop.monitor.state import ALL, ViewState
 from qtop.screens import frame, list_bars
 from qtop.screens.base import ConsoleScreen, listed_in
 from qtop.screens.dialogs import ask_for_queue
@@ -132,8 +132,10 @@ class JobListScreen(ConsoleScreen):
 
     def __init__(self, within: JobQuery) -> None:
         super().__init__()
-        self.within = within
-        self.jobs = self.app.system.jobs(within.source)
+        self.within = self._first_list = within
+        #: Whose jobs are listed: another one where other systems are shown.
+        self._listed_of = self.app.system
+        self.jobs = self._listed_of.jobs(within.source)
         self.traits = {"failed": _FAILURES, "delayed": _DELAYED}.get(within.source.kind, _WAITING)
         self.window, self.service = Bar(id="window"), Bar(id="service")
         self.bars = [self.window, self.service] if within.source.queue else [self.window]
@@ -199,12 +201,40 @@ class JobListScreen(ConsoleScreen):
     def show_view(self, view: ViewState) -> None:
         if view.fleet is None:
             self.table.empty_text = frame.empty_word(view, "", "")
-        if self.has_news(view):
+        if self.app.system is not self._listed_of:
+            self._list_anew()
+        elif self.has_news(view):
             self.look()
         if self.within.source.queue:
-            self.service.show(
-                *list_bars.service_of(self.within.source, view, self.app.state.served_by)
-            )
+            source = self.within.source
+            served_by = partial(self.app.state.served_by, system=source.place)
+            self.service.show(*list_bars.service_of(source, view, served_by))
+        self.show_title()
+
+    def _list_anew(self) -> None:
+        """List the jobs of the systems that are shown now. What is marked stays marked, also where
+        it is hidden now."""
+        self._listed_of = self.app.system
+        is_numbered = "lists" in self.PLACES
+        if self.within.source.place and not is_numbered:
+            # It was opened for one place, whatever is shown.
+            return
+        if any(not row.system for row in self.pane.meant()):
+            # Rows from before others joined do not say whose they are.
+            self.table.clear_marks()
+        self.change_list(self._first_list if is_numbered else self.within)
+
+    def change_list(self, within: JobQuery) -> None:
+        """List other jobs, from their beginning."""
+        self.within = within
+        self.jobs = self.app.system.jobs(within.source)
+        self.search = self.settled = self.page = self.start = None
+        for group in ("search", "page", "rows"):
+            self.workers.cancel_group(self, group)
+        # What is marked may be hidden, and has not gone.
+        none = self.LOOKING if self.is_searched else "Looking …"
+        self.pane.show_matching((), none, is_all=False)
+        self.look()
         self.show_title()
 
     def tell_late(self) -> None:
@@ -240,7 +270,7 @@ class JobListScreen(ConsoleScreen):
     def polled(self) -> JobPage | None:
         """The first page, where the poll brought one along."""
         fleet = self.app.state.view().fleet
-        if self.within.source != _POLLED or fleet is None:
+        if self.within.source != _POLLED or fleet is None or fleet.totals.failed_is_least:
             return None
         length, rows = fleet.totals.failed, fleet.failures
         if length is None or rows is None:
@@ -317,7 +347,7 @@ class JobListScreen(ConsoleScreen):
         self.page, self.start = page, page.start
         lands_last = True if page.is_gone else self._lands_last
         self._lands_last = None
-        self.put(rows, self.NOTHING)
+        self.put(rows, self.NOTHING if not page.unread else _unknown_of(page))
         if lands_last is not None:
             self.table.to_end(+1 if lands_last else -1)
         self.show_title()
@@ -411,6 +441,8 @@ class JobListScreen(ConsoleScreen):
             self.settled = search
         elif not is_over:
             none = self.LOOKING
+        if search.unread:
+            none = list_bars.unread(search.unread)[0].text.strip()
         if search.problem is not None and not search.is_current:
             none = frame.unknown_word(search.problem)
         self.put(rows, none)
@@ -436,9 +468,13 @@ class JobListScreen(ConsoleScreen):
     def put(self, rows: Sequence[Any], none: str) -> None:
         """Show rows that match already, or the text `none`."""
         if rows and isinstance(rows[0], JobRow):
-            self._show_states(rows[0].job.state is not None)
+            # Where one system is listed, all of its jobs have states, or none.
+            some = rows if rows[0].system else rows[:1]
+            self._show_states(any(row.job.state is not None for row in some))
         has_more = self.start is not None or (self.page is not None and self.page.after is not None)
-        self.pane.show_matching(rows, none, is_all=not (self.is_paged and has_more))
+        hides_others = self.app.state.view().shown not in ("", ALL)
+        is_all = not (self.is_paged and has_more) and not hides_others
+        self.pane.show_matching(rows, none, is_all=is_all)
 
     def _show_states(self, has_states: bool) -> None:
         place = listed_in(type(self))
@@ -463,8 +499,10 @@ class JobListScreen(ConsoleScreen):
         if self.is_paged:
             is_unread = self._is_unread
             left += list_bars.page(self.within.source, self.page, rows, is_unread=is_unread)
+            left += list_bars.unread(() if self.page is None else self.page.unread)
         elif self.search is not None and self.search.found is not None:
             left += self.found_spans(self.search.found)
+            left += list_bars.unread(self.search.unread)
         left += marks_spans(self.table)
         key = self.app.state.policy.sign(self.STOP)
         self.window.show(left, list_bars.progress(self.search, key))
@@ -568,10 +606,10 @@ class JobListScreen(ConsoleScreen):
         self.app.actions.request(Clear(self.within.source), looking="looking at the failures")
 
     async def action_show_serving(self) -> None:
-        fleet, name = self.app.state.view().fleet, self.within.source.name
+        fleet, source = self.app.state.view().fleet, self.within.source
         rows = (fleet.queues or ()) if fleet is not None else ()
-        serving = next((row.serving for row in rows if row.name == name), None)
-        await self.app.follow(to_serving(name, serving))
+        serving = next((row.serving for row in rows if list_bars.is_of(row, source)), None)
+        await self.app.follow(to_serving(source.name, serving, source.place))
 
     # The same keys have other ids where jobs wait or were set aside.
     action_delete_jobs = action_delete
@@ -581,6 +619,11 @@ class JobListScreen(ConsoleScreen):
     action_edit_job = action_edit
     action_export_jobs = action_export
     action_stop_looking = action_stop
+
+
+def _unknown_of(page: JobPage) -> str:
+    """What an empty page says where a part of the list could not be read."""
+    return list_bars.unread(page.unread)[0].text.strip()
 
 
 class JobDetailsScreen(ConsoleScreen):

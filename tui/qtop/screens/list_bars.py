@@ -15,6 +15,7 @@ from qtop.keymap.keymap import Sign
 from qtop.model.fleet import ListedSchedule, LockHolder, Schedules
 from qtop.model.job import JobSource
 from qtop.model.job_list import DueShare, JobPage, Outline
+from qtop.model.placed import UnreadPart
 from qtop.monitor import row_text
 from qtop.monitor.changes import ServedBy
 from qtop.monitor.rows import TAKES_NONE, QueueRow, WorkerRow
@@ -30,9 +31,10 @@ _HOSTS_SHOWN: Final = 3
 
 
 def heading(source: JobSource) -> list[Span]:
+    place = f"{safe(source.place)}: " if source.place else ""
     if source.kind == "failed":
-        return [Span(f" {safe(source.name)}", "current", 100)]
-    title = [Span(f" {safe(source.name) or '(no name)'}", "current", 89, least=8)]
+        return [Span(f" {place}{safe(source.name)}", "current", 100)]
+    title = [Span(f" {place}{safe(source.name) or '(no name)'}", "current", 89, least=8)]
     if source.kind == "unreadable":
         title.append(Span("  set aside: no worker could read them", "warn", 60))
     return title
@@ -47,15 +49,36 @@ def page(
     if source.kind == "failed":
         if shown is None or not rows or not shown.jobs:
             return []
-        which = f"   entries {span} of {shown.length:,}"
-        is_by_age = shown.length <= rows or all(job.state is None for job in shown.jobs)
-        order = ", newest first" if is_by_age else ", by set, the highest score first"
-        return [Span(which, "dim", 90), Span(order, "dim", 60)]
+        least = "at least " if shown.unread else ""
+        which = f"   entries {span} of {least}{shown.length:,}"
+        return [Span(which, "dim", 90), Span(_order(shown, rows), "dim", 60)]
     what, state = ("jobs", "waiting") if source.kind == "queue" else ("items", "set aside")
     total = "unknown" if is_unread else "reading …"
     if shown is not None:
         total = f"{f'{what} {span} of ' if rows else ''}{shown.length:,} {state}"
     return [Span(f"   {total}", "dim", 90)]
+
+
+def _order(shown: JobPage, rows: int) -> str:
+    """In which order the entries of a page of failures are."""
+    if len({job.system for job in shown.jobs}) > 1:
+        return ", newest first" if shown.length <= rows else ", newest first on each page"
+    is_by_age = shown.length <= rows or all(job.state is None for job in shown.jobs)
+    return ", newest first" if is_by_age else ", by set, the highest score first"
+
+
+def unread(parts: Sequence[UnreadPart]) -> list[Span]:
+    """Which places are missing in what is listed, and why."""
+    return [
+        Span(f"   {safe(part.place)} unknown: {safe(part.why)}", "warn", 96, least=16)
+        for part in parts
+    ]
+
+
+def but_for(parts: Sequence[UnreadPart]) -> str:
+    """The same, to follow a sentence about what was found."""
+    words = (f"{safe(part.place)} could not be read: {safe(part.why)}" for part in parts)
+    return "".join(f"; {each}" for each in words)
 
 
 def found(source: JobSource, matches: Matches, rows: int) -> list[Span]:
@@ -102,14 +125,23 @@ def service_of(
     if fleet.queues is None:
         why = fleet.totals.problems.get("queues", "")
         return [Span(f" {frame.unknown_word(why)}", "warn")], []
-    row = next((row for row in fleet.queues if row.name == name), None)
+    row = next((row for row in fleet.queues if is_of(row, source)), None)
     if row is not None and source.kind == "unreadable":
         row = row._replace(unreadable=0)
     serving = None
     if fleet.workers is not None:
         alive = (each for each in fleet.workers if each.condition not in TAKES_NONE)
-        serving = [each for each in alive if name in served_by(each.process.listed)]
+        serving = [
+            each
+            for each in alive
+            if source.place in ("", each.system) and name in served_by(each.process.listed)
+        ]
     return service(row, serving, view.policy.sign)
+
+
+def is_of(row: QueueRow, source: JobSource) -> bool:
+    """Whether a row is that of the queue whose jobs are a list."""
+    return row.name == source.name and source.place in ("", row.system)
 
 
 def service(
@@ -257,6 +289,8 @@ def forecast(
 ) -> tuple[list[Span], list[Span]]:
     """How many jobs come due when, and how many schedules fire soon."""
     left = [Span(" due ", "dim", 50)]
+    if outlook is not None and outlook.unread:
+        left += [Span("at least", "warn", 91), *unread(outlook.unread)]
     if outlook is None:
         left.append(Span(" unknown", "warn"))
     else:
@@ -273,9 +307,11 @@ def forecast(
 
 
 def scheduler(seen: ScheduledLook | None, now_s: float, has_schedules: bool) -> list[Span]:
-    """Who moves due jobs, in words, and whether that can be believed."""
+    """Who moves due jobs, in words, and whether that is believable; of several systems each."""
     if seen is None:
         return [Span(" reading …", "dim")]
+    if seen.schedules.parts:
+        return _schedulers(seen, now_s)
     if seen.problems:
         unread = (f"{what}: {why}" for what, why in seen.problems.items())
         return [Span(f" ⚠ cannot read {safe('; '.join(unread))}", "bad")]
@@ -304,6 +340,24 @@ def scheduler(seen: ScheduledLook | None, now_s: float, has_schedules: bool) -> 
     if seen.schedules.file_problem is not None:
         held.append(Span("; the schedules of its file are unknown", "warn", 60))
     return held
+
+
+_TONES: Final = ("bad", "warn")
+
+
+def _schedulers(seen: ScheduledLook, now_s: float) -> list[Span]:
+    """As `scheduler`, of each of several places: what is wrong comes first."""
+    found: list[tuple[int, list[Span]]] = []
+    outlines = {} if seen.outline is None else seen.outline.parts
+    for place, part in seen.schedules.parts.items():
+        look = ScheduledLook(outlines.get(place), part, part.problems)
+        spans = scheduler(look, now_s, bool(part.listed))
+        tones = [_TONES.index(each.tone) for each in spans if each.tone in _TONES]
+        rank = min(tones, default=len(_TONES))
+        named = [Span(f" {safe(place)}:", "dim", 90 - rank), *spans]
+        found.append((rank, named))
+    found.sort(key=lambda each: each[0])
+    return [span for _, spans in found for span in spans]
 
 
 def _movers(at_work: int, ahead: Outline | None, now_s: float) -> list[Span]:

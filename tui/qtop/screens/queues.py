@@ -158,7 +158,7 @@ class QueuesScreen(RowsScreen):
         # Imported here, as below: Overview shows queues too, and the first frame must not wait.
         from qtop.screens.jobs import JobsScreen
 
-        self.app.push_screen(JobsScreen(event.row.name))
+        self.app.push_screen(JobsScreen(event.row.name, event.row.system))
 
     def action_pause(self) -> None:
         rows: list[QueueRow] = self.pane.meant()
@@ -189,7 +189,7 @@ class QueuesScreen(RowsScreen):
             return
         # When it is unknown, the screen says why.
         if row.unreadable != 0:
-            self.app.push_screen(SetAsideScreen(row.name))
+            self.app.push_screen(SetAsideScreen(row.name, row.system))
         else:
             self.app.say(f"nothing is set aside from {safe(row.name)}", "dim")
 

@@ -182,7 +182,7 @@ class KnownEntry:
     def group(self) -> GroupFacts:
         job = self.job
         key = self._maker.key_of(job)
-        return GroupFacts(key, job.queue, job.failed_at, job.is_retried is True)
+        return GroupFacts(key, job.queue, job.failed_at, job.is_retried is True, job.system)
 
 
 def unreadable(reason: str) -> GroupKey:
@@ -222,6 +222,7 @@ class FailureGroup:
         trend: How many failed in each of the last hours, the present one last.
         queues: The queues and how many came from each, the most first.
         retried: How many were requeued before and kept.
+        systems: The labels of their places, where there are several.
     """
 
     fingerprint: GroupKey
@@ -232,6 +233,7 @@ class FailureGroup:
     trend: tuple[int, ...]
     queues: tuple[tuple[str, int], ...]
     retried: int
+    systems: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
@@ -246,6 +248,7 @@ class _Tally:
     last: tuple[int, str] | None = None
     hours: dict[int, int] = field(default_factory=dict)
     queues: Counter[str] = field(default_factory=Counter)
+    systems: set[str] = field(default_factory=set)
 
 
 class FailureGroups:
@@ -280,6 +283,8 @@ class FailureGroups:
         queue, queues = facts.queue, tally.queues
         if queue is not None and (queue in queues or len(queues) < _MOST_QUEUES):
             queues[queue] += 1
+        if facts.system:
+            tally.systems.add(facts.system)
         self._note_moment(tally, facts.failed_at)
 
     def fingerprints(self) -> Iterable[GroupKey]:
@@ -346,6 +351,7 @@ class FailureGroups:
             trend=tuple(tally.hours.get(hour, 0) for hour in hours),
             queues=tuple(tally.queues.most_common()),
             retried=tally.retried,
+            systems=frozenset(tally.systems),
         )
 
 

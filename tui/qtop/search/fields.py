@@ -101,6 +101,7 @@ def of_schedule(schedule: ListedSchedule) -> Subject:
             schedule.description if schedule.is_usable else schedule.problem or "",
         ),
         is_readable=schedule.is_usable,
+        system=schedule.system or None,
     )
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from qtop.actions.plan import (
+    TOOK_BACK,
     Operator,
     Outcome,
     Plan,
@@ -118,7 +120,8 @@ class JointActions:
     def _split(self, request: AnyRequest) -> _Parts:
         match request:
             case Placed(place=place, request=part):
-                return {place: _owned(part)}, {}
+                # What names its place itself may have been listed when others were shown.
+                return self._split(part) if _names_place(part) else ({place: _owned(part)}, {})
             case Several(parts=parts, lacking=lacking):
                 return {each.place: _owned(each.request) for each in parts}, dict(lacking)
             case OfJobs():
@@ -222,6 +225,20 @@ class JointActions:
             return Outcome(safe(str(error)), "bad", stopped=problem, left=plan.many)
 
 
+def _names_place(request: Request) -> bool:
+    """Whether a request says of itself to which places it is."""
+    match request:
+        case OfJobs():
+            return bool(request.source.place) or isinstance(request.chosen.refs, PlacedRefs)
+        case Replace():
+            return bool(request.source.place or request.job.system)
+        case Clear():
+            return bool(request.source.place)
+        case Load():
+            return bool(request.target.place)
+    return False
+
+
 def _owned(request: Request) -> Request:
     """A request to one place as its system knows it."""
     match request:
@@ -295,6 +312,26 @@ def _details(
             yield f"Left alone: {number(large)} too large to look into."
 
 
+def _said(outcomes: Mapping[str, Outcome]) -> str:
+    """What came of each part, in as few words as it takes: a terminal cuts the end."""
+    verbs = {outcome.verb for outcome in outcomes.values() if outcome.stopped is None}
+    verb = verbs.pop() if len(verbs) == 1 else ""
+    alike = {p: each for p, each in outcomes.items() if verb and each.stopped is None}
+    if len(alike) < 2:
+        return _of_parts((place, outcome.text) for place, outcome in outcomes.items())
+    done, gone = (sum(map(attrgetter(name), alike.values())) for name in ("done", "gone"))
+    each = ", ".join(f"{safe(place)} {number(outcome.done)}" for place, outcome in alike.items())
+    text = f"{verb} {number(done)} ({each})"
+    if verb == TOOK_BACK:
+        text += f", too late for {number(gone)}" if gone else ""
+    else:
+        refused = [pair for outcome in alike.values() for pair in outcome.refused]
+        text += f", gone meanwhile {number(gone)}, refused {number(sum(n for _, n in refused))}"
+        text += f" ({safe(refused[0][0])})" if refused else ""
+    others = _of_parts((p, each.text) for p, each in outcomes.items() if p not in alike)
+    return f"{others}; {text}" if others else text
+
+
 def _sum(outcomes: Mapping[str, Outcome]) -> Outcome:
     """What came of all parts: the numbers of each, and together."""
     each = tuple(outcomes.values())
@@ -303,7 +340,7 @@ def _sum(outcomes: Mapping[str, Outcome]) -> Outcome:
         for reason, count in outcome.refused:
             refused[reason] = refused.get(reason, 0) + count
     return Outcome(
-        "; ".join(f"{safe(place)}: {outcome.text}" for place, outcome in outcomes.items()),
+        _said(outcomes),
         max((outcome.tone for outcome in each), key=_TONES.index),
         sum(outcome.done for outcome in each),
         sum(outcome.gone for outcome in each),

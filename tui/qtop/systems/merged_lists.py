@@ -84,7 +84,7 @@ class MergedEntry:
 
     @property
     def group(self) -> GroupFacts:
-        return self._entry.group
+        return self._entry.group._replace(system=self.system)
 
 
 def time_of(job: Job) -> float | None:
@@ -108,11 +108,19 @@ class MergedList:
     Args:
         source: Which list.
         parts: The lists, by the labels of their places. With one alone it is in its own order.
+        every: Those and the same lists of places that are not shown: jobs that were seen there may
+            still be acted on.
     """
 
-    def __init__(self, source: JobSource, parts: Mapping[str, JobList]) -> None:
+    def __init__(
+        self,
+        source: JobSource,
+        parts: Mapping[str, JobList],
+        every: Mapping[str, JobList] | None = None,
+    ) -> None:
         self.source = source
         self.parts = parts
+        self._every = parts if every is None else every
         self._is_newest_first = source.kind == "failed"
 
     @property
@@ -137,6 +145,7 @@ class MergedList:
             tuple(map(_sum_of, shares)),
             first_at,
             unread,
+            found,
         )
 
     def extent(self) -> Operation[Extent]:
@@ -302,16 +311,16 @@ class MergedList:
         """As a `JobList`: each from its own list."""
         found: list[Job | None] = []
         for job in jobs:
-            if job.system not in self.parts:
+            if job.system not in self._every:
                 found.append(None)
                 continue
-            reading = self.parts[job.system].read([own_job(job)])
+            reading = self._every[job.system].read([own_job(job)])
             [read] = yield from steps_of(at(job.system, reading))
             found.append(None if read is None else placed_job(job.system, read))
         return found
 
     def refs(self) -> PlacedRefs:
-        return PlacedRefs({place: Selection(jobs.refs()) for place, jobs in self.parts.items()})
+        return PlacedRefs({place: Selection(jobs.refs()) for place, jobs in self._every.items()})
 
     def walk(self, since: Extent | None = None) -> MergedWalk:
         """Through one list after the other. Only one alone can be walked through `since` an
@@ -319,9 +328,9 @@ class MergedList:
         return MergedWalk({place: jobs.walk(since) for place, jobs in self.parts.items()})
 
     def payload(self, job: Job) -> tuple[str, bytes] | str:
-        if job.system not in self.parts:
+        if job.system not in self._every:
             return f"{job.system} is not shown any more"
-        return self.parts[job.system].payload(own_job(job))
+        return self._every[job.system].payload(own_job(job))
 
 
 class MergedWalk:

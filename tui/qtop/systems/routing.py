@@ -4,14 +4,14 @@ it there."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, overload
 
 from queuecore.errors import StoreError, Unreachable
 from queuecore.exchange import Exchange, Operation, Steps
 
 if TYPE_CHECKING:
-    from qtop.systems.system import PartRunner, Work
+    from qtop.systems.system import PartRunner, System, Work
 
 T = TypeVar("T")
 S = TypeVar("S")
@@ -69,6 +69,23 @@ def _at(place: str, steps: Steps[T]) -> Steps[T]:
             result, problem = (yield to_place(place, step)), None
         except Exception as error:
             problem = error
+
+
+class SystemsOf(Mapping[str, "System"]):
+    """The systems whose work some runners carry out, by the labels of their places; also of those
+    that join later."""
+
+    def __init__(self, runners: Mapping[str, PartRunner]) -> None:
+        self._runners = runners
+
+    def __getitem__(self, place: str) -> System:
+        return self._runners[place].system
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._runners)
+
+    def __len__(self) -> int:
+        return len(self._runners)
 
 
 class NoPlace(RuntimeError):

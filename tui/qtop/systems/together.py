@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeVar, get_args
 
 from qtop.model.job import FAILED, Job, JobSource
-from qtop.model.job_list import JobPage
-from qtop.model.placed import UnreadPart, own_job
+from qtop.model.job_list import JobList, JobPage
+from qtop.model.placed import UnreadPart, own_job, placed_job
 from qtop.search.selection import (
     Chooser,
     PlacedRefusal,
@@ -53,15 +53,33 @@ class Together:
     not answer takes nothing away from the others. Each system guards what is written in its place.
 
     Args:
-        parts: The systems by the labels of their places, in the order in which they are shown.
+        parts: The systems by the labels of their places, in the order in which they are shown. More
+            may join.
+        shown: The label of the only place of which something is listed; empty: of all. What was
+            listed of the others can be acted on all the same.
     """
 
-    def __init__(self, parts: Mapping[str, System]) -> None:
+    def __init__(self, parts: Mapping[str, System], shown: str = "") -> None:
         self.parts = parts
-        names = dict.fromkeys(part.name for part in parts.values())
-        self.name = " and ".join(names)
-        addresses = dict.fromkeys(part.place.address for part in parts.values())
-        self.place = Place(", ".join(addresses), "")
+        self.shown = shown
+        self._alone: dict[str, Together] = {}
+
+    def only(self, place: str) -> Together:
+        """The same, which lists what is in one place. Always the same one for a place."""
+        if place not in self._alone:
+            self._alone[place] = Together(self.parts, place)
+        return self._alone[place]
+
+    @property
+    def name(self) -> str:
+        return " and ".join(dict.fromkeys(part.name for part in self._listed("").values()))
+
+    @property
+    def place(self) -> Place:
+        parts = list(self._listed("").values())
+        if len(parts) == 1:
+            return parts[0].place
+        return Place(", ".join(dict.fromkeys(part.place.address for part in parts)), "")
 
     @property
     def abilities(self) -> Mapping[Ability, str | None]:
@@ -69,18 +87,16 @@ class Together:
         return {ability: self._lacks(ability) for ability in get_args(Ability)}
 
     def _lacks(self, ability: Ability) -> str | None:
-        reasons = {place: part.abilities.get(ability) for place, part in self.parts.items()}
+        parts = self._listed("")
+        reasons = {place: part.abilities.get(ability) for place, part in parts.items()}
         if not all(reasons.values()):
             return None
         words = dict.fromkeys(why for why in reasons.values() if why)
         return "; ".join(words)
 
-    def of(self, place: str) -> System:
-        """The system in a place. Raises KeyError."""
-        return self.parts[place]
-
-    def _placed(self, place: str) -> Mapping[str, System]:
-        """The system in a place that is named; all of them where none is."""
+    def _listed(self, place: str) -> Mapping[str, System]:
+        """The system in a place that is named; those of which something is listed where none is."""
+        place = place or self.shown
         return {place: self.parts[place]} if place in self.parts else self.parts
 
     # Lists of jobs
@@ -88,15 +104,18 @@ class Together:
     def jobs(self, source: JobSource, *, newest_first: bool | None = None) -> MergedList:
         """As `JobSystem`: the list of one place, or those of all. Raises BadOption where none has
         such a list."""
-        own, lists, problem = own_source(source), {}, None
-        for place, part in self._placed(source.place).items():
+        own, problem = own_source(source), None
+        every: dict[str, JobList] = {}
+        for place, part in self.parts.items():
             try:
-                lists[place] = part.jobs(own, newest_first=newest_first)
+                every[place] = part.jobs(own, newest_first=newest_first)
             except BadOption as error:
                 problem = error
+        listed = self._listed(source.place)
+        lists = {place: jobs for place, jobs in every.items() if place in listed}
         if problem is not None and not lists:
             raise problem
-        return MergedList(source, lists)
+        return MergedList(source, lists, every)
 
     def failure_lists(self, *, apart: bool = False) -> Steps[list[str]]:
         found = yield from self._of_each(lambda part: part.failure_lists(apart=apart))
@@ -105,8 +124,10 @@ class Together:
     def newest_failures(self, jobs: tuple[Job, ...], length: int) -> JobPage:
         """As `JobSystem`, where all of them were brought along: of more, nothing, so that the lists
         themselves are read."""
-        if len(jobs) < length:
+        if len(jobs) != length:
             return JobPage((), None, FAILED, 1, 0, length)
+        if self.shown:
+            jobs = tuple(job if job.system else placed_job(self.shown, job) for job in jobs)
         return JobPage(jobs, None, None, 1, len(jobs), length)
 
     def queue_names(self) -> Steps[list[str]]:
@@ -125,11 +146,12 @@ class Together:
         from qtop.model.fleet import Schedules
 
         readers: dict[str, Callable[[], Schedules]] = {}
-        for place, part in self.parts.items():
+        listed = self._listed("")
+        for place, part in listed.items():
             try:
                 readers[place] = yield from steps_of(at(place, part.schedules_look(now)))
             except StoreError as error:
-                if len(self.parts) == 1:
+                if len(listed) == 1:
                     raise
                 unread = Schedules(None, problems={_SCHEDULES: str(error)})
                 readers[place] = lambda unread=unread: unread  # type: ignore[misc]
@@ -146,7 +168,7 @@ class Together:
         checks = refusal.parts if isinstance(refusal, PlacedRefusal) else {}
         choosers = {
             place: part.chooser(own, checks.get(place, nothing_refused), spares=spares)
-            for place, part in self._placed(source.place).items()
+            for place, part in self._listed(source.place).items()
         }
         return PlacedChooser(choosers)
 
@@ -154,8 +176,7 @@ class Together:
         from dataclasses import replace as with_source
 
         own: Any = with_source(request, source=own_source(request.source))
-        parts = self._placed(request.source.place)
-        return PlacedRefusal({place: part.refusal(own) for place, part in parts.items()})
+        return PlacedRefusal({place: part.refusal(own) for place, part in self.parts.items()})
 
     def prepare(self, request: AnyRequest, operator: Operator) -> Steps[Plan | Refusal]:
         """As `JobSystem`, also of requests to several places: see `JointActions`."""
@@ -167,7 +188,7 @@ class Together:
         """As `JobSystem`: the last actions of all. `tell` hears which places could not be read."""
         found: list[AuditEntry] = []
         error: StoreError | None = None
-        for place, part in self.parts.items():
+        for place, part in self._listed("").items():
             try:
                 entries = yield from steps_of(at(place, part.history(limit)))
             except StoreError as problem:
@@ -175,7 +196,6 @@ class Together:
                 tell(UnreadPart(place, str(problem)))
             else:
                 found += [replace(entry, system=place) for entry in entries]
-                continue
         if error is not None and not found:
             raise error
         found.sort(key=lambda entry: entry.at, reverse=True)
@@ -232,7 +252,7 @@ class Together:
         """What each of them answers. Raises the first error where none does."""
         found: dict[str, T] = {}
         problem: StoreError | None = None
-        for place, part in self.parts.items():
+        for place, part in self._listed("").items():
             try:
                 found[place] = yield from steps_of(at(place, work(part)))
             except StoreError as error:
@@ -245,7 +265,7 @@ class Together:
 def failure_sources(system: JobSystem) -> Steps[list[JobSource]]:
     """The lists of failures of a system; of several all failures together first, then the lists of
     each. Of a place that does not answer, its main list. One round trip for each system."""
-    if not isinstance(system, Together):
+    if not isinstance(system, Together) or system.shown:
         names = yield from steps_of(system.failure_lists())
         return [JobSource("failed", name) for name in names]
     sources = [JobSource("failed", FAILED)]
