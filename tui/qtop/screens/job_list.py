@@ -175,7 +175,7 @@ class JobListScreen(ConsoleScreen):
     # The list
 
     def subject(self, row: Any) -> Subject:
-        return of_job(row.job, self.now)
+        return of_job(row.job, self.now, self.app.system.name)
 
     def values_of(self, field: str) -> Iterable[str]:
         return self.pane.values_of(field)
@@ -347,7 +347,7 @@ class JobListScreen(ConsoleScreen):
         self.page, self.start = page, page.start
         lands_last = True if page.is_gone else self._lands_last
         self._lands_last = None
-        self.put(rows, self.NOTHING if not page.unread else _unknown_of(page))
+        self.put(rows, list_bars.unknown_parts(page.unread) or self.NOTHING)
         if lands_last is not None:
             self.table.to_end(+1 if lands_last else -1)
         self.show_title()
@@ -380,7 +380,8 @@ class JobListScreen(ConsoleScreen):
 
     def search_for(self, wanted: JobQuery) -> JobSearch:
         """Finds jobs of this list, as of now."""
-        return JobSearch(wanted, self.now, self.jobs.layout(self.now))
+        layout, system = self.jobs.layout(self.now), self.app.system.name
+        return JobSearch(wanted, self.now, layout, system=system)
 
     def new_search(self) -> ListSearch[Any]:
         rest, meter = self.app.actions.precedence.rest, ProgressMeter(self.app.clock)
@@ -442,7 +443,7 @@ class JobListScreen(ConsoleScreen):
         elif not is_over:
             none = self.LOOKING
         if search.unread:
-            none = list_bars.unread(search.unread)[0].text.strip()
+            none = list_bars.unknown_parts(search.unread)
         if search.problem is not None and not search.is_current:
             none = frame.unknown_word(search.problem)
         self.put(rows, none)
@@ -619,11 +620,6 @@ class JobListScreen(ConsoleScreen):
     action_edit_job = action_edit
     action_export_jobs = action_export
     action_stop_looking = action_stop
-
-
-def _unknown_of(page: JobPage) -> str:
-    """What an empty page says where a part of the list could not be read."""
-    return list_bars.unread(page.unread)[0].text.strip()
 
 
 class JobDetailsScreen(ConsoleScreen):

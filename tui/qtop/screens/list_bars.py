@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import starmap
 from typing import Any, Final
 
 from qtop.keymap import keymap
@@ -69,10 +70,16 @@ def _order(shown: JobPage, rows: int) -> str:
 
 def unread(parts: Sequence[UnreadPart]) -> list[Span]:
     """Which places are missing in what is listed, and why."""
-    return [
-        Span(f"   {safe(part.place)} unknown: {safe(part.why)}", "warn", 96, least=16)
-        for part in parts
-    ]
+    spans: list[Span] = []
+    for part in parts:
+        spans.append(Span(f"   {safe(part.place)} unknown", "warn", 96))
+        spans.append(Span(f": {safe(part.why)}", "warn", 52, least=12))
+    return spans
+
+
+def unknown_parts(parts: Sequence[UnreadPart]) -> str:
+    """The same as the text of a table without rows."""
+    return "; ".join(f"{safe(part.place)} is unknown: {safe(part.why)}" for part in parts)
 
 
 def but_for(parts: Sequence[UnreadPart]) -> str:
@@ -289,8 +296,9 @@ def forecast(
 ) -> tuple[list[Span], list[Span]]:
     """How many jobs come due when, and how many schedules fire soon."""
     left = [Span(" due ", "dim", 50)]
-    if outlook is not None and outlook.unread:
-        left += [Span("at least", "warn", 91), *unread(outlook.unread)]
+    missing = [] if outlook is None else unread(outlook.unread)
+    if missing:
+        left.append(Span(" at least", "warn", 91))
     if outlook is None:
         left.append(Span(" unknown", "warn"))
     else:
@@ -299,11 +307,11 @@ def forecast(
             left.append(Span(f" {label} ", "dim", 90 - place, group=label))
             left.append(Span(f"{share(part)} ", tone, 90 - place, group=label))
     if not rows:
-        return left, []
+        return left, missing
     moments = (row.next_at for row in rows if row.next_at is not None)
     firing = sum((at - now).total_seconds() <= _SOON_S for at in moments)
     verb = "schedule fires" if firing == 1 else "schedules fire"
-    return left, [Span(f"{format.number(firing)} {verb} within 1 h ", "dim", 40)]
+    return left, [*missing, Span(f"{format.number(firing)} {verb} within 1 h ", "dim", 40)]
 
 
 def scheduler(seen: ScheduledLook | None, now_s: float, has_schedules: bool) -> list[Span]:
@@ -343,6 +351,8 @@ def scheduler(seen: ScheduledLook | None, now_s: float, has_schedules: bool) -> 
 
 
 _TONES: Final = ("bad", "warn")
+#: Where several systems share a line, texts are cut to so many cells before they are left out.
+_LEAST_CELLS: Final = 16
 
 
 def _schedulers(seen: ScheduledLook, now_s: float) -> list[Span]:
@@ -351,13 +361,18 @@ def _schedulers(seen: ScheduledLook, now_s: float) -> list[Span]:
     outlines = {} if seen.outline is None else seen.outline.parts
     for place, part in seen.schedules.parts.items():
         look = ScheduledLook(outlines.get(place), part, part.problems)
-        spans = scheduler(look, now_s, bool(part.listed))
+        spans = [
+            span._replace(least=span.least or _LEAST_CELLS)
+            for span in scheduler(look, now_s, bool(part.listed))
+        ]
         tones = [_TONES.index(each.tone) for each in spans if each.tone in _TONES]
         rank = min(tones, default=len(_TONES))
-        named = [Span(f" {safe(place)}:", "dim", 90 - rank), *spans]
-        found.append((rank, named))
+        found.append((rank, [Span(f" {safe(place)}:", "dim", 101), *spans]))
     found.sort(key=lambda each: each[0])
-    return [span for _, spans in found for span in spans]
+    (_, worst), *others = found
+    # What is wrong is on the bar in any case, as far as there is room for it.
+    rest = [span._replace(priority=min(span.priority, 60)) for _, part in others for span in part]
+    return [*worst, *rest]
 
 
 def _movers(at_work: int, ahead: Outline | None, now_s: float) -> list[Span]:
@@ -378,7 +393,10 @@ def _movers(at_work: int, ahead: Outline | None, now_s: float) -> list[Span]:
 
 
 def no_schedules(seen: ScheduledLook | None) -> str:
-    """What is shown in place of the schedules when there are none; a file's may be unknown."""
+    """What is shown in place of the schedules when there are none; a file's may be unknown. Of
+    several systems for each."""
+    if seen is not None and seen.schedules.parts:
+        return " ".join(starmap(_no_schedules_of, seen.schedules.parts.items()))
     if seen is not None and seen.schedules.movers is not None:
         return "No recurring jobs of a plug-in in Redis."
     if seen is None or "schedules of a file" in seen.problems:
@@ -387,6 +405,12 @@ def no_schedules(seen: ScheduledLook | None) -> str:
         unknown = safe(seen.schedules.file_problem)
         return f"No schedules in Redis; of a file they are unknown: {unknown}."
     return "No schedules in Redis, nor in the file of a scheduler at work."
+
+
+def _no_schedules_of(place: str, part: Schedules) -> str:
+    if part.listed is None:
+        return f"{safe(place)} is unknown: {safe('; '.join(part.problems.values()))}."
+    return f"{safe(place)}: {no_schedules(ScheduledLook(None, part, part.problems))}"
 
 
 def _held(holder: LockHolder) -> str:

@@ -52,13 +52,20 @@ class JobQuery:
 class JobSearch:
     """Tells which entries are wanted. Those that are too large to be listed whole are not looked
     into: neither a filter nor its opposite matches them. `now` is the server's clock, `layout` that
-    of the list: with it, jobs are made only of what may be wanted."""
+    of the list: with it, jobs are made only of what may be wanted. `system` is what their system is
+    called where there is only one."""
 
     def __init__(
-        self, wanted: JobQuery, now: datetime, layout: Layout | Layouts | None = None
+        self,
+        wanted: JobQuery,
+        now: datetime,
+        layout: Layout | Layouts | None = None,
+        *,
+        system: str = "",
     ) -> None:
         self.wanted = wanted
         self.now = now
+        self._system = system
         self._may_match = entry_test(wanted.filter, layout)
         #: Entries that were too long to be looked into, where that would have mattered.
         self.too_large = 0
@@ -76,7 +83,7 @@ class JobSearch:
         if wanted.filter.is_empty:
             return job
         self.too_large += job.item.is_cut
-        return job if wanted.filter.matches(of_job(job, self.now)) else None
+        return job if wanted.filter.matches(of_job(job, self.now, self._system)) else None
 
 
 class Matches:
