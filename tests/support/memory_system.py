@@ -24,7 +24,15 @@ from qtop.actions.request import (
     QueueClasses,
     Request,
 )
-from qtop.model.fleet import ListedSchedule, LockHolder, Process, Queue, Schedules, Snapshot
+from qtop.model.fleet import (
+    ListedSchedule,
+    LockHolder,
+    Process,
+    Queue,
+    Schedules,
+    Sighting,
+    Snapshot,
+)
 from qtop.model.health import (
     Finding,
     HealthReport,
@@ -112,6 +120,7 @@ class MemorySystem:
             "pause_all": NO_PAUSE,
             "start_workers": no_start,
             "register": None,
+            "watch": None,
         }
 
     # What tests look at and change
@@ -303,6 +312,10 @@ class MemorySystem:
             return cast("Sequence[PruneCase]", found)
 
         return self.faults.work("evidence", gather)
+
+    def remember(self) -> Work[Sequence[Sighting]]:
+        """Nothing happens to its processes."""
+        return self.faults.work("remember", lambda: ())
 
     def jobs(self, source: JobSource, *, newest_first: bool | None = None) -> MemoryList:
         """A list."""

@@ -7,9 +7,11 @@ from typing import Final, TypeVar
 
 import click
 
-from qtop.commands.connection import Connection, connection_options, json_option
-from qtop.commands.output import Listing, OutputColumn, json_line, line, plain
-from qtop.commands.reading import Unread, note_unread, read_whole, tell_owners
+from qtop.commands.connection import Connection, Session, connection_options
+from qtop.commands.options import json_option
+from qtop.commands.output import OutputColumn, json_line, line, plain
+from qtop.commands.reading import Unread, note_unread, read_whole, tell_owners, visit_all
+from qtop.model.fleet import Snapshot
 
 T = TypeVar("T")
 
@@ -39,11 +41,27 @@ def stats(connection: Connection, as_json: bool) -> None:
     Example: qtop stats --json
     """
     unread = Unread()
-    with connection.open() as session:
-        tell_owners(session)
-        seen = session.run(read_whole(session.new_system().snapshot()))
-    note_unread(unread, seen, _COUNTED)
-    totals: Mapping[str, int | None] = {
+    with connection.open_all() as places:
+        rows = connection.listing(places, _COLUMNS, lambda pair: dict([pair]), as_json=False)
+
+        def visit(session: Session, part: Unread) -> None:
+            tell_owners(session)
+            seen = session.run(read_whole(session.new_system().snapshot()))
+            note_unread(part, seen, _COUNTED)
+            totals = _totals(seen)
+            if as_json:
+                line(json_line(session.named({**_values(totals), "unknown": part.parts})))
+            else:
+                rows.add_all(list(totals.items()))
+
+        visit_all(places, unread, visit)
+    if not as_json:
+        rows.end()
+    unread.leave()
+
+
+def _totals(seen: Snapshot) -> Mapping[str, int | None]:
+    return {
         "queues": _sum(seen.queues, lambda queue: 1),
         "waiting": _sum(seen.queues, lambda queue: queue.size),
         "unreadable": _sum(seen.queues, lambda queue: queue.unreadable),
@@ -54,11 +72,6 @@ def stats(connection: Connection, as_json: bool) -> None:
         "failed_ever": seen.failed_ever,
         "paused": seen.is_paused,
     }
-    if as_json:
-        line(json_line(connection.named({**_values(totals), "unknown": unread.parts})))
-    else:
-        Listing(_COLUMNS, lambda pair: dict([pair]), as_json=False).print_all(list(totals.items()))
-    unread.leave()
 
 
 class _Least(int):

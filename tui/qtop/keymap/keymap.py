@@ -487,7 +487,7 @@ OTHER_NAMES: Final = {
     "delayed": "scheduled",
 }
 
-_ACTING = "console demo doctor enqueue load register reorder scheduler server worker"
+_ACTING = "cancel console demo doctor enqueue load register reorder scheduler server watch worker"
 _TELLING = "audit find settings show stats"
 #: Commands of `qtop` for the shell that have no key.
 COMMANDS: Final = frozenset(f"{_ACTING} {_TELLING}".split())

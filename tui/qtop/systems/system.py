@@ -22,7 +22,7 @@ if TYPE_CHECKING:
         QueueClasses,
         Request,
     )
-    from qtop.model.fleet import ListedSchedule, Process, Schedules, Snapshot
+    from qtop.model.fleet import ListedSchedule, Process, Schedules, Sighting, Snapshot
     from qtop.model.health import (
         Finding,
         HealthReport,
@@ -63,10 +63,15 @@ Ability = Literal[
     "postpone",
     "postpone_all",
     "dump_worker",
+    "quiet",
+    "stop",
+    "cancel",
+    "rescue",
+    "watch",
 ]
 """What a system may be unable to do, by the id of its action: pause queues, pause everything, start
 workers, put on an index what is missing there; put jobs among the dead, try failed jobs again at
-another time; have a worker log what it does."""
+another time; have a worker log what it does. The last five are commands: see those."""
 
 
 DiagnosisPart = Literal[
@@ -263,6 +268,11 @@ class System(JobSystem, Protocol):
     def serves(self, listed: tuple[str, ...], names: Sequence[str]) -> Collection[str]:
         """The queues that a process takes jobs from, as `Process.listed` has its list. `names` are
         those that exist. O(names)."""
+
+    def remember(self) -> Work[Sequence[Sighting]]:
+        """Look at what the processes run, keep it for a day, so that it can be put back when one
+        has died, and say what happened since the look before. Some round trips. Raises
+        StoreError."""
 
     def schedules(self, now: datetime) -> Work[Schedules]:
         """The recurring schedules, as they are at `now` by the server's clock. Two round trips.

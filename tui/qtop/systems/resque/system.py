@@ -28,7 +28,7 @@ if TYPE_CHECKING:
         QueueClasses,
         Request,
     )
-    from qtop.model.fleet import ListedSchedule, Process, Schedules, Snapshot
+    from qtop.model.fleet import ListedSchedule, Process, Schedules, Sighting, Snapshot
     from qtop.model.health import (
         Finding,
         HealthReport,
@@ -60,6 +60,12 @@ T = TypeVar("T")
 FAILURES_READ: Final = 500
 
 
+_NO_SIGNALS: Final = (
+    "Resque's workers read no signals from Redis: the console signals those of its machine"
+)
+_NO_RESCUE: Final = "Resque's workers keep what they run until they are pruned: see qtop prune"
+
+
 class ResqueSystem:
     """Resque in one namespace; see `System` for what its methods do.
 
@@ -77,6 +83,9 @@ class ResqueSystem:
         **dict.fromkeys(("kill", "kill_all", "kill_delayed", "kill_matching"), NO_DEAD),
         **dict.fromkeys(("postpone", "postpone_all"), NO_RETRIES),
         "dump_worker": "Resque's workers have no signal upon which they log what they do",
+        **dict.fromkeys(("quiet", "stop"), _NO_SIGNALS),
+        "cancel": "Resque has no iterable jobs",
+        **dict.fromkeys(("rescue", "watch"), _NO_RESCUE),
     }
     wording: ClassVar[Mapping[str, Wording]] = {}
 
@@ -281,6 +290,10 @@ class ResqueSystem:
         from qtop.systems.resque.workers import gather
 
         return gather(self.keys, names, ignore_pids=ignore_pids, unlisted=unlisted)
+
+    def remember(self) -> Exchange[Sequence[Sighting]]:
+        """Nothing: workers keep on record what they run."""
+        return Exchange((), lambda _: ())
 
     def jobs(self, source: JobSource, *, newest_first: bool | None = None) -> JobList:
         from qtop.systems.resque.job_lists import job_list

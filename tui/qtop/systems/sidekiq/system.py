@@ -29,7 +29,7 @@ if TYPE_CHECKING:
         QueueClasses,
         Request,
     )
-    from qtop.model.fleet import ListedSchedule, Process, Schedules, Snapshot
+    from qtop.model.fleet import ListedSchedule, Process, Schedules, Sighting, Snapshot
     from qtop.model.health import (
         Finding,
         HealthReport,
@@ -350,6 +350,9 @@ class SidekiqSystem:
         from qtop.systems.sidekiq.rescuing import gather
 
         return gather(self.keys, self.work.memory, names, ignore_pids=ignore_pids)
+
+    def remember(self) -> Steps[Sequence[Sighting]]:
+        return self.work.keep()
 
     def jobs(self, source: JobSource, *, newest_first: bool | None = None) -> JobList:
         """As `System`; each list has one order only."""
