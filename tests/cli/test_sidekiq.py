@@ -251,3 +251,12 @@ def test_doctor_says_that_jobs_cannot_be_read_or_were_not_looked_at(
     direct("DEL", "queues")
     direct("SET", "queues", "text")
     assert checks_of(run)["items"]["level"] == "UNKNOWN"
+
+
+def test_recurring_jobs_that_cannot_be_read_are_unknown(direct: Direct, run: Run) -> None:
+    direct("SET", "cron_jobs:default", "no set")
+    direct("SET", "dear-leader", "host:1:ab")
+    done = run("schedules")
+    assert done.exit_code == 3
+    assert "unknown: sidekiq-cron" in done.stderr
+    assert "Enterprise" in done.stderr

@@ -13,7 +13,7 @@ import click
 
 from qtop.commands.connection import Connection, Session, connection_options, settings_in_force
 from qtop.config.places import PlaceOptions
-from qtop.config.settings import INTERVAL_S
+from qtop.config.settings import DEFAULTS, INTERVAL_S
 from qtop.demo import NAMESPACE, WORKERS
 from queuecore.address import parse_url
 from queuecore.errors import BadOption
@@ -130,7 +130,7 @@ def demo(ascii_only: bool) -> None:
         click.get_current_context(),
         # The demo has a Redis of its own: only keys, columns, theme and the like are of the file.
         url=None,
-        system="resque",
+        system=DEFAULTS["system"],
         namespace=NAMESPACE,
         interval=1.0,
         production=False,

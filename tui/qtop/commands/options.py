@@ -88,7 +88,8 @@ filter_option = click.option(
     type=FILTER,
     default="",
     help="Which ones, e.g. 'class:Mailers::* age<1h !error:timeout'. Fields: class, error, "
-    "exception, queue, worker, args, args.0.key, id, retried:no, age>1h; /regex/; words.",
+    "exception, queue, worker, args, args.0.key, id, retried:no, age>1h; of Sidekiq's also jid, "
+    "state, tag; /regex/; words.",
 )
 from_option = click.option(
     "--from",

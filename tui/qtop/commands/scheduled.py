@@ -140,6 +140,10 @@ _SCHEDULE_COLUMNS: Final[tuple[OutputColumn[ListedSchedule], ...]] = (
 )
 
 
+#: Problems of who moves what is due, which is not listed.
+_WHO_MOVES: Final = frozenset({"the schedulers' lock", "processes"})
+
+
 @click.command()
 @listing_options()
 def schedules(connection: Connection, wanted: Filter, limit: int, as_json: bool) -> None:
@@ -165,6 +169,11 @@ def schedules(connection: Connection, wanted: Filter, limit: int, as_json: bool)
                 message(f"{every.zone_problem}; times are reckoned in UTC")
             if every.file_problem is not None:
                 message(f"schedules of a scheduler's file are unknown: {safe(every.file_problem)}")
+            if every.hidden is not None:
+                message(safe(every.hidden))
+            for what, why in every.problems.items():
+                if what not in _WHO_MOVES:
+                    part.note(what, safe(why))
             found = [each for each in every.listed or () if wanted.matches(of_schedule(each))]
             listing.add_all(found, "schedule")
 

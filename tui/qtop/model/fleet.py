@@ -92,6 +92,7 @@ class Schedules:
         movers: How many processes move what is due, where any of them does; None where a scheduler
             does (`holder`).
         parts: The same of each of several places, by label; then `listed` has those of all.
+        hidden: What is there and cannot be listed, in words; None where nothing is.
     """
 
     listed: tuple[ListedSchedule, ...] | None
@@ -101,6 +102,7 @@ class Schedules:
     problems: Mapping[str, str] = MappingProxyType({})
     movers: int | None = None
     parts: Mapping[str, Schedules] = MappingProxyType({})
+    hidden: str | None = None
 
 
 # What happens to processes whose work is remembered.

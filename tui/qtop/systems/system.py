@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     )
     from qtop.model.job import Job, JobSource
     from qtop.model.job_list import JobList, JobPage
+    from qtop.model.run_counts import ClassHistory, RunHistory
     from qtop.search.selection import Chooser, RefusalCheck
     from queuecore.audit import AuditEntry
     from queuecore.cooperative import Slices
@@ -68,10 +69,12 @@ Ability = Literal[
     "cancel",
     "rescue",
     "watch",
+    "open_runs",
 ]
 """What a system may be unable to do, by the id of its action: pause queues, pause everything, start
 workers, put on an index what is missing there; put jobs among the dead, try failed jobs again at
-another time; have a worker log what it does. The last five are commands: see those."""
+another time; have a worker log what it does; tell what was run on each
+day, and by each class. `quiet` to `watch` are commands: see those."""
 
 
 DiagnosisPart = Literal[
@@ -141,6 +144,13 @@ class JobSystem(Protocol):
 
     def history(self, limit: int) -> Work[list[AuditEntry]]:
         """The last `limit` actions of operators, newest first. Two round trips."""
+
+    def days(self, now: datetime) -> Work[RunHistory]:
+        """What was run on each of the last days (UTC). Two round trips. Raises StoreError."""
+
+    def classes(self, now: datetime, hours: int) -> Work[ClassHistory]:
+        """What each class did in the last hours. Some round trips for each hour: for once a minute.
+        Raises StoreError."""
 
     def launch(self, request: LaunchRequest) -> LaunchCommand | Refusal:
         """The command that starts workers on this machine, or why there is none, in safe words. No

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar, get_args
 
 from qtop.model.job import FAILED, JobSource
-from qtop.systems.resque.lacking import NO_DEAD, NO_RETRIES
+from qtop.systems.resque.lacking import NO_DEAD, NO_RETRIES, NO_RUNS
 from qtop.systems.system import Ability, Place, Wording
 from queuecore.exchange import Exchange, contact, single
 from queuecore.keys import name_text
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     )
     from qtop.model.job import Job
     from qtop.model.job_list import JobList, JobPage
+    from qtop.model.run_counts import ClassHistory, RunHistory
     from qtop.search.selection import Chooser, RefusalCheck
     from qtop.systems.job_memory import JobMemory
     from qtop.systems.resque.schedules import ScheduleReader
@@ -86,6 +87,7 @@ class ResqueSystem:
         **dict.fromkeys(("quiet", "stop"), _NO_SIGNALS),
         "cancel": "Resque has no iterable jobs",
         **dict.fromkeys(("rescue", "watch"), _NO_RESCUE),
+        "open_runs": NO_RUNS,
     }
     wording: ClassVar[Mapping[str, Wording]] = {}
 
@@ -254,6 +256,18 @@ class ResqueSystem:
         from queuecore import audit
 
         return audit.newest(self.keys, limit)
+
+    def days(self, now: datetime) -> Exchange[RunHistory]:
+        """None: nothing counts them."""
+        from qtop.model.run_counts import RunHistory
+
+        return Exchange((), lambda _: RunHistory(()))
+
+    def classes(self, now: datetime, hours: int) -> Exchange[ClassHistory]:
+        """None: nothing counts them."""
+        from qtop.model.run_counts import ClassHistory
+
+        return Exchange((), lambda _: ClassHistory(now, now, ()))
 
     def launch(self, request: LaunchRequest) -> LaunchCommand | Refusal:
         from qtop.systems.resque.launch import command

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     )
     from qtop.model.job import Job
     from qtop.model.job_list import JobList, JobPage
+    from qtop.model.run_counts import ClassHistory, RunHistory
     from qtop.search.selection import Chooser, RefusalCheck
     from qtop.systems.job_memory import JobMemory
     from qtop.systems.sidekiq.signal_watch import SignalWatch
@@ -318,6 +319,16 @@ class SidekiqSystem:
         from queuecore import audit
 
         return audit.newest(self.keys, limit)
+
+    def days(self, now: datetime) -> Steps[RunHistory]:
+        from qtop.systems.sidekiq import run_counts
+
+        return run_counts.days(self.keys, now)
+
+    def classes(self, now: datetime, hours: int) -> Steps[ClassHistory]:
+        from qtop.systems.sidekiq import run_counts
+
+        return run_counts.classes(self.keys, now, hours)
 
     def launch(self, request: LaunchRequest) -> LaunchCommand | Refusal:
         from qtop.actions.plan import Refusal
