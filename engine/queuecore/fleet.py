@@ -58,6 +58,7 @@ class RunningJob:
         since: When it was taken.
         payload: The bytes of the job as they were in its queue.
         thread: Which of the process's threads runs it; None where a process runs one job.
+        jid: The id that its system gave it.
     """
 
     raw: bytes
@@ -68,6 +69,7 @@ class RunningJob:
     payload: bytes | None = None
     problem: str | None = None
     thread: str | None = None
+    jid: str | None = None
 
 
 @value

@@ -5,6 +5,7 @@ of it can fail or be slow: see `Faults`."""
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
@@ -24,7 +25,15 @@ from qtop.actions.request import (
     QueueClasses,
     Request,
 )
-from qtop.model.fleet import ListedSchedule, LockHolder, Process, Queue, Schedules, Snapshot
+from qtop.model.fleet import (
+    ListedSchedule,
+    LockHolder,
+    Process,
+    Queue,
+    Schedules,
+    Sighting,
+    Snapshot,
+)
 from qtop.model.health import (
     Finding,
     HealthReport,
@@ -38,6 +47,7 @@ from qtop.model.health import (
 )
 from qtop.model.job import Job, JobSource
 from qtop.model.job_list import JobList, JobPage
+from qtop.model.run_counts import ClassHistory, ClassRuns, DayRuns, RunHistory
 from qtop.monitor.incidents.server import LIFETIME_S
 from qtop.search.selection import Chooser, RefusalCheck, nothing_refused
 from qtop.systems.system import (
@@ -112,6 +122,7 @@ class MemorySystem:
             "pause_all": NO_PAUSE,
             "start_workers": no_start,
             "register": None,
+            "watch": None,
         }
 
     # What tests look at and change
@@ -266,6 +277,17 @@ class MemorySystem:
         """The actions so far."""
         return self.faults.work("history", lambda: self.actions.history[:limit])
 
+    def days(self, now: datetime) -> Work[RunHistory]:
+        """As much as a snapshot says."""
+        return self.faults.work("days", lambda: RunHistory((DayRuns(now.date(), 1_000, 10),)))
+
+    def classes(self, now: datetime, hours: int) -> Work[ClassHistory]:
+        """A run for each job that failed."""
+        ran = Counter(each.class_name or "" for each in self.failures["failed"])
+        runs = tuple(ClassRuns(name, many, many) for name, many in ran.items())
+        since = now - timedelta(hours=hours)
+        return self.faults.work("classes", lambda: ClassHistory(since, now, runs))
+
     def launch(self, request: LaunchRequest) -> LaunchCommand | Refusal:
         """It starts none, unless a test lets it."""
         if not self.is_able_to_start:
@@ -303,6 +325,10 @@ class MemorySystem:
             return cast("Sequence[PruneCase]", found)
 
         return self.faults.work("evidence", gather)
+
+    def remember(self) -> Work[Sequence[Sighting]]:
+        """Nothing happens to its processes."""
+        return self.faults.work("remember", lambda: ())
 
     def jobs(self, source: JobSource, *, newest_first: bool | None = None) -> MemoryList:
         """A list."""

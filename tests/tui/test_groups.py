@@ -14,9 +14,11 @@ from qtop.search.failure_groups import MOST_GROUPS, OTHER, TREND_HOURS, FailureG
 from qtop.systems.resque.group_reader import GroupReader
 from qtop.systems.resque.job_lists import ListEntry, ResqueList
 from qtop.systems.resque.job_reader import failed_job
+from qtop.systems.sidekiq.entry_groups import EntryGroups
 from queuecore.windows import RawItem, whole
 from resque.codec import encode
 from resque.keys import Keys
+from sidekiq.store.entries import SetEntry
 
 FAILURES = ResqueList(Keys(), JobSource("failed", "failed"))
 
@@ -124,6 +126,30 @@ def test_a_status_code_separates_groups_and_other_differences_do_not(
         )
     )
     assert len(groups) == (4 if one != other else 2)
+
+
+#: As Ruby from 3.1 on, and before it, writes the message of one error.
+RUBY_ADDS = (
+    "undefined method `nmae' for nil:NilClass",
+    "undefined method `nmae' for nil:NilClass\n\n    user.nmae.upcase\n        ^^^^^",
+    "undefined method `nmae' for nil:NilClass\nDid you mean?  name",
+    "\nundefined method `nmae' for nil:NilClass\n\n  other.nmae\n       ^^^^^\nDid you mean?  name",
+)
+
+
+def test_what_ruby_adds_to_a_message_separates_no_groups() -> None:
+    assert len(counted(*(entry(error=error) for error in RUBY_ADDS))) == 1
+    maker = KeyMaker()
+    jobs = [failed_job(whole(entry(error=error)), 0) for error in RUBY_ADDS]
+    assert {maker.key_of(job) for job in jobs} == {key_of(entry(error=RUBY_ADDS[0]))}
+    in_a_set = {"class": "Job", "error_class": "NoMethodError", "retry": True, "args": []}
+    raws = [json.dumps({**in_a_set, "error_message": error}).encode() for error in RUBY_ADDS]
+    read = EntryGroups().read
+    assert len({read(SetEntry("dead", "1", raw, 0)).fingerprint for raw in raws}) == 1
+
+
+def test_other_messages_stay_apart_by_their_first_line() -> None:
+    assert len(counted(entry(error="no route\nto mx1"), entry(error="refused\nby mx1"))) == 2
 
 
 def test_the_frame_is_of_the_application_and_not_of_a_library() -> None:

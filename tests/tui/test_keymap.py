@@ -20,6 +20,7 @@ from qtop.screens.local import LocalScreen, LogScreen
 from qtop.screens.overview import IncidentScreen, OverviewScreen
 from qtop.screens.queues import QueuesScreen
 from qtop.screens.running import RunningScreen
+from qtop.screens.runs import RunsScreen
 from qtop.screens.scheduled import DelayedJobScreen, ScheduledScreen, ScheduleScreen
 from qtop.screens.workers import HostsScreen, WorkerScreen, WorkersScreen
 from qtop.widgets.filter_input import FILTER_BINDINGS
@@ -44,6 +45,7 @@ SCREENS: list[type[ConsoleScreen]] = [
     LocalScreen,
     LogScreen,
     HistoryScreen,
+    RunsScreen,
     HostsScreen,
     RunningScreen,
     ActionScreen,

@@ -55,6 +55,25 @@ def test_estimates_are_marked_and_unknown_is_not_zero() -> None:
     assert text(list_bars.forecast(None, None, NOW)[0]) == " due  unknown"
 
 
+def test_retries_are_part_of_what_comes_due_and_are_counted_apart() -> None:
+    seen = outlook(DueShare(1, 1, is_exact=True), DueShare(2, 2, is_exact=True))
+    retries = (NONE, DueShare(340, 340, is_exact=True), *[NONE] * 3)
+    both = replace(seen, retries=retries)
+    assert " overdue 1  5 min 342  1 h 0 " in text(list_bars.forecast(both, None, NOW)[0])
+    assert " overdue 0  5 min 340  1 h 0 " in text(list_bars.retries_due(both))
+    unknown = replace(seen, retries=None)
+    assert " 5 min 2 " in text(list_bars.forecast(unknown, None, NOW)[0])
+    assert "unknown" in text(list_bars.retries_due(unknown))
+    assert list_bars.retries_due(seen) == list_bars.retries_due(None) == []
+
+
+def test_jobs_that_cannot_be_listed_are_said_to_be_there() -> None:
+    hidden = Schedules((), movers=1, hidden="periodic jobs are there")
+    look = ScheduledLook(outlook(NONE), hidden, {})
+    assert "periodic jobs are there" in text(list_bars.scheduler(look, NOW_S, False))
+    assert "periodic jobs are there" in list_bars.no_schedules(look)
+
+
 def test_schedules_that_fire_soon_are_counted() -> None:
     rows = [schedule(10), schedule(3_600), schedule(3_601), schedule(None)]
     _, right = list_bars.forecast(outlook(NONE), rows, NOW)

@@ -96,6 +96,12 @@ SCREENS: Final[Mapping[str, tuple[Keys, Sequence[Case]]]] = {
         (),
         (
             Case("history", ("7",), "Nothing was done here yet", back=("1",), gives_up=("1",)),
+            Case("days", ("7", "t"), "1,000", back=("escape", "1"), gives_up=("escape", "1")),
+            Case(
+                *("classes", ("7", "t", "t"), "699"),
+                back=("escape", "1"),
+                gives_up=("escape", "1"),
+            ),
             Case("evidence", ("3", "D"), "no process is dead", ends=_LEAVE),
         ),
     ),
@@ -106,7 +112,7 @@ BY_THEMSELVES: Final = {"snapshot", "health", "strays", "forbidden", "waiting_cl
 NOT_HERE: Final = {
     *("stray_jobs", "unregistered", "ownership", "next_jobs", "now", "ping", "contact", "probe"),
     *("server", "scheduler_lock", "diagnose", "queue_names", "schedules", "admit", "note"),
-    "entries",
+    *("entries", "remember"),
 }
 
 

@@ -46,14 +46,14 @@ def kinds(still: StillSystem) -> dict[tuple[str, str], Incident]:
 def test_what_is_overdue_is_said_once_it_is_late_for_so_many_processes(
     direct: Direct, still: StillSystem
 ) -> None:
-    assert ("keys", "overdue schedule") not in kinds(still)
+    assert ("scheduler", "overdue schedule") not in kinds(still)
     add(direct, KEYS.jobs("schedule"), [(NOW_S - 50, payload(1))])
-    assert ("keys", "overdue schedule") not in kinds(still)
+    assert ("scheduler", "overdue schedule") not in kinds(still)
     add(direct, KEYS.jobs("schedule"), [(NOW_S - 70, payload(2))])
-    assert kinds(still)["keys", "overdue schedule"].severity == "warn"
+    assert kinds(still)["scheduler", "overdue schedule"].severity == "warn"
     direct("DEL", *direct("SMEMBERS", "processes"))
     found = kinds(still)
-    assert found["keys", "overdue schedule"].severity == "bad"
+    assert found["scheduler", "overdue schedule"].severity == "bad"
     assert found["workers", "gone"].severity == "warn"
 
 
@@ -67,9 +67,48 @@ def test_a_score_that_is_no_time_is_not_called_unknown(direct: Direct, still: St
 def test_dead_jobs_at_the_usual_limit_are_a_note(direct: Direct, still: StillSystem) -> None:
     direct("DEL", KEYS.jobs("dead"))
     add(direct, KEYS.jobs("dead"), [(float(n), b"%d" % n) for n in range(9_998)])
-    assert ("keys", "dead") not in kinds(still)
+    assert ("failures", "dead cap") not in kinds(still)
     add(direct, KEYS.jobs("dead"), [(9_998.0, b"one more")])
-    assert kinds(still)["keys", "dead"].severity == "note"
+    assert kinds(still)["failures", "dead cap"].severity == "note"
+
+
+def test_retries_are_counted_by_minute_and_the_fullest_minutes_by_class(
+    direct: Direct, still: StillSystem
+) -> None:
+    direct("DEL", KEYS.jobs("retry"))
+    add(direct, KEYS.jobs("retry"), [(NOW_S + 610, payload(n)) for n in range(120)])
+    add(direct, KEYS.jobs("retry"), [(NOW_S + 10, b'{"class":"Rare"}'), (NOW_S - 5, b"{}")])
+    timed = still.do(still.system.health([])).timed
+    assert timed is not None
+    assert timed.retries is not None
+    assert (timed.retries.length, timed.retries.overdue) == (122, 1)
+    assert timed.retries_ahead is not None
+    assert {at: n for at, n in enumerate(timed.retries_ahead) if n} == {0: 1, 10: 120}
+    assert sum(timed.storm_classes.values()) == 120
+    assert "Rare" not in timed.storm_classes
+
+
+def test_a_set_that_cannot_be_read_gives_neither_alarm_nor_well(
+    direct: Direct, still: StillSystem
+) -> None:
+    direct("DEL", "retry")
+    direct("SET", "retry", "x")
+    report: HealthReport = still.do(still.system.health([]))
+    assert report.timed is not None
+    assert (report.timed.retries, report.timed.retries_ahead) == (None, None)
+    assert report.timed.dead is not None
+    assert "retries" in report.problems["scheduler"]
+
+
+def test_processes_of_two_major_versions_are_reported(direct: Direct, still: StillSystem) -> None:
+    assert ("keys", "versions") not in kinds(still)
+    info = '{"hostname":"old","pid":7,"queues":["default"],"version":"7.3.2"}'
+    beat = ("beat", f"{NOW_S:.1f}", "busy", "0", "quiet", "false", "concurrency", "5")
+    direct("SADD", "processes", "old:7:ab")
+    direct("HSET", "old:7:ab", "info", info, *beat)
+    found = kinds(still)["keys", "versions"]
+    assert found.severity == "warn"
+    assert any("version 7" in each for each in found.evidence)
 
 
 # The neutral rules, on processes that tell more about themselves.

@@ -19,7 +19,7 @@ from tests.support.console import (
 from tests.support.console_redis import Redis, on
 from tests.support.direct import Direct
 from tests.support.sidekiq_jobs import KEYS, failed_job, fill_queue, fill_set, job, state_of
-from tests.support.sidekiq_processes import beat, work
+from tests.support.sidekiq_processes import beat, crash, work
 from textual.pilot import Pilot
 
 from qtop.app.app import QtopApp
@@ -29,6 +29,8 @@ from qtop.systems.resque.lacking import NO_DEAD, NO_RETRIES
 from qtop.systems.runner import RedisRunner
 from qtop.systems.sidekiq.system import SidekiqSystem
 from queuecore.address import parse_url
+from queuecore.exchange import Exchange, Steps
+from sidekiq.store.job_search import LostJobSearch
 
 pytestmark = pytest.mark.redis
 AT_S = 4_000_000_000.0
@@ -180,6 +182,35 @@ async def test_what_a_process_lost_while_the_console_watched_is_rescued(
         assert "HardJob" in screen_text(app)
         await pilot.press("y")
         await until(pilot, lambda: direct("LLEN", KEYS.queue("q")) == 1, "the lost job")
+
+
+async def test_a_search_for_lost_jobs_that_is_stopped_leaves_the_rest_unknown(
+    app: QtopApp, direct: Direct, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    identity = "far:1:0123456789ab"
+    beat(direct, identity)
+    work(direct, identity, {"t": job(1, queue="q")})
+    looked: list[None] = []
+
+    def slowly(self: LostJobSearch) -> Steps[None]:
+        while True:
+            looked.append((yield Exchange((("TIME",),), lambda _: None, progress=(1, 9))))
+
+    async with app.run_test(size=(140, 40)) as pilot:
+        await until_checked(pilot)
+        crash(direct, identity)
+        monkeypatch.setattr(LostJobSearch, "run", slowly)
+        await show(pilot, "3", "h:1", "D")
+        await until_shown(pilot, "1 of 9 looked at")
+        await pilot.click("#stop")
+        await until_shown(pilot, "no job is known that a process lost")
+        assert looked
+        await pilot.press("d")
+        await until_shown(pilot, "1 of 9 looked at")
+        await pilot.click("#stop")
+        await until_screen(pilot, ConfirmDialog)
+        assert "perhaps elsewhere" in screen_text(app)
+        assert direct("EXISTS", KEYS.queue("q")) == 0
 
 
 async def test_what_sidekiq_cannot_do_has_no_key_and_says_why(app: QtopApp, direct: Direct) -> None:

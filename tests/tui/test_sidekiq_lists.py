@@ -313,3 +313,26 @@ def test_copies_of_failures_are_a_list_only_where_there_are_some(
     assert still.do(still.system.failure_lists(apart=True)) == ["retry", "dead", "copies"]
     [copy] = still.walked(COPIES)
     assert (copy.ref, copy.state) == (None, "failed")
+
+
+def test_what_comes_due_has_the_retries_beside_it(direct: Direct, still: StillSystem) -> None:
+    now_s = NOW.timestamp()
+    add(direct, KEYS.jobs("schedule"), [(now_s - 5, payload(1)), (now_s + 100, payload(2))])
+    add(direct, KEYS.jobs("retry"), [(now_s + 200, payload(n)) for n in (3, 4)])
+    jobs = still.system.jobs(SCHEDULED)
+    outline = still.do(jobs.outline(now_s, (300, 3_600)))
+    assert [each.jobs for each in outline.shares] == [1, 1, 0, 0]
+    assert outline.retries is not None
+    assert [each.jobs for each in outline.retries] == [0, 2, 0, 0]
+    direct("DEL", "retry")
+    direct("SET", "retry", "no set")
+    outline = still.do(jobs.outline(now_s, (300, 3_600)))
+    assert (outline.length, outline.retries) == (2, None)
+
+
+def test_periodic_jobs_of_enterprise_are_said_to_be_there(
+    direct: Direct, still: StillSystem
+) -> None:
+    assert still.do(still.system.schedules(NOW)).hidden is None
+    direct("SET", "dear-leader", "host:1:ab")
+    assert still.do(still.system.schedules(NOW)).hidden is not None

@@ -107,6 +107,7 @@ async def test_the_last_page_of_delayed_jobs_has_the_last_of_both(
         direct("ZADD", RESQUE.delayed_schedule(), stamp, stamp)
         direct("RPUSH", RESQUE.delayed(stamp), b'{"class":"Mail","args":[],"queue":"mail"}')
         direct("ZADD", SIDEKIQ.jobs("schedule"), NOON + 10 * number + 5, payload(number))
+    direct("ZADD", SIDEKIQ.jobs("retry"), NOON + 60, sidekiq_failure(1, 5))
     jobs, pages = both.together.jobs(DELAYED), await both.pages(DELAYED, 6)
     due = [job.due.at for page in pages for job in page.jobs if job.due is not None]
     assert due == [NOON + 5 * number for number in range(20)]
@@ -120,6 +121,8 @@ async def test_the_last_page_of_delayed_jobs_has_the_last_of_both(
     outline = await both.do(jobs.outline(NOON + 27.0, (60, 3_600, 86_400)))
     assert [share.jobs for share in outline.shares] == [6, 12, 2, 0, 0]
     assert (outline.length, outline.first_at) == (20, NOON)
+    assert outline.retries is not None
+    assert [share.jobs for share in outline.retries] == [0, 1, 0, 0, 0]
 
 
 async def test_a_walk_and_a_scan_meet_each_job_of_both_once(direct: Direct, both: Both) -> None:

@@ -90,7 +90,7 @@ class ClassMetrics:
 
     Attributes:
         runs: How often its jobs were run, failures among them.
-        total_ms: How long those took that succeeded; None where none did.
+        total_ms: How long those took that succeeded; None where none did, or not all tell.
         durations: None where the spans were not read.
     """
 
@@ -102,7 +102,7 @@ class ClassMetrics:
 
     @property
     def mean_ms(self) -> float | None:
-        """How long a job took that succeeded; None where none did."""
+        """How long a job took that succeeded; None where none did, or that is not known."""
         successes = self.runs - self.failures
         return None if self.total_ms is None or successes <= 0 else self.total_ms / successes
 
@@ -215,6 +215,8 @@ class _Tally:
         self._figures: dict[str, dict[str, int]] = {}
         self._spans: dict[str, list[int]] = {}
         self._least: set[str] = set()
+        #: Classes of which a figure is missing: none of theirs makes a mean.
+        self._doubtful: set[str] = set()
         self._ran: list[_Ran] = []
         self.problem: str | None = None
 
@@ -235,6 +237,7 @@ class _Tally:
             class_name, _, figure = name_text(field).rpartition("|")
             number = _number(raw)
             if figure not in ("p", "f", "ms") or number is None:
+                self._doubtful.add(class_name)
                 self.problem = "something that is kept of a minute is no figure"
             elif class_name in self._figures or len(self._figures) < MOST_CLASSES:
                 here.setdefault(class_name, {})[figure] = number
@@ -274,7 +277,7 @@ class _Tally:
                 class_name=name,
                 runs=sums.get("p", 0),
                 failures=sums.get("f", 0),
-                total_ms=sums.get("ms"),
+                total_ms=None if name in self._doubtful else sums.get("ms"),
                 durations=DurationCounts(tuple(self._spans.get(name, none)), name in self._least)
                 if spans
                 else None,

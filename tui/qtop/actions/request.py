@@ -231,6 +231,13 @@ class Signal:
 
 
 @dataclass(frozen=True, slots=True)
+class Cancel:
+    """Have iterable jobs with these ids end, whether they run or wait."""
+
+    jids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Register:
     """Put a name on the index that leads to it: of a queue, of a moment with delayed jobs, or of a
     list of failures."""
@@ -280,6 +287,7 @@ Request = (
     | DeleteSchedules
     | Prune
     | Signal
+    | Cancel
     | Register
     | Reorder
     | Load

@@ -10,7 +10,15 @@ from typing import Any, Final, TypeVar
 
 from rich.cells import cell_len
 
-from qtop.actions.plan import Operator, Outcome, Plan, Refusal, escalate, operator_identity
+from qtop.actions.plan import (
+    Operator,
+    Outcome,
+    Plan,
+    Refusal,
+    Throttle,
+    escalate,
+    operator_identity,
+)
 from qtop.actions.request import AnyRequest, PauseAll, Placed, Reschedule, Undo
 from qtop.actions.runner import ActionRunner, ForegroundPriority, Progress
 from qtop.actions.stopping import reined
@@ -127,14 +135,26 @@ class ActionController:
             return (yield from self._steps(make(seen)))
 
         if not self.refuses():
-            self._look_first(looking, steps(), self._ask)
+            self._look_first(looking, steps(), self._ask, Throttle())
 
-    def _look_first(self, looking: str, steps: Steps[Plan | Refusal], then: Then) -> None:
+    def _look_first(
+        self,
+        looking: str,
+        steps: Steps[Plan | Refusal],
+        then: Then,
+        pace: Throttle | None = None,
+    ) -> None:
+        """Prepare a plan below a dialog; with a `pace` the look can be stopped: what the steps make
+        of that is their own."""
 
         def look(tell: Progress) -> Awaitable[Made]:
-            return self._actions.preview(looking, reined(steps, None, tell))
+            return self._actions.preview(looking, reined(steps, pace, tell))
 
-        self._look_below(looking, look, then)
+        def stop() -> None:
+            if pace is not None:
+                pace.is_stopped = True
+
+        self._look_below(looking, look, then, None if pace is None else stop)
 
     def begin_after_search(
         self,
@@ -152,11 +172,16 @@ class ActionController:
             self._look_below(what, look, partial(self._ask, table=table))
 
     def _look_below(
-        self, what: str, look: Callable[[Progress], Awaitable[Made]], then: Then
+        self,
+        what: str,
+        look: Callable[[Progress], Awaitable[Made]],
+        then: Then,
+        stop: Callable[[], None] | None = None,
     ) -> None:
-        """Look below a dialog, and put what comes then in its place. Leaving it ends the look."""
+        """Look below a dialog, and put what comes then in its place. Leaving it ends the look;
+        `stop` ends only what has not been looked at."""
         # In front at once: what is typed ahead must not be taken for other actions.
-        cover = LookingDialog(what, self._app.clock)
+        cover = LookingDialog(what, self._app.clock, stop)
 
         async def uncover() -> None:
             made = await look(cover.tell)

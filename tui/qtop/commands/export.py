@@ -15,11 +15,10 @@ import click
 
 from qtop.actions.request import Load
 from qtop.commands.acting import carry_out, confirm, leave_if_stopped
-from qtop.commands.connection import (
+from qtop.commands.connection import Connection, Session, admit, connection_options
+from qtop.commands.options import (
     SOURCE,
-    Connection,
     Parsed,
-    connection_options,
     dry_run_option,
     filter_option,
     from_option,
@@ -27,12 +26,11 @@ from qtop.commands.connection import (
     yes_option,
 )
 from qtop.commands.output import CHANGED, counted, line, message
-from qtop.commands.reading import Unread
+from qtop.commands.reading import Unread, visit_all
 from qtop.model.job import Job, JobSource
 from qtop.model.job_file import BadExport, line_of, read_line
 from qtop.search.filter_language import Filter
 from qtop.search.list_walk import choose, scan
-from qtop.systems.runner import open_system
 from qtop.systems.system import System
 from qtop.text.safe import safe
 
@@ -61,26 +59,32 @@ def export(path: Path, source: JobSource, wanted: Filter, connection: Connection
     """
     written = 0
     unread = Unread()
-    with connection.open() as session, _created(path) as file:
+    with connection.open_all() as places, _created(path) as file:
         redactor = connection.redactor(is_whole=False)
         is_shown = file.isatty()
 
-        def write(job: Job) -> None:
-            nonlocal written
-            if is_shown:
-                session.progress.make_way()
-            file.write(line_of(jobs, job, redactor) + "\n")
-            written += 1
+        def visit(session: Session, part: Unread) -> None:
+            jobs = session.system.jobs(source)
 
-        jobs = session.system.jobs(source)
-        # Both in the order in which the list is listed.
-        look = choose if source.kind == "failed" else scan
-        operation = look(jobs, wanted, session.now(), write, whole=True)
-        try:
+            def write(job: Job) -> None:
+                nonlocal written
+                if is_shown:
+                    session.progress.make_way()
+                file.write(line_of(jobs, job, redactor) + "\n")
+                written += 1
+
+            # Both in the order in which the list is listed.
+            look = choose if source.kind == "failed" else scan
+            operation = look(jobs, wanted, session.now(), write, whole=True)
             what = f"what else is in {source}"
-            scanned = unread.try_to(session, what, operation, f"writing {source}")
+            scanned = part.try_to(session, what, operation, f"writing {source}")
             if scanned is not None and scanned.is_broken:
-                unread.note(what, CHANGED)
+                part.note(what, CHANGED)
+
+        try:
+            # Its lines do not say of which system they are: a file is of one.
+            places.current = places.meant([source])
+            visit_all(places, unread, visit, [places.current])
         except KeyboardInterrupt:
             message(f"interrupted: {counted(written, source.noun)} written, the rest is missing")
             raise
@@ -138,9 +142,39 @@ def load(
     \b
     Example: qtop load failures.jsonl --to failed --dry-run
     """
-    #: Of each line its item's place on its own list, and where in the file it begins.
-    plan: dict[JobSource, list[tuple[int, int]]] = defaultdict(list)
-    refused, system = 0, open_system(None, connection.namespace, system=connection.system)
+    with connection.open_all() as places:
+        session = places.single("where these jobs go is not said")
+        plan, refused = _sorted_out(session.system, path, target)
+        for source, lines in plan.items():
+            line(f"{'would load' if dry_run else 'to load'} {len(lines):,} to {safe(str(source))}")
+        message(f"refused {refused:,}")
+        if not plan or dry_run:
+            sys.exit(0 if plan else 1)
+        session.refuse_if_read_only()
+        admit(session, list(plan))
+        total = sum(map(len, plan.values()))
+        if total > 1 and not yes:
+            confirm(f"load {counted(total, 'item')}")
+        done = 0
+        for source, lines in plan.items():
+            request = Load(source, _items(session.system, path, target, lines), len(lines))
+            outcome = carry_out(session, session.plan(request))
+            done += outcome.done
+            if outcome.stopped is not None:
+                line(f"loaded {done:,}, refused {refused:,}")
+                leave_if_stopped(replace(outcome, left=total - done))
+    line(f"loaded {done:,}, refused {refused:,}")
+
+
+#: Of each line its item's place on its own list, and where in the file it begins; by the list that
+#: it goes to.
+_Lines = dict[JobSource, list[tuple[int, int]]]
+
+
+def _sorted_out(system: System, path: Path, target: JobSource | str | None) -> tuple[_Lines, int]:
+    """What goes where of a file, and how many of its lines are refused; why is said of some."""
+    plan: _Lines = defaultdict(list)
+    refused = 0
     for number, begin, raw in _read(path):
         landing = _landing(system, raw, target)
         if isinstance(landing, Landing):
@@ -149,24 +183,7 @@ def load(
         refused += 1
         if refused <= _MOST_COMPLAINTS:
             message(f"line {number:,} refused: {landing}")
-    for source, lines in plan.items():
-        line(f"{'would load' if dry_run else 'to load'} {len(lines):,} to {safe(str(source))}")
-    message(f"refused {refused:,}")
-    if not plan or dry_run:
-        sys.exit(0 if plan else 1)
-    with connection.open_to_change(*plan) as session:
-        total = sum(map(len, plan.values()))
-        if total > 1 and not yes:
-            confirm(f"load {counted(total, 'item')}")
-        done = 0
-        for source, lines in plan.items():
-            request = Load(source, _items(system, path, target, lines), len(lines))
-            outcome = carry_out(session, session.plan(request))
-            done += outcome.done
-            if outcome.stopped is not None:
-                line(f"loaded {done:,}, refused {refused:,}")
-                leave_if_stopped(replace(outcome, left=total - done))
-    line(f"loaded {done:,}, refused {refused:,}")
+    return plan, refused
 
 
 class Landing(NamedTuple):

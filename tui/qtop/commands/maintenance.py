@@ -21,20 +21,12 @@ from qtop.commands.acting import (
     tell_no_undo,
     tell_unknown,
 )
-from qtop.commands.connection import (
-    SOURCE,
-    TURNED,
-    Connection,
-    F,
-    Session,
-    change_options,
-    connection_options,
-    dry_run_option,
-    json_option,
-)
+from qtop.commands.connection import Connection, Session, SystemScope, connection_options
+from qtop.commands.options import SOURCE, TURNED, F, change_options, dry_run_option, json_option
 from qtop.commands.output import counted, json_line, leave, line, message
 from qtop.commands.reading import Unread, search_strays
 from qtop.model.job import FAILED, JobSource
+from qtop.systems.system import Ability
 from qtop.text.safe import safe
 
 # Queues: paused, cleared, registered.
@@ -93,15 +85,17 @@ def _pause(
         if is_pause and names:
             tell_unknown(session, names)
         if dry_run:
+            _refuse_if_unable(session, "pause_all" if everything else "pause")
             would = {"action": action, "dry_run": True, "would": what}
-            line(json_line(would) if as_json else f"would {action} {safe(what)}")
+            line(json_line(session.named(would)) if as_json else f"would {action} {safe(what)}")
             return
         request = PauseAll(is_pause) if everything else Pause(named, is_pause)
         outcome = session.carry_out(session.plan(request))
     changed = outcome.done
     undo = None if outcome.undoable is None else outcome.undoable.id
     if as_json:
-        line(json_line({"action": action, "done": changed, "undo": undo}))
+        fields = {"action": action, "done": changed, "undo": undo}
+        line(json_line(session.named(fields)))
     elif changed:
         line(f"{done} {safe(what)}" + ("" if everything else f": {counted(changed, 'queue')}"))
     else:
@@ -109,6 +103,13 @@ def _pause(
     if undo is not None and not as_json:
         message(f"to take it back: qtop undo {undo}")
     sys.exit(0 if changed else 1)
+
+
+def _refuse_if_unable(session: Session, ability: Ability) -> None:
+    """Leave with status 1 where the system cannot do it, and say why."""
+    why = session.system.abilities[ability]
+    if why is not None:
+        leave(f"{why}: nothing was changed")
 
 
 @click.command()
@@ -142,7 +143,7 @@ def clear(
         tell_no_undo(plan)
         if dry_run:
             would = {"action": action, "dry_run": True, "would": jobs}
-            line(json_line(would) if as_json else f"would delete {what}")
+            line(json_line(session.named(would)) if as_json else f"would delete {what}")
             sys.exit(0 if jobs or remove else 1)
         if not yes:
             _confirm_by_name(f"delete {what}", source)
@@ -150,7 +151,7 @@ def clear(
     if jobs and outcome.refused:
         leave("it changed too much meanwhile: look, then try again. Nothing was deleted.")
     if jobs:
-        report(action, "deleted", outcome, as_json=as_json)
+        report(action, "deleted", outcome, session=session, as_json=as_json)
     if not outcome.done:
         leave(f"{source} is not an empty queue on the list of queues: nothing was done")
     line("removed the name of an empty queue")
@@ -261,14 +262,23 @@ def reorder(
         what = f"reorder {counted(plan.many, 'list')}"
         if dry_run:
             would = {"action": "reorder", "dry_run": True, "would": plan.many}
-            line(json_line(would) if as_json else f"would {what}")
+            line(json_line(session.named(would)) if as_json else f"would {what}")
             return
         if plan.many > 1 and not yes:
             confirm(what)
-        report("reorder", "reordered", session.carry_out(plan), as_json=as_json)
+        done = session.carry_out(plan)
+        report("reorder", "reordered", done, session=session, as_json=as_json)
 
 
 # Workers: dead ones off the register.
+
+
+_PRUNE: Final = SystemScope(
+    "sidekiq",
+    "nothing of Sidekiq's is to be pruned: processes that are gone leave its set by themselves; "
+    "a rescue puts back the jobs that they lost",
+    is_but=True,
+)
 
 
 @click.command()
@@ -308,7 +318,8 @@ def prune(
     \b
     Example: qtop prune --dry-run
     """
-    with connection.open_to_change(JobSource("failed", FAILED), dry_run=dry_run) as session:
+    failures = JobSource("failed", FAILED)
+    with connection.open_to_change(failures, dry_run=dry_run, only=_PRUNE) as session:
         unread = Unread()
         cases = _cases(session, names, ignore_pids, unread)
         dead = [case for case in cases if case.doubt is None]

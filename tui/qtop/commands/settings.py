@@ -9,7 +9,8 @@ from typing import Any, Final
 
 import click
 
-from qtop.commands.connection import Connection, connection_options, json_option
+from qtop.commands.connection import Connection, connection_options
+from qtop.commands.options import json_option
 from qtop.commands.output import Listing, OutputColumn, line, message
 from qtop.config.settings import Settings, settings_path
 from qtop.text.safe import safe

@@ -33,6 +33,21 @@ class Thresholds:
     grow_by_jobs: float = 20  # A queue that grew by fewer jobs in that time keeps up.
     paused_for_s: float = 3_600  # A pause that is older may have been forgotten.
     overdue_delay_s: float = 60  # Delayed jobs that are due for longer should have been moved.
+    #: Where processes take turns to look for what is due, it may wait so long for each of them.
+    poll_turn_s: float = 15
+    latency_s: float = 300  # A queue whose next job has waited for longer is late.
+    late_beat_s: float = (
+        25  # A process with threads that has not beaten for longer missed two beats.
+    )
+    quiet_for_s: float = 300  # A process that is quiet for longer should have finished its jobs.
+    lost_for_s: float = 3_600  # Jobs of a process that went without a word are named for so long.
+    round_trip_ms: float = 50  # A process that waits longer for Redis is slowed down by it.
+    rss_for_s: float = 1_800  # Memory of a process that only grows for this long may leak.
+    rss_by_part: float = 0.2  # Memory that grew by less than this part in that time does not.
+    storm_jobs: float = 1_000  # Fewer retries within five minutes are no storm.
+    dead_cap: float = 10_000  # At so many dead jobs each death drops the oldest (dead_max_jobs).
+    dead_days: float = 180  # Dead jobs that are older are dropped (dead_timeout_in_seconds).
+    dead_warn_days: float = 7  # Dead jobs that are dropped within so many days are about to be.
     memory_part: float = 0.9  # The server's memory is nearly full from this part on.
     clients_part: float = 0.9  # The server's connections are nearly used up from this part on.
     clock_skew_s: float = 5  # Clocks that differ by more are wrong.

@@ -43,6 +43,7 @@ Where = Literal[
     "local",
     "log",
     "history",
+    "runs",
     "action",
     "texts",
     "dialogs",
@@ -74,6 +75,7 @@ PLACES: Final[dict[Where, str]] = {
     "local": "on Local",
     "log": "on a log",
     "history": "on History",
+    "runs": "on what was run",
     "action": "on one action",
     "texts": "on details",
     "dialogs": "in a question",
@@ -160,7 +162,7 @@ SECTIONS: Final = _sections("""
 table.open | enter  | open | tables                       |
     Open what is under the cursor: a queue's waiting jobs, a worker, a failure; on Overview,
     go where more is told about it.
-back       | escape | back | jobs aside hosts running group texts |
+back       | escape | back | jobs aside hosts running group runs texts |
     Back to where you came from.
 
 # overview
@@ -292,6 +294,10 @@ previous_match | N     |        | log                  |
 # history
 undo_deed | u | undo | history action | confirm
     Take back the action under the cursor, whoever did it.
+open_runs | t | runs | history       |
+    What was run and failed day by day, and by each class with how long its jobs took.
+next_span | t | span | runs          |
+    Change between the days, and the classes over 1, 8 and 72 hours.
 
 # lists
 filter           | slash  | filter                 | rows                       |
@@ -432,6 +438,7 @@ SYNONYMS: Final = {
     "show_local": "logs own here",
     "show_history": "audit log who undo trail",
     "next_place": "systems all sidekiq resque places",
+    "open_runs": "metrics stats statistics processed durations percentiles latency",
     "next_theme": "theme colours colors light dark mode",
     "reveal": "secrets passwords redact hide unhide",
     "repaint": "redraw refresh",
@@ -487,7 +494,7 @@ OTHER_NAMES: Final = {
     "delayed": "scheduled",
 }
 
-_ACTING = "console demo doctor enqueue load register reorder scheduler server worker"
+_ACTING = "cancel console demo doctor enqueue load register reorder scheduler server watch worker"
 _TELLING = "audit find settings show stats"
 #: Commands of `qtop` for the shell that have no key.
 COMMANDS: Final = frozenset(f"{_ACTING} {_TELLING}".split())

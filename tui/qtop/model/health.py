@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
 from typing import Final, Literal, NamedTuple, get_args
@@ -40,6 +40,17 @@ class Finding:
     text: str
     remedy: str = ""
     latent: bool = False
+
+
+@value
+class SystemsSeen:
+    """Which systems surely live under a namespace, by name; `doubt` is what another one may live
+    there by, in words, `problem` why something could not be read."""
+
+    namespace: str
+    systems: tuple[str, ...] = ()
+    doubt: str | None = None
+    problem: str | None = None
 
 
 @value
@@ -105,13 +116,62 @@ class UpcomingJobs(NamedTuple):
 @value
 class Notice:
     """What a system itself has to say about its keys. `kind` tells it from other notices; `place`
-    is the screen that shows more."""
+    is the screen that shows more; `cause` is why it is so, and `evidence` the figures."""
 
     severity: Literal["bad", "warn", "note"]
     text: str
     kind: str
     place: Literal["queues", "workers", "failed", "scheduled"] | None = None
     remedy: str = ""
+    cause: str = ""
+    evidence: tuple[str, ...] = ()
+
+
+@value
+class TimedSet:
+    """A set of jobs by their times.
+
+    Attributes:
+        length: How many jobs are in it.
+        first_at, last_at: The earliest and the latest time of any (epoch); None where it is empty.
+        overdue: How many have a time that has passed.
+    """
+
+    length: int
+    first_at: float | None = None
+    last_at: float | None = None
+    overdue: int = 0
+
+
+@value
+class TimedJobs:
+    """The jobs of a system that keeps them in sets, by the times when they are due or died. None is
+    what could not be read.
+
+    Attributes:
+        at: The server's clock when it was looked at (epoch).
+        scheduled, retries: Jobs that are due at their time.
+        dead: Jobs that died at their time.
+        retries_ahead: How many retries are due in each of the next minutes, the first from `at` on.
+        storm_classes: How many are of which class, among retries from the minutes with the most.
+    """
+
+    at: float
+    scheduled: TimedSet | None = None
+    retries: TimedSet | None = None
+    dead: TimedSet | None = None
+    retries_ahead: tuple[int, ...] | None = None
+    storm_classes: Mapping[str | None, int] = MappingProxyType({})
+
+
+#: So many minutes with the most retries are looked at together.
+STORM_MINUTES: Final = 5
+
+
+def storm_begin(ahead: Sequence[int]) -> int:
+    """The first of those minutes that together have the most."""
+    starts = range(max(1, len(ahead) - STORM_MINUTES + 1))
+    return max(starts, key=lambda at: sum(ahead[at : at + STORM_MINUTES]))
 
 
 #: The name under which delayed jobs lie that were set aside, beside those of queues.
@@ -131,6 +191,7 @@ class HealthReport:
         strays: Jobs that no index leads to; these are searched for apart from the rest.
         ownership: Whose the queues are; None when it was not looked at.
         notices: What the system has to say.
+        timed: The jobs that it keeps by their times; None where it has no such, or that is unknown.
         order: Whether its lists are in their order; None when it has no others, or was not asked.
     """
 
@@ -143,6 +204,7 @@ class HealthReport:
     ownership: Ownership | None = None
     notices: tuple[Notice, ...] = ()
     order: Finding | None = None
+    timed: TimedJobs | None = None
 
     def with_strays(self, strays: Strays | None, why: str = "") -> HealthReport:
         """The same with what a search for jobs that no index leads to has found; `why` it could not

@@ -145,6 +145,8 @@ class Outline:
         first_at: When the first of them is due (epoch); None when that is unknown.
         unread: The places whose part of the list could not be read: the figures are without it.
         parts: The outlines of several places by their labels, where this is the sum of them.
+        retries: Of delayed jobs: how many retries come due besides, within the same times; none
+            where retries are no jobs of their own, None when that is unknown.
     """
 
     length: int
@@ -153,6 +155,7 @@ class Outline:
     first_at: float | None = None
     unread: tuple[UnreadPart, ...] = ()
     parts: Mapping[str, Outline] = MappingProxyType({})
+    retries: tuple[DueShare, ...] | None = ()
 
 
 class JobList(Protocol):

@@ -231,6 +231,48 @@ class CounterWindow:
         return (total - then) / (at_mono - then_mono) if at_mono > then_mono else None
 
 
+#: A total that moves only with beats is compared over so many seconds, and is known not to change
+#: after so many without a move: two beats of 10 s, and some.
+_BEATS_S, _STILL_S = 30.0, 25.0
+
+
+class BeatWindow:
+    """A total that grows only when processes beat, every 5 or 10 s. Its rate is from one of its
+    moves to another: no part of a beat counts."""
+
+    def __init__(self) -> None:
+        #: The moments at which it moved; before it did, when it was first known.
+        self._moves: deque[tuple[float, int]] = deque()
+        self._has_moved = False
+
+    def add(self, total: int | None, at_mono: float) -> float | None:
+        """Remember a total and return its growth a second; None when unknown: also until it has
+        moved twice, or has not moved for 25 s."""
+        moves = self._moves
+        if total is None or (moves and total < moves[-1][1]):
+            moves.clear()
+            self._has_moved = False
+        if total is None:
+            return None
+        if not moves:
+            moves.append((at_mono, total))
+        elif total != moves[-1][1]:
+            if not self._has_moved:
+                moves.clear()  # What was first known was no move.
+            self._has_moved = True
+            moves.append((at_mono, total))
+        is_still = at_mono - moves[-1][0] > _STILL_S
+        end_mono, end = (at_mono, total) if is_still else moves[-1]
+        while len(moves) > 2 and moves[1][0] <= end_mono - _BEATS_S:
+            moves.popleft()
+        if is_still and moves[-1][0] <= end_mono - _BEATS_S:
+            return 0.0
+        begin_mono, begin = moves[0]
+        if end_mono <= begin_mono:
+            return None
+        return (end - begin) / (end_mono - begin_mono)
+
+
 # Sudden drops.
 
 #: A figure has dropped when no more than one in so many is left.

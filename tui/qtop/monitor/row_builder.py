@@ -13,6 +13,7 @@ from qtop.model.fleet import Queue, Snapshot
 from qtop.model.health import NextJob, Ownership
 from qtop.model.job import JobSource, age_at, failure_rows
 from qtop.monitor.changes import (
+    BeatWindow,
     CounterWindow,
     Drop,
     Drops,
@@ -84,8 +85,8 @@ class RowBuilder:
         self.label = ""
         self._before: tuple[Snapshot, float] | None = None
         self._pasts: dict[str, _Past] = {}
-        self._processed = CounterWindow()
-        self._failed = CounterWindow()
+        self._processed: CounterWindow | BeatWindow = CounterWindow()
+        self._failed: CounterWindow | BeatWindow = CounterWindow()
         self._watch = DropWatch(DEPTHS_KEPT, self.served_by)
         self._names: tuple[str, ...] = ()
         self._whose: Ownership | None = None
@@ -256,11 +257,13 @@ class RowBuilder:
         self,
         snapshot: Snapshot,
         at_mono: float,
-        workers: Collection[WorkerRow] | None,
+        workers: Sequence[WorkerRow] | None,
         drops: Drops,
     ) -> Totals:
         if drops.breaks_counts:
             self._processed, self._failed = CounterWindow(), CounterWindow()
+        if not isinstance(self._processed, BeatWindow) and _count_by_beats(workers):
+            self._processed, self._failed = BeatWindow(), BeatWindow()
         waiting, waiting_is_least = _summed(snapshot.queues)
         states = Counter([(w.condition, w.process.is_busy) for w in workers or ()])
         working = sum(n for (state, busy), n in states.items() if busy and state in _AT_WORK)
@@ -278,10 +281,17 @@ class RowBuilder:
             problems=snapshot.problems,
             drops=drops,
             waiting_is_least=waiting_is_least,
+            processed_ever=snapshot.processed_ever,
             working_is_least=any(
                 state == "unknown" or (busy is None and state in _AT_WORK) for state, busy in states
             ),
         )
+
+
+def _count_by_beats(workers: Sequence[WorkerRow] | None) -> bool:
+    """Whether the totals move only when processes beat: those of one system all tell facts, or none
+    does."""
+    return workers is not None and any(row.process.facts is not None for row in workers[:1])
 
 
 def _summed(queues: Sequence[Queue] | None) -> tuple[int | None, bool]:

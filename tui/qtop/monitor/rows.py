@@ -211,7 +211,7 @@ class Totals:
         failed: How long the list of failures is.
         queues_is_least, workers_is_least, failed_is_least: There are at least so many: something
             of several places is unknown.
-        failed_ever: Resque's own count.
+        failed_ever, processed_ever: The system's own counts.
         problems: Why what is unknown could not be read, by what that is in words.
     """
 
@@ -232,6 +232,7 @@ class Totals:
     queues_is_least: bool = False
     workers_is_least: bool = False
     failed_is_least: bool = False
+    processed_ever: int | None = None
 
 
 @value

@@ -14,6 +14,7 @@ from qtop.monitor.series import STEP_S, Trend, fewer
 from qtop.monitor.state import ViewState
 from qtop.screens import frame
 from qtop.screens.base import RowsScreen, TextScreen
+from qtop.screens.runs import RunsScreen
 from qtop.search.fields import Subject
 from qtop.text import format
 from qtop.text.safe import ago, area, safe
@@ -242,6 +243,9 @@ class HistoryScreen(RowsScreen):
 
     def on_table_opened(self, event: Table.Opened[AuditEntry]) -> None:
         self.app.push_screen(ActionScreen(event.row))
+
+    def action_open_runs(self) -> None:
+        self.app.push_screen(RunsScreen())
 
     def action_undo_deed(self) -> None:
         entry: AuditEntry | None = self.table.cursor_row

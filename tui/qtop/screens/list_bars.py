@@ -295,23 +295,49 @@ def forecast(
     outlook: Outline | None, rows: Sequence[ListedSchedule] | None, now: datetime
 ) -> tuple[list[Span], list[Span]]:
     """How many jobs come due when, and how many schedules fire soon."""
-    left = [Span(" due ", "dim", 50)]
     missing = [] if outlook is None else unread(outlook.unread)
-    if missing:
-        left.append(Span(" at least", "warn", 91))
     if outlook is None:
-        left.append(Span(" unknown", "warn"))
+        left = [Span(" due ", "dim", 50), Span(" unknown", "warn")]
     else:
-        for place, (label, part) in enumerate(zip(_BUCKETS, outlook.shares, strict=True)):
-            tone = "warn" if not place and part.jobs else "strong" if part.jobs else "dim"
-            left.append(Span(f" {label} ", "dim", 90 - place, group=label))
-            left.append(Span(f"{share(part)} ", tone, 90 - place, group=label))
+        shares, retries = outlook.shares, outlook.retries or ()
+        if retries:
+            shares = tuple(_both(*each) for each in zip(shares, retries, strict=True))
+        left = [Span(" due, with retries " if retries else " due ", "dim", 50)]
+        if missing:
+            left.append(Span(" at least", "warn", 91))
+        left += _buckets(shares)
     if not rows:
         return left, missing
     moments = (row.next_at for row in rows if row.next_at is not None)
     firing = sum((at - now).total_seconds() <= _SOON_S for at in moments)
     verb = "schedule fires" if firing == 1 else "schedules fire"
     return left, [*missing, Span(f"{format.number(firing)} {verb} within 1 h ", "dim", 40)]
+
+
+def retries_due(outlook: Outline | None) -> list[Span]:
+    """How many of those that come due are retries; nothing where there are none apart."""
+    if outlook is None or outlook.retries == ():
+        return []
+    if outlook.retries is None:
+        return [Span(" retries due ", "dim", 50), Span(" unknown", "warn")]
+    return [Span(" of these retries  ", "dim", 50), *_buckets(outlook.retries)]
+
+
+def _buckets(shares: Sequence[DueShare]) -> list[Span]:
+    spans: list[Span] = []
+    for place, (label, part) in enumerate(zip(_BUCKETS, shares, strict=True)):
+        tone = "warn" if not place and part.jobs else "strong" if part.jobs else "dim"
+        spans.append(Span(f" {label} ", "dim", 90 - place, group=label))
+        spans.append(Span(f"{share(part)} ", tone, 90 - place, group=label))
+    return spans
+
+
+def _both(one: DueShare, other: DueShare) -> DueShare:
+    return DueShare(
+        one.moments + other.moments,
+        one.jobs + other.jobs,
+        is_exact=one.is_exact and other.is_exact,
+    )
 
 
 def scheduler(seen: ScheduledLook | None, now_s: float, has_schedules: bool) -> list[Span]:
@@ -324,7 +350,9 @@ def scheduler(seen: ScheduledLook | None, now_s: float, has_schedules: bool) -> 
         unread = (f"{what}: {why}" for what, why in seen.problems.items())
         return [Span(f" ⚠ cannot read {safe('; '.join(unread))}", "bad")]
     if seen.schedules.movers is not None:
-        return _movers(seen.schedules.movers, seen.outline, now_s)
+        moved = _movers(seen.schedules.movers, seen.outline, now_s)
+        hidden = seen.schedules.hidden
+        return [*moved, Span(f"; {safe(hidden)}", "warn", 70)] if hidden else moved
     ahead = seen.outline
     overdue = None if ahead is None else ahead.shares[0]
     late_s = 0.0
@@ -398,7 +426,9 @@ def no_schedules(seen: ScheduledLook | None) -> str:
     if seen is not None and seen.schedules.parts:
         return " ".join(starmap(_no_schedules_of, seen.schedules.parts.items()))
     if seen is not None and seen.schedules.movers is not None:
-        return "No recurring jobs of a plug-in in Redis."
+        hidden = seen.schedules.hidden
+        also = f"; {safe(hidden)}" if hidden else ""
+        return f"No recurring jobs of a plug-in in Redis{also}."
     if seen is None or "schedules of a file" in seen.problems:
         return "No schedules in Redis; those of a scheduler's file are unknown."
     if seen.schedules.file_problem is not None:

@@ -53,8 +53,10 @@ class IncidentScreen(TextScreen):
         yield TextLine(incident.severity, "bad" if incident.severity == "bad" else "", "severity")
         since = both_times(incident.since)
         yield TextLine(f"before {since}" if incident.is_older else since, "", "since")
-        if incident.remedy:
-            yield TextLine(safe(incident.remedy), "", "what to do")
+        if incident.cause:
+            yield TextLine(safe(incident.cause), "", "cause")
+        yield from (TextLine(safe(each), "", "evidence") for each in incident.evidence)
+        yield from (TextLine(safe(each), "", "what to do") for each in incident.remedies)
 
 
 # The tables of Overview: what is wrong, and the queues, jobs and failures that need attention.

@@ -275,7 +275,7 @@ class ScheduledScreen(JobListScreen):
         }
         for table in (*self._tables.values(), self._tables[self.part]):
             self.pane.bring_to_front(table)
-        self.bars += [Bar(id="forecast"), Bar(id="scheduler")]
+        self.bars += [Bar(id="forecast"), Bar(id="retries"), Bar(id="scheduler")]
         self._glance: ScheduledLook | None = None
         self._schedules: Sequence[ListedSchedule] | None = None
         self._is_reading = self._reads_again = False
@@ -406,7 +406,7 @@ class ScheduledScreen(JobListScreen):
         self.show_title()
 
     def show_title(self) -> None:
-        window, forecast, scheduler = self.bars
+        window, forecast, retries, scheduler = self.bars
         seen, rows, now = self._glance, self._schedules, self.now
         right = list_bars.due_times(self.page) if self.is_paged else []
         if self.is_searched:
@@ -415,6 +415,9 @@ class ScheduledScreen(JobListScreen):
         window.show([*list_bars.parts(self.part), *marks_spans(self.table)], right)
         outlook = None if seen is None else seen.outline
         forecast.show(*list_bars.forecast(outlook, rows, now))
+        due = list_bars.retries_due(outlook)
+        retries.display = bool(due)
+        retries.show(due)
         scheduler.show(list_bars.scheduler(seen, now.timestamp(), bool(rows)))
 
     def subject(self, row: Any) -> Subject:

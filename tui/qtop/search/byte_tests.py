@@ -77,7 +77,7 @@ def entry_test(wanted: Filter, layout: Layout | Layouts | None) -> Callable[[Ent
 
 
 #: What a reading of the whole JSON does not give either.
-_OF_THE_JOB: Final = ("age_s", "due_s", "id", "system")
+_OF_THE_JOB: Final = ("age_s", "due_s", "id", "state", "system")
 
 
 class ByteTest:
@@ -164,7 +164,16 @@ _Check = Callable[[bytes, bool], _Answer]
 
 
 def _id_check(term: Term) -> _Check:
-    return lambda raw, is_plain: None if term.ask(sha_of(raw)) is True else False
+    letters = term.letters.encode()
+
+    def check(raw: bytes, is_plain: bool) -> _Answer:
+        if term.ask(sha_of(raw)) is True:
+            return None
+        # What the system called it is in the entry; of the opposite, what is asked was answered.
+        may_be_named = bool(letters) and (not is_plain or letters in raw.lower())
+        return None if may_be_named else False
+
+    return check
 
 
 def _member_check(term: Term, member: Member) -> _Check:

@@ -104,6 +104,12 @@ def normalised(message: str) -> str:
     return _BLANKS.sub(" ", text).strip()[:MOST_CHARACTERS]
 
 
+def first_line(error: str) -> str:
+    """What was said of an error. In the lines below, Ruby adds the source with a mark below it, and
+    what else may have been meant; those differ where the error is the same. Bounded."""
+    return error.lstrip()[:MOST_CHARACTERS].partition("\n")[0].rstrip()
+
+
 def statuses(message: str) -> tuple[str, ...]:
     """The figures that stay. Whether there are any does not depend on which they are."""
     return tuple(_STATUSES.findall(message[:MOST_CHARACTERS]))
@@ -139,7 +145,7 @@ class KeyMaker:
         """The key of failures of a class with an exception that said `error`, and was raised where
         the lines of `backtrace` say."""
         place = backtraces.top(backtrace, self._place)
-        message = (error or "")[:MOST_CHARACTERS]
+        message = first_line(error or "")
         known_as: tuple[str | None, ...] = (name, exception, message.translate(_FIGURES), place)
         found = self._known.get(known_as)
         if found is None:

@@ -32,6 +32,8 @@ class Subject:
         serves: The queues that a worker takes from; none when it is dead.
         lists: Those that its list means, dead or alive.
         system: What its place is called.
+        jid: The id that its system gave it; `state`: how far it is, in its system's words; `tags`:
+            what its application called it.
     """
 
     class_name: str | None = None
@@ -49,6 +51,9 @@ class Subject:
     serves: Collection[str] = ()
     lists: Collection[str] = ()
     system: str | None = None
+    jid: str | None = None
+    state: str | None = None
+    tags: tuple[str, ...] = ()
 
 
 def of_job(job: Job, now: datetime, system: str = "") -> Subject:
@@ -73,6 +78,9 @@ def of_job(job: Job, now: datetime, system: str = "") -> Subject:
         words=named if problem is None else (problem, beginning.decode("utf-8", "surrogateescape")),
         is_readable=problem is None,
         system=job.system or system or None,
+        jid=job.jid,
+        state=job.state,
+        tags=job.tags,
     )
 
 
@@ -85,8 +93,10 @@ def of_running(job: RunningJob, worker: str) -> Subject:
         queue=job.queue,
         worker=worker,
         id="" if job.payload is None else sha1_hex(job.payload),
-        words=() if job.problem is None else (job.problem,),
+        words=tuple(filter(None, (job.problem, job.jid))),
         is_readable=job.problem is None,
+        jid=job.jid,
+        state="running",
     )
 
 
@@ -119,8 +129,8 @@ class Term:
         of: The attribute of a subject that it asks about; empty when it asks about several.
         ask: Asks a value of this attribute, of a subject that can be read.
         test: Asks a subject; None when it cannot be known.
-        letters: Of a term about any text: a text as is wanted has these letters and digits, in any
-            case, if it is of ASCII.
+        letters: Of a term about any text, or about an id: a text as is wanted has these letters and
+            digits, in any case, if it is of ASCII.
     """
 
     of: str
@@ -196,13 +206,28 @@ def retried(is_wanted: bool) -> Term:
 
 
 def identity(beginning: str) -> Term:
-    """Whether an entry's id begins so."""
+    """Whether an entry's id begins so: that of its bytes, or that which its system gave it."""
     low = beginning.lower()
 
     def ask(value: Any) -> bool:
         return bool(low) and value.startswith(low)
 
-    return Term("id", ask, lambda subject: ask(subject.id))
+    def test(subject: Subject) -> bool:
+        return ask(subject.id) or (subject.jid is not None and ask(subject.jid.lower()))
+
+    return Term("id", ask, test, low)
+
+
+def tagged(wanted: Wanted) -> Term:
+    """Whether one of a job's tags is as wanted."""
+
+    def ask(value: Any) -> bool:
+        return any(map(wanted, value))
+
+    def test(subject: Subject) -> bool | None:
+        return ask(subject.tags) if subject.is_readable else None
+
+    return Term("tags", ask, test)
 
 
 def anywhere(wanted: Wanted) -> Term:
@@ -348,4 +373,6 @@ FIELDS: Final = {
     "error": Field("error", contains),
     "args": Field("args", contains, text_of),
     "system": Field("system", names_system),
+    "jid": Field("jid", matches_name),
+    "state": Field("state", contains),
 }

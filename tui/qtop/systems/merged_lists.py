@@ -146,6 +146,7 @@ class MergedList:
             first_at,
             unread,
             found,
+            _retries(list(found.values())),
         )
 
     def extent(self) -> Operation[Extent]:
@@ -495,6 +496,14 @@ def _moved(start: Hashable, begins: Sequence[PartStart]) -> MergedStart:
 
 def _start_of(place: str, start: Hashable) -> Hashable:
     return None if start is None else MergedStart((PartStart(place, start),))
+
+
+def _retries(outlines: Sequence[Outline]) -> tuple[DueShare, ...] | None:
+    """The retries that come due in all of several lists; None where they are unknown in one."""
+    known = [each.retries for each in outlines if each.retries != ()]
+    if None in known:
+        return None
+    return tuple(map(_sum_of, zip(*filter(None, known), strict=True)))
 
 
 def _sum_of(of: tuple[DueShare, ...]) -> DueShare:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
         QueueClasses,
         Request,
     )
-    from qtop.model.fleet import ListedSchedule, Process, Schedules, Snapshot
+    from qtop.model.fleet import ListedSchedule, Process, Schedules, Sighting, Snapshot
     from qtop.model.health import (
         Finding,
         HealthReport,
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     )
     from qtop.model.job import Job, JobSource
     from qtop.model.job_list import JobList, JobPage
+    from qtop.model.run_counts import ClassHistory, RunHistory
     from qtop.search.selection import Chooser, RefusalCheck
     from queuecore.audit import AuditEntry
     from queuecore.cooperative import Slices
@@ -63,10 +64,17 @@ Ability = Literal[
     "postpone",
     "postpone_all",
     "dump_worker",
+    "quiet",
+    "stop",
+    "cancel",
+    "rescue",
+    "watch",
+    "open_runs",
 ]
 """What a system may be unable to do, by the id of its action: pause queues, pause everything, start
 workers, put on an index what is missing there; put jobs among the dead, try failed jobs again at
-another time; have a worker log what it does."""
+another time; have a worker log what it does; tell what was run on each
+day, and by each class. `quiet` to `watch` are commands: see those."""
 
 
 DiagnosisPart = Literal[
@@ -136,6 +144,13 @@ class JobSystem(Protocol):
 
     def history(self, limit: int) -> Work[list[AuditEntry]]:
         """The last `limit` actions of operators, newest first. Two round trips."""
+
+    def days(self, now: datetime) -> Work[RunHistory]:
+        """What was run on each of the last days (UTC). Two round trips. Raises StoreError."""
+
+    def classes(self, now: datetime, hours: int) -> Work[ClassHistory]:
+        """What each class did in the last hours. Some round trips for each hour: for once a minute.
+        Raises StoreError."""
 
     def launch(self, request: LaunchRequest) -> LaunchCommand | Refusal:
         """The command that starts workers on this machine, or why there is none, in safe words. No
@@ -263,6 +278,11 @@ class System(JobSystem, Protocol):
     def serves(self, listed: tuple[str, ...], names: Sequence[str]) -> Collection[str]:
         """The queues that a process takes jobs from, as `Process.listed` has its list. `names` are
         those that exist. O(names)."""
+
+    def remember(self) -> Work[Sequence[Sighting]]:
+        """Look at what the processes run, keep it for a day, so that it can be put back when one
+        has died, and say what happened since the look before. Some round trips. Raises
+        StoreError."""
 
     def schedules(self, now: datetime) -> Work[Schedules]:
         """The recurring schedules, as they are at `now` by the server's clock. Two round trips.

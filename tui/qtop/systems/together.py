@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         QueueClasses,
     )
     from qtop.model.fleet import ListedSchedule, Process, Schedules
+    from qtop.model.run_counts import ClassHistory, RunHistory
     from queuecore.audit import AuditEntry
 
 T = TypeVar("T")
@@ -227,12 +228,20 @@ class Together:
     @property
     def _starter(self) -> tuple[str, System]:
         """The first that can start workers here; else the first, which says why not."""
-        able = (
-            (place, part)
-            for place, part in self.parts.items()
-            if part.abilities.get("start_workers") is None
-        )
-        return next(able, next(iter(self.parts.items())))
+        return _first_able(self.parts, "start_workers")
+
+    @property
+    def _historian(self) -> tuple[str, System]:
+        """The first that tells what was run; else the first, which says why not."""
+        return _first_able(self._listed(""), "open_runs")
+
+    def days(self, now: datetime) -> Operation[RunHistory]:
+        place, part = self._historian
+        return at(place, part.days(now))
+
+    def classes(self, now: datetime, hours: int) -> Operation[ClassHistory]:
+        place, part = self._historian
+        return at(place, part.classes(now, hours))
 
     def launch(self, request: LaunchRequest) -> LaunchCommand | Refusal:
         return self._starter[1].launch(request)
@@ -260,6 +269,11 @@ class Together:
         if problem is not None and not found:
             raise problem
         return found
+
+
+def _first_able(parts: Mapping[str, System], ability: Ability) -> tuple[str, System]:
+    able = (each for each in parts.items() if each[1].abilities.get(ability) is None)
+    return next(able, next(iter(parts.items())))
 
 
 def failure_sources(system: JobSystem) -> Steps[list[JobSource]]:

@@ -68,6 +68,9 @@ class Incident:
         remedy: What to do; empty when that depends.
         mends: What mends it: an action of Overview, or of where the link leads.
         doubt: That something could not be read, or not be judged; None when it is certain.
+        cause: Why it is so, as far as that is known; a sentence without its full stop.
+        evidence: The figures that show it, each by itself.
+        more_remedies: What else to do, beside `remedy`.
         since: Since when, by the server's clock; None when it is not known.
         is_older: It was so when the console began to poll: it is older than `since`.
         is_over: It is no longer so, and keeps its place for a moment.
@@ -87,6 +90,14 @@ class Incident:
     is_older: bool = False
     is_over: bool = False
     system: str = ""
+    cause: str = ""
+    evidence: tuple[str, ...] = ()
+    more_remedies: tuple[str, ...] = ()
+
+    @property
+    def remedies(self) -> tuple[str, ...]:
+        """All that can be done, the best first."""
+        return tuple(filter(None, (self.remedy, *self.more_remedies)))
 
     @property
     def key(self) -> tuple[str, str, str]:

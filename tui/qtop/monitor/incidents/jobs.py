@@ -137,11 +137,22 @@ def _incident(
         text = f"{name} runs {ago(longest_s)} on {row.process.host or row.id}"
         link = Link("workers", row.id)
     since = row.now - timedelta(seconds=longest_s)
+    runs = f"{counted(late, 'job')} of {name}, the longest for {ago(longest_s)} on {row.id}"
     if usual_s is None:
         text += "; how long is usual is not known yet"
-        return Incident(*("jobs", "note", text, "long", name, link), since=since, doubt="unjudged")
-    text += f"; 95 of 100 took at most {ago(max(1.0, usual_s))}"
-    return Incident("jobs", "warn", text, "long", name, link, since=since)
+        return Incident(
+            *("jobs", "note", text, "long", name, link),
+            since=since,
+            doubt="unjudged",
+            evidence=(runs,),
+        )
+    usual = f"95 of 100 took at most {ago(max(1.0, usual_s))}"
+    return Incident(
+        *("jobs", "warn", f"{text}; {usual}", "long", name, link),
+        since=since,
+        cause="it waits for something, has more to do than usual, or goes on for ever",
+        evidence=(runs, usual),
+    )
 
 
 # Whether more fails than usual, and what the failures have in common.

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 from shlex import quote
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from qtop.config.limits import Thresholds
@@ -22,6 +23,7 @@ from qtop.monitor.incidents.incident import (
     of_queue,
     unread_doubt,
 )
+from qtop.monitor.incidents.threads import Fullness
 from qtop.monitor.row_text import jobs_waiting
 from qtop.monitor.rows import FleetRows, QueueRow
 from qtop.text.format import argument, named, number, rate
@@ -52,13 +54,23 @@ _DOUBT: Final = timedelta(seconds=2)
 _NOTES: Final = 12
 
 
+#: So many queues are named as evidence.
+_EVIDENCE: Final = 5
+
+
 def queue_incidents(
-    fleet: FleetRows, grown: Sequence[Grown], classes: Classes
+    fleet: FleetRows,
+    grown: Sequence[Grown],
+    classes: Classes,
+    late: Sequence[QueueRow] = (),
+    full: Mapping[str, Fullness] = MappingProxyType({}),
 ) -> Iterator[Incident]:
-    """What is wrong with the queues at a poll; `classes` are known to wait in them. O(queues)."""
+    """What is wrong with the queues at a poll; `classes` are known to wait in them, `late` are
+    those of `late_queues`, and all threads of the `full` are busy. O(queues)."""
     yield from _unknown(fleet)
     yield from _unserved(fleet, classes)
-    yield from _growing(grown)
+    yield from _growing(grown, full)
+    yield from _late(late, full)
     yield from _unreadable(fleet)
 
 
@@ -95,15 +107,23 @@ def _unserved(fleet: FleetRows, classes: Classes) -> Iterator[Incident]:
         text = f"no worker is alive that takes any: {wait} in {names}"
         remedy = worker_for((row.name for row in rows), classes)
         link = Link("workers")
-        yield Incident("queues", "bad", text, "no worker", "", link, remedy, mends="start_workers")
+        yield Incident(
+            *("queues", "bad", text, "no worker", "", link, remedy),
+            mends="start_workers",
+            cause="no worker is alive that takes any of these queues",
+            evidence=tuple(f"{row.name}: {_wait(row.depth or 0)}" for row in rows[:_EVIDENCE]),
+        )
         return
     incidents: list[Incident] = []
     for row in rows:
         text = f"nobody serves {row.name}: {_wait(row.depth or 0)}"
         remedy = worker_for([row.name], classes)
-        incidents.append(
-            of_queue("queues", "bad", text, "unserved", row.name, remedy, mends="start_workers")
+        unserved = of_queue(
+            "queues", "bad", text, "unserved", row.name, remedy, mends="start_workers"
         )
+        cause = "no worker that is alive has it on its list of queues"
+        evidence = (_wait(row.depth or 0), "0 workers serve it")
+        incidents.append(replace(unserved, cause=cause, evidence=evidence))
     text = f"nobody serves {{:,}} more queues: {wait} unserved in all"
     remedy = "start workers that know the classes of their jobs"
     link = Link("queues", filter="unserved")
@@ -115,7 +135,7 @@ def _wait(jobs: int) -> str:
     return f"{counted(jobs, 'job')} {'waits' if jobs == 1 else 'wait'}"
 
 
-def _growing(grown: Sequence[Grown]) -> list[Incident]:
+def _growing(grown: Sequence[Grown], full: Mapping[str, Fullness]) -> list[Incident]:
     incidents: list[Incident] = []
     for row, per_s, since in grown:
         if row.is_paused or row.is_unserved:
@@ -133,12 +153,56 @@ def _growing(grown: Sequence[Grown]) -> list[Incident]:
         text = f"{row.name} grows by {rate(per_s)} jobs/s{flow}; {row.depth:,} wait{end}"
         # Of one that may be paused more workers take nothing.
         remedy = "" if row.is_paused is None else "start more of the workers that serve it"
-        incidents.append(
-            of_queue("queues", "warn", text, "growing", row.name, remedy, since, "start_workers")
+        grows = of_queue(
+            "queues", "warn", text, "growing", row.name, remedy, since, "start_workers"
         )
+        incidents.append(_with_cause(grows, row, full.get(row.name)))
     more, link = "{:,} more queues grow", Link("queues")
     rest = Incident("queues", "warn", more, "growing", link=link, mends="start_workers")
     return first_few(incidents, rest)
+
+
+def _with_cause(incident: Incident, row: QueueRow, full: Fullness | None) -> Incident:
+    """The same, with why the queue does not drain: all threads that serve it are busy, or that is
+    not known."""
+    depth = f"{number(row.depth)} waiting"
+    if full is None:
+        return replace(incident, evidence=(depth,))
+    busy = f"all {counted(full.threads, 'thread')} that serve it are busy"
+    return replace(
+        incident,
+        text=f"{incident.text}; {busy}",
+        cause=busy,
+        evidence=(depth, f"{busy}, of {counted(full.workers, 'worker')}, at two beats in a row"),
+        remedy="start more of the workers that serve it",
+        more_remedies=("look at Workers for jobs that run long",),
+    )
+
+
+def late_queues(fleet: FleetRows, thresholds: Thresholds) -> list[QueueRow]:
+    """Those whose next job has waited for too long, the longest first, without those that are
+    paused or that no worker serves: other incidents say so. O(queues)."""
+    late = [
+        (row.latency_s, row)
+        for row in fleet.queues or ()
+        if row.latency_s is not None
+        and row.latency_s > thresholds.latency_s
+        and not (row.is_paused or row.is_unserved)
+    ]
+    return [row for _, row in sorted(late, key=lambda each: -each[0])]
+
+
+def _late(late: Sequence[QueueRow], full: Mapping[str, Fullness]) -> list[Incident]:
+    incidents: list[Incident] = []
+    for row in late:
+        text = f"{row.name}: latency {ago(row.latency_s)}, {number(row.depth)} waiting"
+        remedy = "start more of the workers that serve it"
+        found = of_queue("queues", "warn", text, "latency", row.name, remedy)
+        found = _with_cause(found, row, full.get(row.name))
+        waited = f"its next job has waited for {ago(row.latency_s)}"
+        incidents.append(replace(found, evidence=(waited, *found.evidence)))
+    more, link = "{:,} more queues are late", Link("queues")
+    return first_few(incidents, Incident("queues", "warn", more, "latency", link=link))
 
 
 def _unreadable(fleet: FleetRows) -> list[Incident]:

@@ -14,6 +14,8 @@ from qtop.monitor.incidents.incident import SEVERITIES, Check, Incident, Link, S
 from qtop.monitor.incidents.jobs import Durations, FailureRate, failure_incidents
 from qtop.monitor.incidents.queues import Growth, drop_incidents, pause_incidents
 from qtop.monitor.incidents.server import LockWatch
+from qtop.monitor.incidents.threads import ThreadWatch
+from qtop.monitor.incidents.timed_jobs import CapacityWatch, DeathWatch, timed_incidents
 from qtop.monitor.incidents.workers import stray_incidents
 from qtop.monitor.rows import FleetRows, GroupMemory
 from qtop.systems.system import Ability
@@ -104,6 +106,9 @@ class IncidentRules:
         self._durations = Durations()
         self._lock = LockWatch()
         self._pace = FailureRate()
+        self._threads = ThreadWatch(thresholds)
+        self._capacity = CapacityWatch(thresholds)
+        self._deaths = DeathWatch()
         self.newest_groups = GroupMemory()
         self._first_seen: dict[_Key, datetime] = {}
         self._began: datetime | None = None
@@ -157,17 +162,29 @@ class IncidentRules:
             names = {row.name for row in fleet_rows.queues or ()}
             grown = [each for each in grown if each.row.name in names]
         classes = {} if health_report is None else health_report.waiting
-        yield from queues.queue_incidents(fleet_rows, grown, classes)
+        self._threads.add(fleet_rows, at_mono)
+        late = queues.late_queues(fleet_rows, self._thresholds)
+        full = self._threads.full((*(each.row.name for each in grown), *(r.name for r in late)))
+        yield from queues.queue_incidents(fleet_rows, grown, classes, late, full)
+        yield from self._timed(fleet_rows, at_mono, health_report)
         if health_report is not None:
             yield from queues.delayed_aside(fleet_rows, health_report.system.aside)
             yield from stray_incidents(health_report.strays or Strays())
         yield from pause_incidents(fleet_rows, audit_entries, self._thresholds)
         yield from workers.worker_incidents(fleet_rows, self._thresholds)
+        yield from self._threads.incidents(fleet_rows.server_time, at_mono, audit_entries)
         yield from jobs.job_incidents(fleet_rows, self._durations, self._thresholds)
         pace = self._pace.add(fleet_rows, at_mono)
         self.newest_groups.note(fleet_rows.failures or ())
         yield from failure_incidents(fleet_rows, pace, self.newest_groups, self._thresholds)
         yield from drop_incidents(fleet_rows)
+
+    def _timed(
+        self, fleet_rows: FleetRows, at_mono: float, health_report: HealthReport | None
+    ) -> Iterator[Incident]:
+        capacity = self._capacity.add(fleet_rows, at_mono)
+        if health_report is not None and (timed := health_report.timed) is not None:
+            yield from timed_incidents(timed, fleet_rows, capacity, self._deaths, self._thresholds)
 
     def _advised(self, incident: Incident) -> Incident:
         """The same, with the reason in place of a command that the system does not have."""
@@ -233,6 +250,8 @@ def _notice_incidents(notices: Iterable[Notice]) -> Iterator[Incident]:
             link=None if each.place is None else Link(each.place),
             remedy=each.remedy,
             doubt="unjudged" if each.severity == "note" else None,
+            cause=each.cause,
+            evidence=each.evidence,
         )
 
 

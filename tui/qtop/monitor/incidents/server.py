@@ -242,6 +242,15 @@ _SUBJECTS: Final = {
     "connections": "Redis is about to refuse connections: ",
     "scheduler": "scheduler: ",
 }
+#: Why it is so, where that is the same each time.
+_CAUSES: Final = {
+    "role": "the console is connected to a replica",
+    "memory": "jobs or other data fill the memory of the server",
+    "eviction": "the server is configured as a cache",
+    "persistence": "the server does not write to disk what it is told",
+    "clock": "one of the two clocks is not synchronised",
+    "connections": "more programs are connected than the server is configured for",
+}
 #: The checks that are not about the server itself.
 _OTHER_CHECKS: Final[dict[str, Check]] = {
     "clock": "clock",
@@ -299,7 +308,11 @@ def _incident(finding: Finding, link: Link | None = None) -> Incident:
     if finding.level == "UNKNOWN":
         text = f"unknown: {finding.check}: {finding.text}"
     check = _OTHER_CHECKS.get(finding.check, "server")
-    return Incident(check, severity, text, finding.check, "", link, finding.remedy)
+    return Incident(
+        *(check, severity, text, finding.check, "", link, finding.remedy),
+        cause=_CAUSES.get(finding.check, "") if finding.level != "UNKNOWN" else "",
+        evidence=(finding.text,),
+    )
 
 
 def _scheduler(

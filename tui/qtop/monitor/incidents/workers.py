@@ -14,19 +14,17 @@ from qtop.monitor.rows import FleetRows, WorkerRow
 from qtop.text.format import argument, named
 from qtop.text.safe import ago, counted
 
-_HOSTS = 3
+_HOSTS, _EVIDENCE = 3, 5
 
 
 def worker_incidents(fleet: FleetRows, thresholds: Thresholds) -> Iterator[Incident]:
     """What is wrong with the workers at a poll; nothing when they are unknown: another incident
-    says so. O(workers)."""
+    says so. What only those with threads tell is in `ThreadWatch`. O(workers)."""
     rows = fleet.workers or ()
     # One pass over what may be thousands.
     odd = [row for row in rows if row.condition not in ("working", "idle")]
     if dead := [row for row in odd if row.condition == "dead?"]:
         yield from _dead(dead)
-    if gone := [row for row in odd if row.condition == "gone"]:
-        yield _gone(gone)
     if silent := [row for row in odd if row.condition == "silent"]:
         text = f"{counted(len(silent), 'worker')} silent for {_up_to(silent)}{_where(silent)}"
         link, remedy = _link(silent, "silent"), "look at their machines, and at their way to Redis"
@@ -40,14 +38,24 @@ def worker_incidents(fleet: FleetRows, thresholds: Thresholds) -> Iterator[Incid
         beats = f"heartbeats of {counted(len(ahead), 'worker')}"
         text = f"{beats} are up to {ago(furthest_s)} in the future{_where(ahead)}"
         remedy = "synchronise the clocks with NTP"
-        yield Incident("clock", "warn", text, "ahead", "", Link("workers"), remedy)
+        yield Incident(
+            *("clock", "warn", text, "ahead", "", Link("workers"), remedy),
+            cause="their clocks are ahead of the server's",
+            evidence=tuple(
+                f"{row.id}: {ago(-(row.beat_age_s or 0.0))} ahead" for row in ahead[:_EVIDENCE]
+            ),
+        )
     if behind := [row for row in rows if _is_behind(row, thresholds)]:
         text = (
             f"{counted(len(behind), 'worker')} with heartbeats up to {ago(_oldest_s(behind))} old "
             f"whose sign of life is there{_where(behind)}: clocks are behind, or it never expires"
         )
         remedy = "synchronise the clocks with NTP"
-        yield Incident("clock", "warn", text, "behind", "", Link("workers"), remedy)
+        yield Incident(
+            *("clock", "warn", text, "behind", "", Link("workers"), remedy),
+            cause="their clocks are behind, or something keeps their signs of life from expiring",
+            evidence=tuple(f"{row.id}: {ago(row.beat_age_s)} old" for row in behind[:_EVIDENCE]),
+        )
     if unknown := [row for row in odd if row.condition == "no heartbeat"]:
         yield _without_heartbeat(unknown)
     unread = [row for row in odd if row.jobs is None and row.condition != "gone"]
@@ -74,16 +82,6 @@ def _dead(dead: Sequence[WorkerRow]) -> Iterator[Incident]:
 
 #: The sign of life of a process that tells more about itself lasts so long after each beat.
 _LIFETIME_S: Final = 60.0
-
-
-def _gone(gone: Sequence[WorkerRow]) -> Incident:
-    """Processes whose sign of life has run out: what they ran then is not known any more."""
-    text = (
-        f"{counted(len(gone), 'worker')} gone without a word: killed, or cut off from Redis"
-        f"{_where(gone)}; what they ran may be lost"
-    )
-    remedy = "look whether they run; jobs that nothing kept are to be enqueued again"
-    return Incident("workers", "warn", text, "gone", "", _link(gone, "gone"), remedy)
 
 
 def _is_behind(row: WorkerRow, thresholds: Thresholds) -> bool:

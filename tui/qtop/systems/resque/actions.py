@@ -21,6 +21,7 @@ from qtop.actions.plan import (
     waiting,
 )
 from qtop.actions.request import (
+    Cancel,
     Clear,
     DelayedRequest,
     Delete,
@@ -110,8 +111,10 @@ class ResqueActions:
                 return (yield from self._of_jobs(request))
 
     def _of_jobs(
-        self, request: JobRequest | DelayedRequest | Replace | Enqueue
+        self, request: JobRequest | DelayedRequest | Replace | Enqueue | Cancel
     ) -> Steps[Plan | Refusal]:
+        if isinstance(request, Cancel):
+            return Refusal("Resque has no iterable jobs")
         if isinstance(request, Kill):
             return Refusal(NO_DEAD)
         if isinstance(request, Reschedule) and request.source.kind != "delayed":

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar, get_args
 
 from qtop.model.job import FAILED, JobSource
-from qtop.systems.resque.lacking import NO_DEAD, NO_RETRIES
+from qtop.systems.resque.lacking import NO_DEAD, NO_RETRIES, NO_RUNS
 from qtop.systems.system import Ability, Place, Wording
 from queuecore.exchange import Exchange, contact, single
 from queuecore.keys import name_text
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
         QueueClasses,
         Request,
     )
-    from qtop.model.fleet import ListedSchedule, Process, Schedules, Snapshot
+    from qtop.model.fleet import ListedSchedule, Process, Schedules, Sighting, Snapshot
     from qtop.model.health import (
         Finding,
         HealthReport,
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     )
     from qtop.model.job import Job
     from qtop.model.job_list import JobList, JobPage
+    from qtop.model.run_counts import ClassHistory, RunHistory
     from qtop.search.selection import Chooser, RefusalCheck
     from qtop.systems.job_memory import JobMemory
     from qtop.systems.resque.schedules import ScheduleReader
@@ -60,6 +61,12 @@ T = TypeVar("T")
 FAILURES_READ: Final = 500
 
 
+_NO_SIGNALS: Final = (
+    "Resque's workers read no signals from Redis: the console signals those of its machine"
+)
+_NO_RESCUE: Final = "Resque's workers keep what they run until they are pruned: see qtop prune"
+
+
 class ResqueSystem:
     """Resque in one namespace; see `System` for what its methods do.
 
@@ -77,6 +84,10 @@ class ResqueSystem:
         **dict.fromkeys(("kill", "kill_all", "kill_delayed", "kill_matching"), NO_DEAD),
         **dict.fromkeys(("postpone", "postpone_all"), NO_RETRIES),
         "dump_worker": "Resque's workers have no signal upon which they log what they do",
+        **dict.fromkeys(("quiet", "stop"), _NO_SIGNALS),
+        "cancel": "Resque has no iterable jobs",
+        **dict.fromkeys(("rescue", "watch"), _NO_RESCUE),
+        "open_runs": NO_RUNS,
     }
     wording: ClassVar[Mapping[str, Wording]] = {}
 
@@ -246,6 +257,18 @@ class ResqueSystem:
 
         return audit.newest(self.keys, limit)
 
+    def days(self, now: datetime) -> Exchange[RunHistory]:
+        """None: nothing counts them."""
+        from qtop.model.run_counts import RunHistory
+
+        return Exchange((), lambda _: RunHistory(()))
+
+    def classes(self, now: datetime, hours: int) -> Exchange[ClassHistory]:
+        """None: nothing counts them."""
+        from qtop.model.run_counts import ClassHistory
+
+        return Exchange((), lambda _: ClassHistory(now, now, ()))
+
     def launch(self, request: LaunchRequest) -> LaunchCommand | Refusal:
         from qtop.systems.resque.launch import command
 
@@ -281,6 +304,10 @@ class ResqueSystem:
         from qtop.systems.resque.workers import gather
 
         return gather(self.keys, names, ignore_pids=ignore_pids, unlisted=unlisted)
+
+    def remember(self) -> Exchange[Sequence[Sighting]]:
+        """Nothing: workers keep on record what they run."""
+        return Exchange((), lambda _: ())
 
     def jobs(self, source: JobSource, *, newest_first: bool | None = None) -> JobList:
         from qtop.systems.resque.job_lists import job_list

@@ -21,6 +21,7 @@ from qtop.actions.plan import (
     waiting,
 )
 from qtop.actions.request import (
+    Cancel,
     Clear,
     Delete,
     DeleteSchedules,
@@ -112,6 +113,10 @@ class SidekiqActions:
                 return job_actions.prepare_replacing(self.keys, self.operator, request)
             case Prune() | Signal():
                 return self._on_processes(request)
+            case Cancel():
+                from qtop.systems.sidekiq import cancelling
+
+                return (yield from cancelling.prepare(self.keys, self.operator, request))
             case Requeue() | Delete() | Move() | Edit() | RunNow() | Reschedule() | Kill():
                 operator = yield from self._within_memory(request)
                 return job_actions.prepare(self.keys, operator, request)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Final
@@ -15,13 +16,15 @@ from qtop.model.health import (
     Ownership,
     ServerInfo,
     SystemHealth,
+    TimedJobs,
     UpcomingJobs,
     WaitingClasses,
     skew_s,
 )
+from qtop.systems.sidekiq import timed_jobs
 from qtop.systems.sidekiq.job_reader import names_of
-from qtop.systems.sidekiq.schedules import movers
-from qtop.text.format import due_for, named
+from qtop.systems.sidekiq.schedules import hidden_jobs
+from qtop.text.format import named
 from qtop.text.safe import counted
 from queuecore import audit, times, windows
 from queuecore.active_job import unwrapped
@@ -42,12 +45,6 @@ from sidekiq.store.waiting_jobs import WaitingJob
 _DEEDS_READ: Final = 200
 #: Of a next job so much is read.
 _JOB_BYTES: Final = 8_192
-#: Processes look every 5 s for each that there is, on average all together every 5 s.
-_OVERDUE_S: Final = 60.0
-_ALONE_S: Final = 15.0
-#: At each death Sidekiq cuts the set of dead jobs down to one less than this, unless it is told
-#: otherwise.
-_USUAL_DEAD: Final = 10_000
 
 
 @value
@@ -64,20 +61,38 @@ def look(
     keys: SidekiqKeys, queues: Sequence[str], processes: Sequence[Process] | None
 ) -> Steps[HealthReport]:
     """Find out what is looked at now and then, also of these queues; `processes` are those of the
-    last snapshot, None where they are unknown. Three round trips. Raises StoreError."""
+    last snapshot, None where they are unknown. Four round trips, five where many retries come.
+    Raises StoreError."""
     before_s = time.time()
     seen: Looked = yield _look(keys, queues)
     after_s, taken = time.time(), seen.system.taken
     there: Plugins = yield plugins.present(keys)
+    timed, problems = None, seen.problems
+    if taken is not None and seen.sizes:
+        timed = yield from timed_jobs.look(keys, seen.sizes, taken.timestamp())
+        if unread := _unread(timed):
+            problems = {**problems, "scheduler": f"cannot be read: {named(unread)}"}
     return HealthReport(
         system=seen.system,
         next_jobs=seen.jobs,
-        problems=seen.problems,
+        problems=problems,
         waiting=_classes(seen.jobs),
         skew_s=None if taken is None else skew_s(taken.timestamp(), before_s, after_s),
         ownership=Ownership(),
-        notices=tuple(notices(seen, processes, there)),
+        notices=tuple(notices(processes, there)),
+        timed=timed,
     )
+
+
+def _unread(timed: TimedJobs) -> list[str]:
+    """The sets that could not be read, in words."""
+    parts = (
+        ("scheduled jobs", timed.scheduled),
+        ("retries", timed.retries),
+        ("when retries come", timed.retries_ahead),
+        ("dead jobs", timed.dead),
+    )
+    return [what for what, found in parts if found is None]
 
 
 def facts(keys: SidekiqKeys) -> Exchange[ServerInfo]:
@@ -216,41 +231,20 @@ def _classes(jobs: Mapping[str, NextJob]) -> Mapping[str, WaitingClasses]:
 # What Sidekiq itself has to say.
 
 
-def notices(seen: Looked, processes: Sequence[Process] | None, there: Plugins) -> Iterator[Notice]:
-    """What is odd about the sets, and what the processes have in common. Pure."""
-    yield from _overdue(seen, processes)
-    dead = seen.sizes.get("dead")
-    if dead is not None and dead.length in (_USUAL_DEAD - 1, _USUAL_DEAD):
-        many = counted(dead.length, "dead job")
-        text = f"{many}, Sidekiq's usual limit: each death drops the oldest"
-        remedy = "retry or delete what is there, or raise dead_max_jobs"
-        yield Notice("note", text, "dead", remedy=remedy)
-    majors = {major(each) for each in processes or ()} - {None}
+def notices(processes: Sequence[Process] | None, there: Plugins) -> Iterator[Notice]:
+    """What the processes have in common, and what cannot be read. Pure."""
+    beating = [each for each in processes or () if not each.is_gone]
+    majors = Counter(found for each in beating if (found := major(each)) is not None)
     if len(majors) > 1:
-        them = named(list(versions(processes or ())))
-        text = f"processes of several major versions: {them}"
-        yield Notice("note", text, "versions", "workers", "let all have the same")
-    if "Enterprise: periodic jobs" in there.keys:
-        yield Notice("note", "periodic jobs of Sidekiq Enterprise cannot be read", "periodic")
-
-
-def _overdue(seen: Looked, processes: Sequence[Process] | None) -> Iterator[Notice]:
-    """What is due for long: each process looks every few seconds, the less often the more there
-    are."""
-    taken = seen.system.taken
-    if taken is None or processes is None:
-        return
-    at_work = movers(processes)
-    limit_s = max(_OVERDUE_S, _ALONE_S * at_work)
-    for name, what in (("schedule", "scheduled jobs"), ("retry", "retries")):
-        due = _due(seen.sizes.get(name))
-        late_s = 0.0 if due is None else taken.timestamp() - due
-        if late_s <= limit_s:
-            continue
-        if not at_work:
-            text = f"{what} are {due_for(late_s)}: no process is there to move them"
-            yield Notice("bad", text, f"overdue {name}", "workers", "start a process of Sidekiq")
-        else:
-            text = f"{what} are {due_for(late_s)}, though processes are there to move them"
-            remedy = "see what their logs say, and whether their clocks are right"
-            yield Notice("warn", text, f"overdue {name}", "workers", remedy)
+        them = named(list(versions(beating)))
+        yield Notice(
+            *("warn", f"processes of several major versions: {them}", "versions", "workers"),
+            remedy="finish the deploy: let all have the same",
+            cause="a deploy is under way, or some processes were left behind by one",
+            evidence=tuple(
+                f"version {number}: {counted(many, 'worker')}"
+                for number, many in sorted(majors.items())
+            ),
+        )
+    if (hidden := hidden_jobs(there)) is not None:
+        yield Notice("note", hidden, "periodic", "scheduled")

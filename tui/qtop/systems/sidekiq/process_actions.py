@@ -3,7 +3,9 @@ done about those that died."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace as with_changes
 from functools import partial
 from typing import Final, NamedTuple
 
@@ -64,8 +66,9 @@ def prepare_signal(
     reasons = [_deafness(each) for each in request.processes]
     if all(reasons):
         return Refusal(reasons[0] or "there is no process")
-    many = len(request.processes)
-    one = safe(request.processes[0].id) if many == 1 else f"{many:,} processes"
+    able = [each for each, why in zip(request.processes, reasons, strict=True) if why is None]
+    many = len(able)
+    one = safe(able[0].id) if many == 1 else f"{many:,} processes"
     record = operator.record(words.verb.lower(), one, keys.processes(), many)
     effect = f"It gets {words.signal} and {words.effect}"
     details = [f"{effect} {_AFTER_STOP}" if words is _STOP else f"{effect}."]
@@ -73,8 +76,10 @@ def prepare_signal(
         "Each reads it with its next heartbeat, within 10 s; unread, it is gone after 60 s."
     )
     details.append(f"Until it is read, {operator.way_back()}")
-    details += dict.fromkeys(f"Left alone: {why}." for why in reasons if why is not None)
-    run = partial(_signal, keys, request, words, record, watch)
+    kept = tuple(Counter(why for why in reasons if why is not None).items())
+    details += [f"Left alone: {why}." for why, _ in kept]
+    meant = with_changes(request, processes=tuple(able))
+    run = partial(_signal, keys, meant, words, record, watch, kept)
     title = f"{words.verb} {one}"
     return Plan(title, words.verb, tuple(details), words.danger, run, many=many, record=record)
 
@@ -97,6 +102,7 @@ def _signal(
     words: _SignalWords,
     record: ActionRecord,
     watch: SignalWatch,
+    kept: Sequence[tuple[str, int]],
 ) -> Steps[Outcome]:
     """Signal one after the other, for each is told. Two round trips each."""
     result = Result()
@@ -119,4 +125,4 @@ def _signal(
         if sent.stopped is not None:
             result = replace(result, stopped=sent.stopped)
             break
-    return acted(f"asked to {words.verb.lower()}:", result, record)
+    return acted(f"asked to {words.verb.lower()}:", result, record, kept)

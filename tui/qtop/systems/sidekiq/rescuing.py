@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
 from types import MappingProxyType
@@ -115,13 +116,15 @@ def gather(
     """What speaks for and against the death of the processes with these names, or, without names,
     of all that a memory and the stored one know to be gone; and where their jobs are. `runs` tells
     whether a process is there, `ignore_pids` that this means nothing. Round trips as
-    `work_memory.look`, `work_memory.stored` and `LostJobSearch.run`."""
+    `work_memory.look`, `work_memory.stored` and `LostJobSearch.run`; that can be stopped."""
     known = work_memory.merged(memory, (yield from work_memory.stored(keys)))
     known = work_memory.fed(known, (yield from work_memory.look(keys, known)))
     gone = [each for each in rescue.lost(known) if not names or each.identity in names]
     jobs = [job for each in gone for job in each.jobs if job.problem is None]
     search = LostJobSearch(keys, jobs)
-    yield from search.run()
+    with suppress(Stopped):
+        # What was not looked at then is unknown.
+        yield from search.run()
     before: list[datetime | None] = (yield rescue.rescued(keys, jobs)) if jobs else []
     when = dict(zip(map(id, jobs), before, strict=True))
     cases = [_case(each, search, when, runs(each), ignore_pids) for each in gone]
@@ -194,7 +197,7 @@ def prepare_rescue(keys: SidekiqKeys, operator: Operator, request: Prune) -> Pla
     details = [
         "They go to the front of their queues, each exactly once, whoever else does it.",
         "One may have ended after the last heartbeat of its process: then it runs twice.",
-        "What was taken after that heartbeat stands nowhere. A process that was only cut off may "
+        "What was taken after that heartbeat is not known. A process that was only cut off may "
         "come back, and go on with them.",
     ]
     if any(case.unsure for case, _ in meant) and request.forces:

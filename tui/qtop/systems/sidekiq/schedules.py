@@ -5,23 +5,35 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Final
 
 from qtop.model.fleet import ListedSchedule, Process, Schedules
 from queuecore.exchange import Steps
 from sidekiq.keys import SidekiqKeys
-from sidekiq.store import schedules
+from sidekiq.store import plugins, schedules
+from sidekiq.store.plugins import Plugins
 from sidekiq.store.schedules import RecurringJob, RecurringJobs
+
+_PERIODIC: Final = "Sidekiq Enterprise is there: its periodic jobs, if any, cannot be read"
 
 
 def look(keys: SidekiqKeys, now: datetime, movers: int | None) -> Steps[Schedules]:
-    """Read them; `movers` is how many processes move what is due. Two round trips. Of sidekiq-cron
-    those of its usual namespace, or of before it had any."""
+    """Read them; `movers` is how many processes move what is due. Of sidekiq-cron those of its
+    usual namespace, or of before it had any. Three round trips."""
     found: RecurringJobs = yield from schedules.read(keys)
     listed = tuple(_listed(each, now) for each in found.jobs)
     problems = dict(found.problems)
     if movers is None:
         problems["processes"] = "whether any moves what is due is unknown"
-    return Schedules(listed, problems=problems, movers=movers)
+    there: Plugins = yield plugins.present(keys)
+    return Schedules(listed, problems=problems, movers=movers, hidden=hidden_jobs(there))
+
+
+def hidden_jobs(there: Plugins) -> str | None:
+    """What may recur and cannot be listed, in words: only Enterprise's own Ruby reads its periodic
+    jobs. No key of a known name holds them; its leader has one."""
+    signs = ("Enterprise: periodic jobs", "Enterprise: leader")
+    return _PERIODIC if any(each in there.keys for each in signs) else None
 
 
 def movers(processes: Iterable[Process]) -> int:

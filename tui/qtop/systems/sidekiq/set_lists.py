@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -21,10 +22,10 @@ from qtop.model.job_list import (
 from qtop.systems.sidekiq.job_reader import entry_job
 from qtop.systems.sidekiq.refs import SetRef, SetRefs
 from queuecore.exchange import Exchange, Operation, Steps
-from queuecore.values import value
+from queuecore.values import replace, value
 from queuecore.windows import Extent, Item
 from sidekiq.codec import read_job
-from sidekiq.errors import WrongType
+from sidekiq.errors import Refused, WrongType
 from sidekiq.keys import SidekiqKeys
 from sidekiq.store import entries, entry_counts
 from sidekiq.store.entries import ListedSet, SetEnd, SetEntry, SetPage, SetWindow
@@ -99,11 +100,19 @@ class SetList:
         sizes = entry_counts.sizes(self._keys, self._sets)
         return sizes.then(lambda found: list(map(_length_of, found)))
 
-    def outline(self, now_s: float = 0.0, ahead_s: Sequence[int] = ()) -> Exchange[Outline]:
+    def outline(self, now_s: float = 0.0, ahead_s: Sequence[int] = ()) -> Operation[Outline]:
         if self.source.kind == "delayed":
-            due = entry_counts.due(self._keys, now_s, ahead_s, self._sets)
-            return due.then(lambda found: _outline(found[0]))
+            return self._due(now_s, ahead_s)
         return self._lengths().then(lambda found: Outline(sum(found)))
+
+    def _due(self, now_s: float, ahead_s: Sequence[int]) -> Steps[Outline]:
+        """What comes due when, and the retries besides: unknown where only they cannot be read."""
+        found: list[DueCounts] = yield entry_counts.due(self._keys, now_s, ahead_s, self._sets)
+        retries: tuple[DueShare, ...] | None = None
+        with suppress(Refused):
+            counts: list[DueCounts] = yield entry_counts.due(self._keys, now_s, ahead_s, ("retry",))
+            retries = _shares(counts[0])
+        return replace(_outline(found[0]), retries=retries)
 
     def extent(self) -> Exchange[Extent]:
         return Exchange((), lambda _: NO_EXTENT)
@@ -255,12 +264,15 @@ def _length_of(size: SetSize) -> int:
     return size.length
 
 
-def _outline(due: DueCounts) -> Outline:
+def _shares(due: DueCounts) -> tuple[DueShare, ...]:
     figures = (due.overdue, *due.shares, due.later)
-    shares = tuple(DueShare(many, many, is_exact=True) for many in figures)
+    return tuple(DueShare(many, many, is_exact=True) for many in figures)
+
+
+def _outline(due: DueCounts) -> Outline:
     # As of delayed jobs: without any, the first one is never due.
     first_at = math.inf if due.first_at is None else due.first_at
-    return Outline(due.length, None, shares, first_at)
+    return Outline(due.length, None, _shares(due), first_at)
 
 
 class SetWalk:

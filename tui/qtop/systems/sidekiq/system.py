@@ -29,7 +29,7 @@ if TYPE_CHECKING:
         QueueClasses,
         Request,
     )
-    from qtop.model.fleet import ListedSchedule, Process, Schedules, Snapshot
+    from qtop.model.fleet import ListedSchedule, Process, Schedules, Sighting, Snapshot
     from qtop.model.health import (
         Finding,
         HealthReport,
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     )
     from qtop.model.job import Job
     from qtop.model.job_list import JobList, JobPage
+    from qtop.model.run_counts import ClassHistory, RunHistory
     from qtop.search.selection import Chooser, RefusalCheck
     from qtop.systems.job_memory import JobMemory
     from qtop.systems.sidekiq.signal_watch import SignalWatch
@@ -319,6 +320,16 @@ class SidekiqSystem:
 
         return audit.newest(self.keys, limit)
 
+    def days(self, now: datetime) -> Steps[RunHistory]:
+        from qtop.systems.sidekiq import run_counts
+
+        return run_counts.days(self.keys, now)
+
+    def classes(self, now: datetime, hours: int) -> Steps[ClassHistory]:
+        from qtop.systems.sidekiq import run_counts
+
+        return run_counts.classes(self.keys, now, hours)
+
     def launch(self, request: LaunchRequest) -> LaunchCommand | Refusal:
         from qtop.actions.plan import Refusal
 
@@ -350,6 +361,9 @@ class SidekiqSystem:
         from qtop.systems.sidekiq.rescuing import gather
 
         return gather(self.keys, self.work.memory, names, ignore_pids=ignore_pids)
+
+    def remember(self) -> Steps[Sequence[Sighting]]:
+        return self.work.keep()
 
     def jobs(self, source: JobSource, *, newest_first: bool | None = None) -> JobList:
         """As `System`; each list has one order only."""

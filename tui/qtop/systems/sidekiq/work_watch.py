@@ -6,67 +6,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any, Final, Literal
 
+from qtop.model.fleet import Event, Sighting
 from queuecore.exchange import Steps
 from queuecore.fleet import Process, RunningJob
 from queuecore.keys import name_bytes
-from queuecore.values import replace, value
+from queuecore.values import replace
 from sidekiq.codec import instant_of
 from sidekiq.errors import Refused
 from sidekiq.keys import SidekiqKeys
 from sidekiq.store import rescue, work, work_memory
 from sidekiq.store.rescue import LostProcess
 from sidekiq.store.work_memory import RememberedProcess, WorkLook, WorkMemory
-
-Event = Literal["seen", "crashed", "left", "gone", "back", "forgotten"]
-"""What happened to a process: it is seen for the first time; its hash expired; it left cleanly; it
-is gone, and whether it left cleanly is unknown; it beats again; it is gone for too long to be
-remembered."""
-
-_SENTENCES: Final[dict[Event, str]] = {
-    "seen": "is seen, and runs {jobs}",
-    "crashed": "crashed, or was cut off, and ran {jobs}",
-    "left": "left, and gave its jobs back",
-    "gone": "is gone, and ran {jobs}; whether it gave them back is unknown",
-    "back": "beats again, and runs {jobs}",
-    "forgotten": "is forgotten",
-}
-
-
-@value
-class Sighting:
-    """What a look showed of one process.
-
-    Attributes:
-        at: When, by the server's clock.
-        jobs: How many jobs it runs, or ran when it was last seen.
-        not_kept: How many of them are too large, or too many, to remember.
-    """
-
-    identity: str
-    event: Event
-    at: datetime
-    jobs: int
-    not_kept: int = 0
-
-    @property
-    def words(self) -> str:
-        """What happened, without the name of the process."""
-        many = f"{self.jobs:,} job{'' if self.jobs == 1 else 's'}"
-        kept = f" ({self.not_kept:,} of them not remembered)" if self.not_kept else ""
-        return _SENTENCES[self.event].format(jobs=many + kept)
-
-    @property
-    def fields(self) -> dict[str, Any]:
-        """The same for programs."""
-        return {
-            "at": self.at,
-            "process": self.identity,
-            "event": self.event,
-            "jobs": self.jobs,
-            "not_remembered": self.not_kept,
-        }
 
 
 class WorkWatch:

@@ -1,0 +1,315 @@
+"""What is wrong with processes that run jobs in threads and tell more about themselves: they do not
+beat, stay quiet for long, went with jobs in their threads, have all threads busy, are far from
+Redis, grow. Pure, with what must be remembered from poll to poll."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
+
+from qtop.config.limits import Thresholds
+from qtop.model.fleet import RunningJob
+from qtop.monitor.incidents.incident import Incident, Link
+from qtop.monitor.rows import FleetRows, WorkerRow
+from qtop.text.format import named
+from qtop.text.safe import ago, counted
+from queuecore.active_job import unwrapped
+from queuecore.audit import AuditEntry
+
+#: How often the memory of a process is noted while it is watched for growth.
+_NOTES: Final = 12
+#: What holds at so many beats in a row is no accident of one.
+_BEATS: Final = 2
+#: So many processes that went are remembered, and so many of their jobs are named.
+_MOST_LOST, _NAMED = 1_000, 5
+#: What puts jobs back that a process had when it went.
+_RESCUES: Final = frozenset({"rescue"})
+
+
+class Fullness(NamedTuple):
+    """How many threads serve a queue, all of them busy at two beats in a row."""
+
+    threads: int
+    workers: int
+
+
+@dataclass(slots=True)
+class _Past:
+    """What is remembered of a process. Moments are of the console's clock."""
+
+    seen: WorkerRow
+    #: When a beat other than the one before was last seen.
+    beat_mono: float
+    quiet_since: datetime | None = None
+    #: At so many beats in a row all threads were busy, and Redis was far.
+    full: int = 0
+    far: int = 0
+    rss: deque[tuple[float, int]] = field(default_factory=deque)
+
+
+class _Lost(NamedTuple):
+    """A process that went, and what it ran at its last beat."""
+
+    host: str
+    jobs: tuple[RunningJob, ...]
+    since: datetime
+
+
+class ThreadWatch:
+    """Remembers processes from poll to poll. Bounded by how many there are, and 1,000 that went."""
+
+    def __init__(self, thresholds: Thresholds) -> None:
+        self._limits = thresholds
+        self._pasts: dict[str, _Past] = {}
+        self._lost: dict[str, _Lost] = {}
+        self._rows: Sequence[WorkerRow] = ()
+
+    def add(self, fleet: FleetRows, at_mono: float) -> None:
+        """Take in a poll; the same one may be added again. O(workers)."""
+        if fleet.workers is None:
+            return
+        self._rows = [row for row in fleet.workers if row.process.facts is not None]
+        pasts, self._pasts = self._pasts, {}
+        for row in self._rows:
+            past = pasts.get(row.id)
+            if row.process.is_gone:
+                if past is not None:
+                    self._note_gone(row, past)
+                continue
+            self._lost.pop(row.id, None)
+            if past is None:
+                past = _Past(row, at_mono)
+                self._note_beat(past, row, at_mono)
+            elif row.process.beat_at != past.seen.process.beat_at:
+                self._note_beat(past, row, at_mono)
+            past.seen = row
+            if not row.process.is_quiet:
+                past.quiet_since = None
+            elif past.quiet_since is None:
+                past.quiet_since = row.now
+            self._pasts[row.id] = past
+        oldest = fleet.server_time - timedelta(seconds=self._limits.lost_for_s)
+        self._lost = {name: each for name, each in self._lost.items() if each.since > oldest}
+
+    def _note_gone(self, row: WorkerRow, past: _Past) -> None:
+        jobs = past.seen.process.jobs
+        if jobs and row.id not in self._lost and len(self._lost) < _MOST_LOST:
+            self._lost[row.id] = _Lost(row.process.host or row.id, jobs, row.now)
+
+    def _note_beat(self, past: _Past, row: WorkerRow, at_mono: float) -> None:
+        """What a process told at a beat that was not seen before."""
+        past.beat_mono = at_mono
+        facts, threads = row.process.facts, row.process.threads
+        if facts is None:
+            return
+        is_full = facts.busy is not None and bool(threads) and facts.busy >= (threads or 0)
+        past.full = past.full + 1 if is_full else 0
+        limit_us = self._limits.round_trip_ms * 1_000
+        is_far = facts.round_trip_us is not None and facts.round_trip_us > limit_us
+        past.far = past.far + 1 if is_far else 0
+        if facts.rss_bytes is None:
+            past.rss.clear()
+            return
+        notes, for_s = past.rss, self._limits.rss_for_s
+        if notes and facts.rss_bytes < notes[-1][1]:
+            notes.clear()  # It does not only grow.
+        if not notes or at_mono - notes[-1][0] >= for_s / _NOTES:
+            notes.append((at_mono, facts.rss_bytes))
+        while len(notes) > 1 and notes[1][0] <= at_mono - for_s:
+            notes.popleft()
+
+    def full(self, queues: Iterable[str]) -> Mapping[str, Fullness]:
+        """Those of some queues whose threads are all busy, at two beats of each process. A queue of
+        which that is not known is none of them. O(workers)."""
+        wanted = set(queues)
+        threads, workers = Counter[str](), Counter[str]()
+        free: set[str] = set()
+        for row in self._rows if wanted else ():
+            if row.process.is_gone or row.process.is_quiet:
+                continue
+            served = wanted.intersection(row.process.listed)
+            past = self._pasts.get(row.id)
+            if past is None or past.full < _BEATS:
+                free |= served
+            for name in served:
+                threads[name] += row.process.threads or 0
+                workers[name] += 1
+        return {name: Fullness(threads[name], workers[name]) for name in threads.keys() - free}
+
+    def incidents(
+        self, now: datetime, at_mono: float, entries: Sequence[AuditEntry]
+    ) -> Iterator[Incident]:
+        """What is wrong with them; `entries` are the newest actions on record. O(workers)."""
+        pasts = self._pasts.values()
+        late_s = self._limits.late_beat_s
+        if late := [each for each in pasts if at_mono - each.beat_mono > late_s]:
+            yield _late(late, max(at_mono - each.beat_mono for each in late))
+        quiet_before = now - timedelta(seconds=self._limits.quiet_for_s)
+        quiet = [e for e in pasts if e.quiet_since is not None and e.quiet_since <= quiet_before]
+        if quiet := [each for each in quiet if each.seen.jobs or _busy(each.seen)]:
+            yield _quiet(quiet, now)
+        yield from self._gone(entries)
+        if far := [each.seen for each in pasts if each.far >= _BEATS]:
+            yield _far(far, self._limits)
+        if grown := [each for each in pasts if self._has_grown(each, at_mono)]:
+            yield _grown(grown, self._limits)
+
+    def _has_grown(self, past: _Past, at_mono: float) -> bool:
+        """Whether its memory never shrank in all that time, and grew by enough, also at the end."""
+        notes = past.rss
+        if not notes or at_mono - notes[0][0] < self._limits.rss_for_s:
+            return False
+        first, last = notes[0][1], notes[-1][1]
+        late = next((rss for at, rss in notes if at >= at_mono - self._limits.rss_for_s / 3), last)
+        return last >= first * (1 + self._limits.rss_by_part) and last > late
+
+    def _gone(self, entries: Sequence[AuditEntry]) -> Iterator[Incident]:
+        """Processes whose sign of life has run out: with the jobs that they ran, and others."""
+        rescued = max((each.at for each in entries if each.action in _RESCUES), default=None)
+        lost = {n: e for n, e in self._lost.items() if rescued is None or e.since > rescued}
+        if lost:
+            yield _with_jobs(lost)
+        others = [row for row in self._rows if row.process.is_gone and row.id not in self._lost]
+        if others:
+            yield _without_jobs(others)
+
+
+def _busy(row: WorkerRow) -> int:
+    facts = row.process.facts
+    return 0 if facts is None else facts.busy or 0
+
+
+def _late(late: Sequence[_Past], longest_s: float) -> Incident:
+    rows = [each.seen for each in late]
+    how_long = ago(longest_s)
+    up_to = how_long if len(late) == 1 else f"up to {how_long}"
+    return Incident(
+        *(
+            "workers",
+            "warn",
+            f"{counted(len(late), 'worker')} without a beat for {up_to}{_on(rows)}",
+        ),
+        kind="late beat",
+        link=_to(rows),
+        remedy="look at their machines, and at their way to Redis",
+        since=rows[0].now - timedelta(seconds=longest_s),
+        cause="stopped, starved of CPU or memory, or cut off from Redis",
+        evidence=tuple(row.id for row in rows[:_NAMED]),
+    )
+
+
+def _quiet(quiet: Sequence[_Past], now: datetime) -> Incident:
+    rows = [each.seen for each in quiet]
+    jobs = sum(max(len(row.jobs or ()), _busy(row)) for row in rows)
+    longest = max(rows, key=lambda row: row.elapsed_s or 0.0)
+    since = min(each.quiet_since or now for each in quiet)
+    runs = f"the longest, {_job(longest.job)}, for {ago(longest.elapsed_s)}"
+    workers = counted(len(rows), "quiet worker")
+    text = f"{workers} still with {counted(jobs, 'job')} for {ago((now - since).total_seconds())}"
+    return Incident(
+        *("workers", "warn", f"{text}{_on(rows)}; {runs}"),
+        kind="quiet",
+        link=_to(rows, "quiet"),
+        remedy="wait for the jobs, or stop the process: what it has not done by then goes back",
+        since=since,
+        cause="a deploy waits for jobs that run longer than it expects",
+        evidence=tuple(
+            f"{row.id}: {_job(row.job)} for {ago(row.elapsed_s)}" for row in rows[:_NAMED]
+        ),
+    )
+
+
+def _with_jobs(lost: Mapping[str, _Lost]) -> Incident:
+    jobs = [(name, job) for name, each in lost.items() for job in each.jobs]
+    hosts = list(dict.fromkeys(each.host for each in lost.values()))
+    names = list(dict.fromkeys(_job(job) for _, job in jobs))
+    is_one = len(lost) == 1
+    text = (
+        f"{counted(len(lost), 'worker')} gone with {counted(len(jobs), 'job')} running, on "
+        f"{named(hosts, 3)}: {named(names, 3)}"
+    )
+    link = Link("workers", next(iter(lost))) if is_one else Link("workers", filter="gone")
+    return Incident(
+        *("workers", "bad", text, "gone with jobs"),
+        link=link,
+        remedy="rescue the jobs that nothing kept",
+        since=min(each.since for each in lost.values()),
+        mends="prune",
+        more_remedies=("look whether the process still runs: one that was cut off may come back",),
+        cause="killed, or cut off from Redis: it left without a word",
+        evidence=tuple(f"{name} ran {_job(job)} at its last beat" for name, job in jobs[:_NAMED]),
+    )
+
+
+def _without_jobs(gone: Sequence[WorkerRow]) -> Incident:
+    text = (
+        f"{counted(len(gone), 'worker')} gone without a word: killed, or cut off from Redis"
+        f"{_on(gone)}; what they ran may be lost"
+    )
+    remedy = "look whether they run; jobs that nothing kept are to be enqueued again"
+    return Incident(
+        *("workers", "warn", text, "gone", "", _to(gone, "gone"), remedy),
+        cause="killed, or cut off from Redis",
+        evidence=tuple(f"{row.id}: its sign of life has run out" for row in gone[:_NAMED]),
+    )
+
+
+def _far(far: Sequence[WorkerRow], thresholds: Thresholds) -> Incident:
+    def took_ms(row: WorkerRow) -> float:
+        facts = row.process.facts
+        return 0.0 if facts is None else (facts.round_trip_us or 0) / 1_000
+
+    worst = max(map(took_ms, far))
+    limit, them = f"{thresholds.round_trip_ms:g} ms", counted(len(far), "worker")
+    return Incident(
+        *("server", "warn"),
+        text=f"{them} up to {worst:,.0f} ms from Redis{_on(far)}: over {limit}",
+        kind="round trip",
+        link=_to(far),
+        remedy="look at the network between them and Redis, and at the CPU of both",
+        more_remedies=("fewer threads in a process: they share its CPU",),
+        cause="the network is slow, or Redis or the process is short of CPU",
+        evidence=tuple(f"{row.id}: {took_ms(row):,.0f} ms a round trip" for row in far[:_NAMED]),
+    )
+
+
+def _grown(grown: Sequence[_Past], thresholds: Thresholds) -> Incident:
+    rows = [each.seen for each in grown]
+    span = ago(thresholds.rss_for_s)
+
+    def course(past: _Past) -> str:
+        return f"{_mib(past.rss[0][1])} to {_mib(past.rss[-1][1])}"
+
+    most = max(grown, key=lambda past: past.rss[-1][1] / max(1, past.rss[0][1]))
+    up_to = course(most)
+    return Incident(
+        *("workers", "warn"),
+        text=f"memory of {counted(len(rows), 'worker')} only grows for {span}: {up_to}{_on(rows)}",
+        kind="memory",
+        link=_to(rows),
+        remedy="restart them before the machine runs out of memory",
+        more_remedies=("look which class runs on those that grow",),
+        cause="a leak, or memory that is fragmented by many threads",
+        evidence=tuple(f"{each.seen.id}: {course(each)}" for each in grown[:_NAMED]),
+    )
+
+
+def _mib(size_bytes: int) -> str:
+    return f"{size_bytes / 2**20:,.0f} MiB"
+
+
+def _job(job: RunningJob | None) -> str:
+    name = None if job is None else unwrapped(job.class_name, job.args)[0]
+    return name or "a job that cannot be read"
+
+
+def _to(rows: Sequence[WorkerRow], state: str = "") -> Link:
+    return Link("workers", rows[0].id) if len(rows) == 1 else Link("workers", filter=state)
+
+
+def _on(rows: Sequence[WorkerRow]) -> str:
+    hosts = list(dict.fromkeys(row.process.host or row.id for row in rows))
+    return f", on {named(hosts, 3)}"

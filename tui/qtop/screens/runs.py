@@ -1,0 +1,304 @@
+"""What was run: processed and failed jobs day by day, and what each class did in the last hours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any, ClassVar, Final, TypeVar
+
+from textual import events
+from textual.widget import Widget
+
+from qtop.keymap.keymap import Where
+from qtop.model.run_counts import (
+    SPANS_H,
+    ClassHistory,
+    ClassRuns,
+    DayRuns,
+    DurationLimit,
+    RunHistory,
+)
+from qtop.monitor.incidents.incident import Link
+from qtop.monitor.series import fewer
+from qtop.monitor.state import ViewState
+from qtop.screens import frame
+from qtop.screens.base import RowsScreen
+from qtop.search.fields import Subject
+from qtop.search.filter_language import term
+from qtop.text import format
+from qtop.text.safe import area, counted, safe
+from qtop.widgets.bars import Bar, Span
+from qtop.widgets.columns import Column, ToneOf, figure
+from qtop.widgets.table import Table
+from queuecore.errors import StoreError
+
+T = TypeVar("T")
+
+_HIGHEST_CELLS: Final = 13
+#: How many deploys are named in one line.
+_DEPLOYS: Final = 8
+
+
+def _percent(failures: int | None, runs: int | None) -> str:
+    if not runs or failures is None:
+        return format.NOTHING
+    part = 100 * failures / runs
+    return f"{part:.1f} %" if 0 < part < 10 else f"{part:.0f} %"
+
+
+def _failed_part(row: DayRuns | ClassRuns) -> float | None:
+    return None if not row.runs or row.failures is None else row.failures / row.runs
+
+
+def _failed_tone(row: DayRuns | ClassRuns) -> ToneOf | None:
+    return "bad" if row.failures else "dim"
+
+
+def took(seconds: float | None) -> str:
+    """How long something took: `138 ms`, `5.8 s`, `3 min`; a dash when unknown."""
+    if seconds is None:
+        return format.NOTHING
+    if seconds < 1:
+        return f"{seconds * 1_000:.0f} ms"
+    return f"{seconds:.1f} s" if seconds < 60 else format.duration(seconds)
+
+
+def _limit(found: DurationLimit | None) -> str:
+    if found is None:
+        return format.NOTHING
+    exact = f"{found.seconds:g} s" if found.seconds >= 1 else f"{found.seconds * 1_000:g} ms"
+    return f"{'>' if found.is_over else '<='}{exact}"
+
+
+def _limit_key(found: DurationLimit | None) -> tuple[float, bool] | None:
+    return None if found is None else (found.seconds, found.is_over)
+
+
+DAY_COLUMNS: Final[tuple[Column[DayRuns], ...]] = (
+    Column("day", "day (UTC)", 10, lambda r: f"{r.day}", priority=100, sort_key=lambda r: r.day),
+    figure("runs", "processed", 10, lambda r: r.runs, priority=98),
+    figure("failures", "failed", 9, lambda r: r.failures, priority=97, style=_failed_tone),
+    figure(
+        *("part", "failed %", 8, _failed_part),
+        priority=90,
+        cell=lambda r: _percent(r.failures, r.runs),
+        style=_failed_tone,
+    ),
+    Column("deploys", "deploys", 10, lambda r: safe(", ".join(r.deploys)), flex=1, priority=80),
+)
+
+
+def _percentile(key: str, priority: int) -> Column[ClassRuns]:
+    def value(row: ClassRuns) -> DurationLimit | None:
+        found: DurationLimit | None = getattr(row, key)
+        return found
+
+    return Column(
+        *(key, key, 8, lambda row: _limit(value(row))),
+        priority=priority,
+        align="right",
+        sort_key=lambda row: _limit_key(value(row)),
+        descends=True,
+    )
+
+
+CLASS_COLUMNS: Final[tuple[Column[ClassRuns], ...]] = (
+    Column(
+        *("class", "class", 16, lambda r: safe(r.class_name)),
+        flex=1,
+        priority=100,
+        sort_key=lambda r: r.class_name,
+    ),
+    figure("runs", "runs", 8, lambda r: r.runs, priority=99),
+    figure("failures", "failed", 8, lambda r: r.failures, priority=98, style=_failed_tone),
+    figure(
+        *("part", "failed %", 8, _failed_part),
+        priority=60,
+        cell=lambda r: _percent(r.failures, r.runs),
+        style=_failed_tone,
+    ),
+    figure("mean", "mean", 8, lambda r: r.mean_s, priority=95, cell=lambda r: took(r.mean_s)),
+    _percentile("p50", 85),
+    _percentile("p95", 94),
+    _percentile("p99", 86),
+)
+
+
+def day_lines(found: RunHistory | None, width: int) -> list[tuple[list[Span], list[Span]]]:
+    """The course of what was processed and what failed, a bar for each day or for some days, and
+    the highest there was. A day of which that is unknown has none."""
+    room = max(1, width - frame.HEAD_CELLS - _HIGHEST_CELLS)
+    days = () if found is None else found.days[::-1]
+    lines: list[tuple[list[Span], list[Span]]] = []
+    for label, tone, counts in (
+        ("processed", "good", [each.runs for each in days]),
+        ("failed", "bad", [each.failures for each in days]),
+    ):
+        bars, together = fewer(tuple(counts), room)
+        highest = max((each for each in counts if each is not None), default=None)
+        head = f" {label}".ljust(frame.HEAD_CELLS)
+        left = [Span(head, "dim", 90), Span(area(bars, room)[0], tone, 80)]
+        lines.append((left, [Span(f"  max {format.number(highest):>6} ", "dim", 70)]))
+        if len(lines) == 2 and together > 1:
+            step = f" each bar the highest of {counted(together, 'day')}"
+            lines.append(([Span(step, "dim", 50)], []))
+    return lines
+
+
+class RunsScreen(RowsScreen):
+    """The runs of the last 90 days, or those of each class in the last hours; read once a
+    minute."""
+
+    PLACES: ClassVar[tuple[Where, ...]] = ("tables", "rows", "runs")
+    TAB: ClassVar[Where] = "history"
+    DEFAULT_CSS = "RunsScreen .runs { background: $panel; }"
+
+    def __init__(self) -> None:
+        super().__init__()
+        clock = self.app.clock
+        self._day_table: Table[Any] = self.table
+        self._class_table: Table[Any] = Table(
+            CLASS_COLUMNS, key=lambda r: r.class_name, markable=False, clock=clock
+        )
+        for table in (self._class_table, self._day_table):
+            self.pane.bring_to_front(table)
+        self._bars = [Bar(classes="runs") for _ in range(4)]
+        #: Of so many hours the classes are shown; None shows the days.
+        self._hours: int | None = None
+        self._seen: RunHistory | ClassHistory | None = None
+        self._read_at: datetime | None = None
+
+    def make_table(self) -> Table[Any]:
+        return Table(DAY_COLUMNS, key=lambda r: r.day, markable=False, clock=self.app.clock)
+
+    def compose_body(self) -> Iterable[Widget]:
+        yield from self._bars
+        yield from super().compose_body()
+
+    def subject(self, row: Any) -> Subject:
+        """A day by its date and deploys, a class by its name."""
+        if isinstance(row, ClassRuns):
+            return Subject(class_name=row.class_name)
+        return Subject(words=(f"{row.day}", *row.deploys))
+
+    def on_resize(self, event: events.Resize) -> None:
+        """The course has as many bars as there is room for."""
+        self._show_bars(event.size.width)
+
+    def show_view(self, view: ViewState) -> None:
+        if view.fleet is not None and self._is_due(view.fleet.server_time):
+            self._read_at = view.fleet.server_time
+            self.in_background("runs", self._read)
+        self._show_bars(self.app.size.width)
+
+    def _is_due(self, now: datetime) -> bool:
+        """Sidekiq's figures are those of minutes."""
+        at = self._read_at
+        return at is None or at.replace(second=0, microsecond=0) != now.replace(
+            second=0, microsecond=0
+        )
+
+    async def _read(self) -> None:
+        hours = self._hours
+        try:
+            found = await self._asked(hours)
+        except StoreError as error:
+            self.app.say(f"what was run: {safe(str(error))}", "bad")
+            self.table.stale = True
+            if self._seen is None:
+                self.table.empty_text = frame.unknown_word(str(error))
+                self.pane.show_rows(())
+            return
+        if hours != self._hours:
+            return  # Another span is asked for by now.
+        self._seen = found
+        self.table.stale = False
+        self.table.empty_text = self._nothing()
+        self.pane.show_rows(found.classes if isinstance(found, ClassHistory) else found.days)
+        self._show_bars(self.app.size.width)
+
+    async def _asked(self, hours: int | None) -> RunHistory | ClassHistory:
+        """The days (None), or the classes over so many hours."""
+        if hours is None:
+            return await self.app.read(self.app.system.days(self.now))
+        return await self.app.read(self.app.system.classes(self.now, hours))
+
+    def _nothing(self) -> str:
+        if isinstance(self._seen, ClassHistory) and self._seen.problem is not None:
+            return frame.unknown_word(self._seen.problem)
+        return "No class was run in this time, as far as it is kept."
+
+    # The lines above the list.
+
+    def _show_bars(self, width: int) -> None:
+        title, *others = self._bars
+        title.show(self._parts(), self._said())
+        seen = self._seen
+        lines = self._class_lines() if self._hours is not None else []
+        if self._hours is None:
+            lines = day_lines(seen if isinstance(seen, RunHistory) else None, width)
+        for at, bar in enumerate(others):
+            bar.display = at < len(lines)
+            if at < len(lines):
+                bar.show(*lines[at])
+
+    def _parts(self) -> list[Span]:
+        spans: list[Span] = []
+        for hours in (None, *SPANS_H):
+            label = "Days" if hours is None else f"Classes, {hours} h"
+            here = hours == self._hours
+            action = f"screen.show_span({hours})"
+            text = f"{'▌' if here else ' '}{label} "
+            spans.append(Span(text, "current" if here else "dim", 99 if here else 80, action))
+        return spans
+
+    def _said(self) -> list[Span]:
+        seen = self._seen
+        if seen is None:
+            return [Span("reading … ", "dim", 70)]
+        if isinstance(seen, ClassHistory):
+            return [Span(f"{seen.since:%m-%d %H:%M} to {seen.until:%H:%M} UTC ", "dim", 60)]
+        return [Span(f"{counted(len(seen.days), 'day')} in UTC ", "dim", 60)]
+
+    def _class_lines(self) -> list[tuple[list[Span], list[Span]]]:
+        seen = self._seen
+        if not isinstance(seen, ClassHistory):
+            return []
+        lines: list[tuple[list[Span], list[Span]]] = []
+        if seen.problem is not None:
+            text = f" ⚠ at least these: {safe(seen.problem)}"
+            lines.append(([Span(text, "warn", 90)], []))
+        if seen.note:
+            lines.append(([Span(f" {safe(seen.note)}", "dim", 60, least=20)], []))
+        marks = [
+            f"{'?' if each.at is None else f'{each.at:%m-%d %H:%M}'} {safe(each.label)}"
+            for each in seen.deploys[:_DEPLOYS]
+        ]
+        if marks:
+            lines.append(([Span(f" deploys: {', '.join(marks)}", "accent", 80, least=20)], []))
+        return lines
+
+    # Keys
+
+    async def on_table_opened(self, event: Table.Opened[Any]) -> None:
+        """The failed jobs of a class; of a day nothing more is kept."""
+        if isinstance(event.row, ClassRuns):
+            where = term("class", event.row.class_name)
+            await self.app.follow(Link("failed", filter=where))
+        else:
+            key = self.app.state.policy.sign("next_span")
+            self.app.say(f"of a day only these figures are kept; {key} shows the classes", "dim")
+
+    def action_next_span(self) -> None:
+        spans: Sequence[int | None] = (None, *SPANS_H)
+        self.action_show_span(spans[(spans.index(self._hours) + 1) % len(spans)])
+
+    def action_show_span(self, hours: int | None) -> None:
+        """Show the days (None), or the classes over so many hours."""
+        self._hours, self._seen, self._read_at = hours, None, None
+        table = self._day_table if hours is None else self._class_table
+        self.pane.bring_to_front(table)
+        table.empty_text = "Reading …"
+        self.pane.show_rows(())
+        table.focus()
+        self.show(self.app.state.view())
