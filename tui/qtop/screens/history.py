@@ -9,6 +9,7 @@ from textual import events
 from textual.widget import Widget
 
 from qtop.keymap.keymap import Where
+from qtop.model.placed import UnreadPart
 from qtop.monitor.rows import Totals, keyed
 from qtop.monitor.series import STEP_S, Trend, fewer
 from qtop.monitor.state import ViewState
