@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import starmap
-from typing import Any, Final
+from typing import Final
 
 from qtop.keymap import keymap
 from qtop.keymap.keymap import Sign
@@ -22,7 +22,7 @@ from qtop.monitor.changes import ServedBy
 from qtop.monitor.rows import TAKES_NONE, QueueRow, WorkerRow
 from qtop.monitor.state import ViewState
 from qtop.screens import frame
-from qtop.search.list_search import ListSearch
+from qtop.search.joint_search import AnySearch
 from qtop.search.selection import JobSearch, Matches
 from qtop.text import format
 from qtop.text.safe import ago, counted, safe
@@ -100,7 +100,7 @@ def too_large(search: JobSearch) -> list[Span]:
     return [Span(f"; {large:,} too large to look into", "warn", 70)] if large else []
 
 
-def progress(search: ListSearch[Any] | None, key: str) -> list[Span]:
+def progress(search: AnySearch | None, key: str) -> list[Span]:
     """How far the search through the whole list is, how fast it goes, and which `key` stops it."""
     if search is None:
         return []
@@ -260,7 +260,7 @@ def due_times(shown: JobPage | None) -> list[Span]:
 
 
 def delayed_search(
-    run: ListSearch[Matches] | None,
+    run: AnySearch | None,
     sign: Sign = keymap.sign,
     *,
     is_by_class: bool,

@@ -128,6 +128,13 @@ class MergedList:
         """The place of the only list."""
         return next(iter(self.parts)) if len(self.parts) == 1 else None
 
+    def apart(self) -> dict[str, MergedList]:
+        """The lists of each place by themselves, as this one has their jobs."""
+        return {
+            place: MergedList(self.source, {place: jobs}, self._every)
+            for place, jobs in self.parts.items()
+        }
+
     # Figures
 
     def outline(self, now_s: float = 0.0, ahead_s: Sequence[int] = ()) -> Steps[Outline]:
