@@ -25,12 +25,16 @@ from tests.support.sidekiq_sets import payload
 
 from qtop.actions.request import Clear, Delete, Kill, PauseAll, Placed, Requeue, Several, Undo
 from qtop.model.job import JobSource
+from qtop.screens.failed import WantedGroups
 from qtop.search.failure_groups import FailureGroups
 from qtop.search.filter_language import parse
+from qtop.search.joint_search import JointSearch
+from qtop.search.list_search import ListSearch
 from qtop.search.list_walk import scan, through
-from qtop.search.selection import chosen_of
+from qtop.search.selection import JobQuery, JobSearch, chosen_of
 from qtop.systems.routing import NoPlace
 from qtop.systems.together import failure_sources
+from qtop.text.progress import ProgressMeter
 from queuecore.errors import StoreError, Unreachable
 from queuecore.exchange import Exchange, single
 from queuecore.server import Binary
@@ -107,6 +111,7 @@ async def test_the_last_page_of_delayed_jobs_has_the_last_of_both(
         direct("ZADD", RESQUE.delayed_schedule(), stamp, stamp)
         direct("RPUSH", RESQUE.delayed(stamp), b'{"class":"Mail","args":[],"queue":"mail"}')
         direct("ZADD", SIDEKIQ.jobs("schedule"), NOON + 10 * number + 5, payload(number))
+    direct("ZADD", SIDEKIQ.jobs("retry"), NOON + 60, sidekiq_failure(1, 5))
     jobs, pages = both.together.jobs(DELAYED), await both.pages(DELAYED, 6)
     due = [job.due.at for page in pages for job in page.jobs if job.due is not None]
     assert due == [NOON + 5 * number for number in range(20)]
@@ -120,6 +125,8 @@ async def test_the_last_page_of_delayed_jobs_has_the_last_of_both(
     outline = await both.do(jobs.outline(NOON + 27.0, (60, 3_600, 86_400)))
     assert [share.jobs for share in outline.shares] == [6, 12, 2, 0, 0]
     assert (outline.length, outline.first_at) == (20, NOON)
+    assert outline.retries is not None
+    assert [share.jobs for share in outline.retries] == [0, 1, 0, 0, 0]
 
 
 async def test_a_walk_and_a_scan_meet_each_job_of_both_once(direct: Direct, both: Both) -> None:
@@ -294,6 +301,63 @@ async def test_the_actions_of_all_are_one_history(direct: Direct, both: Both) ->
         JobSource("failed", "failed", "resque"),
         JobSource("failed", "failed", "sidekiq"),
     }
+
+
+# Looking through both lists
+
+
+def groups_of(both: Both) -> JointSearch[WantedGroups]:
+    """Counts the groups of all failed jobs."""
+    jobs = both.together.jobs(ALL_FAILED)
+
+    def new() -> WantedGroups:
+        return WantedGroups(JobSearch(JobQuery(ALL_FAILED), utc_now(), jobs.layout(utc_now())))
+
+    async def rest(seconds: float) -> None:
+        del seconds
+
+    parts = {place: ListSearch(part, new, rest) for place, part in jobs.apart().items()}
+    return JointSearch(parts, WantedGroups.joined, "search", ProgressMeter(lambda: 0.0))
+
+
+async def test_what_is_new_in_one_list_is_counted_without_looking_through_it_again(
+    direct: Direct, both: Both
+) -> None:
+    # A set does not tell what is new in it: it is read again, and is short.
+    fill(direct, resque=1_000, retries=0)
+    direct("ZADD", SIDEKIQ.jobs("retry"), NOON, sidekiq_failure(1, 5))
+    search = groups_of(both)
+    assert await search.follow(both.do)
+    assert search.is_complete
+    assert (search.of, search.found.count if search.found else None) == (1_001, 1_001)
+    direct("RPUSH", RESQUE.failed(), resque_failure(7_000, 1))
+    direct("ZADD", SIDEKIQ.jobs("retry"), NOON, sidekiq_failure(2, 4))
+    before = int(direct("INFO", "stats").split(b"total_net_output_bytes:")[1].split()[0])
+    await search.follow(both.do)
+    after = int(direct("INFO", "stats").split(b"total_net_output_bytes:")[1].split()[0])
+    assert after - before < 100_000, "1,000 failures are more"
+    assert search.found is not None
+    counts = {group.systems: group.count for group in search.found.groups()}
+    assert counts == {frozenset({"resque"}): 1_001, frozenset({"sidekiq"}): 2}
+
+
+async def test_a_list_that_cannot_be_read_leaves_what_was_found_in_the_other(
+    direct: Direct, both: Both
+) -> None:
+    fill(direct, resque=3, retries=2)
+    search = groups_of(both)
+    both.trouble["sidekiq"] = "no answer for 3 s"
+    await search.follow(both.do)
+    assert search.found is not None
+    assert (search.found.count, search.is_complete, search.problem) == (3, False, None)
+    [unread] = search.unread
+    assert (unread.place, unread.why) == ("sidekiq", "no answer for 3 s")
+    both.trouble.clear()
+    await search.follow(both.do)
+    assert (search.found.count, search.is_complete, search.unread) == (5, True, ())
+    both.trouble |= {"resque": "no answer", "sidekiq": "no answer"}
+    await search.follow(both.do)
+    assert search.problem == "no answer"
 
 
 # Data that cannot be trusted

@@ -34,7 +34,8 @@ class Exported:
 
 
 def line_of(jobs: JobList, job: Job, redactor: Redactor = OPEN) -> str:
-    """A job of a list as a line of a file, without what `redactor` hides. O(bytes).
+    """A job of a list as a line of a file, without what `redactor` hides; where there are several
+    systems, it says of which one it is. O(bytes).
 
     `raw` is its text; bytes that are no text go into `base64`. What is redacted says so, and cannot
     be loaded.
@@ -50,6 +51,8 @@ def line_of(jobs: JobList, job: Job, redactor: Redactor = OPEN) -> str:
         "sha": item.sha,
         "size": item.size,
     }
+    if job.system:
+        fields["system"] = job.system
     if shown is not item.raw or item.is_cut:
         fields["redacted" if not item.is_cut else "cut"] = True
     try:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, ClassVar, Final
@@ -23,10 +24,9 @@ from qtop.search.failure_groups import (
     KeyMaker,
     title,
 )
-from qtop.search.list_search import ListSearch
+from qtop.search.joint_search import AnySearch
 from qtop.search.selection import JobQuery, JobSearch
 from qtop.text import format
-from qtop.text.progress import ProgressMeter
 from qtop.text.safe import counted, safe, spark
 from qtop.widgets.bars import Span
 from qtop.widgets.columns import Column, ToneOf, figure, text_column
@@ -231,6 +231,16 @@ class WantedGroups(FailureGroups):
         super().__init__(search.now)
         self.search = search
 
+    @classmethod
+    def joined(cls, parts: Sequence[WantedGroups]) -> WantedGroups:
+        """The groups of several lists, as if they were one. O(groups)."""
+        search = copy(parts[0].search)
+        search.too_large = sum(each.search.too_large for each in parts)
+        found = cls(search)
+        for each in parts:
+            found.take_in(each)
+        return found
+
     def visit(self, entry: Entry) -> None:
         """Count an entry that is wanted. Without a filter no entry is read for it."""
         if self.search.wanted.filter.is_empty or self.search.find(entry) is not None:
@@ -255,7 +265,7 @@ class FailedScreen(JobListScreen):
         )
         self.pane.bring_to_front(self._groups_table)
         #: The groups of all that is in the list, whatever is shown.
-        self._census: ListSearch[WantedGroups] | None = None
+        self._census: AnySearch | None = None
 
     @property
     def shows_groups(self) -> bool:
@@ -282,15 +292,15 @@ class FailedScreen(JobListScreen):
         if self.shows_groups:
             self.list_found()
 
-    def new_search(self) -> ListSearch[Any]:
+    def new_search(self) -> AnySearch:
         wanted = self.wanted
         return self._new_count(wanted, "search") if self.shows_groups else super().new_search()
 
-    def _new_count(self, wanted: JobQuery, group: str = "census") -> ListSearch[WantedGroups]:
-        rest, meter = self.app.actions.precedence.rest, ProgressMeter(self.app.clock)
-        return ListSearch(
-            self.jobs, lambda: WantedGroups(self.search_for(wanted)), rest, group, meter=meter
-        )
+    def _new_count(self, wanted: JobQuery, group: str = "census") -> AnySearch:
+        def new() -> WantedGroups:
+            return WantedGroups(self.search_for(wanted))
+
+        return self.search_for_all(new, WantedGroups.joined, group)
 
     def list_found(self) -> None:
         """List the groups that were counted by now, at once; entries in the background."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, ClassVar, Final
@@ -30,6 +30,7 @@ from qtop.screens.dialogs import ask_for_queue
 from qtop.screens.export import export
 from qtop.screens.payload_editor import edit_job
 from qtop.search.fields import Subject, of_job
+from qtop.search.joint_search import AnySearch, JointSearch
 from qtop.search.list_search import FoundT, ListSearch
 from qtop.search.selection import (
     JobQuery,
@@ -147,9 +148,9 @@ class JobListScreen(ConsoleScreen):
         self._show_states(False)
         self.pane.filter = within.filter
         #: What is looked for in the whole list.
-        self.search: ListSearch[Any] | None = None
+        self.search: AnySearch | None = None
         #: The search of which all that was found is listed: what comes now can wait.
-        self.settled: ListSearch[Any] | None = None
+        self.settled: AnySearch | None = None
         self.page: JobPage | None = None
         self.start: Hashable = None
         self._lands_last: bool | None = None
@@ -175,7 +176,7 @@ class JobListScreen(ConsoleScreen):
     # The list
 
     def subject(self, row: Any) -> Subject:
-        return of_job(row.job, self.now)
+        return of_job(row.job, self.now, self.app.system.name)
 
     def values_of(self, field: str) -> Iterable[str]:
         return self.pane.values_of(field)
@@ -347,7 +348,7 @@ class JobListScreen(ConsoleScreen):
         self.page, self.start = page, page.start
         lands_last = True if page.is_gone else self._lands_last
         self._lands_last = None
-        self.put(rows, self.NOTHING if not page.unread else _unknown_of(page))
+        self.put(rows, list_bars.unknown_parts(page.unread) or self.NOTHING)
         if lands_last is not None:
             self.table.to_end(+1 if lands_last else -1)
         self.show_title()
@@ -380,15 +381,37 @@ class JobListScreen(ConsoleScreen):
 
     def search_for(self, wanted: JobQuery) -> JobSearch:
         """Finds jobs of this list, as of now."""
-        return JobSearch(wanted, self.now, self.jobs.layout(self.now))
+        layout, system = self.jobs.layout(self.now), self.app.system.name
+        return JobSearch(wanted, self.now, layout, system=system)
 
-    def new_search(self) -> ListSearch[Any]:
+    def new_search(self) -> AnySearch:
+        return self.search_for_all(self.new_matches, Matches.joined)
+
+    def search_for_all(
+        self,
+        new: Callable[[], FoundT],
+        join: Callable[[Sequence[FoundT]], FoundT],
+        group: str = "search",
+    ) -> AnySearch:
+        """Looks through the whole list; see `ListSearch`, and `JointSearch` for several places."""
         rest, meter = self.app.actions.precedence.rest, ProgressMeter(self.app.clock)
-        return ListSearch(self.jobs, self.new_matches, rest, meter=meter)
+        lists = self._lists_apart()
+        if not lists:
+            return ListSearch(self.jobs, new, rest, group, meter=meter)
+        parts = {place: ListSearch(jobs, new, rest, group) for place, jobs in lists.items()}
+        return JointSearch(parts, join, group, meter)
 
-    def renewed(
-        self, search: ListSearch[FoundT] | None, new: Callable[[], ListSearch[FoundT]]
-    ) -> ListSearch[FoundT]:
+    def _lists_apart(self) -> Mapping[str, JobList]:
+        """The lists of each place where there are several; none otherwise."""
+        if not self.app.state.view().parts:
+            return {}
+        # Imported here: one system alone does without it.
+        from qtop.systems.merged_lists import MergedList
+
+        jobs = self.jobs
+        return jobs.apart() if isinstance(jobs, MergedList) and len(jobs.parts) > 1 else {}
+
+    def renewed(self, search: AnySearch | None, new: Callable[[], AnySearch]) -> AnySearch:
         """A search, or another one where there is none yet or all of the list is known."""
         polled = self.polled()
         is_all = polled is not None and polled.after is None
@@ -399,21 +422,21 @@ class JobListScreen(ConsoleScreen):
         search.is_known = is_all
         return search
 
-    def go_on(self, search: ListSearch[Any]) -> None:
+    def go_on(self, search: AnySearch) -> None:
         """Look in the background for what a search has not seen, and show it."""
         if search.is_known:
             self.list_found()
         else:
             self.in_background(search.group, partial(self._follow, search), exclusive=False)
 
-    async def _follow(self, search: ListSearch[Any]) -> None:
+    async def _follow(self, search: AnySearch) -> None:
         if not search.of and not search.is_running:
             await asyncio.sleep(self.traits.typing_s)
         await search.follow(self.app.read, partial(self._found_more, search))
         if search is self.search:
             self.list_found()
 
-    def _found_more(self, search: ListSearch[Any]) -> None:
+    def _found_more(self, search: AnySearch) -> None:
         is_held = self.is_frozen and search is self.settled
         is_shown = not is_held and search.show_growth() and search is self.search
         if is_shown and self.table.row_count < self.traits.most_found:
@@ -433,7 +456,7 @@ class JobListScreen(ConsoleScreen):
             self.put_found(search, rows, self.no_match)
 
     def put_found(
-        self, search: ListSearch[Any], rows: Sequence[Any], none: str, *, is_over: bool = False
+        self, search: AnySearch, rows: Sequence[Any], none: str, *, is_over: bool = False
     ) -> None:
         """Show the rows of what was found; the text `none` when that is nothing and the search
         `is_over`."""
@@ -442,7 +465,7 @@ class JobListScreen(ConsoleScreen):
         elif not is_over:
             none = self.LOOKING
         if search.unread:
-            none = list_bars.unread(search.unread)[0].text.strip()
+            none = list_bars.unknown_parts(search.unread)
         if search.problem is not None and not search.is_current:
             none = frame.unknown_word(search.problem)
         self.put(rows, none)
@@ -619,11 +642,6 @@ class JobListScreen(ConsoleScreen):
     action_edit_job = action_edit
     action_export_jobs = action_export
     action_stop_looking = action_stop
-
-
-def _unknown_of(page: JobPage) -> str:
-    """What an empty page says where a part of the list could not be read."""
-    return list_bars.unread(page.unread)[0].text.strip()
 
 
 class JobDetailsScreen(ConsoleScreen):

@@ -8,7 +8,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from itertools import starmap
+from typing import Final
 
 from qtop.keymap import keymap
 from qtop.keymap.keymap import Sign
@@ -21,7 +22,7 @@ from qtop.monitor.changes import ServedBy
 from qtop.monitor.rows import TAKES_NONE, QueueRow, WorkerRow
 from qtop.monitor.state import ViewState
 from qtop.screens import frame
-from qtop.search.list_search import ListSearch
+from qtop.search.joint_search import AnySearch
 from qtop.search.selection import JobSearch, Matches
 from qtop.text import format
 from qtop.text.safe import ago, counted, safe
@@ -69,10 +70,16 @@ def _order(shown: JobPage, rows: int) -> str:
 
 def unread(parts: Sequence[UnreadPart]) -> list[Span]:
     """Which places are missing in what is listed, and why."""
-    return [
-        Span(f"   {safe(part.place)} unknown: {safe(part.why)}", "warn", 96, least=16)
-        for part in parts
-    ]
+    spans: list[Span] = []
+    for part in parts:
+        spans.append(Span(f"   {safe(part.place)} unknown", "warn", 96))
+        spans.append(Span(f": {safe(part.why)}", "warn", 52, least=12))
+    return spans
+
+
+def unknown_parts(parts: Sequence[UnreadPart]) -> str:
+    """The same as the text of a table without rows."""
+    return "; ".join(f"{safe(part.place)} is unknown: {safe(part.why)}" for part in parts)
 
 
 def but_for(parts: Sequence[UnreadPart]) -> str:
@@ -93,7 +100,7 @@ def too_large(search: JobSearch) -> list[Span]:
     return [Span(f"; {large:,} too large to look into", "warn", 70)] if large else []
 
 
-def progress(search: ListSearch[Any] | None, key: str) -> list[Span]:
+def progress(search: AnySearch | None, key: str) -> list[Span]:
     """How far the search through the whole list is, how fast it goes, and which `key` stops it."""
     if search is None:
         return []
@@ -253,7 +260,7 @@ def due_times(shown: JobPage | None) -> list[Span]:
 
 
 def delayed_search(
-    run: ListSearch[Matches] | None,
+    run: AnySearch | None,
     sign: Sign = keymap.sign,
     *,
     is_by_class: bool,
@@ -288,6 +295,7 @@ def forecast(
     outlook: Outline | None, rows: Sequence[ListedSchedule] | None, now: datetime
 ) -> tuple[list[Span], list[Span]]:
     """How many jobs come due when, and how many schedules fire soon."""
+    missing = [] if outlook is None else unread(outlook.unread)
     if outlook is None:
         left = [Span(" due ", "dim", 50), Span(" unknown", "warn")]
     else:
@@ -295,15 +303,15 @@ def forecast(
         if retries:
             shares = tuple(_both(*each) for each in zip(shares, retries, strict=True))
         left = [Span(" due, with retries " if retries else " due ", "dim", 50)]
-        if outlook.unread:
-            left += [Span("at least", "warn", 91), *unread(outlook.unread)]
+        if missing:
+            left.append(Span(" at least", "warn", 91))
         left += _buckets(shares)
     if not rows:
-        return left, []
+        return left, missing
     moments = (row.next_at for row in rows if row.next_at is not None)
     firing = sum((at - now).total_seconds() <= _SOON_S for at in moments)
     verb = "schedule fires" if firing == 1 else "schedules fire"
-    return left, [Span(f"{format.number(firing)} {verb} within 1 h ", "dim", 40)]
+    return left, [*missing, Span(f"{format.number(firing)} {verb} within 1 h ", "dim", 40)]
 
 
 def retries_due(outlook: Outline | None) -> list[Span]:
@@ -371,6 +379,8 @@ def scheduler(seen: ScheduledLook | None, now_s: float, has_schedules: bool) -> 
 
 
 _TONES: Final = ("bad", "warn")
+#: Where several systems share a line, texts are cut to so many cells before they are left out.
+_LEAST_CELLS: Final = 16
 
 
 def _schedulers(seen: ScheduledLook, now_s: float) -> list[Span]:
@@ -379,13 +389,18 @@ def _schedulers(seen: ScheduledLook, now_s: float) -> list[Span]:
     outlines = {} if seen.outline is None else seen.outline.parts
     for place, part in seen.schedules.parts.items():
         look = ScheduledLook(outlines.get(place), part, part.problems)
-        spans = scheduler(look, now_s, bool(part.listed))
+        spans = [
+            span._replace(least=span.least or _LEAST_CELLS)
+            for span in scheduler(look, now_s, bool(part.listed))
+        ]
         tones = [_TONES.index(each.tone) for each in spans if each.tone in _TONES]
         rank = min(tones, default=len(_TONES))
-        named = [Span(f" {safe(place)}:", "dim", 90 - rank), *spans]
-        found.append((rank, named))
+        found.append((rank, [Span(f" {safe(place)}:", "dim", 101), *spans]))
     found.sort(key=lambda each: each[0])
-    return [span for _, spans in found for span in spans]
+    (_, worst), *others = found
+    # What is wrong is on the bar in any case, as far as there is room for it.
+    rest = [span._replace(priority=min(span.priority, 60)) for _, part in others for span in part]
+    return [*worst, *rest]
 
 
 def _movers(at_work: int, ahead: Outline | None, now_s: float) -> list[Span]:
@@ -406,7 +421,10 @@ def _movers(at_work: int, ahead: Outline | None, now_s: float) -> list[Span]:
 
 
 def no_schedules(seen: ScheduledLook | None) -> str:
-    """What is shown in place of the schedules when there are none; a file's may be unknown."""
+    """What is shown in place of the schedules when there are none; a file's may be unknown. Of
+    several systems for each."""
+    if seen is not None and seen.schedules.parts:
+        return " ".join(starmap(_no_schedules_of, seen.schedules.parts.items()))
     if seen is not None and seen.schedules.movers is not None:
         hidden = seen.schedules.hidden
         also = f"; {safe(hidden)}" if hidden else ""
@@ -417,6 +435,12 @@ def no_schedules(seen: ScheduledLook | None) -> str:
         unknown = safe(seen.schedules.file_problem)
         return f"No schedules in Redis; of a file they are unknown: {unknown}."
     return "No schedules in Redis, nor in the file of a scheduler at work."
+
+
+def _no_schedules_of(place: str, part: Schedules) -> str:
+    if part.listed is None:
+        return f"{safe(place)} is unknown: {safe('; '.join(part.problems.values()))}."
+    return f"{safe(place)}: {no_schedules(ScheduledLook(None, part, part.problems))}"
 
 
 def _held(holder: LockHolder) -> str:

@@ -30,7 +30,7 @@ from qtop.screens.list_bars import ScheduledLook
 from qtop.search import filter_language
 from qtop.search.fields import Subject, of_schedule
 from qtop.search.filter_language import BadFilter, Filter
-from qtop.search.list_search import ListSearch
+from qtop.search.joint_search import AnySearch
 from qtop.search.selection import ClassCounts, ClassRow, JobQuery, Matches, chosen_of
 from qtop.text import format
 from qtop.text.safe import safe
@@ -368,7 +368,7 @@ class ScheduledScreen(JobListScreen):
         matches.classes = ClassCounts()
         return matches
 
-    def new_search(self) -> ListSearch[Any]:
+    def new_search(self) -> AnySearch:
         """As for every list; how many jobs were seen is shown from the beginning."""
         search = super().new_search()
         search.take((), is_all=False)

@@ -66,8 +66,12 @@ def entry_test(wanted: Filter, layout: Layout | Layouts | None) -> Callable[[Ent
     tests = {place: byte_test(wanted, each) for place, each in layout.items()}
 
     def may_match(entry: Entry) -> bool:
-        own, raw = tests.get(cast(PlacedEntry, entry).system), entry.raw
-        return own is None or raw is None or own(raw)
+        raw = entry.raw
+        if raw is None:
+            # Entries that were read before, which say nothing but their job, come here, too.
+            return True
+        test = tests.get(cast(PlacedEntry, entry).system)
+        return test is None or test(raw)
 
     return may_match
 

@@ -293,6 +293,22 @@ class FailureGroups:
             tally.systems.add(facts.system)
         self._note_moment(tally, facts.failed_at)
 
+    def take_in(self, other: FailureGroups) -> None:
+        """Count what another one has counted, too. O(groups)."""
+        self.count += other.count
+        for key, theirs in other._tallies.items():
+            mine = self._tallies.get(key) or self._new_tally(key)
+            mine.count += theirs.count
+            mine.retried += theirs.retried
+            mine.systems |= theirs.systems
+            mine.queues.update(theirs.queues)
+            for hour, number in theirs.hours.items():
+                mine.hours[hour] = mine.hours.get(hour, 0) + number
+            moments = [each for each in (mine.first, theirs.first) if each is not None]
+            mine.first = min(moments, default=None)
+            moments = [each for each in (mine.last, theirs.last) if each is not None]
+            mine.last = max(moments, default=None)
+
     def fingerprints(self) -> Iterable[GroupKey]:
         return self._tallies.keys()
 

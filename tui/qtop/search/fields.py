@@ -56,10 +56,10 @@ class Subject:
     tags: tuple[str, ...] = ()
 
 
-def of_job(job: Job, now: datetime) -> Subject:
-    """A job as filters see it. `now` is an aware datetime, by the server's clock. Of one that
-    cannot be read, words find its beginning and the reason; of others also their jid and tags.
-    O(bytes)."""
+def of_job(job: Job, now: datetime, system: str = "") -> Subject:
+    """A job as filters see it. `now` is an aware datetime, by the server's clock; `system` is what
+    its system is called where there is only one. Of one that cannot be read, words find its
+    beginning and the reason; of others also their jid and tags. O(bytes)."""
     name, args = job.unwrapped
     failed_at, due, problem = job.failed_at, job.due, job.problem
     named = job.tags if job.jid is None else (job.jid, *job.tags)
@@ -77,7 +77,7 @@ def of_job(job: Job, now: datetime) -> Subject:
         id=job.item.sha,
         words=named if problem is None else (problem, beginning.decode("utf-8", "surrogateescape")),
         is_readable=problem is None,
-        system=job.system or None,
+        system=job.system or system or None,
         jid=job.jid,
         state=job.state,
         tags=job.tags,

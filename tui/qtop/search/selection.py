@@ -4,7 +4,8 @@ and those that an action is about."""
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Protocol, TypeVar
@@ -52,13 +53,20 @@ class JobQuery:
 class JobSearch:
     """Tells which entries are wanted. Those that are too large to be listed whole are not looked
     into: neither a filter nor its opposite matches them. `now` is the server's clock, `layout` that
-    of the list: with it, jobs are made only of what may be wanted."""
+    of the list: with it, jobs are made only of what may be wanted. `system` is what their system is
+    called where there is only one."""
 
     def __init__(
-        self, wanted: JobQuery, now: datetime, layout: Layout | Layouts | None = None
+        self,
+        wanted: JobQuery,
+        now: datetime,
+        layout: Layout | Layouts | None = None,
+        *,
+        system: str = "",
     ) -> None:
         self.wanted = wanted
         self.now = now
+        self._system = system
         self._may_match = entry_test(wanted.filter, layout)
         #: Entries that were too long to be looked into, where that would have mattered.
         self.too_large = 0
@@ -76,7 +84,7 @@ class JobSearch:
         if wanted.filter.is_empty:
             return job
         self.too_large += job.item.is_cut
-        return job if wanted.filter.matches(of_job(job, self.now)) else None
+        return job if wanted.filter.matches(of_job(job, self.now, self._system)) else None
 
 
 class Matches:
@@ -132,6 +140,22 @@ class Matches:
         """Those that are listed, in their order. O(listed)."""
         self._trim()
         return [job for _, job in self._kept]
+
+    @classmethod
+    def joined(cls, parts: Sequence[Matches]) -> Matches:
+        """What was found in several lists, as if it were one. O(listed)."""
+        first = parts[0]
+        found = cls(copy(first.search), first.most, last_first=first._last_first, keep=first._keep)
+        found.search.too_large = sum(each.search.too_large for each in parts)
+        found.count = sum(each.count for each in parts)
+        found.seen = sum(each.seen for each in parts)
+        found._kept = [pair for each in parts for pair in each._kept]
+        found._trim()
+        if first.classes is not None:
+            found.classes = ClassCounts()
+            for each in parts:
+                found.classes.take_in(each.classes or ClassCounts())
+        return found
 
     def _trim(self) -> None:
         self._kept.sort(key=lambda pair: pair[0])
@@ -217,6 +241,22 @@ class ClassCounts:
         tally.first_at, tally.last_at = min(tally.first_at, at), max(tally.last_at, at)
         if job.queue is not None and len(tally.queues) < _QUEUES_KEPT:
             tally.queues[job.queue] = None
+
+    def take_in(self, other: ClassCounts) -> None:
+        """Add what another one counted. O(classes)."""
+        self.has_more |= other.has_more
+        for key, theirs in other._tallies.items():
+            mine = self._tallies.get(key)
+            if mine is None:
+                if len(self._tallies) >= MOST_CLASSES:
+                    self.has_more = True
+                    continue
+                mine = self._tallies[key] = _Tally(theirs.first_at, theirs.last_at)
+            mine.count += theirs.count
+            mine.first_at = min(mine.first_at, theirs.first_at)
+            mine.last_at = max(mine.last_at, theirs.last_at)
+            names = [*mine.queues, *theirs.queues]
+            mine.queues = dict.fromkeys(names[:_QUEUES_KEPT])
 
     def rows(self, now: datetime) -> list[ClassRow]:
         rows = [

@@ -128,6 +128,13 @@ class MergedList:
         """The place of the only list."""
         return next(iter(self.parts)) if len(self.parts) == 1 else None
 
+    def apart(self) -> dict[str, MergedList]:
+        """The lists of each place by themselves, as this one has their jobs."""
+        return {
+            place: MergedList(self.source, {place: jobs}, self._every)
+            for place, jobs in self.parts.items()
+        }
+
     # Figures
 
     def outline(self, now_s: float = 0.0, ahead_s: Sequence[int] = ()) -> Steps[Outline]:
@@ -146,6 +153,7 @@ class MergedList:
             first_at,
             unread,
             found,
+            _retries(list(found.values())),
         )
 
     def extent(self) -> Operation[Extent]:
@@ -495,6 +503,14 @@ def _moved(start: Hashable, begins: Sequence[PartStart]) -> MergedStart:
 
 def _start_of(place: str, start: Hashable) -> Hashable:
     return None if start is None else MergedStart((PartStart(place, start),))
+
+
+def _retries(outlines: Sequence[Outline]) -> tuple[DueShare, ...] | None:
+    """The retries that come due in all of several lists; None where they are unknown in one."""
+    known = [each.retries for each in outlines if each.retries != ()]
+    if None in known:
+        return None
+    return tuple(map(_sum_of, zip(*filter(None, known), strict=True)))
 
 
 def _sum_of(of: tuple[DueShare, ...]) -> DueShare:
