@@ -204,6 +204,23 @@ def test_what_was_watched_is_rescued_once_and_that_is_taken_back(run: Run, direc
     assert direct("EXISTS", KEYS.queue("q")) == 0
 
 
+def test_a_watch_says_in_plain_lines_what_it_saw_since_the_last_one(
+    run: Run, direct: Direct
+) -> None:
+    beat(direct, ONE)
+    work(direct, ONE, {"t": job(1, queue="q")})
+    assert run("watch", "--once").stdout.endswith(f"{ONE} is seen, and runs 1 job\n")
+    assert run("watch", "--once").stdout == ""
+    crash(direct, ONE)
+    assert "crashed, or was cut off, and ran 1 job" in run("watch", "--once").stdout
+    direct("SREM", KEYS.processes(), ONE)
+    beat(direct, ONE, "2.5")
+    assert "beats again" in run("watch", "--once").stdout
+    leave(direct, ONE)
+    assert "left, and gave its jobs back" in run("watch", "--once").stdout
+    assert direct("EXISTS", KEYS.memory(ONE)) == 0
+
+
 def test_only_the_processes_that_are_named_are_rescued(run: Run, direct: Direct) -> None:
     watched(run, direct, job(1, queue="q"))
     watched(run, direct, job(2, queue="q"), identity=TWO)

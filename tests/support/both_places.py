@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 from typing import Final
 
-from tests.support.both_systems import NOON, RESQUE, SIDEKIQ, fill
+from tests.support.both_systems import NOON, RESQUE, SIDEKIQ, resque_failure, sidekiq_failure
 from tests.support.console import until
 from tests.support.direct import Direct
 from textual.pilot import Pilot
@@ -43,7 +43,8 @@ def fill_resque(direct: Direct) -> None:
         "payload": {"class": "Mail", "args": [99]},
     }
     direct("SET", RESQUE.worker(RESQUE_WORKER), json.dumps(job).encode())
-    fill(direct, resque=3, retries=0)
+    for number in range(3):
+        direct("RPUSH", RESQUE.failed(), resque_failure(number, 60 - number))
 
 
 def fill_sidekiq(direct: Direct) -> None:
@@ -81,7 +82,9 @@ def fill_sidekiq(direct: Direct) -> None:
     payload = {"class": "Report", "args": [7], "queue": "default", "jid": "running"}
     work = {"queue": "default", "run_at": NOON - 60, "payload": json.dumps(payload)}
     direct("HSET", SIDEKIQ.work(SIDEKIQ_PROCESS), "thread1", json.dumps(work).encode())
-    fill(direct, resque=0, retries=2)
+    for number in range(2):
+        entry = sidekiq_failure(number, 60 - number)
+        direct("ZADD", SIDEKIQ.jobs("retry"), NOON + 100 + number, entry)
 
 
 async def until_all_polled(pilot: Pilot[None]) -> None:

@@ -17,6 +17,7 @@ from textual.widget import Widget
 from qtop.app.app import ConsoleOptions, QtopApp
 from qtop.config.places import PlaceOptions
 from qtop.config.settings import Settings
+from qtop.systems.finding import Sought
 from qtop.systems.system import PartRunner, Place
 from qtop.widgets.table import Table
 from queuecore.address import Address, parse_url
@@ -59,6 +60,7 @@ def console_of(
     *,
     folder: Path = Path("/dev/null/none"),
     settings: Settings | None = None,
+    sought: Sought | None = None,
     **around: Any,
 ) -> QtopApp:
     """A console on real servers, with a clock and polls as of `console`."""
@@ -68,6 +70,7 @@ def console_of(
         read_only=False,
         log_folder=folder,
         settings=settings or Settings(),
+        sought=sought,
     )
     return QtopApp(options, **({"clock": lambda: 1_000.0, "sleep": _for_ever} | around))
 

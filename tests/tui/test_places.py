@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import AsyncIterator
+import signal
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -25,14 +27,20 @@ from tests.support.console import (
     until_shown,
 )
 from tests.support.direct import Direct
+from tests.support.own_redis import OwnRedis
 from tests.support.sample_data import FakeSystem, snapshot
 from textual.pilot import Pilot
 
 from qtop.app.app import QtopApp
+from qtop.app.place_finder import LOOK_EVERY_S, SEARCH_EVERY
+from qtop.config.places import PlaceOptions
 from qtop.monitor.state import ALL
 from qtop.screens.dialogs import ConfirmDialog
 from qtop.screens.running import RunningScreen
 from qtop.screens.workers import WorkerScreen, WorkersScreen
+from qtop.systems.finding import Sought
+from queuecore.address import parse_url
+from queuecore.server import Binary
 
 pytestmark = pytest.mark.redis
 Opened = tuple[QtopApp, Pilot[None]]
@@ -268,3 +276,120 @@ async def test_opened_screens_are_left_when_another_place_is_shown(both: Opened)
     await until(pilot, lambda: len(app.screen_stack) == 1)
     assert json.dumps(rows_of(app))
     await until_gone(pilot, "sidekiq  ")
+
+
+# Places that are found
+
+
+def meant(url: str) -> tuple[PlaceOptions, Sought]:
+    """Where a console begins that was told no system, and where it looks for more."""
+    resque, _ = places_at(url)
+    return resque, Sought(parse_url(url), "resque", further=("app",), url=url)
+
+
+async def test_a_system_that_is_found_joins_and_is_said(
+    direct: Direct, redis_url: str, tmp_path: Path
+) -> None:
+    fill_resque(direct)
+    looks = asyncio.Queue[None]()
+
+    async def sleep(seconds: float) -> None:
+        await (looks.get() if seconds == LOOK_EVERY_S else asyncio.Event().wait())
+
+    resque, sought = meant(redis_url)
+    app = console_of((resque,), folder=tmp_path, sought=sought, sleep=sleep)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until_all_polled(pilot)
+        await pilot.press("2")
+        await until_rows(pilot, 2)
+        assert rows_of(app) == [("", "reports"), ("", "mail")]
+        fill_sidekiq(direct)
+        # Under the usual names each minute, all keys every ten.
+        for _ in range(SEARCH_EVERY):
+            looks.put_nowait(None)
+        await until(pilot, lambda: app.places.are_several, "the other place")
+        await until_shown(pilot, "found here, too: sidekiq")
+        await until_rows(pilot, 4)
+        await until(pilot, lambda: {system for system, _ in rows_of(app)} == {"resque", "sidekiq"})
+
+
+async def test_where_only_sidekiq_lives_it_is_shown_alone(
+    direct: Direct, redis_url: str, tmp_path: Path
+) -> None:
+    fill_sidekiq(direct)
+    resque, sought = meant(redis_url)
+    app = console_of((resque,), folder=tmp_path, sought=sought)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: [each.name for each in app.places.monitors] == ["sidekiq"])
+        await until_all_polled(pilot)
+        assert not app.places.are_several
+        await pilot.press("2")
+        await until_rows(pilot, 2)
+        await until(pilot, lambda: set(rows_of(app)) == {("", "mail"), ("", "default")})
+        await pilot.press("s")
+        await until_gone(pilot, "Start workers")
+
+
+async def test_an_empty_database_stays_resque_s(redis_url: str, tmp_path: Path) -> None:
+    resque, sought = meant(redis_url)
+    app = console_of((resque,), folder=tmp_path, sought=sought)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until_all_polled(pilot)
+        await pilot.pause(0.3)
+        assert [each.name for each in app.places.monitors] == ["resque"]
+
+
+# A place that does not answer
+
+
+@pytest.fixture
+def own(redis_binary: Binary) -> Iterator[OwnRedis]:
+    """A server that a test may freeze."""
+    server = OwnRedis(redis_binary.path)
+    server.start()
+    yield server
+    server.end()
+
+
+async def test_a_place_that_hangs_is_dimmed_and_said_and_the_other_goes_on(
+    direct: Direct, redis_url: str, own: OwnRedis, tmp_path: Path
+) -> None:
+    fill_resque(direct)
+    with own.direct() as there:
+        fill_sidekiq(there)
+    async with opened(redis_url, tmp_path, sidekiq=own.url) as (app, pilot):
+        await pilot.press("2")
+        await until_rows(pilot, 4)
+        own.send(signal.SIGSTOP)
+        app.poll_now()
+        await until(pilot, lambda: app.state.view().failing == {"sidekiq"}, "the missing answer")
+        await until_shown(pilot, "sidekiq: no answer for")
+        direct("RPUSH", RESQUE.queue("mail"), b'{"class":"Mail","args":[4]}')
+        app.poll_now()
+        await until(pilot, lambda: depths(app)["resque", "mail"] == 4, "the other's next poll")
+        assert depths(app)["sidekiq", "mail"] == 5, "as it was"
+        assert old_rows(app) == {"sidekiq"}
+        # What does not answer is left out of the sums: they are at least so much.
+        totals = app.state.view().fleet.totals  # type: ignore[union-attr]
+        assert (totals.waiting, totals.waiting_is_least, totals.queues_is_least) == (16, True, True)
+        # The other can be acted on, and what hangs keeps nothing waiting.
+        go_to(app, "resque", "mail")
+        await pilot.press("p")
+        await until(pilot, lambda: bool(direct("EXISTS", b"resque:pause:queue:mail")))
+        own.send(signal.SIGCONT)
+        app.poll_now()
+        await until(pilot, lambda: not app.state.view().failing, "the answer")
+        assert old_rows(app) == set()
+
+
+def depths(app: QtopApp) -> dict[tuple[str, str], int | None]:
+    table = table_of(app)
+    rows = [table.rows[at] for at in range(table.row_count)]
+    return {(row.system, row.name): row.depth for row in rows}
+
+
+def old_rows(app: QtopApp) -> set[str]:
+    """The systems of the rows that are dimmed."""
+    table = table_of(app)
+    lines = range(1, 1 + table.row_count)
+    return {table.rows[at - 1].system for at in lines if table._line(at).stale}

@@ -59,7 +59,7 @@ def test_what_is_overdue_is_said_once_it_is_late_for_so_many_processes(
 
 def test_a_score_that_is_no_time_is_not_called_unknown(direct: Direct, still: StillSystem) -> None:
     direct("ZADD", KEYS.jobs("retry"), "-inf", payload(1))
-    text = kinds(still)["keys", "overdue retry"].text
+    text = kinds(still)["scheduler", "overdue retry"].text
     assert "unknown" not in text
     assert "-inf" in text
 

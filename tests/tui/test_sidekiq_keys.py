@@ -25,6 +25,7 @@ from textual.pilot import Pilot
 from qtop.app.app import QtopApp
 from qtop.screens.dialogs import ConfirmDialog, DateDialog
 from qtop.screens.failed import FailureScreen
+from qtop.screens.workers import WorkerScreen
 from qtop.systems.resque.lacking import NO_DEAD, NO_RETRIES
 from qtop.systems.runner import RedisRunner
 from qtop.systems.sidekiq.system import SidekiqSystem
@@ -182,6 +183,27 @@ async def test_what_a_process_lost_while_the_console_watched_is_rescued(
         assert "HardJob" in screen_text(app)
         await pilot.press("y")
         await until(pilot, lambda: direct("LLEN", KEYS.queue("q")) == 1, "the lost job")
+
+
+async def test_the_iterable_jobs_of_a_process_are_cancelled_and_that_is_taken_back(
+    app: QtopApp, direct: Direct
+) -> None:
+    identity, state = "far:1:0123456789ab", KEYS.iteration(f"{1:024x}")
+    beat(direct, identity)
+    work(direct, identity, {"t": job(1, queue="q"), "u": job(2, queue="q")})
+    direct("HSET", state, "c", "7", "ex", "1", "rt", "2.5")
+    async with app.run_test(size=(140, 40)) as pilot:
+        await show(pilot, "3", "h:1", "enter")
+        await until_screen(pilot, WorkerScreen)
+        await until_shown(pilot, f"{1:024x}")
+        await pilot.press("c")
+        await until_screen(pilot, ConfirmDialog)
+        assert "keeps no state" in screen_text(app)
+        await pilot.press("y")
+        await until(pilot, lambda: direct("HEXISTS", state, "cancelled") == 1, "it is asked")
+        await pilot.press("escape", "u")
+        await until(pilot, lambda: direct("HEXISTS", state, "cancelled") == 0, "it is taken back")
+        assert direct("EXISTS", KEYS.iteration(f"{2:024x}")) == 0
 
 
 async def test_a_search_for_lost_jobs_that_is_stopped_leaves_the_rest_unknown(

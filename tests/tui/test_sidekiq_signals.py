@@ -28,6 +28,7 @@ from qtop.screens.workers import WorkerScreen
 from qtop.systems.runner import RedisRunner
 from qtop.systems.sidekiq.signal_watch import SignalWatch
 from qtop.systems.sidekiq.system import SidekiqSystem
+from qtop.systems.sidekiq.work_watch import WorkWatch
 from queuecore.address import parse_url
 from queuecore.exchange import Steps
 from queuecore.stores import Store
@@ -207,3 +208,20 @@ async def test_the_row_of_a_crashed_process_says_what_it_ran(app: QtopApp, direc
         await pilot.press("enter")
         await until_screen(pilot, WorkerScreen)
         assert screen_text(app).count("Job when it was last seen") == 2
+
+
+async def test_a_console_that_comes_after_a_crash_shows_what_a_watch_kept(
+    app: QtopApp, direct: Direct, store: Store
+) -> None:
+    beat(direct, NAME)
+    work(direct, NAME, {"a": job(1, queue="q")})
+    watch = WorkWatch(KEYS)
+    [seen] = store.run(watch.keep())
+    assert (seen.identity, seen.event, seen.jobs) == (NAME, "seen", 1)
+    assert store.run(watch.keep()) == ()
+    crash(direct, NAME)
+    async with app.run_test(size=(140, 40)) as pilot:
+        await until_checked(pilot)
+        app.poll_now()
+        await pilot.press("3")
+        await until_shown(pilot, "ran HardJob")

@@ -8,7 +8,7 @@ import socket
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from importlib import import_module
@@ -50,8 +50,10 @@ if TYPE_CHECKING:
     from qtop.actions.plan import Operator, Plan, Refusal
     from qtop.actions.request import AnyRequest, PruneEvidence
     from qtop.app.action_controller import ActionController
+    from qtop.app.place_finder import Discovery
     from qtop.app.worker_controller import LocalWorkerController
     from qtop.monitor.together import ShownState
+    from qtop.systems.finding import Sought
 
 
 T = TypeVar("T")
@@ -63,6 +65,8 @@ FINISH_S: Final = 2.0
 WORD_STAYS_S: Final = 30.0
 #: What the keys for a faster and a slower display choose from.
 _INTERVALS_S: Final = (0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
+#: What the search for places is called among what watches them: no label.
+_FINDER: Final = ""
 _THEMES: Final = (theme.DARK, theme.LIGHT)
 
 
@@ -70,10 +74,11 @@ _THEMES: Final = (theme.DARK, theme.LIGHT)
 class ConsoleOptions:
     """What a console is started with.
 
-    `places` are what it shows, one at least. `interval_s` is the time between two polls.
-    `log_folder` is for logs of workers and reports of crashes; made when needed.
-    `require` are modules with jobs, for workers started here, and `workers` lists of queues: a
-    worker is started here for each.
+    `places` are what it shows, one at least; where others are `sought`, too, the first of them is a
+    guess, which is left when there is nothing but others. `interval_s` is the time between two
+    polls. `log_folder` is for logs of workers and reports of crashes; made when needed. `require`
+    are modules with jobs, for workers started here, and `workers` lists of queues: a worker is
+    started here for each.
     """
 
     places: tuple[PlaceOptions, ...]
@@ -82,6 +87,7 @@ class ConsoleOptions:
     log_folder: Path
     require: tuple[str, ...] = ()
     workers: tuple[str, ...] = ()
+    sought: Sought | None = None
     settings: Settings = field(default_factory=Settings)
 
 
@@ -183,7 +189,9 @@ class QtopApp(App[None]):
         self._has_begun = False
         self._silence: Timer | None = None
         self._second: Timer | None = None
-        self.places = ConsolePlaces(Watching(self, clock, sleep), _join)
+        self._has_said_unread = False
+        self._watching = Watching(self, clock, sleep)
+        self.places = ConsolePlaces(self._watching, _join)
         sources = [(place.label, self._open_place(place)) for place in options.places]
         starting = next((s for _, s in sources if _starts_workers(s.system)), sources[0][1])
         self.local = LocalWorkers(
@@ -194,8 +202,8 @@ class QtopApp(App[None]):
         )
         for label, source in sources:
             self.places.add(label, source, self._new_state(source.system))
-        #: What watches the places.
-        self._tasks: list[asyncio.Task[None]] = []
+        #: What watches each place, and what looks for others.
+        self._tasks: dict[str, list[asyncio.Task[None]]] = defaultdict(list)
 
     def _new_state(self, system: System) -> ConsoleState:
         settings = self.settings
@@ -300,9 +308,8 @@ class QtopApp(App[None]):
 
     async def on_unmount(self) -> None:
         """End the workers started here, and the connections."""
-        for task in self._tasks:
-            task.cancel()
-            await asyncio.wait((task,))
+        for name in list(self._tasks):
+            await self._end_tasks(name)
         await self.local.close(FINISH_S)
         await self.places.close()
 
@@ -380,15 +387,62 @@ class QtopApp(App[None]):
         if self._asks_rights:
             self.run_worker(monitor.learn_permissions(), group="permissions")
         for run in monitor.watches():
-            task = asyncio.create_task(run)
-            task.add_done_callback(self._task_ended)
-            self._tasks.append(task)
+            self._begin_task(monitor.name, run)
+
+    def _begin_task(self, name: str, run: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(run)
+        task.add_done_callback(self._task_ended)
+        self._tasks[name].append(task)
+
+    async def _end_tasks(self, name: str) -> None:
+        for task in self._tasks.pop(name, []):
+            task.cancel()
+            await asyncio.wait((task,))
 
     async def _begin(self) -> None:
         """Load what the first frame and the first poll did not wait for."""
         await asyncio.to_thread(_load_the_rest)
+        self._look_for_places()
         if not self._options.read_only:
             await self.worker_actions.start_first(self._options.workers)
+
+    def _look_for_places(self) -> None:
+        sought = self._options.sought
+        if sought is None:
+            return
+        from qtop.app.place_finder import PlaceFinder
+
+        finder = PlaceFinder(
+            sought, self._options.places, self.places, self, sleep=self._watching.sleep
+        )
+        self._begin_task(_FINDER, finder.run())
+
+    async def on_discovery(self, found: Discovery) -> None:
+        """Show what was found, too; see `Discoverer`."""
+        guess = self._options.places[0].label
+        for place in found.joining:
+            source = self._open_place(place)
+            self._watch(self.places.add(place.label, source, self._new_state(source.system)))
+        is_guess_shown = any(each.name == guess for each in self.places.monitors)
+        if not found.is_first_meant and is_guess_shown and self.places.are_several:
+            await self._end_tasks(guess)
+            await self.places.drop(guess)
+        if found.joining:
+            self.local.system = self.places.starting.system
+            self.say(self._word_of(found), "good")
+            # With labels, or without.
+            self.poll_now()
+        elif found.unread and not self._has_said_unread:
+            self._has_said_unread = True
+            self.say(safe(f"unknown: {'; '.join(found.unread)}"), "warn")
+        self._show()
+
+    def _word_of(self, found: Discovery) -> str:
+        names = ", ".join(safe(place.label) for place in found.joining)
+        if not self.places.are_several:
+            return f"found here: {names}"
+        key = self.state.policy.sign("next_place")
+        return f"found here, too: {names}; {key} shows each alone"
 
     def _task_ended(self, task: asyncio.Task[None]) -> None:
         error = None if task.cancelled() else task.exception()

@@ -103,6 +103,19 @@ class ConsolePlaces:
             self._together.joined(state)
         return monitor
 
+    async def drop(self, label: str) -> None:
+        """Show a place no longer, whose watches have ended, and close its connections; another one
+        stays."""
+        monitor = self._monitors.pop(label)
+        del self._states[label], self._runners[label]
+        if self.shown == label:
+            self.shown = ALL
+        if not self.are_several:
+            self.first.state.label = ""
+            self._together = self._joined = None
+            self.first.poll_now()
+        await monitor.source.close()
+
     def _trouble(self, label: str) -> str | None:
         """Why a place is known not to answer; None when it is not."""
         return self._states[label].poll.error

@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -18,6 +18,9 @@ from qtop.demo import NAMESPACE, WORKERS
 from queuecore.address import parse_url
 from queuecore.errors import BadOption
 from queuecore.home import state_folder
+
+if TYPE_CHECKING:
+    from qtop.systems.finding import Sought
 
 _TIMEOUT_S = 5.0
 _STREAMS = ("standard input", "standard output", "standard error")
@@ -69,11 +72,7 @@ def _open_console(connection: Connection, *, workers: Sequence[str] = ()) -> int
     """
     _require_terminal(os.environ)
     settings = connection.settings
-    with connection.use() as url:
-        address = parse_url(url)
-        # Over the small connection: the first frame does not wait for redis-py to be imported.
-        with closing(Session(url, connection, timeout_s=_TIMEOUT_S)) as session:
-            session.run(session.system.probe())
+    with _places(connection) as (places, sought):
         # Garbage is collected seldom. The start and each poll of a large fleet make tens of
         # thousands of objects that stay, and no key is answered while all of them are searched.
         gc.set_threshold(50_000, 20, 100)
@@ -81,11 +80,9 @@ def _open_console(connection: Connection, *, workers: Sequence[str] = ()) -> int
         from qtop.screens.base import check_settings
 
         check_settings(settings)
-        place = PlaceOptions(
-            connection.system, connection.system, address, connection.namespace, url
-        )
         options = ConsoleOptions(
-            (place,),
+            places,
+            sought=sought,
             interval_s=settings.values["interval"],
             read_only=connection.is_read_only,
             require=tuple(settings.values["require"]),
@@ -97,6 +94,26 @@ def _open_console(connection: Connection, *, workers: Sequence[str] = ()) -> int
         gc.freeze()
         app.run()
         return app.return_code or 0
+
+
+@contextmanager
+def _places(
+    connection: Connection,
+) -> Iterator[tuple[tuple[PlaceOptions, ...], Sought | None]]:
+    """What the console shows at first, and where it looks for more. A profile's places are all
+    there is, and each says by itself whether it answers. Of one address it is asked before anything
+    is drawn whether it may be used; where no system was named, others are looked for later. Raises
+    as `_open_console`."""
+    if named := connection.named_places():
+        yield named, None
+        return
+    with connection.use() as url:
+        # Over the small connection: the first frame does not wait for redis-py to be imported.
+        with closing(Session(url, connection, timeout_s=_TIMEOUT_S)) as session:
+            session.run(session.system.probe())
+        system, address = connection.system, parse_url(url)
+        place = PlaceOptions(connection.label, system, address, connection.namespace, url)
+        yield (place,), connection.sought(url) if connection.means_all else None
 
 
 def _require_terminal(environ: Mapping[str, str]) -> None:

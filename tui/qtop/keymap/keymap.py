@@ -248,6 +248,8 @@ unregister   | d | unregister | workers       | confirm
     Take the marked workers off the register; the jobs in their hands become failures.
 prune        | D | prune      | workers       | confirm
     Take all dead workers off the register, after showing the evidence.
+cancel       | c | cancel     | worker        | confirm
+    Have the iterable jobs that the process runs end before they are done.
 hosts        | t | hosts      | workers hosts running |
     Show the machines that workers run on, then all running jobs, then the workers again.
 
@@ -494,7 +496,7 @@ OTHER_NAMES: Final = {
     "delayed": "scheduled",
 }
 
-_ACTING = "cancel console demo doctor enqueue load register reorder scheduler server watch worker"
+_ACTING = "console demo doctor enqueue load register reorder scheduler server watch worker"
 _TELLING = "audit find settings show stats"
 #: Commands of `qtop` for the shell that have no key.
 COMMANDS: Final = frozenset(f"{_ACTING} {_TELLING}".split())

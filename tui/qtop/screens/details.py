@@ -177,6 +177,10 @@ def _running(
     yield from _heading(title)
     yield TextLine(format.job_class(job.class_name, job.args), "", "class")
     yield TextLine(format.optional(job.queue), "", "queue")
+    if job.thread is not None:
+        yield TextLine(safe(job.thread), "", "thread")
+    if job.jid is not None:
+        yield TextLine(safe(job.jid), "", "jid")
     yield TextLine(format.both_times(job.since), "", "since")
     usual = "" if usual_s is None else f"; {format.duration(max(1.0, usual_s))} is usual"
     yield TextLine(f"{format.duration(elapsed_s)}{usual}", "", "for")

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Final
 
 from qtop.actions.request import (
     AnyRequest,
+    Cancel,
     Placed,
     Prune,
     PruneEvidence,
@@ -122,6 +123,13 @@ class WorkerScreen(TextScreen):
 
     def action_log(self) -> None:
         self.app.worker_actions.show_log(self._row)
+
+    def action_cancel(self) -> None:
+        jids = tuple(job.jid for job in self._row.jobs or () if job.jid is not None)
+        if jids:
+            self.ask_of([self._row], lambda _: Cancel(jids), "cancel")
+        else:
+            self.app.say("no job that it runs tells its id", "dim")
 
 
 _TONES: Final[dict[str, ToneOf]] = {

@@ -64,17 +64,17 @@ Ability = Literal[
     "postpone",
     "postpone_all",
     "dump_worker",
+    "open_runs",
     "quiet",
     "stop",
     "cancel",
     "rescue",
     "watch",
-    "open_runs",
 ]
 """What a system may be unable to do, by the id of its action: pause queues, pause everything, start
 workers, put on an index what is missing there; put jobs among the dead, try failed jobs again at
-another time; have a worker log what it does; tell what was run on each
-day, and by each class. `quiet` to `watch` are commands: see those."""
+another time; have a worker log what it does; tell what was run on each day, and by each class. The
+last five are commands: see those."""
 
 
 DiagnosisPart = Literal[

@@ -42,7 +42,7 @@ LOCAL: Final = frozenset(
 _NEVER: Final = frozenset(
     {
         *("kill", "kill_all", "kill_delayed", "kill_matching", "postpone", "postpone_all"),
-        "dump_worker",
+        *("dump_worker", "cancel"),
     }
 )
 

@@ -28,6 +28,7 @@ ACTION_SCRIPTS: Final[Mapping[str, tuple[str, ...]]] = {
     "drop_entries": ("clear_failures",),
     "signal": ("stop_worker", "pause_worker", "dump_worker"),
     "rescue": ("prune", "unregister"),
+    "cancel_iteration": ("cancel",),
     "undo": ("undo", "undo_deed"),
     "undo_jobs": ("undo", "undo_deed"),
     "take_back": ("undo", "undo_deed"),

@@ -43,7 +43,9 @@ class WorkWatch:
 
     def _feed(self) -> Steps[WorkLook]:
         if self._memory is None:
-            self._memory = yield from work_memory.stored(self._keys)
+            self._memory = WorkMemory()
+            with suppress(Refused):
+                self._memory = yield from work_memory.stored(self._keys)
         seen = yield from work_memory.look(self._keys, self._memory)
         self._memory = work_memory.fed(self._memory, seen)
         return seen
