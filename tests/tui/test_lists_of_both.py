@@ -34,7 +34,7 @@ from textual.pilot import Pilot
 from qtop.app.app import QtopApp
 from qtop.screens.dialogs import ConfirmDialog
 from qtop.screens.export import ExportDialog
-from qtop.screens.failed import FailedScreen
+from qtop.screens.failed import FailedScreen, FailureScreen
 from qtop.screens.jobs import JobsScreen
 from queuecore.server import Binary
 
@@ -84,12 +84,18 @@ async def answered(pilot: Pilot[None], key: str = "y") -> None:
 
 
 async def test_failed_jobs_of_both_are_in_one_table_the_newest_first(failed: Opened) -> None:
-    app, _ = failed
+    app, pilot = failed
     assert systems_of(app) == {"resque": 5, "sidekiq": 6}
     table = table_of(app)
     times = [table.rows[at].job.failed_at for at in range(table.row_count)]
     assert times == sorted(times, reverse=True)
     assert "state" in {place.column.key for place in table._layout()}, "Sidekiq's jobs have one"
+    go_to_first(app, "sidekiq")
+    await pilot.press("enter")
+    await until_screen(pilot, FailureScreen)
+    await until(
+        pilot, lambda: ["system", "sidekiq"] in [line.split() for line in screen_lines(app)]
+    )
 
 
 async def test_all_that_match_are_requeued_after_one_question_and_one_undo_takes_all_back(

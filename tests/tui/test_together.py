@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import signal
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import UTC, datetime
+from functools import partial
 from itertools import pairwise
 
 import pytest
@@ -23,7 +25,22 @@ from tests.support.direct import Direct
 from tests.support.own_redis import OwnRedis
 from tests.support.sidekiq_sets import payload
 
-from qtop.actions.request import Clear, Delete, Kill, PauseAll, Placed, Requeue, Several, Undo
+from qtop.actions.plan import Plan, Refusal
+from qtop.actions.request import (
+    Clear,
+    Delete,
+    JobRequest,
+    Kill,
+    Move,
+    PauseAll,
+    Placed,
+    PutBack,
+    Requeue,
+    Reschedule,
+    RunNow,
+    Several,
+    Undo,
+)
 from qtop.model.job import JobSource
 from qtop.screens.failed import WantedGroups
 from qtop.search.failure_groups import FailureGroups
@@ -40,6 +57,7 @@ from queuecore.exchange import Exchange, single
 from queuecore.server import Binary
 from queuecore.times import utc_now
 
+LATER = datetime.fromtimestamp(NOON + 86_400, UTC)
 KEYS = (RESQUE.failed(), SIDEKIQ.jobs("retry"), SIDEKIQ.jobs("dead"))
 
 
@@ -215,12 +233,54 @@ async def test_what_was_pointed_at_is_touched_and_nothing_else(direct: Direct, b
     [page] = await both.pages(ALL_FAILED, 100)
     marked = [page.jobs[0], page.jobs[3]]
     chosen = chosen_of(both.together.jobs(ALL_FAILED), marked)
-    outcome = await both.act(Delete(ALL_FAILED, chosen))
-    assert outcome.done == 2
+    plan = await both.prepare(Delete(ALL_FAILED, chosen))
+    assert plan.danger == "confirm", "as of several jobs of one system"
+    assert (await both.actions.run(plan)).done == 2
     left = {(job.system, job.id) for job in await both.walked()}
     assert left == {(job.system, job.id) for job in page.jobs if job not in marked}
     assert (await both.undo()).done == 2
     assert len(await both.walked()) == 8
+
+
+@pytest.mark.parametrize(
+    "make",
+    [Kill, Requeue, partial(Reschedule, at=LATER), partial(Move, to="other"), PutBack],
+)
+async def test_each_request_about_failed_jobs_is_planned_or_refused_in_each_system(
+    direct: Direct, both: Both, make: Callable[..., JobRequest]
+) -> None:
+    fill(direct, resque=2, retries=2)
+    chosen = await both.chosen(make)
+    before = contents(direct)
+    made = await both.do(both.together.prepare(make(ALL_FAILED, chosen), both.operator))
+    assert contents(direct) == before, "a plan changes nothing"
+    if isinstance(made, Plan):
+        outcome = await both.actions.run(made)
+        assert outcome.done == made.many
+        assert (await both.undo()).done == made.many
+        assert contents(direct) == before
+    else:
+        assert isinstance(made, Refusal)
+        assert "resque" in made.text
+        assert "sidekiq" in made.text
+
+
+@pytest.mark.parametrize("make", [RunNow, Delete, partial(Reschedule, at=LATER), Kill])
+async def test_each_request_about_delayed_jobs_is_carried_out_where_it_can_be(
+    direct: Direct, both: Both, make: Callable[..., JobRequest]
+) -> None:
+    for number in range(2):
+        stamp = str(NOON + number)
+        direct("ZADD", RESQUE.delayed_schedule(), stamp, stamp)
+        direct("RPUSH", RESQUE.delayed(stamp), b'{"class":"Mail","args":[],"queue":"mail"}')
+        direct("ZADD", SIDEKIQ.jobs("schedule"), NOON + number, payload(number))
+    before = len(await both.walked(DELAYED))
+    plan = await both.prepare(make(DELAYED, await both.chosen(make, source=DELAYED)))
+    assert plan.many == (2 if make is Kill else 4)
+    outcome = await both.actions.run(plan)
+    assert outcome.done == plan.many
+    assert (await both.undo()).done == plan.many
+    assert len(await both.walked(DELAYED)) == before
 
 
 async def test_equal_bytes_in_both_are_two_jobs(direct: Direct, both: Both) -> None:

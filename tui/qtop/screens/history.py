@@ -13,7 +13,7 @@ from qtop.model.placed import UnreadPart
 from qtop.monitor.rows import Totals, keyed
 from qtop.monitor.series import STEP_S, Trend, fewer
 from qtop.monitor.state import ViewState
-from qtop.screens import frame, list_bars
+from qtop.screens import details, frame, list_bars
 from qtop.screens.base import RowsScreen, TextScreen
 from qtop.screens.runs import RunsScreen
 from qtop.search.fields import Subject
@@ -99,6 +99,7 @@ def _lines(entry: AuditEntry) -> Iterator[TextLine]:
     yield TextLine(unknown if entry.done is None else format.number(entry.done), "", "done")
     if entry.undone:
         yield TextLine(format.number(entry.undone), "", "taken back")
+    yield from details.system_lines(entry.system)
     if entry.queue:
         yield TextLine(safe(entry.queue), "", "queue")
     yield TextLine(safe(entry.source), "dim", "key")

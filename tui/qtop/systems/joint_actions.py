@@ -176,8 +176,9 @@ class JointActions:
         words = {plan.word for plan in each if plan.word is not None}
         sizes = [plan.size_bytes for plan in each]
         danger = max((plan.danger for plan in each), key=_DANGERS.index)
-        if left_out and danger == "undoable":
-            # Not everything that was asked for can be done: that is said before it is begun.
+        if danger == "undoable" and (left_out or len(plans) > 1):
+            # One job goes at once, but these are several; or not all that was asked for can be
+            # done, which is said before it is begun.
             danger = "confirm"
         return Plan(
             _what(request, plans),
