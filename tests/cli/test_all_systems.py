@@ -181,6 +181,7 @@ def test_resque_alone_costs_one_round_trip_more_and_a_named_system_none(
         ("clear", "queue:mail", "--yes"),
         ("requeue", "--from", "failed", "--yes"),
         ("pause", "mail"),
+        ("reorder", "--yes"),
         ("load", "FILE", "--to", "queue:mail", "--yes"),
     ],
     ids=" ".join,
@@ -210,6 +211,14 @@ def test_an_action_goes_where_its_jobs_can_only_be(direct: Direct, run: Run) -> 
     assert run("undo").exit_code == 0
     kept = {k: v for k, v in database(direct).items() if b"qtop" not in k}
     assert kept == before
+
+
+@pytest.mark.usefixtures("both")
+def test_a_pause_of_everything_says_of_which_system(direct: Direct, run: Run) -> None:
+    done = run("pause", "--all")
+    assert done.exit_code == 0
+    assert "everything of resque, and nothing of other systems" in done.stderr
+    assert direct("GET", "resque:pause-all-workers") == b"true"
 
 
 @pytest.mark.usefixtures("both")
@@ -293,3 +302,21 @@ def test_places_of_a_profile_are_on_two_servers_and_one_that_is_down_is_unknown(
     refused = run("delete", "--from", "failed", "--yes", "--profile", "both", **env)
     assert refused.exit_code == 2
     assert direct("LLEN", "resque:failed") == 1
+
+
+@pytest.mark.usefixtures("both")
+def test_a_file_of_several_systems_is_loaded_into_each_by_its_own_lines(
+    direct: Direct, run: Run, tmp_path: Path
+) -> None:
+    path = str(tmp_path / "jobs.jsonl")
+    before = {name: direct("LRANGE", name, 0, -1) for name in ("resque:queue:mail", "queue:mail")}
+    assert run("export", path, "--from", "queue:mail", "--no-redact").exit_code == 0
+    lines = [json.loads(line) for line in Path(path).read_text().splitlines()]
+    assert [each["system"] for each in lines] == ["resque", "sidekiq"]
+    direct("DEL", *before)
+    assert run("load", path, "--yes").exit_code == 2
+    for system, other in (("resque", "sidekiq"), ("sidekiq", "resque")):
+        done = run("load", path, "--yes", "--system", system)
+        assert (done.exit_code, "loaded 1, refused 1" in done.output) == (0, True)
+        assert f"it is of {other}" in done.stderr
+    assert {name: direct("LRANGE", name, 0, -1) for name in before} == before

@@ -329,6 +329,11 @@ async def test_an_incident_of_the_server_opens_with_what_to_do() -> None:
         assert isinstance(app.screen, IncidentScreen)
         text = screen_text(app)
         assert "maxmemory-policy set to noeviction" in text
+        incidents = app.state.view().insights.incidents
+        [shown_one] = [each for each in incidents if each.kind == "eviction"]
+        assert shown_one.cause
+        assert shown_one.cause in text
+        assert all(each in text for each in shown_one.evidence)
         source.reported = health_report()
         app.places.first.on_health_report(source.reported)
         await until_shown(pilot, "This is no longer so.")

@@ -19,6 +19,7 @@ from tests.support.console import (
 )
 from tests.support.console_redis import Redis, on
 from tests.support.direct import Direct
+from tests.support.rights import refused
 from tests.support.sidekiq_console import NOW, SHOWN, StillSystem, restored
 from tests.support.sidekiq_recordings import VERSIONS, values
 
@@ -26,7 +27,7 @@ from qtop.model.run_counts import DayRuns, DurationLimit, RunHistory
 from qtop.screens.failed import FailedScreen
 from qtop.screens.history import HistoryScreen
 from qtop.screens.runs import RunsScreen, day_lines
-from qtop.systems.resque.lacking import NO_RUNS
+from qtop.systems.resque.system import NO_RUNS
 from queuecore.errors import Refused
 from sidekiq.keys import SidekiqKeys
 
@@ -121,9 +122,19 @@ def test_a_mean_of_a_part_of_the_time_is_unknown(direct: Direct, still: StillSys
 def test_a_day_that_is_no_number_is_unknown(direct: Direct, still: StillSystem) -> None:
     yesterday = NOW - timedelta(days=1)
     direct("SET", KEYS.day("processed", f"{yesterday:%Y-%m-%d}"), "many")
-    days = still.do(still.system.days(NOW)).days
-    assert (days[1].runs, days[1].failures) == (None, 0)
-    assert days[0].deploys == ("release 8",)
+    found = still.do(still.system.days(NOW))
+    assert (found.days[1].runs, found.days[1].failures) == (None, 0)
+    assert found.days[0].deploys == ("release 8",)
+    assert found.problem is not None
+
+
+def test_deploys_that_may_not_be_read_are_unknown(direct: Direct, still: StillSystem) -> None:
+    with refused(direct, "-eval", "-evalsha"):
+        found = still.do(still.system.days(NOW))
+    assert found.problem is not None
+    assert "deploys" in found.problem
+    assert (found.days[0].runs, found.days[0].deploys) == (9, ())
+    assert still.do(still.system.days(NOW)).problem is None
 
 
 def test_the_course_has_a_gap_where_a_day_is_unknown() -> None:
@@ -173,16 +184,26 @@ async def test_a_class_leads_to_its_failed_jobs(still: StillSystem) -> None:
         await until_shown(pilot, 'class:"DeadJob"')
 
 
+async def test_what_is_unknown_of_the_days_is_said(direct: Direct, still: StillSystem) -> None:
+    yesterday = NOW - timedelta(days=1)
+    direct("SET", KEYS.day("processed", f"{yesterday:%Y-%m-%d}"), "many")
+    app = console(still, namespace="")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until_checked(pilot)
+        await pilot.press("7", "t")
+        await until_shown(pilot, "unknown: counts of some days")
+
+
 async def test_figures_that_cannot_be_read_are_unknown(
     still: StillSystem, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refused(*args: object) -> object:
+    def forbidden(*args: object) -> object:
         raise Refused("you may not read this")
 
     app = console(still, namespace="")
     async with app.run_test(size=(80, 24)) as pilot:
         await until_checked(pilot)
-        monkeypatch.setattr(still.system, "days", refused, raising=False)
+        monkeypatch.setattr(still.system, "days", forbidden, raising=False)
         await pilot.press("7", "t")
         await until_shown(pilot, "you may not read this")
         assert isinstance(app.screen, RunsScreen)

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Final
 
 import pytest
+from tests.support.console import console, until_checked, until_shown
 from tests.support.direct import Direct
 from tests.support.sidekiq_console import NOW, SHOWN, StillSystem, restored
 from tests.support.sidekiq_sets import KEYS, add, payload
@@ -46,14 +47,14 @@ def kinds(still: StillSystem) -> dict[tuple[str, str], Incident]:
 def test_what_is_overdue_is_said_once_it_is_late_for_so_many_processes(
     direct: Direct, still: StillSystem
 ) -> None:
-    assert ("scheduler", "overdue schedule") not in kinds(still)
+    assert ("jobs", "overdue schedule") not in kinds(still)
     add(direct, KEYS.jobs("schedule"), [(NOW_S - 50, payload(1))])
-    assert ("scheduler", "overdue schedule") not in kinds(still)
+    assert ("jobs", "overdue schedule") not in kinds(still)
     add(direct, KEYS.jobs("schedule"), [(NOW_S - 70, payload(2))])
-    assert kinds(still)["scheduler", "overdue schedule"].severity == "warn"
+    assert kinds(still)["jobs", "overdue schedule"].severity == "warn"
     direct("DEL", *direct("SMEMBERS", "processes"))
     found = kinds(still)
-    assert found["scheduler", "overdue schedule"].severity == "bad"
+    assert found["jobs", "overdue schedule"].severity == "bad"
     assert found["workers", "gone"].severity == "warn"
 
 
@@ -86,6 +87,21 @@ def test_retries_are_counted_by_minute_and_the_fullest_minutes_by_class(
     assert {at: n for at, n in enumerate(timed.retries_ahead) if n} == {0: 1, 10: 120}
     assert sum(timed.storm_classes.values()) == 120
     assert "Rare" not in timed.storm_classes
+
+
+@pytest.mark.parametrize("size", [(80, 24), (160, 48)])
+async def test_a_storm_ahead_is_on_overview(
+    direct: Direct, still: StillSystem, size: tuple[int, int]
+) -> None:
+    add(direct, KEYS.jobs("retry"), [(NOW_S + 610, payload(3 * n)) for n in range(1_500)])
+    app = console(still, namespace="")
+    async with app.run_test(size=size) as pilot:
+        await until_checked(pilot)
+        await until_shown(pilot, "retry storm ahead: 1,500 retries")
+        [storm] = [e for e in app.state.view().insights.incidents if e.kind == "storm"]
+        assert "Job0" in storm.cause
+        assert storm.link is not None
+        assert (storm.link.place, storm.link.filter) == ("failed", 'class:"Job0"')
 
 
 def test_a_set_that_cannot_be_read_gives_neither_alarm_nor_well(

@@ -81,6 +81,11 @@ def test_a_clock_that_is_wrong_makes_no_beat_late() -> None:
     assert "late beat" not in judged(behind)
 
 
+def test_a_process_that_does_not_tell_its_beats_is_not_late() -> None:
+    silent = replace(process(0), beat_at=None)
+    assert "late beat" not in judged([[silent]] * 9)
+
+
 def test_a_process_that_stays_quiet_with_jobs_is_reported() -> None:
     jobs = (job("Import", -60),)
     assert "quiet" not in judged(beating(30, jobs=jobs, is_quiet=True))

@@ -168,22 +168,21 @@ def read_long(keys: SidekiqKeys, until: datetime, *, hours: int = HOURS) -> Step
 
 
 def deploys(keys: SidekiqKeys, days: Sequence[date]) -> Exchange[tuple[Deploy, ...]]:
-    """The deploys of some days in UTC, the newest first; the marks live for 90 days. What may not
-    be read is missing. One round trip, O(marks)."""
+    """The deploys of some days in UTC, the newest first; the marks live for 90 days. A day of which
+    they are of another kind of value has none. One round trip, O(marks). Raises StoreError."""
     names = [keys.deploys(f"{day:%Y%m%d}") for day in days]
     call = _HASHES.call(names, [_MOST_FIELDS, _LABEL_BYTES])
 
     def parse(replies: list[Reply]) -> tuple[Deploy, ...]:
-        hashes = [] if isinstance(replies[0], StoreError) else replies[0]
         found = []
-        for pairs in filter(_is_list, hashes):
+        for pairs in filter(_is_list, replies[0]):
             for minute, label in zip(pairs[::2], pairs[1::2], strict=True):
                 text = name_text(label) if isinstance(label, bytes) else "(too long to list)"
                 found.append(Deploy(times.parse(name_text(minute)), text))
         long_ago = datetime.min.replace(tzinfo=UTC)
         return tuple(sorted(found, key=lambda each: each.at or long_ago, reverse=True))
 
-    return Exchange((call,), parse, tolerant=True)
+    return Exchange((call,), parse)
 
 
 def counts_of(raw: bytes) -> tuple[int, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 from qtop.actions.plan import Operator, Plan, Refusal
 from qtop.actions.request import (
@@ -23,11 +23,13 @@ from qtop.actions.request import (
 )
 from qtop.monitor.place_monitor import Listener, PlaceMonitor
 from qtop.monitor.state import ALL, ConsoleState
-from qtop.monitor.together import ShownState, TogetherState
-from qtop.search.selection import PlacedRefs
 from qtop.systems.system import JobSystem, PartRunner, WorkRunner
 from queuecore.errors import StoreError
 from queuecore.exchange import Operation, Steps, steps_of
+
+if TYPE_CHECKING:
+    # A console of one place does without it.
+    from qtop.monitor.together import ShownState, TogetherState
 
 T = TypeVar("T")
 
@@ -98,6 +100,8 @@ class ConsolePlaces:
             for each in self._monitors.values():
                 each.state.label = each.name
             if self._together is None:
+                from qtop.monitor.together import TogetherState
+
                 self._together = TogetherState(self._states, around.clock)
                 self._joined = self._join(self._runners, self._trouble)
             self._together.joined(state)
@@ -265,6 +269,8 @@ def _unplaced(request: AnyRequest) -> Request | None:
     """A request that does not say its place; None where it does, or where each item in it does."""
     if isinstance(request, Placed | Several | Replace | RunSchedules | DeleteSchedules):
         return None
-    if isinstance(request, OfJobs) and isinstance(request.chosen.refs, PlacedRefs):
-        return None
+    if isinstance(request, OfJobs):
+        from qtop.search.selection import PlacedRefs
+
+        return None if isinstance(request.chosen.refs, PlacedRefs) else request
     return request

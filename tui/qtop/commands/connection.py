@@ -14,22 +14,22 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 import click
-from click.core import ParameterSource
 
-from qtop.commands.options import F, filter_option, json_option, limit_option, redact_option
+from qtop.commands.options import (
+    F,
+    filter_option,
+    json_option,
+    limit_option,
+    redact_option,
+    settings_in_force,
+)
 from qtop.commands.output import Listing, OutputColumn, leave, message
 from qtop.commands.progress import ProgressLine
 from qtop.commands.signals import at_first_signal
 from qtop.config.settings import (
     ALL,
     SYSTEMS,
-    Given,
     Settings,
-    SettingsFile,
-    resolve,
-    settings_path,
-    undo_settings,
-    warnings,
 )
 from qtop.systems.runner import open_system
 from qtop.text.redact import OPEN, Redactor
@@ -92,6 +92,8 @@ class Session:
         self.address = parse_url(url)
         self.undo_limits = connection.settings.undo_limits
         self.label, self.is_among = connection.label, connection.is_among
+        #: The system that was named or found there.
+        self.kind = connection.system
         self._url, self._connection = url, connection
         self._store = store or AheadStore(self.address, timeout_s=timeout_s, client_name="qtop")
         self._warned = False
@@ -211,16 +213,10 @@ class Session:
 
 
 class SystemScope(NamedTuple):
-    """The system that a command is for alone, or, `is_but`, the one that it is not for; and what is
-    said where there is no such place."""
+    """The system that a command is for alone, and what is said where there is no such place."""
 
     system: str
     otherwise: str
-    is_but: bool = False
-
-    def holds(self, system: str) -> bool:
-        """Whether the command is for this system."""
-        return (system == self.system) != self.is_but
 
 
 class OpenPlaces:
@@ -250,7 +246,7 @@ class OpenPlaces:
     def only(self, scope: SystemScope) -> Session:
         """The session of the one place that a command is for. Leaves with status 1 and the reason
         where there is none. Raises BadOption where there are several."""
-        found = [each for each in self.sessions if scope.holds(each.system.name)]
+        found = [each for each in self.sessions if each.kind == scope.system]
         if not found:
             leave(scope.otherwise)
         return _one_of(found, "more than one place could be meant")
@@ -285,13 +281,13 @@ class OpenPlaces:
 def _one_of(found: Sequence[Session], what: str) -> Session:
     if len(found) == 1:
         return found[0]
-    names = [each.system.name for each in found]
+    names = [each.kind for each in found]
     hints = []
     for each in found:
         place = each.system.place
-        is_enough = names.count(each.system.name) == 1
+        is_enough = names.count(each.kind) == 1
         more = "" if is_enough else f" --url {place.address} --namespace {place.namespace!r}"
-        hints.append(f"--system {each.system.name}{more}")
+        hints.append(f"--system {each.kind}{more}")
     raise BadOption(f"{what}: say which, {' or '.join(hints)}; nothing was changed")
 
 
@@ -311,19 +307,6 @@ def _may_hold(session: Session, source: JobSource | str) -> bool:
         return False
     except StoreError:
         return True
-
-
-#: The setting behind a parameter of a command. Of two, the later one counts.
-_SETTINGS: Final = {
-    "url": "url",
-    "address": "url",
-    "system": "system",
-    "namespace": "namespace",
-    "read_only": "read_only",
-    "interval_s": "interval",
-    "console_modules": "require",
-    "ascii_only": "ascii",
-}
 
 
 #: The system whose lines of JSON do not say it, where it is alone.
@@ -527,16 +510,23 @@ class Connection:
         *touched: JobSource | str | None,
         dry_run: bool = False,
         only: SystemScope | None = None,
+        is_of_one: bool = False,
     ) -> Iterator[Session]:
         """The session of the place that these lists and queues are of, for what changes them: see
         `OpenPlaces.meant`; or, for what only one system has, of its place: see `OpenPlaces.only`.
+        Where nothing is named it is that of the first place, or, `is_of_one`, of the only one.
         Raises ChangeRefused with --read-only, unless it is a `dry_run`, BadOption where more than
         one place could be meant, and as `System.admit`."""
         named = [each for each in touched if each]
         if not dry_run:
             self.refuse_if_read_only()
         with self.open_all() as places:
-            session = places.meant(named) if only is None else places.only(only)
+            if only is not None:
+                session = places.only(only)
+            elif is_of_one and not named:
+                session = places.single("more than one system is there")
+            else:
+                session = places.meant(named)
             admit(session, named)
             yield session
 
@@ -595,33 +585,3 @@ def connection_options(command: F) -> F:
         return command(*args, connection=connection, **kept)
 
     return with_connection  # type: ignore[return-value]
-
-
-def settings_in_force(context: click.Context, profile: str | None = None, **fixed: Any) -> Settings:
-    """What the command line, the environment and the settings file say together; `fixed` goes
-    before all. Reads the file, if there is one. What is unwise in it is printed as a warning.
-
-    Raises BadSettings and BadOption.
-    """
-    file = SettingsFile.read(settings_path(os.environ))
-    for warning in warnings(file):
-        click.echo(f"qtop: warning: {warning}", err=True)
-    environment = _given(context, ParameterSource.ENVIRONMENT) | undo_settings(os.environ)
-    options = _given(context, ParameterSource.COMMANDLINE)
-    options |= {name: Given(value, context.info_name or "") for name, value in fixed.items()}
-    return resolve(file, profile=profile, options=options, environment=environment)
-
-
-def _given(context: click.Context, source: ParameterSource) -> dict[str, Given]:
-    """The settings that parameters of the command hold, and got from this source."""
-    parameters = {each.name: each for each in context.command.params}
-    found: dict[str, Given] = {}
-    for name, setting in _SETTINGS.items():
-        if context.get_parameter_source(name) != source:
-            continue
-        parameter = parameters[name]
-        origin = parameter.opts[0] if isinstance(parameter, click.Option) else "the URL"
-        if source == ParameterSource.ENVIRONMENT:
-            origin = str(parameter.envvar)
-        found[setting] = Given(context.params[name], origin)
-    return found

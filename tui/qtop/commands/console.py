@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from qtop.commands.connection import Connection, Session, connection_options, settings_in_force
+from qtop.commands.connection import Connection, Session, connection_options
+from qtop.commands.options import settings_in_force
 from qtop.config.places import PlaceOptions
 from qtop.config.settings import DEFAULTS, INTERVAL_S
 from qtop.demo import NAMESPACE, WORKERS

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -27,11 +28,11 @@ from qtop.commands.options import (
 )
 from qtop.commands.output import CHANGED, counted, line, message
 from qtop.commands.reading import Unread, visit_all
+from qtop.config.settings import SYSTEMS
 from qtop.model.job import Job, JobSource
 from qtop.model.job_file import BadExport, line_of, read_line
 from qtop.search.filter_language import Filter
 from qtop.search.list_walk import choose, scan
-from qtop.systems.system import System
 from qtop.text.safe import safe
 
 _PRIVATE: Final = 0o600
@@ -52,7 +53,8 @@ def export(path: Path, source: JobSource, wanted: Filter, connection: Connection
 
     One JSON object a line, with the exact bytes; nobody else can read the file. What sounds like a
     secret is hidden, unless --no-redact says otherwise; lines in which something was hidden cannot
-    be loaded back. `-` writes to standard output.
+    be loaded back. Where there are several systems each line says its own, and `qtop load` takes
+    those of one. `-` writes to standard output.
 
     \b
     Example: qtop export failures.jsonl --from failed --filter 'age>7d' --no-redact
@@ -70,7 +72,8 @@ def export(path: Path, source: JobSource, wanted: Filter, connection: Connection
                 nonlocal written
                 if is_shown:
                     session.progress.make_way()
-                file.write(line_of(jobs, job, redactor) + "\n")
+                of = session.label if places.is_several else ""
+                file.write(line_of(jobs, job, redactor, of) + "\n")
                 written += 1
 
             # Both in the order in which the list is listed.
@@ -82,9 +85,7 @@ def export(path: Path, source: JobSource, wanted: Filter, connection: Connection
                 part.note(what, CHANGED)
 
         try:
-            # Its lines do not say of which system they are: a file is of one.
-            places.current = places.meant([source])
-            visit_all(places, unread, visit, [places.current])
+            visit_all(places, unread, visit, places.holding(source))
         except KeyboardInterrupt:
             message(f"interrupted: {counted(written, source.noun)} written, the rest is missing")
             raise
@@ -144,7 +145,7 @@ def load(
     """
     with connection.open_all() as places:
         session = places.single("where these jobs go is not said")
-        plan, refused = _sorted_out(session.system, path, target)
+        plan, refused = _sorted_out(session, path, target)
         for source, lines in plan.items():
             line(f"{'would load' if dry_run else 'to load'} {len(lines):,} to {safe(str(source))}")
         message(f"refused {refused:,}")
@@ -157,7 +158,7 @@ def load(
             confirm(f"load {counted(total, 'item')}")
         done = 0
         for source, lines in plan.items():
-            request = Load(source, _items(session.system, path, target, lines), len(lines))
+            request = Load(source, _items(session, path, target, lines), len(lines))
             outcome = carry_out(session, session.plan(request))
             done += outcome.done
             if outcome.stopped is not None:
@@ -171,12 +172,12 @@ def load(
 _Lines = dict[JobSource, list[tuple[int, int]]]
 
 
-def _sorted_out(system: System, path: Path, target: JobSource | str | None) -> tuple[_Lines, int]:
+def _sorted_out(session: Session, path: Path, target: JobSource | str | None) -> tuple[_Lines, int]:
     """What goes where of a file, and how many of its lines are refused; why is said of some."""
     plan: _Lines = defaultdict(list)
     refused = 0
     for number, begin, raw in _read(path):
-        landing = _landing(system, raw, target)
+        landing = _landing(session, raw, target)
         if isinstance(landing, Landing):
             plan[landing.source].append((landing.place, begin))
             continue
@@ -207,11 +208,13 @@ def _read(path: Path) -> Iterator[tuple[int, int, bytes]]:
         raise click.ClickException(f"{safe(str(path))}: {error.strerror}") from None
 
 
-def _landing(system: System, written: bytes, target: JobSource | str | None) -> Landing | str:
+def _landing(session: Session, written: bytes, target: JobSource | str | None) -> Landing | str:
     """Where the item of a line goes; or why it goes nowhere."""
     try:
         item = read_line(written.decode("utf-8", "replace"))
         origin = SOURCE.convert(item.source, None, None)
+        if not _may_be_of(session.kind, item.system):
+            return f"it is of {item.system}, not of {session.kind}"
     except BadExport as error:
         return str(error)
     except click.BadParameter:
@@ -223,21 +226,28 @@ def _landing(system: System, written: bytes, target: JobSource | str | None) -> 
         if to.kind == "failed":
             return f"{to} is no place for what was in {origin}"
         if origin.kind == "failed":
-            job = system.jobs(origin).payload(Job(item.item))
+            job = session.system.jobs(origin).payload(Job(item.item))
             if isinstance(job, str):
                 return job
             raw = job[1]
     return Landing(to, raw, item.place)
 
 
+def _may_be_of(kind: str, label: str) -> bool:
+    """Whether a job may be of a system, by what its place was called: a name of a system, perhaps
+    with more behind it, or any other."""
+    named = re.split("[:@]", label)[0]
+    return named == kind or named not in SYSTEMS
+
+
 def _items(
-    system: System, path: Path, target: JobSource | str | None, lines: Sequence[tuple[int, int]]
+    session: Session, path: Path, target: JobSource | str | None, lines: Sequence[tuple[int, int]]
 ) -> Iterator[bytes]:
     """What goes to one list of these lines, in the order of the list they are from. An export
     begins with whatever was at hand; the newest failure, for example."""
     with path.open("rb") as file:
         for _, begin in sorted(lines):
             file.seek(begin)
-            landing = _landing(system, file.readline(), target)
+            landing = _landing(session, file.readline(), target)
             if isinstance(landing, Landing):
                 yield landing.raw

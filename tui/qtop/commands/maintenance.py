@@ -84,6 +84,8 @@ def _pause(
             raise click.UsageError("the name of a queue is empty, and there is no such queue")
         if is_pause and names:
             tell_unknown(session, names)
+        if everything and session.is_among:
+            message(f"note: everything of {session.label}, and nothing of other systems")
         if dry_run:
             _refuse_if_unable(session, "pause_all" if everything else "pause")
             would = {"action": action, "dry_run": True, "would": what}
@@ -255,7 +257,7 @@ def reorder(
     \b
     Example: qtop reorder failed
     """
-    with connection.open_to_change(*sources, dry_run=dry_run) as session:
+    with connection.open_to_change(*sources, dry_run=dry_run, is_of_one=True) as session:
         plan = session.plan(Reorder(sources))
         for text in plan.details:
             message(text)
@@ -274,10 +276,9 @@ def reorder(
 
 
 _PRUNE: Final = SystemScope(
-    "sidekiq",
+    "resque",
     "nothing of Sidekiq's is to be pruned: processes that are gone leave its set by themselves; "
     "a rescue puts back the jobs that they lost",
-    is_but=True,
 )
 
 

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
+from click.core import ParameterSource
 
+from qtop.config.settings import (
+    Given,
+    Settings,
+    SettingsFile,
+    resolve,
+    settings_path,
+    undo_settings,
+    warnings,
+)
 from queuecore.errors import QueueError
 
 if TYPE_CHECKING:
@@ -125,9 +136,54 @@ def limit_option(default: int) -> Callable[[F], F]:
         type=click.IntRange(0),
         default=default,
         show_default=default > 0,
-        help="How many at most; 0: all.",
+        help="How many at most, of each system; 0: all.",
     )
 
 
 def change_options(command: F) -> F:
     return json_option(dry_run_option(yes_option(command)))
+
+
+# The settings that options and variables say.
+
+#: The setting behind a parameter of a command. Of two, the later one counts.
+_SETTINGS: Final = {
+    "url": "url",
+    "address": "url",
+    "system": "system",
+    "namespace": "namespace",
+    "read_only": "read_only",
+    "interval_s": "interval",
+    "console_modules": "require",
+    "ascii_only": "ascii",
+}
+
+
+def settings_in_force(context: click.Context, profile: str | None = None, **fixed: Any) -> Settings:
+    """What the command line, the environment and the settings file say together; `fixed` goes
+    before all. Reads the file, if there is one. What is unwise in it is printed as a warning.
+
+    Raises BadSettings and BadOption.
+    """
+    file = SettingsFile.read(settings_path(os.environ))
+    for warning in warnings(file):
+        click.echo(f"qtop: warning: {warning}", err=True)
+    environment = _given(context, ParameterSource.ENVIRONMENT) | undo_settings(os.environ)
+    options = _given(context, ParameterSource.COMMANDLINE)
+    options |= {name: Given(value, context.info_name or "") for name, value in fixed.items()}
+    return resolve(file, profile=profile, options=options, environment=environment)
+
+
+def _given(context: click.Context, source: ParameterSource) -> dict[str, Given]:
+    """The settings that parameters of the command hold, and got from this source."""
+    parameters = {each.name: each for each in context.command.params}
+    found: dict[str, Given] = {}
+    for name, setting in _SETTINGS.items():
+        if context.get_parameter_source(name) != source:
+            continue
+        parameter = parameters[name]
+        origin = parameter.opts[0] if isinstance(parameter, click.Option) else "the URL"
+        if source == ParameterSource.ENVIRONMENT:
+            origin = str(parameter.envvar)
+        found[setting] = Given(context.params[name], origin)
+    return found

@@ -13,6 +13,7 @@ from qtop.commands.output import OutputColumn, json_line, leave, line, message, 
 from qtop.commands.reading import Unread, note_unread, read_whole, tell_owners, visit_all
 from qtop.model.fleet import Snapshot
 from qtop.model.run_counts import DAYS, SPANS_H, ClassRuns, DayRuns, DurationLimit
+from qtop.text.format import NOTHING
 from qtop.text.safe import safe
 
 T = TypeVar("T")
@@ -138,9 +139,9 @@ def _words(figure: int | None) -> str:
 # What was run: by class, by day.
 
 
-def _limit(limit: DurationLimit | None) -> str:
+def _limit(row: ClassRuns, limit: DurationLimit | None) -> str:
     if limit is None:
-        return "unknown"
+        return _missing(row)
     return f"{'>' if limit.is_over else '<='} {limit.seconds:g} s"
 
 
@@ -149,9 +150,9 @@ _CLASS_COLUMNS: Final[tuple[OutputColumn[ClassRuns], ...]] = (
     OutputColumn("RUNS", lambda row: plain(row.runs), "right"),
     OutputColumn("FAILURES", lambda row: plain(row.failures), "right"),
     OutputColumn("MEAN", lambda row: _mean(row), "right"),
-    OutputColumn("P50", lambda row: _limit(row.p50), "right"),
-    OutputColumn("P95", lambda row: _limit(row.p95), "right"),
-    OutputColumn("P99", lambda row: _limit(row.p99), "right"),
+    OutputColumn("P50", lambda row: _limit(row, row.p50), "right"),
+    OutputColumn("P95", lambda row: _limit(row, row.p95), "right"),
+    OutputColumn("P99", lambda row: _limit(row, row.p99), "right"),
 )
 _DAY_COLUMNS: Final[tuple[OutputColumn[DayRuns], ...]] = (
     OutputColumn("DAY", lambda row: f"{row.day}"),
@@ -162,7 +163,12 @@ _DAY_COLUMNS: Final[tuple[OutputColumn[DayRuns], ...]] = (
 
 
 def _mean(row: ClassRuns) -> str:
-    return "unknown" if row.mean_s is None else f"{row.mean_s:.3g} s"
+    return _missing(row) if row.mean_s is None else f"{row.mean_s:.3g} s"
+
+
+def _missing(row: ClassRuns) -> str:
+    """Only how long successes took is kept."""
+    return "unknown" if row.runs > row.failures else NOTHING
 
 
 def _class_fields(row: ClassRuns) -> Mapping[str, Any]:

@@ -287,7 +287,7 @@ _VARIABLE: Final = re.compile(r"\$\{(\w+)\}")
 #: Settings that run a program: others who can write them could run it with this user's rights.
 _RUNS: Final = ("worker_command", "require")
 #: Settings that say where the jobs are: a profile that was named goes before the environment.
-_WHERE: Final = ("url", "system", "namespace")
+WHERE: Final = ("url", "system", "namespace")
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,6 +312,8 @@ class Settings:
     #: Those of the profile, if they are in force: `url`, `namespace` and `system` have no meaning
     #: then, except that `system` may choose some of them.
     places: tuple[PlaceOptions, ...] = ()
+    #: Where they are in the file.
+    place_origin: str = ""
 
     @property
     def thresholds(self) -> Thresholds:
@@ -391,11 +393,13 @@ def resolve(
     chosen = dict(profiles[profile]) if profile is not None else {}
     listed = chosen.pop(PLACES, None)
     places: tuple[PlaceOptions, ...] = ()
+    place_origin = ""
     if listed is not None and "url" not in options:
+        place_origin = listed.origin
         places = _places_of(listed, options, environ)
         top, environment = _without_where(top), _without_where(environment)
     if is_named:
-        environment = {k: v for k, v in environment.items() if not (k in _WHERE and k in chosen)}
+        environment = {k: v for k, v in environment.items() if not (k in WHERE and k in chosen)}
     given = {**top, **chosen, **environment, **options}
     system = given["system"].value if "system" in given else DEFAULTS["system"]
     # Where all are looked for, it is Resque's namespace that is said.
@@ -415,11 +419,11 @@ def resolve(
     if "url" in given and "url" not in {*environment, *options}:
         values["url"] = _expanded("url", given["url"], environ)
     origins = {k: v.origin for k, v in given.items()}
-    return Settings(values, tables, origins, profile, places)
+    return Settings(values, tables, origins, profile, places, place_origin)
 
 
 def _without_where(given: Mapping[str, Given]) -> dict[str, Given]:
-    return {name: each for name, each in given.items() if name not in _WHERE}
+    return {name: each for name, each in given.items() if name not in WHERE}
 
 
 def _places_of(
@@ -515,7 +519,7 @@ def _read_places(
     file: SettingsFile, path: tuple[str, ...], value: Any, beside: Mapping[str, Any]
 ) -> Given:
     """The places of a profile, each a value for each of its keys, as they are written."""
-    for name in _WHERE:
+    for name in WHERE:
         if name in beside:
             where = file.place(*path[:-1], name)
             raise BadSettings(

@@ -61,7 +61,7 @@ class DeployMark:
 
 @value
 class RunHistory:
-    """What was run on some days, the newest first; `problem` says why deploys are missing."""
+    """What was run on some days, the newest first; `problem` says what is unknown, and why."""
 
     days: tuple[DayRuns, ...]
     problem: str | None = None

@@ -150,7 +150,8 @@ def _where(view: ViewState) -> list[Span]:
 def _part(view: ViewState, part: PlaceCondition, letter: str) -> list[Span]:
     poll, name = part.poll, safe(part.label)
     if poll.error is None:
-        where = f"{part.address} {safe(part.namespace)}"
+        named = "" if part.namespace == part.label else f" {safe(part.namespace)}"
+        where = f"{part.address}{named}"
         return [
             Span(f" {letter} ", "strong", 88),
             Span(name, "", 87),

@@ -308,6 +308,7 @@ class OverviewScreen(ConsoleScreen):
         fleet, insights = view.fleet, view.insights
         # That Redis does not answer is news, whatever else is old.
         self.table.stale = False
+        self.table.dim_rows(None)
         self.table.empty_text = frame.empty_word(view, "verdicts", "")
         self.table.set_rows(incident_rows(view))
         self._advise(self.table.cursor_row)

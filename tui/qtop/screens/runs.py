@@ -162,7 +162,7 @@ class RunsScreen(RowsScreen):
         )
         for table in (self._class_table, self._day_table):
             self.pane.bring_to_front(table)
-        self._bars = [Bar(classes="runs") for _ in range(4)]
+        self._bars = [Bar(classes="runs") for _ in range(5)]
         #: Of so many hours the classes are shown; None shows the days.
         self._hours: int | None = None
         self._seen: RunHistory | ClassHistory | None = None
@@ -236,7 +236,10 @@ class RunsScreen(RowsScreen):
         seen = self._seen
         lines = self._class_lines() if self._hours is not None else []
         if self._hours is None:
-            lines = day_lines(seen if isinstance(seen, RunHistory) else None, width)
+            days = seen if isinstance(seen, RunHistory) else None
+            lines = day_lines(days, width)
+            if days is not None and days.problem is not None:
+                lines.append(([Span(f" ⚠ unknown: {safe(days.problem)}", "warn", 90)], []))
         for at, bar in enumerate(others):
             bar.display = at < len(lines)
             if at < len(lines):
@@ -258,7 +261,7 @@ class RunsScreen(RowsScreen):
             return [Span("reading … ", "dim", 70)]
         if isinstance(seen, ClassHistory):
             return [Span(f"{seen.since:%m-%d %H:%M} to {seen.until:%H:%M} UTC ", "dim", 60)]
-        return [Span(f"{counted(len(seen.days), 'day')} in UTC ", "dim", 60)]
+        return [Span(f"{counted(len(seen.days), 'day')} in UTC, today so far ", "dim", 60)]
 
     def _class_lines(self) -> list[tuple[list[Span], list[Span]]]:
         seen = self._seen

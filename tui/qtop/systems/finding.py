@@ -26,6 +26,7 @@ _SIDEKIQ: Final = "sidekiq"
 #: Sidekiq's usual namespace: none.
 _BARE: Final = ""
 _KEYS: Final = "other namespaces"
+_TOO_MANY: Final = "only 200,000 keys and 100 namespaces were looked at"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,13 +98,14 @@ def search(sought: Sought, found: FoundPlaces) -> Steps[FoundPlaces]:
     except Refused as error:
         return replace(found, unread={**found.unread, _KEYS: str(error)})
     more = _found(sought, seen)
+    unread = {**found.unread, **more.unread, **({} if is_complete else {_KEYS: _TOO_MANY})}
     if more.is_empty:
-        return replace(found, unread={**found.unread, **more.unread}, is_complete=is_complete)
+        return replace(found, unread=unread, is_complete=is_complete)
     before = () if found.is_empty else found.places
     return FoundPlaces(
         labelled((*before, *_places(sought, seen))),
         notes=(*found.notes, *more.notes),
-        unread={**found.unread, **more.unread},
+        unread=unread,
         is_complete=is_complete,
     )
 

@@ -144,8 +144,10 @@ class ThreadWatch:
     ) -> Iterator[Incident]:
         """What is wrong with them; `entries` are the newest actions on record. O(workers)."""
         pasts = self._pasts.values()
+        # One that does not tell when it beat may beat.
+        beating = [each for each in pasts if each.seen.process.beat_at is not None]
         late_s = self._limits.late_beat_s
-        if late := [each for each in pasts if at_mono - each.beat_mono > late_s]:
+        if late := [each for each in beating if at_mono - each.beat_mono > late_s]:
             yield _late(late, max(at_mono - each.beat_mono for each in late))
         quiet_before = now - timedelta(seconds=self._limits.quiet_for_s)
         quiet = [e for e in pasts if e.quiet_since is not None and e.quiet_since <= quiet_before]

@@ -49,12 +49,7 @@ class CapacityWatch:
         threads = None if fleet.workers is None or None in counts else sum(filter(None, counts))
         busy = [None if each.facts is None else each.facts.busy for each in alive]
         done = fleet.totals.processed_ever
-        if (
-            done is None
-            or fleet.workers is None
-            or None in busy
-            or fleet.totals.drops.breaks_counts
-        ):
+        if not alive or done is None or None in busy or fleet.totals.drops.breaks_counts:
             self._notes.clear()
             return Capacity(None, threads)
         if not self._notes or done < self._notes[-1][1]:
@@ -140,7 +135,7 @@ def _overdue(timed: TimedJobs, fleet: FleetRows, thresholds: Thresholds) -> Iter
             remedy = "see what their logs say, and whether their clocks are right"
             cause = _why_late(name, timed)
         yield Incident(
-            *("scheduler", "warn" if movers else "bad", text, f"overdue {name}"),
+            *("jobs", "warn" if movers else "bad", text, f"overdue {name}"),
             link=link if movers else Link("workers"),
             remedy=remedy,
             since=since_of(found.first_at),

@@ -5,5 +5,4 @@ from __future__ import annotations
 from typing import Final
 
 NO_DEAD: Final = "Resque keeps no dead jobs: what failed stays until it is requeued or deleted"
-NO_RUNS: Final = "Resque counts what is run since ever only, neither by days nor by classes"
 NO_RETRIES: Final = "Resque does not try failed jobs again by itself: requeue them"

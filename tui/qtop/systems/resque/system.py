@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar, get_args
 
 from qtop.model.job import FAILED, JobSource
-from qtop.systems.resque.lacking import NO_DEAD, NO_RETRIES, NO_RUNS
+from qtop.systems.resque.lacking import NO_DEAD, NO_RETRIES
 from qtop.systems.system import Ability, Place, Wording
 from queuecore.exchange import Exchange, contact, single
 from queuecore.keys import name_text
@@ -59,6 +59,7 @@ T = TypeVar("T")
 
 #: How many of the newest failures are part of a snapshot.
 FAILURES_READ: Final = 500
+NO_RUNS: Final = "Resque counts what is run since ever only, neither by days nor by classes"
 
 
 _NO_SIGNALS: Final = (

@@ -44,6 +44,8 @@ def days(keys: SidekiqKeys, now: datetime) -> Steps[RunHistory]:
         DayRuns(each.day, each.counts.processed, each.counts.failed, tuple(labels[each.day]))
         for each in found
     )
+    if any(None in (each.runs, each.failures) for each in runs):
+        problem = "counts of some days: they may not be read, or are no numbers"
     return RunHistory(runs, problem)
 
 
