@@ -38,7 +38,7 @@ from qtop.screens.base import ConsoleScreen, load_screens
 from qtop.screens.frame import TooSmallScreen, is_too_small
 from qtop.search.filter_language import term
 from qtop.systems.runner import RedisRunner, open_system
-from qtop.systems.system import JobSystem, PartRunner, System
+from qtop.systems.system import OF_COMMANDS, JobSystem, PartRunner, System
 from qtop.text.safe import safe
 from qtop.widgets import theme
 from qtop.widgets.table import Table
@@ -218,7 +218,11 @@ class QtopApp(App[None]):
                 production=settings.production,
                 secrets=settings.redactor,
                 rebound=settings.keys,
-                forbidden={name: why for name, why in system.abilities.items() if why},
+                forbidden={
+                    name: why
+                    for name, why in system.abilities.items()
+                    if why and name not in OF_COMMANDS
+                },
                 wording=system.wording,
                 thresholds=settings.thresholds,
             ),

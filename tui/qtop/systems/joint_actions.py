@@ -42,7 +42,7 @@ from qtop.keymap.keymap import Danger
 from qtop.model.job import JobSource
 from qtop.model.placed import own_job
 from qtop.search.selection import PlacedRefs
-from qtop.systems.routing import at
+from qtop.systems.routing import at, why_unread
 from qtop.text.format import number
 from qtop.text.safe import safe
 from queuecore import values
@@ -113,7 +113,7 @@ class JointActions:
         except QueueError as error:
             if is_only:
                 raise
-            return Refusal(safe(str(error)))
+            return Refusal(safe(why_unread(error)))
 
     # Whose each part is
 

@@ -25,7 +25,7 @@ from qtop.model.job_list import (
 from qtop.model.layout import Layout, Layouts
 from qtop.model.placed import UnreadPart, own_job, placed_job
 from qtop.search.selection import PlacedRefs, Selection
-from qtop.systems.routing import at
+from qtop.systems.routing import at, why_unread
 from queuecore.errors import StoreError
 from queuecore.exchange import Exchange, Operation, Steps, steps_of
 from queuecore.values import replace, value
@@ -247,7 +247,7 @@ class MergedList:
             try:
                 page = yield from steps_of(at(place, read(place, starts[place], many)))
             except StoreError as error:
-                unread += (UnreadPart(place, str(error)),)
+                unread += (UnreadPart(place, why_unread(error)),)
             else:
                 taken[place] = _Share(page, len(jobs_of(page)), True)
         return taken, unread
@@ -383,8 +383,8 @@ class MergedWalk:
         try:
             entries = yield from steps_of(at(place, window))
         except StoreError as error:
+            self.unread += (UnreadPart(place, why_unread(error)),)
             self._left.remove(place)
-            self.unread += (UnreadPart(place, str(error)),)
             if len(self.unread) == len(self._ways):
                 raise
             return iter(())
@@ -401,14 +401,16 @@ def _each(
     why others could not be read. Raises the first error where none answers."""
     found: dict[str, T] = {}
     errors: dict[str, StoreError] = {}
+    unread: list[UnreadPart] = []
     for place, part in parts.items():
         try:
             found[place] = yield from steps_of(at(place, work(place, part)))
         except StoreError as error:
+            unread.append(UnreadPart(place, why_unread(error)))
             errors[place] = error
     if errors and not found:
         raise next(iter(errors.values()))
-    return found, tuple(UnreadPart(place, str(error)) for place, error in errors.items())
+    return found, tuple(unread)
 
 
 # Order: by time, where the lists are not in that order as near to it as they can be passed through.

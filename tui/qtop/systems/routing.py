@@ -7,7 +7,8 @@ import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, overload
 
-from queuecore.errors import StoreError, Unreachable
+from qtop.actions.stopping import Stopped
+from queuecore.errors import QueueError, StoreError, Unreachable
 from queuecore.exchange import Exchange, Operation, Steps
 
 if TYPE_CHECKING:
@@ -86,6 +87,14 @@ class SystemsOf(Mapping[str, "System"]):
 
     def __len__(self) -> int:
         return len(self._runners)
+
+
+def why_unread(error: QueueError) -> str:
+    """Why the part of one place is unknown, in words, while the others go on. Raises the error
+    where it says that all was stopped."""
+    if isinstance(error, Stopped):
+        raise error
+    return str(error)
 
 
 class NoPlace(RuntimeError):

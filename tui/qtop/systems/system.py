@@ -3,7 +3,7 @@ Resque; outside of such folders nothing knows an engine."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Protocol, TypeVar
 
 from queuecore.exchange import Operation
 
@@ -76,6 +76,9 @@ workers, put on an index what is missing there; put jobs among the dead, try fai
 another time; have a worker log what it does; tell what was run on each day, and by each class. The
 last five are commands: see those."""
 
+
+OF_COMMANDS: Final = frozenset({"quiet", "stop", "cancel", "rescue", "watch"})
+"""Those that are no keys of the console: an action of it may have the same id."""
 
 DiagnosisPart = Literal[
     "rights",

@@ -18,7 +18,7 @@ from qtop.search.selection import (
 )
 from qtop.systems.joint_actions import JointActions, own_source
 from qtop.systems.merged_lists import MergedList
-from qtop.systems.routing import at
+from qtop.systems.routing import at, why_unread
 from qtop.systems.system import Ability, JobSystem, Place, System
 from queuecore.errors import BadOption, StoreError
 from queuecore.exchange import Operation, Steps, steps_of
@@ -154,7 +154,7 @@ class Together:
             except StoreError as error:
                 if len(listed) == 1:
                     raise
-                unread = Schedules(None, problems={_SCHEDULES: str(error)})
+                unread = Schedules(None, problems={_SCHEDULES: why_unread(error)})
                 readers[place] = lambda unread=unread: unread  # type: ignore[misc]
         return lambda: _merged({place: read() for place, read in readers.items()})
 
@@ -194,7 +194,7 @@ class Together:
                 entries = yield from steps_of(at(place, part.history(limit)))
             except StoreError as problem:
                 error = problem
-                tell(UnreadPart(place, str(problem)))
+                tell(UnreadPart(place, why_unread(problem)))
             else:
                 found += [replace(entry, system=place) for entry in entries]
         if error is not None and not found:
@@ -265,6 +265,7 @@ class Together:
             try:
                 found[place] = yield from steps_of(at(place, work(part)))
             except StoreError as error:
+                why_unread(error)
                 problem = problem or error
         if problem is not None and not found:
             raise problem
