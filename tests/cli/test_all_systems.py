@@ -222,6 +222,14 @@ def test_a_pause_of_everything_says_of_which_system(direct: Direct, run: Run) ->
 
 
 @pytest.mark.usefixtures("both")
+def test_what_only_resque_has_is_done_there_and_says_so(run: Run) -> None:
+    [pruned] = objects(run("prune", "--json", "--yes"))
+    assert (pruned["system"], pruned["pruned"]) == ("resque", "gone:1:mail")
+    [registered] = objects(run("register", "post", "--json"))
+    assert (registered["system"], registered["queue"]) == ("resque", "post")
+
+
+@pytest.mark.usefixtures("both")
 def test_the_last_action_of_any_system_is_undone_and_the_record_is_one(
     direct: Direct, run: Run
 ) -> None:

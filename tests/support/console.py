@@ -59,6 +59,7 @@ def console_of(
     places: Sequence[PlaceOptions],
     *,
     folder: Path = Path("/dev/null/none"),
+    read_only: bool = False,
     settings: Settings | None = None,
     sought: Sought | None = None,
     **around: Any,
@@ -67,7 +68,7 @@ def console_of(
     options = ConsoleOptions(
         tuple(places),
         interval_s=60.0,
-        read_only=False,
+        read_only=read_only,
         log_folder=folder,
         settings=settings or Settings(),
         sought=sought,

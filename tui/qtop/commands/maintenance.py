@@ -216,14 +216,17 @@ def register(
                 if is_missing and not dry_run:
                     outcome = session.carry_out(session.plan(Register(what, name)))
                 done += outcome.done
-                _tell_registered(what, name, outcome.done > 0, dry_run, as_json)
+                _tell_registered(session, what, name, outcome.done > 0, dry_run, as_json)
                 leave_if_stopped(outcome)
     sys.exit(0 if done else 1)
 
 
-def _tell_registered(what: Index, name: str, changed: bool, dry_run: bool, as_json: bool) -> None:
+def _tell_registered(
+    session: Session, what: Index, name: str, changed: bool, dry_run: bool, as_json: bool
+) -> None:
     if as_json:
-        line(json_line({"action": "register", what: name, "done": int(changed)}))
+        fields = {"action": "register", what: name, "done": int(changed)}
+        line(json_line(session.named(fields)))
     elif changed:
         line(f"{'would register' if dry_run else 'registered'} {safe(name)}")
     elif what == "queue":
@@ -326,18 +329,20 @@ def prune(
         dead = [case for case in cases if case.doubt is None]
         for case in cases:
             if case.doubt is not None:
-                _tell_kept(case, case.doubt, as_json, "would keep" if dry_run else "kept")
+                _tell_kept(session, case, case.doubt, as_json, "would keep" if dry_run else "kept")
         if not dead:
             unread.leave()
             leave("no worker is dead")
         if dry_run:
             for case in dead:
-                _tell_pruned(as_json, case, case.fate(requeue_lost), dry_run=True)
+                _tell_pruned(session, as_json, case, case.fate(requeue_lost), dry_run=True)
             unread.leave()
             return
         for case in dead:
             message(f"{case.worker_id}: {case.words}")
-        request = Prune(tuple(dead), requeue_lost=requeue_lost, tell=partial(_tell_pruned, as_json))
+        request = Prune(
+            tuple(dead), requeue_lost=requeue_lost, tell=partial(_tell_pruned, session, as_json)
+        )
         plan = session.plan(request)
         if len(dead) > 1 and not yes:
             confirm(f"prune {counted(len(dead), 'dead worker')}")
@@ -368,20 +373,23 @@ _FATES: Final = {
 }
 
 
-def _tell_pruned(as_json: bool, case: PruneCase, fate: str, *, dry_run: bool = False) -> None:
+def _tell_pruned(
+    session: Session, as_json: bool, case: PruneCase, fate: str, *, dry_run: bool = False
+) -> None:
     if fate == "alive":
-        _tell_kept(case, "it gave a sign of life meanwhile", as_json, "kept")
+        _tell_kept(session, case, "it gave a sign of life meanwhile", as_json, "kept")
     elif as_json:
         done = "would_prune" if dry_run else "pruned"
-        line(json_line({done: case.worker_id, "job": fate, **case.fields}))
+        line(json_line(session.named({done: case.worker_id, "job": fate, **case.fields})))
     else:
         then, would = _FATES.get(fate, ("", ""))
         name = safe(case.worker_id)
         line(f"would prune {name}: {case.words}{would}" if dry_run else f"pruned {name}{then}")
 
 
-def _tell_kept(case: PruneCase, doubt: str, as_json: bool, done: str) -> None:
+def _tell_kept(session: Session, case: PruneCase, doubt: str, as_json: bool, done: str) -> None:
     if as_json:
-        line(json_line({done.replace(" ", "_"): case.worker_id, **case.fields, "doubt": doubt}))
+        fields = {done.replace(" ", "_"): case.worker_id, **case.fields, "doubt": doubt}
+        line(json_line(session.named(fields)))
     else:
         message(f"{done} {case.worker_id}: {doubt}")
