@@ -153,6 +153,7 @@ def test_a_frozen_display_of_all_stays_and_goes_on_with_the_newest() -> None:
     places.poll("one", snapshot([queue("mail", 4)]))
     assert known(places.together.view().fleet).queues == known(frozen.fleet).queues
     assert places.together.view().frozen_since_mono is not None
+    assert places.together.view().poll.snapshot is frozen.poll.snapshot
     places.together.toggle_freeze()
     assert known(places.together.view().fleet).totals.waiting == 10
 

@@ -121,3 +121,48 @@ async def test_what_a_read_only_console_of_both_may_not_do_is_refused(
         await pilot.pause()
         assert not isinstance(app.screen, ConfirmDialog)
         assert direct("LLEN", RESQUE.queue("mail")) == 3
+
+
+async def test_failures_of_both_are_requeued_by_one_key_and_taken_back_by_one(
+    workers: Opened, direct: Direct
+) -> None:
+    app, pilot = workers
+    before = (direct("LRANGE", RESQUE.failed(), 0, -1), direct("ZCARD", SIDEKIQ.jobs("retry")))
+    await pilot.press("4")
+    await until_mode(pilot, "failed")
+    await until_rows(pilot, 2)
+    await pilot.press("R")
+    await until_screen(pilot, ConfirmDialog)
+    await until_shown(pilot, "(resque 3, sidekiq 2)")
+    await pilot.press("y")
+    await until(pilot, lambda: direct("ZCARD", SIDEKIQ.jobs("retry")) == 0, "the retries")
+    await until(pilot, lambda: direct("LLEN", RESQUE.queue("mail")) == 6, "Resque's failures")
+    await until(pilot, lambda: not app.actions._actions.is_busy, "the outcome")
+    # Wherever the operator looks meanwhile.
+    await pilot.press("0", "u")
+
+    def are_back() -> bool:
+        failed = direct("LRANGE", RESQUE.failed(), 0, -1)
+        return (failed, direct("ZCARD", SIDEKIQ.jobs("retry"))) == before
+
+    await until(pilot, are_back, "the undo of both")
+
+
+async def test_failed_lists_the_place_that_is_shown_and_filters_by_system(
+    workers: Opened,
+) -> None:
+    app, pilot = workers
+    await pilot.press("4", "t")
+    await until_rows(pilot, 5)
+    await pilot.press("slash", *"system:sidekiq", "enter")
+    await until_rows(pilot, 2)
+    assert {table_of(app).rows[at].system for at in range(2)} == {"sidekiq"}
+    await pilot.press("escape", "escape")
+    await until_mode(pilot, "failed")
+    await pilot.press("0")
+    await until(pilot, lambda: app.places.shown == "resque")
+    await until_rows(pilot, 3)
+    await pilot.press("0")
+    await until(pilot, lambda: app.places.shown == "sidekiq")
+    await until_rows(pilot, 2)
+    await until_shown(pilot, "Report")

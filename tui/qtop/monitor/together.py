@@ -52,7 +52,8 @@ class TogetherState:
         self._trend = TrendRecorder()
         #: The parts of the fleet that was merged last, and what came of them.
         self._merged: tuple[tuple[object, ...], FleetRows | None] = ((), None)
-        self._polled_last = next(iter(states.values()))
+        #: The label of the place that was polled last.
+        self._polled_last = next(iter(states))
         #: The courses of the totals as they are shown while the display is frozen.
         self._frozen: tuple[FleetSeries, Trend] | None = None
 
@@ -94,14 +95,14 @@ class TogetherState:
     @property
     def poll(self) -> PollResult:
         """The newest poll of any place. Polls fail when those of all places do."""
-        return self._poll([state.poll for state in self._states.values()])
+        return self._poll({label: state.poll for label, state in self._states.items()})
 
     @property
     def reported(self) -> HealthReport | None:
         """The report of the place that was polled last; None before each has one."""
         if any(state.reported is None for state in self._states.values()):
             return None
-        return self._polled_last.reported
+        return self._states.get(self._polled_last, self._first).reported
 
     @property
     def ownership(self) -> Ownership | None:
@@ -151,7 +152,8 @@ class TogetherState:
 
     def note_poll(self, label: str) -> None:
         """Take in that a place was polled, also in vain. O(rows) where there are other ones."""
-        self._polled_last = self._states[label]
+        if self._frozen is None:
+            self._polled_last = label
         fleet, now_mono = (
             self._fleet([state.view() for state in self._states.values()]),
             self._clock(),
@@ -168,7 +170,7 @@ class TogetherState:
         first = next(iter(views.values()))
         fleet = self._fleet(list(views.values()))
         newest = [view.newest for view in views.values() if view.newest is not None]
-        poll = self._poll([view.poll for view in views.values()])
+        poll = self._poll({label: view.poll for label, view in views.items()})
         rtts_ms = [view.rtt_ms for view in views.values() if view.rtt_ms is not None]
         return replaced(
             first,
@@ -187,9 +189,11 @@ class TogetherState:
     def _first(self) -> ConsoleState:
         return next(iter(self._states.values()))
 
-    def _poll(self, polls: Sequence[PollResult]) -> PollResult:
+    def _poll(self, each: Mapping[str, PollResult]) -> PollResult:
+        polls = list(each.values())
         taken = [poll.taken_mono for poll in polls if poll.taken_mono is not None]
-        last = self._polled_last.poll
+        # Another one after each poll of any; of a frozen display always the same.
+        last = each.get(self._polled_last, polls[0])
         found = PollResult(last.snapshot, max(taken, default=None), last.rtt_ms)
         errors = [poll.error for poll in polls if poll.error is not None]
         if len(errors) < len(polls):

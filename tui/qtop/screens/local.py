@@ -335,6 +335,7 @@ class LocalScreen(RowsScreen):
 
     def __init__(self) -> None:
         super().__init__()
+        self.is_of_one = True
         self._sampler = Sampler(self.app.local.system.left_alone)
         self._usages: Mapping[int, Usage] = {}
         self._is_sampling = False
