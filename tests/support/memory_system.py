@@ -51,11 +51,19 @@ from qtop.model.job_list import JobList, JobPage
 from qtop.model.run_counts import ClassHistory, ClassRuns, DayRuns, RunHistory
 from qtop.monitor.incidents.server import LIFETIME_S
 from qtop.search.selection import Chooser, RefusalCheck, nothing_refused
-from qtop.systems.system import Ability, DiagnosisPart, Place, System, Wording, Work
+from qtop.systems.system import (
+    Ability,
+    DiagnosisPart,
+    JobSystem,
+    Place,
+    System,
+    Wording,
+    Work,
+)
 from queuecore.audit import AuditEntry
 from queuecore.cooperative import Slices
 from queuecore.errors import StoreError
-from queuecore.exchange import Steps
+from queuecore.exchange import Exchange, Steps
 
 T = TypeVar("T")
 
@@ -72,7 +80,7 @@ def calls_of_the_seam() -> set[str]:
     """The names of all calls that a runner carries out for a system, and can fail or be slow."""
     of_protocols = {
         name
-        for protocol in (System, JobList, Chooser)
+        for protocol in (JobSystem, System, JobList, Chooser)
         for name, method in vars(protocol).items()
         if str(getattr(method, "__annotations__", {}).get("return", "")).startswith(_WORK)
     }
@@ -377,6 +385,10 @@ class MemorySystem:
     async def run(self, work: Work[T]) -> T:
         """Do it."""
         return await carried_out(work)
+
+    async def send(self, exchange: Exchange[T]) -> T:
+        """Do it."""
+        return await carried_out(exchange)
 
     async def close(self) -> None:
         """There is nothing to close."""

@@ -19,12 +19,13 @@ from qtop.actions.plan import (
     escalate,
     operator_identity,
 )
-from qtop.actions.request import PauseAll, Request, Reschedule, Undo
+from qtop.actions.request import AnyRequest, PauseAll, Placed, Reschedule, Undo
 from qtop.actions.runner import ActionRunner, ForegroundPriority, Progress
 from qtop.actions.stopping import reined
 from qtop.keymap import keymap
 from qtop.model.job import JobSource
 from qtop.model.job_list import Entry
+from qtop.screens import list_bars
 from qtop.screens.console import Console
 from qtop.screens.dialogs import (
     ConfirmDialog,
@@ -33,7 +34,6 @@ from qtop.screens.dialogs import (
 )
 from qtop.search.list_search import walk
 from qtop.search.selection import JobSearch, RefusalCheck, Selection, nothing_refused
-from qtop.systems.system import SystemRunner
 from qtop.text.progress import ProgressMeter
 from qtop.text.safe import crop, safe
 from qtop.widgets.table import Table
@@ -59,7 +59,6 @@ class ActionController:
     def __init__(
         self,
         app: Console,
-        source: SystemRunner,
         *,
         read_only: bool,
     ) -> None:
@@ -74,7 +73,7 @@ class ActionController:
             operator_identity(), app.settings.undo_limits, app.state.policy.sign
         )
         self._actions = ActionRunner(
-            source.run, read_only=read_only, trouble=lambda: app.state.poll.error
+            app.read, read_only=read_only, trouble=lambda: app.state.poll.error
         )
 
     def refuses(self, *, without_redis: bool = False) -> bool:
@@ -89,8 +88,7 @@ class ActionController:
     def not_ours(self, queue: str | None = None) -> str | None:
         """Why a queue, or the namespace, is another system's, in safe words; None when it is not,
         as of the newest health report."""
-        health = self._app.state.reported
-        whose = None if health is None else health.ownership
+        whose = self._app.state.ownership
         why = None if whose is None else whose.refusal(queue)
         return None if why is None else safe(why)
 
@@ -99,7 +97,11 @@ class ActionController:
         return await self._actions.preview(what, operation)
 
     def request(
-        self, request: Request, table: Table[Any] | None = None, *, looking: str = "looking at it"
+        self,
+        request: AnyRequest,
+        table: Table[Any] | None = None,
+        *,
+        looking: str = "looking at it",
     ) -> None:
         """As `Actions.request`. `looking` is shown only if preparing has to read anything."""
 
@@ -111,7 +113,7 @@ class ActionController:
         if not self.refuses():
             self._prepare(request, ask, looking)
 
-    def _prepare(self, request: Request, then: Then, looking: str = "looking at it") -> None:
+    def _prepare(self, request: AnyRequest, then: Then, looking: str = "looking at it") -> None:
         """Go on with the plan for a request; below a dialog if preparing has to read anything."""
         steps = self._steps(request)
         try:
@@ -122,11 +124,11 @@ class ActionController:
         steps.close()
         self._look_first(looking, self._steps(request), then)
 
-    def _steps(self, request: Request) -> Steps[Plan | Refusal]:
-        return self._app.system.prepare(request, self.operator)
+    def _steps(self, request: AnyRequest) -> Steps[Plan | Refusal]:
+        return self._app.prepare(request, self.operator)
 
     def request_after(
-        self, looking: str, operation: Operation[T], make: Callable[[T], Request]
+        self, looking: str, operation: Operation[T], make: Callable[[T], AnyRequest]
     ) -> None:
         def steps() -> Steps[Plan | Refusal]:
             seen: T = yield from steps_of(operation)
@@ -194,7 +196,7 @@ class ActionController:
     def request_found(
         self,
         search: JobSearch,
-        make: Callable[[Selection], Request],
+        make: Callable[[Selection], AnyRequest],
         table: Table[Any] | None = None,
         *,
         refusal: RefusalCheck = nothing_refused,
@@ -204,6 +206,7 @@ class ActionController:
         """As `Actions.request_found`. `refusal` and `spares` are those of `Chooser`; `looking` is
         shown meanwhile."""
         source = search.wanted.source
+        jobs = self._app.system.jobs(source)
         chooser = self._app.system.chooser(source, refusal, spares=spares)
 
         async def plan(tell: Progress) -> Plan | Refusal:
@@ -211,14 +214,15 @@ class ActionController:
                 job = search.find(entry)
                 return job is None or chooser.take(job)
 
-            await walk(self._app.read, self._app.system.jobs(source).walk(), visit, tell)
+            way = jobs.walk()
+            await walk(self._app.read, way, visit, tell)
             chosen = await self._app.read(chooser.settle())
-            chosen.too_large = search.too_large
+            chosen.too_large, chosen.unread = search.too_large, way.unread
             # Delayed jobs that cannot be read are none, and the outcome says so.
             if chosen.refs or source.kind == "delayed":
                 return await self._app.read(self._steps(make(chosen)))
             if not chosen.spared:
-                return Refusal("nothing matches (any more)")
+                return Refusal(f"nothing matches (any more){list_bars.but_for(way.unread)}")
             key, number = self._app.state.policy.sign("requeue"), f"{chosen.spared:,}"
             return Refusal(f"the {number} that match killed their process repeatedly: use {key}")
 
@@ -235,7 +239,7 @@ class ActionController:
         if is_paused is None:
             self._app.say("whether everything is paused is unknown: nothing was changed", "warn")
             return
-        self.request(PauseAll(not is_paused))
+        self.request(self._app.state.everywhere("pause_all", PauseAll(not is_paused)))
 
     def undo(self) -> None:
         """As `Actions.undo`. An action that is under way is stopped, and what it has done is taken
@@ -250,7 +254,7 @@ class ActionController:
         elif not self._actions.trails:
             self._app.say("nothing to take back: `qtop undo` knows earlier actions", "dim")
         else:
-            self.request(Undo.of(self._actions.trails[-1]))
+            self.request(self._actions.trails[-1].undo())
 
     def undo_deed(self, audit_entry: AuditEntry) -> None:
         """As `Actions.undo_deed`, or say why that cannot be."""
@@ -260,7 +264,8 @@ class ActionController:
         if audit_entry.undo_left_s is None:
             self._app.say(" ".join(consequence(audit_entry)), "warn")
             return
-        self.request(Undo.of(audit_entry, *question(audit_entry)))
+        undo = Undo.of(audit_entry, *question(audit_entry))
+        self.request(Placed(audit_entry.system, undo) if audit_entry.system else undo)
 
     def ask_for_moment(
         self, source: JobSource, chosen: Selection, table: Table[Any] | None = None
@@ -352,8 +357,8 @@ class ActionController:
         if table is not None and outcome.tone != "bad":
             table.clear_marks()
         app.poll_now(after_action=True)
-        if self._takes_back and outcome.undoable is not None:
-            self.request(Undo.of(outcome.undoable, f"It {outcome.text}."))
+        if self._takes_back and outcome.trail is not None:
+            self.request(outcome.trail.undo(f"It {outcome.text}."))
 
 
 def _with_marks(plan: Plan, table: Table[Any]) -> Plan:

@@ -453,12 +453,24 @@ class Connection:
             stack.callback(found.close)
             yield found
 
-    def _of_profile(self) -> OpenPlaces:
+    @property
+    def means_all(self) -> bool:
+        """Whether neither a system nor a place was named: all that are there are meant."""
+        return self.place is None and self.settings.values["system"] == ALL
+
+    def named_places(self) -> tuple[PlaceOptions, ...]:
+        """The places of the profile that are meant, Resque's first; none where it names none, or
+        another one is meant. Raises BadOption where it has none of the system that was named."""
+        if self.place is not None or not self.settings.places:
+            return ()
         wanted = self.settings.values["system"]
         places = [p for p in self.settings.places if wanted in (ALL, p.system)]
         if not places:
             raise BadOption(f"the profile has no place of {wanted}")
-        places.sort(key=lambda place: place.system != _USUAL)
+        return tuple(sorted(places, key=lambda place: place.system != _USUAL))
+
+    def _of_profile(self) -> OpenPlaces:
+        places = self.named_places()
         connections = [self.at(place, is_among=len(places) > 1) for place in places]
         return OpenPlaces([Session(each.url or "", each) for each in connections])
 

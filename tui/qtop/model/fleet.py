@@ -44,6 +44,7 @@ class ListedSchedule:
         zone: The time zone of `next_at`, where its own timing names none.
         next_s: How soon `next_at` is.
         item: Its definition as it is kept in Redis.
+        system: The label of its place, where there are several; empty where there is one.
     """
 
     name: str
@@ -61,6 +62,7 @@ class ListedSchedule:
     last_at: datetime | None = None
     next_s: float | None = None
     item: Item | None = None
+    system: str = ""
 
     @property
     def is_usable(self) -> bool:
@@ -89,6 +91,7 @@ class Schedules:
             schedules of a file.
         movers: How many processes move what is due, where any of them does; None where a scheduler
             does (`holder`).
+        parts: The same of each of several places, by label; then `listed` has those of all.
         hidden: What is there and cannot be listed, in words; None where nothing is.
     """
 
@@ -98,6 +101,7 @@ class Schedules:
     zone_problem: str | None = None
     problems: Mapping[str, str] = MappingProxyType({})
     movers: int | None = None
+    parts: Mapping[str, Schedules] = MappingProxyType({})
     hidden: str | None = None
 
 

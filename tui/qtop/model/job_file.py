@@ -53,8 +53,8 @@ def line_of(jobs: JobList, job: Job, redactor: Redactor = OPEN, system: str = ""
         "sha": item.sha,
         "size": item.size,
     }
-    if system:
-        fields["system"] = system
+    if named := system or job.system:
+        fields["system"] = named
     if shown is not item.raw or item.is_cut:
         fields["redacted" if not item.is_cut else "cut"] = True
     try:

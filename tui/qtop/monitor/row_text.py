@@ -52,7 +52,7 @@ def working(totals: Totals) -> str:
     if totals.workers is None:
         return NOT_READ
     busy = partly(totals.working, is_least=totals.working_is_least)
-    return f"{busy}/{number(totals.workers)}"
+    return f"{busy}/{partly(totals.workers, is_least=totals.workers_is_least)}"
 
 
 def trend(depths: Sequence[int | None], polls: int, width: int, drops: Sequence[Drop] = ()) -> str:
@@ -154,12 +154,16 @@ def worker_job(row: WorkerRow) -> str:
 
 
 def _job_of(held: RunningJob, jobs: Sequence[RunningJob]) -> str:
-    more = _more_jobs(jobs)
+    return running_job(held) + _more_jobs(jobs)
+
+
+def running_job(held: RunningJob) -> str:
+    """A job that runs, in one line; or why it cannot be read."""
     if held.problem is not None and held.class_name is not None:
-        return f"{safe(held.class_name)}: {safe(held.problem)}{more}"
+        return f"{safe(held.class_name)}: {safe(held.problem)}"
     if held.problem is not None:
-        return f"unreadable: {safe(held.problem)}{more}"
-    return job(held.class_name, held.args) + more
+        return f"unreadable: {safe(held.problem)}"
+    return job(held.class_name, held.args)
 
 
 def more_jobs(row: WorkerRow) -> str:

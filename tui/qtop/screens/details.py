@@ -41,6 +41,7 @@ def failure_lines(
         yield from _block(redactor.text(job.error or ""), "error", lines=40)
     yield TextLine(_failed(job.failed_at, now), "", "failed")
     yield from _stated(job, now)
+    yield from system_lines(job.system)
     yield TextLine(format.optional(job.queue), "", "queue")
     if job.state is None:
         yield TextLine(format.optional(job.worker), "", "worker")
@@ -71,6 +72,12 @@ def _stated(job: Job, now: datetime | None) -> Iterator[TextLine]:
     yield from _id_and_tags(job)
 
 
+def system_lines(system: str) -> Iterator[TextLine]:
+    """The label of a place, where there are several."""
+    if system:
+        yield TextLine(safe(system), "", "system")
+
+
 def _id_and_tags(job: Job) -> Iterator[TextLine]:
     if job.jid is not None:
         yield TextLine(safe(job.jid), "", "jid")
@@ -82,6 +89,7 @@ def job_lines(job: Job, redactor: Redactor = OPEN) -> Iterator[TextLine]:
     """Everything in a waiting job, without what `redactor` hides."""
     if job.problem is None:
         yield TextLine(format.job_class(job.class_name, job.args), "title")
+        yield from system_lines(job.system)
         yield TextLine(safe(job.queue or ""), "", "queue")
         if job.place is not None:
             yield TextLine(f"{job.place + 1:,} from the front, when it was opened", "", "place")
@@ -94,6 +102,7 @@ def job_lines(job: Job, redactor: Redactor = OPEN) -> Iterator[TextLine]:
         yield TextLine("unreadable", "title")
         reason = "too large to show" if job.item.is_cut else job.problem
         yield TextLine(safe(reason), "bad", "problem")
+        yield from system_lines(job.system)
         yield TextLine(safe(job.queue or ""), "", "queue")
     yield from _raw("Payload as it is in Redis", job.item.raw, job.item.size, redactor)
 
@@ -195,6 +204,7 @@ def delayed_lines(job: Job, due_s: float, redactor: Redactor = OPEN) -> Iterator
     yield TextLine(f"{at}, {format.due_in(due_s)}", "bad" if due_s < 0 else "", "due")
     if due.stamp not in (f"{due.at:.0f}", repr(due.at)):
         yield TextLine(f"{safe(due.stamp)} (no plain moment)", "bad", "stamp")
+    yield from system_lines(job.system)
     if job.ref is None:
         return
     yield TextLine(format.optional(job.queue), "", "queue")
@@ -220,6 +230,7 @@ def schedule_lines(
         "file": "in the file of the scheduler at work",
         "unknown": "not in Redis: in a file that is not known, or gone",
     }
+    yield from system_lines(row.system)
     yield TextLine(kept.get(row.source, f"in Redis, of {row.source}"), "", "source")
     yield TextLine(format.both_times(row.last_at) if row.last_at else "never", "", "last queued")
     if row.timing is not None:

@@ -31,6 +31,7 @@ class Subject:
         is_readable: Whether what is None is absent; otherwise it is unknown.
         serves: The queues that a worker takes from; none when it is dead.
         lists: Those that its list means, dead or alive.
+        system: What its place is called.
         jid: The id that its system gave it; `state`: how far it is, in its system's words; `tags`:
             what its application called it.
     """
@@ -49,15 +50,16 @@ class Subject:
     is_readable: bool = True
     serves: Collection[str] = ()
     lists: Collection[str] = ()
+    system: str | None = None
     jid: str | None = None
     state: str | None = None
     tags: tuple[str, ...] = ()
 
 
-def of_job(job: Job, now: datetime) -> Subject:
-    """A job as filters see it. `now` is an aware datetime, by the server's clock. Of one that
-    cannot be read, words find its beginning and the reason; of others also their jid and tags.
-    O(bytes)."""
+def of_job(job: Job, now: datetime, system: str = "") -> Subject:
+    """A job as filters see it. `now` is an aware datetime, by the server's clock; `system` is what
+    its system is called where there is only one. Of one that cannot be read, words find its
+    beginning and the reason; of others also their jid and tags. O(bytes)."""
     name, args = job.unwrapped
     failed_at, due, problem = job.failed_at, job.due, job.problem
     named = job.tags if job.jid is None else (job.jid, *job.tags)
@@ -75,6 +77,7 @@ def of_job(job: Job, now: datetime) -> Subject:
         id=job.item.sha,
         words=named if problem is None else (problem, beginning.decode("utf-8", "surrogateescape")),
         is_readable=problem is None,
+        system=job.system or system or None,
         jid=job.jid,
         state=job.state,
         tags=job.tags,
@@ -108,6 +111,7 @@ def of_schedule(schedule: ListedSchedule) -> Subject:
             schedule.description if schedule.is_usable else schedule.problem or "",
         ),
         is_readable=schedule.is_usable,
+        system=schedule.system or None,
     )
 
 
@@ -347,6 +351,13 @@ class Argument:
         return self.by_name(text) or (self.number is not None and _number(text) == self.number)
 
 
+def names_system(value: str) -> Wanted:
+    """Asks whether a label is the value, or begins with it as a word: `sidekiq` is that of all
+    places of Sidekiq's. `*` matches anything."""
+    by_name, first = matches_name(value), re.compile(re.escape(value) + r"\b") if value else None
+    return lambda text: by_name(text) or (first is not None and first.match(text) is not None)
+
+
 def matches_argument(value: str) -> Wanted:
     """As `matches_name`; a number also when it is spelled in another way (`5` for `5.0`)."""
     by_name, number = matches_name(value), _number(value)
@@ -406,6 +417,7 @@ FIELDS: Final = {
     "worker": Field("worker", contains),
     "error": Field("error", contains),
     "args": Field("args", contains, text_of),
+    "system": Field("system", names_system),
     "jid": Field("jid", matches_name),
     "state": Field("state", contains),
 }

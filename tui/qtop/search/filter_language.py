@@ -10,6 +10,8 @@
     readable:no              what cannot be read
     serves:mail              workers that take from a queue, whatever they list; `*` as in queue:
     lists:mail               the same, dead workers too
+    system:sidekiq           what is of this queue system, where there are several; or of the place
+                             with this label
     id:3f2a                  the beginning of an entry's id, or of that which Sidekiq gave the job
     jid:393119af5a0ea98f*    Sidekiq's id of a job; `*` as in class:
     state:dead               how far it is: `dead`, `retry 2 of 25`, `last try`; contained
@@ -216,7 +218,7 @@ _CODED: Final = re.compile(r"\\u\{(0?[0-9a-fA-F]{1,5}|10[0-9a-fA-F]{4})\}")
 _UNITS_S: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _ALLOWED: Final = (
     "class: error: exception: queue: worker: args: args.0: id: jid: state: tag: retried:yes|no "
-    'age>1h due<10m readable:no serves: lists: /regex/ !term "words"'
+    'age>1h due<10m readable:no serves: lists: system: /regex/ !term "words"'
 )
 
 

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Final
 
 from qtop.actions.plan import (
+    TOOK_BACK,
     Operator,
     Outcome,
     Plan,
@@ -258,7 +259,9 @@ class ResqueActions:
                 numbers = (undone.done, undone.lost, (), undone.stopped, undone.left)
                 return Outcome(text, "bad", *numbers)
             tone: ResultTone = "warn" if undone.lost else "good"
-            return Outcome(f"{text}: {what}", tone, undone.done, undone.lost, undid=request.id)
+            done, lost_jobs = undone.done, undone.lost
+            text += f": {what}"
+            return Outcome(text, tone, done, lost_jobs, undid=request.id, verb=TOOK_BACK)
 
         danger: Danger = "confirm" if request.question else "none"
         title, many = f"Undo {what}", request.many
