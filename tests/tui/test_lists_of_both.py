@@ -138,6 +138,22 @@ async def test_marks_stay_when_another_system_is_shown_and_hidden_ones_are_count
     await until(pilot, lambda: systems_of(app) == {"resque": 4, "sidekiq": 5})
 
 
+async def test_marks_that_a_filter_hides_are_counted_and_acted_on(
+    failed: Opened, direct: Direct
+) -> None:
+    app, pilot = failed
+    go_to_first(app, "resque")
+    await pilot.press("space", "slash", *"system:sidekiq", "enter")
+    await until(pilot, lambda: systems_of(app) == {"sidekiq": 6})
+    go_to_first(app, "sidekiq")
+    await pilot.press("space", "d")
+    await until_screen(pilot, ConfirmDialog)
+    assert marked_elsewhere(1) in screen_text(app)
+    await answered(pilot)
+    await until_shown(pilot, "deleted 2 (resque 1, sidekiq 1)")
+    assert direct("LLEN", RESQUE.failed()) == 4
+
+
 async def test_a_key_that_one_system_lacks_works_on_the_jobs_of_the_other(
     failed: Opened, direct: Direct
 ) -> None:

@@ -41,6 +41,7 @@ from qtop.actions.request import (
     Several,
     Undo,
 )
+from qtop.actions.stopping import reined
 from qtop.model.job import JobSource
 from qtop.screens.failed import WantedGroups
 from qtop.search.failure_groups import FailureGroups
@@ -49,11 +50,14 @@ from qtop.search.joint_search import JointSearch
 from qtop.search.list_search import ListSearch
 from qtop.search.list_walk import scan, through
 from qtop.search.selection import JobQuery, JobSearch, chosen_of
-from qtop.systems.routing import NoPlace
+from qtop.systems.routing import NoPlace, PlacesRunner, at, to_place
+from qtop.systems.runner import RedisRunner
 from qtop.systems.together import failure_sources
 from qtop.text.progress import ProgressMeter
+from queuecore.address import parse_url
 from queuecore.errors import StoreError, Unreachable
-from queuecore.exchange import Exchange, single
+from queuecore.exchange import Exchange, Steps, single
+from queuecore.reading import ReadingOnly
 from queuecore.server import Binary
 from queuecore.times import utc_now
 
@@ -363,6 +367,22 @@ async def test_the_actions_of_all_are_one_history(direct: Direct, both: Both) ->
     }
 
 
+async def test_a_rate_holds_for_each_part_and_progress_counts_all(
+    direct: Direct, both: Both
+) -> None:
+    fill(direct, resque=4, retries=4)
+    plan = await both.prepare(Delete(ALL_FAILED, await both.chosen(Delete), is_found=True))
+    assert plan.pace is not None
+    # Steps of two jobs, four of them a second.
+    plan.pace.jobs_per_s = 8
+    seen: list[tuple[int, int]] = []
+    steps = reined(plan.run(), plan.pace, lambda done, of: seen.append((done, of)))
+    assert (await both.runner.run(steps)).done == 8
+    assert {of for _, of in seen} == {8}
+    assert [done for done, _ in seen] == sorted(done for done, _ in seen)
+    assert {0, 2, 4, 6} <= {done for done, _ in seen}
+
+
 # Looking through both lists
 
 
@@ -519,6 +539,38 @@ async def test_work_that_says_no_place_is_sent_nowhere(both: Both) -> None:
     with pytest.raises(NoPlace):
         await both.do(single(("FLUSHALL",), bytes))
     assert await both.do(Exchange((), lambda _: 7)) == 7
+
+
+async def test_a_console_that_only_reads_sends_no_write_to_any_place(
+    direct: Direct, redis_url: str, both: Both
+) -> None:
+    fill(direct, resque=1, retries=0)
+    plan = await both.prepare(Delete(ALL_FAILED, await both.chosen(Delete)))
+    address = parse_url(redis_url)
+    runners = {
+        place: RedisRunner(system, address, read_only=True)
+        for place, system in both.together.parts.items()
+    }
+    reading = PlacesRunner(runners)
+    outcome = await reading.run(plan.run())
+    await reading.close()
+    assert isinstance(outcome.stopped, ReadingOnly)
+    assert (outcome.done, direct("LLEN", RESQUE.failed())) == (0, 1)
+
+
+async def test_what_has_begun_to_write_in_a_place_is_tried_to_its_end(
+    direct: Direct, both: Both
+) -> None:
+    def steps() -> Steps[int]:
+        yield to_place("resque", single(("SET", "a", 1), bool, writes=True))
+        both.trouble["resque"] = "no answer for 3 s"
+        answer: int = yield to_place("resque", single(("INCR", "a"), int, writes=True))
+        return answer
+
+    assert await both.runner.run(steps()) == 2
+    with pytest.raises(Unreachable):
+        await both.runner.run(at("resque", single(("INCR", "a"), int, writes=True)))
+    assert direct("GET", "a") == b"2"
 
 
 async def test_an_action_that_is_stopped_does_not_begin_its_next_part(

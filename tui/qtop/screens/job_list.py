@@ -495,8 +495,10 @@ class JobListScreen(ConsoleScreen):
             some = rows if rows[0].system else rows[:1]
             self._show_states(any(row.job.state is not None for row in some))
         has_more = self.start is not None or (self.page is not None and self.page.after is not None)
-        hides_others = self.app.state.view().shown not in ("", ALL)
-        is_all = not (self.is_paged and has_more) and not hides_others
+        # A job that a filter, or another system that is shown alone, hides has not gone.
+        is_part = not self.pane.filter.is_empty or self.app.state.view().shown not in ("", ALL)
+        hides_some = is_part and self.table is self._list_table
+        is_all = not (self.is_paged and has_more) and not hides_some
         self.pane.show_matching(rows, none, is_all=is_all)
 
     def _show_states(self, has_states: bool) -> None:

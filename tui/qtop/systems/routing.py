@@ -109,7 +109,8 @@ class PlacesRunner:
     Args:
         runners: Those of the places, by label.
         trouble: Why a place is known not to answer; None when it is not. Nothing is sent there
-            then, so that the others do not wait.
+            then, so that the others do not wait; but what has begun to write there is tried to its
+            end, since it may have to leave things in order.
     """
 
     def __init__(
@@ -141,8 +142,10 @@ class PlacesRunner:
             await runner.close()
 
     async def _drive(self, work: Work[T], how: Literal["watch", "send"]) -> T:
+        #: The places where it has begun to write.
+        begun: set[str] = set()
         if isinstance(work, Exchange):
-            return await self._one(work, how)  # type: ignore[no-any-return]
+            return await self._one(work, how, begun)  # type: ignore[no-any-return]
         result: Any = None
         problem: StoreError | None = None
         while True:
@@ -153,23 +156,28 @@ class PlacesRunner:
             # As `AsyncStore.run`: to build an exchange takes a while, and others have a turn.
             await asyncio.sleep(0)
             try:
-                result, problem = await self._one(step, how), None
+                result, problem = await self._one(step, how, begun), None
             except StoreError as error:
                 problem = error
 
-    async def _one(self, exchange: Exchange[Any], how: Literal["watch", "send"]) -> Any:
+    async def _one(
+        self, exchange: Exchange[Any], how: Literal["watch", "send"], begun: set[str]
+    ) -> Any:
         if not isinstance(exchange, PlacedExchange):
             if exchange.commands or exchange.writes:
                 raise NoPlace("an exchange without a place cannot be sent anywhere")
             if exchange.wait_s:
                 await asyncio.sleep(exchange.wait_s)
             return exchange.parse([])
-        runner = self._runners.get(exchange.place)
+        place = exchange.place
+        runner = self._runners.get(place)
         if runner is None:
-            raise Unreachable(f"{exchange.place} is not one of the places that are shown any more")
-        why = self._trouble(exchange.place) if exchange.commands else None
-        if why is not None:
+            raise Unreachable(f"{place} is not one of the places that are shown any more")
+        is_asked = bool(exchange.commands) and place not in begun
+        if is_asked and (why := self._trouble(place)) is not None:
             raise Unreachable(why)
+        if exchange.writes:
+            begun.add(place)
         if how == "watch":
             return await runner.watch(exchange)
         return await runner.send(exchange)
