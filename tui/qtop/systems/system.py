@@ -78,7 +78,7 @@ another time; have a worker log what it does; tell what was run on each day, and
 last five are commands: see those."""
 
 
-OF_COMMANDS: Final = frozenset({"quiet", "stop", "cancel", "rescue", "watch"})
+OF_COMMANDS: Final = frozenset({"quiet", "stop", "rescue", "watch"})
 """Those that are no keys of the console: an action of it may have the same id."""
 
 DiagnosisPart = Literal[
