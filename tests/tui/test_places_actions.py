@@ -29,7 +29,7 @@ from tests.support.direct import Direct
 from textual.pilot import Pilot
 
 from qtop.app.app import QtopApp
-from qtop.screens.dialogs import ConfirmDialog
+from qtop.screens.dialogs import ConfirmDialog, DateDialog
 
 pytestmark = pytest.mark.redis
 Opened = tuple[QtopApp, Pilot[None]]
@@ -166,3 +166,16 @@ async def test_failed_lists_the_place_that_is_shown_and_filters_by_system(
     await until(pilot, lambda: app.places.shown == "sidekiq")
     await until_rows(pilot, 2)
     await until_shown(pilot, "Report")
+
+
+async def test_another_time_for_both_names_what_is_left_alone_and_no_time_before_one_is_given(
+    workers: Opened,
+) -> None:
+    app, pilot = workers
+    await pilot.press("4", "t")
+    await until_rows(pilot, 5)
+    table_of(app).rows.mark_all()
+    await pilot.press("h")
+    await until_screen(pilot, DateDialog)
+    await until_shown(pilot, "Left alone: resque")
+    assert "tried again 2" not in screen_text(app)

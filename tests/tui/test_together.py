@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime
 from functools import partial
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from tests.support.both_systems import (
@@ -49,7 +50,7 @@ from qtop.search.filter_language import parse
 from qtop.search.joint_search import JointSearch
 from qtop.search.list_search import ListSearch
 from qtop.search.list_walk import scan, through
-from qtop.search.selection import JobQuery, JobSearch, chosen_of
+from qtop.search.selection import JobQuery, JobSearch, Selection, chosen_of
 from qtop.systems.routing import NoPlace, PlacesRunner, at, to_place
 from qtop.systems.runner import RedisRunner
 from qtop.systems.together import failure_sources
@@ -309,6 +310,16 @@ async def test_what_one_system_cannot_do_is_left_out_and_said(direct: Direct, bo
     assert direct("ZCARD", SIDEKIQ.jobs("dead")) == 2
 
 
+async def test_equal_figures_of_both_are_those_of_each(direct: Direct, both: Both) -> None:
+    for number in range(2):
+        failure = resque_failure(number, 60, payload={"class": "Report", "args": []})
+        direct("RPUSH", RESQUE.failed(), failure)
+        direct("ZADD", SIDEKIQ.jobs("retry"), NOON + number, sidekiq_failure(number, 60))
+    plan = await both.prepare(Delete(ALL_FAILED, await both.chosen(Delete), is_found=True))
+    assert plan.many == 4
+    assert [line for line in plan.details if "Report" in line] == ["Classes: Report (2)"] * 2
+
+
 async def test_clearing_all_failures_clears_both_after_a_word(direct: Direct, both: Both) -> None:
     fill(direct, resque=3, retries=2, dead=1)
     before = contents(direct)
@@ -510,6 +521,36 @@ async def test_a_place_that_does_not_answer_leaves_the_others_as_they_are(
         assert (await both.undo()).done == 3
     finally:
         await both.close()
+
+
+async def test_what_was_found_is_chosen_although_a_place_cannot_be_reached(
+    direct: Direct, redis_url: str, tmp_path: Path
+) -> None:
+    fill(direct, resque=3, retries=0)
+    both = Both(redis_url, sidekiq=f"unix://{tmp_path}/nowhere")
+    both.trouble["sidekiq"] = "no answer for 3 s"
+    try:
+        chosen = await both.chosen(Delete)
+        assert len(chosen.refs) == 3
+        assert [each.place for each in chosen.unread] == ["sidekiq"]
+    finally:
+        await both.close()
+
+
+async def test_a_place_that_stops_answering_before_its_jobs_are_settled_is_left_out(
+    direct: Direct, both: Both
+) -> None:
+    fill(direct, resque=0, retries=2)
+    for number in range(2):
+        killed = resque_failure(number, 60, exception="Resque::DirtyExit")
+        direct("RPUSH", RESQUE.failed(), killed)
+    jobs = await both.walked()
+    refusal = both.together.refusal(Requeue(ALL_FAILED, Selection()))
+    chooser = both.together.chooser(ALL_FAILED, refusal, spares=True)
+    assert all(map(chooser.take, jobs))
+    both.trouble["resque"] = "no answer for 3 s"
+    chosen = await both.do(chooser.settle())
+    assert (len(chosen.refs), [each.place for each in chosen.unread]) == (2, ["resque"])
 
 
 async def test_a_part_that_fails_holds_up_no_other_and_is_said(direct: Direct, both: Both) -> None:

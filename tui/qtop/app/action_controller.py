@@ -34,6 +34,7 @@ from qtop.screens.dialogs import (
 )
 from qtop.search.list_search import walk
 from qtop.search.selection import JobSearch, RefusalCheck, Selection, nothing_refused
+from qtop.text.format import both_times
 from qtop.text.progress import ProgressMeter
 from qtop.text.safe import crop, safe
 from qtop.widgets.table import Table
@@ -217,12 +218,15 @@ class ActionController:
             way = jobs.walk()
             await walk(self._app.read, way, visit, tell)
             chosen = await self._app.read(chooser.settle())
-            chosen.too_large, chosen.unread = search.too_large, way.unread
+            chosen.too_large = search.too_large
+            chosen.unread = tuple(
+                {each.place: each for each in (*chosen.unread, *way.unread)}.values()
+            )
             # Delayed jobs that cannot be read are none, and the outcome says so.
             if chosen.refs or source.kind == "delayed":
                 return await self._app.read(self._steps(make(chosen)))
             if not chosen.spared:
-                return Refusal(f"nothing matches (any more){list_bars.but_for(way.unread)}")
+                return Refusal(f"nothing matches (any more){list_bars.but_for(chosen.unread)}")
             key, number = self._app.state.policy.sign("requeue"), f"{chosen.spared:,}"
             return Refusal(f"the {number} that match killed their process repeatedly: use {key}")
 
@@ -278,10 +282,14 @@ class ActionController:
             if not isinstance(made, Plan):
                 self._ask(made)
                 return
-            self._push_date(f"{made.what}?", made.details[:-2], reschedule)
+            # Lines that name the moment are about no moment that anybody has chosen.
+            lines = [line for line in made.details if named not in line]
+            self._push_date(f"{made.what}?", lines, reschedule)
 
         if not self.refuses():
-            self._prepare(Reschedule(source, chosen, datetime.now(UTC)), ask)
+            now = datetime.now(UTC)
+            named = both_times(now)
+            self._prepare(Reschedule(source, chosen, now), ask)
 
     def ask_when(self, title: str, then: Callable[[datetime], None]) -> None:
         def chosen(moment: datetime | None) -> None:

@@ -3,6 +3,7 @@ one question, one outcome and one undo for all."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from operator import attrgetter
@@ -64,6 +65,8 @@ _NOUNS: Final[Mapping[type, str]] = {
     **dict.fromkeys((Prune, Signal), "worker"),
     **dict.fromkeys((Pause,), "queue"),
 }
+
+_FIGURE: Final = re.compile(r"\d")
 
 #: The requests of an action by the labels of their places; why others have none, by label.
 _Parts = tuple[dict[str, Request], dict[str, str]]
@@ -297,9 +300,14 @@ def _noun(request: AnyRequest) -> str:
 def _details(
     request: AnyRequest, plans: Mapping[str, Plan], left_out: Mapping[str, str]
 ) -> Iterator[str]:
-    """What each place says, and what all say once; then what is left out, and why."""
+    """What each place says, and what all say once; then what is left out, and why. A line with
+    figures is never said once for all: its figures would read as those of all together."""
     lists = [plan.details for plan in plans.values()]
-    shared = [line for line in lists[0] if all(line in each for each in lists)]
+    shared = [
+        line
+        for line in lists[0]
+        if all(line in each for each in lists) and (len(lists) == 1 or not _FIGURE.search(line))
+    ]
     for place, plan in plans.items():
         own = [line for line in plan.details if line and line not in shared]
         if len(plans) > 1 and own:

@@ -166,18 +166,25 @@ class PlacesRunner:
         if not isinstance(exchange, PlacedExchange):
             if exchange.commands or exchange.writes:
                 raise NoPlace("an exchange without a place cannot be sent anywhere")
-            if exchange.wait_s:
-                await asyncio.sleep(exchange.wait_s)
-            return exchange.parse([])
+            return await _unsent(exchange)
         place = exchange.place
         runner = self._runners.get(place)
         if runner is None:
             raise Unreachable(f"{place} is not one of the places that are shown any more")
-        is_asked = bool(exchange.commands) and place not in begun
-        if is_asked and (why := self._trouble(place)) is not None:
+        if not exchange.commands and not exchange.writes:
+            # A place that hangs would let it wait for a connection that it does not need.
+            return await _unsent(exchange)
+        if place not in begun and (why := self._trouble(place)) is not None:
             raise Unreachable(why)
         if exchange.writes:
             begun.add(place)
         if how == "watch":
             return await runner.watch(exchange)
         return await runner.send(exchange)
+
+
+async def _unsent(exchange: Exchange[T]) -> T:
+    """What an exchange without commands makes of none, after its wait."""
+    if exchange.wait_s:
+        await asyncio.sleep(exchange.wait_s)
+    return exchange.parse([])

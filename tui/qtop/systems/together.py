@@ -312,11 +312,22 @@ class PlacedChooser:
         return part is None or part.take(own_job(job))
 
     def settle(self) -> Steps[Selection]:
-        """As `Chooser.settle`, of each place."""
+        """As `Chooser.settle`, of each place. What was chosen in a place that does not answer is
+        left out, and `unread` says why. Raises the first error where none answers."""
         found: dict[str, Selection] = {}
+        unread: list[UnreadPart] = []
+        problem: StoreError | None = None
         for place, part in self._parts.items():
-            found[place] = yield from steps_of(at(place, part.settle()))
-        return summed(found)
+            try:
+                found[place] = yield from steps_of(at(place, part.settle()))
+            except StoreError as error:
+                unread.append(UnreadPart(place, why_unread(error)))
+                problem = problem or error
+        if problem is not None and not found:
+            raise problem
+        chosen = summed(found)
+        chosen.unread = tuple(unread)
+        return chosen
 
 
 def _merged(parts: Mapping[str, Schedules]) -> Schedules:
