@@ -89,6 +89,19 @@ async def test_a_process_of_one_system_is_signalled_from_the_list_of_all(
     await until(pilot, lambda: direct("LRANGE", signals, 0, -1) == [b"TTIN"], "the signal")
 
 
+async def test_a_marked_worker_that_cannot_do_it_is_named_before_the_others_do(
+    workers: Opened, direct: Direct
+) -> None:
+    _, pilot = workers
+    await pilot.press("a", "i")
+    await until_screen(pilot, ConfirmDialog)
+    await until_shown(pilot, "Left alone: resque")
+    signals = SIDEKIQ.signals(SIDEKIQ_PROCESS)
+    assert not direct("EXISTS", signals)
+    await pilot.press("y")
+    await until(pilot, lambda: direct("LRANGE", signals, 0, -1) == [b"TTIN"], "the signal")
+
+
 async def test_the_dead_of_both_are_one_question(workers: Opened, direct: Direct) -> None:
     app, pilot = workers
     direct("HSET", RESQUE.heartbeats(), RESQUE_WORKER, "2026-11-23T00:00:00Z")

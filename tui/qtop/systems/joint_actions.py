@@ -179,7 +179,7 @@ class JointActions:
         words = {plan.word for plan in each if plan.word is not None}
         sizes = [plan.size_bytes for plan in each]
         danger = max((plan.danger for plan in each), key=_DANGERS.index)
-        if danger == "undoable" and (left_out or len(plans) > 1):
+        if (danger == "undoable" and len(plans) > 1) or (danger != "typed" and left_out):
             # One job goes at once, but these are several; or not all that was asked for can be
             # done, which is said before it is begun.
             danger = "confirm"
