@@ -192,3 +192,13 @@ async def test_another_time_for_both_names_what_is_left_alone_and_no_time_before
     await until_screen(pilot, DateDialog)
     await until_shown(pilot, "Left alone: resque")
     assert "tried again 2" not in screen_text(app)
+
+
+async def test_what_was_run_in_one_of_several_places_says_in_which(workers: Opened) -> None:
+    _, pilot = workers
+    await pilot.press("7")
+    await until_mode(pilot, "history")
+    await pilot.press("t")
+    await until_shown(pilot, "sidekiq only")
+    await pilot.press("t")
+    await until_shown(pilot, "sidekiq only")

@@ -61,10 +61,12 @@ class DeployMark:
 
 @value
 class RunHistory:
-    """What was run on some days, the newest first; `problem` says what is unknown, and why."""
+    """What was run on some days, the newest first; `problem` says what is unknown, and why. `place`
+    is the label of the only one of several places that they are of."""
 
     days: tuple[DayRuns, ...]
     problem: str | None = None
+    place: str = ""
 
 
 @value
@@ -76,6 +78,7 @@ class ClassHistory:
         deploys: Those within it, the newest first.
         note: What to know about the figures.
         problem: Why not everything was counted: all figures are at least these.
+        place: The label of the only one of several places that the figures are of.
     """
 
     since: datetime
@@ -84,3 +87,4 @@ class ClassHistory:
     deploys: tuple[DeployMark, ...] = ()
     note: str = ""
     problem: str | None = None
+    place: str = ""

@@ -259,9 +259,13 @@ class RunsScreen(RowsScreen):
         seen = self._seen
         if seen is None:
             return [Span("reading … ", "dim", 70)]
+        # What is not of all places must not read as the sum of all.
+        place = [Span(f"{safe(seen.place)} only ", "warn", 95, least=8)] if seen.place else []
         if isinstance(seen, ClassHistory):
-            return [Span(f"{seen.since:%m-%d %H:%M} to {seen.until:%H:%M} UTC ", "dim", 60)]
-        return [Span(f"{counted(len(seen.days), 'day')} in UTC, today so far ", "dim", 60)]
+            said = f"{seen.since:%m-%d %H:%M} to {seen.until:%H:%M} UTC "
+        else:
+            said = f"{counted(len(seen.days), 'day')} in UTC, today so far "
+        return [*place, Span(said, "dim", 60)]
 
     def _class_lines(self) -> list[tuple[list[Span], list[Span]]]:
         seen = self._seen

@@ -241,13 +241,20 @@ class Together:
         """The first that tells what was run; else the first, which says why not."""
         return _first_able(self._listed(""), "open_runs")
 
-    def days(self, now: datetime) -> Operation[RunHistory]:
+    def days(self, now: datetime) -> Steps[RunHistory]:
+        """As `JobSystem`, of one place; where several are shown, the history says of which."""
         place, part = self._historian
-        return at(place, part.days(now))
+        found = yield from steps_of(at(place, part.days(now)))
+        return replace(found, place=self._one_of_several(place))
 
-    def classes(self, now: datetime, hours: int) -> Operation[ClassHistory]:
+    def classes(self, now: datetime, hours: int) -> Steps[ClassHistory]:
+        """As `days`."""
         place, part = self._historian
-        return at(place, part.classes(now, hours))
+        found = yield from steps_of(at(place, part.classes(now, hours)))
+        return replace(found, place=self._one_of_several(place))
+
+    def _one_of_several(self, place: str) -> str:
+        return place if len(self._listed("")) > 1 else ""
 
     def launch(self, request: LaunchRequest) -> LaunchCommand | Refusal:
         return self._starter[1].launch(request)
