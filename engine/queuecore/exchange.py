@@ -319,7 +319,7 @@ _REFUSALS: dict[str, tuple[type[errors.Refused], str]] = {
         errors.AuthRefused,
         "a password is needed: put it in the URL as redis://:PASSWORD@host",
     ),
-    "WRONGPASS": (errors.AuthRefused, "wrong user name or password: correct the URL"),
+    "WRONGPASS": (errors.AuthRefused, "wrong user name or password in the URL: correct it"),
     "NOPERM": (errors.AuthRefused, "this user lacks a right: extend its ACL"),
     "READONLY": (errors.ReadOnly, "the server is a replica: connect to the primary to write"),
     "OOM": (

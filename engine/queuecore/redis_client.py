@@ -255,7 +255,9 @@ def raise_ours(
         # redis-py calls it a broken connection, without the code.
         error = ResponseError(f"ERR {_NO_ROOM} reached")
     if isinstance(error, AuthenticationError | AuthorizationError):
-        raise AuthRefused(f"{address} refuses this user or password: correct the URL") from None
+        raise AuthRefused(
+            f"{address} refuses the user or the password of the URL: correct it"
+        ) from None
     if isinstance(error, BusyLoadingError):
         raise Busy(f"{address} is still loading its data: try again soon") from None
     if isinstance(error, InvalidResponse):

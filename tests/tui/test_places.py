@@ -30,12 +30,14 @@ from tests.support.direct import Direct
 from tests.support.own_redis import OwnRedis
 from tests.support.sample_data import FakeSystem, snapshot
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 from qtop.app.app import QtopApp
 from qtop.app.place_finder import LOOK_EVERY_S, SEARCH_EVERY
 from qtop.config.places import PlaceOptions
 from qtop.monitor.state import ALL
 from qtop.screens.dialogs import ConfirmDialog
+from qtop.screens.export import ExportDialog
 from qtop.screens.running import RunningScreen
 from qtop.screens.workers import WorkerScreen, WorkersScreen
 from qtop.systems.finding import Sought
@@ -379,7 +381,24 @@ async def test_a_place_that_hangs_is_dimmed_and_said_and_the_other_goes_on(
         own.send(signal.SIGCONT)
         app.poll_now()
         await until(pilot, lambda: not app.state.view().failing, "the answer")
-        assert old_rows(app) == set()
+        await until(pilot, lambda: old_rows(app) == set(), "rows that are not dimmed")
+
+
+async def test_a_file_of_all_that_match_says_which_place_is_not_in_it(
+    direct: Direct, redis_url: str, tmp_path: Path
+) -> None:
+    fill_resque(direct)
+    app = console_of(places_at(redis_url, sidekiq=f"unix://{tmp_path}/nowhere"), folder=tmp_path)
+    async with app.run_test(size=(200, 40)) as pilot:
+        await until(pilot, lambda: app.state.view().failing == {"sidekiq"}, "the missing answer")
+        await pilot.press("4", "t")
+        await until_rows(pilot, 3)
+        await pilot.press("w")
+        await until_screen(pilot, ExportDialog)
+        app.screen.query_one("#path", Input).value = f"{tmp_path}/all.jsonl"
+        await pilot.click("#all")
+        await until_shown(pilot, "sidekiq could not be read")
+    assert len((tmp_path / "all.jsonl").read_text().splitlines()) == 3
 
 
 def depths(app: QtopApp) -> dict[tuple[str, str], int | None]:

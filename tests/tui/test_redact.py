@@ -6,9 +6,13 @@ from typing import Any
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from redis.exceptions import AuthenticationError
 from tests.support.soak import either
 
 from qtop.text.redact import HIDDEN, HINTS, MOST_CHARACTERS, OPEN, Redactor, is_secret
+from queuecore.address import parse_url
+from queuecore.errors import AuthRefused
+from queuecore.redis_client import raise_ours
 
 REDACTOR = Redactor()
 
@@ -192,6 +196,13 @@ def test_secrets_in_texts_are_hidden(text: str, shown: str) -> None:
     ],
 )
 def test_text_without_secrets_is_shown_unchanged(text: str) -> None:
+    assert REDACTOR.text(text) is text
+
+
+def test_what_says_that_a_password_is_refused_is_shown_unchanged() -> None:
+    with pytest.raises(AuthRefused) as refused:
+        raise_ours(AuthenticationError(), parse_url("redis://host"))
+    text = str(refused.value)
     assert REDACTOR.text(text) is text
 
 

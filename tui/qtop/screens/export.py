@@ -13,9 +13,12 @@ from textual import on
 from textual.widget import Widget
 from textual.widgets import Input, Label
 
+from qtop.actions.plan import ResultTone
 from qtop.model.job import Job
 from qtop.model.job_file import line_of
 from qtop.model.job_list import Entry, JobList
+from qtop.model.placed import UnreadPart
+from qtop.screens import list_bars
 from qtop.screens.console import Console
 from qtop.screens.dialogs import CANCEL, Dialog, DialogButton
 from qtop.search.list_search import walk
@@ -124,7 +127,9 @@ async def export(
         app.say(f"{path}: {safe(error.strerror or str(error))}", "bad", stays=True)
     else:
         hidden = "" if choice.with_secrets else ", secrets hidden"
-        app.say(f"{writer} to {path}{hidden}", "good", stays=True)
+        missing = list_bars.but_for(writer.unread)
+        tone: ResultTone = "warn" if missing else "good"
+        app.say(f"{writer} to {path}{hidden}{missing}", tone, stays=True)
 
 
 class Writer:
@@ -137,6 +142,8 @@ class Writer:
         self._redactor = OPEN if with_secrets else app.state.policy.secrets
         self._cut: list[Job] = []
         self._written = self._gone = 0
+        #: The places of which nothing could be read.
+        self.unread: tuple[UnreadPart, ...] = ()
 
     def __str__(self) -> str:
         gone = f", gone meanwhile {self._gone:,}" if self._gone else ""
@@ -160,7 +167,9 @@ class Writer:
             meter.note(done, of)
             self._app.say(f"{self}; looked at {meter.words()} …", "dim", stays=True)
 
-        await walk(self._app.read, self._jobs.walk(), visit, tell, self._read_cut)
+        way = self._jobs.walk()
+        await walk(self._app.read, way, visit, tell, self._read_cut)
+        self.unread = way.unread
 
     def _take(self, job: Job) -> None:
         if job.item.is_cut:
