@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 from tests.support.commands import Qtop
 from tests.support.direct import Direct
-from tests.support.sample_shop import KEYS, SampleShop, killed_process
+from tests.support.sample_shop import KEYS, SampleShop, process_of
 from tests.support.waiting import eventually
 
 from qtop.demo.sidekiq_feed import QUEUES
@@ -45,13 +45,13 @@ def test_every_list_has_something(
     assert len(ran.objects) >= least
 
 
-def test_a_killed_process_stays_listed_with_its_jobs_beside_the_one_that_took_its_place(
+def test_a_process_of_stays_listed_with_its_jobs_beside_the_one_that_took_its_place(
     qtop: Qtop, store: Store, direct: Direct
 ) -> None:
     SampleShop(store, direct).live(160)
     found = qtop("workers", "--json", QTOP_SYSTEM="sidekiq").objects
     assert len(found) == direct("SCARD", KEYS.processes()) == 3
-    killed = killed_process(direct)
+    killed = process_of(direct, 4101)
     assert direct("HLEN", KEYS.work(killed)) > 0
     assert 0 < direct("TTL", KEYS.process(killed)) <= 60
 
@@ -61,12 +61,12 @@ def test_a_process_that_is_asked_to_be_quiet_takes_no_more_jobs_and_says_so_a_be
 ) -> None:
     shop = SampleShop(store, direct)
     shop.live(3)
-    asked = killed_process(direct)
+    asked = process_of(direct, 4102)
     direct("LPUSH", KEYS.signals(asked), "TSTP")
-    shop.live(1)
+    shop.live(8)
     running = direct("HGETALL", KEYS.work(asked))
     assert direct("HGET", KEYS.process(asked), "quiet") == b"false"
-    shop.live(4)
+    shop.live(10)
     assert direct("HGET", KEYS.process(asked), "quiet") == b"true"
     assert set(direct("HGETALL", KEYS.work(asked))) <= set(running)
 
@@ -76,9 +76,9 @@ def test_what_a_stopped_process_runs_waits_at_the_front_and_another_process_star
 ) -> None:
     shop = SampleShop(store, direct)
     shop.live(3)
-    stopped = killed_process(direct)
+    stopped = process_of(direct, 4101)
     direct("LPUSH", KEYS.signals(stopped), "TERM")
-    shop.live(2)
+    shop.live(9)
     members = direct("SMEMBERS", KEYS.processes())
     assert stopped.encode() not in members
     assert len(members) == 2

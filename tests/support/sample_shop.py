@@ -30,7 +30,7 @@ class SampleShop:
             self.now_s += 1
 
 
-def killed_process(direct: Direct) -> str:
-    """The identity of the process that is the first to be killed."""
+def process_of(direct: Direct, pid: int) -> str:
+    """The identity of a process that is listed: 4101 is the first to be killed, 4102 lives on."""
     members: list[bytes] = direct("SMEMBERS", KEYS.processes())
-    return next(each.decode() for each in members if b":4101:" in each)
+    return next(each.decode() for each in members if b":%d:" % pid in each)

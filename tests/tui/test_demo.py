@@ -21,8 +21,9 @@ from tests.support.console import (
     until_shown,
 )
 from tests.support.direct import Direct
+from tests.support.local_workers import of_folder
 from tests.support.pty_console import open_terminal
-from tests.support.sample_shop import KEYS, SampleShop, killed_process
+from tests.support.sample_shop import KEYS, SampleShop, process_of
 from tests.support.waiting import eventually
 
 from qtop.app.app import QtopApp
@@ -78,9 +79,9 @@ async def test_it_opens_on_the_jobs_of_both_systems(app: QtopApp, shop: Shop) ->
     assert queues >= {("resque", "legacy"), ("sidekiq", "archive"), ("sidekiq", "low")}
 
 
-async def test_each_job_of_the_killed_process_is_put_back_once(app: QtopApp, shop: Shop) -> None:
+async def test_each_job_of_the_process_of_is_put_back_once(app: QtopApp, shop: Shop) -> None:
     _, direct = shop
-    killed = killed_process(direct)
+    killed = process_of(direct, 4101)
     lost = [json.loads(raw) for raw in direct("HVALS", KEYS.work(killed))]
     assert lost
     async with app.run_test(size=(120, 40)) as pilot:
@@ -114,5 +115,7 @@ def test_the_command_shows_both_systems_and_ends_all_that_it_started(
         terminal.read_until(b"Finish and stop")
         terminal.press(b"\t\r")
         assert terminal.wait() == 0
-    assert len(started) >= 4
-    eventually(lambda: not any(each.is_running() for each in started), "all have ended")
+    # At least a feeder of each system.
+    assert len(started) >= 2
+    eventually(lambda: not any(each.is_running() for each in started), "its children have ended")
+    eventually(lambda: not of_folder(folder.parent), "its workers have ended")

@@ -22,6 +22,8 @@ from queuecore.errors import BadOption
 from queuecore.home import state_folder
 
 if TYPE_CHECKING:
+    import subprocess
+
     from qtop.systems.finding import Sought
 
 _TIMEOUT_S = 5.0
@@ -139,7 +141,7 @@ def _require_terminal(environ: Mapping[str, str]) -> None:
 @click.command()
 @click.option("--ascii", "ascii_only", is_flag=True, help="Draw with ASCII characters only.")
 def demo(ascii_only: bool) -> None:
-    """Try the console out with sample jobs of Resque and of Sidekiq.
+    """Try the console out on sample jobs of Resque and Sidekiq.
 
     It opens on a private server with two workers of Resque. Their jobs succeed, fail in several
     ways, crash their process and run long. Beside them a stand-in, without Ruby, writes what a
@@ -164,16 +166,16 @@ def demo(ascii_only: bool) -> None:
     _require_terminal(os.environ)
     with Connection(None, NAMESPACE).use() as url:
         settings = replace(settings, places=demo_places(url))
-        with _feeders(settings.places):
+        with feeders(settings.places):
             sys.exit(_open_console(Connection(url, NAMESPACE, settings=settings), workers=WORKERS))
 
 
 @contextmanager
-def _feeders(places: Sequence[PlaceOptions]) -> Iterator[None]:
-    """What writes the sample jobs of each place, ended at the end."""
+def feeders(places: Sequence[PlaceOptions]) -> Iterator[list[subprocess.Popen[bytes]]]:
+    """The processes that write the sample jobs of each place, in its order; ended at the end."""
     import subprocess
 
-    feeders = [
+    started = [
         subprocess.Popen(
             [sys.executable, "-m", _FEEDERS[place.system]],
             env={**os.environ, "REDIS_URL": place.url, "RESQUE_PARENT_PID": str(os.getpid())},
@@ -186,9 +188,9 @@ def _feeders(places: Sequence[PlaceOptions]) -> Iterator[None]:
         for place in places
     ]
     try:
-        yield
+        yield started
     finally:
-        for feeder in feeders:
+        for feeder in started:
             feeder.terminate()
-        for feeder in feeders:
+        for feeder in started:
             feeder.wait()

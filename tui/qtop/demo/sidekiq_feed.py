@@ -8,6 +8,7 @@ runs: each takes its time, and then it is done, or has failed. Its processes rea
 from __future__ import annotations
 
 import json
+import math
 import os
 import random
 import sys
@@ -24,6 +25,8 @@ from sidekiq.keys import SetName, SidekiqKeys
 _VERSION: Final = "7.3.9"
 _THREADS: Final = 4
 _PAUSE_S: Final = 0.7
+#: How often a process says that it lives, and reads a signal; as version 7 does.
+_BEAT_S: Final = 10.0
 #: How long what a process tells about itself is kept without another beat.
 _LIFETIME_S: Final = 60
 #: Nothing is pushed while so many wait.
@@ -71,6 +74,7 @@ class SampleProcess:
     started_s: float
     running: dict[str, tuple[bytes, str, float, float]] = field(default_factory=dict)
     is_quiet: bool = False
+    beat_s: float = -math.inf
 
     @property
     def identity(self) -> str:
@@ -137,8 +141,10 @@ class SampleApplication:
             self._end_jobs(process, now_s)
             if not process.is_quiet:
                 self._take_jobs(process, now_s)
+            if now_s < process.beat_s + _BEAT_S:
+                continue
             signal = self._beat(process, now_s)
-            # As a Sidekiq of version 7, it shows the flag one beat after it has read the signal.
+            # Sidekiq, too, shows the flag one beat after it has read the signal.
             process.is_quiet = process.is_quiet or signal == b"TSTP"
             if signal == b"TERM":
                 self._leave(process, now_s)
@@ -223,6 +229,7 @@ class SampleApplication:
 
     def _beat(self, process: SampleProcess, now_s: float) -> bytes | None:
         """Say what the process is and runs. Returns a signal that waited for it."""
+        process.beat_s = now_s
         info = {
             **{"hostname": process.identity.partition(":")[0], "started_at": process.started_s},
             **{"pid": process.pid, "tag": "shop", "concurrency": _THREADS, "queues": [*QUEUES]},
