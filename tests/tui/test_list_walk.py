@@ -247,7 +247,9 @@ def test_what_others_remove_meanwhile_makes_no_job_be_chosen_twice(redis_url: st
     with Store(redis_url) as store:
         store.run(queues.push(keys, "q", payloads))
         wanted = parse("class:B")
-        choosing = StepByStep(store, choose(jobs, wanted, now, lambda job: chosen.extend(job.args)))
+        choosing = StepByStep(
+            store, choose(jobs, wanted, now, lambda job, _: chosen.extend(job.args))
+        )
         while choosing.step():
             for payload in islice(others, 50):
                 store.run(single(("LREM", keys.queue("q"), 1, payload), bool, writes=True))
@@ -261,7 +263,7 @@ def test_a_choice_says_when_it_lost_its_place(redis_url: str, *, is_replaced: bo
     payloads = [encode_job("A", [number, "x" * 2_000]) for number in range(2_000)]
     with Store(redis_url) as store:
         store.run(queues.push(keys, "q", payloads))
-        choosing = StepByStep(store, choose(jobs, parse(""), now, lambda job: None))
+        choosing = StepByStep(store, choose(jobs, parse(""), now, lambda job, _: None))
         for _ in range(3):
             choosing.step()
         if is_replaced:

@@ -179,7 +179,7 @@ class ActionController:
         async def plan(tell: Progress) -> Plan | Refusal:
             def visit(entry: Entry) -> bool:
                 job = search.find(entry)
-                return job is None or chooser.take(job)
+                return job is None or chooser.take(job, entry.value)
 
             await walk(self._app.read, self._app.system.jobs(source).walk(), visit, tell)
             chosen = await self._app.read(chooser.settle())

@@ -66,7 +66,7 @@ def export(path: Path, source: JobSource, wanted: Filter, connection: Connection
         redactor = connection.redactor(is_whole=False)
         is_shown = file.isatty()
 
-        def write(job: Job) -> None:
+        def write(job: Job, value: object = None) -> None:
             nonlocal written
             if is_shown:
                 session.progress.make_way()

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from qtop.model.job import GroupKey, Job, JobSource
 from qtop.model.job_list import Entry, JobList, Refs
@@ -54,6 +54,7 @@ class JobSearch:
     def __init__(self, wanted: JobQuery, now: datetime, layout: Layout | None = None) -> None:
         self.wanted = wanted
         self.now = now
+        self._moment = now if wanted.filter.asks_times else None
         test = byte_test(wanted.filter, layout)
         self._may_match = None if test is None else test.may_match
         #: Entries that were too long to be looked into, where that would have mattered.
@@ -74,7 +75,7 @@ class JobSearch:
         if wanted.filter.is_empty:
             return job
         self.too_large += job.item.is_cut
-        return job if wanted.filter.matches(of_job(job, self.now)) else None
+        return job if wanted.filter.matches(of_job(job, self._moment)) else None
 
 
 class Matches:
@@ -235,8 +236,9 @@ _OTHERS: Final = "(others)"
 class Chooser(Protocol):
     """Collects what a walk through a list finds, for an action to come."""
 
-    def take(self, job: Job) -> bool:
-        """Take in one job. Returns False when there is no room for it: an action takes no more."""
+    def take(self, job: Job, value: Any = None) -> bool:
+        """Take in one job, which its `Entry.value` may come with. Returns False when there is no
+        room for it: an action takes no more."""
 
     def settle(self) -> Operation[Selection]:
         """What was chosen, without what is to be left out."""
@@ -294,10 +296,11 @@ class Selection:
             return
         refusal = decided if isinstance(decided, str) else None
         self.refs.add(job.ref, job.item.size, decided if refusal is None else None)
-        name = job.unwrapped[0]
-        is_known = job.problem is None or name is not None
-        unknown = "(large)" if job.item.is_cut and job.due is None else "unreadable"
-        _count(self.classes, job_class(name, None) if is_known else unknown)
+        name, due = job.unwrapped[0], job.due
+        if job.problem is None or name is not None:
+            _count(self.classes, job_class(name, None))
+        else:
+            _count(self.classes, "(large)" if job.item.is_cut and due is None else "unreadable")
         if job.queue is not None:
             _count(self.queues, job.queue)
         if refusal is not None:
@@ -307,10 +310,12 @@ class Selection:
         self.retried += job.is_retried is True
         failed_at = job.failed_at
         if failed_at is not None:
-            self.oldest = min(self.oldest or failed_at, failed_at)
-            self.newest = max(self.newest or failed_at, failed_at)
-        if job.due is not None:
-            at = job.due.at
+            if self.oldest is None or failed_at < self.oldest:
+                self.oldest = failed_at
+            if self.newest is None or failed_at > self.newest:
+                self.newest = failed_at
+        if due is not None:
+            at = due.at
             self.first_due = at if self.first_due is None else min(self.first_due, at)
             self.last_due = at if self.last_due is None else max(self.last_due, at)
 
