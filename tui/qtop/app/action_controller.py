@@ -181,7 +181,8 @@ class ActionController:
                 job = search.find(entry)
                 return job is None or chooser.take(job, entry.value)
 
-            await walk(self._app.read, self._app.system.jobs(source).walk(), visit, tell)
+            way = self._app.system.jobs(source).walk()
+            await walk(self._app.read, way, visit, tell, sieve=search.sieve)
             chosen = await self._app.read(chooser.settle())
             chosen.too_large = search.too_large
             # Delayed jobs that cannot be read are none, and the outcome says so.

@@ -4,7 +4,7 @@ and those that an action is about."""
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Protocol
@@ -12,7 +12,7 @@ from typing import Any, Final, Protocol
 from qtop.model.job import GroupKey, Job, JobSource
 from qtop.model.job_list import Entry, JobList, Refs
 from qtop.model.layout import Layout
-from qtop.search.byte_tests import byte_test
+from qtop.search.byte_tests import Sieve, byte_test
 from qtop.search.fields import of_job
 from qtop.search.filter_language import Filter, term
 from qtop.text.format import job_class
@@ -57,6 +57,8 @@ class JobSearch:
         self._moment = now if wanted.filter.asks_times else None
         test = byte_test(wanted.filter, layout)
         self._may_match = None if test is None else test.may_match
+        #: Leaves out entries of which no job is wanted; None where their bytes do not tell.
+        self.sieve = None if test is None else test.sieve
         #: Entries that were too long to be looked into, where that would have mattered.
         self.too_large = 0
 
@@ -109,6 +111,20 @@ class Matches:
         self._keep = keep
         self._kept: list[tuple[int, Job]] = []
         self._worst = 0
+
+    @property
+    def sieve(self) -> Sieve | None:
+        """As `JobSearch.sieve`, which counts what it has seen."""
+        sieve = self.search.sieve
+        if sieve is None:
+            return None
+
+        def counting(raws: Sequence[bytes | None]) -> Sequence[int]:
+            found = sieve(raws)
+            self.seen += len(raws) - len(found)
+            return found
+
+        return counting
 
     def visit(self, entry: Entry) -> None:
         self.seen += 1
