@@ -69,7 +69,7 @@ def export(path: Path, source: JobSource, wanted: Filter, connection: Connection
         def visit(session: Session, part: Unread) -> None:
             jobs = session.system.jobs(source)
 
-            def write(job: Job) -> None:
+            def write(job: Job, value: object = None) -> None:
                 nonlocal written
                 if is_shown:
                     session.progress.make_way()
