@@ -182,6 +182,24 @@ def test_a_death_is_no_news_after_ten_minutes() -> None:
     assert judged(looks)["dead cap"].severity == "note"
 
 
+@pytest.mark.parametrize("newest_ago_s", [-3_600, float("-inf")])
+def test_a_death_that_is_dated_in_the_future_hides_others(newest_ago_s: float) -> None:
+    """By a clock that is ahead, or an endless score: whether others died since is not known."""
+    found = of_dead(*[dead(9_999, newest_ago_s=newest_ago_s)] * 3)["dead cap"]
+    assert (found.severity, found.doubt) == ("note", "unjudged")
+    once_it_left = of_dead(dead(9_999, newest_ago_s=newest_ago_s), *[dead(9_999)] * 2)["dead cap"]
+    assert (once_it_left.severity, once_it_left.doubt) == ("note", None)
+    later = of_dead(
+        *(dead(9_999, newest_ago_s=each) for each in (newest_ago_s, 3_600, 3_600, 5)),
+    )["dead cap"]
+    assert later.severity == "warn"
+
+
+def test_dead_jobs_that_were_deleted_and_came_back_did_not_die() -> None:
+    found = of_dead(dead(9_999), TimedSet(0), dead(9_999))["dead cap"]
+    assert (found.severity, found.doubt) == ("note", None)
+
+
 def test_a_limit_that_is_set_higher_is_not_reached() -> None:
     assert "dead cap" not in of_dead(dead(10_001), dead(10_001, newest_ago_s=5))
 
