@@ -76,6 +76,14 @@ class OperatorProcess:
         pairs = [(ref.score, ref.sha) for ref in refs]
         self._start(act, operation, death, key="retry", refs=pairs)
 
+    def take_waiting(
+        self, act: str, key: bytes, refs: Sequence[JobRef], operation: str, death: Death = _NEVER
+    ) -> None:
+        """Start to delete, edit or move these jobs of one of Sidekiq's queues (to the queue
+        `other`), which is turned for them."""
+        pairs = [(ref.place, ref.sha) for ref in refs]
+        self._start(act, operation, death, key=key.decode(), refs=pairs)
+
     def undo(self, operation: str, death: Death = _NEVER, *, is_of_sidekiq: bool = False) -> None:
         """Start to undo an operation."""
         self._start("undo", operation, death, is_of_sidekiq=is_of_sidekiq)
