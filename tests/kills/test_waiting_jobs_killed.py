@@ -4,13 +4,14 @@ at every instant, and the next operator completes what was begun, exactly once."
 
 from __future__ import annotations
 
+import signal
 from random import Random
 
 import pytest
 from tests.support.direct import Direct
 from tests.support.operator_process import Death, Numbers, OperatorProcess
 from tests.support.sidekiq_jobs import KEYS
-from tests.support.soak import TIMEOUT_S, either
+from tests.support.soak import IS_SOAK, TIMEOUT_S, either
 from tests.support.waiting_books import SOURCE, QueueTraffic, WaitingBooks
 
 from queuecore import turning
@@ -25,7 +26,11 @@ STEPS = either(2, 40)
 SEEDS = range(either(1, 20))
 KILLS = 2
 LONGEST_DELAY_S = 0.004
-ACTS = ["delete", "move", "edit"]
+
+
+def acts(short: str) -> list[str]:
+    """All actions in a soak, else one: how each turns a queue is tested without processes, too."""
+    return ["delete", "move", "edit"] if IS_SOAK else [short]
 
 
 def some_of(exchanges: int) -> list[int]:
@@ -49,7 +54,7 @@ def undo(operator: OperatorProcess, operation: str, death: Death | None = None) 
 
 
 @pytest.mark.timeout(TIMEOUT_S)
-@pytest.mark.parametrize("act", ACTS)
+@pytest.mark.parametrize("act", acts("move"))
 def test_what_an_action_that_was_killed_at_any_step_left_the_next_one_does(
     direct: Direct,
     store: Store,
@@ -88,7 +93,7 @@ def test_what_an_action_that_was_killed_at_any_step_left_the_next_one_does(
 
 
 @pytest.mark.timeout(TIMEOUT_S)
-@pytest.mark.parametrize("act", ACTS)
+@pytest.mark.parametrize("act", acts("edit"))
 def test_an_undo_that_was_killed_at_any_step_is_completed_once(
     direct: Direct, store: Store, operator: OperatorProcess, act: str
 ) -> None:
@@ -122,7 +127,7 @@ def test_an_undo_that_was_killed_at_any_step_is_completed_once(
 
 
 @pytest.mark.timeout(TIMEOUT_S)
-@pytest.mark.parametrize("act", ACTS)
+@pytest.mark.parametrize("act", acts("delete"))
 @pytest.mark.parametrize("seed", SEEDS)
 def test_killed_at_random_among_workers_and_clients_no_job_is_lost_or_doubled(
     direct: Direct, redis_url: str, store: Store, operator: OperatorProcess, act: str, seed: int
@@ -157,4 +162,35 @@ def test_killed_at_random_among_workers_and_clients_no_job_is_lost_or_doubled(
     print(f"{killed} kills")
     assert killed >= 1
     store.run(turning.settled(KEYS, SOURCE, "head"))
+    books.check_all_was_undone()
+
+
+@pytest.mark.timeout(TIMEOUT_S)
+@pytest.mark.parametrize("act", acts("edit"))
+def test_an_operator_who_is_taken_for_dead_and_goes_on_does_nothing_twice(
+    direct: Direct, operators: list[OperatorProcess], act: str
+) -> None:
+    chance = Random(act)
+    books = WaitingBooks(direct, act, JOBS, MEANT, chance)
+    frozen, other, _ = operators
+    stop = Death(chance.randrange(2, 6), signal=signal.SIGSTOP)
+    frozen.take_waiting(act, SOURCE, books.refs(), books.operation(), stop)
+    frozen.await_frozen()
+    other.take_waiting(act, SOURCE, books.refs(), books.operation())
+    assert other.answer(books.check) is not None
+    books.check_all_was_done()
+    frozen.thaw()
+    late = frozen.answer(books.check)
+    assert late is not None
+    assert late.done + late.gone == MEANT
+    books.check_all_was_done()
+    last, first = books.operations()
+    undo(other, last)
+    assert other.answer(books.check) is not None
+    undo(frozen, first, Death(1, signal=signal.SIGSTOP))
+    frozen.await_frozen()
+    undo(other, first)
+    assert other.answer(books.check) is not None
+    frozen.thaw()
+    assert frozen.answer(books.check) is not None
     books.check_all_was_undone()

@@ -66,7 +66,8 @@ class OperatorProcess:
         self, act: str, key: str, refs: Sequence[JobRef], operation: str, death: Death = _NEVER
     ) -> None:
         """Start to requeue, delete or move these entries of a list (to the queue `r`), or to run or
-        delay these delayed jobs of one moment (until another)."""
+        delay these delayed jobs of one moment (until another). Those that are requeued are walked
+        to; for the others the list is turned."""
         self._start(act, operation, death, key=key, refs=[(ref.place, ref.sha) for ref in refs])
 
     def take_entries(

@@ -95,6 +95,11 @@ def test_unknown_processes_give_no_alarm() -> None:
     assert "overdue schedule" not in judged([(fleet, timed(scheduled=overdue(9_999)))])
 
 
+def test_what_has_moved_while_it_was_looked_at_is_not_overdue() -> None:
+    fleet = seen(process())
+    assert "overdue retry" not in judged([(fleet, timed(retries=overdue(9_999, many=0)))])
+
+
 def test_many_retries_are_the_cause_of_a_late_schedule() -> None:
     found = judged([(seen(process()), timed(scheduled=overdue(90), retries=overdue(90, 5_000)))])
     assert "5,000" in found["overdue schedule"].cause

@@ -88,7 +88,10 @@ def taking(order: dict[str, Any]) -> Steps[Result]:
             return delayed_actions.run(KEYS, soon, record)
         return delayed_actions.reschedule(KEYS, soon, LATER, record)
     decide = DECISIONS[act]
-    return bulk.take(KEYS, key, refs, decide, record, at_once=order["at_once"])
+    if act == "requeue":
+        # So few at once are walked to.
+        return bulk.take(KEYS, key, refs, decide, record, at_once=order["at_once"])
+    return bulk.take(KEYS, key, refs, decide, record)
 
 
 def taking_entries(order: dict[str, Any], key: bytes) -> Steps[Result]:

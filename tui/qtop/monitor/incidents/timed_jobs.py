@@ -124,7 +124,8 @@ def _overdue(timed: TimedJobs, fleet: FleetRows, thresholds: Thresholds) -> Iter
     )
     for name, what, link, found in parts:
         late_s = 0.0 if found is None or found.first_at is None else timed.at - found.first_at
-        if found is None or late_s <= limit_s:
+        # They were counted a moment after the first one was seen: by then it may have moved.
+        if found is None or not found.overdue or late_s <= limit_s:
             continue
         evidence = (
             f"{found.overdue:,} {what} overdue",
