@@ -147,6 +147,16 @@ def leave_if_stopped(outcome: Outcome) -> None:
         raise KeyboardInterrupt
 
 
+def raise_if_stopped(outcome: Outcome) -> None:
+    """As `leave_if_stopped`; where something else stopped an action half-way, say so and raise
+    it."""
+    leave_if_stopped(outcome)
+    if outcome.stopped is not None:
+        is_known = not isinstance(outcome.stopped, OutcomeUnknown)
+        message("stopped half-way" + ("" if is_known else "; the last step may have happened"))
+        raise outcome.stopped
+
+
 def report(action: str, done: str, outcome: Outcome, *, as_json: bool) -> NoReturn:
     """Print the numbers and leave: with 0 when anything was done, else 1. Raises what stopped the
     action half-way, after the numbers; KeyboardInterrupt where that was an interrupt."""
@@ -164,11 +174,7 @@ def report(action: str, done: str, outcome: Outcome, *, as_json: bool) -> NoRetu
             message(f"refused {count:,}: {reason}")
         if undo is not None:
             message(f"to take it back: qtop undo {undo}")
-    leave_if_stopped(outcome)
-    if outcome.stopped is not None:
-        is_known = not isinstance(outcome.stopped, OutcomeUnknown)
-        message("stopped half-way" + ("" if is_known else "; the last step may have happened"))
-        raise outcome.stopped
+    raise_if_stopped(outcome)
     sys.exit(0 if outcome.done else 1)
 
 

@@ -8,17 +8,19 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Final, NamedTuple, TextIO
 
 import click
 
 from qtop.actions.request import Load
-from qtop.commands.acting import carry_out, confirm, leave_if_stopped
+from qtop.commands.acting import carry_out, confirm, raise_if_stopped
 from qtop.commands.connection import (
     SOURCE,
     Connection,
     Parsed,
+    Session,
     connection_options,
     dry_run_option,
     filter_option,
@@ -147,10 +149,14 @@ def load(
     for source, lines in plan.items():
         line(f"{'would load' if dry_run else 'to load'} {len(lines):,} to {safe(str(source))}")
     message(f"refused {refused:,}")
-    if not plan or dry_run:
-        sys.exit(0 if plan else 1)
-    with connection.open_to_change(*plan) as session:
+    if not plan:
+        sys.exit(1)
+    with connection.open_to_change(*plan, dry_run=dry_run) as session:
         total = sum(map(len, plan.values()))
+        if dry_run or (total > 1 and not yes):
+            _tell_details(session, plan)
+        if dry_run:
+            sys.exit(0)
         if total > 1 and not yes:
             confirm(f"load {counted(total, 'item')}")
         done = 0
@@ -163,9 +169,16 @@ def load(
                 refused += many
             if outcome.stopped is not None:
                 line(f"loaded {done:,}, refused {refused:,}")
-                leave_if_stopped(replace(outcome, left=total - done))
+                raise_if_stopped(replace(outcome, left=total - done))
     line(f"loaded {done:,}, refused {refused:,}")
     sys.exit(0 if done else 1)
+
+
+def _tell_details(session: Session, plan: _Lines) -> None:
+    """Say what is not seen in the lines of a file, such as what is left out because it is there."""
+    told = (session.plan(Load(source, (), len(lines))).details for source, lines in plan.items())
+    for text in dict.fromkeys(chain.from_iterable(told)):
+        message(f"  {text}")
 
 
 #: Of each line its item's place on its own list, and where in the file it begins; by the list that
