@@ -29,6 +29,7 @@ soak: .venv/.done
 		tests/engine/test_delayed_turning.py tests/engine/test_worker_faults.py \
 		tests/engine/sidekiq/test_entry_walk.py \
 		tests/engine/sidekiq/test_rescue.py tests/interop/test_sidekiq_live.py \
+		tests/interop/test_sidekiq_live_console.py \
 		tests/tui/test_golden_tour.py tests/tui/test_output.py \
 		tests/tui/test_any_keys.py tests/tui/test_redact.py
 

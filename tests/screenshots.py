@@ -15,6 +15,7 @@ import tempfile
 from pathlib import Path
 
 from qtop.app.app import ConsoleOptions, QtopApp
+from qtop.config.places import PlaceOptions
 from qtop.demo import NAMESPACE, WORKERS
 from queuecore.address import parse_url
 from queuecore.server import PrivateServer
@@ -45,9 +46,7 @@ SHOTS = (
 async def take(url: str, state_folder: Path) -> None:
     """Run the console without a terminal and save what it shows."""
     options = ConsoleOptions(
-        parse_url(url),
-        url=url,
-        namespace=NAMESPACE,
+        (PlaceOptions("resque", "resque", parse_url(url), NAMESPACE, url),),
         interval_s=1.0,
         read_only=False,
         require=("qtop.demo.jobs",),

@@ -15,7 +15,8 @@ _NOTE = load_script("note")
 @value
 class AuditEntry:
     """One action on record. `done` and `undone` count items and are None when that is no longer
-    known; `undo_left_s` is how long it can still be undone, None when it cannot."""
+    known; `undo_left_s` is how long it can still be undone, None when it cannot. `system` is for
+    those who list the actions of several systems together: which one this is of."""
 
     id: str
     at: datetime
@@ -28,6 +29,7 @@ class AuditEntry:
     done: int | None
     undone: int | None
     undo_left_s: int | None
+    system: str = ""
 
 
 def newest(keys: QueueKeys, limit: int) -> Steps[list[AuditEntry]]:

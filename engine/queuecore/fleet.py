@@ -58,6 +58,7 @@ class RunningJob:
         since: When it was taken.
         payload: The bytes of the job as they were in its queue.
         thread: Which of the process's threads runs it; None where a process runs one job.
+        jid: The id that its system gave it.
     """
 
     raw: bytes
@@ -68,6 +69,7 @@ class RunningJob:
     payload: bytes | None = None
     problem: str | None = None
     thread: str | None = None
+    jid: str | None = None
 
 
 @value
@@ -97,6 +99,8 @@ class ProcessFacts:
         rss_bytes: Its memory.
         round_trip_us: How long a question to Redis took it, in microseconds.
         is_embedded: It runs within a process of the application, which it may not end.
+        signal: What became of a signal that was sent to it, in words, while that is of interest.
+        last_jobs: What one that is gone ran when it was last seen, the longest running first.
     """
 
     is_gone: bool = False
@@ -111,6 +115,8 @@ class ProcessFacts:
     capsules: tuple[Capsule, ...] = ()
     rss_bytes: int | None = None
     round_trip_us: int | None = None
+    signal: str | None = None
+    last_jobs: tuple[RunningJob, ...] | None = None
 
 
 @value

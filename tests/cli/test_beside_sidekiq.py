@@ -31,7 +31,9 @@ def run(redis_url: str) -> Run:
     """Runs a command in this process, on the empty server."""
 
     def running(*args: str) -> Result:
-        return CliRunner().invoke(main, args, env={"REDIS_URL": redis_url, "TZ": "UTC"})
+        return CliRunner().invoke(
+            main, args, env={"REDIS_URL": redis_url, "QTOP_SYSTEM": "resque", "TZ": "UTC"}
+        )
 
     return running
 

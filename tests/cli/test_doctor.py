@@ -22,6 +22,7 @@ from qtop.commands import doctor
 from qtop.commands.doctor import find_out
 from qtop.model.health import Finding, ServerInfo
 from qtop.monitor.incidents import server
+from qtop.systems import rights
 from qtop.systems.resque import diagnosis
 from resque.errors import AuthRefused, Busy, MissingCommand, Refused
 from resque.keys import Keys
@@ -429,12 +430,12 @@ def facts(**fields: str) -> ServerInfo:
         (server.scheduler(None, True, 900, 0), "ERROR"),
         (diagnosis.namespaces(["resque"], True, "resque"), "OK"),
         (diagnosis.namespaces([], True, "resque"), "OK"),
-        (diagnosis.rights(None), "UNKNOWN"),
-        (diagnosis.rights({}), "OK"),
-        (diagnosis.rights({"DEL": AuthRefused("no")}), "ERROR"),
-        (diagnosis.rights({"DEL": MissingCommand("no")}), "OK"),
-        (diagnosis.commands({"DEL": AuthRefused("no")}), "OK"),
-        (diagnosis.commands({"DEL": MissingCommand("no")}), "WARN"),
+        (rights.rights(None), "UNKNOWN"),
+        (rights.rights({}), "OK"),
+        (rights.rights({"DEL": AuthRefused("no")}), "ERROR"),
+        (rights.rights({"DEL": MissingCommand("no")}), "OK"),
+        (rights.commands({"DEL": AuthRefused("no")}), "OK"),
+        (rights.commands({"DEL": MissingCommand("no")}), "WARN"),
     ],
 )
 def test_a_finding_has_its_level_and_bad_ones_a_remedy(finding: Finding, level: str) -> None:

@@ -130,7 +130,7 @@ def test_what_was_found_before_an_interrupt_is_shown_and_that_there_may_be_more(
 
     def forward(command: Sequence[bytes], reply: Any) -> bool:
         # A scan reads the one failure.
-        if b"resque:failed" in command and command[-3:-1] == [b"0", b"0"] and running:
+        if command[:2] == [b"LRANGE", b"resque:failed"] and running:
             running.pop().send_signal(signal.SIGINT)
         return True
 

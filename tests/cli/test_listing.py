@@ -221,6 +221,7 @@ def test_schedules_of_a_file_are_listed_or_unknown_where_they_are_not_published(
     config = {"every": "1h", "class": "Tick"}
     content = {"of a file\x1b[2J": {"config": config, "queue": "low", "problem": None}}
     direct("SET", lock, "web1:1")
+    direct("SADD", "resque:queues", "low")
     direct("HSET", key, "owner", "web1:1", "content", encoded(content))
     known = qtop("schedules")
     assert known.err == ""

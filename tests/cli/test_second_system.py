@@ -69,7 +69,7 @@ def run(
     monkeypatch.setattr(system, "ResqueSystem", opening)
 
     def running(*args: str, typed: str | None = None, **env: str) -> Result:
-        around = {"REDIS_URL": NOWHERE, "TZ": "UTC", **env}
+        around = {"REDIS_URL": NOWHERE, "QTOP_SYSTEM": "resque", "TZ": "UTC", **env}
         done = CliRunner().invoke(main, args, input=typed, env=around)
         assert done.exception is None or isinstance(done.exception, SystemExit), done.exc_info
         return done
@@ -331,6 +331,7 @@ NEEDING: Final[Mapping[str, tuple[int, tuple[str, ...]]]] = {
     "failure_lists": (3, ("find", "class:Again")),
     "history": (3, ("audit",)),
     "evidence": (3, ("prune",)),
+    "remember": (3, ("watch", "--once")),
     "schedules": (3, ("schedules",)),
     "prepare": (3, ("delete", "--from", "failed", "--yes")),
     "admit": (3, ("delete", "--from", "failed", "--yes")),

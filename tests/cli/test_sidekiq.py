@@ -4,6 +4,7 @@ chosen."""
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,18 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 from tests.support.direct import Direct
+from tests.support.lua_scripts import FILES
 from tests.support.sidekiq_console import SHOWN
 from tests.support.sidekiq_recordings import VERSIONS, namespace_of, restore, values
 
 from qtop.commands.cli import main
+from qtop.systems.sidekiq import permissions
+from queuecore.address import parse_url
+from sidekiq.keys import SidekiqKeys
+from sidekiq.scripts import load_script
 
 Run = Callable[..., Result]
+KEYS = SidekiqKeys()
 #: The state in which each version runs two jobs.
 RUNNING = [f"{version}-2-running" for version in VERSIONS]
 
@@ -127,9 +134,7 @@ def test_doctor_says_what_lives_there(direct: Direct, run: Run) -> None:
     assert not any("qtop prune" in (each["remedy"] or "") for each in found)
 
 
-def test_without_the_option_everything_is_as_it_was(direct: Direct, run: Run) -> None:
-    restore(direct, SHOWN)
-    assert objects(run("queues", "--json", system="")) == []
+def test_without_sidekiq_nothing_says_a_system(direct: Direct, run: Run) -> None:
     direct("SADD", "resque:queues", "mail")
     [mail] = objects(run("queues", "--json", system=""))
     assert "system" not in mail
@@ -193,6 +198,59 @@ def test_doctor_names_queues_with_jobs_that_no_page_shows(direct: Direct, run: R
     checks = {each["check"]: each for each in objects(run("doctor", "--json"))}
     assert checks["unregistered"]["level"] == "WARN"
     assert "hidden" in checks["unregistered"]["text"]
+
+
+def checks_of(run: Run, **env: str) -> dict[str, dict[str, Any]]:
+    return {each["check"]: each for each in objects(run("doctor", "--json", **env))}
+
+
+def test_doctor_names_the_commands_that_the_user_may_not_run(
+    direct: Direct, run: Run, redis_url: str
+) -> None:
+    restore(direct, SHOWN)
+    found = checks_of(run)
+    assert (found["rights"]["level"], found["commands"]["level"]) == ("OK", "OK")
+    path = parse_url(redis_url).path
+    direct("ACL", "SETUSER", "ada", "on", ">pw", "~*", "&*", "+@all", "-zrem", "-zcount")
+    try:
+        rights = checks_of(run, REDIS_URL=f"unix://ada:pw@{path}?db=0")["rights"]
+        assert (rights["level"], rights["remedy"]) == ("ERROR", "allow +zcount +zrem")
+        direct("ACL", "SETUSER", "ada", "-multi")
+        rights = checks_of(run, REDIS_URL=f"unix://ada:pw@{path}?db=0")["rights"]
+        assert rights["level"] == "UNKNOWN"
+    finally:
+        direct("ACL", "DELUSER", "ada")
+
+
+def test_the_rights_of_every_command_of_every_script_are_checked() -> None:
+    scripts = [file for file in FILES.values() if "sidekiq" in file.parts]
+    texts = [load_script(file.stem).text for file in scripts if "." not in file.stem]
+    found = {name for text in texts for name in re.findall(rb"redis\.p?call\('(\w+)'", text)}
+    asked = {str(command[0]) for command in permissions.every(KEYS)}
+    assert len(found) > 30
+    assert {name.decode() for name in found} - asked == set()
+
+
+def test_doctor_says_that_jobs_cannot_be_read_or_were_not_looked_at(
+    direct: Direct, run: Run
+) -> None:
+    direct("SADD", "queues", "good", "bad", "huge")
+    direct("LPUSH", "queue:good", json.dumps({"class": "A", "args": [], "jid": "a" * 24}))
+    items = checks_of(run)["items"]
+    assert (items["level"], "1 looked at of 1 in 1 queue" in items["text"]) == ("OK", True)
+    huge = {"class": "A", "args": ["x" * 70_000], "jid": "b" * 24}
+    direct("LPUSH", "queue:huge", json.dumps(huge))
+    items = checks_of(run)["items"]
+    assert (items["level"], "1 job too large" in items["text"]) == ("UNKNOWN", True)
+    direct("LPUSH", "queue:bad", "no json")
+    assert checks_of(run)["items"]["level"] == "WARN"
+    direct("DEL", "queue:bad")
+    direct("SET", "queue:bad", "text")
+    items = checks_of(run)["items"]
+    assert (items["level"], "1 queue not looked at" in items["text"]) == ("UNKNOWN", True)
+    direct("DEL", "queues")
+    direct("SET", "queues", "text")
+    assert checks_of(run)["items"]["level"] == "UNKNOWN"
 
 
 def test_recurring_jobs_that_cannot_be_read_are_unknown(direct: Direct, run: Run) -> None:

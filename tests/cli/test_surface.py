@@ -312,7 +312,7 @@ def test_a_password_on_the_command_line_is_hidden_from_the_list_of_processes() -
 @pytest.mark.parametrize(
     ("typed", "offered"),
     [
-        ("qtop re", {"requeue", "reschedule", "resume", "register", "reorder"}),
+        ("qtop re", {"requeue", "reschedule", "rescue", "resume", "register", "reorder", "retry"}),
         ("qtop requeue --fi", {"--filter"}),
     ],
 )

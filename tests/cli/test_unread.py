@@ -5,8 +5,7 @@ unknown, why, and ends with status 3."""
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -15,6 +14,7 @@ from click.testing import CliRunner
 from tests import words as texts
 from tests.support.commands import Push
 from tests.support.direct import Direct
+from tests.support.rights import a_user
 
 from qtop.commands.cli import main
 from queuecore import ahead
@@ -220,16 +220,6 @@ def check_all(run: Run, well: str, answers: dict[str, Ran]) -> Callable[..., Non
             check(name, run(name, url), answers[name], is_needed=name in KEYS.get(key, ()))
 
     return checking
-
-
-@contextmanager
-def a_user(direct: Direct, url: str, *rights: str) -> Iterator[str]:
-    """The URL of a user with some rights."""
-    direct("ACL", "SETUSER", "half", "reset", "on", ">pw", *rights)
-    try:
-        yield url.replace("unix://", "unix://half:pw@")
-    finally:
-        direct("ACL", "DELUSER", "half")
 
 
 @pytest.mark.parametrize("key", [key for key in KEYS if key != "everything"])

@@ -4,7 +4,7 @@ import asyncio
 import os
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,7 +15,10 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 from qtop.app.app import ConsoleOptions, QtopApp
-from qtop.systems.system import Place, SystemRunner
+from qtop.config.places import PlaceOptions
+from qtop.config.settings import Settings
+from qtop.systems.finding import Sought
+from qtop.systems.system import PartRunner, Place
 from qtop.widgets.table import Table
 from queuecore.address import Address, parse_url
 
@@ -30,7 +33,7 @@ _AROUND = ("clock", "sleep", "terminal_is_there")
 
 
 def console(
-    source: SystemRunner | None = None,
+    source: PartRunner | None = None,
     *,
     url: str = CONSOLE_URL,
     folder: Path = Path("/dev/null/none"),
@@ -44,9 +47,33 @@ def console(
         source.system.place = place  # type: ignore[misc]
     around: dict[str, Any] = {"clock": lambda: 1_000.0, "sleep": _for_ever}
     around |= {name: more.pop(name) for name in _AROUND if name in more}
-    started: dict[str, Any] = {"namespace": "resque", "interval_s": 60.0, "read_only": False}
-    options = ConsoleOptions(address, url=url, log_folder=folder, **(started | more))
-    return QtopApp(options, source=source, **around)
+    system, namespace = more.pop("system", "resque"), more.pop("namespace", "resque")
+    shown = PlaceOptions(system, system, address, namespace, url)
+    started: dict[str, Any] = {"interval_s": 60.0, "read_only": False}
+    options = ConsoleOptions((shown,), log_folder=folder, **(started | more))
+    open_place = None if source is None else lambda place: source
+    return QtopApp(options, open_place=open_place, **around)
+
+
+def console_of(
+    places: Sequence[PlaceOptions],
+    *,
+    folder: Path = Path("/dev/null/none"),
+    read_only: bool = False,
+    settings: Settings | None = None,
+    sought: Sought | None = None,
+    **around: Any,
+) -> QtopApp:
+    """A console on real servers, with a clock and polls as of `console`."""
+    options = ConsoleOptions(
+        tuple(places),
+        interval_s=60.0,
+        read_only=read_only,
+        log_folder=folder,
+        settings=settings or Settings(),
+        sought=sought,
+    )
+    return QtopApp(options, **({"clock": lambda: 1_000.0, "sleep": _for_ever} | around))
 
 
 async def _for_ever(seconds: float) -> None:

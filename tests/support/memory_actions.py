@@ -13,6 +13,7 @@ from tests.support.memory_work import Faults
 
 from qtop.actions.plan import Operator, Outcome, Plan, Refusal, Throttle, acted, typeable
 from qtop.actions.request import (
+    Cancel,
     Clear,
     DelayedRequest,
     Delete,
@@ -137,7 +138,7 @@ class MemoryActions:
         match request:
             case Pause() | PauseAll():
                 return Refusal(NO_PAUSE)
-            case Signal():
+            case Signal() | Cancel():
                 return Refusal(NO_SIGNAL)
             case Undo():
                 run = partial(self._undo, request.id)

@@ -13,6 +13,7 @@ from tests.support.memory_work import Faults
 from qtop.model.fleet import ListedSchedule, Process, RunningJob
 from qtop.model.job import DueTime, Job, JobSource
 from qtop.model.job_list import LISTED_BYTES, DueShare, Entry, EntryPage, JobPage, Outline
+from qtop.model.placed import UnreadPart
 from qtop.search.failure_groups import KeyMaker, KnownEntry
 from qtop.search.selection import RefusalCheck, Selection
 from queuecore.exchange import Operation
@@ -116,6 +117,7 @@ class MemoryWalk:
         self.done = 0
         self.length: int | None = None
         self.is_broken = False
+        self.unread: tuple[UnreadPart, ...] = ()
         self.extent = Extent(len(jobs), jobs[0].id if jobs else None)
 
     def window(self) -> Operation[Iterator[Entry]] | None:

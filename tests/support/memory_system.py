@@ -26,7 +26,15 @@ from qtop.actions.request import (
     QueueClasses,
     Request,
 )
-from qtop.model.fleet import ListedSchedule, LockHolder, Process, Queue, Schedules, Snapshot
+from qtop.model.fleet import (
+    ListedSchedule,
+    LockHolder,
+    Process,
+    Queue,
+    Schedules,
+    Sighting,
+    Snapshot,
+)
 from qtop.model.health import (
     Finding,
     HealthReport,
@@ -43,11 +51,19 @@ from qtop.model.job_list import JobList, JobPage
 from qtop.model.run_counts import ClassHistory, ClassRuns, DayRuns, RunHistory
 from qtop.monitor.incidents.server import LIFETIME_S
 from qtop.search.selection import Chooser, RefusalCheck, nothing_refused
-from qtop.systems.system import Ability, DiagnosisPart, Place, System, Work
+from qtop.systems.system import (
+    Ability,
+    DiagnosisPart,
+    JobSystem,
+    Place,
+    System,
+    Wording,
+    Work,
+)
 from queuecore.audit import AuditEntry
 from queuecore.cooperative import Slices
 from queuecore.errors import StoreError
-from queuecore.exchange import Steps
+from queuecore.exchange import Exchange, Steps
 
 T = TypeVar("T")
 
@@ -64,7 +80,7 @@ def calls_of_the_seam() -> set[str]:
     """The names of all calls that a runner carries out for a system, and can fail or be slow."""
     of_protocols = {
         name
-        for protocol in (System, JobList, Chooser)
+        for protocol in (JobSystem, System, JobList, Chooser)
         for name, method in vars(protocol).items()
         if str(getattr(method, "__annotations__", {}).get("return", "")).startswith(_WORK)
     }
@@ -95,6 +111,10 @@ class MemorySystem:
         return self
 
     @property
+    def wording(self) -> Mapping[str, Wording]:
+        return {}
+
+    @property
     def abilities(self) -> Mapping[Ability, str | None]:
         """It pauses nothing, and starts nothing."""
         no_start = None if self.is_able_to_start else NO_START
@@ -103,6 +123,7 @@ class MemorySystem:
             "pause_all": NO_PAUSE,
             "start_workers": no_start,
             "register": None,
+            "watch": None,
         }
 
     # What tests look at and change
@@ -306,6 +327,10 @@ class MemorySystem:
 
         return self.faults.work("evidence", gather)
 
+    def remember(self) -> Work[Sequence[Sighting]]:
+        """Nothing happens to its processes."""
+        return self.faults.work("remember", lambda: ())
+
     def jobs(self, source: JobSource, *, newest_first: bool | None = None) -> MemoryList:
         """A list."""
         return MemoryList(source, self.contents.jobs_of, self.faults)
@@ -360,6 +385,10 @@ class MemorySystem:
     async def run(self, work: Work[T]) -> T:
         """Do it."""
         return await carried_out(work)
+
+    async def send(self, exchange: Exchange[T]) -> T:
+        """Do it."""
+        return await carried_out(exchange)
 
     async def close(self) -> None:
         """There is nothing to close."""

@@ -30,3 +30,13 @@ OPTIONAL = [
     "MULTI",
     "EXEC",
 ]
+
+
+@contextmanager
+def a_user(direct: Direct, url: str, *rights: str) -> Iterator[str]:
+    """The URL of a user with some rights."""
+    direct("ACL", "SETUSER", "half", "reset", "on", ">pw", *rights)
+    try:
+        yield url.replace("unix://", "unix://half:pw@")
+    finally:
+        direct("ACL", "DELUSER", "half")

@@ -250,6 +250,9 @@ class FakeSystem(ResqueSystem):
             return cast(T, stop.value)
         raise AssertionError("there is no Redis")
 
+    async def send(self, exchange: Exchange[T]) -> T:
+        return await self.run(exchange)
+
     async def run(self, operation: Operation[T]) -> T:
         self.operations.append(operation)
         if self.replies and isinstance(operation, Generator):

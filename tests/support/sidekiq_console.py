@@ -82,6 +82,10 @@ class StillSystem:
         """As `do`."""
         return self.do(work)
 
+    async def send(self, exchange: Exchange[T]) -> T:
+        """As `do`."""
+        return self.do(exchange)
+
     async def close(self) -> None:
         """Close the connection."""
         self.shut()

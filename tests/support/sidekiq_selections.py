@@ -20,6 +20,7 @@ from qtop.search.list_walk import scan
 from qtop.search.selection import Selection
 from qtop.systems.sidekiq.actions import SidekiqActions
 from qtop.systems.sidekiq.job_actions import SidekiqChooser, refusal_of
+from qtop.systems.sidekiq.signal_watch import SignalWatch
 from qtop.systems.sidekiq.system import SidekiqSystem
 from queuecore.action_record import Actor
 from queuecore.exchange import Exchange, drive
@@ -59,7 +60,9 @@ class Operating:
 
     def prepare(self, request: Request) -> Plan | Refusal:
         operator = Operator(Actor("me@here", "tests"), self.limits)
-        return self.store.run(SidekiqActions(self.keys, operator).prepare(request))
+        return self.store.run(
+            SidekiqActions(self.keys, operator, SignalWatch(self.keys)).prepare(request)
+        )
 
     def plan(self, request: Request) -> Plan:
         plan = self.prepare(request)

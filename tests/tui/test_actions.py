@@ -11,7 +11,18 @@ from tests.support import list_actions
 from tests.support.sample_data import NOW, FakeSystem, does_nothing, failed_job, prepared, snapshot
 
 from qtop.actions.plan import Operator, Outcome, Plan, rest_of
-from qtop.actions.request import Clear, Delete, Load, Move, Pause, PauseAll, Request, Requeue, Undo
+from qtop.actions.request import (
+    AnyRequest,
+    Clear,
+    Delete,
+    Load,
+    Move,
+    Pause,
+    PauseAll,
+    Placed,
+    Requeue,
+    Several,
+)
 from qtop.actions.runner import ActionRunner
 from qtop.actions.stopping import Stopped
 from qtop.config.limits import UndoLimits
@@ -72,15 +83,16 @@ class Console:
         _, seen = await self.source.run(failures.newest(KEYS, limit=100))
         return list(map(failure_job, seen))
 
-    async def prepare(self, request: Request) -> Plan:
-        """The plan of a request."""
+    async def prepare(self, request: AnyRequest) -> Plan:
+        """The plan of a request to the only system."""
+        assert not isinstance(request, Placed | Several)
         plan = await self.actions.preview("looking", SYSTEM.prepare(request))
         assert isinstance(plan, Plan)
         return plan
 
     async def undo(self) -> Outcome:
         """Undo the last action."""
-        return await self.actions.run(await self.prepare(Undo.of(self.actions.trails[-1])))
+        return await self.actions.run(await self.prepare(self.actions.trails[-1].undo()))
 
     async def size(self, queue: str) -> int:
         return await self.source.run(queues.size(KEYS, queue))
@@ -179,7 +191,7 @@ async def test_an_undo_that_is_stopped_says_first_how_many_are_back_and_how_many
     await console.fail(*(entry(number) for number in range(250)))
     _, seen = await console.source.run(failures.newest(KEYS, limit=250))
     await console.actions.run(requeue(list(map(failure_job, seen))))
-    undoing = await console.prepare(Undo.of(console.actions.trails[-1]))
+    undoing = await console.prepare(console.actions.trails[-1].undo())
 
     def stop_early(done: int, of: int) -> None:
         if done:
@@ -208,7 +220,7 @@ async def test_an_action_that_another_operator_undid_meanwhile_is_not_undone_aga
     console: Console,
 ) -> None:
     await console.actions.run(delete(await console.fail(entry(1))))
-    back = await console.prepare(Undo.of(console.actions.trails[-1]))
+    back = await console.prepare(console.actions.trails[-1].undo())
     assert (await console.actions.run(back)).text == words.took_back(1, "delete 1 failed job")
     again = await console.actions.run(back)
     assert again.text == "delete 1 failed job: nothing is left to take back"

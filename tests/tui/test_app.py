@@ -139,7 +139,7 @@ async def test_polls_go_on_while_the_terminal_is_too_small_and_during_many_resiz
             await pilot.resize_terminal(width, height)
             app.poll_now()
             await pilot.pause()
-            app.on_poll(app.state.poll)
+            app.places.first.on_poll(app.state.poll)
         await until_shown(pilot, "search-index")
         assert app.is_running
 
@@ -289,7 +289,7 @@ async def test_old_rows_stay_with_their_age_and_the_reason_while_there_is_no_ans
         app.poll_now()
         await until_shown(pilot, "no answer")
         now[0] = 1_007.0
-        app.on_poll(app.state.poll)
+        app.places.first.on_poll(app.state.poll)
         assert_snapshot(app, "no-answer-80x24")
         assert table_of(app).stale
         assert table_of(app).row_count == 7

@@ -25,6 +25,7 @@ from textual.widgets import Checkbox, Input, TextArea
 
 from qtop.app.app import QtopApp
 from qtop.screens.failed import FailedScreen
+from qtop.search.list_search import ListSearch
 from queuecore import audit
 from queuecore.exchange import single
 from resque.codec import encode
@@ -454,8 +455,8 @@ async def test_x_stops_and_continues_the_count(redis: Redis) -> None:
         await until_shown(pilot, f"of {MANY:,} failed jobs")
         await pilot.press("x")
         await until_shown(pilot, words.NOTHING_UNDER_WAY)
-        assert screen._census is not None
         census = screen._census
+        assert isinstance(census, ListSearch)
         census.is_stopped, census.of = True, MANY
         screen.show_title()
         await until_shown(pilot, "stopped, x goes on")

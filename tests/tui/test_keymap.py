@@ -19,6 +19,7 @@ from qtop.screens.jobs import JobScreen, JobsScreen, SetAsideScreen
 from qtop.screens.local import LocalScreen, LogScreen
 from qtop.screens.overview import IncidentScreen, OverviewScreen
 from qtop.screens.queues import QueuesScreen
+from qtop.screens.running import RunningScreen
 from qtop.screens.runs import RunsScreen
 from qtop.screens.scheduled import DelayedJobScreen, ScheduledScreen, ScheduleScreen
 from qtop.screens.workers import HostsScreen, WorkerScreen, WorkersScreen
@@ -46,6 +47,7 @@ SCREENS: list[type[ConsoleScreen]] = [
     HistoryScreen,
     RunsScreen,
     HostsScreen,
+    RunningScreen,
     ActionScreen,
     HelpScreen,
 ]

@@ -112,7 +112,7 @@ async def test_listed_rows_stay_when_redis_goes_away(screen: str, no_usage: None
         app.poll_now()
         await until_shown(pilot, words.NO_ANSWER_FROM_REDIS)
         now = 1_017.0
-        app.on_poll(app.state.poll)
+        app.places.first.on_poll(app.state.poll)
         await pilot.pause()
         assert table_of(app).row_count == before > 0
         assert "connection refused" in screen_text(app)

@@ -24,12 +24,13 @@ RUN = """
 import signal, sys
 from pathlib import Path
 from qtop.app.app import ConsoleOptions, QtopApp
+from qtop.config.places import PlaceOptions
 from qtop.config.settings import DEFAULTS, Settings
 from queuecore.address import parse_url
 url, folder, command, lists, modules = sys.argv[1:]
 
-app = QtopApp(ConsoleOptions(parse_url(url), url=url, namespace="resque",
-    interval_s=0.25, read_only=False,
+place = PlaceOptions("resque", "resque", parse_url(url), "resque", url)
+app = QtopApp(ConsoleOptions((place,), interval_s=0.25, read_only=False,
     require=tuple(filter(None, modules.split(","))), workers=tuple(filter(None, lists.split("|"))),
     log_folder=Path(folder) / "log",
     settings=Settings(values={**DEFAULTS, "worker_command": command or None})))

@@ -370,8 +370,8 @@ async def test_a_read_only_console_starts_and_stops_nothing(tmp_path: Path) -> N
 
 async def test_nothing_is_started_while_redis_does_not_answer(tmp_path: Path) -> None:
     async with running(tmp_path) as (app, pilot):
-        assert isinstance(app._source, FakeSystem)
-        app._source.snapshots = [Unreachable("cannot reach Redis: connection refused")]
+        assert isinstance(app.places.first.source, FakeSystem)
+        app.places.first.source.snapshots = [Unreachable("cannot reach Redis: connection refused")]
         app.poll_now()
         await until_shown(pilot, "connection refused")
         await pilot.press("6", "s")
@@ -388,7 +388,7 @@ async def test_a_registered_worker_shows_its_job_and_the_log_of_a_child_is_its_o
         await start(app, pilot, 1)
         await until_shown(pilot, "starting")
         seen = worker(f"{host}:{app.local.all[0].pid}:mail", on="mail", processed=12, failed=1)
-        source = app._source
+        source = app.places.first.source
         assert isinstance(source, FakeSystem)
         source.snapshots = [snapshot(workers=[seen])]
         app.poll_now()

@@ -34,6 +34,7 @@ RUN = """
 import json, sys
 from pathlib import Path
 from qtop.app.app import ConsoleOptions, QtopApp
+from qtop.config.places import PlaceOptions
 from qtop.app.terminal.diff import Output
 from queuecore.address import parse_url
 
@@ -45,8 +46,9 @@ def keep(self, data):
     return passed(self, data)
 
 Output.passed = keep
-app = QtopApp(ConsoleOptions(parse_url(sys.argv[1]), url=sys.argv[1], namespace="resque",
-    interval_s=0.25, read_only=False, log_folder=Path(sys.argv[2]).parent / "log"))
+place = PlaceOptions("resque", "resque", parse_url(sys.argv[1]), "resque", sys.argv[1])
+app = QtopApp(ConsoleOptions((place,), interval_s=0.25, read_only=False,
+    log_folder=Path(sys.argv[2]).parent / "log"))
 app.run()
 """
 #: Runs before the console: just after the console has read the size, the terminal gets another one.

@@ -135,7 +135,7 @@ async def test_without_an_answer_it_says_so_first_and_keeps_known_data(
             failing_since_mono=1_002.0,
             next_try_mono=1_204.0,
         )
-        app.on_poll(failed)
+        app.places.first.on_poll(failed)
         await pilot.pause()
         assert_snapshot(app, f"overview-no-answer-{named(size)}")
         assert screen.queues.stale
@@ -335,7 +335,7 @@ async def test_an_incident_of_the_server_opens_with_what_to_do() -> None:
         assert shown_one.cause in text
         assert all(each in text for each in shown_one.evidence)
         source.reported = health_report()
-        app.on_health_report(source.reported)
+        app.places.first.on_health_report(source.reported)
         await until_shown(pilot, "This is no longer so.")
         await pilot.press("escape")
         assert isinstance(app.screen, OverviewScreen)

@@ -120,7 +120,7 @@ async def test_listed_rows_stay_when_redis_goes_away(
         app.poll_now()
         await until_shown(pilot, words.NO_ANSWER_FROM_REDIS)
         now = 1_017.0
-        app.on_poll(app.state.poll)
+        app.places.first.on_poll(app.state.poll)
         await pilot.pause()
         assert_snapshot(app, f"{name}-no-answer-{size[0]}x{size[1]}")
         assert table_of(app).stale

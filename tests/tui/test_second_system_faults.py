@@ -112,7 +112,7 @@ BY_THEMSELVES: Final = {"snapshot", "health", "strays", "forbidden", "waiting_cl
 NOT_HERE: Final = {
     *("stray_jobs", "unregistered", "ownership", "next_jobs", "now", "ping", "contact", "probe"),
     *("server", "scheduler_lock", "diagnose", "queue_names", "schedules", "admit", "note"),
-    "entries",
+    *("entries", "remember"),
 }
 
 

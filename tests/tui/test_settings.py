@@ -20,6 +20,7 @@ from qtop.config.settings import (
 from qtop.keymap import keymap
 from qtop.keymap.keymap import clashes
 from qtop.screens.base import check_settings, screens
+from queuecore.errors import BadOption
 
 Write = Callable[[str], SettingsFile]
 
@@ -393,3 +394,91 @@ def test_the_table_of_keys_itself_has_no_clash() -> None:
 
 def test_every_setting_has_a_reader_and_a_default() -> None:
     assert set(Settings().values) == set(SCALARS)
+
+
+PLACES = """
+url = "redis://top:6379/0"
+namespace = "top"
+
+[profiles.both]
+production = true
+
+[[profiles.both.places]]
+system = "resque"
+url = "redis://:${SECRET}@jobs:6379/0"
+namespace = "${SPACE}"
+
+[[profiles.both.places]]
+system = "sidekiq"
+url = "redis://jobs:6379/1"
+
+[[profiles.both.places]]
+system = "sidekiq"
+url = "redis://other:6379/1"
+label = "mails"
+"""
+VARIABLES = {"SECRET": "pass-word", "SPACE": "shop"}
+
+
+def test_a_profile_may_name_several_places_with_variables_in_each(write: Write) -> None:
+    found = resolve(write(PLACES), profile="both", environ=VARIABLES)
+    assert [(each.label, each.system, each.namespace) for each in found.places] == [
+        ("resque", "resque", "shop"),
+        ("sidekiq", "sidekiq", ""),
+        ("mails", "sidekiq", ""),
+    ]
+    assert found.places[0].url == "redis://:pass-word@jobs:6379/0"
+    assert "pass-word" not in repr(found.places)
+    assert (found.values["url"], found.production) == (None, "both")
+
+
+def test_places_go_before_the_environment_and_a_url_of_the_command_line_before_places(
+    write: Write,
+) -> None:
+    file = write(PLACES)
+    environment = {
+        "url": Given("redis://env", "REDIS_URL"),
+        "namespace": Given("env", "RESQUE_NAMESPACE"),
+        "system": Given("sidekiq", "QTOP_SYSTEM"),
+    }
+    around = resolve(file, profile="both", environment=environment, environ=VARIABLES)
+    assert (len(around.places), around.values["system"]) == (3, "all")
+    options = {"url": Given("redis://said", "--url")}
+    said = resolve(file, profile="both", options=options, environ=VARIABLES)
+    assert (said.places, said.values["url"]) == ((), "redis://said")
+    with pytest.raises(BadOption, match="namespaces of their own"):
+        resolve(file, profile="both", options={"namespace": Given("a", "--namespace")})
+    with pytest.raises(BadSettings, match=r"qtop\.toml:10: url needs the variable SECRET"):
+        resolve(file, profile="both", environ={})
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        ("[profiles.a]\nurl = 'redis://x'\n{}", 2, "url and places exclude each other"),
+        ("[profiles.a]\nnamespace = 'x'\n{}", 2, "namespace and places exclude each other"),
+        ("[profiles.a]\nsystem = 'resque'\n{}", 2, "system and places exclude each other"),
+        ("{}namespce = 'x'\n", 4, "unknown 'namespce' in a place: did you mean namespace?"),
+        ("{}[[profiles.a.places]]\nsystem = 'resque'\n", 4, "the place has no url"),
+        ("{}[[profiles.a.places]]\nurl = 'redis://x'\n", 4, "the place has no system"),
+        ("{}[[profiles.a.places]]\nsystem = 'kiq'\n", 5, "system must be"),
+        ("{}[[profiles.a.places]]\nurl = 'http://x'\n", 5, "the Redis URL must start"),
+        ("{}label = 'two words'\n", 4, "label must be one word"),
+        ("[profiles.a]\nplaces = 'redis://x'\n", 2, "places must be tables"),
+        ("[[places]]\nsystem = 'resque'\n", 1, "unknown 'places'"),
+    ],
+)
+def test_a_place_that_cannot_be_is_reported_with_its_line(
+    write: Write, text: str, line: int, words: str
+) -> None:
+    good = "[[profiles.a.places]]\nsystem = 'resque'\nurl = 'redis://x'\n"
+    with pytest.raises(BadSettings) as raised:
+        resolve(write(text.format(good)))
+    assert f"qtop.toml:{line}: " in str(raised.value)
+    assert words in str(raised.value)
+
+
+def test_two_places_with_one_label_are_refused(write: Write) -> None:
+    place = "[[profiles.a.places]]\nsystem = 'resque'\nurl = 'redis://{}'\nlabel = 'x'\n"
+    with pytest.raises(BadSettings, match=r"qtop\.toml:8: another place has the same label"):
+        resolve(write(place.format("a") + place.format("b")), profile="a")

@@ -4,6 +4,8 @@ taken back to the byte."""
 from __future__ import annotations
 
 import json
+import os
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -14,7 +16,7 @@ import pytest
 from tests.support.direct import Direct
 from tests.support.golden import restore
 from tests.support.sidekiq_jobs import KEYS, NOON_S, failed_job, fill_queue, fill_set, job
-from tests.support.sidekiq_processes import beat, work
+from tests.support.sidekiq_processes import beat, crash, work
 from tests.support.sidekiq_selections import DEAD, FAILED, RETRY, SCHEDULED, Operating
 
 from qtop.actions.plan import Refusal
@@ -45,14 +47,15 @@ from qtop.config.limits import UndoLimits
 from qtop.model.fleet import Process
 from qtop.model.job import JobSource
 from qtop.systems.sidekiq.permissions import ACTION_SCRIPTS, commands, forbidden
-from qtop.systems.sidekiq.process_actions import gather
+from qtop.systems.sidekiq.rescuing import gather, process_runs
 from queuecore.address import parse_url
 from queuecore.errors import EncodeError, NoClassError, NoQueueError
 from queuecore.exchange import Exchange, drive
 from queuecore.stores import Store
+from queuecore.values import replace
 from queuecore.windows import sha_of
 from sidekiq.keys import SidekiqKeys
-from sidekiq.store import processes
+from sidekiq.store import processes, rescue
 from sidekiq.store.work_memory import WorkMemory, fed, look
 
 pytestmark = pytest.mark.redis
@@ -477,16 +480,18 @@ def test_a_process_that_takes_no_signal_is_refused_or_counted(operating: Operati
     operating.direct("SADD", KEYS.processes(), DEAD_ONE)
     assert isinstance(operating.prepare(Signal(running(operating), "finish")), Refusal)
     beat(operating.direct, "host:3:0123456789ab")
-    outcome = operating.do(Signal(running(operating), "finish"))
-    assert (outcome.done, outcome.gone, sum(n for _, n in outcome.refused)) == (1, 1, 1)
+    request = Signal(running(operating), "finish")
+    assert operating.plan(request).many == 1
+    outcome = operating.do(request)
+    assert (outcome.done, outcome.gone, sum(n for _, n in outcome.refused)) == (1, 0, 2)
 
 
-def crashed(operating: Operating, *jobs: bytes) -> WorkMemory:
+def crashed(operating: Operating, *jobs: bytes, identity: str = DEAD_ONE) -> WorkMemory:
     """What is remembered of a process that ran jobs and died."""
-    beat(operating.direct, DEAD_ONE)
-    work(operating.direct, DEAD_ONE, {f"t{n}": raw for n, raw in enumerate(jobs)})
+    beat(operating.direct, identity)
+    work(operating.direct, identity, {f"t{n}": raw for n, raw in enumerate(jobs)})
     memory = fed(WorkMemory(), operating.store.run(look(KEYS, WorkMemory())))
-    operating.direct("DEL", KEYS.process(DEAD_ONE), KEYS.work(DEAD_ONE))
+    crash(operating.direct, identity)
     return memory
 
 
@@ -539,6 +544,31 @@ def test_where_nobody_saw_it_die_only_who_insists_rescues(operating: Operating) 
 
 
 # Rights.
+
+
+def test_equal_jobs_of_a_process_are_told_apart_by_number_and_thread(operating: Operating) -> None:
+    memory = crashed(operating, job(1), job(1))
+    [case] = operating.store.run(gather(KEYS, memory))
+    _, first, second = case.lines
+    assert (first[:2], second[:2]) == ("1.", "2.")
+    assert {"thread t0" in first, "thread t0" in second} == {True, False}
+    plan = operating.plan(Prune((case,)))
+    assert {first, second} <= {*"\n".join(plan.details).split("\n")}
+    assert [each["thread"] for each in case.fields["lost_jobs"]] == ["t0", "t1"]
+
+
+def test_a_process_that_still_runs_here_is_not_believed_dead(operating: Operating) -> None:
+    here = f"{socket.gethostname()}:{os.getpid()}:0123456789ab"
+    memory = crashed(operating, job(1), identity=here)
+    [case] = operating.store.run(gather(KEYS, memory))
+    assert (case.process_runs, case.doubt is None) == (True, False)
+    assert isinstance(operating.prepare(Prune((case,))), Refusal)
+    [case] = operating.store.run(gather(KEYS, memory, ignore_pids=True))
+    assert case.doubt is None
+    # One that began later is another process with the same number.
+    [gone] = rescue.lost(fed(memory, operating.store.run(look(KEYS, memory))))
+    assert process_runs(replace(gone, seen=datetime(2001, 1, 1, tzinfo=UTC))) is False
+    assert process_runs(replace(gone, identity="other:1:0123456789ab")) is None
 
 
 def forbidden_with(url: str, *rights: str) -> dict[str, str]:

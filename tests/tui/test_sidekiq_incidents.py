@@ -60,6 +60,13 @@ def test_what_is_overdue_is_said_once_it_is_late_for_so_many_processes(
     assert found["workers", "gone"].severity == "warn"
 
 
+def test_a_score_that_is_no_time_is_not_called_unknown(direct: Direct, still: StillSystem) -> None:
+    direct("ZADD", KEYS.jobs("retry"), "-inf", payload(1))
+    text = kinds(still)["jobs", "overdue retry"].text
+    assert "unknown" not in text
+    assert "-inf" in text
+
+
 def test_dead_jobs_at_the_usual_limit_are_a_note(direct: Direct, still: StillSystem) -> None:
     direct("DEL", KEYS.jobs("dead"))
     add(direct, KEYS.jobs("dead"), [(float(n), b"%d" % n) for n in range(9_998)])

@@ -19,16 +19,19 @@ from tests.support.console import (
 from tests.support.console_redis import Redis, on
 from tests.support.direct import Direct
 from tests.support.sidekiq_jobs import KEYS, failed_job, fill_queue, fill_set, job, state_of
-from tests.support.sidekiq_processes import beat, work
+from tests.support.sidekiq_processes import beat, crash, work
 from textual.pilot import Pilot
 
 from qtop.app.app import QtopApp
 from qtop.screens.dialogs import ConfirmDialog, DateDialog
 from qtop.screens.failed import FailureScreen
+from qtop.screens.workers import WorkerScreen
 from qtop.systems.resque.system import NO_DEAD, NO_RETRIES
 from qtop.systems.runner import RedisRunner
 from qtop.systems.sidekiq.system import SidekiqSystem
 from queuecore.address import parse_url
+from queuecore.exchange import Exchange, Steps
+from sidekiq.store.job_search import LostJobSearch
 
 pytestmark = pytest.mark.redis
 AT_S = 4_000_000_000.0
@@ -98,6 +101,16 @@ async def test_failed_jobs_are_tried_again_at_another_time(
         await confirm(pilot)
         await until(pilot, lambda: AT_S not in state_of(direct)["retry"].values(), "other times")
         assert len({*state_of(direct)["retry"].values()}) == 1
+
+
+async def test_the_question_for_a_time_says_once_how_times_are_written(
+    app: QtopApp, direct: Direct
+) -> None:
+    fill_set(direct, KEYS.jobs("retry"), {failed_job(1): AT_S})
+    async with app.run_test(size=(80, 24)) as pilot:
+        await show(pilot, "4", "HardJob", "h")
+        await until_screen(pilot, DateDialog)
+        assert screen_text(app).count("tomorrow 8:00") == 1
 
 
 async def test_one_failure_is_killed_or_postponed_from_its_details(
@@ -170,6 +183,56 @@ async def test_what_a_process_lost_while_the_console_watched_is_rescued(
         assert "HardJob" in screen_text(app)
         await pilot.press("y")
         await until(pilot, lambda: direct("LLEN", KEYS.queue("q")) == 1, "the lost job")
+
+
+async def test_the_iterable_jobs_of_a_process_are_cancelled_and_that_is_taken_back(
+    app: QtopApp, direct: Direct
+) -> None:
+    identity, state = "far:1:0123456789ab", KEYS.iteration(f"{1:024x}")
+    beat(direct, identity)
+    work(direct, identity, {"t": job(1, queue="q"), "u": job(2, queue="q")})
+    direct("HSET", state, "c", "7", "ex", "1", "rt", "2.5")
+    async with app.run_test(size=(140, 40)) as pilot:
+        await show(pilot, "3", "h:1", "enter")
+        await until_screen(pilot, WorkerScreen)
+        await until_shown(pilot, f"{1:024x}")
+        await pilot.press("c")
+        await until_screen(pilot, ConfirmDialog)
+        assert "keeps no state" in screen_text(app)
+        await pilot.press("y")
+        await until(pilot, lambda: direct("HEXISTS", state, "cancelled") == 1, "it is asked")
+        await pilot.press("escape", "u")
+        await until(pilot, lambda: direct("HEXISTS", state, "cancelled") == 0, "it is taken back")
+        assert direct("EXISTS", KEYS.iteration(f"{2:024x}")) == 0
+
+
+async def test_a_search_for_lost_jobs_that_is_stopped_leaves_the_rest_unknown(
+    app: QtopApp, direct: Direct, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    identity = "far:1:0123456789ab"
+    beat(direct, identity)
+    work(direct, identity, {"t": job(1, queue="q")})
+    looked: list[None] = []
+
+    def slowly(self: LostJobSearch) -> Steps[None]:
+        while True:
+            looked.append((yield Exchange((("TIME",),), lambda _: None, progress=(1, 9))))
+
+    async with app.run_test(size=(140, 40)) as pilot:
+        await until_checked(pilot)
+        crash(direct, identity)
+        monkeypatch.setattr(LostJobSearch, "run", slowly)
+        await show(pilot, "3", "h:1", "D")
+        await until_shown(pilot, "1 of 9 looked at")
+        await pilot.click("#stop")
+        await until_shown(pilot, "no job is known that a process lost")
+        assert looked
+        await pilot.press("d")
+        await until_shown(pilot, "1 of 9 looked at")
+        await pilot.click("#stop")
+        await until_screen(pilot, ConfirmDialog)
+        assert "perhaps elsewhere" in screen_text(app)
+        assert direct("EXISTS", KEYS.queue("q")) == 0
 
 
 async def test_what_sidekiq_cannot_do_has_no_key_and_says_why(app: QtopApp, direct: Direct) -> None:

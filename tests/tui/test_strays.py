@@ -110,5 +110,5 @@ async def test_while_no_search_is_possible_nothing_is_called_fine() -> None:
     app = console(FakeSystem(fleet()))
     async with app.run_test(size=(100, 30)) as pilot:
         await until_checked(pilot)
-        app.on_strays(None, "NOPERM scan")
+        app.places.first.on_strays(None, "NOPERM scan")
         await until_shown(pilot, "unknown: whether there are jobs that no index leads to")

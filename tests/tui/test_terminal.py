@@ -26,9 +26,11 @@ RUN = """
 import sys
 from pathlib import Path
 from qtop.app.app import ConsoleOptions, QtopApp
+from qtop.config.places import PlaceOptions
 from queuecore.address import parse_url
-app = QtopApp(ConsoleOptions(parse_url(sys.argv[1]), url=sys.argv[1], namespace="resque",
-    interval_s=0.25, read_only=False, log_folder=Path(sys.argv[2])))
+place = PlaceOptions("resque", "resque", parse_url(sys.argv[1]), "resque", sys.argv[1])
+app = QtopApp(ConsoleOptions((place,), interval_s=0.25, read_only=False,
+    log_folder=Path(sys.argv[2])))
 app.run()
 sys.exit(app.return_code)
 """

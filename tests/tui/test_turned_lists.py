@@ -22,6 +22,7 @@ from qtop.systems.resque.health import look
 from qtop.systems.resque.system import ResqueSystem
 from qtop.systems.sidekiq import health as sidekiq_health
 from qtop.systems.sidekiq.actions import SidekiqActions
+from qtop.systems.sidekiq.signal_watch import SignalWatch
 from qtop.systems.turned_lists import judge
 from queuecore import turning
 from queuecore.action_record import Actor
@@ -138,7 +139,7 @@ def test_a_plan_says_what_workers_see_while_a_long_queue_is_turned(
         refs.add(JobRef(place, sha_of(b"%d" % place)))
     for system in (
         ResqueActions(KEYS, ME, ResqueSystem.abilities),
-        SidekiqActions(SIDEKIQ_KEYS, ME),
+        SidekiqActions(SIDEKIQ_KEYS, ME, SignalWatch(SIDEKIQ_KEYS)),
     ):
         plan = drive(system.prepare(Delete(JobSource("queue", "mail"), Selection(refs))), unasked)
         assert not isinstance(plan, Refusal)

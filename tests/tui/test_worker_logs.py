@@ -24,7 +24,7 @@ HOST = socket.gethostname()
 
 def registered(app: QtopApp, *workers: Any) -> None:
     """Let the next poll find these workers."""
-    source = app._source
+    source = app.places.first.source
     assert isinstance(source, FakeSystem)
     source.snapshots = [snapshot(workers=workers)]
     app.poll_now()

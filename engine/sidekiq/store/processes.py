@@ -208,7 +208,7 @@ def _unread(identity: str, answer: bytes | StoreError | None, was: _Known | None
             facts=facts,
             has_beat=True,
         )
-    host, pid = _place(identity)
+    host, pid = place_of(identity)
     return Process(
         id=identity,
         host=host,
@@ -235,11 +235,15 @@ def _told(identity: str, answer: Sequence[Any], was: _Known | None) -> _Known:
     if runs.is_old_name is None and was is not None:
         # Idle now; what it wrote before still shows its version.
         runs = replace(runs, is_old_name=was.work.is_old_name, is_object=was.work.is_object)
+    busy = _whole(busy_raw)
+    if busy and runs.jobs == () and not which:
+        # Both are written at each beat: what it runs has expired, or is kept elsewhere.
+        runs = replace(runs, jobs=None, problem=f"it runs {busy:,}, and does not tell which")
     info = read_info(info_raw if isinstance(info_raw, bytes) else None)
     said = info.get("version")
     says_version = isinstance(said, str) and _VERSION.fullmatch(said) is not None
     facts = ProcessFacts(
-        busy=_whole(busy_raw),
+        busy=busy,
         is_quiet={b"true": True, b"false": False}.get(quiet),
         is_leader=False,
         is_embedded=_flag(info.get("embedded")),
@@ -251,7 +255,7 @@ def _told(identity: str, answer: Sequence[Any], was: _Known | None) -> _Known:
         rss_bytes=None if (kib := _whole(rss)) is None else kib * 1024,
         round_trip_us=_whole(rtt),
     )
-    host, pid = _place(identity)
+    host, pid = place_of(identity)
     named, number = _text(info.get("hostname")), info.get("pid")
     process = Process(
         id=identity,
@@ -271,7 +275,7 @@ def _told(identity: str, answer: Sequence[Any], was: _Known | None) -> _Known:
     return _Known(beat if isinstance(beat, bytes) else b"", process, runs)
 
 
-def _place(identity: str) -> tuple[str | None, int | None]:
+def place_of(identity: str) -> tuple[str | None, int | None]:
     """The host and the process id in an identity: `host:pid`, `host:pid:nonce`."""
     found = _IDENTITY.fullmatch(identity)
     return (None, None) if found is None else (found[1], int(found[2]))

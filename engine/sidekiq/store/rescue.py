@@ -1,9 +1,8 @@
 """Jobs of processes that died: naming them, and putting them back to the front of their queues,
 each exactly once however many operators do it at once.
 
-What cannot be known: a job may have ended after the last heartbeat; what was taken after that
-stands nowhere; a process that was only cut off may come back and go on with a job that was put
-back.
+What cannot be known: whether a job ended after the last heartbeat; what was taken after that;
+whether the process was only cut off: then it may come back, and go on with a job that was put back.
 """
 
 from __future__ import annotations
@@ -110,9 +109,14 @@ def _lost_process(process: RememberedProcess) -> LostProcess:
         process.fate,
         _beat(process.beat),
         instant_of(process.seen_s) or datetime.fromtimestamp(0, UTC),
-        tuple(sorted(jobs, key=lambda each: each.since or datetime.max.replace(tzinfo=UTC))),
+        tuple(sorted(jobs, key=_began)),
         process.left_out,
     )
+
+
+def _began(job: LostJob) -> tuple[datetime, str]:
+    # By thread, too: the order of a hash differs from server to server.
+    return job.since or datetime.max.replace(tzinfo=UTC), job.thread
 
 
 def _beat(raw: bytes) -> datetime | None:

@@ -20,6 +20,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import Any, Final, Literal
 
 from queuecore import windows
@@ -27,7 +28,7 @@ from queuecore.exchange import Arg, Call, Exchange, Operation, Reply, Steps, T, 
 from queuecore.keys import name_text
 from queuecore.read_cache import batches, problem_of
 from queuecore.times import utc_now
-from queuecore.values import value
+from queuecore.values import replace, value
 from sidekiq.codec import members_of_both_ends, read_info
 from sidekiq.errors import BelongsToResque, Refused, StoreError
 from sidekiq.keys import SetName, SidekiqKeys, namespace_of
@@ -39,6 +40,8 @@ _MORE_SIGNS = load_script("more_signs")
 Sureness = Literal["none", "weak", "strong", "certain"]
 _LEVELS: Final[tuple[Sureness, ...]] = ("none", "weak", "strong", "certain")
 
+#: Why nothing could be read where Sidekiq cannot be.
+IN_CLUSTER: Final = "this is a cluster, which Sidekiq cannot use"
 #: So many processes and queues of a namespace are looked at.
 _MOST: Final = 20
 _LONGEST_BYTES: Final = 8_192
@@ -51,8 +54,11 @@ _SETS: Final[tuple[SetName, ...]] = ("retry", "schedule", "dead")
 _IDENTITY: Final = re.compile(r".+:\d+:[0-9a-f]{12}", re.DOTALL)
 _JID: Final = re.compile(r"[0-9a-f]{24}|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
+#: What is expected under a namespace.
+Expected = Literal["resque", "sidekiq"]
 _Sign = tuple[Sureness, str]
 _Kind = Literal["", "sidekiq", "hint", "resque"]
+_NOTHING: Final[Mapping[str, Expected]] = MappingProxyType({})
 
 
 @value
@@ -128,40 +134,83 @@ def look(namespaces: Sequence[str], *, now: datetime) -> Steps[tuple[SidekiqSign
     return tuple(found)
 
 
-def _look(namespaces: Sequence[str], now: datetime) -> Steps[list[SidekiqSigns]]:
+def glance(expected: Mapping[str, Expected], *, now: datetime) -> Steps[tuple[SidekiqSigns, ...]]:
+    """As `look`, under namespaces of which it is known what usually lives there, 20 at most. One
+    round trip for all, unless something else than that shows, or nothing sure: then as `look`.
+    Where Resque is expected, queues without any sign of Sidekiq are Resque's."""
+    try:
+        return tuple((yield from _look(list(expected), now, expected)))
+    except Refused as error:
+        if len(expected) == 1:
+            return tuple(SidekiqSigns(each, problem=_said(str(error))) for each in expected)
+        found: list[SidekiqSigns] = []
+        for namespace, usual in expected.items():
+            found += yield from glance({namespace: usual}, now=now)
+        return tuple(found)
+
+
+def _look(
+    namespaces: Sequence[str], now: datetime, expected: Mapping[str, Expected] = _NOTHING
+) -> Steps[list[SidekiqSigns]]:
     keys = [SidekiqKeys(namespace) for namespace in namespaces]
     first: list[Reply] = yield Exchange(
         tuple(_question(each, now) for each in keys), list, tolerant=True
     )
-    calls = [_further(*pair) for pair in zip(keys, first, strict=True)]
+    pairs = list(zip(namespaces, first, strict=True))
+    found = [_judged(namespace, reply, None, now) for namespace, reply in pairs]
+    settled = [
+        _settled(each, expected.get(each.namespace), reply)
+        for each, reply in zip(found, first, strict=True)
+    ]
+    calls = [
+        _further(each, reply) if is_settled is None else None
+        for each, reply, is_settled in zip(keys, first, settled, strict=True)
+    ]
     asked = tuple(call for call in calls if call is not None)
     more: Iterator[Reply] = iter(())
     if asked:
         more = iter((yield Exchange(asked, list, tolerant=True)))
     return [
-        _judged(namespace, answer, None if call is None else next(more), now)
-        for namespace, answer, call in zip(namespaces, first, calls, strict=True)
+        known or (_judged(*pair, None if call is None else next(more), now))
+        for known, pair, call in zip(settled, pairs, calls, strict=True)
     ]
+
+
+def _settled(first: SidekiqSigns, expected: Expected | None, reply: Reply) -> SidekiqSigns | None:
+    """What the first answer shows, where nothing more is to be asked under this namespace."""
+    if isinstance(reply, StoreError):
+        return first
+    if expected == "sidekiq":
+        return first if first.is_sure else None
+    if expected == "resque" and first.sureness == "none" and first.problem is None:
+        has_queues = bool(reply[4])
+        of_resque = first.of_resque or (("there are queues",) if has_queues else ())
+        return replace(first, of_resque=of_resque)
+    return first if expected == "resque" and first.of_resque else None
 
 
 def _said(problem: str) -> str:
     """Why something could not be read, in words for Sidekiq."""
-    return "this is a cluster, which Sidekiq cannot use" if "CROSSSLOT" in problem else problem
+    return IN_CLUSTER if "CROSSSLOT" in problem else problem
 
 
-def search(known: Sequence[str], *, now: datetime) -> Steps[tuple[tuple[SidekiqSigns, ...], bool]]:
-    """Walk through the keys of the database for further namespaces under which Sidekiq surely
-    lives, besides the `known` ones, and say whether all keys were looked at; 100 namespaces at
-    most are. In the background: a round trip for each 1,000 keys, up to 200, then as `look`.
-    Raises StoreError where SCAN is refused."""
+def search(
+    known: Sequence[str],
+    *,
+    now: datetime,
+    is_wanted: Callable[[SidekiqSigns], bool] = lambda found: found.is_sure,
+) -> Steps[tuple[tuple[SidekiqSigns, ...], bool]]:
+    """Walk through the keys of the database for further namespaces that are wanted, those under
+    which Sidekiq surely lives, besides the `known` ones, and say whether all keys were looked at;
+    100 namespaces at most are. In the background: a round trip for each 1,000 keys, up to 200, then
+    as `look`. Raises StoreError where SCAN is refused."""
     keys, is_complete = yield from windows.find_keys(
         b"*:*es", lambda key: namespace_of(key) is not None
     )
     names = {name for key in keys if (name := namespace_of(key)) is not None} - {*known}
     others = sorted(names)[:MOST_NAMESPACES]
     found: tuple[SidekiqSigns, ...] = yield from look(others, now=now)
-    sure = tuple(each for each in found if each.is_sure)
-    return sure, is_complete and len(others) == len(names)
+    return tuple(filter(is_wanted, found)), is_complete and len(others) == len(names)
 
 
 def _question(keys: SidekiqKeys, now: datetime) -> Call:

@@ -123,6 +123,7 @@ def running(thread: bytes, raw: bytes | list[Any]) -> RunningJob:
         payload=text,
         problem=job.problem,
         thread=name,
+        jid=job.jid,
     )
 
 

@@ -413,3 +413,13 @@ def test_of_a_process_that_is_gone_stays_what_it_was(direct: Direct, store: Stor
     # It was only cut off.
     direct("RESTORE", IDENTITY, 0, hash_of_it)
     assert look(store, reader, IDENTITY) == [before]
+
+
+@pytest.mark.parametrize(("busy", "jobs"), [("2", None), ("0", ()), ("no number", ())])
+def test_a_process_that_runs_jobs_and_does_not_tell_which_is_not_idle(
+    direct: Direct, store: Store, busy: str, jobs: tuple[()] | None
+) -> None:
+    put(direct, info={"queues": ["q"]}, busy=busy)
+    process = one(store)
+    assert process.jobs == jobs
+    assert (process.problem is not None) == (jobs is None)

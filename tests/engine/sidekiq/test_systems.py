@@ -128,6 +128,16 @@ def test_other_namespaces_are_found_by_a_walk(direct: Direct, store: Store) -> N
     assert ([each.namespace for each in found], is_complete) == (["a:b*[c]"], True)
 
 
+@pytest.mark.parametrize("fleet", databases.FLEETS)
+def test_a_glance_finds_what_a_look_finds(direct: Direct, store: Store, fleet: str) -> None:
+    databases.FLEETS[fleet](direct)
+    expected: dict[str, systems.Expected] = {"": "sidekiq", "app": "sidekiq", "resque": "resque"}
+    glanced = store.run(reading_only(systems.glance(expected, now=NOW)))
+    for each, looked in zip(glanced, look(store, *expected).values(), strict=True):
+        assert each.namespace == looked.namespace
+        assert (each.is_sure, bool(each.of_resque)) == (looked.is_sure, bool(looked.of_resque))
+
+
 def test_hundreds_of_namespaces_are_bounded(direct: Direct, store: Store) -> None:
     for number in range(systems.MOST_NAMESPACES + 50):
         direct("SADD", f"ns{number:03}:processes", "vm:1:0123456789ab")

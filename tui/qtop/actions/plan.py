@@ -6,11 +6,12 @@ What it does is put on record: an audit entry, and what the undo needs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, Final, Literal, TypeVar
 
 import queuecore
+from qtop.actions.request import AnyRequest, Placed, Several, Undo
 from qtop.config.limits import UndoLimits
 from qtop.keymap.keymap import Danger, Sign, sign
 from qtop.text.format import named, number
@@ -49,6 +50,8 @@ class Throttle:
 ResultTone = Literal["", "good", "warn", "bad"]
 
 _LONGEST_WORD: Final = 40
+#: The verb of an undo.
+TOOK_BACK: Final = "took back"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,8 @@ class Outcome:
         left: How many that rest is.
         record: What was put on record; None when nothing was done.
         undid: The id of the action that cannot be taken back any more.
+        parts: What came of it at each of several places, by the label of the place.
+        verb: The word for what was done to `done` of them, where the text is a count.
     """
 
     text: str
@@ -75,11 +80,48 @@ class Outcome:
     left: int = 0
     record: ActionRecord | None = None
     undid: str | None = None
+    parts: tuple[tuple[str, Outcome], ...] = ()
+    verb: str = ""
 
     @property
     def undoable(self) -> ActionRecord | None:
         """The record of what can be taken back now; None when nothing can."""
         return self.record if self.record is not None and self.record.undo_s else None
+
+    @property
+    def trail(self) -> Trail | None:
+        """What takes it back now, in all places; None when nothing does."""
+        each = self.parts or (("", self),)
+        records = tuple((place, part.undoable) for place, part in each)
+        known = tuple((place, record) for place, record in records if record is not None)
+        return Trail(known) if known else None
+
+    @property
+    def undone(self) -> frozenset[str]:
+        """The ids of the actions that cannot be taken back any more, in all places."""
+        ids = (part.undid for part in (self, *(part for _, part in self.parts)))
+        return frozenset(each for each in ids if each is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Trail:
+    """What can be taken back in one step: the records of an action by the labels of the places
+    where it was done; the label is empty where there is one place."""
+
+    records: tuple[tuple[str, ActionRecord], ...]
+
+    def undo(self, *question: str) -> AnyRequest:
+        """What takes it back; `question` is what to say before that is done."""
+        parts = [(place, Undo.of(record, *question)) for place, record in self.records]
+        if not parts[0][0]:
+            return parts[0][1]
+        placed = tuple(Placed(place, undo) for place, undo in parts)
+        return placed[0] if len(placed) == 1 else Several(placed)
+
+    def without(self, undone: Collection[str]) -> Trail | None:
+        """What is left of it once the actions with these ids were taken back; None: nothing."""
+        left = tuple(each for each in self.records if each[1].id not in undone)
+        return Trail(left) if left else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +238,7 @@ def acted(
         result.stopped,
         rest,
         record if may_be_done else None,
+        verb=verb,
     )
 
 

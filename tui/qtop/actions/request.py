@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Protocol
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Protocol, TypeVar
 
 from queuecore.audit import AuditEntry
 
@@ -194,6 +195,14 @@ class PruneCase(Protocol):
         """What will become of its job."""
 
 
+class PruneEvidence(NamedTuple):
+    """What speaks for and against the death of processes, by the label of their place; empty where
+    there is one place. `lacking` says why nothing is known of the processes of other places."""
+
+    cases: Mapping[str, Sequence[PruneCase]]
+    lacking: Mapping[str, str]
+
+
 @dataclass(frozen=True, slots=True)
 class Prune:
     """Take dead processes off the register; the jobs that they hold become failures, or go back,
@@ -222,6 +231,13 @@ class Signal:
 
 
 @dataclass(frozen=True, slots=True)
+class Cancel:
+    """Have iterable jobs with these ids end, whether they run or wait."""
+
+    jids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Register:
     """Put a name on the index that leads to it: of a queue, of a moment with delayed jobs, or of a
     list of failures."""
@@ -232,11 +248,13 @@ class Register:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Put items that were kept elsewhere at the end of a list, in their order: `number` of them."""
+    """Put items that were kept elsewhere at the end of a list, in their order: `number` of them.
+    Where each `returns` to the list that it was in, no byte of it changes."""
 
     target: JobSource
     items: Iterable[bytes]
     number: int
+    returns: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,11 +289,73 @@ Request = (
     | DeleteSchedules
     | Prune
     | Signal
+    | Cancel
     | Register
     | Reorder
     | Load
     | Enqueue
 )
+"""What is asked of one system."""
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A request to one of several systems. `place` is the label of its place."""
+
+    place: str
+    request: Request
+
+
+@dataclass(frozen=True, slots=True)
+class Several:
+    """Requests to several systems, as one action: one question, one outcome, one undo. No two of
+    `parts` have the same place. `lacking` says why nothing is asked of other places, whose rows
+    were chosen, too: by label, in words."""
+
+    parts: tuple[Placed, ...]
+    lacking: Mapping[str, str] = field(default_factory=dict)
+
+
+AnyRequest = Request | Placed | Several
+"""What a key asks for where one or several systems may be shown."""
+
+
+class InSystem(Protocol):
+    """A row of a table that may show several systems."""
+
+    @property
+    def system(self) -> str:
+        """The label of its place; empty where there is only one."""
+
+
+RowT = TypeVar("RowT", bound=InSystem)
+
+
+def by_place(rows: Iterable[RowT]) -> dict[str, list[RowT]]:
+    """The rows of each place, in their order. O(rows)."""
+    found: dict[str, list[RowT]] = {}
+    for row in rows:
+        found.setdefault(row.system, []).append(row)
+    return found
+
+
+def placed(
+    rows: Iterable[RowT],
+    make: Callable[[list[RowT]], Request],
+    lacking: Mapping[str, str] = MappingProxyType({}),
+) -> AnyRequest:
+    """The request that `make` makes of rows; of those of several places one for each. Nothing is
+    asked of the places that cannot do it, which `lacking` has with the reason; where no other was
+    chosen, they are asked all the same: their system says why not."""
+    parts = by_place(rows)
+    able = {place: chosen for place, chosen in parts.items() if place not in lacking} or parts
+    requests = {place: make(chosen) for place, chosen in able.items()}
+    if list(requests) == [""]:
+        return requests[""]
+    without = {place: why for place, why in lacking.items() if place in parts and place not in able}
+    if len(requests) == 1 and not without:
+        return Placed(*next(iter(requests.items())))
+    return Several(tuple(map(Placed, requests, requests.values())), without)
 
 
 # Workers to start on this machine, and the command that starts them.

@@ -8,11 +8,10 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final, TypeVar
 
-from qtop.actions.plan import Outcome, Plan, Throttle
+from qtop.actions.plan import Outcome, Plan, Throttle, Trail
 from qtop.actions.stopping import reined
 from qtop.search.list_search import Send
 from qtop.text.safe import safe
-from queuecore.action_record import ActionRecord
 from queuecore.errors import OutcomeUnknown, QueueError, StoreError
 from queuecore.exchange import Exchange, Operation, Steps
 
@@ -57,8 +56,8 @@ class ActionRunner:
     """Carries out plans, one at a time.
 
     `trouble` says why Redis cannot be asked now; None when it can. It is asked before every action,
-    so that none waits for a Redis that is known not to answer. `trails` are the records of the
-    actions that can be undone, the last one last.
+    so that none waits for a Redis that is known not to answer. `trails` are what can be
+    taken back, the last action last.
     """
 
     def __init__(self, send: Send, *, read_only: bool, trouble: Callable[[], str | None]) -> None:
@@ -67,7 +66,7 @@ class ActionRunner:
         self._trouble = trouble
         self._busy_with: str | None = None
         self._pace: Throttle | None = None
-        self.trails: list[ActionRecord] = []
+        self.trails: list[Trail] = []
 
     def refusal(self, *, without_redis: bool = False) -> Outcome | None:
         """Why no action can begin now, or none that does `without_redis`; None when one can."""
@@ -133,8 +132,9 @@ class ActionRunner:
                 outcome = await paced(self._send, steps, pace)
             else:
                 outcome = await self._send(steps)
-            self.trails += [] if outcome.undoable is None else [outcome.undoable]
-            self.trails = [trail for trail in self.trails if trail.id != outcome.undid]
+            self.trails += [] if outcome.trail is None else [outcome.trail]
+            left = (trail.without(outcome.undone) for trail in self.trails)
+            self.trails = [trail for trail in left if trail is not None]
             return outcome
         except OutcomeUnknown:
             return Outcome(f"{plan.what}: {_UNKNOWN}", "bad")

@@ -10,12 +10,22 @@ from typing import Any, Final, TypeVar
 
 from rich.cells import cell_len
 
-from qtop.actions.plan import Operator, Outcome, Plan, Refusal, escalate, operator_identity
-from qtop.actions.request import PauseAll, Request, Reschedule, Undo
+from qtop.actions.plan import (
+    Operator,
+    Outcome,
+    Plan,
+    Refusal,
+    Throttle,
+    escalate,
+    operator_identity,
+)
+from qtop.actions.request import AnyRequest, PauseAll, Placed, Reschedule, Undo
 from qtop.actions.runner import ActionRunner, ForegroundPriority, Progress
+from qtop.actions.stopping import reined
 from qtop.keymap import keymap
 from qtop.model.job import JobSource
 from qtop.model.job_list import Entry
+from qtop.screens import list_bars
 from qtop.screens.console import Console
 from qtop.screens.dialogs import (
     ConfirmDialog,
@@ -24,7 +34,6 @@ from qtop.screens.dialogs import (
 )
 from qtop.search.list_search import walk
 from qtop.search.selection import JobSearch, RefusalCheck, Selection, nothing_refused
-from qtop.systems.system import SystemRunner
 from qtop.text.progress import ProgressMeter
 from qtop.text.safe import crop, safe
 from qtop.widgets.table import Table
@@ -50,7 +59,6 @@ class ActionController:
     def __init__(
         self,
         app: Console,
-        source: SystemRunner,
         *,
         read_only: bool,
     ) -> None:
@@ -65,7 +73,7 @@ class ActionController:
             operator_identity(), app.settings.undo_limits, app.state.policy.sign
         )
         self._actions = ActionRunner(
-            source.run, read_only=read_only, trouble=lambda: app.state.poll.error
+            app.read, read_only=read_only, trouble=lambda: app.state.poll.error
         )
 
     def refuses(self, *, without_redis: bool = False) -> bool:
@@ -80,8 +88,7 @@ class ActionController:
     def not_ours(self, queue: str | None = None) -> str | None:
         """Why a queue, or the namespace, is another system's, in safe words; None when it is not,
         as of the newest health report."""
-        health = self._app.state.reported
-        whose = None if health is None else health.ownership
+        whose = self._app.state.ownership
         why = None if whose is None else whose.refusal(queue)
         return None if why is None else safe(why)
 
@@ -90,7 +97,11 @@ class ActionController:
         return await self._actions.preview(what, operation)
 
     def request(
-        self, request: Request, table: Table[Any] | None = None, *, looking: str = "looking at it"
+        self,
+        request: AnyRequest,
+        table: Table[Any] | None = None,
+        *,
+        looking: str = "looking at it",
     ) -> None:
         """As `Actions.request`. `looking` is shown only if preparing has to read anything."""
 
@@ -102,7 +113,7 @@ class ActionController:
         if not self.refuses():
             self._prepare(request, ask, looking)
 
-    def _prepare(self, request: Request, then: Then, looking: str = "looking at it") -> None:
+    def _prepare(self, request: AnyRequest, then: Then, looking: str = "looking at it") -> None:
         """Go on with the plan for a request; below a dialog if preparing has to read anything."""
         steps = self._steps(request)
         try:
@@ -113,21 +124,37 @@ class ActionController:
         steps.close()
         self._look_first(looking, self._steps(request), then)
 
-    def _steps(self, request: Request) -> Steps[Plan | Refusal]:
-        return self._app.system.prepare(request, self.operator)
+    def _steps(self, request: AnyRequest) -> Steps[Plan | Refusal]:
+        return self._app.prepare(request, self.operator)
 
     def request_after(
-        self, looking: str, operation: Operation[T], make: Callable[[T], Request]
+        self, looking: str, operation: Operation[T], make: Callable[[T], AnyRequest]
     ) -> None:
         def steps() -> Steps[Plan | Refusal]:
             seen: T = yield from steps_of(operation)
             return (yield from self._steps(make(seen)))
 
         if not self.refuses():
-            self._look_first(looking, steps(), self._ask)
+            self._look_first(looking, steps(), self._ask, Throttle())
 
-    def _look_first(self, looking: str, steps: Steps[Plan | Refusal], then: Then) -> None:
-        self._look_below(looking, lambda tell: self._actions.preview(looking, steps), then)
+    def _look_first(
+        self,
+        looking: str,
+        steps: Steps[Plan | Refusal],
+        then: Then,
+        pace: Throttle | None = None,
+    ) -> None:
+        """Prepare a plan below a dialog; with a `pace` the look can be stopped: what the steps make
+        of that is their own."""
+
+        def look(tell: Progress) -> Awaitable[Made]:
+            return self._actions.preview(looking, reined(steps, pace, tell))
+
+        def stop() -> None:
+            if pace is not None:
+                pace.is_stopped = True
+
+        self._look_below(looking, look, then, None if pace is None else stop)
 
     def begin_after_search(
         self,
@@ -145,11 +172,16 @@ class ActionController:
             self._look_below(what, look, partial(self._ask, table=table))
 
     def _look_below(
-        self, what: str, look: Callable[[Progress], Awaitable[Made]], then: Then
+        self,
+        what: str,
+        look: Callable[[Progress], Awaitable[Made]],
+        then: Then,
+        stop: Callable[[], None] | None = None,
     ) -> None:
-        """Look below a dialog, and put what comes then in its place. Leaving it ends the look."""
+        """Look below a dialog, and put what comes then in its place. Leaving it ends the look;
+        `stop` ends only what has not been looked at."""
         # In front at once: what is typed ahead must not be taken for other actions.
-        cover = LookingDialog(what, self._app.clock)
+        cover = LookingDialog(what, self._app.clock, stop)
 
         async def uncover() -> None:
             made = await look(cover.tell)
@@ -164,7 +196,7 @@ class ActionController:
     def request_found(
         self,
         search: JobSearch,
-        make: Callable[[Selection], Request],
+        make: Callable[[Selection], AnyRequest],
         table: Table[Any] | None = None,
         *,
         refusal: RefusalCheck = nothing_refused,
@@ -174,6 +206,7 @@ class ActionController:
         """As `Actions.request_found`. `refusal` and `spares` are those of `Chooser`; `looking` is
         shown meanwhile."""
         source = search.wanted.source
+        jobs = self._app.system.jobs(source)
         chooser = self._app.system.chooser(source, refusal, spares=spares)
 
         async def plan(tell: Progress) -> Plan | Refusal:
@@ -181,14 +214,15 @@ class ActionController:
                 job = search.find(entry)
                 return job is None or chooser.take(job)
 
-            await walk(self._app.read, self._app.system.jobs(source).walk(), visit, tell)
+            way = jobs.walk()
+            await walk(self._app.read, way, visit, tell)
             chosen = await self._app.read(chooser.settle())
-            chosen.too_large = search.too_large
+            chosen.too_large, chosen.unread = search.too_large, way.unread
             # Delayed jobs that cannot be read are none, and the outcome says so.
             if chosen.refs or source.kind == "delayed":
                 return await self._app.read(self._steps(make(chosen)))
             if not chosen.spared:
-                return Refusal("nothing matches (any more)")
+                return Refusal(f"nothing matches (any more){list_bars.but_for(way.unread)}")
             key, number = self._app.state.policy.sign("requeue"), f"{chosen.spared:,}"
             return Refusal(f"the {number} that match killed their process repeatedly: use {key}")
 
@@ -205,7 +239,7 @@ class ActionController:
         if is_paused is None:
             self._app.say("whether everything is paused is unknown: nothing was changed", "warn")
             return
-        self.request(PauseAll(not is_paused))
+        self.request(self._app.state.everywhere("pause_all", PauseAll(not is_paused)))
 
     def undo(self) -> None:
         """As `Actions.undo`. An action that is under way is stopped, and what it has done is taken
@@ -220,7 +254,7 @@ class ActionController:
         elif not self._actions.trails:
             self._app.say("nothing to take back: `qtop undo` knows earlier actions", "dim")
         else:
-            self.request(Undo.of(self._actions.trails[-1]))
+            self.request(self._actions.trails[-1].undo())
 
     def undo_deed(self, audit_entry: AuditEntry) -> None:
         """As `Actions.undo_deed`, or say why that cannot be."""
@@ -230,7 +264,8 @@ class ActionController:
         if audit_entry.undo_left_s is None:
             self._app.say(" ".join(consequence(audit_entry)), "warn")
             return
-        self.request(Undo.of(audit_entry, *question(audit_entry)))
+        undo = Undo.of(audit_entry, *question(audit_entry))
+        self.request(Placed(audit_entry.system, undo) if audit_entry.system else undo)
 
     def ask_for_moment(
         self, source: JobSource, chosen: Selection, table: Table[Any] | None = None
@@ -322,8 +357,8 @@ class ActionController:
         if table is not None and outcome.tone != "bad":
             table.clear_marks()
         app.poll_now(after_action=True)
-        if self._takes_back and outcome.undoable is not None:
-            self.request(Undo.of(outcome.undoable, f"It {outcome.text}."))
+        if self._takes_back and outcome.trail is not None:
+            self.request(outcome.trail.undo(f"It {outcome.text}."))
 
 
 def _with_marks(plan: Plan, table: Table[Any]) -> Plan:

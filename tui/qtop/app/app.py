@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import socket
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, replace
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from importlib import import_module
 from pathlib import Path
@@ -25,31 +24,36 @@ from textual.timer import Timer
 
 from qtop.app.input_queue import Followed, InputQueue
 from qtop.app.lifecycle import Lifecycle, stdin_is_a_terminal
+from qtop.app.places import ConsolePlaces, Joined, Watching
 from qtop.app.terminal.driver import AsciiDriver, TerminalDriver
+from qtop.config.places import PlaceOptions
 from qtop.config.settings import Settings
 from qtop.keymap import keymap
 from qtop.keymap.keymap import Action, Where
 from qtop.local.workers import LocalWorkers
-from qtop.model.health import HealthReport, Strays
 from qtop.monitor.incidents.incident import Link
-from qtop.monitor.poller import Poller, PollResult, StrayWatch
-from qtop.monitor.state import ConsoleState, UiPolicy
+from qtop.monitor.place_monitor import PlaceMonitor
+from qtop.monitor.state import ALL, ConsoleState, UiPolicy
 from qtop.screens.base import ConsoleScreen, load_screens
 from qtop.screens.frame import TooSmallScreen, is_too_small
+from qtop.search.filter_language import term
 from qtop.systems.runner import RedisRunner, open_system
-from qtop.systems.system import SystemRunner
+from qtop.systems.system import OF_COMMANDS, JobSystem, PartRunner, System
+from qtop.text.safe import safe
 from qtop.widgets import theme
 from qtop.widgets.table import Table
-from queuecore.address import Address
-from queuecore.cooperative import in_turns
-from queuecore.errors import StoreError
-from queuecore.exchange import Exchange, Operation
+from queuecore.exchange import Exchange, Operation, Steps
 
 if TYPE_CHECKING:
     from textual.theme import Theme
 
+    from qtop.actions.plan import Operator, Plan, Refusal
+    from qtop.actions.request import AnyRequest, PruneEvidence
     from qtop.app.action_controller import ActionController
+    from qtop.app.place_finder import Discovery
     from qtop.app.worker_controller import LocalWorkerController
+    from qtop.monitor.together import ShownState
+    from qtop.systems.finding import Sought
 
 
 T = TypeVar("T")
@@ -61,6 +65,8 @@ FINISH_S: Final = 2.0
 WORD_STAYS_S: Final = 30.0
 #: What the keys for a faster and a slower display choose from.
 _INTERVALS_S: Final = (0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
+#: What the search for places is called among what watches them: no label.
+_FINDER: Final = ""
 _THEMES: Final = (theme.DARK, theme.LIGHT)
 
 
@@ -68,21 +74,20 @@ _THEMES: Final = (theme.DARK, theme.LIGHT)
 class ConsoleOptions:
     """What a console is started with.
 
-    `url` is the address with its password, for workers; never shown. `interval_s` is the time
-    between two polls. `log_folder` is for logs of workers and reports of crashes; made when needed.
-    `require` are modules with jobs, for workers started here, and `workers` lists of queues: a
-    worker is started here for each.
+    `places` are what it shows, one at least; where others are `sought`, too, the first of them is a
+    guess, which is left when there is nothing but others. `interval_s` is the time between two
+    polls. `log_folder` is for logs of workers and reports of crashes; made when needed. `require`
+    are modules with jobs, for workers started here, and `workers` lists of queues: a worker is
+    started here for each.
     """
 
-    address: Address
-    url: str = field(repr=False)
-    namespace: str
+    places: tuple[PlaceOptions, ...]
     interval_s: float
     read_only: bool
     log_folder: Path
-    system: str = "resque"
     require: tuple[str, ...] = ()
     workers: tuple[str, ...] = ()
+    sought: Sought | None = None
     settings: Settings = field(default_factory=Settings)
 
 
@@ -108,6 +113,28 @@ def _new_screen(name: str) -> Screen[Any]:
     return screen
 
 
+def _runner_at(place: PlaceOptions, *, read_only: bool) -> PartRunner:
+    """What carries out the work of a place. Connects nothing."""
+    system = open_system(place.address, place.namespace, url=place.url, system=place.system)
+    return RedisRunner(system, place.address, read_only=read_only)
+
+
+def _join(runners: Mapping[str, PartRunner], trouble: Callable[[str], str | None]) -> Joined:
+    # Imported here: a console of one place does without it.
+    from qtop.systems.routing import PlacesRunner, SystemsOf, at
+    from qtop.systems.together import Together
+
+    return Joined(
+        Together(SystemsOf(runners)),
+        PlacesRunner(runners, trouble=trouble),
+        at,
+    )
+
+
+def _starts_workers(system: System) -> bool:
+    return system.abilities.get("start_workers") is None
+
+
 def _load_the_rest() -> None:
     """Import what the first frame did not wait for. Takes some 300 ms."""
     load_screens()
@@ -115,10 +142,11 @@ def _load_the_rest() -> None:
 
 
 class QtopApp(App[None]):
-    """The console on one Redis; for what screens ask of it see `Console`.
+    """The console on the queue systems of one place or several; for what screens ask of it see
+    `Console`.
 
-    `source` runs the work of the system, by default on that Redis; `sleep` waits between two polls.
-    `terminal_is_there` is asked every five seconds; when it is not, the console ends.
+    `open_place` gives what runs the work of a place, by default on its Redis; `sleep` waits between
+    two polls. `terminal_is_there` is asked every five seconds; when it is not, the console ends.
     """
 
     CSS_PATH = "qtop.tcss"
@@ -137,7 +165,7 @@ class QtopApp(App[None]):
         self,
         options: ConsoleOptions,
         *,
-        source: SystemRunner | None = None,
+        open_place: Callable[[PlaceOptions], PartRunner] | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         terminal_is_there: Callable[[], bool] = stdin_is_a_terminal,
@@ -156,48 +184,59 @@ class QtopApp(App[None]):
         self._word_page: ConsoleScreen | None = None
         #: The links that were followed, for the way back.
         self._steps: list[Step] = []
-        self._asks_rights = source is None and not options.read_only
-        if source is None:
-            system = open_system(
-                options.address, options.namespace, url=options.url, system=options.system
-            )
-            source = RedisRunner(system, options.address, read_only=options.read_only)
-        self._source = source
-        self.system = source.system
+        self._asks_rights = open_place is None and not options.read_only
+        self._open_place = open_place or partial(_runner_at, read_only=options.read_only)
         self._has_begun = False
         self._silence: Timer | None = None
         self._second: Timer | None = None
+        self._has_said_unread = False
+        self._watching = Watching(self, clock, sleep)
+        self.places = ConsolePlaces(self._watching, _join)
+        sources = [(place.label, self._open_place(place)) for place in options.places]
+        starting = next((s for _, s in sources if _starts_workers(s.system)), sources[0][1])
         self.local = LocalWorkers(
             options.log_folder.with_name("local"),
-            self.system,
+            starting.system,
             environ=os.environ,
             on_change=self._show,
         )
-        self.state = ConsoleState(
-            system=self.system,
-            interval_s=options.interval_s,
-            read_only=options.read_only,
+        for label, source in sources:
+            self.places.add(label, source, self._new_state(source.system))
+        #: What watches each place, and what looks for others.
+        self._tasks: dict[str, list[asyncio.Task[None]]] = defaultdict(list)
+
+    def _new_state(self, system: System) -> ConsoleState:
+        settings = self.settings
+        return ConsoleState(
+            system=system,
+            interval_s=self._options.interval_s,
+            read_only=self._options.read_only,
             local=self.local,
             local_host=socket.gethostname(),
-            clock=clock,
+            clock=self.clock,
             policy=UiPolicy(
                 production=settings.production,
                 secrets=settings.redactor,
                 rebound=settings.keys,
-                forbidden={name: why for name, why in self.system.abilities.items() if why},
+                forbidden={
+                    name: why
+                    for name, why in system.abilities.items()
+                    if why and name not in OF_COMMANDS
+                },
+                wording=system.wording,
                 thresholds=settings.thresholds,
             ),
         )
-        self._poller = Poller(
-            source,
-            self,
-            interval_s=self.state.interval_s,
-            clock=clock,
-            sleep=sleep,
-        )
-        self._strays = StrayWatch(source, self, sleep=sleep)
-        #: Of the two.
-        self._tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def state(self) -> ShownState:
+        """What is known of what is shown."""
+        return self.places.state
+
+    @property
+    def system(self) -> JobSystem:
+        """That of what is shown."""
+        return self.places.system
 
     def _set_up_looks(self) -> None:
         values = self.settings.values
@@ -262,6 +301,9 @@ class QtopApp(App[None]):
             self.push_screen(TooSmallScreen())
         elif covered and not is_too_small(event.size):
             self.pop_screen()
+        if self.places.are_several:
+            # Whether there is room to name the systems depends on it.
+            self.call_after_refresh(self._show)
         if isinstance(self._driver, TerminalDriver):
             self._driver.resize(event.size)
             if self._screen_stack and event.size == self.screen.outer_size:
@@ -270,11 +312,10 @@ class QtopApp(App[None]):
 
     async def on_unmount(self) -> None:
         """End the workers started here, and the connections."""
-        for task in self._tasks:
-            task.cancel()
-            await asyncio.wait((task,))
+        for name in list(self._tasks):
+            await self._end_tasks(name)
         await self.local.close(FINISH_S)
-        await self._source.close()
+        await self.places.close()
 
     def exit(self, result: None = None, return_code: int = 0, message: Any = None) -> None:
         """End, with status 1 if not another one is given and something has crashed."""
@@ -315,30 +356,13 @@ class QtopApp(App[None]):
             self.last_word, self._word_page = ("", ""), None
         return self.last_word
 
-    def on_poll(self, poll: PollResult) -> Awaitable[None] | None:
-        """Take in a poll and show it. Where that takes a while, returns what to wait for."""
+    def on_news(self, monitor: PlaceMonitor, *, is_poll: bool) -> None:
+        """Show what is new of a place; see `Listener`."""
         if not self._has_begun:
             self._has_begun = True
             self.run_worker(self._begin(), group="first")
-        if poll.snapshot is not self.state.poll.snapshot:
-            return self._take_in(poll)
-        self.state.take(poll)
-        self._show()
-        return None
-
-    async def _take_in(self, poll: PollResult) -> None:
-        await in_turns(self.state.taking(poll))
-        if self.state.dropped_now:
-            # The record of actions says whether one of qtop did it.
-            self._poller.report_next()
-        self._show()
-
-    def on_health_report(self, health_report: HealthReport) -> None:
-        self.state.take_health_report(health_report)
-        self._show()
-
-    def on_strays(self, found: Strays | None, why: str) -> None:
-        self.state.take_strays(found, why)
+        if is_poll:
+            self.places.note_poll(monitor)
         self._show()
 
     def _page(self) -> ConsoleScreen | None:
@@ -358,27 +382,71 @@ class QtopApp(App[None]):
     # Looking
 
     def _connect(self) -> None:
-        self._source.open()
+        for monitor in self.places.monitors:
+            self._watch(monitor)
+
+    def _watch(self, monitor: PlaceMonitor) -> None:
+        """Begin to read what a place tells."""
+        monitor.source.open()
         if self._asks_rights:
-            self.run_worker(self._learn_permissions(), group="permissions")
-        for run in (self._poller.run, self._strays.run):
-            task = asyncio.create_task(run())
-            task.add_done_callback(self._task_ended)
-            self._tasks.append(task)
+            self.run_worker(monitor.learn_permissions(), group="permissions")
+        for run in monitor.watches():
+            self._begin_task(monitor.name, run)
+
+    def _begin_task(self, name: str, run: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(run)
+        task.add_done_callback(self._task_ended)
+        self._tasks[name].append(task)
+
+    async def _end_tasks(self, name: str) -> None:
+        for task in self._tasks.pop(name, []):
+            task.cancel()
+            await asyncio.wait((task,))
 
     async def _begin(self) -> None:
         """Load what the first frame and the first poll did not wait for."""
         await asyncio.to_thread(_load_the_rest)
+        self._look_for_places()
         if not self._options.read_only:
             await self.worker_actions.start_first(self._options.workers)
 
-    async def _learn_permissions(self) -> None:
-        """Find out which keys the server would refuse. Where that cannot be known, none."""
-        with contextlib.suppress(StoreError):
-            found = await self._source.run(self.system.forbidden())
-            policy = self.state.policy
-            self.state.policy = replace(policy, forbidden={**found, **policy.forbidden})
-            self._show()
+    def _look_for_places(self) -> None:
+        sought = self._options.sought
+        if sought is None:
+            return
+        from qtop.app.place_finder import PlaceFinder
+
+        finder = PlaceFinder(
+            sought, self._options.places, self.places, self, sleep=self._watching.sleep
+        )
+        self._begin_task(_FINDER, finder.run())
+
+    async def on_discovery(self, found: Discovery) -> None:
+        """Show what was found, too; see `Discoverer`."""
+        guess = self._options.places[0].label
+        for place in found.joining:
+            source = self._open_place(place)
+            self._watch(self.places.add(place.label, source, self._new_state(source.system)))
+        is_guess_shown = any(each.name == guess for each in self.places.monitors)
+        if not found.is_first_meant and is_guess_shown and self.places.are_several:
+            await self._end_tasks(guess)
+            await self.places.drop(guess)
+        if found.joining:
+            self.local.system = self.places.starting.system
+            self.say(self._word_of(found), "good")
+            # With labels, or without.
+            self.poll_now()
+        elif found.unread and not self._has_said_unread:
+            self._has_said_unread = True
+            self.say(safe(f"unknown: {'; '.join(found.unread)}"), "warn")
+        self._show()
+
+    def _word_of(self, found: Discovery) -> str:
+        names = ", ".join(safe(place.label) for place in found.joining)
+        if not self.places.are_several:
+            return f"found here: {names}"
+        key = self.state.policy.sign("next_place")
+        return f"found here, too: {names}; {key} shows each alone"
 
     def _task_ended(self, task: asyncio.Task[None]) -> None:
         error = None if task.cancelled() else task.exception()
@@ -392,11 +460,15 @@ class QtopApp(App[None]):
         self._steps.clear()
         if name != self.current_mode:
             self.switch_mode(name)
-        while len(self.screen_stack) > 1:
-            self.pop_screen()
+        self._leave_opened()
         tables = [table for table in self.screen.query(Table) if table.display]
         if tables:
             self.screen.set_focus(tables[0])
+
+    def _leave_opened(self) -> None:
+        """Back to the numbered screen from what was opened from it."""
+        while len(self.screen_stack) > 1:
+            self.pop_screen()
 
     def action_help(self) -> None:
         from qtop.screens.help import HelpScreen
@@ -422,6 +494,17 @@ class QtopApp(App[None]):
             )
             self.push_screen(palette, chosen)
 
+    def action_next_place(self) -> None:
+        """Show all places, then each of them alone, then all again: on the numbered screen, since
+        what was opened from it is of one place."""
+        if not self.places.are_several:
+            self.say(f"there is only one system here: {safe(self.system.name)}", "dim")
+            return
+        self._leave_opened()
+        shown = self.places.show_next()
+        self._show()
+        self.say(f"shown: {safe(shown)}", "dim")
+
     async def action_quit(self) -> None:
         if not self.local.alive:
             self.exit()
@@ -435,8 +518,7 @@ class QtopApp(App[None]):
         self._set_interval(min((s for s in _INTERVALS_S if s > self.state.interval_s), default=60))
 
     def _set_interval(self, interval_s: float) -> None:
-        self._poller.interval_s = interval_s  # within the limits
-        self.state.interval_s = self._poller.interval_s
+        self.places.set_interval(interval_s)  # within the limits
         self._show()
         self.say(f"a look every {self.state.interval_s:g} s")
 
@@ -450,7 +532,7 @@ class QtopApp(App[None]):
         if policy.secrets.hides_nothing:
             self.say("nothing is hidden: the settings say redact = false", "dim")
             return
-        self.state.policy = replace(policy, is_revealed=not policy.is_revealed)
+        self.places.reveal(not policy.is_revealed)
         self._show()
 
     def action_repaint(self) -> None:
@@ -469,7 +551,7 @@ class QtopApp(App[None]):
         return self._filter_memory[place]
 
     def toggle_freeze(self) -> None:
-        self.state.toggle_freeze()
+        self.places.toggle_freeze()
         # What was said of a frozen display is over.
         self.say("")
         self._show()
@@ -479,14 +561,16 @@ class QtopApp(App[None]):
         """What carries out actions; made when it is needed first."""
         from qtop.app.action_controller import ActionController
 
-        return ActionController(self, self._source, read_only=self._options.read_only)
+        return ActionController(self, read_only=self._options.read_only)
 
     @cached_property
     def worker_actions(self) -> LocalWorkerController:
         """The same for the workers started here."""
         from qtop.app.worker_controller import LocalWorkerController
 
-        return LocalWorkerController(self, self.local, self.actions, self._options.require)
+        return LocalWorkerController(
+            self, self.local, self.actions, self.places, self._options.require
+        )
 
     async def follow(self, link: Link) -> None:
         """As `Console.follow`. The way back is remembered."""
@@ -501,12 +585,19 @@ class QtopApp(App[None]):
         pane = screen.pane
         pane.set_filter("")
         found = link.key is not None and pane.table.move_to(link.key)
+        wanted = self._filter_of(link)
         if not found:
-            pane.set_filter(link.filter)
+            pane.set_filter(wanted)
         if left != link.place:
             self._steps.append(Step(left, link.place, pane.filter.text))
         if link.key is not None and not found and not link.filter:
             self.say("it is no longer there", "dim")
+
+    def _filter_of(self, link: Link) -> str:
+        """The filter that a link sets; among the rows of several places it leaves those of one."""
+        if not link.system or self.places.shown != ALL or (link.key and not link.filter):
+            return link.filter
+        return f"{link.filter} {term('system', link.system)}".strip()
 
     def way_back(self, filter_text: str) -> str | None:
         step = self._steps[-1] if self._steps else None
@@ -515,15 +606,18 @@ class QtopApp(App[None]):
         return self._steps.pop().left if filter_text in ("", step.filter) else None
 
     def poll_now(self, *, after_action: bool = False) -> None:
-        if after_action:
-            self._poller.report_next(first=True)
-        self._poller.poke()
-        if self.state.has_strays:
-            # What was just put back is to leave the screen.
-            self._strays.poke()
+        self.places.poll_now(after_action=after_action)
+
+    def prepare(self, request: AnyRequest, operator: Operator) -> Steps[Plan | Refusal]:
+        return self.places.prepare(request, operator)
+
+    def evidence(
+        self, names: Mapping[str, Sequence[str]] | None, lacking: Mapping[str, str]
+    ) -> Steps[PruneEvidence]:
+        return self.places.evidence(names, lacking)
 
     async def read(self, operation: Operation[T]) -> T:
         if isinstance(operation, Exchange) and not operation.commands:
             # What is known already needs no connection.
             return operation.parse([])
-        return await self._source.run(operation)
+        return await self.places.run(operation)

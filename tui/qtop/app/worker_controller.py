@@ -12,6 +12,7 @@ from typing import Final
 from qtop.actions.plan import Outcome, Plan, Refusal, escalate
 from qtop.actions.request import LaunchRequest
 from qtop.app.action_controller import ActionController
+from qtop.app.places import ConsolePlaces
 from qtop.local.groups import CannotStart, GroupAction, LocalWorker, WorkerGroup
 from qtop.local.import_check import ModuleMemory
 from qtop.local.processes import ancestors
@@ -45,17 +46,22 @@ _VERBS: Final[Mapping[GroupAction, str]] = {
 
 class LocalWorkerController:
     """Does what screens ask for with the workers started here: see `LocalActions`. `gate` says
-    whether an action may be."""
+    whether an action may be, `places` where the jobs are that they work on."""
 
     def __init__(
-        self, app: Console, local: LocalWorkers, gate: ActionController, require: Sequence[str]
+        self,
+        app: Console,
+        local: LocalWorkers,
+        gate: ActionController,
+        places: ConsolePlaces,
+        require: Sequence[str],
     ) -> None:
-        self._app, self._local, self._gate = app, local, gate
+        self._app, self._local, self._gate, self._places = app, local, gate, places
         profile = app.settings.profile
         #: Takes the modules that workers were started with.
         self._memory = ModuleMemory(
             local.folder.with_name("modules.json"),
-            " ".join(app.system.place) if profile is None else f"profile {profile}",
+            " ".join(places.starting.system.place) if profile is None else f"profile {profile}",
         )
         modules = tuple(require) or self._memory.recall()
         template = app.settings.values["worker_command"] or ""
@@ -81,7 +87,7 @@ class LocalWorkerController:
         self._app.push_screen(StartDialog(request, self), chosen)
 
     def shown(self, request: LaunchRequest) -> str | Refusal:
-        made = self._app.system.launch(request)
+        made = self._places.starting.system.launch(request)
         if isinstance(made, Refusal):
             return made
         return self._app.state.policy.redactor.text(safe(made.shown))
@@ -93,8 +99,8 @@ class LocalWorkerController:
         """Why our own worker would only fail what waits; None when it would not."""
         if request.template:
             return None
-        look = self._app.system.waiting_classes(request)
-        waiting = await self._gate.preview("look at what waits", look)
+        look = self._places.starting.system.waiting_classes(request)
+        waiting = await self._gate.preview("look at what waits", self._places.at_start(look))
         if isinstance(waiting, Outcome):
             return waiting.text
         return await self._local.unknown(request, waiting)
@@ -285,8 +291,9 @@ class LocalWorkerController:
 
         async def note() -> None:
             with suppress(QueueError):
-                record = self._app.system.note(self._gate.operator, action, what[:200], many)
-                await self._app.read(record)
+                place = self._places.starting
+                record = place.system.note(self._gate.operator, action, what[:200], many)
+                await place.source.run(record)
 
         self._app.run_worker(note(), group="record")
 

@@ -12,7 +12,8 @@ import click
 from qtop.actions.plan import Outcome, Plan
 from qtop.actions.request import Delete, JobRequest, RunNow
 from qtop.actions.stopping import Stopped
-from qtop.commands.connection import Connection, Session
+from qtop.commands.cli import EXIT_UNREACHABLE
+from qtop.commands.connection import Connection, Session, SystemScope
 from qtop.commands.output import (
     CHANGED,
     counted,
@@ -44,6 +45,7 @@ def act(
     wanted: Filter,
     warns_of: str | None = None,
     spares: bool = False,
+    only: SystemScope | None = None,
     dry_run: bool,
     yes: bool,
     as_json: bool,
@@ -51,13 +53,14 @@ def act(
     """Make a request of everything in its list that matches, and leave with the exit status.
 
     Args:
+        only: The system that it is for, where that is not any.
         warns_of: The queue that everything goes to, if it was named: it may be misspelt.
         spares: Of several failures leave those out that killed their process again and again.
 
     Raises StoreError and ChangeRefused.
     """
     source, verb = request.source, _verb(request)
-    with connection.open_to_change(source, warns_of, dry_run=dry_run) as session:
+    with connection.open_to_change(source, warns_of, dry_run=dry_run, only=only) as session:
         system = session.system
         chooser = system.chooser(source, system.refusal(request), spares=spares)
         jobs = system.jobs(source, newest_first=True)
@@ -84,13 +87,14 @@ def act(
             message(plan.meanwhile)
         tell_no_undo(plan)
         if dry_run:
-            _tell_plan(verb, source, chosen, scanned, as_json)
+            _tell_plan(session, verb, source, chosen, scanned, as_json)
             sys.exit(0)
         if len(chosen.refs) > 1 and not yes:
             for text in chosen.details(moment):
                 message(f"  {text}")
-            confirm(f"{verb} {_how_many(source, chosen, scanned)}")
-        report(verb, _DONE[verb], carry_out(session, plan), as_json=as_json)
+            of = f" of {session.label}" if session.is_among else ""
+            confirm(f"{verb} {_how_many(source, chosen, scanned)}{of}")
+        report(verb, _DONE[verb], carry_out(session, plan), session=session, as_json=as_json)
 
 
 def _verb(request: JobRequest) -> str:
@@ -157,9 +161,18 @@ def raise_if_stopped(outcome: Outcome) -> None:
         raise outcome.stopped
 
 
-def report(action: str, done: str, outcome: Outcome, *, as_json: bool) -> NoReturn:
-    """Print the numbers and leave: with 0 when anything was done, else 1. Raises what stopped the
-    action half-way, after the numbers; KeyboardInterrupt where that was an interrupt."""
+def report(
+    action: str,
+    done: str,
+    outcome: Outcome,
+    *,
+    as_json: bool,
+    session: Session | None = None,
+    is_partial: bool = False,
+) -> NoReturn:
+    """Print the numbers and leave: with 0 when anything was done, else 1; with 3 where a part of
+    what it was about could not be read (`is_partial`). Raises what stopped the action half-way,
+    after the numbers; KeyboardInterrupt where that was an interrupt."""
     undo = None if outcome.undoable is None else outcome.undoable.id
     reasons = dict(outcome.refused)
     refused = sum(reasons.values())
@@ -167,7 +180,8 @@ def report(action: str, done: str, outcome: Outcome, *, as_json: bool) -> NoRetu
         numbers = {"done": outcome.done, "gone": outcome.gone, "refused": refused}
         if outcome.stopped is not None:
             numbers["left"] = outcome.left
-        line(json_line({"action": action, **numbers, "reasons": reasons, "undo": undo}))
+        fields = {"action": action, **numbers, "reasons": reasons, "undo": undo}
+        line(json_line(fields if session is None else session.named(fields)))
     else:
         line(f"{done} {outcome.done:,}, gone meanwhile {outcome.gone:,}, refused {refused:,}")
         for reason, count in reasons.items():
@@ -175,11 +189,16 @@ def report(action: str, done: str, outcome: Outcome, *, as_json: bool) -> NoRetu
         if undo is not None:
             message(f"to take it back: qtop undo {undo}")
     raise_if_stopped(outcome)
-    sys.exit(0 if outcome.done else 1)
+    sys.exit(EXIT_UNREACHABLE if is_partial else 0 if outcome.done else 1)
 
 
 def _tell_plan(
-    verb: str, source: JobSource, chosen: Selection, scanned: Scanned, as_json: bool
+    session: Session,
+    verb: str,
+    source: JobSource,
+    chosen: Selection,
+    scanned: Scanned,
+    as_json: bool,
 ) -> None:
     refused = sum(chosen.refusals.values())
     if as_json:
@@ -194,9 +213,10 @@ def _tell_plan(
             "classes": chosen.classes,
             "queues": chosen.queues,
         }
-        line(json_line(plan))
+        line(json_line(session.named(plan)))
         return
-    line(f"would {verb} {_how_many(source, chosen, scanned)}; refused {refused:,}")
+    of = f" of {safe(session.label)}" if session.is_among else ""
+    line(f"would {verb} {_how_many(source, chosen, scanned)}{of}; refused {refused:,}")
     for text in chosen.details(moment):
         line(f"  {text}")
 

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
 
 from qtop.commands.connection import (
-    DEFAULT_LIMIT,
     Connection,
+    OpenPlaces,
     Session,
     connection_options,
-    json_option,
     listing_options,
 )
+from qtop.commands.options import DEFAULT_LIMIT, json_option
 from qtop.commands.output import OutputColumn, json_line, leave, line, message, moment
+from qtop.commands.reading import Unread, visit_all
 from qtop.search.fields import Subject
 from qtop.search.filter_language import Filter
 from qtop.text.safe import ago, safe
@@ -51,12 +52,42 @@ def audit(connection: Connection, wanted: Filter, limit: int, as_json: bool) -> 
     Example: qtop audit --filter delete --limit 20
     """
     most = limit if limit and wanted.is_empty else AUDIT_ENTRIES
-    with connection.open() as session:
+    unread = Unread()
+    found: list[_Done] = []
+
+    def visit(session: Session, part: Unread) -> None:
         entries = session.run(session.system.history(most))
-    found = [entry for entry in entries if wanted.matches(_subject(entry))]
-    shown = found[:limit] if limit else found
-    listing = connection.listing(_COLUMNS, _fields, as_json=as_json)
-    listing.print_all(shown, is_filtered=not wanted.is_empty)
+        found.extend(_Done(session, entry) for entry in entries if wanted.matches(_subject(entry)))
+
+    with connection.open_all() as places:
+        visit_all(places, unread, visit)
+        listing = connection.listing(places, _COLUMNS, _fields, as_json=as_json)
+        done = _once_each(found) if places.is_several else found
+        for session, entry in done[:limit] if limit else done:
+            places.current = session
+            listing.add(entry)
+        listing.end(is_filtered=not wanted.is_empty and not unread)
+    unread.leave()
+
+
+class _Done(NamedTuple):
+    """An action, and the place where it was done."""
+
+    session: Session
+    entry: AuditEntry
+
+
+def _once_each(found: Sequence[_Done]) -> list[_Done]:
+    """Each action once, the last first. Two systems that share a namespace have one record: an
+    action is of that which has the list that it was about."""
+    # What is written later stays.
+    by_name = {
+        (each.session.system.place, each.entry.id): each
+        for each in sorted(
+            found, key=lambda each: each.session.system.source_of(each.entry) is not None
+        )
+    }
+    return sorted(by_name.values(), key=lambda each: each.entry.at, reverse=True)
 
 
 def _done(entry: AuditEntry) -> str:
@@ -115,9 +146,9 @@ def undo(operation: str | None, connection: Connection, as_json: bool) -> None:
     from qtop.actions.request import Undo
     from qtop.actions.stopping import Stopped
 
-    with connection.open() as session:
-        session.refuse_if_read_only()
-        entry = _find(session, operation)
+    connection.refuse_if_read_only()
+    with connection.open_all() as places:
+        session, entry = _find_in(places, operation)
         if operation is None and entry is None:
             leave("no action of yours can be undone; `qtop audit` lists everybody's")
         request = Undo(operation or "") if entry is None else Undo.of(entry)
@@ -127,7 +158,14 @@ def undo(operation: str | None, connection: Connection, as_json: bool) -> None:
             rest = f"the rest is taken back by: qtop undo {request.id}"
             message(f"interrupted: what is back stays so, {rest}")
             raise KeyboardInterrupt from None
-    _report(request, outcome, as_json)
+    _report(session, request, outcome, as_json)
+
+
+def _find_in(places: OpenPlaces, operation: str | None) -> tuple[Session, AuditEntry | None]:
+    """The action that is meant, and the place where it was done: of the operator's own last ones
+    the last. Raises StoreError where one of the places cannot be read: it may be there."""
+    found = [_Done(each, entry) for each in places.sessions if (entry := _find(each, operation))]
+    return next(iter(_once_each(found)), (places.sessions[0], None))
 
 
 def _find(session: Session, operation: str | None) -> AuditEntry | None:
@@ -141,12 +179,13 @@ def _find(session: Session, operation: str | None) -> AuditEntry | None:
     return None
 
 
-def _report(request: Undo, outcome: Outcome, as_json: bool) -> None:
+def _report(session: Session, request: Undo, outcome: Outcome, as_json: bool) -> None:
     if as_json:
         numbers = {"done": outcome.done, "lost": outcome.gone, "known": not outcome.refused}
         if outcome.stopped is not None:
             numbers["left"] = outcome.left
-        line(json_line({"action": "undo", "operation": request.id, **numbers}))
+        done = {"action": "undo", "operation": request.id, **numbers}
+        line(json_line(session.named(done)))
     elif outcome.refused:
         message(
             f"nothing to take back of {request.id!r}: no such action, too long ago, never "

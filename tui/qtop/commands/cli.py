@@ -82,8 +82,9 @@ EXIT_REFUSED, EXIT_USAGE, EXIT_UNREACHABLE, EXIT_INTERRUPTED = 1, 2, 3, 130
 #: The commands in the order of the help.
 _NAMES: Final = (
     *("console", "demo", "worker", "scheduler", "server", "enqueue", "queues", "workers"),
-    *("failed", "delayed", "schedules", "find", "stats", "audit", "show", "requeue", "delete"),
+    *("failed", "delayed", "schedules", "find", "stats", "audit", "show", "requeue", "retry"),
     *(
+        "delete",
         "kill",
         "reschedule",
         "move",
@@ -97,7 +98,7 @@ _NAMES: Final = (
         "reorder",
         "undo",
     ),
-    *("prune", "doctor", "settings"),
+    *("prune", "quiet", "stop", "cancel", "rescue", "watch", "doctor", "settings"),
 )
 #: The files with other names than their commands.
 _FILES: Final = {
@@ -105,10 +106,10 @@ _FILES: Final = {
     **{"fleet": "queues workers", "job_lists": "failed show find"},
     **{
         "scheduled": "delayed schedules",
-        "jobs": "enqueue requeue delete kill reschedule move edit",
+        "jobs": "enqueue requeue retry delete kill reschedule move edit",
     },
     **{"maintenance": "pause resume clear register reorder prune"},
-    **{"export": "load", "audit": "undo"},
+    **{"export": "load", "audit": "undo", "sidekiq_processes": "quiet stop cancel"},
 }
 _FILE_OF: Final = {name: file for file, names in _FILES.items() for name in names.split()}
 _PLACES: Final = {name: f"qtop.commands.{_FILE_OF.get(name, name)}:{name}" for name in _NAMES}

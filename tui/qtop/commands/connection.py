@@ -6,31 +6,34 @@ import functools
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 import click
-from click.core import ParameterSource
 
+from qtop.commands.options import (
+    F,
+    filter_option,
+    json_option,
+    limit_option,
+    redact_option,
+    settings_in_force,
+)
 from qtop.commands.output import Listing, OutputColumn, leave, message
 from qtop.commands.progress import ProgressLine
 from qtop.commands.signals import at_first_signal
 from qtop.config.settings import (
-    DEFAULTS,
+    ALL,
     SYSTEMS,
-    Given,
     Settings,
-    SettingsFile,
-    resolve,
-    settings_path,
-    undo_settings,
-    warnings,
 )
 from qtop.systems.runner import open_system
 from qtop.text.redact import OPEN, Redactor
+from qtop.text.safe import safe
 from queuecore.address import parse_url
 from queuecore.errors import BadOption, NotRedis, QueueError, StoreError
 from queuecore.exchange import Exchange, Operation, drive
@@ -38,128 +41,13 @@ from queuecore.exchange import Exchange, Operation, drive
 if TYPE_CHECKING:
     from qtop.actions.plan import Operator, Outcome, Plan
     from qtop.actions.request import Request
+    from qtop.config.places import PlaceOptions
     from qtop.model.job import JobSource
-    from qtop.search.filter_language import Filter
+    from qtop.systems.finding import Sought
+    from qtop.systems.system import Ability
+    from queuecore.ahead import AheadStore
 
 T = TypeVar("T")
-F = TypeVar("F", bound=Callable[..., Any])
-
-# The options that several commands share.
-
-DEFAULT_LIMIT = 100
-
-
-class Parsed(click.ParamType[T]):
-    """What a function reads from a text: it raises QueueError or ValueError with the reason why it
-    cannot. `name` stands for the value in the help."""
-
-    def __init__(self, name: str, parse: Callable[[str], T]) -> None:
-        self.name, self._parse = name, parse
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> T:
-        """The value; what is none of a text is one already."""
-        if not isinstance(value, str):
-            return value  # type: ignore[no-any-return]
-        try:
-            return self._parse(value)
-        except (QueueError, ValueError) as error:
-            self.fail(str(error), param, ctx)
-
-
-def _filter(text: str) -> Filter:
-    # Imported here: showing the help needs none of it.
-    from qtop.search.filter_language import parse
-
-    return parse(text)
-
-
-def _seconds(text: str) -> float:
-    """A length of time: `90`, `30s`, `5m`, `1h30m`."""
-    from qtop.search.filter_language import duration_s
-
-    return float(text) if text.isdecimal() else duration_s(text)
-
-
-def _source(text: str) -> JobSource:
-    from qtop.model.job import FAILED, JobSource
-
-    kind, colon, name = text.partition(":")
-    if text in ("retry", "dead"):
-        return JobSource("failed", text)
-    if text in ("scheduled", "delayed"):
-        return JobSource("delayed", "")
-    if kind == "failed":
-        return JobSource("failed", name or FAILED)
-    if kind in ("queue", "unreadable") and colon:
-        return JobSource("queue" if kind == "queue" else "unreadable", name)
-    hint = "" if ":" in text else f"; for the queue write queue:{text}"
-    raise ValueError(
-        f"{text!r} is none of: failed, queue:NAME, scheduled, unreadable:NAME (what was set aside "
-        f"from a queue), failed:LIST (where each queue has a list of failures), retry, dead{hint}"
-    )
-
-
-def _turned(text: str) -> JobSource:
-    from qtop.model.job import JobSource
-
-    kind, _, moment = text.partition(":")
-    return JobSource("delayed", moment) if kind == "delayed" and moment else _source(text)
-
-
-FILTER: Final = Parsed("filter", _filter)
-SPAN: Final = Parsed("time", _seconds)
-SOURCE: Final = Parsed("source", _source)
-#: Also the delayed jobs of one moment.
-TURNED: Final = Parsed("source", _turned)
-
-filter_option = click.option(
-    "--filter",
-    "wanted",
-    type=FILTER,
-    default="",
-    help="Which ones, e.g. 'class:Mailers::* age<1h !error:timeout'. Fields: class, error, "
-    "exception, queue, worker, args, args.0.key, id, retried:no, age>1h; /regex/; words.",
-)
-from_option = click.option(
-    "--from",
-    "source",
-    type=SOURCE,
-    required=True,
-    metavar="SOURCE",
-    help="Where: failed, queue:NAME, scheduled, or unreadable:NAME for what was set aside from a "
-    "queue; of Sidekiq's failures also retry or dead alone.",
-)
-
-#: What is said is part of the command's `connection`.
-redact_option = click.option(
-    "--redact/--no-redact",
-    default=None,
-    help="Hide the values of keys like password and token, or show them. Default: hidden in "
-    "tables, whole in JSON and in qtop show.",
-)
-json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
-log_format_option = click.option(
-    "--log-format",
-    envvar="RESQUE_LOG_FORMAT",
-    type=click.Choice(["text", "json"]),
-    help="How the log is printed (text); json: one object a line, for what collects logs.",
-)
-dry_run_option = click.option("--dry-run", is_flag=True, help="Tell what would happen; do nothing.")
-yes_option = click.option("--yes", "-y", is_flag=True, help="Do it without asking.")
-
-
-def limit_option(default: int) -> Callable[[F], F]:
-    return click.option(
-        "--limit",
-        type=click.IntRange(0),
-        default=default,
-        show_default=default > 0,
-        help="How many at most; 0: all.",
-    )
-
-
-def change_options(command: F) -> F:
-    return json_option(dry_run_option(yes_option(command)))
 
 
 def listing_options(default_limit: int = 0) -> Callable[[F], F]:
@@ -190,14 +78,24 @@ class Session:
     imported. Close it at the end.
     """
 
-    def __init__(self, url: str, connection: Connection, *, timeout_s: float = _TIMEOUT_S) -> None:
+    def __init__(
+        self,
+        url: str,
+        connection: Connection,
+        *,
+        timeout_s: float = _TIMEOUT_S,
+        store: AheadStore | None = None,
+    ) -> None:
         # Imported here: settings are shown, and workers begin, without it.
         from queuecore.ahead import AheadStore
 
         self.address = parse_url(url)
         self.undo_limits = connection.settings.undo_limits
-        self._connection = connection
-        self._store = AheadStore(self.address, timeout_s=timeout_s, client_name="qtop")
+        self.label, self.is_among = connection.label, connection.is_among
+        #: The system that was named or found there.
+        self.kind = connection.system
+        self._url, self._connection = url, connection
+        self._store = store or AheadStore(self.address, timeout_s=timeout_s, client_name="qtop")
         self._warned = False
         #: Makes a system that remembers nothing yet.
         self.new_system = functools.partial(
@@ -211,6 +109,15 @@ class Session:
         self.system = self.new_system()
         #: Shows how far an operation is, where somebody sees it.
         self.progress = ProgressLine(connection.shows_progress)
+
+    def beside(self, place: PlaceOptions, *, is_among: bool) -> Session:
+        """A session of another place at the same address, over the same connection."""
+        connection = self._connection.at(place, is_among=is_among)
+        return Session(self._url, connection, store=self._store)
+
+    def named(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The fields of a line of JSON, with the system: see `Connection.named`."""
+        return self._connection.named(fields)
 
     def _warn(self, text: str) -> None:
         if not self._warned:
@@ -252,9 +159,8 @@ class Session:
 
     def refuse_if_read_only(self, writes: bool = True) -> None:
         """Raises ChangeRefused with --read-only."""
-        if writes and self._connection.is_read_only:
-            by = self._connection.settings.origins.get("read_only", "--read-only")
-            raise ChangeRefused(f"read-only ({by}): nothing was changed")
+        if writes:
+            self._connection.refuse_if_read_only()
 
     @cached_property
     def operator(self) -> Operator:
@@ -306,24 +212,113 @@ class Session:
         self._store.close()
 
 
-#: The setting behind a parameter of a command. Of two, the later one counts.
-_SETTINGS: Final = {
-    "url": "url",
-    "address": "url",
-    "system": "system",
-    "namespace": "namespace",
-    "read_only": "read_only",
-    "interval_s": "interval",
-    "console_modules": "require",
-    "ascii_only": "ascii",
-}
+class SystemScope(NamedTuple):
+    """The system that a command is for alone, and what is said where there is no such place."""
+
+    system: str
+    otherwise: str
+
+
+class OpenPlaces:
+    """The sessions of all places that a command is about, Resque's first; see
+    `Connection.open_all`. `current` is that whose part of a listing is printed. `unread` is where
+    others may be that were asked for, and why that is unknown. `is_empty` says that no system was
+    found where one was looked for."""
+
+    def __init__(
+        self,
+        sessions: Sequence[Session],
+        unread: Mapping[str, str] = MappingProxyType({}),
+        *,
+        is_empty: bool = False,
+    ) -> None:
+        self.sessions, self.unread, self.is_empty = tuple(sessions), unread, is_empty
+        self.current = self.sessions[0]
+
+    @property
+    def is_several(self) -> bool:
+        return len(self.sessions) > 1
+
+    def able_to(self, ability: Ability) -> bool:
+        """Whether one of the systems can do this."""
+        return any(each.system.abilities.get(ability, "") is None for each in self.sessions)
+
+    def only(self, scope: SystemScope) -> Session:
+        """The session of the one place that a command is for. Leaves with status 1 and the reason
+        where there is none. Raises BadOption where there are several."""
+        found = [each for each in self.sessions if each.kind == scope.system]
+        if not found:
+            leave(scope.otherwise)
+        return _one_of(found, "more than one place could be meant")
+
+    def single(self, what: str) -> Session:
+        """The session of the only place. Raises BadOption where there are several."""
+        return _one_of(self.sessions, what)
+
+    def holding(self, source: JobSource) -> tuple[Session, ...]:
+        """The sessions of the places that may hold jobs of this list; the first one where none
+        does. Where there are several places, two round trips for each."""
+        if not self.is_several:
+            return self.sessions
+        return tuple(s for s in self.sessions if _may_hold(s, source)) or self.sessions[:1]
+
+    def meant(self, touched: Sequence[JobSource | str]) -> Session:
+        """The session of the place that lists and queues can only be of; the first one where they
+        are of none, or none is named. Costs as `holding`. Raises BadOption where several have
+        them."""
+        lists = [each for each in touched if not isinstance(each, str)] or touched
+        if not (self.is_several and lists):
+            return self.sessions[0]
+        found = [s for s in self.sessions if any(_may_hold(s, each) for each in lists)]
+        what = " and ".join(str(each) or "''" for each in lists)
+        return _one_of(found or self.sessions[:1], f"{what} is in more than one system")
+
+    def close(self) -> None:
+        for each in self.sessions:
+            each.close()
+
+
+def _one_of(found: Sequence[Session], what: str) -> Session:
+    if len(found) == 1:
+        return found[0]
+    names = [each.kind for each in found]
+    hints = []
+    for each in found:
+        place = each.system.place
+        is_enough = names.count(each.kind) == 1
+        more = "" if is_enough else f" --url {place.address} --namespace {place.namespace!r}"
+        hints.append(f"--system {each.kind}{more}")
+    raise BadOption(f"{what}: say which, {' or '.join(hints)}; nothing was changed")
+
+
+def _may_hold(session: Session, source: JobSource | str) -> bool:
+    """Whether a place has a queue, or jobs in a list; also where that cannot be read."""
+    from qtop.model.job import FAILED, JobSource
+
+    system = session.system
+    source = JobSource("queue", source) if isinstance(source, str) else source
+    try:
+        if source.kind == "queue" and source.name in session.run(system.queue_names()):
+            return True
+        if source.kind == "failed" and source.name != FAILED:
+            return source.name in session.run(system.failure_lists())
+        return session.run(system.jobs(source).outline()).length > 0
+    except BadOption:
+        return False
+    except StoreError:
+        return True
+
+
+#: The system whose lines of JSON do not say it, where it is alone.
+_USUAL: Final = "resque"
 
 
 @dataclass(frozen=True, slots=True)
 class Connection:
     """What is in force. `url` is None when nothing names one: then the private server is meant.
     `is_read_only` refuses every change; `wants_redaction` is None when nothing was said;
-    `shows_progress` is False where a program reads what is printed on a terminal."""
+    `shows_progress` is False where a program reads what is printed on a terminal. `place` is the
+    only one that it is about, if that is known, `is_among` says that it is one of several."""
 
     url: str | None
     namespace: str
@@ -331,15 +326,37 @@ class Connection:
     settings: Settings = field(default_factory=Settings)
     wants_redaction: bool | None = None
     shows_progress: bool = True
+    place: PlaceOptions | None = None
+    is_among: bool = False
 
     @property
     def system(self) -> str:
-        """The name of the queue system."""
-        return str(self.settings.values["system"])
+        """The name of the queue system; the usual one as long as all are meant."""
+        named = str(self.settings.values["system"]) if self.place is None else self.place.system
+        return _USUAL if named == ALL else named
+
+    @property
+    def label(self) -> str:
+        """What the place is called."""
+        return self.system if self.place is None else self.place.label
+
+    def at(self, place: PlaceOptions, *, is_among: bool = False) -> Connection:
+        """The same for one place."""
+        return replace(
+            self, url=place.url, namespace=place.namespace, place=place, is_among=is_among
+        )
 
     def named(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The fields of a line of JSON, with the system where it is not the usual one."""
-        return fields if self.system == DEFAULTS["system"] else {"system": self.system, **fields}
+        """The fields of a line of JSON, with the system where it is not the usual one, or one of
+        several."""
+        is_said = self.is_among or self.system != _USUAL
+        return {"system": self.label, **fields} if is_said else fields
+
+    def refuse_if_read_only(self) -> None:
+        """Raises ChangeRefused with --read-only."""
+        if self.is_read_only:
+            by = self.settings.origins.get("read_only", "--read-only")
+            raise ChangeRefused(f"read-only ({by}): nothing was changed")
 
     def redactor(self, *, is_whole: bool) -> Redactor:
         """What hides secrets in what is printed: unless told, only where it is not for programs,
@@ -349,6 +366,7 @@ class Connection:
 
     def listing(
         self,
+        places: OpenPlaces,
         columns: Sequence[OutputColumn[T]],
         fields: Callable[[T], Mapping[str, Any]],
         *,
@@ -356,12 +374,16 @@ class Connection:
         limit: int = 0,
         redactor: Redactor | None = None,
     ) -> Listing[T]:
-        """A listing whose secrets are hidden as `redactor` says; by default the usual one."""
+        """A listing whose secrets are hidden as `redactor` says; by default the usual one. Where
+        there are several places each row says its own."""
         redactor = redactor or self.redactor(is_whole=as_json)
 
         def with_system(item: T) -> Mapping[str, Any]:
-            return self.named(fields(item))
+            return places.current.named(fields(item))
 
+        if places.is_several:
+            system: OutputColumn[T] = OutputColumn("SYSTEM", lambda _: safe(places.current.label))
+            columns = (system, *columns)
         return Listing(columns, with_system, as_json=as_json, redactor=redactor, limit=limit)
 
     @contextmanager
@@ -384,35 +406,137 @@ class Connection:
         Raises BadUrl, NoServer, and BadOption with --read-only: `what` changes Redis."""
         if self.is_read_only:
             raise BadOption(f"{what} changes Redis: leave out --read-only")
-        usual = DEFAULTS["system"]
-        if self.system != usual:
-            raise BadOption(f"{what} works for {usual} only, not for {self.system}")
+        if self.system != _USUAL:
+            raise BadOption(f"{what} works for {_USUAL} only, not for {self.system}")
         given = {name: str(value) for name, value in variables.items() if value is not None}
-        with self.use() as url:
+        ours = self.of_one(_USUAL)
+        with ours.use() as url:
             parse_url(url)
-            yield {**os.environ, **given, "REDIS_URL": url, "RESQUE_NAMESPACE": self.namespace}
+            yield {**os.environ, **given, "REDIS_URL": url, "RESQUE_NAMESPACE": ours.namespace}
+
+    def of_one(self, system: str) -> Connection:
+        """The same, for the one place of this system where the profile names several. Raises
+        BadOption where it names none, or more than one."""
+        if self.place is not None or not self.settings.places:
+            return self
+        found = [each for each in self.settings.places if each.system == system]
+        if len(found) != 1:
+            many = "more than one place" if found else "no place"
+            raise BadOption(f"the profile has {many} of {system}: name a --url")
+        return self.at(found[0])
 
     @contextmanager
     def open(self) -> Iterator[Session]:
-        """A session on that Redis, closed at the end. Raises BadUrl and NoServer; connects when
-        something is run."""
-        with self.use() as url, closing(Session(url, self)) as session:
+        """A session on the place that was named, else on Resque's, closed at the end. Raises BadUrl
+        and NoServer; connects when something is run."""
+        ours = self.of_one(self.system)
+        with ours.use() as url, closing(Session(url, ours)) as session:
             yield session
 
     @contextmanager
+    def open_all(self) -> Iterator[OpenPlaces]:
+        """The sessions of all places that are meant, closed at the end: of the system that was
+        named, of those of the profile, or of those that are found in the database. One round trip
+        for those that are found, more where nothing was, or where all were asked for by name. What
+        is to be said of them is said on stderr.
+
+        Raises as `open`, and StoreError where nothing can be found.
+        """
+        with ExitStack() as stack:
+            if self.settings.places and self.place is None:
+                found = self._of_profile()
+            elif self.place is not None or self.settings.values["system"] != ALL:
+                url = stack.enter_context(self.use())
+                found = OpenPlaces([Session(url, self)])
+            else:
+                found = self._find(stack.enter_context(self.use()))
+            stack.callback(found.close)
+            yield found
+
+    @property
+    def means_all(self) -> bool:
+        """Whether neither a system nor a place was named: all that are there are meant."""
+        return self.place is None and self.settings.values["system"] == ALL
+
+    def named_places(self) -> tuple[PlaceOptions, ...]:
+        """The places of the profile that are meant, Resque's first; none where it names none, or
+        another one is meant. Raises BadOption where it has none of the system that was named."""
+        if self.place is not None or not self.settings.places:
+            return ()
+        wanted = self.settings.values["system"]
+        places = [p for p in self.settings.places if wanted in (ALL, p.system)]
+        if not places:
+            raise BadOption(f"the profile has no place of {wanted}")
+        return tuple(sorted(places, key=lambda place: place.system != _USUAL))
+
+    def _of_profile(self) -> OpenPlaces:
+        places = self.named_places()
+        connections = [self.at(place, is_among=len(places) > 1) for place in places]
+        return OpenPlaces([Session(each.url or "", each) for each in connections])
+
+    def sought(self, url: str) -> Sought:
+        """Where to look for systems, as far as no place was named."""
+        from qtop.systems.finding import Sought
+
+        origin = self.settings.origins.get("namespace")
+        # Its variable says where Resque is, and nothing of others.
+        is_named = origin is not None and origin != SYSTEMS[_USUAL][1]
+        return Sought(parse_url(url), self.namespace, is_named, url=url)
+
+    def _find(self, url: str) -> OpenPlaces:
+        from qtop.systems.finding import first_look, search
+
+        sought, first = self.sought(url), Session(url, self)
+        is_asked = "system" in self.settings.origins
+        try:
+            found = first.run(first_look(sought))
+            if found.is_empty or is_asked:
+                found = first.run(search(sought, found))
+        except BaseException:
+            first.close()
+            raise
+        is_among = len(found.places) > 1
+        for text in found.notes:
+            message(f"note: {text}")
+        for what, why in found.unread.items():
+            message(f"unknown: {what}: {why}")
+        unread = found.unread if is_asked else {}
+        sessions = [first.beside(p, is_among=is_among) for p in found.places]
+        return OpenPlaces(sessions, unread, is_empty=found.is_empty and not found.unread)
+
+    @contextmanager
     def open_to_change(
-        self, *touched: JobSource | str | None, dry_run: bool = False
+        self,
+        *touched: JobSource | str | None,
+        dry_run: bool = False,
+        only: SystemScope | None = None,
+        is_of_one: bool = False,
     ) -> Iterator[Session]:
-        """As `open`, for what changes these lists and queues, if they are named. Raises
-        ChangeRefused with --read-only, unless it is a `dry_run`, and as `System.admit`."""
-        names = [each if isinstance(each, str) else each.queue for each in touched if each]
-        lists = [each.kind for each in touched if each and not isinstance(each, str)]
-        with self.open() as session:
-            if not dry_run:
-                session.refuse_if_read_only()
-            admitted = session.system.admit(filter(None, names), failures="failed" in lists)
-            session.run(admitted)
+        """The session of the place that these lists and queues are of, for what changes them: see
+        `OpenPlaces.meant`; or, for what only one system has, of its place: see `OpenPlaces.only`.
+        Where nothing is named it is that of the first place, or, `is_of_one`, of the only one.
+        Raises ChangeRefused with --read-only, unless it is a `dry_run`, BadOption where more than
+        one place could be meant, and as `System.admit`."""
+        named = [each for each in touched if each]
+        if not dry_run:
+            self.refuse_if_read_only()
+        with self.open_all() as places:
+            if only is not None:
+                session = places.only(only)
+            elif is_of_one and not named:
+                session = places.single("more than one system is there")
+            else:
+                session = places.meant(named)
+            admit(session, named)
             yield session
+
+
+def admit(session: Session, touched: Sequence[JobSource | str]) -> None:
+    """End with an error where these lists and queues are another system's. Costs and raises as
+    `System.admit`."""
+    names = [each if isinstance(each, str) else each.queue for each in touched]
+    is_of_failures = any(not isinstance(each, str) and each.kind == "failed" for each in touched)
+    session.run(session.system.admit(filter(None, names), failures=is_of_failures))
 
 
 def connection_options(command: F) -> F:
@@ -427,9 +551,9 @@ def connection_options(command: F) -> F:
     )
     @click.option(
         "--system",
-        type=click.Choice([*SYSTEMS]),
+        type=click.Choice([*SYSTEMS, ALL]),
         envvar="QTOP_SYSTEM",
-        help="Which queue system is there. Default: resque.",
+        help="Which queue system. Default: all that are there; all: also in other namespaces.",
     )
     @click.option(
         "--namespace",
@@ -461,33 +585,3 @@ def connection_options(command: F) -> F:
         return command(*args, connection=connection, **kept)
 
     return with_connection  # type: ignore[return-value]
-
-
-def settings_in_force(context: click.Context, profile: str | None = None, **fixed: Any) -> Settings:
-    """What the command line, the environment and the settings file say together; `fixed` goes
-    before all. Reads the file, if there is one. What is unwise in it is printed as a warning.
-
-    Raises BadSettings and BadOption.
-    """
-    file = SettingsFile.read(settings_path(os.environ))
-    for warning in warnings(file):
-        click.echo(f"qtop: warning: {warning}", err=True)
-    environment = _given(context, ParameterSource.ENVIRONMENT) | undo_settings(os.environ)
-    options = _given(context, ParameterSource.COMMANDLINE)
-    options |= {name: Given(value, context.info_name or "") for name, value in fixed.items()}
-    return resolve(file, profile=profile, options=options, environment=environment)
-
-
-def _given(context: click.Context, source: ParameterSource) -> dict[str, Given]:
-    """The settings that parameters of the command hold, and got from this source."""
-    parameters = {each.name: each for each in context.command.params}
-    found: dict[str, Given] = {}
-    for name, setting in _SETTINGS.items():
-        if context.get_parameter_source(name) != source:
-            continue
-        parameter = parameters[name]
-        origin = parameter.opts[0] if isinstance(parameter, click.Option) else "the URL"
-        if source == ParameterSource.ENVIRONMENT:
-            origin = str(parameter.envvar)
-        found[setting] = Given(context.params[name], origin)
-    return found

@@ -7,16 +7,21 @@ import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from qtop.commands.connection import Connection, Session, connection_options, settings_in_force
+from qtop.commands.connection import Connection, Session, connection_options
+from qtop.commands.options import settings_in_force
+from qtop.config.places import PlaceOptions
 from qtop.config.settings import DEFAULTS, INTERVAL_S
 from qtop.demo import NAMESPACE, WORKERS
 from queuecore.address import parse_url
 from queuecore.errors import BadOption
 from queuecore.home import state_folder
+
+if TYPE_CHECKING:
+    from qtop.systems.finding import Sought
 
 _TIMEOUT_S = 5.0
 _STREAMS = ("standard input", "standard output", "standard error")
@@ -68,11 +73,7 @@ def _open_console(connection: Connection, *, workers: Sequence[str] = ()) -> int
     """
     _require_terminal(os.environ)
     settings = connection.settings
-    with connection.use() as url:
-        address = parse_url(url)
-        # Over the small connection: the first frame does not wait for redis-py to be imported.
-        with closing(Session(url, connection, timeout_s=_TIMEOUT_S)) as session:
-            session.run(session.system.probe())
+    with _places(connection) as (places, sought):
         # Garbage is collected seldom. The start and each poll of a large fleet make tens of
         # thousands of objects that stay, and no key is answered while all of them are searched.
         gc.set_threshold(50_000, 20, 100)
@@ -81,10 +82,8 @@ def _open_console(connection: Connection, *, workers: Sequence[str] = ()) -> int
 
         check_settings(settings)
         options = ConsoleOptions(
-            address,
-            url,
-            namespace=connection.namespace,
-            system=connection.system,
+            places,
+            sought=sought,
             interval_s=settings.values["interval"],
             read_only=connection.is_read_only,
             require=tuple(settings.values["require"]),
@@ -96,6 +95,26 @@ def _open_console(connection: Connection, *, workers: Sequence[str] = ()) -> int
         gc.freeze()
         app.run()
         return app.return_code or 0
+
+
+@contextmanager
+def _places(
+    connection: Connection,
+) -> Iterator[tuple[tuple[PlaceOptions, ...], Sought | None]]:
+    """What the console shows at first, and where it looks for more. A profile's places are all
+    there is, and each says by itself whether it answers. Of one address it is asked before anything
+    is drawn whether it may be used; where no system was named, others are looked for later. Raises
+    as `_open_console`."""
+    if named := connection.named_places():
+        yield named, None
+        return
+    with connection.use() as url:
+        # Over the small connection: the first frame does not wait for redis-py to be imported.
+        with closing(Session(url, connection, timeout_s=_TIMEOUT_S)) as session:
+            session.run(session.system.probe())
+        system, address = connection.system, parse_url(url)
+        place = PlaceOptions(connection.label, system, address, connection.namespace, url)
+        yield (place,), connection.sought(url) if connection.means_all else None
 
 
 def _require_terminal(environ: Mapping[str, str]) -> None:

@@ -8,7 +8,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from functools import partial
 from statistics import median
@@ -17,7 +17,8 @@ from typing import Final
 import click
 
 from qtop.commands.cli import EXIT_UNREACHABLE
-from qtop.commands.connection import Connection, Session, connection_options, json_option
+from qtop.commands.connection import Connection, Session, connection_options
+from qtop.commands.options import json_option
 from qtop.commands.output import json_line, line
 from qtop.commands.reading import read_whole
 from qtop.config.limits import USUAL
@@ -65,8 +66,8 @@ def doctor(connection: Connection, as_json: bool) -> None:
     Example: qtop doctor --url redis://localhost:6379/0
     """
     found = []
-    for finding in findings(connection):
-        _print(connection, finding, as_json)
+    for session, finding in findings(connection):
+        _print(session, finding, as_json)
         found.append(finding)
     sys.exit(_status(found))
 
@@ -79,17 +80,32 @@ def _status(found: Sequence[Finding]) -> int:
     return max(_STATUSES[each.level] for each in found)
 
 
-def findings(connection: Connection) -> Iterator[Finding]:
-    """Everything that can be said, one after the other. Some 50 round trips, three for each
-    1,000 keys of the database (600 at most) and two for each other namespace (100 at most). Raises
-    nothing of Redis: what does not work is a finding."""
+def findings(connection: Connection) -> Iterator[tuple[Session | None, Finding]]:
+    """Everything that can be said, one after the other, and of which place, if any could be found.
+    For each place some 50 round trips, three for each 1,000 keys of the database (600 at most) and
+    two for each other namespace (100 at most). Raises nothing of Redis: what does not work is a
+    finding."""
+    with ExitStack() as stack:
+        try:
+            places = stack.enter_context(connection.open_all())
+        except errors.QueueError as error:
+            yield None, _no_connection(error)
+            return
+        for session in places.sessions:
+            yield from ((session, finding) for finding in _of_place(session))
+
+
+def _of_place(session: Session) -> Iterator[Finding]:
     try:
-        with connection.open() as session:
-            yield from _answers(session)
-            for check, find in _CHECKS:
-                yield from _tried(check, find, session)
+        yield from _answers(session)
+        for check, find in _CHECKS:
+            yield from _tried(check, find, session)
     except errors.QueueError as error:
-        yield Finding("connection", "ERROR", str(error), remedy(error))
+        yield _no_connection(error)
+
+
+def _no_connection(error: errors.QueueError) -> Finding:
+    return Finding("connection", "ERROR", str(error), remedy(error))
 
 
 def _tried(check: str, find: DoctorCheck, session: Session) -> Iterator[Finding]:
@@ -303,13 +319,15 @@ _CHECKS: Final[tuple[tuple[str, DoctorCheck], ...]] = (
 )
 
 
-def _print(connection: Connection, finding: Finding, as_json: bool) -> None:
+def _print(session: Session | None, finding: Finding, as_json: bool) -> None:
     if as_json:
-        fields = {"check": finding.check, "level": finding.level, "text": finding.text}
-        line(json_line(connection.named({**fields, "remedy": finding.remedy or None})))
+        found = {"check": finding.check, "level": finding.level, "text": finding.text}
+        fields = {**found, "remedy": finding.remedy or None}
+        line(json_line(fields if session is None else session.named(fields)))
         return
     level = click.style(pad(finding.level, _LEVEL_CELLS), fg=_COLOURS[finding.level])
-    line(f"{level}  {pad(finding.check, _CHECK_CELLS)}  {safe(finding.text)}")
+    of = f"{safe(session.label)}: " if session is not None and session.is_among else ""
+    line(f"{level}  {pad(finding.check, _CHECK_CELLS)}  {of}{safe(finding.text)}")
     if finding.remedy:
         line(f"{'':{_LEVEL_CELLS + 2 + _CHECK_CELLS}}  → {safe(finding.remedy)}")
 

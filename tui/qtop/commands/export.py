@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import chain
@@ -16,12 +17,10 @@ import click
 
 from qtop.actions.request import Load
 from qtop.commands.acting import carry_out, confirm, raise_if_stopped
-from qtop.commands.connection import (
+from qtop.commands.connection import Connection, Session, admit, connection_options
+from qtop.commands.options import (
     SOURCE,
-    Connection,
     Parsed,
-    Session,
-    connection_options,
     dry_run_option,
     filter_option,
     from_option,
@@ -29,14 +28,13 @@ from qtop.commands.connection import (
     yes_option,
 )
 from qtop.commands.output import CHANGED, counted, line, message
-from qtop.commands.reading import Unread
+from qtop.commands.reading import Unread, visit_all
+from qtop.config.settings import SYSTEMS
 from qtop.model.job import Job, JobSource
 from qtop.model.job_file import BadExport, line_of, read_line
 from qtop.search.filter_language import Filter
 from qtop.search.list_walk import choose, scan
 from qtop.search.selection import RefusalCheck
-from qtop.systems.runner import open_system
-from qtop.systems.system import System
 from qtop.text.safe import safe
 
 _PRIVATE: Final = 0o600
@@ -57,33 +55,39 @@ def export(path: Path, source: JobSource, wanted: Filter, connection: Connection
 
     One JSON object a line, with the exact bytes; nobody else can read the file. What sounds like a
     secret is hidden, unless --no-redact says otherwise; lines in which something was hidden cannot
-    be loaded back. `-` writes to standard output.
+    be loaded back. Where there are several systems each line says its own, and `qtop load` takes
+    those of one. `-` writes to standard output.
 
     \b
     Example: qtop export failures.jsonl --from failed --filter 'age>7d' --no-redact
     """
     written = 0
     unread = Unread()
-    with connection.open() as session, _created(path) as file:
+    with connection.open_all() as places, _created(path) as file:
         redactor = connection.redactor(is_whole=False)
         is_shown = file.isatty()
 
-        def write(job: Job) -> None:
-            nonlocal written
-            if is_shown:
-                session.progress.make_way()
-            file.write(line_of(jobs, job, redactor) + "\n")
-            written += 1
+        def visit(session: Session, part: Unread) -> None:
+            jobs = session.system.jobs(source)
 
-        jobs = session.system.jobs(source)
-        # Both in the order in which the list is listed.
-        look = choose if source.kind == "failed" else scan
-        operation = look(jobs, wanted, session.now(), write, whole=True)
-        try:
+            def write(job: Job) -> None:
+                nonlocal written
+                if is_shown:
+                    session.progress.make_way()
+                of = session.label if places.is_several else ""
+                file.write(line_of(jobs, job, redactor, of) + "\n")
+                written += 1
+
+            # Both in the order in which the list is listed.
+            look = choose if source.kind == "failed" else scan
+            operation = look(jobs, wanted, session.now(), write, whole=True)
             what = f"what else is in {source}"
-            scanned = unread.try_to(session, what, operation, f"writing {source}")
+            scanned = part.try_to(session, what, operation, f"writing {source}")
             if scanned is not None and scanned.is_broken:
-                unread.note(what, CHANGED)
+                part.note(what, CHANGED)
+
+        try:
+            visit_all(places, unread, visit, places.holding(source))
         except KeyboardInterrupt:
             message(f"interrupted: {counted(written, source.noun)} written, the rest is missing")
             raise
@@ -137,31 +141,34 @@ def load(
 
     As `qtop export` wrote them, byte for byte and in the order they had on their lists, to the ends
     of these; what was on the lists before stays. Lines that were changed, or in which secrets are
-    hidden, are refused. What was loaded twice is there twice. Sidekiq's jobs go to queues, which
-    becomes their `queue`, or to failed:dead at the time when they failed last; a dead job that is
-    there already is refused.
+    hidden, are refused. What was loaded twice is there twice. Sidekiq's jobs go to queues, where
+    those of another queue get the new one as their `queue`, or to failed:dead at the time when they
+    failed last; a dead job that is there already is refused.
 
     \b
     Example: qtop load failures.jsonl --to failed --dry-run
     """
-    system = open_system(None, connection.namespace, system=connection.system)
-    plan, refused = _sorted_out(system, path, target)
-    for source, lines in plan.items():
-        line(f"{'would load' if dry_run else 'to load'} {len(lines):,} to {safe(str(source))}")
-    message(f"refused {refused:,}")
-    if not plan:
-        sys.exit(1)
-    with connection.open_to_change(*plan, dry_run=dry_run) as session:
+    with connection.open_all() as places:
+        session = places.single("where these jobs go is not said")
+        plan, refused = _sorted_out(session, path, target)
+        for source, lines in plan.items():
+            line(f"{'would load' if dry_run else 'to load'} {len(lines):,} to {safe(str(source))}")
+        message(f"refused {refused:,}")
+        if not plan:
+            sys.exit(1)
+        if not dry_run:
+            session.refuse_if_read_only()
+        admit(session, list(plan))
         total = sum(map(len, plan.values()))
         if dry_run or (total > 1 and not yes):
-            _tell_details(session, plan)
+            _tell_details(session, target, plan)
         if dry_run:
             sys.exit(0)
         if total > 1 and not yes:
             confirm(f"load {counted(total, 'item')}")
         done = 0
         for source, lines in plan.items():
-            request = Load(source, _items(system, path, target, lines), len(lines))
+            request = _load(source, target, _items(session, path, target, lines), len(lines))
             outcome = carry_out(session, session.plan(request))
             done += outcome.done
             for reason, many in outcome.refused:
@@ -174,11 +181,18 @@ def load(
     sys.exit(0 if done else 1)
 
 
-def _tell_details(session: Session, plan: _Lines) -> None:
+def _tell_details(session: Session, target: JobSource | str | None, plan: _Lines) -> None:
     """Say what is not seen in the lines of a file, such as what is left out because it is there."""
-    told = (session.plan(Load(source, (), len(lines))).details for source, lines in plan.items())
-    for text in dict.fromkeys(chain.from_iterable(told)):
+    plans = (session.plan(_load(to, target, (), len(lines))) for to, lines in plan.items())
+    for text in dict.fromkeys(chain.from_iterable(each.details for each in plans)):
         message(f"  {text}")
+
+
+def _load(
+    to: JobSource, target: JobSource | str | None, items: Iterable[bytes] = (), number: int = 0
+) -> Load:
+    """The request for a list. Without a `target`, each item returns to where it was."""
+    return Load(to, items, number, returns=target is None)
 
 
 #: Of each line its item's place on its own list, and where in the file it begins; by the list that
@@ -186,17 +200,17 @@ def _tell_details(session: Session, plan: _Lines) -> None:
 _Lines = dict[JobSource, list[tuple[int, int]]]
 
 
-def _sorted_out(system: System, path: Path, target: JobSource | str | None) -> tuple[_Lines, int]:
+def _sorted_out(session: Session, path: Path, target: JobSource | str | None) -> tuple[_Lines, int]:
     """What goes where of a file, and how many of its lines are refused; why is said of some."""
     plan: _Lines = defaultdict(list)
     checks: dict[JobSource, RefusalCheck] = {}
     refused = 0
     for number, begin, raw in _read(path):
-        landing: Landing | object = _landing(system, raw, target)
+        landing: Landing | object = _landing(session, raw, target)
         if isinstance(landing, Landing):
             source = landing.source
             if source not in checks:
-                checks[source] = system.refusal(Load(source, (), 0))
+                checks[source] = session.system.refusal(_load(source, target))
             why = checks[source](landing.raw)
             if why is None:
                 plan[source].append((landing.place, begin))
@@ -229,11 +243,13 @@ def _read(path: Path) -> Iterator[tuple[int, int, bytes]]:
         raise click.ClickException(f"{safe(str(path))}: {error.strerror}") from None
 
 
-def _landing(system: System, written: bytes, target: JobSource | str | None) -> Landing | str:
+def _landing(session: Session, written: bytes, target: JobSource | str | None) -> Landing | str:
     """Where the item of a line goes; or why it goes nowhere."""
     try:
         item = read_line(written.decode("utf-8", "replace"))
         origin = SOURCE.convert(item.source, None, None)
+        if not _may_be_of(session.kind, item.system):
+            return f"it is of {item.system}, not of {session.kind}"
     except BadExport as error:
         return str(error)
     except click.BadParameter:
@@ -245,21 +261,28 @@ def _landing(system: System, written: bytes, target: JobSource | str | None) -> 
         if to.kind == "failed":
             return f"{to} is no place for what was in {origin}"
         if origin.kind == "failed":
-            job = system.jobs(origin).payload(Job(item.item))
+            job = session.system.jobs(origin).payload(Job(item.item))
             if isinstance(job, str):
                 return job
             raw = job[1]
     return Landing(to, raw, item.place)
 
 
+def _may_be_of(kind: str, label: str) -> bool:
+    """Whether a job may be of a system, by what its place was called: a name of a system, perhaps
+    with more behind it, or any other."""
+    named = re.split("[:@]", label)[0]
+    return named == kind or named not in SYSTEMS
+
+
 def _items(
-    system: System, path: Path, target: JobSource | str | None, lines: Sequence[tuple[int, int]]
+    session: Session, path: Path, target: JobSource | str | None, lines: Sequence[tuple[int, int]]
 ) -> Iterator[bytes]:
     """What goes to one list of these lines, in the order of the list they are from. An export
     begins with whatever was at hand; the newest failure, for example."""
     with path.open("rb") as file:
         for _, begin in sorted(lines):
             file.seek(begin)
-            landing = _landing(system, file.readline(), target)
+            landing = _landing(session, file.readline(), target)
             if isinstance(landing, Landing):
                 yield landing.raw

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
@@ -13,7 +12,14 @@ from rich.cells import cell_len
 
 from qtop.commands.connection import Connection, Session, listing_options
 from qtop.commands.output import OutputColumn, counted, line, moment, pick, plain
-from qtop.commands.reading import Unread, note_unread, read_whole, search_strays, tell_owners
+from qtop.commands.reading import (
+    Unread,
+    note_unread,
+    read_whole,
+    search_strays,
+    tell_owners,
+    visit_all,
+)
 from qtop.model import health
 from qtop.monitor import row_text
 from qtop.monitor.row_builder import RowBuilder
@@ -105,16 +111,25 @@ def queues(connection: Connection, wanted: Filter, limit: int, as_json: bool) ->
     Example: qtop queues --filter 'queue:mail*'
     """
     unread = Unread()
-    with connection.open() as session:
-        whose = tell_owners(session)
-        fleet, seen = _rows_of(session, _FAILURES_READ, unread, has_waits=True, whose=whose)
-    note_unread(unread, seen, _OF_QUEUES | {"failures"})
-    found = [row for row in fleet.queues or () if wanted.matches(_queue_subject(row))]
-    fields = partial(_queue_fields, whose)
-    listing = connection.listing(
-        _QUEUE_COLUMNS, fields, as_json=as_json, limit=limit, redactor=OPEN
-    )
-    listing.print_all(found, "queue", is_filtered=not wanted.is_empty and not unread)
+    whose = health.Ownership()
+    with connection.open_all() as places:
+        listing = connection.listing(
+            *(places, _QUEUE_COLUMNS, lambda row: _queue_fields(whose, row)),
+            as_json=as_json,
+            limit=limit,
+            redactor=OPEN,
+        )
+
+        def visit(session: Session, part: Unread) -> None:
+            nonlocal whose
+            whose = tell_owners(session)
+            fleet, seen = _rows_of(session, _FAILURES_READ, part, has_waits=True, whose=whose)
+            note_unread(part, seen, _OF_QUEUES | {"failures"})
+            found = [row for row in fleet.queues or () if wanted.matches(_queue_subject(row))]
+            listing.add_all(found, "queue")
+
+        visit_all(places, unread, visit)
+    listing.end(is_filtered=not wanted.is_empty and not unread)
     unread.leave()
 
 
@@ -171,20 +186,28 @@ def workers(connection: Connection, wanted: Filter, limit: int, as_json: bool) -
     Example: qtop workers --filter 'worker:web-3 !idle'
     """
     unread = Unread()
-    with connection.open() as session:
-        tell_owners(session)
-        fleet, seen = _rows_of(session, 0, unread)
-        rows = (*(fleet.workers or ()), *unregistered_rows(search_strays(session, unread), fleet))
-    # Which queues a pattern stands for matters to a filter only.
-    note_unread(unread, seen, _OF_WORKERS if wanted.is_empty else _OF_WORKERS | {"queues"})
-    names = [row.name for row in fleet.queues or ()]
-    # Workers share their lists of queues.
-    lists = {row.process.listed for row in rows}
-    served = {listed: session.system.serves(listed, names) for listed in lists}
-    found = [row for row in rows if wanted.matches(_worker_subject(row, served))]
-    found.sort(key=lambda row: CONDITIONS.index(row.condition))
-    listing = connection.listing(_WORKER_COLUMNS, _worker_fields, as_json=as_json, limit=limit)
-    listing.print_all(found, "worker", is_filtered=not wanted.is_empty and not unread)
+    with connection.open_all() as places:
+        listing = connection.listing(
+            places, _WORKER_COLUMNS, _worker_fields, as_json=as_json, limit=limit
+        )
+
+        def visit(session: Session, part: Unread) -> None:
+            tell_owners(session)
+            fleet, seen = _rows_of(session, 0, part)
+            strays = search_strays(session, part)
+            rows = (*(fleet.workers or ()), *unregistered_rows(strays, fleet))
+            # Which queues a pattern stands for matters to a filter only.
+            note_unread(part, seen, _OF_WORKERS if wanted.is_empty else _OF_WORKERS | {"queues"})
+            names = [row.name for row in fleet.queues or ()]
+            # Workers share their lists of queues.
+            lists = {row.process.listed for row in rows}
+            served = {listed: session.system.serves(listed, names) for listed in lists}
+            found = [row for row in rows if wanted.matches(_worker_subject(row, served))]
+            found.sort(key=lambda row: CONDITIONS.index(row.condition))
+            listing.add_all(found, "worker")
+
+        visit_all(places, unread, visit)
+    listing.end(is_filtered=not wanted.is_empty and not unread)
     unread.leave()
 
 
@@ -275,24 +298,34 @@ _FAILURES: Final[tuple[OutputColumn[Job], ...]] = (
 
 
 def print_once(connection: Connection) -> None:
-    """Print what is wrong, and queues, workers and failures. Six round trips. Exits with status 3
-    when a part of that could not be read. Raises StoreError."""
+    """Print what is wrong, and queues, workers and failures, of one place after the other. Six
+    round trips for each. Exits with status 3 when a part of that could not be read. Raises
+    StoreError."""
     # Imported here: the lists of queues and workers judge nothing.
     from qtop.monitor.incidents.rules import IncidentRules
 
     unread = Unread()
-    with connection.open() as session:
-        found = _health(session, unread)
-        whose = found.ownership
-        fleet, seen = _rows_of(session, _FAILURES_READ, unread, has_waits=True, whose=whose)
-        note_unread(unread, seen)
-        where = ", ".join(filter(None, (session.system.place.address, _place_of(session.system))))
     redactor = connection.redactor(is_whole=False)
     width = min(_WIDTH, shutil.get_terminal_size().columns) if sys.stdout.isatty() else _WIDTH
-    rules = IncidentRules(abilities=session.system.abilities)
-    incidents = rules.judge(fleet, 0.0, health_report=found, rtt_ms=None)
-    for text in _report(fleet, where, incidents, width):
-        line(redactor.text(text))
+    printed = 0
+
+    def visit(session: Session, part: Unread) -> None:
+        nonlocal printed
+        system = session.system
+        found = _health(session, part)
+        whose = found.ownership
+        fleet, seen = _rows_of(session, _FAILURES_READ, part, has_waits=True, whose=whose)
+        note_unread(part, seen)
+        label = session.label if places.is_several else ""
+        where = ", ".join(filter(None, (label, system.place.address, _place_of(system))))
+        rules = IncidentRules(abilities=system.abilities)
+        incidents = rules.judge(fleet, 0.0, health_report=found, rtt_ms=None)
+        for text in (*([""] if printed else []), *_report(fleet, where, incidents, width)):
+            line(redactor.text(text))
+        printed += 1
+
+    with connection.open_all() as places:
+        visit_all(places, unread, visit)
     unread.leave()
 
 

@@ -9,17 +9,14 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from qtop.commands.connection import (
+from qtop.commands.connection import Connection, Session, connection_options, listing_options
+from qtop.commands.options import (
     DEFAULT_LIMIT,
     FILTER,
-    Connection,
-    Session,
-    connection_options,
     filter_option,
     from_option,
     json_option,
     limit_option,
-    listing_options,
     redact_option,
 )
 from qtop.commands.output import (
@@ -33,7 +30,14 @@ from qtop.commands.output import (
     tell_rest,
     tell_too_large,
 )
-from qtop.commands.reading import Unread, note_unread, read_whole, search_strays, tell_owners
+from qtop.commands.reading import (
+    Unread,
+    note_unread,
+    read_whole,
+    search_strays,
+    tell_owners,
+    visit_all,
+)
 from qtop.model.fleet import RunningJob, Snapshot
 from qtop.model.health import DELAYED_ASIDE, Stray, StrayJob, StrayKind, Strays
 from qtop.model.job import FAILED, Job, JobSource, SourceKind, age_at
@@ -41,7 +45,7 @@ from qtop.monitor.row_text import class_of
 from qtop.monitor.rows import unregistered_rows
 from qtop.search.fields import Subject, of_job, of_running, text_of
 from qtop.search.filter_language import Filter
-from qtop.search.list_walk import scan, through
+from qtop.search.list_walk import Scanned, scan, through
 from qtop.text.format import job_class, optional
 from qtop.text.safe import ago, counted, pad, safe
 from queuecore.active_job import fields_of
@@ -61,6 +65,15 @@ _FAILURE_COLUMNS: Final[tuple[OutputColumn[Job], ...]] = (
     OutputColumn("ERROR", lambda job: safe(job.problem or job.error or ""), may_shrink=True),
     OutputColumn("QUEUE", lambda job: optional(job.queue), may_shrink=True),
     OutputColumn("ID", lambda job: job.item.sha[:10]),
+)
+
+
+#: Where failed jobs are tried again by themselves.
+_STATED_COLUMNS: Final[tuple[OutputColumn[Job], ...]] = (
+    *_FAILURE_COLUMNS[:-1],
+    OutputColumn("STATE", lambda job: optional(job.state)),
+    OutputColumn("NEXT", lambda job: "" if job.due is None else moment(job.due.moment)),
+    *_FAILURE_COLUMNS[-1:],
 )
 
 
@@ -86,21 +99,31 @@ def failed(
     """
     unread = Unread()
     source = JobSource("failed", list_name)
-    found = connection.listing(_FAILURE_COLUMNS, _failure_fields, as_json=as_json)
+    #: How many were shown, and what was looked at.
+    parts: list[tuple[int, Scanned]] = []
 
-    with connection.open() as session:
-        tell_owners(session)
-        jobs, now = session.system.jobs(source), session.now()
-        look = scan(jobs, wanted, now, found.add, limit=limit)
-        scanned = unread.try_to(session, "failed jobs", look)
-    tell_too_large(0 if scanned is None else scanned.too_large)
+    with connection.open_all() as places:
+        columns = _STATED_COLUMNS if places.able_to("postpone") else _FAILURE_COLUMNS
+        found = connection.listing(places, columns, _failure_fields, as_json=as_json)
+
+        def visit(session: Session, part: Unread) -> None:
+            tell_owners(session)
+            found.begin_part()
+            jobs, now = session.system.jobs(source), session.now()
+            look = scan(jobs, wanted, now, found.add, limit=limit)
+            scanned = part.try_to(session, "failed jobs", look)
+            if scanned is not None:
+                parts.append((found.in_part, scanned))
+
+        visit_all(places, unread, visit, places.holding(source))
+    tell_too_large(sum(scanned.too_large for _, scanned in parts))
     found.end(is_filtered=not wanted.is_empty and not unread)
-    if scanned is None:
-        unread.leave()
-    elif wanted.is_empty:
-        tell_rest(len(found), scanned.length, "failure")
-    elif scanned.is_partial:
-        message(f"the {len(found):,} newest that match: --limit 0 looks at all")
+    for shown, scanned in parts:
+        if wanted.is_empty:
+            tell_rest(shown, scanned.length, "failure")
+        elif scanned.is_partial:
+            message(f"the {shown:,} newest that match: --limit 0 looks at all")
+    unread.leave()
 
 
 def _failure_fields(failure: Job) -> Mapping[str, Any]:
@@ -158,41 +181,49 @@ def show(
     # Imported here: lists need nothing of screens.
     from qtop.screens.details import failure_lines, job_lines
 
-    shown = 0
+    shown = length = 0
+    is_partial = False
     unread = Unread()
     redactor = connection.redactor(is_whole=True)
 
-    def print_job(job: Job) -> None:
-        nonlocal shown
-        shown += 1
-        session.progress.make_way()
-        if as_json:
-            line(json_line(connection.named(redactor.value(_whole_fields(job, source)))))
-            return
-        place = "" if job.place is None else f", place {job.place:,}"
-        line(f"{'' if shown == 1 else chr(10)}id {job.id}{place} in {source}")
-        if source.kind == "failed":
-            lines = failure_lines(job, jobs.payload(job), redactor)
-        else:
-            lines = job_lines(job, redactor)
-        for each in lines:
-            if each.tone == "title":
-                line(click.style(each.text, bold=True))
-            else:
-                line(f"{pad(each.label, _LABEL_CELLS)} {each.text}".rstrip())
-
-    with connection.open() as session:
+    def visit(session: Session, part: Unread) -> None:
+        nonlocal length, is_partial
         tell_owners(session)
         jobs = session.system.jobs(source)
+
+        def print_job(job: Job) -> None:
+            nonlocal shown
+            shown += 1
+            session.progress.make_way()
+            if as_json:
+                line(json_line(session.named(redactor.value(_whole_fields(job, source)))))
+                return
+            place = "" if job.place is None else f", place {job.place:,}"
+            of = f" of {safe(session.label)}" if places.is_several else ""
+            line(f"{'' if shown == 1 else chr(10)}id {job.id}{place} in {source}{of}")
+            if source.kind == "failed":
+                lines = failure_lines(job, jobs.payload(job), redactor)
+            else:
+                lines = job_lines(job, redactor)
+            for each in lines:
+                if each.tone == "title":
+                    line(click.style(each.text, bold=True))
+                else:
+                    line(f"{pad(each.label, _LABEL_CELLS)} {each.text}".rstrip())
+
         look = scan(jobs, wanted, session.now(), print_job, limit=limit, whole=True)
-        scanned = unread.try_to(session, f"what is in {source}", look)
-    if scanned is None:
-        unread.leave()
-        return
-    if not shown:
-        leave(f"nothing in {source} matches" if scanned.length else f"{source} is empty")
-    if scanned.is_partial:
+        scanned = part.try_to(session, f"what is in {source}", look)
+        if scanned is not None:
+            length += scanned.length
+            is_partial |= scanned.is_partial
+
+    with connection.open_all() as places:
+        visit_all(places, unread, visit, places.holding(source))
+    if not shown and not unread:
+        leave(f"nothing in {source} matches" if length else f"{source} is empty")
+    if is_partial:
         message(f"{shown:,} shown, there may be more: --limit 0 shows all")
+    unread.leave()
 
 
 def _whole_fields(job: Job, source: JobSource) -> Mapping[str, Any]:
@@ -251,19 +282,29 @@ def find(connection: Connection, wanted: Filter, limit: int, as_json: bool) -> N
     if wanted.is_empty:
         raise click.UsageError("an empty filter finds everything: say what to look for")
     unread = Unread()
-    found = connection.listing(_FOUND_COLUMNS, _found_fields, as_json=as_json, limit=limit)
-    with connection.open() as session:
-        try:
+    too_large = 0
+    with connection.open_all() as places:
+        found = connection.listing(
+            places, _FOUND_COLUMNS, _found_fields, as_json=as_json, limit=limit
+        )
+
+        def visit(session: Session, part: Unread) -> None:
+            nonlocal too_large
+            found.begin_part()
             tell_owners(session)
-            strays = search_strays(session, unread)
-            search = _Search(session, wanted, limit, found, unread, strays, session.now())
+            strays = search_strays(session, part)
+            search = _Search(session, wanted, limit, found, part, strays, session.now())
             search.run()
+            too_large += search.too_large
+
+        try:
+            visit_all(places, unread, visit)
         except KeyboardInterrupt:
             if len(found):
                 found.end()
             message(f"interrupted: {counted(len(found), 'job')} found, the rest was not looked at")
             raise
-    tell_too_large(search.too_large)
+    tell_too_large(too_large)
     found.end(is_filtered=not unread)
     if found.is_partial:
         message(f"the first {len(found):,}: --limit 0 shows all")
@@ -288,7 +329,7 @@ class _Search:
         are looked through all the same. Costs what reading all of them costs."""
         for what, place in self._places():
             self._try_to(what, place)
-            if self.found.is_partial:
+            if self.found.is_full:
                 return
 
     def _try_to(self, what: str, operation: Operation[T]) -> T | None:
@@ -370,7 +411,7 @@ class _Search:
 
         def look() -> Steps[None]:
             # One more than there is room for tells that there are more.
-            room = self.limit - len(self.found) + 1 if self.limit else 0
+            room = self.limit - self.found.in_part + 1 if self.limit else 0
             jobs = self.session.system.jobs(source, newest_first=source.kind != "queue")
             scanned = yield from scan(jobs, self.wanted, self.now, take, limit=room)
             self.too_large += scanned.too_large

@@ -22,16 +22,8 @@ from qtop.actions.request import (
     RunNow,
 )
 from qtop.commands.acting import act
-from qtop.commands.connection import (
-    SPAN,
-    Connection,
-    F,
-    Parsed,
-    change_options,
-    connection_options,
-    filter_option,
-    from_option,
-)
+from qtop.commands.connection import Connection, SystemScope, connection_options
+from qtop.commands.options import SPAN, F, Parsed, change_options, filter_option, from_option
 from qtop.commands.output import leave, line
 from qtop.model.job import Job, JobSource
 from qtop.search.filter_language import Filter
@@ -160,6 +152,32 @@ def requeue(source: JobSource, to: str | None, poisoned: bool, **options: Any) -
     act(Requeue(source, Selection(), to=to), warns_of=to, spares=not poisoned, **options)
 
 
+_KILL: Final = SystemScope(
+    "sidekiq", "only Sidekiq keeps dead jobs, and there is none: nothing was changed"
+)
+_RETRY: Final = SystemScope(
+    "sidekiq", "there is no Sidekiq: `qtop requeue` is for Resque's failures"
+)
+
+
+@click.command()
+@_action_options
+def retry(source: JobSource, **options: Any) -> None:
+    """Run Sidekiq's jobs now: retries, dead, scheduled.
+
+    They go to their queues, and leave their set. More than one needs --yes, or an answer on a
+    terminal. It is `qtop requeue`, for Sidekiq's jobs only.
+
+    \b
+    Example: qtop retry --from dead --filter 'error:timeout age<1d' --dry-run
+    """
+    if source.kind == "delayed":
+        act(RunNow(source, Selection()), only=_RETRY, **options)
+    if source.kind != "failed":
+        raise click.UsageError(f"{source} holds no failures: use `qtop move --to QUEUE`")
+    act(Requeue(source, Selection()), only=_RETRY, **options)
+
+
 @click.command()
 @_action_options
 def delete(source: JobSource, **options: Any) -> None:
@@ -185,7 +203,10 @@ def kill(source: JobSource, **options: Any) -> None:
     \b
     Example: qtop kill --from retry --filter class:Import::Row --dry-run
     """
-    act(Kill(source, Selection()), **options)
+    only = SystemScope(
+        "sidekiq", "only Sidekiq keeps dead jobs, and it is not there: nothing was changed"
+    )
+    act(Kill(source, Selection()), only=only, **options)
 
 
 @click.command()
@@ -211,8 +232,8 @@ def reschedule(
         raise click.UsageError("say when: --in or --at")
     if delay_s is not None:
         # By the clock that its processes go by.
-        with connection.open() as session:
-            at = session.now() + timedelta(seconds=delay_s)
+        with connection.open_all() as places:
+            at = places.meant([source]).now() + timedelta(seconds=delay_s)
     assert at is not None  # noqa: S101  one of the two was said
     act(Reschedule(source, Selection(), at), connection=connection, **options)
 

@@ -21,20 +21,12 @@ from qtop.commands.acting import (
     tell_no_undo,
     tell_unknown,
 )
-from qtop.commands.connection import (
-    SOURCE,
-    TURNED,
-    Connection,
-    F,
-    Session,
-    change_options,
-    connection_options,
-    dry_run_option,
-    json_option,
-)
+from qtop.commands.connection import Connection, Session, SystemScope, connection_options
+from qtop.commands.options import SOURCE, TURNED, F, change_options, dry_run_option, json_option
 from qtop.commands.output import counted, json_line, leave, line, message
 from qtop.commands.reading import Unread, search_strays
 from qtop.model.job import FAILED, JobSource
+from qtop.systems.system import Ability
 from qtop.text.safe import safe
 
 # Queues: paused, cleared, registered.
@@ -92,16 +84,20 @@ def _pause(
             raise click.UsageError("the name of a queue is empty, and there is no such queue")
         if is_pause and names:
             tell_unknown(session, names)
+        if everything and session.is_among:
+            message(f"note: everything of {session.label}, and nothing of other systems")
         if dry_run:
+            _refuse_if_unable(session, "pause_all" if everything else "pause")
             would = {"action": action, "dry_run": True, "would": what}
-            line(json_line(would) if as_json else f"would {action} {safe(what)}")
+            line(json_line(session.named(would)) if as_json else f"would {action} {safe(what)}")
             return
         request = PauseAll(is_pause) if everything else Pause(named, is_pause)
         outcome = session.carry_out(session.plan(request))
     changed = outcome.done
     undo = None if outcome.undoable is None else outcome.undoable.id
     if as_json:
-        line(json_line({"action": action, "done": changed, "undo": undo}))
+        fields = {"action": action, "done": changed, "undo": undo}
+        line(json_line(session.named(fields)))
     elif changed:
         line(f"{done} {safe(what)}" + ("" if everything else f": {counted(changed, 'queue')}"))
     else:
@@ -109,6 +105,13 @@ def _pause(
     if undo is not None and not as_json:
         message(f"to take it back: qtop undo {undo}")
     sys.exit(0 if changed else 1)
+
+
+def _refuse_if_unable(session: Session, ability: Ability) -> None:
+    """Leave with status 1 where the system cannot do it, and say why."""
+    why = session.system.abilities[ability]
+    if why is not None:
+        leave(f"{why}: nothing was changed")
 
 
 @click.command()
@@ -145,7 +148,7 @@ def clear(
         if dry_run:
             would: dict[str, object] = {"action": action, "dry_run": True, "would": jobs}
             would |= {"besides": plan.besides} if plan.besides else {}
-            line(json_line(would) if as_json else f"would delete {what}")
+            line(json_line(session.named(would)) if as_json else f"would delete {what}")
             sys.exit(0 if jobs or remove else 1)
         if not yes:
             _confirm_by_name(f"delete {what}", source)
@@ -153,7 +156,7 @@ def clear(
     if jobs and outcome.refused:
         leave("it changed too much meanwhile: look, then try again. Nothing was deleted.")
     if jobs:
-        report(action, "deleted", outcome, as_json=as_json)
+        report(action, "deleted", outcome, session=session, as_json=as_json)
     if not outcome.done:
         leave(f"{source} is not an empty queue on the list of queues: nothing was done")
     line("removed the name of an empty queue")
@@ -216,14 +219,17 @@ def register(
                 if is_missing and not dry_run:
                     outcome = session.carry_out(session.plan(Register(what, name)))
                 done += outcome.done
-                _tell_registered(what, name, outcome.done > 0, dry_run, as_json)
+                _tell_registered(session, what, name, outcome.done > 0, dry_run, as_json)
                 leave_if_stopped(outcome)
     sys.exit(0 if done else 1)
 
 
-def _tell_registered(what: Index, name: str, changed: bool, dry_run: bool, as_json: bool) -> None:
+def _tell_registered(
+    session: Session, what: Index, name: str, changed: bool, dry_run: bool, as_json: bool
+) -> None:
     if as_json:
-        line(json_line({"action": "register", what: name, "done": int(changed)}))
+        fields = {"action": "register", what: name, "done": int(changed)}
+        line(json_line(session.named(fields)))
     elif changed:
         line(f"{'would register' if dry_run else 'registered'} {safe(name)}")
     elif what == "queue":
@@ -257,21 +263,29 @@ def reorder(
     \b
     Example: qtop reorder failed
     """
-    with connection.open_to_change(*sources, dry_run=dry_run) as session:
+    with connection.open_to_change(*sources, dry_run=dry_run, is_of_one=True) as session:
         plan = session.plan(Reorder(sources))
         for text in plan.details:
             message(text)
         what = f"reorder {counted(plan.many, 'list')}"
         if dry_run:
             would = {"action": "reorder", "dry_run": True, "would": plan.many}
-            line(json_line(would) if as_json else f"would {what}")
+            line(json_line(session.named(would)) if as_json else f"would {what}")
             return
         if plan.many > 1 and not yes:
             confirm(what)
-        report("reorder", "reordered", session.carry_out(plan), as_json=as_json)
+        done = session.carry_out(plan)
+        report("reorder", "reordered", done, session=session, as_json=as_json)
 
 
 # Workers: dead ones off the register.
+
+
+_PRUNE: Final = SystemScope(
+    "resque",
+    "nothing of Sidekiq's is to be pruned: processes that are gone leave its set by themselves; "
+    "a rescue puts back the jobs that they lost",
+)
 
 
 @click.command()
@@ -311,24 +325,27 @@ def prune(
     \b
     Example: qtop prune --dry-run
     """
-    with connection.open_to_change(JobSource("failed", FAILED), dry_run=dry_run) as session:
+    failures = JobSource("failed", FAILED)
+    with connection.open_to_change(failures, dry_run=dry_run, only=_PRUNE) as session:
         unread = Unread()
         cases = _cases(session, names, ignore_pids, unread)
         dead = [case for case in cases if case.doubt is None]
         for case in cases:
             if case.doubt is not None:
-                _tell_kept(case, case.doubt, as_json, "would keep" if dry_run else "kept")
+                _tell_kept(session, case, case.doubt, as_json, "would keep" if dry_run else "kept")
         if not dead:
             unread.leave()
             leave("no worker is dead")
         if dry_run:
             for case in dead:
-                _tell_pruned(as_json, case, case.fate(requeue_lost), dry_run=True)
+                _tell_pruned(session, as_json, case, case.fate(requeue_lost), dry_run=True)
             unread.leave()
             return
         for case in dead:
             message(f"{case.worker_id}: {case.words}")
-        request = Prune(tuple(dead), requeue_lost=requeue_lost, tell=partial(_tell_pruned, as_json))
+        request = Prune(
+            tuple(dead), requeue_lost=requeue_lost, tell=partial(_tell_pruned, session, as_json)
+        )
         plan = session.plan(request)
         if len(dead) > 1 and not yes:
             confirm(f"prune {counted(len(dead), 'dead worker')}")
@@ -359,20 +376,23 @@ _FATES: Final = {
 }
 
 
-def _tell_pruned(as_json: bool, case: PruneCase, fate: str, *, dry_run: bool = False) -> None:
+def _tell_pruned(
+    session: Session, as_json: bool, case: PruneCase, fate: str, *, dry_run: bool = False
+) -> None:
     if fate == "alive":
-        _tell_kept(case, "it gave a sign of life meanwhile", as_json, "kept")
+        _tell_kept(session, case, "it gave a sign of life meanwhile", as_json, "kept")
     elif as_json:
         done = "would_prune" if dry_run else "pruned"
-        line(json_line({done: case.worker_id, "job": fate, **case.fields}))
+        line(json_line(session.named({done: case.worker_id, "job": fate, **case.fields})))
     else:
         then, would = _FATES.get(fate, ("", ""))
         name = safe(case.worker_id)
         line(f"would prune {name}: {case.words}{would}" if dry_run else f"pruned {name}{then}")
 
 
-def _tell_kept(case: PruneCase, doubt: str, as_json: bool, done: str) -> None:
+def _tell_kept(session: Session, case: PruneCase, doubt: str, as_json: bool, done: str) -> None:
     if as_json:
-        line(json_line({done.replace(" ", "_"): case.worker_id, **case.fields, "doubt": doubt}))
+        fields = {done.replace(" ", "_"): case.worker_id, **case.fields, "doubt": doubt}
+        line(json_line(session.named(fields)))
     else:
         message(f"{done} {case.worker_id}: {doubt}")

@@ -57,7 +57,8 @@ class Listing(Generic[T]):
     """Prints items as they come: as a table of `columns`, or as JSON of `fields`. Secrets in both
     are hidden by `redactor`.
 
-    An item is printed when it is added, and not kept; of more than `limit` no more are, 0: all.
+    An item is printed when it is added, and not kept; of more than `limit` no more are, 0: all. A
+    listing of several systems has a part for each, which `begin_part` begins: so many of each.
     Only a table on a terminal is printed at `end`, since its columns are as wide as their cells; of
     each cell as much is kept as fits on a line.
     """
@@ -76,19 +77,39 @@ class Listing(Generic[T]):
         self._is_aligned = not as_json and sys.stdout.isatty()
         self._room = shutil.get_terminal_size().columns if self._is_aligned else 0
         self._rows: list[list[str]] = []
-        self._count = 0
-        self.is_partial = False
+        self._count = self._before = 0
+        self._rest: list[tuple[int, int, str]] = []
+        #: There was no room for an item: in this part, and in any.
+        self.is_full = self.is_partial = False
 
     def __len__(self) -> int:
         return self._count
 
+    @property
+    def in_part(self) -> int:
+        """How many this part has."""
+        return self._count - self._before
+
+    def begin_part(self) -> None:
+        """Begin the next part, with as much room as the one before."""
+        self._before, self.is_full = self._count, False
+
     def add(self, item: T) -> bool:
         """Print an item, or keep its row for the table; whether there was room for it. O(item)."""
-        self.is_partial = 0 < self._limit <= self._count
-        if not self.is_partial:
+        self.is_full = 0 < self._limit <= self.in_part
+        self.is_partial |= self.is_full
+        if not self.is_full:
             self._count += 1
             self._print(item)
-        return not self.is_partial
+        return not self.is_full
+
+    def add_all(self, items: Sequence[T], noun: str = "") -> None:
+        """Print these items as the next part; `end` says how many of them were left out.
+        O(items)."""
+        self.begin_part()
+        for item in items:
+            self.add(item)
+        self._rest.append((self.in_part, len(items), noun))
 
     def _print(self, item: T) -> None:
         if self._as_json:
@@ -104,9 +125,14 @@ class Listing(Generic[T]):
 
     def end(self, *, is_filtered: bool = False) -> None:
         """Print the rows that were kept; the titles of a table without rows. When a filter matched
-        nothing, exit with status 1. O(rows)."""
+        nothing, exit with status 1. Says how many were left out of what `add_all` got. O(rows)."""
         if is_filtered and not self._count:
             leave("nothing matches the filter")
+        self._print_rows()
+        for each in self._rest:
+            tell_rest(*each)
+
+    def _print_rows(self) -> None:
         if self._as_json or (self._count and not self._is_aligned):
             return
         if not self._is_aligned:
@@ -120,10 +146,8 @@ class Listing(Generic[T]):
 
     def print_all(self, items: Sequence[T], noun: str = "", *, is_filtered: bool = False) -> None:
         """Print these items, and say how many of them were left out. Exits as `end`. O(items)."""
-        for item in items:
-            self.add(item)
+        self.add_all(items, noun)
         self.end(is_filtered=is_filtered)
-        tell_rest(len(self), len(items), noun)
 
     def _print_titles(self) -> None:
         line("\t".join(column.title for column in self._columns))

@@ -7,7 +7,8 @@ from typing import Any
 import click
 
 from qtop.commands.cli import become
-from qtop.commands.connection import Connection, connection_options, log_format_option
+from qtop.commands.connection import Connection, connection_options
+from qtop.commands.options import log_format_option
 from resque.worker.log import FORMAT
 
 

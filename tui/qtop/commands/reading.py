@@ -6,11 +6,11 @@ A missing part is said on stderr at once, and by the exit status.
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Final, TypeVar
 
 from qtop.commands.cli import EXIT_UNREACHABLE
-from qtop.commands.connection import Session
+from qtop.commands.connection import OpenPlaces, Session
 from qtop.commands.output import message
 from qtop.model.fleet import Snapshot
 from qtop.model.health import Ownership, Strays
@@ -25,20 +25,27 @@ _STRAYS: Final = "jobs that no index leads to"
 
 class Unread:
     """The parts of an answer that are missing: why, by their names in words. True when there are
-    any."""
+    any. `label` is the place that they are of, where it is one of several."""
 
-    def __init__(self) -> None:
+    def __init__(self, label: str = "") -> None:
         self.parts: dict[str, str] = {}
+        self._label = label
+        self._of_places: list[Unread] = []
         self._is_cut_off = False
 
     def __bool__(self) -> bool:
-        return bool(self.parts)
+        return bool(self.parts) or any(self._of_places)
+
+    def of_place(self, label: str) -> Unread:
+        """The missing parts of one of several places."""
+        self._of_places.append(Unread(label))
+        return self._of_places[-1]
 
     def note(self, what: str, why: str) -> None:
         """Note that a part is missing, and say so on stderr."""
         if what not in self.parts:
             self.parts[what] = why
-            message(f"unknown: {what}: {why}")
+            message(f"unknown: {f'{self._label}: ' if self._label else ''}{what}: {why}")
 
     def try_to(
         self, session: Session, what: str, operation: Operation[T], doing: str = ""
@@ -58,8 +65,36 @@ class Unread:
 
     def leave(self) -> None:
         """Exit with status 3 if a part is missing."""
-        if self.parts:
+        if self:
             sys.exit(EXIT_UNREACHABLE)
+
+
+def visit_all(
+    places: OpenPlaces,
+    unread: Unread,
+    visit: Callable[[Session, Unread], None],
+    sessions: Collection[Session] | None = None,
+) -> None:
+    """Visit the session of each place, with what notes its missing parts. One of several whose
+    answer cannot be read is noted, and the others are visited all the same. Raises what `visit`
+    raises where there is one place only."""
+    unread.parts |= places.unread
+    if places.is_empty:
+        where = places.current.system.place
+        message(
+            f"note: nothing of a queue system was found at {where.address}: what is shown is "
+            f"Resque's namespace {where.namespace!r}"
+        )
+    if not places.is_several:
+        visit(places.current, unread)
+        return
+    for session in places.sessions if sessions is None else sessions:
+        places.current = session
+        part = unread.of_place(session.label)
+        try:
+            visit(session, part)
+        except StoreError as error:
+            part.note("everything else" if part else "everything", str(error))
 
 
 def read_whole(work: Operation[Slices[T]]) -> Steps[T]:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
 
-from qtop.commands.connection import DEFAULT_LIMIT, Connection, listing_options
+from qtop.commands.connection import Connection, Session, listing_options
+from qtop.commands.options import DEFAULT_LIMIT
 from qtop.commands.output import OutputColumn, message, moment
-from qtop.commands.reading import Unread, tell_owners
+from qtop.commands.reading import Unread, tell_owners, visit_all
 from qtop.model.fleet import ListedSchedule
 from qtop.model.job import DueTime, Job, JobSource
 from qtop.search.fields import of_job, of_schedule, text_of
@@ -70,24 +71,30 @@ def delayed(connection: Connection, wanted: Filter, limit: int, as_json: bool) -
     from qtop.search.list_walk import through
 
     unread = Unread()
-    rows = connection.listing(_DELAYED_COLUMNS, _delayed_fields, as_json=as_json, limit=limit)
+    with connection.open_all() as places:
+        rows = connection.listing(
+            places, _DELAYED_COLUMNS, _delayed_fields, as_json=as_json, limit=limit
+        )
 
-    with connection.open() as session:
-        tell_owners(session)
-        now = session.now()
+        def visit(session: Session, part: Unread) -> None:
+            tell_owners(session)
+            now = session.now()
+            rows.begin_part()
 
-        def visit(entry: Entry) -> bool:
-            job, due = entry.job, entry.job.due
-            subject = of_job(job, now)
-            if due is None or not wanted.matches(subject):
-                return True
-            has_room = rows.add(_Row(job, due, subject.due_s or 0.0))
-            if has_room and job.ref is None:
-                unread.note(f"delayed jobs of {moment(_at(due))}", _NO_LIST)
-            return has_room
+            def visit_entry(entry: Entry) -> bool:
+                job, due = entry.job, entry.job.due
+                subject = of_job(job, now)
+                if due is None or not wanted.matches(subject):
+                    return True
+                has_room = rows.add(_Row(job, due, subject.due_s or 0.0))
+                if has_room and job.ref is None:
+                    part.note(f"delayed jobs of {moment(_at(due))}", _NO_LIST)
+                return has_room
 
-        jobs = session.system.jobs(JobSource("delayed", ""))
-        unread.try_to(session, "delayed jobs", through(jobs.walk(), visit))
+            jobs = session.system.jobs(JobSource("delayed", ""))
+            part.try_to(session, "delayed jobs", through(jobs.walk(), visit_entry))
+
+        visit_all(places, unread, visit)
     rows.end(is_filtered=not wanted.is_empty and not unread)
     if rows.is_partial:
         message(f"the {len(rows):,} next: --limit 0 shows all")
@@ -149,22 +156,29 @@ def schedules(connection: Connection, wanted: Filter, limit: int, as_json: bool)
     \b
     Example: qtop schedules --json
     """
-    with connection.open() as session:
-        tell_owners(session)
-        every = session.run(session.system.schedules(session.now()))
-    if every.zone_problem is not None:
-        message(f"{every.zone_problem}; times are reckoned in UTC")
-    if every.file_problem is not None:
-        message(f"schedules of a scheduler's file are unknown: {safe(every.file_problem)}")
-    if every.hidden is not None:
-        message(safe(every.hidden))
     unread = Unread()
-    for what, why in every.problems.items():
-        if what not in _WHO_MOVES:
-            unread.note(what, safe(why))
-    found = [each for each in every.listed or () if wanted.matches(of_schedule(each))]
-    listing = connection.listing(_SCHEDULE_COLUMNS, _schedule_fields, as_json=as_json, limit=limit)
-    listing.print_all(found, "schedule", is_filtered=not wanted.is_empty and not unread)
+    with connection.open_all() as places:
+        listing = connection.listing(
+            places, _SCHEDULE_COLUMNS, _schedule_fields, as_json=as_json, limit=limit
+        )
+
+        def visit(session: Session, part: Unread) -> None:
+            tell_owners(session)
+            every = session.run(session.system.schedules(session.now()))
+            if every.zone_problem is not None:
+                message(f"{every.zone_problem}; times are reckoned in UTC")
+            if every.file_problem is not None:
+                message(f"schedules of a scheduler's file are unknown: {safe(every.file_problem)}")
+            if every.hidden is not None:
+                message(safe(every.hidden))
+            for what, why in every.problems.items():
+                if what not in _WHO_MOVES:
+                    part.note(what, safe(why))
+            found = [each for each in every.listed or () if wanted.matches(of_schedule(each))]
+            listing.add_all(found, "schedule")
+
+        visit_all(places, unread, visit)
+    listing.end(is_filtered=not wanted.is_empty and not unread)
     unread.leave()
 
 

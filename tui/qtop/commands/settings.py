@@ -9,9 +9,10 @@ from typing import Any, Final
 
 import click
 
-from qtop.commands.connection import Connection, connection_options, json_option
+from qtop.commands.connection import Connection, connection_options
+from qtop.commands.options import json_option
 from qtop.commands.output import Listing, OutputColumn, line, message
-from qtop.config.settings import Settings, settings_path
+from qtop.config.settings import WHERE, Settings, settings_path
 from qtop.text.safe import safe
 from queuecore.address import parse_url
 from queuecore.errors import BadUrl
@@ -36,7 +37,8 @@ def settings(connection: Connection, as_json: bool, only_path: bool) -> None:
     They are in a TOML file ($QTOP_CONFIG, else in the user's configuration folder), its top for all
     and [profiles.NAME] for one Redis each. Options go before the environment, that before the
     profile, that before the top of the file. The profile `default` is used when nothing says which
-    Redis. A url may hold ${VARIABLE}; passwords are never printed.
+    Redis. A profile may list [[profiles.NAME.places]] with system and url each instead of a url. A
+    url or a place may hold ${VARIABLE}; passwords are never printed.
 
     \b
     Example: qtop settings --profile production
@@ -58,7 +60,14 @@ def settings(connection: Connection, as_json: bool, only_path: bool) -> None:
 def _rows(settings: Settings) -> Iterator[SettingRow]:
     origins = settings.origins
     yield "profile", settings.profile, "" if settings.profile is None else "in force"
+    for place in settings.places:
+        where = f"{place.system}, {place.address}"
+        if place.namespace:
+            where += f", namespace {place.namespace}"
+        yield f"places.{place.label}", where, settings.place_origin
     for name, value in settings.values.items():
+        if settings.places and name in WHERE and name not in origins:
+            continue
         shown = _without_password(value) if name == "url" else value
         yield name, shown, origins.get(name, _DEFAULT)
     for name, value in asdict(settings.thresholds).items():

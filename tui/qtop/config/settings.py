@@ -13,13 +13,15 @@ import shlex
 import stat
 import string
 import tomllib
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
 from qtop.config.limits import MOST_UNDO, Thresholds, UndoLimits
+from qtop.config.places import PlaceOptions, labelled
 from qtop.keymap import keymap
 from qtop.keymap.keymap import ALLOWED, is_key, key_name
 from qtop.text.redact import OPEN, Redactor
@@ -34,7 +36,9 @@ from queuecore.home import expanded
 #: A key at the beginning of a line, or the name of a table: bare or quoted, with dots between.
 _PART: Final = r"""(?:[A-Za-z0-9_-]+|"[^"\n]*"|'[^'\n]*')"""
 _NAME: Final = rf"{_PART}(?:\s*\.\s*{_PART})*"
-_LINE: Final = re.compile(rf"\s*(?:\[\s*(?P<table>{_NAME})\s*\]|(?P<key>{_NAME})\s*=)")
+_LINE: Final = re.compile(
+    rf"\s*(?:\[\s*(?P<table>{_NAME})\s*\]|\[\[\s*(?P<item>{_NAME})\s*\]\]|(?P<key>{_NAME})\s*=)"
+)
 _AT: Final = re.compile(r"\s*\(at (?:line (\d+), column \d+|end of document)\)")
 
 
@@ -113,6 +117,7 @@ def _places(text: str) -> Mapping[tuple[str, ...], int]:
     the first line with a name counts, so at worst a message names the wrong line."""
     table: tuple[str, ...] = ()
     lines: dict[tuple[str, ...], int] = {}
+    items: Counter[tuple[str, ...]] = Counter()
     for number, line in enumerate(text.splitlines(), 1):
         found = _LINE.match(line)
         if found is None:
@@ -120,6 +125,13 @@ def _places(text: str) -> Mapping[tuple[str, ...], int]:
         if found["table"] is not None:
             table = _parts(found["table"])
             lines.setdefault(table, number)
+        elif found["item"] is not None:
+            # Each item of a list of tables has its number in its path.
+            of = _parts(found["item"])
+            table = (*of, str(items[of]))
+            items[of] += 1
+            lines.setdefault(of, number)
+            lines[table] = number
         else:
             name = (*table, *_parts(found["key"]))
             for end in range(len(table) + 1, len(name) + 1):
@@ -216,7 +228,15 @@ SYSTEMS: Final[Mapping[str, tuple[str, str | None]]] = {
     "resque": ("resque", "RESQUE_NAMESPACE"),
     "sidekiq": ("", None),
 }
-_system = _one_of(lambda value: value in SYSTEMS, '"resque" or "sidekiq"')
+#: All systems that are there.
+ALL: Final = "all"
+_system = _one_of(lambda value: value in (*SYSTEMS, ALL), '"resque", "sidekiq" or "all"')
+_system_of_place = _one_of(lambda value: value in SYSTEMS, '"resque" or "sidekiq"')
+_namespace_of_place = _one_of(lambda value: isinstance(value, str), "a text")
+_label = _one_of(
+    lambda value: isinstance(value, str) and re.fullmatch(r"[^\s\"/!]{1,40}", value) is not None,
+    'one word of at most 40 characters, without ", / and !',
+)
 
 #: The shortest and the longest time between two polls.
 INTERVAL_S: Final = (0.25, 60.0)
@@ -225,7 +245,7 @@ INTERVAL_S: Final = (0.25, 60.0)
 _VALUES: Final[Mapping[str, tuple[ReadSetting, Any]]] = {
     "url": (_text, None),
     "namespace": (_text, "resque"),
-    "system": (_system, "resque"),
+    "system": (_system, ALL),
     "interval": (_number(*INTERVAL_S), 1.0),
     "theme": (_theme, "dark"),
     "production": (_switch, False),
@@ -251,13 +271,23 @@ TABLES: Final[Mapping[str, Mapping[str, ReadSetting]]] = {
     "keys": {action.id: _keys for action in keymap.ACTIONS},
 }
 
+#: What each place of a profile says; the first two must be there.
+_PLACE: Final[Mapping[str, ReadSetting]] = {
+    "system": _system_of_place,
+    "url": _text,
+    "namespace": _namespace_of_place,
+    "label": _label,
+}
+_NEEDED: Final = ("system", "url")
+PLACES: Final = "places"
+
 DEFAULT_PROFILE: Final = "default"
 _PROFILES: Final = "profiles"
 _VARIABLE: Final = re.compile(r"\$\{(\w+)\}")
 #: Settings that run a program: others who can write them could run it with this user's rights.
 _RUNS: Final = ("worker_command", "require")
 #: Settings that say where the jobs are: a profile that was named goes before the environment.
-_WHERE: Final = ("url", "system", "namespace")
+WHERE: Final = ("url", "system", "namespace")
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,6 +309,11 @@ class Settings:
     #: Where each setting comes from that has not its default; `keys.requeue` for one of a table.
     origins: Mapping[str, str] = field(default_factory=dict)
     profile: str | None = None
+    #: Those of the profile, if they are in force: `url`, `namespace` and `system` have no meaning
+    #: then, except that `system` may choose some of them.
+    places: tuple[PlaceOptions, ...] = ()
+    #: Where they are in the file.
+    place_origin: str = ""
 
     @property
     def thresholds(self) -> Thresholds:
@@ -340,11 +375,13 @@ def resolve(
     The command line (`options`) goes before the environment, that before the profile, that before
     the top of the file, that before the defaults. Except that URL and namespace of a profile that
     was named go before the environment. Without a namespace it is the usual one of the system;
-    the variable of another system sets none. `environ` has the variables for `${NAME}` in a URL; by
-    default those of this process. Raises BadSettings for anything wrong in the file, in any
-    profile.
+    the variable of another system sets none. A profile with `places` says all of that; only a URL
+    of the command line goes before them. `environ` has the variables for `${NAME}` in a URL or a
+    place; by default those of this process. Raises BadSettings for anything wrong in the file, in
+    any profile.
     """
     options, environment = options or {}, environment or {}
+    environ = os.environ if environ is None else environ
     profiles = _profiles(file)
     top = _section(file, ())
     is_named = profile is not None
@@ -353,12 +390,20 @@ def resolve(
         raise BadSettings(f"{file.path}: there is no profile {profile!r}{hint}")
     if profile is None and DEFAULT_PROFILE in profiles and "url" not in {*environment, *options}:
         profile = DEFAULT_PROFILE
-    chosen = profiles[profile] if profile is not None else {}
+    chosen = dict(profiles[profile]) if profile is not None else {}
+    listed = chosen.pop(PLACES, None)
+    places: tuple[PlaceOptions, ...] = ()
+    place_origin = ""
+    if listed is not None and "url" not in options:
+        place_origin = listed.origin
+        places = _places_of(listed, options, environ)
+        top, environment = _without_where(top), _without_where(environment)
     if is_named:
-        environment = {k: v for k, v in environment.items() if not (k in _WHERE and k in chosen)}
+        environment = {k: v for k, v in environment.items() if not (k in WHERE and k in chosen)}
     given = {**top, **chosen, **environment, **options}
     system = given["system"].value if "system" in given else DEFAULTS["system"]
-    usual, variable = SYSTEMS[system]
+    # Where all are looked for, it is Resque's namespace that is said.
+    usual, variable = SYSTEMS.get(system, SYSTEMS["resque"])
     named = environment.get("namespace")
     if named is not None and named.origin != variable:
         environment = {name: each for name, each in environment.items() if name != "namespace"}
@@ -372,8 +417,39 @@ def resolve(
         else:
             values[name] = each.value
     if "url" in given and "url" not in {*environment, *options}:
-        values["url"] = _expanded(given["url"], os.environ if environ is None else environ)
-    return Settings(values, tables, {k: v.origin for k, v in given.items()}, profile)
+        values["url"] = _expanded("url", given["url"], environ)
+    origins = {k: v.origin for k, v in given.items()}
+    return Settings(values, tables, origins, profile, places, place_origin)
+
+
+def _without_where(given: Mapping[str, Given]) -> dict[str, Given]:
+    return {name: each for name, each in given.items() if name not in WHERE}
+
+
+def _places_of(
+    listed: Given, options: Mapping[str, Given], environ: Mapping[str, str]
+) -> tuple[PlaceOptions, ...]:
+    """The places of a profile, with the variables filled in."""
+    if "namespace" in options:
+        raise BadOption(
+            f"{options['namespace'].origin}: the places of the profile ({listed.origin}) have "
+            "namespaces of their own: leave it out, or name a --url"
+        )
+    found: list[PlaceOptions] = []
+    for place in listed.value:
+        said = {name: _expanded(name, each, environ) for name, each in place.items()}
+        system = said["system"]
+        namespace = said.get("namespace", SYSTEMS[system][0])
+        if system == "resque" and not namespace:
+            where = place["namespace"].origin
+            raise BadSettings(f"{where}: namespace must not be empty: Resque always has one")
+        address = parse_url(said["url"])
+        same = (each for each in found if (each.label and each.label == said.get("label")))
+        if next(same, None) is not None:
+            raise BadSettings(f"{place['label'].origin}: another place has the same label")
+        options_of = PlaceOptions(said.get("label", ""), system, address, namespace, said["url"])
+        found.append(options_of)
+    return labelled(found)
 
 
 def warnings(file: SettingsFile) -> list[str]:
@@ -385,8 +461,15 @@ def warnings(file: SettingsFile) -> list[str]:
         f"{file.path} can be read by others and holds a password "
         f"({f'profile {name!r}' if name else 'top level'}): chmod 600 {file.path}"
         for name, section in sections.items()
-        if "url" in section and _has_password(section["url"].value)
+        if any(map(_has_password, _urls(section)))
     ][:1]
+
+
+def _urls(section: Mapping[str, Given]) -> Iterator[str]:
+    if "url" in section:
+        yield section["url"].value
+    if PLACES in section:
+        yield from (place["url"].value for place in section[PLACES].value)
 
 
 def _has_password(url: str) -> bool:
@@ -423,10 +506,47 @@ def _section(file: SettingsFile, path: tuple[str, ...]) -> dict[str, Given]:
             found[name] = _read(file, (*path, name), SCALARS[name], value)
             if name == "url" and not _VARIABLE.search(value):
                 _check_url(found[name], value)
+        elif path and name == PLACES:
+            found[name] = _read_places(file, (*path, name), value, tree)
         elif path or name != _PROFILES:
-            hint = unknown(name, (*SCALARS, *TABLES, *(() if path else (_PROFILES,))))
+            more = (PLACES,) if path else (_PROFILES,)
+            hint = unknown(name, (*SCALARS, *TABLES, *more))
             raise BadSettings(f"{file.place(*path, name)}: unknown {name!r}{hint}")
     return found
+
+
+def _read_places(
+    file: SettingsFile, path: tuple[str, ...], value: Any, beside: Mapping[str, Any]
+) -> Given:
+    """The places of a profile, each a value for each of its keys, as they are written."""
+    for name in WHERE:
+        if name in beside:
+            where = file.place(*path[:-1], name)
+            raise BadSettings(
+                f"{where}: {name} and {PLACES} exclude each other: each place says its own"
+            )
+    if not isinstance(value, list) or not value or not all(isinstance(p, dict) for p in value):
+        raise BadSettings(f"{file.place(*path)}: places must be tables [[{'.'.join(path)}]]")
+    found: list[dict[str, Given]] = []
+    for number, place in enumerate(value):
+        at = (*path, str(number))
+        found.append({name: _read_of_place(file, at, name, said) for name, said in place.items()})
+        missing = next((name for name in _NEEDED if name not in place), None)
+        if missing is not None:
+            raise BadSettings(f"{file.place(*at)}: the place has no {missing}")
+    return Given(found, file.place(*path))
+
+
+def _read_of_place(file: SettingsFile, path: tuple[str, ...], name: str, value: Any) -> Given:
+    if name not in _PLACE:
+        where = file.place(*path, name)
+        raise BadSettings(f"{where}: unknown {name!r} in a place{unknown(name, _PLACE)}")
+    if isinstance(value, str) and _VARIABLE.search(value):
+        return Given(value, file.place(*path, name))
+    given = _read(file, (*path, name), _PLACE[name], value)
+    if name == "url":
+        _check_url(given, value)
+    return given
 
 
 def _table(
@@ -464,18 +584,24 @@ def _read(file: SettingsFile, path: tuple[str, ...], reader: ReadSetting, value:
         raise BadSettings(f"{where}: {path[-1]} {error}") from None
 
 
-def _expanded(given: Given, environ: Mapping[str, str]) -> str:
-    """A URL of the file with the variables of the environment filled in."""
+def _expanded(key: str, given: Given, environ: Mapping[str, str]) -> str:
+    """A text of the file with the variables of the environment filled in, read as a URL or what
+    else the key of a place is."""
 
     def value(found: re.Match[str]) -> str:
         name = found[1]
         if name not in environ:
-            raise BadSettings(f"{given.origin}: url needs the variable {name}, which is not set")
+            raise BadSettings(f"{given.origin}: {key} needs the variable {name}, which is not set")
         return environ[name]
 
-    url = _VARIABLE.sub(value, given.value)
-    _check_url(given, url)
-    return url
+    text = _VARIABLE.sub(value, given.value)
+    if key == "url":
+        _check_url(given, text)
+        return text
+    try:
+        return str(_PLACE[key](text))
+    except ValueError as error:
+        raise BadSettings(f"{given.origin}: {key} {error}") from None
 
 
 def _check_url(given: Given, url: str) -> None:

@@ -33,6 +33,7 @@ Where = Literal[
     "workers",
     "worker",
     "hosts",
+    "running",
     "failed",
     "group",
     "failure",
@@ -64,6 +65,7 @@ PLACES: Final[dict[Where, str]] = {
     "workers": "on Workers",
     "worker": "on one worker",
     "hosts": "on the machines",
+    "running": "on running jobs",
     "failed": "on Failed",
     "group": "on a group of failures",
     "failure": "on one failure",
@@ -160,7 +162,7 @@ SECTIONS: Final = _sections("""
 table.open | enter  | open | tables                       |
     Open what is under the cursor: a queue's waiting jobs, a worker, a failure; on Overview,
     go where more is told about it.
-back       | escape | back | jobs aside hosts group runs texts |
+back       | escape | back | jobs aside hosts running group runs texts |
     Back to where you came from.
 
 # overview
@@ -240,12 +242,16 @@ stop_worker  | x | stop       | workers local | confirm
     Stop workers on this machine: first press, when the job is done; second press, now.
 pause_worker | p | pause      | workers local | changes
     Let workers on this machine take no more jobs, or take jobs again.
+dump_worker  | i | dump       | workers       | changes
+    Have the marked workers log what each of their threads does.
 unregister   | d | unregister | workers       | confirm
     Take the marked workers off the register; the jobs in their hands become failures.
 prune        | D | prune      | workers       | confirm
     Take all dead workers off the register, after showing the evidence.
-hosts        | t | hosts      | workers hosts |
-    Show the machines that workers run on, or the workers again.
+cancel       | c | cancel     | worker        | confirm
+    Have the iterable jobs that the process runs end before they are done.
+hosts        | t | hosts      | workers hosts running |
+    Show the machines that workers run on, then all running jobs, then the workers again.
 
 # scheduled
 run_now           | r | run now   | scheduled delayed schedule | undoable
@@ -388,6 +394,8 @@ show_local      | 6               |      | everywhere        |
     Show the workers that were started here.
 show_history    | 7               |      | everywhere        |
     Show what was done, by whom, and take it back.
+next_place      | 0               |      | everywhere        |
+    Show all queue systems together, then each alone, then all again.
 faster          | + =             |      | everywhere -local |
     Look more often.
 slower          | -               |      | everywhere -local |
@@ -431,6 +439,7 @@ SYNONYMS: Final = {
     "show_scheduled": "delayed cron recurring later",
     "show_local": "logs own here",
     "show_history": "audit log who undo trail",
+    "next_place": "systems all sidekiq resque places",
     "open_runs": "metrics stats statistics processed durations percentiles latency",
     "next_theme": "theme colours colors light dark mode",
     "reveal": "secrets passwords redact hide unhide",
@@ -467,8 +476,9 @@ SYNONYMS: Final = {
     "more_workers": "scale up",
     "fewer_workers": "scale down",
     "stop_worker": "kill quit terminate term",
-    "pause_worker": "hold quiet resume usr2",
-    "prune": "dead cleanup clean",
+    "pause_worker": "hold quiet resume usr2 tstp",
+    "dump_worker": "threads backtrace ttin",
+    "prune": "dead cleanup clean rescue lost",
     "unregister": "remove delete forget",
     "filter": "search find grep where",
     "clear_filter": "reset all back",
@@ -486,7 +496,7 @@ OTHER_NAMES: Final = {
     "delayed": "scheduled",
 }
 
-_ACTING = "console demo doctor enqueue load register reorder scheduler server worker"
+_ACTING = "console demo doctor enqueue load register reorder scheduler server watch worker"
 _TELLING = "audit find settings show stats"
 #: Commands of `qtop` for the shell that have no key.
 COMMANDS: Final = frozenset(f"{_ACTING} {_TELLING}".split())

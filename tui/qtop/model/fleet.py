@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any, Final, Literal
 
 from qtop.model.job import Job
+from qtop.text.safe import counted
 from queuecore import fleet
 from queuecore.fleet import Process as Process
 from queuecore.fleet import ProcessFacts as ProcessFacts
@@ -43,6 +44,7 @@ class ListedSchedule:
         zone: The time zone of `next_at`, where its own timing names none.
         next_s: How soon `next_at` is.
         item: Its definition as it is kept in Redis.
+        system: The label of its place, where there are several; empty where there is one.
     """
 
     name: str
@@ -60,6 +62,7 @@ class ListedSchedule:
     last_at: datetime | None = None
     next_s: float | None = None
     item: Item | None = None
+    system: str = ""
 
     @property
     def is_usable(self) -> bool:
@@ -88,6 +91,7 @@ class Schedules:
             schedules of a file.
         movers: How many processes move what is due, where any of them does; None where a scheduler
             does (`holder`).
+        parts: The same of each of several places, by label; then `listed` has those of all.
         hidden: What is there and cannot be listed, in words; None where nothing is.
     """
 
@@ -97,4 +101,57 @@ class Schedules:
     zone_problem: str | None = None
     problems: Mapping[str, str] = MappingProxyType({})
     movers: int | None = None
+    parts: Mapping[str, Schedules] = MappingProxyType({})
     hidden: str | None = None
+
+
+# What happens to processes whose work is remembered.
+
+Event = Literal["seen", "crashed", "left", "gone", "back", "forgotten"]
+"""What happened to a process: it is seen for the first time; its hash expired; it left cleanly; it
+is gone, and whether it left cleanly is unknown; it beats again; it is gone for too long to be
+remembered."""
+
+_SENTENCES: Final[dict[Event, str]] = {
+    "seen": "is seen, and runs {jobs}",
+    "crashed": "crashed, or was cut off, and ran {jobs}",
+    "left": "left, and gave its jobs back",
+    "gone": "is gone, and ran {jobs}; whether it gave them back is unknown",
+    "back": "beats again, and runs {jobs}",
+    "forgotten": "is forgotten",
+}
+
+
+@value
+class Sighting:
+    """What a look showed of one process.
+
+    Attributes:
+        at: When, by the server's clock.
+        jobs: How many jobs it runs, or ran when it was last seen.
+        not_kept: How many of them are too large, or too many, to remember.
+    """
+
+    identity: str
+    event: Event
+    at: datetime
+    jobs: int
+    not_kept: int = 0
+
+    @property
+    def words(self) -> str:
+        """What happened, without the name of the process."""
+        many = counted(self.jobs, "job")
+        kept = f" ({self.not_kept:,} of them not remembered)" if self.not_kept else ""
+        return _SENTENCES[self.event].format(jobs=many + kept)
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """The same for programs."""
+        return {
+            "at": self.at,
+            "process": self.identity,
+            "event": self.event,
+            "jobs": self.jobs,
+            "not_remembered": self.not_kept,
+        }

@@ -43,6 +43,17 @@ class Finding:
 
 
 @value
+class SystemsSeen:
+    """Which systems surely live under a namespace, by name; `doubt` is what another one may live
+    there by, in words, `problem` why something could not be read."""
+
+    namespace: str
+    systems: tuple[str, ...] = ()
+    doubt: str | None = None
+    problem: str | None = None
+
+
+@value
 class Ownership:
     """Whose the queues are, where another system may be in the same place, too.
 

@@ -29,10 +29,12 @@ _ID_CHARACTERS: Final = 12
 @value
 class JobSource:
     """A list of jobs. `name` is that of the list of failures, or of the queue; of delayed jobs it
-    is the moment as the system spells it, empty for all of them."""
+    is the moment as the system spells it, empty for all of them. `place` is the label of the place
+    that it is in, where there are several; empty: there is one, or the lists of all are meant."""
 
     kind: SourceKind
     name: str
+    place: str = ""
 
     @property
     def queue(self) -> str:
@@ -90,6 +92,7 @@ class Job:
             says all there is.
         jid: The id that its system gave it.
         cautions: What else hangs on it and would not be changed with it, such as a lock, in words.
+        system: The label of its place, where there are several; empty where there is one.
     """
 
     item: Item
@@ -112,6 +115,7 @@ class Job:
     jid: str | None = None
     tags: tuple[str, ...] = ()
     cautions: tuple[str, ...] = ()
+    system: str = ""
 
     @property
     def id(self) -> str:
@@ -134,6 +138,11 @@ class JobRow:
     age_s: float | None = None
     due_s: float | None = None
 
+    @property
+    def system(self) -> str:
+        """The label of its place; see `Job`."""
+        return self.job.system
+
 
 def job_rows(jobs: Iterable[Job], now: datetime, seen: Counter[Any] | None = None) -> list[JobRow]:
     """Jobs in their order, each with a key of its own: those with equal bytes are counted from the
@@ -144,7 +153,8 @@ def job_rows(jobs: Iterable[Job], now: datetime, seen: Counter[Any] | None = Non
     rows: list[JobRow] = []
     for job in jobs:
         due = job.due
-        name = (job.item.sha, "" if due is None else due.stamp)
+        stamp = "" if due is None else due.stamp
+        name = (job.system, job.item.sha, stamp) if job.system else (job.item.sha, stamp)
         due_s = None if due is None else due.at - now_s
         rows.append(JobRow((*name, seen[name]), job, age_at(now, job.failed_at), due_s))
         seen[name] += 1

@@ -25,16 +25,19 @@ class BadExport(QueueError):
 @dataclass(frozen=True, slots=True)
 class Exported:
     """An item from a file. `source` is where it was, as on the command line; `queue` the queue of
-    its job, empty when it names none; `place` its place on the list, 0 when that is not said."""
+    its job, empty when it names none; `place` its place on the list, 0 when that is not said;
+    `system` the label of its system, empty when that is not said."""
 
     item: Item
     source: str
     queue: str
     place: int = 0
+    system: str = ""
 
 
-def line_of(jobs: JobList, job: Job, redactor: Redactor = OPEN) -> str:
-    """A job of a list as a line of a file, without what `redactor` hides. O(bytes).
+def line_of(jobs: JobList, job: Job, redactor: Redactor = OPEN, system: str = "") -> str:
+    """A job of a list as a line of a file, without what `redactor` hides; it says of which `system`
+    it is, where there are several. O(bytes).
 
     `raw` is its text; bytes that are no text go into `base64`. What is redacted says so, and cannot
     be loaded.
@@ -50,6 +53,8 @@ def line_of(jobs: JobList, job: Job, redactor: Redactor = OPEN) -> str:
         "sha": item.sha,
         "size": item.size,
     }
+    if named := system or job.system:
+        fields["system"] = named
     if shown is not item.raw or item.is_cut:
         fields["redacted" if not item.is_cut else "cut"] = True
     try:
@@ -74,12 +79,13 @@ def read_line(line: str) -> Exported:
     item = whole(_raw(fields))
     if item.sha != fields.get("sha"):
         raise BadExport("its bytes are not those that were exported")
-    queue, place = fields.get("queue"), fields.get("place")
+    queue, place, system = fields.get("queue"), fields.get("place"), fields.get("system")
     return Exported(
         item,
         str(fields.get("from", "")),
         queue if isinstance(queue, str) else "",
         place if isinstance(place, int) else 0,
+        system if isinstance(system, str) else "",
     )
 
 

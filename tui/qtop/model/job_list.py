@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple, Protocol
 
 from qtop.model.job import GroupKey, Job, JobSource
-from qtop.model.layout import Layout
+from qtop.model.layout import Layout, Layouts
+from qtop.model.placed import UnreadPart
 from queuecore.exchange import Operation
 from queuecore.values import value
 from queuecore.windows import Extent
@@ -19,22 +21,22 @@ NO_EXTENT: Final = Extent(-1, None)
 
 
 class GroupFacts(NamedTuple):
-    """What a failure says in passing: enough to count it. `failed_at` is as it is written."""
+    """What a failure says in passing: enough to count it. `failed_at` is as it is written, `system`
+    the label of its place, where there are several."""
 
     fingerprint: GroupKey
     queue: str | None
     failed_at: Any
     is_retried: bool = False
+    system: str = ""
 
 
 class Refs(Protocol):
-    """What names many jobs of one list to actions, as compactly as the list can.
+    """What names many jobs of one list to actions, as compactly as the list can."""
 
-    Attributes:
-        size_bytes: How large the jobs are together, as far as that was given.
-    """
-
-    size_bytes: int
+    @property
+    def size_bytes(self) -> int:
+        """How large the jobs are together, as far as that was given."""
 
     def add(self, ref: Any, size_bytes: int = 0, decided: Any = None) -> None:
         """Take in the `Job.ref` of a job of so many bytes, and what an action will make of it."""
@@ -72,6 +74,7 @@ class JobPage:
         first, last: Which of the list's `length` jobs these are, from 1; of delayed jobs, which of
             their due times.
         is_gone: What was asked for is there no more: this is the last page instead.
+        unread: The places whose part of the list could not be read.
     """
 
     jobs: tuple[Job, ...]
@@ -81,6 +84,7 @@ class JobPage:
     last: int
     length: int
     is_gone: bool = False
+    unread: tuple[UnreadPart, ...] = ()
 
 
 @value
@@ -111,6 +115,10 @@ class Walk(Protocol):
     def extent(self) -> Extent:
         """What was in the list at the beginning of the walk."""
 
+    @property
+    def unread(self) -> tuple[UnreadPart, ...]:
+        """The places whose part of the list could not be read, so far."""
+
     def window(self) -> Operation[Iterator[Entry]] | None:
         """What reads the next window, and gives what is new in it in the order of the walk; None at
         the end. Its reply moves the walk on: it is read once, before the next is asked for."""
@@ -135,6 +143,8 @@ class Outline:
         shares: Of delayed jobs: how many are overdue, come due within each of some times, and
             later.
         first_at: When the first of them is due (epoch); None when that is unknown.
+        unread: The places whose part of the list could not be read: the figures are without it.
+        parts: The outlines of several places by their labels, where this is the sum of them.
         retries: Of delayed jobs: how many retries come due besides, within the same times; none
             where retries are no jobs of their own, None when that is unknown.
     """
@@ -143,6 +153,8 @@ class Outline:
     start: Hashable = None
     shares: tuple[DueShare, ...] = ()
     first_at: float | None = None
+    unread: tuple[UnreadPart, ...] = ()
+    parts: Mapping[str, Outline] = MappingProxyType({})
     retries: tuple[DueShare, ...] | None = ()
 
 
@@ -185,7 +197,7 @@ class JobList(Protocol):
         """Where the last `size` jobs begin, as the list was when a page was read. Costs as
         `before`."""
 
-    def layout(self, now: datetime) -> Layout | None:
+    def layout(self, now: datetime) -> Layout | Layouts | None:
         """How its entries are written; None: filters need its jobs. `now` is the server's clock."""
 
     def read(self, jobs: Sequence[Job]) -> Operation[Sequence[Job | None]]:

@@ -39,3 +39,8 @@ class Layout:
     read: Callable[[bytes], Any]
     subject: Callable[[Any], Any]
     known: Mapping[str, Any]
+
+
+#: How the entries of the lists of several places are written, by the labels of the places that an
+#: entry has as its `system`.
+Layouts = Mapping[str, Layout]

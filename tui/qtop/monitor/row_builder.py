@@ -71,6 +71,9 @@ class RowBuilder:
         system: Whose snapshots they are.
         local_host: Together with a process id it names the workers that this console started.
         silent_after_s: A worker whose heartbeat is older is silent.
+
+    Attributes:
+        label: What the place is called, on the rows to come; empty where there is only one.
     """
 
     def __init__(
@@ -79,6 +82,7 @@ class RowBuilder:
         self._system = system
         self._local_host = local_host
         self._silent_after_s = silent_after_s
+        self.label = ""
         self._before: tuple[Snapshot, float] | None = None
         self._pasts: dict[str, _Past] = {}
         self._processed: CounterWindow | BeatWindow = CounterWindow()
@@ -202,6 +206,7 @@ class RowBuilder:
                     _next_waits_s(queue, job, snapshot.server_time),
                     "" if self._whose is None else self._whose.owner(name),
                     _latency_s(queue, snapshot.server_time),
+                    self.label,
                 )
             )
         return tuple(rows)
@@ -241,7 +246,8 @@ class RowBuilder:
         now, host = snapshot.server_time, self._local_host
         silent, dead = now - timedelta(seconds=self._silent_after_s), now - _DEAD_AFTER
         conditions = map(condition, processes, repeat(silent), repeat(dead))
-        rows = list(map(WorkerRow, processes, conditions, repeat(now), repeat(False)))
+        around = repeat(now), repeat(False), repeat(self.label)
+        rows = list(map(WorkerRow, processes, conditions, *around))
         for at, process in enumerate(processes) if local_pids else ():
             if process.pid in local_pids and self._system.may_run_on(process, host):
                 rows[at] = rows[at]._replace(is_local=True)

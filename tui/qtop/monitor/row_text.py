@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Final
 
+from qtop.model.fleet import RunningJob
 from qtop.model.job import Job, JobRow
 from qtop.monitor.changes import Drop
 from qtop.monitor.rows import DEPTHS_KEPT, FleetRows, QueueRow, Totals, WorkerRow
@@ -51,7 +52,7 @@ def working(totals: Totals) -> str:
     if totals.workers is None:
         return NOT_READ
     busy = partly(totals.working, is_least=totals.working_is_least)
-    return f"{busy}/{number(totals.workers)}"
+    return f"{busy}/{partly(totals.workers, is_least=totals.workers_is_least)}"
 
 
 def trend(depths: Sequence[int | None], polls: int, width: int, drops: Sequence[Drop] = ()) -> str:
@@ -135,24 +136,43 @@ def queue_state(row: QueueRow) -> str:
     return ", ".join(wrong)
 
 
+def worker_state(row: WorkerRow) -> str:
+    """What a worker does, or what became of the signal that was sent to it last."""
+    facts = row.process.facts
+    return row.condition if facts is None or facts.signal is None else facts.signal
+
+
 def worker_job(row: WorkerRow) -> str:
-    """What a worker runs, in one line, the job that it has run longest; empty when it is idle."""
+    """What a worker runs, in one line, the job that it has run longest; empty when it is idle. Of
+    one that is gone, what it ran when it was last seen."""
+    facts = row.process.facts
+    if row.jobs is None and facts is not None and facts.last_jobs is not None:
+        return f"ran {_job_of(facts.last_jobs[0], facts.last_jobs)}" if facts.last_jobs else ""
     if row.jobs is None:
         return f"unknown: {safe(row.process.problem or '')}"
-    held = row.job
-    if held is None:
-        return ""
-    more = more_jobs(row)
+    return "" if row.job is None else _job_of(row.job, row.jobs)
+
+
+def _job_of(held: RunningJob, jobs: Sequence[RunningJob]) -> str:
+    return running_job(held) + _more_jobs(jobs)
+
+
+def running_job(held: RunningJob) -> str:
+    """A job that runs, in one line; or why it cannot be read."""
     if held.problem is not None and held.class_name is not None:
-        return f"{safe(held.class_name)}: {safe(held.problem)}{more}"
+        return f"{safe(held.class_name)}: {safe(held.problem)}"
     if held.problem is not None:
-        return f"unreadable: {safe(held.problem)}{more}"
-    return job(held.class_name, held.args) + more
+        return f"unreadable: {safe(held.problem)}"
+    return job(held.class_name, held.args)
 
 
 def more_jobs(row: WorkerRow) -> str:
     """How many jobs a worker runs besides the one that is named; empty when it is the only one."""
-    return f" and {len(row.jobs) - 1:,} more" if row.jobs and len(row.jobs) > 1 else ""
+    return _more_jobs(row.jobs or ())
+
+
+def _more_jobs(jobs: Sequence[RunningJob]) -> str:
+    return f" and {len(jobs) - 1:,} more" if len(jobs) > 1 else ""
 
 
 def busy(row: WorkerRow) -> str:

@@ -8,8 +8,8 @@ in Redis: they are made safe once, where the text of a cell is made (`qtop.monit
 from __future__ import annotations
 
 import math
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, get_args
 
@@ -89,6 +89,12 @@ DEPTHS_KEPT: Final = 60
 _STEADY: Final = 0.05
 
 
+def keyed(system: str, key: Hashable) -> Hashable:
+    """The key of a row among those of several places: `system` is the label of its own, empty where
+    there is only one."""
+    return (system, key) if system else key
+
+
 class QueueRow(NamedTuple):
     """One queue. None means unknown.
 
@@ -104,6 +110,7 @@ class QueueRow(NamedTuple):
             when it does not tell, and where it came back to the front.
         others: Whose the queue is, if it is not Resque's alone: `Sidekiq's`, for example.
         latency_s: As `next_waits_s`, where every job tells its time.
+        system: The label of its place, where there are several; empty where there is one.
     """
 
     name: str
@@ -123,6 +130,12 @@ class QueueRow(NamedTuple):
     next_waits_s: float | None = None
     others: str = ""
     latency_s: float | None = None
+    system: str = ""
+
+    @property
+    def key(self) -> Hashable:
+        """What makes it the same row at the next poll."""
+        return keyed(self.system, self.name)
 
     @property
     def is_unserved(self) -> bool:
@@ -138,10 +151,16 @@ class WorkerRow(NamedTuple):
     condition: Condition
     now: datetime
     is_local: bool
+    system: str = ""
 
     @property
     def id(self) -> str:
         return self.process.id
+
+    @property
+    def key(self) -> Hashable:
+        """What makes it the same row at the next poll."""
+        return keyed(self.system, self.id)
 
     @property
     def jobs(self) -> tuple[RunningJob, ...] | None:
@@ -190,6 +209,8 @@ class Totals:
         working: Workers with a job; at least so many when `working_is_least`.
         troubled: Workers that are silent, gone or dead, as far as it is known.
         failed: How long the list of failures is.
+        queues_is_least, workers_is_least, failed_is_least: There are at least so many: something
+            of several places is unknown.
         failed_ever, processed_ever: The system's own counts.
         problems: Why what is unknown could not be read, by what that is in words.
     """
@@ -208,6 +229,9 @@ class Totals:
     drops: Drops = NO_DROPS
     waiting_is_least: bool = False
     working_is_least: bool = False
+    queues_is_least: bool = False
+    workers_is_least: bool = False
+    failed_is_least: bool = False
     processed_ever: int | None = None
 
 
@@ -249,6 +273,7 @@ class HostRow:
         troubled: Workers that are silent or dead.
         longest_s: How long the longest running job has run.
         beat_age_s: The age of the youngest heartbeat: silent machines stand out.
+        system: The label of the place of its workers, where there are several.
     """
 
     name: str | None
@@ -259,17 +284,24 @@ class HostRow:
     beat_age_s: float | None
     processed: int | None
     failed: int | None
+    system: str = ""
+
+    @property
+    def key(self) -> Hashable:
+        """What makes it the same row at the next poll."""
+        return keyed(self.system, self.name)
 
 
 def host_rows(workers: Iterable[WorkerRow]) -> list[HostRow]:
-    """A row for each machine, by name. O(workers)."""
-    by_host: defaultdict[str | None, list[WorkerRow]] = defaultdict(list)
+    """A row for each machine and system, by name. O(workers)."""
+    by_host: defaultdict[tuple[bool, str, str], list[WorkerRow]] = defaultdict(list)
     for worker in workers:
-        by_host[worker.process.host].append(worker)
-    return [_row(name, by_host[name]) for name in sorted(by_host, key=lambda n: (n is None, n))]
+        host = worker.process.host
+        by_host[host is None, host or "", worker.system].append(worker)
+    return [_row(by_host[key]) for key in sorted(by_host)]
 
 
-def _row(name: str | None, workers: list[WorkerRow]) -> HostRow:
+def _row(workers: list[WorkerRow]) -> HostRow:
     elapsed = (w.elapsed_s for w in workers if w.elapsed_s is not None)
     beats = (age_s for w in workers if (age_s := w.beat_age_s) is not None)
     are_known = not any(
@@ -279,7 +311,7 @@ def _row(name: str | None, workers: list[WorkerRow]) -> HostRow:
     have_beats = all(w.process.has_beat is not None for w in workers)
     troubled = sum(w.condition in TROUBLED for w in workers)
     return HostRow(
-        name=name,
+        name=workers[0].process.host,
         workers=len(workers),
         working=sum(w.is_at_work for w in workers) if are_known else None,
         troubled=troubled if have_beats else None,
@@ -287,7 +319,47 @@ def _row(name: str | None, workers: list[WorkerRow]) -> HostRow:
         beat_age_s=min(beats, default=None),
         processed=sum_if_known(w.process.processed for w in workers),
         failed=sum_if_known(w.process.failed for w in workers),
+        system=workers[0].system,
     )
+
+
+# The jobs that run, whatever process runs them.
+
+
+class RunningRow(NamedTuple):
+    """One job that a worker runs; `number` tells it from others of that worker that are alike."""
+
+    worker: WorkerRow
+    job: RunningJob
+    number: int
+
+    @property
+    def system(self) -> str:
+        """The label of its place, where there are several."""
+        return self.worker.system
+
+    @property
+    def key(self) -> Hashable:
+        """What makes it the same row at the next poll."""
+        return self.worker.key, self.job.thread, self.job.raw, self.number
+
+    @property
+    def elapsed_s(self) -> float | None:
+        """How long it has run; None when that is unknown."""
+        return age_at(self.worker.now, self.job.since)
+
+
+def running_rows(workers: Iterable[WorkerRow]) -> list[RunningRow]:
+    """A row for each job that runs, the oldest first; those whose age is unknown come last. Jobs of
+    the dead are listed, too: their state says so. O(jobs log jobs)."""
+    rows: list[RunningRow] = []
+    for worker in workers:
+        seen: Counter[tuple[str | None, bytes]] = Counter()
+        for job in worker.jobs or ():
+            rows.append(RunningRow(worker, job, seen[job.thread, job.raw]))
+            seen[job.thread, job.raw] += 1
+    rows.sort(key=lambda row: -1.0 if row.elapsed_s is None else row.elapsed_s, reverse=True)
+    return rows
 
 
 # Rows for workers that hold jobs and are not registered.
@@ -309,11 +381,17 @@ def unregistered_rows(strays: Strays | None, seen: FleetRows | Snapshot) -> tupl
 
 
 class NewestGroup(NamedTuple):
-    """Failures that are the same failure, among the newest: how many, and the newest of them."""
+    """Failures that are the same failure, among the newest: how many, and the newest of them.
+    `system` is the label of their place, where there are several."""
 
     fingerprint: GroupKey
     number: int
     newest: JobRow
+    system: str = ""
+
+    @property
+    def key(self) -> Hashable:
+        return keyed(self.system, self.fingerprint)
 
 
 class GroupMemory:

@@ -8,20 +8,22 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final, NamedTuple
 
+from qtop.actions.request import AnyRequest, Request
 from qtop.config.limits import USUAL, Thresholds
 from qtop.keymap import keymap
 from qtop.keymap.keymap import Action, Rebound, Where
 from qtop.local.workers import LocalWorkers
 from qtop.model.fleet import RunningJob
-from qtop.model.health import HealthReport, ServerInfo, Strays
-from qtop.monitor.incidents.incident import Incident
+from qtop.model.health import HealthReport, Ownership, ServerInfo, Strays
+from qtop.monitor.incidents.incident import Incident, of_place
 from qtop.monitor.incidents.rules import IncidentRules, no_answer
 from qtop.monitor.poller import PollResult, clamped_interval_s
 from qtop.monitor.row_builder import RowBuilder, without_explained
 from qtop.monitor.rows import FleetRows, NewestGroup, WorkerRow, unregistered_rows
 from qtop.monitor.series import FleetSeries, SeriesRecorder, Trend, TrendRecorder
-from qtop.systems.system import System
+from qtop.systems.system import System, Wording
 from qtop.text.redact import OPEN, Redactor
+from queuecore import values
 from queuecore.active_job import unwrapped
 from queuecore.cooperative import Slices, at_once
 
@@ -39,6 +41,8 @@ class UiPolicy:
         rebound: Keys that are others than in the table.
         forbidden: Why an action is impossible, by its id: the system cannot do it, or the server
             would refuse it.
+        wording: What the system calls actions, by their ids, where that is not what the table of
+            keys says.
         thresholds: From when on something is wrong.
     """
 
@@ -47,6 +51,7 @@ class UiPolicy:
     is_revealed: bool = False
     rebound: Rebound = field(default_factory=dict)
     forbidden: Mapping[str, str] = field(default_factory=dict)
+    wording: Mapping[str, Wording] = field(default_factory=dict)
     thresholds: Thresholds = USUAL
 
     @property
@@ -61,10 +66,17 @@ class UiPolicy:
     def actions(self, places: Collection[Where], *, read_only: bool) -> list[Action]:
         """The actions that can be done in these places, with the keys they have now."""
         return [
-            action
+            self.worded(action)
             for action in keymap.of(places, read_only=read_only, rebound=self.rebound)
             if action.id not in self.forbidden
         ]
+
+    def worded(self, action: Action) -> Action:
+        """An action as the system calls it."""
+        words = self.wording.get(action.id)
+        if words is None:
+            return action
+        return values.replace(action, label=words.label, help=words.help)
 
 
 class Insights(NamedTuple):
@@ -91,6 +103,22 @@ NOTHING_YET: Final = Insights()
 """Before the first poll."""
 
 
+#: What is shown when all places are.
+ALL: Final = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceCondition:
+    """How one of several places is that are shown together: what its newest poll gave, and what its
+    server's clock said at that of the rows; None before the first."""
+
+    label: str
+    address: str
+    namespace: str
+    poll: PollResult
+    server_time: datetime | None
+
+
 @dataclass(frozen=True, slots=True)
 class ViewState:
     """All that a screen shows, at one moment.
@@ -107,6 +135,9 @@ class ViewState:
         is_unanswered: Redis does not answer now, whatever is frozen.
         policy: What is hidden and which keys do something.
         insights: What is wrong, and how it came about; of the same poll as the rows.
+        shown: What of several places is shown: the label of one, or `ALL`; empty where there is
+            only one.
+        parts: How each of the places is that are shown together; none where one is shown alone.
     """
 
     address: str
@@ -124,6 +155,13 @@ class ViewState:
     rtt_ms: float | None = None
     policy: UiPolicy = field(default_factory=UiPolicy)
     insights: Insights = NOTHING_YET
+    shown: str = ""
+    parts: tuple[PlaceCondition, ...] = ()
+
+    @property
+    def failing(self) -> frozenset[str]:
+        """The labels of the places whose polls fail: their rows may be wrong by now."""
+        return frozenset(part.label for part in self.parts if part.poll.error is not None)
 
     @property
     def is_stale(self) -> bool:
@@ -144,7 +182,7 @@ class ViewState:
 
 
 class ConsoleState:
-    """The state behind the screens. `local_host` is what `local`, the workers started here, call
+    """What is known of one place. `local_host` is what `local`, the workers started here, call
     this machine; `clock` gives monotonic seconds, those of the polls; `policy` may be replaced."""
 
     def __init__(
@@ -161,6 +199,8 @@ class ConsoleState:
         self.poll = PollResult()
         self.policy = policy
         self._system = system
+        self._label = ""
+        self._starts_here = system.abilities.get("start_workers") is None
         self.interval_s = clamped_interval_s(interval_s)
         self._read_only = read_only
         self._local = local
@@ -180,6 +220,30 @@ class ConsoleState:
         self._usual_s: dict[str, float | None] = {}
 
     @property
+    def label(self) -> str:
+        """What the place is called, where there are several; empty where there is only one. Rows of
+        the next poll have it."""
+        return self._label
+
+    @label.setter
+    def label(self, label: str) -> None:
+        self._label = self._builder.label = label
+
+    def lacking(self, action_id: str) -> Mapping[str, str]:
+        """Why some of several places that are shown cannot do an action: none, this is one. What it
+        cannot do is forbidden: see `policy`."""
+        return {}
+
+    def everywhere(self, action_id: str, request: Request) -> AnyRequest:
+        """A request to all places that are shown and can do it: the same, this is one."""
+        return request
+
+    @property
+    def ownership(self) -> Ownership | None:
+        """Whose the queues are, as of the newest report; None while that is not known."""
+        return None if self.reported is None else self.reported.ownership
+
+    @property
     def dropped_now(self) -> bool:
         """Whether a figure dropped at the newest poll, and no action on record explains it."""
         if self._newest is None:
@@ -193,8 +257,9 @@ class ConsoleState:
         """Whether everything was paused at the last poll; None when that is unknown."""
         return False if self._newest is None else self._newest.totals.is_paused
 
-    def served_by(self, queues: tuple[str, ...]) -> Collection[str]:
-        """The queues that workers with this list of queues serve, as of the newest poll."""
+    def served_by(self, queues: tuple[str, ...], system: str = "") -> Collection[str]:
+        """The queues that workers with this list of queues serve, as of the newest poll. `system`
+        is the label of this place."""
         return self._builder.served_by(queues)
 
     @property
@@ -211,7 +276,8 @@ class ConsoleState:
     def taking(self, poll: PollResult) -> Slices[None]:
         """As `take`, in slices; what is shown is the poll before until the last one is done."""
         if poll.snapshot is not None and poll.snapshot is not self.poll.snapshot:
-            taken_mono, pids = self._when_taken(poll), self._local.pids
+            taken_mono = self._when_taken(poll)
+            pids = self._local.pids if self._starts_here else ()
             fleet = yield from self._builder.adding(poll.snapshot, taken_mono, local_pids=pids)
             yield
             self._built = fleet
@@ -239,6 +305,11 @@ class ConsoleState:
     def strays(self) -> Strays | None:
         """The jobs that no index leads to; None when that is unknown."""
         return self._strays[0]
+
+    @property
+    def unlisted(self) -> list[str]:
+        """The names of processes that hold jobs and are on no register, as far as that is known."""
+        return [] if self.strays is None else [each.name for each in self.strays.of("record")]
 
     @property
     def has_strays(self) -> bool:
@@ -270,12 +341,17 @@ class ConsoleState:
             since = None if fleet is None else fleet.server_time
             known = (each for each in incidents if each.check != "all")
             incidents = (no_answer(poll.error, since), *known)
+        if self._label:
+            incidents = tuple(of_place(each, self._label) for each in incidents)
+            groups = tuple(each._replace(system=self._label) for each in groups)
+            unregistered = tuple(each._replace(system=self._label) for each in unregistered)
         facts = self.reported.system.facts if self.reported is not None else None
         series_now, trend = self._recorder.series_now, self._trend.trend
         self._insights = Insights(incidents, groups, series_now, trend, facts, unregistered)
 
-    def usual_s(self, job: RunningJob | None) -> float | None:
-        """How long jobs like this one take, 95 of 100 of them; None when unknown."""
+    def usual_s(self, job: RunningJob | None, system: str = "") -> float | None:
+        """How long jobs like this one take, 95 of 100 of them; None when unknown. `system` is the
+        label of this place."""
         name = None if job is None else unwrapped(job.class_name, job.args)[0]
         if name is None:
             return None
@@ -311,6 +387,7 @@ class ConsoleState:
             rtt_ms=self._rtt_ms,
             local_alive=len(self._local.alive),
             local_ending=self._local.ending,
+            shown=self._label,
         )
         return replace(
             view,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Hashable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
@@ -15,17 +15,18 @@ from textual.screen import Screen
 from textual.timer import Timer
 from textual.widget import Widget
 
+from qtop.actions.request import Request, placed
 from qtop.config.settings import SCREENS, BadSettings, Settings
 from qtop.keymap import keymap
 from qtop.keymap.keymap import Where, clashes, typed_in_fields
-from qtop.monitor.state import ViewState
+from qtop.monitor.state import ALL, ViewState
 from qtop.screens import frame
 from qtop.screens.console import Console
 from qtop.screens.frame import take_shape
 from qtop.search.fields import Subject
 from qtop.text.safe import counted
 from qtop.widgets.bars import Bar, Span
-from qtop.widgets.columns import Column, arranged
+from qtop.widgets.columns import WIDE_CELLS, Column, arranged, system_column
 from qtop.widgets.list_pane import MARKS_GONE, ListOwner, ListPane
 from qtop.widgets.table import Table
 from qtop.widgets.text_lines import TextLine
@@ -76,6 +77,12 @@ class ConsoleScreen(Screen[None]):
         self.bars: list[Bar] = []
         self._repeating: list[Timer] = []
         self._seen: object | None = None
+        #: The place that was shown last; None before the first frame.
+        self._shown: str | None = None
+        #: On which rows the cursors of the tables were when each place was shown last.
+        self._cursors: dict[str, list[Hashable]] = {}
+        #: Its rows are of one system, whatever is shown.
+        self.is_of_one = False
         #: When what is listed was read, where that is later than what is frozen.
         self.late: datetime | None = None
 
@@ -102,6 +109,12 @@ class ConsoleScreen(Screen[None]):
 
     def show(self, view: ViewState) -> None:
         """Show the state of the console. Cost: what has changed."""
+        before, self._shown = self._shown, view.shown
+        is_other = before not in (None, view.shown)
+        if is_other:
+            self._cursors.pop(before or "", None)
+            self._cursors[before or ""] = [table.cursor_key for table in self.tables]
+            self.place_changed()
         self._status.show(*frame.status(view))
         self._tabs.show(*frame.tabs(view, self.TAB))
         trouble = frame.trouble(view)
@@ -112,10 +125,27 @@ class ConsoleScreen(Screen[None]):
         shown = frame.footer(places, read_only=view.read_only, policy=view.policy, on=view.on)
         self._keys.show(*shown)
         self._status.set_class(view.policy.production is not None, "-production")
+        lead, is_old = (None, None) if self.is_of_one else _of_places(view, self.app.size.width)
         for table in self.tables:
             table.redact_with(view.policy.redactor.text)
             table.stale = view.is_stale
+            table.lead_with(lead)
+            table.dim_rows(is_old)
         self.show_view(view)
+        if is_other:
+            self._restore_cursors(before or "", view.shown)
+
+    def _restore_cursors(self, before: str, shown: str) -> None:
+        """Put the cursors on the rows where they were, and where those are not shown now, on those
+        where they were when this place was shown last, or another one."""
+        places = (before, shown, *reversed(self._cursors))
+        for at, table in enumerate(self.tables):
+            keys = (self._cursors.get(place, []) for place in places)
+            any(at < len(each) and table.move_to(each[at]) for each in keys)
+
+    def place_changed(self) -> None:
+        """Another place is shown, or all are, from now on: what was read of the system is that of
+        others. Called before what is new is shown."""
 
     def say(self, text: str, tone: str = "") -> None:
         """Show a safe one-line result until the next one."""
@@ -234,6 +264,18 @@ class ConsoleScreen(Screen[None]):
         """Leave, if this is the screen in front; see `FrontScreen`."""
         return super().dismiss(result) if self.is_active else AwaitComplete()
 
+    def ask_of(
+        self, rows: Sequence[Any], make: Callable[[list[Any]], Request], action_id: str
+    ) -> None:
+        """Ask for an action on rows, each of its own system. Where some cannot do it, it is for the
+        others; where none can, it is said why."""
+        lacking = self.app.state.lacking(action_id)
+        if rows and all(row.system in lacking for row in rows):
+            self.app.say("; ".join(dict.fromkeys(lacking[row.system] for row in rows)), "warn")
+            return
+        table = None if self.pane is None else self.pane.table
+        self.app.actions.request(placed(rows, make, lacking), table)
+
     # The list, where the screen is one
 
     @property
@@ -278,6 +320,23 @@ class ConsoleScreen(Screen[None]):
             self.pane.table.reverse_sort()
 
 
+def _of_places(
+    view: ViewState, cells: int
+) -> tuple[Column[Any] | None, Callable[[Any], bool] | None]:
+    """The column that says of which system each row is, and which rows are of a place that does not
+    answer; none where only one place is shown."""
+    if not view.parts:
+        return None, None
+    failing = view.failing
+
+    def is_old(row: Any) -> bool:
+        return getattr(row, "system", "") in failing
+
+    labels = tuple(part.label for part in view.parts)
+    column = system_column(labels, is_wide=cells >= WIDE_CELLS)
+    return column, is_old if failing and not view.is_stale else None
+
+
 class TextScreen(ConsoleScreen):
     """A page of text."""
 
@@ -316,6 +375,10 @@ class RowsScreen(ConsoleScreen):
     def values_of(self, field: str) -> Iterable[str]:
         return self.pane.values_of(field)
 
+    def hides(self, row: Any) -> bool:
+        shown, system = self.app.state.view().shown, getattr(row, "system", "")
+        return shown not in ("", ALL) and system not in ("", shown)
+
     def filter_changed(self) -> None:
         self.pane.show_rows(self.pane.rows)
 
@@ -328,7 +391,7 @@ class RowsScreen(ConsoleScreen):
 
 def load_screens() -> None:
     """Import the pages that are imported late: all that a digit shows, jobs, the help."""
-    for name in (*SCREENS, "help"):
+    for name in (*SCREENS, "running", "help"):
         import_module(f"qtop.screens.{name}")
 
 

@@ -5,7 +5,7 @@ Screens are below the app and never import it. Each protocol here lists what the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from textual.widget import AwaitMount
     from textual.worker import Worker, WorkType
 
-    from qtop.actions.request import Request
+    from qtop.actions.plan import Operator, Plan, Refusal
+    from qtop.actions.request import AnyRequest, PruneEvidence
     from qtop.actions.runner import ForegroundPriority
     from qtop.config.settings import Settings
     from qtop.local.groups import LocalWorker, WorkerGroup
@@ -27,12 +28,12 @@ if TYPE_CHECKING:
     from qtop.model.job import JobSource
     from qtop.monitor.incidents.incident import Link
     from qtop.monitor.rows import WorkerRow
-    from qtop.monitor.state import ConsoleState
+    from qtop.monitor.together import ShownState
     from qtop.search.selection import JobSearch, RefusalCheck, Selection
-    from qtop.systems.system import System
+    from qtop.systems.system import JobSystem
     from qtop.widgets.table import Table
     from queuecore.audit import AuditEntry
-    from queuecore.exchange import Operation
+    from queuecore.exchange import Operation, Steps
 
 T = TypeVar("T")
 ResultT = TypeVar("ResultT")
@@ -42,10 +43,16 @@ class Console(Protocol):
     """The app."""
 
     settings: Settings
-    system: System
-    state: ConsoleState
     local: LocalWorkers
     clock: Callable[[], float]
+
+    @property
+    def system(self) -> JobSystem:
+        """That of the place that is shown, or that of all together."""
+
+    @property
+    def state(self) -> ShownState:
+        """What is known of what is shown."""
 
     @property
     def actions(self) -> Actions:
@@ -67,6 +74,17 @@ class Console(Protocol):
 
     async def read(self, operation: Operation[T]) -> T:
         """Read from Redis. Raises StoreError."""
+
+    def prepare(self, request: AnyRequest, operator: Operator) -> Steps[Plan | Refusal]:
+        """Say what a request would do in its place, or in the one that is shown; see
+        `JobSystem.prepare`."""
+
+    def evidence(
+        self, names: Mapping[str, Sequence[str]] | None, lacking: Mapping[str, str]
+    ) -> Steps[PruneEvidence]:
+        """Gather what speaks for and against the death of the processes with these names, by the
+        label of their place, or, for None, of all that may be dead in the places that are shown.
+        Nothing is looked for where it is `lacking`. Cost: see `JobSystem.evidence`."""
 
     def poll_now(self, *, after_action: bool = False) -> None:
         """Poll without waiting for the interval; after an action, its record first."""
@@ -120,20 +138,24 @@ class Actions(Protocol):
         """Whether nothing can be changed now; then the reason is said."""
 
     def request(
-        self, request: Request, table: Table[Any] | None = None, *, looking: str = "looking at it"
+        self,
+        request: AnyRequest,
+        table: Table[Any] | None = None,
+        *,
+        looking: str = "looking at it",
     ) -> None:
         """Prepare a request, ask if that is needed, and carry it out; `table` loses its marks then.
         `looking` is shown while it is prepared."""
 
     def request_after(
-        self, looking: str, operation: Operation[T], make: Callable[[T], Request]
+        self, looking: str, operation: Operation[T], make: Callable[[T], AnyRequest]
     ) -> None:
         """Read what a request is about, make the request of it, and go on as `request`."""
 
     def request_found(
         self,
         search: JobSearch,
-        make: Callable[[Selection], Request],
+        make: Callable[[Selection], AnyRequest],
         table: Table[Any] | None = None,
         *,
         refusal: RefusalCheck = ...,

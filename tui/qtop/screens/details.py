@@ -41,6 +41,7 @@ def failure_lines(
         yield from _block(redactor.text(job.error or ""), "error", lines=40)
     yield TextLine(_failed(job.failed_at, now), "", "failed")
     yield from _stated(job, now)
+    yield from system_lines(job.system)
     yield TextLine(format.optional(job.queue), "", "queue")
     if job.state is None:
         yield TextLine(format.optional(job.worker), "", "worker")
@@ -71,6 +72,12 @@ def _stated(job: Job, now: datetime | None) -> Iterator[TextLine]:
     yield from _id_and_tags(job)
 
 
+def system_lines(system: str) -> Iterator[TextLine]:
+    """The label of a place, where there are several."""
+    if system:
+        yield TextLine(safe(system), "", "system")
+
+
 def _id_and_tags(job: Job) -> Iterator[TextLine]:
     if job.jid is not None:
         yield TextLine(safe(job.jid), "", "jid")
@@ -82,6 +89,7 @@ def job_lines(job: Job, redactor: Redactor = OPEN) -> Iterator[TextLine]:
     """Everything in a waiting job, without what `redactor` hides."""
     if job.problem is None:
         yield TextLine(format.job_class(job.class_name, job.args), "title")
+        yield from system_lines(job.system)
         yield TextLine(safe(job.queue or ""), "", "queue")
         if job.place is not None:
             yield TextLine(f"{job.place + 1:,} from the front, when it was opened", "", "place")
@@ -94,6 +102,7 @@ def job_lines(job: Job, redactor: Redactor = OPEN) -> Iterator[TextLine]:
         yield TextLine("unreadable", "title")
         reason = "too large to show" if job.item.is_cut else job.problem
         yield TextLine(safe(reason), "bad", "problem")
+        yield from system_lines(job.system)
         yield TextLine(safe(job.queue or ""), "", "queue")
     yield from _raw("Payload as it is in Redis", job.item.raw, job.item.size, redactor)
 
@@ -118,7 +127,10 @@ def worker_lines(
         yield from _facts(row, row.process.facts)
     if log is not None:
         yield TextLine(safe(log), "", "log")
-    if row.jobs is None:
+    last_jobs = None if row.process.facts is None else row.process.facts.last_jobs
+    if row.jobs is None and last_jobs is not None:
+        yield from _last(last_jobs, row.now, redactor)
+    elif row.jobs is None:
         yield from _heading("Job in hand")
         yield TextLine(f"unknown: {safe(row.process.problem or '')}", "bad", "problem")
     for job in row.jobs or ():
@@ -145,12 +157,30 @@ def _facts(row: WorkerRow, facts: ProcessFacts) -> Iterator[TextLine]:
         yield TextLine(f"{threads}{mode}{weights}", "", safe(part.name or "part")[:11])
 
 
+def _last(jobs: Sequence[RunningJob], now: datetime, redactor: Redactor) -> Iterator[TextLine]:
+    """What a process that is gone ran when it was last seen."""
+    if not jobs:
+        yield TextLine("none when it was last seen", "", "jobs")
+    for job in jobs:
+        yield from _running(
+            job, age_at(now, job.since), None, redactor, "Job when it was last seen"
+        )
+
+
 def _running(
-    job: RunningJob, elapsed_s: float | None, usual_s: float | None, redactor: Redactor
+    job: RunningJob,
+    elapsed_s: float | None,
+    usual_s: float | None,
+    redactor: Redactor,
+    title: str = "Job in hand",
 ) -> Iterator[TextLine]:
-    yield from _heading("Job in hand")
+    yield from _heading(title)
     yield TextLine(format.job_class(job.class_name, job.args), "", "class")
     yield TextLine(format.optional(job.queue), "", "queue")
+    if job.thread is not None:
+        yield TextLine(safe(job.thread), "", "thread")
+    if job.jid is not None:
+        yield TextLine(safe(job.jid), "", "jid")
     yield TextLine(format.both_times(job.since), "", "since")
     usual = "" if usual_s is None else f"; {format.duration(max(1.0, usual_s))} is usual"
     yield TextLine(f"{format.duration(elapsed_s)}{usual}", "", "for")
@@ -174,6 +204,7 @@ def delayed_lines(job: Job, due_s: float, redactor: Redactor = OPEN) -> Iterator
     yield TextLine(f"{at}, {format.due_in(due_s)}", "bad" if due_s < 0 else "", "due")
     if due.stamp not in (f"{due.at:.0f}", repr(due.at)):
         yield TextLine(f"{safe(due.stamp)} (no plain moment)", "bad", "stamp")
+    yield from system_lines(job.system)
     if job.ref is None:
         return
     yield TextLine(format.optional(job.queue), "", "queue")
@@ -199,6 +230,7 @@ def schedule_lines(
         "file": "in the file of the scheduler at work",
         "unknown": "not in Redis: in a file that is not known, or gone",
     }
+    yield from system_lines(row.system)
     yield TextLine(kept.get(row.source, f"in Redis, of {row.source}"), "", "source")
     yield TextLine(format.both_times(row.last_at) if row.last_at else "never", "", "last queued")
     if row.timing is not None:
@@ -232,6 +264,8 @@ def _condition(row: WorkerRow) -> str:
         return f"gone: {row.process.problem}"
     if row.process.has_beat is None:
         return "unknown: the heartbeats could not be read"
+    if row.process.facts is not None and row.process.facts.signal is not None:
+        return f"{row_text.worker_state(row)}; {row.condition}"
     beat = row_text.heartbeat(row)
     last = f"last heartbeat {beat} ago"
     if row.process.beat_at is None:

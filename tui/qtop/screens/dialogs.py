@@ -134,18 +134,35 @@ class Dialog(FrontScreen[ResultT], ModalScreen[ResultT]):
 
 
 class LookingDialog(Dialog[None]):
-    """Is in front before a question, while what the question is about is read."""
+    """Is in front before a question, while what the question is about is read.
+
+    Args:
+        stop: Goes on to the question with what was read so far; None: it needs all of it.
+    """
 
     AUTO_FOCUS = "#no"
 
-    def __init__(self, what: str, clock: Callable[[], float]) -> None:
-        super().__init__(what, ("…",), (CANCEL,))
+    def __init__(
+        self, what: str, clock: Callable[[], float], stop: Callable[[], None] | None = None
+    ) -> None:
+        stopping = DialogButton("stop", "Stop looking")
+        super().__init__(what, ("…",), (CANCEL,) if stop is None else (CANCEL, stopping))
+        self._stop = stop
         self._has_moved = asyncio.Event()
         self._meter = ProgressMeter(clock)
 
     def on_mount(self) -> None:
         # Also when nothing advances: then the time left is not known any more.
         self.set_interval(_REDRAW_S, self._show_progress)
+        # What does not say how far it is takes no time that would be worth a stop.
+        self.query("#stop").set(display=False)
+
+    def press(self, button: str | None) -> None:
+        """Leave, or stop what goes on."""
+        if button == "stop" and self._stop is not None:
+            self._stop()
+        else:
+            self.action_no()
 
     def on_screen_resume(self) -> None:
         self._has_moved.set()
@@ -175,6 +192,7 @@ class LookingDialog(Dialog[None]):
             far = f"{meter.done:,} of {meter.of:,} looked at"
             parts = filter(None, (far, meter.percent, meter.speed, meter.time_left))
             self.query_one(".line", Label).update(Text(", ".join(parts)))
+            self.query("#stop").set(display=True)
 
 
 class ConfirmDialog(Dialog[bool]):
@@ -260,7 +278,7 @@ class DateDialog(Dialog[datetime | None]):
         self._now = now
 
     def compose_fields(self) -> Iterable[Widget]:
-        yield InputField(id="moment", placeholder=ALLOWED)
+        yield InputField(id="moment")
         yield Label(Text(f"Until when? {ALLOWED}"), id="meaning", classes="line")
 
     @on(Input.Changed)

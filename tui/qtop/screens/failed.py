@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, ClassVar, Final
@@ -23,10 +24,9 @@ from qtop.search.failure_groups import (
     KeyMaker,
     title,
 )
-from qtop.search.list_search import ListSearch
+from qtop.search.joint_search import AnySearch
 from qtop.search.selection import JobQuery, JobSearch
 from qtop.text import format
-from qtop.text.progress import ProgressMeter
 from qtop.text.safe import counted, safe, spark
 from qtop.widgets.bars import Span
 from qtop.widgets.columns import Column, ToneOf, figure, text_column
@@ -157,6 +157,12 @@ class FailureGroupRow:
     first_s: float | None
     last_s: float | None
 
+    @property
+    def system(self) -> str:
+        """The label of its place; empty where it has failures of several, or there is one."""
+        [system] = self.group.systems if len(self.group.systems) == 1 else ("",)
+        return system
+
 
 def _class(row: FailureGroupRow) -> str:
     key = row.group.fingerprint
@@ -225,6 +231,16 @@ class WantedGroups(FailureGroups):
         super().__init__(search.now)
         self.search = search
 
+    @classmethod
+    def joined(cls, parts: Sequence[WantedGroups]) -> WantedGroups:
+        """The groups of several lists, as if they were one. O(groups)."""
+        search = copy(parts[0].search)
+        search.too_large = sum(each.search.too_large for each in parts)
+        found = cls(search)
+        for each in parts:
+            found.take_in(each)
+        return found
+
     def visit(self, entry: Entry) -> None:
         """Count an entry that is wanted. Without a filter no entry is read for it."""
         if self.search.wanted.filter.is_empty or self.search.find(entry) is not None:
@@ -249,7 +265,7 @@ class FailedScreen(JobListScreen):
         )
         self.pane.bring_to_front(self._groups_table)
         #: The groups of all that is in the list, whatever is shown.
-        self._census: ListSearch[WantedGroups] | None = None
+        self._census: AnySearch | None = None
 
     @property
     def shows_groups(self) -> bool:
@@ -276,15 +292,15 @@ class FailedScreen(JobListScreen):
         if self.shows_groups:
             self.list_found()
 
-    def new_search(self) -> ListSearch[Any]:
+    def new_search(self) -> AnySearch:
         wanted = self.wanted
         return self._new_count(wanted, "search") if self.shows_groups else super().new_search()
 
-    def _new_count(self, wanted: JobQuery, group: str = "census") -> ListSearch[WantedGroups]:
-        rest, meter = self.app.actions.precedence.rest, ProgressMeter(self.app.clock)
-        return ListSearch(
-            self.jobs, lambda: WantedGroups(self.search_for(wanted)), rest, group, meter=meter
-        )
+    def _new_count(self, wanted: JobQuery, group: str = "census") -> AnySearch:
+        def new() -> WantedGroups:
+            return WantedGroups(self.search_for(wanted))
+
+        return self.search_for_all(new, WantedGroups.joined, group)
 
     def list_found(self) -> None:
         """List the groups that were counted by now, at once; entries in the background."""
@@ -370,27 +386,28 @@ class FailedScreen(JobListScreen):
         if not self.app.actions.stop():
             super().action_clear_filter()
 
+    def change_list(self, within: JobQuery) -> None:
+        self.workers.cancel_group(self, "census")
+        self._census = None
+        self._groups_table.clear_marks()
+        super().change_list(within)
+
     def action_next_list(self) -> None:
         self.in_background("lists", self._next_list)
 
     async def _next_list(self) -> None:
+        # Imported here: only this key needs it.
+        from qtop.systems.together import failure_sources
+
         try:
-            names = await self.app.read(self.app.system.failure_lists())
+            sources = await self.app.read(failure_sources(self.app.system))
         except StoreError as error:
             self.app.say(f"the lists of failures: {safe(str(error))}", "bad")
             return
-        if len(names) == 1:
+        if len(sources) == 1:
             self.app.say("there is only one list of failures", "dim")
             return
-        here = self.within.source.name
-        at = names.index(here) + 1 if here in names else 0
-        self.within = JobQuery(JobSource("failed", names[at % len(names)]))
-        self.jobs = self.app.system.jobs(self.within.source)
-        self.workers.cancel_group(self, "census")
-        self._census = None
-        self._groups_table.clear_marks()
+        here = self.within.source
+        at = sources.index(here) + 1 if here in sources else 0
         self._entries_table.clear_marks()
-        self.filter_changed()
-        self.put((), "Looking …")
-        self.look()
-        self.show_title()
+        self.change_list(JobQuery(sources[at % len(sources)]))

@@ -19,10 +19,11 @@ from qtop.keymap.keymap import Where
 from qtop.monitor.incidents.incident import troubles
 from qtop.monitor.row_text import waiting, working
 from qtop.monitor.rows import Totals
-from qtop.monitor.state import UiPolicy, ViewState
+from qtop.monitor.state import PlaceCondition, UiPolicy, ViewState
 from qtop.text.format import NOTHING, dropped, number, partly, rate
 from qtop.text.safe import ago, safe
 from qtop.widgets.bars import Span
+from qtop.widgets.columns import letters_of
 
 ResultT = TypeVar("ResultT")
 
@@ -105,13 +106,10 @@ def status(view: ViewState) -> tuple[list[Span], list[Span]]:
         since_s = view.now_mono - (poll.failing_since_mono or view.now_mono)
         wait_s = max(0.0, (poll.next_try_mono or view.now_mono) - view.now_mono)
         trying = f"next try in {ago(wait_s)}" if wait_s >= 1 else "trying now"
-        text = f"⚠ no answer from {view.address} for {ago(since_s)}; {trying} "
+        text = f"⚠ no answer from {_whom(view)} for {ago(since_s)}; {trying} "
         return [*left, Span(text, "bad")], _secrets(view) + _frozen(view)
-    left += [
-        Span(view.address, "strong", 80, least=12),
-        Span(f"  {safe(view.namespace)}", "", 70),
-        Span(f"  every {view.interval_s:g} s", "dim", 10),
-    ]
+    left += _where(view)
+    left.append(Span(f"  every {view.interval_s:g} s", "dim", 10))
     right: list[Span] = []
     if view.fleet is not None and view.fleet.totals.is_paused:
         right += [Span(" PAUSED ", "flag", 95), Span(" ")]
@@ -125,6 +123,48 @@ def status(view: ViewState) -> tuple[list[Span], list[Span]]:
         tone = "warn" if view.rtt_ms > _SLOW_MS else "dim"
         right.append(Span(f"{_milliseconds(view.rtt_ms)} ", tone, 30))
     return left, right + _frozen(view)
+
+
+def _whom(view: ViewState) -> str:
+    """Who does not answer: the server, or the places."""
+    return " and ".join(safe(part.label) for part in view.parts) or view.address
+
+
+def _where(view: ViewState) -> list[Span]:
+    """Where we are: the address and the namespace; of several places what is shown, and of each
+    where it is, or that it does not answer."""
+    one = [
+        Span(view.address, "strong", 80, least=12),
+        Span(f"  {safe(view.namespace)}", "", 70),
+    ]
+    if not view.shown:
+        return one
+    key = view.policy.sign("next_place")
+    what = [Span(f" {key} {safe(view.shown)} ", "flag", 96, "app.next_place"), Span(" ", "", 96)]
+    if not view.parts:
+        return what + one
+    letters = letters_of([part.label for part in view.parts])
+    return what + [span for part in view.parts for span in _part(view, part, letters[part.label])]
+
+
+def _part(view: ViewState, part: PlaceCondition, letter: str) -> list[Span]:
+    poll, name = part.poll, safe(part.label)
+    if poll.error is None:
+        named = "" if part.namespace == part.label else f" {safe(part.namespace)}"
+        where = f"{part.address}{named}"
+        return [
+            Span(f" {letter} ", "strong", 88),
+            Span(name, "", 87),
+            Span(f" {where} ", "dim", 20, least=12),
+        ]
+    since_s = view.now_mono - (poll.failing_since_mono or view.now_mono)
+    age_s = None if poll.taken_mono is None else view.now_mono - poll.taken_mono
+    old = "" if age_s is None else f"; as of {ago(age_s)} ago"
+    return [
+        Span(f" {letter} ", "strong", 88),
+        Span(f"⚠ {name}: no answer for {ago(since_s)}", "bad", 95, least=12),
+        Span(f"{old} ", "bad", 60),
+    ]
 
 
 def _secrets(view: ViewState) -> list[Span]:
@@ -160,10 +200,10 @@ def tabs(view: ViewState, current: Where) -> tuple[list[Span], list[Span]]:
         drops = totals.drops
         figures = {
             "overview": (number(wrong) if wrong else "", worst),
-            "queues": (partly(totals.queues), ""),
+            "queues": (partly(totals.queues, is_least=totals.queues_is_least), ""),
             "workers": (dropped(working(totals), drops.workers), "warn" if totals.troubled else ""),
             "failed": (
-                dropped(partly(totals.failed), drops.failed),
+                dropped(partly(totals.failed, is_least=totals.failed_is_least), drops.failed),
                 "bad" if totals.failed else "",
             ),
         }
@@ -222,6 +262,10 @@ def trouble(view: ViewState) -> list[Span]:
     """What is wrong with Redis, in words; nothing when all is well."""
     if view.poll.error is not None:
         return [Span(f" {safe(view.poll.error)}", "warn")]
+    failing = [part for part in view.parts if part.poll.error is not None]
+    if failing:
+        each = (f"{safe(part.label)}: {safe(part.poll.error or '')}" for part in failing)
+        return [Span(f" ⚠ {'; '.join(each)}", "warn")]
     problems = {} if view.fleet is None else view.fleet.totals.problems
     if problems:
         # The names first: there is little room, and the reasons are long.
@@ -264,6 +308,15 @@ def empty_word(view: ViewState, noun: str, advice: str, what: str = "") -> str:
     if why := view.fleet.totals.problems.get(what):
         return unknown_word(why)
     return f"No {noun} yet: {advice}" if advice else f"No {noun}."
+
+
+def none_runs(view: ViewState) -> str:
+    """What an empty list of running jobs says."""
+    if view.fleet is None:
+        return empty_word(view, "jobs", "")
+    problems = view.fleet.totals.problems
+    why = problems.get("workers") or problems.get("jobs in hand")
+    return "No job is running." if why is None else unknown_word(why)
 
 
 def unknown_word(why: str) -> str:

@@ -64,7 +64,7 @@ def _known(read_only: bool, policy: UiPolicy) -> list[Action]:
         for place in keymap.PLACES
         for action in keymap.of({place}, read_only=read_only, rebound=policy.rebound)
     }
-    return [found[action.id] for action in keymap.ACTIONS if action.id in found]
+    return [policy.worded(found[each.id]) for each in keymap.ACTIONS if each.id in found]
 
 
 def _section(

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, ClassVar, Final
 
 from textual import events
 from textual.widget import Widget
 
 from qtop.keymap.keymap import Where
-from qtop.monitor.rows import Totals
+from qtop.model.placed import UnreadPart
+from qtop.monitor.rows import Totals, keyed
 from qtop.monitor.series import STEP_S, Trend, fewer
 from qtop.monitor.state import ViewState
-from qtop.screens import frame
+from qtop.screens import details, frame, list_bars
 from qtop.screens.base import RowsScreen, TextScreen
 from qtop.screens.runs import RunsScreen
 from qtop.search.fields import Subject
@@ -25,6 +26,7 @@ from qtop.widgets.text_lines import TextLine
 from queuecore.action_record import AUDIT_ENTRIES
 from queuecore.audit import AuditEntry
 from queuecore.errors import StoreError
+from queuecore.exchange import Operation
 
 LINES: Final = 4
 _HIGHEST_CELLS: Final = 13
@@ -97,6 +99,7 @@ def _lines(entry: AuditEntry) -> Iterator[TextLine]:
     yield TextLine(unknown if entry.done is None else format.number(entry.done), "", "done")
     if entry.undone:
         yield TextLine(format.number(entry.undone), "", "taken back")
+    yield from details.system_lines(entry.system)
     if entry.queue:
         yield TextLine(safe(entry.queue), "", "queue")
     yield TextLine(safe(entry.source), "dim", "key")
@@ -174,7 +177,7 @@ class HistoryScreen(RowsScreen):
         self._entries: list[AuditEntry] | None = None
 
     def make_table(self) -> Table[Any]:
-        table = Table(COLUMNS, key=lambda e: e.id, clock=self.app.clock)
+        table = Table(COLUMNS, key=lambda e: keyed(e.system, e.id), clock=self.app.clock)
         table.pages = self
         return table
 
@@ -198,10 +201,15 @@ class HistoryScreen(RowsScreen):
         if self.has_news(view):
             self._load()
 
+    def place_changed(self) -> None:
+        self._limit, self._entries = PAGE, None
+        self._load()
+
     def subject(self, row: AuditEntry) -> Subject:
         """An action as filters see it: words find who, what and with which client."""
         words = (row.actor.who, row.actor.client, row.action, row.subject)
-        return Subject(queue=row.queue, id=row.id, words=words)
+        system = row.system or self.app.system.name
+        return Subject(queue=row.queue, id=row.id, words=words, system=system)
 
     def shown_of(self) -> str:
         return f"{self.table.row_count:,} of the last {len(self._entries or ()):,}"
@@ -218,11 +226,23 @@ class HistoryScreen(RowsScreen):
         """The keys for it stay in what was read."""
 
     def _load(self) -> None:
-        self.run_worker(self._read(), exclusive=True, group="history")
+        self.in_background("history", self._read)
+
+    def _actions(self, tell: Callable[[UnreadPart], None]) -> Operation[list[AuditEntry]]:
+        """What reads the actions; of several systems `tell` hears which could not be read."""
+        system = self.app.system
+        if self.app.state.view().parts:
+            # Imported here: one system alone does without it.
+            from qtop.systems.together import Together
+
+            if isinstance(system, Together):
+                return system.history(self._limit, tell)
+        return system.history(self._limit)
 
     async def _read(self) -> None:
+        unread: list[UnreadPart] = []
         try:
-            self._entries = await self.app.read(self.app.system.history(self._limit))
+            self._entries = await self.app.read(self._actions(unread.append))
         except StoreError as error:
             self.app.say(f"the history: {safe(str(error))}", "bad")
             self.table.stale = True
@@ -230,6 +250,8 @@ class HistoryScreen(RowsScreen):
                 self.table.empty_text = frame.unknown_word(str(error))
                 self.pane.show_rows(())
             return
+        if unread:
+            self.app.say(f"the history: {list_bars.unknown_parts(unread)}", "warn")
         self.table.empty_text = (
             "Nothing was done here yet: what you do is listed, "
             f"and {self.app.state.policy.sign('undo_deed')} takes it back."

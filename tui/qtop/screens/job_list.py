@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, ClassVar, Final
@@ -23,13 +23,14 @@ from qtop.model.job import FAILED, Job, JobRow, JobSource, failure_rows, job_row
 from qtop.model.job_list import JobList, JobPage
 from qtop.monitor import row_text
 from qtop.monitor.incidents.incident import to_serving
-from qtop.monitor.state import ViewState
+from qtop.monitor.state import ALL, ViewState
 from qtop.screens import frame, list_bars
 from qtop.screens.base import ConsoleScreen, listed_in
 from qtop.screens.dialogs import ask_for_queue
 from qtop.screens.export import export
 from qtop.screens.payload_editor import edit_job
 from qtop.search.fields import Subject, of_job
+from qtop.search.joint_search import AnySearch, JointSearch
 from qtop.search.list_search import FoundT, ListSearch
 from qtop.search.selection import (
     JobQuery,
@@ -132,8 +133,10 @@ class JobListScreen(ConsoleScreen):
 
     def __init__(self, within: JobQuery) -> None:
         super().__init__()
-        self.within = within
-        self.jobs = self.app.system.jobs(within.source)
+        self.within = self._first_list = within
+        #: Whose jobs are listed: another one where other systems are shown.
+        self._listed_of = self.app.system
+        self.jobs = self._listed_of.jobs(within.source)
         self.traits = {"failed": _FAILURES, "delayed": _DELAYED}.get(within.source.kind, _WAITING)
         self.window, self.service = Bar(id="window"), Bar(id="service")
         self.bars = [self.window, self.service] if within.source.queue else [self.window]
@@ -145,9 +148,9 @@ class JobListScreen(ConsoleScreen):
         self._show_states(False)
         self.pane.filter = within.filter
         #: What is looked for in the whole list.
-        self.search: ListSearch[Any] | None = None
+        self.search: AnySearch | None = None
         #: The search of which all that was found is listed: what comes now can wait.
-        self.settled: ListSearch[Any] | None = None
+        self.settled: AnySearch | None = None
         self.page: JobPage | None = None
         self.start: Hashable = None
         self._lands_last: bool | None = None
@@ -173,7 +176,7 @@ class JobListScreen(ConsoleScreen):
     # The list
 
     def subject(self, row: Any) -> Subject:
-        return of_job(row.job, self.now)
+        return of_job(row.job, self.now, self.app.system.name)
 
     def values_of(self, field: str) -> Iterable[str]:
         return self.pane.values_of(field)
@@ -199,12 +202,40 @@ class JobListScreen(ConsoleScreen):
     def show_view(self, view: ViewState) -> None:
         if view.fleet is None:
             self.table.empty_text = frame.empty_word(view, "", "")
-        if self.has_news(view):
+        if self.app.system is not self._listed_of:
+            self._list_anew()
+        elif self.has_news(view):
             self.look()
         if self.within.source.queue:
-            self.service.show(
-                *list_bars.service_of(self.within.source, view, self.app.state.served_by)
-            )
+            source = self.within.source
+            served_by = partial(self.app.state.served_by, system=source.place)
+            self.service.show(*list_bars.service_of(source, view, served_by))
+        self.show_title()
+
+    def _list_anew(self) -> None:
+        """List the jobs of the systems that are shown now. What is marked stays marked, also where
+        it is hidden now."""
+        self._listed_of = self.app.system
+        is_numbered = "lists" in self.PLACES
+        if self.within.source.place and not is_numbered:
+            # It was opened for one place, whatever is shown.
+            return
+        if any(not row.system for row in self.pane.meant()):
+            # Rows from before others joined do not say whose they are.
+            self.table.clear_marks()
+        self.change_list(self._first_list if is_numbered else self.within)
+
+    def change_list(self, within: JobQuery) -> None:
+        """List other jobs, from their beginning."""
+        self.within = within
+        self.jobs = self.app.system.jobs(within.source)
+        self.search = self.settled = self.page = self.start = None
+        for group in ("search", "page", "rows"):
+            self.workers.cancel_group(self, group)
+        # What is marked may be hidden, and has not gone.
+        none = self.LOOKING if self.is_searched else "Looking …"
+        self.pane.show_matching((), none, is_all=False)
+        self.look()
         self.show_title()
 
     def tell_late(self) -> None:
@@ -240,7 +271,7 @@ class JobListScreen(ConsoleScreen):
     def polled(self) -> JobPage | None:
         """The first page, where the poll brought one along."""
         fleet = self.app.state.view().fleet
-        if self.within.source != _POLLED or fleet is None:
+        if self.within.source != _POLLED or fleet is None or fleet.totals.failed_is_least:
             return None
         length, rows = fleet.totals.failed, fleet.failures
         if length is None or rows is None:
@@ -317,7 +348,7 @@ class JobListScreen(ConsoleScreen):
         self.page, self.start = page, page.start
         lands_last = True if page.is_gone else self._lands_last
         self._lands_last = None
-        self.put(rows, self.NOTHING)
+        self.put(rows, list_bars.unknown_parts(page.unread) or self.NOTHING)
         if lands_last is not None:
             self.table.to_end(+1 if lands_last else -1)
         self.show_title()
@@ -350,15 +381,37 @@ class JobListScreen(ConsoleScreen):
 
     def search_for(self, wanted: JobQuery) -> JobSearch:
         """Finds jobs of this list, as of now."""
-        return JobSearch(wanted, self.now, self.jobs.layout(self.now))
+        layout, system = self.jobs.layout(self.now), self.app.system.name
+        return JobSearch(wanted, self.now, layout, system=system)
 
-    def new_search(self) -> ListSearch[Any]:
+    def new_search(self) -> AnySearch:
+        return self.search_for_all(self.new_matches, Matches.joined)
+
+    def search_for_all(
+        self,
+        new: Callable[[], FoundT],
+        join: Callable[[Sequence[FoundT]], FoundT],
+        group: str = "search",
+    ) -> AnySearch:
+        """Looks through the whole list; see `ListSearch`, and `JointSearch` for several places."""
         rest, meter = self.app.actions.precedence.rest, ProgressMeter(self.app.clock)
-        return ListSearch(self.jobs, self.new_matches, rest, meter=meter)
+        lists = self._lists_apart()
+        if not lists:
+            return ListSearch(self.jobs, new, rest, group, meter=meter)
+        parts = {place: ListSearch(jobs, new, rest, group) for place, jobs in lists.items()}
+        return JointSearch(parts, join, group, meter)
 
-    def renewed(
-        self, search: ListSearch[FoundT] | None, new: Callable[[], ListSearch[FoundT]]
-    ) -> ListSearch[FoundT]:
+    def _lists_apart(self) -> Mapping[str, JobList]:
+        """The lists of each place where there are several; none otherwise."""
+        if not self.app.state.view().parts:
+            return {}
+        # Imported here: one system alone does without it.
+        from qtop.systems.merged_lists import MergedList
+
+        jobs = self.jobs
+        return jobs.apart() if isinstance(jobs, MergedList) and len(jobs.parts) > 1 else {}
+
+    def renewed(self, search: AnySearch | None, new: Callable[[], AnySearch]) -> AnySearch:
         """A search, or another one where there is none yet or all of the list is known."""
         polled = self.polled()
         is_all = polled is not None and polled.after is None
@@ -369,21 +422,21 @@ class JobListScreen(ConsoleScreen):
         search.is_known = is_all
         return search
 
-    def go_on(self, search: ListSearch[Any]) -> None:
+    def go_on(self, search: AnySearch) -> None:
         """Look in the background for what a search has not seen, and show it."""
         if search.is_known:
             self.list_found()
         else:
             self.in_background(search.group, partial(self._follow, search), exclusive=False)
 
-    async def _follow(self, search: ListSearch[Any]) -> None:
+    async def _follow(self, search: AnySearch) -> None:
         if not search.of and not search.is_running:
             await asyncio.sleep(self.traits.typing_s)
         await search.follow(self.app.read, partial(self._found_more, search))
         if search is self.search:
             self.list_found()
 
-    def _found_more(self, search: ListSearch[Any]) -> None:
+    def _found_more(self, search: AnySearch) -> None:
         is_held = self.is_frozen and search is self.settled
         is_shown = not is_held and search.show_growth() and search is self.search
         if is_shown and self.table.row_count < self.traits.most_found:
@@ -403,7 +456,7 @@ class JobListScreen(ConsoleScreen):
             self.put_found(search, rows, self.no_match)
 
     def put_found(
-        self, search: ListSearch[Any], rows: Sequence[Any], none: str, *, is_over: bool = False
+        self, search: AnySearch, rows: Sequence[Any], none: str, *, is_over: bool = False
     ) -> None:
         """Show the rows of what was found; the text `none` when that is nothing and the search
         `is_over`."""
@@ -411,6 +464,8 @@ class JobListScreen(ConsoleScreen):
             self.settled = search
         elif not is_over:
             none = self.LOOKING
+        if search.unread:
+            none = list_bars.unknown_parts(search.unread)
         if search.problem is not None and not search.is_current:
             none = frame.unknown_word(search.problem)
         self.put(rows, none)
@@ -436,9 +491,15 @@ class JobListScreen(ConsoleScreen):
     def put(self, rows: Sequence[Any], none: str) -> None:
         """Show rows that match already, or the text `none`."""
         if rows and isinstance(rows[0], JobRow):
-            self._show_states(rows[0].job.state is not None)
+            # Where one system is listed, all of its jobs have states, or none.
+            some = rows if rows[0].system else rows[:1]
+            self._show_states(any(row.job.state is not None for row in some))
         has_more = self.start is not None or (self.page is not None and self.page.after is not None)
-        self.pane.show_matching(rows, none, is_all=not (self.is_paged and has_more))
+        # A job that a filter, or another system that is shown alone, hides has not gone.
+        is_part = not self.pane.filter.is_empty or self.app.state.view().shown not in ("", ALL)
+        hides_some = is_part and self.table is self._list_table
+        is_all = not (self.is_paged and has_more) and not hides_some
+        self.pane.show_matching(rows, none, is_all=is_all)
 
     def _show_states(self, has_states: bool) -> None:
         place = listed_in(type(self))
@@ -463,8 +524,10 @@ class JobListScreen(ConsoleScreen):
         if self.is_paged:
             is_unread = self._is_unread
             left += list_bars.page(self.within.source, self.page, rows, is_unread=is_unread)
+            left += list_bars.unread(() if self.page is None else self.page.unread)
         elif self.search is not None and self.search.found is not None:
             left += self.found_spans(self.search.found)
+            left += list_bars.unread(self.search.unread)
         left += marks_spans(self.table)
         key = self.app.state.policy.sign(self.STOP)
         self.window.show(left, list_bars.progress(self.search, key))
@@ -568,10 +631,10 @@ class JobListScreen(ConsoleScreen):
         self.app.actions.request(Clear(self.within.source), looking="looking at the failures")
 
     async def action_show_serving(self) -> None:
-        fleet, name = self.app.state.view().fleet, self.within.source.name
+        fleet, source = self.app.state.view().fleet, self.within.source
         rows = (fleet.queues or ()) if fleet is not None else ()
-        serving = next((row.serving for row in rows if row.name == name), None)
-        await self.app.follow(to_serving(name, serving))
+        serving = next((row.serving for row in rows if list_bars.is_of(row, source)), None)
+        await self.app.follow(to_serving(source.name, serving, source.place))
 
     # The same keys have other ids where jobs wait or were set aside.
     action_delete_jobs = action_delete

@@ -57,7 +57,7 @@ class JobScreen(JobDetailsScreen):
 
 
 class JobsScreen(JobListScreen):
-    """The jobs of a queue."""
+    """The jobs of a queue; `place` is the label of its place, where there are several."""
 
     PLACES: ClassVar[tuple[Where, ...]] = ("tables", "rows", "jobs")
     TAB: ClassVar[Where] = "queues"
@@ -67,15 +67,18 @@ class JobsScreen(JobListScreen):
     NOTHING = "Nothing waits in this queue."
     MARKS_GONE = _MARKS_GONE
 
-    def __init__(self, queue: str) -> None:
-        super().__init__(JobQuery(JobSource("queue", queue)))
+    def __init__(self, queue: str, place: str = "") -> None:
+        super().__init__(JobQuery(JobSource("queue", queue, place)))
+        self.is_of_one = True
 
     def action_show_aside(self) -> None:
-        self.app.push_screen(SetAsideScreen(self.within.source.name))
+        source = self.within.source
+        self.app.push_screen(SetAsideScreen(source.name, source.place))
 
 
 class SetAsideScreen(JobListScreen):
-    """What workers set aside from a queue because they could not read it."""
+    """What workers set aside from a queue because they could not read it; `place` is the label of
+    its place, where there are several."""
 
     PLACES: ClassVar[tuple[Where, ...]] = ("tables", "rows", "aside")
     TAB: ClassVar[Where] = "queues"
@@ -85,8 +88,9 @@ class SetAsideScreen(JobListScreen):
     NOTHING = "Nothing is set aside from this queue."
     MARKS_GONE = _MARKS_GONE
 
-    def __init__(self, queue: str) -> None:
-        super().__init__(JobQuery(JobSource("unreadable", queue)))
+    def __init__(self, queue: str, place: str = "") -> None:
+        super().__init__(JobQuery(JobSource("unreadable", queue, place)))
+        self.is_of_one = True
 
     def action_put_back(self) -> None:
         self.act(PutBack)

@@ -8,19 +8,21 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from itertools import starmap
+from typing import Final
 
 from qtop.keymap import keymap
 from qtop.keymap.keymap import Sign
 from qtop.model.fleet import ListedSchedule, LockHolder, Schedules
 from qtop.model.job import JobSource
 from qtop.model.job_list import DueShare, JobPage, Outline
+from qtop.model.placed import UnreadPart
 from qtop.monitor import row_text
 from qtop.monitor.changes import ServedBy
 from qtop.monitor.rows import TAKES_NONE, QueueRow, WorkerRow
 from qtop.monitor.state import ViewState
 from qtop.screens import frame
-from qtop.search.list_search import ListSearch
+from qtop.search.joint_search import AnySearch
 from qtop.search.selection import JobSearch, Matches
 from qtop.text import format
 from qtop.text.safe import ago, counted, safe
@@ -30,9 +32,10 @@ _HOSTS_SHOWN: Final = 3
 
 
 def heading(source: JobSource) -> list[Span]:
+    place = f"{safe(source.place)}: " if source.place else ""
     if source.kind == "failed":
-        return [Span(f" {safe(source.name)}", "current", 100)]
-    title = [Span(f" {safe(source.name) or '(no name)'}", "current", 89, least=8)]
+        return [Span(f" {place}{safe(source.name)}", "current", 100)]
+    title = [Span(f" {place}{safe(source.name) or '(no name)'}", "current", 89, least=8)]
     if source.kind == "unreadable":
         title.append(Span("  set aside: no worker could read them", "warn", 60))
     return title
@@ -47,15 +50,42 @@ def page(
     if source.kind == "failed":
         if shown is None or not rows or not shown.jobs:
             return []
-        which = f"   entries {span} of {shown.length:,}"
-        is_by_age = shown.length <= rows or all(job.state is None for job in shown.jobs)
-        order = ", newest first" if is_by_age else ", by set, the highest score first"
-        return [Span(which, "dim", 90), Span(order, "dim", 60)]
+        least = "at least " if shown.unread else ""
+        which = f"   entries {span} of {least}{shown.length:,}"
+        return [Span(which, "dim", 90), Span(_order(shown, rows), "dim", 60)]
     what, state = ("jobs", "waiting") if source.kind == "queue" else ("items", "set aside")
     total = "unknown" if is_unread else "reading …"
     if shown is not None:
         total = f"{f'{what} {span} of ' if rows else ''}{shown.length:,} {state}"
     return [Span(f"   {total}", "dim", 90)]
+
+
+def _order(shown: JobPage, rows: int) -> str:
+    """In which order the entries of a page of failures are."""
+    if len({job.system for job in shown.jobs}) > 1:
+        return ", newest first" if shown.length <= rows else ", newest first on each page"
+    is_by_age = shown.length <= rows or all(job.state is None for job in shown.jobs)
+    return ", newest first" if is_by_age else ", by set, the highest score first"
+
+
+def unread(parts: Sequence[UnreadPart]) -> list[Span]:
+    """Which places are missing in what is listed, and why."""
+    spans: list[Span] = []
+    for part in parts:
+        spans.append(Span(f"   {safe(part.place)} unknown", "warn", 96))
+        spans.append(Span(f": {safe(part.why)}", "warn", 52, least=12))
+    return spans
+
+
+def unknown_parts(parts: Sequence[UnreadPart]) -> str:
+    """The same as the text of a table without rows."""
+    return "; ".join(f"{safe(part.place)} is unknown: {safe(part.why)}" for part in parts)
+
+
+def but_for(parts: Sequence[UnreadPart]) -> str:
+    """The same, to follow a sentence about what was found."""
+    words = (f"{safe(part.place)} could not be read: {safe(part.why)}" for part in parts)
+    return "".join(f"; {each}" for each in words)
 
 
 def found(source: JobSource, matches: Matches, rows: int) -> list[Span]:
@@ -70,7 +100,7 @@ def too_large(search: JobSearch) -> list[Span]:
     return [Span(f"; {large:,} too large to look into", "warn", 70)] if large else []
 
 
-def progress(search: ListSearch[Any] | None, key: str) -> list[Span]:
+def progress(search: AnySearch | None, key: str) -> list[Span]:
     """How far the search through the whole list is, how fast it goes, and which `key` stops it."""
     if search is None:
         return []
@@ -102,14 +132,23 @@ def service_of(
     if fleet.queues is None:
         why = fleet.totals.problems.get("queues", "")
         return [Span(f" {frame.unknown_word(why)}", "warn")], []
-    row = next((row for row in fleet.queues if row.name == name), None)
+    row = next((row for row in fleet.queues if is_of(row, source)), None)
     if row is not None and source.kind == "unreadable":
         row = row._replace(unreadable=0)
     serving = None
     if fleet.workers is not None:
         alive = (each for each in fleet.workers if each.condition not in TAKES_NONE)
-        serving = [each for each in alive if name in served_by(each.process.listed)]
+        serving = [
+            each
+            for each in alive
+            if source.place in ("", each.system) and name in served_by(each.process.listed)
+        ]
     return service(row, serving, view.policy.sign)
+
+
+def is_of(row: QueueRow, source: JobSource) -> bool:
+    """Whether a row is that of the queue whose jobs are a list."""
+    return row.name == source.name and source.place in ("", row.system)
 
 
 def service(
@@ -221,7 +260,7 @@ def due_times(shown: JobPage | None) -> list[Span]:
 
 
 def delayed_search(
-    run: ListSearch[Matches] | None,
+    run: AnySearch | None,
     sign: Sign = keymap.sign,
     *,
     is_by_class: bool,
@@ -256,19 +295,23 @@ def forecast(
     outlook: Outline | None, rows: Sequence[ListedSchedule] | None, now: datetime
 ) -> tuple[list[Span], list[Span]]:
     """How many jobs come due when, and how many schedules fire soon."""
+    missing = [] if outlook is None else unread(outlook.unread)
     if outlook is None:
         left = [Span(" due ", "dim", 50), Span(" unknown", "warn")]
     else:
         shares, retries = outlook.shares, outlook.retries or ()
         if retries:
             shares = tuple(_both(*each) for each in zip(shares, retries, strict=True))
-        left = [Span(" due, with retries " if retries else " due ", "dim", 50), *_buckets(shares)]
+        left = [Span(" due, with retries " if retries else " due ", "dim", 50)]
+        if missing:
+            left.append(Span(" at least", "warn", 91))
+        left += _buckets(shares)
     if not rows:
-        return left, []
+        return left, missing
     moments = (row.next_at for row in rows if row.next_at is not None)
     firing = sum((at - now).total_seconds() <= _SOON_S for at in moments)
     verb = "schedule fires" if firing == 1 else "schedules fire"
-    return left, [Span(f"{format.number(firing)} {verb} within 1 h ", "dim", 40)]
+    return left, [*missing, Span(f"{format.number(firing)} {verb} within 1 h ", "dim", 40)]
 
 
 def retries_due(outlook: Outline | None) -> list[Span]:
@@ -298,9 +341,11 @@ def _both(one: DueShare, other: DueShare) -> DueShare:
 
 
 def scheduler(seen: ScheduledLook | None, now_s: float, has_schedules: bool) -> list[Span]:
-    """Who moves due jobs, in words, and whether that can be believed."""
+    """Who moves due jobs, in words, and whether that is believable; of several systems each."""
     if seen is None:
         return [Span(" reading …", "dim")]
+    if seen.schedules.parts:
+        return _schedulers(seen, now_s)
     if seen.problems:
         unread = (f"{what}: {why}" for what, why in seen.problems.items())
         return [Span(f" ⚠ cannot read {safe('; '.join(unread))}", "bad")]
@@ -333,6 +378,31 @@ def scheduler(seen: ScheduledLook | None, now_s: float, has_schedules: bool) -> 
     return held
 
 
+_TONES: Final = ("bad", "warn")
+#: Where several systems share a line, texts are cut to so many cells before they are left out.
+_LEAST_CELLS: Final = 16
+
+
+def _schedulers(seen: ScheduledLook, now_s: float) -> list[Span]:
+    """As `scheduler`, of each of several places: what is wrong comes first."""
+    found: list[tuple[int, list[Span]]] = []
+    outlines = {} if seen.outline is None else seen.outline.parts
+    for place, part in seen.schedules.parts.items():
+        look = ScheduledLook(outlines.get(place), part, part.problems)
+        spans = [
+            span._replace(least=span.least or _LEAST_CELLS)
+            for span in scheduler(look, now_s, bool(part.listed))
+        ]
+        tones = [_TONES.index(each.tone) for each in spans if each.tone in _TONES]
+        rank = min(tones, default=len(_TONES))
+        found.append((rank, [Span(f" {safe(place)}:", "dim", 101), *spans]))
+    found.sort(key=lambda each: each[0])
+    (_, worst), *others = found
+    # What is wrong is on the bar in any case, as far as there is room for it.
+    rest = [span._replace(priority=min(span.priority, 60)) for _, part in others for span in part]
+    return [*worst, *rest]
+
+
 def _movers(at_work: int, ahead: Outline | None, now_s: float) -> list[Span]:
     """As `scheduler`, where any of the processes `at_work` moves what is due."""
     overdue = None if ahead is None else ahead.shares[0]
@@ -351,7 +421,10 @@ def _movers(at_work: int, ahead: Outline | None, now_s: float) -> list[Span]:
 
 
 def no_schedules(seen: ScheduledLook | None) -> str:
-    """What is shown in place of the schedules when there are none; a file's may be unknown."""
+    """What is shown in place of the schedules when there are none; a file's may be unknown. Of
+    several systems for each."""
+    if seen is not None and seen.schedules.parts:
+        return " ".join(starmap(_no_schedules_of, seen.schedules.parts.items()))
     if seen is not None and seen.schedules.movers is not None:
         hidden = seen.schedules.hidden
         also = f"; {safe(hidden)}" if hidden else ""
@@ -362,6 +435,12 @@ def no_schedules(seen: ScheduledLook | None) -> str:
         unknown = safe(seen.schedules.file_problem)
         return f"No schedules in Redis; of a file they are unknown: {unknown}."
     return "No schedules in Redis, nor in the file of a scheduler at work."
+
+
+def _no_schedules_of(place: str, part: Schedules) -> str:
+    if part.listed is None:
+        return f"{safe(place)} is unknown: {safe('; '.join(part.problems.values()))}."
+    return f"{safe(place)}: {no_schedules(ScheduledLook(None, part, part.problems))}"
 
 
 def _held(holder: LockHolder) -> str:

@@ -335,7 +335,8 @@ class LocalScreen(RowsScreen):
 
     def __init__(self) -> None:
         super().__init__()
-        self._sampler = Sampler(self.app.system.left_alone)
+        self.is_of_one = True
+        self._sampler = Sampler(self.app.local.system.left_alone)
         self._usages: Mapping[int, Usage] = {}
         self._is_sampling = False
         self._is_shown = False
@@ -355,7 +356,7 @@ class LocalScreen(RowsScreen):
         table.empty_text = f"No workers were started here: {how}."
         here = socket.gethostname()
         registered = (view.fleet.workers or ()) if view.fleet else ()
-        system = self.app.system
+        system = self.app.local.system
         on_host = [row for row in registered if system.may_run_on(row.process, here)]
         self.pane.show_rows(local_rows(self.app.local.groups, on_host, self._usages, view.now_mono))
 

@@ -16,6 +16,7 @@ from textual.widget import Widget
 from qtop.keymap.keymap import SCREENS, Where
 from qtop.monitor import row_text
 from qtop.monitor.incidents.incident import Incident, Link
+from qtop.monitor.poller import PollResult
 from qtop.monitor.rows import NOT_ALIVE, TROUBLED, NewestGroup, QueueRow, WorkerRow
 from qtop.monitor.state import UiPolicy, ViewState
 from qtop.screens import frame
@@ -42,8 +43,8 @@ class IncidentScreen(TextScreen):
         self._incident = incident
 
     def lines(self, view: ViewState) -> Iterable[TextLine]:
-        key = self._incident.key
-        now = next((each for each in view.insights.incidents if each.key == key), None)
+        key = self._incident.row_key
+        now = next((each for each in view.insights.incidents if each.row_key == key), None)
         self._incident = incident = now or self._incident
         if now is None or now.is_over:
             yield TextLine("This is no longer so.", "dim")
@@ -69,6 +70,11 @@ class IncidentRow(NamedTuple):
 
     incident: Incident
     now: datetime | None
+
+    @property
+    def system(self) -> str:
+        """The label of the place that it is about."""
+        return self.incident.system
 
 
 def coarse(age_s: float | None) -> str:
@@ -197,12 +203,18 @@ FAILURES: Final[tuple[Column[NewestGroup], ...]] = (
 
 
 def incident_rows(view: ViewState) -> list[IncidentRow]:
-    fleet, now = view.fleet, None
-    if fleet is not None:
-        # Without an answer troubles last on, as far as is known.
-        waited_s = view.now_mono - (view.poll.taken_mono or view.now_mono) if view.is_stale else 0.0
-        now = fleet.server_time + timedelta(seconds=max(0.0, waited_s))
-    return [IncidentRow(each, now) for each in view.insights.incidents]
+    moments = {part.label: _moment(part.server_time, part.poll, view) for part in view.parts}
+    now = None if view.fleet is None else _moment(view.fleet.server_time, view.poll, view)
+    return [IncidentRow(each, moments.get(each.system, now)) for each in view.insights.incidents]
+
+
+def _moment(server_time: datetime | None, poll: PollResult, view: ViewState) -> datetime | None:
+    """The server's time now. Without an answer troubles last on, as far as is known."""
+    if server_time is None:
+        return None
+    is_stale = poll.error is not None
+    waited_s = view.now_mono - (poll.taken_mono or view.now_mono) if is_stale else 0.0
+    return server_time + timedelta(seconds=max(0.0, waited_s))
 
 
 def neediest(rows: Sequence[QueueRow]) -> list[QueueRow]:
@@ -256,11 +268,11 @@ class OverviewScreen(ConsoleScreen):
         self._advice = Bar(id="advice")
         self._charts = [Bar() for _ in range(_CHARTS * _TALL_LINES)]
         self.table = self._brief(
-            "incidents", INCIDENTS, lambda row: row.incident.key, on_cursor=self._advise
+            "incidents", INCIDENTS, lambda row: row.incident.row_key, on_cursor=self._advise
         )
-        self.queues = self._brief("queues", QUEUES, lambda row: row.name)
-        self.jobs = self._brief("jobs", JOBS, lambda row: row.id)
-        self.failures = self._brief("failures", FAILURES, lambda group: group.fingerprint)
+        self.queues = self._brief("queues", QUEUES, lambda row: row.key)
+        self.jobs = self._brief("jobs", JOBS, lambda row: row.key)
+        self.failures = self._brief("failures", FAILURES, lambda group: group.key)
 
     def _brief(
         self,
@@ -296,12 +308,13 @@ class OverviewScreen(ConsoleScreen):
         fleet, insights = view.fleet, view.insights
         # That Redis does not answer is news, whatever else is old.
         self.table.stale = False
+        self.table.dim_rows(None)
         self.table.empty_text = frame.empty_word(view, "verdicts", "")
         self.table.set_rows(incident_rows(view))
         self._advise(self.table.cursor_row)
         self.queues.empty_text = frame.empty_word(view, "queues", "", "queues")
         self.queues.set_rows(neediest(fleet.queues or ()) if fleet else ())
-        self.jobs.empty_text = _none_runs(view)
+        self.jobs.empty_text = frame.none_runs(view)
         self.jobs.set_rows(longest(fleet.workers or ()) if fleet else ())
         self.failures.empty_text = frame.empty_word(view, "failed jobs", "", "failures")
         self.failures.label("number", row_text.failed_label(fleet))
@@ -370,23 +383,15 @@ class OverviewScreen(ConsoleScreen):
     async def on_table_opened(self, event: Table.Opened[Any]) -> None:
         row = event.row
         if event.table is self.queues:
-            await self.app.follow(Link("queues", row.name))
+            await self.app.follow(Link("queues", row.key))
         elif event.table is self.jobs:
-            await self.app.follow(Link("workers", row.id))
+            await self.app.follow(Link("workers", row.key))
         elif event.table is self.failures:
             await self.app.follow(_link_of(row))
         elif row.incident.link is not None and row.incident.link.place in SCREENS:
             await self.app.follow(row.incident.link)
         else:
             self.app.push_screen(IncidentScreen(row.incident))
-
-
-def _none_runs(view: ViewState) -> str:
-    if view.fleet is None:
-        return frame.empty_word(view, "jobs", "")
-    problems = view.fleet.totals.problems
-    why = problems.get("workers") or problems.get("jobs in hand")
-    return "No job is running." if why is None else frame.unknown_word(why)
 
 
 def _link_of(group: NewestGroup) -> Link:
@@ -398,4 +403,4 @@ def _link_of(group: NewestGroup) -> Link:
         for field, value in (("class", class_name), ("exception", job.exception))
         if value is not None
     ]
-    return Link("failed", group.fingerprint.id, " ".join(terms))
+    return Link("failed", group.fingerprint.id, " ".join(terms), group.system)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Final
 
-from qtop.actions.request import Clear, Pause
+from qtop.actions.request import Clear, Pause, placed
 from qtop.keymap.keymap import Where
 from qtop.model.job import JobSource
 from qtop.monitor.changes import Drop, Rates
@@ -118,7 +118,7 @@ class QueuesScreen(RowsScreen):
     TAB: ClassVar[Where] = "queues"
 
     def make_table(self) -> Table[Any]:
-        return Table(COLUMNS, key=lambda row: row.name, sort="depth", clock=self.app.clock)
+        return Table(COLUMNS, key=lambda row: row.key, sort="depth", clock=self.app.clock)
 
     def __init__(self) -> None:
         super().__init__()
@@ -151,22 +151,23 @@ class QueuesScreen(RowsScreen):
         self._waits = shown
 
     def subject(self, row: QueueRow) -> Subject:
-        return Subject(queue=row.name, words=(queue_state(row),))
+        system = row.system or self.app.system.name
+        return Subject(queue=row.name, words=(queue_state(row),), system=system)
 
     def on_table_opened(self, event: Table.Opened[QueueRow]) -> None:
         # Imported here, as below: Overview shows queues too, and the first frame must not wait.
         from qtop.screens.jobs import JobsScreen
 
-        self.app.push_screen(JobsScreen(event.row.name))
+        self.app.push_screen(JobsScreen(event.row.name, event.row.system))
 
     def action_pause(self) -> None:
         rows: list[QueueRow] = self.pane.meant()
-        if any(row.is_paused is None for row in rows):
+        lacking = self.app.state.lacking("pause")
+        if any(row.is_paused is None and row.system not in lacking for row in rows):
             self.app.say("whether they are paused is unknown: nothing was changed", "warn")
         elif rows:
-            names = [row.name for row in rows]
-            paused = not all(row.is_paused for row in rows)
-            self.app.actions.request(Pause(tuple(names), paused), self.table)
+            paused = not all(row.is_paused for row in rows if row.system not in lacking)
+            self.ask_of(rows, lambda rows: Pause(tuple(row.name for row in rows), paused), "pause")
 
     def action_clear_queue(self) -> None:
         self._clear(removes=False)
@@ -177,7 +178,7 @@ class QueuesScreen(RowsScreen):
     def _clear(self, *, removes: bool) -> None:
         row: QueueRow | None = self.table.cursor_row
         if row is not None:
-            request = Clear(JobSource("queue", row.name), removes)
+            request = placed([row], lambda _: Clear(JobSource("queue", row.name), removes))
             self.app.actions.request(request, looking=f"looking at {safe(row.name)}")
 
     def action_show_aside(self) -> None:
@@ -188,14 +189,14 @@ class QueuesScreen(RowsScreen):
             return
         # When it is unknown, the screen says why.
         if row.unreadable != 0:
-            self.app.push_screen(SetAsideScreen(row.name))
+            self.app.push_screen(SetAsideScreen(row.name, row.system))
         else:
             self.app.say(f"nothing is set aside from {safe(row.name)}", "dim")
 
     async def action_show_serving(self) -> None:
         row: QueueRow | None = self.table.cursor_row
         if row is not None:
-            await self.app.follow(to_serving(row.name, row.serving))
+            await self.app.follow(to_serving(row.name, row.serving, row.system))
 
     def action_start_workers(self) -> None:
         self.app.worker_actions.ask([row.name for row in self.pane.chosen()] or ["*"])

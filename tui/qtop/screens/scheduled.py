@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -30,7 +30,7 @@ from qtop.screens.list_bars import ScheduledLook
 from qtop.search import filter_language
 from qtop.search.fields import Subject, of_schedule
 from qtop.search.filter_language import BadFilter, Filter
-from qtop.search.list_search import ListSearch
+from qtop.search.joint_search import AnySearch
 from qtop.search.selection import ClassCounts, ClassRow, JobQuery, Matches, chosen_of
 from qtop.text import format
 from qtop.text.safe import safe
@@ -241,6 +241,11 @@ SCHEDULE_COLUMNS: Final[tuple[Column[ListedSchedule], ...]] = (
 )
 
 
+def _schedule_key(row: ListedSchedule) -> Hashable:
+    """What makes it the same one at the next reading."""
+    return (row.system, row.name) if row.system else row.name
+
+
 SchedulePart = Literal["jobs", "classes", "schedules"]
 
 #: The times ahead for which is counted what comes due: 5 minutes, an hour, a day.
@@ -266,7 +271,7 @@ class ScheduledScreen(JobListScreen):
             "jobs": self.table,
             # One is acted on at a time: what a mark means would be unclear.
             "classes": Table(CLASS_COLUMNS, key=class_key, markable=False, clock=clock),
-            "schedules": Table(SCHEDULE_COLUMNS, key=lambda row: row.name, clock=clock),
+            "schedules": Table(SCHEDULE_COLUMNS, key=_schedule_key, clock=clock),
         }
         for table in (*self._tables.values(), self._tables[self.part]):
             self.pane.bring_to_front(table)
@@ -286,6 +291,10 @@ class ScheduledScreen(JobListScreen):
         return self.part != "schedules" and not self.is_paged
 
     # Looking
+
+    def change_list(self, within: JobQuery) -> None:
+        self._glance = self._schedules = self._before_class = None
+        super().change_list(within)
 
     def look(self) -> None:
         self.load()
@@ -359,7 +368,7 @@ class ScheduledScreen(JobListScreen):
         matches.classes = ClassCounts()
         return matches
 
-    def new_search(self) -> ListSearch[Any]:
+    def new_search(self) -> AnySearch:
         """As for every list; how many jobs were seen is shown from the beginning."""
         search = super().new_search()
         search.take((), is_all=False)

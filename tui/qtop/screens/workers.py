@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, ClassVar, Final
 
-from qtop.actions.request import Prune, Signal, Wish
+from qtop.actions.request import (
+    AnyRequest,
+    Cancel,
+    Placed,
+    Prune,
+    PruneEvidence,
+    Several,
+    Signal,
+    Wish,
+    by_place,
+)
 from qtop.keymap.keymap import Where
 from qtop.local.groups import LocalWorker
 from qtop.model.fleet import Process
@@ -53,33 +64,36 @@ class HostsScreen(RowsScreen):
     """All machines; opening one shows its workers.
 
     Args:
-        on_chosen: Called with the name of the machine that was opened.
+        on_chosen: Called with the row of the machine that was opened.
+        on_next: Shows all running jobs in place of the machines.
     """
 
     PLACES: ClassVar[tuple[Where, ...]] = ("tables", "rows", "hosts")
     TAB: ClassVar[Where] = "workers"
 
-    def __init__(self, on_chosen: Callable[[str | None], None]) -> None:
+    def __init__(self, on_chosen: Callable[[HostRow], None], on_next: Callable[[], None]) -> None:
         super().__init__()
-        self._on_chosen = on_chosen
+        self._on_chosen, self._on_next = on_chosen, on_next
 
     def make_table(self) -> Table[Any]:
-        return Table(HOST_COLUMNS, key=lambda row: row.name, sort="troubled", clock=self.app.clock)
+        return Table(HOST_COLUMNS, key=lambda row: row.key, sort="troubled", clock=self.app.clock)
 
     def show_view(self, view: ViewState) -> None:
         self.table.empty_text = frame.empty_word(view, "machines", "workers bring them.", "workers")
         self.pane.show_rows(host_rows(view.fleet.workers or ()) if view.fleet else ())
 
     def subject(self, row: HostRow) -> Subject:
-        return Subject(worker=row.name, words=(row.name or "",))
+        system = row.system or self.app.system.name
+        return Subject(worker=row.name, words=(row.name or "",), system=system)
 
     def on_table_opened(self, event: Table.Opened[HostRow]) -> None:
         event.stop()
         self.dismiss()
-        self._on_chosen(event.row.name)
+        self._on_chosen(event.row)
 
     def action_hosts(self) -> None:
         self.dismiss()
+        self._on_next()
 
 
 class WorkerScreen(TextScreen):
@@ -94,8 +108,8 @@ class WorkerScreen(TextScreen):
 
     def lines(self, view: ViewState) -> Iterable[TextLine]:
         workers = (view.fleet.workers or ()) if view.fleet else ()
-        worker_id = self._row.id
-        now = next((row for row in workers if row.id == worker_id), None)
+        key = self._row.key
+        now = next((row for row in workers if row.key == key), None)
         self._row = now or self._row
         if view.fleet is not None and view.fleet.workers is None:
             why = view.fleet.totals.problems.get("workers", "")
@@ -104,10 +118,18 @@ class WorkerScreen(TextScreen):
             yield TextLine("This worker is no longer registered.", "bad")
         local = self.app.local.get(self._row.process.pid) if self._row.is_local else None
         log = None if local is None else str(local.log)
-        yield from worker_lines(self._row, log, view.policy.redactor, self.app.state.usual_s)
+        usual_s = partial(self.app.state.usual_s, system=self._row.system)
+        yield from worker_lines(self._row, log, view.policy.redactor, usual_s)
 
     def action_log(self) -> None:
         self.app.worker_actions.show_log(self._row)
+
+    def action_cancel(self) -> None:
+        jids = tuple(job.jid for job in self._row.jobs or () if job.jid is not None)
+        if jids:
+            self.ask_of([self._row], lambda _: Cancel(jids), "cancel")
+        else:
+            self.app.say("no job that it runs tells its id", "dim")
 
 
 _TONES: Final[dict[str, ToneOf]] = {
@@ -123,6 +145,11 @@ _TONES: Final[dict[str, ToneOf]] = {
 }
 
 
+def _state_tone(row: WorkerRow) -> ToneOf:
+    is_asked = row_text.worker_state(row) != row.condition
+    return "accent" if is_asked else _TONES[row.condition]
+
+
 def _heartbeat_tone(row: WorkerRow) -> ToneOf | None:
     return _TONES[row.condition] if row.condition in TROUBLED else "dim"
 
@@ -131,14 +158,15 @@ def _place(row: WorkerRow) -> str:
     return f"{'●' if row.is_local else ' '} {row_text.worker_place(row)}"
 
 
+_STATE_CELLS: Final = 12
 COLUMNS: Final[tuple[Column[WorkerRow], ...]] = (
     Column(
         "state",
         "state",
-        12,
-        lambda r: r.condition,
+        _STATE_CELLS,
+        row_text.worker_state,
         priority=100,
-        style=lambda r: _TONES[r.condition],
+        style=_state_tone,
         sort_key=lambda r: (CONDITIONS.index(r.condition), -(r.elapsed_s or 0)),
     ),
     Column("busy", "busy", 5, row_text.busy, priority=91, align="right"),
@@ -177,6 +205,12 @@ COLUMNS: Final[tuple[Column[WorkerRow], ...]] = (
 #: Columns of processes with threads, and those that only others have.
 _OF_THREADS: Final = frozenset({"busy", "version", "memory", "trip", "tag"})
 _OF_COUNTS: Final = frozenset({"processed", "failed"})
+#: What is left out where there are processes with threads, and where there are others.
+_LEFT_OUT: Final = {
+    (True, False): _OF_COUNTS,
+    (False, True): _OF_THREADS,
+    (True, True): frozenset[str](),
+}
 
 
 class WorkersScreen(RowsScreen):
@@ -190,26 +224,25 @@ class WorkersScreen(RowsScreen):
         # By worker id: what signals asked for shows nowhere in Redis.
         self._asked_to_finish: set[str] = set()
         self._paused: set[str] = set()
-        #: Whether its processes tell more about themselves; None while that is not known.
-        self._has_facts: bool | None = None
-        self._show_columns(False)
+        #: Columns of which no process tells anything; None while that is not known.
+        self._left_out: frozenset[str] | None = None
+        self._show_columns(_OF_THREADS)
 
-    def _show_columns(self, has_facts: bool) -> None:
-        """Show the columns of which processes tell something, unless the settings name others."""
-        if has_facts is not self._has_facts and "workers" not in self.app.settings.columns:
-            left_out = _OF_COUNTS if has_facts else _OF_THREADS
+    def _show_columns(self, left_out: frozenset[str]) -> None:
+        """Show all columns but these, unless the settings name others."""
+        if left_out != self._left_out and "workers" not in self.app.settings.columns:
             self.table.show_columns([each.key for each in COLUMNS if each.key not in left_out])
-        self._has_facts = has_facts
+        self._left_out = left_out
 
     def make_table(self) -> Table[Any]:
         usual = self._usual
         columns = [replace(c, cell=usual) if c.key == "usual" else c for c in COLUMNS]
-        return Table(columns, key=lambda row: row.id, sort="state", clock=self.app.clock)
+        return Table(columns, key=lambda row: row.key, sort="state", clock=self.app.clock)
 
     def _usual(self, row: WorkerRow) -> str:
         if row.process.is_busy is False:
             return ""
-        usual_s = self.app.state.usual_s(row.job)
+        usual_s = self.app.state.usual_s(row.job, row.system)
         return format.duration(None if usual_s is None else max(1.0, usual_s))
 
     def show_view(self, view: ViewState) -> None:
@@ -219,14 +252,18 @@ class WorkersScreen(RowsScreen):
         table.empty_text = frame.empty_word(view, "workers", advice, "workers")
         fleet = view.fleet
         rows = () if fleet is None else (*(fleet.workers or ()), *view.insights.unregistered)
+        kinds = {row.process.facts is not None for row in rows}
         if rows:
-            self._show_columns(any(row.process.facts is not None for row in rows))
+            self._show_columns(_LEFT_OUT[True in kinds, False in kinds])
+        if True in kinds:
+            longest = max((len(row_text.worker_state(row)) for row in rows), default=0)
+            table.widen("state", max(_STATE_CELLS, longest))
         self.pane.show_rows(rows)
 
     def subject(self, row: WorkerRow) -> Subject:
         """A worker as filters see it: by its job, its id, its state; its age is the job's."""
         job = row.job
-        served = self.app.state.served_by(row.process.listed)
+        served = self.app.state.served_by(row.process.listed, row.system)
         name, args = (None, None) if job is None else unwrapped(job.class_name, job.args)
         return Subject(
             class_name=name,
@@ -234,14 +271,15 @@ class WorkersScreen(RowsScreen):
             queue=None if job is None else job.queue,
             worker=row.id,
             age_s=row.elapsed_s,
-            words=(row.id, row.condition),
+            words=(row.id, row.condition, row_text.worker_state(row)),
             is_readable=row.jobs is not None and (job is None or job.problem is None),
             serves=served if row.condition not in TAKES_NONE else (),
             lists=served,
+            system=row.system or self.app.system.name,
         )
 
     def on_table_opened(self, event: Table.Opened[WorkerRow]) -> None:
-        self.app.push_screen(WorkerScreen(event.row))
+        self._open(event.row)
 
     def action_log(self) -> None:
         row: WorkerRow | None = self.table.cursor_row
@@ -249,53 +287,91 @@ class WorkersScreen(RowsScreen):
             self.app.worker_actions.show_log(row)
 
     def action_hosts(self) -> None:
-        self.app.push_screen(HostsScreen(self._show_host))
+        self.app.push_screen(HostsScreen(self._show_host, self._show_running))
 
-    def _show_host(self, host: str | None) -> None:
-        ids = r"!worker:/^[^:]+:\d+:/" if host is None else term("worker", f"{host}:")
-        self.pane.set_filter(ids)
+    def _show_running(self) -> None:
+        # Imported here: seldom needed.
+        from qtop.screens.running import RunningScreen
+
+        self.app.push_screen(RunningScreen(self._open))
+
+    def _open(self, row: WorkerRow) -> None:
+        self.app.push_screen(WorkerScreen(row))
+
+    def _show_host(self, row: HostRow) -> None:
+        ids = r"!worker:/^[^:]+:\d+:/" if row.name is None else term("worker", f"{row.name}:")
+        # Where one system is shown, all rows are its own.
+        is_one = row.system in ("", self.app.state.view().shown)
+        self.pane.set_filter(ids if is_one else f"{ids} {term('system', row.system)}")
 
     def action_stop_worker(self) -> None:
         mine, others = self._by_starter()
         for worker in mine:
             self.app.worker_actions.stop([worker])
         if others:
-            # Those that were asked to finish, not those that a question was about.
-            again = {worker.id for worker in others} <= self._asked_to_finish
-            wish: Wish = "stop now" if again else "finish"
-            request = Signal(tuple(others), wish, self._asked_to_finish.add)
-            self.app.actions.request(request, self.table)
+            self.ask_of(others, self._stopping, "stop_worker")
+
+    def _stopping(self, rows: list[WorkerRow]) -> Signal:
+        # Those that were asked to finish, not those that a question was about.
+        again = {row.id for row in rows} <= self._asked_to_finish
+        wish: Wish = "stop now" if again else "finish"
+        return Signal(_processes(rows), wish, self._asked_to_finish.add)
 
     def action_pause_worker(self) -> None:
-        mine, rows = self._by_starter()
-        names = {worker.id for worker in rows}
+        mine, others = self._by_starter()
         if mine:
             self.app.worker_actions.pause(mine)
+        if others:
+            self.ask_of(others, self._pausing, "pause_worker")
+
+    def _pausing(self, rows: list[WorkerRow]) -> Signal:
+        processes = _processes(rows)
+        # Of a process that says so itself, only that counts.
+        is_paused = all(
+            each.id in self._paused if each.facts is None else each.is_quiet for each in processes
+        )
+        wish: Wish = "resume" if is_paused else "pause"
+        return Signal(processes, wish, self._paused.discard if is_paused else self._paused.add)
+
+    def action_dump_worker(self) -> None:
+        rows: list[WorkerRow] = self.pane.meant()
         if rows:
-            is_paused = names <= self._paused
-            wish: Wish = "resume" if is_paused else "pause"
-            tell = self._paused.discard if is_paused else self._paused.add
-            self.app.actions.request(Signal(tuple(rows), wish, tell), self.table)
+            self.ask_of(rows, lambda rows: Signal(_processes(rows), "dump"), "dump_worker")
 
     def action_unregister(self) -> None:
-        names = [row.id for row in self.pane.meant()]
-        if names:
-            self._ask_about(names, forces=True)
+        rows: list[WorkerRow] = self.pane.meant()
+        if rows:
+            chosen = by_place(rows)
+            names = {place: [row.id for row in chosen[place]] for place in chosen}
+            self._ask_about(names, "unregister", forces=True)
 
     def action_prune(self) -> None:
-        self._ask_about([], forces=False)
+        self._ask_about(None, "prune", forces=False)
 
-    def _ask_about(self, names: list[str], *, forces: bool) -> None:
-        strays = self.app.state.strays
-        unlisted = [] if strays is None else [each.name for each in strays.of("record")]
-        evidence = self.app.system.evidence(names, unlisted=unlisted)
-        self.app.actions.request_after(
-            "looking for signs of life", evidence, lambda cases: Prune(tuple(cases), forces)
-        )
+    def _ask_about(
+        self, names: Mapping[str, Sequence[str]] | None, action_id: str, *, forces: bool
+    ) -> None:
+        """Gather evidence about processes, those with these names or all that may be dead, and ask
+        what to do with it."""
 
-    def _by_starter(self) -> tuple[list[LocalWorker], list[Process]]:
+        def prune(found: PruneEvidence) -> AnyRequest:
+            parts = [
+                Placed(place, Prune(tuple(found.cases[place]), forces)) for place in found.cases
+            ]
+            if not found.lacking and len(parts) == 1:
+                return parts[0] if parts[0].place else parts[0].request
+            return Several(tuple(parts), found.lacking)
+
+        looking = self.app.evidence(names, self.app.state.lacking(action_id))
+        self.app.actions.request_after("looking for signs of life", looking, prune)
+
+    def _by_starter(self) -> tuple[list[LocalWorker], list[WorkerRow]]:
         """The chosen workers: those started from this console, and the others."""
         rows: list[WorkerRow] = self.pane.meant()
         mine = [self.app.local.get(row.process.pid) for row in rows if row.is_local]
-        others = [row.process for row in rows if not row.is_local]
+        others = [row for row in rows if not row.is_local]
         return [worker for worker in mine if worker is not None], others
+
+
+def _processes(rows: Sequence[WorkerRow]) -> tuple[Process, ...]:
+    return tuple(row.process for row in rows)

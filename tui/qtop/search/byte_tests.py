@@ -15,10 +15,11 @@ term about one attribute matches, nor does its opposite.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from typing import Any, Final, Literal
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, Literal, Protocol, cast
 
-from qtop.model.layout import Layout, Member
+from qtop.model.job_list import Entry
+from qtop.model.layout import Layout, Layouts, Member
 from qtop.search.fields import Subject, Term
 from qtop.search.filter_language import Filter
 from queuecore.codec import value_at
@@ -43,8 +44,37 @@ def byte_test(wanted: Filter, layout: Layout | None) -> ByteTest | None:
     return None if layout is None or wanted.is_empty else ByteTest(wanted, layout)
 
 
+class PlacedEntry(Entry, Protocol):
+    """An entry of a list of several places."""
+
+    @property
+    def system(self) -> str:
+        """The label of its place."""
+
+
+def entry_test(wanted: Filter, layout: Layout | Layouts | None) -> Callable[[Entry], bool] | None:
+    """The same for entries, also of a list of several places, each by its own layout. False: the
+    job of an entry does not match."""
+    if not isinstance(layout, Mapping):
+        test = byte_test(wanted, layout)
+        if test is None:
+            return None
+        return lambda entry: (raw := entry.raw) is None or test.may_match(raw)
+    tests = {place: byte_test(wanted, each) for place, each in layout.items()}
+
+    def may_match(entry: Entry) -> bool:
+        raw = entry.raw
+        if raw is None:
+            # Entries that were read before, which say nothing but their job, come here, too.
+            return True
+        test = tests.get(cast(PlacedEntry, entry).system)
+        return test is None or test.may_match(raw)
+
+    return may_match
+
+
 #: What a reading of the whole JSON does not give either.
-_OF_THE_JOB: Final = ("age_s", "due_s", "id")
+_OF_THE_JOB: Final = ("age_s", "due_s", "id", "state", "system")
 
 
 class ByteTest:
@@ -186,7 +216,16 @@ _Check = Callable[[bytes, bool], _Answer]
 
 
 def _id_check(term: Term) -> _Check:
-    return lambda raw, is_plain: None if term.ask(sha_of(raw)) is True else False
+    letters = term.letters.encode()
+
+    def check(raw: bytes, is_plain: bool) -> _Answer:
+        if term.ask(sha_of(raw)) is True:
+            return None
+        # What the system called it is in the entry; of the opposite, what is asked was answered.
+        may_be_named = bool(letters) and (not is_plain or letters in raw.lower())
+        return None if may_be_named else False
+
+    return check
 
 
 def _member_check(term: Term, member: Member) -> _Check:

@@ -188,7 +188,7 @@ class KnownEntry:
     def group(self) -> GroupFacts:
         job = self.job
         key = self._maker.key_of(job)
-        return GroupFacts(key, job.queue, job.failed_at, job.is_retried is True)
+        return GroupFacts(key, job.queue, job.failed_at, job.is_retried is True, job.system)
 
 
 def unreadable(reason: str) -> GroupKey:
@@ -228,6 +228,7 @@ class FailureGroup:
         trend: How many failed in each of the last hours, the present one last.
         queues: The queues and how many came from each, the most first.
         retried: How many were requeued before and kept.
+        systems: The labels of their places, where there are several.
     """
 
     fingerprint: GroupKey
@@ -238,6 +239,7 @@ class FailureGroup:
     trend: tuple[int, ...]
     queues: tuple[tuple[str, int], ...]
     retried: int
+    systems: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
@@ -252,6 +254,7 @@ class _Tally:
     last: tuple[int, str] | None = None
     hours: dict[int, int] = field(default_factory=dict)
     queues: Counter[str] = field(default_factory=Counter)
+    systems: set[str] = field(default_factory=set)
 
 
 class FailureGroups:
@@ -286,7 +289,25 @@ class FailureGroups:
         queue, queues = facts.queue, tally.queues
         if queue is not None and (queue in queues or len(queues) < _MOST_QUEUES):
             queues[queue] += 1
+        if facts.system:
+            tally.systems.add(facts.system)
         self._note_moment(tally, facts.failed_at)
+
+    def take_in(self, other: FailureGroups) -> None:
+        """Count what another one has counted, too. O(groups)."""
+        self.count += other.count
+        for key, theirs in other._tallies.items():
+            mine = self._tallies.get(key) or self._new_tally(key)
+            mine.count += theirs.count
+            mine.retried += theirs.retried
+            mine.systems |= theirs.systems
+            mine.queues.update(theirs.queues)
+            for hour, number in theirs.hours.items():
+                mine.hours[hour] = mine.hours.get(hour, 0) + number
+            moments = [each for each in (mine.first, theirs.first) if each is not None]
+            mine.first = min(moments, default=None)
+            moments = [each for each in (mine.last, theirs.last) if each is not None]
+            mine.last = max(moments, default=None)
 
     def fingerprints(self) -> Iterable[GroupKey]:
         return self._tallies.keys()
@@ -352,6 +373,7 @@ class FailureGroups:
             trend=tuple(tally.hours.get(hour, 0) for hour in hours),
             queues=tuple(tally.queues.most_common()),
             retried=tally.retried,
+            systems=frozenset(tally.systems),
         )
 
 

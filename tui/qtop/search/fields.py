@@ -31,6 +31,9 @@ class Subject:
         is_readable: Whether what is None is absent; otherwise it is unknown.
         serves: The queues that a worker takes from; none when it is dead.
         lists: Those that its list means, dead or alive.
+        system: What its place is called.
+        jid: The id that its system gave it; `state`: how far it is, in its system's words; `tags`:
+            what its application called it.
     """
 
     class_name: str | None = None
@@ -47,12 +50,16 @@ class Subject:
     is_readable: bool = True
     serves: Collection[str] = ()
     lists: Collection[str] = ()
+    system: str | None = None
+    jid: str | None = None
+    state: str | None = None
+    tags: tuple[str, ...] = ()
 
 
-def of_job(job: Job, now: datetime) -> Subject:
-    """A job as filters see it. `now` is an aware datetime, by the server's clock. Of one that
-    cannot be read, words find its beginning and the reason; of others also their jid and tags.
-    O(bytes)."""
+def of_job(job: Job, now: datetime, system: str = "") -> Subject:
+    """A job as filters see it. `now` is an aware datetime, by the server's clock; `system` is what
+    its system is called where there is only one. Of one that cannot be read, words find its
+    beginning and the reason; of others also their jid and tags. O(bytes)."""
     name, args = job.unwrapped
     failed_at, due, problem = job.failed_at, job.due, job.problem
     named = job.tags if job.jid is None else (job.jid, *job.tags)
@@ -70,6 +77,10 @@ def of_job(job: Job, now: datetime) -> Subject:
         id=job.item.sha,
         words=named if problem is None else (problem, beginning.decode("utf-8", "surrogateescape")),
         is_readable=problem is None,
+        system=job.system or system or None,
+        jid=job.jid,
+        state=job.state,
+        tags=job.tags,
     )
 
 
@@ -82,8 +93,10 @@ def of_running(job: RunningJob, worker: str) -> Subject:
         queue=job.queue,
         worker=worker,
         id="" if job.payload is None else sha1_hex(job.payload),
-        words=() if job.problem is None else (job.problem,),
+        words=tuple(filter(None, (job.problem, job.jid))),
         is_readable=job.problem is None,
+        jid=job.jid,
+        state="running",
     )
 
 
@@ -98,6 +111,7 @@ def of_schedule(schedule: ListedSchedule) -> Subject:
             schedule.description if schedule.is_usable else schedule.problem or "",
         ),
         is_readable=schedule.is_usable,
+        system=schedule.system or None,
     )
 
 
@@ -116,7 +130,8 @@ class Term:
         of: The attribute of a subject that it asks about; empty when it asks about several.
         ask: Asks a value of this attribute, of a subject that can be read.
         test: Asks a subject; None when it cannot be known.
-        letters: A text as is wanted has these letters and digits, in any case, if it is of ASCII.
+        letters: Of a term about any text, or about an id: a text as is wanted has these letters and
+            digits, in any case, if it is of ASCII.
         keeps_case: It has them as they are.
     """
 
@@ -203,13 +218,28 @@ def retried(is_wanted: bool) -> Term:
 
 
 def identity(beginning: str) -> Term:
-    """Whether an entry's id begins so."""
+    """Whether an entry's id begins so: that of its bytes, or that which its system gave it."""
     low = beginning.lower()
 
     def ask(value: Any) -> bool:
         return bool(low) and value.startswith(low)
 
-    return Term("id", ask, lambda subject: ask(subject.id))
+    def test(subject: Subject) -> bool:
+        return ask(subject.id) or (subject.jid is not None and ask(subject.jid.lower()))
+
+    return Term("id", ask, test, low)
+
+
+def tagged(wanted: Wanted) -> Term:
+    """Whether one of a job's tags is as wanted."""
+
+    def ask(value: Any) -> bool:
+        return any(map(wanted, value))
+
+    def test(subject: Subject) -> bool | None:
+        return ask(subject.tags) if subject.is_readable else None
+
+    return Term("tags", ask, test)
 
 
 def anywhere(wanted: Wanted) -> Term:
@@ -321,6 +351,13 @@ class Argument:
         return self.by_name(text) or (self.number is not None and _number(text) == self.number)
 
 
+def names_system(value: str) -> Wanted:
+    """Asks whether a label is the value, or begins with it as a word: `sidekiq` is that of all
+    places of Sidekiq's. `*` matches anything."""
+    by_name, first = matches_name(value), re.compile(re.escape(value) + r"\b") if value else None
+    return lambda text: by_name(text) or (first is not None and first.match(text) is not None)
+
+
 def matches_argument(value: str) -> Wanted:
     """As `matches_name`; a number also when it is spelled in another way (`5` for `5.0`)."""
     by_name, number = matches_name(value), _number(value)
@@ -380,4 +417,7 @@ FIELDS: Final = {
     "worker": Field("worker", contains),
     "error": Field("error", contains),
     "args": Field("args", contains, text_of),
+    "system": Field("system", names_system),
+    "jid": Field("jid", matches_name),
+    "state": Field("state", contains),
 }

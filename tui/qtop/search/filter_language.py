@@ -10,7 +10,12 @@
     readable:no              what cannot be read
     serves:mail              workers that take from a queue, whatever they list; `*` as in queue:
     lists:mail               the same, dead workers too
-    id:3f2a                  the beginning of an entry's id
+    system:sidekiq           what is of this queue system, where there are several; or of the place
+                             with this label
+    id:3f2a                  the beginning of an entry's id, or of that which Sidekiq gave the job
+    jid:393119af5a0ea98f*    Sidekiq's id of a job; `*` as in class:
+    state:dead               how far it is: `dead`, `retry 2 of 25`, `last try`; contained
+    tag:nightly              one of Sidekiq's tags; `*` as in class:
     /time ?out/              a regular expression, in any case; also error:/x/, class:/x/ and so on
     connection reset         words: each contained somewhere in the job or its error
     "two words"              quoted: as it is, whatever it holds; also error:"two words";
@@ -212,8 +217,8 @@ _DURATION: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)([smhdw])")
 _CODED: Final = re.compile(r"\\u\{(0?[0-9a-fA-F]{1,5}|10[0-9a-fA-F]{4})\}")
 _UNITS_S: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _ALLOWED: Final = (
-    "class: error: exception: queue: worker: args: args.0: id: retried:yes|no age>1h "
-    'due<10m readable:no serves: lists: /regex/ !term "words"'
+    "class: error: exception: queue: worker: args: args.0: id: jid: state: tag: retried:yes|no "
+    'age>1h due<10m readable:no serves: lists: system: /regex/ !term "words"'
 )
 
 
@@ -323,6 +328,8 @@ class _Parser:
             return made(self._yes_or_no(name))
         if name == "id":
             return terms.identity(self._value()[0])
+        if name == "tag":
+            return terms.tagged(self._wanted(terms.matches_name))
         if name in ("serves", "lists"):
             return terms.queues(name, self._wanted(terms.matches_name))
         if name in FIELDS:

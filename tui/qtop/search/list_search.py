@@ -12,6 +12,7 @@ from typing import Any, Final, Generic, Protocol, TypeVar
 
 from qtop.model.job import Job
 from qtop.model.job_list import NO_EXTENT, Entry, JobList, Walk
+from qtop.model.placed import UnreadPart
 from qtop.search.failure_groups import KeyMaker, KnownEntry
 from qtop.text.progress import ProgressMeter
 from queuecore.errors import StoreError
@@ -180,6 +181,8 @@ class ListSearch(Generic[FoundT]):
         self.done, self.of = 0, 0
         #: Why the last attempt failed.
         self.problem: str | None = None
+        #: The places whose part of the list could not be read: what is found is without it.
+        self.unread: tuple[UnreadPart, ...] = ()
 
     @property
     def is_current(self) -> bool:
@@ -248,7 +251,8 @@ class ListSearch(Generic[FoundT]):
         now = await read(self._jobs.extent())
         before, growing = self._extent, self._growing
         if now == NO_EXTENT:
-            if before is not None and not self._changes_expected and self._shown > _QUICK:
+            is_long = self._shown > _QUICK
+            if before is not None and is_long and not self._changes_expected and not self.unread:
                 return False
             self._changes_expected = max(0, self._changes_expected - 1)
         elif now == before:
@@ -279,8 +283,9 @@ class ListSearch(Generic[FoundT]):
         took_s = self._clock() - began_s
         self._not_before_s = self._clock() + max(_LEAST_REST_S, _REST * took_s)
         self._extent = way.extent
+        self.unread = way.unread
         if way.is_broken:
             # What was seen is nearly right; soon it is walked through again.
             self._extent = Extent(self._extent.length, None)
-        growing.is_complete = True
+        growing.is_complete = not way.unread
         self.found = growing

@@ -5,11 +5,12 @@ The list may change meanwhile. Items that are added are not seen.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from qtop.model.job_list import LISTED_BYTES
-from qtop.search.byte_tests import ByteTest, byte_test
+from qtop.search.byte_tests import ByteTest, byte_test, entry_test
 from qtop.search.fields import of_job
 from queuecore import windows
 from queuecore.bulk import READ_ITEMS
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
     from qtop.model.job import Job
     from qtop.model.job_list import Entry, EntryPage, JobList, Outline, Walk
+    from qtop.model.layout import Layout, Layouts
+    from qtop.model.placed import UnreadPart
     from qtop.search.filter_language import Filter
 
 #: The first window is small: a person waits for it.
@@ -107,6 +110,7 @@ class ListWalk:
         self._before: Sequence[RawItem] = ()
         self._page = _FIRST_ITEMS
         self.extent = Extent(0, None)
+        self.unread: tuple[UnreadPart, ...] = ()
         self.length: int | None = None
         self.is_broken = False
 
@@ -235,7 +239,7 @@ def scan(
     length, start = outline.length, outline.start
     most = min(READ_ITEMS, limit) if limit and wanted.is_empty else READ_ITEMS
     size = min(most, _FIRST_LISTED)
-    test = byte_test(wanted, jobs.layout(now))
+    sifted = _sifter(wanted, jobs.layout(now))
     done = matched = too_large = 0
     window = jobs.entries(start, min(size, length))
     while done < length:
@@ -250,7 +254,7 @@ def scan(
             ahead = window if isinstance(window, Exchange) and not is_enough else None
         # How far it is, and what comes next: no round trip.
         yield Exchange((), lambda _: None, progress=(begun, length), ahead=ahead)
-        for entry in _that_may_match(entries, test):
+        for entry in sifted(entries):
             job = yield from _looked_into(jobs, entry.job, wanted, whole=whole)
             if wanted.matches(of_job(job, now)):
                 matched += 1
@@ -277,7 +281,7 @@ def choose(
     long as fewer leave between two round trips than one of them reads. Costs as the walk of the
     list.
     """
-    test = byte_test(wanted, jobs.layout(now))
+    sifted = _sifter(wanted, jobs.layout(now))
     way = jobs.walk()
     too_large = 0
     window = way.window()
@@ -287,13 +291,23 @@ def choose(
         ahead = window if isinstance(window, Exchange) else None
         # How far it is, and what comes next: no round trip.
         yield Exchange((), lambda _: None, progress=(done, way.length or 0), ahead=ahead)
-        for entry in _that_may_match(entries, test):
+        for entry in sifted(entries):
             job = yield from _looked_into(jobs, entry.job, wanted, whole=whole)
             if wanted.matches(of_job(job, now)):
                 take(job)
             else:
                 too_large += job.item.is_cut
     return Scanned(way.length or 0, too_large, is_broken=way.is_broken)
+
+
+def _sifter(
+    wanted: Filter, layout: Layout | Layouts | None
+) -> Callable[[Iterable[Entry]], Iterable[Entry]]:
+    """Leaves out the entries that a test on their bytes refuses; of a list of several places each
+    by its own layout."""
+    if isinstance(layout, Mapping):
+        return partial(filter, entry_test(wanted, layout))
+    return partial(_that_may_match, test=byte_test(wanted, layout))
 
 
 def _that_may_match(entries: Iterable[Entry], test: ByteTest | None) -> Iterable[Entry]:

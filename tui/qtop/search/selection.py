@@ -4,15 +4,17 @@ and those that an action is about."""
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Any, Final, Protocol, TypeVar
 
 from qtop.model.job import GroupKey, Job, JobSource
 from qtop.model.job_list import Entry, JobList, Refs
-from qtop.model.layout import Layout
-from qtop.search.byte_tests import byte_test
+from qtop.model.layout import Layout, Layouts
+from qtop.model.placed import UnreadPart, own_job
+from qtop.search.byte_tests import entry_test
 from qtop.search.fields import of_job
 from qtop.search.filter_language import Filter, term
 from qtop.text.format import job_class
@@ -21,6 +23,8 @@ from queuecore.bulk import JobRefs
 from queuecore.exchange import Operation
 from queuecore.values import replace
 from queuecore.windows import Item
+
+T = TypeVar("T", datetime, float)
 
 _EVERYTHING: Final = Filter("")
 _KEPT_CHARACTERS: Final = 300
@@ -49,23 +53,29 @@ class JobQuery:
 class JobSearch:
     """Tells which entries are wanted. Those that are too large to be listed whole are not looked
     into: neither a filter nor its opposite matches them. `now` is the server's clock, `layout` that
-    of the list: with it, jobs are made only of what may be wanted."""
+    of the list: with it, jobs are made only of what may be wanted. `system` is what their system is
+    called where there is only one."""
 
-    def __init__(self, wanted: JobQuery, now: datetime, layout: Layout | None = None) -> None:
+    def __init__(
+        self,
+        wanted: JobQuery,
+        now: datetime,
+        layout: Layout | Layouts | None = None,
+        *,
+        system: str = "",
+    ) -> None:
         self.wanted = wanted
         self.now = now
-        test = byte_test(wanted.filter, layout)
-        self._may_match = None if test is None else test.may_match
+        self._system = system
+        self._may_match = entry_test(wanted.filter, layout)
         #: Entries that were too long to be looked into, where that would have mattered.
         self.too_large = 0
 
     def find(self, entry: Entry) -> Job | None:
         """The job of an entry, if it is wanted. Never raises. O(bytes)."""
         wanted = self.wanted
-        if self._may_match is not None:
-            raw = entry.raw
-            if raw is not None and not self._may_match(raw):
-                return None
+        if self._may_match is not None and not self._may_match(entry):
+            return None
         if wanted.groups is not None:
             is_in = entry.group.fingerprint in wanted.groups
             if is_in is wanted.but:
@@ -74,7 +84,7 @@ class JobSearch:
         if wanted.filter.is_empty:
             return job
         self.too_large += job.item.is_cut
-        return job if wanted.filter.matches(of_job(job, self.now)) else None
+        return job if wanted.filter.matches(of_job(job, self.now, self._system)) else None
 
 
 class Matches:
@@ -130,6 +140,22 @@ class Matches:
         """Those that are listed, in their order. O(listed)."""
         self._trim()
         return [job for _, job in self._kept]
+
+    @classmethod
+    def joined(cls, parts: Sequence[Matches]) -> Matches:
+        """What was found in several lists, as if it were one. O(listed)."""
+        first = parts[0]
+        found = cls(copy(first.search), first.most, last_first=first._last_first, keep=first._keep)
+        found.search.too_large = sum(each.search.too_large for each in parts)
+        found.count = sum(each.count for each in parts)
+        found.seen = sum(each.seen for each in parts)
+        found._kept = [pair for each in parts for pair in each._kept]
+        found._trim()
+        if first.classes is not None:
+            found.classes = ClassCounts()
+            for each in parts:
+                found.classes.take_in(each.classes or ClassCounts())
+        return found
 
     def _trim(self) -> None:
         self._kept.sort(key=lambda pair: pair[0])
@@ -216,6 +242,22 @@ class ClassCounts:
         if job.queue is not None and len(tally.queues) < _QUEUES_KEPT:
             tally.queues[job.queue] = None
 
+    def take_in(self, other: ClassCounts) -> None:
+        """Add what another one counted. O(classes)."""
+        self.has_more |= other.has_more
+        for key, theirs in other._tallies.items():
+            mine = self._tallies.get(key)
+            if mine is None:
+                if len(self._tallies) >= MOST_CLASSES:
+                    self.has_more = True
+                    continue
+                mine = self._tallies[key] = _Tally(theirs.first_at, theirs.last_at)
+            mine.count += theirs.count
+            mine.first_at = min(mine.first_at, theirs.first_at)
+            mine.last_at = max(mine.last_at, theirs.last_at)
+            names = [*mine.queues, *theirs.queues]
+            mine.queues = dict.fromkeys(names[:_QUEUES_KEPT])
+
     def rows(self, now: datetime) -> list[ClassRow]:
         rows = [
             ClassRow(*key, t.count, t.first_at, t.last_at, now.timestamp(), tuple(t.queues))
@@ -263,6 +305,7 @@ class Selection:
         too_large: How many the filter did not look into.
         unusable: How many were given that are no job: what could not be read in place of some.
         is_cut: There are more than one action takes.
+        unread: The places whose part of the list could not be read: none of it was chosen.
         oldest, newest: When the first and the last of them failed.
         first_due, last_due: When the first and the last of them are due (epoch).
     """
@@ -277,6 +320,7 @@ class Selection:
     too_large: int = 0
     unusable: int = 0
     is_cut: bool = False
+    unread: tuple[UnreadPart, ...] = ()
     oldest: datetime | None = None
     newest: datetime | None = None
     first_due: float | None = None
@@ -339,11 +383,17 @@ def chosen_of(
 ) -> Selection:
     """Jobs of a list that were pointed at, in figures. `refusal` says for the bytes of one why an
     action will refuse it."""
-    chosen = Selection(jobs_of.refs())
+    refs = jobs_of.refs()
+    chosen = PlacedSelection(refs) if isinstance(refs, PlacedRefs) else Selection(refs)
     for job in jobs:
-        decided = None if job.item.is_cut else refusal(job.item.raw)
+        check = None if job.item.is_cut else _check_for(refusal, job)
+        decided = None if check is None else check(job.item.raw)
         chosen.add(job, decided if isinstance(decided, str) else None)
     return chosen
+
+
+def _check_for(refusal: RefusalCheck, job: Job) -> RefusalCheck | None:
+    return refusal.parts.get(job.system) if isinstance(refusal, PlacedRefusal) else refusal
 
 
 def _count(counts: Counter[str], name: str) -> None:
@@ -354,3 +404,85 @@ def _top(counts: Counter[str]) -> str:
     shown = [f"{safe(name)} {number:,}" for name, number in counts.most_common(_LISTED)]
     more = f", and {len(counts) - _LISTED:,} more" if len(counts) > _LISTED else ""
     return ", ".join(shown) + more
+
+
+# Of several places: the jobs of each by themselves, and figures about all of them.
+
+
+class PlacedRefs:
+    """What names jobs of several places: see `Refs`. `parts` are those that were chosen of each
+    place, by its label: they hold the refs."""
+
+    def __init__(self, parts: Mapping[str, Selection]) -> None:
+        self.parts = parts
+
+    @property
+    def size_bytes(self) -> int:
+        """As of `Refs`."""
+        return sum(part.size_bytes for part in self.parts.values())
+
+    def add(self, ref: Any, size_bytes: int = 0, decided: Any = None) -> None:
+        """Nothing: a part takes in its own."""
+
+    def __len__(self) -> int:
+        return sum(len(part.refs) for part in self.parts.values())
+
+
+@dataclass(slots=True)
+class PlacedSelection(Selection):
+    """A selection of jobs of several places, whose refs are `PlacedRefs`."""
+
+    def add(self, job: Job, decided: object = None) -> None:
+        """As of every selection; the part of its place takes in the job, too."""
+        refs = self.refs
+        assert isinstance(refs, PlacedRefs)  # noqa: S101  as made here
+        if job.system not in refs.parts:
+            # Of a place that is not shown any more.
+            self.unusable += 1
+            return
+        # Not `super()`: a dataclass with slots is another class than the one written here.
+        Selection.add(self, job, decided)
+        refs.parts[job.system].add(own_job(job), decided)
+
+
+class PlacedRefusal:
+    """Says for the bytes of jobs of several places why an action will refuse them: see
+    `RefusalCheck`. `parts` say it for each place."""
+
+    def __init__(self, parts: Mapping[str, RefusalCheck]) -> None:
+        self.parts = parts
+
+    def __call__(self, raw: bytes) -> None:
+        """Nothing: bytes alone do not tell whose they are."""
+
+
+def summed(parts: Mapping[str, Selection]) -> Selection:
+    """The selections of several places as one, with the figures of all. O(classes and queues)."""
+    chosen = PlacedSelection(PlacedRefs(parts))
+    for part in parts.values():
+        for mine, theirs in (
+            (chosen.classes, part.classes),
+            (chosen.queues, part.queues),
+            (chosen.refusals, part.refusals),
+            (chosen.cautions, part.cautions),
+        ):
+            mine.update(theirs)
+        chosen.retried += part.retried
+        chosen.spared += part.spared
+        chosen.too_large += part.too_large
+        chosen.unusable += part.unusable
+        chosen.is_cut |= part.is_cut
+    each = tuple(parts.values())
+    chosen.oldest = _first(part.oldest for part in each)
+    chosen.newest = _last(part.newest for part in each)
+    chosen.first_due = _first(part.first_due for part in each)
+    chosen.last_due = _last(part.last_due for part in each)
+    return chosen
+
+
+def _first(values: Iterable[T | None]) -> T | None:
+    return min((each for each in values if each is not None), default=None)
+
+
+def _last(values: Iterable[T | None]) -> T | None:
+    return max((each for each in values if each is not None), default=None)

@@ -68,7 +68,7 @@ SYSTEMS: Final[Mapping[str, Callable[[str, Address | None, dict[str, Any]], Syst
 
 
 class RedisRunner:
-    """Runs the work of one system: see `SystemRunner`. With `read_only` it sends nothing that
+    """Runs the work of one system: see `PartRunner`. With `read_only` it sends nothing that
     could change data: such work raises ReadingOnly."""
 
     def __init__(self, system: System, address: Address, *, read_only: bool = False) -> None:
@@ -99,6 +99,15 @@ class RedisRunner:
             return await self._stores[1].run(self.system.guarded(self._let_through(work)))
         finally:
             if not isinstance(work, Exchange) or work.writes:
+                self.system.note_change()
+
+    async def send(self, exchange: Exchange[T]) -> T:
+        """As `PartRunner.send`. After what may have changed something, the next snapshot reads
+        everything."""
+        try:
+            return await self._stores[1].run(self._let_through(exchange))
+        finally:
+            if exchange.writes:
                 self.system.note_change()
 
     def _let_through(self, work: Work[T]) -> Work[T]:

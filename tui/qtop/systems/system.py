@@ -3,7 +3,7 @@ Resque; outside of such folders nothing knows an engine."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Protocol, TypeVar
 
 from queuecore.exchange import Operation
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
         QueueClasses,
         Request,
     )
-    from qtop.model.fleet import ListedSchedule, Process, Schedules, Snapshot
+    from qtop.model.fleet import ListedSchedule, Process, Schedules, Sighting, Snapshot
     from qtop.model.health import (
         Finding,
         HealthReport,
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from queuecore.audit import AuditEntry
     from queuecore.cooperative import Slices
     from queuecore.errors import StoreError
-    from queuecore.exchange import Steps
+    from queuecore.exchange import Exchange, Steps
 
 T = TypeVar("T")
 
@@ -64,12 +64,22 @@ Ability = Literal[
     "kill_matching",
     "postpone",
     "postpone_all",
+    "dump_worker",
     "open_runs",
+    "quiet",
+    "stop",
+    "cancel",
+    "rescue",
+    "watch",
 ]
 """What a system may be unable to do, by the id of its action: pause queues, pause everything, start
 workers, put on an index what is missing there; put jobs among the dead, try failed jobs again at
-another time; tell what was run on each day, and by each class."""
+another time; have a worker log what it does; tell what was run on each day, and by each class. The
+last five are commands: see those."""
 
+
+OF_COMMANDS: Final = frozenset({"quiet", "stop", "rescue", "watch"})
+"""Those that are no keys of the console: an action of it may have the same id."""
 
 DiagnosisPart = Literal[
     "rights",
@@ -87,6 +97,13 @@ and where; queues that no index leads to; locks without a job; lists that are ou
 order; jobs that cannot be read, that kill their process, or that are there twice; schedules."""
 
 
+class Wording(NamedTuple):
+    """What an action is called in one system: its label in the footer, and its help."""
+
+    label: str
+    help: str
+
+
 class Place(NamedTuple):
     """Where a system is: the server's address, without secrets, and the namespace there."""
 
@@ -94,9 +111,10 @@ class Place(NamedTuple):
     namespace: str
 
 
-class System(Protocol):
-    """A queue system in one place. Its methods do no input and output by themselves: they return
-    work, which a runner carries out."""
+class JobSystem(Protocol):
+    """What screens and actions ask of a queue system in one place, or of several together
+    (`qtop.systems.together`). Its methods do no input and output by themselves: they return work,
+    which a runner carries out."""
 
     @property
     def name(self) -> str:
@@ -109,6 +127,93 @@ class System(Protocol):
     @property
     def abilities(self) -> Mapping[Ability, str | None]:
         """None for what it can do; for what it cannot, why, in words."""
+
+    def may_run_on(self, process: Process, machine: str) -> bool:
+        """Whether a process may be one of the machine with this host name, by its id."""
+
+    def source_of(self, entry: AuditEntry) -> JobSource | None:
+        """The list from which an action on record took jobs; None where that is none of waiting or
+        failed jobs."""
+
+    def queue_names(self) -> Work[list[str]]:
+        """The names of all queues. One round trip, O(queues)."""
+
+    def failure_lists(self, *, apart: bool = False) -> Work[list[str]]:
+        """The names of all lists of failures, the main one first; with `apart` of those that have
+        every failure once. One round trip."""
+
+    def newest_failures(self, jobs: tuple[Job, ...], length: int) -> JobPage:
+        """The first page of the main list of failures, as a snapshot brought it along: the newest
+        ones of `length`. No round trip."""
+
+    def history(self, limit: int) -> Work[list[AuditEntry]]:
+        """The last `limit` actions of operators, newest first. Two round trips."""
+
+    def days(self, now: datetime) -> Work[RunHistory]:
+        """What was run on each of the last days (UTC). Two round trips. Raises StoreError."""
+
+    def classes(self, now: datetime, hours: int) -> Work[ClassHistory]:
+        """What each class did in the last hours. Some round trips for each hour: for once a minute.
+        Raises StoreError."""
+
+    def launch(self, request: LaunchRequest) -> LaunchCommand | Refusal:
+        """The command that starts workers on this machine, or why there is none, in safe words. No
+        round trip."""
+
+    def waiting_classes(self, request: LaunchRequest) -> Work[list[QueueClasses]]:
+        """The classes that wait in the queues of a request that can be launched. At most two round
+        trips."""
+
+    def left_alone(self, title: str) -> str:
+        """The queues that a worker leaves alone because it does not know the classes of their jobs,
+        as the title of its process says; with commas, not safe to show."""
+
+    def note(self, operator: Operator, action: str, workers: str, done: int) -> Work[int]:
+        """Put on record what was done to workers outside of the system. One round trip."""
+
+    def forbidden(self) -> Work[Mapping[str, str]]:
+        """Why the server would refuse actions, by the action's id. A few round trips; reads only.
+        Raises StoreError."""
+
+    def evidence(
+        self, names: Sequence[str], *, ignore_pids: bool = False, unlisted: Sequence[str] = ()
+    ) -> Work[Sequence[PruneCase]]:
+        """What speaks for and against the death of the processes with these names, for a `Prune`;
+        without names, of all that are silent and of the `unlisted`. Some round trips."""
+
+    def jobs(self, source: JobSource, *, newest_first: bool | None = None) -> JobList:
+        """A list of jobs. `newest_first` lists it from its end; None as it is usual for it. No
+        round trip."""
+
+    def schedules_look(self, now: datetime) -> Work[Callable[[], Schedules]]:
+        """Look at the schedules and at who moves what is due. What the work returns reads the
+        answers: it may take seconds, so it is for a thread, one at a time. Three round trips.
+        Raises StoreError; what is refused singly is unknown."""
+
+    def firings(self, schedule: ListedSchedule, now: datetime, count: int) -> list[datetime]:
+        """The next times at which a schedule fires (UTC), fewer when there are no more or that is
+        unknown. No round trip; may cost a second for each."""
+
+    def chooser(self, source: JobSource, refusal: RefusalCheck, *, spares: bool = False) -> Chooser:
+        """What collects jobs of a list for an action. With `spares` failures are left out that
+        would do harm again, unless there is only one. No round trip."""
+
+    def refusal(self, request: JobRequest | Load) -> RefusalCheck:
+        """What says for an item's bytes why a request will refuse it. O(bytes). Of a `Load` no
+        items are needed."""
+
+    def prepare(self, request: Request, operator: Operator) -> Steps[Plan | Refusal]:
+        """Say what a request would do, in the operator's name, or why it cannot be done. Reads
+        only. Raises StoreError."""
+
+
+class System(JobSystem, Protocol):
+    """A queue system in one place, which can be watched, too."""
+
+    @property
+    def wording(self) -> Mapping[str, Wording]:
+        """What actions are called, by their ids: those that the table of keys does not name as they
+        are here."""
 
     def snapshot(self) -> Work[Slices[Snapshot]]:
         """Look at everything. The work asks; what it returns reads the answers, in slices of a few
@@ -179,87 +284,14 @@ class System(Protocol):
         """The queues that a process takes jobs from, as `Process.listed` has its list. `names` are
         those that exist. O(names)."""
 
-    def may_run_on(self, process: Process, machine: str) -> bool:
-        """Whether a process may be one of the machine with this host name, by its id."""
-
-    def source_of(self, entry: AuditEntry) -> JobSource | None:
-        """The list from which an action on record took jobs; None where that is none of waiting or
-        failed jobs."""
-
-    def queue_names(self) -> Work[list[str]]:
-        """The names of all queues. One round trip, O(queues)."""
-
-    def failure_lists(self, *, apart: bool = False) -> Work[list[str]]:
-        """The names of all lists of failures, the main one first; with `apart` of those that have
-        every failure once. One round trip."""
-
-    def newest_failures(self, jobs: tuple[Job, ...], length: int) -> JobPage:
-        """The first page of the main list of failures, as a snapshot brought it along: the newest
-        ones of `length`. No round trip."""
-
-    def history(self, limit: int) -> Work[list[AuditEntry]]:
-        """The last `limit` actions of operators, newest first. Two round trips."""
-
-    def days(self, now: datetime) -> Work[RunHistory]:
-        """What was run on each of the last days (UTC). Two round trips. Raises StoreError."""
-
-    def classes(self, now: datetime, hours: int) -> Work[ClassHistory]:
-        """What each class did in the last hours. Some round trips for each hour: for once a minute.
-        Raises StoreError."""
-
-    def launch(self, request: LaunchRequest) -> LaunchCommand | Refusal:
-        """The command that starts workers on this machine, or why there is none, in safe words. No
-        round trip."""
-
-    def waiting_classes(self, request: LaunchRequest) -> Work[list[QueueClasses]]:
-        """The classes that wait in the queues of a request that can be launched. At most two round
-        trips."""
-
-    def left_alone(self, title: str) -> str:
-        """The queues that a worker leaves alone because it does not know the classes of their jobs,
-        as the title of its process says; with commas, not safe to show."""
-
-    def note(self, operator: Operator, action: str, workers: str, done: int) -> Work[int]:
-        """Put on record what was done to workers outside of the system. One round trip."""
-
-    def forbidden(self) -> Work[Mapping[str, str]]:
-        """Why the server would refuse actions, by the action's id. A few round trips; reads only.
-        Raises StoreError."""
-
-    def evidence(
-        self, names: Sequence[str], *, ignore_pids: bool = False, unlisted: Sequence[str] = ()
-    ) -> Work[Sequence[PruneCase]]:
-        """What speaks for and against the death of the processes with these names, for a `Prune`;
-        without names, of all that are silent and of the `unlisted`. Some round trips."""
-
-    def jobs(self, source: JobSource, *, newest_first: bool | None = None) -> JobList:
-        """A list of jobs. `newest_first` lists it from its end; None as it is usual for it. No
-        round trip."""
+    def remember(self) -> Work[Sequence[Sighting]]:
+        """Look at what the processes run, keep it for a day, so that it can be put back when one
+        has died, and say what happened since the look before. Some round trips. Raises
+        StoreError."""
 
     def schedules(self, now: datetime) -> Work[Schedules]:
         """The recurring schedules, as they are at `now` by the server's clock. Two round trips.
         Raises StoreError."""
-
-    def schedules_look(self, now: datetime) -> Work[Callable[[], Schedules]]:
-        """Look at the schedules and at who moves what is due. What the work returns reads the
-        answers: it may take seconds, so it is for a thread, one at a time. Three round trips.
-        Raises StoreError; what is refused singly is unknown."""
-
-    def firings(self, schedule: ListedSchedule, now: datetime, count: int) -> list[datetime]:
-        """The next times at which a schedule fires (UTC), fewer when there are no more or that is
-        unknown. No round trip; may cost a second for each."""
-
-    def chooser(self, source: JobSource, refusal: RefusalCheck, *, spares: bool = False) -> Chooser:
-        """What collects jobs of a list for an action. With `spares` failures are left out that
-        would do harm again, unless there is only one. No round trip."""
-
-    def refusal(self, request: JobRequest | Load) -> RefusalCheck:
-        """What says for an item's bytes why a request will refuse it. O(bytes). Of a `Load` no
-        items are needed."""
-
-    def prepare(self, request: Request, operator: Operator) -> Steps[Plan | Refusal]:
-        """Say what a request would do, in the operator's name, or why it cannot be done. Reads
-        only. Raises StoreError."""
 
     def guarded(self, work: Work[T], /) -> Work[T]:
         """The same work, which ends with an error before it changes what is not this system's."""
@@ -272,12 +304,8 @@ class System(Protocol):
         """Something was changed: the next snapshot, which begins after this, reads everything."""
 
 
-class SystemRunner(Protocol):
-    """Carries out the work of a system by asyncio."""
-
-    @property
-    def system(self) -> System:
-        """Whose work it is."""
+class WorkRunner(Protocol):
+    """Carries out work by asyncio."""
 
     def open(self) -> None:
         """Load what the first frame did not wait for; else the first work does it."""
@@ -292,3 +320,19 @@ class SystemRunner(Protocol):
 
     async def close(self) -> None:
         """Close the connections."""
+
+
+class SystemRunner(WorkRunner, Protocol):
+    """Carries out the work of a system in one place."""
+
+    @property
+    def system(self) -> System:
+        """Whose work it is."""
+
+
+class PartRunner(SystemRunner, Protocol):
+    """Carries out the work of a system that is one of several together, too."""
+
+    async def send(self, exchange: Exchange[T], /) -> T:
+        """Send one exchange of work that a key asked for, and that is guarded already. Raises
+        StoreError."""

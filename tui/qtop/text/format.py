@@ -121,6 +121,11 @@ def due_in(seconds: float) -> str:
     return f"overdue {ago(-seconds)}" if seconds < 0 else f"in {ago(seconds)}"
 
 
+def due_for(late_s: float) -> str:
+    """For how long something is due: `due for 3 min`. A time of minus infinity is no moment."""
+    return f"due for {ago(late_s)}" if math.isfinite(late_s) else "due (its time is -inf)"
+
+
 def due_at(moment: datetime | None, due_s: float) -> str:
     """The local time at which something is due; of one further away than a day, with the date."""
     if moment is None:

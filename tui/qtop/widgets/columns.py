@@ -7,11 +7,12 @@ that have to be painted again, so that little is sent over ssh.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Final, Generic, Literal, NamedTuple, TypeVar
 
 from qtop.text.format import number
-from qtop.text.safe import Align, crop, pad, unknown
+from qtop.text.safe import Align, crop, pad, safe, unknown
 
 RowT = TypeVar("RowT")
 
@@ -155,6 +156,7 @@ class TableLine(NamedTuple):
     mark: str = ""
     marked: bool = False
     cursor: bool = False
+    stale: bool = False
 
 
 # The signs that a table draws, each one cell wide.
@@ -162,6 +164,49 @@ ASCENDING: Final = "▲"
 DESCENDING: Final = "▼"
 MARKED: Final = "●"
 RANGE_BEGIN: Final = "◆"
+
+
+# Which of several systems a row is of: a column before the others.
+
+#: From so many cells of the terminal on there is room for its whole label, below that a letter.
+WIDE_CELLS: Final = 120
+_LONGEST_LABEL: Final = 12
+
+
+def letters_of(labels: Sequence[str]) -> dict[str, str]:
+    """A letter or digit for each label, no two the same: its first letter that no other took."""
+    found: dict[str, str] = {}
+    for label in labels:
+        free = (each for each in (*label.upper(), *_SPARE) if each.isalnum() and each.isascii())
+        found[label] = next(each for each in free if each not in found.values())
+    return found
+
+
+_SPARE: Final = "123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+@lru_cache(maxsize=8)
+def system_column(labels: tuple[str, ...], *, is_wide: bool) -> Column[Any]:
+    """The column that says of which of these systems a row is, by a letter or, where it `is_wide`,
+    by its label: that is the `system` of the row."""
+    if is_wide:
+        width = min(_LONGEST_LABEL, max(6, *map(len, labels)))
+        return Column("system", "system", width, _label, priority=200, sort_key=_label)
+    letters = letters_of(labels)
+
+    def letter(row: Any) -> str:
+        return letters.get(_label_of(row), "")
+
+    return Column("system", "", 1, letter, priority=200, sort_key=_label, style="dim")
+
+
+def _label_of(row: Any) -> str:
+    label: str = getattr(row, "system", "")
+    return label
+
+
+def _label(row: Any) -> str:
+    return safe(_label_of(row))
 
 
 def arranged(
@@ -202,6 +247,25 @@ def fit(columns: Sequence[Column[RowT]], x: int, width: int) -> tuple[PlacedColu
         placed.append(PlacedColumn(column, x, cells))
         x += cells + GAP
     return tuple(placed)
+
+
+def fit_with(
+    lead: Column[RowT] | None, columns: Sequence[Column[RowT]], x: int, width: int
+) -> tuple[PlacedColumn[RowT], ...]:
+    """As `fit`, behind a column that takes no other's place: where one more would not fit, the
+    widest of those that grow is narrower instead."""
+    usual = fit(columns, x, width)
+    if lead is None:
+        return usual
+    # Where there is a letter only, one blank cell sets it apart.
+    taken = lead.width + (1 if lead.width == 1 else GAP)
+    kept = [place.column for place in usual]
+    over = _needed(kept) + taken - width
+    if over > 0:
+        widest = max(kept, key=lambda column: (column.flex > 0, column.width))
+        at = kept.index(widest)
+        kept[at] = replace(widest, width=max(1, widest.width - over))
+    return PlacedColumn(lead, x, lead.width), *fit(kept, x + taken, max(0, width - taken))
 
 
 def changed_spans(

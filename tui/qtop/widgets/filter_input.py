@@ -65,7 +65,7 @@ FILTER_BINDINGS: Final[tuple[Binding, ...]] = (
 
 STARTS: Final = (
     *(f"{name}:" for name in fields.FIELDS),
-    *("args.0:", "id:", "retried:no", "retried:yes", "readable:no", "serves:", "lists:"),
+    *("args.0:", "id:", "retried:no", "retried:yes", "readable:no", "serves:", "lists:", "tag:"),
     *("age>1h", "age<10m", "due<10m", "due>1h"),
 )
 """The beginnings of terms that can be completed."""

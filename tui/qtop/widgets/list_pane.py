@@ -31,6 +31,9 @@ class ListOwner(Protocol):
     def values_of(self, field: str) -> Iterable[str]:
         """Values to complete a field of a filter with; see `ListPane.values_of`."""
 
+    def hides(self, row: Any) -> bool:
+        """Whether a row is of a place that is not shown now."""
+
     def filter_changed(self) -> None:
         """Show what matches now."""
 
@@ -90,13 +93,21 @@ class ListPane(Widget):
     # Rows
 
     def show_rows(self, rows: Sequence[Any]) -> None:
-        """Show the rows that match. O(rows) with a filter."""
+        """Show the rows that match; those that do not keep their marks. O(rows) with a filter."""
         self.rows = rows
         if not self.filter.is_empty:
             rows = [row for row in rows if self.filter.matches(self._owner.subject(row))]
             self.table.empty_text = self._owner.no_match
-        self.table.set_rows(rows)
+        self.table.set_rows(rows, hidden=self._hidden)
         self.show_filter()
+
+    def _hidden(self, row: Any) -> Any | None:
+        """A marked row that a filter hides, as it is now; one that is hidden with its place, as it
+        was. None where it is neither. O(rows)."""
+        if self._owner.hides(row):
+            return row
+        key = self.table.rows.key_of(row)
+        return next((each for each in self.rows if self.table.rows.key_of(each) == key), None)
 
     def show_matching(self, rows: Sequence[Any], none: str, *, is_all: bool = True) -> None:
         """Show rows that match already, or the text `none`; `is_all` says that there are no

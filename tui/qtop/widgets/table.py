@@ -35,7 +35,7 @@ from qtop.widgets.columns import (
     TableLine,
     arranged,
     changed_spans,
-    fit,
+    fit_with,
 )
 from qtop.widgets.table_model import TableRows
 from qtop.widgets.theme import toned
@@ -135,6 +135,9 @@ class Table(ScrollView, Generic[RowT], can_focus=True, inherit_bindings=False):
     ) -> None:
         super().__init__(id=id)
         self._columns = self._shown = tuple(columns)
+        #: The column before all others, and which rows are old besides those of a whole old table.
+        self._lead: Column[RowT] | None = None
+        self._is_old: Callable[[RowT], bool] | None = None
         self._redact: Callable[[str], str] = str
         self.rows: TableRows[RowT] = TableRows(key, clock)
         #: Turns the pages; without it the keys stay on this one.
@@ -161,24 +164,36 @@ class Table(ScrollView, Generic[RowT], can_focus=True, inherit_bindings=False):
         return self.rows.cursor_row
 
     @property
+    def cursor_key(self) -> Hashable:
+        """The key of the row under the cursor; None when there are no rows."""
+        return self.rows.key_at(self.rows.cursor_index) if len(self.rows) else None
+
+    @property
     def sort(self) -> Sort | None:
         """The column the rows are sorted by, and the direction; None for their natural order."""
         return self._sort
 
     def row_text(self, row: RowT) -> str:
         """All cells of a row, separated by tabs; also those of columns that do not fit."""
-        return "\t".join(column.cell(row).strip() for column in self._columns)
+        return "\t".join(column.cell(row).strip() for column in self._all_columns)
 
-    def set_rows(self, rows: Sequence[RowT], *, is_all: bool = True) -> None:
-        """Show other rows, in their natural order. `is_all` says that there are no rows but these;
-        else they are a page of a long list, and marks on other pages are kept.
+    def set_rows(
+        self,
+        rows: Sequence[RowT],
+        *,
+        is_all: bool = True,
+        hidden: Callable[[RowT], RowT | None] = lambda row: None,
+    ) -> None:
+        """Show other rows, in their natural order. `is_all` says that there are no rows but these,
+        and those that are `hidden` (see `TableRows.replace`); else they are a page of a long list.
+        Marks on other pages, and of what is hidden, are kept.
 
         The cursor and the marks stay on their rows, the scroll offset stays, and the cursor stays
         in view if it was. Rows are kept, not copied: do not change them later. Cost: the cells of
         the visible lines; see `TableRows.replace` for what depends on all rows.
         """
         was_visible = 0 <= self.rows.cursor_index - self.scroll_offset.y < self.body_lines
-        self.rows.replace(rows, is_all=is_all)
+        self.rows.replace(rows, is_all=is_all, hidden=hidden)
         self._sync_height()
         if was_visible:
             self._scroll_to_cursor()
@@ -201,7 +216,7 @@ class Table(ScrollView, Generic[RowT], can_focus=True, inherit_bindings=False):
         if column_key is None:
             self._sort = None
         else:
-            column = next((c for c in self._columns if c.key == column_key), None)
+            column = next((c for c in self._all_columns if c.key == column_key), None)
             if column is None or column.sort_key is None:
                 raise ValueError(f"no column to sort by: {column_key}")
             sort_key = column.sort_key
@@ -348,17 +363,40 @@ class Table(ScrollView, Generic[RowT], can_focus=True, inherit_bindings=False):
         self._shown = arranged(self._columns, keys)
         self._placed = (-1, ())
 
+    def lead_with(self, column: Column[RowT] | None) -> None:
+        """Show a column before all others, which costs none of them its place; None: no such."""
+        if column is not self._lead:
+            self._lead, self._placed = column, (-1, ())
+
+    def dim_rows(self, is_old: Callable[[RowT], bool] | None) -> None:
+        """Dim the rows that are old; None: none is, unless all are (`stale`)."""
+        if is_old is None and self._is_old is None:
+            return
+        self._is_old = is_old
+        if self.is_mounted:
+            self._paint_changes()
+
     def label(self, key: str, label: str) -> None:
         """Give a column another label; it becomes wide enough for it."""
 
         def named(column: Column[RowT]) -> Column[RowT]:
-            if column.key != key or column.label == label:
+            if column.label == label:
                 return column
             return replace(column, label=label, width=max(column.width, len(label)))
 
-        columns = tuple(map(named, self._columns))
+        self._change(key, named)
+
+    def widen(self, key: str, width: int) -> None:
+        """Give a column so many cells at least."""
+        self._change(key, lambda column: replace(column, width=width))
+
+    def _change(self, key: str, change: Callable[[Column[RowT]], Column[RowT]]) -> None:
+        def changed(column: Column[RowT]) -> Column[RowT]:
+            return change(column) if column.key == key else column
+
+        columns = tuple(map(changed, self._columns))
         if columns != self._columns:
-            self._columns, self._shown = columns, tuple(map(named, self._shown))
+            self._columns, self._shown = columns, tuple(map(changed, self._shown))
             self._placed = (-1, ())
 
     def render_line(self, y: int) -> Strip:
@@ -383,8 +421,12 @@ class Table(ScrollView, Generic[RowT], can_focus=True, inherit_bindings=False):
         width = self.size.width - self.scrollbar_size_vertical
         if width != self._placed[0]:
             x = _MARK_CELLS if self._markable else 0
-            self._placed = width, fit(self._shown, x, max(0, width - x))
+            self._placed = width, fit_with(self._lead, self._shown, x, max(0, width - x))
         return self._placed[1]
+
+    @property
+    def _all_columns(self) -> Sequence[Column[RowT]]:
+        return self._columns if self._lead is None else (self._lead, *self._columns)
 
     def _row_index(self, y: int) -> int | None:
         index = self.scroll_offset.y + y - HEADER_LINES
@@ -406,7 +448,8 @@ class Table(ScrollView, Generic[RowT], can_focus=True, inherit_bindings=False):
         mark = RANGE_BEGIN if self.rows.is_anchor(key) else MARKED if marked else ""
         row, has_cursor = self.rows[index], index == self.rows.cursor_index
         cells = tuple(place.cell(row, self._redact) for place in layout)
-        return TableLine("row", cells, mark, marked, has_cursor)
+        is_old = self._is_old is not None and self._is_old(row)
+        return TableLine("row", cells, mark, marked, has_cursor, is_old)
 
     def _notice(self) -> list[TableLine]:
         """What is shown in place of rows: in the middle, in as many lines as it needs."""
@@ -449,7 +492,7 @@ class Table(ScrollView, Generic[RowT], can_focus=True, inherit_bindings=False):
             names.append(tone)
         if line.cursor:
             names.append("focused-cursor" if self.has_focus else "cursor")
-        if self.stale:
+        if self.stale or line.stale:
             names.append("stale")
         key = tuple(names)
         if key not in self._found_styles:

@@ -57,6 +57,9 @@ class TableRows(Generic[RowT]):
         """How many marked rows are not on this page; some may have left the list meanwhile."""
         return len(self._elsewhere)
 
+    def key_of(self, row: RowT) -> Hashable:
+        return self._key(row)
+
     def key_at(self, index: int) -> Hashable:
         return self._key(self._shown[index])
 
@@ -69,9 +72,16 @@ class TableRows(Generic[RowT]):
         rows when any is marked."""
         return [*self._marked_here(), *self._elsewhere.values()]
 
-    def replace(self, rows: Sequence[RowT], *, is_all: bool = True) -> None:
+    def replace(
+        self,
+        rows: Sequence[RowT],
+        *,
+        is_all: bool = True,
+        hidden: Callable[[RowT], RowT | None] = lambda row: None,
+    ) -> None:
         """Show other rows, in their natural order; cursor and marks follow their keys. `is_all`
-        says that there are no rows but these: what is marked and not among them has gone.
+        says that there are no rows but these, and those that are `hidden`: it gives a row as it is
+        now, None when it is not. What is marked and neither has gone.
 
         Soon after the cursor moved, rows keep their order and new ones come last. They are kept,
         not copied. Cost: O(1) without a sort, marks and a recent move of the cursor, if the row
@@ -85,7 +95,12 @@ class TableRows(Generic[RowT]):
         here = set(map(self._key, rows)) if marked else set()
         self.marked = frozenset(here & marked.keys())
         away = {key: row for key, row in marked.items() if key not in here}
-        self._elsewhere = {} if is_all else dict(islice(away.items(), MOST_ELSEWHERE))
+        if is_all:
+            found = ((key, hidden(row)) for key, row in away.items())
+            away_now = {key: row for key, row in found if row is not None}
+        else:
+            away_now = away
+        self._elsewhere = dict(islice(away_now.items(), MOST_ELSEWHERE))
         self.dropped_marks += len(away) - len(self._elsewhere)
 
     def sort(self, sort_key: Callable[[RowT], Any] | None, *, reverse: bool) -> None:

@@ -38,17 +38,20 @@ _MOST: Final = 3
 
 class Link(NamedTuple):
     """Where to look closer: a numbered screen, and the key of the row to go to there; without one,
-    or when it has gone, the filter to set."""
+    or when it has gone, the filter to set. Where several places are shown, the filter leaves only
+    the rows of the one with the label `system`, if there is one."""
 
     place: Where
     key: Hashable = None
     filter: str = ""
+    system: str = ""
 
 
-def to_serving(queue: str, serving: int | None) -> Link:
+def to_serving(queue: str, serving: int | None, system: str = "") -> Link:
     """The workers that serve a queue; where none does, the dead that would: they may be the
-    reason. `serving` is how many do, None when that is unknown."""
-    return Link("workers", filter=term("lists" if serving == 0 else "serves", queue))
+    reason. `serving` is how many do, None when that is unknown; `system` is as of `Link`."""
+    words = term("lists" if serving == 0 else "serves", queue)
+    return Link("workers", filter=words, system=system)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,7 @@ class Incident:
         since: Since when, by the server's clock; None when it is not known.
         is_older: It was so when the console began to poll: it is older than `since`.
         is_over: It is no longer so, and keeps its place for a moment.
+        system: The label of the place that it is about, where there are several.
     """
 
     check: Check
@@ -85,6 +89,7 @@ class Incident:
     doubt: Literal["unread", "unjudged"] | None = None
     is_older: bool = False
     is_over: bool = False
+    system: str = ""
     cause: str = ""
     evidence: tuple[str, ...] = ()
     more_remedies: tuple[str, ...] = ()
@@ -96,8 +101,13 @@ class Incident:
 
     @property
     def key(self) -> tuple[str, str, str]:
-        """What makes it the same one at the next poll."""
+        """What makes it the same one at the next poll, among those of its place."""
         return self.check, self.kind, self.subject
+
+    @property
+    def row_key(self) -> Hashable:
+        """The same among those of all places."""
+        return (self.system, *self.key) if self.system else self.key
 
 
 def of_queue(
@@ -113,6 +123,15 @@ def of_queue(
     """One about a queue, whose row shows more."""
     link = Link("queues", queue)
     return Incident(check, severity, text, kind, queue, link, remedy, since, mends)
+
+
+def of_place(incident: Incident, label: str) -> Incident:
+    """The same, as one of several places: it leads to the rows of its own."""
+    link = incident.link
+    if link is not None:
+        key = None if link.key is None else (label, link.key)
+        link = link._replace(key=key, system=label)
+    return replace(incident, link=link, system=label)
 
 
 def unread_doubt(text: str) -> Literal["unread"] | None:

@@ -17,6 +17,7 @@ from qtop.model.health import (
     SystemHealth,
 )
 from qtop.monitor.incidents.incident import Check, Incident, Link, Severity
+from qtop.text.format import due_for
 from qtop.text.safe import ago, counted
 
 # Whether the scheduler that holds the schedulers' lock is at work. A killed one holds it for up
@@ -172,7 +173,7 @@ def clock(skew_s: float, thresholds: Thresholds = USUAL) -> Finding:
 
 def scheduler(lease: Lease | None, is_due: bool, overdue_s: float, schedules: int) -> Finding:
     """Whether delayed jobs that are due are moved, and schedules fired."""
-    due = f", and delayed jobs are due for {ago(overdue_s)}" if is_due else ""
+    due = f", and delayed jobs are {due_for(overdue_s)}" if is_due else ""
     if lease is not None:
         return _held(lease, due)
     remedy = "start one: qtop scheduler"
@@ -216,7 +217,7 @@ def late(master: str | None, overdue_s: float, thresholds: Thresholds = USUAL) -
     """What is wrong when jobs are due for long though a scheduler is at work; None when not."""
     if master is None or overdue_s <= 2 * thresholds.overdue_delay_s:
         return None
-    text = f"delayed jobs are due for {ago(overdue_s)}, though {master} holds the schedulers' lock"
+    text = f"delayed jobs are {due_for(overdue_s)}, though {master} holds the schedulers' lock"
     return Finding("scheduler", "WARN", text, "see what it prints: it says what it cannot move")
 
 

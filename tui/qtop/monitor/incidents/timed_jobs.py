@@ -13,6 +13,7 @@ from qtop.model.health import STORM_MINUTES, TimedJobs, TimedSet, storm_begin
 from qtop.monitor.incidents.incident import Incident, Link
 from qtop.monitor.rows import FleetRows
 from qtop.search.filter_language import term
+from qtop.text.format import due_for
 from qtop.text.safe import ago, counted
 
 _DAY_S: Final = 86_400
@@ -131,10 +132,10 @@ def _overdue(timed: TimedJobs, fleet: FleetRows, thresholds: Thresholds) -> Iter
             f"{found.overdue:,} {what} overdue",
             f"{counted(movers, 'worker')} to move them: {ago(limit_s)} are allowed for",
         )
-        text = f"{what} are due for {ago(late_s)}: no process is there to move them"
+        text = f"{what} are {due_for(late_s)}: no process is there to move them"
         remedy, cause = "start a process of theirs", "no process lives that takes jobs"
         if movers:
-            text = f"{what} are due for {ago(late_s)}, though processes are there to move them"
+            text = f"{what} are {due_for(late_s)}, though processes are there to move them"
             remedy = "see what their logs say, and whether their clocks are right"
             cause = _why_late(name, timed)
         yield Incident(

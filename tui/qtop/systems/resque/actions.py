@@ -8,6 +8,7 @@ from functools import partial
 from typing import Final
 
 from qtop.actions.plan import (
+    TOOK_BACK,
     Operator,
     Outcome,
     Plan,
@@ -20,6 +21,7 @@ from qtop.actions.plan import (
     waiting,
 )
 from qtop.actions.request import (
+    Cancel,
     Clear,
     DelayedRequest,
     Delete,
@@ -114,8 +116,10 @@ class ResqueActions:
                 return (yield from self._of_jobs(request))
 
     def _of_jobs(
-        self, request: JobRequest | DelayedRequest | Replace | Enqueue
+        self, request: JobRequest | DelayedRequest | Replace | Enqueue | Cancel
     ) -> Steps[Plan | Refusal]:
+        if isinstance(request, Cancel):
+            return Refusal("Resque has no iterable jobs")
         if isinstance(request, Kill) and (why := self.abilities["kill"]) is not None:
             return Refusal(why)
         is_postponed = isinstance(request, Reschedule) and request.source.kind != "delayed"
@@ -256,7 +260,9 @@ class ResqueActions:
                 numbers = (undone.done, undone.lost, (), undone.stopped, undone.left)
                 return Outcome(text, "bad", *numbers)
             tone: ResultTone = "warn" if undone.lost else "good"
-            return Outcome(f"{text}: {what}", tone, undone.done, undone.lost, undid=request.id)
+            done, lost_jobs = undone.done, undone.lost
+            text += f": {what}"
+            return Outcome(text, tone, done, lost_jobs, undid=request.id, verb=TOOK_BACK)
 
         danger: Danger = "confirm" if request.question else "none"
         title, many = f"Undo {what}", request.many

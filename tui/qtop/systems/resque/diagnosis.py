@@ -15,7 +15,7 @@ from typing import Final
 from qtop.model.fleet import Snapshot
 from qtop.model.health import Finding
 from qtop.model.job import Job
-from qtop.systems import turned_lists
+from qtop.systems import rights, turned_lists
 from qtop.systems.resque.health import master_prefix
 from qtop.systems.resque.job_reader import engine_failure, failure_job
 from qtop.systems.resque.schedules import args_of
@@ -24,7 +24,6 @@ from qtop.systems.system import DiagnosisPart
 from qtop.text.format import argument, job_class, named
 from qtop.text.safe import counted
 from queuecore import times
-from queuecore.errors import AuthRefused, MissingCommand, QueueError
 from queuecore.exchange import Steps, single
 from resque.keys import Keys
 from resque.scheduler import listing
@@ -96,8 +95,9 @@ class Diagnosis:
 
     def _rights(self) -> Steps[Finding | None]:
         refused = yield from server_info.refused_commands(self.keys)
-        self.tell(rights(refused))
-        return None if refused is None else commands(refused)
+        for each in rights.findings(refused):
+            self.tell(each)
+        return None
 
     def _namespace(self) -> Steps[Finding]:
         now = yield _TIME
@@ -238,32 +238,6 @@ class Diagnosis:
 
 
 # What was found, in words. Pure.
-
-
-def commands(refused: Mapping[str, QueueError]) -> Finding:
-    """Whether the server knows all commands."""
-    unknown = sorted(name for name, why in refused.items() if isinstance(why, MissingCommand))
-    if not unknown:
-        return Finding("commands", "OK", "every command that qtop and its workers need is known")
-    number = counted(len(unknown), "command")
-    text = f"{number} not known to the server: {named(unknown)}: what needs them does not work"
-    what_to_do = "use Redis 6.2 or newer; where they were renamed, have their names back"
-    return Finding("commands", "WARN", text, what_to_do)
-
-
-def rights(refused: Mapping[str, QueueError] | None) -> Finding:
-    """Whether all commands are allowed."""
-    if refused is None:
-        text = "cannot be found out: MULTI is refused or not there"
-        return Finding("rights", "UNKNOWN", text, "allow +multi +exec +discard")
-    missing = {name: why for name, why in refused.items() if isinstance(why, AuthRefused)}
-    if not missing:
-        return Finding("rights", "OK", "every command that qtop and its workers need is allowed")
-    names = sorted(missing)
-    first = missing[names[0]]
-    are = "is" if len(names) == 1 else "are"
-    text = f"{counted(len(names), 'command')} {are} refused: {named(names)} ({first})"
-    return Finding("rights", "ERROR", text, f"allow {' '.join(f'+{n.lower()}' for n in names)}")
 
 
 def _systems(found: Neighbours) -> Finding:

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
 
     from qtop.model.health import Stray, StrayJob
     from qtop.model.layout import Layout
+    from qtop.model.placed import UnreadPart
     from qtop.systems.resque.group_reader import GroupReader
 
 #: How far from its place a waiting job is looked for when it is not near it.
@@ -255,6 +256,7 @@ class DelayedWalk:
         self.done = 0
         self.is_broken = False
         self.extent = NO_EXTENT
+        self.unread: tuple[UnreadPart, ...] = ()
 
     def window(self) -> Steps[Iterator[Entry]] | None:
         return None if self._is_over else self._window()

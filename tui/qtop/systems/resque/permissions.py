@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from qtop.keymap import keymap
-from qtop.text.safe import safe
+from qtop.systems.rights import not_allowed
 from queuecore import rights
 from queuecore.exchange import Steps
 from queuecore.reading import commands_of
@@ -40,7 +40,10 @@ LOCAL: Final = frozenset(
 
 #: Resque cannot do them: see `ResqueSystem.abilities`.
 _NEVER: Final = frozenset(
-    {"kill", "kill_all", "kill_delayed", "kill_matching", "postpone", "postpone_all"}
+    {
+        *("kill", "kill_all", "kill_delayed", "kill_matching", "postpone", "postpone_all"),
+        *("dump_worker", "cancel"),
+    }
 )
 
 
@@ -51,18 +54,9 @@ def forbidden(keys: Keys) -> Steps[dict[str, str]]:
     missing: dict[str, str] | None = yield from server_info.missing_rights(keys)
     if missing is None:
         missing = yield rights.missing_scripts()
-    if not missing:
-        return {}
-    found: dict[str, str] = {}
-    for action in keymap.ACTIONS:
-        if action.changes and action.id not in LOCAL | _NEVER:
-            lacking = sorted(commands(action.id) & missing.keys())
-            if lacking:
-                found[action.id] = (
-                    f"not allowed: this Redis user may not run {safe(', '.join(lacking))} "
-                    "(extend its ACL)"
-                )
-    return found
+    changing = (each.id for each in keymap.ACTIONS if each.changes)
+    meant = (each for each in changing if each not in LOCAL | _NEVER)
+    return not_allowed(missing or (), meant, commands)
 
 
 def commands(action_id: str) -> frozenset[str]:

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar, get_args
 
 from qtop.model.job import FAILED, JobSource
-from qtop.systems.system import Ability, Place
+from qtop.systems.system import Ability, Place, Wording
 from queuecore.exchange import Exchange, contact, single
 from queuecore.keys import name_text
 from queuecore.times import from_server, wall_now
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
         QueueClasses,
         Request,
     )
-    from qtop.model.fleet import ListedSchedule, Process, Schedules, Snapshot
+    from qtop.model.fleet import ListedSchedule, Process, Schedules, Sighting, Snapshot
     from qtop.model.health import (
         Finding,
         HealthReport,
@@ -65,6 +65,12 @@ FAILURES_READ: Final = 500
 NO_RUNS: Final = "Resque counts what is run since ever only, neither by days nor by classes"
 
 
+_NO_SIGNALS: Final = (
+    "Resque's workers read no signals from Redis: the console signals those of its machine"
+)
+_NO_RESCUE: Final = "Resque's workers keep what they run until they are pruned: see qtop prune"
+
+
 class ResqueSystem:
     """Resque in one namespace; see `System` for what its methods do.
 
@@ -81,8 +87,13 @@ class ResqueSystem:
         **dict.fromkeys(get_args(Ability)),
         **dict.fromkeys(("kill", "kill_all", "kill_delayed", "kill_matching"), NO_DEAD),
         **dict.fromkeys(("postpone", "postpone_all"), NO_RETRIES),
+        "dump_worker": "Resque's workers have no signal upon which they log what they do",
+        **dict.fromkeys(("quiet", "stop"), _NO_SIGNALS),
+        "cancel": "Resque has no iterable jobs",
+        **dict.fromkeys(("rescue", "watch"), _NO_RESCUE),
         "open_runs": NO_RUNS,
     }
+    wording: ClassVar[Mapping[str, Wording]] = {}
 
     def __init__(
         self,
@@ -297,6 +308,10 @@ class ResqueSystem:
         from qtop.systems.resque.workers import gather
 
         return gather(self.keys, names, ignore_pids=ignore_pids, unlisted=unlisted)
+
+    def remember(self) -> Exchange[Sequence[Sighting]]:
+        """Nothing: workers keep on record what they run."""
+        return Exchange((), lambda _: ())
 
     def jobs(self, source: JobSource, *, newest_first: bool | None = None) -> JobList:
         from qtop.systems.resque.job_lists import job_list

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Final
 
 from qtop.actions.plan import (
+    TOOK_BACK,
     Operator,
     Outcome,
     Plan,
@@ -20,6 +21,7 @@ from qtop.actions.plan import (
     waiting,
 )
 from qtop.actions.request import (
+    Cancel,
     Clear,
     Delete,
     DeleteSchedules,
@@ -49,6 +51,7 @@ from qtop.systems import turned_lists
 from qtop.systems.sidekiq import job_actions, loading
 from qtop.systems.sidekiq.job_lists import turnable
 from qtop.systems.sidekiq.refs import listed_sets
+from qtop.systems.sidekiq.signal_watch import SignalWatch
 from qtop.text.format import number
 from qtop.text.safe import safe
 from queuecore import values, windows
@@ -80,10 +83,11 @@ _NAME_GOES: Final = "Its name leaves the list of queues"
 
 @dataclass(frozen=True, slots=True)
 class SidekiqActions:
-    """The actions in one namespace, in one operator's name."""
+    """The actions in one namespace, in one operator's name; `watch` hears of signals."""
 
     keys: SidekiqKeys
     operator: Operator
+    watch: SignalWatch
 
     def prepare(self, request: Request) -> Steps[Plan | Refusal]:
         """Say what a request would do, or why it cannot be done. Reads only; what is about jobs
@@ -106,19 +110,21 @@ class SidekiqActions:
             case Reorder():
                 lists = turnable(self.keys)
                 return (yield from turned_lists.prepare(lists, self.operator, request))
-            case Prune() | Signal():
-                return self._on_processes(request)
+            case Prune() | Signal() | Cancel():
+                return (yield from self._on_processes(request))
             case Requeue() | Delete() | Move() | Edit() | RunNow() | Reschedule() | Kill():
                 operator = yield from self._within_memory(request)
                 return job_actions.prepare(self.keys, operator, request)
         return Refusal(_NEVER[type(request)])
 
-    def _on_processes(self, request: Prune | Signal) -> Plan | Refusal:
-        from qtop.systems.sidekiq import process_actions
+    def _on_processes(self, request: Prune | Signal | Cancel) -> Steps[Plan | Refusal]:
+        from qtop.systems.sidekiq import cancelling, process_actions, rescuing
 
+        if isinstance(request, Cancel):
+            return (yield from cancelling.prepare(self.keys, self.operator, request))
         if isinstance(request, Signal):
-            return process_actions.prepare_signal(self.keys, self.operator, request)
-        return process_actions.prepare_rescue(self.keys, self.operator, request)
+            return process_actions.prepare_signal(self.keys, self.operator, request, self.watch)
+        return rescuing.prepare_rescue(self.keys, self.operator, request)
 
     def _within_memory(self, request: Request) -> Steps[Operator]:
         """The operator whose undo keeps no more than the server has room for. Jobs that are deleted
@@ -235,7 +241,9 @@ class SidekiqActions:
                 numbers = (undone.done, undone.lost, (), undone.stopped, undone.left)
                 return Outcome(text, "bad", *numbers)
             tone: ResultTone = "warn" if undone.lost else "good"
-            return Outcome(f"{text}: {what}", tone, undone.done, undone.lost, undid=request.id)
+            done, lost_jobs = undone.done, undone.lost
+            text += f": {what}"
+            return Outcome(text, tone, done, lost_jobs, undid=request.id, verb=TOOK_BACK)
 
         danger: Danger = "confirm" if request.question else "none"
         title, many = f"Undo {what}", request.many

@@ -7,8 +7,8 @@ from typing import Final
 
 from qtop.model.fleet import Snapshot
 from qtop.model.health import Finding, Strays
-from qtop.systems import turned_lists
-from qtop.systems.sidekiq import strays
+from qtop.systems import rights, turned_lists
+from qtop.systems.sidekiq import permissions, strays
 from qtop.systems.sidekiq.job_lists import turnable
 from qtop.systems.sidekiq.ownership import note
 from qtop.systems.system import DiagnosisPart
@@ -17,6 +17,7 @@ from qtop.text.safe import counted
 from queuecore.exchange import Exchange, Steps
 from queuecore.times import wall_now
 from queuecore.windows import Stretch, read_item
+from sidekiq.errors import Refused
 from sidekiq.keys import SidekiqKeys
 from sidekiq.store import plugins, schedules, systems, waiting_jobs
 from sidekiq.store.plugins import Plugins
@@ -32,7 +33,10 @@ _Tell = Callable[[Finding], None]
 def look(keys: SidekiqKeys, part: DiagnosisPart, tell: _Tell, seen: Snapshot) -> Steps[None]:
     """Look for what is wrong with a part; of those that only Resque has nothing is told. Changes
     nothing. Raises StoreError."""
-    if part == "namespace":
+    if part == "rights":
+        for each in rights.findings((yield from permissions.refused(keys))):
+            tell(each)
+    elif part == "namespace":
         found: tuple[SidekiqSigns, ...] = yield from systems.look([keys.namespace], now=wall_now())
         there: Plugins = yield from plugins.find(keys)
         tell(_system(found[0]))
@@ -71,6 +75,7 @@ def _unregistered(found: Strays) -> Finding:
     return Finding("unregistered", "OK", "every queue with jobs is on the set of queues")
 
 
+_SEE_RIGHTS: Final = "see what `rights` says"
 _WHERE: Final = "look for its database, or its --namespace"
 
 
@@ -85,26 +90,38 @@ def _plugins(there: Plugins) -> Finding:
 
 def _items(keys: SidekiqKeys, seen: Snapshot) -> Steps[Finding]:
     """Whether the jobs that are next can be read. A round trip for each of 100 queues."""
-    rows = sorted((each for each in seen.queues or () if each.size), key=lambda q: -(q.size or 0))
+    if seen.queues is None:
+        why = seen.problems.get("queues", "the queues could not be read")
+        return Finding("items", "UNKNOWN", f"none was looked at: {why}", _SEE_RIGHTS)
+    rows = sorted((each for each in seen.queues if each.size), key=lambda q: -(q.size or 0))
+    unread = [each.name for each in seen.queues if each.size is None]
     bad: list[str] = []
-    looked_at = 0
+    looked_at = too_large = 0
     for row in rows[:_QUEUES]:
         window: Exchange[Stretch] = waiting_jobs.stretch(
             keys.queue(row.name), 0, _JOBS - 1, max_bytes=_JOB_BYTES
         )
-        found: Stretch = yield window
+        try:
+            found: Stretch = yield window
+        except Refused:
+            unread.append(row.name)
+            continue
         items = [read_item(reply) for reply in found.replies]
-        looked_at += len(items)
-        jobs = (WaitingJob(item, place) for place, item in enumerate(items) if not item.is_cut)
-        bad += (row.name for each in jobs if each.record.problem is not None)
-    of = f"of the next in {counted(len(rows), 'queue')} {looked_at:,} were looked at"
+        whole = [WaitingJob(item, place) for place, item in enumerate(items) if not item.is_cut]
+        looked_at += len(whole)
+        too_large += len(items) - len(whole)
+        bad += (row.name for each in whole if each.record.problem is not None)
+    waiting = sum(each.size or 0 for each in rows)
+    part = f"{looked_at:,} looked at of {waiting:,} in {counted(len(rows), 'queue')}"
     if bad:
-        text = f"{counted(len(bad), 'job')} cannot be read: {named(list(dict.fromkeys(bad)))}; {of}"
+        text = f"{counted(len(bad), 'job')} cannot be read: {named(list(dict.fromkeys(bad)))}"
         see = f"qtop show --system sidekiq --from queue:{argument(bad[0])} --filter readable:no"
-        return Finding("items", "WARN", text, see)
-    if len(rows) > _QUEUES:
-        return Finding("items", "UNKNOWN", f"each can be read; {of}", "ask again when they drain")
-    return Finding("items", "OK", f"each can be read: {of}")
+        return Finding("items", "WARN", f"{text}; {part}", see)
+    rest = [f"{counted(too_large, 'job')} too large to look into"] if too_large else []
+    if left := max(0, len(rows) - _QUEUES) + len(unread):
+        rest.append(f"{counted(left, 'queue')} not looked at")
+    text = "; ".join((f"each can be read: {part}", *rest))
+    return Finding("items", "UNKNOWN" if rest else "OK", text, _SEE_RIGHTS if unread else "")
 
 
 def _schedules(read: RecurringJobs) -> Finding:

@@ -26,6 +26,7 @@ def layout_of(source: JobSource, now: datetime) -> Layout:
     members = {
         "class_name": Member("class", _class, unless=_WRAPPED),
         "args": Member("args", lambda value: value, unless=WRAPPERS_SHARE),
+        "jid": Member("jid", _text),
     }
     if source.kind == "queue":
         known = {**_NO_FAILURE, "queue": source.name, "due_s": None}
@@ -65,8 +66,9 @@ def _record(raw: bytes) -> JobRecord | None:
 def _subject(record: JobRecord, queue: str | None = None, *, is_failed: bool = False) -> Subject:
     name, args = unwrapped(*names_of(record))
     queue = record.queue if queue is None else queue
-    words = record.tags if record.jid is None else (record.jid, *record.tags)
+    jid, tags = record.jid, record.tags
+    words = tags if jid is None else (jid, *tags)
     if not is_failed:
-        return Subject(name, args, queue=queue, words=words)
+        return Subject(name, args, queue=queue, words=words, jid=jid, tags=tags)
     failure = record.text("error_class"), record.text("error_message")
-    return Subject(name, args, *failure, queue, is_retried=False, words=words)
+    return Subject(name, args, *failure, queue, is_retried=False, words=words, jid=jid, tags=tags)

@@ -32,6 +32,7 @@ _OF_QUEUES: Final = (
     "What is no job is left out. A job of another queue gets this one as its `queue`; all other "
     "bytes stay.",
 )
+_RETURNING: Final = ("What is no job is left out. They are written byte for byte.",)
 _OF_DEAD: Final = (
     "What is no job, or is there already, is left out. They are written byte for byte.",
     "Each died when it failed last; one that does not say when dies now.",
@@ -49,7 +50,7 @@ def refusal_of(request: JobRequest | Load) -> RefusalCheck:
     target = request.target
     if (why := _why_not(target)) is not None:
         return lambda raw: why
-    written = _written(target)
+    written = _written(request)
 
     def check(raw: bytes) -> str | None:
         found = written(raw)
@@ -67,10 +68,10 @@ def _why_not(target: JobSource) -> str | None:
     )
 
 
-def _written(target: JobSource) -> _Written:
+def _written(request: Load) -> _Written:
     """Gives the bytes that an item of a file becomes in a list, or says why it cannot be there."""
-    if target.kind == "queue":
-        return partial(job_for, to=target.name)
+    if request.target.kind == "queue" and not request.returns:
+        return partial(job_for, to=request.target.name)
     return lambda raw: unreadable(raw) or raw
 
 
@@ -81,7 +82,9 @@ def prepare(keys: SidekiqKeys, operator: Operator, request: Load) -> Plan | Refu
         return Refusal(why)
     key = job_actions.list_key(keys, target)
     record = operator.record("load", f"{target} from a file", key, number_of, undo_s=0)
-    details = _OF_QUEUES if target.kind == "queue" else _OF_DEAD
+    details: tuple[str, ...] = _OF_DEAD
+    if target.kind == "queue":
+        details = _RETURNING if request.returns else _OF_QUEUES
     what = f"Load {count_of(number_of, 'item')} to {safe(str(target))}"
     run = partial(_load, keys, request, record)
     return Plan(what, "Load", details, "confirm", run, many=number_of, record=record)
@@ -90,7 +93,7 @@ def prepare(keys: SidekiqKeys, operator: Operator, request: Load) -> Plan | Refu
 def _load(keys: SidekiqKeys, request: Load, record: ActionRecord) -> Steps[Outcome]:
     """A round trip for each 500 items or each MiB, and one before them. Where one fails, those
     before are there, and counted."""
-    written, tried, result = _written(request.target), 0, Result()
+    written, tried, result = _written(request), 0, Result()
     now_s: float = yield job_actions.clock()
     try:
         for part in bulk.parts(request.items, _AT_ONCE, len, _BYTES):

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from typing import Final
 
 from qtop.keymap import keymap
-from qtop.text.safe import safe
+from qtop.systems.rights import not_allowed
 from queuecore import rights
 from queuecore.exchange import Arg, Steps
 from queuecore.reading import commands_of
+from sidekiq.errors import StoreError
 from sidekiq.keys import SidekiqKeys
 from sidekiq.scripts import load_script
 
@@ -25,8 +26,9 @@ ACTION_SCRIPTS: Final[Mapping[str, tuple[str, ...]]] = {
     "clear_to": ("clear_queue", "remove_queue"),
     "forget_queue": ("remove_queue",),
     "drop_entries": ("clear_failures",),
-    "signal": ("stop_worker", "pause_worker"),
+    "signal": ("stop_worker", "pause_worker", "dump_worker"),
     "rescue": ("prune", "unregister"),
+    "cancel_iteration": ("cancel",),
     "undo": ("undo", "undo_deed"),
     "undo_entries": ("undo", "undo_deed"),
     "take_back": ("undo", "undo_deed"),
@@ -41,17 +43,7 @@ def forbidden(keys: SidekiqKeys) -> Steps[dict[str, str]]:
     missing = yield from rights.missing(_used(keys))
     if missing is None:
         missing = yield rights.missing_scripts()
-    if not missing:
-        return {}
-    found: dict[str, str] = {}
-    for action in keymap.ACTIONS:
-        lacking = sorted(commands(action.id) & missing.keys())
-        if lacking:
-            found[action.id] = (
-                f"not allowed: this Redis user may not run {safe(', '.join(lacking))} "
-                "(extend its ACL)"
-            )
-    return found
+    return not_allowed(missing or (), (each.id for each in keymap.ACTIONS), commands)
 
 
 def commands(action_id: str) -> frozenset[str]:
@@ -64,6 +56,30 @@ def commands(action_id: str) -> frozenset[str]:
     if not scripts:
         return frozenset()
     return _RUNNING.union(*(commands_of(script) or () for script in scripts))
+
+
+def refused(keys: SidekiqKeys) -> Steps[dict[str, StoreError] | None]:
+    """As `rights.refused`, of every command that the engine and its scripts use."""
+    return rights.refused(every(keys))
+
+
+def every(keys: SidekiqKeys) -> list[tuple[Arg, ...]]:
+    """Every command that the engine and its scripts use."""
+    return [*_watching(keys), *_used(keys)]
+
+
+def _watching(keys: SidekiqKeys) -> list[tuple[Arg, ...]]:
+    """What is only read."""
+    name, jobs, process = "\0", keys.jobs("dead"), keys.process("doctor")
+    return [
+        *(("TIME",), ("SCAN", 0, "COUNT", 1), ("INFO",), ("SMEMBERS", keys.queues())),
+        *(("SCARD", keys.queues()), ("SRANDMEMBER", keys.queues())),
+        *(("GET", keys.leader()), ("MGET", keys.leader()), ("GETRANGE", keys.leader(), 0, 0)),
+        *(("HGETALL", process), ("HKEYS", process), ("HLEN", process)),
+        *(("HSTRLEN", process, name), ("PTTL", jobs), ("ZCOUNT", jobs, 1, 0)),
+        *(("ZRANGE", jobs, 0, 0), ("ZREVRANGE", jobs, 0, 0), ("ZRANK", jobs, name)),
+        *(("ZRANGEBYSCORE", jobs, 1, 0), ("XREVRANGE", keys.audit(), "+", "-", "COUNT", 1)),
+    ]
 
 
 def _used(keys: SidekiqKeys) -> list[tuple[Arg, ...]]:

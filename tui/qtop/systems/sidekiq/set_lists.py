@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from qtop.model.layout import Layout
+    from qtop.model.placed import UnreadPart
     from qtop.systems.sidekiq.entry_groups import EntryGroups
 
 #: One window of a walk from the lowest score; the first one is small: a person waits for it.
@@ -293,6 +294,7 @@ class SetWalk:
         self.length: int | None = None
         self.done = 0
         self.extent = NO_EXTENT
+        self.unread: tuple[UnreadPart, ...] = ()
 
     @property
     def is_broken(self) -> bool:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar, get_args
 
 from qtop.model.job import FAILED, JobSource
-from qtop.systems.system import Ability, Place
+from qtop.systems.system import Ability, Place, Wording
 from queuecore.exchange import Exchange, contact, single
 from queuecore.keys import name_text
 from queuecore.times import from_server
-from sidekiq.errors import Refused, StoreError, WrongType
+from queuecore.values import replace
+from sidekiq.errors import StoreError, WrongType
 
 if TYPE_CHECKING:
     # Every command loads this file. What only some methods need they import themselves.
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
         QueueClasses,
         Request,
     )
-    from qtop.model.fleet import ListedSchedule, Process, Schedules, Snapshot
+    from qtop.model.fleet import ListedSchedule, Process, Schedules, Sighting, Snapshot
     from qtop.model.health import (
         Finding,
         HealthReport,
@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     from qtop.model.run_counts import ClassHistory, RunHistory
     from qtop.search.selection import Chooser, RefusalCheck
     from qtop.systems.job_memory import JobMemory
+    from qtop.systems.sidekiq.signal_watch import SignalWatch
+    from qtop.systems.sidekiq.work_watch import WorkWatch
     from qtop.systems.system import DiagnosisPart, Work
     from queuecore.address import Address
     from queuecore.audit import AuditEntry
@@ -54,7 +56,6 @@ if TYPE_CHECKING:
     from sidekiq.keys import SidekiqKeys
     from sidekiq.store.newest_failed import FailedEntry
     from sidekiq.store.snapshot import SidekiqSnapshot, SidekiqSnapshotReader
-    from sidekiq.store.work_memory import WorkMemory
 
 T = TypeVar("T")
 
@@ -84,6 +85,26 @@ class SidekiqSystem:
             "register": _NO_REGISTER,
         }
     )
+    wording: ClassVar[Mapping[str, Wording]] = MappingProxyType(
+        {
+            "stop_worker": Wording(
+                "stop",
+                "Have the marked processes end: jobs get 25 s to be done, unless set otherwise, "
+                "and go back then.",
+            ),
+            "pause_worker": Wording("quiet", "Have the marked processes take no more jobs; asks."),
+            "unregister": Wording(
+                "",
+                "Put back the jobs that the marked processes lost, also where it is not sure that "
+                "they did; asks for a word.",
+            ),
+            "prune": Wording(
+                "rescue",
+                "Put back the jobs that crashed processes lost, each once, after showing the "
+                "evidence.",
+            ),
+        }
+    )
 
     def __init__(
         self,
@@ -97,10 +118,11 @@ class SidekiqSystem:
         self._failures_read = failures_read
         #: Those of the last snapshot; None where they are unknown.
         self._processes: Sequence[Process] | None = None
-        self._remembered: WorkMemory | None = None
+        #: Each process about which more is told than its snapshot has, before and after that.
+        self._told: dict[str, tuple[Process, Process]] = {}
 
     def snapshot(self) -> Steps[Slices[Snapshot]]:
-        reading = yield from self._reader.look()
+        reading = yield from self._signals.beside(self._reader.look())
         return self._read(reading)
 
     @cached_property
@@ -109,21 +131,19 @@ class SidekiqSystem:
 
         return SidekiqSnapshotReader(self.keys, failures_limit=self._failures_read)
 
-    @property
-    def _memory(self) -> WorkMemory:
+    @cached_property
+    def work(self) -> WorkWatch:
         """What its processes ran when they were seen last."""
-        from sidekiq.store.work_memory import WorkMemory
+        from qtop.systems.sidekiq.work_watch import WorkWatch
 
-        return self._remembered or WorkMemory()
+        return WorkWatch(self.keys)
 
-    def _remember(self) -> Steps[None]:
-        """Look at what the processes run, for a rescue: costs as `work_memory.look`. Where that is
-        refused, nothing new is known."""
-        from sidekiq.store import work_memory
+    @cached_property
+    def _signals(self) -> SignalWatch:
+        """What became of the signals that were sent to its processes."""
+        from qtop.systems.sidekiq.signal_watch import SignalWatch
 
-        with suppress(Refused):
-            seen = yield from work_memory.look(self.keys, self._memory)
-            self._remembered = work_memory.fed(self._memory, seen)
+        return SignalWatch(self.keys)
 
     @cached_property
     def _failures(self) -> JobMemory[FailedEntry]:
@@ -135,7 +155,26 @@ class SidekiqSystem:
     def _read(self, reading: Slices[SidekiqSnapshot]) -> Slices[Snapshot]:
         taken = yield from reading
         self._processes = taken.processes
-        return self._failures.snapshot_of(taken)
+        return self._failures.snapshot_of(self._with_more(taken))
+
+    def _with_more(self, taken: SidekiqSnapshot) -> SidekiqSnapshot:
+        """A snapshot with what this program knows of its processes besides. O(processes)."""
+        processes, before = taken.processes or (), self._told
+        told = self.work.told(processes)
+        told |= self._signals.told(told.get(each.id, each) for each in processes)
+        self._told = {}
+        if not told:
+            return taken
+        now: list[Process] = []
+        for each in processes:
+            more = told.get(each.id, each)
+            was = before.get(each.id)
+            # What is the same stays the same object.
+            more = was[1] if was is not None and was[0] is each and was[1] == more else more
+            if more is not each:
+                self._told[each.id] = each, more
+            now.append(more)
+        return replace(taken, processes=tuple(now))
 
     def _known_processes(self) -> Steps[Sequence[Process] | None]:
         """Those of the last snapshot; without one they are read. None where they are unknown."""
@@ -151,7 +190,7 @@ class SidekiqSystem:
     def health(self, queues: Sequence[str] = ()) -> Steps[HealthReport]:
         from qtop.systems.sidekiq import health
 
-        yield from self._remember()
+        yield from self.work.look()
         known = yield from self._known_processes()
         return (yield from health.look(self.keys, queues, known))
 
@@ -320,9 +359,12 @@ class SidekiqSystem:
         self, names: Sequence[str], *, ignore_pids: bool = False, unlisted: Sequence[str] = ()
     ) -> Steps[Sequence[PruneCase]]:
         """As `System`, of processes whose work this program, or one that stores it, has seen."""
-        from qtop.systems.sidekiq.process_actions import gather
+        from qtop.systems.sidekiq.rescuing import gather
 
-        return gather(self.keys, self._memory, names)
+        return gather(self.keys, self.work.memory, names, ignore_pids=ignore_pids)
+
+    def remember(self) -> Steps[Sequence[Sighting]]:
+        return self.work.keep()
 
     def jobs(self, source: JobSource, *, newest_first: bool | None = None) -> JobList:
         """As `System`; each list has one order only."""
@@ -359,7 +401,7 @@ class SidekiqSystem:
     def prepare(self, request: Request, operator: Operator) -> Steps[Plan | Refusal]:
         from qtop.systems.sidekiq.actions import SidekiqActions
 
-        return SidekiqActions(self.keys, operator).prepare(request)
+        return SidekiqActions(self.keys, operator, self._signals).prepare(request)
 
     def guarded(self, work: Work[T]) -> Work[T]:
         """Keeps away from what is Resque's: costs as `sidekiq.store.systems.guarded`."""

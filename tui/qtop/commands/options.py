@@ -1,0 +1,189 @@
+"""The options that several commands share, and what is read from their texts."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import click
+from click.core import ParameterSource
+
+from qtop.config.settings import (
+    Given,
+    Settings,
+    SettingsFile,
+    resolve,
+    settings_path,
+    undo_settings,
+    warnings,
+)
+from queuecore.errors import QueueError
+
+if TYPE_CHECKING:
+    from qtop.model.job import JobSource
+    from qtop.search.filter_language import Filter
+
+T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Any])
+
+DEFAULT_LIMIT = 100
+
+
+class Parsed(click.ParamType[T]):
+    """What a function reads from a text: it raises QueueError or ValueError with the reason why it
+    cannot. `name` stands for the value in the help."""
+
+    def __init__(self, name: str, parse: Callable[[str], T]) -> None:
+        self.name, self._parse = name, parse
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> T:
+        """The value; what is none of a text is one already."""
+        if not isinstance(value, str):
+            return value  # type: ignore[no-any-return]
+        try:
+            return self._parse(value)
+        except (QueueError, ValueError) as error:
+            self.fail(str(error), param, ctx)
+
+
+def _filter(text: str) -> Filter:
+    # Imported here: showing the help needs none of it.
+    from qtop.search.filter_language import parse
+
+    return parse(text)
+
+
+def _seconds(text: str) -> float:
+    """A length of time: `90`, `30s`, `5m`, `1h30m`."""
+    from qtop.search.filter_language import duration_s
+
+    return float(text) if text.isdecimal() else duration_s(text)
+
+
+def _source(text: str) -> JobSource:
+    from qtop.model.job import FAILED, JobSource
+
+    kind, colon, name = text.partition(":")
+    if text in ("retry", "dead"):
+        return JobSource("failed", text)
+    if text in ("scheduled", "delayed"):
+        return JobSource("delayed", "")
+    if kind == "failed":
+        return JobSource("failed", name or FAILED)
+    if kind in ("queue", "unreadable") and colon:
+        return JobSource("queue" if kind == "queue" else "unreadable", name)
+    hint = "" if ":" in text else f"; for the queue write queue:{text}"
+    raise ValueError(
+        f"{text!r} is none of: failed, queue:NAME, scheduled, unreadable:NAME (what was set aside "
+        f"from a queue), failed:LIST (where each queue has a list of failures), retry, dead{hint}"
+    )
+
+
+def _turned(text: str) -> JobSource:
+    from qtop.model.job import JobSource
+
+    kind, _, moment = text.partition(":")
+    return JobSource("delayed", moment) if kind == "delayed" and moment else _source(text)
+
+
+FILTER: Final = Parsed("filter", _filter)
+SPAN: Final = Parsed("time", _seconds)
+SOURCE: Final = Parsed("source", _source)
+#: Also the delayed jobs of one moment.
+TURNED: Final = Parsed("source", _turned)
+
+filter_option = click.option(
+    "--filter",
+    "wanted",
+    type=FILTER,
+    default="",
+    help="Which ones, e.g. 'class:Mailers::* age<1h !error:timeout'. Fields: class, error, "
+    "exception, queue, worker, args, args.0.key, id, retried:no, age>1h; of Sidekiq's also jid, "
+    "state, tag; /regex/; words.",
+)
+from_option = click.option(
+    "--from",
+    "source",
+    type=SOURCE,
+    required=True,
+    metavar="SOURCE",
+    help="Where: failed, queue:NAME, scheduled, or unreadable:NAME for what was set aside from a "
+    "queue; of Sidekiq's failures also retry or dead alone.",
+)
+
+#: What is said is part of the command's `connection`.
+redact_option = click.option(
+    "--redact/--no-redact",
+    default=None,
+    help="Hide the values of keys like password and token, or show them. Default: hidden in "
+    "tables, whole in JSON and in qtop show.",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+log_format_option = click.option(
+    "--log-format",
+    envvar="RESQUE_LOG_FORMAT",
+    type=click.Choice(["text", "json"]),
+    help="How the log is printed (text); json: one object a line, for what collects logs.",
+)
+dry_run_option = click.option("--dry-run", is_flag=True, help="Tell what would happen; do nothing.")
+yes_option = click.option("--yes", "-y", is_flag=True, help="Do it without asking.")
+
+
+def limit_option(default: int) -> Callable[[F], F]:
+    return click.option(
+        "--limit",
+        type=click.IntRange(0),
+        default=default,
+        show_default=default > 0,
+        help="How many at most, of each system; 0: all.",
+    )
+
+
+def change_options(command: F) -> F:
+    return json_option(dry_run_option(yes_option(command)))
+
+
+# The settings that options and variables say.
+
+#: The setting behind a parameter of a command. Of two, the later one counts.
+_SETTINGS: Final = {
+    "url": "url",
+    "address": "url",
+    "system": "system",
+    "namespace": "namespace",
+    "read_only": "read_only",
+    "interval_s": "interval",
+    "console_modules": "require",
+    "ascii_only": "ascii",
+}
+
+
+def settings_in_force(context: click.Context, profile: str | None = None, **fixed: Any) -> Settings:
+    """What the command line, the environment and the settings file say together; `fixed` goes
+    before all. Reads the file, if there is one. What is unwise in it is printed as a warning.
+
+    Raises BadSettings and BadOption.
+    """
+    file = SettingsFile.read(settings_path(os.environ))
+    for warning in warnings(file):
+        click.echo(f"qtop: warning: {warning}", err=True)
+    environment = _given(context, ParameterSource.ENVIRONMENT) | undo_settings(os.environ)
+    options = _given(context, ParameterSource.COMMANDLINE)
+    options |= {name: Given(value, context.info_name or "") for name, value in fixed.items()}
+    return resolve(file, profile=profile, options=options, environment=environment)
+
+
+def _given(context: click.Context, source: ParameterSource) -> dict[str, Given]:
+    """The settings that parameters of the command hold, and got from this source."""
+    parameters = {each.name: each for each in context.command.params}
+    found: dict[str, Given] = {}
+    for name, setting in _SETTINGS.items():
+        if context.get_parameter_source(name) != source:
+            continue
+        parameter = parameters[name]
+        origin = parameter.opts[0] if isinstance(parameter, click.Option) else "the URL"
+        if source == ParameterSource.ENVIRONMENT:
+            origin = str(parameter.envvar)
+        found[setting] = Given(context.params[name], origin)
+    return found
