@@ -1,9 +1,9 @@
 """Finds the queue systems of a database: under the names that they usually have at once, under
 others by a walk through all keys.
 
-One round trip tests what is without a prefix, which is Sidekiq's, and the namespace of Resque or the
-one that was named; a second one follows only where it stays open whose something is. Where a database
-holds nothing of either, it is taken for Resque's, as an empty one, and that is said.
+One round trip tests what is without a prefix, which is Sidekiq's, and the namespace of Resque, or
+the one that was named; a second one follows only where it stays open whose something is. Where a
+database holds nothing of either, it is taken for Resque's, as an empty one, and that is said.
 """
 
 from __future__ import annotations
@@ -109,9 +109,8 @@ def search(sought: Sought, found: FoundPlaces) -> Steps[FoundPlaces]:
 
 
 def _expected(sought: Sought) -> dict[str, _Expected]:
-    expected: dict[str, _Expected] = {} if sought.is_named else {_BARE: _SIDEKIQ}
-    expected.setdefault(sought.namespace, _RESQUE)
-    return expected
+    named: dict[str, _Expected] = {sought.namespace: _RESQUE}
+    return named if sought.is_named else {**named, _BARE: _SIDEKIQ}
 
 
 def _places(sought: Sought, seen: Iterable[SystemsSeen]) -> list[PlaceOptions]:
