@@ -160,7 +160,8 @@ class Writer:
             meter.note(done, of)
             self._app.say(f"{self}; looked at {meter.words()} …", "dim", stays=True)
 
-        await walk(self._app.read, self._jobs.walk(), visit, tell, self._read_cut)
+        read, way = self._app.read, self._jobs.walk()
+        await walk(read, way, visit, tell, self._read_cut, sieve=jobs.sieve)
 
     def _take(self, job: Job) -> None:
         if job.item.is_cut:

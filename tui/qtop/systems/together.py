@@ -306,10 +306,10 @@ class PlacedChooser:
     def __init__(self, parts: Mapping[str, Chooser]) -> None:
         self._parts = parts
 
-    def take(self, job: Job) -> bool:
+    def take(self, job: Job, value: Any = None) -> bool:
         """As `Chooser.take`. One place that takes no more ends it for all."""
         part = self._parts.get(job.system)
-        return part is None or part.take(own_job(job))
+        return part is None or part.take(own_job(job), value)
 
     def settle(self) -> Steps[Selection]:
         """As `Chooser.settle`, of each place."""

@@ -66,10 +66,13 @@ class ThreadWatch:
         self._pasts: dict[str, _Past] = {}
         self._lost: dict[str, _Lost] = {}
         self._rows: Sequence[WorkerRow] = ()
+        self._is_known = False
 
     def add(self, fleet: FleetRows, at_mono: float) -> None:
         """Take in a poll; the same one may be added again. O(workers)."""
+        self._is_known = fleet.workers is not None
         if fleet.workers is None:
+            self._rows = ()
             return
         self._rows = [row for row in fleet.workers if row.process.facts is not None]
         pasts, self._pasts = self._pasts, {}
@@ -142,7 +145,11 @@ class ThreadWatch:
     def incidents(
         self, now: datetime, at_mono: float, entries: Sequence[AuditEntry]
     ) -> Iterator[Incident]:
-        """What is wrong with them; `entries` are the newest actions on record. O(workers)."""
+        """What is wrong with them; `entries` are the newest actions on record. Where they could not
+        be read, only what they took with them. O(workers)."""
+        yield from self._gone(entries)
+        if not self._is_known:
+            return
         pasts = self._pasts.values()
         # One that does not tell when it beat may beat.
         beating = [each for each in pasts if each.seen.process.beat_at is not None]
@@ -153,7 +160,6 @@ class ThreadWatch:
         quiet = [e for e in pasts if e.quiet_since is not None and e.quiet_since <= quiet_before]
         if quiet := [each for each in quiet if each.seen.jobs or _busy(each.seen)]:
             yield _quiet(quiet, now)
-        yield from self._gone(entries)
         if far := [each.seen for each in pasts if each.far >= _BEATS]:
             yield _far(far, self._limits)
         if grown := [each for each in pasts if self._has_grown(each, at_mono)]:
