@@ -30,6 +30,7 @@ from textual.pilot import Pilot
 
 from qtop.app.app import QtopApp
 from qtop.screens.dialogs import ConfirmDialog, QueueDialog, StartDialog
+from qtop.screens.runs import RunsScreen
 
 pytestmark = pytest.mark.redis
 Opened = tuple[QtopApp, Pilot[None]]
@@ -118,6 +119,17 @@ async def test_the_advice_on_a_queue_of_sidekiq_names_no_key_that_starts_a_worke
         await pilot.press("s")
         await until_shown(pilot, "no workers of its own for Sidekiq")
         assert not isinstance(app.screen, StartDialog)
+
+
+async def test_what_was_run_says_whose_runs_these_are(workers: Opened) -> None:
+    app, pilot = workers
+    await pilot.press("7")
+    await until_mode(pilot, "history")
+    await pilot.press("t")
+    await until_screen(pilot, RunsScreen)
+    await until_rows(pilot, 90)
+    table = table_of(app)
+    assert {table.rows[at].system for at in range(table.row_count)} == {"sidekiq"}
 
 
 async def test_processes_of_both_are_signalled_each_as_its_system_can(
