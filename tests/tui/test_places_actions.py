@@ -121,6 +121,17 @@ async def test_the_advice_on_a_queue_of_sidekiq_names_no_key_that_starts_a_worke
         assert not isinstance(app.screen, StartDialog)
 
 
+async def test_a_key_that_does_something_else_in_each_system_says_both(workers: Opened) -> None:
+    app, pilot = workers
+    actions = app.state.policy.actions({"workers"}, read_only=False)
+    footer = {action.id: action.label for action in actions}
+    assert (footer["prune"], footer["pause_worker"]) == ("prune/rescue", "pause/quiet")
+    assert footer["stop_worker"] == "stop"
+    await pilot.press("question_mark")
+    await until_shown(pilot, "resque: Take all dead workers off the register")
+    await until_shown(pilot, "sidekiq: Put back the jobs that crashed processes lost")
+
+
 async def test_what_was_run_says_whose_runs_these_are(workers: Opened) -> None:
     app, pilot = workers
     await pilot.press("7")
