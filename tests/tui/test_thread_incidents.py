@@ -129,7 +129,7 @@ def test_jobs_of_a_process_stay_named_when_another_takes_it_off_the_set() -> Non
     assert "gone with jobs" not in judged(left)
 
 
-def test_a_process_that_comes_back_or_was_rescued_has_lost_nothing() -> None:
+def test_a_process_that_comes_back_or_was_rescued_has_lost_nothing_unless_that_was_undone() -> None:
     ran = process(0, jobs=(job("Charge"),))
     assert "gone with jobs" not in judged([[ran], [gone()], [process(20)]])
     at = NOW + timedelta(seconds=15)
@@ -138,6 +138,8 @@ def test_a_process_that_comes_back_or_was_rescued_has_lost_nothing() -> None:
     )
     report = HealthReport(system=SystemHealth(audit_entries=(entry,)))
     assert "gone with jobs" not in judged([[ran], [gone()]], report=report)
+    undone = HealthReport(system=SystemHealth(audit_entries=(replace(entry, undone=1),)))
+    assert "gone with jobs" in judged([[ran], [gone()]], report=undone)
 
 
 def test_a_process_of_which_no_jobs_were_seen_is_gone_without_a_word() -> None:

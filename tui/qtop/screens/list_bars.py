@@ -399,10 +399,11 @@ def _schedulers(seen: ScheduledLook, now_s: float) -> list[Span]:
     found.sort(key=lambda each: each[0])
     (_, worst), *others = found
     # What is wrong is on the bar in any case, as far as there is room for it.
-    for _, (name, *spans) in others:
-        worst.append(name._replace(text=f" ·{name.text}", priority=60))
-        worst += [span._replace(priority=min(span.priority, 60)) for span in spans]
-    return worst
+    rest: list[Span] = []
+    for _, (name, *said) in others:
+        after = [name._replace(text=f";{name.text}"), *said]
+        rest += [span._replace(priority=min(span.priority, 60)) for span in after]
+    return [*worst, *rest]
 
 
 def _movers(at_work: int, ahead: Outline | None, now_s: float) -> list[Span]:

@@ -241,13 +241,16 @@ class Together:
         """The first that tells what was run; else the first, which says why not."""
         return _first_able(self._listed(""), "open_runs")
 
-    def days(self, now: datetime) -> Operation[RunHistory]:
+    def days(self, now: datetime) -> Steps[RunHistory]:
         place, part = self._historian
-        return at(place, part.days(now))
+        found = yield from steps_of(at(place, part.days(now)))
+        return replace(found, days=tuple(replace(each, system=place) for each in found.days))
 
-    def classes(self, now: datetime, hours: int) -> Operation[ClassHistory]:
+    def classes(self, now: datetime, hours: int) -> Steps[ClassHistory]:
         place, part = self._historian
-        return at(place, part.classes(now, hours))
+        found = yield from steps_of(at(place, part.classes(now, hours)))
+        runs = tuple(replace(each, system=place) for each in found.classes)
+        return replace(found, classes=runs)
 
     def launch(self, request: LaunchRequest) -> LaunchCommand | Refusal:
         return self._starter[1].launch(request)

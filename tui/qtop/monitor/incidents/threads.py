@@ -176,7 +176,9 @@ class ThreadWatch:
 
     def _gone(self, entries: Sequence[AuditEntry]) -> Iterator[Incident]:
         """Processes whose sign of life has run out: with the jobs that they ran, and others."""
-        rescued = max((each.at for each in entries if each.action in _RESCUES), default=None)
+        # What was undone of a rescue is lost again.
+        rescues = (each for each in entries if each.action in _RESCUES and not each.undone)
+        rescued = max((each.at for each in rescues), default=None)
         lost = {n: e for n, e in self._lost.items() if rescued is None or e.since > rescued}
         if lost:
             yield _with_jobs(lost)
