@@ -6,28 +6,40 @@ SVG always; PNG too where `rsvg-convert` is installed.
 from __future__ import annotations
 
 import asyncio
-import os
+import json
 import re
 import shutil
+import signal
 import subprocess
-import sys
 import tempfile
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 
+from textual.pilot import Pilot
+
 from qtop.app.app import ConsoleOptions, QtopApp
+from qtop.commands.console import feeders
 from qtop.config.places import PlaceOptions
-from qtop.demo import NAMESPACE, WORKERS
-from queuecore.address import parse_url
+from qtop.demo import WORKERS, demo_places
+from qtop.screens.dialogs import ConfirmDialog
+from queuecore.exchange import Exchange
 from queuecore.server import PrivateServer
+from queuecore.stores import Store
+from sidekiq.keys import SidekiqKeys
 
 FOLDER = Path(__file__).parents[1] / "screenshots"
 SIZE = (120, 30)
 #: Long enough for visible trends and for failed jobs.
 WARM_UP_S = 40.0
+#: Sizes of the pictures of both systems: the least that is usual, and a large terminal.
+SIZES = ((80, 24), (160, 48))
+#: How long the jobs of the process that the demo kills are waited for, until they can be rescued.
+RESCUE_S = 120.0
 
-#: Keys to press, and the picture to take after them.
+#: Keys to press, and the picture to take after them. Of Resque alone.
 SHOTS = (
-    (["1"], "overview"),
     (["2", "j", "j"], "queues"),
     (["enter"], "jobs"),
     (["escape", "3"], "workers"),
@@ -41,30 +53,113 @@ SHOTS = (
     (["p", "7"], "history"),
     (["question_mark"], "help"),
 )
+#: Pictures of both systems.
+SHOTS_OF_BOTH = (
+    (["1"], "both-overview"),
+    (["2"], "both-queues"),
+    (["3"], "both-workers"),
+    (["4"], "both-failed"),
+)
+#: A process that the demo does not kill before long.
+ASKED = "slash", *"4102", "enter", "p", "y", "escape"
 
 
-async def take(url: str, state_folder: Path) -> None:
-    """Run the console without a terminal and save what it shows."""
+@asynccontextmanager
+async def console(
+    places: Sequence[PlaceOptions],
+    folder: Path,
+    size: tuple[int, int] = SIZE,
+    *,
+    workers: tuple[str, ...] = (),
+) -> AsyncIterator[Pilot[None]]:
+    """A console of these places without a terminal, after a while."""
     options = ConsoleOptions(
-        (PlaceOptions("resque", "resque", parse_url(url), NAMESPACE, url),),
+        tuple(places),
         interval_s=1.0,
         read_only=False,
         require=("qtop.demo.jobs",),
-        workers=WORKERS,
-        log_folder=state_folder / "log",
+        workers=workers,
+        log_folder=folder / "log",
     )
-    app = QtopApp(options)
-    async with app.run_test(size=SIZE) as pilot:
+    async with QtopApp(options).run_test(size=size) as pilot:
         await asyncio.sleep(WARM_UP_S)
+        yield pilot
+
+
+async def press(pilot: Pilot[None], *keys: str) -> None:
+    """Press keys and let the console answer."""
+    await pilot.press(*keys)
+    await asyncio.sleep(1.5)
+
+
+async def take(pilot: Pilot[None], name: str, folder: Path) -> None:
+    """Save what the console shows."""
+    svg = pilot.app.export_screenshot(title="qtop")
+    while cuts_a_path(svg):
+        await asyncio.sleep(1.0)
+        svg = pilot.app.export_screenshot(title="qtop")
+    save(name, svg, folder)
+
+
+async def take_resque(places: Sequence[PlaceOptions], folder: Path) -> None:
+    """The pictures of Resque's screens, with workers started from the console."""
+    async with console(places, folder, workers=WORKERS) as pilot:
         for keys, name in SHOTS:
-            await pilot.press(*keys)
-            await asyncio.sleep(1.5)
+            await press(pilot, *keys)
             if name:
-                svg = app.export_screenshot(title="qtop")
-                while cuts_a_path(svg):
-                    await asyncio.sleep(1.0)
-                    svg = app.export_screenshot(title="qtop")
-                save(name, svg, state_folder)
+                await take(pilot, name, folder)
+
+
+async def take_both(
+    places: Sequence[PlaceOptions], feeder: subprocess.Popen[bytes], folder: Path
+) -> None:
+    """The pictures of both systems in each size, and of what Sidekiq alone has: a process that was
+    asked to be quiet, the question of a rescue, retries that come due in the same minutes.
+    `feeder` is the stand-in for Sidekiq."""
+    async with console(places, folder, SIZES[-1], workers=WORKERS) as pilot:
+        for size in SIZES:
+            await resized(pilot, size)
+            for keys, name in SHOTS_OF_BOTH:
+                await press(pilot, *keys)
+                await take(pilot, f"{name}-{size[0]}", folder)
+        # The signal waits until the picture is taken.
+        feeder.send_signal(signal.SIGSTOP)
+        await press(pilot, "3", *ASKED)
+        await take_in_sizes(pilot, "quiet-asked", folder)
+        feeder.send_signal(signal.SIGCONT)
+        for _ in range(int(RESCUE_S)):
+            await press(pilot, "D")
+            if isinstance(pilot.app.screen, ConfirmDialog):
+                break
+        await take_in_sizes(pilot, "rescue", folder)
+        await press(pilot, "escape", "1")
+        add_storm(places[-1])
+        await asyncio.sleep(12.0)
+        await take_in_sizes(pilot, "retry-storm", folder)
+
+
+async def take_in_sizes(pilot: Pilot[None], name: str, folder: Path) -> None:
+    for size in SIZES:
+        await resized(pilot, size)
+        await take(pilot, f"{name}-{size[0]}", folder)
+
+
+async def resized(pilot: Pilot[None], size: tuple[int, int]) -> None:
+    await pilot.resize_terminal(*size)
+    await asyncio.sleep(1.5)
+
+
+def add_storm(place: PlaceOptions) -> None:
+    """Retries of one class that all come due within two minutes, half an hour from now."""
+    entries: list[str] = []
+    for number in range(6_000):
+        job = {"class": "SyncInventory", "queue": "default", "args": [number], "retry": True}
+        error = {"error_class": "Net::ReadTimeout", "error_message": "Net::ReadTimeout"}
+        about = {"jid": f"{number:024x}", "retry_count": 3, "failed_at": time.time()}
+        entries += (str(time.time() + 1_800 + number % 120), json.dumps(job | error | about))
+    with Store(place.url) as store:
+        key = SidekiqKeys().jobs("retry")
+        store.run(Exchange((("ZADD", key, *entries),), list, writes=True))
 
 
 def cuts_a_path(svg: str) -> bool:
@@ -87,19 +182,15 @@ def save(name: str, svg: str, state_folder: Path) -> None:
 
 
 def main() -> None:
-    """Start a server and the demo's feeder, take the pictures, end both."""
+    """Start a server and the demo's feeders, take the pictures, end all."""
     FOLDER.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="q") as folder:
-        state_folder = Path(folder)
-        with PrivateServer(state_folder / "server") as server:
-            url = server.ensure()
-            environ = {**os.environ, "REDIS_URL": url, "RESQUE_PARENT_PID": str(os.getpid())}
-            feeder = subprocess.Popen([sys.executable, "-m", "qtop.demo.feed"], env=environ)
-            try:
-                asyncio.run(take(url, state_folder))
-            finally:
-                feeder.terminate()
-                feeder.wait()
+    with tempfile.TemporaryDirectory(prefix="q") as name:
+        folder = Path(name)
+        with PrivateServer(folder / "server") as server:
+            places = demo_places(server.ensure())
+            with feeders(places) as (_, sidekiq):
+                asyncio.run(take_both(places, sidekiq, folder))
+                asyncio.run(take_resque(places[:1], folder))
 
 
 if __name__ == "__main__":

@@ -22,6 +22,9 @@ _DECODER = json.JSONDecoder(strict=False)
 #: Its core, in C where there is C.
 _SCAN: Callable[[str, int], tuple[Any, int]] = vars(_DECODER)["scan_once"]
 
+#: Of the value of one member so much is read first.
+_MEMBER_BYTES = 512
+
 #: Deeper than this Ruby's parser refuses; ours stops here instead of exhausting the stack.
 MAX_DEPTH = 100
 
@@ -219,7 +222,17 @@ def member(raw: bytes, name: str) -> bytes:
     has_codes = b"\\" in raw and b"\\u" in raw
     if at < 0 or has_codes or raw.find(key, at + 1) >= 0:
         return members(raw)[name]
-    text = raw[raw.index(b":", at + len(key)) + 1 :].decode("utf-8", "surrogateescape")
+    begin = raw.index(b":", at + len(key)) + 1
+    # Mostly it ends long before the object does.
+    text = _text(raw[begin : begin + _MEMBER_BYTES])
+    start = _skip(text, 0)
+    try:
+        end = _SCAN(text, start)[1]
+        if end < len(text):
+            return _bytes(text[start:end])
+    except (ValueError, StopIteration, RecursionError):
+        pass  # It is longer.
+    text = _text(raw[begin:])
     start = _skip(text, 0)
     return _bytes(text[start : value_at(text, start)[1]])
 

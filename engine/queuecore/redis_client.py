@@ -6,6 +6,7 @@ redis-py raises for an error reply; an exchange wants it as a value, in the serv
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
 from typing import Any, NoReturn
@@ -29,6 +30,7 @@ from queuecore.address import Address, no_primary, open_socket, reason_of, tls_c
 from queuecore.errors import AuthRefused, Busy, NotRedis, OutcomeUnknown, StoreError
 from queuecore.exchange import ErrorReply, refusal
 
+_READ_BYTES = 256 << 10
 _ASK = ("SENTINEL", "GET-MASTER-ADDR-BY-NAME")
 
 
@@ -111,21 +113,64 @@ class _AsyncToPrimaryTls(_AsyncToPrimary, redis.asyncio.SSLConnection):
 def pool_for(address: Address, timeout_s: float, name: str | None) -> Any:
     """A pool of blocking connections, which never retry by themselves."""
     greet = partial(_greet, name)
-    return _pool(redis, address, timeout_s, greet, _Sentinels, (_ToPrimary, _ToPrimaryTls))
+    return _pool(redis, address, timeout_s, greet, _Sentinels, (_ToPrimary, _ToPrimaryTls), {})
+
+
+class TooLong(Exception):
+    """More has arrived than was allowed."""
+
+
+_Parser: Any = redis.asyncio.connection.DefaultParser
+
+
+class _Bounded(_Parser):  # type: ignore[misc]
+    """redis-py's parser. Ends the connection where more arrives than was allowed."""
+
+    __slots__ = ("left_bytes",)
+
+    def __init__(self, socket_read_size: int) -> None:
+        super().__init__(socket_read_size)
+        #: How many more bytes may arrive; None: any number.
+        self.left_bytes: int | None = None
+
+    async def read_from_socket(self) -> bool:
+        """Feed what has arrived, or is the next to. Raises TooLong, and redis-py's error."""
+        data = await self._stream.read(self._read_size)
+        if not data:
+            raise redis.ConnectionError("Connection closed by server.")
+        if self.left_bytes is not None:
+            self.left_bytes -= len(data)
+            if self.left_bytes < 0:
+                raise TooLong
+        self._reader.feed(data)
+        return True
+
+
+def allow(connection: Any, most_bytes: int | None) -> None:
+    """Let so many more bytes arrive on a connection of `async_pool_for`; None: any number. After
+    TooLong it is closed."""
+    connection._parser.left_bytes = most_bytes
 
 
 def async_pool_for(address: Address, timeout_s: float, name: str | None) -> Any:
     """As `pool_for`, for asyncio."""
     greet, kinds = partial(_greet_async, name), (_AsyncToPrimary, _AsyncToPrimaryTls)
-    return _pool(redis.asyncio, address, timeout_s, greet, _AsyncSentinels, kinds)
+    more = {"parser_class": _Bounded, "socket_read_size": _READ_BYTES}
+    return _pool(redis.asyncio, address, timeout_s, greet, _AsyncSentinels, kinds, more)
 
 
 def _pool(
-    library: Any, address: Address, timeout_s: float, greet: Any, sentinels: Any, to_primary: Any
+    library: Any,
+    address: Address,
+    timeout_s: float,
+    greet: Any,
+    sentinels: Any,
+    to_primary: Any,
+    more: Mapping[str, Any],
 ) -> Any:
     """A pool of connections to the address, or to the primary of its Sentinels, in plain and over
     TLS; `library` is blocking or for asyncio."""
-    options = _options(address, timeout_s) | {"redis_connect_func": greet}
+    options = _options(address, timeout_s) | {"redis_connect_func": greet, **more}
     options["retry"] = library.retry.Retry(NoBackoff(), 0)
     if address.sentinels:
         manager, kind = sentinels(address, timeout_s), to_primary[address.tls]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from typing import Any, Self, TypeVar
 
 import redis
@@ -17,12 +17,28 @@ from redis.exceptions import ResponseError
 
 from queuecore import redis_client
 from queuecore.address import Address, parse_url
-from queuecore.errors import Busy, ReadOnly, StoreError
-from queuecore.exchange import Exchange, MovedAway, Operation, Reply, drive
+from queuecore.errors import AuthRefused, Busy, MissingCommand, ReadOnly, StoreError
+from queuecore.exchange import (
+    Arg,
+    ErrorReply,
+    Exchange,
+    Lighter,
+    MovedAway,
+    Operation,
+    Reply,
+    drive,
+    refusal,
+)
 
 T = TypeVar("T")
+#: Yields what to send, takes the raw replies, returns a T.
+Conversation = Generator[list[tuple[Arg, ...]], list[Reply], T]
 
 DEFAULT_TIMEOUT_S = 5.0
+#: After a lighter answer that was too long.
+_SPARED = 100
+#: Why a server will not answer that way later either.
+_FOR_GOOD = (AuthRefused, MissingCommand)
 #: How often a cluster may send us on before we give up.
 _MOST_MOVES = 3
 
@@ -151,9 +167,14 @@ def _read(connection: Any) -> Reply:
 
 class AsyncStore(_Runner):
     """Runs operations on one Redis from asyncio. One event loop; at most one exchange at a time
-    on a connection, so that a slow one never delays another task's."""
+    on a connection, so that a slow one never delays another task's. Reads by the lighter way where
+    there is one; for some time no more once its answer was too long."""
 
     _make_pool = staticmethod(redis_client.async_pool_for)
+    #: The server refuses the lighter way, to this user for example.
+    _refuses_lighter = False
+    #: So many of those that have a lighter way go the other one.
+    _spared = 0
 
     async def run(self, operation: Operation[T]) -> T:
         """As `Store.run`. Cancelling it closes the connection in use; a write that was under
@@ -185,7 +206,31 @@ class AsyncStore(_Runner):
         raise Busy(f"{self.address}: the cluster keeps moving the keys: try again soon")
 
     async def _trade(self, exchange: Exchange[T]) -> T:
-        conversation = exchange.converse()
+        lighter = None if self._refuses_lighter else exchange.lighter
+        if lighter is not None and self._spared:
+            self._spared -= 1
+        elif lighter is not None:
+            try:
+                replies = await self._hold(self._by_lighter(lighter), most_bytes=lighter.most_bytes)
+            except redis_client.TooLong:
+                self._spared = _SPARED
+            else:
+                if replies is not None:
+                    return exchange.parse(replies)
+        return await self._hold(exchange.converse(), writes=exchange.writes)
+
+    def _by_lighter(self, lighter: Lighter) -> Conversation[list[Reply] | None]:
+        answers = yield list(lighter.commands)
+        refusals = [refusal(each.text) for each in answers if isinstance(each, ErrorReply)]
+        # Other errors, such as of a server that is busy, may be over soon.
+        self._refuses_lighter = any(isinstance(each, _FOR_GOOD) for each in refusals)
+        return None if refusals else lighter.replies(answers)
+
+    async def _hold(
+        self, conversation: Conversation[T], *, writes: bool = False, most_bytes: int | None = None
+    ) -> T:
+        """Hold a conversation on a connection of its own. Raises TooLong where more than
+        `most_bytes` arrive."""
         commands = next(conversation)
         pool = self._pool
         patience = _Patience()
@@ -201,6 +246,7 @@ class AsyncStore(_Runner):
             redis_client.raise_ours(error, self.address, said=said)
         is_clean = False
         try:
+            redis_client.allow(connection, most_bytes)
             while True:
                 await connection.send_packed_command(connection.pack_commands(commands))
                 patience.check()
@@ -214,8 +260,9 @@ class AsyncStore(_Runner):
             is_clean = False
             raise
         except (redis.RedisError, OSError) as error:
-            redis_client.raise_ours(error, self.address, unknown=exchange.writes)
+            redis_client.raise_ours(error, self.address, unknown=writes)
         finally:
+            redis_client.allow(connection, None)
             if not is_clean or pool is not self._pool:
                 # Also when cancelled between sending and reading; nowait: this must not hang.
                 await connection.disconnect(nowait=True)

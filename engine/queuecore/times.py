@@ -149,7 +149,7 @@ def _read(word: str) -> datetime | tuple[datetime, str] | None:
     """A moment; where its zone is a word of this place only, the time of day and that word."""
     try:
         if _AS_RUBY.fullmatch(word):
-            return datetime.fromisoformat(word[:19].replace("/", "-")).replace(tzinfo=UTC)
+            return datetime.fromisoformat(f"{word[:4]}-{word[5:7]}-{word[8:19]}Z")
         if _EPOCH.fullmatch(word):
             seconds = float(word)
             return datetime.fromtimestamp(seconds / 1000 if seconds > 1e11 else seconds, UTC)

@@ -207,6 +207,18 @@ def test_dead_jobs_of_a_file_are_dead_again_or_wait(
     assert len(state_of(direct)["queue:default"]) == 2
 
 
+def test_a_dry_run_of_a_load_says_that_dead_jobs_that_are_there_are_left_out(
+    sidekiq: Sidekiq, direct: Direct, tmp_path: Any
+) -> None:
+    fill_set(direct, KEYS.jobs("dead"), {failed_job(1): 1.0})
+    before, file = state_of(direct), str(tmp_path / "jobs.jsonl")
+    assert sidekiq("export", "--from", "dead", file).status == 0
+    ran = sidekiq("load", file, "--dry-run")
+    assert (ran.status, state_of(direct)) == (0, before)
+    assert "is there already, is left out" in ran.err
+    assert "is there already" not in sidekiq("load", file, "--to", "queues", "--dry-run").err
+
+
 @pytest.mark.parametrize("died_at", [None, "soon", 9e12])
 def test_a_dead_job_of_a_file_that_says_no_possible_time_dies_now(
     sidekiq: Sidekiq, direct: Direct, tmp_path: Any, died_at: Any

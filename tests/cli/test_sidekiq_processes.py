@@ -69,7 +69,9 @@ def test_a_dry_run_says_what_would_be_signalled_and_sends_nothing(
     beat(direct, TWO, embedded=True)
     [told] = objects(run(command, "--all", "--dry-run", "--json"))
     assert (told["would"], told["processes"]) == (1, [ONE, TWO])
-    assert "embedded" in run(command, "--all", "--dry-run").stdout
+    in_words = run(command, "--all", "--dry-run").stdout
+    assert "embedded" in in_words
+    assert "`qtop undo` takes it back" in in_words
     assert (pending(direct, ONE), pending(direct, TWO)) == ([], [])
 
 

@@ -14,7 +14,7 @@ from tests.support.operations import FAILED, KEYS, QUEUE, entry, fill, marks, tr
 from tests.support.sidekiq_jobs import fill_queue, waiting_in
 from tests.support.touched_entries import Touched, Watched
 
-from queuecore import windows
+from queuecore import turning, windows
 from queuecore.action_record import ActionRecord
 from queuecore.bulk import JobRef, Result
 from queuecore.exchange import Steps
@@ -78,6 +78,30 @@ def test_no_script_of_a_bulk_action_or_its_undo_walks_along_a_long_list(
         assert store.run(undo(KEYS, mine.id)) == Undone(done=MATCHES)
     assert waiting(direct, key) == entries
     assert (walks(acting), walks(undoing)) == ([], [])
+
+
+def test_no_script_reads_many_large_entries_at_once(
+    redis_url: str, store: Store, direct: Direct, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, number in (("SHALLOW_ITEMS", 20), ("FEW_ITEMS", 3)):
+        monkeypatch.setattr(turning, name, number)
+    small, large = (
+        [entry(number, b'{"class":"A","args":["%s"]}' % (b"x" * size), "r") for number in range(n)]
+        for n, size in ((150, 20), (40, 100_000))
+    )
+    mixed = [*small, *large, *small, *large[:9], *small[::-1]]
+    fill(direct, mixed, FAILED)
+    mine = trail("delete", FAILED.encode())
+    places = range(5, len(mixed), 7)
+    with Watched(redis_url) as acting:
+        action = list_actions.delete_failures(KEYS, marks(mixed, places), mine)
+        assert store.run(action) == Result(done=len(places))
+    with Watched(redis_url) as undoing:
+        assert store.run(undo(KEYS, mine.id)) == Undone(done=len(places))
+    assert waiting(direct, FAILED) == mixed
+    scripts = [each for each in (*acting.touched, *undoing.touched) if "EVALSHA" in each.command]
+    assert max(each.entries for each in scripts) > 50
+    assert max(each.read_bytes for each in scripts) < 8 * len(large[0])
 
 
 SIDEKIQ_KEYS = SidekiqKeys()

@@ -205,3 +205,10 @@ def test_one_member_has_the_bytes_that_it_has_among_all(text: str) -> None:
     raw = text.encode("latin-1")
     if "payload" in decode(raw):
         assert member(raw, "payload") == members(raw)["payload"]
+
+
+@pytest.mark.parametrize("size", [*range(500, 520), 4_000])
+def test_a_member_of_any_length_is_cut_out_whole(size: int) -> None:
+    for value in (b"7" * size, b'"%s"' % (b"x" * size), b'[" %s]"]' % (b"]" * size)):
+        for raw in (b'{"payload": %s}' % value, b'{"payload":%s ,"b":[1]}' % value):
+            assert member(raw, "payload") == value

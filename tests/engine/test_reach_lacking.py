@@ -74,7 +74,8 @@ def test_a_command_that_is_needed_is_reported_as_missing(
     reach: Runners, start_redis: StartRedis
 ) -> None:
     url = start_redis("--rename-command", "EVALSHA", "").url
-    problem = problem_of(lambda: reach(url).run(queues.peek(Keys(), "q", 0, 1)))
+    find = windows.find(Keys().queue("q"), "0" * 40, 0)
+    problem = problem_of(lambda: reach(url).run(find))
     assert type(problem) is MissingCommand
     assert "EVALSHA" in str(problem)
 

@@ -13,8 +13,10 @@ from tests.support.direct import Direct
 from tests.support.engine_fixtures import StartRedis
 from tests.support.waiting import PATIENCE_S
 
+from queuecore import windows
 from queuecore.exchange import Exchange, Steps, load_script, single
-from queuecore.stores import AsyncStore
+from queuecore.stores import AsyncStore, Store
+from queuecore.windows import Stretch
 from resque.errors import AuthRefused, OutcomeUnknown, Refused, Unreachable, WrongType
 from resque.keys import Keys
 from resque.store import queues
@@ -198,3 +200,59 @@ async def test_steps_learn_of_errors_and_may_go_on(opened: AsyncStore, direct: D
         return "not refused"
 
     assert await opened.run(steps()) == "after"
+
+
+# Parts of lists are read without a script, where that tells the same.
+
+LIST = KEYS.queue("q")
+ITEMS = [b"%d " % number * 50 for number in range(60)]
+
+
+def part() -> Exchange[Stretch]:
+    return windows.stretch(LIST, -30, -1, max_bytes=1_000)
+
+
+def scripts_run(direct: Direct) -> bool:
+    """Whether any script was run since the statistics were reset."""
+    return b"cmdstat_evalsha" in direct("INFO", "commandstats")
+
+
+async def test_a_part_of_a_list_is_read_without_a_script(
+    opened: AsyncStore, direct: Direct
+) -> None:
+    direct("RPUSH", LIST, *ITEMS)
+    direct("CONFIG", "RESETSTAT")
+    seen = await opened.run(part())
+    assert (seen.length, seen.replies) == (60, ITEMS[30:])
+    assert not scripts_run(direct)
+
+
+async def test_an_answer_that_is_too_long_is_left_and_the_script_cuts_it(
+    opened: AsyncStore, redis_url: str, direct: Direct, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(windows, "_LIGHTER_BYTES", 100_000)
+    direct("RPUSH", LIST, *ITEMS, *[b"x" * 50_000] * 9)
+    with Store(redis_url) as plain:
+        expected = plain.run(part())
+    assert [isinstance(each, bytes) for each in expected.replies[-10:]] == [True] + [False] * 9
+    for _ in range(3):
+        assert await opened.run(part()) == expected
+    assert await opened.run(echo("after")) == b"after"
+    # What is left comes to its end, and is asked for once: the next goes the other way at once.
+    direct("CONFIG", "RESETSTAT")
+    assert await opened.run(part()) == expected
+    assert b"cmdstat_multi" not in direct("INFO", "commandstats")
+
+
+async def test_a_user_who_lacks_the_right_to_a_transaction_reads_by_the_script(
+    redis_url: str, direct: Direct
+) -> None:
+    direct("RPUSH", LIST, *ITEMS)
+    direct("ACL", "SETUSER", "reader", "on", ">secret", "~*", "&*", "+@all", "-multi")
+    reader = AsyncStore(redis_url.replace("://", "://reader:secret@"), timeout_s=10)
+    try:
+        for _ in range(2):
+            assert (await reader.run(part())).replies == ITEMS[30:]
+    finally:
+        await reader.close()
+        direct("ACL", "DELUSER", "reader")

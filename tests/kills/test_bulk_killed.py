@@ -36,7 +36,7 @@ def some_of(exchanges: int) -> list[int]:
 def chance_of(act: str, after: int) -> Random:
     """Which jobs are meant. How many exchanges a turn takes depends on it: there it is the same for
     all steps, so that each is one before the end."""
-    return Random(act if act in ("run", "delay") else after)
+    return Random(after if act == "requeue" else act)
 
 
 @pytest.mark.timeout(TIMEOUT_S)

@@ -94,7 +94,7 @@ class MemoryChooser:
         self._faults, self._refusal = faults, refusal
         self._chosen = Selection(Names())
 
-    def take(self, job: Job) -> bool:
+    def take(self, job: Job, value: Any = None) -> bool:
         """Take in one job."""
         self._chosen.add(job, self._refusal(job.item.raw))
         return True

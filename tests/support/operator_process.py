@@ -66,7 +66,8 @@ class OperatorProcess:
         self, act: str, key: str, refs: Sequence[JobRef], operation: str, death: Death = _NEVER
     ) -> None:
         """Start to requeue, delete or move these entries of a list (to the queue `r`), or to run or
-        delay these delayed jobs of one moment (until another)."""
+        delay these delayed jobs of one moment (until another). Those that are requeued are walked
+        to; for the others the list is turned."""
         self._start(act, operation, death, key=key, refs=[(ref.place, ref.sha) for ref in refs])
 
     def take_entries(
@@ -75,6 +76,14 @@ class OperatorProcess:
         """Start to run or kill these entries of Sidekiq's `retry`."""
         pairs = [(ref.score, ref.sha) for ref in refs]
         self._start(act, operation, death, key="retry", refs=pairs)
+
+    def take_waiting(
+        self, act: str, key: bytes, refs: Sequence[JobRef], operation: str, death: Death = _NEVER
+    ) -> None:
+        """Start to delete, edit or move these jobs of one of Sidekiq's queues (to the queue
+        `other`), which is turned for them."""
+        pairs = [(ref.place, ref.sha) for ref in refs]
+        self._start(act, operation, death, key=key.decode(), refs=pairs)
 
     def undo(self, operation: str, death: Death = _NEVER, *, is_of_sidekiq: bool = False) -> None:
         """Start to undo an operation."""

@@ -44,12 +44,14 @@ _SMALL: Final = frozenset(
 class Touched:
     """What one command of a client did, with all that its script did. `entries` is how many
     entries were read, added, removed or compared; `deepest` how far the farthest was from the end
-    where a command began to look for it, and `by` is that command."""
+    where a command began to look for it, and `by` is that command; `read_bytes` is the most that
+    one command read of them at once."""
 
     command: str
     entries: int = 0
     deepest: int = 0
     by: str = ""
+    read_bytes: int = 0
 
     def add(self, entries: int, depth: int, by: str) -> None:
         """Count one more command of a script."""
@@ -70,6 +72,11 @@ def touched_entries(lines: Iterable[bytes], lists: dict[bytes, list[bytes]]) -> 
         name = quoted[1 : quoted.index(b'"', 1)].decode().upper()
         if head["client"] != b"lua":
             found.append(Touched(f"{name} {quoted[len(name) + 2 :][:14].decode()}"))
+        if name == "LRANGE":
+            key, *bounds = _words(quoted)[1:]
+            read = lists.get(key, [])
+            size = sum(map(len, read[_stretch(read, bounds)]))
+            found[-1].read_bytes = max(found[-1].read_bytes, size)
         if name not in _SMALL:
             found[-1].add(*_replayed(name, _words(quoted)[1:], lists), name)
     return found

@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 from tests import words
 from tests.support import list_actions
-from tests.support.sample_data import FakeSystem, does_nothing, failed_job, prepared, snapshot
+from tests.support.sample_data import NOW, FakeSystem, does_nothing, failed_job, prepared, snapshot
 
 from qtop.actions.plan import Operator, Outcome, Plan, rest_of
 from qtop.actions.request import (
     AnyRequest,
     Clear,
     Delete,
+    Load,
     Move,
     Pause,
     PauseAll,
@@ -32,16 +33,20 @@ from qtop.systems.resque.job_lists import DelayedRefs, job_list
 from qtop.systems.resque.job_reader import failure_job
 from qtop.systems.resque.system import ResqueSystem
 from qtop.systems.runner import RedisRunner
+from qtop.systems.sidekiq.system import SidekiqSystem
+from qtop.systems.system import System
 from queuecore import audit
 from queuecore.action_record import DEFAULT_UNDO_BYTES, Actor
 from queuecore.address import parse_url
 from queuecore.bulk import JobRef, JobRefs
-from queuecore.exchange import Operation, single
+from queuecore.errors import OutOfMemory
+from queuecore.exchange import Exchange, Operation, drive, single
 from resque.codec import encode_job
-from resque.errors import AuthRefused, OutcomeUnknown, ReadOnly, Unreachable
+from resque.errors import AuthRefused, OutcomeUnknown, ReadOnly, StoreError, Unreachable
 from resque.keys import Keys
 from resque.store import failures, pauses, queues
 from resque.store.delayed_windows import DelayedRef
+from sidekiq.keys import SidekiqKeys
 
 KEYS = Keys("resque")
 ADA = Actor("ada@example", "qtop test")
@@ -453,3 +458,26 @@ async def test_a_second_action_is_refused_while_one_is_under_way() -> None:
 )
 def test_jobs_that_an_action_did_not_reach_are_reported(stopped: Exception, reported: str) -> None:
     assert rest_of(1_200, stopped) == reported
+
+
+@pytest.mark.parametrize("system", [ResqueSystem(KEYS), SidekiqSystem(SidekiqKeys())])
+@pytest.mark.parametrize("problem", [OutOfMemory("maxmemory"), OutcomeUnknown("no answer")])
+def test_a_load_that_fails_half_way_counts_what_was_loaded(
+    system: System, problem: StoreError
+) -> None:
+    """Else whoever loads the file again has those twice."""
+    items = [b'{"class":"A","args":[%d],"queue":"mail"}' % number for number in range(1_200)]
+    request = Load(QUEUE, items, len(items))
+    plan = prepared(system.prepare(request, Operator(ADA, UndoLimits())))
+    written = 0
+
+    def answer(step: Exchange[Any]) -> Any:
+        nonlocal written
+        if step.writes and written:
+            raise problem
+        written += 500 * step.writes
+        return written or (NOW.timestamp() if step.commands else None)
+
+    outcome: Outcome = drive(plan.run(), answer)
+    assert (outcome.done, outcome.left, outcome.stopped) == (500, 700, problem)
+    assert "loaded 500 items" in outcome.text

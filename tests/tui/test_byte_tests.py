@@ -21,13 +21,14 @@ from qtop.search.filter_language import BadPattern, Filter, parse, pattern
 from qtop.search.list_walk import scan
 from qtop.search.selection import JobQuery, JobSearch
 from qtop.systems.resque.entry_layouts import layout_of
-from qtop.systems.resque.job_lists import job_list
+from qtop.systems.resque.job_lists import ListEntry, ResqueList, job_list
 from qtop.systems.resque.job_reader import delayed_item, failed_job, waiting_job
 from queuecore.active_job import WRAPPER, WRAPPERS
 from queuecore.exchange import single
 from queuecore.stores import Store
 from queuecore.windows import Item, whole
 from resque.keys import Keys
+from resque.store import failures
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 SOURCES: dict[JobSource, Callable[[Item], Job]] = {
@@ -295,6 +296,14 @@ def test_the_test_on_bytes_refuses_nothing_that_matches(seed: int) -> None:
     assert list(wrong(raw)) == [], raw
 
 
+@given(st.integers(0, 2**64), st.sampled_from([None, "low"]))
+def test_what_was_read_for_the_job_decides_as_the_bytes_do(seed: int, to: str | None) -> None:
+    raw = Hostile(Random(seed)).entry()
+    entry = ListEntry(ResqueList(Keys(), JobSource("failed", "failed")), raw, 0)
+    assert entry.job == failed_job(whole(raw), 0)
+    assert failures.requeue(raw, to, entry.value) == failures.requeue(raw, to)
+
+
 @given(st.integers(0, 2**64))
 def test_many_entries_are_tested_at_once_as_each_by_itself(seed: int) -> None:
     chance = Random(seed)
@@ -354,6 +363,7 @@ class Met:
         return failed_job(whole(self.raw), 0)
 
     group: Any = None
+    value: Any = None
 
 
 def found(search: JobSearch, entries: list[bytes]) -> tuple[list[bytes], list[bytes]]:

@@ -29,6 +29,7 @@ from qtop.systems.resque.health import next_jobs, waiting_classes
 from queuecore.action_record import Actor
 from queuecore.active_job import WRAPPER
 from queuecore.audit import AuditEntry
+from queuecore.values import replace as changed
 from queuecore.windows import whole
 from resque.store.failures import Failure, read
 from resque.store.waiting_classes import QueueSample
@@ -540,6 +541,16 @@ def test_no_figure_is_for_the_hour_when_it_has_more_failures_than_were_read() ->
     entries = [failure(number + 2, payload={"class": f"Job{number % 4}"}) for number in range(24)]
     (incident,) = of_kind("shared", judged(served(failures=entries, failed=900)))
     assert "24 times among the newest 24" in incident.text
+
+
+def test_no_figure_is_for_the_hour_when_what_was_read_is_in_no_order_of_failures() -> None:
+    entries = [failure(number + 2, payload={"class": f"Job{number % 4}"}) for number in range(24)]
+    seen = served(failures=[*entries, failure(300)], failed=900)
+    (incident,) = of_kind("shared", judged(seen))
+    assert "within an hour" in incident.text
+    retries = tuple(changed(each, state="retry 2 of 25") for each in seen.failures or ())
+    (incident,) = of_kind("shared", judged(changed(seen, failures=retries)))
+    assert "24 times among the newest 25" in incident.text
 
 
 def test_failures_that_cannot_be_read_are_a_note() -> None:

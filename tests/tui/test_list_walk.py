@@ -1,7 +1,7 @@
 """A walk sees every item of a list once, newest first, while the list changes."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
@@ -18,6 +18,7 @@ from qtop.model.job_list import Entry, Walk
 from qtop.search.filter_language import parse
 from qtop.search.list_search import ListSearch, walk
 from qtop.search.list_walk import ListWalk, choose, scan
+from qtop.search.selection import JobQuery, JobSearch, Matches
 from qtop.systems.resque.job_lists import ListEntry, ResqueList, job_list
 from queuecore.exchange import Call, Exchange, single
 from queuecore.stores import Store
@@ -96,6 +97,30 @@ async def seen_of(served: List, walk_to_take: Walk) -> list[tuple[bytes, int]]:
 
     await walk(served.read, walk_to_take, visit, rest=no_rest)
     return seen
+
+
+async def test_what_a_sieve_leaves_out_is_counted_and_not_shown() -> None:
+    there, shown = items(600), list[int]()
+
+    def sieve(raws: Sequence[bytes | None]) -> list[int]:
+        return [at for at, raw in enumerate(raws) if raw in there[7::100]]
+
+    def visit(entry: Entry) -> None:
+        shown.append(entry.place)
+
+    assert await walk(List(there).read, walk_of(), visit, sieve=sieve) == 600
+    assert shown == [507, 407, 307, 207, 107, 7]
+
+
+def test_a_search_has_seen_what_its_sieve_leaves_out() -> None:
+    now = datetime(2026, 11, 23, tzinfo=UTC)
+    search = JobSearch(JobQuery(JOBS.source, parse("queue:low")), now, JOBS.layout(now))
+    found = Matches(search, 10, last_first=True)
+    raws = [b'{"queue":"%s","payload":{"class":"A"}}' % name for name in (b"low", b"mail", b"low")]
+    assert found.sieve is not None
+    for at in found.sieve(raws):
+        found.visit(Seen(raws[at], at))
+    assert (found.seen, found.count) == (3, 2)
 
 
 @pytest.mark.parametrize("count", [0, 1, 249, 250, 251, 5_000])
@@ -247,7 +272,9 @@ def test_what_others_remove_meanwhile_makes_no_job_be_chosen_twice(redis_url: st
     with Store(redis_url) as store:
         store.run(queues.push(keys, "q", payloads))
         wanted = parse("class:B")
-        choosing = StepByStep(store, choose(jobs, wanted, now, lambda job: chosen.extend(job.args)))
+        choosing = StepByStep(
+            store, choose(jobs, wanted, now, lambda job, _: chosen.extend(job.args))
+        )
         while choosing.step():
             for payload in islice(others, 50):
                 store.run(single(("LREM", keys.queue("q"), 1, payload), bool, writes=True))
@@ -261,7 +288,7 @@ def test_a_choice_says_when_it_lost_its_place(redis_url: str, *, is_replaced: bo
     payloads = [encode_job("A", [number, "x" * 2_000]) for number in range(2_000)]
     with Store(redis_url) as store:
         store.run(queues.push(keys, "q", payloads))
-        choosing = StepByStep(store, choose(jobs, parse(""), now, lambda job: None))
+        choosing = StepByStep(store, choose(jobs, parse(""), now, lambda job, _: None))
         for _ in range(3):
             choosing.step()
         if is_replaced:
@@ -276,6 +303,7 @@ class Places:
     def __init__(self) -> None:
         self.places: list[int] = []
         self.is_complete = False
+        self.sieve = None
 
     @property
     def count(self) -> int:

@@ -29,7 +29,8 @@ from tests.support.direct import Direct
 from textual.pilot import Pilot
 
 from qtop.app.app import QtopApp
-from qtop.screens.dialogs import ConfirmDialog, DateDialog
+from qtop.screens.dialogs import ConfirmDialog, DateDialog, QueueDialog, StartDialog
+from qtop.screens.runs import RunsScreen
 
 pytestmark = pytest.mark.redis
 Opened = tuple[QtopApp, Pilot[None]]
@@ -62,6 +63,84 @@ async def test_everything_is_paused_where_that_can_be_and_the_question_names_the
     await until_shown(pilot, "PAUSED")
     await pilot.press("u")
     await until(pilot, lambda: not direct("EXISTS", RESQUE.pause_all_workers()), "the undo")
+
+
+async def test_a_job_moves_to_the_queue_of_its_own_system_where_the_other_has_one_of_that_name(
+    workers: Opened, direct: Direct
+) -> None:
+    app, pilot = workers
+    direct("SADD", RESQUE.queues(), "default")
+    app.poll_now()
+    await pilot.press("2")
+    await until_rows(pilot, 5)
+    assert table_of(app).move_to(("sidekiq", "mail"))
+    await pilot.press("enter")
+    await until_rows(pilot, 5)
+    await pilot.press("m")
+    await until_screen(pilot, QueueDialog)
+    await pilot.press(*"default", "enter")
+    await until(pilot, lambda: direct("LLEN", SIDEKIQ.queue("default")) == 3, "the move")
+    assert direct("LLEN", RESQUE.queue("default")) == 0
+
+
+async def test_for_a_queue_of_sidekiq_no_worker_of_resque_is_started(
+    workers: Opened, direct: Direct
+) -> None:
+    app, pilot = workers
+    await pilot.press("2")
+    await until_mode(pilot, "queues")
+    await until_rows(pilot, 4)
+    assert table_of(app).move_to(("sidekiq", "mail"))
+    await pilot.press("s")
+    await until_shown(pilot, "no workers of its own for Sidekiq")
+    assert not isinstance(app.screen, StartDialog)
+    assert table_of(app).move_to(("resque", "mail"))
+    await pilot.press("s")
+    await until_screen(pilot, StartDialog)
+
+
+async def test_the_advice_on_a_queue_of_sidekiq_names_no_key_that_starts_a_worker_of_resque(
+    direct: Direct, redis_url: str, tmp_path: Path
+) -> None:
+    fill_resque(direct)
+    fill_sidekiq(direct)
+    direct("DEL", SIDEKIQ.processes())
+    app = console_of(places_at(redis_url), folder=tmp_path)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until_all_polled(pilot)
+        await until_shown(pilot, "no worker is alive")
+        table = table_of(app)
+        rows = [table.rows[at] for at in range(table.row_count)]
+        [row] = [each for each in rows if "no worker is alive" in each.incident.text]
+        assert row.system == "sidekiq"
+        assert table.move_to(row.incident.row_key)
+        await until_shown(pilot, "start a worker that knows Report")
+        assert "press s" not in screen_text(app)
+        await pilot.press("s")
+        await until_shown(pilot, "no workers of its own for Sidekiq")
+        assert not isinstance(app.screen, StartDialog)
+
+
+async def test_a_key_that_does_something_else_in_each_system_says_both(workers: Opened) -> None:
+    app, pilot = workers
+    actions = app.state.policy.actions({"workers"}, read_only=False)
+    footer = {action.id: action.label for action in actions}
+    assert (footer["prune"], footer["pause_worker"]) == ("prune/rescue", "pause/quiet")
+    assert footer["stop_worker"] == "stop"
+    await pilot.press("question_mark")
+    await until_shown(pilot, "resque: Take all dead workers off the register")
+    await until_shown(pilot, "sidekiq: Put back the jobs that crashed processes lost")
+
+
+async def test_what_was_run_says_whose_runs_these_are(workers: Opened) -> None:
+    app, pilot = workers
+    await pilot.press("7")
+    await until_mode(pilot, "history")
+    await pilot.press("t")
+    await until_screen(pilot, RunsScreen)
+    await until_rows(pilot, 90)
+    table = table_of(app)
+    assert {table.rows[at].system for at in range(table.row_count)} == {"sidekiq"}
 
 
 async def test_processes_of_both_are_signalled_each_as_its_system_can(

@@ -67,6 +67,14 @@ def test_retries_are_part_of_what_comes_due_and_are_counted_apart() -> None:
     assert list_bars.retries_due(seen) == list_bars.retries_due(None) == []
 
 
+def test_what_is_said_of_several_places_is_told_apart() -> None:
+    parts = {"a": Schedules((), movers=1), "b": Schedules((), movers=2)}
+    look = ScheduledLook(outlook(NONE), Schedules((), parts=parts), {})
+    line = text(list_bars.scheduler(look, NOW_S, has_schedules=False))
+    assert line.startswith(" a:")
+    assert "; b:" in line
+
+
 def test_jobs_that_cannot_be_listed_are_said_to_be_there() -> None:
     hidden = Schedules((), movers=1, hidden="periodic jobs are there")
     look = ScheduledLook(outlook(NONE), hidden, {})

@@ -9,6 +9,7 @@ from typing import Final
 import pytest
 from tests.support.console import console, until_checked, until_shown
 from tests.support.direct import Direct
+from tests.support.rights import refused
 from tests.support.sidekiq_console import NOW, SHOWN, StillSystem, restored
 from tests.support.sidekiq_sets import KEYS, add, payload
 
@@ -20,6 +21,7 @@ from qtop.monitor.row_builder import RowBuilder
 from qtop.systems.resque.system import ResqueSystem
 from qtop.systems.sidekiq.system import SidekiqSystem
 from queuecore.fleet import ProcessFacts
+from queuecore.stores import Store
 from queuecore.values import replace
 from resque.keys import Keys
 from sidekiq.keys import SidekiqKeys
@@ -229,3 +231,14 @@ def test_hidden_queues_and_jobs_left_behind_are_found(direct: Direct, still: Sti
     assert [each.job.class_name for each in shown] == ["Job0"]
     missing = still.do(still.system.unregistered("queue", ["hidden", "idle", "none"]))
     assert missing == [("hidden", True), ("idle", False), ("none", False)]
+
+
+def test_without_the_servers_time_it_is_unknown_what_is_overdue(
+    redis_url: str, direct: Direct
+) -> None:
+    """Neither an alarm nor all well."""
+    add(direct, KEYS.jobs("retry"), [(1.0, payload(1))])
+    with Store(redis_url) as store, refused(direct, "-time"):
+        report: HealthReport = store.run(SidekiqSystem(SidekiqKeys()).health(["idle"]))
+    assert (report.timed, report.skew_s) == (None, None)
+    assert "time" in report.problems["scheduler"]

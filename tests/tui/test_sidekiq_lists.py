@@ -294,7 +294,7 @@ def test_filters_find_the_same_jobs_whether_they_look_at_the_bytes_first_or_not(
             expected = sorted(job.id for job in every if wanted.matches(of_job(job, NOW)))
             for look in (scan, choose):
                 found: list[Job] = []
-                still.do(look(jobs, wanted, NOW, found.append))
+                still.do(look(jobs, wanted, NOW, lambda job, *_, found=found: found.append(job)))
                 assert sorted(job.id for job in found) == expected, (look.__name__, source, text)
 
 

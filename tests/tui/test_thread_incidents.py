@@ -46,7 +46,7 @@ def gone(number: int = 1) -> Process:
 
 
 def judged(
-    polls: Sequence[Sequence[Process]],
+    polls: Sequence[Sequence[Process] | None],
     every_s: float = 10,
     *,
     queues: Callable[[int], tuple[Queue, ...]] = lambda number: (),
@@ -60,7 +60,8 @@ def judged(
     for number, processes in enumerate(polls):
         at_s = number * every_s
         now = NOW + timedelta(seconds=at_s)
-        snapshot = Snapshot(now, queues(number), tuple(processes), (), 0, 0, 0, False)
+        known = None if processes is None else tuple(processes)
+        snapshot = Snapshot(now, queues(number), known, (), 0, 0, 0, False)
         fleet = builder.add(snapshot, at_s)
         found = rules.judge(fleet, at_s, health_report=report, rtt_ms=None)
     return {each.kind: each for each in found}
@@ -84,6 +85,21 @@ def test_a_clock_that_is_wrong_makes_no_beat_late() -> None:
 def test_a_process_that_does_not_tell_its_beats_is_not_late() -> None:
     silent = replace(process(0), beat_at=None)
     assert "late beat" not in judged([[silent]] * 9)
+
+
+def test_processes_that_cannot_be_read_any_more_are_not_called_late() -> None:
+    """Nor quiet for long, nor far from Redis: nothing is known of them."""
+    facts = {"is_quiet": True, "busy": 3, "round_trip_us": 900_000}
+    seen = [[process(10 * at, **facts)] for at in range(100)]
+    assert {"quiet", "round trip"} <= judged(seen).keys()
+    unknown: list[None] = [None] * 9
+    assert not {"quiet", "round trip", "late beat"} & judged([*seen, *unknown]).keys()
+    assert "late beat" not in judged([*seen, *unknown, [process(1090)]])
+
+
+def test_a_process_that_went_stays_lost_while_processes_cannot_be_read() -> None:
+    polls: list[list[Process] | None] = [[process(0, jobs=(job("Charge"),))], [gone()], None]
+    assert "gone with jobs" in judged(polls)
 
 
 def test_a_process_that_stays_quiet_with_jobs_is_reported() -> None:
@@ -113,7 +129,7 @@ def test_jobs_of_a_process_stay_named_when_another_takes_it_off_the_set() -> Non
     assert "gone with jobs" not in judged(left)
 
 
-def test_a_process_that_comes_back_or_was_rescued_has_lost_nothing() -> None:
+def test_a_process_that_comes_back_or_was_rescued_has_lost_nothing_unless_that_was_undone() -> None:
     ran = process(0, jobs=(job("Charge"),))
     assert "gone with jobs" not in judged([[ran], [gone()], [process(20)]])
     at = NOW + timedelta(seconds=15)
@@ -122,6 +138,8 @@ def test_a_process_that_comes_back_or_was_rescued_has_lost_nothing() -> None:
     )
     report = HealthReport(system=SystemHealth(audit_entries=(entry,)))
     assert "gone with jobs" not in judged([[ran], [gone()]], report=report)
+    undone = HealthReport(system=SystemHealth(audit_entries=(replace(entry, undone=1),)))
+    assert "gone with jobs" in judged([[ran], [gone()]], report=undone)
 
 
 def test_a_process_of_which_no_jobs_were_seen_is_gone_without_a_word() -> None:
@@ -148,6 +166,12 @@ def test_a_queue_that_grows_while_all_threads_are_busy_says_so() -> None:
 
 def test_threads_of_a_process_that_does_not_tell_are_not_called_busy() -> None:
     assert judged(beating(14, busy=None), queues=growing)["growing"].cause == ""
+
+
+def test_threads_of_processes_that_cannot_be_read_any_more_are_not_called_busy() -> None:
+    polls: list[list[Process] | None] = [*beating(14, busy=5), None]
+    assert "5 threads" in judged(polls[:-1], queues=growing)["growing"].cause
+    assert judged(polls, queues=growing)["growing"].cause == ""
 
 
 def test_one_beat_with_all_threads_busy_is_no_evidence() -> None:

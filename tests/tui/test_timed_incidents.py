@@ -95,15 +95,20 @@ def test_unknown_processes_give_no_alarm() -> None:
     assert "overdue schedule" not in judged([(fleet, timed(scheduled=overdue(9_999)))])
 
 
+def test_what_has_moved_while_it_was_looked_at_is_not_overdue() -> None:
+    fleet = seen(process())
+    assert "overdue retry" not in judged([(fleet, timed(retries=overdue(9_999, many=0)))])
+
+
 def test_many_retries_are_the_cause_of_a_late_schedule() -> None:
     found = judged([(seen(process()), timed(scheduled=overdue(90), retries=overdue(90, 5_000)))])
     assert "5,000" in found["overdue schedule"].cause
     assert found["overdue retry"].cause == ""
 
 
-def test_an_endless_score_is_overdue_since_nobody_knows_when() -> None:
+def test_a_retry_whose_time_is_endless_is_overdue_and_its_time_is_shown() -> None:
     found = judged([(seen(process()), timed(retries=TimedSet(1, float("-inf"), 0.0, 1)))])
-    assert "unknown" in found["overdue retry"].text
+    assert "-inf" in found["overdue retry"].text
 
 
 # A storm.
@@ -180,6 +185,24 @@ def test_a_death_is_no_news_after_ten_minutes() -> None:
         for at_s, newest_ago_s in ((0, 3_600), (10, 5), (620, 5))
     ]
     assert judged(looks)["dead cap"].severity == "note"
+
+
+@pytest.mark.parametrize("newest_ago_s", [-3_600, float("-inf")])
+def test_a_death_that_is_dated_in_the_future_hides_others(newest_ago_s: float) -> None:
+    """By a clock that is ahead, or an endless score: whether others died since is not known."""
+    found = of_dead(*[dead(9_999, newest_ago_s=newest_ago_s)] * 3)["dead cap"]
+    assert (found.severity, found.doubt) == ("note", "unjudged")
+    once_it_left = of_dead(dead(9_999, newest_ago_s=newest_ago_s), *[dead(9_999)] * 2)["dead cap"]
+    assert (once_it_left.severity, once_it_left.doubt) == ("note", None)
+    later = of_dead(
+        *(dead(9_999, newest_ago_s=each) for each in (newest_ago_s, 3_600, 3_600, 5)),
+    )["dead cap"]
+    assert later.severity == "warn"
+
+
+def test_dead_jobs_that_were_deleted_and_came_back_did_not_die() -> None:
+    found = of_dead(dead(9_999), TimedSet(0), dead(9_999))["dead cap"]
+    assert (found.severity, found.doubt) == ("note", None)
 
 
 def test_a_limit_that_is_set_higher_is_not_reached() -> None:

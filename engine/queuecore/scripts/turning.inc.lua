@@ -108,7 +108,7 @@ end
 -- the list, and last: no error in between loses an item.
 local is_forward, read, passed, trimmed = true, {}, 0, 0
 local moved, pushes, pushed_to = {}, {}, {}
-local most_read, read_bytes, mean_bytes = 32, 32768, 4096
+local most_read, look_each, read_bytes, mean_bytes = 32, 8, 32768, 16384
 -- How many more are to leave, as far as is known.
 local to_go = math.huge
 
@@ -162,6 +162,17 @@ local function next_item(forwards)
     local count = math.min(left, paid, most_read, math.floor(read_bytes / mean_bytes))
     count = math.max(1, count)
     local from_left = forwards == (first_end == 'LEFT')
+    -- No command tells how large an item is without sending it. Large ones come many in a row: some
+    -- of a block tell that they are in it.
+    local ahead = 0
+    while ahead < count do
+      ahead = math.min(count, ahead + look_each)
+      local item = ahead > 1 and redis.call('LINDEX', list, from_left and ahead - 1 or -ahead)
+      if item and #item > read_bytes then
+        count = ahead > look_each and ahead - look_each or math.floor(ahead / 2)
+        ahead = count > 1 and 0 or count
+      end
+    end
     local first, last = from_left and 0 or -count, from_left and count - 1 or -1
     local items, size = redis.call('LRANGE', list, first, last), 0
     read = items
@@ -174,7 +185,8 @@ local function next_item(forwards)
     for _, item in ipairs(read) do
       size = size + #item
     end
-    mean_bytes = math.max(64, size / math.max(1, #read))
+    -- After large ones blocks grow slowly: each may have twice as many as the one before.
+    mean_bytes = math.max(64, mean_bytes / 2, size / math.max(1, #read))
   end
   passed, to_go = passed + 1, to_go - 1
   return read[passed]

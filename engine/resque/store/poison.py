@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from queuecore import windows
 from queuecore.digests import sha1_hex
 from queuecore.exchange import Steps
+from queuecore.windows import Item
 from resque.errors import WIRE_NAMES, DirtyExit, PruneDeadWorkerDirtyExit
 from resque.keys import Keys
 from resque.store import failures, stale
@@ -33,7 +34,19 @@ class _Died(NamedTuple):
     payload_sha: str
 
 
-def may_be(entry: Failure) -> bool:
+class Raised(Protocol):
+    """A failure, or a job that has failed."""
+
+    @property
+    def item(self) -> Item:
+        """Its bytes, perhaps only their beginning."""
+
+    @property
+    def exception(self) -> str | None:
+        """The name of what was raised."""
+
+
+def may_be(entry: Raised) -> bool:
     """Whether a failure may be of such a job, as far as the entry itself tells. Pure."""
     # Of one with a large payload the exception is beyond the cut.
     return entry.exception in _DEADLY or (entry.item.is_cut and entry.exception is None)

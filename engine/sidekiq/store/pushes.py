@@ -7,6 +7,8 @@ write is lost then (`Sidekiq::SortedEntry#remove_job`). Here it is refused befor
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable
 from typing import Final
 
@@ -15,6 +17,9 @@ from queuecore.keys import is_name
 from queuecore.values import value
 from sidekiq.codec import JobRecord, read_job
 
+#: A number that Python has words for, or the first half of a character as two escapes write it.
+_DOUBTFUL: Final = re.compile(rb"NaN|Infinity|\\u[dD][89abAB]")
+_HALF: Final = re.compile("[\ud800-\udbff]")
 _UNREADABLE: Final = "it can only be deleted or exported, for it is no job: "
 
 
@@ -84,13 +89,24 @@ PayloadEdit = Callable[[bytes], "bytes | str"]
 
 def edited_job(raw: bytes, edit: PayloadEdit) -> bytes | str:
     """Another payload for a job; or why there is none: what it is made of, or what is made, is no
-    job. O(bytes)."""
+    job, or no JSON to Ruby. O(bytes)."""
     if (problem := unreadable(raw)) is not None:
         return problem
     edited = edit(raw)
     if isinstance(edited, str):
         return edited
-    return why_not_pushed(edited) or edited
+    return why_not_pushed(edited) or _why_not_read(edited) or edited
+
+
+def _why_not_read(raw: bytes) -> str | None:
+    """Why Ruby's JSON cannot read what Python's can: such a job would never run."""
+    if not _DOUBTFUL.search(raw):
+        return None
+    words: list[str] = []
+    # What is left of pairs that are whole are characters.
+    told = json.loads(raw.decode(errors="replace"), parse_constant=words.append)
+    words += _HALF.findall(json.dumps(told, ensure_ascii=False))
+    return f"{words[0]!a} is no JSON: Sidekiq could not read the job" if words else None
 
 
 def why_not_pushed(raw: bytes) -> str | None:

@@ -17,6 +17,7 @@ from queuecore import times
 from queuecore.exchange import Arg, Command, Exchange, Reply, Steps
 from queuecore.keys import name_bytes, name_text
 from queuecore.values import TypeVar, replace, value
+from sidekiq.errors import StoreError
 from sidekiq.keys import SidekiqKeys
 from sidekiq.scripts import load_script
 
@@ -137,7 +138,10 @@ def _states(
         commands.append(("SISMEMBER", keys.processes(), name_bytes(identity)))
 
     def parse(replies: list[Reply]) -> tuple[float, dict[str, SeenProcess]]:
-        at_s = times.from_server(*replies[0]).timestamp()
+        clock = replies[0]
+        if isinstance(clock, StoreError):
+            raise clock
+        at_s = times.from_server(*clock).timestamp()
         parts = zip(identities, replies[1::3], replies[2::3], replies[3::3], strict=True)
         return at_s, {
             identity: SeenProcess(

@@ -65,7 +65,10 @@ class Scans:
 
         async def look() -> None:
             store = AsyncStore(self._url)
-            await walk(store.run, self._jobs.walk(), lambda entry: search.find(entry) and None)
+            way = self._jobs.walk()
+            await walk(
+                store.run, way, lambda entry: search.find(entry) and None, sieve=search.sieve
+            )
             await store.close()
 
         begun_s = time.perf_counter()

@@ -66,6 +66,18 @@ def test_what_is_no_job_is_not_written(store: Store, direct: Direct, edited: byt
     assert waiting_in(direct, "q") == jobs(1)
 
 
+@pytest.mark.parametrize("args", [b"[NaN]", b'[{"a":[-Infinity]}]', b'["\\ud83dx"]'])
+def test_what_ruby_cannot_read_is_not_written(store: Store, direct: Direct, args: bytes) -> None:
+    refs = fill_queue(direct, "q", jobs(1))
+    edited = b'{"class":"A","args":%s}'
+    result = store.run(queue_actions.edit(KEYS, "q", refs, lambda raw: edited % args))
+    assert (result.done, len(result.refused)) == (0, 1)
+    assert waiting_in(direct, "q") == jobs(1)
+    as_text = edited % b'["NaN \\ud83d\\ude00"]'
+    assert store.run(queue_actions.edit(KEYS, "q", refs, lambda raw: as_text)).done == 1
+    assert waiting_in(direct, "q") == [as_text]
+
+
 @pytest.mark.parametrize("act", [act for act in ACTS if act != "delete"])
 def test_what_is_no_job_can_only_be_deleted(store: Store, direct: Direct, act: str) -> None:
     refs = fill_queue(direct, "q", [b"[1]"])

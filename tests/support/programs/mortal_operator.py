@@ -18,6 +18,7 @@ from typing import Any
 from tests.support.job_books import LATER, SOON
 from tests.support.operations import KEYS, ME
 from tests.support.turns import hurry
+from tests.support.waiting_books import TARGET, edited
 
 from queuecore import bulk
 from queuecore.action_record import ActionRecord
@@ -30,7 +31,7 @@ from resque.store import failures
 from resque.store.delayed_windows import DelayedRef
 from resque.store.undo import undo
 from sidekiq.keys import SidekiqKeys
-from sidekiq.store import entry_actions
+from sidekiq.store import entry_actions, queue_actions
 from sidekiq.store import undo as sidekiq_undo
 from sidekiq.store.entry_search import EntryRef
 from sidekiq.store.pushes import PushTime
@@ -75,6 +76,8 @@ def taking(order: dict[str, Any]) -> Steps[Result]:
     key, act = order["key"].encode(), order["act"]
     if order["key"] in SETS:
         return taking_entries(order, key)
+    if key.startswith(SIDEKIQ.queue("")):
+        return taking_waiting(order)
     refs = [JobRef(place, sha) for place, sha in order["refs"]]
     record = ActionRecord(
         ME, act, "some jobs", key, len(refs), "q", undo_s=1000, id=order["operation"]
@@ -85,7 +88,10 @@ def taking(order: dict[str, Any]) -> Steps[Result]:
             return delayed_actions.run(KEYS, soon, record)
         return delayed_actions.reschedule(KEYS, soon, LATER, record)
     decide = DECISIONS[act]
-    return bulk.take(KEYS, key, refs, decide, record, at_once=order["at_once"])
+    if act == "requeue":
+        # So few at once are walked to.
+        return bulk.take(KEYS, key, refs, decide, record, at_once=order["at_once"])
+    return bulk.take(KEYS, key, refs, decide, record)
 
 
 def taking_entries(order: dict[str, Any], key: bytes) -> Steps[Result]:
@@ -97,6 +103,20 @@ def taking_entries(order: dict[str, Any], key: bytes) -> Steps[Result]:
         now = PushTime(1.5)
         return entry_actions.run(SIDEKIQ, "retry", refs, now, record, at_once=at_once)
     return entry_actions.kill(SIDEKIQ, "retry", refs, 1.5, record, at_once=at_once)
+
+
+def taking_waiting(order: dict[str, Any]) -> Steps[Result]:
+    """The same of jobs of one of Sidekiq's queues, as many at once as always: else it would not be
+    turned."""
+    queue = order["key"].removeprefix(SIDEKIQ.queue("").decode())
+    refs = [JobRef(place, sha) for place, sha in order["refs"]]
+    key = SIDEKIQ.queue(queue)
+    record = ActionRecord(ME, order["act"], "some jobs", key, len(refs), id=order["operation"])
+    if order["act"] == "move":
+        return queue_actions.move(SIDEKIQ, queue, refs, TARGET, record)
+    if order["act"] == "edit":
+        return queue_actions.edit(SIDEKIQ, queue, refs, edited, record)
+    return queue_actions.delete(SIDEKIQ, queue, refs, record)
 
 
 def undoing(order: dict[str, Any]) -> Steps[Undone]:

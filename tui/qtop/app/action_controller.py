@@ -213,10 +213,10 @@ class ActionController:
         async def plan(tell: Progress) -> Plan | Refusal:
             def visit(entry: Entry) -> bool:
                 job = search.find(entry)
-                return job is None or chooser.take(job)
+                return job is None or chooser.take(job, entry.value)
 
             way = jobs.walk()
-            await walk(self._app.read, way, visit, tell)
+            await walk(self._app.read, way, visit, tell, sieve=search.sieve)
             chosen = await self._app.read(chooser.settle())
             chosen.too_large = search.too_large
             chosen.unread = tuple(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Final
@@ -70,8 +70,12 @@ class LocalWorkerController:
 
     # Starting
 
-    def ask(self, queues: Sequence[str]) -> None:
+    def ask(self, queues: Sequence[str], systems: Iterable[str] = ()) -> None:
         if self._gate.refuses():
+            return
+        elsewhere = next(filter(None, map(self._not_here, systems)), None)
+        if elsewhere is not None:
+            self._app.say(elsewhere, "warn")
             return
         reasons = [self._gate.not_ours(queue) for queue in queues]
         if reasons and all(reasons):
@@ -85,6 +89,15 @@ class LocalWorkerController:
 
         request = replace(self._last, queues=",".join(queues), count=1)
         self._app.push_screen(StartDialog(request, self), chosen)
+
+    def _not_here(self, system: str) -> str | None:
+        """Why no worker can be started for a place, in safe words; None where one can, and for no
+        label."""
+        able = self._places.starting.name
+        if system in ("", able):
+            return None
+        why = self._app.state.lacking("start_workers").get(system)
+        return f"{safe(system)}: {why or f'workers can be started here for {safe(able)} only'}"
 
     def shown(self, request: LaunchRequest) -> str | Refusal:
         made = self._places.starting.system.launch(request)

@@ -151,6 +151,16 @@ def leave_if_stopped(outcome: Outcome) -> None:
         raise KeyboardInterrupt
 
 
+def raise_if_stopped(outcome: Outcome) -> None:
+    """As `leave_if_stopped`; where something else stopped an action half-way, say so and raise
+    it."""
+    leave_if_stopped(outcome)
+    if outcome.stopped is not None:
+        is_known = not isinstance(outcome.stopped, OutcomeUnknown)
+        message("stopped half-way" + ("" if is_known else "; the last step may have happened"))
+        raise outcome.stopped
+
+
 def report(
     action: str,
     done: str,
@@ -178,11 +188,7 @@ def report(
             message(f"refused {count:,}: {reason}")
         if undo is not None:
             message(f"to take it back: qtop undo {undo}")
-    leave_if_stopped(outcome)
-    if outcome.stopped is not None:
-        is_known = not isinstance(outcome.stopped, OutcomeUnknown)
-        message("stopped half-way" + ("" if is_known else "; the last step may have happened"))
-        raise outcome.stopped
+    raise_if_stopped(outcome)
     sys.exit(EXIT_UNREACHABLE if is_partial else 0 if outcome.done else 1)
 
 

@@ -65,6 +65,8 @@ def listing_options(default_limit: int = 0) -> Callable[[F], F]:
 #: What reading an answer raises when it is none that Redis gives.
 _NONSENSE: Final = (TypeError, ValueError, AttributeError, LookupError, AssertionError)
 _TIMEOUT_S: Final = 10.0
+#: What does what a key of the console does, where a text speaks of that key.
+_COMMANDS: Final = {"undo": "`qtop undo`", "pause_all": "`qtop resume --all`"}
 
 
 class ChangeRefused(QueueError):
@@ -168,7 +170,7 @@ class Session:
         # Imported here: most commands only read.
         from qtop.actions.plan import Operator, operator_identity
 
-        return Operator(operator_identity(), self.undo_limits)
+        return Operator(operator_identity(), self.undo_limits, _COMMANDS.__getitem__)
 
     def plan(self, request: Request) -> Plan:
         """What a request would do. Leaves with status 1 and the reason when there is no plan.

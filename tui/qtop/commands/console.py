@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,18 +16,22 @@ from qtop.commands.connection import Connection, Session, connection_options
 from qtop.commands.options import settings_in_force
 from qtop.config.places import PlaceOptions
 from qtop.config.settings import DEFAULTS, INTERVAL_S
-from qtop.demo import NAMESPACE, WORKERS
+from qtop.demo import NAMESPACE, WORKERS, demo_places
 from queuecore.address import parse_url
 from queuecore.errors import BadOption
 from queuecore.home import state_folder
 
 if TYPE_CHECKING:
+    import subprocess
+
     from qtop.systems.finding import Sought
 
 _TIMEOUT_S = 5.0
 _STREAMS = ("standard input", "standard output", "standard error")
 #: Values of `$TERM` for terminals that cannot place text.
 _PLAIN = ("", "dumb", "unknown")
+#: The module that writes sample jobs, by system.
+_FEEDERS = {"resque": "qtop.demo.feed", "sidekiq": "qtop.demo.sidekiq_feed"}
 
 
 @click.command()
@@ -136,10 +141,13 @@ def _require_terminal(environ: Mapping[str, str]) -> None:
 @click.command()
 @click.option("--ascii", "ascii_only", is_flag=True, help="Draw with ASCII characters only.")
 def demo(ascii_only: bool) -> None:
-    """Try the console out with sample jobs.
+    """Try the console out on sample jobs of Resque and Sidekiq.
 
-    It opens on a private server with two workers. The jobs succeed, fail in several ways, crash
-    their process and run long. Nothing outside the private server is touched.
+    It opens on a private server with two workers of Resque. Their jobs succeed, fail in several
+    ways, crash their process and run long. Beside them a stand-in, without Ruby, writes what a
+    Sidekiq writes: its jobs are retried and die. One of its processes is killed after 20 seconds;
+    D on Workers rescues the jobs of that process a minute later. Nothing outside the private
+    server is touched.
 
     \b
     Example: qtop demo
@@ -156,31 +164,33 @@ def demo(ascii_only: bool) -> None:
         require=("qtop.demo.jobs",),
     )
     _require_terminal(os.environ)
-    with Connection(None, NAMESPACE).use() as url, _feeder(url):
-        sys.exit(_open_console(Connection(url, NAMESPACE, settings=settings), workers=WORKERS))
+    with Connection(None, NAMESPACE).use() as url:
+        settings = replace(settings, places=demo_places(url))
+        with feeders(settings.places):
+            sys.exit(_open_console(Connection(url, NAMESPACE, settings=settings), workers=WORKERS))
 
 
 @contextmanager
-def _feeder(url: str) -> Iterator[None]:
+def feeders(places: Sequence[PlaceOptions]) -> Iterator[list[subprocess.Popen[bytes]]]:
+    """The processes that write the sample jobs of each place, in its order; ended at the end."""
     import subprocess
 
-    environ = {**os.environ, "REDIS_URL": url, "RESQUE_PARENT_PID": str(os.getpid())}
-    feeders = [
+    started = [
         subprocess.Popen(
-            [sys.executable, "-m", module],
-            env=environ,
+            [sys.executable, "-m", _FEEDERS[place.system]],
+            env={**os.environ, "REDIS_URL": place.url, "RESQUE_PARENT_PID": str(os.getpid())},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             # Its own session: ctrl+c in the terminal is for the console.
             start_new_session=True,
         )
-        for module in ("qtop.demo.feed", "qtop.demo.sidekiq_feed")
+        for place in places
     ]
     try:
-        yield
+        yield started
     finally:
-        for feeder in feeders:
+        for feeder in started:
             feeder.terminate()
-        for feeder in feeders:
+        for feeder in started:
             feeder.wait()

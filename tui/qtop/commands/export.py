@@ -9,13 +9,14 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Final, NamedTuple, TextIO
 
 import click
 
 from qtop.actions.request import Load
-from qtop.commands.acting import carry_out, confirm, leave_if_stopped
+from qtop.commands.acting import carry_out, confirm, raise_if_stopped
 from qtop.commands.connection import Connection, Session, admit, connection_options
 from qtop.commands.options import (
     SOURCE,
@@ -69,7 +70,7 @@ def export(path: Path, source: JobSource, wanted: Filter, connection: Connection
         def visit(session: Session, part: Unread) -> None:
             jobs = session.system.jobs(source)
 
-            def write(job: Job) -> None:
+            def write(job: Job, value: object = None) -> None:
                 nonlocal written
                 if is_shown:
                     session.progress.make_way()
@@ -153,11 +154,16 @@ def load(
         for source, lines in plan.items():
             line(f"{'would load' if dry_run else 'to load'} {len(lines):,} to {safe(str(source))}")
         message(f"refused {refused:,}")
-        if not plan or dry_run:
-            sys.exit(0 if plan else 1)
-        session.refuse_if_read_only()
+        if not plan:
+            sys.exit(1)
+        if not dry_run:
+            session.refuse_if_read_only()
         admit(session, list(plan))
         total = sum(map(len, plan.values()))
+        if dry_run or (total > 1 and not yes):
+            _tell_details(session, target, plan)
+        if dry_run:
+            sys.exit(0)
         if total > 1 and not yes:
             confirm(f"load {counted(total, 'item')}")
         done = 0
@@ -170,9 +176,16 @@ def load(
                 refused += many
             if outcome.stopped is not None:
                 line(f"loaded {done:,}, refused {refused:,}")
-                leave_if_stopped(replace(outcome, left=total - done))
+                raise_if_stopped(replace(outcome, left=total - done))
     line(f"loaded {done:,}, refused {refused:,}")
     sys.exit(0 if done else 1)
+
+
+def _tell_details(session: Session, target: JobSource | str | None, plan: _Lines) -> None:
+    """Say what is not seen in the lines of a file, such as what is left out because it is there."""
+    plans = (session.plan(_load(to, target, (), len(lines))) for to, lines in plan.items())
+    for text in dict.fromkeys(chain.from_iterable(each.details for each in plans)):
+        message(f"  {text}")
 
 
 def _load(

@@ -320,7 +320,8 @@ def prune(
     far as it can be seen from here. Without any heartbeat it may belong to another implementation,
     and stays, but for one on no register that holds its job for so long. The evidence is shown
     first, and a worker that gives a sign of life after that is spared.
-    Before several are pruned it asks; --yes does not. There is no undo.
+    Before several are pruned it asks; --yes does not. There is no undo. For Resque's workers;
+    `qtop rescue` puts back the jobs of Sidekiq's processes.
 
     \b
     Example: qtop prune --dry-run

@@ -1,13 +1,14 @@
 """`python -m qtop.demo.sidekiq_feed`: writes what an application with Sidekiq writes, until its
 parent ends. So there is something to look at, and to operate, without Ruby.
 
-Reads `REDIS_URL` and `RESQUE_PARENT_PID`. Its keys have no namespace, as those of Sidekiq 7; the
-demo's Resque has one. No job runs: each takes its time, and then it is done, or has failed.
+Reads `REDIS_URL` and `RESQUE_PARENT_PID`. Its keys have no namespace, as those of Sidekiq 7. No job
+runs: each takes its time, and then it is done, or has failed. Its processes read their signals.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import os
 import random
 import sys
@@ -24,11 +25,15 @@ from sidekiq.keys import SetName, SidekiqKeys
 _VERSION: Final = "7.3.9"
 _THREADS: Final = 4
 _PAUSE_S: Final = 0.7
+#: How often a process says that it lives, and reads a signal; as version 7 does.
+_BEAT_S: Final = 10.0
 #: How long what a process tells about itself is kept without another beat.
 _LIFETIME_S: Final = 60
 #: Nothing is pushed while so many wait.
 _MOST_WAITING: Final = 300
-#: How long until one of the processes is killed, and until the others forget it.
+#: How long until a process is killed for the first time, until the next one is, and until the
+#: others forget it. Its jobs can be rescued a minute after it was killed.
+_FIRST_CRASH_S: Final = 20.0
 _CRASH_EVERY_S: Final = 150.0
 _FORGET_S: Final = 900.0
 #: So many retries, and a job is dead; so many dead jobs are kept.
@@ -68,6 +73,8 @@ class SampleProcess:
     pid: int
     started_s: float
     running: dict[str, tuple[bytes, str, float, float]] = field(default_factory=dict)
+    is_quiet: bool = False
+    beat_s: float = -math.inf
 
     @property
     def identity(self) -> str:
@@ -89,7 +96,7 @@ class SampleApplication:
         self._send, self._keys, self._chance = send, keys, chance
         self._processes = [SampleProcess(pid, now_s) for pid in (4101, 4102)]
         self._next_pid = 4103
-        self._crash_s = now_s + _CRASH_EVERY_S
+        self._crash_s = now_s + _FIRST_CRASH_S
         self._crashed: list[tuple[float, str]] = []
 
     def fill(self, now_s: float) -> None:
@@ -124,16 +131,23 @@ class SampleApplication:
             self._enqueue_due(name, now_s)
         waiting = self._run(*(("LLEN", self._keys.queue(queue)) for queue in QUEUES))
         if sum(waiting) < _MOST_WAITING:
-            for _ in range(self._chance.randint(0, 3)):
+            for _ in range(self._chance.randint(0, 2)):
                 self._push(self._job(now_s, self._chance.choice(CLASSES[:3])), now_s)
             if self._chance.random() < 0.03:
                 self._push(self._job(now_s, CLASSES[3]), now_s)
         if now_s >= self._crash_s:
             self._crash(now_s)
-        for process in self._processes:
+        for process in [*self._processes]:
             self._end_jobs(process, now_s)
-            self._take_jobs(process, now_s)
-            self._beat(process, now_s)
+            if not process.is_quiet:
+                self._take_jobs(process, now_s)
+            if now_s < process.beat_s + _BEAT_S:
+                continue
+            signal = self._beat(process, now_s)
+            # Sidekiq, too, shows the flag one beat after it has read the signal.
+            process.is_quiet = process.is_quiet or signal == b"TSTP"
+            if signal == b"TERM":
+                self._leave(process, now_s)
 
     def _run(self, *commands: tuple[Arg, ...]) -> list[Any]:
         found: list[Any] = self._send(Exchange(commands, list, writes=True))
@@ -213,7 +227,9 @@ class SampleApplication:
                 return raw, queue
         return None
 
-    def _beat(self, process: SampleProcess, now_s: float) -> None:
+    def _beat(self, process: SampleProcess, now_s: float) -> bytes | None:
+        """Say what the process is and runs. Returns a signal that waited for it."""
+        process.beat_s = now_s
         info = {
             **{"hostname": process.identity.partition(":")[0], "started_at": process.started_s},
             **{"pid": process.pid, "tag": "shop", "concurrency": _THREADS, "queues": [*QUEUES]},
@@ -224,22 +240,39 @@ class SampleApplication:
         for thread, (raw, queue, since_s, _) in process.running.items():
             told = {"queue": queue, "payload": raw.decode(), "run_at": int(since_s)}
             runs += (thread, json.dumps(told))
-        self._run(
-            ("SADD", self._keys.processes(), process.identity),
-            ("HSET", key, "info", json.dumps(info), "busy", len(process.running)),
-            ("HSET", key, "beat", repr(now_s), "quiet", "false", "rss", 183_000, "rtt_us", 240),
-            ("EXPIRE", key, _LIFETIME_S),
+        quiet = "true" if process.is_quiet else "false"
+        signal: bytes | None = self._run(
             ("DEL", work),
             *((("HSET", work, *runs), ("EXPIRE", work, _LIFETIME_S)) if runs else ()),
+            ("SADD", self._keys.processes(), process.identity),
+            ("HSET", key, "info", json.dumps(info), "busy", len(process.running)),
+            ("HSET", key, "beat", repr(now_s), "quiet", quiet, "rss", 183_000, "rtt_us", 240),
+            ("EXPIRE", key, _LIFETIME_S),
+            ("RPOP", self._keys.signals(process.identity)),
+        )[-1]
+        return signal
+
+    def _leave(self, process: SampleProcess, now_s: float) -> None:
+        """A process ends in order: what it runs goes back to the front, and another one starts."""
+        for raw, queue, _, _ in process.running.values():
+            self._run(("RPUSH", self._keys.queue(queue), raw))
+        self._run(
+            ("SREM", self._keys.processes(), process.identity),
+            ("DEL", self._keys.work(process.identity)),
         )
+        self._processes.remove(process)
+        self._start(now_s)
+
+    def _start(self, now_s: float) -> None:
+        self._processes.append(SampleProcess(self._next_pid, now_s))
+        self._next_pid += 1
 
     def _crash(self, now_s: float) -> None:
         """A process is killed while it has jobs, and another one starts in its place. What it told
         is there until its lifetime ends."""
         killed = self._processes.pop(0)
         self._crashed.append((now_s, killed.identity))
-        self._processes.append(SampleProcess(self._next_pid, now_s))
-        self._next_pid += 1
+        self._start(now_s)
         self._crash_s = now_s + _CRASH_EVERY_S
         while self._crashed[0][0] < now_s - _FORGET_S:
             self._run(("SREM", self._keys.processes(), self._crashed.pop(0)[1]))

@@ -60,6 +60,11 @@ class Entry(Protocol):
         """The job. Never raises. O(bytes)."""
 
     @property
+    def value(self) -> Any:
+        """What all its bytes were decoded to for the job, once that was asked for; None where it is
+        not known. Not to be changed."""
+
+    @property
     def group(self) -> GroupFacts:
         """What groups a failure. Never raises. Cheaper than the job."""
 

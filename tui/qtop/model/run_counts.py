@@ -15,12 +15,14 @@ SPANS_H: Final = (1, 8, 72)
 
 @value
 class DayRuns:
-    """What was run on one day in UTC, what failed among it, and which deploys there were."""
+    """What was run on one day in UTC, what failed among it, and which deploys there were. `system`
+    is the label of the place, where there are several."""
 
     day: date
     runs: int | None
     failures: int | None
     deploys: tuple[str, ...] = ()
+    system: str = ""
 
 
 @value
@@ -40,6 +42,7 @@ class ClassRuns:
         runs: How often they were run, failures among them.
         mean_s: How long one took that succeeded.
         p50, p95, p99: What so many of 100 that succeeded stayed within.
+        system: The label of the place, where there are several.
     """
 
     class_name: str
@@ -49,6 +52,7 @@ class ClassRuns:
     p50: DurationLimit | None = None
     p95: DurationLimit | None = None
     p99: DurationLimit | None = None
+    system: str = ""
 
 
 @value

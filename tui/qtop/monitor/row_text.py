@@ -98,11 +98,13 @@ def empty_in(row: QueueRow) -> str:
 
 def failed_label(fleet: FleetRows | None) -> str:
     """What a column of failures by queue or group is called: of long lists only the newest failures
-    are read, and no figure is a total."""
+    are read, and no figure is a total. So short that the column has room on 80 cells."""
     if fleet is None or fleet.totals.failed is None or not fleet.failures:
         return "failed"
     read = len(fleet.failures)
-    return "failed" if read >= fleet.totals.failed else f"newest {read:,}"
+    if read >= fleet.totals.failed:
+        return "failed"
+    return f"newest {read}" if read < 1_000 else "newest"
 
 
 def queue_failed(row: QueueRow) -> str:

@@ -13,6 +13,7 @@ from operator import attrgetter
 from typing import Final, TypeAlias, TypeVar, get_args
 
 from qtop.actions.request import AnyRequest, Placed, Request, Several
+from qtop.keymap.keymap import ACTIONS
 from qtop.model.fleet import RunningJob
 from qtop.model.health import HealthReport, Ownership
 from qtop.model.job import JobRow
@@ -31,12 +32,14 @@ from qtop.monitor.state import (
     ViewState,
 )
 from qtop.systems.system import Wording
+from qtop.text.safe import safe
 from queuecore.values import replace
 
 _RowT = TypeVar("_RowT")
 _CHECKS: Final = get_args(Check)
 
-
+#: What actions are called where their system has no other words for them.
+_IN_TABLE: Final = {action.id: Wording(action.label, action.help) for action in ACTIONS}
 #: What is known of what is shown: of one place, or of all together.
 ShownState: TypeAlias = "ConsoleState | TogetherState"
 
@@ -68,7 +71,7 @@ class TogetherState:
         return replaced(
             first,
             forbidden={each: self._why_not(each) for each in sorted(impossible)},
-            wording=_wording(list(policies.values())),
+            wording=_wording(policies),
         )
 
     def _why_not(self, action_id: str) -> str:
@@ -233,16 +236,27 @@ class TogetherState:
         )
 
 
-def _wording(policies: Sequence[UiPolicy]) -> dict[str, Wording]:
-    """What actions are called where all places that can do them have the same words for them."""
-    ids = {action_id for policy in policies for action_id in policy.wording}
+def _wording(policies: Mapping[str, UiPolicy]) -> dict[str, Wording]:
+    """What actions are called in the places that can do them: where these differ, all of it, with
+    their labels. O(places x actions with words of their own)."""
+    ids = {action_id for policy in policies.values() for action_id in policy.wording}
     found: dict[str, Wording] = {}
     for action_id in ids:
-        able = [policy for policy in policies if action_id not in policy.forbidden]
-        words = {policy.wording.get(action_id) for policy in able or policies}
-        if len(words) == 1 and (only := words.pop()) is not None:
-            found[action_id] = only
+        able = [label for label, each in policies.items() if action_id not in each.forbidden]
+        whose: dict[Wording, list[str]] = {}
+        for label in able or policies:
+            words = policies[label].wording.get(action_id) or _IN_TABLE[action_id]
+            whose.setdefault(words, []).append(label)
+        found[action_id] = _joint(whose)
     return found
+
+
+def _joint(whose: Mapping[Wording, Sequence[str]]) -> Wording:
+    if len(whose) == 1:
+        return next(iter(whose))
+    labels = dict.fromkeys(each.label for each in whose if each.label)
+    texts = (f"{', '.join(map(safe, places))}: {each.help}" for each, places in whose.items())
+    return Wording("/".join(labels), " ".join(texts))
 
 
 def _condition(label: str, view: ViewState) -> PlaceCondition:

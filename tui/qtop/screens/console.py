@@ -5,7 +5,7 @@ Screens are below the app and never import it. Each protocol here lists what the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:
@@ -189,8 +189,9 @@ class Actions(Protocol):
 class LocalActions(Protocol):
     """What screens ask for with the workers started here."""
 
-    def ask(self, queues: Sequence[str]) -> None:
-        """Ask how to start workers for these queues, in this order, and start them."""
+    def ask(self, queues: Sequence[str], systems: Iterable[str] = ()) -> None:
+        """Ask how to start workers for these queues, in this order, and start them. `systems` are
+        the labels of the places of the queues: of one for which none can be started, say why."""
 
     def show_log(self, row: WorkerRow) -> None:
         """Show the log of a registered worker, if it was started here."""

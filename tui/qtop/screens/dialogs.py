@@ -4,7 +4,7 @@ focus is never on what does it."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
 from typing import ClassVar, Final, Literal, NamedTuple, Protocol, TypeVar
 
@@ -308,7 +308,9 @@ class QueueDialog(Dialog[str | None]):
 
     AUTO_FOCUS = "#queue"
 
-    def __init__(self, names: Sequence[str] | None, title: str = "Requeue to which queue?") -> None:
+    def __init__(
+        self, names: Collection[str] | None, title: str = "Requeue to which queue?"
+    ) -> None:
         line = "What is moved goes to its end."
         super().__init__(title, (line,), (CANCEL, DialogButton("yes", "Move", "primary")))
         # What cannot be shown cannot be typed: a completion means the real name.
@@ -359,7 +361,10 @@ def ask_for_queue(app: Console, source: JobSource, title: str, move: Callable[[s
     if not app.actions.refuses():
         fleet = app.state.view().fleet
         queues = None if fleet is None else fleet.queues
-        names = None if queues is None else [row.name for row in queues]
+        names: set[str] | None = None
+        if queues is not None:
+            # Of a place: there its jobs stay. Places may have queues of the same name.
+            names = {row.name for row in queues if source.place in ("", row.system)}
         app.push_screen(QueueDialog(names, title), chosen)
 
 

@@ -167,8 +167,8 @@ class Writer:
             meter.note(done, of)
             self._app.say(f"{self}; looked at {meter.words()} …", "dim", stays=True)
 
-        way = self._jobs.walk()
-        await walk(self._app.read, way, visit, tell, self._read_cut)
+        read, way = self._app.read, self._jobs.walk()
+        await walk(read, way, visit, tell, self._read_cut, sieve=jobs.sieve)
         self.unread = way.unread
 
     def _take(self, job: Job) -> None:

@@ -16,6 +16,7 @@ from qtop.monitor import row_text
 from qtop.monitor.state import ViewState
 from qtop.screens import details, list_bars
 from qtop.screens.job_list import CLASS, QUEUE, JobDetailsScreen, JobListScreen
+from qtop.search.byte_tests import Sieve
 from qtop.search.failure_groups import (
     OTHER,
     TREND_HOURS,
@@ -240,6 +241,11 @@ class WantedGroups(FailureGroups):
         for each in parts:
             found.take_in(each)
         return found
+
+    @property
+    def sieve(self) -> Sieve | None:
+        """As `JobSearch.sieve`."""
+        return self.search.sieve
 
     def visit(self, entry: Entry) -> None:
         """Count an entry that is wanted. Without a filter no entry is read for it."""

@@ -399,7 +399,10 @@ def _schedulers(seen: ScheduledLook, now_s: float) -> list[Span]:
     found.sort(key=lambda each: each[0])
     (_, worst), *others = found
     # What is wrong is on the bar in any case, as far as there is room for it.
-    rest = [span._replace(priority=min(span.priority, 60)) for _, part in others for span in part]
+    rest: list[Span] = []
+    for _, (name, *said) in others:
+        after = [name._replace(text=f";{name.text}"), *said]
+        rest += [span._replace(priority=min(span.priority, 60)) for span in after]
     return [*worst, *rest]
 
 

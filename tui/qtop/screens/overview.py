@@ -324,7 +324,12 @@ class OverviewScreen(ConsoleScreen):
     def _advise(self, row: IncidentRow | None) -> None:
         """Say what to do about an incident, and beside it which server it is."""
         view = self.app.state.view()
-        what = "" if row is None else advice(row.incident, view.policy, read_only=view.read_only)
+        what = ""
+        if row is not None:
+            incident = row.incident
+            if incident.system in self.app.state.lacking(incident.mends):
+                incident = replace(incident, mends="")
+            what = advice(incident, view.policy, read_only=view.read_only)
         left = [Span(f" → {safe(what)}", "dim")] if what else []
         self._advice.show(left, server(view.insights.facts))
 
@@ -372,11 +377,9 @@ class OverviewScreen(ConsoleScreen):
         """Ask which workers to start here: for the queue under the cursor, if there is one."""
         row = self._part.cursor_row
         if self._part is self.queues and row is not None:
-            self.app.worker_actions.ask([row.name])
-        elif (
-            isinstance(row, IncidentRow) and row.incident.check == "queues" and row.incident.subject
-        ):
-            self.app.worker_actions.ask([row.incident.subject])
+            self.app.worker_actions.ask([row.name], [row.system])
+        elif isinstance(row, IncidentRow) and row.incident.check == "queues":
+            self.app.worker_actions.ask([row.incident.subject or "*"], [row.system])
         else:
             super().action_start_workers()
 

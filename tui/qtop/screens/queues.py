@@ -199,7 +199,10 @@ class QueuesScreen(RowsScreen):
             await self.app.follow(to_serving(row.name, row.serving, row.system))
 
     def action_start_workers(self) -> None:
-        self.app.worker_actions.ask([row.name for row in self.pane.chosen()] or ["*"])
+        rows: list[QueueRow] = self.pane.chosen()
+        self.app.worker_actions.ask(
+            [row.name for row in rows] or ["*"], [row.system for row in rows]
+        )
 
 
 def _gone(gone: Sequence[tuple[str, Drop]]) -> str:

@@ -25,6 +25,9 @@ from qtop.search.filter_language import Filter
 from queuecore.codec import value_at
 from queuecore.windows import sha_of
 
+#: Gives the numbers of those of some entries that may match, by their bytes; None: by the job only.
+Sieve = Callable[[Sequence[bytes | None]], Sequence[int]]
+
 #: After so many in a row that may match, so many are not tested: where most do, it gains nothing.
 _ROW: Final = 25
 _SPARED: Final = 1_000
@@ -103,22 +106,40 @@ class ByteTest:
                 self._rest.append(term)
         known = Subject(**layout.known)
         asked = [term for term in self._rest if term.test(known) is not True]
-        #: What the bytes of an entry that can be read must have.
-        self._letters = [needle for term in asked if (needle := _needle(term))]
+        #: What the bytes of an entry that can be read must have: the letters, and whether in this
+        #: case.
+        self._letters = [
+            (_sought(term), term.keeps_case, needle) for term in asked if (needle := _needle(term))
+        ]
+        #: None of the entries that are tested has some of these.
+        self._all_lack = False
 
     def sieve(self, raws: Sequence[bytes | None]) -> list[int]:
         """The numbers of the entries that may match, by `may_match`; and of those of which only the
         job tells (None). O(bytes), most of it by one look for some letters."""
         found: Sequence[int] = range(len(raws))
-        whole = [raw for raw in raws if raw is not None] if self._needles else []
-        is_plain = len(whole) == len(raws) and _is_plain_ascii(b"".join(whole))
+        asks_letters = self._needles or self._letters
+        whole = [raw for raw in raws if raw is not None] if asks_letters else []
+        together = b"".join(whole)
+        is_plain = len(whole) == len(raws) and _is_plain_ascii(together)
         for letters, lacks in self._needles:
             if is_plain:
                 found = [at for at in found if letters in whole[at]]
             else:
                 found = [at for at in found if (raw := raws[at]) is None or not lacks(raw)]
+        self._all_lack = is_plain and self._lack_letters(together)
         passes = self._passes
-        return [at for at in found if (raw := raws[at]) is None or passes(raw)]
+        found = [at for at in found if (raw := raws[at]) is None or passes(raw)]
+        self._all_lack = False
+        return found
+
+    def _lack_letters(self, together: bytes) -> bool:
+        """Whether none of some entries has letters that are wanted. O(bytes)."""
+        low = b"" if all(keeps_case for _, keeps_case, _ in self._letters) else together.lower()
+        return any(
+            letters not in (together if keeps_case else low)
+            for letters, keeps_case, _ in self._letters
+        )
 
     def may_match(self, raw: bytes) -> bool:
         """False: no job of these bytes matches. Never raises. O(bytes)."""
@@ -151,7 +172,7 @@ class ByteTest:
 
     def _is_none(self, raw: bytes, undecided: list[Term], is_plain: bool) -> bool:
         """Whether an entry can be read as a whole, and does not match."""
-        lacks = any(needle(raw) for needle in self._letters)
+        lacks = self._all_lack or any(needle(raw) for _, _, needle in self._letters)
         value = self._read(raw)
         if value is None or lacks:
             return value is not None
@@ -170,13 +191,19 @@ def _is_plain_ascii(raw: bytes) -> bool:
     return raw.isascii() and (b"\\" not in raw or b"\\u" not in raw)
 
 
+def _sought(term: Term) -> bytes:
+    """The letters and digits that the entry of a text as is wanted has, in lower case unless the
+    term keeps the case; empty where there may be none."""
+    sure = _written(term.letters)
+    return (sure if term.keeps_case else sure.lower()).encode()
+
+
 def _needle(term: Term) -> _Needle | None:
     """Says for an entry that no text of it is as a term wants, if it can be read, or if the term
     asks about one attribute; None where that cannot be seen."""
-    sure = _written(term.letters)
-    if not sure:
+    letters = _sought(term)
+    if not letters:
         return None
-    letters = (sure if term.keeps_case else sure.lower()).encode()
 
     def lacks(raw: bytes) -> bool:
         return letters not in raw and _is_plain_ascii(raw)

@@ -184,6 +184,8 @@ class KnownEntry:
     def raw(self) -> None:
         """Its job is there already."""
 
+    value = raw
+
     @property
     def group(self) -> GroupFacts:
         job = self.job

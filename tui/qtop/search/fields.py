@@ -56,27 +56,24 @@ class Subject:
     tags: tuple[str, ...] = ()
 
 
-def of_job(job: Job, now: datetime, system: str = "") -> Subject:
-    """A job as filters see it. `now` is an aware datetime, by the server's clock; `system` is what
-    its system is called where there is only one. Of one that cannot be read, words find its
-    beginning and the reason; of others also their jid and tags. O(bytes)."""
-    name, args = job.unwrapped
-    failed_at, due, problem = job.failed_at, job.due, job.problem
-    named = job.tags if job.jid is None else (job.jid, *job.tags)
-    beginning = b"" if problem is None else job.item.raw[:_RAW_BYTES]
+def of_job(job: Job, now: datetime | None, system: str = "") -> Subject:
+    """A job as filters see it. `now` is an aware datetime, by the server's clock; None where no
+    filter asks about times: these are then left out. `system` is what its system is called where
+    there is only one. Of a job that cannot be read, words find its beginning and the reason; of
+    others also their jid and tags. O(bytes)."""
+    item, problem, age_s, due_s = job.item, job.problem, None, None
+    if now is not None:
+        if job.failed_at is not None:
+            age_s = (now - job.failed_at).total_seconds()
+        if job.due is not None:
+            due_s = job.due.at - now.timestamp()
+    words = job.tags if job.jid is None else (job.jid, *job.tags)
+    if problem is not None:
+        words = problem, item.raw[:_RAW_BYTES].decode("utf-8", "surrogateescape")
+    # By their places: by their names it takes twice as long.
     return Subject(
-        class_name=name,
-        args=args,
-        exception=job.exception,
-        error=job.error,
-        queue=job.queue,
-        worker=job.worker,
-        age_s=None if failed_at is None else (now - failed_at).total_seconds(),
-        due_s=None if due is None else due.at - now.timestamp(),
-        is_retried=job.is_retried,
-        id=job.item.sha,
-        words=named if problem is None else (problem, beginning.decode("utf-8", "surrogateescape")),
-        is_readable=problem is None,
+        *(*job.unwrapped, job.exception, job.error, job.queue, job.worker, age_s, due_s),
+        *(job.is_retried, item.sha, words, problem is None),
         system=job.system or system or None,
         jid=job.jid,
         state=job.state,

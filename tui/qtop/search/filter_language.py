@@ -240,7 +240,16 @@ class Filter:
 
     def matches(self, subject: Subject) -> bool:
         """Whether all terms match. Never raises. O(text of the subject)."""
-        return all(term.test(subject) is True for term in self.terms)
+        # Not by `all`: its generator takes as long as a test.
+        for term in self.terms:  # noqa: SIM110
+            if term.test(subject) is not True:
+                return False
+        return True
+
+    @property
+    def asks_times(self) -> bool:
+        """Whether a term asks about the age of something, or when it is due."""
+        return any(term.of in ("age_s", "due_s") for term in self.terms)
 
 
 def parse(text: str) -> Filter:

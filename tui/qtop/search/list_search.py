@@ -7,12 +7,14 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from itertools import islice
 from time import perf_counter
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 from qtop.model.job import Job
 from qtop.model.job_list import NO_EXTENT, Entry, JobList, Walk
 from qtop.model.placed import UnreadPart
+from qtop.search.byte_tests import Sieve
 from qtop.search.failure_groups import KeyMaker, KnownEntry
 from qtop.text.progress import ProgressMeter
 from queuecore.errors import StoreError
@@ -44,6 +46,7 @@ async def walk(
     report: Callable[[int, int], None] = lambda done, of: None,
     settle: Callable[[], Awaitable[None]] | None = None,
     *,
+    sieve: Sieve | None = None,
     rest: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> int:
     """Show every entry to `visit`, in the order of the walk, until it returns False. Returns how
@@ -56,6 +59,7 @@ async def walk(
     Args:
         report: Called now and then, and at the end, with how many of how many were seen.
         settle: Awaited after each window, to read what its entries make necessary.
+        sieve: Entries that it leaves out are counted, and not shown to `visit`.
 
     Raises StoreError.
     """
@@ -82,9 +86,10 @@ async def walk(
             # The way to the next window begins before this one is looked into.
             await asyncio.sleep(0)
             since_s = perf_counter()
-            for count, entry in enumerate(fresh, 1):
+            entries = fresh if sieve is None else _sifted(fresh, sieve)
+            for count, entry in enumerate(entries, 1):
                 shown += 1
-                if visit(entry) is False:
+                if entry is not None and visit(entry) is False:
                     return shown
                 if count % _LOOKS_AT_CLOCK_EVERY == 0 and perf_counter() > since_s + SLICE_S:
                     looked_s += perf_counter() - since_s
@@ -105,6 +110,15 @@ async def walk(
                 await coming
 
 
+def _sifted(entries: Iterator[Entry], sieve: Sieve) -> Iterator[Entry | None]:
+    """The entries in their order; None in place of those that the sieve leaves out."""
+    while met := list(islice(entries, _LOOKS_AT_CLOCK_EVERY)):
+        sifted: list[Entry | None] = [None] * len(met)
+        for at in sieve([each.raw for each in met]):
+            sifted[at] = met[at]
+        yield from sifted
+
+
 # Looking at all items of a list once, then at those that come: no whole walk for a newcomer.
 
 #: A list that keeps changing at its head is walked through again and again: after so long, and
@@ -123,6 +137,10 @@ class Findings(Protocol):
     """
 
     is_complete: bool
+
+    @property
+    def sieve(self) -> Sieve | None:
+        """Leaves out what need not be looked at; None: all is to be looked at."""
 
     @property
     def count(self) -> int:
@@ -261,7 +279,7 @@ class ListSearch(Generic[FoundT]):
             # Until the end of it, the old extent holds: newcomers that were missed come again.
             self._extent = None
             way = self._jobs.walk(before)
-            await walk(read, way, growing.visit, rest=self._rest)
+            await walk(read, way, growing.visit, sieve=growing.sieve, rest=self._rest)
             if not way.is_broken:
                 self._extent = way.extent
                 return True
@@ -279,7 +297,8 @@ class ListSearch(Generic[FoundT]):
         way = self._jobs.walk()
         growing = self._growing = self._new()
         self._extent, self.done, self.of = None, 0, 0
-        self._shown = await walk(read, way, growing.visit, note, rest=self._rest)
+        visit, sieve, rest = growing.visit, growing.sieve, self._rest
+        self._shown = await walk(read, way, visit, note, sieve=sieve, rest=rest)
         took_s = self._clock() - began_s
         self._not_before_s = self._clock() + max(_LEAST_REST_S, _REST * took_s)
         self._extent = way.extent

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from qtop.model.job_list import LISTED_BYTES
 from qtop.search.byte_tests import ByteTest, byte_test, entry_test
@@ -239,7 +239,7 @@ def scan(
     length, start = outline.length, outline.start
     most = min(READ_ITEMS, limit) if limit and wanted.is_empty else READ_ITEMS
     size = min(most, _FIRST_LISTED)
-    sifted = _sifter(wanted, jobs.layout(now))
+    sifted, moment = _sifter(wanted, jobs.layout(now)), now if wanted.asks_times else None
     done = matched = too_large = 0
     window = jobs.entries(start, min(size, length))
     while done < length:
@@ -255,8 +255,10 @@ def scan(
         # How far it is, and what comes next: no round trip.
         yield Exchange((), lambda _: None, progress=(begun, length), ahead=ahead)
         for entry in sifted(entries):
-            job = yield from _looked_into(jobs, entry.job, wanted, whole=whole)
-            if wanted.matches(of_job(job, now)):
+            job = entry.job
+            if job.item.is_cut:
+                job = yield from _looked_into(jobs, job, wanted, whole=whole)
+            if wanted.matches(of_job(job, moment)):
                 matched += 1
                 each(job)
             else:
@@ -271,17 +273,18 @@ def choose(
     jobs: JobList,
     wanted: Filter,
     now: datetime,
-    take: Callable[[Job], object],
+    take: Callable[[Job, Any], object],
     *,
     whole: bool = False,
 ) -> Steps[Scanned]:
-    """Hand every job of a list that matches to `take`, the newest first, for an action on them.
+    """Hand every job of a list that matches to `take`, with the `value` of its entry, the newest
+    first, for an action on them.
 
     As `scan`, but others may remove items anywhere meanwhile: a job that they moved is met once, as
     long as fewer leave between two round trips than one of them reads. Costs as the walk of the
     list.
     """
-    sifted = _sifter(wanted, jobs.layout(now))
+    sifted, moment = _sifter(wanted, jobs.layout(now)), now if wanted.asks_times else None
     way = jobs.walk()
     too_large = 0
     window = way.window()
@@ -292,9 +295,11 @@ def choose(
         # How far it is, and what comes next: no round trip.
         yield Exchange((), lambda _: None, progress=(done, way.length or 0), ahead=ahead)
         for entry in sifted(entries):
-            job = yield from _looked_into(jobs, entry.job, wanted, whole=whole)
-            if wanted.matches(of_job(job, now)):
-                take(job)
+            job = entry.job
+            if job.item.is_cut:
+                job = yield from _looked_into(jobs, job, wanted, whole=whole)
+            if wanted.matches(of_job(job, moment)):
+                take(job, entry.value)
             else:
                 too_large += job.item.is_cut
     return Scanned(way.length or 0, too_large, is_broken=way.is_broken)
@@ -324,7 +329,7 @@ def _looked_into(jobs: JobList, job: Job, wanted: Filter, *, whole: bool = False
     """A job of which only the beginning was read: with all of its bytes, where they are needed and
     it is still there. A round trip then."""
     is_small = job.item.size <= _LOOKED_INTO_BYTES
-    if job.item.is_cut and (whole or (is_small and not wanted.is_empty)):
+    if whole or (is_small and not wanted.is_empty):
         [read] = yield from steps_of(jobs.read([job]))
         return read or job
     return job

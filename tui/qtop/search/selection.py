@@ -14,7 +14,7 @@ from qtop.model.job import GroupKey, Job, JobSource
 from qtop.model.job_list import Entry, JobList, Refs
 from qtop.model.layout import Layout, Layouts
 from qtop.model.placed import UnreadPart, own_job
-from qtop.search.byte_tests import entry_test
+from qtop.search.byte_tests import Sieve, byte_test, entry_test
 from qtop.search.fields import of_job
 from qtop.search.filter_language import Filter, term
 from qtop.text.format import job_class
@@ -67,7 +67,12 @@ class JobSearch:
         self.wanted = wanted
         self.now = now
         self._system = system
+        self._moment = now if wanted.filter.asks_times else None
         self._may_match = entry_test(wanted.filter, layout)
+        test = None if isinstance(layout, Mapping) else byte_test(wanted.filter, layout)
+        #: Leaves out entries of which no job is wanted; None where their bytes do not tell, and in
+        #: a list of several places.
+        self.sieve: Sieve | None = None if test is None else test.sieve
         #: Entries that were too long to be looked into, where that would have mattered.
         self.too_large = 0
 
@@ -84,7 +89,8 @@ class JobSearch:
         if wanted.filter.is_empty:
             return job
         self.too_large += job.item.is_cut
-        return job if wanted.filter.matches(of_job(job, self.now, self._system)) else None
+        is_wanted = wanted.filter.matches(of_job(job, self._moment, self._system))
+        return job if is_wanted else None
 
 
 class Matches:
@@ -118,6 +124,20 @@ class Matches:
         self._keep = keep
         self._kept: list[tuple[int, Job]] = []
         self._worst = 0
+
+    @property
+    def sieve(self) -> Sieve | None:
+        """As `JobSearch.sieve`, which counts what it has seen."""
+        sieve = self.search.sieve
+        if sieve is None:
+            return None
+
+        def counting(raws: Sequence[bytes | None]) -> Sequence[int]:
+            found = sieve(raws)
+            self.seen += len(raws) - len(found)
+            return found
+
+        return counting
 
     def visit(self, entry: Entry) -> None:
         self.seen += 1
@@ -277,8 +297,9 @@ _OTHERS: Final = "(others)"
 class Chooser(Protocol):
     """Collects what a walk through a list finds, for an action to come."""
 
-    def take(self, job: Job) -> bool:
-        """Take in one job. Returns False when there is no room for it: an action takes no more."""
+    def take(self, job: Job, value: Any = None) -> bool:
+        """Take in one job, which its `Entry.value` may come with. Returns False when there is no
+        room for it: an action takes no more."""
 
     def settle(self) -> Operation[Selection]:
         """What was chosen, without what is to be left out."""
@@ -338,10 +359,11 @@ class Selection:
             return
         refusal = decided if isinstance(decided, str) else None
         self.refs.add(job.ref, job.item.size, decided if refusal is None else None)
-        name = job.unwrapped[0]
-        is_known = job.problem is None or name is not None
-        unknown = "(large)" if job.item.is_cut and job.due is None else "unreadable"
-        _count(self.classes, job_class(name, None) if is_known else unknown)
+        name, due = job.unwrapped[0], job.due
+        if job.problem is None or name is not None:
+            _count(self.classes, job_class(name, None))
+        else:
+            _count(self.classes, "(large)" if job.item.is_cut and due is None else "unreadable")
         if job.queue is not None:
             _count(self.queues, job.queue)
         if refusal is not None:
@@ -351,10 +373,12 @@ class Selection:
         self.retried += job.is_retried is True
         failed_at = job.failed_at
         if failed_at is not None:
-            self.oldest = min(self.oldest or failed_at, failed_at)
-            self.newest = max(self.newest or failed_at, failed_at)
-        if job.due is not None:
-            at = job.due.at
+            if self.oldest is None or failed_at < self.oldest:
+                self.oldest = failed_at
+            if self.newest is None or failed_at > self.newest:
+                self.newest = failed_at
+        if due is not None:
+            at = due.at
             self.first_due = at if self.first_due is None else min(self.first_due, at)
             self.last_due = at if self.last_due is None else max(self.last_due, at)
 

@@ -1,9 +1,9 @@
 """Finds the queue systems of a database: under the names that they usually have at once, under
 others by a walk through all keys.
 
-One round trip tests what is without a prefix, which is Sidekiq's, the namespace of Resque and those
-that are named; a second one follows only where it stays open whose something is. Where a database
-holds nothing of either, it is taken for Resque's, as an empty one, and that is said.
+One round trip tests what is without a prefix, which is Sidekiq's, and the namespace of Resque, or
+the one that was named; a second one follows only where it stays open whose something is. Where a
+database holds nothing of either, it is taken for Resque's, as an empty one, and that is said.
 """
 
 from __future__ import annotations
@@ -37,13 +37,11 @@ class Sought:
         url: The address with its password.
         namespace: That in which Resque is expected.
         is_named: This namespace was named for whatever lives in it: no other one is looked at.
-        further: Other namespaces that are tested at once.
     """
 
     address: Address
     namespace: str
     is_named: bool = False
-    further: tuple[str, ...] = ()
     url: str = field(default="", repr=False)
 
     def place(self, system: str, namespace: str) -> PlaceOptions:
@@ -111,10 +109,8 @@ def search(sought: Sought, found: FoundPlaces) -> Steps[FoundPlaces]:
 
 
 def _expected(sought: Sought) -> dict[str, _Expected]:
-    expected: dict[str, _Expected] = {} if sought.is_named else {_BARE: _SIDEKIQ}
-    for name in (sought.namespace, *sought.further):
-        expected.setdefault(name, _RESQUE)
-    return expected
+    named: dict[str, _Expected] = {sought.namespace: _RESQUE}
+    return named if sought.is_named else {**named, _BARE: _SIDEKIQ}
 
 
 def _places(sought: Sought, seen: Iterable[SystemsSeen]) -> list[PlaceOptions]:

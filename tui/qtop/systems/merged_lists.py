@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from datetime import datetime
 from heapq import merge
 from itertools import islice
-from typing import Final, Generic, NamedTuple, TypeVar
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 from qtop.model.job import Job, JobSource
 from qtop.model.job_list import (
@@ -81,6 +81,10 @@ class MergedEntry:
         if self._job is None:
             self._job = placed_job(self.system, self._entry.job)
         return self._job
+
+    @property
+    def value(self) -> Any:
+        return self._entry.value
 
     @property
     def group(self) -> GroupFacts:

@@ -245,13 +245,15 @@ class Together:
         """As `JobSystem`, of one place; where several are shown, the history says of which."""
         place, part = self._historian
         found = yield from steps_of(at(place, part.days(now)))
-        return replace(found, place=self._one_of_several(place))
+        days = tuple(replace(each, system=place) for each in found.days)
+        return replace(found, days=days, place=self._one_of_several(place))
 
     def classes(self, now: datetime, hours: int) -> Steps[ClassHistory]:
         """As `days`."""
         place, part = self._historian
         found = yield from steps_of(at(place, part.classes(now, hours)))
-        return replace(found, place=self._one_of_several(place))
+        runs = tuple(replace(each, system=place) for each in found.classes)
+        return replace(found, classes=runs, place=self._one_of_several(place))
 
     def _one_of_several(self, place: str) -> str:
         return place if len(self._listed("")) > 1 else ""
@@ -313,10 +315,10 @@ class PlacedChooser:
     def __init__(self, parts: Mapping[str, Chooser]) -> None:
         self._parts = parts
 
-    def take(self, job: Job) -> bool:
+    def take(self, job: Job, value: Any = None) -> bool:
         """As `Chooser.take`. One place that takes no more ends it for all."""
         part = self._parts.get(job.system)
-        return part is None or part.take(own_job(job))
+        return part is None or part.take(own_job(job), value)
 
     def settle(self) -> Steps[Selection]:
         """As `Chooser.settle`, of each place. What was chosen in a place that does not answer is

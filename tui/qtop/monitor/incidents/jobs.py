@@ -224,10 +224,14 @@ def failure_incidents(
 
 
 def _span(fleet: FleetRows, recent: int) -> str:
-    """Among which failures was counted: where the hour has more than were read, no figure is that
-    of the hour."""
-    read = len(fleet.failures or ())
-    is_cut = recent == read and (fleet.totals.failed is None or fleet.totals.failed > read)
+    """Among which failures was counted: where the hour may have more than were read, no figure is
+    that of the hour."""
+    rows = fleet.failures or ()
+    read = len(rows)
+    # What is still to be tried again is in no order of failures: newer ones may not have been read.
+    is_ordered = all(row.job.state is None for row in rows)
+    are_more = fleet.totals.failed is None or fleet.totals.failed > read
+    is_cut = are_more and (recent == read or not is_ordered)
     return f"among the newest {read:,}" if is_cut else "within an hour"
 
 

@@ -66,10 +66,13 @@ class ThreadWatch:
         self._pasts: dict[str, _Past] = {}
         self._lost: dict[str, _Lost] = {}
         self._rows: Sequence[WorkerRow] = ()
+        self._is_known = False
 
     def add(self, fleet: FleetRows, at_mono: float) -> None:
         """Take in a poll; the same one may be added again. O(workers)."""
+        self._is_known = fleet.workers is not None
         if fleet.workers is None:
+            self._rows = ()
             return
         self._rows = [row for row in fleet.workers if row.process.facts is not None]
         pasts, self._pasts = self._pasts, {}
@@ -142,7 +145,11 @@ class ThreadWatch:
     def incidents(
         self, now: datetime, at_mono: float, entries: Sequence[AuditEntry]
     ) -> Iterator[Incident]:
-        """What is wrong with them; `entries` are the newest actions on record. O(workers)."""
+        """What is wrong with them; `entries` are the newest actions on record. Where they could not
+        be read, only what they took with them. O(workers)."""
+        yield from self._gone(entries)
+        if not self._is_known:
+            return
         pasts = self._pasts.values()
         # One that does not tell when it beat may beat.
         beating = [each for each in pasts if each.seen.process.beat_at is not None]
@@ -153,7 +160,6 @@ class ThreadWatch:
         quiet = [e for e in pasts if e.quiet_since is not None and e.quiet_since <= quiet_before]
         if quiet := [each for each in quiet if each.seen.jobs or _busy(each.seen)]:
             yield _quiet(quiet, now)
-        yield from self._gone(entries)
         if far := [each.seen for each in pasts if each.far >= _BEATS]:
             yield _far(far, self._limits)
         if grown := [each for each in pasts if self._has_grown(each, at_mono)]:
@@ -170,7 +176,9 @@ class ThreadWatch:
 
     def _gone(self, entries: Sequence[AuditEntry]) -> Iterator[Incident]:
         """Processes whose sign of life has run out: with the jobs that they ran, and others."""
-        rescued = max((each.at for each in entries if each.action in _RESCUES), default=None)
+        # What was undone of a rescue is lost again.
+        rescues = (each for each in entries if each.action in _RESCUES and not each.undone)
+        rescued = max((each.at for each in rescues), default=None)
         lost = {n: e for n, e in self._lost.items() if rescued is None or e.since > rescued}
         if lost:
             yield _with_jobs(lost)

@@ -77,16 +77,19 @@ class DeathWatch:
         self._died_at: float | None = None
 
     def add(self, at: float, dead: TimedSet) -> bool | None:
-        """Whether a job died within the last ten minutes; None where that is not known yet. The
-        same report may be added again."""
+        """Whether a job died within the last ten minutes; None where that is not known yet, or an
+        entry that is dated after `at` hides it. The same report may be added again."""
         newest = -math.inf if dead.last_at is None else dead.last_at
-        if self._newest is not None and newest > self._newest:
-            self._died_at = at
+        if self._newest is None or newest > self._newest or self._newest > at:
+            if self._newest is not None and newest > self._newest:
+                self._died_at = at
+            self._newest = newest
         self._first_at = at if self._first_at is None else self._first_at
-        self._newest = newest
-        if self._died_at is None:
-            return None if at == self._first_at else False
-        return at - self._died_at <= _GROWING_S
+        if self._died_at is not None and at - self._died_at <= _GROWING_S:
+            return True
+        # What dies now is counted as older than such an entry.
+        is_hidden = newest > at or at == self._first_at
+        return None if is_hidden else False
 
 
 def timed_incidents(
@@ -122,7 +125,8 @@ def _overdue(timed: TimedJobs, fleet: FleetRows, thresholds: Thresholds) -> Iter
     )
     for name, what, link, found in parts:
         late_s = 0.0 if found is None or found.first_at is None else timed.at - found.first_at
-        if found is None or late_s <= limit_s:
+        # They were counted a moment after the first one was seen: by then it may have moved.
+        if found is None or not found.overdue or late_s <= limit_s:
             continue
         evidence = (
             f"{found.overdue:,} {what} overdue",

@@ -46,7 +46,7 @@ from qtop.actions.request import (
     Signal,
     Undo,
 )
-from qtop.actions.stopping import Stopped, between
+from qtop.actions.stopping import between
 from qtop.keymap.keymap import Danger
 from qtop.model.job import JobSource
 from qtop.systems import turned_lists
@@ -58,6 +58,7 @@ from qtop.text.format import number
 from qtop.text.safe import safe
 from queuecore import bulk, turning, values, windows
 from queuecore.action_record import ActionRecord
+from queuecore.errors import StoreError
 from queuecore.exchange import Steps
 from queuecore.health import free_memory
 from queuecore.windows import Extent
@@ -300,7 +301,8 @@ class ResqueActions:
                 for part in bulk.parts(request.items, _LOADED_AT_ONCE, len, _LOADED_BYTES):
                     yield between(done, number)
                     done += yield from bulk.load(self.keys, key, part, record, queue=queue)
-            except Stopped as error:
+            except StoreError as error:
+                # Those before are there.
                 text = f"loaded {count_of(done, 'item')}{rest_of(number - done, error)}"
                 return Outcome(text, "bad", done, stopped=error, left=number - done, record=record)
             return Outcome(f"loaded {count_of(done, 'item')}", done=done, record=record)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections import Counter
 from datetime import datetime
 from functools import partial
-from typing import Final, NamedTuple, cast
+from typing import Any, Final, NamedTuple, cast
 
 from qtop.actions.plan import Operator, Outcome, Plan, Throttle, acted, count_of, list_of
 from qtop.actions.request import (
@@ -82,16 +82,22 @@ class JobChooser:
         self._suspects = poison.Suspects(keys, source.name)
         self._suspected: list[tuple[Job, object]] = []
 
-    def take(self, job: Job) -> bool:
+    def take(self, job: Job, value: Any = None) -> bool:
         """As `Chooser.take`. O(bytes); some 40 bytes are kept of it, of a suspect 1 KB."""
         if self._most is not None and len(self._chosen.refs) >= self._most:
             self._chosen.is_cut = True
             return False
-        item = job.item
-        decided = None if item.is_cut else self._refusal(item.raw)
+        item, refusal = job.item, self._refusal
+        decided: object = None
+        if item.is_cut:
+            pass
+        elif isinstance(refusal, _Pushing):
+            decided = refusal.of(item.raw, value)
+        else:
+            decided = refusal(item.raw)
         if isinstance(decided, Taking):
             decided = bulk.kept(decided)
-        if self._spares and self._suspects.add(engine_failure(job)):
+        if self._spares and poison.may_be(job) and self._suspects.add(engine_failure(job)):
             # Without its bytes: there may be many.
             name, kept = job.unwrapped[0], Item(b"", item.size, item.sha)
             slim = replace(job, item=kept, class_name=name, args=None, error=None, backtrace=())
@@ -259,7 +265,13 @@ class _Pushing:
     is_failure: bool
 
     def __call__(self, raw: bytes) -> Taking | str:
-        return failures.requeue(raw, self.to) if self.is_failure else Taking(0, raw, self.to, raw)
+        return self.of(raw, None)
+
+    def of(self, raw: bytes, value: Any) -> Taking | str:
+        """The same; `value` is what the bytes were decoded to, where that was done before."""
+        if self.is_failure:
+            return failures.requeue(raw, self.to, value)
+        return Taking(0, raw, self.to, raw)
 
 
 def _changed_job(change: Edit, raw: bytes) -> Taking | str:

@@ -25,6 +25,7 @@ from qtop.systems.resque.job_reader import (
     delayed_item,
     delayed_job,
     failed_job,
+    failed_job_and_value,
     list_key,
     waiting_job,
 )
@@ -60,19 +61,21 @@ _FAR: Final = 5_000
 class ListEntry:
     """An item of a list as it came over the wire, read when it is asked for."""
 
-    __slots__ = ("_job", "_jobs", "_reply", "place", "raw")
+    __slots__ = ("_job", "_jobs", "_reply", "place", "raw", "value")
 
     def __init__(self, jobs: ResqueList, reply: RawItem, place: int) -> None:
         self._jobs = jobs
         self._reply = reply
         self.raw = reply if isinstance(reply, bytes) else None
         self.place = place
+        self.value: Any = None
         self._job: Job | None = None
 
     @property
     def job(self) -> Job:
         if self._job is None:
-            self._job = self._jobs.job_of(read_item(self._reply), self.place)
+            item = read_item(self._reply)
+            self._job, self.value = self._jobs.job_and_value(item, self.place)
         return self._job
 
     @property
@@ -107,6 +110,12 @@ class ResqueList:
         if self.source.kind == "failed":
             return failed_job(item, place)
         return waiting_job(item, place, self.source.name)
+
+    def job_and_value(self, item: Item, place: int) -> tuple[Job, Any]:
+        """As `job_of`, and what its bytes were decoded to, as `Entry.value`."""
+        if self.source.kind == "failed":
+            return failed_job_and_value(item, place)
+        return waiting_job(item, place, self.source.name), None
 
     def outline(self, now_s: float = 0.0, ahead_s: Sequence[int] = ()) -> Exchange[Outline]:
         is_at_end = self._newest_first
@@ -220,6 +229,7 @@ class DelayedListEntry:
     all of them."""
 
     __slots__ = ("_made", "_reply", "place", "raw")
+    value = None
 
     def __init__(
         self, made: Callable[[RawItem | None], DelayedEntry], reply: RawItem | None, place: int

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from qtop.model.job import DueTime, Job, JobSource
 from queuecore.bulk import JobRef
 from queuecore.windows import Item
-from resque.codec import Payload, decode_payload
+from resque.codec import Payload, decode, decode_payload
 from resque.keys import Keys
 from resque.store import delayed, failures
 from resque.store.failures import Failure
@@ -35,24 +35,29 @@ def failed_job(item: Item, place: int) -> Job:
     return failure_job(failures.read(item, place))
 
 
+def failed_job_and_value(item: Item, place: int) -> tuple[Job, Any]:
+    """As `failed_job`, and what `decode` made of its bytes; None where that is not known."""
+    if not item.is_cut:
+        try:
+            value = decode(item.raw)
+        except ValueError:
+            pass  # Read once more, for the words.
+        else:
+            return failure_job(failures.read_value(item, place, value)), value
+    return failed_job(item, place), None
+
+
 def failure_job(failure: Failure) -> Job:
     """A failure that the engine has read. O(1)."""
-    problem = failure.problem
+    item, place, problem = failure.item, failure.place, failure.problem
+    retried_at = failure.retried_at
+    is_retried = None if problem is not None else retried_at is not None
+    name, args, queue = failure.class_name, failure.args, failure.queue
+    raised = failure.exception, failure.error, failure.backtrace, failure.worker
+    # By their places: by their names it takes twice as long.
     return Job(
-        failure.item,
-        JobRef(failure.place, failure.item.sha),
-        failure.place,
-        failure.class_name,
-        failure.args,
-        failure.queue,
-        problem,
-        failed_at=failure.failed_at,
-        retried_at=failure.retried_at,
-        is_retried=None if problem is not None else failure.retried_at is not None,
-        exception=failure.exception,
-        error=failure.error,
-        backtrace=failure.backtrace,
-        worker=failure.worker,
+        *(item, JobRef(place, item.sha), place, name, args, queue, problem, None),
+        *(failure.failed_at, retried_at, is_retried, *raised),
     )
 
 

@@ -176,6 +176,8 @@ def _look(keys: SidekiqKeys, queues: Sequence[str]) -> Exchange[Looked]:
         records, refused = _records(queues, stretches, fronts)
         if refused is not None:
             problems["fronts"] = str(refused)
+        # Without the time nothing of them is known to be overdue.
+        known("scheduler", clock)
         found = sizes.parse([ends]) if known("scheduler", ends) else []
         by_name: dict[str, SetSize] = {each.name: each for each in found}
         system = SystemHealth(

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
-from typing import Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from qtop.actions.plan import Operator, Outcome, Plan, Refusal, Throttle, acted, count_of, list_of
 from qtop.actions.request import (
@@ -62,7 +62,7 @@ class SidekiqChooser:
         self._refusal = refusal
         self._chosen = Selection(refs_for(source))
 
-    def take(self, job: Job) -> bool:
+    def take(self, job: Job, value: Any = None) -> bool:
         """As `Chooser.take`. O(bytes); 28 bytes are kept of it."""
         refused: object = self._refusal.of(job) if isinstance(self._refusal, _Refusal) else None
         if refused is None and not job.item.is_cut:

@@ -91,6 +91,7 @@ class WaitingEntry:
     next job."""
 
     __slots__ = ("_job", "_queue", "_reply", "place", "raw")
+    value = None
 
     def __init__(self, queue: str, reply: RawItem, place: int) -> None:
         self._queue, self._reply = queue, reply

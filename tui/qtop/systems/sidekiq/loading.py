@@ -8,7 +8,7 @@ from typing import Final
 
 from qtop.actions.plan import Operator, Outcome, Plan, Refusal, ResultTone, count_of, rest_of
 from qtop.actions.request import JobRequest, Load
-from qtop.actions.stopping import Stopped, between
+from qtop.actions.stopping import between
 from qtop.model.job import JobSource
 from qtop.search.selection import RefusalCheck
 from qtop.systems.sidekiq import job_actions
@@ -17,6 +17,7 @@ from qtop.text.safe import safe
 from queuecore import bulk, values
 from queuecore.action_record import ActionRecord
 from queuecore.bulk import Result
+from queuecore.errors import StoreError
 from queuecore.exchange import Steps
 from sidekiq.keys import SidekiqKeys
 from sidekiq.store import new_jobs
@@ -90,7 +91,8 @@ def prepare(keys: SidekiqKeys, operator: Operator, request: Load) -> Plan | Refu
 
 
 def _load(keys: SidekiqKeys, request: Load, record: ActionRecord) -> Steps[Outcome]:
-    """A round trip for each 500 items or each MiB, and one before them."""
+    """A round trip for each 500 items or each MiB, and one before them. Where one fails, those
+    before are there, and counted."""
     written, tried, result = _written(request), 0, Result()
     now_s: float = yield job_actions.clock()
     try:
@@ -106,7 +108,7 @@ def _load(keys: SidekiqKeys, request: Load, record: ActionRecord) -> Steps[Outco
                 done = yield new_jobs.load_dead(keys, jobs, now_s, record)
             result = result.plus(done, refused=[_THERE] * (len(jobs) - done))
             tried += len(part)
-    except Stopped as error:
+    except StoreError as error:
         result = values.replace(result, stopped=error)
     return _outcome(result, request.number - tried, record)
 

@@ -219,6 +219,9 @@ def _why_none(cases: Sequence[RescueCase]) -> str:
     if not cases:
         return "no process is known to have died: only who watched it then knows what it ran"
     reason = "no job is known that a process lost and that is nowhere else"
+    if unsure := sum(len(case.unsure) for case in cases):
+        where = f"where {counted(unsure, 'job')} of processes that died may be"
+        reason = f"unknown: {where}, for not everything was looked at"
     doubt = next((case.doubt for case in cases if case.doubt is not None), None)
     return reason if doubt is None else f"{reason}: {safe(doubt)}"
 

@@ -80,9 +80,9 @@ def classes(keys: SidekiqKeys, now: datetime, hours: int) -> Steps[ClassHistory]
 
 def _runs(found: ClassMetrics) -> ClassRuns:
     mean_ms = found.mean_ms
-    limits = (_limit(found, part) for part in (0.5, 0.95, 0.99))
     mean_s = None if mean_ms is None else mean_ms / 1_000
-    return ClassRuns(found.class_name, found.runs, found.failures, mean_s, *limits)
+    p50, p95, p99 = (_limit(found, part) for part in (0.5, 0.95, 0.99))
+    return ClassRuns(found.class_name, found.runs, found.failures, mean_s, p50, p95, p99)
 
 
 def _limit(found: ClassMetrics, part: float) -> DurationLimit | None:

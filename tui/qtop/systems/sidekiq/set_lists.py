@@ -56,6 +56,7 @@ class SetListEntry:
     """An entry of a set as it came over the wire, read when it is asked for."""
 
     __slots__ = ("_job", "_jobs", "_seen", "place", "raw")
+    value = None
 
     def __init__(self, jobs: SetList, seen: SetEntry, place: int) -> None:
         self._jobs, self._seen = jobs, seen
