@@ -88,7 +88,7 @@ def _job(number: int, queue: str) -> dict[str, Any]:
     return job | {"jid": f"{number:024x}", "created_at": 1795435000.25}
 
 
-def _state(index: int, now_s: float, queues: int) -> dict[str, Any]:
+def _state(index: int, now_s: float, queues: int) -> dict[Any, Any]:
     served = [_queue((index + step) % max(1, queues)) for step in range(_SERVED)]
     info = {
         **{"hostname": f"host-{index % 100:03}", "started_at": now_s - 600, "pid": 10_000 + index},
