@@ -218,13 +218,13 @@ class Bench:
 
     def places(self) -> Iterator[Figure]:
         """Resque alone in its database, and beside a Sidekiq with as many threads: what the second
-        system costs. Nothing happens in either but the beats that keep processes alive."""
+        system costs. Nothing happens in either. The cursor does not come to the last queue."""
         for what, is_with in (("Resque alone", False), ("Resque and Sidekiq", True)):
             server = self._server
-            fill(server.client, 10, 200, 500, 1_000)
+            fill(server.client, 12, 200, 500, 1_000)
             awaited = "queue-0003"
             if is_with:
-                fill_sidekiq(server.client, 10, 200 // THREADS, 500, 1_000)
+                fill_sidekiq(server.client, 12, 200 // THREADS, 500, 1_000)
                 awaited = "sq-0003"
             yield from self._of_places(what, awaited)
 
