@@ -37,8 +37,8 @@ soak: .venv/.done
 bench-console: .venv/.bench
 	$(BIN)/python -m tests.benchmarks.console $(BENCH)
 
-# The engine beside its peers, and bulk actions on long lists beside a plain copy; peers in Ruby, and one of
-# these alone: see its --help. `make bench BENCH=--quick` takes a few minutes.
+# The engine beside its peers, bulk actions on long lists beside a plain copy, refreshes of Sidekiq beside
+# Resque's; peers in Ruby, and one of these alone: see its --help. `make bench BENCH=--quick` takes a few minutes.
 bench: .venv/.bench
 	$(BIN)/python -m tests.benchmarks.engine $(BENCH)
 

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from tests.benchmarks.console.fleets import fill, working
 from tests.benchmarks.console.scans import Scans
+from tests.benchmarks.console.sidekiq_fleet import THREADS, fill_sidekiq
 from tests.benchmarks.console.terminal import Terminal, environment
 from tests.benchmarks.engine.bench_server import BenchServer
 
@@ -68,6 +69,8 @@ class Bench:
             self.rows,
             self.scans,
             self.many,
+            self.retries,
+            self.places,
         ):
             if only in ("", measure.__name__):
                 yield from measure()
@@ -84,14 +87,14 @@ class Bench:
         _, data_ms = self._first("2")
         yield Figure("first data, another screen asked for meanwhile", data_ms, "ms")
 
-    def _first(self, screen: str) -> tuple[float, float]:
+    def _first(self, screen: str, awaited: str = "queue-0003") -> tuple[float, float]:
         """The times until the first frame and until the first data; medians."""
         frames, data = [], []
         for _ in range(self._repeats):
             with self._console(screen) as terminal:
                 frame_s = terminal.until(lambda text: "qtop" in text)
                 frames.append((frame_s - terminal.begun_s) * 1_000)
-                data_s = terminal.until(lambda text: "queue-0003" in text)
+                data_s = terminal.until(lambda text: awaited in text)
                 data.append((data_s - terminal.begun_s) * 1_000)
         return statistics.median(frames), statistics.median(data)
 
@@ -190,6 +193,63 @@ class Bench:
             yield Figure(f"{name}: memory", terminal.rss_mb(), "MB", 150)
             yield from self._bulk(terminal, name)
 
+    def retries(self) -> Iterator[Figure]:
+        """Sidekiq's retries of 1 KB, while they are counted by groups."""
+        server, name = self._server, f"{self._rows:,} retries"
+        server.empty()
+        fill_sidekiq(server.client, 10, 5, self._rows, 1_000)
+        with self._console("2") as terminal:
+            terminal.until(lambda text: "sq-0003" in text)
+            terminal.watch(2.0)
+            before_s, begun_s = self._redis_s(), time.perf_counter()
+            terminal.type("4")
+            terminal.until(lambda text: "scanned" in text)
+            # Groups change places meanwhile: a key may leave the cursor in its row.
+            taken: list[float] = []
+            while "scanned" in terminal.text():
+                terminal.watch(0.01)
+                taken.append(terminal.press("j" if len(taken) % 20 < 10 else "k"))
+            took_s = time.perf_counter() - begun_s
+            of_redis = (self._redis_s() - before_s) / took_s
+            yield from _quantiles(f"while {name} are counted", taken)
+            yield Figure(f"{name}: counted", self._rows / took_s, "/s")
+            yield Figure(f"{name}: of Redis' time", of_redis * 100, "%", 5)
+            yield Figure(f"{name}: memory", terminal.rss_mb(), "MB", 150)
+
+    def places(self) -> Iterator[Figure]:
+        """Resque alone in its database, and beside a Sidekiq with as many threads: what the second
+        system costs. Nothing happens in either. The cursor does not come to the last queue."""
+        for what, is_with in (("Resque alone", False), ("Resque and Sidekiq", True)):
+            server = self._server
+            fill(server.client, 12, 200, 500, 1_000)
+            awaited = "queue-0003"
+            if is_with:
+                fill_sidekiq(server.client, 12, 200 // THREADS, 500, 1_000)
+                awaited = "sq-0003"
+            yield from self._of_places(what, awaited)
+
+    def _of_places(self, what: str, awaited: str) -> Iterator[Figure]:
+        frame_ms, data_ms = self._first("2", awaited)
+        yield Figure(f"{what}: first frame", frame_ms, "ms", 300)
+        yield Figure(f"{what}: first data of all", data_ms, "ms")
+        with self._console("2", "--interval", "0.25") as terminal:
+            terminal.until(lambda text: awaited in text)
+            terminal.watch(_TRENDS_FULL_S)
+            terminal.type("--")
+            terminal.watch(2.0)
+            before_s, begun_s = self._redis_s(), time.perf_counter()
+            bytes_per_s, cpu = terminal.watch(self._watch_s)
+            of_redis = (self._redis_s() - before_s) / (time.perf_counter() - begun_s)
+            yield Figure(f"{what}, at rest: to the terminal", bytes_per_s, "B/s", 0)
+            yield Figure(f"{what}, at rest: CPU", cpu * 100, "% core")
+            yield Figure(f"{what}, at rest: CPU of Redis", of_redis * 100, "% core")
+            yield from self._keys(terminal, "2", what)
+            yield Figure(f"{what}: memory", terminal.rss_mb(), "MB")
+
+    def _redis_s(self) -> float:
+        used = self._server.client.info("cpu")
+        return float(used["used_cpu_user"] + used["used_cpu_sys"])
+
     def _bulk(self, terminal: Terminal, name: str) -> Iterator[Figure]:
         """Requeue each tenth of the failures, found by a filter."""
         client, matches = self._server.client, f"{self._many // 10:,}"
@@ -266,7 +326,7 @@ def main() -> None:
     """Measure, and print a table."""
     parser = argparse.ArgumentParser(prog="make bench-console", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="smaller databases, shorter looks")
-    parser.add_argument("--only", default="", help="one part: large, or many (failures)")
+    parser.add_argument("--only", default="", help="one part: large, many (failures), ...")
     parser.add_argument("--many", type=int, default=0, help="how many failures these are")
     parser.add_argument("--out", type=Path, help="write the figures as JSON here, too")
     options = parser.parse_args()

@@ -10,15 +10,16 @@ from datetime import UTC, datetime, timedelta
 import redis
 
 _AT_ONCE = 2_000
-#: A second of a fleet at work: each fourth worker ends its job and takes another, one in a
-#: hundred fails, each sixtieth has its heartbeat. The names are those of `_workers`.
+#: A fleet at work: one in so many workers ends its job and takes another, one in a hundred fails,
+#: one in so many has its heartbeat. The names are those of `_workers`.
 _GO_ON = """
 local turn, queues, workers, now = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
+local every, beats = tonumber(ARGV[5]), tonumber(ARGV[6])
 for i = 0, workers - 1 do
   local queue = string.format('queue-%04d', i % queues)
   local other = string.format('queue-%04d', i * 3 % queues)
   local name = string.format('host-%03d:%d:%s,%s', i % 100, 10000 + i, queue, other)
-  if i % 4 == turn % 4 then
+  if i % every == turn % every then
     local job = string.format('{"class":"Kind%d","args":[%d]}', i % 40, i + turn)
     redis.call('SET', 'resque:worker:' .. name,
       '{"queue":"' .. queue .. '","run_at":"' .. now .. '","payload":' .. job .. '}')
@@ -29,7 +30,7 @@ for i = 0, workers - 1 do
       redis.call('INCR', 'resque:stat:failed')
     end
   end
-  if i % 60 == turn % 60 then
+  if i % beats == turn % beats then
     redis.call('HSET', 'resque:workers:heartbeat', name, now)
   end
 end
@@ -68,8 +69,7 @@ def working(client: redis.Redis, queues: int, workers: int) -> Iterator[None]:
     def go_on() -> None:
         turn = 0
         while not over.wait(1.0):
-            now = _now("%Y-%m-%dT%H:%M:%SZ")
-            client.eval(_GO_ON, 0, str(turn), str(queues), str(workers), now)
+            _go_on(client, turn, queues, workers, 4, 60)
             turn += 1
 
     worker = threading.Thread(target=go_on)
@@ -79,6 +79,19 @@ def working(client: redis.Redis, queues: int, workers: int) -> Iterator[None]:
     finally:
         over.set()
         worker.join()
+
+
+def work_on(client: redis.Redis, turn: int, queues: int, workers: int, every: int) -> None:
+    """Let one of so many workers end its job, take another and beat."""
+    _go_on(client, turn, queues, workers, every, every)
+
+
+def _go_on(
+    client: redis.Redis, turn: int, queues: int, workers: int, every: int, beats: int
+) -> None:
+    now = _now("%Y-%m-%dT%H:%M:%SZ")
+    numbers = (turn, queues, workers, now, every, beats)
+    client.eval(_GO_ON, 0, *map(str, numbers))
 
 
 def add_failures(client: redis.Redis, number: int, entry_bytes: int) -> None:

@@ -1,5 +1,5 @@
 """`python -m tests.benchmarks.engine`, or `make bench`: the engine side by side with its peers, and
-actions on long lists beside a plain copy.
+actions on long lists beside a plain copy, and refreshes of Sidekiq beside those of Resque.
 
 Each repeat measures every system once, on one server of its own; only ratios taken in one run
 count. RQ comes with the dependency group `bench`; Ruby Resque is measured where BENCH_RESQUE_LIB
@@ -24,6 +24,8 @@ from tests.benchmarks.engine.plan import QUICK, TINY, Run, Size
 from tests.benchmarks.engine.report import tables
 from tests.benchmarks.lists import report as lists_report
 from tests.benchmarks.lists.bulk import CASES, Bulk
+from tests.benchmarks.looks import report as looks_report
+from tests.benchmarks.looks.refresh import TINY_FLEET, Fleet, Refreshes
 
 #: What the names of actions begin with for `--only`.
 _LISTS = "long lists"
@@ -40,7 +42,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument(
         "--only",
         metavar="WORD",
-        help="only systems and actions whose name holds this, for example 'long lists: failures'",
+        help="only what has this in its name, for example 'long lists: failures' or 'refresh'",
     )
     parser.add_argument("--entries", type=int, metavar="N", help="how long the lists are")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there")
@@ -57,17 +59,21 @@ def main(arguments: list[str] | None = None) -> None:
     server = BenchServer()
     try:
         results = Run(server, size, chosen, _say).all()
+        fleet = TINY_FLEET if options.tiny else Fleet()
+        looks = Refreshes(server, fleet, _say, only).rows()
         rows = Bulk(server, size.entries, size.action_s, _say, cases).rows()
     finally:
         server.stop()
     if results:
         print(f"\n{tables(results)}\n")
+    if looks:
+        print(f"\n{looks_report.tables(looks)}\n")
     if rows:
         print(f"\n{lists_report.tables(rows)}\n")
     print(f"{os.cpu_count()} cores, Python {platform.python_version()}, ", end="")
     print(f"{time.monotonic() - begun_s:.0f} s; only the ratios of one run count.")
     if options.json:
-        options.json.write_text(json.dumps(results | rows, indent=1) + "\n", "utf-8")
+        options.json.write_text(json.dumps(results | looks | rows, indent=1) + "\n", "utf-8")
 
 
 def _say(line: str) -> None:

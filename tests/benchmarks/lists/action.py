@@ -1,8 +1,10 @@
-"""`python -m tests.benchmarks.lists.action requeue|delete|move SOURCE FILTER MOST_S`, or `undo ID
-MOST_S`: acts on a long list as the commands do. Prints what it cost as one JSON object.
+"""`python -m tests.benchmarks.lists.action SYSTEM requeue|delete|move SOURCE FILTER MOST_S`, or
+`SYSTEM undo ID MOST_S`: acts on a long list as the commands do. Prints what it cost as one JSON
+object.
 
-SOURCE is `failed` or the name of a queue. After MOST_S the action is stopped, as the console does
-it. A process of its own, so that its memory and its processor time are those of the action.
+SYSTEM is `resque` or `sidekiq`; SOURCE is `failed`, `retry` (Sidekiq's) or the name of a queue.
+After MOST_S the action is stopped, as the console does it. A process of its own, so that its memory
+and its processor time are those of the action.
 """
 
 from __future__ import annotations
@@ -35,6 +37,7 @@ T = TypeVar("T")
 #: Where moved jobs go.
 ELSEWHERE = "elsewhere"
 _TIMEOUT_S = 60.0
+_NAMESPACES = {"resque": "resque", "sidekiq": ""}
 #: More than any list here holds.
 _UNDO_BYTES = 1 << 40
 #: So many of the last actions are searched for one.
@@ -59,10 +62,10 @@ class Spent:
 class Actor:
     """Acts on one server by one blocking connection, as a command does."""
 
-    def __init__(self, url: str, most_s: float) -> None:
+    def __init__(self, url: str, system: str, most_s: float) -> None:
         address = parse_url(url)
         self._store = AheadStore(address, timeout_s=_TIMEOUT_S, client_name="qtop")
-        self._system = open_system(address, "resque", failures_read=0)
+        self._system = open_system(address, _NAMESPACES[system], failures_read=0, system=system)
         self._operator = Operator(operator_identity(), UndoLimits(most_bytes=_UNDO_BYTES))
         self._most_s = most_s
         self._is_stopped = False
@@ -157,14 +160,14 @@ def _most_memory_mb() -> float:
     return int(found[1]) / 1024 if found else 0.0
 
 
-def main(verb: str, *words: str) -> None:
+def main(system: str, verb: str, *words: str) -> None:
     """Act, and print what it cost."""
-    actor = Actor(os.environ["BENCH_URL"], float(words[-1]))
+    actor = Actor(os.environ["BENCH_URL"], system, float(words[-1]))
     if verb == "undo":
         print(json.dumps(actor.undo(words[0])))
         return
     name, text = words[:2]
-    source = JobSource("failed", FAILED) if name == "failed" else JobSource("queue", name)
+    source = JobSource("failed" if name in (FAILED, "retry") else "queue", name)
     print(json.dumps(actor.act(verb, source, text)))
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.benchmarks.console.fleets import add_failures
+from tests.benchmarks.console.sidekiq_fleet import add_retries
 from tests.benchmarks.engine.bench_server import BenchServer
 from tests.benchmarks.engine.workers import ROOT, environment
 from tests.benchmarks.lists.bystanders import beside
@@ -22,6 +23,7 @@ from tests.benchmarks.lists.bystanders import beside
 ENTRY_BYTES = 1_000
 QUEUE = "bench"
 _WAITING = f"resque:queue:{QUEUE}"
+_RETRIES = "retry"
 _KEPT, _COPY = "bench:kept", "bench:copy"
 _AT_ONCE = 1_000
 #: The server writes down what takes longer; then it is known how long the longest took.
@@ -30,6 +32,10 @@ _PATIENCE_S = 600.0
 
 #: The filters: both find the same entries. The first can be told by a look at the bytes.
 FILTERS = {"by class": "class:Kind3", "by args": "args.0:/3$/"}
+
+
+#: By its key, what each list is called. That of retries is a sorted set of Sidekiq's.
+_LISTS = {"resque:failed": "failures", _WAITING: "waiting", _RETRIES: "retries"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +47,25 @@ class Case:
     by: str
 
     @property
-    def is_of_failures(self) -> bool:
-        return self.key != _WAITING
+    def is_of_queue(self) -> bool:
+        return self.key == _WAITING
+
+    @property
+    def system(self) -> str:
+        return "sidekiq" if self.key == _RETRIES else "resque"
 
     @property
     def name(self) -> str:
-        return f"{'failures' if self.is_of_failures else 'waiting'}, {self.verb} {self.by}"
+        return f"{_LISTS[self.key]}, {self.verb} {self.by}"
 
 
 CASES = tuple(
     Case(verb, key, by)
-    for key, verbs in (("resque:failed", ("requeue", "delete")), (_WAITING, ("move", "delete")))
+    for key, verbs in (
+        ("resque:failed", ("requeue", "delete")),
+        (_WAITING, ("move", "delete")),
+        (_RETRIES, ("requeue", "delete")),
+    )
     for verb in verbs
     for by in FILTERS
 )
@@ -110,33 +124,36 @@ class Bulk:
         """Make the list with which every action on it begins."""
         self._server.empty()
         client = self._server.client
-        if case.is_of_failures:
-            add_failures(client, self._entries, ENTRY_BYTES)
-        else:
+        adds = {"failures": add_failures, "retries": add_retries}
+        if case.is_of_queue:
             add_jobs(client, self._entries)
+        else:
+            adds[_LISTS[case.key]](client, self._entries, ENTRY_BYTES)
         client.rename(case.key, _KEPT)
 
     def _case(self, case: Case) -> Iterator[tuple[str, Mapping[str, Any]]]:
         client = self._server.client
         # Also where the jobs of the case before went, and what its undo knows.
         client.delete("", *(key for key in client.scan_iter() if key != _KEPT.encode()))
-        client.sadd("resque:queues", QUEUE)
+        if case.key != _RETRIES:
+            client.sadd("resque:queues", QUEUE)
         client.copy(_KEPT, case.key)
-        copied = self._copy(case.key, max(1, self._entries // 10))
-        source = "failed" if case.is_of_failures else QUEUE
+        copied = self._copy(case, max(1, self._entries // 10))
+        source = {_WAITING: QUEUE, _RETRIES: "retry"}.get(case.key, "failed")
         acted = self._beside(case, case.verb, source, FILTERS[case.by])
         yield self._row(case.name, acted, copied)
         if acted["done"]:
             undone = self._beside(case, "undo", acted["id"])
             yield self._row(f"undo: {case.name}", undone, copied)
 
-    def _copy(self, key: str, count: int) -> Copied:
+    def _copy(self, case: Case, count: int) -> Copied:
         """Copy the first entries of a list to another one, plainly."""
         client = self._server.client
+        read = client.zrange if case.key == _RETRIES else client.lrange
         begun_s, begun_cpu_s = time.perf_counter(), self._cpu_s()
         for start in range(0, count, _AT_ONCE):
             pipe = client.pipeline(transaction=False)
-            for entry in client.lrange(key, start, min(count, start + _AT_ONCE) - 1):
+            for entry in read(case.key, start, min(count, start + _AT_ONCE) - 1):
                 pipe.rpush(_COPY, entry)
             pipe.execute()
         took_s, cpu_s = time.perf_counter() - begun_s, self._cpu_s() - begun_cpu_s
@@ -153,10 +170,10 @@ class Bulk:
         server, found = self._server, {}
         with ExitStack() as others:
             seen = [others.enter_context(beside(server, "ping"))]
-            if not case.is_of_failures:
+            if case.is_of_queue:
                 seen.append(others.enter_context(beside(server, "take", case.key)))
             server.client.slowlog_reset()
-            found = _run(server, *words, str(self._most_s))
+            found = _run(server, case.system, *words, str(self._most_s))
             found |= _slow(server)
         for figures in seen:
             found |= figures
@@ -174,6 +191,7 @@ class Bulk:
         }
         row = found | {
             "per_s": found["done"] / whole["s"],
+            "acting_per_s": found["done"] / found["s"],
             "cpu_ms_per_1000": whole["cpu_s"] * 1e6 / done,
             "redis_ms_per_1000": whole["redis_s"] * 1e6 / done,
             "of_a_copy": found["done"] / whole["s"] / copied.per_s,
