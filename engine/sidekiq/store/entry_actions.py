@@ -26,7 +26,7 @@ from sidekiq.store.pushes import PayloadEdit, PushTime, edited_job, moved, pushe
 _ACT = load_script("entries_act")
 
 #: Entries taken by one script, also bounded by their bytes.
-AT_ONCE: Final = 200
+AT_ONCE: Final = 100
 _BYTES: Final = 1 << 20
 _DONE: Final = 1
 _GONE: Final = 0
@@ -48,7 +48,7 @@ def run(
 ) -> Steps[Result]:
     """Push jobs to the back of their queues now, or of the queue `to`. Those that failed get
     `retry_count` less one and `enqueued_at`, scheduled ones only the latter, as in Sidekiq's
-    `retry` and `add_to_queue`; all other bytes stay. Two round trips for each 200 entries, or each
+    `retry` and `add_to_queue`; all other bytes stay. Two round trips for each 100 entries, or each
     `at_once` (fewer of large ones), O(log(length of the set)) for each; one more for each 1,000
     entries of the same score."""
     written, is_retry = when.written, name != "schedule"
@@ -151,7 +151,7 @@ def export(
     write: Callable[[bytes], object],
 ) -> Steps[Result]:
     """Hand the whole bytes of entries to `write`, those of the lowest scores first. Changes
-    nothing. A round trip for each 200 entries, fewer of large ones."""
+    nothing. A round trip for each 100 entries, fewer of large ones."""
     search = EntrySearch(keys.jobs(name), refs)
     done = 0
     try:
