@@ -2,7 +2,7 @@
 the table: the other words by which the palette finds them, the commands of the shell, which actions
 work in a place, their keys (rebound or not), and how keys are written.
 
-Bindings, footer, help, palette and the README's tables of keys come from here. The table has parts
+Bindings, footer, help, palette and the manual's tables of keys come from here. The table has parts
 with headings. Each entry is a line `id | keys | label | where | danger`, with the help below it:
 
 - keys: as Textual names them.

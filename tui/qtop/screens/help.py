@@ -135,7 +135,7 @@ PaletteChoice = Action | Link | None
 
 
 def _safety(action: Action) -> str:
-    # The table's words are Markdown, for the README.
+    # The table's words are Markdown, for the manual.
     return DANGERS[action.danger].replace("`", "")
 
 
