@@ -121,6 +121,15 @@ class Session:
         """The fields of a line of JSON, with the system: see `Connection.named`."""
         return self._connection.named(fields)
 
+    @property
+    def place(self) -> PlaceOptions:
+        """Where it is, with its password: for another connection to the same."""
+        # Imported here: most commands have one connection.
+        from qtop.config.places import PlaceOptions
+
+        namespace = self.system.place.namespace
+        return PlaceOptions(self.label, self.kind, self.address, namespace, self._url)
+
     def _warn(self, text: str) -> None:
         if not self._warned:
             message(f"warning: {text}")

@@ -497,7 +497,7 @@ OTHER_NAMES: Final = {
 }
 
 _ACTING = "console demo doctor enqueue load register reorder scheduler server watch worker"
-_TELLING = "audit find settings show stats"
+_TELLING = "audit find metrics settings show stats"
 #: Commands of `qtop` for the shell that have no key.
 COMMANDS: Final = frozenset(f"{_ACTING} {_TELLING}".split())
 

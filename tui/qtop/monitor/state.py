@@ -15,6 +15,7 @@ from qtop.keymap.keymap import Action, Rebound, Where
 from qtop.local.workers import LocalWorkers
 from qtop.model.fleet import RunningJob
 from qtop.model.health import HealthReport, Ownership, ServerInfo, Strays
+from qtop.monitor.changes import Flow
 from qtop.monitor.incidents.incident import Incident, of_place
 from qtop.monitor.incidents.rules import IncidentRules, no_answer
 from qtop.monitor.poller import PollResult, clamped_interval_s
@@ -251,6 +252,11 @@ class ConsoleState:
         drops = self._newest.totals.drops
         dropped = drops.waiting, drops.workers, drops.failed
         return drops.breaks_waiting or any(drop and not drop.polls_ago for drop in dropped)
+
+    @property
+    def newest_flows(self) -> Mapping[str, Flow]:
+        """What was seen to come to each queue and leave it before the newest poll."""
+        return self._builder.newest_flows
 
     @property
     def is_paused(self) -> bool | None:
