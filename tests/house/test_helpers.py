@@ -13,6 +13,7 @@ PROGRAMS = {"benchmarks"}
 OTHERS = {
     "house/debts.py": "what the walls let through for now",
     "house/key_tables.py": "the manual's tables of keys",
+    "house/man_page.py": "the man page and the files for completion",
     "screenshots.py": "a program",
     "words.py": "the texts of the screens",
 }
