@@ -60,20 +60,21 @@ def doctor(connection: Connection, as_json: bool) -> None:
 
     Looks at the server, this user's rights and the fleet. Changes nothing. Exit status: 0 all well,
     1 warnings or a check that could not be made, 2 errors, 3 where Redis cannot be
-    reached, or none could be made.
+    reached, or none could be made: for one of several systems is enough.
 
     \b
     Example: qtop doctor --url redis://localhost:6379/0
     """
-    found = []
+    found: dict[Session | None, list[Finding]] = {}
     for session, finding in findings(connection):
         _print(session, finding, as_json)
-        found.append(finding)
-    sys.exit(_status(found))
+        found.setdefault(session, []).append(finding)
+    sys.exit(max(map(_status, found.values())))
 
 
 def _status(found: Sequence[Finding]) -> int:
-    """What the command exits with. That a server answers says nothing of what is in it."""
+    """What the command exits with for one place. That a server answers says nothing of what is in
+    it."""
     levels = {each.level for each in found if each.check not in _OF_CONNECTION}
     if levels <= {"UNKNOWN"}:
         return EXIT_UNREACHABLE
@@ -91,8 +92,16 @@ def findings(connection: Connection) -> Iterator[tuple[Session | None, Finding]]
         except errors.QueueError as error:
             yield None, _no_connection(error)
             return
+        is_answered = True
         for session in places.sessions:
-            yield from ((session, finding) for finding in _of_place(session))
+            for finding in _of_place(session):
+                is_answered &= (finding.check, finding.level) != ("connection", "ERROR")
+                yield session, finding
+        # Where nothing is answered that says it all.
+        for what, why in places.unread.items() if is_answered else ():
+            text = f"unknown: {what}: {why}"
+            advice = "name the one you mean with --system"
+            yield places.current, Finding("systems", "UNKNOWN", text, advice)
 
 
 def _of_place(session: Session) -> Iterator[Finding]:

@@ -151,7 +151,9 @@ def worker_job(row: WorkerRow) -> str:
     if row.jobs is None and facts is not None and facts.last_jobs is not None:
         return f"ran {_job_of(facts.last_jobs[0], facts.last_jobs)}" if facts.last_jobs else ""
     if row.jobs is None:
-        return f"unknown: {safe(row.process.problem or '')}"
+        problem = safe(row.process.problem or "")
+        # That it is gone is known.
+        return problem if row.process.is_gone else f"unknown: {problem}"
     return "" if row.job is None else _job_of(row.job, row.jobs)
 
 

@@ -113,6 +113,7 @@ class ListWalk:
         self.unread: tuple[UnreadPart, ...] = ()
         self.length: int | None = None
         self.is_broken = False
+        self.took_us: int | None = None
 
     @property
     def done(self) -> int:
