@@ -30,7 +30,6 @@ from textual.pilot import Pilot
 
 from qtop.app.app import QtopApp
 from qtop.screens.dialogs import ConfirmDialog, DateDialog, QueueDialog, StartDialog
-from qtop.screens.runs import RunsScreen
 
 pytestmark = pytest.mark.redis
 Opened = tuple[QtopApp, Pilot[None]]
@@ -130,17 +129,6 @@ async def test_a_key_that_does_something_else_in_each_system_says_both(workers: 
     await pilot.press("question_mark")
     await until_shown(pilot, "resque: Take all dead workers off the register")
     await until_shown(pilot, "sidekiq: Put back the jobs that crashed processes lost")
-
-
-async def test_what_was_run_says_whose_runs_these_are(workers: Opened) -> None:
-    app, pilot = workers
-    await pilot.press("7")
-    await until_mode(pilot, "history")
-    await pilot.press("t")
-    await until_screen(pilot, RunsScreen)
-    await until_rows(pilot, 90)
-    table = table_of(app)
-    assert {table.rows[at].system for at in range(table.row_count)} == {"sidekiq"}
 
 
 async def test_processes_of_both_are_signalled_each_as_its_system_can(
@@ -271,13 +259,3 @@ async def test_another_time_for_both_names_what_is_left_alone_and_no_time_before
     await until_screen(pilot, DateDialog)
     await until_shown(pilot, "Left alone: resque")
     assert "tried again 2" not in screen_text(app)
-
-
-async def test_what_was_run_in_one_of_several_places_says_in_which(workers: Opened) -> None:
-    _, pilot = workers
-    await pilot.press("7")
-    await until_mode(pilot, "history")
-    await pilot.press("t")
-    await until_shown(pilot, "sidekiq only")
-    await pilot.press("t")
-    await until_shown(pilot, "sidekiq only")
