@@ -121,6 +121,7 @@ def _fields(entry: AuditEntry) -> Mapping[str, Any]:
         "done": entry.done,
         "undone": entry.undone,
         "undo_left_s": entry.undo_left_s,
+        "processes": entry.processes,
     }
 
 

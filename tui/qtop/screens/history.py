@@ -102,6 +102,8 @@ def _lines(entry: AuditEntry) -> Iterator[TextLine]:
     yield from details.system_lines(entry.system)
     if entry.queue:
         yield TextLine(safe(entry.queue), "", "queue")
+    for at, name in enumerate(entry.processes):
+        yield TextLine(safe(name), "", "processes" if not at else " ")
     yield TextLine(safe(entry.source), "dim", "key")
     yield TextLine(safe(entry.id), "dim", "id")
     yield TextLine("")

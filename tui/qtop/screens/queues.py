@@ -17,7 +17,7 @@ from qtop.monitor.state import ViewState
 from qtop.screens import frame
 from qtop.screens.base import RowsScreen
 from qtop.search.fields import Subject
-from qtop.text.format import duration, rate
+from qtop.text.format import rate, stepped
 from qtop.text.safe import counted, safe
 from qtop.widgets.columns import Column, ToneOf, figure
 from qtop.widgets.table import Table
@@ -93,12 +93,12 @@ COLUMNS: Final[tuple[Column[QueueRow], ...]] = (
         "next waits",
         10,
         lambda r: r.next_waits_s,
-        duration,
+        stepped,
         priority=35,
         style=_waits_tone,
     ),
     figure(
-        *("latency", "latency", 7, lambda r: r.latency_s, duration),
+        *("latency", "latency", 7, lambda r: r.latency_s, stepped),
         priority=90,
         style=_waits_tone,
     ),
