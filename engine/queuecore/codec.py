@@ -23,6 +23,17 @@ _DECODER = json.JSONDecoder(strict=False)
 #: Its core, in C where there is C.
 _SCAN: Callable[[str, int], tuple[Any, int]] = vars(_DECODER)["scan_once"]
 
+#: All that the reasons of this module may say, but for numbers: those of Python's decoder, too.
+REASONS = """
+    not JSON: Expecting value, ',' delimiter, ':' delimiter, property name enclosed in double
+    quotes; Illegal trailing comma before end of object, of array; Extra data; Unexpected UTF-8 BOM
+    (decode using utf-8-sig); Invalid control character at; Unterminated string starting at;
+    Invalid \\escape; Invalid \\uXXXX escape; at byte; nested too deeply; Exceeds the limit for
+    integer string conversion: value has digits; use sys.set_int_max_str_digits() to increase the
+    limit; empty; JSON, but null, a boolean, a number, a text, a list instead of an object; not a
+    JSON object
+"""
+
 #: Of the value of one member so much is read first.
 _MEMBER_BYTES = 512
 
