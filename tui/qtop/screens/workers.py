@@ -306,8 +306,9 @@ class WorkersScreen(RowsScreen):
 
     def action_stop_worker(self) -> None:
         mine, others = self._by_starter()
-        for worker in mine:
-            self.app.worker_actions.stop([worker])
+        if mine:
+            # One question for all of them.
+            self.app.worker_actions.stop(mine)
         if others:
             self.ask_of(others, self._stopping, "stop_worker")
 
