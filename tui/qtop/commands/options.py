@@ -10,15 +10,17 @@ import click
 from click.core import ParameterSource
 
 from qtop.config.settings import (
+    WHERE,
     Given,
     Settings,
     SettingsFile,
+    profiles_of,
     resolve,
     settings_path,
     undo_settings,
     warnings,
 )
-from queuecore.errors import QueueError
+from queuecore.errors import BadOption, QueueError
 
 if TYPE_CHECKING:
     from qtop.model.job import JobSource
@@ -172,6 +174,27 @@ def settings_in_force(context: click.Context, profile: str | None = None, **fixe
     options = _given(context, ParameterSource.COMMANDLINE)
     options |= {name: Given(value, context.info_name or "") for name, value in fixed.items()}
     return resolve(file, profile=profile, options=options, environment=environment)
+
+
+def profile_names() -> list[str]:
+    """The profiles of the settings file as it is now, sorted; none where it cannot be read."""
+    try:
+        return profiles_of(SettingsFile.read(settings_path(os.environ)))
+    except BadOption:
+        return []
+
+
+def settings_of_profile(context: click.Context, profile: str) -> Settings:
+    """What is in force on a profile that is named while the console runs. What the command line and
+    the environment say of where the jobs are was said of another place; the rest of it stays.
+
+    Raises BadSettings and BadOption.
+    """
+    file = SettingsFile.read(settings_path(os.environ))
+    environment = _given(context, ParameterSource.ENVIRONMENT) | undo_settings(os.environ)
+    options = _given(context, ParameterSource.COMMANDLINE)
+    said = [{k: v for k, v in each.items() if k not in WHERE} for each in (options, environment)]
+    return resolve(file, profile=profile, options=said[0], environment=said[1])
 
 
 def _given(context: click.Context, source: ParameterSource) -> dict[str, Given]:

@@ -479,6 +479,11 @@ def _has_password(url: str) -> bool:
         return "@" in url
 
 
+def profiles_of(file: SettingsFile) -> list[str]:
+    """The names of the profiles in a file, sorted. Raises BadSettings."""
+    return sorted(_profiles(file))
+
+
 def _profiles(file: SettingsFile) -> dict[str, dict[str, Given]]:
     found = file.tree.get(_PROFILES, {})
     if not isinstance(found, dict):

@@ -391,7 +391,7 @@ class RowsScreen(ConsoleScreen):
 
 def load_screens() -> None:
     """Import the pages that are imported late: all that a digit shows, jobs, the help."""
-    for name in (*SCREENS, "running", "help"):
+    for name in (*SCREENS, "running", "help", "findings"):
         import_module(f"qtop.screens.{name}")
 
 
