@@ -21,6 +21,7 @@ from qtop.screens.console import Console
 from qtop.screens.findings import FindingsScreen
 from qtop.screens.offers import CommandChoice, Offerable, Verb, VerbCall
 from qtop.text.safe import safe
+from qtop.widgets.filter_input import SAVED
 
 
 class AroundConsole(Protocol):
@@ -99,12 +100,15 @@ class CommandController:
             themes=app.theme_names,
             profiles=() if self._around is None else self._around.profiles(),
             places=[*app.place_labels, ALL] if app.place_labels else (),
+            saved=app.settings.filters,
             has_list=page.pane is not None,
             values_of=self._values_of,
         )
 
     def _values_of(self, field: str) -> Iterable[str]:
         """The values of a field among what the newest poll brought, as safe texts."""
+        if field == SAVED:
+            return self._app.settings.filters
         fleet = self._app.state.view().fleet
         if fleet is None:
             return ()

@@ -53,7 +53,24 @@ def _filter(text: str) -> Filter:
     # Imported here: showing the help needs none of it.
     from qtop.search.filter_language import parse
 
+    if "@" in text:
+        from qtop.search.saved_filters import expanded
+
+        # The settings are read only where the filter may name one of theirs.
+        context = click.get_current_context()
+        file = SettingsFile.read(settings_path(os.environ))
+        profile = _typed(context, "profile")
+        # A URL keeps the default profile out.
+        url = _typed(context, "url")
+        options = {} if url is None else {"url": Given(url, "--url")}
+        text = expanded(text, resolve(file, profile=profile, options=options).filters)
     return parse(text)
+
+
+def _typed(context: click.Context, name: str) -> str | None:
+    """The text of an option that was read already; None where it was not, or is not given."""
+    text = context.params.get(name)
+    return text if isinstance(text, str) else None
 
 
 def _seconds(text: str) -> float:
@@ -101,8 +118,9 @@ filter_option = click.option(
     type=FILTER,
     default="",
     help="Which ones, e.g. 'class:Mailers::* age<1h !error:timeout'. Fields: class, error, "
-    "exception, queue, worker, args, args.0.key, id, retried:no, age>1h; of Sidekiq's also jid, "
-    "state, tag; /regex/; words.",
+    "exception, queue, worker, args, args.0.key, id, retried:no, age>1h, failed:yesterday, "
+    "after:08:00, before:2026-12-01; of queues waiting>100, workers:0, state:paused; of Sidekiq's "
+    "also jid, state, tag; /regex/; words; @name for a filter of the settings.",
 )
 from_option = click.option(
     "--from",

@@ -98,7 +98,7 @@ class CommandLine(FrontScreen[CommandChoice], ModalScreen[CommandChoice]):
         self._offer(event.value)
 
     def _offer(self, text: str) -> None:
-        self._table.empty_text = nothing_word(text)
+        self._table.empty_text = nothing_word(text, self._known.saved)
         # Two actions may be alike in all that is shown of them.
         self._table.set_rows(list(dict.fromkeys(offers(self._known, text))))
         self._table.action_cursor_first()

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Final, Literal, NamedTuple
 
 from qtop.keymap import keymap
@@ -12,6 +13,7 @@ from qtop.keymap.keymap import COMMANDS, DANGERS, OTHER_NAMES, SYNONYMS, Action,
 from qtop.monitor.incidents.incident import Link
 from qtop.monitor.rows import QueueRow
 from qtop.search.filter_language import BadFilter, parse
+from qtop.search.saved_filters import expanded
 from qtop.text.safe import safe
 from qtop.widgets.filter_input import ValuesOf, completion
 
@@ -106,7 +108,7 @@ def offers(known: Offerable, text: str) -> list[Offer]:
     """What is offered for a text, the best first. O(actions + queues)."""
     line = text.strip().removeprefix(":").lstrip()
     word, _, rest = line.partition(" ")
-    found = [*_of_verb(known, word.casefold(), rest.strip()), *_of_screen(line)]
+    found = [*_of_verb(known, word.casefold(), rest.strip()), *_of_screen(line, known.saved)]
     here = [_of_action(each) for each in matching(known.actions, line)]
     away = list(filter(None, map(_of_other, matching(known.elsewhere, line)))) if line else []
     return [*found, *here, *_verbs_named(line), *away]
@@ -144,25 +146,25 @@ def name_of(action: Action) -> str:
     return action.id.removeprefix("table.").removeprefix("text.").replace("_", " ")
 
 
-def place_of(text: str) -> Link | None:
+def place_of(text: str, saved: Mapping[str, str] = MappingProxyType({})) -> Link | None:
     """Where to go, for a screen's name and a filter, such as `failed class:Mail`; None when it is
-    not both."""
+    not both. `saved` has the filters that it may name."""
     name, _, wanted = text.strip().partition(" ")
     place = _screen_named(name)
     if place is None or place == "overview" or not wanted.strip():
         return None
     try:
-        return Link(place, filter=parse(wanted).text)
+        return Link(place, filter=parse(expanded(wanted, saved)).text)
     except BadFilter:
         return None
 
 
-def nothing_word(text: str) -> str:
-    """What is said where nothing matches."""
+def nothing_word(text: str, saved: Mapping[str, str] = MappingProxyType({})) -> str:
+    """What is said where nothing matches; `saved` is as of `place_of`."""
     name, _, wanted = text.strip().removeprefix(":").partition(" ")
     if wanted and (_screen_named(name) is not None or name == "filter"):
         try:
-            parse(wanted)
+            parse(expanded(wanted, saved))
         except BadFilter as error:
             return safe(str(error))
     word = name.casefold()
@@ -178,9 +180,9 @@ def _screen_named(word: str) -> Where | None:
     return next((each for each in keymap.SCREENS if each == name), None)
 
 
-def _of_screen(line: str) -> Iterator[Offer]:
+def _of_screen(line: str, saved: Mapping[str, str]) -> Iterator[Offer]:
     """A screen alone, or filtered."""
-    link = place_of(line)
+    link = place_of(line, saved)
     if link is not None:
         yield Offer(line, f"Show {link.place}, filtered by: {safe(link.filter)}", link)
         return
@@ -233,7 +235,7 @@ def _of_filters(known: Offerable, rest: str) -> Iterator[Offer]:
         if rest.casefold() in name.casefold():
             yield Offer(f"filter {name}", f"Filter by: {safe(wanted)}", VerbCall("filter", wanted))
     try:
-        wanted = parse(rest).text
+        wanted = parse(expanded(rest, known.saved)).text
     except BadFilter:
         return
     if wanted and wanted not in known.saved:

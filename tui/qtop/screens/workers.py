@@ -271,6 +271,7 @@ class WorkersScreen(RowsScreen):
             queue=None if job is None else job.queue,
             worker=row.id,
             age_s=row.elapsed_s,
+            state=f"{row.condition} {row_text.worker_state(row)}",
             words=(row.id, row.condition, row_text.worker_state(row)),
             is_readable=row.jobs is not None and (job is None or job.problem is None),
             serves=served if row.condition not in TAKES_NONE else (),
