@@ -260,6 +260,7 @@ def test_hostile_entries_are_listed_and_grouped_and_nothing_fails(
 FILTERS = (
     *("class:Job1", "!class:Job1", "class:Inner", "args.0:4", "args:4", "queue:default"),
     *("!queue:low", "exception:KeyError", "error:boom", "!error:boom", "age<1h", "age>1h"),
+    *("failed:2026-11-23", "after:2026-11-23T11:30Z", "!due:2026-11-23"),
     *("due<10m", "due>1h", "retried:no", "readable:no", "worker:x", "!worker:x", "needle"),
     *("/job[12]/", "id:a", "000000000000000000000004", "urgent", "!urgent"),
 )

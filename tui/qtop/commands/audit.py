@@ -100,6 +100,7 @@ def _subject(entry: AuditEntry) -> Subject:
         queue=entry.queue,
         id=entry.id,
         words=(entry.actor.who, entry.actor.client, entry.action, entry.subject),
+        at_s=entry.at.timestamp(),
     )
 
 

@@ -576,6 +576,8 @@ def connection_options(command: F) -> F:
     @click.option(
         "--profile",
         metavar="NAME",
+        # Before the filter, which may name one of the profile's.
+        is_eager=True,
         help="A profile of the settings file: which Redis, and how. See qtop settings --help.",
     )
     @functools.wraps(command)

@@ -10,6 +10,7 @@ from qtop.model.fleet import RunningJob
 from qtop.model.job import Job, JobRow
 from qtop.monitor.changes import Drop
 from qtop.monitor.rows import DEPTHS_KEPT, FleetRows, QueueRow, Totals, WorkerRow
+from qtop.search.fields import Subject
 from qtop.text.format import (
     NOT_READ,
     NOTHING,
@@ -136,6 +137,20 @@ def queue_state(row: QueueRow) -> str:
     if row.drops:
         wrong.append(f"fell from {number(row.drops[-1].was)}")
     return ", ".join(wrong)
+
+
+def queue_subject(row: QueueRow, system: str = "") -> Subject:
+    """A queue as filters see it; `system` is what its system is called where there is one."""
+    state = queue_state(row)
+    return Subject(
+        queue=row.name,
+        words=(state,),
+        system=row.system or system or None,
+        state=state,
+        waiting=row.depth,
+        workers=row.serving,
+        running=row.in_hand,
+    )
 
 
 def worker_state(row: WorkerRow) -> str:

@@ -211,7 +211,8 @@ class HistoryScreen(RowsScreen):
         """An action as filters see it: words find who, what and with which client."""
         words = (row.actor.who, row.actor.client, row.action, row.subject)
         system = row.system or self.app.system.name
-        return Subject(queue=row.queue, id=row.id, words=words, system=system)
+        at_s = row.at.timestamp()
+        return Subject(queue=row.queue, id=row.id, words=words, system=system, at_s=at_s)
 
     def shown_of(self) -> str:
         return f"{self.table.row_count:,} of the last {len(self._entries or ()):,}"

@@ -271,6 +271,7 @@ class WorkersScreen(RowsScreen):
             queue=None if job is None else job.queue,
             worker=row.id,
             age_s=row.elapsed_s,
+            state=f"{row.condition} {row_text.worker_state(row)}",
             words=(row.id, row.condition, row_text.worker_state(row)),
             is_readable=row.jobs is not None and (job is None or job.problem is None),
             serves=served if row.condition not in TAKES_NONE else (),
@@ -306,8 +307,9 @@ class WorkersScreen(RowsScreen):
 
     def action_stop_worker(self) -> None:
         mine, others = self._by_starter()
-        for worker in mine:
-            self.app.worker_actions.stop([worker])
+        if mine:
+            # One question for all of them.
+            self.app.worker_actions.stop(mine)
         if others:
             self.ask_of(others, self._stopping, "stop_worker")
 

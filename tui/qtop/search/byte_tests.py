@@ -83,7 +83,10 @@ def entry_test(wanted: Filter, layout: Layout | Layouts | None) -> Callable[[Ent
 
 
 #: What a reading of the whole JSON does not give either.
-_OF_THE_JOB: Final = ("age_s", "due_s", "id", "state", "system")
+_OF_THE_JOB: Final = (
+    *("age_s", "due_s", "failed_at_s", "due_at_s", "at_s", "id", "state", "system"),
+    *("waiting", "workers", "running"),
+)
 
 
 class ByteTest:
