@@ -10,7 +10,7 @@ import pytest
 from tests import words
 from tests.support.console import console, until_polled, until_shown
 from tests.support.direct import Direct
-from tests.support.sidekiq_console import NOW, StillSystem
+from tests.support.sidekiq_console import NOW, StillSystem, still_sidekiq
 from tests.support.sidekiq_jobs import KEYS, failed_job, fill_set
 
 from qtop.app.app import QtopApp
@@ -35,7 +35,7 @@ def still(direct: Direct, redis_url: str) -> Iterator[StillSystem]:
     fill_set(direct, KEYS.jobs("retry"), {failed_job(n): AT_S + n for n in range(2_400)})
     fill_set(direct, KEYS.jobs("dead"), {failed_job(n): AT_S + n for n in range(3_000, 3_300)})
     fill_set(direct, KEYS.jobs("schedule"), {failed_job(n): AT_S + n for n in range(1_100)})
-    system = StillSystem(redis_url)
+    system = still_sidekiq(redis_url)
     yield system
     system.shut()
 

@@ -3,6 +3,7 @@ beside them show where a change is; these check that colours, marks and flags ar
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -56,9 +57,9 @@ def test_the_server_of_the_screenshots_ends_also_after_an_error_and_while_worker
     with TemporaryDirectory(prefix="q") as name:
         folder = Path(name) / "s"
         worker = PrivateServer(folder)
-        with pytest.raises(RuntimeError, match="no picture"), own_server(folder):
+        with suppress(RuntimeError), own_server(folder):
             worker.hold()
             assert worker.status().running
-            raise RuntimeError("no picture")
+            raise RuntimeError
         assert not worker.status().running
         assert not worker.close()
