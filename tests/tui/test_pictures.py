@@ -56,9 +56,13 @@ def test_the_server_of_the_screenshots_ends_also_after_an_error_and_while_worker
     with TemporaryDirectory(prefix="q") as name:
         folder = Path(name) / "s"
         worker = PrivateServer(folder)
-        with pytest.raises(RuntimeError, match="no picture"), own_server(folder):
+
+        def fail() -> None:
             worker.hold()
             assert worker.status().running
             raise RuntimeError("no picture")
+
+        with pytest.raises(RuntimeError, match="no picture"), own_server(folder):
+            fail()
         assert not worker.status().running
         assert not worker.close()
