@@ -127,6 +127,21 @@ async def test_all_scheduled_jobs_that_match_come_due_at_another_time(
         )
 
 
+async def test_a_group_says_how_many_are_tried_again_and_how_many_are_dead(
+    app: QtopApp, direct: Direct
+) -> None:
+    fill_set(direct, KEYS.jobs("retry"), {failed_job(n): AT_S for n in range(4)})
+    fill_set(direct, KEYS.jobs("dead"), {failed_job(n): AT_S for n in range(4, 10)})
+    async with app.run_test(size=(80, 24)) as pilot:
+        await show(pilot, "4", "HardJob")
+        await until_shown(pilot, "of 10 failed jobs")
+        lines = screen_lines(app)
+        [head] = [line.split() for line in lines if "count" in line and "retry" in line]
+        [row] = [line.split() for line in lines if "HardJob" in line]
+        assert head[:3] == ["count", "retry", "dead"]
+        assert row[:3] == ["10", "4", "6"]
+
+
 async def test_all_failed_jobs_that_match_go_to_another_queue(app: QtopApp, direct: Direct) -> None:
     fill_set(direct, KEYS.jobs("retry"), {failed_job(n): AT_S for n in range(3)})
     fill_set(direct, KEYS.jobs("dead"), {failed_job(9, **{"class": "Other"}): AT_S})
