@@ -617,7 +617,8 @@ class JobListScreen(ConsoleScreen):
 
     def action_move_all(self) -> None:
         every = "all" if self.pane.filter.is_empty else "all that match"
-        self.ask_where(f"Move {every} to which queue?", self.wanted)
+        verb = "Requeue" if self.within.source.kind == "failed" else "Move"
+        self.ask_where(f"{verb} {every} to which queue?", self.wanted)
 
     def action_edit(self) -> None:
         row = self.table.cursor_row
