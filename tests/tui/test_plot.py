@@ -10,14 +10,14 @@ from qtop.text.format import brief
 from qtop.widgets.plot import (
     ChartClock,
     Course,
-    Scale,
     DrawnSteps,
+    Scale,
     clock_line,
     drawn,
     rows_of,
     scale_of,
-    steps_at,
     slotted,
+    steps_at,
 )
 
 KEPT = 480

@@ -22,16 +22,16 @@ from qtop.widgets.plot import (
     ChartClock,
     Course,
     DrawnAs,
+    DrawnSteps,
     PlotCell,
     Scale,
-    DrawnSteps,
     clock_line,
     drawn,
     rows_of,
     scale_of,
-    steps_at,
     slots_of,
     slotted,
+    steps_at,
 )
 from qtop.widgets.theme import toned
 
