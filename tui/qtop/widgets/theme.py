@@ -93,6 +93,8 @@ _APPEARANCES: Final[Mapping[str, _Appearance]] = {
     "key": _Appearance("bold", "primary"),
     "current": _Appearance("bold", "primary"),
     "label": _Appearance("dim"),
+    "frame": _Appearance("dim", "secondary"),
+    "focused-frame": _Appearance("", "primary"),
     "header": _Appearance("bold", background="panel"),
     "badge": _Appearance("bold reverse", "primary", "background"),
     "flag": _Appearance("bold reverse", "warning", "background"),
