@@ -491,7 +491,7 @@ def test_a_series_is_unknown_for_the_time_without_an_answer() -> None:
     assert series.values == (1, None, None, 2)
 
 
-def test_a_series_keeps_five_minutes() -> None:
+def test_a_series_keeps_forty_minutes() -> None:
     series = Series()
     for step in range(1_000):
         series.add(step, step * 5.0)

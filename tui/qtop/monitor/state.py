@@ -281,7 +281,7 @@ class ConsoleState:
             fleet = yield from self._builder.adding(poll.snapshot, taken_mono, local_pids=pids)
             yield
             self._built = fleet
-            self._recorder.add(fleet.totals, taken_mono)
+            self._recorder.add(fleet.totals, taken_mono, fleet.server_time)
             self._trend.add(fleet.totals, taken_mono, fleet.server_time)
             if poll.rtt_ms is not None:
                 before_ms = poll.rtt_ms if self._rtt_ms is None else self._rtt_ms

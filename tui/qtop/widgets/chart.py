@@ -6,6 +6,7 @@ A quiet screen costs nothing: a stretch in which no figure changes is drawn at t
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
 from typing import Final
@@ -81,6 +82,7 @@ class Chart(Widget):
         self._scale: Scale | None = scale
         self._rows: list[list[int | None]] = []
         self._drawn: tuple[DrawnSteps, int, int] = (DrawnSteps(), -1, -1)
+        self._began: datetime | None = None
         self._lines: list[list[PlotCell]] = []
 
     @property
@@ -110,6 +112,8 @@ class Chart(Widget):
         shown, width, height = self._drawn
         if (width, height) != tuple(self.size) or len(self._rows) != len(self._courses):
             return True
+        if clock.began != self._began or end < shown.end:
+            return True
         # What is not known any more is drawn as it was.
         known_from = max(0, -(-(clock.first - shown.first) // shown.steps))
         for before, after in zip(
@@ -132,6 +136,7 @@ class Chart(Widget):
         ):
             self._scale = scale_of(every, is_from_zero=self._is_from_zero)
         self._drawn = shown, *self.size
+        self._began = clock.began
         self._rows = self._all_rows(clock, shown)
         self._show(self._picture(clock, shown))
 
