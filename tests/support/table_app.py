@@ -11,6 +11,7 @@ from textual.strip import Strip
 from qtop.text.safe import count, safe
 from qtop.widgets.columns import Column
 from qtop.widgets.table import Table
+from qtop.widgets.themes import theme_named
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,9 @@ class TableApp(App[None]):
         self, rows: Sequence[Queue], columns: Sequence[Column[Queue]] = COLUMNS, **options: Any
     ) -> None:
         super().__init__()
+        dark = theme_named("dark", of_16=False)
+        self.register_theme(dark)
+        self.theme = dark.name
         self.clock = Clock()
         self.opened: list[str] = []
         self.pointed: list[str | None] = []

@@ -6,12 +6,14 @@ that have to be painted again, so that little is sent over ssh.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Final, Generic, Literal, NamedTuple, TypeVar
 
-from qtop.text.format import number
+from rich.cells import cell_len
+
+from qtop.text.format import NOTHING, number
 from qtop.text.safe import Align, crop, pad, safe, unknown
 
 RowT = TypeVar("RowT")
@@ -223,38 +225,97 @@ def arranged(
     return tuple(known[key] for key in keys)
 
 
-def fit(columns: Sequence[Column[RowT]], x: int, width: int) -> tuple[PlacedColumn[RowT], ...]:
+#: How many cells the texts of each column fill that are on the screen, by the column's key: 0 for
+#: one that shows nothing. A key that is missing is not known.
+Contents = Mapping[str, int]
+_UNKNOWN: Final[Contents] = {}
+
+
+#: Longer texts are cut on any terminal.
+_MOST_FILLED: Final = 200
+
+
+def filled(column: Column[RowT], row: RowT) -> int:
+    """How many cells a column's text for a row fills; 0 where it says nothing."""
+    text = column.cell(row)[:_MOST_FILLED].rstrip()
+    return 0 if text in ("", NOTHING) else cell_len(text)
+
+
+def fit(
+    columns: Sequence[Column[RowT]], x: int, width: int, contents: Contents = _UNKNOWN
+) -> tuple[PlacedColumn[RowT], ...]:
     """Give as many columns as possible a place, and share out the cells that are left over.
 
-    There are `width` cells from `x` on. Returns the columns that fit, left to right; at least one
-    when there is any, cut if need be.
+    There are `width` cells from `x` on. Where they are too few, columns that show nothing are left
+    out first. Those that grow are as wide as their `contents`, if there is room; the rest goes to
+    the one that grows most. Returns the columns that fit, left to right; at least one when there is
+    any, cut if need be.
     """
+    columns = [_narrowed(column, contents) for column in columns]
     kept = list(range(len(columns)))
     while len(kept) > 1 and _needed([columns[i] for i in kept]) > width:
-        kept.remove(min(kept, key=lambda i: (columns[i].priority, -i)))
+        kept.remove(
+            min(kept, key=lambda i: (_shows(columns[i], contents), columns[i].priority, -i))
+        )
     staying = [columns[i] for i in kept]
-    spare = max(0, width - _needed(staying))
-    shares = sum(column.flex for column in staying)
+    extra = _shared(staying, max(0, width - _needed(staying)), contents)
     placed: list[PlacedColumn[RowT]] = []
-    taken = 0
-    for column in staying:
-        extra = 0
-        if shares:
-            # Shares are counted from the left edge, so that rounding never loses a cell.
-            extra = spare * (taken + column.flex) // shares - spare * taken // shares
-        taken += column.flex
-        cells = max(0, min(column.width + extra, width))
+    for column, more in zip(staying, extra, strict=True):
+        cells = max(0, min(column.width + more, width))
         placed.append(PlacedColumn(column, x, cells))
         x += cells + GAP
     return tuple(placed)
 
 
+def _shows(column: Column[RowT], contents: Contents) -> bool:
+    return contents.get(column.key, 1) > 0
+
+
+def _narrowed(column: Column[RowT], contents: Contents) -> Column[RowT]:
+    """A column that grows, narrower where its texts and its label need less than its width."""
+    filled = contents.get(column.key)
+    if not column.flex or filled is None:
+        return column
+    return replace(column, width=min(column.width, max(filled, len(column.label) + 1)))
+
+
+def _shared(columns: Sequence[Column[RowT]], spare: int, contents: Contents) -> Sequence[int]:
+    """How many of the `spare` cells each column gets."""
+    shares = sum(column.flex for column in columns)
+    if not shares:
+        return [0] * len(columns)
+    extra: list[int] = []
+    taken = 0
+    for column in columns:
+        # Shares are counted from the left edge, so that rounding never loses a cell.
+        share = spare * (taken + column.flex) // shares - spare * taken // shares
+        taken += column.flex
+        extra.append(share)
+    wanted = [contents.get(column.key, column.width + spare) for column in columns]
+    needs = [
+        max(0, cells - column.width) if column.flex else 0
+        for cells, column in zip(wanted, columns, strict=True)
+    ]
+    extra = [min(share, need) for share, need in zip(extra, needs, strict=True)]
+    # What one does not need goes to those that need more, and what none needs to the one that
+    # grows most: so those behind it stay where they are.
+    for at, need in enumerate(needs):
+        extra[at] += min(need - extra[at], spare - sum(extra))
+    last = max(range(len(columns)), key=lambda at: (columns[at].flex, at))
+    extra[last] += spare - sum(extra)
+    return extra
+
+
 def fit_with(
-    lead: Column[RowT] | None, columns: Sequence[Column[RowT]], x: int, width: int
+    lead: Column[RowT] | None,
+    columns: Sequence[Column[RowT]],
+    x: int,
+    width: int,
+    contents: Contents = _UNKNOWN,
 ) -> tuple[PlacedColumn[RowT], ...]:
     """As `fit`, behind a column that takes no other's place: where one more would not fit, the
     widest of those that grow is narrower instead."""
-    usual = fit(columns, x, width)
+    usual = fit(columns, x, width, contents)
     if lead is None:
         return usual
     # Where there is a letter only, one blank cell sets it apart.
@@ -265,7 +326,8 @@ def fit_with(
         widest = max(kept, key=lambda column: (column.flex > 0, column.width))
         at = kept.index(widest)
         kept[at] = replace(widest, width=max(1, widest.width - over))
-    return PlacedColumn(lead, x, lead.width), *fit(kept, x + taken, max(0, width - taken))
+    behind = fit(kept, x + taken, max(0, width - taken), contents)
+    return PlacedColumn(lead, x, lead.width), *behind
 
 
 def changed_spans(

@@ -35,6 +35,7 @@ from qtop.widgets.columns import (
     TableLine,
     arranged,
     changed_spans,
+    filled,
     fit_with,
 )
 from qtop.widgets.table_model import TableRows
@@ -56,6 +57,8 @@ TABLE_BINDINGS: Final[tuple[Binding, ...]] = (
 
 HEADER_LINES: Final = 1
 _MARK_CELLS: Final = 2
+#: Between a frame and the texts of a table whose rows cannot be marked.
+_EDGE_CELLS: Final = 1
 _BAR_STEP_CELLS: Final = 1 / 8
 
 EventRowT = TypeVar("EventRowT")
@@ -152,6 +155,9 @@ class Table(ScrollView, Generic[RowT], can_focus=True, inherit_bindings=False):
         self._painted_for: tuple[tuple[str, int, int], ...] = ()
         self._painted: dict[int, TableLine] = {}
         self._placed: tuple[int, tuple[PlacedColumn[RowT], ...]] = (-1, ())
+        #: How wide the texts were that were on the screen since the columns were laid out last.
+        self._contents: dict[str, int] = {}
+        self._measured: tuple[int, int, int] | None = None
         self._found_styles: dict[tuple[str, ...], Style] = {}
         if sort is not None:
             self.sort_by(sort)
@@ -423,7 +429,9 @@ class Table(ScrollView, Generic[RowT], can_focus=True, inherit_bindings=False):
         self._found_styles.clear()
 
     def on_resize(self, event: events.Resize) -> None:
-        """Keep the cursor in view when the terminal becomes smaller."""
+        """Lay out anew, and keep the cursor in view when the terminal becomes smaller."""
+        self._contents.clear()
+        self._measured = None
         self._scroll_to_cursor()
 
     # Layout
@@ -431,9 +439,29 @@ class Table(ScrollView, Generic[RowT], can_focus=True, inherit_bindings=False):
     def _layout(self) -> tuple[PlacedColumn[RowT], ...]:
         width = self.size.width - self.scrollbar_size_vertical
         if width != self._placed[0]:
-            x = _MARK_CELLS if self._markable else 0
-            self._placed = width, fit_with(self._lead, self._shown, x, max(0, width - x))
+            x = _MARK_CELLS if self._markable else _EDGE_CELLS
+            room = max(0, width - x)
+            self._placed = width, fit_with(self._lead, self._shown, x, room, self._contents)
         return self._placed[1]
+
+    def _measure(self) -> None:
+        """Take note of how wide the texts are that are on the screen now. Columns become wider for
+        them, and not narrower again: a list that changes at every poll must not dance. O(cells on
+        the screen), where others are on it than before."""
+        top, lines = self.scroll_offset.y, self.body_lines
+        now = (self.rows.changes, top, lines)
+        if self._measured == now:
+            return
+        self._measured = now
+        rows = [self.rows[at] for at in range(top, min(top + lines, len(self.rows)))]
+        if not rows:
+            return
+        before = dict(self._contents)
+        for column in self._shown:
+            widest = max(filled(column, row) for row in rows)
+            self._contents[column.key] = max(before.get(column.key, 0), widest)
+        if self._contents != before:
+            self._placed = (-1, ())
 
     @property
     def _all_columns(self) -> Sequence[Column[RowT]]:
@@ -498,11 +526,10 @@ class Table(ScrollView, Generic[RowT], can_focus=True, inherit_bindings=False):
             names.append("header")
         if line.marked:
             names.append("marked")
-        # Several reversed colours in the row of the cursor would be hard to read.
-        if tone is not None and not (line.cursor and self.has_focus):
+        if tone is not None:
             names.append(tone)
-        if line.cursor:
-            names.append("focused-cursor" if self.has_focus else "cursor")
+        if line.cursor and self.has_focus:
+            names.append("cursor")
         if self.stale or line.stale:
             names.append("stale")
         key = tuple(names)
@@ -520,6 +547,7 @@ class Table(ScrollView, Generic[RowT], can_focus=True, inherit_bindings=False):
 
     def _paint_changes(self) -> None:
         """Have the cells painted that differ from what is on the screen. O(visible cells)."""
+        self._measure()
         placed = self._layout()
         width, height = self.size
         self._forget_other_layout(placed)
