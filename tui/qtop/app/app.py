@@ -46,6 +46,7 @@ from queuecore.exchange import Exchange, Operation, Steps
 
 if TYPE_CHECKING:
     from textual.theme import Theme
+    from qtop.widgets.plot import DrawnAs
 
     from qtop.actions.plan import Operator, Plan, Refusal
     from qtop.actions.request import AnyRequest, PruneEvidence
@@ -238,6 +239,13 @@ class QtopApp(App[None]):
     def system(self) -> JobSystem:
         """That of what is shown."""
         return self.places.system
+
+    @property
+    def drawn_as(self) -> DrawnAs:
+        """How charts are drawn: fonts of the Linux console have no braille, and so has no terminal
+        of 7 bits."""
+        has_none = self.settings.values["ascii"] or os.environ.get("TERM") == "linux"
+        return "blocks" if has_none else "braille"
 
     def _set_up_looks(self) -> None:
         values = self.settings.values

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from qtop.monitor.together import ShownState
     from qtop.search.selection import JobSearch, RefusalCheck, Selection
     from qtop.systems.system import JobSystem
+    from qtop.widgets.plot import DrawnAs
     from qtop.widgets.table import Table
     from queuecore.audit import AuditEntry
     from queuecore.exchange import Operation, Steps
@@ -53,6 +54,10 @@ class Console(Protocol):
     @property
     def state(self) -> ShownState:
         """What is known of what is shown."""
+
+    @property
+    def drawn_as(self) -> DrawnAs:
+        """How charts are drawn on this terminal."""
 
     @property
     def actions(self) -> Actions:
