@@ -15,7 +15,7 @@ from textual.widget import Widget
 
 from qtop.keymap.keymap import SCREENS, Where
 from qtop.monitor import row_text
-from qtop.monitor.incidents.incident import Incident, Link
+from qtop.monitor.incidents.incident import SEVERITY_NAMES, Incident, Link, Remedy
 from qtop.monitor.poller import PollResult
 from qtop.monitor.rows import NOT_ALIVE, TROUBLED, NewestGroup, QueueRow, WorkerRow
 from qtop.monitor.state import UiPolicy, ViewState
@@ -47,16 +47,20 @@ class IncidentScreen(TextScreen):
         now = next((each for each in view.insights.incidents if each.row_key == key), None)
         self._incident = incident = now or self._incident
         if now is None or now.is_over:
-            yield TextLine("This is no longer so.", "dim")
-        yield TextLine(safe(incident.text))
+            yield TextLine("Resolved", "dim")
+        yield TextLine(safe(incident.sentence))
         yield TextLine("")
-        yield TextLine(incident.severity, "bad" if incident.severity == "bad" else "", "severity")
+        is_crit = incident.severity == "crit"
+        name = SEVERITY_NAMES[incident.severity]
+        yield TextLine(name, "bad" if is_crit else "", "severity")
         since = both_times(incident.since)
         yield TextLine(f"before {since}" if incident.is_older else since, "", "since")
         if incident.cause:
             yield TextLine(safe(incident.cause), "", "cause")
-        yield from (TextLine(safe(each), "", "evidence") for each in incident.evidence)
-        yield from (TextLine(safe(each), "", "what to do") for each in incident.remedies)
+        yield from (TextLine(safe(value), "", safe(label)) for label, value in incident.evidence)
+        if incident.meaning:
+            yield TextLine(safe(incident.meaning), "", "meaning")
+        yield from (TextLine(safe(each.words), "", "what to do") for each in incident.remedies)
 
 
 # The tables of Overview: what is wrong, and the queues, jobs and failures that need attention.
@@ -97,40 +101,47 @@ def since(row: IncidentRow) -> str:
 
 def _tone(row: IncidentRow) -> ToneOf:
     severity = row.incident.severity
-    return "dim" if row.incident.is_over or severity == "note" else severity
+    if row.incident.is_over or severity == "info":
+        return "dim"
+    return "bad" if severity == "crit" else severity
 
 
 def _severity(row: IncidentRow) -> str:
-    severity = row.incident.severity
-    return "ok" if severity == "good" else severity
+    return SEVERITY_NAMES[row.incident.severity]
 
 
 def _text(row: IncidentRow) -> str:
-    return safe(row.incident.text)
+    return safe(row.incident.sentence)
 
 
 INCIDENTS: Final[tuple[Column[IncidentRow], ...]] = (
     Column("severity", "", 4, _severity, priority=90, style=_tone),
-    Column("incident", "what is wrong now", 30, _text, flex=1, priority=100, style=_tone),
+    Column("incident", "incidents", 30, _text, flex=1, priority=100, style=_tone),
     Column("since", "for", 7, since, priority=80, align="right", style="dim"),
 )
 
 
 def advice(incident: Incident, policy: UiPolicy, *, read_only: bool) -> str:
-    """What to do about an incident, the keys that do it first; empty when that depends."""
-    keys = _mending(incident, policy, read_only)
-    return ", or ".join(part for part in (keys and f"press {keys}", incident.remedy) if part)
+    """What to do about an incident, with the keys that do it; empty when that depends."""
+    parts: list[str] = []
+    for remedy in incident.remedies:
+        keys = remedy_keys(remedy, incident, policy, read_only=read_only)
+        parts.append(f"{keys} {remedy.words}" if keys else remedy.words)
+    return " · ".join(parts)
 
 
-def _mending(incident: Incident, policy: UiPolicy, read_only: bool) -> str:
-    wanted = incident.mends
+def remedy_keys(remedy: Remedy, incident: Incident, policy: UiPolicy, *, read_only: bool) -> str:
+    """The keys that do what a remedy says, as signs; empty where none does."""
+    wanted = remedy.action
 
     def works(where: Where) -> bool:
         actions = policy.actions({where}, read_only=read_only)
         return any(action.id == wanted for action in actions)
 
-    if not wanted:
+    if not wanted or (wanted == "table.open" and incident.link is None):
         return ""
+    if wanted == "table.open":
+        return policy.sign(wanted)
     if works("overview"):
         return policy.sign(wanted)
     if incident.link is None or not works(incident.link.place):
@@ -326,9 +337,12 @@ class OverviewScreen(ConsoleScreen):
         view = self.app.state.view()
         what = ""
         if row is not None:
-            incident = row.incident
-            if incident.system in self.app.state.lacking(incident.mends):
-                incident = replace(incident, mends="")
+            incident, state = row.incident, self.app.state
+            able = (
+                each._replace(action="") if incident.system in state.lacking(each.action) else each
+                for each in incident.remedies
+            )
+            incident = replace(incident, remedies=tuple(able))
             what = advice(incident, view.policy, read_only=view.read_only)
         left = [Span(f" → {safe(what)}", "dim")] if what else []
         self._advice.show(left, server(view.insights.facts))
