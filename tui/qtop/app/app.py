@@ -46,7 +46,6 @@ from queuecore.exchange import Exchange, Operation, Steps
 
 if TYPE_CHECKING:
     from textual.theme import Theme
-    from qtop.widgets.plot import DrawnAs
 
     from qtop.actions.plan import Operator, Plan, Refusal
     from qtop.actions.request import AnyRequest, PruneEvidence
@@ -55,6 +54,7 @@ if TYPE_CHECKING:
     from qtop.app.worker_controller import LocalWorkerController
     from qtop.monitor.together import ShownState
     from qtop.systems.finding import Sought
+    from qtop.widgets.plot import DrawnAs
 
 
 T = TypeVar("T")

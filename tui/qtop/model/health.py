@@ -98,10 +98,12 @@ class NextJob(NamedTuple):
 
 class WaitingClasses(NamedTuple):
     """The classes of jobs that wait in a queue, the next job's first; `is_sampled` when more than
-    the next job was looked at."""
+    the next job was looked at. `newest` is how many of the jobs that came last are of which class
+    (None: it cannot be read), as far as those were sampled."""
 
     names: tuple[str, ...]
     is_sampled: bool
+    newest: Mapping[str | None, int] = MappingProxyType({})
 
 
 class UpcomingJobs(NamedTuple):
@@ -116,15 +118,16 @@ class UpcomingJobs(NamedTuple):
 @value
 class Notice:
     """What a system itself has to say about its keys. `kind` tells it from other notices; `place`
-    is the screen that shows more; `cause` is why it is so, and `evidence` the figures."""
+    is the screen that shows more; `cause` is why it is so, and `evidence` the figures, each with
+    its label."""
 
-    severity: Literal["bad", "warn", "note"]
+    severity: Literal["crit", "warn", "info"]
     text: str
     kind: str
     place: Literal["queues", "workers", "failed", "scheduled"] | None = None
     remedy: str = ""
     cause: str = ""
-    evidence: tuple[str, ...] = ()
+    evidence: tuple[tuple[str, str], ...] = ()
 
 
 @value

@@ -207,7 +207,12 @@ class ConsoleState:
         self._clock = clock
         silent_after_s = policy.thresholds.silent_after_s
         self._builder = RowBuilder(system, local_host=local_host, silent_after_s=silent_after_s)
-        self._rules = IncidentRules(policy.thresholds, is_steady=True, abilities=system.abilities)
+        self._rules = IncidentRules(
+            policy.thresholds,
+            is_steady=True,
+            abilities=system.abilities,
+            served_by=self._builder.served_by,
+        )
         self._recorder = SeriesRecorder()
         self._trend = TrendRecorder()
         self.reported: HealthReport | None = None

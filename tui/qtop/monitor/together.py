@@ -269,7 +269,7 @@ def merged_incidents(each: Sequence[Insights]) -> tuple[Incident, ...]:
     """What is wrong in any place, the worst first, in each place's own order; where nothing is
     wrong anywhere, what says so comes first."""
     found = [incident for insights in each for incident in insights.incidents]
-    if any(one.severity in ("bad", "warn") and not one.is_over for one in found):
+    if any(one.severity in ("crit", "warn") and not one.is_over for one in found):
         found.sort(key=lambda one: (SEVERITIES.index(one.severity), _CHECKS.index(one.check)))
     else:
         found.sort(key=lambda one: one.check != "all")

@@ -199,7 +199,7 @@ def tabs(view: ViewState, current: Where) -> tuple[list[Span], list[Span]]:
         wrong, worst = troubles(view.insights.incidents)
         drops = totals.drops
         figures = {
-            "overview": (number(wrong) if wrong else "", worst),
+            "overview": (number(wrong) if wrong else "", "bad" if worst == "crit" else worst),
             "queues": (partly(totals.queues, is_least=totals.queues_is_least), ""),
             "workers": (dropped(working(totals), drops.workers), "warn" if totals.troubled else ""),
             "failed": (

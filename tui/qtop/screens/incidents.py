@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import ClassVar, Final, NamedTuple
 
@@ -114,9 +114,7 @@ class KeyedRemedy(NamedTuple):
     label: str = ""
 
 
-def keyed_remedies(
-    incident: Incident, policy: UiPolicy, *, read_only: bool
-) -> list[KeyedRemedy]:
+def keyed_remedies(incident: Incident, policy: UiPolicy, *, read_only: bool) -> list[KeyedRemedy]:
     """What can be done about an incident, the best first, each with its keys."""
     return [_keyed(each, incident, policy, read_only) for each in incident.remedies]
 
@@ -131,8 +129,9 @@ def _keyed(remedy: Remedy, incident: Incident, policy: UiPolicy, read_only: bool
         return KeyedRemedy(remedy)
     opens = policy.sign("table.open")
     if remedy.action == "table.open":
-        place = "" if link is None else PLACES[link.place].removeprefix("on ").lower()
-        return KeyedRemedy(remedy, (opens,), place or "open")
+        if link is None:
+            return KeyedRemedy(remedy)
+        return KeyedRemedy(remedy, (opens,), PLACES[link.place].removeprefix("on ").lower())
     sign = policy.sign(remedy.action)
     if (label := label_in("overview")) is not None:
         return KeyedRemedy(remedy, (sign,), label)
@@ -157,13 +156,15 @@ def brief_advice(incident: Incident, remedies: Sequence[KeyedRemedy]) -> tuple[S
     return left, [*right, Span(" ")] if right else []
 
 
-def detail(row: IncidentRow, remedies: Sequence[KeyedRemedy], cells: int, lines: int) -> list[Spans]:
+def detail(
+    row: IncidentRow, remedies: Sequence[KeyedRemedy], cells: int, lines: int
+) -> list[Spans]:
     """All about an incident on so many cells and lines at most: its cause, the evidence, what it
     means, since when, what to do with its keys. What there is no room for is left out: blank lines
     first, then what it means, then evidence."""
     incident = row.incident
     cause, meaning = (_sentence(text, cells) for text in (incident.cause, incident.meaning))
-    evidence = [*_evidence(incident, cells), *_held_since(row)]
+    evidence = _evidence(row, cells)
     what_to_do = [_remedy(each, cells) for each in remedies]
     parts = [cause, evidence, meaning, what_to_do]
     for chosen, gap in ((parts, True), (parts, False), ([cause, evidence, what_to_do], False)):
@@ -189,20 +190,17 @@ def _sentence(text: str, cells: int) -> list[Spans]:
     return [[Span(line)] for line in wrapped(safe(text), cells)]
 
 
-def _evidence(incident: Incident, cells: int) -> list[Spans]:
-    width = max((len(each.label) for each in incident.evidence), default=0)
-    return [
-        [Span(f"{safe(label):{width}}  ", "dim"), Span(crop(safe(value), cells - width - 2))]
-        for label, value in incident.evidence
-    ]
-
-
-def _held_since(row: IncidentRow) -> Iterator[Spans]:
+def _evidence(row: IncidentRow, cells: int) -> list[Spans]:
     incident = row.incident
+    pairs = [(safe(label), safe(value)) for label, value in incident.evidence]
     if incident.since is not None:
         moment = f"{incident.since.astimezone():%Y-%m-%d %H:%M:%S}"
-        before = "before " if incident.is_older else ""
-        yield [Span("since  ", "dim"), Span(f"{before}{moment}")]
+        pairs.append(("since", f"before {moment}" if incident.is_older else moment))
+    width = max((len(label) for label, _ in pairs), default=0)
+    return [
+        [Span(f"{label:{width}}  ", "dim"), Span(crop(value, max(0, cells - width - 2)))]
+        for label, value in pairs
+    ]
 
 
 def _remedy(each: KeyedRemedy, cells: int) -> Spans:

@@ -38,7 +38,7 @@ from qtop.text.format import number, partly
 from qtop.text.safe import counted, safe
 from qtop.widgets.bars import Bar, Span, server
 from qtop.widgets.columns import Column, RowT
-from qtop.widgets.panel import Panel
+from qtop.widgets.panel import JOINED, OPEN, Panel
 from qtop.widgets.table import Table
 
 #: Of the panel beside the incidents; what does not fit is on the page of the incident.
@@ -71,7 +71,7 @@ def heights(lines: int, incidents: int, lists: int) -> Heights:
     """
     least = 5 if lines < 26 else 7 if lines < 36 else 9
     rest = lines - least
-    first = max(5, min(incidents, rest - 5 if rest < 12 else rest * 9 // 20))
+    first = max(5, min(incidents, rest // 2))
     if rest - first < 4:
         return Heights(lines - least, least, 0)
     last = max(4, min(lists, rest - first))
@@ -91,7 +91,6 @@ class OverviewScreen(ConsoleScreen):
         & #right { width: 3fr; }
         &.-narrow #left { width: 1fr; }
         &.-narrow #right { width: 1fr; }
-        & Panel { padding: 1; }
     }
     """
 
@@ -150,7 +149,7 @@ class OverviewScreen(ConsoleScreen):
         self.table.empty_text = frame.empty_word(view, "incidents", "")
         self.table.set_rows(incident_rows(view))
         self.queues.empty_text = frame.empty_word(view, "queues", "", "queues")
-        self.queues.set_rows(neediest(fleet.queues or ()) if fleet else ())
+        self.queues.set_rows(neediest(fleet.queues or (), insights.incidents) if fleet else ())
         self.failures.empty_text = frame.empty_word(view, "failed jobs", "", "failures")
         self.failures.set_rows(insights.groups)
         self.jobs.empty_text = frame.none_runs(view)
@@ -185,7 +184,7 @@ class OverviewScreen(ConsoleScreen):
             [Span("worst first", "dim", 50)],
         )
         self._failures_panel.show(
-            [Span("Failures", "dim" if dim else "strong"), Span(f" {_failures(view)}", "dim", 80)]
+            [Span("Failures", "dim" if dim else "strong"), *failure_figures(view)]
         )
         running = "" if totals is None else partly(totals.working, is_least=totals.working_is_least)
         self._jobs_panel.show(
@@ -206,7 +205,7 @@ class OverviewScreen(ConsoleScreen):
         title = "" if row is None else safe(row.incident.text)
         self._detail_panel.show([Span(title, "strong", least=12)] if title else [])
         width = self._detail_cells
-        lines = min(_DETAIL_LINES, max(1, self._top.size.height - 2))
+        lines = min(_DETAIL_LINES, max(1, self._top.size.height - (2 if self._is_tall else 1)))
         found = [] if row is None else detail(row, remedies, width, lines)
         for at, bar in enumerate(self._details):
             bar.show([Span(" ", "", 1), *found[at]] if at < len(found) else [])
@@ -236,14 +235,16 @@ class OverviewScreen(ConsoleScreen):
         """Give each part the lines that it needs now. Cost: a layout, where they have changed."""
         # Before the first layout: without the bars around.
         lines = self._parts.size.height or self.app.size.height - _BARS
-        frame_lines, labels = 2, int(self._is_tall)
-        wide = self._is_wide
-        incidents = self.table.row_count + frame_lines + (not wide)
-        if wide:
-            incidents = max(incidents, self._detail_room())
-        queues = self.queues.row_count + labels + frame_lines
-        failures = max(1, self.failures.row_count) + labels + frame_lines
-        jobs = max(1, self.jobs.row_count) + labels + frame_lines if self._is_tall else 0
+        # On a low terminal panels share a line with the one above.
+        upper_lines, labels = (2, 1) if self._is_tall else (1, 0)
+        incidents = self.table.row_count + upper_lines
+        if self._is_wide:
+            incidents = max(incidents, self._detail_room() + upper_lines)
+        else:
+            incidents += 1
+        queues = self.queues.row_count + labels + 2
+        failures = max(1, self.failures.row_count) + labels + 2
+        jobs = max(1, self.jobs.row_count) + labels + 2 if self._is_tall else 0
         wanted = (incidents, max(queues, failures + jobs))
         now = tuple(
             new if new > old or old - new >= _SLACK else old
@@ -255,6 +256,8 @@ class OverviewScreen(ConsoleScreen):
         self._charts.styles.height = found.charts
         self._lists.display = found.lists > 0
         self._lists.styles.height = found.lists
+        for panel in self._charts.panels:
+            panel.set_class(not self._is_tall and found.lists > 0, OPEN)
         if jobs:
             most = found.lists - min(jobs, found.lists // 2)
             self._failures_panel.styles.height = max(4, min(failures, most))
@@ -264,7 +267,7 @@ class OverviewScreen(ConsoleScreen):
         if row is None:
             return 0
         found = detail(row, self._remedies(row.incident), self._detail_cells, _DETAIL_LINES)
-        return len(found) + 2
+        return len(found)
 
     @property
     def _detail_cells(self) -> int:
@@ -277,6 +280,10 @@ class OverviewScreen(ConsoleScreen):
         self._detail_panel.display = self._is_wide
         self._advice.display = not self._is_wide
         self._jobs_panel.display = self._is_tall
+        for panel in (self._incidents_panel, self._detail_panel):
+            panel.set_class(not self._is_tall, OPEN)
+        for panel in (*self._charts.panels, self._queues_panel, self._failures_panel):
+            panel.set_class(not self._is_tall, JOINED)
         self.table.show_labels(False)
         for table in self.tables[1:]:
             table.show_labels(self._is_tall)
@@ -338,15 +345,17 @@ class OverviewScreen(ConsoleScreen):
             self.app.push_screen(IncidentScreen(row.incident))
 
 
-def _failures(view: ViewState) -> str:
-    """How many failures there are, in how many groups; of a long list, of which the groups are."""
+def failure_figures(view: ViewState) -> list[Span]:
+    """How many groups of failures there are, how many failures; of a long list, of which of them
+    the groups are."""
     if view.fleet is None:
-        return ""
+        return []
     totals, read = view.fleet.totals, view.fleet.failures
     in_all = partly(totals.failed, is_least=totals.failed_is_least)
     if read is None or totals.failed is None:
-        return in_all
-    groups = counted(len(view.insights.groups), "group")
+        return [Span(f" {in_all}", "dim", 60)]
+    groups = Span(f" {counted(len(view.insights.groups), 'group')}", "dim", 80)
     if len(read) >= totals.failed:
-        return f"{groups}, {in_all}"
-    return f"{groups} of newest {number(len(read))}, {in_all} in all"
+        return [groups, Span(f", {in_all}", "dim", 60)]
+    newest = Span(f" of newest {number(len(read))}", "dim", 70)
+    return [groups, newest, Span(f", {in_all} in all", "dim", 60)]

@@ -28,16 +28,14 @@ _GROWTH_STEPS: Final = 12
 #: From how many cells on the charts' titles are written out, and a fourth chart has room.
 WIDE_CELLS: Final = 110
 
+#: From how many on the titles are spelled out.
+_ROOMY_CELLS: Final = 140
+
 Title = tuple[list[Span], list[Span]]
 
 
 class ChartRow(Horizontal):
     """Four charts beside each other, each in a panel; three where there is little room."""
-
-    DEFAULT_CSS = """
-    ChartRow Panel { padding: 1; }
-    ChartRow Panel.-open { padding: 1 1 0 1; }
-    """
 
     def __init__(self, drawn_as: DrawnAs, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -57,9 +55,9 @@ class ChartRow(Horizontal):
         """Show the course of the totals. Costs nothing while all goes on as it was."""
         totals = view.fleet.totals if view.fleet else None
         series = view.insights.series_now
-        is_wide = self.app.size.width >= WIDE_CELLS
-        self.panels[-1].display = is_wide
-        for panel, (left, right) in zip(self.panels, titles(totals, series, is_wide), strict=True):
+        cells = self.app.size.width
+        self.panels[-1].display = cells >= WIDE_CELLS
+        for panel, (left, right) in zip(self.panels, titles(totals, series, cells), strict=True):
             if view.is_stale:
                 left, right = _dimmed(left), _dimmed(right)
             panel.show(left, right)
@@ -73,33 +71,32 @@ class ChartRow(Horizontal):
         self._timeline.show(courses, clock, is_stale=view.is_stale)
 
 
-def titles(totals: Totals | None, series: FleetSeries, is_wide: bool) -> list[Title]:
-    """What is said above each chart, at its left and at its right: what it is, and its figure now."""
-    came = NOTHING if totals is None else rate(totals.in_per_s, is_estimate=totals.in_is_estimate)
-    done, failed = (
-        (None, None) if totals is None else (totals.processed_per_s, totals.failed_per_s)
-    )
-    rates: Title
-    if is_wide:
-        over_s = None if totals is None else totals.rates_over_s
-        average = "" if over_s is None else f", {ago(over_s)} average"
-        rates = (
-            [Span("In / done per s", "strong"), Span(average, "dim", 80)],
-            [Span(f"in {came}", "dim"), Span(f" done {rate(done)}", "good")],
-        )
-    else:
-        rates = (
-            [Span("In ", "strong"), Span(f"{came}/s", "dim"), Span("  done ", "strong")],
-            [],
-        )
-        rates[0].append(Span(f"{rate(done)}/s", "good"))
+def titles(totals: Totals | None, series: FleetSeries, cells: int) -> list[Title]:
+    """What is said above each chart, at its left and at its right: what it is, and its figure now;
+    for a terminal with so many cells."""
+    is_wide = cells >= WIDE_CELLS
+    failed = None if totals is None else totals.failed_per_s
     per_s = "Failed per s" if is_wide else "Failed/s"
     return [
         ([Span("Waiting", "strong")], _waiting(totals, series.waiting)),
-        rates,
+        _rates(totals, cells),
         ([Span(per_s, "strong")], [Span(rate(failed), "bad" if failed else "dim")]),
         ([Span("Workers busy", "strong")], _busy(totals)),
     ]
+
+
+def _rates(totals: Totals | None, cells: int) -> Title:
+    came = done = NOTHING
+    over_s = None
+    if totals is not None:
+        came = rate(totals.in_per_s, is_estimate=totals.in_is_estimate)
+        done, over_s = rate(totals.processed_per_s), totals.rates_over_s
+    figures = [Span("in ", "dim"), Span(came, "dim"), Span(" done ", "good"), Span(done, "good")]
+    if cells < WIDE_CELLS:
+        return [*figures, Span(" per s", "dim", 50)], []
+    average = "" if over_s is None else f", average of {ago(over_s)}"
+    what = "In / done per s" if cells >= _ROOMY_CELLS else "Per s"
+    return [Span(what, "strong"), Span(average, "dim", 50)], figures
 
 
 def _waiting(totals: Totals | None, values: Values) -> list[Span]:

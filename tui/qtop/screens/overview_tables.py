@@ -3,15 +3,14 @@ attention most, in brief."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 from heapq import nlargest, nsmallest
 from typing import Final
 
 from qtop.monitor import row_text
-from qtop.monitor.incidents.incident import Link
-from qtop.monitor.rows import NOT_ALIVE, TROUBLED, NewestGroup, QueueRow, WorkerRow
+from qtop.monitor.incidents.incident import Incident, Link
+from qtop.monitor.rows import NOT_ALIVE, TROUBLED, NewestGroup, QueueRow, WorkerRow, keyed
 from qtop.screens.incidents import coarse
 from qtop.screens.queues import COLUMNS
 from qtop.search.filter_language import term
@@ -44,16 +43,20 @@ QUEUES: Final[tuple[Column[QueueRow], ...]] = tuple(
 )
 
 
-def neediest(rows: Sequence[QueueRow]) -> list[QueueRow]:
-    """The queues that need attention most. O(queues)."""
-    return nsmallest(MOST_ROWS, rows, key=_need)
+def neediest(rows: Sequence[QueueRow], incidents: Sequence[Incident]) -> list[QueueRow]:
+    """The queues that need attention most: those that could not be read, those with an incident of
+    their own, the worst first, those that are paused with jobs in them, the longest. O(queues)."""
+    ranks: dict[Hashable, int] = {}
+    for rank, each in enumerate(incidents):
+        if each.check in ("queues", "pauses") and not each.is_over:
+            ranks.setdefault(keyed(each.system, each.subject), rank)
 
+    def need(row: QueueRow) -> tuple[bool, int, bool, int, str]:
+        depth = row.depth or 0
+        rank = ranks.get(row.key, len(incidents))
+        return row.problem is None, rank, not (row.is_paused and depth > 0), -depth, row.name
 
-def _need(row: QueueRow) -> tuple[bool, bool, bool, bool, int, str]:
-    depth = row.depth or 0
-    never = row.empty_in_s is not None and math.isinf(row.empty_in_s)
-    is_held_up = row.is_paused and depth > 0
-    return row.problem is None, not row.is_unserved, not is_held_up, not never, -depth, row.name
+    return nsmallest(MOST_ROWS, rows, key=need)
 
 
 def _job(row: WorkerRow) -> str:

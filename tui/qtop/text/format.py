@@ -141,6 +141,11 @@ def due_for(late_s: float) -> str:
     return f"due for {ago(late_s)}" if math.isfinite(late_s) else "due (its time is -inf)"
 
 
+def late_by(late_s: float) -> str:
+    """How late something is: `3 min late`. A time of minus infinity is no moment."""
+    return f"{ago(late_s)} late" if math.isfinite(late_s) else "late (its time is -inf)"
+
+
 def due_at(moment: datetime | None, due_s: float) -> str:
     """The local time at which something is due; of one further away than a day, with the date."""
     if moment is None:
