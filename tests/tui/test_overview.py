@@ -39,7 +39,7 @@ from qtop.monitor.series import KEPT, Series
 from qtop.monitor.state import UiPolicy
 from qtop.screens.base import RowsScreen
 from qtop.screens.failed import FailedScreen
-from qtop.screens.incidents import IncidentScreen, coarse
+from qtop.screens.incidents import IncidentScreen, coarse, keyed_remedies
 from qtop.screens.overview import OverviewScreen
 from qtop.text.safe import area
 from qtop.widgets.bars import Bar
@@ -150,7 +150,7 @@ async def test_without_an_answer_it_says_so_first_and_keeps_known_data(
 async def test_before_the_first_poll_it_says_that_it_connects() -> None:
     app = console(FakeSystem(Unreachable("nobody there")))
     async with app.run_test(size=(120, 40)) as pilot:
-        await until_shown(pilot, "CRIT  Redis does not answer: nobody there")
+        await until_shown(pilot, "●  Redis does not answer: nobody there")
         assert words.NOTHING_IS_WRONG not in screen_text(app)
         assert "No job is running" not in screen_text(app)
 
@@ -188,11 +188,14 @@ async def test_the_advice_is_for_the_incident_under_the_cursor() -> None:
         await shown(pilot)
         assert "→ rename or delete the keys of another kind" in screen_text(app)
         await pilot.press("j")
-        assert "s start a worker that knows" in screen_text(app)
+        assert "enter workers  s start" in screen_text(app)
+
+
+USUAL = UiPolicy()
 
 
 def keys_of(
-    incident: Incident, policy: UiPolicy = UiPolicy(), *, read_only: bool = False
+    incident: Incident, policy: UiPolicy = USUAL, *, read_only: bool = False
 ) -> list[tuple[str, str]]:
     """What can be done about an incident, each with its keys."""
     found = keyed_remedies(incident, policy, read_only=read_only)
@@ -366,11 +369,11 @@ async def test_tab_goes_from_part_to_part_and_enter_works_in_each() -> None:
         assert (app.current_mode, found.name) == ("queues", "typo")
         await pilot.press("1", "tab", "tab", "enter")
         await pilot.pause()
-        assert app.current_mode == "workers"
-        assert under_cursor(app.screen.query_one(Table)).job is not None
+        assert app.current_mode == "failed"
         await pilot.press("1", "tab", "tab", "tab", "enter")
         await pilot.pause()
-        assert app.current_mode == "failed"
+        assert app.current_mode == "workers"
+        assert under_cursor(app.screen.query_one(Table)).job is not None
 
 
 async def test_parts_that_are_not_on_the_screen_are_skipped() -> None:
@@ -399,14 +402,18 @@ async def test_enter_on_failures_opens_their_group() -> None:
 @pytest.mark.redis
 @pytest.mark.parametrize(
     ("read", "failed", "text"),
-    [(3, 3, "failed  class"), (3, 9_000, "newest 3  class"), (1_000, 9_000, "newest  class")],
+    [
+        (3, 3, "Failures 1 group, 3"),
+        (3, 9_000, "Failures 1 group of newest 3, 9,000 in all"),
+        (1_000, 9_000, "Failures 1 group of newest 1,000, 9,000 in all"),
+    ],
 )
 async def test_groups_of_the_newest_failures_say_that_there_may_be_more(
     read: int, failed: int, text: str
 ) -> None:
     look = snapshot(failures=[failure(number) for number in range(read)], failed=failed)
     app = console(FakeSystem(look))
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with app.run_test(size=(140, 24)) as pilot:
         await until_shown(pilot, f"{read:,}  Mailers")
         assert text in screen_text(app)
 

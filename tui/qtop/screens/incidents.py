@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import ClassVar, Final, NamedTuple
 
+from rich.cells import cell_len
+
 from qtop.keymap.keymap import PLACES, Where
 from qtop.monitor.incidents.incident import SEVERITY_NAMES, SEVERITY_SIGNS, Incident, Remedy
 from qtop.monitor.poller import PollResult
@@ -13,7 +15,7 @@ from qtop.monitor.state import UiPolicy, ViewState
 from qtop.screens.base import TextScreen
 from qtop.text import format
 from qtop.text.format import both_times
-from qtop.text.safe import ago, crop, safe, wrapped
+from qtop.text.safe import ago, crop, pad, safe, wrapped
 from qtop.widgets.bars import Span
 from qtop.widgets.columns import Column, ToneOf
 from qtop.widgets.text_lines import TextLine
@@ -80,26 +82,35 @@ def _text_tone(row: IncidentRow) -> ToneOf | None:
     return "dim" if incident.is_over or incident.severity == "info" else None
 
 
-INCIDENTS: Final[tuple[Column[IncidentRow], ...]] = (
-    Column(
-        *("severity", "", 1, lambda row: SEVERITY_SIGNS[row.incident.severity]),
-        priority=90,
-        style=_sign_tone,
-    ),
-    Column(
-        *("incident", "incident", 28, lambda row: safe(row.incident.text)),
-        flex=2,
-        priority=100,
-        style=_text_tone,
-    ),
-    Column(
-        *("figures", "", 16, lambda row: safe(row.incident.figures)),
-        flex=3,
-        priority=70,
-        style=_text_tone,
-    ),
-    Column("since", "for", 7, since, priority=80, align="right", style="dim"),
-)
+class IncidentTexts:
+    """The texts of incidents in one column: what is wrong, and below each other the figures. What
+    has no figures may be as long as both."""
+
+    def __init__(self) -> None:
+        self._cells = 0
+
+    def fit(self, rows: Sequence[IncidentRow], most: int) -> None:
+        """Begin the figures behind the longest text of these rows, in cell `most` at the latest."""
+        lengths = (cell_len(safe(row.incident.text)) for row in rows if row.incident.figures)
+        self._cells = max(0, min(max(lengths, default=0), most))
+
+    def cell(self, row: IncidentRow) -> str:
+        """What is wrong, with its figures."""
+        text, figures = safe(row.incident.text), safe(row.incident.figures)
+        return f"{pad(text, self._cells)}  {figures}" if figures else text
+
+
+def incident_columns(texts: IncidentTexts) -> tuple[Column[IncidentRow], ...]:
+    """The columns of the incidents."""
+    return (
+        Column(
+            *("severity", "", 1, lambda row: SEVERITY_SIGNS[row.incident.severity]),
+            priority=90,
+            style=_sign_tone,
+        ),
+        Column(*("incident", "incident", 28, texts.cell), flex=1, priority=100, style=_text_tone),
+        Column("since", "for", 7, since, priority=80, align="right", style="dim"),
+    )
 
 
 # What to do about an incident.
@@ -141,7 +152,7 @@ def _keyed(remedy: Remedy, incident: Incident, policy: UiPolicy, read_only: bool
 
 
 def brief_advice(incident: Incident, remedies: Sequence[KeyedRemedy]) -> tuple[Spans, Spans]:
-    """An incident's cause and its keys in one line; where no key does anything, what to do."""
+    """An incident's cause and its keys in one line, and what else to do, as far as that fits."""
     why = incident.cause or incident.meaning
     left = [Span(f"   {safe(why)}", "dim", 60, least=12)] if why else []
     right: Spans = []
@@ -150,9 +161,11 @@ def brief_advice(incident: Incident, remedies: Sequence[KeyedRemedy]) -> tuple[S
             name = f"remedy {rank}"
             right.append(Span(f"  {' '.join(each.keys)}", "key", 80 - rank, group=name))
             right.append(Span(f" {each.label}", "", 80 - rank, group=name))
-    if not right and remedies:
-        first = remedies[0].remedy
-        right = [Span(f"  → {safe(first.command or first.words)}", "dim", 50, least=12)]
+    unkeyed = next((each.remedy for each in remedies if not each.keys), None)
+    if unkeyed is not None:
+        # Without keys, what to do counts for more than why.
+        rank = 50 if right else 70
+        right.append(Span(f"  → {safe(unkeyed.words)}", "dim", rank, least=16))
     return left, [*right, Span(" ")] if right else []
 
 
@@ -164,6 +177,8 @@ def detail(
     first, then what it means, then evidence."""
     incident = row.incident
     cause, meaning = (_sentence(text, cells) for text in (incident.cause, incident.meaning))
+    if not cause and not meaning:
+        cause = _sentence(incident.figures, cells)
     evidence = _evidence(row, cells)
     what_to_do = [_remedy(each, cells) for each in remedies]
     parts = [cause, evidence, meaning, what_to_do]

@@ -16,12 +16,13 @@ from qtop.monitor.state import ViewState
 from qtop.screens import frame
 from qtop.screens.base import ConsoleScreen
 from qtop.screens.incidents import (
-    INCIDENTS,
     IncidentRow,
     IncidentScreen,
+    IncidentTexts,
     KeyedRemedy,
     brief_advice,
     detail,
+    incident_columns,
     incident_rows,
     keyed_remedies,
 )
@@ -47,6 +48,9 @@ _DETAIL_LINES: Final = 16
 _TALL: Final = 30
 #: A list that becomes shorter by fewer lines keeps its place: what moves cannot be read.
 _SLACK: Final = 3
+_MOST_CHART_LINES: Final = 18
+#: The cells of a row of incidents beside its text: frame, sign, age.
+_AROUND_TEXT: Final = 8
 #: The lines of the bars around: status, tabs, result, keys.
 _BARS: Final = 4
 
@@ -66,16 +70,26 @@ def heights(lines: int, incidents: int, lists: int) -> Heights:
         lines: How many there are.
         incidents, lists: How many these would fill.
 
-    The charts get what the others do not need, and never less than they need. Of lists there are
-    none where there is no room for two rows.
+    The charts get what the others do not need, up to what is still read at a glance. Where there
+    is no room for two rows of lists, there are none.
     """
     least = 5 if lines < 26 else 7 if lines < 36 else 9
     rest = lines - least
-    first = max(5, min(incidents, rest // 2))
-    if rest - first < 4:
-        return Heights(lines - least, least, 0)
+    first = max(3, min(incidents, rest // 2))
+    if lines < 15:
+        return Heights(rest, least, 0)
     last = max(4, min(lists, rest - first))
-    return Heights(first, lines - first - last, last)
+    charts = min(lines - first - last, _MOST_CHART_LINES)
+    return Heights(first, charts, lines - first - charts)
+
+
+class _Parts(Vertical):
+    """What is between the bars of Overview. It gets another size when one of them comes or goes."""
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Share out the lines anew."""
+        if isinstance(self.screen, OverviewScreen):
+            self.screen.share_out()
 
 
 class OverviewScreen(ConsoleScreen):
@@ -96,8 +110,10 @@ class OverviewScreen(ConsoleScreen):
 
     def __init__(self) -> None:
         super().__init__()
+        self._texts = IncidentTexts()
+        columns = incident_columns(self._texts)
         self.table = self._brief(
-            "incidents", INCIDENTS, lambda row: row.incident.row_key, on_cursor=self._explain
+            "incidents", columns, lambda row: row.incident.row_key, on_cursor=self._explain
         )
         self.queues = self._brief("queues", QUEUES, lambda row: row.key)
         self.failures = self._brief("failures", FAILURES, lambda group: group.key)
@@ -114,7 +130,7 @@ class OverviewScreen(ConsoleScreen):
         self._left = Vertical(self._queues_panel, id="left")
         self._right = Vertical(self._failures_panel, self._jobs_panel, id="right")
         self._lists = Horizontal(self._left, self._right, id="lists")
-        self._parts = Vertical(self._top, self._charts, self._lists, id="parts")
+        self._parts = _Parts(self._top, self._charts, self._lists, id="parts")
         self._said: list[Span] = []
         #: How many lines the incidents and the lists were given room for.
         self._room: tuple[int, int] = (0, 0)
@@ -147,14 +163,16 @@ class OverviewScreen(ConsoleScreen):
         self.table.stale = False
         self.table.dim_rows(None)
         self.table.empty_text = frame.empty_word(view, "incidents", "")
-        self.table.set_rows(incident_rows(view))
+        incidents = incident_rows(view)
+        self._texts.fit(incidents, self._incident_cells * 2 // 3 - _AROUND_TEXT)
+        self.table.set_rows(incidents)
         self.queues.empty_text = frame.empty_word(view, "queues", "", "queues")
         self.queues.set_rows(neediest(fleet.queues or (), insights.incidents) if fleet else ())
         self.failures.empty_text = frame.empty_word(view, "failed jobs", "", "failures")
         self.failures.set_rows(insights.groups)
         self.jobs.empty_text = frame.none_runs(view)
         self.jobs.set_rows(longest(fleet.workers or ()) if fleet else ())
-        self._arrange()
+        self.share_out()
         self._show_titles(view)
         self._explain(self.table.cursor_row)
         self._charts.show(view)
@@ -231,7 +249,7 @@ class OverviewScreen(ConsoleScreen):
     def _is_tall(self) -> bool:
         return self.app.size.height >= _TALL
 
-    def _arrange(self) -> None:
+    def share_out(self) -> None:
         """Give each part the lines that it needs now. Cost: a layout, where they have changed."""
         # Before the first layout: without the bars around.
         lines = self._parts.size.height or self.app.size.height - _BARS
@@ -268,6 +286,10 @@ class OverviewScreen(ConsoleScreen):
             return 0
         found = detail(row, self._remedies(row.incident), self._detail_cells, _DETAIL_LINES)
         return len(found)
+
+    @property
+    def _incident_cells(self) -> int:
+        return self.app.size.width * 5 // 8 if self._is_wide else self.app.size.width
 
     @property
     def _detail_cells(self) -> int:

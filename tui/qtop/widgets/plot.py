@@ -28,6 +28,8 @@ _MOST_STEPS: Final = 4
 _ROUND: Final = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
 #: A figure that changes by less than this part of itself looks flat.
 _LEAST_SPAN: Final = 0.1
+#: So few jobs are counted from zero: one more or less is no slope.
+_FEW: Final = 50
 _LABELS_MIN: Final = (1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1_440)
 _LABEL_CELLS: Final = 5
 _LABEL_GAP: Final = 4
@@ -105,11 +107,11 @@ class Scale(NamedTuple):
 
 
 def scale_of(values: Sequence[float | None], *, is_from_zero: bool) -> Scale:
-    """A scale with round ends for some values. It begins at zero if it `is_from_zero`, and where
-    the lowest value is less than half of the highest."""
+    """A scale with round ends for some values. It begins at zero if it `is_from_zero`, where the
+    lowest value is less than half of the highest, and where the highest is not much."""
     known = [value for value in values if value is not None]
     low, high = min(known, default=0.0), max(known, default=0.0)
-    if is_from_zero or low < high / 2 or high <= 0:
+    if is_from_zero or low < high / 2 or high < _FEW:
         return Scale(min(0.0, low), _round_up(high) if high > 0 else 1.0)
     step = _round_up(max(high - low, high * _LEAST_SPAN) / 2)
     lowest = math.floor(low / step) * step
