@@ -15,6 +15,7 @@ from textual.widget import Widget
 
 from qtop.keymap.keymap import SCREENS, Where
 from qtop.monitor import row_text
+from qtop.monitor.incidents import acknowledged
 from qtop.monitor.incidents.incident import SEVERITY_NAMES, Incident, Link, Remedy
 from qtop.monitor.poller import PollResult
 from qtop.monitor.rows import NOT_ALIVE, TROUBLED, NewestGroup, QueueRow, WorkerRow
@@ -55,6 +56,8 @@ class IncidentScreen(TextScreen):
         yield TextLine(name, "bad" if is_crit else "", "severity")
         since = both_times(incident.since)
         yield TextLine(f"before {since}" if incident.is_older else since, "", "since")
+        if incident.acknowledged is not None:
+            yield TextLine(safe(acknowledged.how(incident.acknowledged)))
         if incident.cause:
             yield TextLine(safe(incident.cause), "", "cause")
         yield from (TextLine(safe(value), "", safe(label)) for label, value in incident.evidence)
@@ -101,7 +104,7 @@ def since(row: IncidentRow) -> str:
 
 def _tone(row: IncidentRow) -> ToneOf:
     severity = row.incident.severity
-    if row.incident.is_over or severity == "info":
+    if row.incident.is_over or row.incident.is_acknowledged or severity == "info":
         return "dim"
     return "bad" if severity == "crit" else severity
 
@@ -213,10 +216,12 @@ FAILURES: Final[tuple[Column[NewestGroup], ...]] = (
 )
 
 
-def incident_rows(view: ViewState) -> list[IncidentRow]:
+def incident_rows(view: ViewState, *, shows_all: bool = False) -> list[IncidentRow]:
+    """The incidents; those that are acknowledged are only counted, unless `shows_all`."""
     moments = {part.label: _moment(part.server_time, part.poll, view) for part in view.parts}
     now = None if view.fleet is None else _moment(view.fleet.server_time, view.poll, view)
-    return [IncidentRow(each, moments.get(each.system, now)) for each in view.insights.incidents]
+    listed = acknowledged.listed(view.insights.incidents, view.policy.sign, shows_all=shows_all)
+    return [IncidentRow(each, moments.get(each.system, now)) for each in listed]
 
 
 def _moment(server_time: datetime | None, poll: PollResult, view: ViewState) -> datetime | None:
@@ -277,6 +282,8 @@ class OverviewScreen(ConsoleScreen):
     def __init__(self) -> None:
         super().__init__()
         self._advice = Bar(id="advice")
+        #: Also the incidents that are acknowledged are listed one by one.
+        self._shows_all = False
         self._charts = [Bar() for _ in range(_CHARTS * _TALL_LINES)]
         self.table = self._brief(
             "incidents", INCIDENTS, lambda row: row.incident.row_key, on_cursor=self._advise
@@ -321,7 +328,7 @@ class OverviewScreen(ConsoleScreen):
         self.table.stale = False
         self.table.dim_rows(None)
         self.table.empty_text = frame.empty_word(view, "verdicts", "")
-        self.table.set_rows(incident_rows(view))
+        self.table.set_rows(incident_rows(view, shows_all=self._shows_all))
         self._advise(self.table.cursor_row)
         self.queues.empty_text = frame.empty_word(view, "queues", "", "queues")
         self.queues.set_rows(neediest(fleet.queues or ()) if fleet else ())
@@ -387,6 +394,17 @@ class OverviewScreen(ConsoleScreen):
         row = self._part.cursor_row
         return [] if row is None else [self._part.row_text(row)]
 
+    def action_acknowledge(self) -> None:
+        """Acknowledge the incident under the cursor, or end that."""
+        row = self.table.cursor_row
+        if row is not None:
+            self.app.actions.acknowledge(row.incident)
+
+    def action_show_acknowledged(self) -> None:
+        """List the incidents that were acknowledged one by one, or only count them again."""
+        self._shows_all = not self._shows_all
+        self.show(self.app.state.view())
+
     def action_start_workers(self) -> None:
         """Ask which workers to start here: for the queue under the cursor, if there is one."""
         row = self._part.cursor_row
@@ -407,6 +425,8 @@ class OverviewScreen(ConsoleScreen):
             await self.app.follow(_link_of(row))
         elif row.incident.link is not None and row.incident.link.place in SCREENS:
             await self.app.follow(row.incident.link)
+        elif row.incident.kind == acknowledged.SUMMARY:
+            self.action_show_acknowledged()
         else:
             self.app.push_screen(IncidentScreen(row.incident))
 
