@@ -629,6 +629,16 @@ class QtopApp(App[None]):
             return None
         return self._steps.pop().left if filter_text in ("", step.filter) else None
 
+    def show_now(self) -> None:
+        self._show()
+
+    def state_of(self, label: str) -> ConsoleState:
+        return self.places.monitor(label).state
+
+    async def run_at(self, label: str, operation: Callable[[System], Operation[T]]) -> T:
+        monitor = self.places.monitor(label)
+        return await monitor.source.run(operation(monitor.system))
+
     def poll_now(self, *, after_action: bool = False) -> None:
         self.places.poll_now(after_action=after_action)
 

@@ -12,7 +12,9 @@ from queuecore.fleet import COPIES as COPIES
 from queuecore.fleet import Stray as Stray
 from queuecore.fleet import StrayKind as StrayKind
 from queuecore.fleet import Strays as Strays
+from queuecore.health import Acknowledgement as Acknowledgement
 from queuecore.health import HealthPart as HealthPart
+from queuecore.health import IncidentKey as IncidentKey
 from queuecore.health import ServerInfo as ServerInfo
 from queuecore.health import SystemHealth as SystemHealth
 from queuecore.values import replace, value
@@ -196,6 +198,7 @@ class HealthReport:
         notices: What the system has to say.
         timed: The jobs that it keeps by their times; None where it has no such, or that is unknown.
         order: Whether its lists are in their order; None when it has no others, or was not asked.
+        acknowledged: The incidents that somebody has acknowledged.
     """
 
     system: SystemHealth = SystemHealth()
@@ -208,6 +211,7 @@ class HealthReport:
     notices: tuple[Notice, ...] = ()
     order: Finding | None = None
     timed: TimedJobs | None = None
+    acknowledged: tuple[Acknowledgement, ...] | None = None
 
     def with_strays(self, strays: Strays | None, why: str = "") -> HealthReport:
         """The same with what a search for jobs that no index leads to has found; `why` it could not

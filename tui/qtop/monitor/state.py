@@ -14,7 +14,15 @@ from qtop.keymap import keymap
 from qtop.keymap.keymap import Action, Rebound, Where
 from qtop.local.workers import LocalWorkers
 from qtop.model.fleet import RunningJob
-from qtop.model.health import HealthReport, Ownership, ServerInfo, Strays
+from qtop.model.health import (
+    Acknowledgement,
+    HealthReport,
+    IncidentKey,
+    Ownership,
+    ServerInfo,
+    Strays,
+)
+from qtop.monitor.incidents.acknowledged import Acknowledgements
 from qtop.monitor.incidents.incident import Incident, of_place
 from qtop.monitor.incidents.rules import IncidentRules, no_answer
 from qtop.monitor.poller import PollResult, clamped_interval_s
@@ -198,6 +206,7 @@ class ConsoleState:
     ) -> None:
         self.poll = PollResult()
         self.policy = policy
+        self._acknowledgements = Acknowledgements()
         self._system = system
         self._label = ""
         self._starts_here = system.abilities.get("start_workers") is None
@@ -301,9 +310,20 @@ class ConsoleState:
     def take_health_report(self, health_report: HealthReport) -> None:
         """Take in what was found out beside the polls. Cost: see `IncidentRules`."""
         self.reported = health_report.with_strays(*self._strays)
+        self._acknowledgements.take(health_report.acknowledged)
         self._builder.note_next_jobs(health_report.next_jobs)
         if health_report.ownership is not None:
             self._builder.note_ownership(health_report.ownership)
+        self._find_wrong()
+
+    @property
+    def acknowledged(self) -> tuple[Acknowledgement, ...]:
+        """The acknowledgements that are known."""
+        return self._acknowledgements.known
+
+    def note_acknowledged(self, key: IncidentKey, done: Acknowledgement | None) -> None:
+        """Take in that an incident was acknowledged from here; None: it is no more."""
+        self._acknowledgements.note(key, done)
         self._find_wrong()
 
     @property
@@ -340,6 +360,8 @@ class ConsoleState:
             incidents = self._rules.judge(
                 fleet, self._when_taken(poll), health_report=self.reported, rtt_ms=self._rtt_ms
             )
+            marked = self._acknowledgements.marked(incidents, fleet.server_time)
+            incidents = tuple(marked)
             groups = self._rules.newest_groups.groups(fleet.failures or ())
             unregistered = unregistered_rows(self.strays, fleet)
         if poll.error is not None:

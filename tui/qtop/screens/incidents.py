@@ -9,6 +9,7 @@ from typing import ClassVar, Final, NamedTuple
 from rich.cells import cell_len
 
 from qtop.keymap.keymap import PLACES, Where
+from qtop.monitor.incidents import acknowledged
 from qtop.monitor.incidents.incident import SEVERITY_NAMES, SEVERITY_SIGNS, Incident, Remedy
 from qtop.monitor.poller import PollResult
 from qtop.monitor.state import UiPolicy, ViewState
@@ -35,11 +36,13 @@ class IncidentRow(NamedTuple):
         return self.incident.system
 
 
-def incident_rows(view: ViewState) -> list[IncidentRow]:
-    """The rows of the incidents, the worst first."""
+def incident_rows(view: ViewState, *, shows_all: bool = False) -> list[IncidentRow]:
+    """The incidents, the worst first; those that are acknowledged are only counted, unless
+    `shows_all`."""
     moments = {part.label: _moment(part.server_time, part.poll, view) for part in view.parts}
     now = None if view.fleet is None else _moment(view.fleet.server_time, view.poll, view)
-    return [IncidentRow(each, moments.get(each.system, now)) for each in view.insights.incidents]
+    listed = acknowledged.listed(view.insights.incidents, view.policy.sign, shows_all=shows_all)
+    return [IncidentRow(each, moments.get(each.system, now)) for each in listed]
 
 
 def _moment(server_time: datetime | None, poll: PollResult, view: ViewState) -> datetime | None:
@@ -73,13 +76,16 @@ _TONES: Final[dict[str, ToneOf]] = {"crit": "bad", "warn": "warn", "info": "dim"
 
 
 def _sign_tone(row: IncidentRow) -> ToneOf:
-    return "dim" if row.incident.is_over else _TONES[row.incident.severity]
+    incident = row.incident
+    is_settled = incident.is_over or incident.is_acknowledged
+    return "dim" if is_settled else _TONES[incident.severity]
 
 
 def _text_tone(row: IncidentRow) -> ToneOf | None:
     # The colour is in the sign: a list of red sentences cannot be read.
     incident = row.incident
-    return "dim" if incident.is_over or incident.severity == "info" else None
+    is_settled = incident.is_over or incident.is_acknowledged
+    return "dim" if is_settled or incident.severity == "info" else None
 
 
 class IncidentTexts:
@@ -179,6 +185,8 @@ def detail(
     cause, meaning = (_sentence(text, cells) for text in (incident.cause, incident.meaning))
     if not cause and not meaning:
         cause = _sentence(incident.figures, cells)
+    if incident.acknowledged is not None:
+        cause = _sentence(acknowledged.how(incident.acknowledged), cells) + cause
     evidence = _evidence(row, cells)
     what_to_do = [_remedy(each, cells) for each in remedies]
     parts = [cause, evidence, meaning, what_to_do]
@@ -248,6 +256,8 @@ class IncidentScreen(TextScreen):
         yield TextLine(SEVERITY_NAMES[incident.severity], tone, "severity")
         moment = both_times(incident.since)
         yield TextLine(f"before {moment}" if incident.is_older else moment, "", "since")
+        if incident.acknowledged is not None:
+            yield TextLine(safe(acknowledged.how(incident.acknowledged)))
         if incident.cause:
             yield TextLine(safe(incident.cause), "", "cause")
         for label, value in incident.evidence:

@@ -10,6 +10,7 @@ from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
 
 from qtop.keymap.keymap import SCREENS, Where
+from qtop.monitor.incidents import acknowledged
 from qtop.monitor.incidents.incident import Incident, Link
 from qtop.monitor.rows import WorkerRow
 from qtop.monitor.state import ViewState
@@ -111,6 +112,8 @@ class OverviewScreen(ConsoleScreen):
     def __init__(self) -> None:
         super().__init__()
         self._texts = IncidentTexts()
+        #: Also the incidents that are acknowledged are listed one by one.
+        self._shows_all = False
         columns = incident_columns(self._texts)
         self.table = self._brief(
             "incidents", columns, lambda row: row.incident.row_key, on_cursor=self._explain
@@ -163,7 +166,7 @@ class OverviewScreen(ConsoleScreen):
         self.table.stale = False
         self.table.dim_rows(None)
         self.table.empty_text = frame.empty_word(view, "incidents", "")
-        incidents = incident_rows(view)
+        incidents = incident_rows(view, shows_all=self._shows_all)
         self._texts.fit(incidents, self._incident_cells * 3 // 4 - _AROUND_TEXT)
         self.table.set_rows(incidents)
         self.queues.empty_text = frame.empty_word(view, "queues", "", "queues")
@@ -343,6 +346,17 @@ class OverviewScreen(ConsoleScreen):
         row = self._part.cursor_row
         return [] if row is None else [self._part.row_text(row)]
 
+    def action_acknowledge(self) -> None:
+        """Acknowledge the incident under the cursor, or end that."""
+        row = self.table.cursor_row
+        if row is not None:
+            self.app.actions.acknowledge(row.incident)
+
+    def action_show_acknowledged(self) -> None:
+        """List the incidents that were acknowledged one by one, or only count them again."""
+        self._shows_all = not self._shows_all
+        self.show(self.app.state.view())
+
     def action_start_workers(self) -> None:
         """Ask which workers to start here: for the queue under the cursor, if there is one."""
         row = self._part.cursor_row
@@ -363,6 +377,8 @@ class OverviewScreen(ConsoleScreen):
             await self.app.follow(failures_link(row))
         elif row.incident.link is not None and row.incident.link.place in SCREENS:
             await self.app.follow(row.incident.link)
+        elif row.incident.kind == acknowledged.SUMMARY:
+            self.action_show_acknowledged()
         else:
             self.app.push_screen(IncidentScreen(row.incident))
 

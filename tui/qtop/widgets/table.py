@@ -291,6 +291,10 @@ class Table(ScrollView, Generic[RowT], can_focus=True, inherit_bindings=False):
             self.rows.mark_range()
             self._show_changes()
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Whether it has an action: where no rows can be marked, the screen may use the key."""
+        return self._markable or action not in ("mark", "mark_range", "mark_all")
+
     def action_mark_all(self) -> None:
         if self._markable:
             self.rows.mark_all()

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Final, Literal, NamedTuple
 
 from qtop.keymap.keymap import Where
+from qtop.model.health import Acknowledgement
 from qtop.search.filter_language import term
 
 Severity = Literal["crit", "warn", "info", "good"]
@@ -71,7 +72,7 @@ def to_serving(queue: str, serving: int | None, system: str = "") -> Link:
     return Link("workers", filter=words, system=system)
 
 
-class Evidence(NamedTuple):
+class Figure(NamedTuple):
     """A figure that shows an incident: `last heartbeats`, `08:00:58 to 08:01:02`."""
 
     label: str
@@ -117,7 +118,7 @@ class Incident:
         doubt: That something could not be read, or not be judged; None when it is certain.
         is_older: It was so when the console began to poll: it is older than `since`.
         is_over: It is no longer so, and keeps its place for a moment.
-        is_acknowledged: Somebody has acknowledged or muted it.
+        acknowledged: Who has acknowledged it, until when and why; None: it is open.
         system: The label of the place that it is about, where there are several.
     """
 
@@ -129,14 +130,14 @@ class Incident:
     link: Link | None = None
     figures: str = ""
     cause: str = ""
-    evidence: tuple[Evidence, ...] = ()
+    evidence: tuple[Figure, ...] = ()
     meaning: str = ""
     remedies: tuple[Remedy, ...] = ()
     since: datetime | None = None
     doubt: Literal["unread", "unjudged"] | None = None
     is_older: bool = False
     is_over: bool = False
-    is_acknowledged: bool = False
+    acknowledged: Acknowledgement | None = None
     system: str = ""
 
     @property
@@ -149,6 +150,10 @@ class Incident:
         """What to do where there are no keys: the first remedy that is more than a look."""
         more = (each for each in self.remedies if each.action != "table.open")
         return next((each.command or each.words for each in more), "")
+
+    @property
+    def is_acknowledged(self) -> bool:
+        return self.acknowledged is not None
 
     @property
     def is_trouble(self) -> bool:

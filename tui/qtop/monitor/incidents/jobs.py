@@ -14,7 +14,7 @@ from qtop.config.limits import Thresholds
 from qtop.model.fleet import RunningJob
 from qtop.model.job import JobRow
 from qtop.monitor.changes import CounterWindow
-from qtop.monitor.incidents.incident import Evidence, Incident, Link, Remedy, first_few
+from qtop.monitor.incidents.incident import Figure, Incident, Link, Remedy, first_few
 from qtop.monitor.rows import NOT_ALIVE, FleetRows, GroupMemory, WorkerRow
 from qtop.search.filter_language import term
 from qtop.text.format import exception_name, rate
@@ -143,9 +143,9 @@ def _incident(
         if usual_s is None
         else "It waits for something, has more to do than usual, or does not end.",
         evidence=(
-            Evidence("running", f"{counted(late, 'job')}, the longest for {ago(longest_s)}"),
-            Evidence("worker", row.id),
-            Evidence("usual", usual),
+            Figure("running", f"{counted(late, 'job')}, the longest for {ago(longest_s)}"),
+            Figure("worker", row.id),
+            Figure("usual", usual),
         ),
         meaning="Each of them keeps a worker from other jobs.",
         remedies=(
@@ -274,7 +274,7 @@ def _burst(fleet: FleetRows, pace: FailureRates, thresholds: Thresholds) -> Inci
         figures=f"{baseline}{mostly}",
         cause=cause,
         evidence=(
-            Evidence("failed", f"{round(now):,} within a minute ({baseline})"),
+            Figure("failed", f"{round(now):,} within a minute ({baseline})"),
             *_shares("classes", classes),
             *_shares("errors", errors),
         ),
@@ -286,10 +286,10 @@ def _burst(fleet: FleetRows, pace: FailureRates, thresholds: Thresholds) -> Inci
     )
 
 
-def _shares(label: str, counts: Counter[str]) -> list[Evidence]:
+def _shares(label: str, counts: Counter[str]) -> list[Figure]:
     first = counts.most_common(3)
     words = ", ".join(f"{name} {many:,}" for name, many in first)
-    return [Evidence(label, words)] if first else []
+    return [Figure(label, words)] if first else []
 
 
 def _shared(
@@ -315,9 +315,9 @@ def _shared(
                 figures=f"{counted(number, 'time')} {span}",
                 cause="One error in many classes: what they share is broken.",
                 evidence=(
-                    Evidence("message", message[:_MESSAGE]),
+                    Figure("message", message[:_MESSAGE]),
                     *_shares("classes", of_classes),
-                    Evidence("failures", f"{counted(number, 'time')} {span}"),
+                    Figure("failures", f"{counted(number, 'time')} {span}"),
                 ),
                 meaning="A requeue fails again until that is mended.",
                 remedies=(
@@ -340,7 +340,7 @@ def _worst_class(recent: Sequence[JobRow], thresholds: Thresholds, span: str) ->
         link=Link("failed", filter=term("class", name)),
         figures=f"{number:,} of {len(recent):,} {span}",
         cause=f"{number:,} of {counted(len(recent), 'failure')} {span} are of this class.",
-        evidence=(*_shares("errors", errors), Evidence("other classes", f"{len(others):,}")),
+        evidence=(*_shares("errors", errors), Figure("other classes", f"{len(others):,}")),
         meaning="The error is in this class, or in what only this class uses.",
         remedies=(Remedy(f"failures of {name}", "table.open"),),
     )

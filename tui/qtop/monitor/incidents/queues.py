@@ -16,7 +16,7 @@ from qtop.config.limits import Thresholds
 from qtop.model.health import DELAYED_ASIDE, WaitingClasses
 from qtop.monitor.changes import Drop, Drops
 from qtop.monitor.incidents.incident import (
-    Evidence,
+    Figure,
     Incident,
     Link,
     Remedy,
@@ -115,9 +115,9 @@ def _growing(
             figures=flow,
             cause=f"More jobs come than its {_workers_of(row)} finish.",
             evidence=(
-                Evidence("waiting", number(row.depth)),
-                Evidence("growth", f"{rate(each.per_s)} jobs/s"),
-                Evidence("in, out", f"{rate(come)}/s, {rate(go)}/s"),
+                Figure("waiting", number(row.depth)),
+                Figure("growth", f"{rate(each.per_s)} jobs/s"),
+                Figure("in, out", f"{rate(come)}/s, {rate(go)}/s"),
                 *_newest_classes(classes.get(row.name)),
             ),
             meaning=f"Jobs of {row.name} wait longer and longer; it does not drain.",
@@ -145,7 +145,7 @@ def _more_workers(row: QueueRow) -> tuple[Remedy, ...]:
     return (see, Remedy("start more of the workers that serve it", "start_workers"))
 
 
-def _newest_classes(seen: WaitingClasses | None) -> list[Evidence]:
+def _newest_classes(seen: WaitingClasses | None) -> list[Figure]:
     """Which classes grow: those of the jobs that came last, as far as they were sampled."""
     shares = {} if seen is None else seen.newest
     if not shares:
@@ -153,7 +153,7 @@ def _newest_classes(seen: WaitingClasses | None) -> list[Evidence]:
     total = sum(shares.values())
     first = sorted(shares.items(), key=lambda each: -each[1])[:3]
     words = ", ".join(f"{name or 'unreadable'} {many:,}" for name, many in first)
-    return [Evidence("newest jobs", f"{words} of {total:,} sampled")]
+    return [Figure("newest jobs", f"{words} of {total:,} sampled")]
 
 
 def growing_class(seen: WaitingClasses | None) -> str | None:
@@ -173,7 +173,7 @@ def _with_cause(incident: Incident, full: Fullness | None) -> Incident:
         figures=f"{incident.figures}, {busy}",
         cause=f"All {counted(full.threads, 'thread')} of its {counted(full.workers, 'worker')} "
         "are busy, at two heartbeats in a row.",
-        evidence=(*incident.evidence, Evidence("threads", f"{busy}, none free")),
+        evidence=(*incident.evidence, Figure("threads", f"{busy}, none free")),
         remedies=(*incident.remedies, Remedy("look at Workers for jobs that run long")),
     )
 
@@ -199,10 +199,10 @@ def _late(late: Sequence[QueueRow], full: Mapping[str, Fullness]) -> list[Incide
             *("queues", "warn", f"{row.name}: latency {waited}", "latency", row.name),
             link=Link("queues", row.name),
             figures=f"{number(row.depth)} waiting",
-            cause=f"Its {_workers_of(row)} take jobs more slowly than they come.",
+            cause=f"Jobs come faster than its {_workers_of(row)} take them.",
             evidence=(
-                Evidence("oldest job", f"has waited {waited}"),
-                Evidence("waiting", number(row.depth)),
+                Figure("oldest job", f"has waited {waited}"),
+                Figure("waiting", number(row.depth)),
             ),
             meaning=f"A job put into {row.name} now starts about that much later.",
             remedies=_more_workers(row),
@@ -227,7 +227,7 @@ def _aside(queue: str, items: int) -> Incident:
         *("jobs", "warn", f"{queue}: {counted(items, 'unreadable item')}", "unreadable", queue),
         link=Link("queues", queue),
         cause="Something enqueued what is no job; workers moved it out of the queue.",
-        evidence=(Evidence("unreadable", f"{items:,} in unreadable:{queue}"),),
+        evidence=(Figure("unreadable", f"{items:,} in unreadable:{queue}"),),
         meaning="They are kept and will not run.",
         remedies=(
             Remedy(
@@ -249,7 +249,7 @@ def delayed_aside(fleet: FleetRows, aside: int | None) -> Iterator[Incident]:
             subject=DELAYED_ASIDE,
             link=Link("scheduled"),
             cause="The scheduler could not read them, or they name no queue.",
-            evidence=(Evidence("unreadable", f"{aside:,} in unreadable:{DELAYED_ASIDE}"),),
+            evidence=(Figure("unreadable", f"{aside:,} in unreadable:{DELAYED_ASIDE}"),),
             meaning="They are kept and will not run.",
             remedies=(
                 Remedy(
@@ -377,7 +377,10 @@ def _everything(
         link=Link("queues"),
         figures=f"{jobs_waiting(fleet.totals)}{_for(age_s)}",
         cause=_paused_cause(audit_entry),
-        evidence=(Evidence("waiting", jobs_waiting(fleet.totals)), *_pause_evidence(audit_entry)),
+        evidence=(
+            Figure("waiting", jobs_waiting(fleet.totals)),
+            *_pause_evidence(audit_entry),
+        ),
         meaning=_PAUSED_MEANS,
         remedies=(Remedy("resume everything", "pause_all", "qtop resume --all"),),
         since=None if audit_entry is None else audit_entry.at,
@@ -399,7 +402,7 @@ def _queue(
         link=Link("queues", row.name),
         figures=f"{waiting} waiting{_for(age_s)}{forgotten}",
         cause=_paused_cause(audit_entry),
-        evidence=(Evidence("waiting", waiting), *_pause_evidence(audit_entry)),
+        evidence=(Figure("waiting", waiting), *_pause_evidence(audit_entry)),
         meaning=_PAUSED_MEANS,
         remedies=(Remedy(f"resume {row.name}", "pause", f"qtop resume {argument(row.name)}"),),
         since=None if audit_entry is None else audit_entry.at,
@@ -420,9 +423,9 @@ def _paused_cause(audit_entry: AuditEntry | None) -> str:
     return f"{audit_entry.actor.who} paused it with {audit_entry.actor.client}."
 
 
-def _pause_evidence(audit_entry: AuditEntry | None) -> Iterator[Evidence]:
+def _pause_evidence(audit_entry: AuditEntry | None) -> Iterator[Figure]:
     if audit_entry is not None:
-        yield Evidence("paused at", f"{audit_entry.at.astimezone():%Y-%m-%d %H:%M:%S}")
+        yield Figure("paused at", f"{audit_entry.at.astimezone():%Y-%m-%d %H:%M:%S}")
 
 
 def _age_s(audit_entry: AuditEntry | None, now: datetime) -> float | None:
@@ -494,9 +497,9 @@ def _course(drop: Drop) -> str:
 
 def _other(drop: Drop, drops: Drops) -> Incident:
     named_drops = (("waiting", drops.waiting), ("workers", drops.workers), ("failed", drops.failed))
-    evidence = [Evidence("processed", f"{number(drop.was)} to {number(drop.left)}")]
+    evidence = [Figure("processed", f"{number(drop.was)} to {number(drop.left)}")]
     evidence += [
-        Evidence(name, f"{each.was:,} to {each.left:,}")
+        Figure(name, f"{each.was:,} to {each.left:,}")
         for name, each in named_drops
         if each and each.at == drop.at
     ]

@@ -9,11 +9,12 @@ from typing import Final, get_args
 
 from qtop.config.limits import USUAL, Thresholds
 from qtop.model.health import HealthReport, Notice, Ownership, Strays
+from qtop.monitor.changes import ServedBy
 from qtop.monitor.incidents import jobs, queues, server, service, workers
 from qtop.monitor.incidents.incident import (
     SEVERITIES,
     Check,
-    Evidence,
+    Figure,
     Incident,
     Link,
     Remedy,
@@ -108,7 +109,7 @@ class IncidentRules:
         *,
         is_steady: bool = False,
         abilities: Mapping[Ability, str | None] = MappingProxyType({}),
-        served_by: service.ServedBy = lambda listed: listed,
+        served_by: ServedBy = lambda listed: listed,
     ) -> None:
         self._thresholds = thresholds
         self._abilities = abilities
@@ -274,7 +275,7 @@ def _notice_incidents(notices: Iterable[Notice]) -> Iterator[Incident]:
             *("keys", each.severity, each.text, each.kind),
             link=None if each.place is None else Link(each.place),
             cause=each.cause,
-            evidence=tuple(Evidence(*pair) for pair in each.evidence),
+            evidence=tuple(Figure(*pair) for pair in each.evidence),
             remedies=remedies_of(each.remedy),
             doubt="unjudged" if each.severity == "info" else None,
         )

@@ -18,7 +18,7 @@ from qtop.model.health import (
 )
 from qtop.monitor.incidents.incident import (
     Check,
-    Evidence,
+    Figure,
     Incident,
     Link,
     Remedy,
@@ -312,7 +312,7 @@ def slow(rtt_ms: float | None, thresholds: Thresholds) -> Iterator[Incident]:
             *("server", "warn", "Redis answers slowly", "slow"),
             figures=f"a refresh takes {took}",
             cause="The network, a busy server, or very many queues and workers.",
-            evidence=(Evidence("refresh", took),),
+            evidence=(Figure("refresh", took),),
             meaning="What is shown is older than usual; workers may be slowed down, too.",
             remedies=(Remedy("qtop doctor measures one round trip"),),
         )
@@ -338,7 +338,7 @@ def _incident(finding: Finding, link: Link | None = None) -> Incident:
         *(check, severity, text, finding.check, "", link),
         figures=figures,
         cause=_CAUSES.get(finding.check, "") if is_known else "",
-        evidence=(Evidence(finding.check, finding.text),),
+        evidence=(Figure(finding.check, finding.text),),
         meaning=_MEANINGS.get(finding.check, "") if is_known else "",
         remedies=remedies_of(finding.remedy),
     )
@@ -375,11 +375,11 @@ def _scheduler(
 
 def _scheduler_evidence(
     system: SystemHealth, lease: Lease | None, overdue_s: float
-) -> Iterator[Evidence]:
+) -> Iterator[Figure]:
     if overdue_s > 0:
-        yield Evidence("oldest overdue", late_by(overdue_s))
-    yield Evidence("schedulers' lock", "free" if lease is None else lease.owner)
+        yield Figure("oldest overdue", late_by(overdue_s))
+    yield Figure("schedulers' lock", "free" if lease is None else lease.owner)
     if lease is not None and lease.idle_s is not None:
-        yield Evidence("last renewal", f"{ago(lease.idle_s)} ago")
+        yield Figure("last renewal", f"{ago(lease.idle_s)} ago")
     if system.schedules:
-        yield Evidence("schedules", f"{system.schedules:,}")
+        yield Figure("schedules", f"{system.schedules:,}")

@@ -4,13 +4,21 @@ they hold. Pure, with what must be remembered from poll to poll."""
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from qtop.model.health import WaitingClasses
-from qtop.monitor.incidents.incident import Evidence, Incident, Link, Remedy, first_few, to_serving
+from qtop.monitor.changes import ServedBy
+from qtop.monitor.incidents.incident import (
+    Figure,
+    Incident,
+    Link,
+    Remedy,
+    first_few,
+    to_serving,
+)
 from qtop.monitor.rows import NOT_ALIVE, FleetRows, QueueRow, WorkerRow
 from qtop.text.format import named, rate
 from qtop.text.safe import ago, counted
@@ -18,8 +26,6 @@ from queuecore.active_job import unwrapped
 
 #: What is known to wait, by queue.
 Classes = Mapping[str, WaitingClasses]
-#: The queues that workers with a list of queues serve.
-ServedBy = Callable[[tuple[str, ...]], Collection[str]]
 
 #: So many workers that left are remembered, each for so long.
 _MOST_LEFT: Final = 1_000
@@ -150,7 +156,7 @@ def _no_worker(rows: Sequence[QueueRow], classes: Classes, formers: Formers) -> 
         figures=f"{waiting:,} waiting in {named(names, _NAMED)}{_last(former)}",
         cause=_cause(former, "any of these queues"),
         evidence=(
-            *(Evidence(row.name, f"{row.depth or 0:,} waiting") for row in rows[:5]),
+            *(Figure(row.name, f"{row.depth or 0:,} waiting") for row in rows[:5]),
             *_former_evidence(former),
         ),
         meaning=_meaning("No job runs until a worker starts", former),
@@ -164,9 +170,9 @@ def _of_queue(row: QueueRow, classes: Classes, former: Former) -> Incident:
     come = row.rates.in_per_s
     flow = f", +{rate(come)}/s" if come else ""
     oldest = f", oldest {ago(row.next_waits_s)}" if row.next_waits_s is not None else ""
-    waiting = Evidence("waiting", f"{row.depth or 0:,}{flow}{oldest}")
+    waiting = Figure("waiting", f"{row.depth or 0:,}{flow}{oldest}")
     is_known = known is not None and known.names
-    class_names = [Evidence("classes", named(known.names))] if known and is_known else []
+    class_names = [Figure("classes", named(known.names))] if known and is_known else []
     has_former = bool(former.dead or former.quiet)
     see = Remedy(f"workers that list {name}" if has_former else f"queue {name}", "table.open")
     return Incident(
@@ -283,22 +289,22 @@ def clock(moment: datetime) -> str:
     return f"{moment.astimezone():%H:%M:%S}"
 
 
-def _former_evidence(former: Former) -> Iterator[Evidence]:
+def _former_evidence(former: Former) -> Iterator[Figure]:
     if dead := former.dead:
-        yield Evidence("dead workers", f"{len(dead):,}: {named([row.id for row in dead], _NAMED)}")
+        yield Figure("dead workers", f"{len(dead):,}: {named([row.id for row in dead], _NAMED)}")
         beats = _beats(dead)
         if beats:
             first, last = clock(beats[0]), clock(beats[-1])
             span = first if first == last else f"{first} to {last}"
             unknown = len(dead) - len(beats)
             more = f" ({unknown:,} unknown)" if unknown else ""
-            yield Evidence("last heartbeats", span + more)
+            yield Figure("last heartbeats", span + more)
         else:
-            yield Evidence("last heartbeats", "unknown")
-        yield Evidence("held jobs", held_words(dead))
+            yield Figure("last heartbeats", "unknown")
+        yield Figure("held jobs", held_words(dead))
     if former.left:
         names = named(former.left, _NAMED)
-        yield Evidence("left the register", f"{len(former.left):,}: {names}")
+        yield Figure("left the register", f"{len(former.left):,}: {names}")
 
 
 def held_words(rows: Sequence[WorkerRow]) -> str:

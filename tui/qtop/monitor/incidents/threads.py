@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from qtop.config.limits import Thresholds
 from qtop.model.fleet import RunningJob
-from qtop.monitor.incidents.incident import Evidence, Incident, Link, Remedy
+from qtop.monitor.incidents.incident import Figure, Incident, Link, Remedy
 from qtop.monitor.rows import FleetRows, WorkerRow
 from qtop.text.format import named
 from qtop.text.safe import ago, counted
@@ -202,7 +202,7 @@ def _late(late: Sequence[_Past], longest_s: float) -> Incident:
         link=_to(rows),
         figures=f"no heartbeat for {up_to}{_on(rows)}",
         cause="Stopped, short of CPU or memory, or cut off from Redis.",
-        evidence=(Evidence("workers", named([row.id for row in rows], _NAMED)),),
+        evidence=(Figure("workers", named([row.id for row in rows], _NAMED)),),
         meaning="After a minute without a heartbeat they count as gone.",
         remedies=(_SEE, Remedy("look at their machines, and at their connection to Redis")),
         since=rows[0].now - timedelta(seconds=longest_s),
@@ -221,7 +221,7 @@ def _quiet(quiet: Sequence[_Past], now: datetime) -> Incident:
         f"longest {_job(longest.job)}, {ago(longest.elapsed_s)}",
         cause="A deploy waits for jobs that run longer than it expects.",
         evidence=tuple(
-            Evidence(row.id, f"{_job(row.job)} for {ago(row.elapsed_s)}") for row in rows[:_NAMED]
+            Figure(row.id, f"{_job(row.job)} for {ago(row.elapsed_s)}") for row in rows[:_NAMED]
         ),
         meaning="A quiet worker finishes its jobs and takes no more.",
         remedies=(
@@ -246,7 +246,7 @@ def _with_jobs(lost: Mapping[str, _Lost]) -> Incident:
         figures=f"on {named(hosts, 3)}: {named(names, 3)}",
         cause="Killed, or cut off from Redis: no clean stop was seen.",
         evidence=tuple(
-            Evidence(name, f"ran {_job(job)} at its last heartbeat") for name, job in jobs[:_NAMED]
+            Figure(name, f"ran {_job(job)} at its last heartbeat") for name, job in jobs[:_NAMED]
         ),
         meaning="These jobs are lost unless something kept them.",
         remedies=(
@@ -264,7 +264,7 @@ def _without_jobs(gone: Sequence[WorkerRow]) -> Incident:
         link=_to(gone, "gone"),
         figures=f"what they ran may be lost{_on(gone)}",
         cause="Killed, or cut off from Redis.",
-        evidence=tuple(Evidence(row.id, "its heartbeat has expired") for row in gone[:_NAMED]),
+        evidence=tuple(Figure(row.id, "its heartbeat has expired") for row in gone[:_NAMED]),
         meaning="What they ran is unknown: this console did not see it.",
         remedies=(
             _SEE,
@@ -285,7 +285,7 @@ def _far(far: Sequence[WorkerRow], thresholds: Thresholds) -> Incident:
         figures=f"up to {worst:,.0f} ms, over {thresholds.round_trip_ms:g} ms{_on(far)}",
         cause="The network is slow, or Redis or the process is short of CPU.",
         evidence=tuple(
-            Evidence(row.id, f"{took_ms(row):,.0f} ms a round trip") for row in far[:_NAMED]
+            Figure(row.id, f"{took_ms(row):,.0f} ms a round trip") for row in far[:_NAMED]
         ),
         meaning="Each job takes longer by some round trips.",
         remedies=(
@@ -308,7 +308,7 @@ def _grown(grown: Sequence[_Past], thresholds: Thresholds) -> Incident:
         link=_to(rows),
         figures=f"{course(most)} in {ago(thresholds.rss_for_s)}{_on(rows)}",
         cause="A leak, or memory that is fragmented by many threads.",
-        evidence=tuple(Evidence(each.seen.id, course(each)) for each in grown[:_NAMED]),
+        evidence=tuple(Figure(each.seen.id, course(each)) for each in grown[:_NAMED]),
         meaning="A machine without memory kills processes, and what they run.",
         remedies=(
             _SEE,

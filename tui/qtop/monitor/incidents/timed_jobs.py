@@ -10,7 +10,7 @@ from typing import Final, Literal, NamedTuple
 
 from qtop.config.limits import Thresholds
 from qtop.model.health import STORM_MINUTES, TimedJobs, TimedSet, storm_begin
-from qtop.monitor.incidents.incident import Evidence, Incident, Link, Remedy, Severity
+from qtop.monitor.incidents.incident import Figure, Incident, Link, Remedy, Severity
 from qtop.monitor.rows import FleetRows
 from qtop.search.filter_language import term
 from qtop.text.format import late_by
@@ -142,8 +142,8 @@ def _overdue(timed: TimedJobs, fleet: FleetRows, thresholds: Thresholds) -> Iter
             f"{counted(movers, 'worker')} to move them",
             cause=cause,
             evidence=(
-                Evidence("overdue", f"{found.overdue:,} {what}"),
-                Evidence("movers", f"{counted(movers, 'worker')}: {ago(limit_s)} are allowed for"),
+                Figure("overdue", f"{found.overdue:,} {what}"),
+                Figure("movers", f"{counted(movers, 'worker')}: {ago(limit_s)} are allowed for"),
             ),
             meaning="They are not put into their queues, so no worker runs them.",
             remedies=(Remedy("these jobs" if movers else "workers", "table.open"), Remedy(remedy)),
@@ -204,9 +204,9 @@ def _storm(
         figures=f"{many:,} retries within 5 min{when}{mostly}; {does}",
         cause=f"Many jobs{f' of {worst}' if mostly else ''} failed at about the same time.",
         evidence=(
-            Evidence("retries", f"{many:,} of the {sum(ahead):,} of the next hour{when}"),
-            Evidence("capacity", does),
-            *(Evidence("class", f"{name} {n:,} of {looked_at:,} sampled") for name, n in shares),
+            Figure("retries", f"{many:,} of the {sum(ahead):,} of the next hour{when}"),
+            Figure("capacity", does),
+            *(Figure("class", f"{name} {n:,} of {looked_at:,} sampled") for name, n in shares),
         ),
         meaning="Other jobs wait while the retries run.",
         remedies=(
@@ -246,7 +246,10 @@ def _dead(
             figures=f"{dead.length:,}; each death drops the oldest"
             + ("" if died else ", and none is seen now"),
             cause="The set of dead jobs is cut down at each death.",
-            evidence=(Evidence("dead jobs", f"{dead.length:,} of {cap:,}"), Evidence("now", says)),
+            evidence=(
+                Figure("dead jobs", f"{dead.length:,} of {cap:,}"),
+                Figure("now", says),
+            ),
             meaning="A dead job that is dropped cannot be retried.",
             remedies=(
                 Remedy("the dead jobs", "table.open"),
@@ -268,7 +271,7 @@ def _dead(
         link=link,
         figures=f"the oldest of {dead.length:,} is {oldest} old, dropped {when}",
         cause=f"Dead jobs are kept for {thresholds.dead_days:g} days unless it is set otherwise.",
-        evidence=(Evidence("oldest", f"died {oldest} ago"), Evidence("now", says)),
+        evidence=(Figure("oldest", f"died {oldest} ago"), Figure("now", says)),
         meaning="A dead job that is dropped cannot be retried.",
         remedies=(
             Remedy("the dead jobs", "table.open"),

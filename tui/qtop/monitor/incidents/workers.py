@@ -12,7 +12,7 @@ from typing import Final
 from qtop.config.limits import Thresholds
 from qtop.model.health import StrayKind, Strays
 from qtop.monitor.incidents.incident import (
-    Evidence,
+    Figure,
     Incident,
     Link,
     Remedy,
@@ -85,9 +85,9 @@ def _dead(dead: Sequence[WorkerRow]) -> Incident:
         cause=f"{many} on {hosts(dead, _HOSTS)} stopped sending heartbeats: killed, or cut off "
         "from Redis.",
         evidence=(
-            Evidence("dead workers", _ids(dead)),
-            Evidence("last heartbeats", f"up to {ago(_oldest_s(dead))} ago"),
-            Evidence("held jobs", held_words(dead)),
+            Figure("dead workers", _ids(dead)),
+            Figure("last heartbeats", f"up to {ago(_oldest_s(dead))} ago"),
+            Figure("held jobs", held_words(dead)),
         ),
         meaning=meaning,
         remedies=(
@@ -119,8 +119,8 @@ def _silent(silent: Sequence[WorkerRow]) -> Incident:
         cause="Two heartbeats or more are missing: the machine is short of CPU or memory, or the "
         "way to Redis is cut.",
         evidence=(
-            Evidence("silent workers", _ids(silent)),
-            Evidence("held jobs", held_words(silent)),
+            Figure("silent workers", _ids(silent)),
+            Figure("held jobs", held_words(silent)),
         ),
         meaning="After five minutes without a heartbeat they count as dead.",
         remedies=(Remedy("the silent workers", "table.open"), _LOOK),
@@ -137,7 +137,7 @@ def _ahead(ahead: Sequence[WorkerRow]) -> Incident:
         figures=f"heartbeats up to {furthest} in the future, on {hosts(ahead, _HOSTS)}",
         cause="The clocks of their machines are ahead of the server's.",
         evidence=tuple(
-            Evidence(row.id, f"{ago(-(row.beat_age_s or 0.0))} ahead") for row in ahead[:_EVIDENCE]
+            Figure(row.id, f"{ago(-(row.beat_age_s or 0.0))} ahead") for row in ahead[:_EVIDENCE]
         ),
         meaning="When such a worker dies it is noticed later.",
         remedies=(_NTP,),
@@ -151,9 +151,7 @@ def _behind(behind: Sequence[WorkerRow]) -> Incident:
         link=Link("workers"),
         figures=f"up to {oldest} old, on {hosts(behind, _HOSTS)}",
         cause="Their clocks are behind, or something keeps their records from expiring.",
-        evidence=tuple(
-            Evidence(row.id, f"{ago(row.beat_age_s)} old") for row in behind[:_EVIDENCE]
-        ),
+        evidence=tuple(Figure(row.id, f"{ago(row.beat_age_s)} old") for row in behind[:_EVIDENCE]),
         meaning="Whether they live cannot be told from their heartbeats.",
         remedies=(_NTP,),
     )
@@ -177,7 +175,7 @@ def _without_heartbeat(unknown: Sequence[WorkerRow]) -> Incident:
         link=_link(unknown, '"no heartbeat"'),
         figures="whether they live is unknown",
         cause="Their version of Resque, or another implementation, sends no heartbeats.",
-        evidence=(Evidence("workers", _ids(unknown)),),
+        evidence=(Figure("workers", _ids(unknown)),),
         meaning="They are never pruned, and count as serving their queues.",
         remedies=(Remedy("see on their machines whether they run"),),
         doubt="unjudged",
@@ -191,7 +189,7 @@ def _unread(rows: Sequence[WorkerRow]) -> Incident:
         *("keys", "crit", text, "in hand"),
         link=_link(rows, "unknown"),
         cause="Their records could not be read.",
-        evidence=(Evidence("workers", _ids(rows)),),
+        evidence=(Figure("workers", _ids(rows)),),
         doubt=unread_doubt(text),
     )
 
@@ -240,7 +238,7 @@ def stray_incidents(strays: Strays) -> Iterator[Incident]:
                 figures=named([each.name or repr("") for each in found]),
                 cause="The keys hold jobs, and the index that should name them does not.",
                 evidence=tuple(
-                    Evidence(each.name or repr(""), counted(each.jobs, "job"))
+                    Figure(each.name or repr(""), counted(each.jobs, "job"))
                     for each in found[:_EVIDENCE]
                 ),
                 meaning="No worker or scheduler finds these jobs.",
