@@ -34,6 +34,7 @@ COLUMNS: tuple[Column[Queue], ...] = (
         align="right",
         sort_key=lambda q: q.depth,
         descends=True,
+        is_steady=True,
     ),
     Column(
         "state",
@@ -42,8 +43,9 @@ COLUMNS: tuple[Column[Queue], ...] = (
         lambda q: q.state,
         priority=5,
         style=lambda q: "good" if q.state == "ok" else "bad",
+        is_steady=True,
     ),
-    Column("note", "Note", 30, lambda q: "§", priority=1, style="dim"),
+    Column("note", "Note", 30, lambda q: "§", priority=1, style="dim", is_steady=True),
 )
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qtop.text.format import brief
+from qtop.text.format import axis_label
 from qtop.widgets.plot import (
     ChartClock,
     Course,
@@ -207,9 +207,9 @@ def test_without_a_moment_there_is_no_clock() -> None:
     ],
 )
 def test_the_ends_of_a_scale_are_short(value: float, text: str) -> None:
-    assert brief(value) == text
+    assert axis_label(value) == text
 
 
 @given(st.floats(0, 1e25))
 def test_no_figure_takes_more_than_four_cells(value: float) -> None:
-    assert len(brief(value)) <= 4
+    assert len(axis_label(value)) <= 4

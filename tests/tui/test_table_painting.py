@@ -22,8 +22,8 @@ def style_flags(table: Table[Queue], y: int) -> set[str]:
 @pytest.mark.parametrize(
     ("width", "labels"),
     [
-        (20, ["Queue"]),
-        (30, ["Queue", "Depth"]),
+        (18, ["Queue"]),
+        (25, ["Queue", "Depth"]),
         (60, ["Queue", "Depth", "State"]),
         (80, ["Queue", "Depth", "State", "Note"]),
         (160, ["Queue", "Depth", "State", "Note"]),
@@ -85,7 +85,7 @@ def test_columns_that_grow_are_as_wide_as_their_texts_and_one_takes_the_rest() -
     columns = [column("a", 5, flex=1), column("b", 5), column("c", 5, flex=2)]
     contents = {"a": 9, "b": 3, "c": 6}
     assert places(fit(columns, 0, 40, contents)) == [("a", 0, 9), ("b", 11, 5), ("c", 18, 22)]
-    assert places(fit(columns, 0, 22, contents)) == [("a", 0, 7), ("b", 9, 5), ("c", 16, 6)]
+    assert places(fit(columns, 0, 22, contents)) == [("a", 0, 9), ("b", 11, 3), ("c", 16, 6)]
 
 
 def test_a_column_that_grows_takes_no_more_than_its_texts_where_others_need_the_room() -> None:

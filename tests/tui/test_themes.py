@@ -56,12 +56,12 @@ def test_a_theme_in_the_colours_of_the_terminal_is_not_listed() -> None:
     assert "ansi-dark" not in THEMES
 
 
-def test_a_theme_that_can_be_read_stays_as_it_is() -> None:
+def test_a_colour_that_can_be_read_stays_as_it_is() -> None:
     kept = readable(DARK)
     assert kept is not None
     known, given = variables(kept), DARK.to_color_system().generate()
-    for name in ("text-success", "text-warning", "text-error"):
-        assert known[name].hex == Color.parse(given[name]).hex
+    for name in ("success", "warning", "error"):
+        assert known[f"text-{name}"].hex == Color.parse(given[name]).hex
 
 
 @pytest.mark.parametrize(("name", "is_dark"), [("nord", True), ("solarized-light", False)])

@@ -17,7 +17,7 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
-from qtop.text.format import brief
+from qtop.text.format import axis_label
 from qtop.text.safe import pad
 from qtop.widgets.plot import (
     ChartClock,
@@ -66,7 +66,7 @@ class Chart(Widget):
     def __init__(
         self,
         *,
-        label: Callable[[float], str] = brief,
+        label: Callable[[float], str] = axis_label,
         scale: Scale | None = None,
         is_from_zero: bool = True,
         drawn_as: DrawnAs = "braille",

@@ -43,6 +43,8 @@ class Column(Generic[RowT]):
             both directions. A column without it cannot be sorted by.
         descends: Sorting starts with the highest value.
         tail: Where the text is too long, its end from the last `tail` on is kept; see `crop`.
+        is_steady: It keeps its width also where what it shows is shorter: that would change at
+            every poll.
     """
 
     key: str
@@ -56,6 +58,7 @@ class Column(Generic[RowT]):
     sort_key: Callable[[RowT], Any] | None = None
     descends: bool = False
     tail: str = ""
+    is_steady: bool = False
 
 
 def figure(
@@ -247,63 +250,61 @@ def fit(
     """Give as many columns as possible a place, and share out the cells that are left over.
 
     There are `width` cells from `x` on. Where they are too few, columns that show nothing are left
-    out first. Those that grow are as wide as their `contents`, if there is room; the rest goes to
-    the one that grows most. Returns the columns that fit, left to right; at least one when there is
-    any, cut if need be.
+    out first. Each of the others is as wide as its `contents`, if there is room; then as its own
+    width; the rest goes to the one that grows most. Returns the columns that fit, left to right; at
+    least one when there is any, cut if need be.
     """
-    columns = [_narrowed(column, contents) for column in columns]
+    least = [_least(column, contents) for column in columns]
     kept = list(range(len(columns)))
-    while len(kept) > 1 and _needed([columns[i] for i in kept]) > width:
-        kept.remove(
-            min(kept, key=lambda i: (_shows(columns[i], contents), columns[i].priority, -i))
-        )
-    staying = [columns[i] for i in kept]
-    extra = _shared(staying, max(0, width - _needed(staying)), contents)
+
+    def rank(at: int) -> tuple[bool, int, int]:
+        return contents.get(columns[at].key, 1) > 0, columns[at].priority, -at
+
+    while len(kept) > 1 and sum(least[at] for at in kept) + GAP * (len(kept) - 1) > width:
+        kept.remove(min(kept, key=rank))
+    staying = [columns[at] for at in kept]
+    cells = [least[at] for at in kept]
+    _grow(cells, staying, width - GAP * (len(kept) - 1), contents)
     placed: list[PlacedColumn[RowT]] = []
-    for column, more in zip(staying, extra, strict=True):
-        cells = max(0, min(column.width + more, width))
-        placed.append(PlacedColumn(column, x, cells))
-        x += cells + GAP
+    for column, wanted in zip(staying, cells, strict=True):
+        given = max(0, min(wanted, width))
+        placed.append(PlacedColumn(column, x, given))
+        x += given + GAP
     return tuple(placed)
 
 
-def _shows(column: Column[RowT], contents: Contents) -> bool:
-    return contents.get(column.key, 1) > 0
+def _least(column: Column[RowT], contents: Contents) -> int:
+    """The cells without which a column is left out: its width, or less where its texts and its
+    label, with the sign of a sort, are shorter."""
+    known = contents.get(column.key)
+    if known is None or column.is_steady:
+        return column.width
+    return min(column.width, max(known, len(column.label) + 1))
 
 
-def _narrowed(column: Column[RowT], contents: Contents) -> Column[RowT]:
-    """A column that grows, narrower where its texts and its label need less than its width."""
-    filled = contents.get(column.key)
-    if not column.flex or filled is None:
-        return column
-    return replace(column, width=min(column.width, max(filled, len(column.label) + 1)))
-
-
-def _shared(columns: Sequence[Column[RowT]], spare: int, contents: Contents) -> Sequence[int]:
-    """How many of the `spare` cells each column gets."""
+def _grow(
+    cells: list[int], columns: Sequence[Column[RowT]], width: int, contents: Contents
+) -> None:
+    """Share out what `cells` leave of the width."""
+    spare = max(0, width - sum(cells))
     shares = sum(column.flex for column in columns)
-    if not shares:
-        return [0] * len(columns)
-    extra: list[int] = []
-    taken = 0
-    for column in columns:
-        # Shares are counted from the left edge, so that rounding never loses a cell.
-        share = spare * (taken + column.flex) // shares - spare * taken // shares
-        taken += column.flex
-        extra.append(share)
-    wanted = [contents.get(column.key, column.width + spare) for column in columns]
-    needs = [
-        max(0, cells - column.width) if column.flex else 0
-        for cells, column in zip(wanted, columns, strict=True)
+    wanted = [
+        contents.get(column.key, column.width + spare) if column.flex else 0 for column in columns
     ]
-    extra = [min(share, need) for share, need in zip(extra, needs, strict=True)]
-    # What one does not need goes to those that need more, and what none needs to the one that
-    # grows most: so those behind it stay where they are.
-    for at, need in enumerate(needs):
-        extra[at] += min(need - extra[at], spare - sum(extra))
-    last = max(range(len(columns)), key=lambda at: (columns[at].flex, at))
-    extra[last] += spare - sum(extra)
-    return extra
+    taken = 0
+    for at, column in enumerate(columns):
+        # Shares are counted from the left edge, so that rounding never loses a cell.
+        share = spare * (taken + column.flex) // max(1, shares) - spare * taken // max(1, shares)
+        taken += column.flex
+        cells[at] += max(0, min(share, wanted[at] - cells[at]))
+    # What one does not need goes to those that need more, then to those that are too narrow.
+    for ends in (wanted, [column.width for column in columns]):
+        for at, end in enumerate(ends):
+            cells[at] += max(0, min(end - cells[at], width - sum(cells)))
+    if shares:
+        # So those behind it stay where they are.
+        last = max(range(len(columns)), key=lambda at: (columns[at].flex, at))
+        cells[last] += max(0, width - sum(cells))
 
 
 def fit_with(

@@ -25,6 +25,8 @@ from textual.widget import Widget
 
 from qtop.text.safe import pad, wrapped
 from qtop.widgets.columns import (
+    ASCENDING,
+    DESCENDING,
     MARKED,
     RANGE_BEGIN,
     Cell,
@@ -145,6 +147,8 @@ class Table(ScrollView, Generic[RowT], can_focus=True, inherit_bindings=False):
         self.rows: TableRows[RowT] = TableRows(key, clock)
         #: Turns the pages; without it the keys stay on this one.
         self.pages: Pages | None = None
+        #: Called when the rows are sorted by another column, or the other way round.
+        self.on_order: Callable[[], None] | None = None
         self._sort: Sort | None = None
         #: How many lines are above the rows: one for the labels of the columns, or none.
         self.head_lines = HEADER_LINES
@@ -158,6 +162,7 @@ class Table(ScrollView, Generic[RowT], can_focus=True, inherit_bindings=False):
         #: How wide the texts were that were on the screen since the columns were laid out last.
         self._contents: dict[str, int] = {}
         self._measured: tuple[int, int, int] | None = None
+        self._laid_out_for = -1
         self._found_styles: dict[tuple[str, ...], Style] = {}
         if sort is not None:
             self.sort_by(sort)
@@ -180,6 +185,15 @@ class Table(ScrollView, Generic[RowT], can_focus=True, inherit_bindings=False):
     def sort(self) -> Sort | None:
         """The column the rows are sorted by, and the direction; None for their natural order."""
         return self._sort
+
+    @property
+    def order(self) -> tuple[str, str] | None:
+        """The label of the column the rows are sorted by, and a sign for the direction."""
+        if self._sort is None:
+            return None
+        sort = self._sort
+        labels = (each.label for each in self._all_columns if each.key == sort.column_key)
+        return next(labels, "").strip(), DESCENDING if sort.reverse else ASCENDING
 
     def row_text(self, row: RowT) -> str:
         """All cells of a row, separated by tabs; also those of columns that do not fit."""
@@ -230,6 +244,8 @@ class Table(ScrollView, Generic[RowT], can_focus=True, inherit_bindings=False):
             sort_key = column.sort_key
             self._sort = Sort(column_key, column.descends if reverse is None else reverse)
         self.rows.sort(sort_key, reverse=self._sort is not None and self._sort.reverse)
+        if self.on_order is not None:
+            self.on_order()
         self._scroll_to_cursor()
         self._show_changes()
 
@@ -433,15 +449,17 @@ class Table(ScrollView, Generic[RowT], can_focus=True, inherit_bindings=False):
         self._found_styles.clear()
 
     def on_resize(self, event: events.Resize) -> None:
-        """Lay out anew, and keep the cursor in view when the terminal becomes smaller."""
-        self._contents.clear()
-        self._measured = None
+        """Keep the cursor in view when the terminal becomes smaller."""
         self._scroll_to_cursor()
 
     # Layout
 
     def _layout(self) -> tuple[PlacedColumn[RowT], ...]:
         width = self.size.width - self.scrollbar_size_vertical
+        if width != self._laid_out_for:
+            self._laid_out_for, self._measured = width, None
+            self._contents.clear()
+        self._measure()
         if width != self._placed[0]:
             x = _MARK_CELLS if self._markable else _EDGE_CELLS
             room = max(0, width - x)
@@ -551,7 +569,6 @@ class Table(ScrollView, Generic[RowT], can_focus=True, inherit_bindings=False):
 
     def _paint_changes(self) -> None:
         """Have the cells painted that differ from what is on the screen. O(visible cells)."""
-        self._measure()
         placed = self._layout()
         width, height = self.size
         self._forget_other_layout(placed)

@@ -83,7 +83,9 @@ def _with_tints(generated: Mapping[str, str]) -> dict[str, str]:
     half-way between the background and the texts. Raises ColorParseError."""
     names = ("background", "foreground", "primary")
     background, foreground, primary = (Color.parse(generated[name]) for name in names)
-    known = {name: generated[name] for name in (*GROUNDS, *STATES) if name in generated}
+    # From the theme's own shade: Textual's for texts are paler, and red must not look pink.
+    known = {name: generated[name.removeprefix("text-")] for name in STATES if name != GREY}
+    known |= {name: generated[name] for name in GROUNDS if name in generated}
     row, grey = background.blend(primary, _TINT), background.blend(foreground, 0.5)
     return {**known, CURSOR_ROW: row.hex, GREY: grey.hex}
 
