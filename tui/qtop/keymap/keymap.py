@@ -170,6 +170,10 @@ next_part     | tab       | next part | overview |
     To the next part of the screen.
 previous_part | shift+tab |           | overview |
     To the part of the screen before.
+acknowledge   | z | acknowledge | overview |
+    Acknowledge the incident under the cursor: asks why and for how long; once more ends that.
+show_acknowledged | a |           | overview |
+    Show the incidents that were acknowledged, too; once more counts them only.
 
 # failed
 requeue        | r | requeue | failed group failure | confirm
