@@ -203,7 +203,9 @@ postpone_all   | H |         | failed group         | confirm
 export         | w | write   | failed group failure |
     Write failed jobs to a file: the marked ones, or all that match.
 next_list      | b |         | failed               |
-    Show the next list of failures, where each queue has its own.
+    Show the next list of failures, where each queue has its own; then what is in quarantine.
+quarantine     | X |         | overview failed group failure | confirm
+    Move all copies of a failed job, waiting ones too, to where no worker takes them.
 stop           | x |         | failed group         |
     Stop an action over many jobs, or the looking through the list; once more goes on.
 clear_failures | c | clear   | failed               | typed
@@ -462,6 +464,8 @@ SYNONYMS: Final = {
     "freeze": "hold still stop",
     "undo": "revert rollback take back",
     "requeue": "retry rerun again replay",
+    "quarantine": "poison isolate kills its worker",
+    "acknowledge": "ack mute silence",
     "requeue_all": "retry rerun again replay bulk",
     "put_back": "retry rerun requeue",
     "put_back_matching": "retry rerun requeue bulk",

@@ -15,7 +15,7 @@ from qtop.model.job_list import Entry, JobList
 from qtop.monitor import row_text
 from qtop.monitor.state import ViewState
 from qtop.screens import details, list_bars
-from qtop.screens.job_list import CLASS, QUEUE, JobDetailsScreen, JobListScreen
+from qtop.screens.job_list import CLASS, QUEUE, JobDetailsScreen, JobListScreen, quarantine
 from qtop.search.byte_tests import Sieve
 from qtop.search.failure_groups import (
     OTHER,
@@ -300,6 +300,8 @@ class FailedScreen(JobListScreen):
         self._tell_apart(False)
         #: The groups of all that is in the list, whatever is shown.
         self._census: AnySearch | None = None
+        #: How many queues' quarantines were shown after the last list.
+        self._apart_shown = 0
 
     @property
     def shows_groups(self) -> bool:
@@ -415,6 +417,20 @@ class FailedScreen(JobListScreen):
         known = frozenset(() if shown is None else shown.fingerprints())
         return replace(self.wanted, groups=known - keys, but=True, named=named)
 
+    def action_quarantine(self) -> None:
+        """Of a group its newest failure, where that is among the newest of all."""
+        row = self.table.cursor_row
+        if not isinstance(row, FailureGroupRow):
+            super().action_quarantine()
+            return
+        groups = self.app.state.view().insights.groups
+        newest = next((g.newest for g in groups if g.fingerprint.id == row.group.id), None)
+        if newest is None:
+            key = self.app.state.policy.sign("table.open")
+            self.app.say(f"{key} opens the group: then one of its failures can be chosen", "dim")
+        else:
+            quarantine(self.app, self.within.source, newest.job)
+
     def action_edit(self) -> None:
         if not self.shows_groups:
             super().action_edit()
@@ -439,17 +455,25 @@ class FailedScreen(JobListScreen):
 
     async def _next_list(self) -> None:
         # Imported here: only this key needs it.
-        from qtop.systems.together import failure_sources
+        from qtop.screens.jobs import QuarantineScreen
+        from qtop.systems.together import failure_sources, quarantine_sources
 
         try:
             sources = await self.app.read(failure_sources(self.app.system))
+            apart = await self.app.read(quarantine_sources(self.app.system))
         except StoreError as error:
             self.app.say(f"the lists of failures: {safe(str(error))}", "bad")
             return
-        if len(sources) == 1:
-            self.app.say("there is only one list of failures", "dim")
-            return
         here = self.within.source
+        if (here == sources[-1] or here not in sources) and self._apart_shown < len(apart):
+            self._apart_shown += 1
+            self.app.push_screen(QuarantineScreen(apart[self._apart_shown - 1]))
+            return
+        self._apart_shown = 0
+        if len(sources) == 1:
+            nothing = "" if apart else ", and nothing in quarantine"
+            self.app.say(f"there is only one list of failures{nothing}", "dim")
+            return
         at = sources.index(here) + 1 if here in sources else 0
         self._entries_table.clear_marks()
         self.change_list(JobQuery(sources[at % len(sources)]))

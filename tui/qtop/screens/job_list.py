@@ -15,6 +15,8 @@ from qtop.actions.request import (
     JobRequest,
     Kill,
     Move,
+    Placed,
+    Quarantine,
     Request,
     Requeue,
     Reschedule,
@@ -26,6 +28,7 @@ from qtop.monitor.incidents.incident import to_serving
 from qtop.monitor.state import ALL, ViewState
 from qtop.screens import frame, list_bars
 from qtop.screens.base import ConsoleScreen, listed_in
+from qtop.screens.console import Console
 from qtop.screens.dialogs import ask_for_queue
 from qtop.screens.export import export
 from qtop.screens.payload_editor import edit_job
@@ -566,6 +569,12 @@ class JobListScreen(ConsoleScreen):
             selection = chosen_of(self.jobs, chosen, refusal)
             self.app.actions.request(make(self.within.source, selection), self.table)
 
+    def action_quarantine(self) -> None:
+        """Put the job under the cursor into quarantine, its copies too."""
+        row = self.table.cursor_row
+        if isinstance(row, JobRow):
+            quarantine(self.app, self.within.source, row.job)
+
     def ask_where(self, title: str, chosen: list[Job] | JobQuery) -> None:
         def move(queue: str) -> None:
             self.act(partial(Move, to=queue), chosen=chosen)
@@ -695,6 +704,10 @@ class JobDetailsScreen(ConsoleScreen):
     def action_requeue(self) -> None:
         self.act(Requeue)
 
+    def action_quarantine(self) -> None:
+        """Put this job into quarantine, its copies too."""
+        quarantine(self.app, self.jobs.source, self.job)
+
     def action_delete(self) -> None:
         self.act(Delete)
 
@@ -719,3 +732,10 @@ class JobDetailsScreen(ConsoleScreen):
 
     def action_export(self) -> None:
         self.run_worker(export(self.app, self.jobs, [self.job], None), group="export")
+
+
+def quarantine(app: Console, source: JobSource, job: Job) -> None:
+    """Ask whether to put a job of a list into quarantine, its copies too."""
+    request = Quarantine(replace(source, place=""), job)
+    placed = Placed(job.system, request) if job.system else request
+    app.actions.request(placed, looking="looking for copies of this job")

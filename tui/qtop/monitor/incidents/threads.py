@@ -5,7 +5,7 @@ Redis, grow. Pure, with what must be remembered from poll to poll."""
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
@@ -60,10 +60,16 @@ class _Lost(NamedTuple):
 
 
 class ThreadWatch:
-    """Remembers processes from poll to poll. Bounded by how many there are, and 1,000 that went."""
+    """Remembers processes from poll to poll. Bounded by how many there are, and 1,000 that went.
+    `on_gone` hears what each ran that went without a clean stop, and when that was seen."""
 
-    def __init__(self, thresholds: Thresholds) -> None:
+    def __init__(
+        self,
+        thresholds: Thresholds,
+        on_gone: Callable[[tuple[RunningJob, ...], datetime], None] = lambda jobs, now: None,
+    ) -> None:
         self._limits = thresholds
+        self._on_gone = on_gone
         self._pasts: dict[str, _Past] = {}
         self._lost: dict[str, _Lost] = {}
         self._rows: Sequence[WorkerRow] = ()
@@ -102,6 +108,7 @@ class ThreadWatch:
         jobs = past.seen.process.jobs
         if jobs and row.id not in self._lost and len(self._lost) < _MOST_LOST:
             self._lost[row.id] = _Lost(row.process.host or row.id, jobs, row.now)
+            self._on_gone(jobs, row.now)
 
     def _note_beat(self, past: _Past, row: WorkerRow, at_mono: float) -> None:
         """What a process told at a beat that was not seen before."""

@@ -19,6 +19,7 @@ from resque.store import server_info
 ACTION_SCRIPTS: Final[Mapping[str, tuple[str, ...]]] = {
     "take": (
         *("requeue", "requeue_all", "delete", "delete_all", "move", "move_all", "edit"),
+        "quarantine",
         *("put_back", "put_back_matching", "delete_jobs", "delete_matching"),
         *("move_jobs", "move_matching"),
     ),
