@@ -143,7 +143,8 @@ class Plan:
     schedules it touches, `size_bytes` how much its undo keeps (None: unknown), `record` what goes
     on record. `meanwhile` is what others see while it goes on, `no_undo` why nothing is kept for an
     undo, `besides` what else it changes than what `many` counts, all in words where there is
-    something to say; the details say them, too.
+    something to say; the details say them, too. `samples` are some of the changes, in lines of safe
+    text that may hold secrets.
     """
 
     what: str
@@ -159,6 +160,7 @@ class Plan:
     meanwhile: str = ""
     no_undo: str | None = None
     besides: str = ""
+    samples: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

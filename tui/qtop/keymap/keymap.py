@@ -184,6 +184,8 @@ toggle_groups  | t | groups  | failed group         |
     Change between groups of failures that are alike, and the failures one by one.
 edit           | e | edit    | failed group failure | confirm
     Edit the payload of a failed job and requeue it; $VISUAL or $EDITOR opens it.
+edit_all       | E |         | failed group         | confirm
+    Edit a value in the arguments of the marked failed jobs or groups, else of all that match.
 move           | m | move    | failed group failure | confirm
     Requeue the marked failed jobs, or those of the groups, to another queue.
 kill           | i | kill    | failed group failure | confirm
@@ -218,6 +220,8 @@ move_matching     | M |         | jobs aside     | confirm
     Move all waiting jobs that match the filter to the end of another queue.
 edit_job          | e | edit    | jobs job aside | confirm
     Edit a waiting job where it is; what was set aside goes back to its queue with it.
+edit_matching     | E |         | jobs           | confirm
+    Edit a value in the arguments of the marked waiting jobs, else of all that match the filter.
 export_jobs       | w | write   | jobs job aside |
     Write waiting jobs to a file: the marked ones, or all that match.
 stop_looking      | x |         | jobs aside     |
@@ -486,6 +490,10 @@ SYNONYMS: Final = {
     "clear_filter": "reset all back",
     "copy": "yank clipboard",
     "next_sort": "order by",
+    "edit": "change payload arguments",
+    "edit_all": "change arguments bulk replace set",
+    "edit_job": "change payload arguments",
+    "edit_matching": "change arguments bulk replace set",
     "export": "export write save dump file download",
     "export_jobs": "export write save dump file download",
 }

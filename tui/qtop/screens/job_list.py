@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Final
 from qtop.actions.request import (
     Clear,
     Delete,
+    Edit,
     JobRequest,
     Kill,
     Move,
@@ -26,6 +27,7 @@ from qtop.monitor.incidents.incident import to_serving
 from qtop.monitor.state import ALL, ViewState
 from qtop.screens import frame, list_bars
 from qtop.screens.base import ConsoleScreen, listed_in
+from qtop.screens.bulk_edit import ChangeDialog, whole_jobs
 from qtop.screens.dialogs import ask_for_queue
 from qtop.screens.export import export
 from qtop.screens.payload_editor import edit_job
@@ -619,6 +621,36 @@ class JobListScreen(ConsoleScreen):
         if row is not None and not self.app.actions.refuses():
             self.run_worker(edit_job(self.app, self.jobs, row.job, self.table), group="edit")
 
+    def action_edit_all(self) -> None:
+        if not self.app.actions.refuses():
+            self.run_worker(self._edit_all(), group="edit")
+
+    async def _edit_all(self) -> None:
+        """Ask for a change of the arguments, and for its plan: of what is marked, of the groups
+        under the cursor or marked, else of all that match."""
+        chosen, what = self._edited()
+        if not chosen:
+            return
+        row = self.table.cursor_row
+        args = row.job.unwrapped[1] if isinstance(row, JobRow) else None
+        change = await self.app.push_screen_wait(ChangeDialog(what, args))
+        if change is None:
+            return
+        if isinstance(chosen, list):
+            # What is listed may be only the beginning of a job.
+            chosen = await whole_jobs(self.app, self.jobs, chosen)
+        self.act(partial(Edit, change=change), chosen=chosen)
+
+    def _edited(self) -> tuple[list[Job] | JobQuery, str]:
+        """What the change of arguments is for, and that in words."""
+        chosen = self.chosen()
+        if isinstance(chosen, JobQuery):
+            return chosen, f"all {self.within.source.noun}s of the group"
+        if self.table.rows.marked_rows() or not chosen:
+            return chosen, counted(len(chosen), self.within.source.noun)
+        which = "" if self.wanted.is_everything else " that match"
+        return self.wanted, f"all {self.within.source.noun}s{which}"
+
     def action_export(self) -> None:
         chosen, what = self.chosen(), "chosen" if self.within.source.kind == "failed" else ""
         if isinstance(chosen, JobQuery):
@@ -642,6 +674,7 @@ class JobListScreen(ConsoleScreen):
     action_move_jobs = action_move
     action_move_matching = action_move_all
     action_edit_job = action_edit
+    action_edit_matching = action_edit_all
     action_export_jobs = action_export
     action_stop_looking = action_stop
 

@@ -18,9 +18,9 @@ from resque.store import server_info
 #: Each script that changes data, and the actions that run it. An action may run one of several.
 ACTION_SCRIPTS: Final[Mapping[str, tuple[str, ...]]] = {
     "take": (
-        *("requeue", "requeue_all", "delete", "delete_all", "move", "edit"),
+        *("requeue", "requeue_all", "delete", "delete_all", "move", "edit", "edit_all"),
         *("put_back", "put_back_matching", "delete_jobs", "delete_matching"),
-        *("move_jobs", "move_matching"),
+        *("move_jobs", "move_matching", "edit_matching"),
     ),
     "replace": ("edit_job",),
     "clear_to": ("clear_failures", "clear_queue", "remove_queue"),
