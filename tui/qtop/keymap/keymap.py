@@ -26,6 +26,7 @@ Where = Literal[
     "lists",
     "rows",
     "overview",
+    "incident",
     "queues",
     "jobs",
     "job",
@@ -58,6 +59,7 @@ PLACES: Final[dict[Where, str]] = {
     "lists": "on the numbered screens",
     "rows": "in every list",
     "overview": "on Overview",
+    "incident": "on an incident",
     "queues": "on Queues",
     "jobs": "on waiting jobs",
     "job": "on one waiting job",
@@ -325,7 +327,13 @@ next_sort        | o      | sort                   | rows                       
 reverse_sort     | O      |                        | rows                       |
     Sort the other way round.
 copy             | y      |                        | overview rows texts        |
-    Copy the marked rows, or what is shown, to the clipboard of your terminal.
+    Copy the marked rows, or what is shown, to the clipboard; of one failure the error alone.
+copy_ticket      | Y      |                        | overview failed group failure incident |
+    Copy a text for a ticket: what is wrong, figures, times, three samples; secrets hidden.
+next_job         | ]      |                        | failure job delayed        |
+    The next job of the list.
+previous_job     | [      |                        | failure job delayed        |
+    The job before it.
 clear_filter     | escape |                        | lists                      |
     Take the filter away; after `enter` or `W` led here, back to where you were.
 freeze           | f      | freeze / go on         | overview lists             |
@@ -489,6 +497,7 @@ SYNONYMS: Final = {
     "filter": "search find grep where",
     "clear_filter": "reset all back",
     "copy": "yank clipboard",
+    "copy_ticket": "report evidence issue jira samples",
     "next_sort": "order by",
     "edit": "change payload arguments",
     "edit_all": "change arguments bulk replace set",

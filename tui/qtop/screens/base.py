@@ -235,10 +235,21 @@ class ConsoleScreen(Screen[None]):
             return self.text.plain()
         return [] if self.pane is None else self.pane.copied()
 
+    def ticket(self) -> list[str]:
+        """The lines of a ticket about what was chosen: safe texts; none where there is none."""
+        return []
+
+    def action_copy_ticket(self) -> None:
+        """Copy the text of a ticket."""
+        self._copy(self.ticket())
+
     def action_copy(self) -> None:
         """Copy what was chosen, by way of the terminal: it works over ssh as well."""
+        self._copy(self.copied())
+
+    def _copy(self, plain: Iterable[str]) -> None:
         redact = self.app.state.policy.redactor.text
-        lines = [redact(line) for line in self.copied()]
+        lines = [redact(line) for line in plain]
         text = "\n".join(lines)
         if not text:
             self.app.say("nothing to copy", "dim")

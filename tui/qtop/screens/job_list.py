@@ -194,7 +194,21 @@ class JobListScreen(ConsoleScreen):
         self.open(event.row)
 
     def open(self, row: Any) -> None:
-        self.app.push_screen(self.DETAILS(row.job, self.jobs))
+        self.show_details(self.DETAILS(row.job, self.jobs))
+
+    def show_details(self, screen: JobDetailsScreen) -> None:
+        """Show one job, from which others of the list can be gone to."""
+        screen.neighbour = self.neighbour
+        self.app.push_screen(screen)
+
+    def neighbour(self, step: int) -> Job | None:
+        """Go to the next job (1), or the one before (-1); None where there is none."""
+        before = self.table.cursor_key
+        self.table.action_move(step)
+        row = self.table.cursor_row
+        if not isinstance(row, JobRow) or self.table.cursor_key == before:
+            return None
+        return row.job
 
     def on_table_marked(self) -> None:
         self.show_title()
@@ -694,13 +708,15 @@ class JobDetailsScreen(ConsoleScreen):
     def __init__(self, job: Job, jobs: JobList) -> None:
         super().__init__()
         self.job, self.jobs = job, jobs
+        #: Gives another job of the list that this one was opened from; None: it was from none.
+        self.neighbour: Callable[[int], Job | None] | None = None
         self.text = TextView()
 
     def on_mount(self) -> None:
         """Fetch the rest of a job that was listed cut."""
         super().on_mount()
         if self.job.item.is_cut:
-            self.run_worker(self._fetch())
+            self.run_worker(self._fetch(), exclusive=True, group="fetch")
 
     async def _fetch(self) -> None:
         try:
@@ -713,6 +729,24 @@ class JobDetailsScreen(ConsoleScreen):
             return
         self.job = whole
         self.show_view(self.app.state.view())
+
+    def action_next_job(self) -> None:
+        self._go_to_neighbour(1)
+
+    def action_previous_job(self) -> None:
+        self._go_to_neighbour(-1)
+
+    def _go_to_neighbour(self, step: int) -> None:
+        job = None if self.neighbour is None else self.neighbour(step)
+        if job is None:
+            self.app.say(f"no {'next' if step > 0 else 'previous'} job is listed", "dim")
+            return
+        self.job = job
+        if self.text is not None:
+            self.text.action_scroll_home()
+        self.show_view(self.app.state.view())
+        if job.item.is_cut:
+            self.run_worker(self._fetch(), exclusive=True, group="fetch")
 
     # Keys of jobs that failed, wait or were set aside
 

@@ -35,7 +35,7 @@ from qtop.widgets.text_lines import TextLine
 class IncidentScreen(TextScreen):
     """An incident that no other screen has more about; as it was, when it no longer holds."""
 
-    PLACES: ClassVar[tuple[Where, ...]] = ("texts",)
+    PLACES: ClassVar[tuple[Where, ...]] = ("incident", "texts")
     TAB: ClassVar[Where] = "overview"
 
     def __init__(self, incident: Incident) -> None:
@@ -57,6 +57,12 @@ class IncidentScreen(TextScreen):
             yield TextLine(safe(incident.cause), "", "cause")
         yield from (TextLine(safe(each), "", "evidence") for each in incident.evidence)
         yield from (TextLine(safe(each), "", "what to do") for each in incident.remedies)
+
+    def ticket(self) -> list[str]:
+        # Imported here, as below: seldom needed.
+        from qtop.screens.tickets import incident_ticket
+
+        return incident_ticket(self._incident, self.app.state.view())
 
 
 # The tables of Overview: what is wrong, and the queues, jobs and failures that need attention.
@@ -372,6 +378,17 @@ class OverviewScreen(ConsoleScreen):
     def copied(self) -> list[str]:
         row = self._part.cursor_row
         return [] if row is None else [self._part.row_text(row)]
+
+    def ticket(self) -> list[str]:
+        """About the incident or the group of failures under the cursor."""
+        from qtop.screens.tickets import incident_ticket, newest_group_ticket
+
+        row, view = self._part.cursor_row, self.app.state.view()
+        if isinstance(row, IncidentRow):
+            return incident_ticket(row.incident, view)
+        if self._part is self.failures and row is not None:
+            return newest_group_ticket(row.fingerprint, row.number, view)
+        return []
 
     def action_start_workers(self) -> None:
         """Ask which workers to start here: for the queue under the cursor, if there is one."""
