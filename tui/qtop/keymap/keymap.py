@@ -323,9 +323,11 @@ table.mark_range | v      |                        | rows                       
 table.mark_all   | a      |                        | rows                       |
     Mark all rows; if all are marked, none.
 next_sort        | o      | sort                   | rows                       |
-    Sort by the next column.
+    Sort by the next column; a digit after it sorts by that column, the same again turns it round.
 reverse_sort     | O      |                        | rows                       |
     Sort the other way round.
+choose_columns   | C      |                        | lists jobs -history        |
+    Choose which columns are shown, and in which order, until the console ends.
 copy             | y      |                        | overview rows texts        |
     Copy the marked rows, or what is shown, to the clipboard; of one failure the error alone.
 copy_ticket      | Y      |                        | overview failed group failure incident |
@@ -499,6 +501,7 @@ SYNONYMS: Final = {
     "copy": "yank clipboard",
     "copy_ticket": "report evidence issue jira samples",
     "next_sort": "order by",
+    "choose_columns": "columns fields hide show width",
     "edit": "change payload arguments",
     "edit_all": "change arguments bulk replace set",
     "edit_job": "change payload arguments",

@@ -327,7 +327,28 @@ class ConsoleScreen(Screen[None]):
 
     def action_next_sort(self) -> None:
         if self.pane is not None:
-            self.pane.table.next_sort()
+            self.pane.next_sort()
+
+    def action_choose_columns(self) -> None:
+        """Choose the columns of the list. What is chosen holds as if the settings said so."""
+        # Imported here: seldom needed.
+        from qtop.screens.column_chooser import ColumnDialog, choices
+
+        place, pane = listed_in(type(self)), self.pane
+        known = {each.key: each for each in columns().get(place or "", ())}
+        if place is None or pane is None or not known.keys() >= set(pane.table.column_keys):
+            self.app.say("the columns of this list cannot be chosen", "dim")
+            return
+        table = pane.table
+
+        def chosen(keys: tuple[str, ...] | None) -> None:
+            if keys is not None:
+                self.app.settings = self.app.settings.with_columns(place, keys)
+                table.show_columns(keys)
+                table.refresh()
+
+        offered = choices(list(known.values()), table.column_keys)
+        self.app.push_screen(ColumnDialog(place, offered), chosen)
 
     def action_reverse_sort(self) -> None:
         if self.pane is not None:
