@@ -327,12 +327,18 @@ class ActionController:
             else:
                 self._app.say("nothing was changed", "dim")
 
-        plan = escalate(made, self._app.settings.production)
+        plan = escalate(self._with_samples(made), self._app.settings.production)
         if plan.danger in ("confirm", "typed"):
             dialog = ConfirmDialog(plan)
             self._app.push_screen(dialog, answered)
         else:
             begin(plan)
+
+    def _with_samples(self, plan: Plan) -> Plan:
+        """A plan whose details have its samples, without secrets."""
+        redact = self._app.state.policy.redactor.text
+        samples = tuple(map(redact, plan.samples))
+        return replace(plan, details=(*samples, *plan.details)) if samples else plan
 
     def _how_to_stop(self) -> str:
         """The key for it, on a screen that has one; or that it was stopped."""

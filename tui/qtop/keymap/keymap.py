@@ -26,6 +26,7 @@ Where = Literal[
     "lists",
     "rows",
     "overview",
+    "incident",
     "queues",
     "jobs",
     "job",
@@ -58,6 +59,7 @@ PLACES: Final[dict[Where, str]] = {
     "lists": "on the numbered screens",
     "rows": "in every list",
     "overview": "on Overview",
+    "incident": "on an incident",
     "queues": "on Queues",
     "jobs": "on waiting jobs",
     "job": "on one waiting job",
@@ -188,6 +190,8 @@ toggle_groups  | t | groups  | failed group         |
     Change between groups of failures that are alike, and the failures one by one.
 edit           | e | edit    | failed group failure | confirm
     Edit the payload of a failed job and requeue it; $VISUAL or $EDITOR opens it.
+edit_all       | E |         | failed group         | confirm
+    Edit a value in the arguments of the marked failed jobs or groups, else of all that match.
 move           | m | move    | failed group failure | confirm
     Requeue the marked failed jobs, or those of the groups, to another queue.
 move_all       | M |         | failed group         | confirm
@@ -226,6 +230,8 @@ move_matching     | M |         | jobs aside     | confirm
     Move all waiting jobs that match the filter to the end of another queue.
 edit_job          | e | edit    | jobs job aside | confirm
     Edit a waiting job where it is; what was set aside goes back to its queue with it.
+edit_matching     | E |         | jobs           | confirm
+    Edit a value in the arguments of the marked waiting jobs, else of all that match the filter.
 export_jobs       | w | write   | jobs job aside |
     Write waiting jobs to a file: the marked ones, or all that match.
 stop_looking      | x |         | jobs aside     |
@@ -327,11 +333,19 @@ table.mark_range | v      |                        | rows                       
 table.mark_all   | a      |                        | rows                       |
     Mark all rows; if all are marked, none.
 next_sort        | o      | sort                   | rows                       |
-    Sort by the next column.
+    Sort by the next column; a digit after it sorts by that column, the same again turns it round.
 reverse_sort     | O      |                        | rows                       |
     Sort the other way round.
+choose_columns   | C      |                        | lists jobs -history        |
+    Choose which columns are shown, and in which order, until the console ends.
 copy             | y      |                        | overview rows texts        |
-    Copy the marked rows, or what is shown, to the clipboard of your terminal.
+    Copy the marked rows, or what is shown, to the clipboard; of one failure the error alone.
+copy_ticket      | Y      |                        | overview failed group failure incident |
+    Copy a text for a ticket: what is wrong, figures, times, three samples; secrets hidden.
+next_job         | ]      |                        | failure job delayed        |
+    The next job of the list.
+previous_job     | [      |                        | failure job delayed        |
+    The job before it.
 clear_filter     | escape |                        | lists                      |
     Take the filter away; after `enter` or `W` led here, back to where you were.
 freeze           | f      | freeze / go on         | overview lists             |
@@ -499,7 +513,13 @@ SYNONYMS: Final = {
     "filter": "search find grep where",
     "clear_filter": "reset all back",
     "copy": "yank clipboard",
+    "copy_ticket": "report evidence issue jira samples",
     "next_sort": "order by",
+    "choose_columns": "columns fields hide show width",
+    "edit": "change payload arguments",
+    "edit_all": "change arguments bulk replace set",
+    "edit_job": "change payload arguments",
+    "edit_matching": "change arguments bulk replace set",
     "export": "export write save dump file download",
     "export_jobs": "export write save dump file download",
 }

@@ -16,6 +16,7 @@ from qtop.monitor import row_text
 from qtop.monitor.state import ViewState
 from qtop.screens import details, list_bars
 from qtop.screens.job_list import CLASS, QUEUE, JobDetailsScreen, JobListScreen, quarantine
+from qtop.screens.tickets import error_lines, failure_ticket, group_ticket
 from qtop.search.byte_tests import Sieve
 from qtop.search.failure_groups import (
     OTHER,
@@ -53,6 +54,14 @@ class FailureScreen(JobDetailsScreen):
         now = None if view.fleet is None else view.fleet.server_time
         payload = self.jobs.payload(self.job)
         return details.failure_lines(self.job, payload, view.policy.redactor, now, self._alike())
+
+    def copied(self) -> list[str]:
+        """The error alone: the rest is what a ticket is for."""
+        return error_lines(self.job, self.app.state.policy.redactor.text)
+
+    def ticket(self) -> list[str]:
+        redact = self.app.state.policy.redactor.text
+        return failure_ticket(self.job, self.app.state.view(), self._alike(), redact)
 
     def _alike(self) -> str:
         if self._groups is None or not self.job.item.raw:
@@ -142,7 +151,13 @@ class GroupScreen(JobListScreen):
         return names if field == "queue" else super().values_of(field)
 
     def open(self, row: JobRow) -> None:
-        self.app.push_screen(FailureScreen(row.job, self.jobs, self._groups))
+        self.show_details(FailureScreen(row.job, self.jobs, self._groups))
+
+    def ticket(self) -> list[str]:
+        groups = () if self._groups is None else self._groups.groups()
+        group = next((g for g in groups if g.id == self._group.id), self._group)
+        is_complete = self._groups is not None and self._groups.is_complete
+        return group_ticket(group, self.app.state.view(), is_complete=is_complete)
 
     def action_toggle_groups(self) -> None:
         self.dismiss()
@@ -394,7 +409,18 @@ class FailedScreen(JobListScreen):
         if isinstance(row, FailureGroupRow):
             self.app.push_screen(GroupScreen(self._of_groups([row]), row.group, self._groups))
         else:
-            self.app.push_screen(FailureScreen(row.job, self.jobs, self._groups))
+            self.show_details(FailureScreen(row.job, self.jobs, self._groups))
+
+    def ticket(self) -> list[str]:
+        """About the group or the failure under the cursor."""
+        row, view = self.table.cursor_row, self.app.state.view()
+        if isinstance(row, FailureGroupRow):
+            is_complete = self._groups is not None and self._groups.is_complete
+            return group_ticket(row.group, view, is_complete=is_complete)
+        if row is None:
+            return []
+        redact = self.app.state.policy.redactor.text
+        return failure_ticket(row.job, view, "", redact)
 
     def action_toggle_groups(self) -> None:
         table = self._entries_table if self.shows_groups else self._groups_table

@@ -370,6 +370,17 @@ class OverviewScreen(ConsoleScreen):
         self._shows_all = not self._shows_all
         self.show(self.app.state.view())
 
+    def ticket(self) -> list[str]:
+        """About the incident or the group of failures under the cursor."""
+        from qtop.screens.tickets import incident_ticket, newest_group_ticket
+
+        row, view = self._part.cursor_row, self.app.state.view()
+        if isinstance(row, IncidentRow):
+            return incident_ticket(row.incident, view)
+        if self._part is self.failures and row is not None:
+            return newest_group_ticket(row.fingerprint, row.number, view)
+        return []
+
     def action_start_workers(self) -> None:
         """Ask which workers to start here: for the queue under the cursor, if there is one."""
         row = self._part.cursor_row
