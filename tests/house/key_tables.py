@@ -20,7 +20,7 @@ PARTS: Final[dict[str, tuple[Action, ...]]] = {
     "Local, and the logs": _IN["local"],
     "History": _IN["history"],
     "Details": _IN["texts"],
-    "Questions, filters, the palette": _IN["dialogs"],
+    "Questions, filters, the command line": _IN["dialogs"],
 }
 
 

@@ -183,6 +183,8 @@ async def test_what_a_process_lost_while_the_console_watched_is_rescued(
         assert "HardJob" in screen_text(app)
         await pilot.press("y")
         await until(pilot, lambda: direct("LLEN", KEYS.queue("q")) == 1, "the lost job")
+        [done] = await app.read(app.system.history(1))
+        assert done.processes == (identity,)
 
 
 async def test_the_iterable_jobs_of_a_process_are_cancelled_and_that_is_taken_back(

@@ -123,10 +123,11 @@ class EntrySearch:
         replies = yield exchange
         found: list[FoundEntry] = []
         for group, (has_more, *entries) in zip(self._open, replies, strict=False):
+            shas = group.shas
             for raw in entries:
                 sha = sha_of(raw)
-                if sha in group.shas:
-                    group.shas.remove(sha)
+                if sha in shas:
+                    shas.remove(sha)
                     found.append(FoundEntry(group, raw))
             group.skip += len(entries)
             if has_more:

@@ -312,17 +312,21 @@ class ActionController:
             self._app.say(made.text, made.tone)
             return
 
+        def begin(plan: Plan) -> None:
+            self._app.run_worker(self._carry_out(plan, table), group="action")
+
         def answered(confirmed: bool | None) -> None:
             if confirmed:
-                self._app.run_worker(self._carry_out(plan, table), group="action")
+                begin(dialog.plan)
             else:
                 self._app.say("nothing was changed", "dim")
 
         plan = escalate(made, self._app.settings.production)
         if plan.danger in ("confirm", "typed"):
-            self._app.push_screen(ConfirmDialog(plan), answered)
+            dialog = ConfirmDialog(plan)
+            self._app.push_screen(dialog, answered)
         else:
-            answered(True)
+            begin(plan)
 
     def _how_to_stop(self) -> str:
         """The key for it, on a screen that has one; or that it was stopped."""

@@ -66,7 +66,8 @@ def doctor(connection: Connection, as_json: bool, nagios: bool) -> None:
 
     Looks at the server, this user's rights and the fleet. Changes nothing. Exit status: 0 all well,
     1 warnings or a check that could not be made, 2 errors, 3 where Redis cannot be
-    reached, or none could be made. With --read-only, rights to change something are not needed.
+    reached, or none could be made: for one of several systems is enough. With --read-only, rights
+    to change something are not needed.
 
     \b
     Example: qtop doctor --url redis://localhost:6379/0
@@ -75,11 +76,11 @@ def doctor(connection: Connection, as_json: bool, nagios: bool) -> None:
         if as_json:
             raise click.UsageError("--nagios and --json exclude each other")
         sys.exit(_print_for_nagios(connection))
-    found = []
+    found: dict[Session | None, list[Finding]] = {}
     for session, finding in findings(connection):
         _print(session, finding, as_json)
-        found.append(finding)
-    sys.exit(_status(found))
+        found.setdefault(session, []).append(finding)
+    sys.exit(max(map(_status, found.values())))
 
 
 def _print_for_nagios(connection: Connection) -> int:
@@ -98,7 +99,8 @@ def _print_for_nagios(connection: Connection) -> int:
 
 
 def _status(found: Sequence[Finding]) -> int:
-    """What the command exits with. That a server answers says nothing of what is in it."""
+    """What the command exits with for one place. That a server answers says nothing of what is in
+    it."""
     levels = {each.level for each in found if each.check not in _OF_CONNECTION}
     if levels <= {"UNKNOWN"}:
         return EXIT_UNREACHABLE
@@ -116,9 +118,16 @@ def findings(connection: Connection) -> Iterator[tuple[Session | None, Finding]]
         except errors.QueueError as error:
             yield None, _no_connection(error)
             return
+        is_answered = True
         for session in places.sessions:
             for finding in _of_place(session):
+                is_answered &= (finding.check, finding.level) != ("connection", "ERROR")
                 yield session, _only_read(finding) if connection.is_read_only else finding
+        # Where nothing is answered that says it all.
+        for what, why in places.unread.items() if is_answered else ():
+            text = f"unknown: {what}: {why}"
+            advice = "name the one you mean with --system"
+            yield places.current, Finding("systems", "UNKNOWN", text, advice)
 
 
 def _of_place(session: Session) -> Iterator[Finding]:

@@ -1,9 +1,9 @@
 """Every action of the console that has a key: its id, keys, label, help, places, danger. Below
-the table: the other words by which the palette finds them, the commands of the shell, which actions
-work in a place, their keys (rebound or not), and how keys are written.
+the table: the other words by which the command line finds them, the commands of the shell, which
+actions work in a place, their keys (rebound or not), and how keys are written.
 
-Bindings, footer, help, palette and the manual's tables of keys come from here. The table has parts
-with headings. Each entry is a line `id | keys | label | where | danger`, with the help below it:
+Bindings, footer, help, command line and the manual's tables of keys come from here. The table has
+parts with headings. Each entry is a line `id | keys | label | where | danger`, its help below it:
 
 - keys: as Textual names them.
 - label: for the footer, if there is one; after a `/` that for while it is on.
@@ -80,7 +80,7 @@ PLACES: Final[dict[Where, str]] = {
     "texts": "on details",
     "dialogs": "in a question",
     "filter": "in a filter",
-    "palette": "in the palette",
+    "palette": "in the command line",
 }
 """What the places are called on the screen."""
 
@@ -374,10 +374,12 @@ palette.run      | enter    |     | palette |
     Do what is under the cursor.
 palette.leave    | escape   |     | palette |
     Do nothing.
+palette.complete | tab      |     | palette |
+    Complete what is typed, or take over what is under the cursor.
 palette.next     | down     |     | palette |
-    The next action.
+    The next offer.
 palette.previous | up       |     | palette |
-    The action before.
+    The offer before; above the first one, the lines used before.
 
 # everywhere
 show_overview   | 1               |      | everywhere        |
@@ -401,7 +403,7 @@ faster          | + =             |      | everywhere -local |
 slower          | -               |      | everywhere -local |
     Look less often.
 palette         | colon           |      | everywhere        |
-    Find an action by its words, and do it.
+    The command line: an action, a screen with a filter, a queue, theme, place, profile, doctor.
 next_theme      | T               |      | everywhere        |
     Change between dark and light colours.
 reveal          | S               |      | everywhere        |
@@ -413,7 +415,7 @@ help            | ?               | help | everywhere        |
 suspend_process | ctrl+z          |      | everywhere        |
     Back to the shell; `fg` returns here.
 quit            | q ctrl+c ctrl+q | quit | everywhere        |
-    Leave; ctrl+c and ctrl+q leave a question, filter or palette first.
+    Leave; ctrl+c and ctrl+q leave a question, filter or command line first.
 """)
 """The actions by the headings above."""
 
@@ -428,7 +430,7 @@ SCREENS: Final[dict[Where, str]] = {
 """The screens that a digit shows, in the order of the digits."""
 
 
-# Other words, for the palette.
+# Other words, for the command line.
 
 #: By the action's id; also the words of other tools.
 SYNONYMS: Final = {

@@ -117,6 +117,10 @@ class Walk(Protocol):
         """Whether the list changed so much that jobs may have been missed or met twice."""
 
     @property
+    def took_us(self) -> int | None:
+        """How long Redis was busy with the last window, by its clock; None where it is unknown."""
+
+    @property
     def extent(self) -> Extent:
         """What was in the list at the beginning of the walk."""
 

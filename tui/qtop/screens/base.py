@@ -24,6 +24,8 @@ from qtop.screens import frame
 from qtop.screens.console import Console
 from qtop.screens.frame import take_shape
 from qtop.search.fields import Subject
+from qtop.search.filter_language import BadFilter, parse
+from qtop.search.saved_filters import expanded
 from qtop.text.safe import counted
 from qtop.widgets.bars import Bar, Span
 from qtop.widgets.columns import WIDE_CELLS, Column, arranged, system_column
@@ -288,7 +290,8 @@ class ConsoleScreen(Screen[None]):
         place = listed_in(type(self))
         table.show_columns(self.app.settings.columns.get(place) if place else None)
         remembered = self.app.remembered_filters(type(self).__name__)
-        return ListPane(cast(ListOwner, self), table, remembered, marks_gone)
+        saved = self.app.settings.filters
+        return ListPane(cast(ListOwner, self), table, remembered, marks_gone, saved)
 
     @property
     def no_match(self) -> str:
@@ -391,7 +394,7 @@ class RowsScreen(ConsoleScreen):
 
 def load_screens() -> None:
     """Import the pages that are imported late: all that a digit shows, jobs, the help."""
-    for name in (*SCREENS, "running", "help"):
+    for name in (*SCREENS, "running", "help", "findings"):
         import_module(f"qtop.screens.{name}")
 
 
@@ -407,7 +410,14 @@ def screens() -> Iterator[type[ConsoleScreen]]:
 
 
 def check_settings(settings: Settings) -> None:
-    """Raises BadSettings, which names the place in the file, when keys or columns do not fit."""
+    """Raises BadSettings, which names the place in the file, when keys, columns or saved filters do
+    not fit."""
+    for name, text in settings.filters.items():
+        try:
+            parse(expanded(text, {}))
+        except BadFilter as error:
+            where = settings.origins[f"filters.{name}"]
+            raise BadSettings(f"{where}: {name}: {error}") from None
     if settings.keys:
         places = [{*page.PLACES, "everywhere"} for page in screens()]
         places += [{"dialogs"}, {"filter"}, {"palette"}]

@@ -306,7 +306,7 @@ class FailedScreen(JobListScreen):
         def new() -> WantedGroups:
             return WantedGroups(self.search_for(wanted))
 
-        return self.search_for_all(new, WantedGroups.joined, group)
+        return self.search_for_all(wanted, new, WantedGroups.joined, group)
 
     def list_found(self) -> None:
         """List the groups that were counted by now, at once; entries in the background."""

@@ -177,14 +177,22 @@ class ThreadWatch:
     def _gone(self, entries: Sequence[AuditEntry]) -> Iterator[Incident]:
         """Processes whose sign of life has run out: with the jobs that they ran, and others."""
         # What was undone of a rescue is lost again.
-        rescues = (each for each in entries if each.action in _RESCUES and not each.undone)
-        rescued = max((each.at for each in rescues), default=None)
-        lost = {n: e for n, e in self._lost.items() if rescued is None or e.since > rescued}
+        rescues = [each for each in entries if each.action in _RESCUES and not each.undone]
+        lost = {
+            name: each
+            for name, each in self._lost.items()
+            if not any(each.since <= done.at and _is_of(done, name) for done in rescues)
+        }
         if lost:
             yield _with_jobs(lost)
         others = [row for row in self._rows if row.process.is_gone and row.id not in self._lost]
         if others:
             yield _without_jobs(others)
+
+
+def _is_of(rescue: AuditEntry, process: str) -> bool:
+    """Whether a rescue was about the jobs of a process; one that names none was about all."""
+    return not rescue.processes or process in rescue.processes
 
 
 def _busy(row: WorkerRow) -> int:
