@@ -572,7 +572,7 @@ def connection_options(command: F) -> F:
         "--read-only",
         is_flag=True,
         envvar="QTOP_READ_ONLY",
-        help="Look, and refuse to change anything.",
+        help="Only read: refuse to change anything.",
     )
     @click.option(
         "--profile",
