@@ -113,6 +113,12 @@ class EntrySearch:
         self._upcoming: Exchange[list[Reply]] | None = None
         self.gone = 0
 
+    @property
+    def is_ahead(self) -> bool:
+        """Whether there are more, which can be found before those that were found last are taken:
+        they have other scores."""
+        return self._upcoming is not None
+
     def find(self, at_once: int, progress: tuple[int, int]) -> Steps[list[FoundEntry] | None]:
         """Find the next ones, about `at_once`; None after the last. One round trip, O(log(length of
         the set)) for each; of a score with many entries all of them are read: one for each 1,000.

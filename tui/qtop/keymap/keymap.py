@@ -186,6 +186,8 @@ edit           | e | edit    | failed group failure | confirm
     Edit the payload of a failed job and requeue it; $VISUAL or $EDITOR opens it.
 move           | m | move    | failed group failure | confirm
     Requeue the marked failed jobs, or those of the groups, to another queue.
+move_all       | M |         | failed group         | confirm
+    Requeue all failed jobs that match the filter, or all of the group, to another queue.
 kill           | i | kill    | failed group failure | confirm
     Put the marked failed jobs, or those of the groups, among the dead: they are tried no more.
 kill_all       | I |         | failed group         | confirm
@@ -270,6 +272,8 @@ run_matching      | R |           | scheduled                  | confirm
     Run all delayed jobs that match the filter now.
 drop_matching     | D |           | scheduled                  | confirm
     Delete all delayed jobs that match the filter.
+reschedule_matching | M H |       | scheduled                  | confirm
+    Reschedule all delayed jobs that match the filter to another time; asks for it.
 kill_matching     | I |           | scheduled                  | confirm
     Put all delayed jobs that match the filter among the dead.
 stop_search       | x |           | scheduled                  |
@@ -404,8 +408,8 @@ slower          | -               |      | everywhere -local |
     Look less often.
 palette         | colon           |      | everywhere        |
     The command line: an action, a screen with a filter, a queue, theme, place, profile, doctor.
-next_theme      | T               |      | everywhere        |
-    Change between dark and light colours.
+choose_theme    | T               |      | everywhere        |
+    Choose the colours: the console is shown in those under the cursor.
 reveal          | S               |      | everywhere        |
     Show passwords, tokens and keys in what is shown; once more hides them.
 repaint         | ctrl+l          |      | everywhere        |
@@ -443,7 +447,7 @@ SYNONYMS: Final = {
     "show_history": "audit log who undo trail",
     "next_place": "systems all sidekiq resque places",
     "open_runs": "metrics stats statistics processed durations percentiles latency",
-    "next_theme": "theme colours colors light dark mode",
+    "choose_theme": "theme colours colors light dark mode",
     "reveal": "secrets passwords redact hide unhide",
     "repaint": "redraw refresh",
     "faster": "interval refresh rate speed",
@@ -463,6 +467,8 @@ SYNONYMS: Final = {
     "kill_matching": "dead bury bulk",
     "postpone": "retry later reschedule delay",
     "postpone_all": "retry later reschedule delay bulk",
+    "move_all": "requeue other queue bulk",
+    "reschedule_matching": "later postpone delay bulk",
     "delete": "remove discard purge drop",
     "delete_all": "remove discard purge drop bulk",
     "delete_jobs": "remove discard purge drop",

@@ -41,6 +41,7 @@ class FailureScreen(JobDetailsScreen):
 
     PLACES: ClassVar[tuple[Where, ...]] = ("failure", "texts")
     TAB: ClassVar[Where] = "failed"
+    NAME = "one failure"
     REST = "the rest of the entry"
     GONE = "this entry is not in the list any more"
 
@@ -67,7 +68,7 @@ class FailureScreen(JobDetailsScreen):
 
 
 def _state_tone(row: JobRow) -> ToneOf | None:
-    return "bad" if row.job.due is None else "warn"
+    return "warn" if row.job.due is None else "dim"
 
 
 #: What only jobs that are tried again by themselves have, and what only others have.
@@ -92,7 +93,6 @@ COLUMNS: Final[tuple[Column[JobRow], ...]] = (
     Column(
         *("exception", "exception", 14, lambda row: format.exception_name(row.job.exception), 2),
         priority=95,
-        style="bad",
         sort_key=lambda row: row.job.exception,
     ),
     text_column("error", "error", 14, lambda r: row_text.error_of(r.job), flex=4, priority=85),
@@ -130,9 +130,12 @@ class GroupScreen(JobListScreen):
         self._group = group
         self._groups = groups
 
+    @property
+    def name(self) -> str:
+        return title(self._group.fingerprint)
+
     def heading(self) -> list[Span]:
-        name = title(self._group.fingerprint)
-        return [*super().heading(), Span(f"   {name}", "bad", 89, least=8)]
+        return [Span(self.name, "strong", 95, least=8)]
 
     def values_of(self, field: str) -> Iterable[str]:
         names = [name for name, _ in self._group.queues]
@@ -194,18 +197,38 @@ def _retried(row: FailureGroupRow) -> str:
     return format.number(row.group.retried) if row.group.retried else ""
 
 
+def _part(many: int) -> str:
+    return format.number(many) if many else ""
+
+
 def _tone(row: FailureGroupRow) -> ToneOf | None:
     return "warn" if row.group.fingerprint.problem else None
 
 
 GROUP_COLUMNS: Final[tuple[Column[FailureGroupRow], ...]] = (
     figure("count", "count", 8, lambda r: r.group.count, priority=100),
+    Column(
+        *("to_retry", "retry", 6, lambda r: _part(r.group.to_retry)),
+        priority=94,
+        align="right",
+        sort_key=lambda r: r.group.to_retry,
+        descends=True,
+    ),
+    Column(
+        *("dead", "dead", 6, lambda r: _part(r.group.dead)),
+        priority=94,
+        align="right",
+        style="warn",
+        sort_key=lambda r: r.group.dead,
+        descends=True,
+    ),
     figure("last", "last", 6, lambda r: r.last_s, format.duration, priority=97, descends=False),
     figure("first", "since", 6, lambda r: r.first_s, format.duration, priority=60, style="dim"),
     Column(
         *("trend", f"{TREND_HOURS} h", TREND_HOURS, _trend),
         priority=70,
         style="accent",
+        is_steady=True,
         sort_key=lambda r: r.group.trend[-1],
         descends=True,
     ),
@@ -215,7 +238,6 @@ GROUP_COLUMNS: Final[tuple[Column[FailureGroupRow], ...]] = (
         lambda r: format.exception_name(r.group.fingerprint.exception),
         flex=2,
         priority=95,
-        style="bad",
         sort_key=lambda r: r.group.fingerprint.exception,
     ),
     text_column("message", "error", 14, _message, flex=4, priority=92),
@@ -223,6 +245,10 @@ GROUP_COLUMNS: Final[tuple[Column[FailureGroupRow], ...]] = (
     Column("frame", "raised in", 28, _frame, 2, priority=30, style="dim"),
     Column("retried", "retried", 7, _retried, priority=20, align="right", style="dim"),
 )
+
+
+#: What only failures have that are tried again by themselves, or dead.
+_OF_KEPT: Final = frozenset({"to_retry", "dead"})
 
 
 class WantedGroups(FailureGroups):
@@ -270,6 +296,8 @@ class FailedScreen(JobListScreen):
             GROUP_COLUMNS, key=lambda row: row.group.id, clock=self.app.clock, id="groups"
         )
         self.pane.bring_to_front(self._groups_table)
+        self._tells_apart: bool | None = None
+        self._tell_apart(False)
         #: The groups of all that is in the list, whatever is shown.
         self._census: AnySearch | None = None
 
@@ -322,8 +350,16 @@ class FailedScreen(JobListScreen):
                     FailureGroupRow(each, age_at(now, each.first), age_at(now, each.last))
                     for each in groups.groups()
                 ]
+            self._tell_apart(any(row.group.to_retry or row.group.dead for row in rows))
             none = self.NOTHING if self.pane.filter.is_empty else self.no_match
             self.put_found(search, rows, none)
+
+    def _tell_apart(self, has_kept: bool) -> None:
+        """Show how many of each group are tried again, and how many are dead, where any are."""
+        if has_kept is not self._tells_apart:
+            self._tells_apart = has_kept
+            keys = [each.key for each in GROUP_COLUMNS if has_kept or each.key not in _OF_KEPT]
+            self._groups_table.show_columns(keys)
 
     # Showing
 
