@@ -32,6 +32,7 @@ from qtop.commands.metrics_watch import MetricsWatch
 from qtop.config.places import PlaceOptions
 from qtop.config.settings import SettingsFile, resolve
 from qtop.monitor.open_metrics import SeriesBounds
+from qtop.systems.finding import Sought
 from queuecore.address import parse_url
 from queuecore.server import Binary
 
@@ -206,18 +207,18 @@ def test_the_user_of_the_manual_that_only_reads_can_read_all(
 class Scraped:
     """A server under scrapes, in threads of this process."""
 
-    def __init__(self, url: str, every_s: float = 0.25) -> None:
+    def __init__(self, url: str, sought: Sought | None, every_s: float = 0.25) -> None:
         place = PlaceOptions("resque", "resque", parse_url(url), "resque", url)
         settings = resolve(SettingsFile.read(Path("/nonexistent")), environ={})
         bounds = SeriesBounds()
         self.watch = MetricsWatch(settings, [place], bounds, every_s, is_counting=True)
         self.server = MetricsServer("127.0.0.1", 0, self.watch)
         self._loop = asyncio.new_event_loop()
-        self._ending = asyncio.Event()
+        self._ending, self._sought = asyncio.Event(), sought
         self._thread = threading.Thread(target=self._run)
 
     def _run(self) -> None:
-        self._loop.run_until_complete(self.watch.run(self._ending, None))
+        self._loop.run_until_complete(self.watch.run(self._ending, self._sought))
         self._loop.close()
 
     def start(self) -> None:
@@ -241,8 +242,8 @@ def fetched(url: str, **headers: str) -> str:
 
 
 @contextmanager
-def scraped(url: str) -> Iterator[Scraped]:
-    running = Scraped(url)
+def scraped(url: str, sought: Sought | None = None) -> Iterator[Scraped]:
+    running = Scraped(url, sought)
     running.start()
     try:
         yield running
@@ -297,6 +298,16 @@ def test_a_scrape_without_redis_says_so_and_keeps_what_was_counted(redis_binary:
             }
     finally:
         redis.end()
+
+
+def test_a_system_that_is_found_later_takes_the_place_of_the_one_that_was_expected(
+    redis_url: str, direct: Direct
+) -> None:
+    # As after a start while Redis did not answer: Resque is expected then.
+    sidekiq(direct)
+    sought = Sought(parse_url(redis_url), "resque", url=redis_url)
+    with scraped(redis_url, sought) as running:
+        eventually(lambda: running.scrape().by("qtop_up") == {"sidekiq": 1}, "it was found")
 
 
 def test_only_so_many_scrapes_are_answered_at_once(redis_url: str) -> None:

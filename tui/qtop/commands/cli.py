@@ -197,7 +197,7 @@ def main() -> None:
     \b
     qtop                          the console on $REDIS_URL, or on a private server
     qtop redis://host:6379/0      the console on that Redis
-    qtop --once                   one look, as text
+    qtop --once                   one refresh, as text
     qtop demo                     a tour with sample jobs; needs no Redis
     """
 

@@ -25,6 +25,7 @@ from qtop.commands.options import (
 )
 from qtop.commands.output import Listing, OutputColumn, leave, message
 from qtop.commands.progress import ProgressLine
+from qtop.commands.repeating import watchable
 from qtop.commands.signals import at_first_signal
 from qtop.config.settings import (
     ALL,
@@ -51,11 +52,11 @@ T = TypeVar("T")
 
 
 def listing_options(default_limit: int = 0) -> Callable[[F], F]:
-    """As `connection_options`, and `--filter`, `--limit`, `--json` and `--redact`."""
+    """As `connection_options`, and `--filter`, `--limit`, `--json`, `--redact` and `--watch`."""
 
     def decorate(command: F) -> F:
-        listing = filter_option(limit_option(default_limit)(json_option(redact_option(command))))
-        return connection_options(listing)
+        shown = json_option(redact_option(watchable(command)))
+        return connection_options(filter_option(limit_option(default_limit)(shown)))
 
     return decorate
 
@@ -571,7 +572,7 @@ def connection_options(command: F) -> F:
         "--read-only",
         is_flag=True,
         envvar="QTOP_READ_ONLY",
-        help="Look, and refuse to change anything.",
+        help="Only read: refuse to change anything.",
     )
     @click.option(
         "--profile",

@@ -51,7 +51,7 @@ def _pause_options(command: F) -> F:
 def pause(**options: Any) -> None:
     """Let no worker take jobs from queues.
 
-    With --all from any. Jobs in hand are finished. Ruby workers obey --all; single queues only with
+    With --all from any. Running jobs are finished. Ruby workers obey --all; single queues only with
     the resque-pause plugin.
 
     \b
@@ -356,13 +356,13 @@ def prune(
     dry_run: bool,
     yes: bool,
 ) -> None:
-    """Take dead workers off the register.
+    """Prune dead workers.
 
-    All of them, or those named. The jobs in their hands become failures. Dead is a worker whose
+    All of them, or those named. Their running jobs become failures. Dead is a worker whose
     last heartbeat is older than five minutes by the server's clock, and whose process is gone, as
     far as it can be seen from here. Without any heartbeat it may belong to another implementation,
     and stays, but for one on no register that holds its job for so long. The evidence is shown
-    first, and a worker that gives a sign of life after that is spared.
+    first, and a worker whose heartbeat returns after that is skipped.
     Before that it asks, for there is no undo; --yes does not. For Resque's workers;
     `qtop rescue` puts back the jobs of Sidekiq's processes.
 

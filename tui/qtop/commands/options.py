@@ -156,7 +156,7 @@ log_format_option = click.option(
     type=click.Choice(["text", "json"]),
     help="How the log is printed (text); json: one object a line, for what collects logs.",
 )
-dry_run_option = click.option("--dry-run", is_flag=True, help="Tell what would happen; do nothing.")
+dry_run_option = click.option("--dry-run", is_flag=True, help="Show what would happen; do nothing.")
 yes_option = click.option("--yes", "-y", is_flag=True, help="Do it without asking.")
 
 

@@ -58,8 +58,9 @@ _COUNTERS: Final[Mapping[str, tuple[tuple[str, ...], str]]] = {
     "qtop_queue_jobs_in": (("queue",), "Jobs seen to come to a queue since qtop began to listen"),
     "qtop_queue_jobs_out": (("queue",), "Jobs seen to leave a queue since qtop began to listen"),
 }
-#: The labels of severities, the worst first, by what the incidents call them.
-_SEVERITIES: Final[Mapping[str, str]] = {"bad": "crit", "warn": "warn", "note": "info"}
+#: The labels of severities, and those that incidents call otherwise.
+_SEVERITIES: Final = ("crit", "warn", "info")
+_CALLED: Final[Mapping[str, str]] = {"bad": "crit", "note": "info"}
 _LONGEST: Final = 200
 _LOOKS_ESCAPED: Final = re.compile(r"\\x[0-9a-f]{2}")
 
@@ -302,6 +303,7 @@ def _add_overdue(
 
 def _add_incidents(made: _Families, place: tuple[str, ...], reading: PlaceReading) -> None:
     found = (each for each in reading.view.insights.incidents if not each.is_over)
-    counts = Counter(_SEVERITIES.get(each.severity) for each in found if each.check != "all")
-    for severity in _SEVERITIES.values():
+    severities = (each.severity for each in found if each.check != "all")
+    counts = Counter(_CALLED.get(each, each) for each in severities)
+    for severity in _SEVERITIES:
         made.add("qtop_incidents", place, counts[severity], severity)
