@@ -9,7 +9,10 @@ from queuecore.address import Address, unreachable
 from queuecore.errors import StoreError
 from queuecore.exchange import ErrorReply, Exchange, Lighter, Reply, T
 from queuecore.lean import LeanStore
-from queuecore.values import Any
+from queuecore.values import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _READ_BYTES = 256 << 10
 
@@ -21,7 +24,8 @@ class _TooLong(OSError):
 class AheadStore(LeanStore):
     """Runs operations as a LeanStore. Sends what is announced as `ahead` at once, and keeps its
     answer where another exchange is carried out first: as much memory as that takes. Where it gets
-    no answer, it sends it again, for it only reads. Reads by the lighter way where there is one."""
+    no answer, it sends it again, for it only reads. Reads by the lighter way where there is one.
+    Does what there is to do meanwhile before it waits for the answer."""
 
     def __init__(self, address: Address, *, timeout_s: float, client_name: str) -> None:
         super().__init__(address, timeout_s=timeout_s, client_name=client_name)
@@ -34,6 +38,7 @@ class AheadStore(LeanStore):
         self._is_refused = False
         #: What the lighter way did not tell.
         self._untold: Exchange[Any] | None = None
+        self._meanwhile: Callable[[], object] | None = None
 
     def _exchange(self, exchange: Exchange[T]) -> T:
         if exchange.wait_s:
@@ -42,6 +47,7 @@ class AheadStore(LeanStore):
             self._send(exchange.ahead)
         if not exchange.commands:
             return exchange.parse([])
+        self._meanwhile = exchange.meanwhile
         return super()._exchange(exchange)
 
     def _send(self, exchange: Exchange[Any]) -> None:
@@ -106,6 +112,9 @@ class AheadStore(LeanStore):
 
     def _received(self) -> bytes:
         assert self._socket is not None  # noqa: S101
+        meanwhile, self._meanwhile = self._meanwhile, None
+        if meanwhile is not None:
+            meanwhile()
         data = self._socket.recv(_READ_BYTES)
         if self._left_bytes is not None:
             self._left_bytes -= len(data)

@@ -116,8 +116,9 @@ class Exchange(Generic[T]):
     raising the first. `progress` is how much of an operation of many steps is done, and of how
     much. A runner waits for `wait_s` before it sends the commands. A runner
     may send `ahead` at once, another exchange, which only reads and is yielded itself later: so the
-    server works meanwhile. A runner that can end an answer which is too long may send `lighter` in
-    its place: see `Lighter`.
+    server works meanwhile. Once it has sent the commands, it may call `meanwhile`, which prepares
+    what follows and never raises; nothing depends on it. A runner that can end an answer which is
+    too long may send `lighter` in its place: see `Lighter`.
     Commands of one exchange must not rely on running next to each other: what must be atomic is one
     script.
     """
@@ -130,13 +131,15 @@ class Exchange(Generic[T]):
     wait_s: float = 0.0
     ahead: Exchange[Any] | None = None
     lighter: Lighter | None = None
+    meanwhile: Callable[[], object] | None = None
 
     def then(self, change: Callable[[T], S]) -> Exchange[S]:
         """The same round trip with its result passed through `change`."""
         parse = self.parse
         return Exchange(
             *(self.commands, lambda r: change(parse(r)), self.writes, self.tolerant),
-            *(self.progress, self.wait_s, self.ahead, self.lighter),
+            *(self.progress, self.wait_s, self.ahead),
+            *(self.lighter, self.meanwhile),
         )
 
     def converse(self) -> Generator[list[tuple[Arg, ...]], list[Reply], T]:

@@ -15,6 +15,7 @@ from queuecore.errors import Refused, WrongType
 from queuecore.exchange import Exchange, single
 from queuecore.stores import Store
 from queuecore.turning import Turn
+from queuecore.values import replace
 from queuecore.windows import Stretch
 from resque.keys import Keys
 
@@ -76,6 +77,15 @@ def test_what_is_announced_and_never_asked_for_disturbs_no_other(
     push(direct)
     assert store.run(length()) == 1
     assert direct("CLIENT", "LIST").count(b"name=ahead") == 1
+
+
+def test_what_is_to_be_done_meanwhile_is_done_before_it_waits_for_the_answer(
+    store: AheadStore, direct: Direct
+) -> None:
+    waiting = single(("BLPOP", KEY, 5), lambda reply: reply)
+    waiting = replace(waiting, meanwhile=lambda: push(direct))
+    assert store.run(waiting) == [KEY, b"job"]
+    assert store.run(length()) == 0
 
 
 def test_after_the_connection_was_lost_it_is_sent_again(store: AheadStore, direct: Direct) -> None:
