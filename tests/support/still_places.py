@@ -38,10 +38,10 @@ class StillPlaces:
         """What answers for each, by the labels of their places."""
         return {"resque": self.resque, "sidekiq": self.sidekiq}
 
-    def console(self, **more: Any) -> QtopApp:
-        """A console of both."""
+    def console(self, only: str = "", **more: Any) -> QtopApp:
+        """A console of both, or `only` of the one with this label."""
         return console_of(
-            places_at(self._url),
+            [each for each in places_at(self._url) if only in ("", each.label)],
             clock=lambda: _BEGAN_MONO + self.passed_s,
             open_place=lambda place: self.runners[place.label],
             **more,
