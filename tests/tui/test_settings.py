@@ -229,7 +229,7 @@ def test_production_at_the_top_of_the_file_has_a_word_to_type_too(write: Write) 
         ("\ninterval = 0.1", "interval must be a number from 0.25 to 60", 2),
         ("interval = true", "must be a number", 1),
         ("interval = nan", "must be a number", 1),
-        ('theme = "blue"', 'theme must be "dark" or "light"', 1),
+        ('theme = "blue"', "theme must be one of dark, light, ", 1),
         ('ascii = "yes"', "ascii must be true or false", 1),
         ("redact = 3", "or false to hide nothing", 1),
         ('require = "app"', "require must be a list of texts", 1),

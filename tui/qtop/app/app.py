@@ -40,8 +40,8 @@ from qtop.search.filter_language import term
 from qtop.systems.runner import RedisRunner, open_system
 from qtop.systems.system import OF_COMMANDS, JobSystem, PartRunner, System
 from qtop.text.safe import safe
-from qtop.widgets import theme
 from qtop.widgets.table import Table
+from qtop.widgets.themes import theme_named, theme_names
 from queuecore.exchange import Exchange, Operation, Steps
 
 if TYPE_CHECKING:
@@ -67,7 +67,6 @@ WORD_STAYS_S: Final = 30.0
 _INTERVALS_S: Final = (0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 #: What the search for places is called among what watches them: no label.
 _FINDER: Final = ""
-_THEMES: Final = (theme.DARK, theme.LIGHT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +175,8 @@ class QtopApp(App[None]):
         self._input = InputQueue(self)
         self._lifecycle = Lifecycle(self, options.log_folder, terminal_is_there)
         self._styled_for: Theme | None = None
+        #: What the settings call the theme, and whether the terminal has 16 colours at most.
+        self._theme_name, self._has_16_colours = str(settings.values["theme"]), False
         self._filter_memory: dict[str, list[str]] = defaultdict(list)
         self._set_up_looks()
         self.clock = clock
@@ -240,10 +241,8 @@ class QtopApp(App[None]):
 
     def _set_up_looks(self) -> None:
         values = self.settings.values
-        for each in _THEMES:
-            self.register_theme(each)
         if "TEXTUAL_THEME" not in os.environ:
-            self.theme = (theme.DARK if values["theme"] == "dark" else theme.LIGHT).name
+            self.use_theme(values["theme"])
         self.set_keymap({name: ",".join(keys) for name, keys in self.settings.keys.items()})
 
     # What Textual calls
@@ -251,10 +250,10 @@ class QtopApp(App[None]):
     def run(self, **options: Any) -> None:
         """Run until the end, in colours that the terminal has. What asks to leave is heard from
         here on; raises nothing that happens in the console. For the main thread."""
-        if self.console.color_system == "standard":
-            # Under the same names, each in the place of the other.
-            for each in (theme.DARK_OF_16, theme.LIGHT_OF_16):
-                self.register_theme(each)
+        if self.console.color_system in (None, "standard"):
+            self.no_color = self.no_color or self.console.color_system is None
+            self._has_16_colours = True
+            self.use_theme(self._theme_name)
         with self._lifecycle.signals:
             super().run(**options)
 
@@ -522,10 +521,27 @@ class QtopApp(App[None]):
         self._show()
         self.say(f"a look every {self.state.interval_s:g} s")
 
-    def action_next_theme(self) -> None:
-        names = [each.name for each in _THEMES]
-        now = names.index(self.theme) if self.theme in names else -1
-        self.theme = names[(now + 1) % len(names)]
+    def action_choose_theme(self) -> None:
+        # Imported here: only this key needs it.
+        from qtop.screens.theme_chooser import ThemeScreen
+
+        def chosen(name: str | None) -> None:
+            if name is not None:
+                kept = f'theme = "{name}"'
+                self.say(f"theme {name} until the console ends; {kept} in the settings keeps it")
+
+        if isinstance(self.screen, ConsoleScreen):
+            names = theme_names(of_16=self._has_16_colours)
+            now = self._theme_name if self._theme_name in names else names[0]
+            self.push_screen(ThemeScreen(names, now, self.use_theme), chosen)
+
+    def use_theme(self, name: str) -> None:
+        """Show the console in a theme, by what the settings call it. Raises ValueError where there
+        is none. Cost: everything is styled and painted anew, where it is another one."""
+        theme = theme_named(name, of_16=self._has_16_colours)
+        self._theme_name = name
+        self.register_theme(theme)
+        self.theme = theme.name
 
     def action_reveal(self) -> None:
         policy = self.state.policy

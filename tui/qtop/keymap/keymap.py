@@ -402,8 +402,8 @@ slower          | -               |      | everywhere -local |
     Look less often.
 palette         | colon           |      | everywhere        |
     Find an action by its words, and do it.
-next_theme      | T               |      | everywhere        |
-    Change between dark and light colours.
+choose_theme    | T               |      | everywhere        |
+    Choose the colours: the console is shown in those under the cursor.
 reveal          | S               |      | everywhere        |
     Show passwords, tokens and keys in what is shown; once more hides them.
 repaint         | ctrl+l          |      | everywhere        |
@@ -441,7 +441,7 @@ SYNONYMS: Final = {
     "show_history": "audit log who undo trail",
     "next_place": "systems all sidekiq resque places",
     "open_runs": "metrics stats statistics processed durations percentiles latency",
-    "next_theme": "theme colours colors light dark mode",
+    "choose_theme": "theme colours colors light dark mode",
     "reveal": "secrets passwords redact hide unhide",
     "repaint": "redraw refresh",
     "faster": "interval refresh rate speed",

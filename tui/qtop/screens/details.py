@@ -33,11 +33,11 @@ def failure_lines(
     age at `now`, and how many are `alike`, if that is known."""
     yield TextLine(row_text.class_of(job), "title")
     if job.problem is not None:
-        yield TextLine(safe(job.problem), "bad", "unreadable")
+        yield TextLine(safe(job.problem), "warn", "unreadable")
     else:
         name = job.exception
         shown = format.optional(name if name is None else name[:_MOST_OF_NAME])
-        yield TextLine(shown, "bad", "exception")
+        yield TextLine(shown, "strong", "exception")
         yield from _block(redactor.text(job.error or ""), "error", lines=40)
     yield TextLine(_failed(job.failed_at, now), "", "failed")
     yield from _stated(job, now)
@@ -201,9 +201,9 @@ def delayed_lines(job: Job, due_s: float, redactor: Redactor = OPEN) -> Iterator
     if due is None:
         return
     at = format.both_times(due.moment)
-    yield TextLine(f"{at}, {format.due_in(due_s)}", "bad" if due_s < 0 else "", "due")
+    yield TextLine(f"{at}, {format.due_in(due_s)}", "warn" if due_s < 0 else "", "due")
     if due.stamp not in (f"{due.at:.0f}", repr(due.at)):
-        yield TextLine(f"{safe(due.stamp)} (no plain moment)", "bad", "stamp")
+        yield TextLine(f"{safe(due.stamp)} (no plain moment)", "warn", "stamp")
     yield from system_lines(job.system)
     if job.ref is None:
         return
@@ -224,7 +224,7 @@ def schedule_lines(
     """Everything about a schedule and its next `firings`."""
     yield TextLine(safe(row.name), "title")
     if row.problem is not None:
-        yield TextLine(safe(row.problem), "bad", "not used" if row.is_usable else "unusable")
+        yield TextLine(safe(row.problem), "warn", "not used" if row.is_usable else "unusable")
     kept = {
         "persistent": "in Redis, as a persistent schedule",
         "file": "in the file of the scheduler at work",

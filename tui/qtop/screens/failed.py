@@ -41,6 +41,7 @@ class FailureScreen(JobDetailsScreen):
 
     PLACES: ClassVar[tuple[Where, ...]] = ("failure", "texts")
     TAB: ClassVar[Where] = "failed"
+    NAME = "one failure"
     REST = "the rest of the entry"
     GONE = "this entry is not in the list any more"
 
@@ -67,7 +68,7 @@ class FailureScreen(JobDetailsScreen):
 
 
 def _state_tone(row: JobRow) -> ToneOf | None:
-    return "bad" if row.job.due is None else "warn"
+    return "warn" if row.job.due is None else "dim"
 
 
 #: What only jobs that are tried again by themselves have, and what only others have.
@@ -92,7 +93,6 @@ COLUMNS: Final[tuple[Column[JobRow], ...]] = (
     Column(
         *("exception", "exception", 14, lambda row: format.exception_name(row.job.exception), 2),
         priority=95,
-        style="bad",
         sort_key=lambda row: row.job.exception,
     ),
     text_column("error", "error", 14, lambda r: row_text.error_of(r.job), flex=4, priority=85),
@@ -130,9 +130,12 @@ class GroupScreen(JobListScreen):
         self._group = group
         self._groups = groups
 
+    @property
+    def name(self) -> str:
+        return title(self._group.fingerprint)
+
     def heading(self) -> list[Span]:
-        name = title(self._group.fingerprint)
-        return [*super().heading(), Span(f"   {name}", "bad", 89, least=8)]
+        return [Span(self.name, "strong", 95, least=8)]
 
     def values_of(self, field: str) -> Iterable[str]:
         names = [name for name, _ in self._group.queues]
@@ -206,6 +209,7 @@ GROUP_COLUMNS: Final[tuple[Column[FailureGroupRow], ...]] = (
         *("trend", f"{TREND_HOURS} h", TREND_HOURS, _trend),
         priority=70,
         style="accent",
+        is_steady=True,
         sort_key=lambda r: r.group.trend[-1],
         descends=True,
     ),
@@ -215,7 +219,6 @@ GROUP_COLUMNS: Final[tuple[Column[FailureGroupRow], ...]] = (
         lambda r: format.exception_name(r.group.fingerprint.exception),
         flex=2,
         priority=95,
-        style="bad",
         sort_key=lambda r: r.group.fingerprint.exception,
     ),
     text_column("message", "error", 14, _message, flex=4, priority=92),

@@ -138,8 +138,8 @@ class JobListScreen(ConsoleScreen):
         self._listed_of = self.app.system
         self.jobs = self._listed_of.jobs(within.source)
         self.traits = {"failed": _FAILURES, "delayed": _DELAYED}.get(within.source.kind, _WAITING)
-        self.window, self.service = Bar(id="window"), Bar(id="service")
-        self.bars = [self.window, self.service] if within.source.queue else [self.window]
+        self.service = Bar(id="service")
+        self.bars = [self.service] if within.source.queue else []
         table = Table(self.LIST_COLUMNS, key=lambda row: row.key, clock=self.app.clock)
         table.pages = self
         self._shows_states: bool | None = None
@@ -520,7 +520,7 @@ class JobListScreen(ConsoleScreen):
     def show_title(self) -> None:
         if not self.is_mounted:
             return
-        left, rows = self.heading(), self.table.row_count
+        left, rows = [*self.opened_from(), *self.heading()], self.table.row_count
         if self.is_paged:
             is_unread = self._is_unread
             left += list_bars.page(self.within.source, self.page, rows, is_unread=is_unread)
@@ -530,7 +530,7 @@ class JobListScreen(ConsoleScreen):
             left += list_bars.unread(self.search.unread)
         left += marks_spans(self.table)
         key = self.app.state.policy.sign(self.STOP)
-        self.window.show(left, list_bars.progress(self.search, key))
+        self.pane.entitle(left, list_bars.progress(self.search, key))
 
     # Keys: the chosen jobs
 

@@ -37,6 +37,7 @@ class IncidentScreen(TextScreen):
 
     PLACES: ClassVar[tuple[Where, ...]] = ("texts",)
     TAB: ClassVar[Where] = "overview"
+    NAME = "one incident"
 
     def __init__(self, incident: Incident) -> None:
         super().__init__()

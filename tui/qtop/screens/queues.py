@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, Final
 
 from qtop.actions.request import Clear, Pause, placed
@@ -19,6 +20,7 @@ from qtop.screens.base import RowsScreen
 from qtop.search.fields import Subject
 from qtop.text.format import rate, stepped
 from qtop.text.safe import counted, safe
+from qtop.widgets.bars import Span
 from qtop.widgets.columns import Column, ToneOf, figure
 from qtop.widgets.table import Table
 
@@ -35,9 +37,7 @@ def _empty_tone(row: QueueRow) -> ToneOf | None:
     seconds = row.empty_in_s
     if seconds is None or seconds == 0:
         return "dim"
-    if math.isinf(seconds):
-        return "bad"
-    return "warn" if seconds > _LONG_S else None
+    return "warn" if seconds > _LONG_S and not math.isinf(seconds) else None
 
 
 def _waits_tone(row: QueueRow) -> ToneOf | None:
@@ -47,11 +47,12 @@ def _waits_tone(row: QueueRow) -> ToneOf | None:
 
 
 def _serving_tone(row: QueueRow) -> ToneOf | None:
-    return "bad" if row.is_unserved else None if row.serving != 0 else "dim"
+    return None if row.serving != 0 or row.is_unserved else "dim"
 
 
 def _state_tone(row: QueueRow) -> ToneOf | None:
-    return "bad" if row.problem or row.is_unserved else "warn"
+    is_known = row.is_paused and not (row.problem or row.unreadable or row.drops or row.others)
+    return "dim" if is_known else "warn"
 
 
 def _state_rank(row: QueueRow) -> tuple[bool, bool, bool, int]:
@@ -76,7 +77,13 @@ COLUMNS: Final[tuple[Column[QueueRow], ...]] = (
         "queue", "queue", 12, lambda r: safe(r.name), 3, priority=100, sort_key=lambda r: r.name
     ),
     figure("depth", "waiting", 8, lambda r: r.depth, priority=95, cell=depth, style=_depth_tone),
-    Column("trend", "trend", _TREND_CELLS, _trend, priority=68, align="right", style="accent"),
+    Column(
+        *("trend", "trend", _TREND_CELLS, _trend),
+        priority=68,
+        align="right",
+        style="accent",
+        is_steady=True,
+    ),
     _rate("in", lambda rates: rates.in_per_s, 70),
     _rate("out", lambda rates: rates.out_per_s, 75),
     figure(
@@ -104,7 +111,7 @@ COLUMNS: Final[tuple[Column[QueueRow], ...]] = (
     ),
     figure("workers", "workers", 7, lambda r: r.serving, priority=60, style=_serving_tone),
     figure("in_hand", "in hand", 7, lambda r: r.in_hand, priority=30, zero="dim"),
-    figure("failed", "failed", 6, lambda r: r.failed, priority=55, style="bad", zero="dim"),
+    figure("failed", "failed", 6, lambda r: r.failed, priority=55, zero="dim"),
     Column(
         "state", "state", 9, queue_state, 4, priority=80, style=_state_tone, sort_key=_state_rank
     ),
@@ -118,16 +125,28 @@ class QueuesScreen(RowsScreen):
     TAB: ClassVar[Where] = "queues"
 
     def make_table(self) -> Table[Any]:
-        return Table(COLUMNS, key=lambda row: row.key, sort="depth", clock=self.app.clock)
+        tone = self._tone
+        columns = [replace(c, style=tone) if c.key == "state" else c for c in COLUMNS]
+        return Table(columns, key=lambda row: row.key, sort="depth", clock=self.app.clock)
 
     def __init__(self) -> None:
+        #: The queues of which something critical is known.
+        self._critical: frozenset[Hashable] = frozenset()
         super().__init__()
         #: Of the columns that stay empty in most fleets, the one that is shown.
         self._waits: str | None = None
         self._show_waits(())
 
+    def _tone(self, row: QueueRow) -> ToneOf | None:
+        return "bad" if row.key in self._critical else _state_tone(row)
+
     def show_view(self, view: ViewState) -> None:
         table: Table[QueueRow] = self.table
+        self._critical = frozenset(
+            each.link.key
+            for each in view.insights.incidents
+            if each.severity == "bad" and each.link is not None and each.link.place == "queues"
+        )
         rows = (view.fleet.queues or ()) if view.fleet else ()
         self._show_waits(rows)
         advice = "they appear with the first job, as from `qtop enqueue Sleep 5 --queue sleep`."
@@ -137,6 +156,18 @@ class QueuesScreen(RowsScreen):
         table.empty_text = _gone(gone) if gone else word
         table.label("failed", failed_label(view.fleet))
         self.pane.show_rows(rows)
+
+    def figures(self) -> list[Span]:
+        rows: Sequence[QueueRow] = self.pane.rows
+        parts = {
+            "without workers": (sum(row.is_unserved for row in rows), "warn"),
+            "paused": (sum(bool(row.is_paused) for row in rows), ""),
+        }
+        return [
+            Span(f" · {number:,} {what}", tone or "dim", 80 - at)
+            for at, (what, (number, tone)) in enumerate(parts.items())
+            if number
+        ]
 
     def _show_waits(self, rows: Sequence[QueueRow]) -> None:
         """Show how long next jobs have waited once one tells; where all tell, as their latency."""

@@ -7,7 +7,6 @@ from datetime import date, datetime
 from typing import Any, ClassVar, Final, TypeVar
 
 from textual import events
-from textual.widget import Widget
 
 from qtop.keymap.keymap import Where
 from qtop.model.run_counts import (
@@ -37,6 +36,8 @@ from queuecore.errors import StoreError
 T = TypeVar("T")
 
 _HIGHEST_CELLS: Final = 13
+#: Of the frame around them.
+_FRAME_CELLS: Final = 2
 #: How many deploys are named in one line.
 _DEPLOYS: Final = 8
 
@@ -53,7 +54,7 @@ def _failed_part(row: DayRuns | ClassRuns) -> float | None:
 
 
 def _failed_tone(row: DayRuns | ClassRuns) -> ToneOf | None:
-    return "bad" if row.failures else "dim"
+    return None if row.failures else "dim"
 
 
 def took(seconds: float | None) -> str:
@@ -174,7 +175,7 @@ class RunsScreen(RowsScreen):
 
     PLACES: ClassVar[tuple[Where, ...]] = ("tables", "rows", "runs")
     TAB: ClassVar[Where] = "history"
-    DEFAULT_CSS = "RunsScreen .runs { background: $panel; }"
+    NAME = "what was run"
 
     def __init__(self) -> None:
         super().__init__()
@@ -188,7 +189,7 @@ class RunsScreen(RowsScreen):
         )
         for table in (self._class_table, self._day_table):
             self.pane.bring_to_front(table)
-        self._bars = [Bar(classes="runs") for _ in range(5)]
+        self.bars = [Bar() for _ in range(4)]
         #: Of so many hours the classes are shown; None shows the days.
         self._hours: int | None = None
         self._seen: RunHistory | ClassHistory | None = None
@@ -201,10 +202,6 @@ class RunsScreen(RowsScreen):
             markable=False,
             clock=self.app.clock,
         )
-
-    def compose_body(self) -> Iterable[Widget]:
-        yield from self._bars
-        yield from super().compose_body()
 
     def subject(self, row: Any) -> Subject:
         """A day by its date and deploys, a class by its name."""
@@ -268,19 +265,21 @@ class RunsScreen(RowsScreen):
     # The lines above the list.
 
     def _show_bars(self, width: int) -> None:
-        title, *others = self._bars
-        title.show(self._parts(), self._said())
+        self.show_title()
         seen = self._seen
         lines = self._class_lines() if self._hours is not None else []
         if self._hours is None:
             days = seen if isinstance(seen, RunHistory) else None
-            lines = day_lines(days, width)
+            lines = day_lines(days, width - _FRAME_CELLS)
             if days is not None and days.problem is not None:
                 lines.append(([Span(f" ⚠ unknown: {safe(days.problem)}", "warn", 90)], []))
-        for at, bar in enumerate(others):
+        for at, bar in enumerate(self.bars):
             bar.display = at < len(lines)
             if at < len(lines):
                 bar.show(*lines[at])
+
+    def show_title(self) -> None:
+        self.pane.entitle([*self.opened_from(), *self._parts()], self._said())
 
     def _parts(self) -> list[Span]:
         spans: list[Span] = []

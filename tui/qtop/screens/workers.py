@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -38,6 +39,7 @@ from qtop.search.fields import Subject
 from qtop.search.filter_language import term
 from qtop.text import format
 from qtop.text.safe import safe
+from qtop.widgets.bars import Span
 from qtop.widgets.columns import Column, ToneOf, figure, text_column
 from qtop.widgets.table import Table
 from qtop.widgets.text_lines import TextLine
@@ -51,12 +53,12 @@ def _name(row: HostRow) -> str:
 HOST_COLUMNS: Final[tuple[Column[HostRow], ...]] = (
     text_column("host", "host", 16, _name, flex=3, priority=100),
     figure("workers", "workers", 8, lambda r: r.workers, priority=95),
-    figure("working", "working", 8, lambda r: r.working, priority=90, style="good", zero="dim"),
-    figure("troubled", "silent", 7, lambda r: r.troubled, priority=92, style="bad", zero="dim"),
+    figure("working", "working", 8, lambda r: r.working, priority=90, zero="dim"),
+    figure("troubled", "silent", 7, lambda r: r.troubled, priority=92, style="warn", zero="dim"),
     figure("longest", "longest", 8, lambda r: r.longest_s, format.duration, priority=70),
     figure("beat", "last beat", 9, lambda r: r.beat_age_s, format.stepped, priority=80),
     figure("processed", "processed", 9, lambda r: r.processed, priority=50, style="dim"),
-    figure("failed", "failed", 7, lambda r: r.failed, priority=55, style="bad", zero="dim"),
+    figure("failed", "failed", 7, lambda r: r.failed, priority=55, zero="dim"),
 )
 
 
@@ -70,6 +72,7 @@ class HostsScreen(RowsScreen):
 
     PLACES: ClassVar[tuple[Where, ...]] = ("tables", "rows", "hosts")
     TAB: ClassVar[Where] = "workers"
+    NAME = "machines"
 
     def __init__(self, on_chosen: Callable[[HostRow], None], on_next: Callable[[], None]) -> None:
         super().__init__()
@@ -121,6 +124,10 @@ class WorkerScreen(TextScreen):
         usual_s = partial(self.app.state.usual_s, system=self._row.system)
         yield from worker_lines(self._row, log, view.policy.redactor, usual_s)
 
+    @property
+    def name(self) -> str:
+        return safe(self._row.id)
+
     def action_log(self) -> None:
         self.app.worker_actions.show_log(self._row)
 
@@ -132,20 +139,20 @@ class WorkerScreen(TextScreen):
             self.app.say("no job that it runs tells its id", "dim")
 
 
-_TONES: Final[dict[str, ToneOf]] = {
+_TONES: Final[dict[str, ToneOf | None]] = {
     "dead?": "bad",
     "gone": "bad",
     "unregistered": "bad",
     "silent": "warn",
     "unknown": "warn",
     "quiet": "accent",
-    "working": "good",
+    "working": None,
     "no heartbeat": "warn",
     "idle": "dim",
 }
 
 
-def _state_tone(row: WorkerRow) -> ToneOf:
+def _state_tone(row: WorkerRow) -> ToneOf | None:
     is_asked = row_text.worker_state(row) != row.condition
     return "accent" if is_asked else _TONES[row.condition]
 
@@ -196,7 +203,7 @@ COLUMNS: Final[tuple[Column[WorkerRow], ...]] = (
         sort_key=lambda r: r.process.listed,
     ),
     figure("processed", "processed", 9, lambda r: r.process.processed, priority=50, style="dim"),
-    figure("failed", "failed", 7, lambda r: r.process.failed, priority=45, style="bad", zero="dim"),
+    figure("failed", "failed", 7, lambda r: r.process.failed, priority=45, zero="dim"),
     Column("version", "version", 8, row_text.version, priority=56, style="dim"),
     figure("memory", "memory", 7, row_text.memory_bytes, row_text.mib, priority=52, style="dim"),
     figure("trip", "trip", 6, row_text.round_trip_us, row_text.microseconds, priority=40),
@@ -259,6 +266,15 @@ class WorkersScreen(RowsScreen):
             longest = max((len(row_text.worker_state(row)) for row in rows), default=0)
             table.widen("state", max(_STATE_CELLS, longest))
         self.pane.show_rows(rows)
+
+    def figures(self) -> list[Span]:
+        rows: Sequence[WorkerRow] = self.pane.rows
+        found = Counter(row.condition for row in rows)
+        named = [each for each in CONDITIONS if each in TROUBLED and found[each]]
+        return [
+            Span(f" · {found[each]:,} {each}", _TONES[each] or "", 80 - at)
+            for at, each in enumerate(named)
+        ]
 
     def subject(self, row: WorkerRow) -> Subject:
         """A worker as filters see it: by its job, its id, its state; its age is the job's."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from shlex import quote
 from typing import Any, Final
@@ -38,11 +38,22 @@ def number(value: int | None) -> str:
     return ">999E" if value > 0 else "<-999E"
 
 
-def partly(value: int | None, *, is_least: bool = False) -> str:
+def brief(value: int | None) -> str:
+    """A count in at most five characters: `999`, `2.4k`, `12k`, `1.2M`; a dash when unknown."""
+    if value is None or abs(value) < 1_000:
+        return number(value)
+    if abs(value) >= 999_500:
+        return number(round(value, -5)) if abs(value) < 99_950_000 else number(round(value, -6))
+    return f"{value / 1_000:.1f}k" if abs(value) < 9_950 else f"{value / 1_000:.0f}k"
+
+
+def partly(
+    value: int | None, *, is_least: bool = False, text: Callable[[int | None], str] = number
+) -> str:
     """A count; `7+` for a sum with unknown parts, `?` when all of it is unknown."""
     if value is None or (is_least and not value):
         return NOT_READ
-    return f"{number(value)}+" if is_least else number(value)
+    return f"{text(value)}+" if is_least else text(value)
 
 
 def dropped(figure: str, drops: object) -> str:

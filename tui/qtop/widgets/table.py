@@ -25,6 +25,8 @@ from textual.widget import Widget
 
 from qtop.text.safe import pad, wrapped
 from qtop.widgets.columns import (
+    ASCENDING,
+    DESCENDING,
     MARKED,
     RANGE_BEGIN,
     Cell,
@@ -35,6 +37,7 @@ from qtop.widgets.columns import (
     TableLine,
     arranged,
     changed_spans,
+    filled,
     fit_with,
 )
 from qtop.widgets.table_model import TableRows
@@ -56,6 +59,8 @@ TABLE_BINDINGS: Final[tuple[Binding, ...]] = (
 
 HEADER_LINES: Final = 1
 _MARK_CELLS: Final = 2
+#: Between a frame and the texts of a table whose rows cannot be marked.
+_EDGE_CELLS: Final = 1
 _BAR_STEP_CELLS: Final = 1 / 8
 
 EventRowT = TypeVar("EventRowT")
@@ -142,6 +147,8 @@ class Table(ScrollView, Generic[RowT], can_focus=True, inherit_bindings=False):
         self.rows: TableRows[RowT] = TableRows(key, clock)
         #: Turns the pages; without it the keys stay on this one.
         self.pages: Pages | None = None
+        #: Called when the rows are sorted by another column, or the other way round.
+        self.on_order: Callable[[], None] | None = None
         self._sort: Sort | None = None
         self._markable = markable
         self._on_cursor = on_cursor
@@ -150,6 +157,10 @@ class Table(ScrollView, Generic[RowT], can_focus=True, inherit_bindings=False):
         self._painted_for: tuple[tuple[str, int, int], ...] = ()
         self._painted: dict[int, TableLine] = {}
         self._placed: tuple[int, tuple[PlacedColumn[RowT], ...]] = (-1, ())
+        #: How wide the texts were that were on the screen since the columns were laid out last.
+        self._contents: dict[str, int] = {}
+        self._measured: tuple[int, int, int] | None = None
+        self._laid_out_for = -1
         self._found_styles: dict[tuple[str, ...], Style] = {}
         if sort is not None:
             self.sort_by(sort)
@@ -172,6 +183,15 @@ class Table(ScrollView, Generic[RowT], can_focus=True, inherit_bindings=False):
     def sort(self) -> Sort | None:
         """The column the rows are sorted by, and the direction; None for their natural order."""
         return self._sort
+
+    @property
+    def order(self) -> tuple[str, str] | None:
+        """The label of the column the rows are sorted by, and a sign for the direction."""
+        if self._sort is None:
+            return None
+        sort = self._sort
+        labels = (each.label for each in self._all_columns if each.key == sort.column_key)
+        return next(labels, "").strip(), DESCENDING if sort.reverse else ASCENDING
 
     def row_text(self, row: RowT) -> str:
         """All cells of a row, separated by tabs; also those of columns that do not fit."""
@@ -222,6 +242,8 @@ class Table(ScrollView, Generic[RowT], can_focus=True, inherit_bindings=False):
             sort_key = column.sort_key
             self._sort = Sort(column_key, column.descends if reverse is None else reverse)
         self.rows.sort(sort_key, reverse=self._sort is not None and self._sort.reverse)
+        if self.on_order is not None:
+            self.on_order()
         self._scroll_to_cursor()
         self._show_changes()
 
@@ -419,10 +441,34 @@ class Table(ScrollView, Generic[RowT], can_focus=True, inherit_bindings=False):
 
     def _layout(self) -> tuple[PlacedColumn[RowT], ...]:
         width = self.size.width - self.scrollbar_size_vertical
+        if width != self._laid_out_for:
+            self._laid_out_for, self._measured = width, None
+            self._contents.clear()
+        self._measure()
         if width != self._placed[0]:
-            x = _MARK_CELLS if self._markable else 0
-            self._placed = width, fit_with(self._lead, self._shown, x, max(0, width - x))
+            x = _MARK_CELLS if self._markable else _EDGE_CELLS
+            room = max(0, width - x)
+            self._placed = width, fit_with(self._lead, self._shown, x, room, self._contents)
         return self._placed[1]
+
+    def _measure(self) -> None:
+        """Take note of how wide the texts are that are on the screen now. Columns become wider for
+        them, and not narrower again: a list that changes at every poll must not dance. O(cells on
+        the screen), where others are on it than before."""
+        top, lines = self.scroll_offset.y, self.body_lines
+        now = (self.rows.changes, top, lines)
+        if self._measured == now:
+            return
+        self._measured = now
+        rows = [self.rows[at] for at in range(top, min(top + lines, len(self.rows)))]
+        if not rows:
+            return
+        before = dict(self._contents)
+        for column in self._shown:
+            widest = max(filled(column, row) for row in rows)
+            self._contents[column.key] = max(before.get(column.key, 0), widest)
+        if self._contents != before:
+            self._placed = (-1, ())
 
     @property
     def _all_columns(self) -> Sequence[Column[RowT]]:
@@ -487,11 +533,10 @@ class Table(ScrollView, Generic[RowT], can_focus=True, inherit_bindings=False):
             names.append("header")
         if line.marked:
             names.append("marked")
-        # Several reversed colours in the row of the cursor would be hard to read.
-        if tone is not None and not (line.cursor and self.has_focus):
+        if tone is not None:
             names.append(tone)
-        if line.cursor:
-            names.append("focused-cursor" if self.has_focus else "cursor")
+        if line.cursor and self.has_focus:
+            names.append("cursor")
         if self.stale or line.stale:
             names.append("stale")
         key = tuple(names)
