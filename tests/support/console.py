@@ -191,9 +191,11 @@ def assert_as_recorded(text: str, path: Path) -> None:
     assert text == recorded, f"{path.name} looks different: if that is meant, run `make snapshots`"
 
 
-async def assert_at_every_size(app: App[Any], pilot: Pilot[Any], name: str) -> None:
-    """Compare the screen with its pictures at 80x24, 120x40 and 200x60."""
-    for width, height in SIZES:
+async def assert_at_every_size(
+    app: App[Any], pilot: Pilot[Any], name: str, sizes: Sequence[tuple[int, int]] = SIZES
+) -> None:
+    """Compare the screen with its pictures at 80x24, 120x40 and 200x60, or at other `sizes`."""
+    for width, height in sizes:
         await pilot.resize_terminal(width, height)
         await until(pilot, lambda high=height: len(screen_lines(app)) == high, "the size")  # type: ignore[misc]
         await pilot.pause()
