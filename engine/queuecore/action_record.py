@@ -39,8 +39,8 @@ class ActionRecord:
     """One operation, for the record.
 
     `action` is its verb (clear, delete, requeue, move, edit, pause, resume, remove, register,
-    prune, run now, reschedule, reorder, undo; of Sidekiq also quiet, dump threads, rescue, cancel,
-    reset, empty, forget; of workers on a machine: start, stop, stop now, kill,
+    prune, run now, reschedule, reorder, quarantine, undo; of Sidekiq also quiet, dump threads,
+    rescue, cancel, reset, empty, forget; of workers on a machine: start, stop, stop now, kill,
     end job, pause, resume), `subject` what it acts on in words, `source` the key it takes from,
     `queue` the queue's name where there is one; `planned` how many the preview named.
     `undo_s` is how long it can be undone; 0 when it cannot, for example because what it removes is

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from functools import lru_cache
@@ -310,6 +310,41 @@ def _simple_place(raw: bytes, key: bytes) -> tuple[int, int] | None:
     return value and value.span(1)
 
 
+def span_at(raw: bytes, path: Sequence[str]) -> tuple[int, int]:
+    """Where the value at the end of a path begins and ends: at each step the name of a member, or
+    the number of an item. Of a member that is there twice, the last one counts, as in `decode`.
+
+    Raises LookupError where there is no such value, ValueError where `raw` is no JSON. O(bytes).
+    """
+    decode(raw)
+    text = _text(raw)
+    start, end = _skip(text, 0), len(text.rstrip(" \t\r\n"))
+    for step in path:
+        parts = _parts_at(text, start)
+        found = [(first, last) for name, first, last in parts if name == step]
+        if not found:
+            raise LookupError(step)
+        start, end = found[-1]
+    return len(_bytes(text[:start])), len(_bytes(text[:end]))
+
+
+def _parts_at(text: str, at: int) -> Iterator[tuple[str, int, int]]:
+    """The members of the object, or the items of the list, that begins at a position of JSON; none
+    of any other value."""
+    if text[at] == "{":
+        yield from _members(text, at=at)
+    elif text[at] == "[":
+        at, number = _skip(text, at + 1), 0
+        while text[at] != "]":
+            start = at
+            _, end = _DECODER.raw_decode(text, start)
+            yield str(number), start, end
+            at = _skip(text, end)
+            if text[at] == ",":
+                at = _skip(text, at + 1)
+            number += 1
+
+
 def members_of_beginning(raw: bytes) -> dict[str, bytes]:
     """As `members`, of the beginning of a JSON object that was cut anywhere: the members before
     the cut, and of the one that was cut as much as there is. Never raises."""
@@ -329,10 +364,10 @@ def text_of(raw: bytes | None) -> str | None:
     return None
 
 
-def _members(text: str, *, is_cut: bool = False) -> Iterator[tuple[str, int, int]]:
-    """The keys of an object, and where their values begin and end. With `is_cut` a value that
-    cannot be read goes on to the end."""
-    at = _skip(text, 0)
+def _members(text: str, *, at: int = 0, is_cut: bool = False) -> Iterator[tuple[str, int, int]]:
+    """The keys of the object at a position, and where their values begin and end. With `is_cut` a
+    value that cannot be read goes on to the end."""
+    at = _skip(text, at)
     if text[at : at + 1] != "{":
         raise ValueError("not a JSON object")
     at = _skip(text, at + 1)

@@ -107,10 +107,10 @@ async def test_the_advice_on_a_queue_of_sidekiq_names_no_key_that_starts_a_worke
     app = console_of(places_at(redis_url), folder=tmp_path)
     async with app.run_test(size=(120, 40)) as pilot:
         await until_all_polled(pilot)
-        await until_shown(pilot, "no worker is alive")
+        await until_shown(pilot, "no live workers")
         table = table_of(app)
         rows = [table.rows[at] for at in range(table.row_count)]
-        [row] = [each for each in rows if "no worker is alive" in each.incident.text]
+        [row] = [each for each in rows if "no live workers" in each.incident.text]
         assert row.system == "sidekiq"
         assert table.move_to(row.incident.row_key)
         await until_shown(pilot, "start a worker that knows Report")

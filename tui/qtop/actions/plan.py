@@ -144,7 +144,8 @@ class Plan:
     on record. `meanwhile` is what others see while it goes on, `no_undo` why nothing is kept for an
     undo, `besides` what else it changes than what `many` counts, all in words where there is
     something to say; the details say them, too. `parts` are given where some of it may be carried
-    out, and the rest not.
+    out, and the rest not. `samples` are some of the changes, in lines of safe text that may hold
+    secrets.
     """
 
     what: str
@@ -161,6 +162,7 @@ class Plan:
     no_undo: str | None = None
     besides: str = ""
     parts: PlanParts | None = None
+    samples: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

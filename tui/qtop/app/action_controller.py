@@ -25,6 +25,7 @@ from qtop.actions.stopping import reined
 from qtop.keymap import keymap
 from qtop.model.job import JobSource
 from qtop.model.job_list import Entry
+from qtop.monitor.incidents.incident import Incident
 from qtop.screens import list_bars
 from qtop.screens.console import Console
 from qtop.screens.dialogs import (
@@ -63,7 +64,7 @@ class ActionController:
         *,
         read_only: bool,
     ) -> None:
-        self._app = app
+        self._app, self._read_only = app, read_only
         #: An action that looks for its jobs goes before searches in the background.
         self.precedence = ForegroundPriority()
         #: What is under way is to be taken back as soon as it has stopped.
@@ -245,6 +246,11 @@ class ActionController:
             return
         self.request(self._app.state.everywhere("pause_all", PauseAll(not is_paused)))
 
+    def acknowledge(self, incident: Incident) -> None:
+        from qtop.app.acknowledging import acknowledge
+
+        acknowledge(self._app, incident, self.operator.actor.who, read_only=self._read_only)
+
     def undo(self) -> None:
         """As `Actions.undo`. An action that is under way is stopped, and what it has done is taken
         back after a question; an undo only stops."""
@@ -321,12 +327,18 @@ class ActionController:
             else:
                 self._app.say("nothing was changed", "dim")
 
-        plan = escalate(made, self._app.settings.production)
+        plan = escalate(self._with_samples(made), self._app.settings.production)
         if plan.danger in ("confirm", "typed"):
             dialog = ConfirmDialog(plan)
             self._app.push_screen(dialog, answered)
         else:
             begin(plan)
+
+    def _with_samples(self, plan: Plan) -> Plan:
+        """A plan whose details have its samples, without secrets."""
+        redact = self._app.state.policy.redactor.text
+        samples = tuple(map(redact, plan.samples))
+        return replace(plan, details=(*samples, *plan.details)) if samples else plan
 
     def _how_to_stop(self) -> str:
         """The key for it, on a screen that has one; or that it was stopped."""

@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from qtop.app.worker_controller import LocalWorkerController
     from qtop.monitor.together import ShownState
     from qtop.systems.finding import Sought
+    from qtop.widgets.plot import DrawnAs
 
 
 T = TypeVar("T")
@@ -243,6 +244,13 @@ class QtopApp(App[None]):
     def system(self) -> JobSystem:
         """That of what is shown."""
         return self.places.system
+
+    @property
+    def drawn_as(self) -> DrawnAs:
+        """How charts are drawn: fonts of the Linux console have no braille, and so has no terminal
+        of 7 bits."""
+        has_none = self.settings.values["ascii"] or os.environ.get("TERM") == "linux"
+        return "blocks" if has_none else "braille"
 
     def _set_up_looks(self) -> None:
         values = self.settings.values
@@ -654,6 +662,16 @@ class QtopApp(App[None]):
         if step is None or step.reached != self.current_mode:
             return None
         return self._steps.pop().left if filter_text in ("", step.filter) else None
+
+    def show_now(self) -> None:
+        self._show()
+
+    def state_of(self, label: str) -> ConsoleState:
+        return self.places.monitor(label).state
+
+    async def run_at(self, label: str, operation: Callable[[System], Operation[T]]) -> T:
+        monitor = self.places.monitor(label)
+        return await monitor.source.run(operation(monitor.system))
 
     def poll_now(self, *, after_action: bool = False) -> None:
         self.places.poll_now(after_action=after_action)

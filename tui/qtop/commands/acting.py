@@ -86,11 +86,12 @@ def act(
         if plan.meanwhile:
             message(plan.meanwhile)
         tell_no_undo(plan)
+        samples = list(map(connection.redactor(is_whole=False).text, plan.samples))
         if dry_run:
-            _tell_plan(session, verb, source, chosen, scanned, as_json)
+            _tell_plan(session, verb, source, chosen, scanned, samples, as_json)
             sys.exit(0)
         if len(chosen.refs) > 1 and not yes:
-            for text in chosen.details(moment):
+            for text in (*chosen.details(moment), *samples):
                 message(f"  {text}")
             of = f" of {session.label}" if session.is_among else ""
             confirm(f"{verb} {_how_many(source, chosen, scanned)}{of}")
@@ -205,6 +206,7 @@ def _tell_plan(
     source: JobSource,
     chosen: Selection,
     scanned: Scanned,
+    samples: Sequence[str],
     as_json: bool,
 ) -> None:
     refused = sum(chosen.refusals.values())
@@ -224,7 +226,7 @@ def _tell_plan(
         return
     of = f" of {safe(session.label)}" if session.is_among else ""
     line(f"would {verb} {_how_many(source, chosen, scanned)}{of}; refused {refused:,}")
-    for text in chosen.details(moment):
+    for text in (*chosen.details(moment), *samples):
         line(f"  {text}")
 
 

@@ -97,6 +97,7 @@ _NAMES: Final = (
         "register",
         "reorder",
         "undo",
+        "quarantine",
     ),
     *("prune", "quiet", "stop", "cancel", "rescue", "watch", "doctor", "metrics", "settings"),
 )

@@ -214,7 +214,7 @@ def _strays(session: Session) -> Iterator[Finding]:
     found = session.run(session.system.strays())
     strays = [each for each in stray_incidents(found) if each.kind != "queue"]
     for each in strays:
-        yield Finding("strays", "WARN", each.text, each.remedy)
+        yield Finding("strays", "WARN", each.sentence, each.advice)
     if not found.is_complete:
         text = "only the first 200,000 keys were looked at for jobs that no index leads to"
         yield Finding("strays", "UNKNOWN", text, "give the jobs a database of their own")
@@ -227,7 +227,8 @@ def _strays(session: Session) -> Iterator[Finding]:
 def _fleet(session: Session) -> Iterator[Finding]:
     system = session.new_system(failures_read=_FAILURES_READ)
     seen = session.run(read_whole(system.snapshot()))
-    fleet = RowBuilder(system).add(seen, 0.0)
+    builder = RowBuilder(system)
+    fleet = builder.add(seen, 0.0)
     report = session.run(session.system.health())
     unserved = [row for row in fleet.queues or () if row.is_unserved]
     longest = sorted(unserved, key=lambda row: -(row.depth or 0))[:_QUEUES_SAMPLED]
@@ -235,7 +236,7 @@ def _fleet(session: Session) -> Iterator[Finding]:
     report = replace(report, next_jobs=first.jobs, waiting=first.waiting)
     ours = fleet if report.ownership is None else without_others(fleet, report.ownership)
     theirs = len(fleet.queues or ()) - len(ours.queues or ())
-    rules = IncidentRules(abilities=system.abilities)
+    rules = IncidentRules(abilities=system.abilities, served_by=builder.served_by)
     yield from of_fleet(ours, rules.fleet(fleet, 0.0, report), theirs)
     rows = fleet.workers or ()
     suspects = {row.id for row in rows if row.condition in ("dead?", "silent")}
@@ -460,9 +461,9 @@ def scripts(facts: ServerInfo) -> Finding:
 # What Overview says of a fleet, and what is well in it.
 
 _LEVELS: Final[dict[Severity, FindingLevel]] = {
-    "bad": "ERROR",
+    "crit": "ERROR",
     "warn": "WARN",
-    "note": "OK",
+    "info": "OK",
     "good": "OK",
 }
 #: What to do where something could not be read.
@@ -473,18 +474,18 @@ def of_fleet(
     fleet_rows: FleetRows, incidents: Iterator[Incident], theirs: int
 ) -> Iterator[Finding]:
     """What Overview says of a fleet, and what is well in it, without `theirs`: so many queues are
-    Sidekiq's. A note is no reason to act."""
+    Sidekiq's. Information is no reason to act."""
     rest = f"; {theirs:,} more of Sidekiq's, not looked into" if theirs else ""
     number = None if fleet_rows.queues is None else len(fleet_rows.queues)
     wrong: set[str] = set()
     for incident in incidents:
         level = _LEVELS[incident.severity]
-        remedy = "" if level == "OK" else incident.remedy
+        remedy = "" if level == "OK" else incident.advice
         if incident.doubt is not None:
             level = "UNKNOWN"
             remedy = SEE if incident.doubt == "unread" else remedy
         wrong |= {incident.check} if level != "OK" else set()
-        yield Finding(incident.check, level, incident.text, remedy)
+        yield Finding(incident.check, level, incident.sentence, remedy)
     is_whole = not fleet_rows.totals.problems
     knows_depths = is_whole and all(row.depth is not None for row in fleet_rows.queues or ())
     for check, is_known, text in (

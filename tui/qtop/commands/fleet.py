@@ -353,6 +353,9 @@ def _report(
 ) -> Iterator[str]:
     """The lines to print: totals, what is wrong, queues, workers, failures; worst first. Rows of
     tables are cut at `width`, sentences are not."""
+    # Imported here: as in `print_once`.
+    from qtop.monitor.incidents.incident import SEVERITY_NAMES
+
     totals = fleet.totals
     yield f"qtop  {safe(where)}  {fleet.server_time:%Y-%m-%d %H:%M:%S %Z}"
     paused = "  PAUSED: no worker takes jobs" if totals.is_paused else ""
@@ -364,8 +367,7 @@ def _report(
     )
     yield ""
     for incident in incidents:
-        severity = "ok" if incident.severity == "good" else incident.severity
-        yield f"{pad(severity, 4)}  {safe(incident.text)}"
+        yield f"{pad(SEVERITY_NAMES[incident.severity], 4)}  {safe(incident.sentence)}"
     of_queues = sorted(
         fleet.queues or (), key=lambda row: (not row_text.queue_state(row), -(row.depth or 0))
     )

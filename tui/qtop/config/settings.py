@@ -15,7 +15,7 @@ import string
 import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Final, Self
 from urllib.parse import urlsplit
@@ -355,6 +355,11 @@ class Settings:
     def keys(self) -> Mapping[str, tuple[str, ...]]:
         """Rebound keys, by the action's id."""
         return self.tables.get("keys", {})
+
+    def with_columns(self, screen: str, keys: tuple[str, ...]) -> Settings:
+        """The same with other columns of a screen, which a person chose there."""
+        tables = {**self.tables, "columns": {**self.columns, screen: keys}}
+        return replace(self, tables=tables)
 
     @property
     def filters(self) -> Mapping[str, str]:

@@ -26,6 +26,7 @@ Where = Literal[
     "lists",
     "rows",
     "overview",
+    "incident",
     "queues",
     "jobs",
     "job",
@@ -58,6 +59,7 @@ PLACES: Final[dict[Where, str]] = {
     "lists": "on the numbered screens",
     "rows": "in every list",
     "overview": "on Overview",
+    "incident": "on an incident",
     "queues": "on Queues",
     "jobs": "on waiting jobs",
     "job": "on one waiting job",
@@ -170,6 +172,10 @@ next_part     | tab       | next part | overview |
     To the next part of the screen.
 previous_part | shift+tab |           | overview |
     To the part of the screen before.
+acknowledge   | z | acknowledge | overview |
+    Acknowledge the incident under the cursor: asks why and for how long; once more ends that.
+show_acknowledged | a |           | overview |
+    Show the incidents that were acknowledged, too; once more counts them only.
 
 # failed
 requeue        | r | requeue | failed group failure | confirm
@@ -184,6 +190,8 @@ toggle_groups  | t | groups  | failed group         |
     Change between groups of failures that are alike, and the failures one by one.
 edit           | e | edit    | failed group failure | confirm
     Edit the payload of a failed job and requeue it; $VISUAL or $EDITOR opens it.
+edit_all       | E |         | failed group         | confirm
+    Edit a value in the arguments of the marked failed jobs or groups, else of all that match.
 move           | m | move    | failed group failure | confirm
     Requeue the marked failed jobs, or those of the groups, to another queue.
 move_all       | M |         | failed group         | confirm
@@ -199,7 +207,9 @@ postpone_all   | H |         | failed group         | confirm
 export         | w | write   | failed group failure |
     Write failed jobs to a file: the marked ones, or all that match.
 next_list      | b |         | failed               |
-    Show the next list of failures, where each queue has its own.
+    Show the next list of failures, where each queue has its own; then what is in quarantine.
+quarantine     | X |         | overview failed group failure | confirm
+    Move all copies of a failed job, waiting ones too, to where no worker takes them.
 stop           | x |         | failed group         |
     Stop an action over many jobs, or the looking through the list; once more goes on.
 clear_failures | c | clear   | failed               | typed
@@ -220,6 +230,8 @@ move_matching     | M |         | jobs aside     | confirm
     Move all waiting jobs that match the filter to the end of another queue.
 edit_job          | e | edit    | jobs job aside | confirm
     Edit a waiting job where it is; what was set aside goes back to its queue with it.
+edit_matching     | E |         | jobs           | confirm
+    Edit a value in the arguments of the marked waiting jobs, else of all that match the filter.
 export_jobs       | w | write   | jobs job aside |
     Write waiting jobs to a file: the marked ones, or all that match.
 stop_looking      | x |         | jobs aside     |
@@ -321,11 +333,19 @@ table.mark_range | v      |                        | rows                       
 table.mark_all   | a      |                        | rows                       |
     Mark all rows; if all are marked, none.
 next_sort        | o      | sort                   | rows                       |
-    Sort by the next column.
+    Sort by the next column; a digit after it sorts by that column, the same again turns it round.
 reverse_sort     | O      |                        | rows                       |
     Sort the other way round.
+choose_columns   | C      |                        | lists jobs -history        |
+    Choose which columns are shown, and in which order, until the console ends.
 copy             | y      |                        | overview rows texts        |
-    Copy the marked rows, or what is shown, to the clipboard of your terminal.
+    Copy the marked rows, or what is shown, to the clipboard; of one failure the error alone.
+copy_ticket      | Y      |                        | overview failed group failure incident |
+    Copy a text for a ticket: what is wrong, figures, times, three samples; secrets hidden.
+next_job         | ]      |                        | failure job delayed        |
+    The next job of the list.
+previous_job     | [      |                        | failure job delayed        |
+    The job before it.
 clear_filter     | escape |                        | lists                      |
     Take the filter away; after `enter` or `W` led here, back to where you were.
 freeze           | f      | freeze / go on         | overview lists             |
@@ -458,6 +478,8 @@ SYNONYMS: Final = {
     "freeze": "hold still stop",
     "undo": "revert rollback take back",
     "requeue": "retry rerun again replay",
+    "quarantine": "poison isolate kills its worker",
+    "acknowledge": "ack mute silence",
     "requeue_all": "retry rerun again replay bulk",
     "put_back": "retry rerun requeue",
     "put_back_matching": "retry rerun requeue bulk",
@@ -491,7 +513,13 @@ SYNONYMS: Final = {
     "filter": "search find grep where",
     "clear_filter": "reset all back",
     "copy": "yank clipboard",
+    "copy_ticket": "report evidence issue jira samples",
     "next_sort": "order by",
+    "choose_columns": "columns fields hide show width",
+    "edit": "change payload arguments",
+    "edit_all": "change arguments bulk replace set",
+    "edit_job": "change payload arguments",
+    "edit_matching": "change arguments bulk replace set",
     "export": "export write save dump file download",
     "export_jobs": "export write save dump file download",
 }

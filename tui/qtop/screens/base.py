@@ -273,10 +273,21 @@ class ConsoleScreen(Screen[None]):
             return self.text.plain()
         return [] if self.pane is None else self.pane.copied()
 
+    def ticket(self) -> list[str]:
+        """The lines of a ticket about what was chosen: safe texts; none where there is none."""
+        return []
+
+    def action_copy_ticket(self) -> None:
+        """Copy the text of a ticket."""
+        self._copy(self.ticket())
+
     def action_copy(self) -> None:
         """Copy what was chosen, by way of the terminal: it works over ssh as well."""
+        self._copy(self.copied())
+
+    def _copy(self, plain: Iterable[str]) -> None:
         redact = self.app.state.policy.redactor.text
-        lines = [redact(line) for line in self.copied()]
+        lines = [redact(line) for line in plain]
         text = "\n".join(lines)
         if not text:
             self.app.say("nothing to copy", "dim")
@@ -354,7 +365,28 @@ class ConsoleScreen(Screen[None]):
 
     def action_next_sort(self) -> None:
         if self.pane is not None:
-            self.pane.table.next_sort()
+            self.pane.next_sort()
+
+    def action_choose_columns(self) -> None:
+        """Choose the columns of the list. What is chosen holds as if the settings said so."""
+        # Imported here: seldom needed.
+        from qtop.screens.column_chooser import ColumnDialog, choices
+
+        place, pane = listed_in(type(self)), self.pane
+        known = {each.key: each for each in columns().get(place or "", ())}
+        if place is None or pane is None or not known.keys() >= set(pane.table.column_keys):
+            self.app.say("the columns of this list cannot be chosen", "dim")
+            return
+        table = pane.table
+
+        def chosen(keys: tuple[str, ...] | None) -> None:
+            if keys is not None:
+                self.app.settings = self.app.settings.with_columns(place, keys)
+                table.show_columns(keys)
+                table.refresh()
+
+        offered = choices(list(known.values()), table.column_keys)
+        self.app.push_screen(ColumnDialog(place, offered), chosen)
 
     def action_reverse_sort(self) -> None:
         if self.pane is not None:

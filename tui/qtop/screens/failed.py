@@ -15,7 +15,8 @@ from qtop.model.job_list import Entry, JobList
 from qtop.monitor import row_text
 from qtop.monitor.state import ViewState
 from qtop.screens import details, list_bars
-from qtop.screens.job_list import CLASS, QUEUE, JobDetailsScreen, JobListScreen
+from qtop.screens.job_list import CLASS, QUEUE, JobDetailsScreen, JobListScreen, quarantine
+from qtop.screens.tickets import error_lines, failure_ticket, group_ticket
 from qtop.search.byte_tests import Sieve
 from qtop.search.failure_groups import (
     OTHER,
@@ -53,6 +54,14 @@ class FailureScreen(JobDetailsScreen):
         now = None if view.fleet is None else view.fleet.server_time
         payload = self.jobs.payload(self.job)
         return details.failure_lines(self.job, payload, view.policy.redactor, now, self._alike())
+
+    def copied(self) -> list[str]:
+        """The error alone: the rest is what a ticket is for."""
+        return error_lines(self.job, self.app.state.policy.redactor.text)
+
+    def ticket(self) -> list[str]:
+        redact = self.app.state.policy.redactor.text
+        return failure_ticket(self.job, self.app.state.view(), self._alike(), redact)
 
     def _alike(self) -> str:
         if self._groups is None or not self.job.item.raw:
@@ -142,7 +151,13 @@ class GroupScreen(JobListScreen):
         return names if field == "queue" else super().values_of(field)
 
     def open(self, row: JobRow) -> None:
-        self.app.push_screen(FailureScreen(row.job, self.jobs, self._groups))
+        self.show_details(FailureScreen(row.job, self.jobs, self._groups))
+
+    def ticket(self) -> list[str]:
+        groups = () if self._groups is None else self._groups.groups()
+        group = next((g for g in groups if g.id == self._group.id), self._group)
+        is_complete = self._groups is not None and self._groups.is_complete
+        return group_ticket(group, self.app.state.view(), is_complete=is_complete)
 
     def action_toggle_groups(self) -> None:
         self.dismiss()
@@ -300,6 +315,8 @@ class FailedScreen(JobListScreen):
         self._tell_apart(False)
         #: The groups of all that is in the list, whatever is shown.
         self._census: AnySearch | None = None
+        #: How many queues' quarantines were shown after the last list.
+        self._apart_shown = 0
 
     @property
     def shows_groups(self) -> bool:
@@ -392,7 +409,18 @@ class FailedScreen(JobListScreen):
         if isinstance(row, FailureGroupRow):
             self.app.push_screen(GroupScreen(self._of_groups([row]), row.group, self._groups))
         else:
-            self.app.push_screen(FailureScreen(row.job, self.jobs, self._groups))
+            self.show_details(FailureScreen(row.job, self.jobs, self._groups))
+
+    def ticket(self) -> list[str]:
+        """About the group or the failure under the cursor."""
+        row, view = self.table.cursor_row, self.app.state.view()
+        if isinstance(row, FailureGroupRow):
+            is_complete = self._groups is not None and self._groups.is_complete
+            return group_ticket(row.group, view, is_complete=is_complete)
+        if row is None:
+            return []
+        redact = self.app.state.policy.redactor.text
+        return failure_ticket(row.job, view, "", redact)
 
     def action_toggle_groups(self) -> None:
         table = self._entries_table if self.shows_groups else self._groups_table
@@ -414,6 +442,20 @@ class FailedScreen(JobListScreen):
         shown: WantedGroups | None = None if self.search is None else self.search.found
         known = frozenset(() if shown is None else shown.fingerprints())
         return replace(self.wanted, groups=known - keys, but=True, named=named)
+
+    def action_quarantine(self) -> None:
+        """Of a group its newest failure, where that is among the newest of all."""
+        row = self.table.cursor_row
+        if not isinstance(row, FailureGroupRow):
+            super().action_quarantine()
+            return
+        groups = self.app.state.view().insights.groups
+        newest = next((g.newest for g in groups if g.fingerprint.id == row.group.id), None)
+        if newest is None:
+            key = self.app.state.policy.sign("table.open")
+            self.app.say(f"{key} opens the group: then one of its failures can be chosen", "dim")
+        else:
+            quarantine(self.app, self.within.source, newest.job)
 
     def action_edit(self) -> None:
         if not self.shows_groups:
@@ -439,17 +481,25 @@ class FailedScreen(JobListScreen):
 
     async def _next_list(self) -> None:
         # Imported here: only this key needs it.
-        from qtop.systems.together import failure_sources
+        from qtop.screens.jobs import QuarantineScreen
+        from qtop.systems.together import failure_sources, quarantine_sources
 
         try:
             sources = await self.app.read(failure_sources(self.app.system))
+            apart = await self.app.read(quarantine_sources(self.app.system))
         except StoreError as error:
             self.app.say(f"the lists of failures: {safe(str(error))}", "bad")
             return
-        if len(sources) == 1:
-            self.app.say("there is only one list of failures", "dim")
-            return
         here = self.within.source
+        if (here == sources[-1] or here not in sources) and self._apart_shown < len(apart):
+            self._apart_shown += 1
+            self.app.push_screen(QuarantineScreen(apart[self._apart_shown - 1]))
+            return
+        self._apart_shown = 0
+        if len(sources) == 1:
+            nothing = "" if apart else ", and nothing in quarantine"
+            self.app.say(f"there is only one list of failures{nothing}", "dim")
+            return
         at = sources.index(here) + 1 if here in sources else 0
         self._entries_table.clear_marks()
         self.change_list(JobQuery(sources[at % len(sources)]))

@@ -96,6 +96,7 @@ _VERB_NAMES: Final[Mapping[str, Verb]] = {
 _SCREEN_OF: Final[Mapping[Where, Where]] = {
     **dict.fromkeys(("jobs", "job", "aside"), "queues"),
     **dict.fromkeys(("worker", "hosts", "running"), "workers"),
+    "incident": "overview",
     **dict.fromkeys(("group", "failure"), "failed"),
     **dict.fromkeys(("delayed", "schedule"), "scheduled"),
     **dict.fromkeys(("log",), "local"),

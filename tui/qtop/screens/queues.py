@@ -142,10 +142,9 @@ class QueuesScreen(RowsScreen):
 
     def show_view(self, view: ViewState) -> None:
         table: Table[QueueRow] = self.table
+        links = [each.link for each in view.insights.incidents if each.severity == "crit"]
         self._critical = frozenset(
-            each.link.key
-            for each in view.insights.incidents
-            if each.severity == "bad" and each.link is not None and each.link.place == "queues"
+            link.key for link in links if link is not None and link.place == "queues"
         )
         rows = (view.fleet.queues or ()) if view.fleet else ()
         self._show_waits(rows)

@@ -563,7 +563,7 @@ class ScheduledScreen(JobListScreen):
 
     def open(self, row: JobRow | ListedSchedule | ClassRow) -> None:
         if isinstance(row, JobRow):
-            self.app.push_screen(DelayedJobScreen(row.job, self.jobs))
+            self.show_details(DelayedJobScreen(row.job, self.jobs))
         elif isinstance(row, ListedSchedule):
             self.app.push_screen(ScheduleScreen(row))
         else:

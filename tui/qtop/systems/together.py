@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeVar, get_args
 
@@ -122,6 +123,10 @@ class Together:
     def failure_lists(self, *, apart: bool = False) -> Steps[list[str]]:
         found = yield from self._of_each(lambda part: part.failure_lists(apart=apart))
         return list(dict.fromkeys(name for names in found.values() for name in names))
+
+    def quarantined(self) -> Steps[list[str]]:
+        found = yield from self._of_each(lambda part: part.quarantined())
+        return sorted({name for names in found.values() for name in names})
 
     def newest_failures(self, jobs: tuple[Job, ...], length: int) -> JobPage:
         """As `JobSystem`, where all of them were brought along: of more, nothing, so that the lists
@@ -292,6 +297,20 @@ def failure_sources(system: JobSystem) -> Steps[list[JobSource]]:
         except StoreError:
             names = [FAILED]
         sources += [JobSource("failed", name, place) for name in names]
+    return sources
+
+
+def quarantine_sources(system: JobSystem) -> Steps[list[JobSource]]:
+    """The lists of jobs in quarantine, each of one place. Places that do not answer have none. Two
+    round trips for each system."""
+    if not isinstance(system, Together) or system.shown:
+        names = yield from steps_of(system.quarantined())
+        return [JobSource("quarantine", name) for name in names]
+    sources: list[JobSource] = []
+    for place, part in system.parts.items():
+        with contextlib.suppress(StoreError):
+            names = yield from steps_of(at(place, part.quarantined()))
+            sources += [JobSource("quarantine", name, place) for name in names]
     return sources
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final, Protocol
 
+from textual import events
 from textual.app import ComposeResult
 from textual.widget import Widget
 from textual.widgets import Input
@@ -17,12 +18,15 @@ from qtop.search.filter_language import BadFilter, Filter
 from qtop.search.saved_filters import expanded
 from qtop.text.safe import safe
 from qtop.widgets.bars import Bar, Span
+from qtop.widgets.columns import Sort
 from qtop.widgets.filter_input import SAVED, FilterInput
 from qtop.widgets.panel import Panel
 from qtop.widgets.table import Table
 from qtop.widgets.table_model import MOST_ELSEWHERE
 
 #: What is said when the rows that were marked have left the list.
+#: So many columns have a digit.
+_MOST_NUMBERED: Final = 9
 MARKS_GONE: Final = "what was marked is not listed any more: nothing was done"
 
 
@@ -85,6 +89,9 @@ class ListPane(Widget):
         self.above: Sequence[Bar] = ()
         self._title: tuple[Sequence[Span], Sequence[Span]] = ((), ())
         self._filter_before = ""
+        #: The next digit is the number of a column to sort by; and how it was sorted before.
+        self._awaits_column = False
+        self._sort_before: Sort | None = None
         self._filter_line = Bar(id="filter-line")
         self._filter_line.display = False
         self._saved = saved
@@ -198,6 +205,35 @@ class ListPane(Widget):
             text = Span(f" {safe(self.filter.text)}", "strong", 80, least=8)
             count = Span(f"  {self._owner.shown_of()} ", "dim", 85)
             self._filter_line.show([Span(" filter ", "flag", 90), text], [count])
+
+    # The order
+
+    def next_sort(self) -> None:
+        """Sort by the next column, and wait for the number of another one."""
+        self._sort_before = self.table.sort
+        self.table.next_sort()
+        columns = self.table.sortable[:_MOST_NUMBERED]
+        numbered = "  ".join(f"{at} {label or key}" for at, (key, label) in enumerate(columns, 1))
+        self._awaits_column = bool(columns)
+        self._owner.tell(f"sort by: {numbered}", "dim")
+
+    def on_key(self, event: events.Key) -> None:
+        """Take a digit as the number of a column, once after the key that sorts."""
+        if not self._awaits_column:
+            return
+        self._awaits_column = False
+        digit = event.character or ""
+        columns = self.table.sortable[:_MOST_NUMBERED]
+        if digit.isdecimal() and 0 < int(digit) <= len(columns):
+            event.stop()
+            event.prevent_default()
+            self._sort_by(columns[int(digit) - 1][0])
+
+    def _sort_by(self, key: str) -> None:
+        before = self._sort_before
+        is_same = before is not None and before.column_key == key
+        self.table.sort_by(key, reverse=not before.reverse if before and is_same else None)
+        self._owner.tell("")
 
     def ask_for_filter(self) -> None:
         """Let a filter be typed, beginning with the one there is."""

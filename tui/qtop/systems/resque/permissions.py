@@ -19,8 +19,9 @@ from resque.store import server_info
 ACTION_SCRIPTS: Final[Mapping[str, tuple[str, ...]]] = {
     "take": (
         *("requeue", "requeue_all", "delete", "delete_all", "move", "move_all", "edit"),
+        *("edit_all", "quarantine"),
         *("put_back", "put_back_matching", "delete_jobs", "delete_matching"),
-        *("move_jobs", "move_matching"),
+        *("move_jobs", "move_matching", "edit_matching"),
     ),
     "replace": ("edit_job",),
     "clear_to": ("clear_failures", "clear_queue", "remove_queue"),
