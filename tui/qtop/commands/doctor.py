@@ -66,7 +66,10 @@ def doctor(connection: Connection, as_json: bool) -> None:
     Example: qtop doctor --url redis://localhost:6379/0
     """
     found = []
-    for session, finding in findings(connection):
+    redact = connection.redactor(is_whole=False).text
+    for session, whole in findings(connection):
+        # The arguments of jobs may be in it.
+        finding = replace(whole, text=redact(whole.text), remedy=redact(whole.remedy))
         _print(session, finding, as_json)
         found.append(finding)
     sys.exit(_status(found))
