@@ -39,6 +39,7 @@ from qtop.text.redact import OPEN
 from qtop.text.safe import count, crop, pad, safe
 from queuecore.active_job import fields_of, unwrapped
 from queuecore.errors import StoreError
+from queuecore.values import replace
 
 if TYPE_CHECKING:
     from qtop.model.fleet import Process, Snapshot
@@ -56,6 +57,8 @@ _OF_QUEUES: Final = frozenset(
 _OF_WORKERS: Final = frozenset({"workers", "heartbeats", "jobs in hand", "counts of workers"})
 #: How many of the newest failures are counted by queue.
 _FAILURES_READ: Final = 500
+#: Of so many of the longest queues that no worker serves, the classes are read.
+_QUEUES_SAMPLED: Final = 20
 
 
 def _rows_of(
@@ -324,7 +327,7 @@ def print_once(connection: Connection) -> None:
 def judge_place(session: Session, unread: Unread) -> tuple[FleetRows, tuple[Incident, ...]]:
     """The rows of one place, and what is wrong there at this moment, as the console's first poll
     would say; what could not be read is noted. Incidents that somebody has acknowledged are marked.
-    Seven round trips. Raises StoreError."""
+    Seven round trips, nine where no worker serves some queue. Raises StoreError."""
     # Imported here: the lists of queues and workers judge nothing.
     from qtop.monitor.incidents.acknowledged import Acknowledgements
     from qtop.monitor.incidents.rules import IncidentRules
@@ -335,6 +338,16 @@ def judge_place(session: Session, unread: Unread) -> tuple[FleetRows, tuple[Inci
     fleet, seen = _rows_of(session, _FAILURES_READ, unread, has_waits=True, whose=whose)
     note_unread(unread, seen)
     names = [row.name for row in fleet.queues or ()]
+    unserved = sorted(
+        (row for row in fleet.queues or () if row.is_unserved), key=lambda row: -(row.depth or 0)
+    )
+    if unserved:
+        wanted = [row.name for row in unserved[:_QUEUES_SAMPLED]]
+        first = unread.try_to(
+            session, "the classes that wait", system.next_jobs(wanted, samples=True)
+        )
+        waiting = {} if first is None else first.waiting
+        found = replace(found, waiting={**found.waiting, **waiting})
     rules = IncidentRules(
         abilities=system.abilities, served_by=lambda listed: system.serves(listed, names)
     )
