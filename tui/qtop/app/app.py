@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from qtop.actions.plan import Operator, Plan, Refusal
     from qtop.actions.request import AnyRequest, PruneEvidence
     from qtop.app.action_controller import ActionController
+    from qtop.app.alerts import AlertWatch
     from qtop.app.command_controller import AroundConsole, CommandController
     from qtop.app.place_finder import Discovery
     from qtop.app.worker_controller import LocalWorkerController
@@ -375,6 +376,8 @@ class QtopApp(App[None]):
             self.run_worker(self._begin(), group="first")
         if is_poll:
             self.places.note_poll(monitor)
+        if not self.settings.alerts.is_nothing:
+            self._alert_watch.look(self.places.incidents, is_whole=self.places.are_reported)
         self._show()
 
     def _page(self) -> ConsoleScreen | None:
@@ -665,6 +668,19 @@ class QtopApp(App[None]):
 
     def show_now(self) -> None:
         self._show()
+
+    @cached_property
+    def _alert_watch(self) -> AlertWatch:
+        """What tells of a new CRIT; made when the settings want any of that."""
+        from qtop.app.alerts import AlertWatch
+
+        redact = self.settings.redactor.text
+        return AlertWatch(self.settings.alerts, self, redact, self.clock)
+
+    def notify_terminal(self, text: str) -> None:
+        """Have the terminal show a notification with a safe text, if it can."""
+        if self._driver is not None:
+            self._driver.write(f"\x1b]9;{text}\x07")
 
     def state_of(self, label: str) -> ConsoleState:
         return self.places.monitor(label).state
