@@ -393,7 +393,7 @@ def failure_figures(view: ViewState) -> list[Span]:
     if read is None or totals.failed is None:
         return [Span(f" {in_all}", "dim", 60)]
     groups = Span(f" {counted(len(view.insights.groups), 'group')}", "dim", 80)
-    if len(read) >= totals.failed:
+    if view.insights.groups_are_all or len(read) >= totals.failed:
         return [groups, Span(f", {in_all}", "dim", 60)]
     newest = Span(f" of newest {number(len(read))}", "dim", 70)
     return [groups, newest, Span(f", {in_all} in all", "dim", 60)]
