@@ -167,7 +167,7 @@ class OverviewScreen(ConsoleScreen):
         self.table.dim_rows(None)
         self.table.empty_text = frame.empty_word(view, "incidents", "")
         incidents = incident_rows(view, shows_all=self._shows_all)
-        self._texts.fit(incidents, self._incident_cells * 3 // 4 - _AROUND_TEXT)
+        self._texts.fit(incidents, self._incident_cells // 2 - _AROUND_TEXT)
         self.table.set_rows(incidents)
         self.queues.empty_text = frame.empty_word(view, "queues", "", "queues")
         self.queues.set_rows(neediest(fleet.queues or (), insights.incidents) if fleet else ())
