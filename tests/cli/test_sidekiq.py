@@ -110,6 +110,10 @@ def test_a_crashed_process_is_gone_and_nothing_is_unread(direct: Direct, run: Ru
     done = run("workers", "--json")
     [process] = objects(done)
     assert (process["state"], done.exit_code) == ("gone", 0)
+    [_, shown] = run("workers").stdout.splitlines()
+    assert "gone" in shown.split("\t")
+    assert "it has died, or was cut off" in shown
+    assert "unknown:" not in shown
     once = run("--once")
     assert "gone without a word" in once.stdout
     assert once.exit_code == 0, once.stderr

@@ -40,6 +40,8 @@ def numbers(ran: Ran) -> tuple[int, int, int]:
         ("scheduled", 4, ["requeue"]),
         ("scheduled", 4, ["move", "--to", "other"]),
         ("dead", 2, ["edit", "--args", "[1]"]),
+        ("dead", 2, ["edit", "--set", "args.0=other"]),
+        ("queue:idle", 6, ["edit", "--set", "args.0=other"]),
         ("queue:idle", 6, ["edit", "--class", "Other"]),
     ],
 )

@@ -281,6 +281,10 @@ class MemorySystem:
         """Of all queues."""
         return self.faults.work("queue_names", lambda: list(self.queues))
 
+    def quarantined(self) -> Work[list[str]]:
+        """None."""
+        return self.faults.work("quarantined", lambda: [])
+
     def failure_lists(self, *, apart: bool = False) -> Work[list[str]]:
         """Both sets."""
         return self.faults.work("failure_lists", lambda: list(self.failures))

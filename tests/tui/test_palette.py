@@ -1,4 +1,4 @@
-"""The palette finds actions by their words; the clipboard gets the text on the screen."""
+"""The command line finds actions by their words; the clipboard gets the text on the screen."""
 
 import base64
 
@@ -19,7 +19,8 @@ from qtop.commands.cli import _PLACES
 from qtop.keymap import keymap
 from qtop.keymap.keymap import COMMANDS, SYNONYMS
 from qtop.screens.failed import FailedScreen
-from qtop.screens.help import HelpScreen, matching, nothing_word, place_of
+from qtop.screens.help import HelpScreen
+from qtop.screens.offers import matching, nothing_word, place_of
 from qtop.screens.queues import QueuesScreen
 
 
@@ -42,12 +43,12 @@ def test_synonyms_find_an_action_after_those_that_have_the_word_as_name() -> Non
 def test_every_command_is_found_as_an_action_or_named_as_a_command() -> None:
     assert set(_PLACES) >= COMMANDS
     silent = {name for name in _PLACES if not matching(list(keymap.ACTIONS), name)} - COMMANDS
-    assert silent == set(), "the palette finds nothing for these: name them in `keymap.COMMANDS`"
+    assert silent == set(), "nothing is found for these: name them in `keymap.COMMANDS`"
 
 
 def test_a_search_without_a_result_gives_a_hint() -> None:
-    assert "qtop doctor" in nothing_word("doctor")
-    assert "filtered by: class:Mail" in nothing_word("failed class:Mail")
+    assert "qtop load" in nothing_word("load")
+    assert "nonsense" in nothing_word("failed nonsense:1")
     assert "?" in nothing_word("no such thing")
 
 
@@ -135,23 +136,19 @@ async def test_rows_are_copied_through_the_terminal(monkeypatch: pytest.MonkeyPa
         ]
 
 
-async def test_a_page_is_copied_whole_without_the_escapes_of_its_data() -> None:
+async def test_the_error_of_a_failure_is_copied_without_the_escapes_of_its_data() -> None:
     hostile = failure(1, error="\x1b]52;c;aGk=\x07")
     app = console(FakeSystem(snapshot([], [], [hostile])))
     async with app.run_test(size=(100, 24)) as pilot:
         await until_polled(pilot)
         await pilot.press("4", "t", "enter", "y")
         await until_shown(pilot, "copied")
-        assert "Net::ReadTimeout" in app.clipboard
+        assert app.clipboard.startswith("Net::ReadTimeout: ")
         assert "\x1b" not in app.clipboard
 
 
 async def test_text_too_long_for_a_terminal_is_not_copied() -> None:
-    app = console(
-        FakeSystem(
-            snapshot([], [], [failure(1, payload={"class": "A", "args": ["x" * 300] * 300})])
-        )
-    )
+    app = console(FakeSystem(snapshot([], [], [failure(1, error="x" * 80_000)])))
     async with app.run_test(size=(100, 24)) as pilot:
         await until_polled(pilot)
         await pilot.press("4", "t", "enter", "y")

@@ -143,6 +143,16 @@ def test_a_process_that_comes_back_or_was_rescued_has_lost_nothing_unless_that_w
     assert "gone with jobs" in judged([[ran], [gone()]], report=undone)
 
 
+def test_a_rescue_ends_what_is_said_of_its_own_processes() -> None:
+    ran = [process(0, number, jobs=(job("Charge"),)) for number in (1, 2)]
+    at = NOW + timedelta(seconds=15)
+    rescue = (*("1", at, Actor("ann", "host"), "rescue", "1 lost job", "", b"queue:q"), 1, 1, 0)
+    entry = AuditEntry(*rescue, None, processes=("web-1:2:ab",))
+    report = HealthReport(system=SystemHealth(audit_entries=(entry,)))
+    found = judged([ran, [gone(1), gone(2)]], report=report)["gone with jobs"]
+    assert [each.value.partition(" ")[0] for each in found.evidence] == ["web-1:1:ab"]
+
+
 def test_a_process_of_which_no_jobs_were_seen_is_gone_without_a_word() -> None:
     assert judged([[gone()]])["gone"].severity == "warn"
 

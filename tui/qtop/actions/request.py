@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Protocol, Typ
 from queuecore.audit import AuditEntry
 
 if TYPE_CHECKING:
+    from qtop.actions.argument_change import ArgumentChange
     from qtop.model.fleet import ListedSchedule, Process
     from qtop.model.job import Job, JobSource
     from qtop.search.selection import Selection
@@ -120,12 +121,13 @@ class PutBack(OfJobs):
 @dataclass(frozen=True, slots=True)
 class Edit(OfJobs):
     """Put changed jobs at the end of their queue, or of `to`. None leaves a part as it is; `args`
-    are JSON, `payload` is the whole job."""
+    are JSON, `payload` is the whole job, `change` another value in the arguments of each."""
 
     payload: bytes | None = None
     class_name: str | None = None
     args: bytes | None = None
     to: str | None = None
+    change: ArgumentChange | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +154,15 @@ class Reschedule(OfJobs):
 @dataclass(frozen=True, slots=True)
 class Kill(OfJobs):
     """Put jobs that are tried again or come due among the dead, where somebody must retry them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantine:
+    """Move all copies of one job to where no worker takes them: those that failed and those that
+    wait. `job` is one of them, in the list `source`."""
+
+    source: JobSource
+    job: Job
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,6 +294,7 @@ Request = (
     | PauseAll
     | Undo
     | JobRequest
+    | Quarantine
     | Replace
     | DelayedRequest
     | RunSchedules

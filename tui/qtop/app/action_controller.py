@@ -318,17 +318,27 @@ class ActionController:
             self._app.say(made.text, made.tone)
             return
 
+        def begin(plan: Plan) -> None:
+            self._app.run_worker(self._carry_out(plan, table), group="action")
+
         def answered(confirmed: bool | None) -> None:
             if confirmed:
-                self._app.run_worker(self._carry_out(plan, table), group="action")
+                begin(dialog.plan)
             else:
                 self._app.say("nothing was changed", "dim")
 
-        plan = escalate(made, self._app.settings.production)
+        plan = escalate(self._with_samples(made), self._app.settings.production)
         if plan.danger in ("confirm", "typed"):
-            self._app.push_screen(ConfirmDialog(plan), answered)
+            dialog = ConfirmDialog(plan)
+            self._app.push_screen(dialog, answered)
         else:
-            answered(True)
+            begin(plan)
+
+    def _with_samples(self, plan: Plan) -> Plan:
+        """A plan whose details have its samples, without secrets."""
+        redact = self._app.state.policy.redactor.text
+        samples = tuple(map(redact, plan.samples))
+        return replace(plan, details=(*samples, *plan.details)) if samples else plan
 
     def _how_to_stop(self) -> str:
         """The key for it, on a screen that has one; or that it was stopped."""

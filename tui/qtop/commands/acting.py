@@ -86,11 +86,12 @@ def act(
         if plan.meanwhile:
             message(plan.meanwhile)
         tell_no_undo(plan)
+        samples = list(map(connection.redactor(is_whole=False).text, plan.samples))
         if dry_run:
-            _tell_plan(session, verb, source, chosen, scanned, as_json)
+            _tell_plan(session, verb, source, chosen, scanned, samples, as_json)
             sys.exit(0)
         if len(chosen.refs) > 1 and not yes:
-            for text in chosen.details(moment):
+            for text in (*chosen.details(moment), *samples):
                 message(f"  {text}")
             of = f" of {session.label}" if session.is_among else ""
             confirm(f"{verb} {_how_many(source, chosen, scanned)}{of}")
@@ -173,6 +174,14 @@ def report(
     """Print the numbers and leave: with 0 when anything was done, else 1; with 3 where a part of
     what it was about could not be read (`is_partial`). Raises what stopped the action half-way,
     after the numbers; KeyboardInterrupt where that was an interrupt."""
+    tell_outcome(action, done, outcome, as_json=as_json, session=session)
+    sys.exit(EXIT_UNREACHABLE if is_partial else 0 if outcome.done else 1)
+
+
+def tell_outcome(
+    action: str, done: str, outcome: Outcome, *, as_json: bool, session: Session | None
+) -> None:
+    """Print the numbers. Raises as `report`."""
     undo = None if outcome.undoable is None else outcome.undoable.id
     reasons = dict(outcome.refused)
     refused = sum(reasons.values())
@@ -189,7 +198,6 @@ def report(
         if undo is not None:
             message(f"to take it back: qtop undo {undo}")
     raise_if_stopped(outcome)
-    sys.exit(EXIT_UNREACHABLE if is_partial else 0 if outcome.done else 1)
 
 
 def _tell_plan(
@@ -198,6 +206,7 @@ def _tell_plan(
     source: JobSource,
     chosen: Selection,
     scanned: Scanned,
+    samples: Sequence[str],
     as_json: bool,
 ) -> None:
     refused = sum(chosen.refusals.values())
@@ -217,7 +226,7 @@ def _tell_plan(
         return
     of = f" of {safe(session.label)}" if session.is_among else ""
     line(f"would {verb} {_how_many(source, chosen, scanned)}{of}; refused {refused:,}")
-    for text in chosen.details(moment):
+    for text in (*chosen.details(moment), *samples):
         line(f"  {text}")
 
 

@@ -55,25 +55,52 @@ DoctorCheck = Callable[[Session], Iterator[Finding]]
 @click.command()
 @connection_options
 @json_option
-def doctor(connection: Connection, as_json: bool) -> None:
+@click.option(
+    "--nagios",
+    is_flag=True,
+    help="As a plugin of Nagios: a status line with performance data first; exit status 0 OK, "
+    "1 WARNING, 2 CRITICAL, 3 UNKNOWN.",
+)
+def doctor(connection: Connection, as_json: bool, nagios: bool) -> None:
     """Say what is wrong, and what to do about it.
 
     Looks at the server, this user's rights and the fleet. Changes nothing. Exit status: 0 all well,
     1 warnings or a check that could not be made, 2 errors, 3 where Redis cannot be
-    reached, or none could be made.
+    reached, or none could be made: for one of several systems is enough. With --read-only, rights
+    to change something are not needed.
 
     \b
     Example: qtop doctor --url redis://localhost:6379/0
     """
-    found = []
+    if nagios:
+        if as_json:
+            raise click.UsageError("--nagios and --json exclude each other")
+        sys.exit(_print_for_nagios(connection))
+    found: dict[Session | None, list[Finding]] = {}
     for session, finding in findings(connection):
         _print(session, finding, as_json)
-        found.append(finding)
-    sys.exit(_status(found))
+        found.setdefault(session, []).append(finding)
+    sys.exit(max(map(_status, found.values())))
+
+
+def _print_for_nagios(connection: Connection) -> int:
+    # Imported here: people read the other form.
+    from qtop.commands.nagios import PlacedFinding, report
+
+    begun_s = time.monotonic()
+    found = [
+        PlacedFinding(each, session.label if session is not None and session.is_among else "")
+        for session, each in findings(connection)
+    ]
+    lines, status = report(found, time.monotonic() - begun_s)
+    for each in lines:
+        line(each)
+    return status
 
 
 def _status(found: Sequence[Finding]) -> int:
-    """What the command exits with. That a server answers says nothing of what is in it."""
+    """What the command exits with for one place. That a server answers says nothing of what is in
+    it."""
     levels = {each.level for each in found if each.check not in _OF_CONNECTION}
     if levels <= {"UNKNOWN"}:
         return EXIT_UNREACHABLE
@@ -91,8 +118,16 @@ def findings(connection: Connection) -> Iterator[tuple[Session | None, Finding]]
         except errors.QueueError as error:
             yield None, _no_connection(error)
             return
+        is_answered = True
         for session in places.sessions:
-            yield from ((session, finding) for finding in _of_place(session))
+            for finding in _of_place(session):
+                is_answered &= (finding.check, finding.level) != ("connection", "ERROR")
+                yield session, _only_read(finding) if connection.is_read_only else finding
+        # Where nothing is answered that says it all.
+        for what, why in places.unread.items() if is_answered else ():
+            text = f"unknown: {what}: {why}"
+            advice = "name the one you mean with --system"
+            yield places.current, Finding("systems", "UNKNOWN", text, advice)
 
 
 def _of_place(session: Session) -> Iterator[Finding]:
@@ -102,6 +137,14 @@ def _of_place(session: Session) -> Iterator[Finding]:
             yield from _tried(check, find, session)
     except errors.QueueError as error:
         yield _no_connection(error)
+
+
+def _only_read(finding: Finding) -> Finding:
+    """A finding for somebody who changes nothing: a right to read that is missing is found by the
+    check that needs it."""
+    if finding.check != "rights" or finding.level != "ERROR":
+        return finding
+    return replace(finding, level="OK", text=f"not needed to read: {finding.text}", remedy="")
 
 
 def _no_connection(error: errors.QueueError) -> Finding:

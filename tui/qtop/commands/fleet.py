@@ -90,9 +90,9 @@ def _rows_of(
 _QUEUE_COLUMNS: Final[tuple[OutputColumn[QueueRow], ...]] = (
     OutputColumn("QUEUE", lambda row: safe(row.name), may_shrink=True),
     OutputColumn("WAITING", lambda row: plain(row.depth), "right"),
-    OutputColumn("NEXT WAITS", lambda row: duration(row.next_waits_s), "right"),
+    OutputColumn("OLDEST AGE", lambda row: duration(row.next_waits_s), "right"),
     OutputColumn("WORKERS", lambda row: count(row.serving), "right"),
-    OutputColumn("IN HAND", lambda row: count(row.in_hand), "right"),
+    OutputColumn("RUNNING", lambda row: count(row.in_hand), "right"),
     OutputColumn("FAILED", lambda row: _failed(row), "right"),
     OutputColumn("STATE", lambda row: row_text.queue_state(row) or "ok", may_shrink=True),
 )
@@ -103,9 +103,9 @@ _QUEUE_COLUMNS: Final[tuple[OutputColumn[QueueRow], ...]] = (
 def queues(connection: Connection, wanted: Filter, limit: int, as_json: bool) -> None:
     """List the queues and what is wrong with them.
 
-    NEXT WAITS is how long the next job has waited, where it tells: those of ActiveJob do. FAILED
-    counts among the 500 newest failures; `7+` says that there are more. --filter takes queue: and
-    words.
+    OLDEST AGE is the age of the oldest job, where its payload has a time, as ActiveJob's has.
+    FAILED counts among the 500 newest failures; `7+` says that there are more. --filter takes
+    queue: and words.
 
     \b
     Example: qtop queues --filter 'queue:mail*'
@@ -125,16 +125,12 @@ def queues(connection: Connection, wanted: Filter, limit: int, as_json: bool) ->
             whose = tell_owners(session)
             fleet, seen = _rows_of(session, _FAILURES_READ, part, has_waits=True, whose=whose)
             note_unread(part, seen, _OF_QUEUES | {"failures"})
-            found = [row for row in fleet.queues or () if wanted.matches(_queue_subject(row))]
-            listing.add_all(found, "queue")
+            rows, subject = fleet.queues or (), row_text.queue_subject
+            listing.add_all([row for row in rows if wanted.matches(subject(row))], "queue")
 
         visit_all(places, unread, visit)
     listing.end(is_filtered=not wanted.is_empty and not unread)
     unread.leave()
-
-
-def _queue_subject(row: QueueRow) -> Subject:
-    return Subject(queue=row.name, words=(row_text.queue_state(row),))
 
 
 def _failed(row: QueueRow) -> str:
@@ -177,9 +173,9 @@ _WORKER_COLUMNS: Final[tuple[OutputColumn[WorkerRow], ...]] = (
 def workers(connection: Connection, wanted: Filter, limit: int, as_json: bool) -> None:
     """List the workers, troubles first.
 
-    Also those that hold a job and are on no register.
+    Also workers that hold a job and are not registered.
 
-    --filter takes worker:, serves: (a queue), queue: (of the job in hand), class:, args: and words
+    --filter takes worker:, serves: (a queue), queue: (of the running job), class:, args: and words
     such as a state.
 
     \b
@@ -220,6 +216,7 @@ def _worker_subject(row: WorkerRow, served: Mapping[tuple[str, ...], Collection[
         queue=None if job is None else job.queue,
         worker=row.id,
         words=(row.id, row.condition),
+        state=row.condition,
         serves=() if row.condition in TAKES_NONE else lists,
         lists=lists,
     )
@@ -284,7 +281,7 @@ _WIDTH: Final = 120
 _QUEUES: Final = (
     *pick(_QUEUE_COLUMNS, "QUEUE"),
     OutputColumn("WAITING", lambda row: count(row.depth)),
-    *pick(_QUEUE_COLUMNS, "NEXT WAITS", "WORKERS", "FAILED"),
+    *pick(_QUEUE_COLUMNS, "OLDEST AGE", "WORKERS", "FAILED"),
     OutputColumn("", row_text.queue_state),
 )
 _WORKERS: Final = pick(_WORKER_COLUMNS, "WORKER", "STATE", "HEARTBEAT", "FOR", "JOB")

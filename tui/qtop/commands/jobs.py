@@ -7,7 +7,7 @@ import re
 import sys
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -31,7 +31,11 @@ from qtop.search.list_walk import scan
 from qtop.search.selection import Selection
 from qtop.text.payloads import BadPayload, changed, checked, draft
 from queuecore.codec import decode
+from queuecore.errors import BadOption
 from queuecore.times import parse
+
+if TYPE_CHECKING:
+    from qtop.actions.argument_change import ArgumentChange
 
 #: What begins as a negative number does in JSON.
 _NUMBER: Final = re.compile(r"-(?:[0-9]|Infinity$)")
@@ -132,7 +136,7 @@ def _action_options(command: F) -> F:
 @click.option("--to", metavar="QUEUE", help="Another queue than the one in the failure.")
 @click.option("--poisoned", is_flag=True, help="Also jobs that killed their process repeatedly.")
 def requeue(source: JobSource, to: str | None, poisoned: bool, **options: Any) -> None:
-    """Put failed jobs back onto their queues; run scheduled now.
+    """Requeue failed jobs; run scheduled jobs now.
 
     Payloads go back byte for byte, but for the `enqueued_at`, `retry_count` and, with --to, `queue`
     of Sidekiq's jobs, and the failures leave their list. More than one needs --yes, or an answer on
@@ -263,6 +267,13 @@ def move(source: JobSource, to: str, **options: Any) -> None:
 @click.option("--class", "class_name", metavar="NAME", help="Another class.")
 @click.option("--args", "args_json", metavar="JSON", help="Other arguments, a JSON list.")
 @click.option("--payload", metavar="JSON", help="A whole new payload.")
+@click.option(
+    "--set",
+    "assignment",
+    metavar="PLACE=VALUE",
+    help="Another value in the arguments of each: args.1.currency=EUR; JSON, or else a text.",
+)
+@click.option("--was", metavar="VALUE", help="With --set: only where this is the value now.")
 @click.option("--to", metavar="QUEUE", help="Another queue.")
 def edit(
     source: JobSource,
@@ -271,6 +282,8 @@ def edit(
     class_name: str | None,
     args_json: str | None,
     payload: str | None,
+    assignment: str | None,
+    was: str | None,
     to: str | None,
     **options: Any,
 ) -> None:
@@ -278,16 +291,38 @@ def edit(
 
     They go to the end of their queue. A failure leaves the failures with that, a waiting job
     its place. Without --class, --args and --payload the payload of a single job opens in $EDITOR.
-    What is not changed keeps its bytes. More than one needs --yes, or an answer on a terminal.
+    What is not changed keeps its bytes. With --set only that value changes in each; jobs in which
+    its place is missing stay as they are, and are counted. More than one needs --yes, or an answer
+    on a terminal.
 
     \b
-    Example: qtop edit --from failed --filter id:3f2a --args '[42,"de"]'
+    Example: qtop edit --from failed --filter class:Charge --set args.1.currency=EUR --dry-run
     """
+    if assignment is not None or was is not None:
+        others = (class_name, args_json, payload)
+        change = _change(assignment, was, is_alone=not any(each is not None for each in others))
+        changing = Edit(source, Selection(), to=to, change=change)
+        act(changing, connection=connection, wanted=wanted, **options)
     request = _given(Edit(source, Selection(), to=to), class_name, args_json, payload)
     if request is None:
         edited = _edited(connection, source, wanted, to)
         request = Edit(source, Selection(), payload=edited, to=to)
     act(request, connection=connection, wanted=wanted, **options)
+
+
+def _change(assignment: str | None, was: str | None, *, is_alone: bool) -> ArgumentChange:
+    """The change of arguments that the options ask for."""
+    from qtop.actions.argument_change import change_of
+
+    place, sign, value = (assignment or "").partition("=")
+    if not sign:
+        raise click.UsageError("write --set PLACE=VALUE, such as args.1.currency=EUR")
+    if not is_alone:
+        raise click.UsageError("--set changes one value: leave out --class, --args and --payload")
+    try:
+        return change_of(place, value, was)
+    except BadOption as error:
+        raise click.BadParameter(str(error), param_hint="--set") from None
 
 
 def _given(

@@ -1,9 +1,9 @@
 """Every action of the console that has a key: its id, keys, label, help, places, danger. Below
-the table: the other words by which the palette finds them, the commands of the shell, which actions
-work in a place, their keys (rebound or not), and how keys are written.
+the table: the other words by which the command line finds them, the commands of the shell, which
+actions work in a place, their keys (rebound or not), and how keys are written.
 
-Bindings, footer, help, palette and the README's tables of keys come from here. The table has parts
-with headings. Each entry is a line `id | keys | label | where | danger`, with the help below it:
+Bindings, footer, help, command line and the manual's tables of keys come from here. The table has
+parts with headings. Each entry is a line `id | keys | label | where | danger`, its help below it:
 
 - keys: as Textual names them.
 - label: for the footer, if there is one; after a `/` that for while it is on.
@@ -26,6 +26,7 @@ Where = Literal[
     "lists",
     "rows",
     "overview",
+    "incident",
     "queues",
     "jobs",
     "job",
@@ -58,6 +59,7 @@ PLACES: Final[dict[Where, str]] = {
     "lists": "on the numbered screens",
     "rows": "in every list",
     "overview": "on Overview",
+    "incident": "on an incident",
     "queues": "on Queues",
     "jobs": "on waiting jobs",
     "job": "on one waiting job",
@@ -80,7 +82,7 @@ PLACES: Final[dict[Where, str]] = {
     "texts": "on details",
     "dialogs": "in a question",
     "filter": "in a filter",
-    "palette": "in the palette",
+    "palette": "in the command line",
 }
 """What the places are called on the screen."""
 
@@ -188,8 +190,12 @@ toggle_groups  | t | groups  | failed group         |
     Change between groups of failures that are alike, and the failures one by one.
 edit           | e | edit    | failed group failure | confirm
     Edit the payload of a failed job and requeue it; $VISUAL or $EDITOR opens it.
+edit_all       | E |         | failed group         | confirm
+    Edit a value in the arguments of the marked failed jobs or groups, else of all that match.
 move           | m | move    | failed group failure | confirm
     Requeue the marked failed jobs, or those of the groups, to another queue.
+move_all       | M |         | failed group         | confirm
+    Requeue all failed jobs that match the filter, or all of the group, to another queue.
 kill           | i | kill    | failed group failure | confirm
     Put the marked failed jobs, or those of the groups, among the dead: they are tried no more.
 kill_all       | I |         | failed group         | confirm
@@ -201,7 +207,9 @@ postpone_all   | H |         | failed group         | confirm
 export         | w | write   | failed group failure |
     Write failed jobs to a file: the marked ones, or all that match.
 next_list      | b |         | failed               |
-    Show the next list of failures, where each queue has its own.
+    Show the next list of failures, where each queue has its own; then what is in quarantine.
+quarantine     | X |         | overview failed group failure | confirm
+    Move all copies of a failed job, waiting ones too, to where no worker takes them.
 stop           | x |         | failed group         |
     Stop an action over many jobs, or the looking through the list; once more goes on.
 clear_failures | c | clear   | failed               | typed
@@ -222,6 +230,8 @@ move_matching     | M |         | jobs aside     | confirm
     Move all waiting jobs that match the filter to the end of another queue.
 edit_job          | e | edit    | jobs job aside | confirm
     Edit a waiting job where it is; what was set aside goes back to its queue with it.
+edit_matching     | E |         | jobs           | confirm
+    Edit a value in the arguments of the marked waiting jobs, else of all that match the filter.
 export_jobs       | w | write   | jobs job aside |
     Write waiting jobs to a file: the marked ones, or all that match.
 stop_looking      | x |         | jobs aside     |
@@ -274,6 +284,8 @@ run_matching      | R |           | scheduled                  | confirm
     Run all delayed jobs that match the filter now.
 drop_matching     | D |           | scheduled                  | confirm
     Delete all delayed jobs that match the filter.
+reschedule_matching | M H |       | scheduled                  | confirm
+    Reschedule all delayed jobs that match the filter to another time; asks for it.
 kill_matching     | I |           | scheduled                  | confirm
     Put all delayed jobs that match the filter among the dead.
 stop_search       | x |           | scheduled                  |
@@ -321,11 +333,19 @@ table.mark_range | v      |                        | rows                       
 table.mark_all   | a      |                        | rows                       |
     Mark all rows; if all are marked, none.
 next_sort        | o      | sort                   | rows                       |
-    Sort by the next column.
+    Sort by the next column; a digit after it sorts by that column, the same again turns it round.
 reverse_sort     | O      |                        | rows                       |
     Sort the other way round.
+choose_columns   | C      |                        | lists jobs -history        |
+    Choose which columns are shown, and in which order, until the console ends.
 copy             | y      |                        | overview rows texts        |
-    Copy the marked rows, or what is shown, to the clipboard of your terminal.
+    Copy the marked rows, or what is shown, to the clipboard; of one failure the error alone.
+copy_ticket      | Y      |                        | overview failed group failure incident |
+    Copy a text for a ticket: what is wrong, figures, times, three samples; secrets hidden.
+next_job         | ]      |                        | failure job delayed        |
+    The next job of the list.
+previous_job     | [      |                        | failure job delayed        |
+    The job before it.
 clear_filter     | escape |                        | lists                      |
     Take the filter away; after `enter` or `W` led here, back to where you were.
 freeze           | f      | freeze / go on         | overview lists             |
@@ -378,10 +398,12 @@ palette.run      | enter    |     | palette |
     Do what is under the cursor.
 palette.leave    | escape   |     | palette |
     Do nothing.
+palette.complete | tab      |     | palette |
+    Complete what is typed, or take over what is under the cursor.
 palette.next     | down     |     | palette |
-    The next action.
+    The next offer.
 palette.previous | up       |     | palette |
-    The action before.
+    The offer before; above the first one, the lines used before.
 
 # everywhere
 show_overview   | 1               |      | everywhere        |
@@ -405,7 +427,7 @@ faster          | + =             |      | everywhere -local |
 slower          | -               |      | everywhere -local |
     Look less often.
 palette         | colon           |      | everywhere        |
-    Find an action by its words, and do it.
+    The command line: an action, a screen with a filter, a queue, theme, place, profile, doctor.
 choose_theme    | T               |      | everywhere        |
     Choose the colours: the console is shown in those under the cursor.
 reveal          | S               |      | everywhere        |
@@ -417,7 +439,7 @@ help            | ?               | help | everywhere        |
 suspend_process | ctrl+z          |      | everywhere        |
     Back to the shell; `fg` returns here.
 quit            | q ctrl+c ctrl+q | quit | everywhere        |
-    Leave; ctrl+c and ctrl+q leave a question, filter or palette first.
+    Leave; ctrl+c and ctrl+q leave a question, filter or command line first.
 """)
 """The actions by the headings above."""
 
@@ -432,7 +454,7 @@ SCREENS: Final[dict[Where, str]] = {
 """The screens that a digit shows, in the order of the digits."""
 
 
-# Other words, for the palette.
+# Other words, for the command line.
 
 #: By the action's id; also the words of other tools.
 SYNONYMS: Final = {
@@ -456,6 +478,8 @@ SYNONYMS: Final = {
     "freeze": "hold still stop",
     "undo": "revert rollback take back",
     "requeue": "retry rerun again replay",
+    "quarantine": "poison isolate kills its worker",
+    "acknowledge": "ack mute silence",
     "requeue_all": "retry rerun again replay bulk",
     "put_back": "retry rerun requeue",
     "put_back_matching": "retry rerun requeue bulk",
@@ -465,6 +489,8 @@ SYNONYMS: Final = {
     "kill_matching": "dead bury bulk",
     "postpone": "retry later reschedule delay",
     "postpone_all": "retry later reschedule delay bulk",
+    "move_all": "requeue other queue bulk",
+    "reschedule_matching": "later postpone delay bulk",
     "delete": "remove discard purge drop",
     "delete_all": "remove discard purge drop bulk",
     "delete_jobs": "remove discard purge drop",
@@ -487,7 +513,13 @@ SYNONYMS: Final = {
     "filter": "search find grep where",
     "clear_filter": "reset all back",
     "copy": "yank clipboard",
+    "copy_ticket": "report evidence issue jira samples",
     "next_sort": "order by",
+    "choose_columns": "columns fields hide show width",
+    "edit": "change payload arguments",
+    "edit_all": "change arguments bulk replace set",
+    "edit_job": "change payload arguments",
+    "edit_matching": "change arguments bulk replace set",
     "export": "export write save dump file download",
     "export_jobs": "export write save dump file download",
 }
@@ -501,7 +533,7 @@ OTHER_NAMES: Final = {
 }
 
 _ACTING = "console demo doctor enqueue load register reorder scheduler server watch worker"
-_TELLING = "audit find settings show stats"
+_TELLING = "audit find metrics settings show stats"
 #: Commands of `qtop` for the shell that have no key.
 COMMANDS: Final = frozenset(f"{_ACTING} {_TELLING}".split())
 

@@ -76,6 +76,8 @@ class RowBuilder:
 
     Attributes:
         label: What the place is called, on the rows to come; empty where there is only one.
+        newest_flows: What was seen to come to each queue and leave it before the newest snapshot;
+            a queue of which that is unknown is not there.
     """
 
     def __init__(
@@ -85,6 +87,7 @@ class RowBuilder:
         self._local_host = local_host
         self._silent_after_s = silent_after_s
         self.label = ""
+        self.newest_flows: Mapping[str, Flow] = {}
         self._before: tuple[Snapshot, float] | None = None
         self._pasts: dict[str, _Past] = {}
         self._processed: CounterWindow | BeatWindow = CounterWindow()
@@ -166,6 +169,7 @@ class RowBuilder:
     def _queues(
         self, snapshot: Snapshot, at_mono: float, drops: Drops
     ) -> Slices[tuple[QueueRow, ...] | None]:
+        self.newest_flows = {}
         if snapshot.queues is None:
             return None
         in_hand, failures = _in_hand(snapshot), snapshot.failures
@@ -173,7 +177,7 @@ class RowBuilder:
         all_read = (
             failed is not None and snapshot.failed is not None and failed.total() >= snapshot.failed
         )
-        seen = self._seen_flows(snapshot, at_mono, drops)
+        seen = self.newest_flows = self._seen_flows(snapshot, at_mono, drops)
         knows_serving = snapshot.processes is not None
         # Without heartbeats it is not known how many serve a queue, only that none does.
         has_beats = all(each.has_beat is not None for each in snapshot.processes or ())

@@ -22,6 +22,7 @@ from qtop.model.health import (
     ServerInfo,
     Strays,
 )
+from qtop.monitor.changes import Flow
 from qtop.monitor.failure_census import (
     FailureCensus,
     brought_up_to_date,
@@ -276,6 +277,11 @@ class ConsoleState:
         drops = self._newest.totals.drops
         dropped = drops.waiting, drops.workers, drops.failed
         return drops.breaks_waiting or any(drop and not drop.polls_ago for drop in dropped)
+
+    @property
+    def newest_flows(self) -> Mapping[str, Flow]:
+        """What was seen to come to each queue and leave it before the newest poll."""
+        return self._builder.newest_flows
 
     @property
     def is_paused(self) -> bool | None:

@@ -24,6 +24,8 @@ from qtop.screens import frame
 from qtop.screens.console import Console
 from qtop.screens.frame import take_shape
 from qtop.search.fields import Subject
+from qtop.search.filter_language import BadFilter, parse
+from qtop.search.saved_filters import expanded
 from qtop.text.safe import counted
 from qtop.widgets.bars import Bar, Span
 from qtop.widgets.columns import WIDE_CELLS, Column, arranged, system_column
@@ -271,10 +273,21 @@ class ConsoleScreen(Screen[None]):
             return self.text.plain()
         return [] if self.pane is None else self.pane.copied()
 
+    def ticket(self) -> list[str]:
+        """The lines of a ticket about what was chosen: safe texts; none where there is none."""
+        return []
+
+    def action_copy_ticket(self) -> None:
+        """Copy the text of a ticket."""
+        self._copy(self.ticket())
+
     def action_copy(self) -> None:
         """Copy what was chosen, by way of the terminal: it works over ssh as well."""
+        self._copy(self.copied())
+
+    def _copy(self, plain: Iterable[str]) -> None:
         redact = self.app.state.policy.redactor.text
-        lines = [redact(line) for line in self.copied()]
+        lines = [redact(line) for line in plain]
         text = "\n".join(lines)
         if not text:
             self.app.say("nothing to copy", "dim")
@@ -326,7 +339,8 @@ class ConsoleScreen(Screen[None]):
         place = listed_in(type(self))
         table.show_columns(self.app.settings.columns.get(place) if place else None)
         remembered = self.app.remembered_filters(type(self).__name__)
-        return ListPane(cast(ListOwner, self), table, remembered, marks_gone)
+        saved = self.app.settings.filters
+        return ListPane(cast(ListOwner, self), table, remembered, marks_gone, saved)
 
     @property
     def no_match(self) -> str:
@@ -351,7 +365,28 @@ class ConsoleScreen(Screen[None]):
 
     def action_next_sort(self) -> None:
         if self.pane is not None:
-            self.pane.table.next_sort()
+            self.pane.next_sort()
+
+    def action_choose_columns(self) -> None:
+        """Choose the columns of the list. What is chosen holds as if the settings said so."""
+        # Imported here: seldom needed.
+        from qtop.screens.column_chooser import ColumnDialog, choices
+
+        place, pane = listed_in(type(self)), self.pane
+        known = {each.key: each for each in columns().get(place or "", ())}
+        if place is None or pane is None or not known.keys() >= set(pane.table.column_keys):
+            self.app.say("the columns of this list cannot be chosen", "dim")
+            return
+        table = pane.table
+
+        def chosen(keys: tuple[str, ...] | None) -> None:
+            if keys is not None:
+                self.app.settings = self.app.settings.with_columns(place, keys)
+                table.show_columns(keys)
+                table.refresh()
+
+        offered = choices(list(known.values()), table.column_keys)
+        self.app.push_screen(ColumnDialog(place, offered), chosen)
 
     def action_reverse_sort(self) -> None:
         if self.pane is not None:
@@ -441,7 +476,7 @@ class RowsScreen(ConsoleScreen):
 
 def load_screens() -> None:
     """Import the pages that are imported late: all that a digit shows, jobs, the help."""
-    for name in (*SCREENS, "running", "help"):
+    for name in (*SCREENS, "running", "help", "findings"):
         import_module(f"qtop.screens.{name}")
 
 
@@ -457,7 +492,14 @@ def screens() -> Iterator[type[ConsoleScreen]]:
 
 
 def check_settings(settings: Settings) -> None:
-    """Raises BadSettings, which names the place in the file, when keys or columns do not fit."""
+    """Raises BadSettings, which names the place in the file, when keys, columns or saved filters do
+    not fit."""
+    for name, text in settings.filters.items():
+        try:
+            parse(expanded(text, {}))
+        except BadFilter as error:
+            where = settings.origins[f"filters.{name}"]
+            raise BadSettings(f"{where}: {name}: {error}") from None
     if settings.keys:
         places = [{*page.PLACES, "everywhere"} for page in screens()]
         places += [{"dialogs"}, {"filter"}, {"palette"}]

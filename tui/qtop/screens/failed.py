@@ -18,7 +18,8 @@ from qtop.monitor import row_text
 from qtop.monitor.failure_census import CountedGroup, FailureCensus
 from qtop.monitor.state import ViewState
 from qtop.screens import details, list_bars
-from qtop.screens.job_list import CLASS, QUEUE, JobDetailsScreen, JobListScreen
+from qtop.screens.job_list import CLASS, QUEUE, JobDetailsScreen, JobListScreen, quarantine
+from qtop.screens.tickets import error_lines, failure_ticket, group_ticket
 from qtop.search.byte_tests import Sieve
 from qtop.search.failure_groups import (
     OTHER,
@@ -56,6 +57,14 @@ class FailureScreen(JobDetailsScreen):
         now = None if view.fleet is None else view.fleet.server_time
         payload = self.jobs.payload(self.job)
         return details.failure_lines(self.job, payload, view.policy.redactor, now, self._alike())
+
+    def copied(self) -> list[str]:
+        """The error alone: the rest is what a ticket is for."""
+        return error_lines(self.job, self.app.state.policy.redactor.text)
+
+    def ticket(self) -> list[str]:
+        redact = self.app.state.policy.redactor.text
+        return failure_ticket(self.job, self.app.state.view(), self._alike(), redact)
 
     def _alike(self) -> str:
         if self._groups is None or not self.job.item.raw:
@@ -145,7 +154,13 @@ class GroupScreen(JobListScreen):
         return names if field == "queue" else super().values_of(field)
 
     def open(self, row: JobRow) -> None:
-        self.app.push_screen(FailureScreen(row.job, self.jobs, self._groups))
+        self.show_details(FailureScreen(row.job, self.jobs, self._groups))
+
+    def ticket(self) -> list[str]:
+        groups = () if self._groups is None else self._groups.groups()
+        group = next((g for g in groups if g.id == self._group.id), self._group)
+        is_complete = self._groups is not None and self._groups.is_complete
+        return group_ticket(group, self.app.state.view(), is_complete=is_complete)
 
     def action_toggle_groups(self) -> None:
         self.dismiss()
@@ -200,12 +215,31 @@ def _retried(row: FailureGroupRow) -> str:
     return format.number(row.group.retried) if row.group.retried else ""
 
 
+def _part(many: int) -> str:
+    return format.number(many) if many else ""
+
+
 def _tone(row: FailureGroupRow) -> ToneOf | None:
     return "warn" if row.group.fingerprint.problem else None
 
 
 GROUP_COLUMNS: Final[tuple[Column[FailureGroupRow], ...]] = (
     figure("count", "count", 8, lambda r: r.group.count, priority=100),
+    Column(
+        *("to_retry", "retry", 6, lambda r: _part(r.group.to_retry)),
+        priority=94,
+        align="right",
+        sort_key=lambda r: r.group.to_retry,
+        descends=True,
+    ),
+    Column(
+        *("dead", "dead", 6, lambda r: _part(r.group.dead)),
+        priority=94,
+        align="right",
+        style="warn",
+        sort_key=lambda r: r.group.dead,
+        descends=True,
+    ),
     figure("last", "last", 6, lambda r: r.last_s, format.duration, priority=97, descends=False),
     figure("first", "since", 6, lambda r: r.first_s, format.duration, priority=60, style="dim"),
     Column(
@@ -229,6 +263,10 @@ GROUP_COLUMNS: Final[tuple[Column[FailureGroupRow], ...]] = (
     Column("frame", "raised in", 28, _frame, 2, priority=30, style="dim"),
     Column("retried", "retried", 7, _retried, priority=20, align="right", style="dim"),
 )
+
+
+#: What only failures have that are tried again by themselves, or dead.
+_OF_KEPT: Final = frozenset({"to_retry", "dead"})
 
 
 class WantedGroups(FailureGroups):
@@ -285,10 +323,14 @@ class FailedScreen(JobListScreen):
             GROUP_COLUMNS, key=lambda row: row.group.id, clock=self.app.clock, id="groups"
         )
         self.pane.bring_to_front(self._groups_table)
+        self._tells_apart: bool | None = None
+        self._tell_apart(False)
         #: The groups of all that is in the list, whatever is shown.
         self._census: AnySearch | None = None
         #: What was told of each place, by its label: what is counted, and how many.
         self._told: dict[str, tuple[int, int]] = {}
+        #: How many queues' quarantines were shown after the last list.
+        self._apart_shown = 0
 
     @property
     def shows_groups(self) -> bool:
@@ -323,7 +365,7 @@ class FailedScreen(JobListScreen):
         def new() -> WantedGroups:
             return WantedGroups(self.search_for(wanted))
 
-        return self.search_for_all(new, WantedGroups.joined, group)
+        return self.search_for_all(wanted, new, WantedGroups.joined, group)
 
     def list_found(self) -> None:
         """List the groups that were counted by now, at once; entries in the background."""
@@ -340,6 +382,7 @@ class FailedScreen(JobListScreen):
                     FailureGroupRow(each, age_at(now, each.first), age_at(now, each.last))
                     for each in groups.groups()
                 ]
+            self._tell_apart(any(row.group.to_retry or row.group.dead for row in rows))
             none = self.NOTHING if self.pane.filter.is_empty else self.no_match
             self.put_found(search, rows, none)
 
@@ -356,6 +399,13 @@ class FailedScreen(JobListScreen):
             if found is not None and self._told.get(label) != (id(found), found.count):
                 self._told[label] = id(found), found.count
                 self.app.state.take_failure_census(_census_of(found, self.now), label)
+
+    def _tell_apart(self, has_kept: bool) -> None:
+        """Show how many of each group are tried again, and how many are dead, where any are."""
+        if has_kept is not self._tells_apart:
+            self._tells_apart = has_kept
+            keys = [each.key for each in GROUP_COLUMNS if has_kept or each.key not in _OF_KEPT]
+            self._groups_table.show_columns(keys)
 
     # Showing
 
@@ -388,7 +438,18 @@ class FailedScreen(JobListScreen):
         if isinstance(row, FailureGroupRow):
             self.app.push_screen(GroupScreen(self._of_groups([row]), row.group, self._groups))
         else:
-            self.app.push_screen(FailureScreen(row.job, self.jobs, self._groups))
+            self.show_details(FailureScreen(row.job, self.jobs, self._groups))
+
+    def ticket(self) -> list[str]:
+        """About the group or the failure under the cursor."""
+        row, view = self.table.cursor_row, self.app.state.view()
+        if isinstance(row, FailureGroupRow):
+            is_complete = self._groups is not None and self._groups.is_complete
+            return group_ticket(row.group, view, is_complete=is_complete)
+        if row is None:
+            return []
+        redact = self.app.state.policy.redactor.text
+        return failure_ticket(row.job, view, "", redact)
 
     def action_toggle_groups(self) -> None:
         table = self._entries_table if self.shows_groups else self._groups_table
@@ -410,6 +471,20 @@ class FailedScreen(JobListScreen):
         shown: WantedGroups | None = None if self.search is None else self.search.found
         known = frozenset(() if shown is None else shown.fingerprints())
         return replace(self.wanted, groups=known - keys, but=True, named=named)
+
+    def action_quarantine(self) -> None:
+        """Of a group its newest failure, where that is among the newest of all."""
+        row = self.table.cursor_row
+        if not isinstance(row, FailureGroupRow):
+            super().action_quarantine()
+            return
+        groups = self.app.state.view().insights.groups
+        newest = next((g.newest for g in groups if g.fingerprint.id == row.group.id), None)
+        if newest is None:
+            key = self.app.state.policy.sign("table.open")
+            self.app.say(f"{key} opens the group: then one of its failures can be chosen", "dim")
+        else:
+            quarantine(self.app, self.within.source, newest.job)
 
     def action_edit(self) -> None:
         if not self.shows_groups:
@@ -435,17 +510,25 @@ class FailedScreen(JobListScreen):
 
     async def _next_list(self) -> None:
         # Imported here: only this key needs it.
-        from qtop.systems.together import failure_sources
+        from qtop.screens.jobs import QuarantineScreen
+        from qtop.systems.together import failure_sources, quarantine_sources
 
         try:
             sources = await self.app.read(failure_sources(self.app.system))
+            apart = await self.app.read(quarantine_sources(self.app.system))
         except StoreError as error:
             self.app.say(f"the lists of failures: {safe(str(error))}", "bad")
             return
-        if len(sources) == 1:
-            self.app.say("there is only one list of failures", "dim")
-            return
         here = self.within.source
+        if (here == sources[-1] or here not in sources) and self._apart_shown < len(apart):
+            self._apart_shown += 1
+            self.app.push_screen(QuarantineScreen(apart[self._apart_shown - 1]))
+            return
+        self._apart_shown = 0
+        if len(sources) == 1:
+            nothing = "" if apart else ", and nothing in quarantine"
+            self.app.say(f"there is only one list of failures{nothing}", "dim")
+            return
         at = sources.index(here) + 1 if here in sources else 0
         self._entries_table.clear_marks()
         self.change_list(JobQuery(sources[at % len(sources)]))

@@ -235,7 +235,7 @@ def _remedy(each: KeyedRemedy, cells: int) -> Spans:
 class IncidentScreen(TextScreen):
     """An incident that no other screen has more about; as it was, when it no longer holds."""
 
-    PLACES: ClassVar[tuple[Where, ...]] = ("texts",)
+    PLACES: ClassVar[tuple[Where, ...]] = ("incident", "texts")
     TAB: ClassVar[Where] = "overview"
     NAME = "one incident"
 
@@ -269,3 +269,9 @@ class IncidentScreen(TextScreen):
             keys = f"{' '.join(each.keys)}: " if each.keys else ""
             command = f" ({each.remedy.command})" if each.remedy.command else ""
             yield TextLine(f"{keys}{safe(each.remedy.words)}{safe(command)}", "", "what to do")
+
+    def ticket(self) -> list[str]:
+        # Imported here: seldom needed.
+        from qtop.screens.tickets import incident_ticket
+
+        return incident_ticket(self._incident, self.app.state.view())

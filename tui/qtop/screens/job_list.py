@@ -12,9 +12,12 @@ from typing import Any, ClassVar, Final
 from qtop.actions.request import (
     Clear,
     Delete,
+    Edit,
     JobRequest,
     Kill,
     Move,
+    Placed,
+    Quarantine,
     Request,
     Requeue,
     Reschedule,
@@ -26,12 +29,14 @@ from qtop.monitor.incidents.incident import to_serving
 from qtop.monitor.state import ALL, ViewState
 from qtop.screens import frame, list_bars
 from qtop.screens.base import ConsoleScreen, listed_in
+from qtop.screens.bulk_edit import ChangeDialog, whole_jobs
+from qtop.screens.console import Console
 from qtop.screens.dialogs import ask_for_queue
 from qtop.screens.export import export
 from qtop.screens.payload_editor import edit_job
 from qtop.search.fields import Subject, of_job
 from qtop.search.joint_search import AnySearch, JointSearch
-from qtop.search.list_search import FoundT, ListSearch
+from qtop.search.list_search import BACKGROUND_SHARE, FoundT, ListSearch
 from qtop.search.selection import (
     JobQuery,
     JobSearch,
@@ -192,7 +197,21 @@ class JobListScreen(ConsoleScreen):
         self.open(event.row)
 
     def open(self, row: Any) -> None:
-        self.app.push_screen(self.DETAILS(row.job, self.jobs))
+        self.show_details(self.DETAILS(row.job, self.jobs))
+
+    def show_details(self, screen: JobDetailsScreen) -> None:
+        """Show one job, from which others of the list can be gone to."""
+        screen.neighbour = self.neighbour
+        self.app.push_screen(screen)
+
+    def neighbour(self, step: int) -> Job | None:
+        """Go to the next job (1), or the one before (-1); None where there is none."""
+        before = self.table.cursor_key
+        self.table.action_move(step)
+        row = self.table.cursor_row
+        if not isinstance(row, JobRow) or self.table.cursor_key == before:
+            return None
+        return row.job
 
     def on_table_marked(self) -> None:
         self.show_title()
@@ -385,20 +404,25 @@ class JobListScreen(ConsoleScreen):
         return JobSearch(wanted, self.now, layout, system=system)
 
     def new_search(self) -> AnySearch:
-        return self.search_for_all(self.new_matches, Matches.joined)
+        return self.search_for_all(self.wanted, self.new_matches, Matches.joined)
 
     def search_for_all(
         self,
+        wanted: JobQuery,
         new: Callable[[], FoundT],
         join: Callable[[Sequence[FoundT]], FoundT],
         group: str = "search",
     ) -> AnySearch:
-        """Looks through the whole list; see `ListSearch`, and `JointSearch` for several places."""
+        """Looks through the whole list; see `ListSearch`, and `JointSearch` for several places.
+        Where all of it is only counted, that takes little of Redis's time."""
         rest, meter = self.app.actions.precedence.rest, ProgressMeter(self.app.clock)
+        share = BACKGROUND_SHARE if wanted.is_everything else 1.0
         lists = self._lists_apart()
         if not lists:
-            return ListSearch(self.jobs, new, rest, group, meter=meter)
-        parts = {place: ListSearch(jobs, new, rest, group) for place, jobs in lists.items()}
+            return ListSearch(self.jobs, new, rest, group, meter=meter, share=share)
+        parts = {
+            place: ListSearch(jobs, new, rest, group, share=share) for place, jobs in lists.items()
+        }
         return JointSearch(parts, join, group, meter)
 
     def _lists_apart(self) -> Mapping[str, JobList]:
@@ -561,6 +585,12 @@ class JobListScreen(ConsoleScreen):
             selection = chosen_of(self.jobs, chosen, refusal)
             self.app.actions.request(make(self.within.source, selection), self.table)
 
+    def action_quarantine(self) -> None:
+        """Put the job under the cursor into quarantine, its copies too."""
+        row = self.table.cursor_row
+        if isinstance(row, JobRow):
+            quarantine(self.app, self.within.source, row.job)
+
     def ask_where(self, title: str, chosen: list[Job] | JobQuery) -> None:
         def move(queue: str) -> None:
             self.act(partial(Move, to=queue), chosen=chosen)
@@ -612,12 +642,43 @@ class JobListScreen(ConsoleScreen):
 
     def action_move_all(self) -> None:
         every = "all" if self.pane.filter.is_empty else "all that match"
-        self.ask_where(f"Move {every} to which queue?", self.wanted)
+        verb = "Requeue" if self.within.source.kind == "failed" else "Move"
+        self.ask_where(f"{verb} {every} to which queue?", self.wanted)
 
     def action_edit(self) -> None:
         row = self.table.cursor_row
         if row is not None and not self.app.actions.refuses():
             self.run_worker(edit_job(self.app, self.jobs, row.job, self.table), group="edit")
+
+    def action_edit_all(self) -> None:
+        if not self.app.actions.refuses():
+            self.run_worker(self._edit_all(), group="edit")
+
+    async def _edit_all(self) -> None:
+        """Ask for a change of the arguments, and for its plan: of what is marked, of the groups
+        under the cursor or marked, else of all that match."""
+        chosen, what = self._edited()
+        if not chosen:
+            return
+        row = self.table.cursor_row
+        args = row.job.unwrapped[1] if isinstance(row, JobRow) else None
+        change = await self.app.push_screen_wait(ChangeDialog(what, args))
+        if change is None:
+            return
+        if isinstance(chosen, list):
+            # What is listed may be only the beginning of a job.
+            chosen = await whole_jobs(self.app, self.jobs, chosen)
+        self.act(partial(Edit, change=change), chosen=chosen)
+
+    def _edited(self) -> tuple[list[Job] | JobQuery, str]:
+        """What the change of arguments is for, and that in words."""
+        chosen = self.chosen()
+        if isinstance(chosen, JobQuery):
+            return chosen, f"all {self.within.source.noun}s of the group"
+        if self.table.rows.marked_rows() or not chosen:
+            return chosen, counted(len(chosen), self.within.source.noun)
+        which = "" if self.wanted.is_everything else " that match"
+        return self.wanted, f"all {self.within.source.noun}s{which}"
 
     def action_export(self) -> None:
         chosen, what = self.chosen(), "chosen" if self.within.source.kind == "failed" else ""
@@ -642,6 +703,7 @@ class JobListScreen(ConsoleScreen):
     action_move_jobs = action_move
     action_move_matching = action_move_all
     action_edit_job = action_edit
+    action_edit_matching = action_edit_all
     action_export_jobs = action_export
     action_stop_looking = action_stop
 
@@ -661,13 +723,15 @@ class JobDetailsScreen(ConsoleScreen):
     def __init__(self, job: Job, jobs: JobList) -> None:
         super().__init__()
         self.job, self.jobs = job, jobs
+        #: Gives another job of the list that this one was opened from; None: it was from none.
+        self.neighbour: Callable[[int], Job | None] | None = None
         self.text = TextView()
 
     def on_mount(self) -> None:
         """Fetch the rest of a job that was listed cut."""
         super().on_mount()
         if self.job.item.is_cut:
-            self.run_worker(self._fetch())
+            self.run_worker(self._fetch(), exclusive=True, group="fetch")
 
     async def _fetch(self) -> None:
         try:
@@ -681,6 +745,24 @@ class JobDetailsScreen(ConsoleScreen):
         self.job = whole
         self.show_view(self.app.state.view())
 
+    def action_next_job(self) -> None:
+        self._go_to_neighbour(1)
+
+    def action_previous_job(self) -> None:
+        self._go_to_neighbour(-1)
+
+    def _go_to_neighbour(self, step: int) -> None:
+        job = None if self.neighbour is None else self.neighbour(step)
+        if job is None:
+            self.app.say(f"no {'next' if step > 0 else 'previous'} job is listed", "dim")
+            return
+        self.job = job
+        if self.text is not None:
+            self.text.action_scroll_home()
+        self.show_view(self.app.state.view())
+        if job.item.is_cut:
+            self.run_worker(self._fetch(), exclusive=True, group="fetch")
+
     # Keys of jobs that failed, wait or were set aside
 
     def act(self, make: Callable[..., Request]) -> None:
@@ -688,6 +770,10 @@ class JobDetailsScreen(ConsoleScreen):
 
     def action_requeue(self) -> None:
         self.act(Requeue)
+
+    def action_quarantine(self) -> None:
+        """Put this job into quarantine, its copies too."""
+        quarantine(self.app, self.jobs.source, self.job)
 
     def action_delete(self) -> None:
         self.act(Delete)
@@ -713,3 +799,10 @@ class JobDetailsScreen(ConsoleScreen):
 
     def action_export(self) -> None:
         self.run_worker(export(self.app, self.jobs, [self.job], None), group="export")
+
+
+def quarantine(app: Console, source: JobSource, job: Job) -> None:
+    """Ask whether to put a job of a list into quarantine, its copies too."""
+    request = Quarantine(replace(source, place=""), job)
+    placed = Placed(job.system, request) if job.system else request
+    app.actions.request(placed, looking="looking for copies of this job")

@@ -82,6 +82,28 @@ class JobsScreen(JobListScreen):
         self.app.push_screen(SetAsideScreen(source.name, source.place))
 
 
+class QuarantineScreen(JobListScreen):
+    """The jobs of a queue that are in quarantine."""
+
+    PLACES: ClassVar[tuple[Where, ...]] = ("tables", "rows", "aside")
+    TAB: ClassVar[Where] = "failed"
+    STOP = "stop_looking"
+    LIST_COLUMNS = COLUMNS
+    DETAILS = JobScreen
+    NOTHING = "Nothing is in quarantine here."
+    MARKS_GONE = _MARKS_GONE
+
+    def __init__(self, source: JobSource) -> None:
+        super().__init__(JobQuery(source))
+        self.is_of_one = True
+
+    def action_put_back(self) -> None:
+        self.act(PutBack)
+
+    def action_put_back_matching(self) -> None:
+        self.act(PutBack, chosen=self.wanted)
+
+
 class SetAsideScreen(JobListScreen):
     """What workers set aside from a queue because they could not read it; `place` is the label of
     its place, where there are several."""

@@ -29,6 +29,8 @@ from qtop.text.safe import ago, counted, safe
 from qtop.widgets.bars import Span
 
 _HOSTS_SHOWN: Final = 3
+#: What the items of lists are called, and how they are.
+_NAMES: Final = {"queue": ("jobs", "waiting"), "quarantine": ("jobs", "in quarantine")}
 
 
 def heading(source: JobSource) -> list[Span]:
@@ -36,6 +38,8 @@ def heading(source: JobSource) -> list[Span]:
     if source.kind == "failed":
         return [Span(f"{place}{safe(source.name)}", "strong", 100)]
     title = [Span(f"{place}{safe(source.name) or '(no name)'}", "strong", 89, least=8)]
+    if source.kind == "quarantine":
+        title.append(Span("  in quarantine: no worker takes them", "warn", 60))
     if source.kind == "unreadable":
         title.append(Span("  set aside: no worker could read them", "warn", 60))
     return title
@@ -53,7 +57,7 @@ def page(
         least = "at least " if shown.unread else ""
         which = f"   entries {span} of {least}{shown.length:,}"
         return [Span(which, "dim", 90), Span(_order(shown, rows), "dim", 60)]
-    what, state = ("jobs", "waiting") if source.kind == "queue" else ("items", "set aside")
+    what, state = _NAMES.get(source.kind, ("items", "set aside"))
     total = "unknown" if is_unread else "reading …"
     if shown is not None:
         total = f"{f'{what} {span} of ' if rows else ''}{shown.length:,} {state}"

@@ -9,7 +9,9 @@ from textual import events
 from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
 
+from qtop.actions.request import Placed, Quarantine
 from qtop.keymap.keymap import SCREENS, Where
+from qtop.model.job import FAILED, JobSource
 from qtop.monitor.incidents import acknowledged
 from qtop.monitor.incidents.incident import Incident, Link
 from qtop.monitor.rows import WorkerRow
@@ -352,10 +354,32 @@ class OverviewScreen(ConsoleScreen):
         if row is not None:
             self.app.actions.acknowledge(row.incident)
 
+    def action_quarantine(self) -> None:
+        """Put the job of the incident under the cursor into quarantine, its copies too."""
+        row = self.table.cursor_row
+        job = None if row is None else row.incident.job
+        if row is None or job is None:
+            self.app.say("this incident is about no job that can go into quarantine", "dim")
+            return
+        request = Quarantine(JobSource("failed", FAILED, row.system), job)
+        placed = Placed(row.system, request) if row.system else request
+        self.app.actions.request(placed, looking="looking for copies of this job")
+
     def action_show_acknowledged(self) -> None:
         """List the incidents that were acknowledged one by one, or only count them again."""
         self._shows_all = not self._shows_all
         self.show(self.app.state.view())
+
+    def ticket(self) -> list[str]:
+        """About the incident or the group of failures under the cursor."""
+        from qtop.screens.tickets import incident_ticket, newest_group_ticket
+
+        row, view = self._part.cursor_row, self.app.state.view()
+        if isinstance(row, IncidentRow):
+            return incident_ticket(row.incident, view)
+        if self._part is self.failures and row is not None:
+            return newest_group_ticket(row.fingerprint, row.number, view)
+        return []
 
     def action_start_workers(self) -> None:
         """Ask which workers to start here: for the queue under the cursor, if there is one."""

@@ -12,13 +12,13 @@ from qtop.keymap.keymap import Where
 from qtop.model.job import JobSource
 from qtop.monitor.changes import Drop, Rates
 from qtop.monitor.incidents.incident import to_serving
-from qtop.monitor.row_text import depth, empty_in, failed_label, queue_state, trend
+from qtop.monitor.row_text import depth, empty_in, failed_label, queue_state, queue_subject, trend
 from qtop.monitor.rows import QueueRow
 from qtop.monitor.state import ViewState
 from qtop.screens import frame
 from qtop.screens.base import RowsScreen
 from qtop.search.fields import Subject
-from qtop.text.format import duration, rate
+from qtop.text.format import rate, stepped
 from qtop.text.safe import counted, safe
 from qtop.widgets.bars import Span
 from qtop.widgets.columns import Column, ToneOf, figure
@@ -100,12 +100,12 @@ COLUMNS: Final[tuple[Column[QueueRow], ...]] = (
         "next waits",
         10,
         lambda r: r.next_waits_s,
-        duration,
+        stepped,
         priority=35,
         style=_waits_tone,
     ),
     figure(
-        *("latency", "latency", 7, lambda r: r.latency_s, duration),
+        *("latency", "latency", 7, lambda r: r.latency_s, stepped),
         priority=90,
         style=_waits_tone,
     ),
@@ -181,8 +181,7 @@ class QueuesScreen(RowsScreen):
         self._waits = shown
 
     def subject(self, row: QueueRow) -> Subject:
-        system = row.system or self.app.system.name
-        return Subject(queue=row.name, words=(queue_state(row),), system=system)
+        return queue_subject(row, self.app.system.name)
 
     def on_table_opened(self, event: Table.Opened[QueueRow]) -> None:
         # Imported here, as below: Overview shows queues too, and the first frame must not wait.

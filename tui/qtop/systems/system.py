@@ -68,6 +68,7 @@ Ability = Literal[
     "postpone_all",
     "dump_worker",
     "open_runs",
+    "quarantine",
     "quiet",
     "stop",
     "cancel",
@@ -76,8 +77,8 @@ Ability = Literal[
 ]
 """What a system may be unable to do, by the id of its action: pause queues, pause everything, start
 workers, put on an index what is missing there; put jobs among the dead, try failed jobs again at
-another time; have a worker log what it does; tell what was run on each day, and by each class. The
-last five are commands: see those."""
+another time; have a worker log what it does; tell what was run on each day, and by each class; put
+jobs into quarantine. The last five are commands: see those."""
 
 
 OF_COMMANDS: Final = frozenset({"quiet", "stop", "rescue", "watch"})
@@ -143,6 +144,9 @@ class JobSystem(Protocol):
     def failure_lists(self, *, apart: bool = False) -> Work[list[str]]:
         """The names of all lists of failures, the main one first; with `apart` of those that have
         every failure once. One round trip."""
+
+    def quarantined(self) -> Work[list[str]]:
+        """The queues of which jobs are in quarantine. Two round trips."""
 
     def newest_failures(self, jobs: tuple[Job, ...], length: int) -> JobPage:
         """The first page of the main list of failures, as a snapshot brought it along: the newest

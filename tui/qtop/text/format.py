@@ -102,6 +102,13 @@ def duration(seconds: float | None) -> str:
     return NOTHING if seconds is None else ago(seconds)
 
 
+def stepped(seconds: float | None) -> str:
+    """As `duration`, in steps: a wait that grows would be painted every second, and be no news."""
+    if seconds is None or not seconds < 60:
+        return duration(seconds)
+    return "<10 s" if seconds < 10 else "<1 min"
+
+
 def exception_name(name: str | None) -> str:
     """An exception's name without the module that a Python worker puts before it."""
     return optional(name if name is None else name.rpartition(".")[2] or name)

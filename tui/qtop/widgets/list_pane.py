@@ -3,9 +3,11 @@ typed."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Final, Protocol
 
+from textual import events
 from textual.app import ComposeResult
 from textual.widget import Widget
 from textual.widgets import Input
@@ -13,14 +15,18 @@ from textual.widgets import Input
 from qtop.search import filter_language
 from qtop.search.fields import Subject
 from qtop.search.filter_language import BadFilter, Filter
+from qtop.search.saved_filters import expanded
 from qtop.text.safe import safe
 from qtop.widgets.bars import Bar, Span
-from qtop.widgets.filter_input import FilterInput
+from qtop.widgets.columns import Sort
+from qtop.widgets.filter_input import SAVED, FilterInput
 from qtop.widgets.panel import Panel
 from qtop.widgets.table import Table
 from qtop.widgets.table_model import MOST_ELSEWHERE
 
 #: What is said when the rows that were marked have left the list.
+#: So many columns have a digit.
+_MOST_NUMBERED: Final = 9
 MARKS_GONE: Final = "what was marked is not listed any more: nothing was done"
 
 
@@ -58,12 +64,18 @@ class ListPane(Widget):
         table: The table in front at first.
         remembered: Earlier filters, the newest last; new ones are added.
         marks_gone: What is said instead of `MARKS_GONE`.
+        saved: The filters of the settings, by their names.
     """
 
     DEFAULT_CSS = "ListPane { height: 1fr; }"
 
     def __init__(
-        self, owner: ListOwner, table: Table[Any], remembered: list[str], marks_gone: str
+        self,
+        owner: ListOwner,
+        table: Table[Any],
+        remembered: list[str],
+        marks_gone: str,
+        saved: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         super().__init__()
         self.table = table
@@ -77,9 +89,13 @@ class ListPane(Widget):
         self.above: Sequence[Bar] = ()
         self._title: tuple[Sequence[Span], Sequence[Span]] = ((), ())
         self._filter_before = ""
+        #: The next digit is the number of a column to sort by; and how it was sorted before.
+        self._awaits_column = False
+        self._sort_before: Sort | None = None
         self._filter_line = Bar(id="filter-line")
         self._filter_line.display = False
-        self._filter_bar = FilterInput(owner.values_of, remembered)
+        self._saved = saved
+        self._filter_bar = FilterInput(self._completing, remembered)
 
     def compose(self) -> ComposeResult:
         with self.panel:
@@ -163,13 +179,16 @@ class ListPane(Widget):
         values = (getattr(self._owner.subject(row), name, None) for row in self.rows)
         return {safe(value) for value in values if isinstance(value, str)}
 
+    def _completing(self, field: str) -> Iterable[str]:
+        return self._saved if field == SAVED else self._owner.values_of(field)
+
     def shown_of(self) -> str:
         return f"{self.table.row_count:,} of {len(self.rows):,}"
 
     def set_filter(self, text: str) -> bool:
         """Show only what matches; False when the text makes no filter, and then it says why."""
         try:
-            wanted = filter_language.parse(text)
+            wanted = filter_language.parse(expanded(text, self._saved))
         except BadFilter as error:
             self._owner.tell(safe(str(error)), "warn")
             return False
@@ -187,6 +206,35 @@ class ListPane(Widget):
             count = Span(f"  {self._owner.shown_of()} ", "dim", 85)
             self._filter_line.show([Span(" filter ", "flag", 90), text], [count])
 
+    # The order
+
+    def next_sort(self) -> None:
+        """Sort by the next column, and wait for the number of another one."""
+        self._sort_before = self.table.sort
+        self.table.next_sort()
+        columns = self.table.sortable[:_MOST_NUMBERED]
+        numbered = "  ".join(f"{at} {label or key}" for at, (key, label) in enumerate(columns, 1))
+        self._awaits_column = bool(columns)
+        self._owner.tell(f"sort by: {numbered}", "dim")
+
+    def on_key(self, event: events.Key) -> None:
+        """Take a digit as the number of a column, once after the key that sorts."""
+        if not self._awaits_column:
+            return
+        self._awaits_column = False
+        digit = event.character or ""
+        columns = self.table.sortable[:_MOST_NUMBERED]
+        if digit.isdecimal() and 0 < int(digit) <= len(columns):
+            event.stop()
+            event.prevent_default()
+            self._sort_by(columns[int(digit) - 1][0])
+
+    def _sort_by(self, key: str) -> None:
+        before = self._sort_before
+        is_same = before is not None and before.column_key == key
+        self.table.sort_by(key, reverse=not before.reverse if before and is_same else None)
+        self._owner.tell("")
+
     def ask_for_filter(self) -> None:
         """Let a filter be typed, beginning with the one there is."""
         self._filter_before = self.filter.text
@@ -201,7 +249,7 @@ class ListPane(Widget):
             return
         text = self._filter_bar.value
         try:
-            filter_language.parse(text)
+            filter_language.parse(expanded(text, self._saved))
         except BadFilter as error:
             self._owner.tell(safe(str(error)), "dim")
         else:

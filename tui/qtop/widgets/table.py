@@ -257,6 +257,17 @@ class Table(ScrollView, Generic[RowT], can_focus=True, inherit_bindings=False):
         after = keys.index(now) + 1 if now in keys else 0
         self.sort_by(keys[after] if after < len(keys) else None)
 
+    @property
+    def sortable(self) -> list[tuple[str, str]]:
+        """The keys and labels of the columns on the screen that rows can be sorted by."""
+        columns = [place.column for place in self._layout()]
+        return [(each.key, each.label.strip()) for each in columns if each.sort_key is not None]
+
+    @property
+    def column_keys(self) -> tuple[str, ...]:
+        """The keys of the columns that are shown as far as there is room, in their order."""
+        return tuple(column.key for column in self._shown)
+
     def reverse_sort(self) -> None:
         """Turn the direction of the sort; nothing without one."""
         if self._sort is not None:

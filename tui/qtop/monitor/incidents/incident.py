@@ -9,6 +9,7 @@ from typing import Final, Literal, NamedTuple
 
 from qtop.keymap.keymap import Where
 from qtop.model.health import Acknowledgement
+from qtop.model.job import Job
 from qtop.search.filter_language import term
 
 Severity = Literal["crit", "warn", "info", "good"]
@@ -47,6 +48,7 @@ RemedyAction = Literal[
     "pause_all",
     "start_workers",
     "show_aside",
+    "quarantine",
 ]
 """The id of an action; empty for what no key does."""
 
@@ -119,6 +121,7 @@ class Incident:
         is_older: It was so when the console began to poll: it is older than `since`.
         is_over: It is no longer so, and keeps its place for a moment.
         acknowledged: Who has acknowledged it, until when and why; None: it is open.
+        job: The newest of the failures that it is about, for what quarantines it.
         system: The label of the place that it is about, where there are several.
     """
 
@@ -138,6 +141,7 @@ class Incident:
     is_older: bool = False
     is_over: bool = False
     acknowledged: Acknowledgement | None = None
+    job: Job | None = None
     system: str = ""
 
     @property

@@ -21,6 +21,7 @@ from qtop.monitor.incidents.incident import (
     remedies_of,
 )
 from qtop.monitor.incidents.jobs import Durations, FailureRate, failure_incidents
+from qtop.monitor.incidents.poison import PoisonWatch
 from qtop.monitor.incidents.queues import Growth, drop_incidents, pause_incidents
 from qtop.monitor.incidents.server import LockWatch
 from qtop.monitor.incidents.threads import ThreadWatch
@@ -119,7 +120,8 @@ class IncidentRules:
         self._durations = Durations()
         self._lock = LockWatch()
         self._pace = FailureRate()
-        self._threads = ThreadWatch(thresholds)
+        self._poison = PoisonWatch()
+        self._threads = ThreadWatch(thresholds, self._poison.note_gone)
         self._capacity = CapacityWatch(thresholds)
         self._deaths = DeathWatch()
         self.newest_groups = GroupMemory()
@@ -194,6 +196,7 @@ class IncidentRules:
         pace = self._pace.add(fleet_rows, at_mono)
         self.newest_groups.note(fleet_rows.failures or ())
         yield from failure_incidents(fleet_rows, pace, self.newest_groups, self._thresholds)
+        yield from self._poison.incidents(fleet_rows.failures or (), fleet_rows.totals.failed)
         yield from drop_incidents(fleet_rows)
 
     def _timed(

@@ -5,7 +5,7 @@ Redis, grow. Pure, with what must be remembered from poll to poll."""
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
@@ -60,10 +60,16 @@ class _Lost(NamedTuple):
 
 
 class ThreadWatch:
-    """Remembers processes from poll to poll. Bounded by how many there are, and 1,000 that went."""
+    """Remembers processes from poll to poll. Bounded by how many there are, and 1,000 that went.
+    `on_gone` hears what each ran that went without a clean stop, and when that was seen."""
 
-    def __init__(self, thresholds: Thresholds) -> None:
+    def __init__(
+        self,
+        thresholds: Thresholds,
+        on_gone: Callable[[tuple[RunningJob, ...], datetime], None] = lambda jobs, now: None,
+    ) -> None:
         self._limits = thresholds
+        self._on_gone = on_gone
         self._pasts: dict[str, _Past] = {}
         self._lost: dict[str, _Lost] = {}
         self._rows: Sequence[WorkerRow] = ()
@@ -102,6 +108,7 @@ class ThreadWatch:
         jobs = past.seen.process.jobs
         if jobs and row.id not in self._lost and len(self._lost) < _MOST_LOST:
             self._lost[row.id] = _Lost(row.process.host or row.id, jobs, row.now)
+            self._on_gone(jobs, row.now)
 
     def _note_beat(self, past: _Past, row: WorkerRow, at_mono: float) -> None:
         """What a process told at a beat that was not seen before."""
@@ -178,14 +185,22 @@ class ThreadWatch:
     def _gone(self, entries: Sequence[AuditEntry]) -> Iterator[Incident]:
         """Processes whose sign of life has run out: with the jobs that they ran, and others."""
         # What was undone of a rescue is lost again.
-        rescues = (each for each in entries if each.action in _RESCUES and not each.undone)
-        rescued = max((each.at for each in rescues), default=None)
-        lost = {n: e for n, e in self._lost.items() if rescued is None or e.since > rescued}
+        rescues = [each for each in entries if each.action in _RESCUES and not each.undone]
+        lost = {
+            name: each
+            for name, each in self._lost.items()
+            if not any(each.since <= done.at and _is_of(done, name) for done in rescues)
+        }
         if lost:
             yield _with_jobs(lost)
         others = [row for row in self._rows if row.process.is_gone and row.id not in self._lost]
         if others:
             yield _without_jobs(others)
+
+
+def _is_of(rescue: AuditEntry, process: str) -> bool:
+    """Whether a rescue was about the jobs of a process; one that names none was about all."""
+    return not rescue.processes or process in rescue.processes
 
 
 def _busy(row: WorkerRow) -> int:

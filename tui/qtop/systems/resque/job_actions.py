@@ -8,7 +8,17 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Final, NamedTuple, cast
 
-from qtop.actions.plan import Operator, Outcome, Plan, Throttle, acted, count_of, list_of
+from qtop.actions.argument_change import left_alone
+from qtop.actions.plan import (
+    Operator,
+    Outcome,
+    Plan,
+    Refusal,
+    Throttle,
+    acted,
+    count_of,
+    list_of,
+)
 from qtop.actions.request import (
     DelayedRequest,
     Delete,
@@ -135,7 +145,7 @@ def refusal_of(request: JobRequest | Load) -> RefusalCheck:
 
 def prepare(
     keys: Keys, operator: Operator, request: JobRequest | DelayedRequest | Replace | Enqueue
-) -> Plan:
+) -> Plan | Refusal:
     """Say what a request would do to its jobs. One goes at once, several after a question. Raises
     for an `Enqueue` NoQueueError, NoClassError and EncodeError."""
     if isinstance(request, Enqueue):
@@ -145,7 +155,12 @@ def prepare(
     source, chosen, words = request.source, request.chosen, _words(request)
     is_delayed = source.kind == "delayed"
     many, pace = len(chosen.refs), None if is_delayed else Throttle()
-    what = count_of(many, words.noun)
+    change = request.change if isinstance(request, Edit) else None
+    left = [] if change is None else left_alone(chosen.refusals)
+    touched = many - (chosen.refusals.total() if left else 0)
+    if left and not touched:
+        return Refusal(f"nothing would change. {' '.join(left)}")
+    what = count_of(touched, words.noun)
     size_bytes, meanwhile = undo_bytes(request), _meanwhile(request)
     subject, key = request.subject or _subject(request, what), list_key(keys, source)
     action = words.action or words.verb.lower()
@@ -153,7 +168,9 @@ def prepare(
     again = isinstance(request, Requeue | Move) and chosen.retried > 0
     asks = many > 1 or (many == 1 and (request.is_found or again or not record.undo_s))
     details = [*_which(request), *words.lines, *meanwhile, operator.way_back(size_bytes)]
-    if isinstance(request, Edit) and source.kind != "failed":
+    if change is not None:
+        details = [str(change), *left, *details]
+    elif isinstance(request, Edit) and source.kind != "failed":
         details = [*meanwhile, f"{words.lines[0]} {details[-1]}"]
     if chosen.too_large and source.kind not in ("failed", "delayed"):
         details.append(f"Left alone: {chosen.too_large:,} too large to look into.")
@@ -165,11 +182,12 @@ def prepare(
         "confirm" if asks else "undoable",
         partial(act, keys, request, words.done, record),
         pace=pace if many > 1 else None,
-        many=many,
+        many=touched,
         size_bytes=size_bytes,
         record=record,
         meanwhile=" ".join(meanwhile),
         no_undo=operator.limits.refusal(size_bytes),
+        samples=() if change is None else tuple(change.sample_lines()),
     )
 
 
@@ -291,6 +309,8 @@ def _changed_payload(change: Edit, payload: bytes) -> bytes:
     """The new payload. What is not changed keeps its bytes. Raises ValueError."""
     if change.payload is not None:
         return change.payload
+    if change.change is not None:
+        return change.change.applied(payload)
     parts = members(payload)
     if change.class_name is not None:
         parts["class"] = encode(change.class_name)
@@ -373,13 +393,19 @@ def _words(request: OfJobs) -> _Words:
         case Reschedule():
             at = both_times(request.at)
             return _Words("Reschedule", noun, f"rescheduled to {at}:", (f"All become due {at}.",))
+        case PutBack() if kind == "quarantine":
+            line = f"They go to the end of {name}, where workers take them again."
+            return _Words("Requeue", noun, "requeued", (line,), f" to {name}")
         case PutBack():
             line = f"They go to the end of {name}; what is still unreadable stays here."
             return _Words("Requeue", noun, "requeued", (line,), f" to {name}")
         case Edit() if kind == "failed":
-            return _Words("Edit", noun, "edited and requeued")
+            line = "Each goes to the end of its queue, edited, and off the failures."
+            lines = () if request.change is None else (line,)
+            return _Words("Edit", noun, "edited and requeued", lines)
         case Edit():
-            is_waiting, lines = kind == "queue", (f"It goes to the end of {name}.",)
+            who = "It goes" if request.change is None else "Each goes"
+            is_waiting, lines = kind == "queue", (f"{who} to the end of {name}.",)
             noun, done = (
                 (noun, "edited") if is_waiting else ("item set aside", "edited and put back")
             )

@@ -265,6 +265,11 @@ class ResqueSystem:
 
         return queue_list.names(self.keys)
 
+    def quarantined(self) -> Steps[list[str]]:
+        from resque.store import quarantine
+
+        return [name for name, _ in (yield from quarantine.names(self.keys))]
+
     def failure_lists(self, *, apart: bool = False) -> Exchange[list[str]]:
         from resque.store import failures
 

@@ -9,6 +9,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, Final, Literal, NamedTuple
 
+from qtop.actions.argument_change import left_alone
 from qtop.actions.plan import Operator, Outcome, Plan, Refusal, Throttle, acted, count_of, list_of
 from qtop.actions.request import (
     Delete,
@@ -123,7 +124,12 @@ def prepare(keys: SidekiqKeys, operator: Operator, request: OfSidekiqJobs) -> Pl
     source, chosen, words, pace = request.source, request.chosen, _words(request), Throttle()
     stays, refs = _stays(request), chosen.refs
     many = len(refs) - sum(count for _, count in stays)
-    what, size_bytes = count_of(many, words.noun), undo_bytes(request)
+    change = request.change if isinstance(request, Edit) else None
+    unchanged = [] if change is None else left_alone(chosen.refusals)
+    touched = many - (chosen.refusals.total() if unchanged else 0)
+    if unchanged and not touched:
+        return Refusal(f"nothing would change. {' '.join(unchanged)}")
+    what, size_bytes = count_of(touched, words.noun), undo_bytes(request)
     subject = request.subject or _subject(request, what)
     action = words.action or words.verb.lower()
     key = list_key(keys, source, chosen)
@@ -135,6 +141,8 @@ def prepare(keys: SidekiqKeys, operator: Operator, request: OfSidekiqJobs) -> Pl
     meanwhile = OF_QUEUES if isinstance(refs, JobRefs) and may_be_turned(refs) else ""
     details = [*_which(request), *left, *words.lines, *filter(None, (meanwhile,)), *cautions]
     details.append(operator.way_back(size_bytes))
+    if change is not None:
+        details = [str(change), *unchanged, *details]
     if chosen.too_large and source.kind == "queue":
         details.append(f"Left alone: {chosen.too_large:,} too large to look into.")
     act = _act_on_queue if source.kind == "queue" else _act_on_sets
@@ -145,11 +153,12 @@ def prepare(keys: SidekiqKeys, operator: Operator, request: OfSidekiqJobs) -> Pl
         "confirm" if asks or (many and cautions) else "undoable",
         partial(act, keys, request, words.done, record, pace),
         pace=pace if many > 1 else None,
-        many=many,
+        many=touched,
         size_bytes=size_bytes,
         record=record,
         meanwhile=meanwhile,
         no_undo=operator.limits.refusal(size_bytes),
+        samples=() if change is None else tuple(change.sample_lines()),
     )
 
 
@@ -328,6 +337,11 @@ def _edit_of(request: Edit) -> Callable[[bytes], bytes | str]:
     def edit(raw: bytes) -> bytes | str:
         if request.payload is not None:
             return request.payload
+        if request.change is not None:
+            try:
+                return request.change.applied(raw)
+            except ValueError as error:
+                return str(error)
         changes: dict[str, bytes] = {}
         if request.class_name is not None:
             changes["class"] = encode(request.class_name)

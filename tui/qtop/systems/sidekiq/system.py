@@ -65,6 +65,7 @@ T = TypeVar("T")
 FAILURES_READ: Final = 500
 _NO_PAUSE: Final = "pausing is not enforced by open-source Sidekiq"
 _NO_WORKERS: Final = "qtop has no workers of its own for Sidekiq: start its own processes"
+_NO_QUARANTINE: Final = "Sidekiq keeps such jobs among the dead: kill them"
 _NO_REGISTER: Final = "Sidekiq itself puts a queue on its set with the next job"
 
 
@@ -85,6 +86,7 @@ class SidekiqSystem:
             "pause_all": _NO_PAUSE,
             "start_workers": _NO_WORKERS,
             "register": _NO_REGISTER,
+            "quarantine": _NO_QUARANTINE,
         }
     )
     wording: ClassVar[Mapping[str, Wording]] = MappingProxyType(
@@ -320,6 +322,10 @@ class SidekiqSystem:
     def queue_names(self) -> Exchange[list[str]]:
         command = ("SMEMBERS", self.keys.queues())
         return single(command, lambda found: [name_text(each) for each in sorted(found)])
+
+    def quarantined(self) -> Exchange[list[str]]:
+        """None: such jobs are among the dead."""
+        return Exchange((), lambda _: [])
 
     def failure_lists(self, *, apart: bool = False) -> Exchange[list[str]]:
         from qtop.systems.sidekiq.job_lists import failure_lists

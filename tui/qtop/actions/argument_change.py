@@ -1,0 +1,155 @@
+"""A change of one value in the arguments of many jobs: `args.1.currency` from EURO to EUR. All the
+other bytes of a job stay as they are. Pure."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
+
+from qtop.text.safe import safe
+from queuecore.active_job import WRAPPERS, unwrapped
+from queuecore.codec import decode, encode, span_at
+from queuecore.errors import BadOption
+
+_PATH: Final = re.compile(r"args(?:\.[^\s.]+)+")
+_MOST_SAMPLES: Final = 3
+_MOST_CELLS: Final = 60
+#: Of the paths of one job so many are offered, so deep.
+_MOST_PATHS: Final = 40
+_DEEPEST: Final = 5
+
+
+class ChangeSample(NamedTuple):
+    """What changes in one job: its class, and the value as JSON before and after."""
+
+    class_name: str
+    before: bytes
+    after: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ArgumentChange:
+    """Another value at a place of a job's arguments.
+
+    Attributes:
+        path: The place, as filters say it, without `args`: `1`, `currency`. Of ActiveJob's jobs it
+            is a place of their own arguments.
+        after: The new value, as JSON.
+        before: The value that is changed, as JSON; None: any.
+        samples: Takes in some of the jobs that were looked at, for the question.
+    """
+
+    path: tuple[str, ...]
+    after: bytes
+    before: bytes | None = None
+    samples: list[ChangeSample] = field(default_factory=list, compare=False)
+
+    @property
+    def place(self) -> str:
+        """The place as it is written in filters."""
+        return ".".join(("args", *self.path))
+
+    def __str__(self) -> str:
+        was = "any value" if self.before is None else _short(self.before)
+        return f"{safe(self.place)}: {was} → {_short(self.after)}"
+
+    def applied(self, payload: bytes) -> bytes:
+        """The payload with the new value. Raises ValueError with the reason why it stays as it is:
+        the place is missing, another value is there, or the new one already. O(bytes)."""
+        job = decode(payload)
+        if not isinstance(job, dict):
+            raise ValueError("not a JSON object")
+        first, last = self._span(payload, job)
+        value = payload[first:last]
+        if _same(value, self.after):
+            raise ValueError(f"{self.place} has this value already")
+        if self.before is not None and not _same(value, self.before):
+            raise ValueError(f"{self.place} has another value")
+        if len(self.samples) < _MOST_SAMPLES:
+            name = unwrapped(job.get("class"), job.get("args"))[0]
+            self.samples.append(ChangeSample(str(name), value, self.after))
+        return payload[:first] + self.after + payload[last:]
+
+    def _span(self, payload: bytes, job: Mapping[str, Any]) -> tuple[int, int]:
+        try:
+            return span_at(payload, (*_root(job), *self.path))
+        except LookupError:
+            raise ValueError(f"{self.place} is missing") from None
+
+    def sample_lines(self) -> Iterator[str]:
+        """What changes in the jobs that were looked at first, in lines of safe text, with their
+        secrets."""
+        for each in self.samples:
+            change = f"{_short(each.before)} → {_short(each.after)}"
+            yield f"{safe(each.class_name)}  {safe(self.place)}: {change}"
+
+
+def _root(job: Mapping[str, Any]) -> tuple[str, ...]:
+    """Where the arguments are that are shown. Raises ValueError where they are put together."""
+    name, args = job.get("class"), job.get("args")
+    if name not in WRAPPERS or unwrapped(name, args) == (name, args):
+        return ("args",)
+    if unwrapped(name, args)[0] != args[0]["job_class"]:  # type: ignore[index]
+        raise ValueError("these are ActionMailer's arguments: edit the job by itself")
+    return ("args", "0", "arguments")
+
+
+def _same(one: bytes, other: bytes) -> bool:
+    """Whether two texts of JSON say the same. To Python 1, 1.0 and true are equal."""
+    return json.dumps(decode(one)) == json.dumps(decode(other))
+
+
+def _short(value: bytes) -> str:
+    text = safe(value)
+    return text if len(text) <= _MOST_CELLS else f"{text[: _MOST_CELLS - 1]}…"
+
+
+def change_of(path: str, after: str, before: str | None = None) -> ArgumentChange:
+    """The change that a person wrote: a place such as `args.1.currency`, and values. A value is
+    JSON, or else a text: `EUR` is `"EUR"`, `42` a number, `"42"` a text.
+
+    Raises BadOption for a place that is none.
+    """
+    if _PATH.fullmatch(path) is None:
+        raise BadOption(f"{path!r} is no place of the arguments: write args.0 or args.1.currency")
+    names = tuple(path.split(".")[1:])
+    return ArgumentChange(names, _json(after), None if before is None else _json(before))
+
+
+def _json(text: str) -> bytes:
+    raw = text.strip().encode("utf-8", "surrogateescape")
+    try:
+        json.dumps(decode(raw), allow_nan=False)
+    except (ValueError, RecursionError):
+        return encode(text)
+    return raw
+
+
+def paths_of(args: Any) -> list[str]:
+    """The places of some arguments that hold a value that is neither a list nor a mapping, the
+    first of them."""
+    return list(_paths(args, "args", 0))[:_MOST_PATHS]
+
+
+def _paths(value: Any, place: str, depth: int) -> Iterator[str]:
+    if depth > _DEEPEST:
+        return
+    if isinstance(value, Mapping):
+        inner: Sequence[tuple[str, Any]] = [(key, each) for key, each in value.items()]
+    elif isinstance(value, list):
+        inner = [(str(at), each) for at, each in enumerate(value[:_MOST_PATHS])]
+    else:
+        if _PATH.fullmatch(place) is not None:
+            yield place
+        return
+    for key, each in inner:
+        yield from _paths(each, f"{place}.{key}", depth + 1)
+
+
+def left_alone(refusals: Counter[str]) -> list[str]:
+    """Why some jobs stay as they are, with how many, as lines of safe text."""
+    return [f"Left alone: {number:,}: {safe(why)}." for why, number in refusals.most_common()]
