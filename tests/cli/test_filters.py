@@ -225,7 +225,7 @@ def test_a_number_has_many_spellings_but_true_is_not_one() -> None:
         ("age>soon", 5, "no length of time"),
         ("age>5", 5, "use 30s"),
         ("retried:maybe", 9, "yes or no"),
-        ("waiting>5", 1, "'waiting' cannot be compared, only age and due"),
+        ("depth>5", 1, "'depth' cannot be compared, only age, due"),
         ("a !retries<=-3 b", 4, "'retries' cannot be compared"),
     ],
 )

@@ -199,3 +199,10 @@ def test_the_settings_say_what_is_secret(qtop: Qtop, write: Write, fail: Push) -
     assert "iban=[redacted] password=visible" in out
     write("redact = false\n")
     assert "iban=hunter2" in qtop("failed").out
+
+
+def test_a_command_takes_a_saved_filter_by_its_name(qtop: Qtop, write: Write) -> None:
+    write('[filters]\nslow = "age>1h"\n[profiles.p.filters]\nbad = "age>2h"\n')
+    assert "nothing matches" in qtop("failed", "--filter", "@slow").err
+    assert "there is no saved filter 'bad'" in qtop("failed", "--filter", "@bad").err
+    assert "nothing matches" in qtop("failed", "--filter", "@bad", "--profile", "p").err

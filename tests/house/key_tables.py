@@ -1,4 +1,4 @@
-"""The README's tables of keys, made from the one table of keys: a table for each part of the
+"""The manual's tables of keys, made from the one table of keys: a table for each part of the
 console."""
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ PARTS: Final[dict[str, tuple[Action, ...]]] = {
     "Local, and the logs": _IN["local"],
     "History": _IN["history"],
     "Details": _IN["texts"],
-    "Questions, filters, the palette": _IN["dialogs"],
+    "Questions, filters, the command line": _IN["dialogs"],
 }
 
 

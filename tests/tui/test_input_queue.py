@@ -20,7 +20,7 @@ from textual.keys import _character_to_key
 from qtop.app import input_queue
 from qtop.app.app import QtopApp
 from qtop.app.input_queue import Followed
-from qtop.screens.help import PaletteScreen
+from qtop.screens.command_line import CommandLine
 from qtop.widgets.filter_input import FilterInput
 from qtop.widgets.table import Table
 
@@ -83,7 +83,7 @@ async def test_words_typed_with_the_palettes_key_go_into_the_palette() -> None:
         await until_polled(pilot)
         type_at_once(app, "2:freeze\r")
         await until_shown(pilot, words.FROZEN)
-        assert not isinstance(app.screen, PaletteScreen)
+        assert not isinstance(app.screen, CommandLine)
 
 
 async def test_keys_still_under_way_do_not_spoil_the_end() -> None:

@@ -6,8 +6,10 @@ from tests.support.sample_data import FakeSystem, does_nothing, fleet
 from textual.widgets import Button
 
 from qtop.actions.plan import Plan
+from qtop.screens.command_line import CommandLine
 from qtop.screens.dialogs import ConfirmDialog
-from qtop.screens.help import HelpScreen, PaletteScreen
+from qtop.screens.help import HelpScreen
+from qtop.screens.offers import Offerable
 
 PLAN = Plan("Delete everything", "Delete", ("All of it.",), "confirm", does_nothing)
 
@@ -47,7 +49,7 @@ async def test_escape_pressed_twice_leaves_one_page_and_one_palette() -> None:
         await until_polled(pilot)
         page = HelpScreen(())
         await app.push_screen(page)
-        palette = PaletteScreen({"everywhere"}, read_only=False, policy=app.state.policy)
+        palette = CommandLine(Offerable(), [])
         await app.push_screen(palette)
         palette.action_leave()
         palette.action_leave()

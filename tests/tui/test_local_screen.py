@@ -20,6 +20,7 @@ from tests.support.console import (
     until_ended,
     until_focused,
     until_polled,
+    until_rows,
     until_screen,
     until_shown,
 )
@@ -312,6 +313,26 @@ async def test_marked_workers_are_stopped_together(tmp_path: Path) -> None:
         await until_shown(pilot, "2 workers: each finishes its job")
         states = [worker.place.state for worker in app.local.all]
         assert states == ["finishing", "finishing", "running"]
+
+
+async def test_one_question_is_asked_for_all_marked_workers_of_this_machine(
+    tmp_path: Path,
+) -> None:
+    async with running(tmp_path) as (app, pilot):
+        await start(app, pilot, 2)
+        ids = [f"{socket.gethostname()}:{each.pid}:*" for each in app.local.all]
+        source = app.places.first.source
+        assert isinstance(source, FakeSystem)
+        source.snapshots = [snapshot(workers=[worker(each) for each in ids])]
+        app.poll_now()
+        await pilot.press("3")
+        await until_rows(pilot, 2)
+        await pilot.press("a", "x")
+        await until_shown(pilot, "Stop 2 workers?")
+        await pilot.press("n")
+        await pilot.pause()
+        assert len(app.screen_stack) == 1
+        assert {each.place.state for each in app.local.all} == {"running"}
 
 
 async def test_plus_and_minus_scale_the_group_and_not_the_interval(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The palette finds actions by their words; the clipboard gets the text on the screen."""
+"""The command line finds actions by their words; the clipboard gets the text on the screen."""
 
 import base64
 
@@ -19,7 +19,8 @@ from qtop.commands.cli import _PLACES
 from qtop.keymap import keymap
 from qtop.keymap.keymap import COMMANDS, SYNONYMS
 from qtop.screens.failed import FailedScreen
-from qtop.screens.help import HelpScreen, matching, nothing_word, place_of
+from qtop.screens.help import HelpScreen
+from qtop.screens.offers import matching, nothing_word, place_of
 from qtop.screens.queues import QueuesScreen
 
 
@@ -42,12 +43,12 @@ def test_synonyms_find_an_action_after_those_that_have_the_word_as_name() -> Non
 def test_every_command_is_found_as_an_action_or_named_as_a_command() -> None:
     assert set(_PLACES) >= COMMANDS
     silent = {name for name in _PLACES if not matching(list(keymap.ACTIONS), name)} - COMMANDS
-    assert silent == set(), "the palette finds nothing for these: name them in `keymap.COMMANDS`"
+    assert silent == set(), "nothing is found for these: name them in `keymap.COMMANDS`"
 
 
 def test_a_search_without_a_result_gives_a_hint() -> None:
-    assert "qtop doctor" in nothing_word("doctor")
-    assert "filtered by: class:Mail" in nothing_word("failed class:Mail")
+    assert "qtop load" in nothing_word("load")
+    assert "nonsense" in nothing_word("failed nonsense:1")
     assert "?" in nothing_word("no such thing")
 
 

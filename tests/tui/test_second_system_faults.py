@@ -33,7 +33,7 @@ AWAY: Final = "it is away"
 #: Claims that there is nothing.
 NOTHING_THERE: Final = (
     *("No queues", "No workers yet", "No failed jobs", "No delayed jobs", "No schedules"),
-    *("Nothing is wrong", "Nothing was done", "Queues 0", "Workers 0", "Failed 0", "0 waiting"),
+    *("No problems detected", "Nothing was done", "Queues 0", "Workers 0", "Failed 0", "0 waiting"),
 )
 
 Keys = Sequence[str]

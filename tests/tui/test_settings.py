@@ -1,6 +1,7 @@
 """The settings file: what it may contain, which value overrides which, and errors that name the
 line."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -250,6 +251,8 @@ def test_production_at_the_top_of_the_file_has_a_word_to_type_too(write: Write) 
         ('[columns]\nx = ["a"]', "unknown 'x' in columns; known: overview, queues", 2),
         ("[columns]\nqueues = []", "at least one column", 2),
         ('[columns]\nqueues = ["queue", "queue"]', "each once", 2),
+        ('[filters]\n"x y" = "a"', "unknown 'x y' in filters", 2),
+        ("[filters]\nslow = 3", "slow must be a text", 2),
         ('[keys]\nrequeu = "R"', "unknown 'requeu' in keys: did you mean requeue", 2),
         ('[keys]\ntable.dwn = "n"', "unknown 'table.dwn' in keys: did you mean table.down", 2),
         ('[keys]\nxyzzy = "R"', "unknown 'xyzzy' in keys; known: ", 2),
@@ -340,11 +343,14 @@ def test_the_file_is_where_the_environment_says(tmp_path: Path) -> None:
 # Keys and columns that do not fit the screens
 
 
-def test_the_example_in_the_readme_fits(write: Write) -> None:
-    text = (Path(__file__).parents[2] / "README.md").read_text()
-    example = text.partition("```toml\n")[2].partition("```")[0]
-    for profile in (None, "production"):
-        check_settings(resolve(write(example), profile=profile, environ={"REDIS_PASSWORD": "x"}))
+def test_the_examples_in_the_manual_fit(write: Write) -> None:
+    text = (Path(__file__).parents[2] / "tui" / "README.md").read_text("utf-8")
+    examples = re.findall(r"^```toml\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    assert sum("[profiles." in example for example in examples) == 2
+    for example in examples:
+        for profile in (None, *re.findall(r"^\[profiles\.(\w+)\]", example, re.MULTILINE)):
+            variables = {"REDIS_PASSWORD": "x"}
+            check_settings(resolve(write(example), profile=profile, environ=variables))
 
 
 @pytest.mark.parametrize(
@@ -360,6 +366,8 @@ def test_the_example_in_the_readme_fits(write: Write) -> None:
             '[columns]\nqueues = ["queue", "nonsense"]',
             "qtop.toml:2: there is no column 'nonsense'; known: ",
         ),
+        ('[filters]\nslow = "age>soon"', "qtop.toml:2: slow: in the filter at character 5"),
+        ('[filters]\na = "x"\nb = "@a"', "qtop.toml:3: b: there is no saved filter 'a'"),
         ('[columns]\nqueues = ["depht"]', "no column 'depht': did you mean depth? known: queue,"),
     ],
 )
@@ -380,6 +388,7 @@ def test_clashes_and_unknown_columns_are_reported_with_file_and_line(
         '[keys]\n"filter.older" = "ctrl+p"',
         'keys.table.down = "n"',
         '[columns]\nqueues = ["depth", "queue"]\nfailed = ["error"]',
+        '[filters]\nslow = "age>1h !queue:legacy"',
     ],
 )
 def test_settings_that_fit_are_accepted(write: Write, text: str) -> None:

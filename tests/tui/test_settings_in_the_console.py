@@ -280,6 +280,17 @@ async def test_tables_have_the_chosen_columns_in_the_chosen_order() -> None:
         assert "processed" in screen_lines(app)[2]
 
 
+async def test_a_saved_filter_is_typed_by_its_name() -> None:
+    tables = {"filters": {"long": "waiting>10k"}}
+    app = console(FakeSystem(fleet()), settings=settings(tables=tables))
+    async with app.run_test(size=(100, 24)) as pilot:
+        await shown(pilot)
+        await pilot.press("2", "slash", *"@lo", "tab", "enter")
+        await until_shown(pilot, " filter  waiting>10k")
+        assert "search-index" in screen_text(app)
+        assert " mail " not in screen_text(app)
+
+
 # Rights
 
 

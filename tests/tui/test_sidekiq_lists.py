@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from tests.support.direct import Direct
-from tests.support.sidekiq_console import NOW, StillSystem, raws, restored
+from tests.support.sidekiq_console import NOW, StillSystem, raws, restored, still_sidekiq
 from tests.support.sidekiq_recordings import NAMES, VERSIONS, values
 from tests.support.sidekiq_sets import KEYS, add, payload
 from tests.support.soak import IS_SOAK
@@ -38,7 +38,7 @@ def entries(name: str, key: str) -> list[tuple[str, float]]:
 @pytest.fixture
 def still(direct: Direct, redis_url: str) -> Iterator[StillSystem]:
     """A Sidekiq on the empty server."""
-    system = StillSystem(redis_url)
+    system = still_sidekiq(redis_url)
     yield system
     system.shut()
 
@@ -260,6 +260,7 @@ def test_hostile_entries_are_listed_and_grouped_and_nothing_fails(
 FILTERS = (
     *("class:Job1", "!class:Job1", "class:Inner", "args.0:4", "args:4", "queue:default"),
     *("!queue:low", "exception:KeyError", "error:boom", "!error:boom", "age<1h", "age>1h"),
+    *("failed:2026-11-23", "after:2026-11-23T11:30Z", "!due:2026-11-23"),
     *("due<10m", "due>1h", "retried:no", "readable:no", "worker:x", "!worker:x", "needle"),
     *("/job[12]/", "id:a", "000000000000000000000004", "urgent", "!urgent"),
 )

@@ -242,3 +242,17 @@ def test_every_key_has_an_action_and_an_id_and_stays_out_of_the_footer() -> None
         assert binding.id
         assert not binding.show
     assert len({binding.id for binding in TABLE_BINDINGS}) == len(TABLE_BINDINGS)
+
+
+async def test_a_table_without_labels_has_one_more_row_and_opens_what_is_clicked() -> None:
+    app = TableApp(numbered(3))
+    async with app.run_test(size=(40, 3)) as pilot:
+        app.table.show_labels(False)
+        await pilot.pause()
+        assert [line.split()[0] for line in app.screen_lines()] == ["q0", "q1", "q2"]
+        await pilot.click(WatchedTable, offset=(4, 2), times=2)
+        await pilot.pause()
+        assert app.opened == ["q2"]
+        app.table.show_labels(True)
+        await pilot.pause()
+        assert "Queue" in app.screen_lines()[0]

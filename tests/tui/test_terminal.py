@@ -35,6 +35,14 @@ app.run()
 sys.exit(app.return_code)
 """
 
+#: The program, as a shell starts it.
+PROGRAM = """
+import os, sys
+os.environ["QTOP_CONFIG"] = sys.argv[2]
+from qtop.commands.cli import main
+main(["--url", sys.argv[1]])
+"""
+
 #: The loop is busy until many keys wait for it and then a file exists: an example of anything that
 #: blocks it.
 BUSY = """
@@ -346,3 +354,18 @@ def test_after_ctrl_z_and_fg_everything_is_painted_again(terminal: Terminal) -> 
 def until_stopped(terminal: Terminal) -> None:
     process = psutil.Process(terminal.process.pid)
     eventually(lambda: process.status() == psutil.STATUS_STOPPED, "the console is stopped")
+
+
+def test_another_profile_is_opened_without_leaving_the_program(
+    redis_url: str, tmp_path: Path
+) -> None:
+    settings = tmp_path / "qtop.toml"
+    settings.write_text(f'[profiles.staging]\nurl = "{redis_url}"\nnamespace = "elsewhere"\n')
+    with open_terminal(PROGRAM, redis_url, str(settings)) as terminal:
+        terminal.read_until(b"Overview")
+        terminal.press(b":profile staging\r")
+        terminal.read_until(b"elsewhere")
+        terminal.press(b"q")
+        assert terminal.wait() == 0
+        assert terminal.written.count(RESTORED) == 2
+        assert terminal.is_as_it_was

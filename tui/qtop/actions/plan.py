@@ -6,7 +6,7 @@ What it does is put on record: an audit entry, and what the undo needs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, Final, Literal, TypeVar
 
@@ -143,7 +143,8 @@ class Plan:
     schedules it touches, `size_bytes` how much its undo keeps (None: unknown), `record` what goes
     on record. `meanwhile` is what others see while it goes on, `no_undo` why nothing is kept for an
     undo, `besides` what else it changes than what `many` counts, all in words where there is
-    something to say; the details say them, too.
+    something to say; the details say them, too. `parts` are given where some of it may be carried
+    out, and the rest not.
     """
 
     what: str
@@ -159,6 +160,16 @@ class Plan:
     meanwhile: str = ""
     no_undo: str | None = None
     besides: str = ""
+    parts: PlanParts | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlanParts:
+    """What can be confirmed apart: `titles` say of each part in safe words what it does, by the
+    label of its place; `only` makes the plan of some of them."""
+
+    titles: Mapping[str, str]
+    only: Callable[[Collection[str]], Plan]
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, TypeVar
 from textual import events
 from textual.app import App
 from textual.binding import Binding, BindingType
-from textual.keys import _character_to_key
 from textual.screen import Screen
 from textual.timer import Timer
 
@@ -29,7 +28,7 @@ from qtop.app.terminal.driver import AsciiDriver, TerminalDriver
 from qtop.config.places import PlaceOptions
 from qtop.config.settings import Settings
 from qtop.keymap import keymap
-from qtop.keymap.keymap import Action, Where
+from qtop.keymap.keymap import Where
 from qtop.local.workers import LocalWorkers
 from qtop.monitor.incidents.incident import Link
 from qtop.monitor.place_monitor import PlaceMonitor
@@ -50,11 +49,13 @@ if TYPE_CHECKING:
     from qtop.actions.plan import Operator, Plan, Refusal
     from qtop.actions.request import AnyRequest, PruneEvidence
     from qtop.app.action_controller import ActionController
+    from qtop.app.command_controller import AroundConsole, CommandController
     from qtop.app.place_finder import Discovery
     from qtop.app.worker_controller import LocalWorkerController
     from qtop.monitor.together import ShownState
     from qtop.systems.finding import Sought
     from qtop.widgets.list_pane import ListPane
+    from qtop.widgets.plot import DrawnAs
 
 
 T = TypeVar("T")
@@ -78,7 +79,7 @@ class ConsoleOptions:
     guess, which is left when there is nothing but others. `interval_s` is the time between two
     polls. `log_folder` is for logs of workers and reports of crashes; made when needed. `require`
     are modules with jobs, for workers started here, and `workers` lists of queues: a worker is
-    started here for each.
+    started here for each. `around` is the program that opens it, None where it does nothing for it.
     """
 
     places: tuple[PlaceOptions, ...]
@@ -89,6 +90,7 @@ class ConsoleOptions:
     workers: tuple[str, ...] = ()
     sought: Sought | None = None
     settings: Settings = field(default_factory=Settings)
+    around: AroundConsole | None = None
 
 
 class Step(NamedTuple):
@@ -196,6 +198,10 @@ class QtopApp(App[None]):
         self._silence: Timer | None = None
         self._second: Timer | None = None
         self._has_said_unread = False
+        #: The profile on which the console is to be opened again once it has ended.
+        self.wanted_profile: str | None = None
+        #: Where the places are, by their labels.
+        self._options_of = {place.label: place for place in options.places}
         self._watching = Watching(self, clock, sleep)
         self.places = ConsolePlaces(self._watching, _join)
         sources = [(place.label, self._open_place(place)) for place in options.places]
@@ -243,6 +249,13 @@ class QtopApp(App[None]):
     def system(self) -> JobSystem:
         """That of what is shown."""
         return self.places.system
+
+    @property
+    def drawn_as(self) -> DrawnAs:
+        """How charts are drawn: fonts of the Linux console have no braille, and so has no terminal
+        of 7 bits."""
+        has_none = self.settings.values["ascii"] or os.environ.get("TERM") == "linux"
+        return "blocks" if has_none else "braille"
 
     def _set_up_looks(self) -> None:
         values = self.settings.values
@@ -430,6 +443,7 @@ class QtopApp(App[None]):
         guess = self._options.places[0].label
         for place in found.joining:
             source = self._open_place(place)
+            self._options_of[place.label] = place
             self._watch(self.places.add(place.label, source, self._new_state(source.system)))
         is_guess_shown = any(each.name == guess for each in self.places.monitors)
         if not found.is_first_meant and is_guess_shown and self.places.are_several:
@@ -481,22 +495,8 @@ class QtopApp(App[None]):
             self.push_screen(HelpScreen(self.screen.PLACES))
 
     def action_palette(self) -> None:
-        from qtop.screens.help import PaletteScreen
-
-        def chosen(action: Action | Link | None) -> None:
-            if isinstance(action, Link):
-                self.run_worker(self.follow(action), group="lead")
-            elif action is not None:
-                # Textual calls ? by its name, and hears it by no other.
-                key = action.keys[0]
-                self.simulate_key(_character_to_key(key) if len(key) == 1 else key)
-
         if isinstance(self.screen, ConsoleScreen):
-            places = {*self.screen.PLACES, "everywhere"}
-            palette = PaletteScreen(
-                places, read_only=self._options.read_only, policy=self.state.policy
-            )
-            self.push_screen(palette, chosen)
+            self.commands.ask(self.screen)
 
     def action_next_place(self) -> None:
         """Show all places, then each of them alone, then all again: on the numbered screen, since
@@ -508,6 +508,33 @@ class QtopApp(App[None]):
         shown = self.places.show_next()
         self._show()
         self.say(f"shown: {safe(shown)}", "dim")
+
+    def show_place(self, label: str) -> None:
+        """Show one of several places, or all of them, on the numbered screen."""
+        self._leave_opened()
+        self.places.shown = label
+        self._show()
+        self.say(f"shown: {safe(label)}", "dim")
+
+    @property
+    def place_labels(self) -> Sequence[str]:
+        return self.places.labels
+
+    @property
+    def shown_places(self) -> Sequence[PlaceOptions]:
+        shown = self.places.shown
+        labels = [each.name for each in self.places.monitors if shown in (ALL, each.name)]
+        return [self._options_of[label] for label in labels]
+
+    def reopen(self, profile: str) -> None:
+        self.run_worker(self._reopen(profile), group="quit", exclusive=True)
+
+    async def _reopen(self, profile: str) -> None:
+        self.wanted_profile = profile
+        await self.worker_actions.leave()
+        if not self._exit:
+            # A person who was asked about workers stays.
+            self.wanted_profile = None
 
     async def action_quit(self) -> None:
         if not self.local.alive:
@@ -526,6 +553,13 @@ class QtopApp(App[None]):
         self._show()
         self.say(f"a look every {self.state.interval_s:g} s")
 
+    @property
+    def theme_names(self) -> Sequence[str]:
+        return theme_names(of_16=self._has_16_colours)
+
+    def press_key(self, key: str) -> None:
+        self.simulate_key(key)
+
     def action_choose_theme(self) -> None:
         # Imported here: only this key needs it.
         from qtop.screens.theme_chooser import ThemeScreen
@@ -536,7 +570,7 @@ class QtopApp(App[None]):
                 self.say(f"theme {name} until the console ends; {kept} in the settings keeps it")
 
         if isinstance(self.screen, ConsoleScreen):
-            names = theme_names(of_16=self._has_16_colours)
+            names = self.theme_names
             now = self._theme_name if self._theme_name in names else names[0]
             self.push_screen(ThemeScreen(names, now, self.use_theme), chosen)
 
@@ -583,6 +617,14 @@ class QtopApp(App[None]):
         from qtop.app.action_controller import ActionController
 
         return ActionController(self, read_only=self._options.read_only)
+
+    @cached_property
+    def commands(self) -> CommandController:
+        """What the command line does; made when it is needed first."""
+        from qtop.app.command_controller import CommandController
+
+        around, is_read_only = self._options.around, self._options.read_only
+        return CommandController(self, around, read_only=is_read_only)
 
     @cached_property
     def worker_actions(self) -> LocalWorkerController:
@@ -639,6 +681,16 @@ class QtopApp(App[None]):
         """As `Console.trail`."""
         names = [step.left for step in self._steps]
         return names if self._steps and self._steps[-1].reached == self.current_mode else []
+
+    def show_now(self) -> None:
+        self._show()
+
+    def state_of(self, label: str) -> ConsoleState:
+        return self.places.monitor(label).state
+
+    async def run_at(self, label: str, operation: Callable[[System], Operation[T]]) -> T:
+        monitor = self.places.monitor(label)
+        return await monitor.source.run(operation(monitor.system))
 
     def poll_now(self, *, after_action: bool = False) -> None:
         self.places.poll_now(after_action=after_action)

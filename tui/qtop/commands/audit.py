@@ -100,6 +100,7 @@ def _subject(entry: AuditEntry) -> Subject:
         queue=entry.queue,
         id=entry.id,
         words=(entry.actor.who, entry.actor.client, entry.action, entry.subject),
+        at_s=entry.at.timestamp(),
     )
 
 
@@ -121,6 +122,7 @@ def _fields(entry: AuditEntry) -> Mapping[str, Any]:
         "done": entry.done,
         "undone": entry.undone,
         "undo_left_s": entry.undo_left_s,
+        "processes": entry.processes,
     }
 
 

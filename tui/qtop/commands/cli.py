@@ -98,7 +98,7 @@ _NAMES: Final = (
         "reorder",
         "undo",
     ),
-    *("prune", "quiet", "stop", "cancel", "rescue", "watch", "doctor", "settings"),
+    *("prune", "quiet", "stop", "cancel", "rescue", "watch", "doctor", "metrics", "settings"),
 )
 #: The files with other names than their commands.
 _FILES: Final = {

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from qtop.commands.around_console import ProgramAround
 from qtop.commands.connection import Connection, Session, connection_options
 from qtop.commands.options import settings_in_force
 from qtop.config.places import PlaceOptions
@@ -77,11 +78,24 @@ def _open_console(connection: Connection, *, workers: Sequence[str] = ()) -> int
     terminal, BadSettings when keys or columns of the settings do not fit the screens.
     """
     _require_terminal(os.environ)
+    # Garbage is collected seldom. The start and each poll of a large fleet make tens of thousands
+    # of objects that stay, and no key is answered while all of them are searched.
+    gc.set_threshold(50_000, 20, 100)
+    while True:
+        around = ProgramAround(click.get_current_context(), connection)
+        status, profile = _run_console(connection, around, workers)
+        if profile is None:
+            return status
+        connection, workers = around.connection_to(profile), ()
+
+
+def _run_console(
+    connection: Connection, around: ProgramAround, workers: Sequence[str]
+) -> tuple[int, str | None]:
+    """Open one console until it ends. Returns its exit status, and the profile on which another one
+    is to be opened. Raises as `_open_console`."""
     settings = connection.settings
     with _places(connection) as (places, sought):
-        # Garbage is collected seldom. The start and each poll of a large fleet make tens of
-        # thousands of objects that stay, and no key is answered while all of them are searched.
-        gc.set_threshold(50_000, 20, 100)
         from qtop.app.app import ConsoleOptions, QtopApp
         from qtop.screens.base import check_settings
 
@@ -95,11 +109,12 @@ def _open_console(connection: Connection, *, workers: Sequence[str] = ()) -> int
             workers=tuple(workers),
             log_folder=state_folder(os.environ) / "log",
             settings=settings,
+            around=around,
         )
         app = QtopApp(options)
         gc.freeze()
         app.run()
-        return app.return_code or 0
+        return app.return_code or 0, app.wanted_profile
 
 
 @contextmanager

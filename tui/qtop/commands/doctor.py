@@ -60,20 +60,21 @@ def doctor(connection: Connection, as_json: bool) -> None:
 
     Looks at the server, this user's rights and the fleet. Changes nothing. Exit status: 0 all well,
     1 warnings or a check that could not be made, 2 errors, 3 where Redis cannot be
-    reached, or none could be made.
+    reached, or none could be made: for one of several systems is enough.
 
     \b
     Example: qtop doctor --url redis://localhost:6379/0
     """
-    found = []
+    found: dict[Session | None, list[Finding]] = {}
     for session, finding in findings(connection):
         _print(session, finding, as_json)
-        found.append(finding)
-    sys.exit(_status(found))
+        found.setdefault(session, []).append(finding)
+    sys.exit(max(map(_status, found.values())))
 
 
 def _status(found: Sequence[Finding]) -> int:
-    """What the command exits with. That a server answers says nothing of what is in it."""
+    """What the command exits with for one place. That a server answers says nothing of what is in
+    it."""
     levels = {each.level for each in found if each.check not in _OF_CONNECTION}
     if levels <= {"UNKNOWN"}:
         return EXIT_UNREACHABLE
@@ -91,8 +92,16 @@ def findings(connection: Connection) -> Iterator[tuple[Session | None, Finding]]
         except errors.QueueError as error:
             yield None, _no_connection(error)
             return
+        is_answered = True
         for session in places.sessions:
-            yield from ((session, finding) for finding in _of_place(session))
+            for finding in _of_place(session):
+                is_answered &= (finding.check, finding.level) != ("connection", "ERROR")
+                yield session, finding
+        # Where nothing is answered that says it all.
+        for what, why in places.unread.items() if is_answered else ():
+            text = f"unknown: {what}: {why}"
+            advice = "name the one you mean with --system"
+            yield places.current, Finding("systems", "UNKNOWN", text, advice)
 
 
 def _of_place(session: Session) -> Iterator[Finding]:
@@ -171,7 +180,7 @@ def _strays(session: Session) -> Iterator[Finding]:
     found = session.run(session.system.strays())
     strays = [each for each in stray_incidents(found) if each.kind != "queue"]
     for each in strays:
-        yield Finding("strays", "WARN", each.text, each.remedy)
+        yield Finding("strays", "WARN", each.sentence, each.advice)
     if not found.is_complete:
         text = "only the first 200,000 keys were looked at for jobs that no index leads to"
         yield Finding("strays", "UNKNOWN", text, "give the jobs a database of their own")
@@ -184,7 +193,8 @@ def _strays(session: Session) -> Iterator[Finding]:
 def _fleet(session: Session) -> Iterator[Finding]:
     system = session.new_system(failures_read=_FAILURES_READ)
     seen = session.run(read_whole(system.snapshot()))
-    fleet = RowBuilder(system).add(seen, 0.0)
+    builder = RowBuilder(system)
+    fleet = builder.add(seen, 0.0)
     report = session.run(session.system.health())
     unserved = [row for row in fleet.queues or () if row.is_unserved]
     longest = sorted(unserved, key=lambda row: -(row.depth or 0))[:_QUEUES_SAMPLED]
@@ -192,7 +202,7 @@ def _fleet(session: Session) -> Iterator[Finding]:
     report = replace(report, next_jobs=first.jobs, waiting=first.waiting)
     ours = fleet if report.ownership is None else without_others(fleet, report.ownership)
     theirs = len(fleet.queues or ()) - len(ours.queues or ())
-    rules = IncidentRules(abilities=system.abilities)
+    rules = IncidentRules(abilities=system.abilities, served_by=builder.served_by)
     yield from of_fleet(ours, rules.fleet(fleet, 0.0, report), theirs)
     rows = fleet.workers or ()
     suspects = {row.id for row in rows if row.condition in ("dead?", "silent")}
@@ -417,9 +427,9 @@ def scripts(facts: ServerInfo) -> Finding:
 # What Overview says of a fleet, and what is well in it.
 
 _LEVELS: Final[dict[Severity, FindingLevel]] = {
-    "bad": "ERROR",
+    "crit": "ERROR",
     "warn": "WARN",
-    "note": "OK",
+    "info": "OK",
     "good": "OK",
 }
 #: What to do where something could not be read.
@@ -430,18 +440,18 @@ def of_fleet(
     fleet_rows: FleetRows, incidents: Iterator[Incident], theirs: int
 ) -> Iterator[Finding]:
     """What Overview says of a fleet, and what is well in it, without `theirs`: so many queues are
-    Sidekiq's. A note is no reason to act."""
+    Sidekiq's. Information is no reason to act."""
     rest = f"; {theirs:,} more of Sidekiq's, not looked into" if theirs else ""
     number = None if fleet_rows.queues is None else len(fleet_rows.queues)
     wrong: set[str] = set()
     for incident in incidents:
         level = _LEVELS[incident.severity]
-        remedy = "" if level == "OK" else incident.remedy
+        remedy = "" if level == "OK" else incident.advice
         if incident.doubt is not None:
             level = "UNKNOWN"
             remedy = SEE if incident.doubt == "unread" else remedy
         wrong |= {incident.check} if level != "OK" else set()
-        yield Finding(incident.check, level, incident.text, remedy)
+        yield Finding(incident.check, level, incident.sentence, remedy)
     is_whole = not fleet_rows.totals.problems
     knows_depths = is_whole and all(row.depth is not None for row in fleet_rows.queues or ())
     for check, is_known, text in (

@@ -125,16 +125,12 @@ def queues(connection: Connection, wanted: Filter, limit: int, as_json: bool) ->
             whose = tell_owners(session)
             fleet, seen = _rows_of(session, _FAILURES_READ, part, has_waits=True, whose=whose)
             note_unread(part, seen, _OF_QUEUES | {"failures"})
-            found = [row for row in fleet.queues or () if wanted.matches(_queue_subject(row))]
-            listing.add_all(found, "queue")
+            rows, subject = fleet.queues or (), row_text.queue_subject
+            listing.add_all([row for row in rows if wanted.matches(subject(row))], "queue")
 
         visit_all(places, unread, visit)
     listing.end(is_filtered=not wanted.is_empty and not unread)
     unread.leave()
-
-
-def _queue_subject(row: QueueRow) -> Subject:
-    return Subject(queue=row.name, words=(row_text.queue_state(row),))
 
 
 def _failed(row: QueueRow) -> str:
@@ -220,6 +216,7 @@ def _worker_subject(row: WorkerRow, served: Mapping[tuple[str, ...], Collection[
         queue=None if job is None else job.queue,
         worker=row.id,
         words=(row.id, row.condition),
+        state=row.condition,
         serves=() if row.condition in TAKES_NONE else lists,
         lists=lists,
     )
@@ -356,6 +353,9 @@ def _report(
 ) -> Iterator[str]:
     """The lines to print: totals, what is wrong, queues, workers, failures; worst first. Rows of
     tables are cut at `width`, sentences are not."""
+    # Imported here: as in `print_once`.
+    from qtop.monitor.incidents.incident import SEVERITY_NAMES
+
     totals = fleet.totals
     yield f"qtop  {safe(where)}  {fleet.server_time:%Y-%m-%d %H:%M:%S %Z}"
     paused = "  PAUSED: no worker takes jobs" if totals.is_paused else ""
@@ -367,8 +367,7 @@ def _report(
     )
     yield ""
     for incident in incidents:
-        severity = "ok" if incident.severity == "good" else incident.severity
-        yield f"{pad(severity, 4)}  {safe(incident.text)}"
+        yield f"{pad(SEVERITY_NAMES[incident.severity], 4)}  {safe(incident.sentence)}"
     of_queues = sorted(
         fleet.queues or (), key=lambda row: (not row_text.queue_state(row), -(row.depth or 0))
     )

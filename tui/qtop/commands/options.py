@@ -10,15 +10,17 @@ import click
 from click.core import ParameterSource
 
 from qtop.config.settings import (
+    WHERE,
     Given,
     Settings,
     SettingsFile,
+    profiles_of,
     resolve,
     settings_path,
     undo_settings,
     warnings,
 )
-from queuecore.errors import QueueError
+from queuecore.errors import BadOption, QueueError
 
 if TYPE_CHECKING:
     from qtop.model.job import JobSource
@@ -51,7 +53,24 @@ def _filter(text: str) -> Filter:
     # Imported here: showing the help needs none of it.
     from qtop.search.filter_language import parse
 
+    if "@" in text:
+        from qtop.search.saved_filters import expanded
+
+        # The settings are read only where the filter may name one of theirs.
+        context = click.get_current_context()
+        file = SettingsFile.read(settings_path(os.environ))
+        profile = _typed(context, "profile")
+        # A URL keeps the default profile out.
+        url = _typed(context, "url")
+        options = {} if url is None else {"url": Given(url, "--url")}
+        text = expanded(text, resolve(file, profile=profile, options=options).filters)
     return parse(text)
+
+
+def _typed(context: click.Context, name: str) -> str | None:
+    """The text of an option that was read already; None where it was not, or is not given."""
+    text = context.params.get(name)
+    return text if isinstance(text, str) else None
 
 
 def _seconds(text: str) -> float:
@@ -99,8 +118,9 @@ filter_option = click.option(
     type=FILTER,
     default="",
     help="Which ones, e.g. 'class:Mailers::* age<1h !error:timeout'. Fields: class, error, "
-    "exception, queue, worker, args, args.0.key, id, retried:no, age>1h; of Sidekiq's also jid, "
-    "state, tag; /regex/; words.",
+    "exception, queue, worker, args, args.0.key, id, retried:no, age>1h, failed:yesterday, "
+    "after:08:00, before:2026-12-01; of queues waiting>100, workers:0, state:paused; of Sidekiq's "
+    "also jid, state, tag; /regex/; words; @name for a filter of the settings.",
 )
 from_option = click.option(
     "--from",
@@ -172,6 +192,27 @@ def settings_in_force(context: click.Context, profile: str | None = None, **fixe
     options = _given(context, ParameterSource.COMMANDLINE)
     options |= {name: Given(value, context.info_name or "") for name, value in fixed.items()}
     return resolve(file, profile=profile, options=options, environment=environment)
+
+
+def profile_names() -> list[str]:
+    """The profiles of the settings file as it is now, sorted; none where it cannot be read."""
+    try:
+        return profiles_of(SettingsFile.read(settings_path(os.environ)))
+    except BadOption:
+        return []
+
+
+def settings_of_profile(context: click.Context, profile: str) -> Settings:
+    """What is in force on a profile that is named while the console runs. What the command line and
+    the environment say of where the jobs are was said of another place; the rest of it stays.
+
+    Raises BadSettings and BadOption.
+    """
+    file = SettingsFile.read(settings_path(os.environ))
+    environment = _given(context, ParameterSource.ENVIRONMENT) | undo_settings(os.environ)
+    options = _given(context, ParameterSource.COMMANDLINE)
+    said = [{k: v for k, v in each.items() if k not in WHERE} for each in (options, environment)]
+    return resolve(file, profile=profile, options=said[0], environment=said[1])
 
 
 def _given(context: click.Context, source: ParameterSource) -> dict[str, Given]:

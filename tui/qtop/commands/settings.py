@@ -47,11 +47,12 @@ def settings(connection: Connection, as_json: bool, only_path: bool) -> None:
     if only_path:
         line(safe(str(path)))
         return
-    if connection.settings.keys or connection.settings.columns:
+    in_force = connection.settings
+    if in_force.keys or in_force.columns or in_force.filters:
         # Imported here: the screens are large, and such settings are rare.
         from qtop.screens.base import check_settings
 
-        check_settings(connection.settings)
+        check_settings(in_force)
     if not path.exists():
         message(f"there is no {path}: these are the defaults, the environment and the options")
     Listing(_COLUMNS, _fields, as_json=as_json).print_all(list(_rows(connection.settings)))
@@ -72,7 +73,7 @@ def _rows(settings: Settings) -> Iterator[SettingRow]:
         yield name, shown, origins.get(name, _DEFAULT)
     for name, value in asdict(settings.thresholds).items():
         yield f"thresholds.{name}", value, origins.get(f"thresholds.{name}", _DEFAULT)
-    for table in ("columns", "keys"):
+    for table in ("columns", "keys", "filters"):
         for name, value in settings.tables.get(table, {}).items():
             yield f"{table}.{name}", value, origins[f"{table}.{name}"]
 

@@ -269,6 +269,23 @@ _VALUES: Final[Mapping[str, tuple[ReadSetting, Any]]] = {
 SCALARS: Final[Mapping[str, ReadSetting]] = {name: read for name, (read, _) in _VALUES.items()}
 DEFAULTS: Final[Mapping[str, Any]] = {name: usual for name, (_, usual) in _VALUES.items()}
 
+
+class _AnyName(dict[str, ReadSetting]):
+    """The readers of a table whose names people choose."""
+
+    def __init__(self, read: ReadSetting) -> None:
+        super().__init__()
+        self._read = read
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and _CHOSEN_NAME.fullmatch(name) is not None
+
+    def __missing__(self, name: str) -> ReadSetting:
+        return self._read
+
+
+#: A name that people choose: a word that can be typed into a line.
+_CHOSEN_NAME: Final = re.compile(r"[A-Za-z][\w-]{0,39}")
 SCREENS: Final = (*keymap.SCREENS, "jobs")
 #: The settings that are tables, and what each may hold.
 TABLES: Final[Mapping[str, Mapping[str, ReadSetting]]] = {
@@ -278,6 +295,7 @@ TABLES: Final[Mapping[str, Mapping[str, ReadSetting]]] = {
     },
     "columns": dict.fromkeys(SCREENS, _columns),
     "keys": {action.id: _keys for action in keymap.ACTIONS},
+    "filters": _AnyName(_text),
 }
 
 #: What each place of a profile says; the first two must be there.
@@ -313,7 +331,7 @@ class Settings:
 
     #: Those with one value, by name.
     values: Mapping[str, Any] = field(default_factory=lambda: DEFAULTS)
-    #: `thresholds`, `columns` and `keys`: what was set in them.
+    #: `thresholds`, `columns`, `keys` and `filters`: what was set in them.
     tables: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     #: Where each setting comes from that has not its default; `keys.requeue` for one of a table.
     origins: Mapping[str, str] = field(default_factory=dict)
@@ -337,6 +355,11 @@ class Settings:
     def keys(self) -> Mapping[str, tuple[str, ...]]:
         """Rebound keys, by the action's id."""
         return self.tables.get("keys", {})
+
+    @property
+    def filters(self) -> Mapping[str, str]:
+        """The saved filters, by their names."""
+        return self.tables.get("filters", {})
 
     @property
     def redactor(self) -> Redactor:
@@ -486,6 +509,11 @@ def _has_password(url: str) -> bool:
         return bool(urlsplit(_VARIABLE.sub("", url)).password)
     except ValueError:
         return "@" in url
+
+
+def profiles_of(file: SettingsFile) -> list[str]:
+    """The names of the profiles in a file, sorted. Raises BadSettings."""
+    return sorted(_profiles(file))
 
 
 def _profiles(file: SettingsFile) -> dict[str, dict[str, Given]]:

@@ -1,9 +1,9 @@
 """Every action of the console that has a key: its id, keys, label, help, places, danger. Below
-the table: the other words by which the palette finds them, the commands of the shell, which actions
-work in a place, their keys (rebound or not), and how keys are written.
+the table: the other words by which the command line finds them, the commands of the shell, which
+actions work in a place, their keys (rebound or not), and how keys are written.
 
-Bindings, footer, help, palette and the README's tables of keys come from here. The table has parts
-with headings. Each entry is a line `id | keys | label | where | danger`, with the help below it:
+Bindings, footer, help, command line and the manual's tables of keys come from here. The table has
+parts with headings. Each entry is a line `id | keys | label | where | danger`, its help below it:
 
 - keys: as Textual names them.
 - label: for the footer, if there is one; after a `/` that for while it is on.
@@ -80,7 +80,7 @@ PLACES: Final[dict[Where, str]] = {
     "texts": "on details",
     "dialogs": "in a question",
     "filter": "in a filter",
-    "palette": "in the palette",
+    "palette": "in the command line",
 }
 """What the places are called on the screen."""
 
@@ -170,6 +170,10 @@ next_part     | tab       | next part | overview |
     To the next part of the screen.
 previous_part | shift+tab |           | overview |
     To the part of the screen before.
+acknowledge   | z | acknowledge | overview |
+    Acknowledge the incident under the cursor: asks why and for how long; once more ends that.
+show_acknowledged | a |           | overview |
+    Show the incidents that were acknowledged, too; once more counts them only.
 
 # failed
 requeue        | r | requeue | failed group failure | confirm
@@ -186,6 +190,8 @@ edit           | e | edit    | failed group failure | confirm
     Edit the payload of a failed job and requeue it; $VISUAL or $EDITOR opens it.
 move           | m | move    | failed group failure | confirm
     Requeue the marked failed jobs, or those of the groups, to another queue.
+move_all       | M |         | failed group         | confirm
+    Requeue all failed jobs that match the filter, or all of the group, to another queue.
 kill           | i | kill    | failed group failure | confirm
     Put the marked failed jobs, or those of the groups, among the dead: they are tried no more.
 kill_all       | I |         | failed group         | confirm
@@ -270,6 +276,8 @@ run_matching      | R |           | scheduled                  | confirm
     Run all delayed jobs that match the filter now.
 drop_matching     | D |           | scheduled                  | confirm
     Delete all delayed jobs that match the filter.
+reschedule_matching | M H |       | scheduled                  | confirm
+    Reschedule all delayed jobs that match the filter to another time; asks for it.
 kill_matching     | I |           | scheduled                  | confirm
     Put all delayed jobs that match the filter among the dead.
 stop_search       | x |           | scheduled                  |
@@ -378,10 +386,12 @@ palette.run      | enter    |     | palette |
     Do what is under the cursor.
 palette.leave    | escape   |     | palette |
     Do nothing.
+palette.complete | tab      |     | palette |
+    Complete what is typed, or take over what is under the cursor.
 palette.next     | down     |     | palette |
-    The next action.
+    The next offer.
 palette.previous | up       |     | palette |
-    The action before.
+    The offer before; above the first one, the lines used before.
 
 # everywhere
 show_overview   | 1               |      | everywhere        |
@@ -405,7 +415,7 @@ faster          | + =             |      | everywhere -local |
 slower          | -               |      | everywhere -local |
     Look less often.
 palette         | colon           |      | everywhere        |
-    Find an action by its words, and do it.
+    The command line: an action, a screen with a filter, a queue, theme, place, profile, doctor.
 choose_theme    | T               |      | everywhere        |
     Choose the colours: the console is shown in those under the cursor.
 reveal          | S               |      | everywhere        |
@@ -417,7 +427,7 @@ help            | ?               | help | everywhere        |
 suspend_process | ctrl+z          |      | everywhere        |
     Back to the shell; `fg` returns here.
 quit            | q ctrl+c ctrl+q | quit | everywhere        |
-    Leave; ctrl+c and ctrl+q leave a question, filter or palette first.
+    Leave; ctrl+c and ctrl+q leave a question, filter or command line first.
 """)
 """The actions by the headings above."""
 
@@ -432,7 +442,7 @@ SCREENS: Final[dict[Where, str]] = {
 """The screens that a digit shows, in the order of the digits."""
 
 
-# Other words, for the palette.
+# Other words, for the command line.
 
 #: By the action's id; also the words of other tools.
 SYNONYMS: Final = {
@@ -466,6 +476,8 @@ SYNONYMS: Final = {
     "kill_matching": "dead bury bulk",
     "postpone": "retry later reschedule delay",
     "postpone_all": "retry later reschedule delay bulk",
+    "move_all": "requeue other queue bulk",
+    "reschedule_matching": "later postpone delay bulk",
     "delete": "remove discard purge drop",
     "delete_all": "remove discard purge drop bulk",
     "delete_jobs": "remove discard purge drop",
@@ -502,7 +514,7 @@ OTHER_NAMES: Final = {
 }
 
 _ACTING = "console demo doctor enqueue load register reorder scheduler server watch worker"
-_TELLING = "audit find settings show stats"
+_TELLING = "audit find metrics settings show stats"
 #: Commands of `qtop` for the shell that have no key.
 COMMANDS: Final = frozenset(f"{_ACTING} {_TELLING}".split())
 

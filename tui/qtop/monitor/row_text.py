@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from qtop.model.fleet import RunningJob
 from qtop.model.job import Job, JobRow
 from qtop.monitor.changes import Drop
 from qtop.monitor.rows import DEPTHS_KEPT, FleetRows, QueueRow, Totals, WorkerRow
+from qtop.search.fields import Subject
 from qtop.text.format import (
     NOT_READ,
     NOTHING,
@@ -138,6 +139,20 @@ def queue_state(row: QueueRow) -> str:
     return ", ".join(wrong)
 
 
+def queue_subject(row: QueueRow, system: str = "") -> Subject:
+    """A queue as filters see it; `system` is what its system is called where there is one."""
+    state = queue_state(row)
+    return Subject(
+        queue=row.name,
+        words=(state,),
+        system=row.system or system or None,
+        state=state,
+        waiting=row.depth,
+        workers=row.serving,
+        running=row.in_hand,
+    )
+
+
 def worker_state(row: WorkerRow) -> str:
     """What a worker does, or what became of the signal that was sent to it last."""
     facts = row.process.facts
@@ -151,7 +166,9 @@ def worker_job(row: WorkerRow) -> str:
     if row.jobs is None and facts is not None and facts.last_jobs is not None:
         return f"ran {_job_of(facts.last_jobs[0], facts.last_jobs)}" if facts.last_jobs else ""
     if row.jobs is None:
-        return f"unknown: {safe(row.process.problem or '')}"
+        problem = safe(row.process.problem or "")
+        # That it is gone is known.
+        return problem if row.process.is_gone else f"unknown: {problem}"
     return "" if row.job is None else _job_of(row.job, row.jobs)
 
 
@@ -225,7 +242,8 @@ def worker_elapsed(row: WorkerRow) -> str:
     return "" if row.process.is_busy is False else duration(row.elapsed_s)
 
 
-def heartbeat(row: WorkerRow) -> str:
+def heartbeat(row: WorkerRow, written: Callable[[float | None], str] = duration) -> str:
+    """How old its last heartbeat is, `written` so, or why that is not known."""
     process = row.process
     if process.has_beat is None:
         return NOT_READ
@@ -234,7 +252,7 @@ def heartbeat(row: WorkerRow) -> str:
     age_s = row.beat_age_s
     if age_s is not None and age_s < -60:
         return "ahead"
-    return duration(age_s)
+    return written(age_s)
 
 
 def worker_place(row: WorkerRow) -> str:

@@ -25,6 +25,8 @@ from qtop.screens import frame
 from qtop.screens.console import Console
 from qtop.screens.frame import take_shape
 from qtop.search.fields import Subject
+from qtop.search.filter_language import BadFilter, parse
+from qtop.search.saved_filters import expanded
 from qtop.text.safe import counted
 from qtop.widgets.bars import Bar, Span
 from qtop.widgets.columns import WIDE_CELLS, Column, arranged, system_column
@@ -361,7 +363,8 @@ class ConsoleScreen(Screen[None]):
         place = listed_in(type(self))
         table.show_columns(self.app.settings.columns.get(place) if place else None)
         remembered = self.app.remembered_filters(type(self).__name__)
-        pane = ListPane(cast(ListOwner, self), table, remembered, marks_gone)
+        saved = self.app.settings.filters
+        pane = ListPane(cast(ListOwner, self), table, remembered, marks_gone, saved)
         if "preview" in {action.id for action in keymap.of(set(self.PLACES))}:
             # Imported here: Overview has none, and the first frame must not wait.
             from qtop.screens.preview import RowPreview
@@ -479,7 +482,7 @@ class RowsScreen(ConsoleScreen):
 
 def load_screens() -> None:
     """Import the pages that are imported late: all that a digit shows, jobs, the help."""
-    for name in (*SCREENS, "running", "help"):
+    for name in (*SCREENS, "running", "help", "findings"):
         import_module(f"qtop.screens.{name}")
 
 
@@ -495,7 +498,14 @@ def screens() -> Iterator[type[ConsoleScreen]]:
 
 
 def check_settings(settings: Settings) -> None:
-    """Raises BadSettings, which names the place in the file, when keys or columns do not fit."""
+    """Raises BadSettings, which names the place in the file, when keys, columns or saved filters do
+    not fit."""
+    for name, text in settings.filters.items():
+        try:
+            parse(expanded(text, {}))
+        except BadFilter as error:
+            where = settings.origins[f"filters.{name}"]
+            raise BadSettings(f"{where}: {name}: {error}") from None
     if settings.keys:
         places = [{*page.PLACES, "everywhere"} for page in screens()]
         places += [{"dialogs"}, {"filter"}, {"palette"}]

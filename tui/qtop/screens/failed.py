@@ -198,12 +198,31 @@ def _retried(row: FailureGroupRow) -> str:
     return format.number(row.group.retried) if row.group.retried else ""
 
 
+def _part(many: int) -> str:
+    return format.number(many) if many else ""
+
+
 def _tone(row: FailureGroupRow) -> ToneOf | None:
     return "warn" if row.group.fingerprint.problem else None
 
 
 GROUP_COLUMNS: Final[tuple[Column[FailureGroupRow], ...]] = (
     figure("count", "count", 8, lambda r: r.group.count, priority=100),
+    Column(
+        *("to_retry", "retry", 6, lambda r: _part(r.group.to_retry)),
+        priority=94,
+        align="right",
+        sort_key=lambda r: r.group.to_retry,
+        descends=True,
+    ),
+    Column(
+        *("dead", "dead", 6, lambda r: _part(r.group.dead)),
+        priority=94,
+        align="right",
+        style="warn",
+        sort_key=lambda r: r.group.dead,
+        descends=True,
+    ),
     figure("last", "last", 6, lambda r: r.last_s, format.duration, priority=97, descends=False),
     figure("first", "since", 6, lambda r: r.first_s, format.duration, priority=60, style="dim"),
     Column(
@@ -227,6 +246,10 @@ GROUP_COLUMNS: Final[tuple[Column[FailureGroupRow], ...]] = (
     Column("frame", "raised in", 28, _frame, 2, priority=30, style="dim"),
     Column("retried", "retried", 7, _retried, priority=20, align="right", style="dim"),
 )
+
+
+#: What only failures have that are tried again by themselves, or dead.
+_OF_KEPT: Final = frozenset({"to_retry", "dead"})
 
 
 class WantedGroups(FailureGroups):
@@ -274,6 +297,8 @@ class FailedScreen(JobListScreen):
             GROUP_COLUMNS, key=lambda row: row.group.id, clock=self.app.clock, id="groups"
         )
         self.pane.bring_to_front(self._groups_table)
+        self._tells_apart: bool | None = None
+        self._tell_apart(False)
         #: The groups of all that is in the list, whatever is shown.
         self._census: AnySearch | None = None
 
@@ -310,7 +335,7 @@ class FailedScreen(JobListScreen):
         def new() -> WantedGroups:
             return WantedGroups(self.search_for(wanted))
 
-        return self.search_for_all(new, WantedGroups.joined, group)
+        return self.search_for_all(wanted, new, WantedGroups.joined, group)
 
     def list_found(self) -> None:
         """List the groups that were counted by now, at once; entries in the background."""
@@ -326,8 +351,16 @@ class FailedScreen(JobListScreen):
                     FailureGroupRow(each, age_at(now, each.first), age_at(now, each.last))
                     for each in groups.groups()
                 ]
+            self._tell_apart(any(row.group.to_retry or row.group.dead for row in rows))
             none = self.NOTHING if self.pane.filter.is_empty else self.no_match
             self.put_found(search, rows, none)
+
+    def _tell_apart(self, has_kept: bool) -> None:
+        """Show how many of each group are tried again, and how many are dead, where any are."""
+        if has_kept is not self._tells_apart:
+            self._tells_apart = has_kept
+            keys = [each.key for each in GROUP_COLUMNS if has_kept or each.key not in _OF_KEPT]
+            self._groups_table.show_columns(keys)
 
     # Showing
 

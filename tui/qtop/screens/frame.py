@@ -234,7 +234,7 @@ def _figures(view: ViewState, text: Callable[[int | None], str]) -> dict[Where, 
         drops = totals.drops
         failed = partly(totals.failed, is_least=totals.failed_is_least, text=text)
         figures = {
-            "overview": (number(wrong) if wrong else "", worst),
+            "overview": (number(wrong) if wrong else "", "bad" if worst == "crit" else worst),
             "queues": (partly(totals.queues, is_least=totals.queues_is_least, text=text), ""),
             "workers": (dropped(working(totals), drops.workers), "warn" if totals.troubled else ""),
             "failed": (dropped(failed, drops.failed), "warn" if drops.failed else ""),

@@ -1,30 +1,16 @@
-"""What the keys do: those of the screen in front first, then all others; and the palette, which
-finds them by their words. From the key map."""
+"""What the keys do: those of the screen in front first, then all others. From the key map."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from typing import ClassVar, Final
-
-from textual import on
-from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
-from textual.containers import Vertical
-from textual.screen import ModalScreen
-from textual.widgets import Input
 
 from qtop.actions.plan import danger_in_production
 from qtop.keymap import keymap
-from qtop.keymap.keymap import COMMANDS, DANGERS, OTHER_NAMES, SYNONYMS, Action, Where
-from qtop.monitor.incidents.incident import Link
+from qtop.keymap.keymap import Action, Where
 from qtop.monitor.state import UiPolicy, ViewState
 from qtop.screens.base import TextScreen
-from qtop.screens.frame import FrontScreen
-from qtop.search.filter_language import BadFilter, parse
-from qtop.text.safe import pad, safe
-from qtop.widgets.columns import Column
-from qtop.widgets.filter_input import InputField
-from qtop.widgets.table import Table
+from qtop.text.safe import pad
 from qtop.widgets.text_lines import TextLine
 
 _KEY_CELLS = 16
@@ -119,122 +105,3 @@ class HelpScreen(TextScreen):
 
     def lines(self, view: ViewState) -> Iterable[TextLine]:
         return help_lines(self._here, read_only=view.read_only, policy=view.policy)
-
-
-# Everything that can be done here, found by typing a part of its words.
-
-PALETTE_BINDINGS: Final[tuple[Binding, ...]] = (
-    Binding("enter", "run", show=False, id="palette.run", priority=True),
-    Binding("escape", "leave", show=False, id="palette.leave"),
-    Binding("down", "next", show=False, id="palette.next", priority=True),
-    Binding("up", "previous", show=False, id="palette.previous", priority=True),
-)
-"""Every key the palette answers, for the console's table of keys."""
-
-#: What is chosen: an action, a place to go to, nothing.
-PaletteChoice = Action | Link | None
-
-
-def _safety(action: Action) -> str:
-    # The table's words are Markdown, for the README.
-    return DANGERS[action.danger].replace("`", "")
-
-
-COLUMNS: Final[tuple[Column[Action], ...]] = (
-    Column("key", "key", 6, lambda action: keymap.signs(action), priority=90, style="accent"),
-    Column("help", "what it does", 30, lambda action: action.help, flex=1, priority=100),
-    Column("danger", "safety", 12, _safety, priority=50, style="dim"),
-)
-
-
-def matching(actions: Sequence[Action], text: str) -> list[Action]:
-    """The actions whose words contain each typed word; then those of which only a synonym does."""
-    words = text.casefold().split()
-    own = {each.id: f"{each.help} {each.label} {keymap.signs(each)}".casefold() for each in actions}
-    named = [each for each in actions if all(word in own[each.id] for word in words)]
-    called = [
-        each
-        for each in actions
-        if all(word in f"{own[each.id]} {SYNONYMS.get(each.id, '')}" for word in words)
-    ]
-    return [*named, *(each for each in called if each not in named)]
-
-
-def place_of(text: str) -> Link | None:
-    """Where to go, for a screen's name and a filter, such as `failed class:Mail`; None when it is
-    not both."""
-    name, _, wanted = text.strip().partition(" ")
-    name = OTHER_NAMES.get(name.casefold(), name.casefold())
-    place = next((each for each in keymap.SCREENS if each == name and each != "overview"), None)
-    if place is None or not wanted.strip():
-        return None
-    try:
-        return Link(place, filter=parse(wanted).text)
-    except BadFilter:
-        return None
-
-
-def nothing_word(text: str) -> str:
-    link = place_of(text)
-    if link is not None:
-        return f"Enter shows {link.place}, filtered by: {safe(link.filter)}"
-    word = text.split()[0].casefold() if text.split() else ""
-    if word in COMMANDS:
-        return f"That is a command for a shell: qtop {word} --help tells more."
-    return "Nothing here is called so; ? lists all keys, / filters a list."
-
-
-class PaletteScreen(FrontScreen[PaletteChoice], ModalScreen[PaletteChoice]):
-    """A line to type in, and the actions that match. Gives the one that was chosen, or where to go.
-
-    Args:
-        places: Where the keys work that are offered.
-        read_only: Leave out what changes something.
-        policy: Which keys do it, and what the server refuses.
-    """
-
-    AUTO_FOCUS = "Input"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        *PALETTE_BINDINGS,
-        Binding("ctrl+c,ctrl+q", "leave", show=False, priority=True),
-    ]
-
-    def __init__(self, places: Collection[Where], *, read_only: bool, policy: UiPolicy) -> None:
-        super().__init__()
-        actions = policy.actions(places, read_only=read_only)
-        self._actions = [action for action in actions if action.id != "palette"]
-        self._table = Table(COLUMNS, key=lambda action: action.id, markable=False)
-        self._table.can_focus = False
-
-    def compose(self) -> ComposeResult:
-        with Vertical(id="palette"):
-            yield InputField(placeholder="what do you want to do?", id="wish", compact=True)
-            yield self._table
-
-    def on_mount(self) -> None:
-        self._table.set_rows(self._actions)
-
-    @on(Input.Changed)
-    def narrow(self, event: Input.Changed) -> None:
-        self._table.empty_text = nothing_word(event.value)
-        self._table.set_rows(matching(self._actions, event.value))
-        self._table.action_cursor_first()
-
-    def on_table_opened(self, event: Table.Opened[Action]) -> None:
-        self.dismiss(event.row)
-
-    def action_run(self) -> None:
-        """Choose the one under the cursor, or go where the words lead."""
-        row = self._table.cursor_row
-        chosen = place_of(self.query_one(Input).value) if row is None else row
-        if chosen is not None:
-            self.dismiss(chosen)
-
-    def action_leave(self) -> None:
-        self.dismiss(None)
-
-    def action_next(self) -> None:
-        self._table.action_move(1)
-
-    def action_previous(self) -> None:
-        self._table.action_move(-1)

@@ -103,6 +103,8 @@ def _lines(entry: AuditEntry) -> Iterator[TextLine]:
     yield from details.system_lines(entry.system)
     if entry.queue:
         yield TextLine(safe(entry.queue), "", "queue")
+    for at, name in enumerate(entry.processes):
+        yield TextLine(safe(name), "", "processes" if not at else " ")
     yield TextLine(safe(entry.source), "dim", "key")
     yield TextLine(safe(entry.id), "dim", "id")
     yield TextLine("")
@@ -205,7 +207,8 @@ class HistoryScreen(RowsScreen):
         """An action as filters see it: words find who, what and with which client."""
         words = (row.actor.who, row.actor.client, row.action, row.subject)
         system = row.system or self.app.system.name
-        return Subject(queue=row.queue, id=row.id, words=words, system=system)
+        at_s = row.at.timestamp()
+        return Subject(queue=row.queue, id=row.id, words=words, system=system, at_s=at_s)
 
     def shown_of(self) -> str:
         return f"{self.table.row_count:,} of the last {len(self._entries or ()):,}"

@@ -33,7 +33,7 @@ from qtop.screens.payload_editor import edit_job
 from qtop.screens.preview import RowLook
 from qtop.search.fields import Subject, of_job
 from qtop.search.joint_search import AnySearch, JointSearch
-from qtop.search.list_search import FoundT, ListSearch
+from qtop.search.list_search import BACKGROUND_SHARE, FoundT, ListSearch
 from qtop.search.selection import (
     JobQuery,
     JobSearch,
@@ -402,20 +402,25 @@ class JobListScreen(ConsoleScreen):
         return JobSearch(wanted, self.now, layout, system=system)
 
     def new_search(self) -> AnySearch:
-        return self.search_for_all(self.new_matches, Matches.joined)
+        return self.search_for_all(self.wanted, self.new_matches, Matches.joined)
 
     def search_for_all(
         self,
+        wanted: JobQuery,
         new: Callable[[], FoundT],
         join: Callable[[Sequence[FoundT]], FoundT],
         group: str = "search",
     ) -> AnySearch:
-        """Looks through the whole list; see `ListSearch`, and `JointSearch` for several places."""
+        """Looks through the whole list; see `ListSearch`, and `JointSearch` for several places.
+        Where all of it is only counted, that takes little of Redis's time."""
         rest, meter = self.app.actions.precedence.rest, ProgressMeter(self.app.clock)
+        share = BACKGROUND_SHARE if wanted.is_everything else 1.0
         lists = self._lists_apart()
         if not lists:
-            return ListSearch(self.jobs, new, rest, group, meter=meter)
-        parts = {place: ListSearch(jobs, new, rest, group) for place, jobs in lists.items()}
+            return ListSearch(self.jobs, new, rest, group, meter=meter, share=share)
+        parts = {
+            place: ListSearch(jobs, new, rest, group, share=share) for place, jobs in lists.items()
+        }
         return JointSearch(parts, join, group, meter)
 
     def _lists_apart(self) -> Mapping[str, JobList]:
@@ -629,7 +634,8 @@ class JobListScreen(ConsoleScreen):
 
     def action_move_all(self) -> None:
         every = "all" if self.pane.filter.is_empty else "all that match"
-        self.ask_where(f"Move {every} to which queue?", self.wanted)
+        verb = "Requeue" if self.within.source.kind == "failed" else "Move"
+        self.ask_where(f"{verb} {every} to which queue?", self.wanted)
 
     def action_edit(self) -> None:
         row = self.table.cursor_row

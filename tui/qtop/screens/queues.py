@@ -13,13 +13,13 @@ from qtop.keymap.keymap import Where
 from qtop.model.job import JobSource
 from qtop.monitor.changes import Drop, Rates
 from qtop.monitor.incidents.incident import to_serving
-from qtop.monitor.row_text import depth, empty_in, failed_label, queue_state, trend
+from qtop.monitor.row_text import depth, empty_in, failed_label, queue_state, queue_subject, trend
 from qtop.monitor.rows import QueueRow
 from qtop.monitor.state import ViewState
 from qtop.screens import frame
 from qtop.screens.base import RowsScreen
 from qtop.search.fields import Subject
-from qtop.text.format import duration, rate
+from qtop.text.format import rate, stepped
 from qtop.text.safe import counted, safe
 from qtop.widgets.bars import Span
 from qtop.widgets.columns import Column, ToneOf, figure
@@ -105,12 +105,12 @@ COLUMNS: Final[tuple[Column[QueueRow], ...]] = (
         "next waits",
         10,
         lambda r: r.next_waits_s,
-        duration,
+        stepped,
         priority=35,
         style=_waits_tone,
     ),
     figure(
-        *("latency", "latency", 7, lambda r: r.latency_s, duration),
+        *("latency", "latency", 7, lambda r: r.latency_s, stepped),
         priority=90,
         style=_waits_tone,
     ),
@@ -147,10 +147,9 @@ class QueuesScreen(RowsScreen):
 
     def show_view(self, view: ViewState) -> None:
         table: Table[QueueRow] = self.table
+        links = [each.link for each in view.insights.incidents if each.severity == "crit"]
         self._critical = frozenset(
-            each.link.key
-            for each in view.insights.incidents
-            if each.severity == "bad" and each.link is not None and each.link.place == "queues"
+            link.key for link in links if link is not None and link.place == "queues"
         )
         rows = (view.fleet.queues or ()) if view.fleet else ()
         self._show_waits(rows)
@@ -205,8 +204,7 @@ class QueuesScreen(RowsScreen):
         return preview.RowLook(row.key, preview.queue_title(row), tuple(known), read, tuple(last))
 
     def subject(self, row: QueueRow) -> Subject:
-        system = row.system or self.app.system.name
-        return Subject(queue=row.name, words=(queue_state(row),), system=system)
+        return queue_subject(row, self.app.system.name)
 
     def on_table_opened(self, event: Table.Opened[QueueRow]) -> None:
         # Imported here, as above.

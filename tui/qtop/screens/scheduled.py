@@ -9,7 +9,15 @@ from datetime import datetime
 from functools import partial
 from typing import Any, ClassVar, Final, Literal, TypeVar
 
-from qtop.actions.request import Delete, DeleteSchedules, Kill, Request, RunNow, RunSchedules
+from qtop.actions.request import (
+    Delete,
+    DeleteSchedules,
+    Kill,
+    Request,
+    Reschedule,
+    RunNow,
+    RunSchedules,
+)
 from qtop.keymap.keymap import Where
 from qtop.model.fleet import ListedSchedule
 from qtop.model.job import JobRow, JobSource, job_rows, moment_of
@@ -460,6 +468,17 @@ class ScheduledScreen(JobListScreen):
             self._expect_change()
             chosen = chosen_of(self.jobs, (row.job for row in rows))
             self.app.actions.ask_for_moment(self.jobs.source, chosen, self.table)
+
+    def action_reschedule_matching(self) -> None:
+        if self.part == "schedules":
+            self._only_for_jobs()
+            return
+        wanted = self.pane.filter
+        every = "all" if wanted.is_empty else "all that match"
+        self.app.actions.ask_when(
+            f"Reschedule {every} to when?",
+            lambda at: self._act_on_all(wanted, partial(Reschedule, at=at)),
+        )
 
     def action_kill_delayed(self) -> None:
         if self.part == "schedules":

@@ -57,7 +57,7 @@ HOST_COLUMNS: Final[tuple[Column[HostRow], ...]] = (
     figure("working", "working", 8, lambda r: r.working, priority=90, zero="dim"),
     figure("troubled", "silent", 7, lambda r: r.troubled, priority=92, style="warn", zero="dim"),
     figure("longest", "longest", 8, lambda r: r.longest_s, format.duration, priority=70),
-    figure("beat", "last beat", 9, lambda r: r.beat_age_s, format.duration, priority=80),
+    figure("beat", "last beat", 9, lambda r: r.beat_age_s, format.stepped, priority=80),
     figure("processed", "processed", 9, lambda r: r.processed, priority=50, style="dim"),
     figure("failed", "failed", 7, lambda r: r.failed, priority=55, zero="dim"),
 )
@@ -188,7 +188,7 @@ COLUMNS: Final[tuple[Column[WorkerRow], ...]] = (
         6,
         lambda r: r.beat_age_s,
         priority=80,
-        cell=row_text.heartbeat,
+        cell=lambda row: row_text.heartbeat(row, format.stepped),
         style=_heartbeat_tone,
     ),
     Column(
@@ -295,6 +295,7 @@ class WorkersScreen(RowsScreen):
             queue=None if job is None else job.queue,
             worker=row.id,
             age_s=row.elapsed_s,
+            state=f"{row.condition} {row_text.worker_state(row)}",
             words=(row.id, row.condition, row_text.worker_state(row)),
             is_readable=row.jobs is not None and (job is None or job.problem is None),
             serves=served if row.condition not in TAKES_NONE else (),
@@ -330,8 +331,9 @@ class WorkersScreen(RowsScreen):
 
     def action_stop_worker(self) -> None:
         mine, others = self._by_starter()
-        for worker in mine:
-            self.app.worker_actions.stop([worker])
+        if mine:
+            # One question for all of them.
+            self.app.worker_actions.stop(mine)
         if others:
             self.ask_of(others, self._stopping, "stop_worker")
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from qtop.model.fleet import ListedSchedule, RunningJob
 from qtop.model.job import Job
+from qtop.search.days import DayBounds, MomentOf
 from queuecore.active_job import unwrapped
 from queuecore.codec import value_at
 from queuecore.digests import sha1_hex
@@ -34,6 +35,10 @@ class Subject:
         system: What its place is called.
         jid: The id that its system gave it; `state`: how far it is, in its system's words; `tags`:
             what its application called it.
+        failed_at_s: When it failed, in seconds since the epoch; `due_at_s`: when it is due.
+        at_s: The time that its list is about: when it failed, is due, or was done.
+        waiting: Of a queue, how many jobs wait in it; `workers`: how many take from it; `running`:
+            how many of its jobs they run.
     """
 
     class_name: str | None = None
@@ -54,6 +59,12 @@ class Subject:
     jid: str | None = None
     state: str | None = None
     tags: tuple[str, ...] = ()
+    failed_at_s: float | None = None
+    due_at_s: float | None = None
+    at_s: float | None = None
+    waiting: int | None = None
+    workers: int | None = None
+    running: int | None = None
 
 
 def of_job(job: Job, now: datetime | None, system: str = "") -> Subject:
@@ -62,11 +73,14 @@ def of_job(job: Job, now: datetime | None, system: str = "") -> Subject:
     there is only one. Of a job that cannot be read, words find its beginning and the reason; of
     others also their jid and tags. O(bytes)."""
     item, problem, age_s, due_s = job.item, job.problem, None, None
+    failed_at_s = due_at_s = None
     if now is not None:
         if job.failed_at is not None:
             age_s = (now - job.failed_at).total_seconds()
+            failed_at_s = job.failed_at.timestamp()
         if job.due is not None:
-            due_s = job.due.at - now.timestamp()
+            due_at_s = job.due.at
+            due_s = due_at_s - now.timestamp()
     words = job.tags if job.jid is None else (job.jid, *job.tags)
     if problem is not None:
         words = problem, item.raw[:_RAW_BYTES].decode("utf-8", "surrogateescape")
@@ -78,6 +92,9 @@ def of_job(job: Job, now: datetime | None, system: str = "") -> Subject:
         jid=job.jid,
         state=job.state,
         tags=job.tags,
+        failed_at_s=failed_at_s,
+        due_at_s=due_at_s,
+        at_s=due_at_s if failed_at_s is None else failed_at_s,
     )
 
 
@@ -191,6 +208,40 @@ def span(what: str, sign: str, seconds: float) -> Term:
 
     of = f"{what}_s"
     return Term(of, ask, lambda subject: ask(getattr(subject, of)))
+
+
+def compared(of: str, sign: str, number: float) -> Term:
+    """Whether a figure is more or less than a number, or is it (`=`)."""
+
+    def ask(value: Any) -> bool | None:
+        if value is None:
+            return None
+        is_equal = value == number and "=" in sign
+        return is_equal or (value > number if sign[0] == ">" else value < number and sign[0] == "<")
+
+    return Term(of, ask, lambda subject: ask(getattr(subject, of)))
+
+
+def on_day(what: str, bounds: DayBounds) -> Term:
+    """Whether something `failed`, or is `due`, on a day."""
+    of = f"{what}_at_s"
+
+    def ask(value: Any) -> bool | None:
+        if value is None:
+            return None
+        first_s, end_s = bounds()
+        return bool(first_s <= value < end_s)
+
+    return Term(of, ask, lambda subject: ask(getattr(subject, of)))
+
+
+def since(moment: MomentOf) -> Term:
+    """Whether the time of something is this moment, or later."""
+
+    def ask(value: Any) -> bool | None:
+        return None if value is None else bool(value >= moment())
+
+    return Term("at_s", ask, lambda subject: ask(subject.at_s))
 
 
 def readable(is_wanted: bool) -> Term:

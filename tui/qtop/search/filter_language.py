@@ -6,6 +6,11 @@
     args:ada                 contained in the arguments' JSON, in any case
     age>1h  age<30m          how long ago it failed (s, m, h, d, w; 1h30m)
     due<10m  due>1h          how soon a delayed job is due; the overdue are below anything
+    failed:yesterday         on which day it failed: today, yesterday, 2026-12-01; due:tomorrow
+    after:08:00              from this time on: when it failed, is due, or was done; 08:00 is of
+                             today; also yesterday, "yesterday 8:00", 2026-12-01, 2026-12-01T08:00Z
+    before:2026-12-01T08:00  before this time; without a zone it is that of this machine
+    waiting>100              a queue by its waiting jobs; also workers:0, running>=5, waiting<1k
     retried:no               whether a failure was requeued by Ruby, which keeps it
     readable:no              what cannot be read
     serves:mail              workers that take from a queue, whatever they list; `*` as in queue:
@@ -14,7 +19,8 @@
                              with this label
     id:3f2a                  the beginning of an entry's id, or of that which Sidekiq gave the job
     jid:393119af5a0ea98f*    Sidekiq's id of a job; `*` as in class:
-    state:dead               how far it is: `dead`, `retry 2 of 25`, `last try`; contained
+    state:dead               how far it is: `dead`, `retry 2 of 25`, `last try`; also the state of a
+                             queue (`paused`) or worker (`idle`); contained
     tag:nightly              one of Sidekiq's tags; `*` as in class:
     /time ?out/              a regular expression, in any case; also error:/x/, class:/x/ and so on
     connection reset         words: each contained somewhere in the job or its error
@@ -29,12 +35,14 @@ waiting job) matches neither a term nor its opposite: so nothing is deleted that
 from __future__ import annotations
 
 import re
+import time
 import warnings
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from qtop.search import fields as terms
+from qtop.search.days import ClockS, day_bounds, moment_of
 from qtop.search.fields import FIELDS, Subject, Term
 from qtop.text.safe import visible
 from queuecore.errors import QueueError
@@ -208,8 +216,14 @@ def _bounds(repeat: str) -> tuple[int, int | None]:
 
 _LONGEST: Final = 2000
 _MOST_TERMS: Final = 50
+#: Fields of days and moments, and the attributes of a subject that are times.
+_OF_TIME: Final = ("failed", "due", "after", "before")
+_TIMES: Final = ("age_s", "due_s", "failed_at_s", "due_at_s", "at_s")
 _FIELD: Final = re.compile(r"([A-Za-z_]\w*(?:\.[^\s:\"]+)*):(?!:)")
 _SPAN: Final = re.compile(r"(age|due)(<=|>=|<|>)")
+_FIGURE: Final = re.compile(r"(waiting|workers|running)(<=|>=|<|>|:)")
+_NUMBER: Final = re.compile(r"(\d{1,15})([km]?)", re.IGNORECASE)
+_THOUSANDS: Final = {"": 1, "k": 1_000, "m": 1_000_000}
 #: What looks like a comparison: taken as a text it would match nothing, and with a `!` everything.
 _COMPARISON: Final = re.compile(r"([A-Za-z_][\w.]*)[<>]=?-?\d")
 _DURATION: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)([smhdw])")
@@ -218,7 +232,8 @@ _CODED: Final = re.compile(r"\\u\{(0?[0-9a-fA-F]{1,5}|10[0-9a-fA-F]{4})\}")
 _UNITS_S: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _ALLOWED: Final = (
     "class: error: exception: queue: worker: args: args.0: id: jid: state: tag: retried:yes|no "
-    'age>1h due<10m readable:no serves: lists: system: /regex/ !term "words"'
+    "age>1h due<10m failed:today after:08:00 before:2026-12-01 waiting>100 workers:0 readable:no "
+    'serves: lists: system: /regex/ !term "words"'
 )
 
 
@@ -249,20 +264,21 @@ class Filter:
     @property
     def asks_times(self) -> bool:
         """Whether a term asks about the age of something, or when it is due."""
-        return any(term.of in ("age_s", "due_s") for term in self.terms)
+        return any(term.of in _TIMES for term in self.terms)
 
 
-def parse(text: str) -> Filter:
+def parse(text: str, clock_s: ClockS = time.time) -> Filter:
     """Understand a filter.
 
     Args:
         text: In the language above; empty for everything.
+        clock_s: Tells what day it is, also later: seconds since the epoch.
 
     Raises BadFilter. Cost: O(text).
     """
     if len(text) > _LONGEST:
         raise BadFilter(f"the filter is longer than {_LONGEST:,} characters")
-    return Filter(text.strip(), tuple(_Parser(text).all_terms()))
+    return Filter(text.strip(), tuple(_Parser(text, clock_s).all_terms()))
 
 
 def term(field: str, text: str) -> str:
@@ -285,8 +301,9 @@ def duration_s(text: str) -> float:
 
 
 class _Parser:
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, clock_s: ClockS) -> None:
         self._text = text
+        self._clock_s = clock_s
         self._at = 0
 
     def all_terms(self) -> list[Term]:
@@ -319,12 +336,16 @@ class _Parser:
         if found := _SPAN.match(self._text, start):
             self._at = found.end()
             return terms.span(found[1], found[2], self._duration_s())
+        if found := _FIGURE.match(self._text, start):
+            self._at = found.end()
+            return terms.compared(found[1], found[2].replace(":", "="), self._number(found[1]))
         if found := _FIELD.match(self._text, start):
             self._at = found.end()
             return self._field(found[1], start)
         if found := _COMPARISON.match(self._text, start):
             literal = self._text[start:].split(None, 1)[0][:40]
-            why = f'{found[1]!r} cannot be compared, only age and due (for the text: "{literal}")'
+            compared = "only age, due, waiting, workers and running"
+            why = f'{found[1]!r} cannot be compared, {compared} (for the text: "{literal}")'
             raise self._bad(why, start)
         return terms.anywhere(self._wanted(terms.contains))
 
@@ -339,6 +360,8 @@ class _Parser:
             return terms.identity(self._value()[0])
         if name == "tag":
             return terms.tagged(self._wanted(terms.matches_name))
+        if name in _OF_TIME:
+            return self._time(name)
         if name in ("serves", "lists"):
             return terms.queues(name, self._wanted(terms.matches_name))
         if name in FIELDS:
@@ -406,6 +429,26 @@ class _Parser:
             return duration_s(self._value()[0])
         except ValueError as error:
             raise self._bad(str(error), start) from None
+
+    def _number(self, name: str) -> float:
+        start = self._at
+        value = self._value()[0]
+        found = _NUMBER.fullmatch(value)
+        if found is None:
+            raise self._bad(f"{name} is a number like 100 or 5k, not {value!r}", start)
+        return int(found[1]) * _THOUSANDS[found[2].lower()]
+
+    def _time(self, name: str) -> Term:
+        """A day, or a moment."""
+        start = self._at
+        value = self._value()[0]
+        try:
+            if name in ("failed", "due"):
+                return terms.on_day(name, day_bounds(value, self._clock_s))
+            after = terms.since(moment_of(value, self._clock_s))
+        except ValueError as error:
+            raise self._bad(f"{name}: {error}", start) from None
+        return after if name == "after" else terms.negated(after)
 
     def _yes_or_no(self, name: str) -> bool:
         start = self._at

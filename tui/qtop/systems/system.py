@@ -25,8 +25,10 @@ if TYPE_CHECKING:
     )
     from qtop.model.fleet import ListedSchedule, Process, Schedules, Sighting, Snapshot
     from qtop.model.health import (
+        Acknowledgement,
         Finding,
         HealthReport,
+        IncidentKey,
         Ownership,
         ServerInfo,
         Stray,
@@ -224,6 +226,20 @@ class System(JobSystem, Protocol):
     def health(self, queues: Sequence[str] = ()) -> Work[HealthReport]:
         """Find out what is looked at now and then, also of these queues. Some round trips: for
         every ten seconds. Raises StoreError when nothing is known."""
+
+    def acknowledged(self) -> Work[Sequence[Acknowledgement]]:
+        """The incidents that somebody has acknowledged, also those for which that has expired. One
+        round trip. Raises StoreError."""
+
+    def acknowledge(
+        self, wanted: Acknowledgement, known: Iterable[Acknowledgement] = ()
+    ) -> Work[bool]:
+        """Acknowledge an incident for all who watch this place, and forget those of the `known`
+        that have expired. Returns False where there are too many. One round trip. Raises
+        StoreError."""
+
+    def forget_acknowledged(self, key: IncidentKey) -> Work[bool]:
+        """Acknowledge an incident no more. One round trip. Raises StoreError."""
 
     def strays(self) -> Work[Strays]:
         """Search for jobs that no index leads to. May take hundreds of round trips: for once a

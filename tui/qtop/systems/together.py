@@ -234,29 +234,21 @@ class Together:
     @property
     def _starter(self) -> tuple[str, System]:
         """The first that can start workers here; else the first, which says why not."""
-        return _first_able(self.parts, "start_workers")
-
-    @property
-    def _historian(self) -> tuple[str, System]:
-        """The first that tells what was run; else the first, which says why not."""
-        return _first_able(self._listed(""), "open_runs")
+        parts = self.parts.items()
+        able = (each for each in parts if each[1].abilities.get("start_workers") is None)
+        return next(able, next(iter(parts)))
 
     def days(self, now: datetime) -> Steps[RunHistory]:
-        """As `JobSystem`, of one place; where several are shown, the history says of which."""
-        place, part = self._historian
-        found = yield from steps_of(at(place, part.days(now)))
-        days = tuple(replace(each, system=place) for each in found.days)
-        return replace(found, days=days, place=self._one_of_several(place))
+        """As `JobSystem`, of all that can tell: see `days_of`."""
+        from qtop.systems.joint_runs import days_of
+
+        return days_of(self._listed(""), now)
 
     def classes(self, now: datetime, hours: int) -> Steps[ClassHistory]:
-        """As `days`."""
-        place, part = self._historian
-        found = yield from steps_of(at(place, part.classes(now, hours)))
-        runs = tuple(replace(each, system=place) for each in found.classes)
-        return replace(found, classes=runs, place=self._one_of_several(place))
+        """As `JobSystem`, of all that can tell: see `classes_of`."""
+        from qtop.systems.joint_runs import classes_of
 
-    def _one_of_several(self, place: str) -> str:
-        return place if len(self._listed("")) > 1 else ""
+        return classes_of(self._listed(""), now, hours)
 
     def launch(self, request: LaunchRequest) -> LaunchCommand | Refusal:
         return self._starter[1].launch(request)
@@ -285,11 +277,6 @@ class Together:
         if problem is not None and not found:
             raise problem
         return found
-
-
-def _first_able(parts: Mapping[str, System], ability: Ability) -> tuple[str, System]:
-    able = (each for each in parts.items() if each[1].abilities.get(ability) is None)
-    return next(able, next(iter(parts.items())))
 
 
 def failure_sources(system: JobSystem) -> Steps[list[JobSource]]:

@@ -82,9 +82,31 @@ def rate(per_s: float | None, *, is_estimate: bool = False) -> str:
     return f"~{text}" if is_estimate else text
 
 
+def axis_label(value: float) -> str:
+    """A figure from zero on in at most four characters: `0`, `2.2`, `40`, `5.4k`, `12M`."""
+    if 0 < value < 1e-9:
+        return "~0"
+    if 0 < value < 0.01:
+        return f"{value:.0e}".replace("e-0", "e-")
+    if value < 1:
+        return f"{value:.2f}".rstrip("0").removesuffix(".")
+    for unit, of in (("", 1), ("k", 1_000), *_UNITS):
+        if value < 999.5 * of:
+            digits = 1 if value < 9.95 * of else 0
+            return f"{value / of:.{digits}f}".removesuffix(".0") + unit
+    return ">1Z"
+
+
 def duration(seconds: float | None) -> str:
     """A length of time in its largest unit; a dash when unknown."""
     return NOTHING if seconds is None else ago(seconds)
+
+
+def stepped(seconds: float | None) -> str:
+    """As `duration`, in steps: a wait that grows would be painted every second, and be no news."""
+    if seconds is None or not seconds < 60:
+        return duration(seconds)
+    return "<10 s" if seconds < 10 else "<1 min"
 
 
 def exception_name(name: str | None) -> str:
@@ -135,6 +157,11 @@ def due_in(seconds: float) -> str:
 def due_for(late_s: float) -> str:
     """For how long something is due: `due for 3 min`. A time of minus infinity is no moment."""
     return f"due for {ago(late_s)}" if math.isfinite(late_s) else "due (its time is -inf)"
+
+
+def late_by(late_s: float) -> str:
+    """How late something is: `3 min late`. A time of minus infinity is no moment."""
+    return f"{ago(late_s)} late" if math.isfinite(late_s) else "late (its time is -inf)"
 
 
 def due_at(moment: datetime | None, due_s: float) -> str:

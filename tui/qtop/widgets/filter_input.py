@@ -66,9 +66,13 @@ FILTER_BINDINGS: Final[tuple[Binding, ...]] = (
 STARTS: Final = (
     *(f"{name}:" for name in fields.FIELDS),
     *("args.0:", "id:", "retried:no", "retried:yes", "readable:no", "serves:", "lists:", "tag:"),
-    *("age>1h", "age<10m", "due<10m", "due>1h"),
+    *("age>1h", "age<10m", "due<10m", "due>1h", "failed:today", "failed:yesterday"),
+    *("due:today", "due:tomorrow", "after:08:00", "before:08:00"),
+    *("waiting>100", "workers:0", "running>0"),
 )
 """The beginnings of terms that can be completed."""
+#: Before the name of a saved filter; it stands for the field whose values those names are.
+SAVED: Final = "@"
 _MOST_REMEMBERED: Final = 50
 _BLANK: Final = re.compile(r"\s")
 
@@ -84,6 +88,9 @@ def completion(text: str, values_of: ValuesOf) -> str | None:
         head, term = f"{head}!", term[1:]
     if not term:
         return None
+    if term.startswith(SAVED):
+        names = (f"{SAVED}{name}" for name in sorted(values_of(SAVED)))
+        return next((head + each for each in names if each.startswith(term) and each != term), None)
     field, colon, begun = term.partition(":")
     if not colon:
         return next(

@@ -3,7 +3,8 @@ typed."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Final, Protocol
 
 from textual.app import ComposeResult
@@ -14,9 +15,10 @@ from textual.widgets import Input
 from qtop.search import filter_language
 from qtop.search.fields import Subject
 from qtop.search.filter_language import BadFilter, Filter
+from qtop.search.saved_filters import expanded
 from qtop.text.safe import safe
 from qtop.widgets.bars import Bar, Span
-from qtop.widgets.filter_input import FilterInput
+from qtop.widgets.filter_input import SAVED, FilterInput
 from qtop.widgets.panel import JOINED, OPEN, Panel
 from qtop.widgets.table import HEADER_LINES, Table
 from qtop.widgets.table_model import MOST_ELSEWHERE
@@ -77,6 +79,7 @@ class ListPane(Widget):
         table: The table in front at first.
         remembered: Earlier filters, the newest last; new ones are added.
         marks_gone: What is said instead of `MARKS_GONE`.
+        saved: The filters of the settings, by their names.
     """
 
     DEFAULT_CSS = """
@@ -89,7 +92,12 @@ class ListPane(Widget):
     """
 
     def __init__(
-        self, owner: ListOwner, table: Table[Any], remembered: list[str], marks_gone: str
+        self,
+        owner: ListOwner,
+        table: Table[Any],
+        remembered: list[str],
+        marks_gone: str,
+        saved: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         super().__init__()
         self.table = table
@@ -108,7 +116,8 @@ class ListPane(Widget):
         self._filter_before = ""
         self._filter_line = Bar(id="filter-line")
         self._filter_line.display = False
-        self._filter_bar = FilterInput(owner.values_of, remembered)
+        self._saved = saved
+        self._filter_bar = FilterInput(self._completing, remembered)
 
     def compose(self) -> ComposeResult:
         with Container(id="parts"):
@@ -229,13 +238,16 @@ class ListPane(Widget):
         values = (getattr(self._owner.subject(row), name, None) for row in self.rows)
         return {safe(value) for value in values if isinstance(value, str)}
 
+    def _completing(self, field: str) -> Iterable[str]:
+        return self._saved if field == SAVED else self._owner.values_of(field)
+
     def shown_of(self) -> str:
         return f"{self.table.row_count:,} of {len(self.rows):,}"
 
     def set_filter(self, text: str) -> bool:
         """Show only what matches; False when the text makes no filter, and then it says why."""
         try:
-            wanted = filter_language.parse(text)
+            wanted = filter_language.parse(expanded(text, self._saved))
         except BadFilter as error:
             self._owner.tell(safe(str(error)), "warn")
             return False
@@ -267,7 +279,7 @@ class ListPane(Widget):
             return
         text = self._filter_bar.value
         try:
-            filter_language.parse(text)
+            filter_language.parse(expanded(text, self._saved))
         except BadFilter as error:
             self._owner.tell(safe(str(error)), "dim")
         else:

@@ -150,6 +150,8 @@ class Table(ScrollView, Generic[RowT], can_focus=True, inherit_bindings=False):
         #: Called when the rows are sorted by another column, or the other way round.
         self.on_order: Callable[[], None] | None = None
         self._sort: Sort | None = None
+        #: How many lines are above the rows: one for the labels of the columns, or none.
+        self.head_lines = HEADER_LINES
         self._markable = markable
         self.on_cursor = on_cursor
         self._reported_cursor: tuple[Hashable, ...] | None = None
@@ -305,6 +307,10 @@ class Table(ScrollView, Generic[RowT], can_focus=True, inherit_bindings=False):
             self.rows.mark_range()
             self._show_changes()
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Whether it has an action: where no rows can be marked, the screen may use the key."""
+        return self._markable or action not in ("mark", "mark_range", "mark_all")
+
     def action_mark_all(self) -> None:
         if self._markable:
             self.rows.mark_all()
@@ -323,7 +329,7 @@ class Table(ScrollView, Generic[RowT], can_focus=True, inherit_bindings=False):
         if at is None:
             return
         event.stop()
-        if at.y < HEADER_LINES:
+        if at.y < self.head_lines:
             self._sort_at(at.x)
             return
         index = self._row_index(at.y)
@@ -371,7 +377,7 @@ class Table(ScrollView, Generic[RowT], can_focus=True, inherit_bindings=False):
 
     @property
     def body_lines(self) -> int:
-        return max(0, self.size.height - HEADER_LINES)
+        return max(0, self.size.height - self.head_lines)
 
     def redact_with(self, redact: Callable[[str], str]) -> None:
         """Pass all texts of rows through a function that hides secrets."""
@@ -384,6 +390,15 @@ class Table(ScrollView, Generic[RowT], can_focus=True, inherit_bindings=False):
         """Show only these columns, in this order; None: all. Raises ValueError."""
         self._shown = arranged(self._columns, keys)
         self._placed = (-1, ())
+
+    def show_labels(self, shows: bool) -> None:
+        """Show the labels of the columns above the rows, or not."""
+        lines = HEADER_LINES if shows else 0
+        if lines != self.head_lines:
+            self.head_lines = lines
+            self._sync_height()
+            self._painted.clear()
+            self.refresh()
 
     def lead_with(self, column: Column[RowT] | None) -> None:
         """Show a column before all others, which costs none of them its place; None: no such."""
@@ -475,16 +490,16 @@ class Table(ScrollView, Generic[RowT], can_focus=True, inherit_bindings=False):
         return self._columns if self._lead is None else (self._lead, *self._columns)
 
     def _row_index(self, y: int) -> int | None:
-        index = self.scroll_offset.y + y - HEADER_LINES
-        return index if y >= HEADER_LINES and index < len(self.rows) else None
+        index = self.scroll_offset.y + y - self.head_lines
+        return index if y >= self.head_lines and index < len(self.rows) else None
 
     def _line(self, y: int) -> TableLine:
         layout = self._layout()
-        if y < HEADER_LINES:
+        if y < self.head_lines:
             return TableLine("header", tuple(place.header(self._sort) for place in layout))
         if not len(self.rows):
             notice = self._notice()
-            at = y - HEADER_LINES - max(0, self.body_lines - len(notice)) // 2
+            at = y - self.head_lines - max(0, self.body_lines - len(notice)) // 2
             return notice[at] if 0 <= at < len(notice) else TableLine("blank")
         index = self._row_index(y)
         if index is None:
@@ -569,7 +584,7 @@ class Table(ScrollView, Generic[RowT], can_focus=True, inherit_bindings=False):
 
     def _sync_height(self) -> None:
         """Tell the scroll bar how many lines there are; without a new layout if that can be."""
-        size = Size(0, HEADER_LINES + len(self.rows))
+        size = Size(0, self.head_lines + len(self.rows))
         if size == self.virtual_size:
             return
         height = self.styles.height

@@ -4,7 +4,7 @@ attribute of a subject is what `of_job` makes of the jobs of `job_reader`."""
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final
@@ -23,7 +23,10 @@ _OF_PYRES: Final = "type"
 _AS_RUBY: Final = re.compile(r"\d{4}/\d\d/\d\d \d\d:\d\d:[0-5]\d UTC", re.ASCII)
 _SECONDS: Final = {f"{number:02}": timedelta(seconds=number) for number in range(60)}
 _MOST_MINUTES: Final = 10_000
-_NO_FAILURE: Final = dict.fromkeys(("exception", "error", "worker", "age_s", "is_retried"))
+_NO_FAILURE: Final = dict.fromkeys(
+    ("exception", "error", "worker", "age_s", "failed_at_s", "is_retried")
+)
+_NEVER_DUE: Final = dict.fromkeys(("due_s", "due_at_s"))
 
 
 def layout_of(source: JobSource, now: datetime) -> Layout:
@@ -35,7 +38,7 @@ def layout_of(source: JobSource, now: datetime) -> Layout:
     if source.kind == "delayed":
         members["queue"] = Member("queue", _name)
         return Layout(members, _object, _delayed, _NO_FAILURE)
-    known = {**_NO_FAILURE, "queue": source.name, "due_s": None}
+    known = {**_NO_FAILURE, "queue": source.name, **_NEVER_DUE, "at_s": None}
     return Layout(members, _payload, partial(_waiting, source.name), known)
 
 
@@ -59,6 +62,7 @@ def _failures(now: datetime) -> Layout:
         found = minutes[minute]
         return None if found is None else (found - _SECONDS[written[17:19]]).total_seconds()
 
+    failed_at = Member("failed_at", _seconds_at())
     members = {
         "class_name": Member("class", partial(_unless, WRAPPERS, as_text)),
         "args": _ARGS,
@@ -67,9 +71,32 @@ def _failures(now: datetime) -> Layout:
         "queue": Member("queue", as_text),
         "worker": Member("worker", as_text),
         "age_s": Member("failed_at", age_s),
+        "failed_at_s": failed_at,
+        "at_s": failed_at,
         "is_retried": Member("retried_at", lambda value: value is not None),
     }
-    return Layout(members, _object, _failed, {"due_s": None})
+    return Layout(members, _object, _failed, _NEVER_DUE)
+
+
+def _seconds_at() -> Callable[[Any], float | None]:
+    """Reads times, in seconds since the epoch."""
+    minutes: dict[str, float] = {}
+
+    def at_s(written: Any) -> float | None:
+        if not isinstance(written, str) or not _AS_RUBY.fullmatch(written):
+            found = times.parse(written)
+            return None if found is None else found.timestamp()
+        minute = written[:17]
+        if minute not in minutes:
+            moment = times.parse(f"{minute}00 UTC")
+            if moment is None:
+                return None
+            if len(minutes) == _MOST_MINUTES:
+                minutes.clear()
+            minutes[minute] = moment.timestamp()
+        return minutes[minute] + int(written[17:19])
+
+    return at_s
 
 
 _ARGS: Final = Member("args", lambda value: value, unless=WRAPPERS_SHARE)

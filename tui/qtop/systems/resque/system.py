@@ -30,8 +30,10 @@ if TYPE_CHECKING:
     )
     from qtop.model.fleet import ListedSchedule, Process, Schedules, Sighting, Snapshot
     from qtop.model.health import (
+        Acknowledgement,
         Finding,
         HealthReport,
+        IncidentKey,
         Ownership,
         ServerInfo,
         Stray,
@@ -135,6 +137,23 @@ class ResqueSystem:
         from qtop.systems.resque import health
 
         return health.look(self.keys, queues)
+
+    def acknowledged(self) -> Exchange[Sequence[Acknowledgement]]:
+        from queuecore import acknowledging
+
+        return acknowledging.read(self.keys)
+
+    def acknowledge(
+        self, wanted: Acknowledgement, known: Iterable[Acknowledgement] = ()
+    ) -> Exchange[bool]:
+        from queuecore import acknowledging
+
+        return acknowledging.acknowledge(self.keys, wanted, known)
+
+    def forget_acknowledged(self, key: IncidentKey) -> Exchange[bool]:
+        from queuecore import acknowledging
+
+        return acknowledging.forget(self.keys, key)
 
     def strays(self) -> Steps[Strays]:
         from resque.store import strays

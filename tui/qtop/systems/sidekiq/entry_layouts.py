@@ -14,9 +14,12 @@ from qtop.systems.sidekiq.job_reader import names_of
 from queuecore.active_job import WRAPPERS, WRAPPERS_SHARE, unwrapped
 from sidekiq.codec import JobRecord, moment_of, read_job
 
-_NO_FAILURE: Final = dict.fromkeys(("exception", "error", "worker", "age_s", "is_retried"))
+_NO_FAILURE: Final = dict.fromkeys(
+    ("exception", "error", "worker", "age_s", "failed_at_s", "is_retried")
+)
 #: Lists of failures that are not tried again by themselves.
 _NEVER_DUE: Final = ("dead", "copies")
+_TIMES_DUE: Final = ("due_s", "due_at_s")
 #: ActiveJob writes the job's own class there.
 _WRAPPED: Final = '"wrapped"'
 
@@ -29,7 +32,7 @@ def layout_of(source: JobSource, now: datetime) -> Layout:
         "jid": Member("jid", _text),
     }
     if source.kind == "queue":
-        known = {**_NO_FAILURE, "queue": source.name, "due_s": None}
+        known = {**_NO_FAILURE, "queue": source.name, **dict.fromkeys(_TIMES_DUE), "at_s": None}
         return Layout(members, _record, partial(_subject, queue=source.name), known)
     members["queue"] = Member("queue", _text)
     if source.kind == "delayed":
@@ -39,7 +42,7 @@ def layout_of(source: JobSource, now: datetime) -> Layout:
     if source.name == "retry":
         # Of others the score tells it, too.
         members["age_s"] = Member("failed_at", partial(_age_s, now), unless='"retried_at"')
-    same = ("worker", "due_s") if source.name in _NEVER_DUE else ("worker",)
+    same = ("worker", *_TIMES_DUE) if source.name in _NEVER_DUE else ("worker",)
     return Layout(members, _record, partial(_subject, is_failed=True), dict.fromkeys(same))
 
 

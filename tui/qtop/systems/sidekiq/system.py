@@ -32,8 +32,10 @@ if TYPE_CHECKING:
     )
     from qtop.model.fleet import ListedSchedule, Process, Schedules, Sighting, Snapshot
     from qtop.model.health import (
+        Acknowledgement,
         Finding,
         HealthReport,
+        IncidentKey,
         Ownership,
         ServerInfo,
         Stray,
@@ -193,6 +195,23 @@ class SidekiqSystem:
         yield from self.work.look()
         known = yield from self._known_processes()
         return (yield from health.look(self.keys, queues, known))
+
+    def acknowledged(self) -> Exchange[Sequence[Acknowledgement]]:
+        from queuecore import acknowledging
+
+        return acknowledging.read(self.keys)
+
+    def acknowledge(
+        self, wanted: Acknowledgement, known: Iterable[Acknowledgement] = ()
+    ) -> Exchange[bool]:
+        from queuecore import acknowledging
+
+        return acknowledging.acknowledge(self.keys, wanted, known)
+
+    def forget_acknowledged(self, key: IncidentKey) -> Exchange[bool]:
+        from queuecore import acknowledging
+
+        return acknowledging.forget(self.keys, key)
 
     def strays(self) -> Steps[Strays]:
         from qtop.systems.sidekiq import strays
