@@ -3,8 +3,8 @@
 from typing import Any
 
 import pytest
+from tests.support.console import console as console_without
 from tests.support.console import (
-    console,
     screen_lines,
     screen_text,
     shows,
@@ -24,10 +24,18 @@ from tests.support.sample_data import (
 )
 from textual.pilot import Pilot
 
+from qtop.app.app import QtopApp
 from qtop.monitor.rows import QueueRow
 from qtop.screens.preview import RowPreview
 
 WIDE = (160, 48)
+
+
+def console(source: FakeSystem) -> QtopApp:
+    """A console that shows previews, as it does unless a key has taken them away."""
+    app = console_without(source)
+    app.shows_preview = True
+    return app
 
 
 def preview_of(pilot: Pilot[Any]) -> RowPreview:
