@@ -8,7 +8,7 @@ import socket
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from importlib import import_module
@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from qtop.app.worker_controller import LocalWorkerController
     from qtop.monitor.together import ShownState
     from qtop.systems.finding import Sought
+    from qtop.widgets.list_pane import ListPane
     from qtop.widgets.plot import DrawnAs
 
 
@@ -94,11 +95,14 @@ class ConsoleOptions:
 
 
 class Step(NamedTuple):
-    """From which numbered screen to which one a link led, and which filter it set there."""
+    """From which numbered screen to which one a link led, which filter it set there, and which
+    filter and which row under the cursor there were before."""
 
     left: str
     reached: str
     filter: str
+    filter_before: str
+    cursor_before: Hashable
 
 
 def _action(action_id: str) -> str:
@@ -183,6 +187,7 @@ class QtopApp(App[None]):
         self._filter_memory: dict[str, list[str]] = defaultdict(list)
         self._set_up_looks()
         self.clock = clock
+        self.shows_preview = True
         self.last_word: tuple[str, str] = ("", "")
         #: The page that the last result is for; None: every one.
         self._word_page: ConsoleScreen | None = None
@@ -644,13 +649,15 @@ class QtopApp(App[None]):
             return
         screen.show(self.state.view())
         pane = screen.pane
+        before = (pane.filter.text, pane.table.cursor_key)
         pane.set_filter("")
         found = link.key is not None and pane.table.move_to(link.key)
         wanted = self._filter_of(link)
         if not found:
             pane.set_filter(wanted)
         if left != link.place:
-            self._steps.append(Step(left, link.place, pane.filter.text))
+            self._steps.append(Step(left, link.place, pane.filter.text, *before))
+            screen.show_title()
         if link.key is not None and not found and not link.filter:
             self.say("it is no longer there", "dim")
 
@@ -660,11 +667,23 @@ class QtopApp(App[None]):
             return link.filter
         return f"{link.filter} {term('system', link.system)}".strip()
 
-    def way_back(self, filter_text: str) -> str | None:
+    def go_back(self, pane: ListPane) -> bool:
         step = self._steps[-1] if self._steps else None
         if step is None or step.reached != self.current_mode:
-            return None
-        return self._steps.pop().left if filter_text in ("", step.filter) else None
+            return False
+        if pane.filter.text not in ("", step.filter):
+            return False
+        self._steps.pop()
+        pane.set_filter(step.filter_before)
+        pane.table.move_to(step.cursor_before)
+        self.switch_mode(step.left)
+        return True
+
+    @property
+    def trail(self) -> list[str]:
+        """As `Console.trail`."""
+        names = [step.left for step in self._steps]
+        return names if self._steps and self._steps[-1].reached == self.current_mode else []
 
     def show_now(self) -> None:
         self._show()

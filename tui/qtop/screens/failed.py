@@ -17,8 +17,9 @@ from qtop.model.job_list import Entry, JobList
 from qtop.monitor import row_text
 from qtop.monitor.failure_census import CountedGroup, FailureCensus
 from qtop.monitor.state import ViewState
-from qtop.screens import details, list_bars
+from qtop.screens import details, list_bars, preview
 from qtop.screens.job_list import CLASS, QUEUE, JobDetailsScreen, JobListScreen, quarantine
+from qtop.screens.preview import RowLook
 from qtop.screens.tickets import error_lines, failure_ticket, group_ticket
 from qtop.search.byte_tests import Sieve
 from qtop.search.failure_groups import (
@@ -431,6 +432,19 @@ class FailedScreen(JobListScreen):
         of = f" of {count_of(found.count, 'failed job')}" if found.count else ""
         groups = Span(f"   {count_of(len(found), 'group')}{of}", "dim", 90)
         return [groups, *list_bars.too_large(found.search)]
+
+    def look_at(self, row: Any) -> RowLook | None:
+        if isinstance(row, JobRow):
+            return super().look_at(row)
+        view, key = self.app.state.view(), row.group.fingerprint
+        alike = (each for each in view.insights.groups if each.fingerprint == key)
+        sample = next(alike, None)
+        newest = None if sample is None else sample.newest.job
+        lines = preview.group_lines(row.group, newest, self.now)
+        wanted = ("table.open", "requeue", "requeue_all", "delete", "move", "export")
+        last = preview.keys(view, self.PLACES, wanted)
+        name = [Span(_class(row), "strong", 90, least=8)]
+        return RowLook(row.group.id, name, tuple(lines), None, tuple(last))
 
     # Keys
 
