@@ -618,6 +618,8 @@ class QtopApp(App[None]):
         screen.show(self.state.view())
         pane = screen.pane
         pane.set_filter("")
+        if link.key is not None:
+            screen.reveal_row(link.key)
         found = link.key is not None and pane.table.move_to(link.key)
         wanted = self._filter_of(link)
         if not found:

@@ -193,6 +193,14 @@ def _patterns(value: Any) -> tuple[str, ...] | bool:
         raise ValueError(f"{error}, or false to hide nothing") from None
 
 
+def _prefixes(value: Any) -> tuple[str, ...]:
+    """Beginnings of names, each written with a `*` at its end."""
+    texts = _texts(value)
+    if any(not text.endswith("*") or "*" in text[:-1] or text == "*" for text in texts):
+        raise ValueError('must be beginnings of queues\' names, like ["tenant_*"]')
+    return tuple(text[:-1] for text in texts)
+
+
 def _columns(value: Any) -> tuple[str, ...]:
     shown = _texts(value)
     if not shown or len(set(shown)) < len(shown):
@@ -251,6 +259,8 @@ _VALUES: Final[Mapping[str, tuple[ReadSetting, Any]]] = {
     "production": (_switch, False),
     "read_only": (_switch, False),
     "ascii": (_switch, False),
+    "fold": (_prefixes, ()),
+    "fold_from": (_number(0, 1e6), 0.0),
     "redact": (_patterns, True),
     "require": (_texts, ()),
     "undo_hours": (_number(0, MOST_UNDO), DEFAULT_UNDO_S / 3600),

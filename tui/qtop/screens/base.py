@@ -145,6 +145,9 @@ class ConsoleScreen(Screen[None]):
             keys = (self._cursors.get(place, []) for place in places)
             any(at < len(each) and table.move_to(each[at]) for each in keys)
 
+    def reveal_row(self, key: Hashable) -> None:
+        """Show a row that is part of another one, before the cursor goes to it."""
+
     def place_changed(self) -> None:
         """Another place is shown, or all are, from now on: what was read of the system is that of
         others. Called before what is new is shown."""
