@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from qtop.actions.request import AnyRequest, PruneEvidence
     from qtop.app.action_controller import ActionController
     from qtop.app.command_controller import AroundConsole, CommandController
+    from qtop.app.own_command_controller import OwnCommandController
     from qtop.app.place_finder import Discovery
     from qtop.app.worker_controller import LocalWorkerController
     from qtop.monitor.together import ShownState
@@ -596,6 +597,13 @@ class QtopApp(App[None]):
 
         around, is_read_only = self._options.around, self._options.read_only
         return CommandController(self, around, read_only=is_read_only)
+
+    @cached_property
+    def own_commands(self) -> OwnCommandController:
+        """What runs the commands of the settings."""
+        from qtop.app.own_command_controller import OwnCommandController
+
+        return OwnCommandController(self, read_only=self._options.read_only)
 
     @cached_property
     def worker_actions(self) -> LocalWorkerController:

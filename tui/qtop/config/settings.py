@@ -21,6 +21,7 @@ from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
 from qtop.config.limits import MOST_UNDO, Thresholds, UndoLimits
+from qtop.config.own_commands import OwnCommand, read_own_command
 from qtop.config.places import PlaceOptions, labelled
 from qtop.keymap import keymap
 from qtop.keymap.keymap import ALLOWED, is_key, key_name
@@ -297,6 +298,7 @@ TABLES: Final[Mapping[str, Mapping[str, ReadSetting]]] = {
     "columns": dict.fromkeys(SCREENS, _columns),
     "keys": {action.id: _keys for action in keymap.ACTIONS},
     "filters": _AnyName(_text),
+    "commands": _AnyName(read_own_command),
 }
 
 #: What each place of a profile says; the first two must be there.
@@ -313,7 +315,7 @@ DEFAULT_PROFILE: Final = "default"
 _PROFILES: Final = "profiles"
 _VARIABLE: Final = re.compile(r"\$\{(\w+)\}")
 #: Settings that run a program: others who can write them could run it with this user's rights.
-_RUNS: Final = ("worker_command", "require")
+_RUNS: Final = ("worker_command", "require", "commands")
 #: Settings that say where the jobs are: a profile that was named goes before the environment.
 WHERE: Final = ("url", "system", "namespace")
 
@@ -332,7 +334,7 @@ class Settings:
 
     #: Those with one value, by name.
     values: Mapping[str, Any] = field(default_factory=lambda: DEFAULTS)
-    #: `thresholds`, `columns`, `keys` and `filters`: what was set in them.
+    #: `thresholds`, `columns`, `keys`, `filters`, `commands`: what was set in them.
     tables: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     #: Where each setting comes from that has not its default; `keys.requeue` for one of a table.
     origins: Mapping[str, str] = field(default_factory=dict)
@@ -356,6 +358,12 @@ class Settings:
     def keys(self) -> Mapping[str, tuple[str, ...]]:
         """Rebound keys, by the action's id."""
         return self.tables.get("keys", {})
+
+    @property
+    def commands(self) -> tuple[OwnCommand, ...]:
+        """The programs that can be run about a row."""
+        named = self.tables.get("commands", {})
+        return tuple(replace(each, name=name) for name, each in named.items())
 
     def with_columns(self, screen: str, keys: tuple[str, ...]) -> Settings:
         """The same with other columns of a screen, which a person chose there."""

@@ -26,6 +26,7 @@ from qtop.search.failure_groups import (
     KeyMaker,
     title,
 )
+from qtop.search.fields import Subject
 from qtop.search.joint_search import AnySearch
 from qtop.search.selection import JobQuery, JobSearch
 from qtop.text import format
@@ -366,6 +367,14 @@ class FailedScreen(JobListScreen):
         return [groups, *list_bars.too_large(found.search)]
 
     # Keys
+
+    def own_row(self) -> Subject | None:
+        row = self.table.cursor_row
+        if not isinstance(row, FailureGroupRow):
+            return super().own_row()
+        group = row.group
+        queue = group.queues[0][0] if len(group.queues) == 1 else None
+        return Subject(class_name=group.fingerprint.class_name, queue=queue, id=group.id)
 
     def open(self, row: FailureGroupRow | JobRow) -> None:
         if isinstance(row, FailureGroupRow):

@@ -177,6 +177,10 @@ class QueuesScreen(RowsScreen):
             system, prefix = fold
             self.table.move_to(("folded", system, f"{prefix}*"))
 
+    def own_row(self) -> Subject | None:
+        row = self._single()
+        return None if row is None else self.subject(row)
+
     def _single(self) -> QueueRow | None:
         """The queue under the cursor; None where there is none, or several, which is said."""
         row: QueueRow | None = self.table.cursor_row
