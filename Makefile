@@ -54,7 +54,8 @@ screenshots: .venv/.done
 	$(BIN)/python -m tests.screenshots
 
 docs: .venv/.done
-	UPDATE_README=1 $(BIN)/python -m pytest -q tests/house/test_readme.py
+	UPDATE_README=1 $(BIN)/python -m pytest -q tests/house/test_readme.py \
+		tests/house/test_man_page.py
 
 .venv/.done: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

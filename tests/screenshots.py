@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 import shutil
 import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 from textual.pilot import Pilot
@@ -24,6 +25,7 @@ from qtop.commands.console import feeders
 from qtop.config.places import PlaceOptions
 from qtop.demo import WORKERS, demo_places
 from qtop.screens.dialogs import ConfirmDialog
+from queuecore.errors import NoServer
 from queuecore.exchange import Exchange
 from queuecore.server import PrivateServer
 from queuecore.stores import Store
@@ -181,13 +183,32 @@ def save(name: str, svg: str, state_folder: Path) -> None:
         subprocess.run([convert, "-o", path.with_suffix(".png"), path], check=True)
 
 
+@contextmanager
+def own_server(folder: Path) -> Iterator[str]:
+    """The URL of a private server, which ends with this, also after an error: workers that were
+    started from the console may still use it, and no one would end it after them."""
+    server = PrivateServer(folder)
+    pid: int | None = None
+    try:
+        url = server.ensure()
+        pid = server.status().pid
+        yield url
+    finally:
+        try:
+            server.stop()
+        except NoServer:
+            if pid is not None:
+                os.kill(pid, signal.SIGKILL)
+        server.close()
+
+
 def main() -> None:
     """Start a server and the demo's feeders, take the pictures, end all."""
     FOLDER.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="q") as name:
         folder = Path(name)
-        with PrivateServer(folder / "server") as server:
-            places = demo_places(server.ensure())
+        with own_server(folder / "server") as url:
+            places = demo_places(url)
             with feeders(places) as (_, sidekiq):
                 asyncio.run(take_both(places, sidekiq, folder))
                 asyncio.run(take_resque(places[:1], folder))

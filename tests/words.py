@@ -105,13 +105,13 @@ def took_back(number: int, what: str) -> str:
 
 # Overview
 
-NOTHING_IS_WRONG = "Nothing is wrong"
-UNSERVED = "nobody serves"
+NOTHING_IS_WRONG = "No problems detected"
+UNSERVED = "no live workers"
 
 
 def unserved(queue: str) -> str:
     """The incident of a queue without a worker."""
-    return f"{UNSERVED} {queue}"
+    return f"{queue}: {UNSERVED}"
 
 
 # Queues, and the jobs of one

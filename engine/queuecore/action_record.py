@@ -39,12 +39,13 @@ class ActionRecord:
     """One operation, for the record.
 
     `action` is its verb (clear, delete, requeue, move, edit, pause, resume, remove, register,
-    prune, run now, reschedule, reorder, undo; of Sidekiq also quiet, dump threads, rescue, cancel,
-    reset, empty, forget; of workers on a machine: start, stop, stop now, kill,
+    prune, run now, reschedule, reorder, quarantine, undo; of Sidekiq also quiet, dump threads,
+    rescue, cancel, reset, empty, forget; of workers on a machine: start, stop, stop now, kill,
     end job, pause, resume), `subject` what it acts on in words, `source` the key it takes from,
     `queue` the queue's name where there is one; `planned` how many the preview named.
     `undo_s` is how long it can be undone; 0 when it cannot, for example because what it removes is
-    too large to keep.
+    too large to keep. `processes` are the names of those whose jobs it is about, where it is about
+    the jobs of certain processes.
     """
 
     actor: Actor
@@ -55,6 +56,7 @@ class ActionRecord:
     queue: str = ""
     undo_s: int = DEFAULT_UNDO_S
     id: str = ""
+    processes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.id:
@@ -68,7 +70,15 @@ class ActionRecord:
             *("subject", _bytes(self.subject), "source", self.source),
             *("queue", _bytes(self.queue)),
             *("planned", self.planned, "undo_s", self.undo_s),
+            *(("processes", _listed(self.processes)) if self.processes else ()),
         ]
+
+
+def _listed(names: Sequence[str]) -> str:
+    # Imported here: few actions need it, and processes that run jobs import this file.
+    import json
+
+    return json.dumps(names)
 
 
 def _bytes(text: str) -> bytes:

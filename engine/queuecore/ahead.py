@@ -4,6 +4,7 @@ server prepares the next."""
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 from queuecore.address import Address, unreachable
 from queuecore.errors import StoreError
@@ -21,7 +22,8 @@ class _TooLong(OSError):
 class AheadStore(LeanStore):
     """Runs operations as a LeanStore. Sends what is announced as `ahead` at once, and keeps its
     answer where another exchange is carried out first: as much memory as that takes. Where it gets
-    no answer, it sends it again, for it only reads. Reads by the lighter way where there is one."""
+    no answer, it sends it again, for it only reads. Reads by the lighter way where there is one.
+    Works while it waits, where an exchange has work for it."""
 
     def __init__(self, address: Address, *, timeout_s: float, client_name: str) -> None:
         super().__init__(address, timeout_s=timeout_s, client_name=client_name)
@@ -34,6 +36,8 @@ class AheadStore(LeanStore):
         self._is_refused = False
         #: What the lighter way did not tell.
         self._untold: Exchange[Any] | None = None
+        #: What to do while an answer is awaited.
+        self._meanwhile: Callable[[], None] | None = None
 
     def _exchange(self, exchange: Exchange[T]) -> T:
         if exchange.wait_s:
@@ -77,7 +81,11 @@ class AheadStore(LeanStore):
             replies, self._sent, self._kept = self._kept, None, None
         elif lighter := self._lighter(exchange):
             replies = self._ask_lighter(lighter)
-        return super()._converse(exchange, replies)
+        self._meanwhile = exchange.meanwhile
+        try:
+            return super()._converse(exchange, replies)
+        finally:
+            self._meanwhile = None
 
     def _lighter(self, exchange: Exchange[Any]) -> Lighter | None:
         return None if self._is_refused or exchange is self._untold else exchange.lighter
@@ -105,6 +113,9 @@ class AheadStore(LeanStore):
         return None if self._is_refused else lighter.replies(answers)
 
     def _received(self) -> bytes:
+        work, self._meanwhile = self._meanwhile, None
+        if work is not None:
+            self._work(work)
         assert self._socket is not None  # noqa: S101
         data = self._socket.recv(_READ_BYTES)
         if self._left_bytes is not None:
@@ -112,6 +123,14 @@ class AheadStore(LeanStore):
             if self._left_bytes < 0:
                 raise _TooLong("the answer is too long")
         return data
+
+    def _work(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except BaseException:
+            # Its answer is not read any more.
+            self.close()
+            raise
 
     def close(self) -> None:
         if self._kept is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 
 from queuecore.action_record import ActionRecord, Actor, recorded
@@ -16,7 +17,8 @@ _NOTE = load_script("note")
 class AuditEntry:
     """One action on record. `done` and `undone` count items and are None when that is no longer
     known; `undo_left_s` is how long it can still be undone, None when it cannot. `system` is for
-    those who list the actions of several systems together: which one this is of."""
+    those who list the actions of several systems together: which one this is of. `processes` are
+    the names of those whose jobs it was about; none where it does not say so."""
 
     id: str
     at: datetime
@@ -30,6 +32,7 @@ class AuditEntry:
     undone: int | None
     undo_left_s: int | None
     system: str = ""
+    processes: tuple[str, ...] = ()
 
 
 def newest(keys: QueueKeys, limit: int) -> Steps[list[AuditEntry]]:
@@ -86,7 +89,19 @@ def _entry(entry: dict[str, str], counts: list[bytes | None], ttl_s: int) -> Aud
         done=_number(done),
         undone=None if _number(done) is None else _number(undone) or 0,
         undo_left_s=ttl_s if ttl_s > 0 else None,
+        processes=_names(entry.get("processes")),
     )
+
+
+def _names(text: str | None) -> tuple[str, ...]:
+    """The names in a JSON list; none where it is no such list."""
+    try:
+        found = None if text is None else json.loads(text)
+    except (ValueError, RecursionError):
+        return ()
+    if not isinstance(found, list) or not all(isinstance(each, str) for each in found):
+        return ()
+    return tuple(found)
 
 
 def _number(text: bytes | str | None) -> int | None:

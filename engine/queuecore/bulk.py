@@ -697,10 +697,11 @@ def parts(
     part: list[T] = []
     size = 0
     for item in items:
-        if part and (len(part) == most or size + size_of(item) > most_bytes):
+        item_bytes = size_of(item)
+        if part and (len(part) == most or size + item_bytes > most_bytes):
             yield part
             part, size = [], 0
         part.append(item)
-        size += size_of(item)
+        size += item_bytes
     if part:
         yield part

@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
+from functools import lru_cache
 from json.encoder import py_encode_basestring
 
 from queuecore.errors import EncodeError
@@ -21,6 +22,17 @@ from queuecore.values import Any
 _DECODER = json.JSONDecoder(strict=False)
 #: Its core, in C where there is C.
 _SCAN: Callable[[str, int], tuple[Any, int]] = vars(_DECODER)["scan_once"]
+
+#: All that the reasons of this module may say, but for numbers: those of Python's decoder, too.
+REASONS = """
+    not JSON: Expecting value, ',' delimiter, ':' delimiter, property name enclosed in double
+    quotes; Illegal trailing comma before end of object, of array; Extra data; Unexpected UTF-8 BOM
+    (decode using utf-8-sig); Invalid control character at; Unterminated string starting at;
+    Invalid \\escape; Invalid \\uXXXX escape; at byte; nested too deeply; Exceeds the limit for
+    integer string conversion: value has digits; use sys.set_int_max_str_digits() to increase the
+    limit; empty; JSON, but null, a boolean, a number, a text, a list instead of an object; not a
+    JSON object
+"""
 
 #: Of the value of one member so much is read first.
 _MEMBER_BYTES = 512
@@ -246,35 +258,53 @@ def spliced(raw: bytes, changes: Mapping[str, bytes], known: Any = None) -> byte
     known = decode(raw) if known is None else known
     if not isinstance(known, dict):
         raise ValueError("not a JSON object")
-    there = [name for name in changes if name in known]
     # Without `\u` a key has no other spelling. Mostly there is no backslash at all.
     is_plain = b"\\" not in raw or b"\\u" not in raw
-    places = {name: _simple_place(raw, name) for name in there} if is_plain else {}
-    if len(places) < len(there) or None in places.values():
-        text = _text(raw)
-        places = {
-            key: (len(_bytes(text[:start])), len(_bytes(text[:end])))
-            for key, start, end in _members(text)
-            if key in changes
-        }
-    found = sorted((place, name) for name, place in places.items() if place is not None)
-    for (start, end), name in reversed(found):
-        raw = raw[:start] + changes[name] + raw[end:]
-    added = [b'"%s":%s' % (name.encode(), changes[name]) for name in changes if name not in known]
+    replaced: list[tuple[int, int, bytes]] = []
+    added: list[bytes] = []
+    for name, value in changes.items():
+        if name not in known:
+            added.append(b"%b:%b" % (_key(name), value))
+        elif is_plain and (place := _simple_place(raw, _key(name))) is not None:
+            replaced.append((*place, value))
+        else:
+            is_plain = False
+    if not is_plain:
+        replaced = _places_of(raw, changes)
+    if len(replaced) > 1:
+        replaced.sort(reverse=True)
+    for start, end, value in replaced:
+        raw = raw[:start] + value + raw[end:]
     if added:
         end = raw.rindex(b"}")
         raw = raw[:end] + b"," * bool(known) + b",".join(added) + raw[end:]
     return raw
 
 
+@lru_cache(maxsize=32)
+def _key(name: str) -> bytes:
+    """A member's name as JSON."""
+    return b'"%b"' % name.encode()
+
+
+def _places_of(raw: bytes, changes: Mapping[str, bytes]) -> list[tuple[int, int, bytes]]:
+    """Where the values of the members that change begin and end, and the new ones. O(bytes)."""
+    text = _text(raw)
+    # Of one that is there twice, the last one.
+    places = {key: (start, end) for key, start, end in _members(text) if key in changes}
+    return [
+        (len(_bytes(text[:start])), len(_bytes(text[:end])), changes[key])
+        for key, (start, end) in places.items()
+    ]
+
+
 #: A value that is neither a list nor an object, nor a text with escapes.
 _SIMPLE = re.compile(rb':\s*(-?[0-9][0-9.eE+-]*|"[^"\\]*"|true|false|null)')
 
 
-def _simple_place(raw: bytes, name: str) -> tuple[int, int] | None:
+def _simple_place(raw: bytes, key: bytes) -> tuple[int, int] | None:
     """Where the simple value of a member that is there begins and ends; None where a look at all
     members is needed to tell. The key has no other spelling: what is there once, it is."""
-    key = b'"%s"' % name.encode()
     at = raw.find(key)
     value = None if raw.find(key, at + 1) >= 0 else _SIMPLE.match(raw, at + len(key))
     return value and value.span(1)

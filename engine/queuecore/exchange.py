@@ -117,7 +117,9 @@ class Exchange(Generic[T]):
     much. A runner waits for `wait_s` before it sends the commands. A runner
     may send `ahead` at once, another exchange, which only reads and is yielded itself later: so the
     server works meanwhile. A runner that can end an answer which is too long may send `lighter` in
-    its place: see `Lighter`.
+    its place: see `Lighter`. A runner may call `meanwhile` once while it waits for the replies:
+    work that needs none of them, takes milliseconds, raises nothing, and is done later where it was
+    not called.
     Commands of one exchange must not rely on running next to each other: what must be atomic is one
     script.
     """
@@ -130,13 +132,15 @@ class Exchange(Generic[T]):
     wait_s: float = 0.0
     ahead: Exchange[Any] | None = None
     lighter: Lighter | None = None
+    meanwhile: Callable[[], None] | None = None
 
     def then(self, change: Callable[[T], S]) -> Exchange[S]:
         """The same round trip with its result passed through `change`."""
         parse = self.parse
         return Exchange(
             *(self.commands, lambda r: change(parse(r)), self.writes, self.tolerant),
-            *(self.progress, self.wait_s, self.ahead, self.lighter),
+            *(self.progress, self.wait_s, self.ahead),
+            *(self.lighter, self.meanwhile),
         )
 
     def converse(self) -> Generator[list[tuple[Arg, ...]], list[Reply], T]:

@@ -13,7 +13,7 @@ from queuecore.audit import AuditEntry
 from queuecore.errors import StoreError
 from queuecore.exchange import Exchange, Reply
 from queuecore.keys import name_text
-from queuecore.values import value
+from queuecore.values import replace, value
 
 HealthPart = Literal["server", "scheduler", "deeds", "aside", "fronts", "strays"]
 """A part of it that can be unknown by itself: the server, the scheduler and delayed jobs, the
@@ -81,3 +81,36 @@ def free_memory() -> Exchange[int | None]:
         return max(0, int(limit) - int(used))
 
     return Exchange((("INFO", "memory"),), parse, tolerant=True)
+
+
+#: What makes an incident the same one: its check, its kind and its subject.
+IncidentKey = tuple[str, str, str]
+
+
+@value
+class Acknowledgement:
+    """One incident that somebody has acknowledged. Moments are epochs by the server's clock.
+
+    Attributes:
+        severity: How bad it was then: what has become worse is shown again.
+        who: `user@host`.
+        at: When.
+        until: When it ends.
+        ends_with_it: It ends when the incident is resolved, too.
+        is_local: It could not be written to Redis: other consoles do not know it.
+        stored: The field and the value that it was read from.
+    """
+
+    key: IncidentKey
+    severity: str
+    who: str
+    reason: str
+    at: float
+    until: float
+    ends_with_it: bool = False
+    is_local: bool = False
+    stored: tuple[bytes, bytes] | None = None
+
+    def here(self) -> Acknowledgement:
+        """The same, which could not be written to Redis."""
+        return replace(self, is_local=True)

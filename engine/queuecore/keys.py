@@ -53,6 +53,9 @@ class QueueKeys(Protocol):
     def audit(self) -> bytes:
         """Stream of operators' actions."""
 
+    def acknowledged(self) -> bytes:
+        """Hash: the incidents that somebody has acknowledged."""
+
     def undo(self, operation: str) -> bytes:
         """Hash: what an action did."""
 

@@ -35,6 +35,14 @@ class Keys:
         """List of the queue's items that are not JSON objects, set aside byte for byte."""
         return self._key(f"unreadable:{queue}")
 
+    def quarantine(self, queue: str) -> bytes:
+        """List: payloads of the queue that no worker shall take, such as jobs that kill theirs."""
+        return self._key(f"qtop:quarantine:{queue}")
+
+    def quarantined(self) -> bytes:
+        """Set of the names of queues that have, or had, a `quarantine`."""
+        return self._key("qtop:quarantined")
+
     # Workers
     def workers(self) -> bytes:
         """Set of the ids of registered workers."""
@@ -210,6 +218,10 @@ class Keys:
         """Stream: who did what, the newest last."""
         return self._key("qtop:audit")
 
+    def acknowledged(self) -> bytes:
+        """Hash: the incidents that somebody has acknowledged, and until when."""
+        return self._key("qtop:acknowledged")
+
     def undo(self, operation: str) -> bytes:
         """Hash with a lifetime: one operation, and how far it was done and undone."""
         return self._key(f"qtop:undo:{operation}")
@@ -217,6 +229,17 @@ class Keys:
     def undo_items(self, operation: str) -> bytes:
         """List with a lifetime: what the operation removed, for its undo."""
         return self._key(f"qtop:undo:{operation}:items")
+
+
+class QuarantineKeys(Keys):
+    """The key names for moving jobs into quarantine: where jobs are pushed to a queue otherwise,
+    they go to its `quarantine`."""
+
+    def queues(self) -> bytes:
+        return self.quarantined()
+
+    def queue(self, queue: str) -> bytes:
+        return self.quarantine(queue)
 
 
 class BareKeys(Keys):

@@ -237,6 +237,10 @@ class SidekiqKeys:
         """Stream: who did what, the newest last."""
         return self._key("qtop:audit")
 
+    def acknowledged(self) -> bytes:
+        """Hash: the incidents that somebody has acknowledged, and until when."""
+        return self._key("qtop:acknowledged")
+
     def undo(self, operation: str) -> bytes:
         """Hash with a lifetime: one operation, and how far it was done and undone."""
         return self._key(f"qtop:undo:{operation}")

@@ -12,9 +12,11 @@ import pytest
 from click.testing import CliRunner, Result
 from tests.support.direct import Direct
 from tests.support.own_redis import OwnRedis
+from tests.support.rights import a_user
 from tests.support.round_trips import RoundTripCounter
 from tests.support.sidekiq_console import SHOWN
 from tests.support.sidekiq_databases import JID, database, mixed, resque, sidekiq
+from tests.support.turned_lists import leave_turned
 
 from qtop.commands.cli import main
 from queuecore.server import Binary
@@ -180,8 +182,6 @@ def test_resque_alone_costs_one_round_trip_more_and_a_named_system_none(
         ("delete", "--from", "failed", "--yes"),
         ("clear", "queue:mail", "--yes"),
         ("requeue", "--from", "failed", "--yes"),
-        ("pause", "mail"),
-        ("reorder", "--yes"),
         ("load", "FILE", "--to", "queue:mail", "--yes"),
     ],
     ids=" ".join,
@@ -219,6 +219,75 @@ def test_a_pause_of_everything_says_of_which_system(direct: Direct, run: Run) ->
     assert done.exit_code == 0
     assert "everything of resque, and nothing of other systems" in done.stderr
     assert direct("GET", "resque:pause-all-workers") == b"true"
+
+
+@pytest.mark.usefixtures("both")
+def test_a_queue_of_both_is_paused_where_that_is_possible(direct: Direct, run: Run) -> None:
+    before = direct("KEYS", "*")
+    done = run("pause", "mail")
+    assert done.exit_code == 0
+    assert "mail of resque, and nothing of other systems" in done.stderr
+    added = {*direct("KEYS", "*")} - {*before}
+    assert all(key.startswith(b"resque:") for key in added)
+    assert b"resque:pause:queue:mail" in added
+    # One that only Sidekiq has is not paused in Resque.
+    refused = run("pause", "idle")
+    assert refused.exit_code == 1
+    assert "Sidekiq" in refused.stderr
+    assert direct("EXISTS", "resque:pause:queue:idle") == 0
+
+
+@pytest.mark.usefixtures("both")
+def test_lists_of_all_systems_are_put_in_order_where_none_is_named(
+    direct: Direct, run: Run
+) -> None:
+    left = [b"queue:turned", b"resque:queue:turned"]
+    direct("SADD", "queues", "turned")
+    direct("SADD", "resque:queues", "turned")
+    orders = []
+    for key in left:
+        direct("RPUSH", key, *(b'{"class":"A","args":[%d]}' % each for each in range(10)))
+        orders.append(leave_turned(direct, key, 3))
+    before = database(direct)
+    would = objects(run("reorder", "--dry-run", "--json"))
+    assert [(each["system"], each["would"]) for each in would] == [("resque", 1), ("sidekiq", 1)]
+    refused = run("reorder")
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert database(direct) == before
+    done = objects(run("reorder", "--yes", "--json"))
+    assert [(each["system"], each["done"]) for each in done] == [("resque", 1), ("sidekiq", 1)]
+    assert [direct("LRANGE", key, 0, -1) for key in left] == orders
+    nothing = run("reorder", "--yes")
+    assert (nothing.exit_code, "no list is turned" in nothing.stderr) == (1, True)
+
+
+@pytest.mark.usefixtures("both")
+@pytest.mark.parametrize("command", READING)
+def test_where_it_is_unknown_whether_sidekiq_is_there_the_rest_is_shown_and_the_status_is_3(
+    direct: Direct, redis_url: str, run: Run, command: str
+) -> None:
+    whole = run(*command.split(), "--json", "--system", "resque").stdout.splitlines()
+    with a_user(direct, redis_url, "~resque:*", "+@all") as url:
+        done = run(*command.split(), "--json", REDIS_URL=url)
+        named = run(*command.split(), "--json", "--system", "resque", REDIS_URL=url)
+    assert done.exit_code == 3
+    assert "unknown: sidekiq" in done.stderr
+    assert len(done.stdout.splitlines()) == len(whole)
+    assert named.exit_code == 0
+
+
+@pytest.mark.usefixtures("both")
+def test_a_user_without_scripts_does_not_know_of_sidekiq(
+    direct: Direct, redis_url: str, run: Run
+) -> None:
+    with a_user(direct, redis_url, "~*", "+@all", "-evalsha") as url:
+        done = run("audit", "--json", REDIS_URL=url)
+        doctor = run("doctor", "--json", REDIS_URL=url)
+    assert (done.exit_code, "unknown: sidekiq" in done.stderr) == (3, True)
+    assert doctor.exit_code in (1, 2)
+    found = [json.loads(line) for line in doctor.stdout.splitlines()]
+    [unknown] = [each for each in found if "unknown: sidekiq" in each["text"]]
+    assert (unknown["check"], unknown["level"]) == ("systems", "UNKNOWN")
 
 
 @pytest.mark.usefixtures("both")
@@ -307,6 +376,11 @@ def test_places_of_a_profile_are_on_two_servers_and_one_that_is_down_is_unknown(
     down = run("queues", "--profile", "both", "--json", **env)
     assert (down.exit_code, "sidekiq" in down.stderr) == (3, True)
     assert {json.loads(line)["system"] for line in down.stdout.splitlines()} == {"resque"}
+    doctor = run("doctor", "--profile", "both", "--json", **env)
+    levels = [json.loads(line) for line in doctor.stdout.splitlines()]
+    assert doctor.exit_code == 3
+    assert {each["system"] for each in levels} == {"resque", "sidekiq"}
+    assert len([each for each in levels if each["system"] == "resque"]) > 10
     refused = run("delete", "--from", "failed", "--yes", "--profile", "both", **env)
     assert refused.exit_code == 2
     assert direct("LLEN", "resque:failed") == 1

@@ -48,6 +48,17 @@ def test_editing_keeps_the_bytes_of_unchanged_members(
     assert queue(direct) == []
 
 
+def test_numbers_that_ruby_cannot_read_are_refused(qtop: Qtop, direct: Direct, push: Push) -> None:
+    kept = push("Mail", 1)
+    for number in ("NaN", "Infinity", "-Infinity"):
+        ran = qtop("edit", "--from", "queue:mail", "--args", f"[{number}]")
+        assert (ran.status, f"{number} is no JSON" in ran.err) == (1, True)
+    assert queue(direct) == [kept]
+    # In a text they are words.
+    assert qtop("edit", "--from", "queue:mail", "--args", '["NaN"]').status == 0
+    assert [json.loads(raw)["args"] for raw in queue(direct)] == [["NaN"]]
+
+
 def test_several_jobs_are_edited_at_once_each_from_its_own_payload(
     qtop: Qtop, direct: Direct, push: Push
 ) -> None:

@@ -12,8 +12,8 @@ def test_incidents_come_before_everything_else(qtop: Qtop, direct: Direct, push:
     direct("HSET", "resque:workers:heartbeat", "web-1:7:other", "2020-01-01T00:00:00+00:00")
     lines = qtop("--once").out.splitlines()
     incident_lines = lines[3:6]
-    assert incident_lines[0] == "bad   no worker is alive that takes any: 1 job waits in mail"
-    assert any(line.startswith("warn  1 worker dead: silent for ") for line in incident_lines)
+    assert incident_lines[0] == "CRIT  no live workers; 1 waiting in mail"
+    assert any(line.startswith("WARN  1 dead worker") for line in incident_lines)
     titles = next(n for n, line in enumerate(lines) if line.startswith("QUEUE"))
     assert all(lines.index(line) < titles for line in incident_lines)
 
@@ -26,8 +26,8 @@ def test_a_user_without_rights_sees_what_is_unknown(
         out = qtop("--once", "--url", redis_url.replace("unix://", "unix://modest:pw@")).out
     finally:
         direct("ACL", "DELUSER", "modest")
-    assert "note  Nothing is wrong, as far as it can be known: 0 queues, 0 workers" in out
-    assert "note  unknown: Redis's memory, eviction and persistence (" in out
+    assert "INFO  No problems detected (some checks unavailable); 0 queues, 0 workers" in out
+    assert "INFO  unknown: Redis's memory, eviction and persistence (" in out
 
 
 def test_the_doctor_uses_the_same_words_and_what_cannot_be_judged_is_unknown(
@@ -37,9 +37,9 @@ def test_the_doctor_uses_the_same_words_and_what_cannot_be_judged_is_unknown(
     direct("SADD", "resque:workers", "ruby-1:7:mail")
     direct("SET", "resque:pause:queue:mail", "true")
     found = [(each["level"], each["text"]) for each in qtop("doctor", "--json").objects]
-    assert ("WARN", "mail is paused; 1 waiting") in found
+    assert ("WARN", "mail: paused; 1 waiting") in found
     (unknown,) = [each for each in found if "without heartbeat" in each[1]]
     assert unknown[0] == "UNKNOWN"
     once = qtop("--once").out
-    assert "warn  mail is paused; 1 waiting" in once
+    assert "WARN  mail: paused; 1 waiting" in once
     assert unknown[1] in once

@@ -142,7 +142,7 @@ def test_dead_workers_are_pruned_and_their_jobs_become_failures(qtop: Qtop, dire
             direct("HSET", "resque:workers:heartbeat", name, beat)
     record = '{"queue":"mail","run_at":"2020-01-01T00:00:00Z","payload":{"class":"A","args":[]}}'
     direct("SET", "resque:worker:web-1:7:mail", record)
-    ran = qtop("prune")
+    ran = qtop("prune", "--yes")
     assert (ran.status, ran.out) == (0, "pruned web-1:7:mail: its job failed\n")
     assert direct("SMEMBERS", "resque:workers") == [b"web-2:8:mail"]
     entry = json.loads(direct("LINDEX", "resque:failed", 0))
@@ -156,7 +156,7 @@ def test_nothing_is_pruned_while_another_process_prunes(qtop: Qtop, direct: Dire
     direct("HSET", "resque:workers:heartbeat", "web-1:7:mail", "2020-01-01T00:00:00+00:00")
     direct("SET", "resque:pruning_dead_workers_in_progress", "other", "EX", 60)
     before = everything(direct)
-    ran = qtop("prune")
+    ran = qtop("prune", "--yes")
     assert ran.status == 1
     assert "somebody else" in ran.err
     assert everything(direct).keys() == before.keys()

@@ -83,7 +83,7 @@ def test_a_dry_run_shows_the_evidence_and_changes_nothing(qtop: Qtop, direct: Di
 
 @pytest.mark.usefixtures("around")
 def test_the_evidence_is_shown_before_anything_is_pruned(qtop: Qtop, direct: Direct) -> None:
-    ran = qtop("prune")
+    ran = qtop("prune", "--yes")
     assert (ran.status, ran.out) == (0, f"pruned {DEAD}: its job failed\n")
     assert ran.err.startswith(f"{DEAD}: silent for ")
     assert direct("LLEN", "resque:failed") == 3
@@ -94,6 +94,19 @@ def test_the_evidence_is_shown_before_anything_is_pruned(qtop: Qtop, direct: Dir
         1,
         1,
     )
+
+
+@pytest.mark.usefixtures("around")
+def test_one_worker_is_pruned_only_with_yes_for_there_is_no_undo(
+    qtop: Qtop, direct: Direct
+) -> None:
+    before = everything(direct)
+    for words in ((), (DEAD,)):
+        asked = qtop("prune", *words)
+        assert (asked.status, asked.out) == (1, "")
+        assert f"{DEAD}: silent for " in asked.err
+        assert "prune 1 dead worker: say --yes to do it" in asked.err
+    assert everything(direct) == before
 
 
 def test_several_workers_are_pruned_only_with_yes(qtop: Qtop, direct: Direct) -> None:
@@ -118,7 +131,7 @@ def test_a_lost_job_goes_back_a_limited_number_of_times_and_the_preview_says_so(
         [report] = qtop("prune", "--requeue-lost", "2", "--dry-run", "--json").objects
         assert (report["times_lost"], report["job"]) == (times_lost, fate)
         direct("DEL", "resque:pruning_dead_workers_in_progress")
-        [report] = qtop("prune", "--requeue-lost", "2", "--json").objects
+        [report] = qtop("prune", "--requeue-lost", "2", "--json", "--yes").objects
         assert (report["pruned"], report["job"]) == (DEAD, fate)
     assert direct("LRANGE", "resque:queue:mail", 0, -1) == [JOB, JOB]
     assert json.loads(direct("LINDEX", "resque:failed", 0))["payload"] == json.loads(JOB)
@@ -137,13 +150,13 @@ def test_a_worker_whose_process_runs_here_is_kept_unless_pids_are_ignored(
     assert dry[gone]["process_runs"] is False
     assert dry[None]["would_keep"] == mine
     assert dry[None]["doubt"] == f"process {os.getpid()} is running on this machine"
-    ran = qtop("prune")
+    ran = qtop("prune", "--yes")
     assert (ran.status, ran.out) == (0, f"pruned {gone}\n")
     assert f"kept {mine}: process {os.getpid()} is running" in ran.err
     direct("DEL", "resque:pruning_dead_workers_in_progress")
     assert qtop("prune").status == 1
     assert direct("SMEMBERS", "resque:workers") == [mine.encode()]
-    assert qtop("prune", "--ignore-pids").out == f"pruned {mine}: its job failed\n"
+    assert qtop("prune", "--ignore-pids", "--yes").out == f"pruned {mine}: its job failed\n"
     assert direct("EXISTS", "resque:workers") == 0
 
 
@@ -156,7 +169,7 @@ def test_only_named_workers_are_pruned_and_each_spared_one_has_a_reason(
     hold(direct, "web-1:8:mail")
     hold(direct, "foreign:1:q", beat="")
     hold(direct, "alive:1:q", beat=fresh)
-    ran = qtop("prune", DEAD, "foreign:1:q", "alive:1:q", "nobody\x1b[2J", "--json")
+    ran = qtop("prune", DEAD, "foreign:1:q", "alive:1:q", "nobody\x1b[2J", "--json", "--yes")
     assert ran.status == 0
     report: dict[Any, Any] = {
         each.get("kept") or each["pruned"]: each["doubt"] for each in ran.objects
@@ -172,7 +185,7 @@ def test_only_named_workers_are_pruned_and_each_spared_one_has_a_reason(
 
 def test_a_heartbeat_without_a_worker_is_pruned_too(qtop: Qtop, direct: Direct) -> None:
     direct("HSET", "resque:workers:heartbeat", "ghost", LONG_AGO)
-    ran = qtop("prune")
+    ran = qtop("prune", "--yes")
     assert (ran.status, ran.out) == (0, "pruned ghost\n")
     assert "holds no job" in ran.err
     assert direct("EXISTS", "resque:workers:heartbeat", "resque:failed") == 0

@@ -232,7 +232,7 @@ def test_dead_processes_are_pruned_with_all_their_jobs(run: Run, memory: MemoryS
     (would,) = objects(run("prune", "--dry-run", "--json"))
     assert (would["would_prune"], would["silent_for_s"]) == ("host3:3", 3_600)
     assert len(memory.processes) == 3
-    assert run("prune").exit_code == 0
+    assert run("prune", "--yes").exit_code == 0
     assert [each.id for each in memory.processes] == ["host1:1", "host2:2"]
     assert len(memory.failures["failed"]) == 32
 
@@ -345,7 +345,7 @@ NEEDING: Final[Mapping[str, tuple[int, tuple[str, ...]]]] = {
 #: Only the console asks for these, the first before it is drawn.
 OF_THE_CONSOLE: Final = {
     *("probe", "waiting_classes", "note", "forbidden", "schedules_look"),
-    *("extent", "page", "before", "last", "days", "classes"),
+    *("extent", "page", "before", "last", "days", "classes", "iterations"),
 }
 
 

@@ -99,7 +99,7 @@ def test_one_look_says_what_is_wrong_in_its_own_words(direct: Direct, run: Run) 
     restore(direct, SHOWN)
     done = run("--once")
     assert done.exit_code == 0, done.output
-    assert "nobody serves idle" in done.stdout
+    assert "idle: no live workers" in done.stdout
     assert "sidekiq" in done.stdout
     for word in ("qtop prune", "qtop scheduler", "qtop register", "qtop resume", "dead?"):
         assert word not in done.stdout
@@ -110,6 +110,10 @@ def test_a_crashed_process_is_gone_and_nothing_is_unread(direct: Direct, run: Ru
     done = run("workers", "--json")
     [process] = objects(done)
     assert (process["state"], done.exit_code) == ("gone", 0)
+    [_, shown] = run("workers").stdout.splitlines()
+    assert "gone" in shown.split("\t")
+    assert "it has died, or was cut off" in shown
+    assert "unknown:" not in shown
     once = run("--once")
     assert "gone without a word" in once.stdout
     assert once.exit_code == 0, once.stderr
@@ -121,7 +125,7 @@ def test_paused_queues_are_pros_and_no_command_is_advised(direct: Direct, run: R
     [idle] = [each for each in objects(run("queues", "--json")) if each["queue"] == "idle"]
     assert idle["paused"] is True
     once = run("--once").stdout
-    assert "idle is paused" in once
+    assert "idle: paused" in once
     assert "qtop resume" not in once
 
 

@@ -60,7 +60,7 @@ def test_the_doctor_reports_each_kind_with_the_command_that_puts_it_back(
     ]
     for each in found[1:]:
         assert qtop(*each["remedy"].split()[1:]).status == 0
-    assert qtop("prune").status == 0
+    assert qtop("prune", "--yes").status == 0
     found = [each for each in qtop("doctor", "--json").objects if each["check"] == "strays"]
     assert [each["level"] for each in found] == ["OK"]
     assert direct("ZRANGE", "resque:delayed_queue_schedule", 0, -1) == [b"4000000000"]

@@ -15,6 +15,7 @@ from queuecore.errors import Refused, WrongType
 from queuecore.exchange import Exchange, single
 from queuecore.stores import Store
 from queuecore.turning import Turn
+from queuecore.values import replace
 from queuecore.windows import Stretch
 from resque.keys import Keys
 
@@ -200,3 +201,27 @@ def test_a_user_who_lacks_the_right_to_a_transaction_reads_by_the_script(
     finally:
         reader.close()
         direct("ACL", "DELUSER", "reader")
+
+
+# Work is done while an answer is awaited.
+
+
+def test_work_is_done_after_the_commands_were_sent_and_before_the_answer(
+    store: AheadStore, direct: Direct
+) -> None:
+    taken = single(("BLPOP", KEY, 5), lambda reply: reply)
+    # Without what is pushed there would be no answer.
+    assert store.run(replace(taken, meanwhile=lambda: push(direct))) == [KEY, b"job"]
+    assert store.run(length()) == 0
+
+
+def test_work_that_fails_leaves_no_answer_for_others(store: AheadStore, direct: Direct) -> None:
+    def fail() -> None:
+        raise RuntimeError("no work")
+
+    for each in (replace(length(), meanwhile=fail), replace(length(), meanwhile=fail)):
+        with pytest.raises(RuntimeError, match="no work"):
+            store.run(each)
+    push(direct)
+    assert store.run(single(("ECHO", "x"), bytes)) == b"x"
+    assert store.run(length()) == 1

@@ -25,6 +25,7 @@ from queuecore.action_record import AUDIT_ENTRIES, ActionRecord, Actor
 from queuecore.audit import AuditEntry
 from queuecore.keys import name_text
 from queuecore.stores import Store
+from queuecore.values import replace
 from resque.store import pauses, pruning, queues, registration, stale
 from resque.store.undo import Undone, undo
 
@@ -55,6 +56,16 @@ def test_an_action_is_on_record_with_all_that_is_known_of_it(store: Store, direc
         undo_left_s=audit_entry.undo_left_s,
     )
     assert 0 < (audit_entry.undo_left_s or 0) <= 500
+
+
+def test_an_action_on_the_jobs_of_processes_names_these(store: Store, direct: Direct) -> None:
+    names = ("web1:22:0123", "two\nlines", "\udcff")
+    store.run(audit.note(KEYS, replace(trail("rescue"), processes=names), 1))
+    assert audit_entries(store)[0].processes == names
+    fields = ("id", "a", "action", "rescue", "processes")
+    for junk in ("{", "[1]", '"x"', "[" * 100_000):
+        direct("XADD", KEYS.audit(), "*", *fields, junk)
+        assert audit_entries(store)[0].processes == ()
 
 
 def test_an_action_of_many_scripts_is_one_entry_that_counts_them_all(

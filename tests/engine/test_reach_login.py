@@ -71,10 +71,11 @@ def test_a_user_who_may_not_set_a_name_may_work(
         direct("ACL", "DELUSER", "modest")
 
 
-def test_the_rights_that_the_readme_names_are_enough_for_workers_and_schedulers(
+def test_the_rights_that_the_manual_names_are_enough_for_workers_and_schedulers(
     direct: Direct, redis_url: str, push: Push, start_worker: StartWorker, tmp_path: Path
 ) -> None:
-    [rights] = re.findall(r"`ACL SETUSER worker (.*?)`", (ROOT / "README.md").read_text("utf-8"))
+    manual = (ROOT / "engine" / "README.md").read_text("utf-8")
+    [rights] = re.findall(r"`ACL SETUSER worker (.*?)`", manual)
     direct("ACL", "SETUSER", "worker", "reset", *rights.replace("PASSWORD", "sesame").split())
     url = redis_url.replace("unix://", "unix://worker:sesame@")
     dead = "h:1:default"

@@ -1,4 +1,4 @@
-"""The README's tables of keys, made from the one table of keys: a table for each part of the
+"""The manual's tables of keys, made from the one table of keys: a table for each part of the
 console."""
 
 from __future__ import annotations

@@ -12,7 +12,8 @@ PROGRAMS = {"benchmarks"}
 #: Modules outside of `support` that are neither tests nor fixtures, and what they hold.
 OTHERS = {
     "house/debts.py": "what the walls let through for now",
-    "house/key_tables.py": "the README's tables of keys",
+    "house/key_tables.py": "the manual's tables of keys",
+    "house/man_page.py": "the man page and the files for completion",
     "screenshots.py": "a program",
     "words.py": "the texts of the screens",
 }

@@ -74,10 +74,19 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
 
 
 def test_the_wheel_contains_every_file_of_every_package(wheel: zipfile.ZipFile) -> None:
-    packed = {name for name in wheel.namelist() if ".dist-info/" not in name}
+    apart = (".dist-info/", ".data/")
+    packed = {name for name in wheel.namelist() if not any(each in name for each in apart)}
     assert packed == set().union(*map(files_of, PACKAGES))
     scripts = {path.name for path in (ROOT / "engine").rglob("*.lua")}
     assert {name.rpartition("/")[2] for name in packed if name.endswith(".lua")} == scripts
+
+
+def test_the_wheel_installs_the_man_page_and_completion(wheel: zipfile.ZipFile) -> None:
+    shared = ROOT / "tui" / "share"
+    here = {path.relative_to(shared.parent) for path in shared.rglob("*") if path.is_file()}
+    packed = (name.partition(".data/data/")[2] for name in wheel.namelist())
+    assert {Path(name) for name in packed if name} == here
+    assert Path("share/man/man1/qtop.1") in here
 
 
 def test_the_wheel_installs_the_command(wheel: zipfile.ZipFile) -> None:

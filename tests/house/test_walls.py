@@ -39,6 +39,7 @@ STAIRS: dict[str, tuple[str, ...]] = {
             "action_record",
             "audit",
             "health",
+            "acknowledging",
             "rights",
             "windows",
             "turning",

@@ -117,6 +117,7 @@ class MemoryWalk:
         self.done = 0
         self.length: int | None = None
         self.is_broken = False
+        self.took_us: int | None = None
         self.unread: tuple[UnreadPart, ...] = ()
         self.extent = Extent(len(jobs), jobs[0].id if jobs else None)
 

@@ -36,8 +36,10 @@ from qtop.model.fleet import (
     Snapshot,
 )
 from qtop.model.health import (
+    Acknowledgement,
     Finding,
     HealthReport,
+    IncidentKey,
     Ownership,
     ServerInfo,
     Stray,
@@ -102,6 +104,7 @@ class MemorySystem:
         self.actions = MemoryActions(self.contents, self.faults)
         self.copies: list[Job] = []
         self.requests: list[Request] = []
+        self.acknowledgements: dict[IncidentKey, Acknowledgement] = {}
         self.is_able_to_start = False
         self.no_right: Mapping[str, str] = {}
 
@@ -175,6 +178,19 @@ class MemorySystem:
         due = min((each.due.at for each in self.delayed if each.due), default=math.inf)
         system = SystemHealth(taken=NOW, master=_SCHEDULER, due=due, schedules=len(self.scheduled))
         return HealthReport(system)
+
+    def acknowledged(self) -> Work[Sequence[Acknowledgement]]:
+        return self.faults.work("acknowledged", lambda: tuple(self.acknowledgements.values()))
+
+    def acknowledge(
+        self, wanted: Acknowledgement, known: Iterable[Acknowledgement] = ()
+    ) -> Work[bool]:
+        self.acknowledgements[wanted.key] = wanted
+        return self.faults.work("acknowledge", lambda: True)
+
+    def forget_acknowledged(self, key: IncidentKey) -> Work[bool]:
+        self.acknowledgements.pop(key, None)
+        return self.faults.work("acknowledge", lambda: True)
 
     def strays(self) -> Work[Strays]:
         """Queues that no index names, and copies."""
@@ -265,6 +281,10 @@ class MemorySystem:
         """Of all queues."""
         return self.faults.work("queue_names", lambda: list(self.queues))
 
+    def quarantined(self) -> Work[list[str]]:
+        """None."""
+        return self.faults.work("quarantined", lambda: [])
+
     def failure_lists(self, *, apart: bool = False) -> Work[list[str]]:
         """Both sets."""
         return self.faults.work("failure_lists", lambda: list(self.failures))
@@ -277,6 +297,10 @@ class MemorySystem:
     def history(self, limit: int) -> Work[list[AuditEntry]]:
         """The actions so far."""
         return self.faults.work("history", lambda: self.actions.history[:limit])
+
+    def iterations(self, jids: Sequence[str], place: str = "") -> Work[Mapping[str, str]]:
+        """None goes on from a cursor."""
+        return self.faults.work("iterations", dict)
 
     def days(self, now: datetime) -> Work[RunHistory]:
         """As much as a snapshot says."""

@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast
 
 from qtop.actions.plan import Outcome, Plan, Refusal
 from qtop.model.fleet import Process, Queue, RunningJob, Snapshot
-from qtop.model.health import HealthReport, ServerInfo, SystemHealth
+from qtop.model.health import Acknowledgement, HealthReport, ServerInfo, SystemHealth
 from qtop.model.job import Job
 from qtop.systems.resque.job_reader import failure_job
 from qtop.systems.resque.system import ResqueSystem
@@ -222,6 +222,7 @@ class FakeSystem(ResqueSystem):
         self.replies: list[Any] = []
         self.reported = health_report()
         self.surveyed_queues: list[list[str]] = []
+        self.acknowledgements: tuple[Acknowledgement, ...] = ()
         self.is_closed = False
 
     @property
@@ -238,6 +239,9 @@ class FakeSystem(ResqueSystem):
     def health(self, queues: Sequence[str] = ()) -> Steps[HealthReport]:
         self.surveyed_queues.append(list(queues))
         return at_hand(self.reported)
+
+    def acknowledged(self) -> Steps[Sequence[Acknowledgement]]:  # type: ignore[override]
+        return at_hand(self.acknowledgements)
 
     def open(self) -> None:
         pass

@@ -11,6 +11,7 @@ from textual.strip import Strip
 from qtop.text.safe import count, safe
 from qtop.widgets.columns import Column
 from qtop.widgets.table import Table
+from qtop.widgets.themes import theme_named
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ COLUMNS: tuple[Column[Queue], ...] = (
         align="right",
         sort_key=lambda q: q.depth,
         descends=True,
+        is_steady=True,
     ),
     Column(
         "state",
@@ -41,8 +43,9 @@ COLUMNS: tuple[Column[Queue], ...] = (
         lambda q: q.state,
         priority=5,
         style=lambda q: "good" if q.state == "ok" else "bad",
+        is_steady=True,
     ),
-    Column("note", "Note", 30, lambda q: "§", priority=1, style="dim"),
+    Column("note", "Note", 30, lambda q: "§", priority=1, style="dim", is_steady=True),
 )
 
 
@@ -85,6 +88,9 @@ class TableApp(App[None]):
         self, rows: Sequence[Queue], columns: Sequence[Column[Queue]] = COLUMNS, **options: Any
     ) -> None:
         super().__init__()
+        dark = theme_named("dark", of_16=False)
+        self.register_theme(dark)
+        self.theme = dark.name
         self.clock = Clock()
         self.opened: list[str] = []
         self.pointed: list[str | None] = []

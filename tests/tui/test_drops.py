@@ -164,9 +164,9 @@ def test_an_emptied_database_is_reported_as_one() -> None:
     assert [name for name, _ in totals.drops.gone] == ["a", "b"]
     assert totals.drops.waiting is not None
     assert totals.drops.waiting.was == 12_340
-    (reported,) = [each for each in incidents(before, gone) if each.severity == "bad"]
-    assert reported.text == (
-        "the database was emptied or is another one: jobs processed from 1,000 to 0, "
+    (reported,) = [each for each in incidents(before, gone) if each.severity == "crit"]
+    assert reported.sentence == (
+        "the database was emptied or replaced; processed 1,000 to 0, "
         "waiting 12,340 to 0, workers 1 to 0, failed 2 to 0"
     )
 
@@ -221,10 +221,9 @@ def test_a_database_that_comes_back_is_no_growth_and_no_burst_of_failures() -> N
         at_mono = number * 2.0
         fleet = history.add(look, at_mono)
         found = judge.judge(fleet, at_mono, health_report=health_report(), rtt_ms=5.0)
-        reported += [each.text for each in found if each.severity in ("bad", "warn")]
+        reported += [each.sentence for each in found if each.severity in ("crit", "warn")]
     assert set(reported) == {
-        "the database was emptied or is another one: "
-        "jobs processed from 90,000 to 3, waiting 50,000 to 0"
+        "the database was emptied or replaced; processed 90,000 to 3, waiting 50,000 to 0"
     }
 
 
@@ -237,13 +236,13 @@ def test_workers_and_failures_that_vanish_are_marked_where_they_are_counted() ->
     assert drops.failed is not None
     assert drops.failed.was == 3
     kinds = {each.check: each.text for each in incidents(snapshot(workers=hands), snapshot())}
-    assert kinds == {"workers": "of 4 workers on the register 0 are left"}
+    assert kinds == {"workers": "registered workers dropped 4 to 0"}
 
 
 def test_a_dropped_queue_is_reported_with_its_figures_and_a_link() -> None:
     two: list[Queue] = [queue("mail", 900), queue("other", 9_000)]
     (reported,) = incidents(snapshot(two), snapshot([queue("mail", 0), queue("other", 9_000)]))
-    assert reported.text == "mail fell from 900 to 0: more than workers took"
+    assert reported.text == "mail: dropped 900 to 0 outside the workers"
     assert reported.link is not None
     assert reported.link.key == "mail"
     assert reported.since == NOW
@@ -275,4 +274,4 @@ async def test_an_emptied_database_is_not_shown_as_one_that_was_always_empty() -
         await until_shown(pilot, "1,246 jobs waited in 2 queues")
         await pilot.press("1")
         app.poll_now()
-        await until_shown(pilot, "the database was emptied or is another one")
+        await until_shown(pilot, "the database was emptied or replaced")

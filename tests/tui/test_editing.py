@@ -68,7 +68,8 @@ def test_another_type_is_a_change(before: str, after: str) -> None:
         ('{"class":5,"args":[]}', '"class"'),
         ('{"class":"A"}', '"args"'),
         ('{"class":"A","args":{}}', '"args"'),
-        ('{"class":"A","args":[NaN]}', "nan"),
+        ('{"class":"A","args":[NaN]}', "NaN is no JSON"),
+        ('{"class":"A","args":[{"a":-Infinity}]}', "-Infinity is no JSON"),
         ("[" * 100_000, "deep"),
     ],
 )

@@ -156,7 +156,7 @@ def test_what_a_user_may_not_read_is_unknown_and_not_missing(
     with a_user(direct, redis_url, "~resque:*", "+@all") as url:
         found = seek(url=url)
     assert places(found) == [RESQUE]
-    assert list(found.unread) == ["whether a system lives under no prefix"]
+    assert list(found.unread) == ["sidekiq (no prefix)"]
 
 
 def place(system: str, host: str, namespace: str, label: str = "") -> PlaceOptions:

@@ -10,14 +10,23 @@ from hypothesis import strategies as st
 from tests.support.sample_data import NOW, failure
 
 from qtop.model.job import GroupKey, JobSource
-from qtop.search.failure_groups import MOST_GROUPS, OTHER, TREND_HOURS, FailureGroups, KeyMaker
+from qtop.search.failure_groups import (
+    MOST_GROUPS,
+    OTHER,
+    TREND_HOURS,
+    FailureGroups,
+    KeyMaker,
+    KnownEntry,
+)
 from qtop.systems.resque.group_reader import GroupReader
 from qtop.systems.resque.job_lists import ListEntry, ResqueList
 from qtop.systems.resque.job_reader import failed_job
 from qtop.systems.sidekiq.entry_groups import EntryGroups
+from qtop.systems.sidekiq.set_lists import SetList
 from queuecore.windows import RawItem, whole
 from resque.codec import encode
 from resque.keys import Keys
+from sidekiq.keys import SidekiqKeys
 from sidekiq.store.entries import SetEntry
 
 FAILURES = ResqueList(Keys(), JobSource("failed", "failed"))
@@ -262,3 +271,27 @@ def test_an_unreadable_name_can_be_grouped() -> None:
     raw = encode({"payload": {"class": "A", "args": []}}).replace(b'"A"', b'"\xff\xfe"')
     (group,) = counted(raw).groups()
     assert group.id
+
+
+def test_groups_tell_what_is_tried_again_from_what_is_dead_also_beside_resque() -> None:
+    members = {"class": "A", "args": [1], "error_class": "E", "error_message": "no", "queue": "q"}
+    raw = json.dumps(members).encode()
+    entries = [SetEntry(kept, "1.0", raw, 0) for kept in ("retry", "retry", "dead", "failed")]
+    sidekiqs, resques = FailureGroups(NOW), FailureGroups(NOW)
+    jobs = SetList(SidekiqKeys(), JobSource("failed", "failed"), ("retry", "dead"))
+    for at, each in enumerate(entries):
+        listed = jobs.entry_of(each, at)
+        sidekiqs.add(listed)
+        assert KnownEntry(listed.job, KeyMaker()).group.kept_in == listed.group.kept_in
+    add(resques, entry(payload={"class": "A", "args": [1]}, exception="E", error="no"), 0)
+    [alone] = sidekiqs.groups()
+    assert (alone.count, alone.to_retry, alone.dead) == (4, 2, 1)
+    [of_resque] = resques.groups()
+    assert (of_resque.count, of_resque.to_retry, of_resque.dead) == (1, 0, 0)
+    both = FailureGroups(NOW)
+    both.take_in(sidekiqs)
+    both.take_in(resques)
+    both.take_in(sidekiqs)
+    groups = both.groups()
+    assert sum(each.count for each in groups) == 9
+    assert [sum(getattr(each, part) for each in groups) for part in ("to_retry", "dead")] == [4, 2]

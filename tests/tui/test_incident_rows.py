@@ -36,7 +36,7 @@ from queuecore.values import replace
 from resque.keys import Keys
 
 KEYS = Keys("resque")
-BURST = Incident("failures", "bad", "9 jobs failed", "burst")
+BURST = Incident("failures", "crit", "9 jobs failed", "burst")
 OTHER = Incident("jobs", "warn", "one runs long", "long", "A")
 
 
@@ -72,7 +72,7 @@ def test_an_incident_is_reported_from_its_second_poll_on() -> None:
 def test_unreadable_parts_are_reported_at_once(check: Check, kind: str) -> None:
     steady = Steady()
     assert reported(steady, [], 0.0) == []
-    assert reported(steady, [Incident(check, "bad", "cannot be read", kind, "q")], 1.0) == [kind]
+    assert reported(steady, [Incident(check, "crit", "cannot be read", kind, "q")], 1.0) == [kind]
 
 
 def test_an_incident_of_one_poll_only_is_not_reported() -> None:
@@ -124,7 +124,7 @@ async def test_the_cursor_stays_on_its_incident_when_another_appears() -> None:
         for left in range(2, 0, -1):
             app.poll_now()
             await until(pilot, lambda n=left: len(source.snapshots) == n, "a look")  # type: ignore[misc]
-        await until_shown(pilot, "bad   unknown: queues (cannot be read)")
+        await until_shown(pilot, "CRIT  unknown: queues (cannot be read)")
         await until(pilot, lambda: under_cursor() == before, "the same incident")
 
 

@@ -16,9 +16,10 @@ from qtop.screens.dialogs import DIALOG_BINDINGS
 from qtop.screens.failed import FailedScreen, FailureScreen, GroupScreen
 from qtop.screens.help import HelpScreen, help_lines
 from qtop.screens.history import ActionScreen, HistoryScreen
+from qtop.screens.incidents import IncidentScreen
 from qtop.screens.jobs import JobScreen, JobsScreen, SetAsideScreen
 from qtop.screens.local import LocalScreen, LogScreen
-from qtop.screens.overview import IncidentScreen, OverviewScreen
+from qtop.screens.overview import OverviewScreen
 from qtop.screens.queues import QueuesScreen
 from qtop.screens.running import RunningScreen
 from qtop.screens.runs import RunsScreen

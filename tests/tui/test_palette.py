@@ -35,7 +35,7 @@ def test_every_typed_word_must_occur_in_an_action() -> None:
 def test_synonyms_find_an_action_after_those_that_have_the_word_as_name() -> None:
     failed = keymap.of({*FailedScreen.PLACES, "everywhere"})
     assert {"requeue", "requeue_all"} <= {a.id for a in matching(failed, "retry")}
-    assert "next_theme" in [a.id for a in matching(failed, "theme")]
+    assert "choose_theme" in [a.id for a in matching(failed, "theme")]
     assert next(a.id for a in matching(failed, "delete")) in ("delete", "delete_all")
     assert set(SYNONYMS) <= {action.id for action in keymap.ACTIONS}
 

@@ -3,15 +3,19 @@ beside them show where a change is; these check that colours, marks and flags ar
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from tests.screenshots import own_server
 from tests.support.audit_entries import AUDIT_ENTRIES
 from tests.support.console import assert_as_recorded, console, until_polled
 from tests.support.sample_data import FakeSystem, fleet
 
 from qtop.app.app import QtopApp
 from qtop.config.settings import Settings
+from queuecore.server import PrivateServer
 
 PICTURES = Path(__file__).with_name("pictures")
 #: Keys to press, and the picture to take after them.
@@ -46,3 +50,16 @@ async def test_the_console_looks_as_it_did(name: str, in_utc: None) -> None:
         await pilot.pause()
         await pilot.pause()
         assert_as_recorded(picture(app), PICTURES / f"{name}.svg")
+
+
+@pytest.mark.usefixtures("redis_binary")
+def test_the_server_of_the_screenshots_ends_also_after_an_error_and_while_workers_use_it() -> None:
+    with TemporaryDirectory(prefix="q") as name:
+        folder = Path(name) / "s"
+        worker = PrivateServer(folder)
+        with suppress(RuntimeError), own_server(folder):
+            worker.hold()
+            assert worker.status().running
+            raise RuntimeError
+        assert not worker.status().running
+        assert not worker.close()

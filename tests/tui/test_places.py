@@ -203,7 +203,7 @@ async def test_overview_leads_to_the_row_of_the_right_system(both: Opened) -> No
     app, pilot = both
     await pilot.press("1")
     await until_mode(pilot, "overview")
-    await until_shown(pilot, "nobody serves reports")
+    await until_shown(pilot, "reports: no live workers")
     table = table_of(app)
     rows = [table.rows[at] for at in range(table.row_count)]
     [unserved] = [row for row in rows if row.incident.kind == "unserved"]

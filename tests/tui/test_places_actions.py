@@ -30,7 +30,6 @@ from textual.pilot import Pilot
 
 from qtop.app.app import QtopApp
 from qtop.screens.dialogs import ConfirmDialog, DateDialog, QueueDialog, StartDialog
-from qtop.screens.runs import RunsScreen
 
 pytestmark = pytest.mark.redis
 Opened = tuple[QtopApp, Pilot[None]]
@@ -108,10 +107,10 @@ async def test_the_advice_on_a_queue_of_sidekiq_names_no_key_that_starts_a_worke
     app = console_of(places_at(redis_url), folder=tmp_path)
     async with app.run_test(size=(120, 40)) as pilot:
         await until_all_polled(pilot)
-        await until_shown(pilot, "no worker is alive")
+        await until_shown(pilot, "no live workers")
         table = table_of(app)
         rows = [table.rows[at] for at in range(table.row_count)]
-        [row] = [each for each in rows if "no worker is alive" in each.incident.text]
+        [row] = [each for each in rows if "no live workers" in each.incident.text]
         assert row.system == "sidekiq"
         assert table.move_to(row.incident.row_key)
         await until_shown(pilot, "start a worker that knows Report")
@@ -130,17 +129,6 @@ async def test_a_key_that_does_something_else_in_each_system_says_both(workers: 
     await pilot.press("question_mark")
     await until_shown(pilot, "resque: Take all dead workers off the register")
     await until_shown(pilot, "sidekiq: Put back the jobs that crashed processes lost")
-
-
-async def test_what_was_run_says_whose_runs_these_are(workers: Opened) -> None:
-    app, pilot = workers
-    await pilot.press("7")
-    await until_mode(pilot, "history")
-    await pilot.press("t")
-    await until_screen(pilot, RunsScreen)
-    await until_rows(pilot, 90)
-    table = table_of(app)
-    assert {table.rows[at].system for at in range(table.row_count)} == {"sidekiq"}
 
 
 async def test_processes_of_both_are_signalled_each_as_its_system_can(
@@ -181,7 +169,8 @@ async def test_a_marked_worker_that_cannot_do_it_is_named_before_the_others_do(
     await until(pilot, lambda: direct("LRANGE", signals, 0, -1) == [b"TTIN"], "the signal")
 
 
-async def test_the_dead_of_both_are_one_question(workers: Opened, direct: Direct) -> None:
+async def ask_about_the_dead(workers: Opened, direct: Direct) -> None:
+    """One of each has died, with a job."""
     app, pilot = workers
     direct("HSET", RESQUE.heartbeats(), RESQUE_WORKER, "2026-11-23T00:00:00Z")
     direct("DEL", SIDEKIQ.process(SIDEKIQ_PROCESS), SIDEKIQ.work(SIDEKIQ_PROCESS))
@@ -190,8 +179,44 @@ async def test_the_dead_of_both_are_one_question(workers: Opened, direct: Direct
     await until_shown(pilot, "gone")
     await pilot.press("D")
     await until_screen(pilot, ConfirmDialog)
-    assert "resque" in screen_text(app)
-    assert "sidekiq" in screen_text(app)
+    await until_shown(pilot, "[x] resque: Prune 1 dead worker")
+    await until_shown(pilot, "[x] sidekiq: Rescue 1 lost job")
+
+
+async def test_of_the_dead_of_both_only_those_that_are_chosen_are_touched(
+    workers: Opened, direct: Direct
+) -> None:
+    app, pilot = workers
+    waiting = direct("LLEN", SIDEKIQ.queue("default"))
+    await ask_about_the_dead(workers, direct)
+    await pilot.press("space")
+    await until_shown(pilot, "[ ] resque: Prune 1 dead worker")
+    await until_shown(pilot, "Rescue 1 lost job in sidekiq?")
+    await pilot.press("y")
+    lost = SIDEKIQ.queue("default")
+    await until(pilot, lambda: direct("LLEN", lost) == waiting + 1, "the rescue")
+    await until_shown(pilot, "put back 1")
+    assert direct("SMEMBERS", RESQUE.workers()) == [RESQUE_WORKER.encode()]
+    [done] = [each for each in await app.read(app.system.history(10)) if each.action == "rescue"]
+    assert done.processes == (SIDEKIQ_PROCESS,)
+
+
+async def test_where_nothing_is_chosen_nothing_is_confirmed(
+    workers: Opened, direct: Direct
+) -> None:
+    app, pilot = workers
+    await ask_about_the_dead(workers, direct)
+    await pilot.press("space", "tab", "space", "y")
+    await pilot.pause()
+    assert isinstance(app.screen, ConfirmDialog)
+    await pilot.press("n")
+    await until_shown(pilot, "nothing was changed")
+    assert direct("SMEMBERS", RESQUE.workers()) == [RESQUE_WORKER.encode()]
+
+
+async def test_the_dead_of_both_are_one_question(workers: Opened, direct: Direct) -> None:
+    _, pilot = workers
+    await ask_about_the_dead(workers, direct)
     await pilot.press("y")
     await until(pilot, lambda: not direct("SMEMBERS", RESQUE.workers()), "the prune")
     # The job in the hands of Resque's worker is a failure now.
@@ -271,13 +296,3 @@ async def test_another_time_for_both_names_what_is_left_alone_and_no_time_before
     await until_screen(pilot, DateDialog)
     await until_shown(pilot, "Left alone: resque")
     assert "tried again 2" not in screen_text(app)
-
-
-async def test_what_was_run_in_one_of_several_places_says_in_which(workers: Opened) -> None:
-    _, pilot = workers
-    await pilot.press("7")
-    await until_mode(pilot, "history")
-    await pilot.press("t")
-    await until_shown(pilot, "sidekiq only")
-    await pilot.press("t")
-    await until_shown(pilot, "sidekiq only")

@@ -33,7 +33,7 @@ AWAY: Final = "it is away"
 #: Claims that there is nothing.
 NOTHING_THERE: Final = (
     *("No queues", "No workers yet", "No failed jobs", "No delayed jobs", "No schedules"),
-    *("Nothing is wrong", "Nothing was done", "Queues 0", "Workers 0", "Failed 0", "0 waiting"),
+    *("No problems detected", "Nothing was done", "Queues 0", "Workers 0", "Failed 0", "0 waiting"),
 )
 
 Keys = Sequence[str]
@@ -107,7 +107,9 @@ SCREENS: Final[Mapping[str, tuple[Keys, Sequence[Case]]]] = {
     ),
 }
 #: Calls that have tests of their own below, or in the tests of the console's other parts.
-BY_THEMSELVES: Final = {"snapshot", "health", "strays", "forbidden", "waiting_classes"}
+BY_THEMSELVES: Final = {
+    *("snapshot", "health", "strays", "forbidden", "waiting_classes", "iterations"),
+}
 #: Calls that only commands make; and `note`, for whose answer nothing waits.
 NOT_HERE: Final = {
     *("stray_jobs", "unregistered", "ownership", "next_jobs", "now", "ping", "contact", "probe"),

@@ -4,11 +4,11 @@ from datetime import timedelta
 
 import pytest
 from tests.support.console import console, screen_lines, screen_text, until, until_gone, until_shown
-from tests.support.sample_data import NOW, SYSTEM, FakeSystem, queue, snapshot
+from tests.support.sample_data import NOW, SYSTEM, FakeSystem, queue, snapshot, worker
 
 from qtop.monitor.row_builder import RowBuilder
 from qtop.monitor.rows import Totals
-from qtop.monitor.series import STEP_S, TREND_KEPT, TrendRecorder, fewer
+from qtop.monitor.series import KEPT, STEP_S, TREND_KEPT, SeriesRecorder, TrendRecorder, fewer
 from queuecore.values import replace
 
 pytestmark = pytest.mark.usefixtures("in_utc")
@@ -82,3 +82,56 @@ async def test_history_draws_it_above_the_actions() -> None:
         assert line.endswith("█████▇  max  1,234")
         await pilot.resize_terminal(60, 15)
         await until_gone(pilot, "max")
+
+
+# The series of the last minutes, for charts
+
+
+def test_series_tell_when_they_began_and_how_many_values_have_gone() -> None:
+    recorder = SeriesRecorder()
+    for step in range(KEPT + 7):
+        recorder.add(totals(step), 100.0 + step * STEP_S, NOW + timedelta(seconds=step * STEP_S))
+    series = recorder.series_now
+    assert (series.first, series.began) == (7, NOW)
+    assert (series.waiting[0], series.waiting[-1], len(series.busy)) == (7, KEPT + 6, KEPT)
+
+
+def test_series_begin_anew_after_the_machine_slept() -> None:
+    recorder = SeriesRecorder()
+    recorder.add(totals(1), 100.0, NOW)
+    recorder.add(totals(2), 101.0, NOW + timedelta(hours=1))
+    series = recorder.series_now
+    assert (list(series.waiting), series.first) == ([2], 0)
+    assert series.began == NOW + timedelta(hours=1)
+
+
+def test_of_several_servers_the_clocks_may_differ() -> None:
+    recorder = SeriesRecorder(has_one_clock=False)
+    recorder.add(totals(1), 100.0, NOW)
+    recorder.add(totals(2), 106.0, NOW + timedelta(hours=1))
+    assert (list(recorder.series_now.waiting), recorder.series_now.began) == ([1, 2], NOW)
+
+
+def test_the_part_of_the_workers_that_is_busy_leaves_out_the_dead() -> None:
+    workers = [
+        worker("web1:1:mail", on="mail"),
+        worker("web1:2:mail"),
+        worker("old:3:mail", on="mail", beat_age_s=100_000),
+    ]
+    found = RowBuilder(SYSTEM).add(snapshot([queue("mail", 1)], workers), 1.0).totals
+    assert (found.busy, found.slots) == (1, 2)
+    recorder = SeriesRecorder()
+    recorder.add(found, 0.0, NOW)
+    recorder.add(replace(found, busy=None), STEP_S, NOW)
+    recorder.add(replace(found, slots=0, busy=0), 2 * STEP_S, NOW)
+    assert list(recorder.series_now.busy) == [0.5, None, None]
+
+
+def test_jobs_come_at_the_sum_of_all_queues_and_unknown_where_one_is() -> None:
+    builder = RowBuilder(SYSTEM)
+    both = [queue("mail", 5), queue("low", 1)]
+    builder.add(snapshot(both), 1.0)
+    found = builder.add(snapshot([queue("mail", 7, pushed=4), queue("low", 1, pushed=2)]), 2.0)
+    assert (found.totals.in_per_s, found.totals.in_is_estimate) == (6.0, False)
+    unknown = RowBuilder(SYSTEM).add(snapshot(both), 1.0)
+    assert unknown.totals.in_per_s is None

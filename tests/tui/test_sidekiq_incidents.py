@@ -56,23 +56,23 @@ def test_what_is_overdue_is_said_once_it_is_late_for_so_many_processes(
     assert kinds(still)["jobs", "overdue schedule"].severity == "warn"
     direct("DEL", *direct("SMEMBERS", "processes"))
     found = kinds(still)
-    assert found["jobs", "overdue schedule"].severity == "bad"
+    assert found["jobs", "overdue schedule"].severity == "crit"
     assert found["workers", "gone"].severity == "warn"
 
 
 def test_a_score_that_is_no_time_is_not_called_unknown(direct: Direct, still: StillSystem) -> None:
     direct("ZADD", KEYS.jobs("retry"), "-inf", payload(1))
-    text = kinds(still)["jobs", "overdue retry"].text
+    text = kinds(still)["jobs", "overdue retry"].sentence
     assert "unknown" not in text
     assert "-inf" in text
 
 
-def test_dead_jobs_at_the_usual_limit_are_a_note(direct: Direct, still: StillSystem) -> None:
+def test_dead_jobs_at_the_usual_limit_are_information(direct: Direct, still: StillSystem) -> None:
     direct("DEL", KEYS.jobs("dead"))
     add(direct, KEYS.jobs("dead"), [(float(n), b"%d" % n) for n in range(9_998)])
     assert ("failures", "dead cap") not in kinds(still)
     add(direct, KEYS.jobs("dead"), [(9_998.0, b"one more")])
-    assert kinds(still)["failures", "dead cap"].severity == "note"
+    assert kinds(still)["failures", "dead cap"].severity == "info"
 
 
 def test_retries_are_counted_by_minute_and_the_fullest_minutes_by_class(
@@ -99,7 +99,7 @@ async def test_a_storm_ahead_is_on_overview(
     app = console(still, namespace="")
     async with app.run_test(size=size) as pilot:
         await until_checked(pilot)
-        await until_shown(pilot, "retry storm ahead: 1,500 retries")
+        await until_shown(pilot, "retry storm ahead; 1,500 retries")
         [storm] = [e for e in app.state.view().insights.incidents if e.kind == "storm"]
         assert "Job0" in storm.cause
         assert storm.link is not None
@@ -207,7 +207,7 @@ def test_a_command_is_advised_only_by_a_system_that_has_it() -> None:
         fleet = RowBuilder(system).add(paused, 0.0)
         rules = IncidentRules(abilities=system.abilities)
         found = rules.judge(fleet, 0.0, health_report=None, rtt_ms=None)
-        [remedies[system.name]] = [each.remedy for each in found if each.check == "pauses"]
+        [remedies[system.name]] = [each.advice for each in found if each.check == "pauses"]
     assert remedies["resque"] == "qtop resume q"
     assert remedies["sidekiq"] == SidekiqSystem.abilities["pause"]
 

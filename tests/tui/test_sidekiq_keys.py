@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from tests.support.console import (
@@ -19,7 +20,7 @@ from tests.support.console import (
 from tests.support.console_redis import Redis, on
 from tests.support.direct import Direct
 from tests.support.sidekiq_jobs import KEYS, failed_job, fill_queue, fill_set, job, state_of
-from tests.support.sidekiq_processes import beat, crash, work
+from tests.support.sidekiq_processes import beat, crash, payload, work
 from textual.pilot import Pilot
 
 from qtop.app.app import QtopApp
@@ -103,6 +104,59 @@ async def test_failed_jobs_are_tried_again_at_another_time(
         assert len({*state_of(direct)["retry"].values()}) == 1
 
 
+@pytest.mark.parametrize("key", ["M", "H"])
+async def test_all_scheduled_jobs_that_match_come_due_at_another_time(
+    app: QtopApp, direct: Direct, key: str
+) -> None:
+    meant = {failed_job(n): AT_S for n in range(3)}
+    other = failed_job(9, **{"class": "Other"})
+    fill_set(direct, KEYS.jobs("schedule"), {**meant, other: AT_S})
+    async with app.run_test(size=(140, 40)) as pilot:
+        await show(pilot, "5", "HardJob", "slash", *"class:HardJob", "enter", key)
+        await until_screen(pilot, DateDialog)
+        await pilot.press(*"2040-01-01T12:00", "enter")
+        await confirm(pilot)
+        await until(
+            pilot,
+            lambda: [*state_of(direct)["schedule"].values()].count(AT_S) == 1,
+            "three other times",
+        )
+        assert float(direct("ZSCORE", KEYS.jobs("schedule"), other)) == AT_S
+        await pilot.press("u")
+        await until(
+            pilot, lambda: {*state_of(direct)["schedule"].values()} == {AT_S}, "the times before"
+        )
+
+
+async def test_a_group_says_how_many_are_tried_again_and_how_many_are_dead(
+    app: QtopApp, direct: Direct
+) -> None:
+    fill_set(direct, KEYS.jobs("retry"), {failed_job(n): AT_S for n in range(4)})
+    fill_set(direct, KEYS.jobs("dead"), {failed_job(n): AT_S for n in range(4, 10)})
+    async with app.run_test(size=(80, 24)) as pilot:
+        await show(pilot, "4", "HardJob")
+        await until_shown(pilot, "of 10 failed jobs")
+        lines = screen_lines(app)
+        [head] = [line.split() for line in lines if "count" in line and "retry" in line]
+        [row] = [line.split() for line in lines if "HardJob" in line]
+        assert head[:3] == ["count", "retry", "dead"]
+        assert row[:3] == ["10", "4", "6"]
+
+
+async def test_all_failed_jobs_that_match_go_to_another_queue(app: QtopApp, direct: Direct) -> None:
+    fill_set(direct, KEYS.jobs("retry"), {failed_job(n): AT_S for n in range(3)})
+    fill_set(direct, KEYS.jobs("dead"), {failed_job(9, **{"class": "Other"}): AT_S})
+    direct("SADD", "queues", "elsewhere")
+    async with app.run_test(size=(140, 40)) as pilot:
+        await show(pilot, "4", "HardJob", "slash", *"class:HardJob", "enter", "M")
+        await until_shown(pilot, "Requeue all that match to which queue?")
+        await pilot.press(*"elsewhere", "enter")
+        await confirm(pilot)
+        await until(pilot, lambda: direct("LLEN", "queue:elsewhere") == 3, "three jobs")
+        assert not direct("EXISTS", KEYS.jobs("retry"))
+        assert direct("ZCARD", KEYS.jobs("dead")) == 1
+
+
 async def test_the_question_for_a_time_says_once_how_times_are_written(
     app: QtopApp, direct: Direct
 ) -> None:
@@ -169,6 +223,32 @@ async def test_a_process_is_quieted_and_stopped_by_its_signals(
         await until(pilot, lambda: direct("LRANGE", signals, 0, -1) == [b"TSTP"], "one less")
 
 
+async def test_how_far_an_iterable_job_is_is_shown_with_its_thread(
+    app: QtopApp, direct: Direct, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    identity, jid = "far:1:0123456789ab", "a" * 24
+    beat(direct, identity)
+    work(direct, identity, {"t1": payload(jid), "t2": payload("b" * 24)})
+    direct("HSET", KEYS.iteration(jid), "c", '[7,"x"]', "ex", "2", "rt", "754.5")
+    async with app.run_test(size=(140, 60)) as pilot:
+        await show(pilot, "3", "h:1", "enter")
+        await until_screen(pilot, WorkerScreen)
+        await until_shown(pilot, '2 starts, ran for 12 min, at [7,"x"]')
+        assert screen_text(app).count("iteration") == 1
+        direct("HSET", KEYS.iteration(jid), "c", "8", "cancelled", "1795436444")
+        app.poll_now()
+        await until_shown(pilot, "at 8; asked to end")
+        direct("DEL", KEYS.iteration(jid))
+        direct("SET", KEYS.iteration(jid), "x")
+        app.poll_now()
+        await until_shown(pilot, "unknown: a key holds another kind")
+        unanswered: Exchange[Any] = Exchange((("NOSUCH",),), list)
+        monkeypatch.setattr(SidekiqSystem, "iterations", lambda *_: unanswered)
+        app.poll_now()
+        await until_shown(pilot, "NOSUCH")
+        assert "2 starts" not in screen_text(app)
+
+
 async def test_what_a_process_lost_while_the_console_watched_is_rescued(
     app: QtopApp, direct: Direct
 ) -> None:
@@ -183,6 +263,8 @@ async def test_what_a_process_lost_while_the_console_watched_is_rescued(
         assert "HardJob" in screen_text(app)
         await pilot.press("y")
         await until(pilot, lambda: direct("LLEN", KEYS.queue("q")) == 1, "the lost job")
+        [done] = await app.read(app.system.history(1))
+        assert done.processes == (identity,)
 
 
 async def test_the_iterable_jobs_of_a_process_are_cancelled_and_that_is_taken_back(

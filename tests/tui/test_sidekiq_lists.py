@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from tests.support.direct import Direct
-from tests.support.sidekiq_console import NOW, StillSystem, raws, restored
+from tests.support.sidekiq_console import NOW, StillSystem, raws, restored, still_sidekiq
 from tests.support.sidekiq_recordings import NAMES, VERSIONS, values
 from tests.support.sidekiq_sets import KEYS, add, payload
 from tests.support.soak import IS_SOAK
@@ -38,7 +38,7 @@ def entries(name: str, key: str) -> list[tuple[str, float]]:
 @pytest.fixture
 def still(direct: Direct, redis_url: str) -> Iterator[StillSystem]:
     """A Sidekiq on the empty server."""
-    system = StillSystem(redis_url)
+    system = still_sidekiq(redis_url)
     yield system
     system.shut()
 

@@ -46,7 +46,7 @@ async def test_overview(still: StillSystem) -> None:
     app = opened(still)
     async with app.run_test(size=(80, 24)) as pilot:
         await until_checked(pilot)
-        await until_shown(pilot, "nobody serves idle")
+        await until_shown(pilot, "idle: no live workers")
         text = "\n".join(each.text for each in app.state.view().insights.incidents)
         assert "prune" not in text
         assert "scheduler" not in text

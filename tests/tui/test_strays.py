@@ -32,7 +32,7 @@ async def test_a_worker_on_no_register_is_reported_shown_and_pruned(redis: Redis
     await redis.source.run(single(("SET", KEYS.worker(LOST), JOB), str, writes=True))
     app = on(redis, sleep=first_only)
     async with app.run_test(size=(120, 40)) as pilot:
-        await until_shown(pilot, "1 job in the hands of workers that are on no register")
+        await until_shown(pilot, "1 job held by workers that are not registered")
         await pilot.press("3")
         await until_shown(pilot, "unregistered")
         assert shows(app, "Charge")
@@ -75,7 +75,7 @@ def test_each_kind_has_a_sentence_and_a_command_that_puts_it_back() -> None:
         )
     )
     incidents = IncidentRules().fleet(fleet_rows, 0.0, health_report().with_strays(found))
-    assert [(each.kind, each.remedy) for each in incidents if each.check == "keys"] == [
+    assert [(each.kind, each.advice) for each in incidents if each.check == "keys"] == [
         ("record", "qtop prune --dry-run"),
         ("queue", "qtop register -- '-a b'"),
         ("unreadable", "qtop register q"),

@@ -1,6 +1,7 @@
 """The table keeps its cursor and its place while rows change under it."""
 
 import pytest
+from rich.style import Style
 from tests.support.table_app import Queue, TableApp, WatchedTable, cursor_name, numbered, queues
 from textual import events
 from textual.pilot import Pilot
@@ -14,6 +15,11 @@ def style_flags(table: Table[Queue], y: int) -> set[str]:
     styles = [segment.style for segment in table.render_line(y) if segment.style]
     names = ("bold", "dim", "reverse", "underline")
     return {name for name in names if all(getattr(style, name) for style in styles)}
+
+
+def styles(table: Table[Queue], y: int) -> list[Style]:
+    """The styles of the texts of a line."""
+    return [each.style for each in table.render_line(y) if each.style and each.text.strip()]
 
 
 async def test_the_cursor_stays_on_its_row_when_rows_move() -> None:
@@ -156,14 +162,23 @@ async def test_enter_opens_the_row_under_the_cursor() -> None:
     assert app.opened == ["b"]
 
 
-async def test_the_cursor_needs_no_colour_to_be_seen() -> None:
+async def test_the_cursor_needs_no_colour_to_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
     app = TableApp(queues("a b"))
     async with app.run_test() as pilot:
         assert "reverse" in style_flags(app.table, 1)
         assert "reverse" not in style_flags(app.table, 2)
         app.set_focus(None)
         await pilot.pause()
-        assert style_flags(app.table, 1) == {"bold", "underline"}
+        assert style_flags(app.table, 1) == set(), "the frame shows where the focus is"
+
+
+async def test_the_row_of_the_cursor_is_tinted_and_keeps_the_colours_of_its_cells() -> None:
+    app = TableApp([Queue("a"), Queue("b")])
+    async with app.run_test():
+        cursor, other = (styles(app.table, y) for y in (1, 2))
+        assert [style.color for style in cursor] == [style.color for style in other]
+        assert {style.bgcolor for style in cursor}.isdisjoint(style.bgcolor for style in other)
 
 
 async def test_a_click_moves_the_cursor_and_a_double_click_opens() -> None:
@@ -227,3 +242,17 @@ def test_every_key_has_an_action_and_an_id_and_stays_out_of_the_footer() -> None
         assert binding.id
         assert not binding.show
     assert len({binding.id for binding in TABLE_BINDINGS}) == len(TABLE_BINDINGS)
+
+
+async def test_a_table_without_labels_has_one_more_row_and_opens_what_is_clicked() -> None:
+    app = TableApp(numbered(3))
+    async with app.run_test(size=(40, 3)) as pilot:
+        app.table.show_labels(False)
+        await pilot.pause()
+        assert [line.split()[0] for line in app.screen_lines()] == ["q0", "q1", "q2"]
+        await pilot.click(WatchedTable, offset=(4, 2), times=2)
+        await pilot.pause()
+        assert app.opened == ["q2"]
+        app.table.show_labels(True)
+        await pilot.pause()
+        assert "Queue" in app.screen_lines()[0]

@@ -9,7 +9,7 @@ from tests.support.sample_data import FakeSystem, failure, snapshot
 from textual.pilot import Pilot
 
 from qtop.app.app import QtopApp
-from qtop.monitor.incidents.incident import Incident, Link
+from qtop.monitor.incidents.incident import Figure, Incident, Link, Remedy
 from qtop.screens.tickets import incident_ticket
 
 
@@ -59,17 +59,18 @@ async def test_an_incident_gives_its_cause_figures_and_remedies_and_samples_of_i
         view = app.state.view()
     about = Incident(
         "failures",
-        "bad",
+        "crit",
         "many fail",
         link=Link("failed", filter="exception:Net::ReadTimeout"),
-        remedy="look at the mail server",
+        remedies=(Remedy("look at the mail server", command="qtop failed"),),
         cause="it does not answer",
-        evidence=("39 a minute",),
+        evidence=(Figure("failures", "39 a minute"),),
     )
     text = incident_ticket(about, view)
     assert text[0] == "CRIT: many fail"
-    for line in ("Cause: it does not answer", "- 39 a minute", "To do: look at the mail server"):
-        assert line in text
+    assert "Cause: it does not answer" in text
+    assert "- failures: 39 a minute" in text
+    assert "To do: look at the mail server (qtop failed)" in text
     assert sum("Net::ReadTimeout" in line for line in text) == 2
 
 

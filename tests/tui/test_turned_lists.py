@@ -80,7 +80,7 @@ def test_the_console_tells_of_a_list_that_was_left_turned_and_of_the_command_for
     incidents = server_incidents(report, None, USUAL)
     incident = next(each for each in incidents if each.kind == "order")
     assert (incident.check, incident.severity) == ("keys", "warn")
-    assert incident.remedy == f"qtop reorder {name}"
+    assert incident.advice == f"qtop reorder {name}"
     store.run(turning.settled(KEYS, key))
     report = store.run(look(KEYS, ["mail"]))
     assert not [each for each in server_incidents(report, None, USUAL) if each.kind == "order"]
@@ -122,7 +122,7 @@ def test_the_console_tells_of_a_queue_of_sidekiqs_that_was_left_turned(
     leave_turned(direct, SIDEKIQ_KEYS.queue("mail"), 3, "head")
     report = store.run(sidekiq_health.look(SIDEKIQ_KEYS, ["mail"], ()))
     [incident] = [each for each in server_incidents(report, None, USUAL) if each.kind == "order"]
-    assert (incident.severity, incident.remedy) == ("warn", "qtop reorder queue:mail")
+    assert (incident.severity, incident.advice) == ("warn", "qtop reorder queue:mail")
     assert "Sidekiq" in incident.text
     store.run(turning.settled(SIDEKIQ_KEYS, SIDEKIQ_KEYS.queue("mail"), "head"))
     report = store.run(sidekiq_health.look(SIDEKIQ_KEYS, ["mail"], ()))

@@ -22,8 +22,10 @@ take_items(5, function(item, target, payload)
   end
   if lifetime > 0 then
     local key = target > 0 and KEYS[7 + target] or ''
-    local where = target < 0 and turn.turned .. ' edit' or turn.turned
-    push_later(KEYS[3], false, where, item, key, payload)
+    local where = string.format(target < 0 and '%d edit' or '%d', turn.turned)
+    local texts = pushes_to(KEYS[3], false)
+    local at = #texts
+    texts[at + 1], texts[at + 2], texts[at + 3], texts[at + 4] = where, item, key, payload
   end
   return target < 0 and payload or nil
 end)

@@ -100,17 +100,22 @@ local function begin_turn()
   end
 end
 
--- Items are read some at a time from the end of the list that they leave, and go to its other end some
+-- Items are read some at a time from the end of the list that they leave, and go to its other end many
 -- at a time: a move of each by itself costs a quarter more. `read` are those that were read last, the
--- next first; `passed` is how many of them have left, `trimmed` how many of these are not in their old
--- place any more; `moved` is what is to go to the other end, `pushes` what onto other lists, by their
+-- next first; `passed` is how many of them have left. `behind` is how many have left that are still in
+-- their old places; `moved` is what is to go to the other end, `pushes` what onto other lists, by their
 -- keys. What has left is in its old place until `settle`, which comes before all else that looks at
 -- the list, and last: no error in between loses an item.
-local is_forward, read, passed, trimmed = true, {}, 0, 0
+local is_forward, read, passed, behind = true, {}, 0, 0
 local moved, pushes, pushed_to = {}, {}, {}
-local most_read, look_each, read_bytes, mean_bytes = 32, 8, 32768, 16384
+-- No command tells how large an item is without sending it, and large ones come many in a row: so few
+-- are read at once.
+local most_read, read_bytes, mean_bytes = 7, 32768, 16384
+local most_behind, most_behind_bytes, behind_bytes = 100, 131072, 0
 -- How many more are to leave, as far as is known.
 local to_go = math.huge
+-- What went to the end at which newcomers arrive last, if it is still the last there.
+local tail
 
 local function settle()
   for _, key in ipairs(pushed_to) do
@@ -127,69 +132,81 @@ local function settle()
   elseif #moved > 0 then
     redis.call('LPUSH', list, unpack(moved))
   end
-  local left = passed - trimmed
-  if left > 0 then
-    redis.call('LTRIM', list, to_right and left or 0, to_right and -1 or -1 - left)
+  if behind > 0 then
+    redis.call('LTRIM', list, to_right and behind or 0, to_right and -1 or -1 - behind)
   end
-  moved, pushes, pushed_to, trimmed = {}, {}, {}, passed
+  if behind > 0 or #moved > 0 then
+    tail = is_forward and moved or nil
+  end
+  moved, pushes, pushed_to, behind, behind_bytes = {}, {}, {}, 0, 0
 end
 
--- Push onto another list, to its head or its tail, once what has left is settled.
-local function push_later(key, to_head, ...)
+-- Push onto another list, to its head or its tail, once what has left is settled: the texts of these
+-- are to be added to what it returns.
+local function pushes_to(key, to_head)
   local texts = pushes[key]
   if not texts then
     texts = {to_head = to_head}
     pushes[key], pushed_to[#pushed_to + 1] = texts, key
   end
-  for _, text in ipairs({...}) do
-    texts[#texts + 1] = text
-  end
+  return texts
 end
 
 -- Forget what was read: for what changes the list itself.
 local function read_anew()
   settle()
-  is_forward, read, passed, trimmed = true, {}, 0, 0
+  is_forward, read, passed, tail = true, {}, 0, nil
 end
 
--- The next item that leaves the list where others take them, or at the other end.
-local function next_item(forwards)
-  if is_forward ~= forwards or passed == #read then
-    settle()
-    is_forward, passed, trimmed = forwards, 0, 0
-    local left = math.min(forwards and turn.rest or turn.turned, math.max(1, to_go))
-    local paid = math.floor(budget / (step_cost + mean_bytes)) + 1
-    local count = math.min(left, paid, most_read, math.floor(read_bytes / mean_bytes))
-    count = math.max(1, count)
-    local from_left = forwards == (first_end == 'LEFT')
-    -- No command tells how large an item is without sending it. Large ones come many in a row: some
-    -- of a block tell that they are in it.
-    local ahead = 0
-    while ahead < count do
-      ahead = math.min(count, ahead + look_each)
-      local item = ahead > 1 and redis.call('LINDEX', list, from_left and ahead - 1 or -ahead)
-      if item and #item > read_bytes then
-        count = ahead > look_each and ahead - look_each or math.floor(ahead / 2)
-        ahead = count > 1 and 0 or count
-      end
-    end
-    local first, last = from_left and 0 or -count, from_left and count - 1 or -1
-    local items, size = redis.call('LRANGE', list, first, last), 0
-    read = items
-    if not from_left then
-      read = {}
-      for i = #items, 1, -1 do
-        read[#read + 1] = items[i]
-      end
-    end
-    for _, item in ipairs(read) do
-      size = size + #item
-    end
-    -- After large ones blocks grow slowly: each may have twice as many as the one before.
-    mean_bytes = math.max(64, mean_bytes / 2, size / math.max(1, #read))
+-- Read the items behind those that are read, if there are any.
+local function read_more()
+  if passed == #read then
+    read, passed = {}, 0
   end
-  passed, to_go = passed + 1, to_go - 1
-  return read[passed]
+  local known = #read - passed
+  local left = (is_forward and turn.rest or turn.turned) - known
+  if left <= 0 then
+    return
+  end
+  local paid = math.floor(budget / (step_cost + mean_bytes)) + 1
+  local count = math.min(left, to_go - known, paid, most_read, math.floor(read_bytes / mean_bytes))
+  count = math.max(1, count)
+  local first, size = behind + known, 0
+  local from_left = is_forward == (first_end == 'LEFT')
+  local items
+  if from_left then
+    items = redis.call('LRANGE', list, first, first + count - 1)
+  else
+    items = redis.call('LRANGE', list, -first - count, -first - 1)
+  end
+  for i = 1, #items do
+    local item = items[from_left and i or #items + 1 - i]
+    read[#read + 1], size = item, size + #item
+  end
+  -- After large ones fewer are read, then slowly more again: each time twice as many as before.
+  mean_bytes = math.max(64, mean_bytes / 2, size / math.max(1, #items))
+end
+
+-- Have the next item that leaves the list read, where others take them or at the other end.
+local function look_at_next(forwards)
+  if is_forward ~= forwards then
+    settle()
+    is_forward, read, passed = forwards, {}, 0
+  elseif behind >= most_behind or behind_bytes >= most_behind_bytes then
+    settle()
+  end
+  if passed == #read then
+    read_more()
+  end
+end
+
+-- The next item leaves the list.
+local function next_item(forwards)
+  look_at_next(forwards)
+  local item = read[passed + 1]
+  passed, behind, to_go = passed + 1, behind + 1, to_go - 1
+  behind_bytes = behind_bytes + #item
+  return item
 end
 
 -- The item so many places behind the first one, and whether it had to be read by itself.
@@ -197,39 +214,59 @@ local function item_behind(ahead)
   if not is_forward then
     read_anew()
   end
+  local known = 0
+  while passed + ahead >= #read and ahead * mean_bytes <= 65536 and #read - passed > known do
+    known = #read - passed
+    read_more()
+  end
   local item = read[passed + ahead + 1]
-  return item or item_in(passed - trimmed + ahead), not item
+  return item or item_in(behind + ahead), not item
 end
 
--- Move the first of those that are not yet turned to those that are; another text in its place, where
--- there is one.
+-- Move the first so many of those that are not yet turned to those that are; or with `forwards` false
+-- the last of those that are turned back. Ends early once the bytes that may be moved are spent.
+-- Returns how many are left.
+local function pass_on(forwards, count)
+  while count > 0 and budget > 0 do
+    look_at_next(forwards)
+    local first, last, size = passed + 1, math.min(#read, passed + count), 0
+    if last < first then
+      break
+    end
+    if forwards and turn.turned == 0 then
+      turn.edge = mark_of(read[first])
+    end
+    for i = first, last do
+      moved[#moved + 1], size = read[i], size + #read[i]
+    end
+    local many = last - passed
+    passed, behind, to_go, count = last, behind + many, to_go - many, count - many
+    behind_bytes, budget = behind_bytes + size, budget - size - many * step_cost
+    many = forwards and many or -many
+    turn.turned, turn.rest = turn.turned + many, turn.rest - many
+  end
+  return count
+end
+
+-- Move the first of those that are not yet turned to those that are, another text in its place.
 local function forward(instead)
-  local item = next_item(true)
-  item = instead or item
-  moved[#moved + 1] = item
-  budget = budget - step_cost - #item
+  next_item(true)
+  moved[#moved + 1] = instead
+  budget = budget - step_cost - #instead
   if turn.turned == 0 then
-    turn.edge = mark_of(item)
+    turn.edge = mark_of(instead)
   end
   turn.turned, turn.rest = turn.turned + 1, turn.rest - 1
-end
-
--- Move the last of those that are turned back.
-local function backward()
-  local item = next_item(false)
-  moved[#moved + 1] = item
-  budget = budget - step_cost - #item
-  turn.turned, turn.rest = turn.turned - 1, turn.rest + 1
 end
 
 -- Put an item before those that are not yet turned.
 local function put_first(item)
   if is_forward then
     settle()
-    is_forward, read, passed, trimmed = false, {}, 0, 0
+    is_forward, read, passed = false, {}, 0
   end
   moved[#moved + 1] = item
-  settle()
+  behind_bytes = behind_bytes + #item
 end
 
 -- Where others removed items meanwhile, the counts miss the first item of the list by a few. To be
@@ -250,6 +287,7 @@ local function correct()
       end
       for _ = 1, away do
         redis.call('LMOVE', list, list, from, to)
+        tail = nil
       end
       return
     end
@@ -259,6 +297,10 @@ end
 -- The marks of the last items before so many newcomers.
 local function marks_before(count)
   local marks, left = {}, 65536
+  while count == 0 and tail and #marks < math.min(#tail, most_marks) and left > 0 do
+    local item = tail[#tail - #marks]
+    marks[#marks + 1], left = mark_of(item), left - #item
+  end
   while #marks < most_marks and left > 0 do
     local item = redis.call('LINDEX', list, index_behind(newest, count + #marks))
     if not item then

@@ -4,7 +4,7 @@
 -- operation's memory in the same step: nothing is ever restored twice.
 --
 -- KEYS[8] the operation's hash   KEYS[9] what it removed, four texts for each item
--- ARGV[after + 1] how many items to put back; of as many after them the lists pushed to are returned
+-- ARGV[after + 1] how many items to put back; the lists that the next ones were pushed to are returned
 local operation, memory = KEYS[8], KEYS[9]
 local most = tonumber(ARGV[after + 1])
 need('LTRIM', memory)
@@ -17,13 +17,8 @@ local function turn_to(place)
     -- Either way the list is in its order.
     turn.turned, turn.rest = turn.rest, turn.turned
   end
-  while turn.turned ~= place and budget > 0 do
-    if turn.turned < place then
-      forward()
-    else
-      backward()
-    end
-  end
+  pass_on(true, place - turn.turned)
+  pass_on(false, turn.turned - place)
   return turn.turned == place
 end
 
@@ -119,7 +114,8 @@ local function put_back(first, place_of, take_back, is_back, is_edit)
   end
   end_step()
   local lists = {}
-  for i = 1, most do
+  -- The next script comes as far as this one, or a little further.
+  for i = 1, math.min(most, 2 * (done + lost) + 100) do
     local pushed_to = redis.call('LINDEX', memory, -4 * i + 2)
     if pushed_to and pushed_to ~= '' and not lists[pushed_to] then
       lists[pushed_to] = true

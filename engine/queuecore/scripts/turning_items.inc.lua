@@ -24,6 +24,7 @@ for target = 1, targets do
 end
 -- Where others removed items further on, the next are so far from their places.
 local drift, looks = 0, 300
+local shas = {}
 local function item_at(ahead, sha)
   if ahead < 0 or ahead >= turn.rest or looks <= 0 then
     return nil
@@ -32,7 +33,8 @@ local function item_at(ahead, sha)
   if is_looked_up then
     looks = looks - 1 - #item / 8192
   end
-  return redis.sha1hex(item) == sha and item or nil
+  shas[item] = shas[item] or redis.sha1hex(item)
+  return shas[item] == sha and item or nil
 end
 -- How many items come before the one of a place, and that item; nil when it is not near there.
 local function locate(place, sha)
@@ -61,7 +63,8 @@ local function push_to_queue(target, payload)
     end
   end
   -- What goes to the end of the list itself is a newcomer there. They wait the oldest first.
-  push_later(key == list and apart or key, key ~= list and newest == 'head', payload)
+  local texts = pushes_to(key == list and apart or key, key ~= list and newest == 'head')
+  texts[#texts + 1] = payload
 end
 -- How many were taken, and how many were reached; the numbers of those that were not found, and of
 -- those that stay because the key that they should go onto holds no list.
@@ -86,11 +89,7 @@ local function take_items(width, leaves)
       ahead, item = locate(place, sha)
     end
     if ahead then
-      while ahead > 0 and budget > 0 do
-        forward()
-        ahead = ahead - 1
-      end
-      if ahead > 0 then
+      if pass_on(true, ahead) > 0 then
         break
       end
       looks = looks + 1 + #item / 8192
@@ -117,12 +116,10 @@ local function take_items(width, leaves)
       -- It is in its order either way.
       turn.turned, turn.rest = turn.rest, 0
     end
-    while wanted >= 0 and turn.rest > wanted and budget > 0 do
-      forward()
+    if wanted >= 0 then
+      pass_on(true, turn.rest - wanted)
     end
-    while turn.rest < -wanted and turn.turned > 0 and budget > 0 do
-      backward()
-    end
+    pass_on(false, math.min(turn.turned, -wanted - turn.rest))
   end
   settle()
 end

@@ -93,6 +93,7 @@ class _Reading:
             keys.claim(""),
             keys.lost(""),
             keys.pause_queue(""),
+            keys.quarantine(""),
         )
 
     def suspect(self, key: bytes) -> Stray | None:

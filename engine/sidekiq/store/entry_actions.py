@@ -204,17 +204,27 @@ def _act(
     def progress() -> tuple[int, int]:
         return result.done + search.gone + result.gone + _count(result.refused), len(refs)
 
+    def find() -> Steps[_Batch | None]:
+        found = yield from search.find(at_once, progress())
+        return None if found is None else _Batch(found, verb.decide)
+
     try:
-        while (found := (yield from search.find(at_once, progress()))) is not None:
-            takings, refused = _decided(found, verb.decide)
+        batch = yield from find()
+        while batch is not None:
+            coming = (yield from find()) if search.is_ahead else None
+            takings, refused = batch.decided()
             result = result.plus(refused=refused)
             for part in parts(takings, at_once, _size_of, _BYTES):
-                outcomes: list[int] = yield _take(keys, name, part, verb, record)
+                take = _take(keys, name, part, verb, record)
+                # While Redis takes these it is decided what becomes of the next ones.
+                meanwhile = None if coming is None else coming.decide
+                outcomes: list[int] = yield replace(take, meanwhile=meanwhile, progress=progress())
                 for (entry, _), outcome in zip(part, outcomes, strict=True):
                     has_left = outcome == _DONE and verb.leaves(name, entry.group.score)
                     entry.group.skip -= has_left or outcome == _GONE
                 stays = [_WHY_STAYS[outcome] for outcome in outcomes if outcome in _WHY_STAYS]
                 result = result.plus(outcomes.count(_DONE), outcomes.count(_GONE), stays)
+            batch = coming if coming is not None else (yield from find())
     except StoreError as error:
         return replace(result.plus(gone=search.gone), stopped=error)
     return result.plus(gone=search.gone)
@@ -224,18 +234,28 @@ def _count(refused: Sequence[tuple[str, int]]) -> int:
     return sum(count for _, count in refused)
 
 
-def _decided(
-    found: Sequence[FoundEntry], decide: Decide
-) -> tuple[list[tuple[FoundEntry, Taking]], list[str]]:
-    takings: list[tuple[FoundEntry, Taking]] = []
-    refused: list[str] = []
-    for entry in found:
-        decision = decide(entry.raw)
-        if isinstance(decision, str):
-            refused.append(decision)
-        else:
-            takings.append((entry, decision))
-    return takings, refused
+class _Batch:
+    """Entries that were found, and what becomes of each, which is decided once."""
+
+    def __init__(self, found: Sequence[FoundEntry], decide: Decide) -> None:
+        self._found, self._decide = found, decide
+        self._takings: list[tuple[FoundEntry, Taking]] = []
+        self._refused: list[str] = []
+
+    def decide(self) -> None:
+        """Decide, unless that was done. O(bytes)."""
+        found, self._found = self._found, ()
+        for entry in found:
+            decision = self._decide(entry.raw)
+            if isinstance(decision, str):
+                self._refused.append(decision)
+            else:
+                self._takings.append((entry, decision))
+
+    def decided(self) -> tuple[list[tuple[FoundEntry, Taking]], list[str]]:
+        """Those that are taken, each with what becomes of it, and why others are not."""
+        self.decide()
+        return self._takings, self._refused
 
 
 def _size_of(taking: tuple[FoundEntry, Taking]) -> int:

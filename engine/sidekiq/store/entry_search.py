@@ -113,6 +113,12 @@ class EntrySearch:
         self._upcoming: Exchange[list[Reply]] | None = None
         self.gone = 0
 
+    @property
+    def is_ahead(self) -> bool:
+        """Whether there are more, which can be found before those that were found last are taken:
+        they have other scores."""
+        return self._upcoming is not None
+
     def find(self, at_once: int, progress: tuple[int, int]) -> Steps[list[FoundEntry] | None]:
         """Find the next ones, about `at_once`; None after the last. One round trip, O(log(length of
         the set)) for each; of a score with many entries all of them are read: one for each 1,000.
@@ -123,10 +129,11 @@ class EntrySearch:
         replies = yield exchange
         found: list[FoundEntry] = []
         for group, (has_more, *entries) in zip(self._open, replies, strict=False):
+            shas = group.shas
             for raw in entries:
                 sha = sha_of(raw)
-                if sha in group.shas:
-                    group.shas.remove(sha)
+                if sha in shas:
+                    shas.remove(sha)
                     found.append(FoundEntry(group, raw))
             group.skip += len(entries)
             if has_more:

@@ -417,3 +417,28 @@ def test_one_entry_is_found_whole(store: Store, direct: Direct) -> None:
     assert store.run(find_entry(RETRY, refs[30])) == failed_job(30)
     assert store.run(find_entry(RETRY, EntryRef(5.0, sha_of(b"")))) is None
     assert store.run(find_entry(RETRY, EntryRef(6.0, refs[0].sha))) is None
+
+
+def test_what_becomes_of_the_next_entries_is_decided_while_redis_takes_these(
+    store: Store, direct: Direct
+) -> None:
+    refs = fill_set(direct, KEYS.jobs("retry"), {failed_job(n): NOON_S + n for n in range(250)})
+    edited: list[bytes] = []
+    seen: list[tuple[int, int]] = []
+
+    def edit(raw: bytes) -> bytes:
+        edited.append(raw)
+        return raw
+
+    def one(exchange: Exchange[Any]) -> Any:
+        if exchange.meanwhile is not None:
+            before = len(edited)
+            exchange.meanwhile()
+            seen.append((before, len(edited)))
+        return store.run(exchange)
+
+    when = PushTime(NOON_S)
+    result = drive(entry_actions.edit_and_run(KEYS, "retry", refs, edit, when), one)
+    assert (result.done, result.gone) == (250, 0)
+    assert seen == [(100, 200), (200, 250)]
+    assert len({*edited}) == len(edited) == 250

@@ -6,7 +6,7 @@ What it does is put on record: an audit entry, and what the undo needs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, Final, Literal, TypeVar
 
@@ -143,8 +143,9 @@ class Plan:
     schedules it touches, `size_bytes` how much its undo keeps (None: unknown), `record` what goes
     on record. `meanwhile` is what others see while it goes on, `no_undo` why nothing is kept for an
     undo, `besides` what else it changes than what `many` counts, all in words where there is
-    something to say; the details say them, too. `samples` are some of the changes, in lines of safe
-    text that may hold secrets.
+    something to say; the details say them, too. `parts` are given where some of it may be carried
+    out, and the rest not. `samples` are some of the changes, in lines of safe text that may hold
+    secrets.
     """
 
     what: str
@@ -160,7 +161,17 @@ class Plan:
     meanwhile: str = ""
     no_undo: str | None = None
     besides: str = ""
+    parts: PlanParts | None = None
     samples: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PlanParts:
+    """What can be confirmed apart: `titles` say of each part in safe words what it does, by the
+    label of its place; `only` makes the plan of some of them."""
+
+    titles: Mapping[str, str]
+    only: Callable[[Collection[str]], Plan]
 
 
 @dataclass(frozen=True, slots=True)

@@ -157,6 +157,15 @@ class Kill(OfJobs):
 
 
 @dataclass(frozen=True, slots=True)
+class Quarantine:
+    """Move all copies of one job to where no worker takes them: those that failed and those that
+    wait. `job` is one of them, in the list `source`."""
+
+    source: JobSource
+    job: Job
+
+
+@dataclass(frozen=True, slots=True)
 class RunSchedules:
     """Put the jobs of schedules onto their queues now, besides their next firings."""
 
@@ -285,6 +294,7 @@ Request = (
     | PauseAll
     | Undo
     | JobRequest
+    | Quarantine
     | Replace
     | DelayedRequest
     | RunSchedules

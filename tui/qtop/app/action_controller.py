@@ -25,6 +25,7 @@ from qtop.actions.stopping import reined
 from qtop.keymap import keymap
 from qtop.model.job import JobSource
 from qtop.model.job_list import Entry
+from qtop.monitor.incidents.incident import Incident
 from qtop.screens import list_bars
 from qtop.screens.console import Console
 from qtop.screens.dialogs import (
@@ -63,7 +64,7 @@ class ActionController:
         *,
         read_only: bool,
     ) -> None:
-        self._app = app
+        self._app, self._read_only = app, read_only
         #: An action that looks for its jobs goes before searches in the background.
         self.precedence = ForegroundPriority()
         #: What is under way is to be taken back as soon as it has stopped.
@@ -245,6 +246,11 @@ class ActionController:
             return
         self.request(self._app.state.everywhere("pause_all", PauseAll(not is_paused)))
 
+    def acknowledge(self, incident: Incident) -> None:
+        from qtop.app.acknowledging import acknowledge
+
+        acknowledge(self._app, incident, self.operator.actor.who, read_only=self._read_only)
+
     def undo(self) -> None:
         """As `Actions.undo`. An action that is under way is stopped, and what it has done is taken
         back after a question; an undo only stops."""
@@ -312,17 +318,21 @@ class ActionController:
             self._app.say(made.text, made.tone)
             return
 
+        def begin(plan: Plan) -> None:
+            self._app.run_worker(self._carry_out(plan, table), group="action")
+
         def answered(confirmed: bool | None) -> None:
             if confirmed:
-                self._app.run_worker(self._carry_out(plan, table), group="action")
+                begin(dialog.plan)
             else:
                 self._app.say("nothing was changed", "dim")
 
         plan = escalate(self._with_samples(made), self._app.settings.production)
         if plan.danger in ("confirm", "typed"):
-            self._app.push_screen(ConfirmDialog(plan), answered)
+            dialog = ConfirmDialog(plan)
+            self._app.push_screen(dialog, answered)
         else:
-            answered(True)
+            begin(plan)
 
     def _with_samples(self, plan: Plan) -> Plan:
         """A plan whose details have its samples, without secrets."""

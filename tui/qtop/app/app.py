@@ -39,8 +39,8 @@ from qtop.search.filter_language import term
 from qtop.systems.runner import RedisRunner, open_system
 from qtop.systems.system import OF_COMMANDS, JobSystem, PartRunner, System
 from qtop.text.safe import safe
-from qtop.widgets import theme
 from qtop.widgets.table import Table
+from qtop.widgets.themes import theme_named, theme_names
 from queuecore.exchange import Exchange, Operation, Steps
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from qtop.app.worker_controller import LocalWorkerController
     from qtop.monitor.together import ShownState
     from qtop.systems.finding import Sought
+    from qtop.widgets.plot import DrawnAs
 
 
 T = TypeVar("T")
@@ -68,7 +69,6 @@ WORD_STAYS_S: Final = 30.0
 _INTERVALS_S: Final = (0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 #: What the search for places is called among what watches them: no label.
 _FINDER: Final = ""
-_THEMES: Final = (theme.DARK, theme.LIGHT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +178,8 @@ class QtopApp(App[None]):
         self._input = InputQueue(self)
         self._lifecycle = Lifecycle(self, options.log_folder, terminal_is_there)
         self._styled_for: Theme | None = None
+        #: What the settings call the theme, and whether the terminal has 16 colours at most.
+        self._theme_name, self._has_16_colours = str(settings.values["theme"]), False
         self._filter_memory: dict[str, list[str]] = defaultdict(list)
         self._set_up_looks()
         self.clock = clock
@@ -244,12 +246,17 @@ class QtopApp(App[None]):
         """That of what is shown."""
         return self.places.system
 
+    @property
+    def drawn_as(self) -> DrawnAs:
+        """How charts are drawn: fonts of the Linux console have no braille, and so has no terminal
+        of 7 bits."""
+        has_none = self.settings.values["ascii"] or os.environ.get("TERM") == "linux"
+        return "blocks" if has_none else "braille"
+
     def _set_up_looks(self) -> None:
         values = self.settings.values
-        for each in _THEMES:
-            self.register_theme(each)
         if "TEXTUAL_THEME" not in os.environ:
-            self.theme = (theme.DARK if values["theme"] == "dark" else theme.LIGHT).name
+            self.use_theme(values["theme"])
         self.set_keymap({name: ",".join(keys) for name, keys in self.settings.keys.items()})
 
     # What Textual calls
@@ -257,10 +264,10 @@ class QtopApp(App[None]):
     def run(self, **options: Any) -> None:
         """Run until the end, in colours that the terminal has. What asks to leave is heard from
         here on; raises nothing that happens in the console. For the main thread."""
-        if self.console.color_system == "standard":
-            # Under the same names, each in the place of the other.
-            for each in (theme.DARK_OF_16, theme.LIGHT_OF_16):
-                self.register_theme(each)
+        if self.console.color_system in (None, "standard"):
+            self.no_color = self.no_color or self.console.color_system is None
+            self._has_16_colours = True
+            self.use_theme(self._theme_name)
         with self._lifecycle.signals:
             super().run(**options)
 
@@ -544,15 +551,32 @@ class QtopApp(App[None]):
 
     @property
     def theme_names(self) -> Sequence[str]:
-        return sorted(self.available_themes)
+        return theme_names(of_16=self._has_16_colours)
 
     def press_key(self, key: str) -> None:
         self.simulate_key(key)
 
-    def action_next_theme(self) -> None:
-        names = [each.name for each in _THEMES]
-        now = names.index(self.theme) if self.theme in names else -1
-        self.theme = names[(now + 1) % len(names)]
+    def action_choose_theme(self) -> None:
+        # Imported here: only this key needs it.
+        from qtop.screens.theme_chooser import ThemeScreen
+
+        def chosen(name: str | None) -> None:
+            if name is not None:
+                kept = f'theme = "{name}"'
+                self.say(f"theme {name} until the console ends; {kept} in the settings keeps it")
+
+        if isinstance(self.screen, ConsoleScreen):
+            names = self.theme_names
+            now = self._theme_name if self._theme_name in names else names[0]
+            self.push_screen(ThemeScreen(names, now, self.use_theme), chosen)
+
+    def use_theme(self, name: str) -> None:
+        """Show the console in a theme, by what the settings call it. Raises ValueError where there
+        is none. Cost: everything is styled and painted anew, where it is another one."""
+        theme = theme_named(name, of_16=self._has_16_colours)
+        self._theme_name = name
+        self.register_theme(theme)
+        self.theme = theme.name
 
     def action_reveal(self) -> None:
         policy = self.state.policy
@@ -648,6 +672,16 @@ class QtopApp(App[None]):
         if step is None or step.reached != self.current_mode:
             return None
         return self._steps.pop().left if filter_text in ("", step.filter) else None
+
+    def show_now(self) -> None:
+        self._show()
+
+    def state_of(self, label: str) -> ConsoleState:
+        return self.places.monitor(label).state
+
+    async def run_at(self, label: str, operation: Callable[[System], Operation[T]]) -> T:
+        monitor = self.places.monitor(label)
+        return await monitor.source.run(operation(monitor.system))
 
     def poll_now(self, *, after_action: bool = False) -> None:
         self.places.poll_now(after_action=after_action)

@@ -57,6 +57,9 @@ class CommandedConsole(Console, Protocol):
     def theme_names(self) -> Sequence[str]:
         """The colours that there are."""
 
+    def use_theme(self, name: str) -> None:
+        """Show the console in a theme, by what the settings call it."""
+
     def show_place(self, label: str) -> None:
         """Show one place, or all."""
 
@@ -144,7 +147,7 @@ class CommandController:
         does[call.verb]()
 
     def _show_theme(self, name: str) -> None:
-        self._app.theme = name
+        self._app.use_theme(name)
 
     @staticmethod
     def _filter(text: str, page: ConsoleScreen) -> None:

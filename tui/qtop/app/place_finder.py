@@ -13,7 +13,7 @@ from qtop.config.places import PlaceOptions, labelled
 from queuecore.errors import StoreError
 
 if TYPE_CHECKING:
-    from qtop.app.places import ConsolePlaces
+    from qtop.monitor.place_monitor import PlaceMonitor
     from qtop.systems.finding import FoundPlaces, Sought
 
 #: From one look under the known names to the next.
@@ -39,6 +39,14 @@ class Discovery:
     unread: tuple[str, ...]
 
 
+class WatchedPlaces(Protocol):
+    """The places that are watched by now."""
+
+    @property
+    def first(self) -> PlaceMonitor:
+        """The one over whose connection others are looked for."""
+
+
 class Discoverer(Protocol):
     """Hears what was found, in the event loop."""
 
@@ -61,7 +69,7 @@ class PlaceFinder:
         self,
         sought: Sought,
         known: Sequence[PlaceOptions],
-        places: ConsolePlaces,
+        places: WatchedPlaces,
         discoverer: Discoverer,
         *,
         sleep: Callable[[float], Awaitable[None]],

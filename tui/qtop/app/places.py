@@ -132,6 +132,10 @@ class ConsolePlaces:
     def first(self) -> PlaceMonitor:
         return next(iter(self._monitors.values()))
 
+    def monitor(self, label: str) -> PlaceMonitor:
+        """The place with this label; the one that is shown for an empty one."""
+        return self._monitors.get(label) or self._alone
+
     @property
     def are_several(self) -> bool:
         return len(self._monitors) > 1

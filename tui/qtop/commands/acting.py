@@ -174,6 +174,14 @@ def report(
     """Print the numbers and leave: with 0 when anything was done, else 1; with 3 where a part of
     what it was about could not be read (`is_partial`). Raises what stopped the action half-way,
     after the numbers; KeyboardInterrupt where that was an interrupt."""
+    tell_outcome(action, done, outcome, as_json=as_json, session=session)
+    sys.exit(EXIT_UNREACHABLE if is_partial else 0 if outcome.done else 1)
+
+
+def tell_outcome(
+    action: str, done: str, outcome: Outcome, *, as_json: bool, session: Session | None
+) -> None:
+    """Print the numbers. Raises as `report`."""
     undo = None if outcome.undoable is None else outcome.undoable.id
     reasons = dict(outcome.refused)
     refused = sum(reasons.values())
@@ -190,7 +198,6 @@ def report(
         if undo is not None:
             message(f"to take it back: qtop undo {undo}")
     raise_if_stopped(outcome)
-    sys.exit(EXIT_UNREACHABLE if is_partial else 0 if outcome.done else 1)
 
 
 def _tell_plan(

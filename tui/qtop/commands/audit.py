@@ -45,7 +45,7 @@ _COLUMNS: Final[tuple[OutputColumn[AuditEntry], ...]] = (
 def audit(connection: Connection, wanted: Filter, limit: int, as_json: bool) -> None:
     """List what operators did, the last first.
 
-    In local time. UNDO is how long `qtop undo ID` can still take it back. --filter takes queue: and
+    In local time. UNDO is how long `qtop undo ID` is still possible. --filter takes queue: and
     words, such as a name or an action.
 
     \b
@@ -122,6 +122,7 @@ def _fields(entry: AuditEntry) -> Mapping[str, Any]:
         "done": entry.done,
         "undone": entry.undone,
         "undo_left_s": entry.undo_left_s,
+        "processes": entry.processes,
     }
 
 
@@ -134,7 +135,7 @@ _SEARCHED = 1000
 @connection_options
 @json_option
 def undo(operation: str | None, connection: Connection, as_json: bool) -> None:
-    """Take an action back.
+    """Undo an action.
 
     The one with this ID, or your own last one that can be. `qtop audit` lists the ids. Bytes, order
     and the queue's registration come back; a requeued or moved job comes back unless a worker has

@@ -97,8 +97,9 @@ _NAMES: Final = (
         "register",
         "reorder",
         "undo",
+        "quarantine",
     ),
-    *("prune", "quiet", "stop", "cancel", "rescue", "watch", "doctor", "settings"),
+    *("prune", "quiet", "stop", "cancel", "rescue", "watch", "doctor", "metrics", "settings"),
 )
 #: The files with other names than their commands.
 _FILES: Final = {
@@ -196,7 +197,7 @@ def main() -> None:
     \b
     qtop                          the console on $REDIS_URL, or on a private server
     qtop redis://host:6379/0      the console on that Redis
-    qtop --once                   one look, as text
+    qtop --once                   one refresh, as text
     qtop demo                     a tour with sample jobs; needs no Redis
     """
 

@@ -25,6 +25,7 @@ from qtop.commands.options import (
 )
 from qtop.commands.output import Listing, OutputColumn, leave, message
 from qtop.commands.progress import ProgressLine
+from qtop.commands.repeating import watchable
 from qtop.commands.signals import at_first_signal
 from qtop.config.settings import (
     ALL,
@@ -51,11 +52,11 @@ T = TypeVar("T")
 
 
 def listing_options(default_limit: int = 0) -> Callable[[F], F]:
-    """As `connection_options`, and `--filter`, `--limit`, `--json` and `--redact`."""
+    """As `connection_options`, and `--filter`, `--limit`, `--json`, `--redact` and `--watch`."""
 
     def decorate(command: F) -> F:
-        listing = filter_option(limit_option(default_limit)(json_option(redact_option(command))))
-        return connection_options(listing)
+        shown = json_option(redact_option(watchable(command)))
+        return connection_options(filter_option(limit_option(default_limit)(shown)))
 
     return decorate
 
@@ -120,6 +121,15 @@ class Session:
     def named(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
         """The fields of a line of JSON, with the system: see `Connection.named`."""
         return self._connection.named(fields)
+
+    @property
+    def place(self) -> PlaceOptions:
+        """Where it is, with its password: for another connection to the same."""
+        # Imported here: most commands have one connection.
+        from qtop.config.places import PlaceOptions
+
+        namespace = self.system.place.namespace
+        return PlaceOptions(self.label, self.kind, self.address, namespace, self._url)
 
     def _warn(self, text: str) -> None:
         if not self._warned:
@@ -224,7 +234,7 @@ class SystemScope(NamedTuple):
 class OpenPlaces:
     """The sessions of all places that a command is about, Resque's first; see
     `Connection.open_all`. `current` is that whose part of a listing is printed. `unread` is where
-    others may be that were asked for, and why that is unknown. `is_empty` says that no system was
+    others may be, and why that is unknown. `is_empty` says that no system was
     found where one was looked for."""
 
     def __init__(
@@ -264,14 +274,16 @@ class OpenPlaces:
             return self.sessions
         return tuple(s for s in self.sessions if _may_hold(s, source)) or self.sessions[:1]
 
-    def meant(self, touched: Sequence[JobSource | str]) -> Session:
+    def meant(self, touched: Sequence[JobSource | str], able: Ability | None = None) -> Session:
         """The session of the place that lists and queues can only be of; the first one where they
-        are of none, or none is named. Costs as `holding`. Raises BadOption where several have
-        them."""
+        are of none, or none is named. Of several that have them, it is that which is `able` to do
+        what is asked for. Costs as `holding`. Raises BadOption where several could be meant."""
         lists = [each for each in touched if not isinstance(each, str)] or touched
         if not (self.is_several and lists):
             return self.sessions[0]
         found = [s for s in self.sessions if any(_may_hold(s, each) for each in lists)]
+        if able is not None:
+            found = [s for s in found if s.system.abilities.get(able, "") is None] or found
         what = " and ".join(str(each) or "''" for each in lists)
         return _one_of(found or self.sessions[:1], f"{what} is in more than one system")
 
@@ -502,9 +514,8 @@ class Connection:
             message(f"note: {text}")
         for what, why in found.unread.items():
             message(f"unknown: {what}: {why}")
-        unread = found.unread if is_asked else {}
         sessions = [first.beside(p, is_among=is_among) for p in found.places]
-        return OpenPlaces(sessions, unread, is_empty=found.is_empty and not found.unread)
+        return OpenPlaces(sessions, found.unread, is_empty=found.is_empty and not found.unread)
 
     @contextmanager
     def open_to_change(
@@ -512,23 +523,18 @@ class Connection:
         *touched: JobSource | str | None,
         dry_run: bool = False,
         only: SystemScope | None = None,
-        is_of_one: bool = False,
+        able: Ability | None = None,
     ) -> Iterator[Session]:
         """The session of the place that these lists and queues are of, for what changes them: see
         `OpenPlaces.meant`; or, for what only one system has, of its place: see `OpenPlaces.only`.
-        Where nothing is named it is that of the first place, or, `is_of_one`, of the only one.
-        Raises ChangeRefused with --read-only, unless it is a `dry_run`, BadOption where more than
-        one place could be meant, and as `System.admit`."""
+        Where nothing is named it is that of the first place. Raises ChangeRefused with --read-only,
+        unless it is a `dry_run`, BadOption where more than one place could be meant, and as
+        `System.admit`."""
         named = [each for each in touched if each]
         if not dry_run:
             self.refuse_if_read_only()
         with self.open_all() as places:
-            if only is not None:
-                session = places.only(only)
-            elif is_of_one and not named:
-                session = places.single("more than one system is there")
-            else:
-                session = places.meant(named)
+            session = places.meant(named, able) if only is None else places.only(only)
             admit(session, named)
             yield session
 
@@ -566,7 +572,7 @@ def connection_options(command: F) -> F:
         "--read-only",
         is_flag=True,
         envvar="QTOP_READ_ONLY",
-        help="Look, and refuse to change anything.",
+        help="Only read: refuse to change anything.",
     )
     @click.option(
         "--profile",

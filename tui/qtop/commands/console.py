@@ -42,7 +42,7 @@ _FEEDERS = {"resque": "qtop.demo.feed", "sidekiq": "qtop.demo.sidekiq_feed"}
     "--interval",
     "interval_s",
     type=click.FloatRange(*INTERVAL_S),
-    help="Seconds between two looks. Default: 1.",
+    help="Refresh interval, s. Default: 1.",
 )
 @click.option(
     "--require",
@@ -51,7 +51,7 @@ _FEEDERS = {"resque": "qtop.demo.feed", "sidekiq": "qtop.demo.sidekiq_feed"}
     help="Module with jobs, for workers started here.",
 )
 @click.option("--ascii", "ascii_only", is_flag=True, help="Draw with ASCII characters only.")
-@click.option("--once", is_flag=True, help="Print one look as text and leave.")
+@click.option("--once", is_flag=True, help="Print one refresh as text and leave.")
 def console(address: str | None, connection: Connection, once: bool, **_in_settings: Any) -> None:
     """Open the console.
 
@@ -147,7 +147,7 @@ def _require_terminal(environ: Mapping[str, str]) -> None:
         why = f"needs a terminal that places text, and TERM is {environ.get('TERM') or 'not set'}"
     else:
         return
-    raise BadOption(f"the console {why}: `qtop --once` prints one look as text")
+    raise BadOption(f"the console {why}: `qtop --once` prints one refresh as text")
 
 
 # `qtop demo`: the console with sample jobs.

@@ -55,25 +55,52 @@ DoctorCheck = Callable[[Session], Iterator[Finding]]
 @click.command()
 @connection_options
 @json_option
-def doctor(connection: Connection, as_json: bool) -> None:
+@click.option(
+    "--nagios",
+    is_flag=True,
+    help="As a plugin of Nagios: a status line with performance data first; exit status 0 OK, "
+    "1 WARNING, 2 CRITICAL, 3 UNKNOWN.",
+)
+def doctor(connection: Connection, as_json: bool, nagios: bool) -> None:
     """Say what is wrong, and what to do about it.
 
     Looks at the server, this user's rights and the fleet. Changes nothing. Exit status: 0 all well,
     1 warnings or a check that could not be made, 2 errors, 3 where Redis cannot be
-    reached, or none could be made.
+    reached, or none could be made: for one of several systems is enough. With --read-only, rights
+    to change something are not needed.
 
     \b
     Example: qtop doctor --url redis://localhost:6379/0
     """
-    found = []
+    if nagios:
+        if as_json:
+            raise click.UsageError("--nagios and --json exclude each other")
+        sys.exit(_print_for_nagios(connection))
+    found: dict[Session | None, list[Finding]] = {}
     for session, finding in findings(connection):
         _print(session, finding, as_json)
-        found.append(finding)
-    sys.exit(_status(found))
+        found.setdefault(session, []).append(finding)
+    sys.exit(max(map(_status, found.values())))
+
+
+def _print_for_nagios(connection: Connection) -> int:
+    # Imported here: people read the other form.
+    from qtop.commands.nagios import PlacedFinding, report
+
+    begun_s = time.monotonic()
+    found = [
+        PlacedFinding(each, session.label if session is not None and session.is_among else "")
+        for session, each in findings(connection)
+    ]
+    lines, status = report(found, time.monotonic() - begun_s)
+    for each in lines:
+        line(each)
+    return status
 
 
 def _status(found: Sequence[Finding]) -> int:
-    """What the command exits with. That a server answers says nothing of what is in it."""
+    """What the command exits with for one place. That a server answers says nothing of what is in
+    it."""
     levels = {each.level for each in found if each.check not in _OF_CONNECTION}
     if levels <= {"UNKNOWN"}:
         return EXIT_UNREACHABLE
@@ -91,8 +118,16 @@ def findings(connection: Connection) -> Iterator[tuple[Session | None, Finding]]
         except errors.QueueError as error:
             yield None, _no_connection(error)
             return
+        is_answered = True
         for session in places.sessions:
-            yield from ((session, finding) for finding in _of_place(session))
+            for finding in _of_place(session):
+                is_answered &= (finding.check, finding.level) != ("connection", "ERROR")
+                yield session, _only_read(finding) if connection.is_read_only else finding
+        # Where nothing is answered that says it all.
+        for what, why in places.unread.items() if is_answered else ():
+            text = f"unknown: {what}: {why}"
+            advice = "name the one you mean with --system"
+            yield places.current, Finding("systems", "UNKNOWN", text, advice)
 
 
 def _of_place(session: Session) -> Iterator[Finding]:
@@ -102,6 +137,14 @@ def _of_place(session: Session) -> Iterator[Finding]:
             yield from _tried(check, find, session)
     except errors.QueueError as error:
         yield _no_connection(error)
+
+
+def _only_read(finding: Finding) -> Finding:
+    """A finding for somebody who changes nothing: a right to read that is missing is found by the
+    check that needs it."""
+    if finding.check != "rights" or finding.level != "ERROR":
+        return finding
+    return replace(finding, level="OK", text=f"not needed to read: {finding.text}", remedy="")
 
 
 def _no_connection(error: errors.QueueError) -> Finding:
@@ -171,7 +214,7 @@ def _strays(session: Session) -> Iterator[Finding]:
     found = session.run(session.system.strays())
     strays = [each for each in stray_incidents(found) if each.kind != "queue"]
     for each in strays:
-        yield Finding("strays", "WARN", each.text, each.remedy)
+        yield Finding("strays", "WARN", each.sentence, each.advice)
     if not found.is_complete:
         text = "only the first 200,000 keys were looked at for jobs that no index leads to"
         yield Finding("strays", "UNKNOWN", text, "give the jobs a database of their own")
@@ -184,7 +227,8 @@ def _strays(session: Session) -> Iterator[Finding]:
 def _fleet(session: Session) -> Iterator[Finding]:
     system = session.new_system(failures_read=_FAILURES_READ)
     seen = session.run(read_whole(system.snapshot()))
-    fleet = RowBuilder(system).add(seen, 0.0)
+    builder = RowBuilder(system)
+    fleet = builder.add(seen, 0.0)
     report = session.run(session.system.health())
     unserved = [row for row in fleet.queues or () if row.is_unserved]
     longest = sorted(unserved, key=lambda row: -(row.depth or 0))[:_QUEUES_SAMPLED]
@@ -192,7 +236,7 @@ def _fleet(session: Session) -> Iterator[Finding]:
     report = replace(report, next_jobs=first.jobs, waiting=first.waiting)
     ours = fleet if report.ownership is None else without_others(fleet, report.ownership)
     theirs = len(fleet.queues or ()) - len(ours.queues or ())
-    rules = IncidentRules(abilities=system.abilities)
+    rules = IncidentRules(abilities=system.abilities, served_by=builder.served_by)
     yield from of_fleet(ours, rules.fleet(fleet, 0.0, report), theirs)
     rows = fleet.workers or ()
     suspects = {row.id for row in rows if row.condition in ("dead?", "silent")}
@@ -417,9 +461,9 @@ def scripts(facts: ServerInfo) -> Finding:
 # What Overview says of a fleet, and what is well in it.
 
 _LEVELS: Final[dict[Severity, FindingLevel]] = {
-    "bad": "ERROR",
+    "crit": "ERROR",
     "warn": "WARN",
-    "note": "OK",
+    "info": "OK",
     "good": "OK",
 }
 #: What to do where something could not be read.
@@ -430,18 +474,18 @@ def of_fleet(
     fleet_rows: FleetRows, incidents: Iterator[Incident], theirs: int
 ) -> Iterator[Finding]:
     """What Overview says of a fleet, and what is well in it, without `theirs`: so many queues are
-    Sidekiq's. A note is no reason to act."""
+    Sidekiq's. Information is no reason to act."""
     rest = f"; {theirs:,} more of Sidekiq's, not looked into" if theirs else ""
     number = None if fleet_rows.queues is None else len(fleet_rows.queues)
     wrong: set[str] = set()
     for incident in incidents:
         level = _LEVELS[incident.severity]
-        remedy = "" if level == "OK" else incident.remedy
+        remedy = "" if level == "OK" else incident.advice
         if incident.doubt is not None:
             level = "UNKNOWN"
             remedy = SEE if incident.doubt == "unread" else remedy
         wrong |= {incident.check} if level != "OK" else set()
-        yield Finding(incident.check, level, incident.text, remedy)
+        yield Finding(incident.check, level, incident.sentence, remedy)
     is_whole = not fleet_rows.totals.problems
     knows_depths = is_whole and all(row.depth is not None for row in fleet_rows.queues or ())
     for check, is_known, text in (

@@ -90,9 +90,9 @@ def _rows_of(
 _QUEUE_COLUMNS: Final[tuple[OutputColumn[QueueRow], ...]] = (
     OutputColumn("QUEUE", lambda row: safe(row.name), may_shrink=True),
     OutputColumn("WAITING", lambda row: plain(row.depth), "right"),
-    OutputColumn("NEXT WAITS", lambda row: duration(row.next_waits_s), "right"),
+    OutputColumn("OLDEST AGE", lambda row: duration(row.next_waits_s), "right"),
     OutputColumn("WORKERS", lambda row: count(row.serving), "right"),
-    OutputColumn("IN HAND", lambda row: count(row.in_hand), "right"),
+    OutputColumn("RUNNING", lambda row: count(row.in_hand), "right"),
     OutputColumn("FAILED", lambda row: _failed(row), "right"),
     OutputColumn("STATE", lambda row: row_text.queue_state(row) or "ok", may_shrink=True),
 )
@@ -103,9 +103,9 @@ _QUEUE_COLUMNS: Final[tuple[OutputColumn[QueueRow], ...]] = (
 def queues(connection: Connection, wanted: Filter, limit: int, as_json: bool) -> None:
     """List the queues and what is wrong with them.
 
-    NEXT WAITS is how long the next job has waited, where it tells: those of ActiveJob do. FAILED
-    counts among the 500 newest failures; `7+` says that there are more. --filter takes queue: and
-    words.
+    OLDEST AGE is the age of the oldest job, where its payload has a time, as ActiveJob's has.
+    FAILED counts among the 500 newest failures; `7+` says that there are more. --filter takes
+    queue: and words.
 
     \b
     Example: qtop queues --filter 'queue:mail*'
@@ -173,9 +173,9 @@ _WORKER_COLUMNS: Final[tuple[OutputColumn[WorkerRow], ...]] = (
 def workers(connection: Connection, wanted: Filter, limit: int, as_json: bool) -> None:
     """List the workers, troubles first.
 
-    Also those that hold a job and are on no register.
+    Also workers that hold a job and are not registered.
 
-    --filter takes worker:, serves: (a queue), queue: (of the job in hand), class:, args: and words
+    --filter takes worker:, serves: (a queue), queue: (of the running job), class:, args: and words
     such as a state.
 
     \b
@@ -281,7 +281,7 @@ _WIDTH: Final = 120
 _QUEUES: Final = (
     *pick(_QUEUE_COLUMNS, "QUEUE"),
     OutputColumn("WAITING", lambda row: count(row.depth)),
-    *pick(_QUEUE_COLUMNS, "NEXT WAITS", "WORKERS", "FAILED"),
+    *pick(_QUEUE_COLUMNS, "OLDEST AGE", "WORKERS", "FAILED"),
     OutputColumn("", row_text.queue_state),
 )
 _WORKERS: Final = pick(_WORKER_COLUMNS, "WORKER", "STATE", "HEARTBEAT", "FOR", "JOB")
@@ -353,6 +353,9 @@ def _report(
 ) -> Iterator[str]:
     """The lines to print: totals, what is wrong, queues, workers, failures; worst first. Rows of
     tables are cut at `width`, sentences are not."""
+    # Imported here: as in `print_once`.
+    from qtop.monitor.incidents.incident import SEVERITY_NAMES
+
     totals = fleet.totals
     yield f"qtop  {safe(where)}  {fleet.server_time:%Y-%m-%d %H:%M:%S %Z}"
     paused = "  PAUSED: no worker takes jobs" if totals.is_paused else ""
@@ -364,8 +367,7 @@ def _report(
     )
     yield ""
     for incident in incidents:
-        severity = "ok" if incident.severity == "good" else incident.severity
-        yield f"{pad(severity, 4)}  {safe(incident.text)}"
+        yield f"{pad(SEVERITY_NAMES[incident.severity], 4)}  {safe(incident.sentence)}"
     of_queues = sorted(
         fleet.queues or (), key=lambda row: (not row_text.queue_state(row), -(row.depth or 0))
     )

@@ -270,7 +270,7 @@ class _Found:
 def find(connection: Connection, wanted: Filter, limit: int, as_json: bool) -> None:
     """Find jobs, wherever they are.
 
-    Delayed, waiting, set aside, in hand and failed ones, also under keys that no list names; and
+    Delayed, waiting, unreadable, running and failed ones, also under keys that no list names; and
     copies kept for an undo or while a job is tried again. FILTER is that of the other commands:
     class:, args:, queue:, id: and words. Places are looked through in the order in which jobs pass
     them: one that is on its way meanwhile is met at least once. Lists are named as --from of other

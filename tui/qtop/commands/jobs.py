@@ -136,7 +136,7 @@ def _action_options(command: F) -> F:
 @click.option("--to", metavar="QUEUE", help="Another queue than the one in the failure.")
 @click.option("--poisoned", is_flag=True, help="Also jobs that killed their process repeatedly.")
 def requeue(source: JobSource, to: str | None, poisoned: bool, **options: Any) -> None:
-    """Put failed jobs back onto their queues; run scheduled now.
+    """Requeue failed jobs; run scheduled jobs now.
 
     Payloads go back byte for byte, but for the `enqueued_at`, `retry_count` and, with --to, `queue`
     of Sidekiq's jobs, and the failures leave their list. More than one needs --yes, or an answer on

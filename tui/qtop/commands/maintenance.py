@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import click
 
-from qtop.actions.plan import Outcome, typeable
+from qtop.actions.plan import Outcome, Plan, Refusal, typeable
 from qtop.actions.request import Clear, Index, Pause, PauseAll, Prune, PruneCase, Register, Reorder
 from qtop.commands.acting import (
     carry_out,
@@ -19,12 +19,20 @@ from qtop.commands.acting import (
     report,
     require_person,
     tell_no_undo,
+    tell_outcome,
     tell_unknown,
 )
-from qtop.commands.connection import Connection, Session, SystemScope, connection_options
+from qtop.commands.connection import (
+    Connection,
+    OpenPlaces,
+    Session,
+    SystemScope,
+    admit,
+    connection_options,
+)
 from qtop.commands.options import SOURCE, TURNED, F, change_options, dry_run_option, json_option
 from qtop.commands.output import counted, json_line, leave, line, message
-from qtop.commands.reading import Unread, search_strays
+from qtop.commands.reading import Unread, search_strays, visit_all
 from qtop.model.job import FAILED, JobSource
 from qtop.systems.system import Ability
 from qtop.text.safe import safe
@@ -43,7 +51,7 @@ def _pause_options(command: F) -> F:
 def pause(**options: Any) -> None:
     """Let no worker take jobs from queues.
 
-    With --all from any. Jobs in hand are finished. Ruby workers obey --all; single queues only with
+    With --all from any. Running jobs are finished. Ruby workers obey --all; single queues only with
     the resque-pause plugin.
 
     \b
@@ -78,14 +86,14 @@ def _pause(
     action, done = ("pause", "paused") if is_pause else ("resume", "resumed")
     named = tuple(dict.fromkeys(names))
     what = "everything" if everything else ", ".join(named)
-    with connection.open_to_change(*named, dry_run=dry_run) as session:
+    with connection.open_to_change(*named, dry_run=dry_run, able="pause") as session:
         if "" in names and "" not in session.run(session.system.queue_names()):
             # An unset variable leaves it, more often than a queue has it.
             raise click.UsageError("the name of a queue is empty, and there is no such queue")
         if is_pause and names:
             tell_unknown(session, names)
-        if everything and session.is_among:
-            message(f"note: everything of {session.label}, and nothing of other systems")
+        if session.is_among:
+            message(f"note: {what} of {session.label}, and nothing of other systems")
         if dry_run:
             _refuse_if_unable(session, "pause_all" if everything else "pause")
             would = {"action": action, "dry_run": True, "would": what}
@@ -253,29 +261,64 @@ def reorder(
 ) -> None:
     """Put lists in order that were left turned.
 
-    All of them, or those named: failed, queue:NAME, unreadable:NAME, or delayed:SECOND. An action
-    on many jobs in the depths of a long list moves its items from the head to the tail, once
-    around. Where the program is ended in the middle, nothing is lost and qtop reads the list in
-    its order all the same, but Resque's own tools and workers do not: `qtop doctor` finds such
-    lists. The next action, undo or clear of many does the same. A list that another program
-    changes is left alone.
+    All of them, of all systems, or those named: failed, queue:NAME, unreadable:NAME, or
+    delayed:SECOND. An action on many jobs in the depths of a long list moves its items from the
+    head to the tail, once around. Where the program is ended in the middle, nothing is lost and
+    qtop reads the list in its order all the same, but Resque's own tools and workers do not: `qtop
+    doctor` finds such lists. The next action, undo or clear of many does the same. A list that
+    another program changes is left alone.
 
     \b
     Example: qtop reorder failed
     """
-    with connection.open_to_change(*sources, dry_run=dry_run, is_of_one=True) as session:
-        plan = session.plan(Reorder(sources))
-        for text in plan.details:
-            message(text)
-        what = f"reorder {counted(plan.many, 'list')}"
+    if not dry_run:
+        connection.refuse_if_read_only()
+    unread, done = Unread(), 0
+    with connection.open_all() as places:
+        plans = _reorder_plans(places, sources, unread)
+        for session, plan in plans:
+            what = f"reorder {counted(plan.many, 'list')}"
+            if dry_run:
+                would = {"action": "reorder", "dry_run": True, "would": plan.many}
+                line(json_line(session.named(would)) if as_json else f"would {what}")
+        many = sum(plan.many for _, plan in plans)
         if dry_run:
-            would = {"action": "reorder", "dry_run": True, "would": plan.many}
-            line(json_line(session.named(would)) if as_json else f"would {what}")
+            unread.leave()
             return
-        if plan.many > 1 and not yes:
-            confirm(what)
-        done = session.carry_out(plan)
-        report("reorder", "reordered", done, session=session, as_json=as_json)
+        if many > 1 and not yes:
+            confirm(f"reorder {counted(many, 'list')}")
+        for session, plan in plans:
+            outcome = session.carry_out(plan)
+            tell_outcome("reorder", "reordered", outcome, session=session, as_json=as_json)
+            done += outcome.done
+    unread.leave()
+    sys.exit(0 if done else 1)
+
+
+def _reorder_plans(
+    places: OpenPlaces, sources: tuple[JobSource, ...], unread: Unread
+) -> list[tuple[Session, Plan]]:
+    """What would be put in order: in the place that the lists are of, or, where none is named, in
+    all. Says it on stderr. Leaves with the reason where there is nothing to do."""
+    plans: list[tuple[Session, Plan]] = []
+    refusals: list[str] = []
+
+    def prepare(session: Session, _: Unread) -> None:
+        admit(session, sources)
+        made = session.run(session.system.prepare(Reorder(sources), session.operator))
+        if isinstance(made, Refusal):
+            refusals.append(made.text)
+            return
+        plans.append((session, made))
+        for text in made.details:
+            message(f"{session.label}: {text}" if session.is_among else text)
+
+    meant = [places.meant(sources)] if sources else None
+    visit_all(places, unread, prepare, meant)
+    if not plans:
+        unread.leave()
+        leave("; ".join(dict.fromkeys(refusals)))
+    return plans
 
 
 # Workers: dead ones off the register.
@@ -313,14 +356,14 @@ def prune(
     dry_run: bool,
     yes: bool,
 ) -> None:
-    """Take dead workers off the register.
+    """Prune dead workers.
 
-    All of them, or those named. The jobs in their hands become failures. Dead is a worker whose
+    All of them, or those named. Their running jobs become failures. Dead is a worker whose
     last heartbeat is older than five minutes by the server's clock, and whose process is gone, as
     far as it can be seen from here. Without any heartbeat it may belong to another implementation,
     and stays, but for one on no register that holds its job for so long. The evidence is shown
-    first, and a worker that gives a sign of life after that is spared.
-    Before several are pruned it asks; --yes does not. There is no undo. For Resque's workers;
+    first, and a worker whose heartbeat returns after that is skipped.
+    Before that it asks, for there is no undo; --yes does not. For Resque's workers;
     `qtop rescue` puts back the jobs of Sidekiq's processes.
 
     \b
@@ -348,7 +391,7 @@ def prune(
             tuple(dead), requeue_lost=requeue_lost, tell=partial(_tell_pruned, session, as_json)
         )
         plan = session.plan(request)
-        if len(dead) > 1 and not yes:
+        if not yes:
             confirm(f"prune {counted(len(dead), 'dead worker')}")
         outcome = carry_out(session, plan)
         leave_if_stopped(outcome)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 import click
 from click.core import ParameterSource
@@ -80,6 +80,14 @@ def _seconds(text: str) -> float:
     return float(text) if text.isdecimal() else duration_s(text)
 
 
+#: Lists of a queue, as they are written before its name.
+_OF_QUEUES: Final[tuple[Literal["queue", "unreadable", "quarantine"], ...]] = (
+    "queue",
+    "unreadable",
+    "quarantine",
+)
+
+
 def _source(text: str) -> JobSource:
     from qtop.model.job import FAILED, JobSource
 
@@ -90,12 +98,14 @@ def _source(text: str) -> JobSource:
         return JobSource("delayed", "")
     if kind == "failed":
         return JobSource("failed", name or FAILED)
-    if kind in ("queue", "unreadable") and colon:
-        return JobSource("queue" if kind == "queue" else "unreadable", name)
+    for each in _OF_QUEUES:
+        if kind == each and colon:
+            return JobSource(each, name)
     hint = "" if ":" in text else f"; for the queue write queue:{text}"
     raise ValueError(
         f"{text!r} is none of: failed, queue:NAME, scheduled, unreadable:NAME (what was set aside "
-        f"from a queue), failed:LIST (where each queue has a list of failures), retry, dead{hint}"
+        "from a queue), quarantine:NAME, failed:LIST (where each queue has a list of failures), "
+        f"retry, dead{hint}"
     )
 
 
@@ -146,7 +156,7 @@ log_format_option = click.option(
     type=click.Choice(["text", "json"]),
     help="How the log is printed (text); json: one object a line, for what collects logs.",
 )
-dry_run_option = click.option("--dry-run", is_flag=True, help="Tell what would happen; do nothing.")
+dry_run_option = click.option("--dry-run", is_flag=True, help="Show what would happen; do nothing.")
 yes_option = click.option("--yes", "-y", is_flag=True, help="Do it without asking.")
 
 

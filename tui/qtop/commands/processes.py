@@ -26,13 +26,13 @@ from resque.worker.log import FORMAT
     "--interval",
     envvar="INTERVAL",
     type=click.FloatRange(0),
-    help="Seconds between two looks where waiting is impossible (5); 0: leave when idle.",
+    help="Seconds between two polls where waiting is impossible (5); 0: leave when idle.",
 )
 @click.option(
     "--jobs-per-fork",
     envvar="JOBS_PER_FORK",
     type=click.IntRange(1),
-    help="How many jobs share a child process (1): faster, less apart.",
+    help="How many jobs share a child process (1): faster, less isolated.",
 )
 @click.option("--no-fork", is_flag=True, help="Run jobs in the worker's own process.")
 @click.option(
@@ -41,9 +41,9 @@ from resque.worker.log import FORMAT
 @click.option(
     "--requeue-lost",
     type=click.IntRange(0),
-    help="Put a job whose process died back onto its queue, at most so often (0).",
+    help="Requeue a job whose process died, at most so often (0).",
 )
-@click.option("--shuffle", is_flag=True, help="Look at the queues in random order.")
+@click.option("--shuffle", is_flag=True, help="Poll the queues in random order.")
 @log_format_option
 @click.option("--weight", multiple=True, metavar="QUEUE=N", help="Shuffle, this queue N-fold.")
 def worker(
@@ -53,7 +53,7 @@ def worker(
 
     QUEUES are comma-separated, in order; `*` is all, `!x` not x.
 
-    QUIT finishes the job in hand and leaves; TERM, INT and HUP end it now (a failure);
+    QUIT finishes the running job and leaves; TERM, INT and HUP end it now (a failure);
     USR1 ends it and goes on; USR2 pauses, CONT resumes. The environment variables of Ruby's
     worker are obeyed too: TERM_CHILD, GRACEFUL_TERM, PIDFILE and so on.
 
@@ -112,7 +112,7 @@ def worker(
     "--interval",
     envvar="RESQUE_SCHEDULER_INTERVAL",
     type=click.FloatRange(0.01),
-    help="Longest time between two looks in seconds (5).",
+    help="Longest time between two polls in seconds (5).",
 )
 @log_format_option
 def scheduler(
@@ -125,7 +125,7 @@ def scheduler(
 ) -> None:
     """Move due jobs to their queues, fire schedules.
 
-    Of several one is at work, and another takes over when it leaves or dies. The environment
+    Of several one is active, and another takes over when it leaves or dies. The environment
     variables of Ruby's scheduler are obeyed too: LOCK_TIMEOUT, DYNAMIC_SCHEDULE, BACKGROUND,
     PIDFILE, LOGFILE, RAILS_ENV and so on; TZ is the zone of cron expressions that name none.
 

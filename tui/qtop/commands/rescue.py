@@ -40,14 +40,15 @@ def rescue(
     yes: bool,
     as_json: bool,
 ) -> None:
-    """Put back the jobs of crashed processes.
+    """Rescue the jobs of crashed processes.
 
     With open-source Sidekiq, what a process runs when it dies is lost. Consoles that watched it
     know what that was, and so does everybody for a day where `qtop watch` runs. The jobs that are
     nowhere else go to the front of their queues, each exactly once, whoever else does it; all of
     them, or those of the processes that are named. The evidence is shown first, and it always
     asks; elsewhere than on a terminal --yes must be said. A job may have ended after the last
-    heartbeat of its process: then it runs twice. `qtop undo` takes back what no worker has taken.
+    heartbeat of its process: then it runs twice. `qtop undo` undoes it for jobs that no
+    worker has taken.
 
     \b
     Example: qtop rescue --dry-run

@@ -36,10 +36,10 @@ def settings(connection: Connection, as_json: bool, only_path: bool) -> None:
     """Show the settings in force, and where each comes from.
 
     They are in a TOML file ($QTOP_CONFIG, else in the user's configuration folder), its top for all
-    and [profiles.NAME] for one Redis each. Options go before the environment, that before the
-    profile, that before the top of the file. The profile `default` is used when nothing says which
-    Redis. A profile may list [[profiles.NAME.places]] with system and url each instead of a url. A
-    url or a place may hold ${VARIABLE}; passwords are never printed.
+    and [profiles.NAME] for one Redis each. Precedence: option, environment, profile, top of the
+    file, default. The profile `default` is used when nothing says which Redis. A profile may list
+    [[profiles.NAME.places]] with system and url each instead of a url. A url or a place may hold
+    ${VARIABLE}; passwords are never printed.
 
     \b
     Example: qtop settings --profile production

@@ -93,10 +93,10 @@ def quiet(
 ) -> None:
     """Have processes take no more jobs.
 
-    PROCESS is what `qtop workers` calls it, or host:pid where only one is called so. Jobs in hand
-    are done; the process stays quiet as long as it lives. It reads that with its next heartbeat,
-    within 10 s, and says that it is quiet with the one after; until it is read, `qtop undo` takes
-    it back. For Sidekiq's processes, on any machine.
+    PROCESS is what `qtop workers` calls it, or host:pid where only one is called so. Running jobs
+    are finished; the process stays quiet as long as it lives. It reads that with its next
+    heartbeat, within 10 s, and says that it is quiet with the one after; until it is read, `qtop
+    undo` undoes it. For Sidekiq's processes, on any machine.
 
     \b
     Example: qtop quiet web-1:4711
@@ -118,9 +118,9 @@ def stop(
     """Have processes end.
 
     PROCESS is what `qtop workers` calls it, or host:pid where only one is called so. It takes no
-    more jobs, gives those in hand 25 s, unless set otherwise, puts what is unfinished then back
+    more jobs, gives the running ones 25 s, unless set otherwise, puts what is unfinished then back
     onto its queues, and ends. It always asks; elsewhere than on a terminal --yes must be said.
-    Until it is read, with the next heartbeat, `qtop undo` takes it back. For Sidekiq's processes,
+    Until it is read, with the next heartbeat, `qtop undo` undoes it. For Sidekiq's processes,
     on any machine.
 
     \b
@@ -219,7 +219,7 @@ def cancel(
 
     JID is the id of a job of Sidekiq's, 7.3.3 or later, that has begun to iterate. It ends when it
     next writes its state, every 5 s between two iterations, and is not tried again; until then
-    `qtop undo` takes it back. A job that keeps no state is left alone: its next start would fail.
+    `qtop undo` undoes it. A job that keeps no state is left alone: its next start would fail.
     Before several are cancelled it asks.
 
     \b

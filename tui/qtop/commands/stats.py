@@ -11,6 +11,7 @@ from qtop.commands.connection import Connection, OpenPlaces, Session, connection
 from qtop.commands.options import json_option
 from qtop.commands.output import OutputColumn, json_line, leave, line, message, moment, plain
 from qtop.commands.reading import Unread, note_unread, read_whole, tell_owners, visit_all
+from qtop.commands.repeating import watchable
 from qtop.model.fleet import Snapshot
 from qtop.model.run_counts import DAYS, SPANS_H, ClassRuns, DayRuns, DurationLimit
 from qtop.text.format import NOTHING
@@ -45,6 +46,7 @@ _COUNTED: Final = frozenset(
     type=click.IntRange(1, DAYS),
     help="What Sidekiq ran on each of so many last days (UTC).",
 )
+@watchable
 def stats(
     connection: Connection, as_json: bool, of_classes: bool, hours: int | None, days: int | None
 ) -> None:

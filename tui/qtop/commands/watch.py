@@ -33,9 +33,9 @@ _LONGEST_S: Final = 30.0
     type=click.FloatRange(0.1, _LONGEST_S),
     default=_USUAL_S,
     show_default=True,
-    help="Seconds from one look to the next.",
+    help="Refresh interval, s.",
 )
-@click.option("--once", is_flag=True, help="Look once, and end.")
+@click.option("--once", is_flag=True, help="Refresh once, and end.")
 @json_option
 def watch(connection: Connection, interval_s: float, once: bool, as_json: bool) -> None:
     """Remember what processes run, for `qtop rescue`.

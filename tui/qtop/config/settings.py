@@ -154,6 +154,15 @@ COMMAND_WORDS: Final = ("queues", "namespace", "url", "interval")
 ReadSetting = Callable[[Any], Any]
 
 
+#: What the themes are called: ours, and those of Textual whose states can be read.
+THEMES: Final = (
+    *("dark", "light", "atom-one-dark", "atom-one-light", "catppuccin-frappe"),
+    *("catppuccin-latte", "catppuccin-macchiato", "catppuccin-mocha", "dracula", "flexoki"),
+    *("gruvbox", "monokai", "nord", "rose-pine", "rose-pine-dawn", "rose-pine-moon"),
+    *("solarized-dark", "solarized-light", "textual-dark", "textual-light", "tokyo-night"),
+)
+
+
 def _one_of(is_allowed: Callable[[Any], bool], allowed: str) -> ReadSetting:
     def read(value: Any) -> Any:
         if not is_allowed(value):
@@ -165,7 +174,7 @@ def _one_of(is_allowed: Callable[[Any], bool], allowed: str) -> ReadSetting:
 
 _text = _one_of(lambda value: isinstance(value, str) and value != "", "a text")
 _switch = _one_of(lambda value: isinstance(value, bool), "true or false")
-_theme = _one_of(lambda value: value in ("dark", "light"), '"dark" or "light"')
+_theme = _one_of(lambda value: value in THEMES, f"one of {', '.join(THEMES)}")
 
 
 def _number(least: float, most: float) -> ReadSetting:

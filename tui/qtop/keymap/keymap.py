@@ -2,7 +2,7 @@
 the table: the other words by which the command line finds them, the commands of the shell, which
 actions work in a place, their keys (rebound or not), and how keys are written.
 
-Bindings, footer, help, command line and the README's tables of keys come from here. The table has
+Bindings, footer, help, command line and the manual's tables of keys come from here. The table has
 parts with headings. Each entry is a line `id | keys | label | where | danger`, its help below it:
 
 - keys: as Textual names them.
@@ -172,6 +172,10 @@ next_part     | tab       | next part | overview |
     To the next part of the screen.
 previous_part | shift+tab |           | overview |
     To the part of the screen before.
+acknowledge   | z | acknowledge | overview |
+    Acknowledge the incident under the cursor: asks why and for how long; once more ends that.
+show_acknowledged | a |           | overview |
+    Show the incidents that were acknowledged, too; once more counts them only.
 
 # failed
 requeue        | r | requeue | failed group failure | confirm
@@ -190,6 +194,8 @@ edit_all       | E |         | failed group         | confirm
     Edit a value in the arguments of the marked failed jobs or groups, else of all that match.
 move           | m | move    | failed group failure | confirm
     Requeue the marked failed jobs, or those of the groups, to another queue.
+move_all       | M |         | failed group         | confirm
+    Requeue all failed jobs that match the filter, or all of the group, to another queue.
 kill           | i | kill    | failed group failure | confirm
     Put the marked failed jobs, or those of the groups, among the dead: they are tried no more.
 kill_all       | I |         | failed group         | confirm
@@ -201,7 +207,9 @@ postpone_all   | H |         | failed group         | confirm
 export         | w | write   | failed group failure |
     Write failed jobs to a file: the marked ones, or all that match.
 next_list      | b |         | failed               |
-    Show the next list of failures, where each queue has its own.
+    Show the next list of failures, where each queue has its own; then what is in quarantine.
+quarantine     | X |         | overview failed group failure | confirm
+    Move all copies of a failed job, waiting ones too, to where no worker takes them.
 stop           | x |         | failed group         |
     Stop an action over many jobs, or the looking through the list; once more goes on.
 clear_failures | c | clear   | failed               | typed
@@ -280,6 +288,8 @@ run_matching      | R |           | scheduled                  | confirm
     Run all delayed jobs that match the filter now.
 drop_matching     | D |           | scheduled                  | confirm
     Delete all delayed jobs that match the filter.
+reschedule_matching | M H |       | scheduled                  | confirm
+    Reschedule all delayed jobs that match the filter to another time; asks for it.
 kill_matching     | I |           | scheduled                  | confirm
     Put all delayed jobs that match the filter among the dead.
 stop_search       | x |           | scheduled                  |
@@ -422,8 +432,8 @@ slower          | -               |      | everywhere -local |
     Look less often.
 palette         | colon           |      | everywhere        |
     The command line: an action, a screen with a filter, a queue, theme, place, profile, doctor.
-next_theme      | T               |      | everywhere        |
-    Change between dark and light colours.
+choose_theme    | T               |      | everywhere        |
+    Choose the colours: the console is shown in those under the cursor.
 reveal          | S               |      | everywhere        |
     Show passwords, tokens and keys in what is shown; once more hides them.
 repaint         | ctrl+l          |      | everywhere        |
@@ -461,7 +471,7 @@ SYNONYMS: Final = {
     "show_history": "audit log who undo trail",
     "next_place": "systems all sidekiq resque places",
     "open_runs": "metrics stats statistics processed durations percentiles latency",
-    "next_theme": "theme colours colors light dark mode",
+    "choose_theme": "theme colours colors light dark mode",
     "reveal": "secrets passwords redact hide unhide",
     "repaint": "redraw refresh",
     "faster": "interval refresh rate speed",
@@ -472,6 +482,8 @@ SYNONYMS: Final = {
     "freeze": "hold still stop",
     "undo": "revert rollback take back",
     "requeue": "retry rerun again replay",
+    "quarantine": "poison isolate kills its worker",
+    "acknowledge": "ack mute silence",
     "requeue_all": "retry rerun again replay bulk",
     "put_back": "retry rerun requeue",
     "put_back_matching": "retry rerun requeue bulk",
@@ -481,6 +493,8 @@ SYNONYMS: Final = {
     "kill_matching": "dead bury bulk",
     "postpone": "retry later reschedule delay",
     "postpone_all": "retry later reschedule delay bulk",
+    "move_all": "requeue other queue bulk",
+    "reschedule_matching": "later postpone delay bulk",
     "delete": "remove discard purge drop",
     "delete_all": "remove discard purge drop bulk",
     "delete_jobs": "remove discard purge drop",
@@ -525,7 +539,7 @@ OTHER_NAMES: Final = {
 }
 
 _ACTING = "console demo doctor enqueue load register reorder scheduler server watch worker"
-_TELLING = "audit find settings show stats"
+_TELLING = "audit find metrics settings show stats"
 #: Commands of `qtop` for the shell that have no key.
 COMMANDS: Final = frozenset(f"{_ACTING} {_TELLING}".split())
 

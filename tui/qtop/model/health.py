@@ -12,7 +12,9 @@ from queuecore.fleet import COPIES as COPIES
 from queuecore.fleet import Stray as Stray
 from queuecore.fleet import StrayKind as StrayKind
 from queuecore.fleet import Strays as Strays
+from queuecore.health import Acknowledgement as Acknowledgement
 from queuecore.health import HealthPart as HealthPart
+from queuecore.health import IncidentKey as IncidentKey
 from queuecore.health import ServerInfo as ServerInfo
 from queuecore.health import SystemHealth as SystemHealth
 from queuecore.values import replace, value
@@ -98,10 +100,12 @@ class NextJob(NamedTuple):
 
 class WaitingClasses(NamedTuple):
     """The classes of jobs that wait in a queue, the next job's first; `is_sampled` when more than
-    the next job was looked at."""
+    the next job was looked at. `newest` is how many of the jobs that came last are of which class
+    (None: it cannot be read), as far as those were sampled."""
 
     names: tuple[str, ...]
     is_sampled: bool
+    newest: Mapping[str | None, int] = MappingProxyType({})
 
 
 class UpcomingJobs(NamedTuple):
@@ -116,15 +120,16 @@ class UpcomingJobs(NamedTuple):
 @value
 class Notice:
     """What a system itself has to say about its keys. `kind` tells it from other notices; `place`
-    is the screen that shows more; `cause` is why it is so, and `evidence` the figures."""
+    is the screen that shows more; `cause` is why it is so, and `evidence` the figures, each with
+    its label."""
 
-    severity: Literal["bad", "warn", "note"]
+    severity: Literal["crit", "warn", "info"]
     text: str
     kind: str
     place: Literal["queues", "workers", "failed", "scheduled"] | None = None
     remedy: str = ""
     cause: str = ""
-    evidence: tuple[str, ...] = ()
+    evidence: tuple[tuple[str, str], ...] = ()
 
 
 @value
@@ -193,6 +198,7 @@ class HealthReport:
         notices: What the system has to say.
         timed: The jobs that it keeps by their times; None where it has no such, or that is unknown.
         order: Whether its lists are in their order; None when it has no others, or was not asked.
+        acknowledged: The incidents that somebody has acknowledged.
     """
 
     system: SystemHealth = SystemHealth()
@@ -205,6 +211,7 @@ class HealthReport:
     notices: tuple[Notice, ...] = ()
     order: Finding | None = None
     timed: TimedJobs | None = None
+    acknowledged: tuple[Acknowledgement, ...] | None = None
 
     def with_strays(self, strays: Strays | None, why: str = "") -> HealthReport:
         """The same with what a search for jobs that no index leads to has found; `why` it could not

@@ -15,7 +15,7 @@ from queuecore.active_job import unwrapped
 from queuecore.values import value
 from queuecore.windows import Item
 
-SourceKind = Literal["failed", "queue", "unreadable", "delayed"]
+SourceKind = Literal["failed", "queue", "unreadable", "quarantine", "delayed"]
 
 #: The list of failures where there is one for all queues.
 FAILED: Final = "failed"
@@ -39,11 +39,12 @@ class JobSource:
     @property
     def queue(self) -> str:
         """The name of the queue; empty for lists that no queue has."""
-        return self.name if self.kind in ("queue", "unreadable") else ""
+        return self.name if self.kind in ("queue", "unreadable", "quarantine") else ""
 
     @property
     def noun(self) -> str:
         nouns = {"failed": "failed job", "queue": "waiting job", "unreadable": "item"}
+        nouns["quarantine"] = "quarantined job"
         return nouns.get(self.kind, "delayed job")
 
     def __str__(self) -> str:
@@ -93,6 +94,7 @@ class Job:
         jid: The id that its system gave it.
         cautions: What else hangs on it and would not be changed with it, such as a lock, in words.
         system: The label of its place, where there are several; empty where there is one.
+        has_died: It failed because its process died, as far as its entry tells.
     """
 
     item: Item
@@ -116,6 +118,7 @@ class Job:
     tags: tuple[str, ...] = ()
     cautions: tuple[str, ...] = ()
     system: str = ""
+    has_died: bool = False
 
     @property
     def id(self) -> str:

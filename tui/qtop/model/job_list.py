@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, Literal, NamedTuple, Protocol
 
 from qtop.model.job import GroupKey, Job, JobSource
 from qtop.model.layout import Layout, Layouts
@@ -22,13 +22,15 @@ NO_EXTENT: Final = Extent(-1, None)
 
 class GroupFacts(NamedTuple):
     """What a failure says in passing: enough to count it. `failed_at` is as it is written, `system`
-    the label of its place, where there are several."""
+    the label of its place, where there are several; `kept_in` says where failures are either tried
+    again by themselves, or dead."""
 
     fingerprint: GroupKey
     queue: str | None
     failed_at: Any
     is_retried: bool = False
     system: str = ""
+    kept_in: Literal["", "retry", "dead"] = ""
 
 
 class Refs(Protocol):
@@ -115,6 +117,10 @@ class Walk(Protocol):
     @property
     def is_broken(self) -> bool:
         """Whether the list changed so much that jobs may have been missed or met twice."""
+
+    @property
+    def took_us(self) -> int | None:
+        """How long Redis was busy with the last window, by its clock; None where it is unknown."""
 
     @property
     def extent(self) -> Extent:

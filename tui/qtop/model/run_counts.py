@@ -57,20 +57,22 @@ class ClassRuns:
 
 @value
 class DeployMark:
-    """A mark that a deploy has left; None where its time cannot be read."""
+    """A mark that a deploy has left; None where its time cannot be read. `system` is the label of
+    the place, where there are several."""
 
     at: datetime | None
     label: str
+    system: str = ""
 
 
 @value
 class RunHistory:
-    """What was run on some days, the newest first; `problem` says what is unknown, and why. `place`
-    is the label of the only one of several places that they are of."""
+    """What was run on some days, the newest first; `problem` says what is unknown, and why. Where
+    places are shown that they are not of, `only` has the labels of those that they are of."""
 
     days: tuple[DayRuns, ...]
     problem: str | None = None
-    place: str = ""
+    only: tuple[str, ...] = ()
 
 
 @value
@@ -82,7 +84,7 @@ class ClassHistory:
         deploys: Those within it, the newest first.
         note: What to know about the figures.
         problem: Why not everything was counted: all figures are at least these.
-        place: The label of the only one of several places that the figures are of.
+        only: As of a `RunHistory`.
     """
 
     since: datetime
@@ -91,4 +93,4 @@ class ClassHistory:
     deploys: tuple[DeployMark, ...] = ()
     note: str = ""
     problem: str | None = None
-    place: str = ""
+    only: tuple[str, ...] = ()

@@ -233,7 +233,8 @@ class CounterWindow:
 
 #: A total that moves only with beats is compared over so many seconds, and is known not to change
 #: after so many without a move: two beats of 10 s, and some.
-_BEATS_S, _STILL_S = 30.0, 25.0
+BEATS_S: Final = 30.0
+_STILL_S: Final = 25.0
 
 
 class BeatWindow:
@@ -263,9 +264,9 @@ class BeatWindow:
             moves.append((at_mono, total))
         is_still = at_mono - moves[-1][0] > _STILL_S
         end_mono, end = (at_mono, total) if is_still else moves[-1]
-        while len(moves) > 2 and moves[1][0] <= end_mono - _BEATS_S:
+        while len(moves) > 2 and moves[1][0] <= end_mono - BEATS_S:
             moves.popleft()
-        if is_still and moves[-1][0] <= end_mono - _BEATS_S:
+        if is_still and moves[-1][0] <= end_mono - BEATS_S:
             return 0.0
         begin_mono, begin = moves[0]
         if end_mono <= begin_mono:

@@ -12,10 +12,11 @@ from typing import Final, Protocol, TypeVar
 
 from qtop.model import health
 from qtop.model.fleet import Snapshot
-from qtop.model.health import HealthReport, Strays
+from qtop.model.health import Acknowledgement, HealthReport, Strays
 from qtop.systems.system import SystemRunner
 from queuecore.cooperative import in_turns
 from queuecore.errors import StoreError
+from queuecore.values import replace as changed
 
 T = TypeVar("T")
 
@@ -164,7 +165,16 @@ class Poller:
         waiting = (queue for queue in queues or () if queue.size)
         deepest = nlargest(REPORTED_QUEUES, waiting, key=lambda queue: queue.size or 0)
         health_report = self._source.system.health([queue.name for queue in deepest])
-        return await self._source.watch(health_report)
+        found = await self._source.watch(health_report)
+        return changed(found, acknowledged=await self._acknowledged())
+
+    async def _acknowledged(self) -> tuple[Acknowledgement, ...] | None:
+        """None where that may not be read: then incidents are acknowledged here only."""
+        try:
+            found = await self._source.watch(self._source.system.acknowledged())
+        except StoreError:
+            return None
+        return tuple(found)
 
     def _back_off_s(self) -> float:
         return float(min(MAX_BACK_OFF_S, 2 ** (min(self._failures, 10) - 1)))

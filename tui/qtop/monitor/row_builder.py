@@ -13,6 +13,7 @@ from qtop.model.fleet import Queue, Snapshot
 from qtop.model.health import NextJob, Ownership
 from qtop.model.job import JobSource, age_at, failure_rows
 from qtop.monitor.changes import (
+    BEATS_S,
     BeatWindow,
     CounterWindow,
     Drop,
@@ -25,6 +26,7 @@ from qtop.monitor.changes import (
 )
 from qtop.monitor.rows import (
     DEPTHS_KEPT,
+    NOT_ALIVE,
     TAKES_NONE,
     TROUBLED,
     FleetRows,
@@ -74,6 +76,8 @@ class RowBuilder:
 
     Attributes:
         label: What the place is called, on the rows to come; empty where there is only one.
+        newest_flows: What was seen to come to each queue and leave it before the newest snapshot;
+            a queue of which that is unknown is not there.
     """
 
     def __init__(
@@ -83,6 +87,7 @@ class RowBuilder:
         self._local_host = local_host
         self._silent_after_s = silent_after_s
         self.label = ""
+        self.newest_flows: Mapping[str, Flow] = {}
         self._before: tuple[Snapshot, float] | None = None
         self._pasts: dict[str, _Past] = {}
         self._processed: CounterWindow | BeatWindow = CounterWindow()
@@ -125,6 +130,7 @@ class RowBuilder:
         totals = self._totals(snapshot, at_mono, workers, drops)
         yield
         queues = yield from self._queues(snapshot, at_mono, drops)
+        totals = _with_in_rate(totals, queues)
         seen = snapshot.failures
         failures = None if seen is None else failure_rows(seen, snapshot.server_time)
         fleet = FleetRows(snapshot.server_time, queues, workers, failures, totals)
@@ -163,6 +169,7 @@ class RowBuilder:
     def _queues(
         self, snapshot: Snapshot, at_mono: float, drops: Drops
     ) -> Slices[tuple[QueueRow, ...] | None]:
+        self.newest_flows = {}
         if snapshot.queues is None:
             return None
         in_hand, failures = _in_hand(snapshot), snapshot.failures
@@ -170,7 +177,7 @@ class RowBuilder:
         all_read = (
             failed is not None and snapshot.failed is not None and failed.total() >= snapshot.failed
         )
-        seen = self._seen_flows(snapshot, at_mono, drops)
+        seen = self.newest_flows = self._seen_flows(snapshot, at_mono, drops)
         knows_serving = snapshot.processes is not None
         # Without heartbeats it is not known how many serve a queue, only that none does.
         has_beats = all(each.has_beat is not None for each in snapshot.processes or ())
@@ -267,6 +274,7 @@ class RowBuilder:
         waiting, waiting_is_least = _summed(snapshot.queues)
         states = Counter([(w.condition, w.process.is_busy) for w in workers or ()])
         working = sum(n for (state, busy), n in states.items() if busy and state in _AT_WORK)
+        slots, busy = _capacity(workers)
         return Totals(
             queues=None if snapshot.queues is None else len(snapshot.queues),
             waiting=waiting,
@@ -282,6 +290,10 @@ class RowBuilder:
             drops=drops,
             waiting_is_least=waiting_is_least,
             processed_ever=snapshot.processed_ever,
+            rates_over_s=BEATS_S if isinstance(self._processed, BeatWindow) else None,
+            dead=sum(n for (state, _), n in states.items() if state in NOT_ALIVE),
+            slots=slots,
+            busy=busy,
             working_is_least=any(
                 state == "unknown" or (busy is None and state in _AT_WORK) for state, busy in states
             ),
@@ -292,6 +304,40 @@ def _count_by_beats(workers: Sequence[WorkerRow] | None) -> bool:
     """Whether the totals move only when processes beat: those of one system all tell facts, or none
     does."""
     return workers is not None and any(row.process.facts is not None for row in workers[:1])
+
+
+def _with_in_rate(totals: Totals, queues: Sequence[QueueRow] | None) -> Totals:
+    """The same with the rate at which jobs come to all queues. O(queues)."""
+    if queues is None:
+        return totals
+    rates = [row.rates for row in queues if row.problem is None]
+    known = [each.in_per_s for each in rates if each.in_per_s is not None]
+    if len(known) < len(rates):
+        return totals
+    return replace(
+        totals, in_per_s=sum(known), in_is_estimate=any(each.is_estimate for each in rates)
+    )
+
+
+def _capacity(workers: Sequence[WorkerRow] | None) -> tuple[int | None, int | None]:
+    """How many jobs the workers that are not dead can run at once, and how many they run. Of one
+    with threads that is what it says itself. O(workers)."""
+    if workers is None:
+        return None, None
+    slots = busy = 0
+    for row in workers:
+        process = row.process
+        if row.condition in NOT_ALIVE:
+            continue
+        facts, threads = process.facts, process.threads or 1
+        runs = facts.busy if facts is not None else None
+        if runs is None:
+            if process.jobs is None:
+                return None, None
+            runs = len(process.jobs)
+        slots += threads
+        busy += min(runs, threads)
+    return slots, busy
 
 
 def _summed(queues: Sequence[Queue] | None) -> tuple[int | None, bool]:

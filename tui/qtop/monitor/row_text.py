@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from qtop.model.fleet import RunningJob
@@ -187,7 +187,9 @@ def worker_job(row: WorkerRow) -> str:
     if row.jobs is None and facts is not None and facts.last_jobs is not None:
         return f"ran {_job_of(facts.last_jobs[0], facts.last_jobs)}" if facts.last_jobs else ""
     if row.jobs is None:
-        return f"unknown: {safe(row.process.problem or '')}"
+        problem = safe(row.process.problem or "")
+        # That it is gone is known.
+        return problem if row.process.is_gone else f"unknown: {problem}"
     return "" if row.job is None else _job_of(row.job, row.jobs)
 
 
@@ -261,7 +263,8 @@ def worker_elapsed(row: WorkerRow) -> str:
     return "" if row.process.is_busy is False else duration(row.elapsed_s)
 
 
-def heartbeat(row: WorkerRow) -> str:
+def heartbeat(row: WorkerRow, written: Callable[[float | None], str] = duration) -> str:
+    """How old its last heartbeat is, `written` so, or why that is not known."""
     process = row.process
     if process.has_beat is None:
         return NOT_READ
@@ -270,7 +273,7 @@ def heartbeat(row: WorkerRow) -> str:
     age_s = row.beat_age_s
     if age_s is not None and age_s < -60:
         return "ahead"
-    return duration(age_s)
+    return written(age_s)
 
 
 def worker_place(row: WorkerRow) -> str:

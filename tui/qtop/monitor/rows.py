@@ -219,6 +219,13 @@ class Totals:
         queues_is_least, workers_is_least, failed_is_least: There are at least so many: something
             of several places is unknown.
         failed_ever, processed_ever: The system's own counts.
+        in_per_s: Jobs that come to all queues; None when that is not known of each.
+        in_is_estimate: Of some queue it is inferred from what its workers took.
+        rates_over_s: The rates are averages over so many seconds, because what they are made from
+            is written only with the beats of processes; None where it is always up to date.
+        slots, busy: How many jobs the workers that are not dead can run at once, and how many they
+            run; None when that is not known of each.
+        dead: Workers that are known, or thought, to be dead.
         problems: Why what is unknown could not be read, by what that is in words.
     """
 
@@ -240,6 +247,12 @@ class Totals:
     workers_is_least: bool = False
     failed_is_least: bool = False
     processed_ever: int | None = None
+    in_per_s: float | None = None
+    in_is_estimate: bool = False
+    rates_over_s: float | None = None
+    slots: int | None = None
+    busy: int | None = None
+    dead: int = 0
 
 
 @value

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from qtop.monitor.changes import NO_DROPS
@@ -11,7 +11,10 @@ from qtop.monitor.rows import Totals
 
 #: What one value of a series stands for.
 STEP_S: Final = 5.0
-KEPT: Final = 60
+KEPT: Final = 480
+#: A clock that goes otherwise than that of the polls by more than this was set, or the machine was
+#: asleep.
+_SET_S: Final = 30.0
 
 Values = tuple[float | None, ...]
 
@@ -24,20 +27,23 @@ class Series:
         self._values: deque[float | None] = deque(maxlen=KEPT)
         self._step: int | None = None
         self._cut: int | None = None
+        #: How many values it ever had.
+        self.added = 0
 
     def add(self, value: float | None, at_mono: float) -> None:
         """Note what the figure is; until the next time it is that. None when it is unknown."""
         step = int(at_mono // STEP_S)
         if step == self._cut:
             value = None
-        passed = 1 if self._step is None else min(step - self._step, KEPT)
+        passed = 1 if self._step is None else step - self._step
         if passed < 1:
             self._values[-1] = value
             return
         # The steps since the last time have the value that was known then.
         before = self._values[-1] if self._values else None
-        self._values.extend([before] * (passed - 1))
+        self._values.extend([before] * min(passed - 1, KEPT))
         self._values.append(value)
+        self.added += passed
         self._step = step
 
     def cut(self, at_mono: float) -> None:
@@ -61,21 +67,55 @@ def _figures(totals: Totals | None) -> Row:
 
 
 class FleetSeries(NamedTuple):
+    """The totals over the last minutes, oldest first, a value for each `STEP_S`.
+
+    Attributes:
+        busy: Which part of what workers can run at once they run.
+        first: The number of the first value: how many steps the console had begun before it.
+        began: When step 0 was, by the server's clock; None before the first poll.
+    """
+
     waiting: Values = ()
+    in_per_s: Values = ()
     processed_per_s: Values = ()
     failed_per_s: Values = ()
+    busy: Values = ()
+    first: int = 0
+    began: datetime | None = None
+
+
+_Figures = tuple[float | None, float | None, float | None, float | None, float | None]
+_NONE_KNOWN: Final[_Figures] = (None, None, None, None, None)
+
+
+def _all_figures(totals: Totals | None) -> _Figures:
+    if totals is None:
+        return _NONE_KNOWN
+    busy = None
+    if totals.slots and totals.busy is not None:
+        busy = totals.busy / totals.slots
+    rates = totals.in_per_s, totals.processed_per_s, totals.failed_per_s
+    return totals.waiting, *rates, busy
 
 
 class SeriesRecorder:
-    """Follows the totals of a console's polls."""
+    """Follows the totals of a console's polls. With `has_one_clock` all moments are those of one
+    server: where they jump, the clock was set or the machine slept, and the series begin anew."""
 
-    def __init__(self) -> None:
-        self._series = Series(), Series(), Series()
+    def __init__(self, *, has_one_clock: bool = True) -> None:
+        self._has_one_clock = has_one_clock
         self._is_least: bool | None = None
+        self._begin()
 
-    def add(self, totals: Totals | None, at_mono: float) -> None:
-        """Take in a poll; None when it failed."""
-        waiting, processed, failed = self._series
+    def _begin(self) -> None:
+        self._series = tuple(Series() for _ in _NONE_KNOWN)
+        self._first_mono: float | None = None
+        self._began: datetime | None = None
+
+    def add(self, totals: Totals | None, at_mono: float, now: datetime | None = None) -> None:
+        """Take in a poll, which was at `now` by the server's clock; None when it failed."""
+        self._note_clock(at_mono, now)
+        waiting, came, processed, failed, _ = self._series
         drops = NO_DROPS if totals is None else totals.drops
         is_least = self._is_least if totals is None else totals.waiting_is_least
         was_least, self._is_least = self._is_least, is_least
@@ -84,14 +124,36 @@ class SeriesRecorder:
         if drops.breaks_waiting or is_other:
             waiting.cut(at_mono)
         if drops.breaks_counts:
-            processed.cut(at_mono)
-            failed.cut(at_mono)
-        for series, value in zip(self._series, _figures(totals), strict=True):
+            for each in (came, processed, failed):
+                each.cut(at_mono)
+        for series, value in zip(self._series, _all_figures(totals), strict=True):
             series.add(value, at_mono)
+
+    def _note_clock(self, at_mono: float, now: datetime | None) -> None:
+        began = self._began_by(at_mono, now)
+        if self._has_one_clock and _jumps(self._began, began):
+            self._begin()
+            began = self._began_by(at_mono, now)
+        if self._first_mono is None:
+            self._first_mono = at_mono // STEP_S * STEP_S
+        self._began = self._began or began
+
+    def _began_by(self, at_mono: float, now: datetime | None) -> datetime | None:
+        """When step 0 was, if it is `now`."""
+        passed_s = 0.0 if self._first_mono is None else at_mono - self._first_mono
+        return None if now is None else now - timedelta(seconds=passed_s)
 
     @property
     def series_now(self) -> FleetSeries:
-        return FleetSeries(*(each.values for each in self._series))
+        waiting, came, processed, failed, busy = (each.values for each in self._series)
+        passed = self._series[0].added - len(waiting)
+        return FleetSeries(waiting, came, processed, failed, busy, passed, self._began)
+
+
+def _jumps(before: datetime | None, now: datetime | None) -> bool:
+    if before is None or now is None:
+        return False
+    return abs((now - before).total_seconds()) > _SET_S
 
 
 # How the totals went since the console began, however long ago that was.

@@ -14,7 +14,16 @@ from qtop.keymap import keymap
 from qtop.keymap.keymap import Action, Rebound, Where
 from qtop.local.workers import LocalWorkers
 from qtop.model.fleet import RunningJob
-from qtop.model.health import HealthReport, Ownership, ServerInfo, Strays
+from qtop.model.health import (
+    Acknowledgement,
+    HealthReport,
+    IncidentKey,
+    Ownership,
+    ServerInfo,
+    Strays,
+)
+from qtop.monitor.changes import Flow
+from qtop.monitor.incidents.acknowledged import Acknowledgements
 from qtop.monitor.incidents.incident import Incident, of_place
 from qtop.monitor.incidents.rules import IncidentRules, no_answer
 from qtop.monitor.poller import PollResult, clamped_interval_s
@@ -198,6 +207,7 @@ class ConsoleState:
     ) -> None:
         self.poll = PollResult()
         self.policy = policy
+        self._acknowledgements = Acknowledgements()
         self._system = system
         self._label = ""
         self._starts_here = system.abilities.get("start_workers") is None
@@ -207,7 +217,12 @@ class ConsoleState:
         self._clock = clock
         silent_after_s = policy.thresholds.silent_after_s
         self._builder = RowBuilder(system, local_host=local_host, silent_after_s=silent_after_s)
-        self._rules = IncidentRules(policy.thresholds, is_steady=True, abilities=system.abilities)
+        self._rules = IncidentRules(
+            policy.thresholds,
+            is_steady=True,
+            abilities=system.abilities,
+            served_by=self._builder.served_by,
+        )
         self._recorder = SeriesRecorder()
         self._trend = TrendRecorder()
         self.reported: HealthReport | None = None
@@ -253,6 +268,11 @@ class ConsoleState:
         return drops.breaks_waiting or any(drop and not drop.polls_ago for drop in dropped)
 
     @property
+    def newest_flows(self) -> Mapping[str, Flow]:
+        """What was seen to come to each queue and leave it before the newest poll."""
+        return self._builder.newest_flows
+
+    @property
     def is_paused(self) -> bool | None:
         """Whether everything was paused at the last poll; None when that is unknown."""
         return False if self._newest is None else self._newest.totals.is_paused
@@ -281,7 +301,7 @@ class ConsoleState:
             fleet = yield from self._builder.adding(poll.snapshot, taken_mono, local_pids=pids)
             yield
             self._built = fleet
-            self._recorder.add(fleet.totals, taken_mono)
+            self._recorder.add(fleet.totals, taken_mono, fleet.server_time)
             self._trend.add(fleet.totals, taken_mono, fleet.server_time)
             if poll.rtt_ms is not None:
                 before_ms = poll.rtt_ms if self._rtt_ms is None else self._rtt_ms
@@ -296,9 +316,20 @@ class ConsoleState:
     def take_health_report(self, health_report: HealthReport) -> None:
         """Take in what was found out beside the polls. Cost: see `IncidentRules`."""
         self.reported = health_report.with_strays(*self._strays)
+        self._acknowledgements.take(health_report.acknowledged)
         self._builder.note_next_jobs(health_report.next_jobs)
         if health_report.ownership is not None:
             self._builder.note_ownership(health_report.ownership)
+        self._find_wrong()
+
+    @property
+    def acknowledged(self) -> tuple[Acknowledgement, ...]:
+        """The acknowledgements that are known."""
+        return self._acknowledgements.known
+
+    def note_acknowledged(self, key: IncidentKey, done: Acknowledgement | None) -> None:
+        """Take in that an incident was acknowledged from here; None: it is no more."""
+        self._acknowledgements.note(key, done)
         self._find_wrong()
 
     @property
@@ -335,6 +366,8 @@ class ConsoleState:
             incidents = self._rules.judge(
                 fleet, self._when_taken(poll), health_report=self.reported, rtt_ms=self._rtt_ms
             )
+            marked = self._acknowledgements.marked(incidents, fleet.server_time)
+            incidents = tuple(marked)
             groups = self._rules.newest_groups.groups(fleet.failures or ())
             unregistered = unregistered_rows(self.strays, fleet)
         if poll.error is not None:

@@ -51,7 +51,7 @@ class TogetherState:
     def __init__(self, states: Mapping[str, ConsoleState], clock: Callable[[], float]) -> None:
         self._states = states
         self._clock = clock
-        self._recorder = SeriesRecorder()
+        self._recorder = SeriesRecorder(has_one_clock=False)
         self._trend = TrendRecorder()
         #: The parts of the fleet that was merged last, and what came of them.
         self._merged: tuple[tuple[object, ...], FleetRows | None] = ((), None)
@@ -162,8 +162,9 @@ class TogetherState:
             self._clock(),
         )
         totals = None if fleet is None else fleet.totals
-        self._recorder.add(totals, now_mono)
-        self._trend.add(totals, now_mono, None if fleet is None else fleet.server_time)
+        moment = None if fleet is None else fleet.server_time
+        self._recorder.add(totals, now_mono, moment)
+        self._trend.add(totals, now_mono, moment)
 
     # What it shows
 
@@ -268,7 +269,7 @@ def merged_incidents(each: Sequence[Insights]) -> tuple[Incident, ...]:
     """What is wrong in any place, the worst first, in each place's own order; where nothing is
     wrong anywhere, what says so comes first."""
     found = [incident for insights in each for incident in insights.incidents]
-    if any(one.severity in ("bad", "warn") and not one.is_over for one in found):
+    if any(one.severity in ("crit", "warn") and not one.is_over for one in found):
         found.sort(key=lambda one: (SEVERITIES.index(one.severity), _CHECKS.index(one.check)))
     else:
         found.sort(key=lambda one: one.check != "all")
@@ -350,6 +351,14 @@ def _totals(parts: Sequence[Part]) -> Totals:
         queues_is_least=is_least("queues"),
         workers_is_least=is_least("workers"),
         failed_is_least=is_least("failed"),
+        in_per_s=None if is_part else _rate(figures, "in_per_s"),
+        in_is_estimate=any(each.in_is_estimate for each in figures),
+        rates_over_s=max(
+            (each.rates_over_s for each in figures if each.rates_over_s is not None), default=None
+        ),
+        dead=sum(each.dead for each in figures),
+        slots=None if is_least("slots") else summed("slots"),
+        busy=None if is_least("busy") else summed("busy"),
     )
 
 

@@ -31,7 +31,8 @@ from qtop.search.saved_filters import expanded
 from qtop.text.safe import counted
 from qtop.widgets.bars import Bar, Span
 from qtop.widgets.columns import WIDE_CELLS, Column, arranged, system_column
-from qtop.widgets.list_pane import MARKS_GONE, ListOwner, ListPane
+from qtop.widgets.list_pane import MARKS_GONE, ListOwner, ListPane, marks_spans
+from qtop.widgets.panel import Panel
 from qtop.widgets.table import Table
 from qtop.widgets.text_lines import TextLine
 from qtop.widgets.text_view import TextView
@@ -55,7 +56,10 @@ class ConsoleScreen(Screen[None]):
     PLACES: ClassVar[tuple[Where, ...]] = ()
     TAB: ClassVar[Where] = "queues"
 
-    #: The list, or the text, of a screen that is one; `bars` are the lines above it.
+    #: What it is called behind those that it was opened from; empty: as its tab.
+    NAME: ClassVar[str] = ""
+
+    #: The list, or the text, of a screen that is one; `bars` are the lines above it, in its frame.
     pane: ListPane | None = None
     text: TextView | None = None
 
@@ -84,6 +88,8 @@ class ConsoleScreen(Screen[None]):
         self._status, self._tabs, self._trouble = (Bar(id=i) for i in ("status", "tabs", "trouble"))
         self._result, self._keys = Bar(id="result"), Bar(id="keys")
         self.bars: list[Bar] = []
+        #: The frame around the text, where the screen is one.
+        self._text_panel = Panel()
         self._repeating: list[Timer] = []
         self._seen: object | None = None
         #: The place that was shown last; None before the first frame.
@@ -104,7 +110,12 @@ class ConsoleScreen(Screen[None]):
         yield self._keys
 
     def compose_body(self) -> Iterable[Widget]:
-        return (each for each in (*self.bars, self.pane, self.text) if each is not None)
+        if self.pane is not None:
+            self.pane.above = self.bars
+            yield self.pane
+        if self.text is not None:
+            with self._text_panel:
+                yield self.text
 
     def show_view(self, view: ViewState) -> None:
         """Show what the screen is for: its lines without secrets, where it is a text."""
@@ -124,8 +135,9 @@ class ConsoleScreen(Screen[None]):
             self._cursors.pop(before or "", None)
             self._cursors[before or ""] = [table.cursor_key for table in self.tables]
             self.place_changed()
-        self._status.show(*frame.status(view))
-        self._tabs.show(*frame.tabs(view, self.TAB))
+        width = self.app.size.width
+        self._status.show(*frame.status(view, width))
+        self._tabs.show(*frame.tabs(view, self.TAB, width))
         trouble = frame.trouble(view)
         self._trouble.show(trouble)
         # Shown only when needed: the list gets its line.
@@ -141,6 +153,7 @@ class ConsoleScreen(Screen[None]):
             table.lead_with(lead)
             table.dim_rows(is_old)
         self.show_view(view)
+        self.show_title()
         if is_other:
             self._restore_cursors(before or "", view.shown)
 
@@ -154,6 +167,31 @@ class ConsoleScreen(Screen[None]):
 
     def reveal_row(self, key: Hashable) -> None:
         """Show a row that is part of another one, before the cursor goes to it."""
+
+    # The title
+
+    @property
+    def name(self) -> str:
+        """What it is called behind those that it was opened from: a safe text."""
+        return self.NAME or keymap.PLACES[self.TAB].removeprefix("on ")
+
+    def heading(self) -> list[Span]:
+        """What the title says, behind where it was opened from."""
+        return [Span(self.name, "strong", 95, least=8)]
+
+    def opened_from(self) -> list[Span]:
+        """The screens behind this one, from the numbered one on."""
+        pages = [each for each in self.app.screen_stack if isinstance(each, ConsoleScreen)]
+        behind = pages[: pages.index(self)] if self in pages else ()
+        return [Span(f"{each.name} > ", "dim", 45, least=10) for each in behind]
+
+    def show_title(self) -> None:
+        """Say in the frame what this is, and where it was opened from."""
+        title = [*self.opened_from(), *self.heading()]
+        if self.pane is not None:
+            self.pane.entitle([*title, *marks_spans(self.pane.table)])
+        elif self.text is not None:
+            self._text_panel.show(title)
 
     def place_changed(self) -> None:
         """Another place is shown, or all are, from now on: what was read of the system is that of
@@ -437,6 +475,18 @@ class RowsScreen(ConsoleScreen):
 
     def filter_changed(self) -> None:
         self.pane.show_rows(self.pane.rows)
+
+    def on_table_marked(self) -> None:
+        self.show_title()
+
+    def heading(self) -> list[Span]:
+        """How many rows there are, whatever a filter shows of them."""
+        number = f" {len(self.pane.rows):,}" if self.pane.rows else ""
+        return [*super().heading(), Span(number, "dim", 90), *self.figures()]
+
+    def figures(self) -> list[Span]:
+        """What the title says of the rows besides their number."""
+        return []
 
     def shown_of(self) -> str:
         return self.pane.shown_of()

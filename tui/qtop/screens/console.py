@@ -27,12 +27,14 @@ if TYPE_CHECKING:
     from qtop.local.groups import LocalWorker, WorkerGroup
     from qtop.local.workers import LocalWorkers
     from qtop.model.job import JobSource
-    from qtop.monitor.incidents.incident import Link
+    from qtop.monitor.incidents.incident import Incident, Link
     from qtop.monitor.rows import WorkerRow
+    from qtop.monitor.state import ConsoleState
     from qtop.monitor.together import ShownState
     from qtop.search.fields import Subject
     from qtop.search.selection import JobSearch, RefusalCheck, Selection
-    from qtop.systems.system import JobSystem
+    from qtop.systems.system import JobSystem, System
+    from qtop.widgets.plot import DrawnAs
     from qtop.widgets.table import Table
     from queuecore.audit import AuditEntry
     from queuecore.exchange import Operation, Steps
@@ -55,6 +57,10 @@ class Console(Protocol):
     @property
     def state(self) -> ShownState:
         """What is known of what is shown."""
+
+    @property
+    def drawn_as(self) -> DrawnAs:
+        """How charts are drawn on this terminal."""
 
     @property
     def actions(self) -> Actions:
@@ -92,6 +98,16 @@ class Console(Protocol):
         label of their place, or, for None, of all that may be dead in the places that are shown.
         Nothing is looked for where it is `lacking`. Cost: see `JobSystem.evidence`."""
 
+    def show_now(self) -> None:
+        """Show what is known by now on the page in front."""
+
+    def state_of(self, label: str) -> ConsoleState:
+        """What is known of the place with this label; of the one that is shown for an empty one."""
+
+    async def run_at(self, label: str, operation: Callable[[System], Operation[T]]) -> T:
+        """Carry out work of the place with this label, of the one that is shown for an empty one.
+        Raises StoreError."""
+
     def poll_now(self, *, after_action: bool = False) -> None:
         """Poll without waiting for the interval; after an action, its record first."""
 
@@ -115,6 +131,8 @@ class Console(Protocol):
     def size(self) -> Size: ...
     @property
     def screen(self) -> Screen[Any]: ...
+    @property
+    def screen_stack(self) -> list[Screen[Any]]: ...
     def switch_mode(self, mode: str) -> AwaitMount: ...
     def push_screen(
         self, screen: Screen[ResultT], callback: Callable[[ResultT | None], None] | None = None
@@ -176,6 +194,10 @@ class Actions(Protocol):
 
     def pause_or_resume_all(self) -> None:
         """Pause everything, or resume it when it is paused; nothing when that is unknown."""
+
+    def acknowledge(self, incident: Incident) -> None:
+        """Ask why and for how long an incident is acknowledged, and note it for all consoles; end
+        that of one that is acknowledged."""
 
     def undo(self) -> None:
         """Take back the last action of this console."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -33,11 +33,11 @@ def failure_lines(
     age at `now`, and how many are `alike`, if that is known."""
     yield TextLine(row_text.class_of(job), "title")
     if job.problem is not None:
-        yield TextLine(safe(job.problem), "bad", "unreadable")
+        yield TextLine(safe(job.problem), "warn", "unreadable")
     else:
         name = job.exception
         shown = format.optional(name if name is None else name[:_MOST_OF_NAME])
-        yield TextLine(shown, "bad", "exception")
+        yield TextLine(shown, "strong", "exception")
         yield from _block(redactor.text(job.error or ""), "error", lines=40)
     yield TextLine(_failed(job.failed_at, now), "", "failed")
     yield from _stated(job, now)
@@ -112,9 +112,11 @@ def worker_lines(
     log: str | None,
     redactor: Redactor = OPEN,
     usual_s: Callable[[RunningJob], float | None] = lambda job: None,
+    iterations: Mapping[str, str] = {},
 ) -> Iterator[TextLine]:
     """Everything about a worker, without what `redactor` hides; `log` is the file of one that was
-    started here, `usual_s` tells how long jobs like one take."""
+    started here, `usual_s` tells how long jobs like one take, `iterations` how far those are that
+    go on from a cursor, by their jids, in safe words."""
     yield TextLine(safe(row.id), "title")
     bad = "bad" if row.condition in (*TROUBLED, "unregistered") else ""
     yield TextLine(_condition(row), bad, "state")
@@ -134,7 +136,8 @@ def worker_lines(
         yield from _heading("Job in hand")
         yield TextLine(f"unknown: {safe(row.process.problem or '')}", "bad", "problem")
     for job in row.jobs or ():
-        yield from _running(job, age_at(row.now, job.since), usual_s(job), redactor)
+        far = iterations.get(job.jid or "", "")
+        yield from _running(job, age_at(row.now, job.since), usual_s(job), redactor, far=far)
 
 
 def _facts(row: WorkerRow, facts: ProcessFacts) -> Iterator[TextLine]:
@@ -173,6 +176,7 @@ def _running(
     usual_s: float | None,
     redactor: Redactor,
     title: str = "Job in hand",
+    far: str = "",
 ) -> Iterator[TextLine]:
     yield from _heading(title)
     yield TextLine(format.job_class(job.class_name, job.args), "", "class")
@@ -184,6 +188,8 @@ def _running(
     yield TextLine(format.both_times(job.since), "", "since")
     usual = "" if usual_s is None else f"; {format.duration(max(1.0, usual_s))} is usual"
     yield TextLine(f"{format.duration(elapsed_s)}{usual}", "", "for")
+    if far:
+        yield TextLine(far, "", "iteration")
     if job.problem is not None:
         yield TextLine(safe(job.problem), "bad", "problem")
     yield from _arguments(job.class_name, job.args, redactor)
@@ -201,9 +207,9 @@ def delayed_lines(job: Job, due_s: float, redactor: Redactor = OPEN) -> Iterator
     if due is None:
         return
     at = format.both_times(due.moment)
-    yield TextLine(f"{at}, {format.due_in(due_s)}", "bad" if due_s < 0 else "", "due")
+    yield TextLine(f"{at}, {format.due_in(due_s)}", "warn" if due_s < 0 else "", "due")
     if due.stamp not in (f"{due.at:.0f}", repr(due.at)):
-        yield TextLine(f"{safe(due.stamp)} (no plain moment)", "bad", "stamp")
+        yield TextLine(f"{safe(due.stamp)} (no plain moment)", "warn", "stamp")
     yield from system_lines(job.system)
     if job.ref is None:
         return
@@ -224,7 +230,7 @@ def schedule_lines(
     """Everything about a schedule and its next `firings`."""
     yield TextLine(safe(row.name), "title")
     if row.problem is not None:
-        yield TextLine(safe(row.problem), "bad", "not used" if row.is_usable else "unusable")
+        yield TextLine(safe(row.problem), "warn", "not used" if row.is_usable else "unusable")
     kept = {
         "persistent": "in Redis, as a persistent schedule",
         "file": "in the file of the scheduler at work",

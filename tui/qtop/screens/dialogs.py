@@ -13,6 +13,7 @@ from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
 from textual.screen import ModalScreen
 from textual.suggester import SuggestFromList
 from textual.widget import Widget
@@ -27,7 +28,7 @@ from qtop.search.filter_language import ALLOWED, BadMoment, parse_moment
 from qtop.text.format import both_times, due_in
 from qtop.text.progress import ProgressMeter
 from qtop.text.safe import ago, counted, safe
-from qtop.widgets.filter_input import FigureField, InputField
+from qtop.widgets.filter_input import Box, FigureField, InputField
 from queuecore.errors import BadOption
 
 ResultT = TypeVar("ResultT")
@@ -91,6 +92,7 @@ class Dialog(FrontScreen[ResultT], ModalScreen[ResultT]):
         with Vertical(id="box"):
             with VerticalScroll(id="body", can_focus=False):
                 yield Label(Text(self._title), id="title")
+                yield from self.compose_choices()
                 for line in self._lines:
                     yield Label(Text(line), classes="line")
                 yield from self.compose_fields()
@@ -105,6 +107,10 @@ class Dialog(FrontScreen[ResultT], ModalScreen[ResultT]):
         # What is left as soon as it was in front may never have had its parts.
         for body in self.query("#body"):
             body.styles.max_height = max(1, height - around)
+
+    def compose_choices(self) -> Iterable[Widget]:
+        """What is to be chosen first."""
+        return ()
 
     def compose_fields(self) -> Iterable[Widget]:
         """What is to be filled in."""
@@ -197,15 +203,46 @@ class LookingDialog(Dialog[None]):
 
 class ConfirmDialog(Dialog[bool]):
     """Asks whether to carry out a plan; a dangerous one only after its word was typed, a large one
-    only by its button."""
+    only by its button. Of one with parts it asks which; `plan` is what was confirmed."""
 
-    #: The first of these that there is: the fields for the word and for the pace, else Cancel.
-    AUTO_FOCUS = "#word, #pace, #no"
+    #: The first of these that there is: the parts, the fields for the word and for the pace, else
+    #: Cancel.
+    AUTO_FOCUS = ".part, #word, #pace, #no"
 
     def __init__(self, plan: Plan) -> None:
         yes = DialogButton("yes", plan.verb, "error", plan.word is not None)
         super().__init__(f"{plan.what}?", filter(None, plan.details), (CANCEL, yes))
-        self._plan = plan
+        self._plan = self.plan = plan
+        #: The labels of the parts that are chosen; None where there are none.
+        self._chosen = None if plan.parts is None else list(plan.parts.titles)
+
+    def compose_choices(self) -> Iterable[Widget]:
+        parts = self._plan.parts
+        for label, title in {} if parts is None else parts.titles.items():
+            # A title with brackets is no markup.
+            yield Box(Content(title), True, name=label, classes="part")
+
+    @on(Box.Changed)
+    def choose(self) -> None:
+        """Only what is chosen is confirmed."""
+        parts = self._plan.parts
+        if parts is None:
+            return
+        self._chosen = [each.name or "" for each in self.query(Box) if each.value]
+        is_all = len(self._chosen) == len(parts.titles)
+        if self._chosen:
+            self.plan = self._plan if is_all else parts.only(self._chosen)
+        button = self.query_one("#yes", Button)
+        button.disabled, button.label = self._is_locked, self.plan.verb
+        self.query_one("#title", Label).update(Text(f"{self.plan.what}?"))
+
+    @property
+    def _is_locked(self) -> bool:
+        """Whether nothing is chosen, or the word is not typed."""
+        word = self._plan.word
+        return self._chosen == [] or (
+            word is not None and self.query_one("#word", Input).value != word
+        )
 
     def compose_fields(self) -> Iterable[Widget]:
         if self._plan.word is not None:
@@ -222,8 +259,8 @@ class ConfirmDialog(Dialog[bool]):
             )
 
     @on(Input.Changed, "#word")
-    def unlock(self, event: Input.Changed) -> None:
-        self.query_one("#yes", Button).disabled = event.value != self._plan.word
+    def unlock(self) -> None:
+        self.query_one("#yes", Button).disabled = self._is_locked
 
     @property
     def _needs_button(self) -> bool:
@@ -249,8 +286,8 @@ class ConfirmDialog(Dialog[bool]):
 
     @on(Input.Submitted, "#word")
     def carry_out(self) -> None:
-        word, pace = self._plan.word, self._plan.pace
-        if word is not None and self.query_one("#word", Input).value != word:
+        pace = self.plan.pace
+        if self._is_locked:
             return
         if pace is not None:
             jobs_per_s = int(self.query_one("#pace", Input).value or 0)

@@ -15,7 +15,7 @@ from qtop.model.job_list import Entry, JobList
 from qtop.monitor import row_text
 from qtop.monitor.state import ViewState
 from qtop.screens import details, list_bars
-from qtop.screens.job_list import CLASS, QUEUE, JobDetailsScreen, JobListScreen
+from qtop.screens.job_list import CLASS, QUEUE, JobDetailsScreen, JobListScreen, quarantine
 from qtop.screens.tickets import error_lines, failure_ticket, group_ticket
 from qtop.search.byte_tests import Sieve
 from qtop.search.failure_groups import (
@@ -43,6 +43,7 @@ class FailureScreen(JobDetailsScreen):
 
     PLACES: ClassVar[tuple[Where, ...]] = ("failure", "texts")
     TAB: ClassVar[Where] = "failed"
+    NAME = "one failure"
     REST = "the rest of the entry"
     GONE = "this entry is not in the list any more"
 
@@ -77,7 +78,7 @@ class FailureScreen(JobDetailsScreen):
 
 
 def _state_tone(row: JobRow) -> ToneOf | None:
-    return "bad" if row.job.due is None else "warn"
+    return "warn" if row.job.due is None else "dim"
 
 
 #: What only jobs that are tried again by themselves have, and what only others have.
@@ -102,7 +103,6 @@ COLUMNS: Final[tuple[Column[JobRow], ...]] = (
     Column(
         *("exception", "exception", 14, lambda row: format.exception_name(row.job.exception), 2),
         priority=95,
-        style="bad",
         sort_key=lambda row: row.job.exception,
     ),
     text_column("error", "error", 14, lambda r: row_text.error_of(r.job), flex=4, priority=85),
@@ -140,9 +140,12 @@ class GroupScreen(JobListScreen):
         self._group = group
         self._groups = groups
 
+    @property
+    def name(self) -> str:
+        return title(self._group.fingerprint)
+
     def heading(self) -> list[Span]:
-        name = title(self._group.fingerprint)
-        return [*super().heading(), Span(f"   {name}", "bad", 89, least=8)]
+        return [Span(self.name, "strong", 95, least=8)]
 
     def values_of(self, field: str) -> Iterable[str]:
         names = [name for name, _ in self._group.queues]
@@ -210,18 +213,38 @@ def _retried(row: FailureGroupRow) -> str:
     return format.number(row.group.retried) if row.group.retried else ""
 
 
+def _part(many: int) -> str:
+    return format.number(many) if many else ""
+
+
 def _tone(row: FailureGroupRow) -> ToneOf | None:
     return "warn" if row.group.fingerprint.problem else None
 
 
 GROUP_COLUMNS: Final[tuple[Column[FailureGroupRow], ...]] = (
     figure("count", "count", 8, lambda r: r.group.count, priority=100),
+    Column(
+        *("to_retry", "retry", 6, lambda r: _part(r.group.to_retry)),
+        priority=94,
+        align="right",
+        sort_key=lambda r: r.group.to_retry,
+        descends=True,
+    ),
+    Column(
+        *("dead", "dead", 6, lambda r: _part(r.group.dead)),
+        priority=94,
+        align="right",
+        style="warn",
+        sort_key=lambda r: r.group.dead,
+        descends=True,
+    ),
     figure("last", "last", 6, lambda r: r.last_s, format.duration, priority=97, descends=False),
     figure("first", "since", 6, lambda r: r.first_s, format.duration, priority=60, style="dim"),
     Column(
         *("trend", f"{TREND_HOURS} h", TREND_HOURS, _trend),
         priority=70,
         style="accent",
+        is_steady=True,
         sort_key=lambda r: r.group.trend[-1],
         descends=True,
     ),
@@ -231,7 +254,6 @@ GROUP_COLUMNS: Final[tuple[Column[FailureGroupRow], ...]] = (
         lambda r: format.exception_name(r.group.fingerprint.exception),
         flex=2,
         priority=95,
-        style="bad",
         sort_key=lambda r: r.group.fingerprint.exception,
     ),
     text_column("message", "error", 14, _message, flex=4, priority=92),
@@ -239,6 +261,10 @@ GROUP_COLUMNS: Final[tuple[Column[FailureGroupRow], ...]] = (
     Column("frame", "raised in", 28, _frame, 2, priority=30, style="dim"),
     Column("retried", "retried", 7, _retried, priority=20, align="right", style="dim"),
 )
+
+
+#: What only failures have that are tried again by themselves, or dead.
+_OF_KEPT: Final = frozenset({"to_retry", "dead"})
 
 
 class WantedGroups(FailureGroups):
@@ -286,8 +312,12 @@ class FailedScreen(JobListScreen):
             GROUP_COLUMNS, key=lambda row: row.group.id, clock=self.app.clock, id="groups"
         )
         self.pane.bring_to_front(self._groups_table)
+        self._tells_apart: bool | None = None
+        self._tell_apart(False)
         #: The groups of all that is in the list, whatever is shown.
         self._census: AnySearch | None = None
+        #: How many queues' quarantines were shown after the last list.
+        self._apart_shown = 0
 
     @property
     def shows_groups(self) -> bool:
@@ -322,7 +352,7 @@ class FailedScreen(JobListScreen):
         def new() -> WantedGroups:
             return WantedGroups(self.search_for(wanted))
 
-        return self.search_for_all(new, WantedGroups.joined, group)
+        return self.search_for_all(wanted, new, WantedGroups.joined, group)
 
     def list_found(self) -> None:
         """List the groups that were counted by now, at once; entries in the background."""
@@ -338,8 +368,16 @@ class FailedScreen(JobListScreen):
                     FailureGroupRow(each, age_at(now, each.first), age_at(now, each.last))
                     for each in groups.groups()
                 ]
+            self._tell_apart(any(row.group.to_retry or row.group.dead for row in rows))
             none = self.NOTHING if self.pane.filter.is_empty else self.no_match
             self.put_found(search, rows, none)
+
+    def _tell_apart(self, has_kept: bool) -> None:
+        """Show how many of each group are tried again, and how many are dead, where any are."""
+        if has_kept is not self._tells_apart:
+            self._tells_apart = has_kept
+            keys = [each.key for each in GROUP_COLUMNS if has_kept or each.key not in _OF_KEPT]
+            self._groups_table.show_columns(keys)
 
     # Showing
 
@@ -414,6 +452,20 @@ class FailedScreen(JobListScreen):
         known = frozenset(() if shown is None else shown.fingerprints())
         return replace(self.wanted, groups=known - keys, but=True, named=named)
 
+    def action_quarantine(self) -> None:
+        """Of a group its newest failure, where that is among the newest of all."""
+        row = self.table.cursor_row
+        if not isinstance(row, FailureGroupRow):
+            super().action_quarantine()
+            return
+        groups = self.app.state.view().insights.groups
+        newest = next((g.newest for g in groups if g.fingerprint.id == row.group.id), None)
+        if newest is None:
+            key = self.app.state.policy.sign("table.open")
+            self.app.say(f"{key} opens the group: then one of its failures can be chosen", "dim")
+        else:
+            quarantine(self.app, self.within.source, newest.job)
+
     def action_edit(self) -> None:
         if not self.shows_groups:
             super().action_edit()
@@ -438,17 +490,25 @@ class FailedScreen(JobListScreen):
 
     async def _next_list(self) -> None:
         # Imported here: only this key needs it.
-        from qtop.systems.together import failure_sources
+        from qtop.screens.jobs import QuarantineScreen
+        from qtop.systems.together import failure_sources, quarantine_sources
 
         try:
             sources = await self.app.read(failure_sources(self.app.system))
+            apart = await self.app.read(quarantine_sources(self.app.system))
         except StoreError as error:
             self.app.say(f"the lists of failures: {safe(str(error))}", "bad")
             return
-        if len(sources) == 1:
-            self.app.say("there is only one list of failures", "dim")
-            return
         here = self.within.source
+        if (here == sources[-1] or here not in sources) and self._apart_shown < len(apart):
+            self._apart_shown += 1
+            self.app.push_screen(QuarantineScreen(apart[self._apart_shown - 1]))
+            return
+        self._apart_shown = 0
+        if len(sources) == 1:
+            nothing = "" if apart else ", and nothing in quarantine"
+            self.app.say(f"there is only one list of failures{nothing}", "dim")
+            return
         at = sources.index(here) + 1 if here in sources else 0
         self._entries_table.clear_marks()
         self.change_list(JobQuery(sources[at % len(sources)]))

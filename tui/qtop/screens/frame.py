@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any, ClassVar, Final, TypeVar
 
 from rich.text import Text
@@ -20,7 +20,7 @@ from qtop.monitor.incidents.incident import troubles
 from qtop.monitor.row_text import waiting, working
 from qtop.monitor.rows import Totals
 from qtop.monitor.state import PlaceCondition, UiPolicy, ViewState
-from qtop.text.format import NOTHING, dropped, number, partly, rate
+from qtop.text.format import NOTHING, brief, dropped, number, partly, rate
 from qtop.text.safe import ago, safe
 from qtop.widgets.bars import Span
 from qtop.widgets.columns import letters_of
@@ -94,10 +94,13 @@ class TooSmallScreen(FrontScreen[None], ModalScreen[None]):
 
 _USUAL: Final = UiPolicy()
 _SLOW_MS: Final = 250
+#: From how many cells on the names of all tabs fit, with their figures and the totals.
+_ROOMY: Final = 120
 
 
-def status(view: ViewState) -> tuple[list[Span], list[Span]]:
-    """The status line: where we are, and how fresh what we see is."""
+def status(view: ViewState, width: int = _ROOMY) -> tuple[list[Span], list[Span]]:
+    """The status line: where we are, and how fresh what we see is; with the totals where the tabs
+    leave them no room in the `width`."""
     left = [Span(" qtop ", "badge", 90), Span(" ", "", 90)]
     if view.policy.production is not None:
         left += [Span(" PRODUCTION ", "danger", 97), Span(" ", "", 97)]
@@ -107,7 +110,8 @@ def status(view: ViewState) -> tuple[list[Span], list[Span]]:
         wait_s = max(0.0, (poll.next_try_mono or view.now_mono) - view.now_mono)
         trying = f"next try in {ago(wait_s)}" if wait_s >= 1 else "trying now"
         text = f"⚠ no answer from {_whom(view)} for {ago(since_s)}; {trying} "
-        return [*left, Span(text, "bad")], _secrets(view) + _frozen(view)
+        totals = [] if width >= _ROOMY else _totals(view)
+        return [*left, Span(text, "bad", 99, least=20)], totals + _secrets(view) + _frozen(view)
     left += _where(view)
     left.append(Span(f"  every {view.interval_s:g} s", "dim", 10))
     right: list[Span] = []
@@ -116,6 +120,8 @@ def status(view: ViewState) -> tuple[list[Span], list[Span]]:
     if view.read_only:
         right += [Span(" READ-ONLY ", "flag", 94), Span(" ")]
     right += _secrets(view)
+    if width < _ROOMY:
+        right += _totals(view)
     if view.local_alive:
         ending = f", {view.local_ending} ending" if view.local_ending else ""
         right.append(Span(f"● {view.local_alive} here{ending}  ", "accent", 40))
@@ -190,25 +196,14 @@ def _milliseconds(rtt_ms: float) -> str:
     return f"{rtt_ms / 1_000:.1f} s"
 
 
-def tabs(view: ViewState, current: Where) -> tuple[list[Span], list[Span]]:
-    """The screens with their counts, and the totals."""
-    fleet = view.fleet
-    totals = fleet.totals if fleet else None
-    figures: dict[Where, tuple[str, str]] = {}
-    if totals is not None:
-        wrong, worst = troubles(view.insights.incidents)
-        drops = totals.drops
-        figures = {
-            "overview": (number(wrong) if wrong else "", worst),
-            "queues": (partly(totals.queues, is_least=totals.queues_is_least), ""),
-            "workers": (dropped(working(totals), drops.workers), "warn" if totals.troubled else ""),
-            "failed": (
-                dropped(partly(totals.failed, is_least=totals.failed_is_least), drops.failed),
-                "bad" if totals.failed else "",
-            ),
-        }
-    if view.local_alive:
-        figures["local"] = (number(view.local_alive), "")
+#: The names of tabs where there is less room.
+_SHORT: Final[dict[Where, str]] = {"scheduled": "Sched", "history": "Hist"}
+
+
+def tabs(view: ViewState, current: Where, width: int = _ROOMY) -> tuple[list[Span], list[Span]]:
+    """The screens with their counts, and where all fits into the `width` the totals."""
+    is_roomy = width >= _ROOMY
+    figures = _figures(view, number if is_roomy else brief)
     left: list[Span] = []
     for where, usual in keymap.SCREENS.items():
         digit = keymap.key_sign(view.policy.rebound.get(f"show_{where}", (usual,))[0])
@@ -218,15 +213,35 @@ def tabs(view: ViewState, current: Where) -> tuple[list[Span], list[Span]]:
         figure, tone = figures.get(where, ("", ""))
         left.append(Span(f"{'▌' if here else ' '}{digit}", style, 100, action))
         name = keymap.PLACES[where].removeprefix("on ")
+        name = name if is_roomy else _SHORT.get(where, name)
         left.append(Span(f" {name}", style, 99 if here else 92, action))
         if figure:
-            left.append(Span(f" {figure}", tone or style, 70 if not tone else 91, action))
+            left.append(Span(f" {figure}", tone or style, 94 if tone else 93, action))
         # All or none: tabs that stand further apart than others look as if they meant something.
         left.append(Span(" ", "", 65, group="gap"))
-    right = _totals(view)
+    right = _totals(view) if is_roomy else []
     if not view.is_stale:
         return left, right
     return [span._replace(tone="dim") for span in left], right
+
+
+def _figures(view: ViewState, text: Callable[[int | None], str]) -> dict[Where, tuple[str, str]]:
+    """What each tab counts, and the tone of that."""
+    figures: dict[Where, tuple[str, str]] = {}
+    if view.fleet is not None:
+        totals = view.fleet.totals
+        wrong, worst = troubles(view.insights.incidents)
+        drops = totals.drops
+        failed = partly(totals.failed, is_least=totals.failed_is_least, text=text)
+        figures = {
+            "overview": (number(wrong) if wrong else "", "bad" if worst == "crit" else worst),
+            "queues": (partly(totals.queues, is_least=totals.queues_is_least, text=text), ""),
+            "workers": (dropped(working(totals), drops.workers), "warn" if totals.troubled else ""),
+            "failed": (dropped(failed, drops.failed), "warn" if drops.failed else ""),
+        }
+    if view.local_alive:
+        figures["local"] = (number(view.local_alive), "")
+    return figures
 
 
 def _totals(view: ViewState) -> list[Span]:
@@ -238,9 +253,9 @@ def _totals(view: ViewState) -> list[Span]:
     tone = "warn" if totals.drops.waiting else "strong"
     spans = [Span(f"{waiting(totals)} waiting", tone, 60)]
     if totals.processed_per_s is not None:
-        spans.append(Span(f"  {rate(totals.processed_per_s)} done/s", "dim", 50))
+        spans.append(Span(f"  {rate(totals.processed_per_s)} done/s", "good", 50))
     if totals.failed_per_s:
-        spans.append(Span(f"  {rate(totals.failed_per_s)} failed/s", "bad", 55))
+        spans.append(Span(f"  {rate(totals.failed_per_s)} failed/s", "warn", 55))
     return [*spans, Span(" ", "", 60)]
 
 

@@ -98,6 +98,7 @@ class HelpScreen(TextScreen):
 
     PLACES: ClassVar[tuple[Where, ...]] = ("texts",)
     TAB: ClassVar[Where] = "everywhere"
+    NAME = "keys"
 
     def __init__(self, here: Collection[Where]) -> None:
         super().__init__()

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, ClassVar, Final
 
 from textual import events
-from textual.widget import Widget
 
 from qtop.keymap.keymap import Where
 from qtop.model.placed import UnreadPart
@@ -30,6 +29,8 @@ from queuecore.exchange import Operation
 
 LINES: Final = 4
 _HIGHEST_CELLS: Final = 13
+#: Of the frame around them.
+_FRAME_CELLS: Final = 2
 TrendLine = tuple[list[Span], list[Span]]
 
 
@@ -102,6 +103,8 @@ def _lines(entry: AuditEntry) -> Iterator[TextLine]:
     yield from details.system_lines(entry.system)
     if entry.queue:
         yield TextLine(safe(entry.queue), "", "queue")
+    for at, name in enumerate(entry.processes):
+        yield TextLine(safe(name), "", "processes" if not at else " ")
     yield TextLine(safe(entry.source), "dim", "key")
     yield TextLine(safe(entry.id), "dim", "id")
     yield TextLine("")
@@ -165,14 +168,13 @@ class HistoryScreen(RowsScreen):
     VERTICAL_BREAKPOINTS = _SHAPES
     DEFAULT_CSS = """
     HistoryScreen {
-        & #trend { background: $panel; }
         &.-low .trend { display: none; }
     }
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self._trend = [Bar(id="trend" if at == 0 else None, classes="trend") for at in range(LINES)]
+        self.bars = [Bar(classes="trend") for _ in range(LINES)]
         self._limit = PAGE
         self._entries: list[AuditEntry] | None = None
 
@@ -181,17 +183,13 @@ class HistoryScreen(RowsScreen):
         table.pages = self
         return table
 
-    def compose_body(self) -> Iterable[Widget]:
-        yield from self._trend
-        yield from super().compose_body()
-
     def on_resize(self, event: events.Resize) -> None:
         self._show_trend(self.app.state.view(), event.size.width)
 
     def _show_trend(self, view: ViewState, width: int) -> None:
         totals = view.fleet.totals if view.fleet else None
-        drawn = trend_lines(view.insights.trend, totals, width)
-        for bar, (left, right) in zip(self._trend, drawn, strict=True):
+        drawn = trend_lines(view.insights.trend, totals, width - _FRAME_CELLS)
+        for bar, (left, right) in zip(self.bars, drawn, strict=True):
             bar.show(left, right)
 
     def show_view(self, view: ViewState) -> None:
@@ -276,6 +274,7 @@ class ActionScreen(TextScreen):
 
     PLACES: ClassVar[tuple[Where, ...]] = ("texts", "action")
     TAB: ClassVar[Where] = "history"
+    NAME = "one action"
 
     def __init__(self, entry: AuditEntry) -> None:
         super().__init__()

@@ -16,6 +16,8 @@ from qtop.actions.request import (
     JobRequest,
     Kill,
     Move,
+    Placed,
+    Quarantine,
     Request,
     Requeue,
     Reschedule,
@@ -28,12 +30,13 @@ from qtop.monitor.state import ALL, ViewState
 from qtop.screens import frame, list_bars
 from qtop.screens.base import ConsoleScreen, listed_in
 from qtop.screens.bulk_edit import ChangeDialog, whole_jobs
+from qtop.screens.console import Console
 from qtop.screens.dialogs import ask_for_queue
 from qtop.screens.export import export
 from qtop.screens.payload_editor import edit_job
 from qtop.search.fields import Subject, of_job
 from qtop.search.joint_search import AnySearch, JointSearch
-from qtop.search.list_search import FoundT, ListSearch
+from qtop.search.list_search import BACKGROUND_SHARE, FoundT, ListSearch
 from qtop.search.selection import (
     JobQuery,
     JobSearch,
@@ -140,8 +143,8 @@ class JobListScreen(ConsoleScreen):
         self._listed_of = self.app.system
         self.jobs = self._listed_of.jobs(within.source)
         self.traits = {"failed": _FAILURES, "delayed": _DELAYED}.get(within.source.kind, _WAITING)
-        self.window, self.service = Bar(id="window"), Bar(id="service")
-        self.bars = [self.window, self.service] if within.source.queue else [self.window]
+        self.service = Bar(id="service")
+        self.bars = [self.service] if within.source.queue else []
         table = Table(self.LIST_COLUMNS, key=lambda row: row.key, clock=self.app.clock)
         table.pages = self
         self._shows_states: bool | None = None
@@ -401,20 +404,25 @@ class JobListScreen(ConsoleScreen):
         return JobSearch(wanted, self.now, layout, system=system)
 
     def new_search(self) -> AnySearch:
-        return self.search_for_all(self.new_matches, Matches.joined)
+        return self.search_for_all(self.wanted, self.new_matches, Matches.joined)
 
     def search_for_all(
         self,
+        wanted: JobQuery,
         new: Callable[[], FoundT],
         join: Callable[[Sequence[FoundT]], FoundT],
         group: str = "search",
     ) -> AnySearch:
-        """Looks through the whole list; see `ListSearch`, and `JointSearch` for several places."""
+        """Looks through the whole list; see `ListSearch`, and `JointSearch` for several places.
+        Where all of it is only counted, that takes little of Redis's time."""
         rest, meter = self.app.actions.precedence.rest, ProgressMeter(self.app.clock)
+        share = BACKGROUND_SHARE if wanted.is_everything else 1.0
         lists = self._lists_apart()
         if not lists:
-            return ListSearch(self.jobs, new, rest, group, meter=meter)
-        parts = {place: ListSearch(jobs, new, rest, group) for place, jobs in lists.items()}
+            return ListSearch(self.jobs, new, rest, group, meter=meter, share=share)
+        parts = {
+            place: ListSearch(jobs, new, rest, group, share=share) for place, jobs in lists.items()
+        }
         return JointSearch(parts, join, group, meter)
 
     def _lists_apart(self) -> Mapping[str, JobList]:
@@ -536,7 +544,7 @@ class JobListScreen(ConsoleScreen):
     def show_title(self) -> None:
         if not self.is_mounted:
             return
-        left, rows = self.heading(), self.table.row_count
+        left, rows = [*self.opened_from(), *self.heading()], self.table.row_count
         if self.is_paged:
             is_unread = self._is_unread
             left += list_bars.page(self.within.source, self.page, rows, is_unread=is_unread)
@@ -546,7 +554,7 @@ class JobListScreen(ConsoleScreen):
             left += list_bars.unread(self.search.unread)
         left += marks_spans(self.table)
         key = self.app.state.policy.sign(self.STOP)
-        self.window.show(left, list_bars.progress(self.search, key))
+        self.pane.entitle(left, list_bars.progress(self.search, key))
 
     # Keys: the chosen jobs
 
@@ -576,6 +584,12 @@ class JobListScreen(ConsoleScreen):
         elif chosen:
             selection = chosen_of(self.jobs, chosen, refusal)
             self.app.actions.request(make(self.within.source, selection), self.table)
+
+    def action_quarantine(self) -> None:
+        """Put the job under the cursor into quarantine, its copies too."""
+        row = self.table.cursor_row
+        if isinstance(row, JobRow):
+            quarantine(self.app, self.within.source, row.job)
 
     def ask_where(self, title: str, chosen: list[Job] | JobQuery) -> None:
         def move(queue: str) -> None:
@@ -628,7 +642,8 @@ class JobListScreen(ConsoleScreen):
 
     def action_move_all(self) -> None:
         every = "all" if self.pane.filter.is_empty else "all that match"
-        self.ask_where(f"Move {every} to which queue?", self.wanted)
+        verb = "Requeue" if self.within.source.kind == "failed" else "Move"
+        self.ask_where(f"{verb} {every} to which queue?", self.wanted)
 
     def action_edit(self) -> None:
         row = self.table.cursor_row
@@ -760,6 +775,10 @@ class JobDetailsScreen(ConsoleScreen):
     def action_requeue(self) -> None:
         self.act(Requeue)
 
+    def action_quarantine(self) -> None:
+        """Put this job into quarantine, its copies too."""
+        quarantine(self.app, self.jobs.source, self.job)
+
     def action_delete(self) -> None:
         self.act(Delete)
 
@@ -784,3 +803,10 @@ class JobDetailsScreen(ConsoleScreen):
 
     def action_export(self) -> None:
         self.run_worker(export(self.app, self.jobs, [self.job], None), group="export")
+
+
+def quarantine(app: Console, source: JobSource, job: Job) -> None:
+    """Ask whether to put a job of a list into quarantine, its copies too."""
+    request = Quarantine(replace(source, place=""), job)
+    placed = Placed(job.system, request) if job.system else request
+    app.actions.request(placed, looking="looking for copies of this job")

@@ -14,6 +14,7 @@ from qtop.screens import details
 from qtop.screens.job_list import ARGS, CLASS, JobDetailsScreen, JobListScreen, class_tone, size_of
 from qtop.search.selection import JobQuery
 from qtop.text import format
+from qtop.text.safe import safe
 from qtop.widgets.columns import Column, figure
 from qtop.widgets.text_lines import TextLine
 
@@ -44,6 +45,7 @@ class JobScreen(JobDetailsScreen):
 
     PLACES: ClassVar[tuple[Where, ...]] = ("job", "texts")
     TAB: ClassVar[Where] = "queues"
+    NAME = "one job"
     GONE = "the rest of the job: it is gone, or far from where it was seen"
 
     # These keys have other ids than those of failures.
@@ -71,9 +73,35 @@ class JobsScreen(JobListScreen):
         super().__init__(JobQuery(JobSource("queue", queue, place)))
         self.is_of_one = True
 
+    @property
+    def name(self) -> str:
+        return safe(self.within.source.name) or "(no name)"
+
     def action_show_aside(self) -> None:
         source = self.within.source
         self.app.push_screen(SetAsideScreen(source.name, source.place))
+
+
+class QuarantineScreen(JobListScreen):
+    """The jobs of a queue that are in quarantine."""
+
+    PLACES: ClassVar[tuple[Where, ...]] = ("tables", "rows", "aside")
+    TAB: ClassVar[Where] = "failed"
+    STOP = "stop_looking"
+    LIST_COLUMNS = COLUMNS
+    DETAILS = JobScreen
+    NOTHING = "Nothing is in quarantine here."
+    MARKS_GONE = _MARKS_GONE
+
+    def __init__(self, source: JobSource) -> None:
+        super().__init__(JobQuery(source))
+        self.is_of_one = True
+
+    def action_put_back(self) -> None:
+        self.act(PutBack)
+
+    def action_put_back_matching(self) -> None:
+        self.act(PutBack, chosen=self.wanted)
 
 
 class SetAsideScreen(JobListScreen):
@@ -83,6 +111,7 @@ class SetAsideScreen(JobListScreen):
     PLACES: ClassVar[tuple[Where, ...]] = ("tables", "rows", "aside")
     TAB: ClassVar[Where] = "queues"
     STOP = "stop_looking"
+    NAME = "set aside"
     LIST_COLUMNS = COLUMNS
     DETAILS = JobScreen
     NOTHING = "Nothing is set aside from this queue."

@@ -29,13 +29,17 @@ from qtop.text.safe import ago, counted, safe
 from qtop.widgets.bars import Span
 
 _HOSTS_SHOWN: Final = 3
+#: What the items of lists are called, and how they are.
+_NAMES: Final = {"queue": ("jobs", "waiting"), "quarantine": ("jobs", "in quarantine")}
 
 
 def heading(source: JobSource) -> list[Span]:
     place = f"{safe(source.place)}: " if source.place else ""
     if source.kind == "failed":
-        return [Span(f" {place}{safe(source.name)}", "current", 100)]
-    title = [Span(f" {place}{safe(source.name) or '(no name)'}", "current", 89, least=8)]
+        return [Span(f"{place}{safe(source.name)}", "strong", 100)]
+    title = [Span(f"{place}{safe(source.name) or '(no name)'}", "strong", 89, least=8)]
+    if source.kind == "quarantine":
+        title.append(Span("  in quarantine: no worker takes them", "warn", 60))
     if source.kind == "unreadable":
         title.append(Span("  set aside: no worker could read them", "warn", 60))
     return title
@@ -53,7 +57,7 @@ def page(
         least = "at least " if shown.unread else ""
         which = f"   entries {span} of {least}{shown.length:,}"
         return [Span(which, "dim", 90), Span(_order(shown, rows), "dim", 60)]
-    what, state = ("jobs", "waiting") if source.kind == "queue" else ("items", "set aside")
+    what, state = _NAMES.get(source.kind, ("items", "set aside"))
     total = "unknown" if is_unread else "reading …"
     if shown is not None:
         total = f"{f'{what} {span} of ' if rows else ''}{shown.length:,} {state}"
@@ -174,7 +178,7 @@ def service(
 def _end(row: QueueRow) -> tuple[str, str, str]:
     """When the queue will be empty: label, figure, tone."""
     if row.empty_in_s == math.inf:
-        return "empty", "never", "bad"
+        return "empty", "never", "strong"
     if row.empty_in_s:
         return "empty in", format.duration(row.empty_in_s), "strong"
     figure = row_text.empty_in(row)
@@ -186,7 +190,7 @@ def _served(row: QueueRow, serving: Sequence[WorkerRow] | None, sign: Sign) -> l
     if serving is None:
         spans.append(Span(" who serves it is unknown", "warn", 95))
     elif not serving:
-        tone = "bad" if row.depth else "dim"
+        tone = "warn" if row.depth else "dim"
         spans.append(Span(" nobody serves it", tone, 95))
     else:
         hosts = Counter(each.process.host or "(ids of another shape)" for each in serving)

@@ -24,9 +24,10 @@ from qtop.screens.base import ConsoleScreen, RowsScreen
 from qtop.search.fields import Subject
 from qtop.text import format
 from qtop.text.safe import ago, counted, safe
-from qtop.widgets.bars import Bar, Span
+from qtop.widgets.bars import Span
 from qtop.widgets.columns import Column, ToneOf
 from qtop.widgets.filter_input import InputField
+from qtop.widgets.panel import Panel
 from qtop.widgets.table import Table
 from qtop.widgets.text_lines import TextLine
 from qtop.widgets.text_view import LogView
@@ -54,6 +55,7 @@ class LogScreen(ConsoleScreen):
     AUTO_FOCUS = "LogView"
     PLACES: ClassVar[tuple[Where, ...]] = ("texts", "log")
     TAB: ClassVar[Where] = "local"
+    NAME = "one log"
 
     def __init__(self, worker: LocalWorker) -> None:
         super().__init__()
@@ -62,13 +64,12 @@ class LogScreen(ConsoleScreen):
         self._tail = Tail(worker.log)
         self._is_held = False
         self._shows_secrets: bool | None = None
-        self._head = Bar(id="log-head")
+        self._panel = Panel(self.log_view)
         self._search = SearchLine(id="search", compact=True, placeholder="find")
         self._search.display = False
 
     def compose_body(self) -> Iterable[Widget]:
-        yield self._head
-        yield self.log_view
+        yield self._panel
         yield self._search
 
     def show_view(self, view: ViewState) -> None:
@@ -86,18 +87,18 @@ class LogScreen(ConsoleScreen):
         self._show_head(row)
 
     def _show_head(self, row: LocalWorkerRow) -> None:
-        who = f" {name_of(row).strip()} of {safe(self._worker.queues)}  "
-        left = [Span(who, "strong", 90), Span(f"{state_of(row)}  ", "accent", 85)]
+        who = f"{name_of(row).strip()} of {safe(self._worker.queues)}"
+        left = [*self.opened_from(), Span(who, "strong", 90), Span(f"  {state_of(row)}", "", 85)]
         if problems := problems_of(row):
-            left.append(Span(f"{problems}  ", "bad", 80))
+            left.append(Span(f"  {problems}", "bad", 80))
         if reason := reason_of(row):
-            left.append(Span(reason, "warn", 60))
-        right = [Span(f" {safe(str(self._tail.path))} ", "dim", 20)]
+            left.append(Span(f"  {reason}", "warn", 60))
+        right = [Span(safe(str(self._tail.path)), "dim", 20)]
         if self._is_held:
-            right.insert(0, Span(" PAUSED ", "flag", 95))
+            right[:0] = [Span(" PAUSED ", "flag", 95), Span(" ", "", 20)]
         elif not self.log_view.follows:
-            right.insert(0, Span(" not following ", "flag", 94))
-        self._head.show(left, right)
+            right[:0] = [Span(" not following ", "flag", 94), Span(" ", "", 20)]
+        self._panel.show(left, right)
 
     # What comes
 
@@ -183,7 +184,6 @@ _TONES: Final[dict[str, ToneOf]] = {
     **dict.fromkeys(("waiting", "paused", "stopping"), "warn"),
     **dict.fromkeys(("finishing", "starting"), "accent"),
     **dict.fromkeys(("ended", "idle"), "dim"),
-    "working": "good",
 }
 
 
@@ -294,8 +294,8 @@ def failed_of(row: LocalRow) -> str:
     return _sum([each.seen.process.failed for each in _parts(row) if each.seen is not None])
 
 
-def failed_tone(row: LocalRow) -> ToneOf:
-    return "bad" if any(each.seen and each.seen.process.failed for each in _parts(row)) else "dim"
+def failed_tone(row: LocalRow) -> ToneOf | None:
+    return None if any(each.seen and each.seen.process.failed for each in _parts(row)) else "dim"
 
 
 def restarts_of(row: LocalRow) -> str:

@@ -1,251 +1,98 @@
-"""What is wrong now, and why; below, in brief, the figures, queues, jobs and failures."""
+"""What is wrong now, and why; below, in brief, the figures, queues, failures and jobs."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import replace
-from datetime import datetime, timedelta
-from heapq import nlargest, nsmallest
 from typing import Any, ClassVar, Final, NamedTuple
 
 from textual import events
 from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
 
+from qtop.actions.request import Placed, Quarantine
 from qtop.keymap.keymap import SCREENS, Where
-from qtop.monitor import row_text
+from qtop.model.job import FAILED, JobSource
+from qtop.monitor.incidents import acknowledged
 from qtop.monitor.incidents.incident import Incident, Link
-from qtop.monitor.poller import PollResult
-from qtop.monitor.rows import NOT_ALIVE, TROUBLED, NewestGroup, QueueRow, WorkerRow
-from qtop.monitor.state import UiPolicy, ViewState
+from qtop.monitor.rows import WorkerRow
+from qtop.monitor.state import ViewState
 from qtop.screens import frame
-from qtop.screens.base import ConsoleScreen, TextScreen
-from qtop.screens.queues import COLUMNS
-from qtop.search.filter_language import term
-from qtop.text import format
-from qtop.text.format import both_times
-from qtop.text.safe import ago, area, safe
+from qtop.screens.base import ConsoleScreen
+from qtop.screens.incidents import (
+    IncidentRow,
+    IncidentScreen,
+    IncidentTexts,
+    KeyedRemedy,
+    brief_advice,
+    detail,
+    incident_columns,
+    incident_rows,
+    keyed_remedies,
+)
+from qtop.screens.overview_charts import WIDE_CELLS, ChartRow
+from qtop.screens.overview_tables import (
+    FAILURES,
+    QUEUES,
+    failures_link,
+    job_columns,
+    longest,
+    neediest,
+)
+from qtop.text.format import number, partly
+from qtop.text.safe import counted, safe
 from qtop.widgets.bars import Bar, Span, server
-from qtop.widgets.columns import Column, RowT, ToneOf
+from qtop.widgets.columns import Column, RowT
+from qtop.widgets.panel import JOINED, OPEN, Panel
 from qtop.widgets.table import Table
-from qtop.widgets.text_lines import TextLine
+
+#: Of the panel beside the incidents; what does not fit is on the page of the incident.
+_DETAIL_LINES: Final = 16
+#: From how many lines of the terminal on there are labels above the columns, and running jobs.
+_TALL: Final = 30
+#: A list that becomes shorter by fewer lines keeps its place: what moves cannot be read.
+_SLACK: Final = 3
+_MOST_CHART_LINES: Final = 18
+#: The cells of a row of incidents beside its text: frame, sign, age.
+_AROUND_TEXT: Final = 8
+#: The lines of the bars around: status, tabs, result, keys.
+_BARS: Final = 4
 
 
-class IncidentScreen(TextScreen):
-    """An incident that no other screen has more about; as it was, when it no longer holds."""
+class Heights(NamedTuple):
+    """How many lines the three parts of the screen have: incidents, charts, lists."""
 
-    PLACES: ClassVar[tuple[Where, ...]] = ("incident", "texts")
-    TAB: ClassVar[Where] = "overview"
-
-    def __init__(self, incident: Incident) -> None:
-        super().__init__()
-        self._incident = incident
-
-    def lines(self, view: ViewState) -> Iterable[TextLine]:
-        key = self._incident.row_key
-        now = next((each for each in view.insights.incidents if each.row_key == key), None)
-        self._incident = incident = now or self._incident
-        if now is None or now.is_over:
-            yield TextLine("This is no longer so.", "dim")
-        yield TextLine(safe(incident.text))
-        yield TextLine("")
-        yield TextLine(incident.severity, "bad" if incident.severity == "bad" else "", "severity")
-        since = both_times(incident.since)
-        yield TextLine(f"before {since}" if incident.is_older else since, "", "since")
-        if incident.cause:
-            yield TextLine(safe(incident.cause), "", "cause")
-        yield from (TextLine(safe(each), "", "evidence") for each in incident.evidence)
-        yield from (TextLine(safe(each), "", "what to do") for each in incident.remedies)
-
-    def ticket(self) -> list[str]:
-        # Imported here, as below: seldom needed.
-        from qtop.screens.tickets import incident_ticket
-
-        return incident_ticket(self._incident, self.app.state.view())
+    incidents: int
+    charts: int
+    lists: int
 
 
-# The tables of Overview: what is wrong, and the queues, jobs and failures that need attention.
+def heights(lines: int, incidents: int, lists: int) -> Heights:
+    """Share out the lines of the screen.
 
-#: More than fit on any terminal: those below are on the screens of their own.
-MOST_ROWS: Final = 60
+    Args:
+        lines: How many there are.
+        incidents, lists: How many these would fill.
 
-
-class IncidentRow(NamedTuple):
-    """An incident, and the server's time now; None before the first poll."""
-
-    incident: Incident
-    now: datetime | None
-
-    @property
-    def system(self) -> str:
-        """The label of the place that it is about."""
-        return self.incident.system
-
-
-def coarse(age_s: float | None) -> str:
-    """An age that does not change every second: that would be bytes over ssh and no news."""
-    return "<1 min" if age_s is not None and age_s < 60 else format.duration(age_s)
+    The charts get what the others do not need, up to what is still read at a glance. Where there
+    is no room for two rows of lists, there are none.
+    """
+    least = 5 if lines < 26 else 7 if lines < 36 else 9
+    rest = lines - least
+    first = max(3, min(incidents, rest // 2))
+    if lines < 15:
+        return Heights(rest, least, 0)
+    last = max(4, min(lists, rest - first))
+    charts = min(lines - first - last, _MOST_CHART_LINES)
+    return Heights(first, charts, lines - first - charts)
 
 
-def since(row: IncidentRow) -> str:
-    """How long an incident has held; of one that is older than the console, at least how long."""
-    incident = row.incident
-    if incident.is_over:
-        return "over"
-    if incident.since is None or row.now is None:
-        return ""
-    age_s = (row.now - incident.since).total_seconds()
-    if incident.is_older:
-        return f">{ago(age_s)}" if age_s >= 60 else "?"
-    return coarse(age_s)
+class _Parts(Vertical):
+    """What is between the bars of Overview. It gets another size when one of them comes or goes."""
 
-
-def _tone(row: IncidentRow) -> ToneOf:
-    severity = row.incident.severity
-    return "dim" if row.incident.is_over or severity == "note" else severity
-
-
-def _severity(row: IncidentRow) -> str:
-    severity = row.incident.severity
-    return "ok" if severity == "good" else severity
-
-
-def _text(row: IncidentRow) -> str:
-    return safe(row.incident.text)
-
-
-INCIDENTS: Final[tuple[Column[IncidentRow], ...]] = (
-    Column("severity", "", 4, _severity, priority=90, style=_tone),
-    Column("incident", "what is wrong now", 30, _text, flex=1, priority=100, style=_tone),
-    Column("since", "for", 7, since, priority=80, align="right", style="dim"),
-)
-
-
-def advice(incident: Incident, policy: UiPolicy, *, read_only: bool) -> str:
-    """What to do about an incident, the keys that do it first; empty when that depends."""
-    keys = _mending(incident, policy, read_only)
-    return ", or ".join(part for part in (keys and f"press {keys}", incident.remedy) if part)
-
-
-def _mending(incident: Incident, policy: UiPolicy, read_only: bool) -> str:
-    wanted = incident.mends
-
-    def works(where: Where) -> bool:
-        actions = policy.actions({where}, read_only=read_only)
-        return any(action.id == wanted for action in actions)
-
-    if not wanted:
-        return ""
-    if works("overview"):
-        return policy.sign(wanted)
-    if incident.link is None or not works(incident.link.place):
-        return ""
-    return f"{policy.sign('table.open')}, then {policy.sign(wanted)}"
-
-
-_QUEUE_PRIORITIES: Final = {
-    "queue": 100,
-    "depth": 95,
-    "state": 90,
-    "empty": 80,
-    "out": 70,
-    "in": 60,
-    "workers": 50,
-    "trend": 40,
-}
-QUEUES: Final[tuple[Column[QueueRow], ...]] = tuple(
-    replace(
-        column,
-        flex=1 if column.key in ("queue", "state") else 0,
-        priority=_QUEUE_PRIORITIES[column.key],
-        sort_key=None,
-        descends=False,
-    )
-    for column in COLUMNS
-    if column.key in _QUEUE_PRIORITIES
-)
-
-
-def _job(row: WorkerRow) -> str:
-    # Without its arguments: they are data, and on the screen of the workers.
-    job = row.job
-    named = "" if job is None else format.job_class(job.class_name, job.args)
-    return named + row_text.more_jobs(row)
-
-
-def _error(group: NewestGroup) -> str:
-    job = group.newest.job
-    if job.exception is None:
-        return row_text.error_of(job)
-    return f"{format.exception_name(job.exception)}: {row_text.error_of(job)}"
-
-
-def _trouble(row: WorkerRow) -> str:
-    return row.condition if row.condition in TROUBLED else ""
-
-
-def _trouble_tone(row: WorkerRow) -> ToneOf:
-    return "bad" if row.condition in NOT_ALIVE else "warn"
-
-
-def _last(group: NewestGroup) -> str:
-    return coarse(group.newest.age_s)
-
-
-JOBS: Final[tuple[Column[WorkerRow], ...]] = (
-    Column("job", "running", 14, _job, flex=2, priority=100),
-    Column("elapsed", "for", 6, lambda r: coarse(r.elapsed_s), priority=95, align="right"),
-    Column("state", "", 6, _trouble, priority=60, style=_trouble_tone),
-    Column("worker", "on", 12, row_text.worker_place, 1, priority=80, style="dim", tail=":"),
-)
-
-FAILURES: Final[tuple[Column[NewestGroup], ...]] = (
-    Column("number", "failed", 6, lambda g: format.number(g.number), priority=90, align="right"),
-    Column("class", "class", 12, lambda g: row_text.class_of(g.newest.job), 2, priority=100),
-    Column("error", "error", 12, _error, 3, priority=95, style="bad"),
-    Column("last", "last", 6, _last, priority=80, align="right", style="dim"),
-)
-
-
-def incident_rows(view: ViewState) -> list[IncidentRow]:
-    moments = {part.label: _moment(part.server_time, part.poll, view) for part in view.parts}
-    now = None if view.fleet is None else _moment(view.fleet.server_time, view.poll, view)
-    return [IncidentRow(each, moments.get(each.system, now)) for each in view.insights.incidents]
-
-
-def _moment(server_time: datetime | None, poll: PollResult, view: ViewState) -> datetime | None:
-    """The server's time now. Without an answer troubles last on, as far as is known."""
-    if server_time is None:
-        return None
-    is_stale = poll.error is not None
-    waited_s = view.now_mono - (poll.taken_mono or view.now_mono) if is_stale else 0.0
-    return server_time + timedelta(seconds=max(0.0, waited_s))
-
-
-def neediest(rows: Sequence[QueueRow]) -> list[QueueRow]:
-    """The queues that need attention most. O(queues)."""
-    return nsmallest(MOST_ROWS, rows, key=_need)
-
-
-def _need(row: QueueRow) -> tuple[bool, bool, bool, bool, int, str]:
-    depth = row.depth or 0
-    never = row.empty_in_s is not None and math.isinf(row.empty_in_s)
-    is_held_up = row.is_paused and depth > 0
-    return row.problem is None, not row.is_unserved, not is_held_up, not never, -depth, row.name
-
-
-def longest(rows: Sequence[WorkerRow]) -> list[WorkerRow]:
-    """The workers whose jobs have run longest. O(workers)."""
-    busy = [row for row in rows if row.jobs]
-    return nlargest(MOST_ROWS, busy, key=lambda row: row.elapsed_s or 0.0)
-
-
-_CHARTS: Final = 3
-_TALL_LINES: Final = 3
-_HIGH: Final = 45
-#: From how many lines on the screen has which parts; see the style below.
-_SHAPES: Final = [(0, "-low"), (20, "-usual"), (30, "-tall"), (_HIGH, "-high")]
+    def on_resize(self, event: events.Resize) -> None:
+        """Share out the lines anew."""
+        if isinstance(self.screen, OverviewScreen):
+            self.screen.share_out()
 
 
 class OverviewScreen(ConsoleScreen):
@@ -253,32 +100,45 @@ class OverviewScreen(ConsoleScreen):
 
     PLACES: ClassVar[tuple[Where, ...]] = ("tables", "overview")
     TAB: ClassVar[Where] = "overview"
-    VERTICAL_BREAKPOINTS = _SHAPES
     DEFAULT_CSS = """
     OverviewScreen {
-        & #incidents { height: 8; }
-        & #advice { background: $surface; }
-        & #left { padding-right: 2; }
-        & #jobs { display: none; }
-        &.-low #incidents { height: 7; }
-        &.-low #right, &.-low #queues { display: none; }
-        &.-tall #incidents { height: 11; }
-        &.-tall #jobs { display: block; }
-        &.-high #incidents { height: 15; }
-        &.-high #jobs { display: block; }
+        & #incidents-panel { width: 5fr; }
+        & #detail { width: 3fr; }
+        & #left { width: 5fr; }
+        & #right { width: 3fr; }
+        &.-narrow #left { width: 1fr; }
+        &.-narrow #right { width: 1fr; }
     }
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self._advice = Bar(id="advice")
-        self._charts = [Bar() for _ in range(_CHARTS * _TALL_LINES)]
+        self._texts = IncidentTexts()
+        #: Also the incidents that are acknowledged are listed one by one.
+        self._shows_all = False
+        columns = incident_columns(self._texts)
         self.table = self._brief(
-            "incidents", INCIDENTS, lambda row: row.incident.row_key, on_cursor=self._advise
+            "incidents", columns, lambda row: row.incident.row_key, on_cursor=self._explain
         )
         self.queues = self._brief("queues", QUEUES, lambda row: row.key)
-        self.jobs = self._brief("jobs", JOBS, lambda row: row.key)
         self.failures = self._brief("failures", FAILURES, lambda group: group.key)
+        self.jobs = self._brief("jobs", job_columns(self._usual_s), lambda row: row.key)
+        self._advice = Bar(id="advice")
+        self._details = [Bar() for _ in range(_DETAIL_LINES)]
+        self._incidents_panel = Panel(self.table, self._advice, id="incidents-panel")
+        self._detail_panel = Panel(*self._details, id="detail")
+        self._top = Horizontal(self._incidents_panel, self._detail_panel, id="top")
+        self._charts = ChartRow(self.app.drawn_as, id="charts")
+        self._queues_panel = Panel(self.queues)
+        self._failures_panel = Panel(self.failures)
+        self._jobs_panel = Panel(self.jobs)
+        self._left = Vertical(self._queues_panel, id="left")
+        self._right = Vertical(self._failures_panel, self._jobs_panel, id="right")
+        self._lists = Horizontal(self._left, self._right, id="lists")
+        self._parts = _Parts(self._top, self._charts, self._lists, id="parts")
+        self._said: list[Span] = []
+        #: How many lines the incidents and the lists were given room for.
+        self._room: tuple[int, int] = (0, 0)
 
     def _brief(
         self,
@@ -291,20 +151,12 @@ class OverviewScreen(ConsoleScreen):
         return Table(columns, key=key, markable=False, on_cursor=on_cursor, clock=clock, id=id)
 
     def compose_body(self) -> Iterable[Widget]:
-        yield self.table
-        yield self._advice
-        with Horizontal(id="parts"):
-            with Vertical(id="left"):
-                yield from self._charts
-                yield self.queues
-            with Vertical(id="right"):
-                yield self.jobs
-                yield self.failures
+        yield self._parts
 
     @property
     def tables(self) -> tuple[Table[Any], ...]:
         """The tables, in the order of the tab key."""
-        return self.table, self.queues, self.jobs, self.failures
+        return self.table, self.queues, self.failures, self.jobs
 
     # What is shown
 
@@ -315,47 +167,164 @@ class OverviewScreen(ConsoleScreen):
         # That Redis does not answer is news, whatever else is old.
         self.table.stale = False
         self.table.dim_rows(None)
-        self.table.empty_text = frame.empty_word(view, "verdicts", "")
-        self.table.set_rows(incident_rows(view))
-        self._advise(self.table.cursor_row)
+        self.table.empty_text = frame.empty_word(view, "incidents", "")
+        incidents = incident_rows(view, shows_all=self._shows_all)
+        self._texts.fit(incidents, self._incident_cells * 3 // 4 - _AROUND_TEXT)
+        self.table.set_rows(incidents)
         self.queues.empty_text = frame.empty_word(view, "queues", "", "queues")
-        self.queues.set_rows(neediest(fleet.queues or ()) if fleet else ())
+        self.queues.set_rows(neediest(fleet.queues or (), insights.incidents) if fleet else ())
+        self.failures.empty_text = frame.empty_word(view, "failed jobs", "", "failures")
+        self.failures.set_rows(insights.groups)
         self.jobs.empty_text = frame.none_runs(view)
         self.jobs.set_rows(longest(fleet.workers or ()) if fleet else ())
-        self.failures.empty_text = frame.empty_word(view, "failed jobs", "", "failures")
-        self.failures.label("number", row_text.failed_label(fleet))
-        self.failures.set_rows(insights.groups)
-        self._show_charts(view)
+        self.share_out()
+        self._show_titles(view)
+        self._explain(self.table.cursor_row)
+        self._charts.show(view)
+        self._show_result(view)
 
-    def _advise(self, row: IncidentRow | None) -> None:
-        """Say what to do about an incident, and beside it which server it is."""
+    def say(self, text: str, tone: str = "") -> None:
+        """Show a safe one-line result until the next one; beside it, which server it is."""
+        self._said = [Span(f" {text}", tone)]
+        self._show_result(self.app.state.view())
+
+    def _show_result(self, view: ViewState) -> None:
+        self._result.show(self._said, server(view.insights.facts))
+
+    def _show_titles(self, view: ViewState) -> None:
+        totals = None if view.fleet is None else view.fleet.totals
+        dim = view.is_stale
+        incidents = [each for each in view.insights.incidents if not each.is_over]
+        figures = []
+        for severity, tone in (("crit", "bad"), ("warn", "warn")):
+            count = sum(each.severity == severity for each in incidents)
+            if count:
+                figures.append(Span(f" {number(count)}", tone))
+        self._incidents_panel.show([Span("Incidents", "strong"), *figures], [Span("for", "dim")])
+        queues = "" if totals is None else partly(totals.queues, is_least=totals.queues_is_least)
+        self._queues_panel.show(
+            [Span("Queues", "dim" if dim else "strong"), Span(f" {queues}", "dim")],
+            [Span("worst first", "dim", 50)],
+        )
+        self._failures_panel.show(
+            [Span("Failures", "dim" if dim else "strong"), *failure_figures(view)]
+        )
+        running = "" if totals is None else partly(totals.working, is_least=totals.working_is_least)
+        self._jobs_panel.show(
+            [Span("Running", "dim" if dim else "strong"), Span(f" {running}", "dim")],
+            [Span("slowest first", "dim", 50)],
+        )
+
+    def _usual_s(self, row: WorkerRow) -> float | None:
+        return self.app.state.usual_s(row.job, row.system)
+
+    def _explain(self, row: IncidentRow | None) -> None:
+        """Say all about an incident beside the list, or in brief below it."""
+        remedies = [] if row is None else self._remedies(row.incident)
+        if not self._is_wide:
+            none: tuple[list[Span], list[Span]] = ([], [])
+            self._advice.show(*(none if row is None else brief_advice(row.incident, remedies)))
+            return
+        title = "" if row is None else safe(row.incident.text)
+        self._detail_panel.show([Span(title, "strong", least=12)] if title else [])
+        width = self._detail_cells
+        lines = min(_DETAIL_LINES, max(1, self._top.size.height - (2 if self._is_tall else 1)))
+        found = [] if row is None else detail(row, remedies, width, lines)
+        for at, bar in enumerate(self._details):
+            bar.show([Span(" ", "", 1), *found[at]] if at < len(found) else [])
+
+    def _remedies(self, incident: Incident) -> list[KeyedRemedy]:
         view = self.app.state.view()
-        what = ""
-        if row is not None:
-            incident = row.incident
-            if incident.system in self.app.state.lacking(incident.mends):
-                incident = replace(incident, mends="")
-            what = advice(incident, view.policy, read_only=view.read_only)
-        left = [Span(f" → {safe(what)}", "dim")] if what else []
-        self._advice.show(left, server(view.insights.facts))
+        found = keyed_remedies(incident, view.policy, read_only=view.read_only)
+        # What the place of this incident cannot do has no key, though others can do it.
+        return [
+            KeyedRemedy(each.remedy)
+            if incident.system in self.app.state.lacking(each.remedy.action)
+            else each
+            for each in found
+        ]
 
-    def _show_charts(self, view: ViewState) -> None:
-        height = _TALL_LINES if self.size.height >= _HIGH else 1
-        width = self._charts[0].size.width - frame.HEAD_CELLS
-        heads = frame.chart_heads(view.fleet.totals if view.fleet else None)
-        bars = iter(self._charts)
-        for (head, tone), values in zip(heads, view.insights.series_now, strict=True):
-            for at, line in enumerate(area(values, width, height)):
-                bar = next(bars)
-                bar.display = True
-                left = Span(" " * len(head) if at else head, "dim", 90)
-                bar.show([left, Span(line, tone, 80)])
-        for bar in bars:
-            bar.display = False
+    # Where it is shown
+
+    @property
+    def _is_wide(self) -> bool:
+        return self.app.size.width >= WIDE_CELLS
+
+    @property
+    def _is_tall(self) -> bool:
+        return self.app.size.height >= _TALL
+
+    def share_out(self) -> None:
+        """Give each part the lines that it needs now. Cost: a layout, where they have changed."""
+        # Before the first layout: without the bars around.
+        lines = self._parts.size.height or self.app.size.height - _BARS
+        # On a low terminal panels share a line with the one above.
+        upper_lines, labels = (2, 1) if self._is_tall else (1, 0)
+        incidents = self.table.row_count + upper_lines
+        if self._is_wide:
+            incidents = max(incidents, self._detail_room() + upper_lines)
+        else:
+            incidents += 1
+        queues = self.queues.row_count + labels + 2
+        failures = max(1, self.failures.row_count) + labels + 2
+        jobs = max(1, self.jobs.row_count) + labels + 2 if self._is_tall else 0
+        wanted = (incidents, max(queues, failures + jobs))
+        now = tuple(
+            new if new > old or old - new >= _SLACK else old
+            for new, old in zip(wanted, self._room, strict=True)
+        )
+        self._room = (now[0], now[1])
+        found = heights(lines, *self._room)
+        self._top.styles.height = found.incidents
+        self._charts.styles.height = found.charts
+        self._lists.display = found.lists > 0
+        self._lists.styles.height = found.lists
+        for panel in self._charts.panels:
+            panel.set_class(not self._is_tall and found.lists > 0, OPEN)
+        if jobs:
+            most = found.lists - min(jobs, found.lists // 2)
+            self._failures_panel.styles.height = max(4, min(failures, most))
+
+    def _detail_room(self) -> int:
+        row = self.table.cursor_row
+        if row is None:
+            return 0
+        found = detail(row, self._remedies(row.incident), self._detail_cells, _DETAIL_LINES)
+        return len(found)
+
+    @property
+    def _incident_cells(self) -> int:
+        return self.app.size.width * 5 // 8 if self._is_wide else self.app.size.width
+
+    @property
+    def _detail_cells(self) -> int:
+        width = self._detail_panel.outer_size.width or self.app.size.width * 3 // 8
+        return max(1, width - 4)
+
+    def _take_shape(self) -> None:
+        """Show what there is room for."""
+        self.set_class(not self._is_wide, "-narrow")
+        self._detail_panel.display = self._is_wide
+        self._advice.display = not self._is_wide
+        self._jobs_panel.display = self._is_tall
+        for panel in (self._incidents_panel, self._detail_panel):
+            panel.set_class(not self._is_tall, OPEN)
+        for panel in (*self._charts.panels, self._queues_panel, self._failures_panel):
+            panel.set_class(not self._is_tall, JOINED)
+        self.table.show_labels(False)
+        for table in self.tables[1:]:
+            table.show_labels(self._is_tall)
+
+    def on_mount(self) -> None:
+        """Take the shape of the terminal, then show what is known."""
+        self._take_shape()
+        super().on_mount()
 
     def on_resize(self, event: events.Resize) -> None:
-        """Draw the charts for another width, once that is known."""
-        self.call_after_refresh(lambda: self._show_charts(self.app.state.view()))
+        """Lay out for another size, once that is known."""
+        self._take_shape()
+        self._room = (0, 0)
+        self.call_after_refresh(lambda: self.show_view(self.app.state.view()))
 
     # Keys
 
@@ -378,6 +347,28 @@ class OverviewScreen(ConsoleScreen):
     def copied(self) -> list[str]:
         row = self._part.cursor_row
         return [] if row is None else [self._part.row_text(row)]
+
+    def action_acknowledge(self) -> None:
+        """Acknowledge the incident under the cursor, or end that."""
+        row = self.table.cursor_row
+        if row is not None:
+            self.app.actions.acknowledge(row.incident)
+
+    def action_quarantine(self) -> None:
+        """Put the job of the incident under the cursor into quarantine, its copies too."""
+        row = self.table.cursor_row
+        job = None if row is None else row.incident.job
+        if row is None or job is None:
+            self.app.say("this incident is about no job that can go into quarantine", "dim")
+            return
+        request = Quarantine(JobSource("failed", FAILED, row.system), job)
+        placed = Placed(row.system, request) if row.system else request
+        self.app.actions.request(placed, looking="looking for copies of this job")
+
+    def action_show_acknowledged(self) -> None:
+        """List the incidents that were acknowledged one by one, or only count them again."""
+        self._shows_all = not self._shows_all
+        self.show(self.app.state.view())
 
     def ticket(self) -> list[str]:
         """About the incident or the group of failures under the cursor."""
@@ -407,20 +398,26 @@ class OverviewScreen(ConsoleScreen):
         elif event.table is self.jobs:
             await self.app.follow(Link("workers", row.key))
         elif event.table is self.failures:
-            await self.app.follow(_link_of(row))
+            await self.app.follow(failures_link(row))
         elif row.incident.link is not None and row.incident.link.place in SCREENS:
             await self.app.follow(row.incident.link)
+        elif row.incident.kind == acknowledged.SUMMARY:
+            self.action_show_acknowledged()
         else:
             self.app.push_screen(IncidentScreen(row.incident))
 
 
-def _link_of(group: NewestGroup) -> Link:
-    """Where the failures of a group are: as a group, or else one by one."""
-    job = group.newest.job
-    class_name, _ = job.unwrapped
-    terms = [
-        term(field, value)
-        for field, value in (("class", class_name), ("exception", job.exception))
-        if value is not None
-    ]
-    return Link("failed", group.fingerprint.id, " ".join(terms), group.system)
+def failure_figures(view: ViewState) -> list[Span]:
+    """How many groups of failures there are, how many failures; of a long list, of which of them
+    the groups are."""
+    if view.fleet is None:
+        return []
+    totals, read = view.fleet.totals, view.fleet.failures
+    in_all = partly(totals.failed, is_least=totals.failed_is_least)
+    if read is None or totals.failed is None:
+        return [Span(f" {in_all}", "dim", 60)]
+    groups = Span(f" {counted(len(view.insights.groups), 'group')}", "dim", 80)
+    if len(read) >= totals.failed:
+        return [groups, Span(f", {in_all}", "dim", 60)]
+    newest = Span(f" of newest {number(len(read))}", "dim", 70)
+    return [groups, newest, Span(f", {in_all} in all", "dim", 60)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Hashable, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, Final
 
 from qtop.actions.request import Clear, Pause, placed
@@ -18,8 +19,9 @@ from qtop.monitor.state import ViewState
 from qtop.screens import frame
 from qtop.screens.base import RowsScreen
 from qtop.search.fields import Subject
-from qtop.text.format import duration, rate
+from qtop.text.format import rate, stepped
 from qtop.text.safe import counted, safe
+from qtop.widgets.bars import Span
 from qtop.widgets.columns import Column, ToneOf, figure
 from qtop.widgets.table import Table
 
@@ -36,9 +38,7 @@ def _empty_tone(row: QueueRow) -> ToneOf | None:
     seconds = row.empty_in_s
     if seconds is None or seconds == 0:
         return "dim"
-    if math.isinf(seconds):
-        return "bad"
-    return "warn" if seconds > _LONG_S else None
+    return "warn" if seconds > _LONG_S and not math.isinf(seconds) else None
 
 
 def _waits_tone(row: QueueRow) -> ToneOf | None:
@@ -48,11 +48,12 @@ def _waits_tone(row: QueueRow) -> ToneOf | None:
 
 
 def _serving_tone(row: QueueRow) -> ToneOf | None:
-    return "bad" if row.is_unserved else None if row.serving != 0 else "dim"
+    return None if row.serving != 0 or row.is_unserved else "dim"
 
 
 def _state_tone(row: QueueRow) -> ToneOf | None:
-    return "bad" if row.problem or row.is_unserved else "warn"
+    is_known = row.is_paused and not (row.problem or row.unreadable or row.drops or row.others)
+    return "dim" if is_known else "warn"
 
 
 def _state_rank(row: QueueRow) -> tuple[bool, bool, bool, int]:
@@ -77,7 +78,13 @@ COLUMNS: Final[tuple[Column[QueueRow], ...]] = (
         "queue", "queue", 12, lambda r: safe(r.name), 3, priority=100, sort_key=lambda r: r.name
     ),
     figure("depth", "waiting", 8, lambda r: r.depth, priority=95, cell=depth, style=_depth_tone),
-    Column("trend", "trend", _TREND_CELLS, _trend, priority=68, align="right", style="accent"),
+    Column(
+        *("trend", "trend", _TREND_CELLS, _trend),
+        priority=68,
+        align="right",
+        style="accent",
+        is_steady=True,
+    ),
     _rate("in", lambda rates: rates.in_per_s, 70),
     _rate("out", lambda rates: rates.out_per_s, 75),
     figure(
@@ -94,18 +101,18 @@ COLUMNS: Final[tuple[Column[QueueRow], ...]] = (
         "next waits",
         10,
         lambda r: r.next_waits_s,
-        duration,
+        stepped,
         priority=35,
         style=_waits_tone,
     ),
     figure(
-        *("latency", "latency", 7, lambda r: r.latency_s, duration),
+        *("latency", "latency", 7, lambda r: r.latency_s, stepped),
         priority=90,
         style=_waits_tone,
     ),
     figure("workers", "workers", 7, lambda r: r.serving, priority=60, style=_serving_tone),
     figure("in_hand", "in hand", 7, lambda r: r.in_hand, priority=30, zero="dim"),
-    figure("failed", "failed", 6, lambda r: r.failed, priority=55, style="bad", zero="dim"),
+    figure("failed", "failed", 6, lambda r: r.failed, priority=55, zero="dim"),
     Column(
         "state", "state", 9, queue_state, 4, priority=80, style=_state_tone, sort_key=_state_rank
     ),
@@ -119,9 +126,13 @@ class QueuesScreen(RowsScreen):
     TAB: ClassVar[Where] = "queues"
 
     def make_table(self) -> Table[Any]:
-        return Table(COLUMNS, key=lambda row: row.key, sort="depth", clock=self.app.clock)
+        tone = self._tone
+        columns = [replace(c, style=tone) if c.key == "state" else c for c in COLUMNS]
+        return Table(columns, key=lambda row: row.key, sort="depth", clock=self.app.clock)
 
     def __init__(self) -> None:
+        #: The queues of which something critical is known.
+        self._critical: frozenset[Hashable] = frozenset()
         super().__init__()
         #: Of the columns that stay empty in most fleets, the one that is shown.
         self._waits: str | None = None
@@ -131,8 +142,16 @@ class QueuesScreen(RowsScreen):
         self._opened: set[Fold] = set()
         self._show_waits(())
 
+    def _tone(self, row: QueueRow) -> ToneOf | None:
+        is_critical = any(each.key in self._critical for each in row.queues)
+        return "bad" if is_critical else _state_tone(row)
+
     def show_view(self, view: ViewState) -> None:
         table: Table[QueueRow] = self.table
+        links = [each.link for each in view.insights.incidents if each.severity == "crit"]
+        self._critical = frozenset(
+            link.key for link in links if link is not None and link.place == "queues"
+        )
         rows = (view.fleet.queues or ()) if view.fleet else ()
         self._show_waits(rows)
         advice = "they appear with the first job, as from `qtop enqueue Sleep 5 --queue sleep`."
@@ -190,6 +209,18 @@ class QueuesScreen(RowsScreen):
         many = counted(len(row.members), "queue")
         self.app.say(f"{safe(row.name)} is {many}: {key} shows them", "dim")
         return None
+
+    def figures(self) -> list[Span]:
+        rows = [each for row in self.pane.rows for each in row.queues]
+        parts = {
+            "without workers": (sum(row.is_unserved for row in rows), "warn"),
+            "paused": (sum(bool(row.is_paused) for row in rows), ""),
+        }
+        return [
+            Span(f" · {number:,} {what}", tone or "dim", 80 - at)
+            for at, (what, (number, tone)) in enumerate(parts.items())
+            if number
+        ]
 
     def _show_waits(self, rows: Sequence[QueueRow]) -> None:
         """Show how long next jobs have waited once one tells; where all tell, as their latency."""

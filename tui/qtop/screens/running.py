@@ -15,7 +15,7 @@ from qtop.screens.base import RowsScreen
 from qtop.search.fields import Subject, of_running
 from qtop.text import format
 from qtop.text.safe import counted
-from qtop.widgets.bars import Bar, Span
+from qtop.widgets.bars import Span
 from qtop.widgets.columns import Column, ToneOf, figure, text_column
 from qtop.widgets.table import Table
 from queuecore import values
@@ -55,12 +55,12 @@ class RunningScreen(RowsScreen):
 
     PLACES: ClassVar[tuple[Where, ...]] = ("tables", "rows", "running")
     TAB: ClassVar[Where] = "workers"
+    NAME = "running jobs"
 
     def __init__(self, on_chosen: Callable[[WorkerRow], None]) -> None:
         super().__init__()
         self._on_chosen = on_chosen
-        self._title = Bar(id="title")
-        self.bars = [self._title]
+        self._unread, self._is_late = 0, False
 
     def make_table(self) -> Table[Any]:
         usual = self._usual
@@ -74,15 +74,20 @@ class RunningScreen(RowsScreen):
     def show_view(self, view: ViewState) -> None:
         workers = (view.fleet.workers or ()) if view.fleet else ()
         rows = running_rows((*workers, *view.insights.unregistered))
-        unread = sum(row.jobs is None and row.condition not in NOT_ALIVE for row in workers)
-        title = [Span(" running  ", "strong"), Span(counted(len(rows), "job"))]
-        if unread:
-            title.append(Span(f"; what {counted(unread, 'worker')} runs is unknown", "warn"))
-        is_late = any(row.process.facts is not None for row in workers)
-        note = "jobs of processes with threads appear up to one beat late " if is_late else ""
-        self._title.show(title, [Span(note, "dim", 50)])
+        self._unread = sum(row.jobs is None and row.condition not in NOT_ALIVE for row in workers)
+        self._is_late = any(row.process.facts is not None for row in workers)
         self.table.empty_text = frame.none_runs(view)
         self.pane.show_rows(rows)
+
+    def figures(self) -> list[Span]:
+        spans: list[Span] = []
+        if self._unread:
+            what = f"; what {counted(self._unread, 'worker')} runs is unknown"
+            spans.append(Span(what, "warn", 92))
+        if self._is_late:
+            note = "   jobs of processes with threads appear up to one beat late"
+            spans.append(Span(note, "dim", 50))
+        return spans
 
     def subject(self, row: RunningRow) -> Subject:
         """A job as filters see it: by itself, its worker, how long it has run."""

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, ClassVar, Final, TypeVar
 
 from textual import events
-from textual.widget import Widget
 
 from qtop.keymap.keymap import Where
 from qtop.model.run_counts import (
@@ -15,10 +14,12 @@ from qtop.model.run_counts import (
     ClassHistory,
     ClassRuns,
     DayRuns,
+    DeployMark,
     DurationLimit,
     RunHistory,
 )
 from qtop.monitor.incidents.incident import Link
+from qtop.monitor.rows import keyed
 from qtop.monitor.series import fewer
 from qtop.monitor.state import ViewState
 from qtop.screens import frame
@@ -51,7 +52,7 @@ def _failed_part(row: DayRuns | ClassRuns) -> float | None:
 
 
 def _failed_tone(row: DayRuns | ClassRuns) -> ToneOf | None:
-    return "bad" if row.failures else "dim"
+    return None if row.failures else "dim"
 
 
 def took(seconds: float | None) -> str:
@@ -126,13 +127,17 @@ CLASS_COLUMNS: Final[tuple[Column[ClassRuns], ...]] = (
 
 def day_lines(found: RunHistory | None, width: int) -> list[tuple[list[Span], list[Span]]]:
     """The course of what was processed and what failed, a bar for each day or for some days, and
-    the highest there was. A day of which that is unknown has none."""
+    the highest there was. A day of several places has one bar: the sum of all of them. A day of
+    which that is unknown of any has none."""
     room = max(1, width - frame.HEAD_CELLS - _HIGHEST_CELLS)
-    days = () if found is None else found.days[::-1]
+    of_day: dict[date, list[DayRuns]] = {}
+    for each in () if found is None else found.days[::-1]:
+        of_day.setdefault(each.day, []).append(each)
+    days = list(of_day.values())
     lines: list[tuple[list[Span], list[Span]]] = []
     for label, tone, counts in (
-        ("processed", "good", [each.runs for each in days]),
-        ("failed", "bad", [each.failures for each in days]),
+        ("processed", "good", [_sum(each.runs for each in rows) for rows in days]),
+        ("failed", "bad", [_sum(each.failures for each in rows) for rows in days]),
     ):
         bars, together = fewer(tuple(counts), room)
         highest = max((each for each in counts if each is not None), default=None)
@@ -145,41 +150,63 @@ def day_lines(found: RunHistory | None, width: int) -> list[tuple[list[Span], li
     return lines
 
 
+def _mark(deploy: DeployMark) -> str:
+    """One deploy in words."""
+    moment = "?" if deploy.at is None else f"{deploy.at:%m-%d %H:%M}"
+    place = f"{safe(deploy.system)} " if deploy.system else ""
+    return f"{moment} {place}{safe(deploy.label)}"
+
+
+def _sum(counts: Iterable[int | None]) -> int | None:
+    """None where any is unknown."""
+    total = 0
+    for each in counts:
+        if each is None:
+            return None
+        total += each
+    return total
+
+
 class RunsScreen(RowsScreen):
     """The runs of the last 90 days, or those of each class in the last hours; read once a
     minute."""
 
     PLACES: ClassVar[tuple[Where, ...]] = ("tables", "rows", "runs")
     TAB: ClassVar[Where] = "history"
-    DEFAULT_CSS = "RunsScreen .runs { background: $panel; }"
+    NAME = "what was run"
 
     def __init__(self) -> None:
         super().__init__()
         clock = self.app.clock
         self._day_table: Table[Any] = self.table
         self._class_table: Table[Any] = Table(
-            CLASS_COLUMNS, key=lambda r: r.class_name, markable=False, clock=clock
+            CLASS_COLUMNS,
+            key=lambda r: keyed(r.system, r.class_name),
+            markable=False,
+            clock=clock,
         )
         for table in (self._class_table, self._day_table):
             self.pane.bring_to_front(table)
-        self._bars = [Bar(classes="runs") for _ in range(5)]
+        self.bars = [Bar() for _ in range(4)]
         #: Of so many hours the classes are shown; None shows the days.
         self._hours: int | None = None
         self._seen: RunHistory | ClassHistory | None = None
         self._read_at: datetime | None = None
 
     def make_table(self) -> Table[Any]:
-        return Table(DAY_COLUMNS, key=lambda r: r.day, markable=False, clock=self.app.clock)
-
-    def compose_body(self) -> Iterable[Widget]:
-        yield from self._bars
-        yield from super().compose_body()
+        return Table(
+            DAY_COLUMNS,
+            key=lambda r: keyed(r.system, r.day),
+            markable=False,
+            clock=self.app.clock,
+        )
 
     def subject(self, row: Any) -> Subject:
         """A day by its date and deploys, a class by its name."""
+        system = row.system or self.app.system.name
         if isinstance(row, ClassRuns):
-            return Subject(class_name=row.class_name)
-        return Subject(words=(f"{row.day}", *row.deploys))
+            return Subject(class_name=row.class_name, system=system)
+        return Subject(words=(f"{row.day}", *row.deploys), system=system)
 
     def on_resize(self, event: events.Resize) -> None:
         """The course has as many bars as there is room for."""
@@ -190,6 +217,11 @@ class RunsScreen(RowsScreen):
             self._read_at = view.fleet.server_time
             self.in_background("runs", self._read)
         self._show_bars(self.app.size.width)
+
+    def place_changed(self) -> None:
+        """A place has joined, or left: what was read is not that of all of them."""
+        self._seen, self._read_at = None, None
+        self.pane.show_rows(())
 
     def _is_due(self, now: datetime) -> bool:
         """Sidekiq's figures are those of minutes."""
@@ -231,8 +263,7 @@ class RunsScreen(RowsScreen):
     # The lines above the list.
 
     def _show_bars(self, width: int) -> None:
-        title, *others = self._bars
-        title.show(self._parts(), self._said())
+        self.show_title()
         seen = self._seen
         lines = self._class_lines() if self._hours is not None else []
         if self._hours is None:
@@ -240,10 +271,13 @@ class RunsScreen(RowsScreen):
             lines = day_lines(days, width)
             if days is not None and days.problem is not None:
                 lines.append(([Span(f" ⚠ unknown: {safe(days.problem)}", "warn", 90)], []))
-        for at, bar in enumerate(others):
+        for at, bar in enumerate(self.bars):
             bar.display = at < len(lines)
             if at < len(lines):
                 bar.show(*lines[at])
+
+    def show_title(self) -> None:
+        self.pane.entitle([*self.opened_from(), *self._parts()], self._said())
 
     def _parts(self) -> list[Span]:
         spans: list[Span] = []
@@ -260,11 +294,13 @@ class RunsScreen(RowsScreen):
         if seen is None:
             return [Span("reading … ", "dim", 70)]
         # What is not of all places must not read as the sum of all.
-        place = [Span(f"{safe(seen.place)} only ", "warn", 95, least=8)] if seen.place else []
+        labels = safe(", ".join(seen.only))
+        place = [Span(f"{labels} only ", "warn", 95, least=8)] if labels else []
         if isinstance(seen, ClassHistory):
             said = f"{seen.since:%m-%d %H:%M} to {seen.until:%H:%M} UTC "
         else:
-            said = f"{counted(len(seen.days), 'day')} in UTC, today so far "
+            days = len({each.day for each in seen.days})
+            said = f"{counted(days, 'day')} in UTC, today so far "
         return [*place, Span(said, "dim", 60)]
 
     def _class_lines(self) -> list[tuple[list[Span], list[Span]]]:
@@ -277,10 +313,7 @@ class RunsScreen(RowsScreen):
             lines.append(([Span(text, "warn", 90)], []))
         if seen.note:
             lines.append(([Span(f" {safe(seen.note)}", "dim", 60, least=20)], []))
-        marks = [
-            f"{'?' if each.at is None else f'{each.at:%m-%d %H:%M}'} {safe(each.label)}"
-            for each in seen.deploys[:_DEPLOYS]
-        ]
+        marks = [_mark(each) for each in seen.deploys[:_DEPLOYS]]
         if marks:
             lines.append(([Span(f" deploys: {', '.join(marks)}", "accent", 80, least=20)], []))
         return lines
@@ -291,7 +324,7 @@ class RunsScreen(RowsScreen):
         """The failed jobs of a class; of a day nothing more is kept."""
         if isinstance(event.row, ClassRuns):
             where = term("class", event.row.class_name)
-            await self.app.follow(Link("failed", filter=where))
+            await self.app.follow(Link("failed", filter=where, system=event.row.system))
         else:
             key = self.app.state.policy.sign("next_span")
             self.app.say(f"of a day only these figures are kept; {key} shows the classes", "dim")

@@ -9,7 +9,15 @@ from datetime import datetime
 from functools import partial
 from typing import Any, ClassVar, Final, Literal, TypeVar
 
-from qtop.actions.request import Delete, DeleteSchedules, Kill, Request, RunNow, RunSchedules
+from qtop.actions.request import (
+    Delete,
+    DeleteSchedules,
+    Kill,
+    Request,
+    Reschedule,
+    RunNow,
+    RunSchedules,
+)
 from qtop.keymap.keymap import Where
 from qtop.model.fleet import ListedSchedule
 from qtop.model.job import JobRow, JobSource, job_rows, moment_of
@@ -52,6 +60,7 @@ class DelayedJobScreen(JobDetailsScreen):
 
     PLACES: ClassVar[tuple[Where, ...]] = ("delayed", "texts")
     TAB: ClassVar[Where] = "scheduled"
+    NAME = "one delayed job"
 
     action_drop = JobDetailsScreen.action_delete
     action_kill_delayed = JobDetailsScreen.action_kill
@@ -72,6 +81,7 @@ class ScheduleScreen(TextScreen):
 
     PLACES: ClassVar[tuple[Where, ...]] = ("schedule", "texts")
     TAB: ClassVar[Where] = "scheduled"
+    NAME = "one schedule"
 
     def __init__(self, row: ListedSchedule) -> None:
         super().__init__()
@@ -175,7 +185,7 @@ def _timing(row: ListedSchedule) -> str:
 
 
 def _timing_tone(row: ListedSchedule) -> ToneOf | None:
-    return "bad" if row.problem else None
+    return "warn" if row.problem else None
 
 
 def _schedule_class(row: ListedSchedule) -> str:
@@ -223,7 +233,7 @@ SCHEDULE_COLUMNS: Final[tuple[Column[ListedSchedule], ...]] = (
         *("class", "class", 12, _schedule_class),
         flex=3,
         priority=97,
-        style=lambda r: "bad" if r.problem else None if r.is_usable else "dim",
+        style=lambda r: "warn" if r.problem else None if r.is_usable else "dim",
     ),
     Column(
         *("args", "args", 10, lambda r: format.short_json(r.args) if r.is_usable else ""),
@@ -275,7 +285,7 @@ class ScheduledScreen(JobListScreen):
         }
         for table in (*self._tables.values(), self._tables[self.part]):
             self.pane.bring_to_front(table)
-        self.bars += [Bar(id="forecast"), Bar(id="retries"), Bar(id="scheduler")]
+        self.bars = [Bar(id="forecast"), Bar(id="retries"), Bar(id="scheduler")]
         self._glance: ScheduledLook | None = None
         self._schedules: Sequence[ListedSchedule] | None = None
         self._is_reading = self._reads_again = False
@@ -406,13 +416,13 @@ class ScheduledScreen(JobListScreen):
         self.show_title()
 
     def show_title(self) -> None:
-        window, forecast, retries, scheduler = self.bars
+        forecast, retries, scheduler = self.bars
         seen, rows, now = self._glance, self._schedules, self.now
         right = list_bars.due_times(self.page) if self.is_paged else []
         if self.is_searched:
             sign, is_by_class = self.app.state.policy.sign, self.part == "classes"
             right = list_bars.delayed_search(self.search, sign, is_by_class=is_by_class)
-        window.show([*list_bars.parts(self.part), *marks_spans(self.table)], right)
+        self.pane.entitle([*list_bars.parts(self.part), *marks_spans(self.table)], right)
         outlook = None if seen is None else seen.outline
         forecast.show(*list_bars.forecast(outlook, rows, now))
         due = list_bars.retries_due(outlook)
@@ -448,6 +458,17 @@ class ScheduledScreen(JobListScreen):
             self._expect_change()
             chosen = chosen_of(self.jobs, (row.job for row in rows))
             self.app.actions.ask_for_moment(self.jobs.source, chosen, self.table)
+
+    def action_reschedule_matching(self) -> None:
+        if self.part == "schedules":
+            self._only_for_jobs()
+            return
+        wanted = self.pane.filter
+        every = "all" if wanted.is_empty else "all that match"
+        self.app.actions.ask_when(
+            f"Reschedule {every} to when?",
+            lambda at: self._act_on_all(wanted, partial(Reschedule, at=at)),
+        )
 
     def action_kill_delayed(self) -> None:
         if self.part == "schedules":

@@ -8,7 +8,7 @@ from typing import Final
 
 from qtop.model.job import GroupKey, Job, JobRow
 from qtop.monitor import row_text
-from qtop.monitor.incidents.incident import Incident
+from qtop.monitor.incidents.incident import SEVERITY_NAMES, Incident
 from qtop.monitor.state import ViewState
 from qtop.search.failure_groups import FailureGroup, KeyMaker, title
 from qtop.search.fields import of_job
@@ -19,21 +19,24 @@ from qtop.text.safe import safe, safe_lines
 _SAMPLES: Final = 3
 _MOST_LINES: Final = 20
 _MOST_CELLS: Final = 500
-_SEVERITIES: Final = {"bad": "CRIT", "warn": "WARN", "note": "INFO", "good": "OK"}
 
 
 def incident_ticket(incident: Incident, view: ViewState) -> list[str]:
     """An incident with its cause, figures and what to do; of failures with samples."""
-    text = safe(incident.text)
+    text = safe(incident.sentence)
     since = format.both_times(incident.since)
-    lines = [f"{_SEVERITIES[incident.severity]}: {text}", *_where(view, incident.system)]
+    lines = [f"{SEVERITY_NAMES[incident.severity]}: {text}", *_where(view, incident.system)]
     lines.append(f"Since: {'before ' if incident.is_older else ''}{since}")
     if incident.is_over:
         lines.append("Resolved")
     if incident.cause:
         lines.append(f"Cause: {safe(incident.cause)}")
-    lines += [f"- {safe(each)}" for each in incident.evidence]
-    lines += [f"To do: {safe(each)}" for each in incident.remedies]
+    lines += [f"- {safe(label)}: {safe(value)}" for label, value in incident.evidence]
+    if incident.meaning:
+        lines.append(f"Meaning: {safe(incident.meaning)}")
+    for each in incident.remedies:
+        command = f" ({safe(each.command)})" if each.command not in ("", each.words) else ""
+        lines.append(f"To do: {safe(each.words)}{command}")
     link = incident.link
     if link is None or link.place != "failed":
         return lines

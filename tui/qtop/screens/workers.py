@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -38,10 +39,12 @@ from qtop.search.fields import Subject
 from qtop.search.filter_language import term
 from qtop.text import format
 from qtop.text.safe import safe
+from qtop.widgets.bars import Span
 from qtop.widgets.columns import Column, ToneOf, figure, text_column
 from qtop.widgets.table import Table
 from qtop.widgets.text_lines import TextLine
 from queuecore.active_job import unwrapped
+from queuecore.errors import StoreError
 
 
 def _name(row: HostRow) -> str:
@@ -51,12 +54,12 @@ def _name(row: HostRow) -> str:
 HOST_COLUMNS: Final[tuple[Column[HostRow], ...]] = (
     text_column("host", "host", 16, _name, flex=3, priority=100),
     figure("workers", "workers", 8, lambda r: r.workers, priority=95),
-    figure("working", "working", 8, lambda r: r.working, priority=90, style="good", zero="dim"),
-    figure("troubled", "silent", 7, lambda r: r.troubled, priority=92, style="bad", zero="dim"),
+    figure("working", "working", 8, lambda r: r.working, priority=90, zero="dim"),
+    figure("troubled", "silent", 7, lambda r: r.troubled, priority=92, style="warn", zero="dim"),
     figure("longest", "longest", 8, lambda r: r.longest_s, format.duration, priority=70),
-    figure("beat", "last beat", 9, lambda r: r.beat_age_s, format.duration, priority=80),
+    figure("beat", "last beat", 9, lambda r: r.beat_age_s, format.stepped, priority=80),
     figure("processed", "processed", 9, lambda r: r.processed, priority=50, style="dim"),
-    figure("failed", "failed", 7, lambda r: r.failed, priority=55, style="bad", zero="dim"),
+    figure("failed", "failed", 7, lambda r: r.failed, priority=55, zero="dim"),
 )
 
 
@@ -70,6 +73,7 @@ class HostsScreen(RowsScreen):
 
     PLACES: ClassVar[tuple[Where, ...]] = ("tables", "rows", "hosts")
     TAB: ClassVar[Where] = "workers"
+    NAME = "machines"
 
     def __init__(self, on_chosen: Callable[[HostRow], None], on_next: Callable[[], None]) -> None:
         super().__init__()
@@ -105,6 +109,26 @@ class WorkerScreen(TextScreen):
     def __init__(self, row: WorkerRow) -> None:
         super().__init__()
         self._row = row
+        #: How far its jobs are that go on from a cursor, by their jids; as of when that was read.
+        self._iterations: Mapping[str, str] = {}
+        self._read_of: object = None
+
+    def show_view(self, view: ViewState) -> None:
+        super().show_view(view)
+        jids = [job.jid for job in self._row.jobs or () if job.jid is not None]
+        # Once for each look at its jobs.
+        if jids and self._read_of is not view.fleet:
+            self._read_of = view.fleet
+            self.run_worker(self._read(jids), group="iterations", exclusive=True)
+
+    async def _read(self, jids: list[str]) -> None:
+        try:
+            found = await self.app.read(self.app.system.iterations(jids, self._row.system))
+        except StoreError as error:
+            found = dict.fromkeys(jids, f"unknown: {safe(str(error))}")
+        if found != self._iterations:
+            self._iterations = found
+            self.show_view(self.app.state.view())
 
     def lines(self, view: ViewState) -> Iterable[TextLine]:
         workers = (view.fleet.workers or ()) if view.fleet else ()
@@ -119,7 +143,12 @@ class WorkerScreen(TextScreen):
         local = self.app.local.get(self._row.process.pid) if self._row.is_local else None
         log = None if local is None else str(local.log)
         usual_s = partial(self.app.state.usual_s, system=self._row.system)
-        yield from worker_lines(self._row, log, view.policy.redactor, usual_s)
+        redactor, far = view.policy.redactor, self._iterations
+        yield from worker_lines(self._row, log, redactor, usual_s, far)
+
+    @property
+    def name(self) -> str:
+        return safe(self._row.id)
 
     def action_log(self) -> None:
         self.app.worker_actions.show_log(self._row)
@@ -132,20 +161,20 @@ class WorkerScreen(TextScreen):
             self.app.say("no job that it runs tells its id", "dim")
 
 
-_TONES: Final[dict[str, ToneOf]] = {
+_TONES: Final[dict[str, ToneOf | None]] = {
     "dead?": "bad",
     "gone": "bad",
     "unregistered": "bad",
     "silent": "warn",
     "unknown": "warn",
     "quiet": "accent",
-    "working": "good",
+    "working": None,
     "no heartbeat": "warn",
     "idle": "dim",
 }
 
 
-def _state_tone(row: WorkerRow) -> ToneOf:
+def _state_tone(row: WorkerRow) -> ToneOf | None:
     is_asked = row_text.worker_state(row) != row.condition
     return "accent" if is_asked else _TONES[row.condition]
 
@@ -180,7 +209,7 @@ COLUMNS: Final[tuple[Column[WorkerRow], ...]] = (
         6,
         lambda r: r.beat_age_s,
         priority=80,
-        cell=row_text.heartbeat,
+        cell=lambda row: row_text.heartbeat(row, format.stepped),
         style=_heartbeat_tone,
     ),
     Column(
@@ -196,7 +225,7 @@ COLUMNS: Final[tuple[Column[WorkerRow], ...]] = (
         sort_key=lambda r: r.process.listed,
     ),
     figure("processed", "processed", 9, lambda r: r.process.processed, priority=50, style="dim"),
-    figure("failed", "failed", 7, lambda r: r.process.failed, priority=45, style="bad", zero="dim"),
+    figure("failed", "failed", 7, lambda r: r.process.failed, priority=45, zero="dim"),
     Column("version", "version", 8, row_text.version, priority=56, style="dim"),
     figure("memory", "memory", 7, row_text.memory_bytes, row_text.mib, priority=52, style="dim"),
     figure("trip", "trip", 6, row_text.round_trip_us, row_text.microseconds, priority=40),
@@ -259,6 +288,15 @@ class WorkersScreen(RowsScreen):
             longest = max((len(row_text.worker_state(row)) for row in rows), default=0)
             table.widen("state", max(_STATE_CELLS, longest))
         self.pane.show_rows(rows)
+
+    def figures(self) -> list[Span]:
+        rows: Sequence[WorkerRow] = self.pane.rows
+        found = Counter(row.condition for row in rows)
+        named = [each for each in CONDITIONS if each in TROUBLED and found[each]]
+        return [
+            Span(f" · {found[each]:,} {each}", _TONES[each] or "", 80 - at)
+            for at, each in enumerate(named)
+        ]
 
     def subject(self, row: WorkerRow) -> Subject:
         """A worker as filters see it: by its job, its id, its state; its age is the job's."""

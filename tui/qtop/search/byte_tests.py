@@ -15,14 +15,16 @@ term about one attribute matches, nor does its opposite.
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
+from itertools import accumulate
 from typing import Any, Final, Literal, Protocol, cast
 
 from qtop.model.job_list import Entry
 from qtop.model.layout import Layout, Layouts, Member
 from qtop.search.fields import Subject, Term
 from qtop.search.filter_language import Filter
-from queuecore.codec import value_at
+from queuecore.codec import REASONS, value_at
 from queuecore.windows import sha_of
 
 #: Gives the numbers of those of some entries that may match, by their bytes; None: by the job only.
@@ -33,6 +35,10 @@ _ROW: Final = 25
 _SPARED: Final = 1_000
 _BACKSLASH: Final = ord("\\")
 
+#: What is in no letters that are looked for.
+_BETWEEN: Final = b"\n"
+#: What words find in the reason why an entry cannot be read.
+_REASONS: Final = REASONS.lower().encode()
 #: How Python and JSON write what is no text.
 _WORDS: Final = "true false none null nan infinity"
 #: What letters and digits may begin with in `\n`, `\x1b`, `\u001b`: how a control character is
@@ -91,8 +97,10 @@ class ByteTest:
         self._checks: list[_Check] = []
         #: Terms that only the whole JSON decides.
         self._rest: list[Term] = []
-        #: What the bytes of an entry must have in places that one term asks about: see `_needle`.
-        self._needles: list[tuple[bytes, _Needle]] = []
+        #: Letters that the bytes of an entry must have, and whether in this case: see `_needle`. Of
+        #: the second ones, only those of an entry that can be read.
+        self._needles: list[tuple[bytes, bool, _Needle]] = []
+        self._letters: list[tuple[bytes, bool, _Needle]] = []
         self._row = self._spared = 0
         for term in wanted.terms:
             if term.of in layout.known:
@@ -102,18 +110,18 @@ class ByteTest:
                 self._checks.append(_id_check(term))
             elif member := layout.members.get(term.of):
                 self._checks.append(_member_check(term, member))
-                # In any case, the check is quicker.
-                if term.keeps_case and (needle := _needle(term)):
-                    self._needles.append((_written(term.letters).encode(), needle))
+                self._needles += _needles(term)
             elif term.of not in _OF_THE_JOB:
                 self._rest.append(term)
         known = Subject(**layout.known)
-        asked = [term for term in self._rest if term.test(known) is not True]
-        #: What the bytes of an entry that can be read must have: the letters, and whether in this
-        #: case.
-        self._letters = [
-            (_sought(term), term.keeps_case, needle) for term in asked if (needle := _needle(term))
-        ]
+        for term in self._rest:
+            if term.test(known) is not True:
+                # Words look into the reason why an entry cannot be read, too.
+                is_sure = bool(term.of) or _sought(term).lower() not in _REASONS
+                needles = self._needles if is_sure else self._letters
+                needles += _needles(term)
+        # To look for them in any case takes longer.
+        self._needles.sort(key=lambda needle: not needle[1])
         #: None of the entries that are tested has some of these.
         self._all_lack = False
 
@@ -123,14 +131,14 @@ class ByteTest:
         found: Sequence[int] = range(len(raws))
         asks_letters = self._needles or self._letters
         whole = [raw for raw in raws if raw is not None] if asks_letters else []
-        together = b"".join(whole)
-        is_plain = len(whole) == len(raws) and _is_plain_ascii(together)
-        for letters, lacks in self._needles:
-            if is_plain:
-                found = [at for at in found if letters in whole[at]]
-            else:
+        together = _BETWEEN.join(whole)
+        if len(whole) == len(raws) and _is_plain_ascii(together):
+            if self._needles:
+                found = _holding(whole, together, [each[:2] for each in self._needles])
+            self._all_lack = self._lack_letters(together)
+        else:
+            for _, _, lacks in self._needles:
                 found = [at for at in found if (raw := raws[at]) is None or not lacks(raw)]
-        self._all_lack = is_plain and self._lack_letters(together)
         passes = self._passes
         found = [at for at in found if (raw := raws[at]) is None or passes(raw)]
         self._all_lack = False
@@ -146,7 +154,7 @@ class ByteTest:
 
     def may_match(self, raw: bytes) -> bool:
         """False: no job of these bytes matches. Never raises. O(bytes)."""
-        for _, lacks in self._needles:
+        for _, _, lacks in self._needles:
             if lacks(raw):
                 return False
         return self._passes(raw)
@@ -188,6 +196,32 @@ class ByteTest:
 _Needle = Callable[[bytes], bool]
 
 
+def _holding(
+    whole: Sequence[bytes], together: bytes, asked: Sequence[tuple[bytes, bool]]
+) -> list[int]:
+    """The numbers of those of some entries of plain ASCII that have all of the letters which are
+    asked for, each in this case or in any. `together` are the entries with `_BETWEEN` between them.
+    O(bytes), without a look at each."""
+    (first, keeps_case), *others = asked
+    text = together if keeps_case else together.lower()
+    at = text.find(first)
+    if at < 0:
+        return []
+    ends = list(accumulate(map(len, whole), lambda end, size: end + len(_BETWEEN) + size))
+    found: list[int] = []
+    while at >= 0:
+        number = bisect_right(ends, at)
+        found.append(number)
+        at = text.find(first, ends[number])
+    for letters, keeps_case in others:
+        found = [
+            number
+            for number in found
+            if letters in (whole[number] if keeps_case else whole[number].lower())
+        ]
+    return found
+
+
 def _is_plain_ascii(raw: bytes) -> bool:
     """Whether letters and digits of texts are written as they are, and there are no others that are
     the same in any case."""
@@ -199,6 +233,12 @@ def _sought(term: Term) -> bytes:
     term keeps the case; empty where there may be none."""
     sure = _written(term.letters)
     return (sure if term.keeps_case else sure.lower()).encode()
+
+
+def _needles(term: Term) -> list[tuple[bytes, bool, _Needle]]:
+    """The letters of a term, if there are any: see `ByteTest`."""
+    needle = _needle(term)
+    return [] if needle is None else [(_sought(term), term.keeps_case, needle)]
 
 
 def _needle(term: Term) -> _Needle | None:

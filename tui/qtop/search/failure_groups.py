@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from qtop.model.job import GroupKey, Job
 from qtop.model.job_list import Entry, GroupFacts
@@ -190,7 +190,14 @@ class KnownEntry:
     def group(self) -> GroupFacts:
         job = self.job
         key = self._maker.key_of(job)
-        return GroupFacts(key, job.queue, job.failed_at, job.is_retried is True, job.system)
+        is_retried = job.is_retried is True
+        return GroupFacts(key, job.queue, job.failed_at, is_retried, job.system, _kept_in(job))
+
+
+def _kept_in(job: Job) -> Literal["", "retry", "dead"]:
+    if job.state is None:
+        return ""
+    return "retry" if job.due is not None else "dead" if job.state == "dead" else ""
 
 
 def unreadable(reason: str) -> GroupKey:
@@ -230,6 +237,8 @@ class FailureGroup:
         trend: How many failed in each of the last hours, the present one last.
         queues: The queues and how many came from each, the most first.
         retried: How many were requeued before and kept.
+        to_retry, dead: How many are tried again by themselves, and how many are dead; of a system
+            that does neither, none are.
         systems: The labels of their places, where there are several.
     """
 
@@ -242,6 +251,8 @@ class FailureGroup:
     queues: tuple[tuple[str, int], ...]
     retried: int
     systems: frozenset[str] = frozenset()
+    to_retry: int = 0
+    dead: int = 0
 
 
 @dataclass(slots=True)
@@ -252,6 +263,8 @@ class _Tally:
     id: str
     count: int = 0
     retried: int = 0
+    to_retry: int = 0
+    dead: int = 0
     first: tuple[int, str] | None = None
     last: tuple[int, str] | None = None
     hours: dict[int, int] = field(default_factory=dict)
@@ -288,6 +301,8 @@ class FailureGroups:
         self.count += 1
         tally.count += 1
         tally.retried += facts.is_retried
+        tally.to_retry += facts.kept_in == "retry"
+        tally.dead += facts.kept_in == "dead"
         queue, queues = facts.queue, tally.queues
         if queue is not None and (queue in queues or len(queues) < _MOST_QUEUES):
             queues[queue] += 1
@@ -302,6 +317,8 @@ class FailureGroups:
             mine = self._tallies.get(key) or self._new_tally(key)
             mine.count += theirs.count
             mine.retried += theirs.retried
+            mine.to_retry += theirs.to_retry
+            mine.dead += theirs.dead
             mine.systems |= theirs.systems
             mine.queues.update(theirs.queues)
             for hour, number in theirs.hours.items():
@@ -376,6 +393,8 @@ class FailureGroups:
             queues=tuple(tally.queues.most_common()),
             retried=tally.retried,
             systems=frozenset(tally.systems),
+            to_retry=tally.to_retry,
+            dead=tally.dead,
         )
 
 

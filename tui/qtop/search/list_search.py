@@ -27,6 +27,8 @@ T = TypeVar("T")
 SLICE_S: Final = 0.004
 #: How long to rest after a window, in terms of what it took.
 REST: Final = 0.5
+#: Counts that no one waits for take so much of Redis's time, at most.
+BACKGROUND_SHARE: Final = 0.05
 _LOOKS_AT_CLOCK_EVERY: Final = 16
 #: How often it says how far it is.
 _REPORT_EVERY_S: Final = 0.2
@@ -48,6 +50,7 @@ async def walk(
     *,
     sieve: Sieve | None = None,
     rest: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    share: float = 1.0,
 ) -> int:
     """Show every entry to `visit`, in the order of the walk, until it returns False. Returns how
     many were shown.
@@ -60,6 +63,8 @@ async def walk(
         report: Called now and then, and at the end, with how many of how many were seen.
         settle: Awaited after each window, to read what its entries make necessary.
         sieve: Entries that it leaves out are counted, and not shown to `visit`.
+        share: Of Redis's time so much is taken, at most, by its own clock: the rests are longer
+            for it where the walk says how long a window kept Redis busy.
 
     Raises StoreError.
     """
@@ -82,7 +87,8 @@ async def walk(
         while window is not None:
             fresh, took_s = await (coming or fetch(window, 0.0))
             done, window = way.done, way.window()
-            coming = None if window is None else asyncio.create_task(fetch(window, took_s * REST))
+            rest_s = max(took_s * REST, _rest_s(way, share))
+            coming = None if window is None else asyncio.create_task(fetch(window, rest_s))
             # The way to the next window begins before this one is looked into.
             await asyncio.sleep(0)
             since_s = perf_counter()
@@ -108,6 +114,12 @@ async def walk(
             coming.cancel()
             with contextlib.suppress(BaseException):
                 await coming
+
+
+def _rest_s(way: Walk, share: float) -> float:
+    """How long Redis is left to others after the last window, so that this walk has no more than a
+    share of its time."""
+    return (way.took_us or 0) / 1e6 * (1 / share - 1)
 
 
 def _sifted(entries: Iterator[Entry], sieve: Sieve) -> Iterator[Entry | None]:
@@ -165,6 +177,7 @@ class ListSearch(Generic[FoundT]):
         group: What the work of a screen for this search is called.
         clock: Monotonic seconds.
         meter: Measures how fast it goes.
+        share: As of `walk`.
     """
 
     def __init__(
@@ -175,8 +188,10 @@ class ListSearch(Generic[FoundT]):
         group: str = "search",
         clock: Callable[[], float] = time.monotonic,
         meter: ProgressMeter | None = None,
+        share: float = 1.0,
     ) -> None:
         self.group = group
+        self._share = share
         self._jobs = jobs
         self._new = new
         self._rest = rest
@@ -279,7 +294,8 @@ class ListSearch(Generic[FoundT]):
             # Until the end of it, the old extent holds: newcomers that were missed come again.
             self._extent = None
             way = self._jobs.walk(before)
-            await walk(read, way, growing.visit, sieve=growing.sieve, rest=self._rest)
+            visit, sieve, rest = growing.visit, growing.sieve, self._rest
+            await walk(read, way, visit, sieve=sieve, rest=rest, share=self._share)
             if not way.is_broken:
                 self._extent = way.extent
                 return True
@@ -298,7 +314,8 @@ class ListSearch(Generic[FoundT]):
         growing = self._growing = self._new()
         self._extent, self.done, self.of = None, 0, 0
         visit, sieve, rest = growing.visit, growing.sieve, self._rest
-        self._shown = await walk(read, way, visit, note, sieve=sieve, rest=rest)
+        share = self._share
+        self._shown = await walk(read, way, visit, note, sieve=sieve, rest=rest, share=share)
         took_s = self._clock() - began_s
         self._not_before_s = self._clock() + max(_LEAST_REST_S, _REST * took_s)
         self._extent = way.extent

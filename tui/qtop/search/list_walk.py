@@ -113,6 +113,7 @@ class ListWalk:
         self.unread: tuple[UnreadPart, ...] = ()
         self.length: int | None = None
         self.is_broken = False
+        self.took_us: int | None = None
 
     @property
     def done(self) -> int:
@@ -180,8 +181,9 @@ class ListWalk:
         return None
 
     def _measure(self, seen: Stretch) -> None:
-        size = sum(len(each) if isinstance(each, bytes) else LISTED_BYTES for each in seen.replies)
-        each_bytes = max(1, size // len(seen.replies))
+        whole = [each for each in seen.replies if type(each) is bytes]
+        cut = len(seen.replies) - len(whole)
+        each_bytes = max(1, (sum(map(len, whole)) + cut * LISTED_BYTES) // len(seen.replies))
         self._page = max(_FEWEST_ITEMS, min(_MOST_ITEMS, _WINDOW_BYTES // each_bytes))
 
     def _check_floor(self, seen: Stretch, first: int) -> None:

@@ -120,7 +120,7 @@ def _places(sought: Sought, seen: Iterable[SystemsSeen]) -> list[PlaceOptions]:
 def _found(sought: Sought, seen: Sequence[SystemsSeen]) -> FoundPlaces:
     places = _places(sought, seen)
     unread = {
-        f"whether a system lives under {_words(each.namespace)}": each.problem
+        _unknown(sought, each.namespace): each.problem
         for each in seen
         if each.problem is not None and not each.systems
     }
@@ -128,6 +128,13 @@ def _found(sought: Sought, seen: Sequence[SystemsSeen]) -> FoundPlaces:
     if is_empty:
         places = [sought.place(_RESQUE, sought.namespace)]
     return FoundPlaces(labelled(places), is_empty, tuple(_notes(seen)), unread)
+
+
+def _unknown(sought: Sought, namespace: str) -> str:
+    """What is unknown where a namespace cannot be looked at."""
+    if not sought.is_named and namespace == _BARE:
+        return f"{_SIDEKIQ} ({_words(namespace)})"
+    return f"whether a system lives under {_words(namespace)}"
 
 
 def _lives(seen: Iterable[SystemsSeen]) -> Iterator[tuple[str, str]]:

@@ -4,7 +4,7 @@ one question, one outcome and one undo for all."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
@@ -14,6 +14,7 @@ from qtop.actions.plan import (
     Operator,
     Outcome,
     Plan,
+    PlanParts,
     Refusal,
     ResultTone,
     Throttle,
@@ -185,7 +186,7 @@ class JointActions:
             danger = "confirm"
         return Plan(
             _what(request, plans),
-            each[0].verb,
+            "/".join(dict.fromkeys(plan.verb for plan in each)),
             tuple(_details(request, plans, left_out)),
             danger,
             lambda: self._run(plans, pace),
@@ -198,7 +199,20 @@ class JointActions:
             no_undo=_of_parts((place, plan.no_undo) for place, plan in plans.items()) or None,
             samples=tuple(dict.fromkeys(line for plan in each for line in plan.samples)),
             besides=_of_parts((place, plan.besides) for place, plan in plans.items()),
+            parts=self._apart(request, plans),
         )
+
+    def _apart(self, request: AnyRequest, plans: Mapping[str, Plan]) -> PlanParts | None:
+        """The parts of a plan that are confirmed apart: dead workers of one system are no reason to
+        do anything about those of another."""
+        if len(plans) == 1 or not all(isinstance(each, Prune) for each in _requests(request)):
+            return None
+        titles = {place: f"{safe(place)}: {plan.what}" for place, plan in plans.items()}
+
+        def only(places: Collection[str]) -> Plan:
+            return self._joint(request, {p: plans[p] for p in plans if p in places}, {})
+
+        return PlanParts(titles, only)
 
     def _run(self, plans: Mapping[str, Plan], pace: Throttle | None) -> Steps[Outcome]:
         """Carry out one part after the other. One that fails holds up no other; one that is stopped

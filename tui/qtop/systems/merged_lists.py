@@ -354,6 +354,7 @@ class MergedWalk:
         self._left = list(ways)
         self._error: StoreError | None = None
         self.unread: tuple[UnreadPart, ...] = ()
+        self.took_us: int | None = None
 
     @property
     def length(self) -> int | None:
@@ -392,6 +393,7 @@ class MergedWalk:
             if len(self.unread) == len(self._ways):
                 raise
             return iter(())
+        self.took_us = self._ways[place].took_us
         return (MergedEntry(place, entry) for entry in entries)
 
 

@@ -25,8 +25,10 @@ if TYPE_CHECKING:
     )
     from qtop.model.fleet import ListedSchedule, Process, Schedules, Sighting, Snapshot
     from qtop.model.health import (
+        Acknowledgement,
         Finding,
         HealthReport,
+        IncidentKey,
         Ownership,
         ServerInfo,
         Stray,
@@ -66,6 +68,7 @@ Ability = Literal[
     "postpone_all",
     "dump_worker",
     "open_runs",
+    "quarantine",
     "quiet",
     "stop",
     "cancel",
@@ -74,8 +77,8 @@ Ability = Literal[
 ]
 """What a system may be unable to do, by the id of its action: pause queues, pause everything, start
 workers, put on an index what is missing there; put jobs among the dead, try failed jobs again at
-another time; have a worker log what it does; tell what was run on each day, and by each class. The
-last five are commands: see those."""
+another time; have a worker log what it does; tell what was run on each day, and by each class; put
+jobs into quarantine. The last five are commands: see those."""
 
 
 OF_COMMANDS: Final = frozenset({"quiet", "stop", "rescue", "watch"})
@@ -142,6 +145,9 @@ class JobSystem(Protocol):
         """The names of all lists of failures, the main one first; with `apart` of those that have
         every failure once. One round trip."""
 
+    def quarantined(self) -> Work[list[str]]:
+        """The queues of which jobs are in quarantine. Two round trips."""
+
     def newest_failures(self, jobs: tuple[Job, ...], length: int) -> JobPage:
         """The first page of the main list of failures, as a snapshot brought it along: the newest
         ones of `length`. No round trip."""
@@ -155,6 +161,11 @@ class JobSystem(Protocol):
     def classes(self, now: datetime, hours: int) -> Work[ClassHistory]:
         """What each class did in the last hours. Some round trips for each hour: for once a minute.
         Raises StoreError."""
+
+    def iterations(self, jids: Sequence[str], place: str = "") -> Work[Mapping[str, str]]:
+        """How far each of these jobs of a place is that goes on from a cursor where it was
+        interrupted, in safe words; other jobs are left out. One round trip for each 200. Raises
+        StoreError."""
 
     def launch(self, request: LaunchRequest) -> LaunchCommand | Refusal:
         """The command that starts workers on this machine, or why there is none, in safe words. No
@@ -224,6 +235,20 @@ class System(JobSystem, Protocol):
     def health(self, queues: Sequence[str] = ()) -> Work[HealthReport]:
         """Find out what is looked at now and then, also of these queues. Some round trips: for
         every ten seconds. Raises StoreError when nothing is known."""
+
+    def acknowledged(self) -> Work[Sequence[Acknowledgement]]:
+        """The incidents that somebody has acknowledged, also those for which that has expired. One
+        round trip. Raises StoreError."""
+
+    def acknowledge(
+        self, wanted: Acknowledgement, known: Iterable[Acknowledgement] = ()
+    ) -> Work[bool]:
+        """Acknowledge an incident for all who watch this place, and forget those of the `known`
+        that have expired. Returns False where there are too many. One round trip. Raises
+        StoreError."""
+
+    def forget_acknowledged(self, key: IncidentKey) -> Work[bool]:
+        """Acknowledge an incident no more. One round trip. Raises StoreError."""
 
     def strays(self) -> Work[Strays]:
         """Search for jobs that no index leads to. May take hundreds of round trips: for once a

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeVar, get_args
 
@@ -123,6 +124,10 @@ class Together:
         found = yield from self._of_each(lambda part: part.failure_lists(apart=apart))
         return list(dict.fromkeys(name for names in found.values() for name in names))
 
+    def quarantined(self) -> Steps[list[str]]:
+        found = yield from self._of_each(lambda part: part.quarantined())
+        return sorted({name for names in found.values() for name in names})
+
     def newest_failures(self, jobs: tuple[Job, ...], length: int) -> JobPage:
         """As `JobSystem`, where all of them were brought along: of more, nothing, so that the lists
         themselves are read."""
@@ -234,29 +239,28 @@ class Together:
     @property
     def _starter(self) -> tuple[str, System]:
         """The first that can start workers here; else the first, which says why not."""
-        return _first_able(self.parts, "start_workers")
-
-    @property
-    def _historian(self) -> tuple[str, System]:
-        """The first that tells what was run; else the first, which says why not."""
-        return _first_able(self._listed(""), "open_runs")
+        parts = self.parts.items()
+        able = (each for each in parts if each[1].abilities.get("start_workers") is None)
+        return next(able, next(iter(parts)))
 
     def days(self, now: datetime) -> Steps[RunHistory]:
-        """As `JobSystem`, of one place; where several are shown, the history says of which."""
-        place, part = self._historian
-        found = yield from steps_of(at(place, part.days(now)))
-        days = tuple(replace(each, system=place) for each in found.days)
-        return replace(found, days=days, place=self._one_of_several(place))
+        """As `JobSystem`, of all that can tell: see `days_of`."""
+        from qtop.systems.joint_runs import days_of
+
+        return days_of(self._listed(""), now)
 
     def classes(self, now: datetime, hours: int) -> Steps[ClassHistory]:
-        """As `days`."""
-        place, part = self._historian
-        found = yield from steps_of(at(place, part.classes(now, hours)))
-        runs = tuple(replace(each, system=place) for each in found.classes)
-        return replace(found, classes=runs, place=self._one_of_several(place))
+        """As `JobSystem`, of all that can tell: see `classes_of`."""
+        from qtop.systems.joint_runs import classes_of
 
-    def _one_of_several(self, place: str) -> str:
-        return place if len(self._listed("")) > 1 else ""
+        return classes_of(self._listed(""), now, hours)
+
+    def iterations(self, jids: Sequence[str], place: str = "") -> Steps[Mapping[str, str]]:
+        """As `JobSystem`, of the jobs of one place, or of all that answer."""
+        found: dict[str, str] = {}
+        for label, part in self._listed(place).items():
+            found |= yield from steps_of(at(label, part.iterations(jids)))
+        return found
 
     def launch(self, request: LaunchRequest) -> LaunchCommand | Refusal:
         return self._starter[1].launch(request)
@@ -287,11 +291,6 @@ class Together:
         return found
 
 
-def _first_able(parts: Mapping[str, System], ability: Ability) -> tuple[str, System]:
-    able = (each for each in parts.items() if each[1].abilities.get(ability) is None)
-    return next(able, next(iter(parts.items())))
-
-
 def failure_sources(system: JobSystem) -> Steps[list[JobSource]]:
     """The lists of failures of a system; of several all failures together first, then the lists of
     each. Of a place that does not answer, its main list. One round trip for each system."""
@@ -305,6 +304,20 @@ def failure_sources(system: JobSystem) -> Steps[list[JobSource]]:
         except StoreError:
             names = [FAILED]
         sources += [JobSource("failed", name, place) for name in names]
+    return sources
+
+
+def quarantine_sources(system: JobSystem) -> Steps[list[JobSource]]:
+    """The lists of jobs in quarantine, each of one place. Places that do not answer have none. Two
+    round trips for each system."""
+    if not isinstance(system, Together) or system.shown:
+        names = yield from steps_of(system.quarantined())
+        return [JobSource("quarantine", name) for name in names]
+    sources: list[JobSource] = []
+    for place, part in system.parts.items():
+        with contextlib.suppress(StoreError):
+            names = yield from steps_of(at(place, part.quarantined()))
+            sources += [JobSource("quarantine", name, place) for name in names]
     return sources
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from shlex import quote
 from typing import Any, Final
@@ -38,11 +38,22 @@ def number(value: int | None) -> str:
     return ">999E" if value > 0 else "<-999E"
 
 
-def partly(value: int | None, *, is_least: bool = False) -> str:
+def brief(value: int | None) -> str:
+    """A count in at most five characters: `999`, `2.4k`, `12k`, `1.2M`; a dash when unknown."""
+    if value is None or abs(value) < 1_000:
+        return number(value)
+    if abs(value) >= 999_500:
+        return number(round(value, -5)) if abs(value) < 99_950_000 else number(round(value, -6))
+    return f"{value / 1_000:.1f}k" if abs(value) < 9_950 else f"{value / 1_000:.0f}k"
+
+
+def partly(
+    value: int | None, *, is_least: bool = False, text: Callable[[int | None], str] = number
+) -> str:
     """A count; `7+` for a sum with unknown parts, `?` when all of it is unknown."""
     if value is None or (is_least and not value):
         return NOT_READ
-    return f"{number(value)}+" if is_least else number(value)
+    return f"{text(value)}+" if is_least else text(value)
 
 
 def dropped(figure: str, drops: object) -> str:
@@ -71,9 +82,31 @@ def rate(per_s: float | None, *, is_estimate: bool = False) -> str:
     return f"~{text}" if is_estimate else text
 
 
+def axis_label(value: float) -> str:
+    """A figure from zero on in at most four characters: `0`, `2.2`, `40`, `5.4k`, `12M`."""
+    if 0 < value < 1e-9:
+        return "~0"
+    if 0 < value < 0.01:
+        return f"{value:.0e}".replace("e-0", "e-")
+    if value < 1:
+        return f"{value:.2f}".rstrip("0").removesuffix(".")
+    for unit, of in (("", 1), ("k", 1_000), *_UNITS):
+        if value < 999.5 * of:
+            digits = 1 if value < 9.95 * of else 0
+            return f"{value / of:.{digits}f}".removesuffix(".0") + unit
+    return ">1Z"
+
+
 def duration(seconds: float | None) -> str:
     """A length of time in its largest unit; a dash when unknown."""
     return NOTHING if seconds is None else ago(seconds)
+
+
+def stepped(seconds: float | None) -> str:
+    """As `duration`, in steps: a wait that grows would be painted every second, and be no news."""
+    if seconds is None or not seconds < 60:
+        return duration(seconds)
+    return "<10 s" if seconds < 10 else "<1 min"
 
 
 def exception_name(name: str | None) -> str:
@@ -124,6 +157,11 @@ def due_in(seconds: float) -> str:
 def due_for(late_s: float) -> str:
     """For how long something is due: `due for 3 min`. A time of minus infinity is no moment."""
     return f"due for {ago(late_s)}" if math.isfinite(late_s) else "due (its time is -inf)"
+
+
+def late_by(late_s: float) -> str:
+    """How late something is: `3 min late`. A time of minus infinity is no moment."""
+    return f"{ago(late_s)} late" if math.isfinite(late_s) else "late (its time is -inf)"
 
 
 def due_at(moment: datetime | None, due_s: float) -> str:

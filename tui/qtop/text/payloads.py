@@ -16,6 +16,8 @@ from queuecore.errors import EncodeError, QueueError
 MOST_BYTES: Final = 4 << 20
 _MOST_DIFFERENT: Final = 2_000
 _NOT_PLAIN: Final = re.compile(r"[^\x20-\x7e\n]")
+#: What Python reads and Ruby does not.
+_NO_JSON: Final = re.compile(rb"NaN|Infinity")
 
 
 class BadPayload(QueueError):
@@ -32,7 +34,19 @@ def checked(payload: bytes) -> bytes:
         raise BadPayload('the payload has no "class", or it is not a text')
     if not isinstance(job.get("args"), list):
         raise BadPayload('the payload has no "args", or they are not a list')
+    if word := _no_json(payload):
+        raise BadPayload(f"the payload: {word} is no JSON: Ruby could not read the job")
     return payload
+
+
+def _no_json(payload: bytes) -> str:
+    """The first number of a payload that JSON has no word for; empty without one."""
+    if not _NO_JSON.search(payload):
+        return ""
+    words: list[str] = []
+    text = payload.decode("utf-8", "surrogateescape")
+    json.loads(text, strict=False, parse_constant=words.append)
+    return words[0] if words else ""
 
 
 def pretty(payload: bytes) -> str:

@@ -135,15 +135,23 @@ class Bar(Widget):
         """The parts that differ from what was painted; the whole line when a place has changed."""
         if not self.is_mounted or not self.size.width:
             return []
-        width, old = self.size.width, self._painted
+        width = self.size.width
         new = place(self._left, self._right, width)
-        if old is None or _places(old) != _places(new):
-            return [Region(0, 0, width, 1)]
-        return [
-            Region(at, 0, cell_len(span.text), 1)
-            for was, (at, span) in zip(old, new, strict=True)
-            if was != (at, span)
-        ]
+        return [Region(x, 0, cells, 1) for x, cells in changed_cells(self._painted, new, width)]
+
+
+def changed_cells(
+    old: Sequence[PlacedSpan] | None, new: Sequence[PlacedSpan], width: int
+) -> list[tuple[int, int]]:
+    """The first cell and the number of cells of each part to paint again, where a line of `width`
+    cells shows `old`: all of it where a place has changed, or nothing was painted yet."""
+    if old is None or _places(old) != _places(new):
+        return [(0, width)]
+    return [
+        (at, cell_len(span.text))
+        for was, (at, span) in zip(old, new, strict=True)
+        if was != (at, span)
+    ]
 
 
 def _places(placed: Sequence[PlacedSpan]) -> list[tuple[int, int]]:

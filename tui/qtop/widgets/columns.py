@@ -6,12 +6,14 @@ that have to be painted again, so that little is sent over ssh.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Final, Generic, Literal, NamedTuple, TypeVar
 
-from qtop.text.format import number
+from rich.cells import cell_len
+
+from qtop.text.format import NOTHING, number
 from qtop.text.safe import Align, crop, pad, safe, unknown
 
 RowT = TypeVar("RowT")
@@ -41,6 +43,8 @@ class Column(Generic[RowT]):
             both directions. A column without it cannot be sorted by.
         descends: Sorting starts with the highest value.
         tail: Where the text is too long, its end from the last `tail` on is kept; see `crop`.
+        is_steady: It keeps its width also where what it shows is shorter: that would change at
+            every poll.
     """
 
     key: str
@@ -54,6 +58,7 @@ class Column(Generic[RowT]):
     sort_key: Callable[[RowT], Any] | None = None
     descends: bool = False
     tail: str = ""
+    is_steady: bool = False
 
 
 def figure(
@@ -223,38 +228,95 @@ def arranged(
     return tuple(known[key] for key in keys)
 
 
-def fit(columns: Sequence[Column[RowT]], x: int, width: int) -> tuple[PlacedColumn[RowT], ...]:
+#: How many cells the texts of each column fill that are on the screen, by the column's key: 0 for
+#: one that shows nothing. A key that is missing is not known.
+Contents = Mapping[str, int]
+_UNKNOWN: Final[Contents] = {}
+
+
+#: Longer texts are cut on any terminal.
+_MOST_FILLED: Final = 200
+
+
+def filled(column: Column[RowT], row: RowT) -> int:
+    """How many cells a column's text for a row fills; 0 where it says nothing."""
+    text = column.cell(row)[:_MOST_FILLED].rstrip()
+    return 0 if text in ("", NOTHING) else cell_len(text)
+
+
+def fit(
+    columns: Sequence[Column[RowT]], x: int, width: int, contents: Contents = _UNKNOWN
+) -> tuple[PlacedColumn[RowT], ...]:
     """Give as many columns as possible a place, and share out the cells that are left over.
 
-    There are `width` cells from `x` on. Returns the columns that fit, left to right; at least one
-    when there is any, cut if need be.
+    There are `width` cells from `x` on. Where they are too few, columns that show nothing are left
+    out first. Each of the others is as wide as its `contents`, if there is room; then as its own
+    width; the rest goes to the one that grows most. Returns the columns that fit, left to right; at
+    least one when there is any, cut if need be.
     """
+    least = [_least(column, contents) for column in columns]
     kept = list(range(len(columns)))
-    while len(kept) > 1 and _needed([columns[i] for i in kept]) > width:
-        kept.remove(min(kept, key=lambda i: (columns[i].priority, -i)))
-    staying = [columns[i] for i in kept]
-    spare = max(0, width - _needed(staying))
-    shares = sum(column.flex for column in staying)
+
+    def rank(at: int) -> tuple[bool, int, int]:
+        return contents.get(columns[at].key, 1) > 0, columns[at].priority, -at
+
+    while len(kept) > 1 and sum(least[at] for at in kept) + GAP * (len(kept) - 1) > width:
+        kept.remove(min(kept, key=rank))
+    staying = [columns[at] for at in kept]
+    cells = [least[at] for at in kept]
+    _grow(cells, staying, width - GAP * (len(kept) - 1), contents)
     placed: list[PlacedColumn[RowT]] = []
-    taken = 0
-    for column in staying:
-        extra = 0
-        if shares:
-            # Shares are counted from the left edge, so that rounding never loses a cell.
-            extra = spare * (taken + column.flex) // shares - spare * taken // shares
-        taken += column.flex
-        cells = max(0, min(column.width + extra, width))
-        placed.append(PlacedColumn(column, x, cells))
-        x += cells + GAP
+    for column, wanted in zip(staying, cells, strict=True):
+        given = max(0, min(wanted, width))
+        placed.append(PlacedColumn(column, x, given))
+        x += given + GAP
     return tuple(placed)
 
 
+def _least(column: Column[RowT], contents: Contents) -> int:
+    """The cells without which a column is left out: its width, or less where its texts and its
+    label, with the sign of a sort, are shorter."""
+    known = contents.get(column.key)
+    if known is None or column.is_steady:
+        return column.width
+    return min(column.width, max(known, len(column.label) + 1))
+
+
+def _grow(
+    cells: list[int], columns: Sequence[Column[RowT]], width: int, contents: Contents
+) -> None:
+    """Share out what `cells` leave of the width."""
+    spare = max(0, width - sum(cells))
+    shares = sum(column.flex for column in columns)
+    wanted = [
+        contents.get(column.key, column.width + spare) if column.flex else 0 for column in columns
+    ]
+    taken = 0
+    for at, column in enumerate(columns):
+        # Shares are counted from the left edge, so that rounding never loses a cell.
+        share = spare * (taken + column.flex) // max(1, shares) - spare * taken // max(1, shares)
+        taken += column.flex
+        cells[at] += max(0, min(share, wanted[at] - cells[at]))
+    # What one does not need goes to those that need more, then to those that are too narrow.
+    for ends in (wanted, [column.width for column in columns]):
+        for at, end in enumerate(ends):
+            cells[at] += max(0, min(end - cells[at], width - sum(cells)))
+    if shares:
+        # So those behind it stay where they are.
+        last = max(range(len(columns)), key=lambda at: (columns[at].flex, at))
+        cells[last] += max(0, width - sum(cells))
+
+
 def fit_with(
-    lead: Column[RowT] | None, columns: Sequence[Column[RowT]], x: int, width: int
+    lead: Column[RowT] | None,
+    columns: Sequence[Column[RowT]],
+    x: int,
+    width: int,
+    contents: Contents = _UNKNOWN,
 ) -> tuple[PlacedColumn[RowT], ...]:
     """As `fit`, behind a column that takes no other's place: where one more would not fit, the
     widest of those that grow is narrower instead."""
-    usual = fit(columns, x, width)
+    usual = fit(columns, x, width, contents)
     if lead is None:
         return usual
     # Where there is a letter only, one blank cell sets it apart.
@@ -265,7 +327,8 @@ def fit_with(
         widest = max(kept, key=lambda column: (column.flex > 0, column.width))
         at = kept.index(widest)
         kept[at] = replace(widest, width=max(1, widest.width - over))
-    return PlacedColumn(lead, x, lead.width), *fit(kept, x + taken, max(0, width - taken))
+    behind = fit(kept, x + taken, max(0, width - taken), contents)
+    return PlacedColumn(lead, x, lead.width), *behind
 
 
 def changed_spans(

@@ -1,4 +1,5 @@
-"""What lists share: a table, the filter on its rows, and the line in which a filter is typed."""
+"""What lists share: a framed table, the filter on its rows, and the line in which a filter is
+typed."""
 
 from __future__ import annotations
 
@@ -19,6 +20,7 @@ from qtop.text.safe import safe
 from qtop.widgets.bars import Bar, Span
 from qtop.widgets.columns import Sort
 from qtop.widgets.filter_input import SAVED, FilterInput
+from qtop.widgets.panel import Panel
 from qtop.widgets.table import Table
 from qtop.widgets.table_model import MOST_ELSEWHERE
 
@@ -55,7 +57,7 @@ class ListOwner(Protocol):
 
 
 class ListPane(Widget):
-    """One table, or several of which one is in front, and the filter below it.
+    """One table, or several of which one is in front, in a frame, and the filter below it.
 
     Args:
         owner: The screen.
@@ -82,6 +84,10 @@ class ListPane(Widget):
         self.rows: Sequence[Any] = ()
         self._owner, self._marks_gone = owner, marks_gone
         self.tables = [table]
+        self.panel = Panel()
+        #: Lines between the title and the table.
+        self.above: Sequence[Bar] = ()
+        self._title: tuple[Sequence[Span], Sequence[Span]] = ((), ())
         self._filter_before = ""
         #: The next digit is the number of a column to sort by; and how it was sorted before.
         self._awaits_column = False
@@ -92,8 +98,12 @@ class ListPane(Widget):
         self._filter_bar = FilterInput(self._completing, remembered)
 
     def compose(self) -> ComposeResult:
-        # The first one gets the focus.
-        yield from sorted(self.tables, key=lambda table: table is not self.table)
+        with self.panel:
+            yield from self.above
+            # The first one gets the focus.
+            for table in sorted(self.tables, key=lambda table: table is not self.table):
+                table.on_order = self._show_title
+                yield table
         yield self._filter_line
         yield self._filter_bar
 
@@ -105,6 +115,16 @@ class ListPane(Widget):
         for each in self.tables:
             each.display = each is table
         self.table = table
+        self._show_title()
+
+    def entitle(self, left: Sequence[Span], right: Sequence[Span] = ()) -> None:
+        """Show another title; the order of the rows is added at the right."""
+        self._title = left, right
+        self._show_title()
+
+    def _show_title(self) -> None:
+        left, right = self._title
+        self.panel.show(left, [*right, *order_spans(self.table)])
 
     # Rows
 
@@ -242,6 +262,17 @@ class ListPane(Widget):
         if event.text is None or not self.set_filter(event.text):
             self.set_filter(self._filter_before)
         self.table.focus()
+
+
+def order_spans(table: Table[Any]) -> list[Span]:
+    """By which column the rows are sorted, and in which direction; nothing without one."""
+    order = table.order
+    if order is None:
+        return []
+    label, sign = order
+    # Left out together: the name alone would say nothing.
+    parts = (("sort ", "dim"), (f"{label}{sign}", ""))
+    return [Span(text, tone, 40, group="sort") for text, tone in parts]
 
 
 def marks_spans(table: Table[Any]) -> list[Span]:

@@ -25,6 +25,8 @@ from textual.widget import Widget
 
 from qtop.text.safe import pad, wrapped
 from qtop.widgets.columns import (
+    ASCENDING,
+    DESCENDING,
     MARKED,
     RANGE_BEGIN,
     Cell,
@@ -35,6 +37,7 @@ from qtop.widgets.columns import (
     TableLine,
     arranged,
     changed_spans,
+    filled,
     fit_with,
 )
 from qtop.widgets.table_model import TableRows
@@ -56,6 +59,8 @@ TABLE_BINDINGS: Final[tuple[Binding, ...]] = (
 
 HEADER_LINES: Final = 1
 _MARK_CELLS: Final = 2
+#: Between a frame and the texts of a table whose rows cannot be marked.
+_EDGE_CELLS: Final = 1
 _BAR_STEP_CELLS: Final = 1 / 8
 
 EventRowT = TypeVar("EventRowT")
@@ -142,7 +147,11 @@ class Table(ScrollView, Generic[RowT], can_focus=True, inherit_bindings=False):
         self.rows: TableRows[RowT] = TableRows(key, clock)
         #: Turns the pages; without it the keys stay on this one.
         self.pages: Pages | None = None
+        #: Called when the rows are sorted by another column, or the other way round.
+        self.on_order: Callable[[], None] | None = None
         self._sort: Sort | None = None
+        #: How many lines are above the rows: one for the labels of the columns, or none.
+        self.head_lines = HEADER_LINES
         self._markable = markable
         self._on_cursor = on_cursor
         self._reported_cursor: tuple[Hashable, ...] | None = None
@@ -150,6 +159,10 @@ class Table(ScrollView, Generic[RowT], can_focus=True, inherit_bindings=False):
         self._painted_for: tuple[tuple[str, int, int], ...] = ()
         self._painted: dict[int, TableLine] = {}
         self._placed: tuple[int, tuple[PlacedColumn[RowT], ...]] = (-1, ())
+        #: How wide the texts were that were on the screen since the columns were laid out last.
+        self._contents: dict[str, int] = {}
+        self._measured: tuple[int, int, int] | None = None
+        self._laid_out_for = -1
         self._found_styles: dict[tuple[str, ...], Style] = {}
         if sort is not None:
             self.sort_by(sort)
@@ -172,6 +185,15 @@ class Table(ScrollView, Generic[RowT], can_focus=True, inherit_bindings=False):
     def sort(self) -> Sort | None:
         """The column the rows are sorted by, and the direction; None for their natural order."""
         return self._sort
+
+    @property
+    def order(self) -> tuple[str, str] | None:
+        """The label of the column the rows are sorted by, and a sign for the direction."""
+        if self._sort is None:
+            return None
+        sort = self._sort
+        labels = (each.label for each in self._all_columns if each.key == sort.column_key)
+        return next(labels, "").strip(), DESCENDING if sort.reverse else ASCENDING
 
     def row_text(self, row: RowT) -> str:
         """All cells of a row, separated by tabs; also those of columns that do not fit."""
@@ -222,6 +244,8 @@ class Table(ScrollView, Generic[RowT], can_focus=True, inherit_bindings=False):
             sort_key = column.sort_key
             self._sort = Sort(column_key, column.descends if reverse is None else reverse)
         self.rows.sort(sort_key, reverse=self._sort is not None and self._sort.reverse)
+        if self.on_order is not None:
+            self.on_order()
         self._scroll_to_cursor()
         self._show_changes()
 
@@ -294,6 +318,10 @@ class Table(ScrollView, Generic[RowT], can_focus=True, inherit_bindings=False):
             self.rows.mark_range()
             self._show_changes()
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Whether it has an action: where no rows can be marked, the screen may use the key."""
+        return self._markable or action not in ("mark", "mark_range", "mark_all")
+
     def action_mark_all(self) -> None:
         if self._markable:
             self.rows.mark_all()
@@ -312,7 +340,7 @@ class Table(ScrollView, Generic[RowT], can_focus=True, inherit_bindings=False):
         if at is None:
             return
         event.stop()
-        if at.y < HEADER_LINES:
+        if at.y < self.head_lines:
             self._sort_at(at.x)
             return
         index = self._row_index(at.y)
@@ -360,7 +388,7 @@ class Table(ScrollView, Generic[RowT], can_focus=True, inherit_bindings=False):
 
     @property
     def body_lines(self) -> int:
-        return max(0, self.size.height - HEADER_LINES)
+        return max(0, self.size.height - self.head_lines)
 
     def redact_with(self, redact: Callable[[str], str]) -> None:
         """Pass all texts of rows through a function that hides secrets."""
@@ -373,6 +401,15 @@ class Table(ScrollView, Generic[RowT], can_focus=True, inherit_bindings=False):
         """Show only these columns, in this order; None: all. Raises ValueError."""
         self._shown = arranged(self._columns, keys)
         self._placed = (-1, ())
+
+    def show_labels(self, shows: bool) -> None:
+        """Show the labels of the columns above the rows, or not."""
+        lines = HEADER_LINES if shows else 0
+        if lines != self.head_lines:
+            self.head_lines = lines
+            self._sync_height()
+            self._painted.clear()
+            self.refresh()
 
     def lead_with(self, column: Column[RowT] | None) -> None:
         """Show a column before all others, which costs none of them its place; None: no such."""
@@ -430,26 +467,50 @@ class Table(ScrollView, Generic[RowT], can_focus=True, inherit_bindings=False):
 
     def _layout(self) -> tuple[PlacedColumn[RowT], ...]:
         width = self.size.width - self.scrollbar_size_vertical
+        if width != self._laid_out_for:
+            self._laid_out_for, self._measured = width, None
+            self._contents.clear()
+        self._measure()
         if width != self._placed[0]:
-            x = _MARK_CELLS if self._markable else 0
-            self._placed = width, fit_with(self._lead, self._shown, x, max(0, width - x))
+            x = _MARK_CELLS if self._markable else _EDGE_CELLS
+            room = max(0, width - x)
+            self._placed = width, fit_with(self._lead, self._shown, x, room, self._contents)
         return self._placed[1]
+
+    def _measure(self) -> None:
+        """Take note of how wide the texts are that are on the screen now. Columns become wider for
+        them, and not narrower again: a list that changes at every poll must not dance. O(cells on
+        the screen), where others are on it than before."""
+        top, lines = self.scroll_offset.y, self.body_lines
+        now = (self.rows.changes, top, lines)
+        if self._measured == now:
+            return
+        self._measured = now
+        rows = [self.rows[at] for at in range(top, min(top + lines, len(self.rows)))]
+        if not rows:
+            return
+        before = dict(self._contents)
+        for column in self._shown:
+            widest = max(filled(column, row) for row in rows)
+            self._contents[column.key] = max(before.get(column.key, 0), widest)
+        if self._contents != before:
+            self._placed = (-1, ())
 
     @property
     def _all_columns(self) -> Sequence[Column[RowT]]:
         return self._columns if self._lead is None else (self._lead, *self._columns)
 
     def _row_index(self, y: int) -> int | None:
-        index = self.scroll_offset.y + y - HEADER_LINES
-        return index if y >= HEADER_LINES and index < len(self.rows) else None
+        index = self.scroll_offset.y + y - self.head_lines
+        return index if y >= self.head_lines and index < len(self.rows) else None
 
     def _line(self, y: int) -> TableLine:
         layout = self._layout()
-        if y < HEADER_LINES:
+        if y < self.head_lines:
             return TableLine("header", tuple(place.header(self._sort) for place in layout))
         if not len(self.rows):
             notice = self._notice()
-            at = y - HEADER_LINES - max(0, self.body_lines - len(notice)) // 2
+            at = y - self.head_lines - max(0, self.body_lines - len(notice)) // 2
             return notice[at] if 0 <= at < len(notice) else TableLine("blank")
         index = self._row_index(y)
         if index is None:
@@ -498,11 +559,10 @@ class Table(ScrollView, Generic[RowT], can_focus=True, inherit_bindings=False):
             names.append("header")
         if line.marked:
             names.append("marked")
-        # Several reversed colours in the row of the cursor would be hard to read.
-        if tone is not None and not (line.cursor and self.has_focus):
+        if tone is not None:
             names.append(tone)
-        if line.cursor:
-            names.append("focused-cursor" if self.has_focus else "cursor")
+        if line.cursor and self.has_focus:
+            names.append("cursor")
         if self.stale or line.stale:
             names.append("stale")
         key = tuple(names)
@@ -535,7 +595,7 @@ class Table(ScrollView, Generic[RowT], can_focus=True, inherit_bindings=False):
 
     def _sync_height(self) -> None:
         """Tell the scroll bar how many lines there are; without a new layout if that can be."""
-        size = Size(0, HEADER_LINES + len(self.rows))
+        size = Size(0, self.head_lines + len(self.rows))
         if size == self.virtual_size:
             return
         height = self.styles.height

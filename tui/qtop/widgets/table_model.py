@@ -36,6 +36,8 @@ class TableRows(Generic[RowT]):
         self.dropped_marks = 0
         self._elsewhere: Mapping[Hashable, RowT] = {}
         self._anchor: tuple[Hashable] | None = None
+        #: How often other rows, or another order, came to be shown.
+        self.changes = 0
 
     def __len__(self) -> int:
         return len(self._shown)
@@ -89,6 +91,7 @@ class TableRows(Generic[RowT]):
         """
         marked = {**self._elsewhere, **{self._key(row): row for row in self._marked_here()}}
         self._given = rows
+        self.changes += 1
         frozen = bool(self._shown) and self._clock() < self._frozen_until_s
         self._shown = self._in_shown_order(rows) if frozen else self._sorted(rows)
         self._follow_cursor()
@@ -108,6 +111,7 @@ class TableRows(Generic[RowT]):
         order for None and is not reversed. `reverse` is the highest first."""
         self._sort_key = sort_key
         self._reverse = reverse
+        self.changes += 1
         self._frozen_until_s = float("-inf")
         self._shown = self._sorted(self._given)
         self._follow_cursor()

@@ -13,6 +13,11 @@ from textual.color import Color
 from textual.theme import Theme
 from textual.widget import Widget
 
+#: The names of two colours that Textual's themes do not have: behind the row of the cursor, and of
+#: what is idle or known. See `themes`.
+CURSOR_ROW: Final = "cursor-row"
+GREY: Final = "grey"
+
 DARK: Final = Theme(
     name="qtop-dark",
     primary="#5fb3c8",
@@ -57,6 +62,7 @@ def _of_16(theme: Theme, texts: Sequence[str], muted: Sequence[str], *others: st
     variables = {f"text-{name}": colour for name, colour in colours.items()}
     backgrounds = zip(names, muted, strict=True)
     variables |= {f"{name}-muted": each for name, each in backgrounds if name != "success"}
+    variables[CURSOR_ROW] = muted[0]
     colours |= zip(("background", "foreground", "secondary"), others, strict=True)
     colours |= dict.fromkeys(("surface", "panel"), colours["background"])
     return replace(theme, **colours, variables=variables)
@@ -80,30 +86,39 @@ class _Appearance(NamedTuple):
 
 #: By the name of a tone.
 _APPEARANCES: Final[Mapping[str, _Appearance]] = {
-    # How good it is, and how important.
+    # How good it is, and how important. Red is for what is critical, and for nothing else.
     "good": _Appearance("", "text-success"),
     "warn": _Appearance("", "text-warning"),
     "bad": _Appearance("bold", "text-error"),
-    "dim": _Appearance("dim"),
+    "dim": _Appearance("", GREY),
     "strong": _Appearance("bold"),
-    "accent": _Appearance("", "text-accent"),
-    "own": _Appearance("italic", "text-accent"),
+    "accent": _Appearance("", "text-primary"),
+    "own": _Appearance("italic", "text-primary"),
     # What part of the screen it is.
-    "title": _Appearance("bold", "primary"),
-    "key": _Appearance("bold", "primary"),
-    "current": _Appearance("bold", "primary"),
-    "label": _Appearance("dim"),
-    "header": _Appearance("bold", background="panel"),
+    "title": _Appearance("bold", "text-primary"),
+    "key": _Appearance("bold", "text-primary"),
+    "current": _Appearance("bold", "text-primary"),
+    "label": _Appearance("", GREY),
+    "header": _Appearance("", GREY),
+    "frame": _Appearance("dim", "secondary"),
+    "focused-frame": _Appearance("", "text-primary"),
     "badge": _Appearance("bold reverse", "primary", "background"),
     "flag": _Appearance("bold reverse", "warning", "background"),
     "danger": _Appearance("bold reverse", "error", "background"),
     # What state it is in.
     "stale": _Appearance("dim"),
-    "marked": _Appearance("bold", "text-accent"),
+    "marked": _Appearance("bold", "text-primary"),
     "match": _Appearance("bold underline"),
-    "cursor": _Appearance("bold underline"),
-    "focused-cursor": _Appearance("bold reverse", "primary"),
+    "cursor": _Appearance("", "", CURSOR_ROW),
     "here": _Appearance("reverse"),
+}
+#: What looks otherwise where the theme has no such colour, or the terminal has no colours.
+_WITHOUT_COLOURS: Final[Mapping[str, _Appearance]] = {
+    "dim": _Appearance("dim"),
+    "label": _Appearance("dim"),
+    "header": _Appearance("bold"),
+    "focused-frame": _Appearance("bold"),
+    "cursor": _Appearance("reverse"),
 }
 
 
@@ -114,6 +129,9 @@ def toned(widget: Widget, *tones: str) -> Style:
     variables = widget.app.theme_variables
     for tone in tones:
         of = _APPEARANCES[tone]
+        lacks = any(name and name not in variables for name in (of.color, of.background))
+        if lacks or widget.app.no_color:
+            of = _WITHOUT_COLOURS.get(tone, of)
         style += _style(of, variables.get(of.color, ""), variables.get(of.background, ""))
     return style
 

@@ -105,8 +105,8 @@ _TEXT: Final = r"[^\x00-\x1f\x7f-\x9f]+"
 _LINE: Final = re.compile(rf"\x1b\[([0-9]+);([0-9]+)H((?:{_SGR}|{_TEXT})*+)(\n?)")
 _RUN: Final = re.compile(r"\x1b\[([0-9;]*)m|([^\x1b]+)")
 #: Characters that every terminal draws in one cell, whichever version of Unicode it has: those of
-#: ASCII, and the signs of this console.
-CERTAIN: Final = re.compile(r"[ -~─-▟●◆▲▼↑↓→←…·×–—‘’“”]*")  # noqa: RUF001
+#: ASCII, the signs of this console, and the dots of its charts.
+CERTAIN: Final = re.compile(r"[ -~─-▟⠀-⣿●◆▲▼↑↓→←…·×–—‘’“”]*")  # noqa: RUF001
 
 
 class StyledRun(NamedTuple):

@@ -14,7 +14,7 @@ from qtop.config.limits import Thresholds
 from qtop.model.fleet import RunningJob
 from qtop.model.job import JobRow
 from qtop.monitor.changes import CounterWindow
-from qtop.monitor.incidents.incident import Incident, Link, Severity, first_few
+from qtop.monitor.incidents.incident import Figure, Incident, Link, Remedy, first_few
 from qtop.monitor.rows import NOT_ALIVE, FleetRows, GroupMemory, WorkerRow
 from qtop.search.filter_language import term
 from qtop.text.format import exception_name, rate
@@ -106,7 +106,7 @@ def job_incidents(
     # Those that are known to be late come first.
     found.sort(key=lambda each: each[:2])
     rest = Incident(
-        *("jobs", "warn", "jobs of {:,} more classes run long", "long"), link=Link("workers")
+        *("jobs", "warn", "{:,} more classes: long-running jobs", "long"), link=Link("workers")
     )
     yield from first_few([incident for _, _, incident in found], rest)
 
@@ -130,28 +130,30 @@ def _incident(
     name: str, late: int, longest_s: float, row: WorkerRow, usual_s: float | None
 ) -> Incident:
     """About the jobs of a class that run too long; `row` is the worker of the longest."""
+    link = Link("workers", row.id)
+    text, where = f"{name} running {ago(longest_s)}", f"on {row.process.host or row.id}"
     if late > 1:
-        text = f"{name}: {counted(late, 'job')} run up to {ago(longest_s)}"
-        link = Link("workers", filter=term("class", name))
-    else:
-        text = f"{name} runs {ago(longest_s)} on {row.process.host or row.id}"
-        link = Link("workers", row.id)
-    since = row.now - timedelta(seconds=longest_s)
-    runs = f"{counted(late, 'job')} of {name}, the longest for {ago(longest_s)} on {row.id}"
-    if usual_s is None:
-        text += "; how long is usual is not known yet"
-        return Incident(
-            *("jobs", "note", text, "long", name, link),
-            since=since,
-            doubt="unjudged",
-            evidence=(runs,),
-        )
-    usual = f"95 of 100 took at most {ago(max(1.0, usual_s))}"
+        text = f"{name}: {counted(late, 'job')} running up to {ago(longest_s)}"
+        link, where = Link("workers", filter=term("class", name)), f"the longest {where}"
+    usual = "no baseline yet" if usual_s is None else f"p95 {ago(max(1.0, usual_s))}"
     return Incident(
-        *("jobs", "warn", f"{text}; {usual}", "long", name, link),
-        since=since,
-        cause="it waits for something, has more to do than usual, or goes on for ever",
-        evidence=(runs, usual),
+        *("jobs", "info" if usual_s is None else "warn", text, "long", name, link),
+        figures=f"{usual}, {where}",
+        cause="How long this class usually runs is not known yet."
+        if usual_s is None
+        else "It waits for something, has more to do than usual, or does not end.",
+        evidence=(
+            Figure("running", f"{counted(late, 'job')}, the longest for {ago(longest_s)}"),
+            Figure("worker", row.id),
+            Figure("usual", usual),
+        ),
+        meaning="Each of them keeps a worker from other jobs.",
+        remedies=(
+            Remedy("the worker" if late == 1 else f"workers that run {name}", "table.open"),
+            Remedy("look at what the job waits for before you stop its worker"),
+        ),
+        since=row.now - timedelta(seconds=longest_s),
+        doubt="unjudged" if usual_s is None else None,
     )
 
 
@@ -163,6 +165,8 @@ _KNOWN_AFTER_S: Final = 300.0
 #: What failures have in common is looked for among those of the last hour, if there are enough.
 _RECENT_S: Final = 3_600.0
 _ENOUGH: Final = 20
+#: So much of a message is evidence.
+_MESSAGE: Final = 200
 
 
 #: Failures a minute, now and usually; None when unknown.
@@ -218,9 +222,13 @@ def failure_incidents(
     # One that is merely large is read when it is opened.
     unreadable = sum(row.job.problem is not None and not row.job.item.is_cut for row in rows)
     if unreadable:
-        text = f"{unreadable:,} of the newest failures cannot be read"
-        kind, link = "unreadable failures", Link("failed")
-        yield Incident("jobs", "note", text, kind, link=link, doubt="unjudged")
+        yield Incident(
+            *("jobs", "info", f"{unreadable:,} of the newest failures cannot be read"),
+            kind="unreadable failures",
+            link=Link("failed"),
+            meaning="They are shown as their bytes; a requeue leaves them out.",
+            doubt="unjudged",
+        )
 
 
 def _span(fleet: FleetRows, recent: int) -> str:
@@ -242,47 +250,97 @@ def _burst(fleet: FleetRows, pace: FailureRates, thresholds: Thresholds) -> Inci
     if usual is None:
         if now < thresholds.burst_per_min * thresholds.burst_times:
             return None
-        compared = "what is usual is not known yet"
+        baseline = "no baseline yet"
     elif now < usual * thresholds.burst_times:
         return None
     else:
-        compared = f"usually {rate(usual)} a minute" if usual else "usually none"
-    rows = fleet.failures or ()
-    newest = [row for row in rows if row.age_s is not None and row.age_s < _MINUTE_S]
-    names = Counter(exception_name(row.job.exception) for row in newest)
-    mostly = f"; mostly {names.most_common(1)[0][0]}" if names else ""
-    text = f"{counted(round(now), 'job')} failed within a minute, {compared}{mostly}"
-    severity: Severity = "warn" if usual is None else "bad"
-    return Incident("failures", severity, text, "burst", "", Link("failed", filter="age<5m"))
+        baseline = f"baseline {rate(usual)}/min" if usual else "baseline 0/min"
+    newest = [
+        row for row in fleet.failures or () if row.age_s is not None and row.age_s < _MINUTE_S
+    ]
+    errors = Counter(exception_name(row.job.exception) for row in newest)
+    classes = Counter(row.job.unwrapped[0] or "unreadable" for row in newest)
+    mostly = f", mostly {errors.most_common(1)[0][0]}" if errors else ""
+    cause = "What fails is not known: the failures could not be read."
+    if newest:
+        (name, many), (error, times) = classes.most_common(1)[0], errors.most_common(1)[0]
+        of = f"of the {counted(len(newest), 'failure')} of the last minute"
+        cause = f"{many:,} {of} are of {name}, and {times:,} are {error}."
+    return Incident(
+        *("failures", "warn" if usual is None else "crit"),
+        text=f"failure rate {round(now):,}/min",
+        kind="burst",
+        link=Link("failed", filter="age<5m"),
+        figures=f"{baseline}{mostly}",
+        cause=cause,
+        evidence=(
+            Figure("failed", f"{round(now):,} within a minute ({baseline})"),
+            *_shares("classes", classes),
+            *_shares("errors", errors),
+        ),
+        meaning="Failed jobs are kept until they are requeued or deleted.",
+        remedies=(
+            Remedy("the newest failures", "table.open"),
+            Remedy("find out what changed before you requeue them"),
+        ),
+    )
+
+
+def _shares(label: str, counts: Counter[str]) -> list[Figure]:
+    first = counts.most_common(3)
+    words = ", ".join(f"{name} {many:,}" for name, many in first)
+    return [Figure(label, words)] if first else []
 
 
 def _shared(
     recent: Sequence[JobRow], groups: GroupMemory, thresholds: Thresholds, span: str
 ) -> Iterator[Incident]:
     """An error in many classes: what they share is broken, not they."""
-    classes: defaultdict[tuple[str, str], set[str | None]] = defaultdict(set)
+    classes: defaultdict[tuple[str, str], Counter[str]] = defaultdict(Counter)
     failed: Counter[tuple[str, str]] = Counter()
     for row in recent:
         key = groups.of(row)
         if key.exception is not None:
             error = key.exception, key.message
-            classes[error].add(key.class_name)
+            classes[error][key.class_name or "unreadable"] += 1
             failed[error] += 1
     for (exception, message), number in failed.most_common(1):
-        many = len(classes[exception, message])
-        if number >= _ENOUGH and many >= thresholds.shared_classes:
-            times = counted(number, "time")
-            text = f"{exception_name(exception)} in {many:,} classes, {times} {span}"
-            link = Link("failed", filter=term("exception", exception))
-            remedy = "look at what they share, before you requeue them"
-            yield Incident("failures", "warn", text, "shared", exception, link, remedy)
+        of_classes = classes[exception, message]
+        if number >= _ENOUGH and len(of_classes) >= thresholds.shared_classes:
+            name = exception_name(exception)
+            yield Incident(
+                *("failures", "warn", f"{name} in {len(of_classes):,} classes", "shared"),
+                subject=exception,
+                link=Link("failed", filter=term("exception", exception)),
+                figures=f"{counted(number, 'time')} {span}",
+                cause="One error in many classes: what they share is broken.",
+                evidence=(
+                    Figure("message", message[:_MESSAGE]),
+                    *_shares("classes", of_classes),
+                    Figure("failures", f"{counted(number, 'time')} {span}"),
+                ),
+                meaning="A requeue fails again until that is mended.",
+                remedies=(
+                    Remedy("these failures", "table.open"),
+                    Remedy("look at what they share before you requeue them"),
+                ),
+            )
 
 
 def _worst_class(recent: Sequence[JobRow], thresholds: Thresholds, span: str) -> Iterator[Incident]:
     classes = Counter(row.job.unwrapped[0] for row in recent)
     (name, number), *others = classes.most_common()
-    if name is not None and others and number >= len(recent) * thresholds.worst_part:
-        times, rest = counted(number, "time"), len(recent) - number
-        text = f"{name} failed {times} {span}, all others {rest:,}"
-        link = Link("failed", filter=term("class", name))
-        yield Incident("failures", "warn", text, "worst class", name, link)
+    if name is None or not others or number < len(recent) * thresholds.worst_part:
+        return
+    errors = Counter(
+        exception_name(row.job.exception) for row in recent if row.job.unwrapped[0] == name
+    )
+    yield Incident(
+        *("failures", "warn", f"{name}: most failures", "worst class", name),
+        link=Link("failed", filter=term("class", name)),
+        figures=f"{number:,} of {len(recent):,} {span}",
+        cause=f"{number:,} of {counted(len(recent), 'failure')} {span} are of this class.",
+        evidence=(*_shares("errors", errors), Figure("other classes", f"{len(others):,}")),
+        meaning="The error is in this class, or in what only this class uses.",
+        remedies=(Remedy(f"failures of {name}", "table.open"),),
+    )

@@ -1,10 +1,10 @@
-"""What is wrong with queues: they are unserved, they grow, they are paused, they cannot be read;
-and which figures dropped suddenly. Pure."""
+"""What is wrong with queues that workers serve: they grow, they are late, they are paused, they
+cannot be read; and which figures dropped suddenly. Pure."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -16,46 +16,26 @@ from qtop.config.limits import Thresholds
 from qtop.model.health import DELAYED_ASIDE, WaitingClasses
 from qtop.monitor.changes import Drop, Drops
 from qtop.monitor.incidents.incident import (
+    Figure,
     Incident,
     Link,
-    Severity,
+    Remedy,
     first_few,
-    of_queue,
     unread_doubt,
 )
+from qtop.monitor.incidents.service import Classes
 from qtop.monitor.incidents.threads import Fullness
 from qtop.monitor.row_text import jobs_waiting
 from qtop.monitor.rows import FleetRows, QueueRow
-from qtop.text.format import argument, named, number, rate
+from qtop.text.format import argument, number, rate
 from qtop.text.safe import ago, counted
 from queuecore.audit import AuditEntry
-
-# Advice to start a worker: one that knows what waits. A worker without the classes of the jobs
-# would fail them all.
-
-#: What is known to wait, by queue.
-Classes = Mapping[str, WaitingClasses]
-
-
-def worker_for(queues: Iterable[str], classes: Classes) -> str:
-    """What to do about queues that no worker serves."""
-    known = [classes[queue] for queue in queues if queue in classes]
-    names = list(dict.fromkeys(name for each in known for name in each.names))
-    if not names:
-        return "start a worker that knows the classes of the jobs (`qtop show` tells them)"
-    more = "" if all(each.is_sampled for each in known) else " and all that waits behind"
-    return f"start a worker that knows {named(names)}{more}"
-
 
 #: Actions that put jobs onto queues. They are on record at their first step, by another clock.
 _FEEDING: Final = frozenset({"requeue", "move", "edit", "undo", "run now", "enqueue", "load"})
 _DOUBT: Final = timedelta(seconds=2)
 #: How often depths are noted while a queue is watched for growth.
 _NOTES: Final = 12
-
-
-#: So many queues are named as evidence.
-_EVIDENCE: Final = 5
 
 
 def queue_incidents(
@@ -65,117 +45,136 @@ def queue_incidents(
     late: Sequence[QueueRow] = (),
     full: Mapping[str, Fullness] = MappingProxyType({}),
 ) -> Iterator[Incident]:
-    """What is wrong with the queues at a poll; `classes` are known to wait in them, `late` are
-    those of `late_queues`, and all threads of the `full` are busy. O(queues)."""
+    """What is wrong with the queues at a poll, beside those without workers; `classes` are known to
+    wait in them, `late` are those of `late_queues`, and all threads of the `full` are busy.
+    O(queues)."""
     yield from _unknown(fleet)
-    yield from _unserved(fleet, classes)
-    yield from _growing(grown, full)
+    yield from _growing(grown, classes, full)
     yield from _late(late, full)
     yield from _unreadable(fleet)
 
 
+_UNKNOWN_MEANS: Final = "What could not be read is unknown: it may hold jobs, and troubles."
+
+
 def _unknown(fleet: FleetRows) -> Iterator[Incident]:
     for what, why in fleet.totals.problems.items():
-        text, remedy = f"unknown: {what} ({why})", _mend(why)
-        yield Incident("keys", "bad", text, "unknown", what, None, remedy, doubt=unread_doubt(text))
+        text = f"unknown: {what} ({why})"
+        yield Incident(
+            *("keys", "crit", text, "unknown", what),
+            cause=f"Redis refused it: {why}.",
+            meaning=_UNKNOWN_MEANS,
+            remedies=_mend(why),
+            doubt=unread_doubt(text),
+        )
     wrong: list[Incident] = []
     for row in fleet.queues or ():
         if row.problem:
             text = f"queue {row.name}: {row.problem}"
-            unread = of_queue("keys", "bad", text, "queue", row.name, _mend(row.problem))
-            wrong.append(replace(unread, doubt=unread_doubt(text)))
+            wrong.append(
+                Incident(
+                    *("keys", "crit", text, "queue", row.name),
+                    link=Link("queues", row.name),
+                    cause=f"Reading it failed: {row.problem}.",
+                    meaning=_UNKNOWN_MEANS,
+                    remedies=_mend(row.problem),
+                    doubt=unread_doubt(text),
+                )
+            )
     more, link = "{:,} more queues cannot be read", Link("queues")
-    rest = Incident("keys", "bad", more, "queue", link=link, doubt="unread")
+    rest = Incident("keys", "crit", more, "queue", link=link, doubt="unread")
     yield from first_few(wrong, rest)
 
 
-def _mend(why: str) -> str:
-    """What to do about a key that cannot be read; empty where the reason itself says it."""
+def _mend(why: str) -> tuple[Remedy, ...]:
+    """What to do about a key that cannot be read; nothing where the reason itself says it."""
     if "another kind" not in why:
-        return ""
-    return "rename or delete the keys of another kind, or use another --namespace"
+        return ()
+    return (Remedy("rename or delete the keys of another kind, or use another --namespace"),)
 
 
-def _unserved(fleet: FleetRows, classes: Classes) -> Iterator[Incident]:
-    queues = fleet.queues or ()
-    # Those that are paused have an incident that says so.
-    rows = [row for row in queues if row.is_unserved and not row.is_paused]
-    rows.sort(key=lambda row: -(row.depth or 0))
-    wait = _wait(sum(row.depth or 0 for row in rows))
-    if rows and not any(row.serving for row in queues):
-        names = ", ".join(row.name for row in rows[:3]) + (", …" if len(rows) > 3 else "")
-        text = f"no worker is alive that takes any: {wait} in {names}"
-        remedy = worker_for((row.name for row in rows), classes)
-        link = Link("workers")
-        yield Incident(
-            *("queues", "bad", text, "no worker", "", link, remedy),
-            mends="start_workers",
-            cause="no worker is alive that takes any of these queues",
-            evidence=tuple(f"{row.name}: {_wait(row.depth or 0)}" for row in rows[:_EVIDENCE]),
-        )
-        return
+def _growing(
+    grown: Sequence[Grown], classes: Classes, full: Mapping[str, Fullness]
+) -> list[Incident]:
     incidents: list[Incident] = []
-    for row in rows:
-        text = f"nobody serves {row.name}: {_wait(row.depth or 0)}"
-        remedy = worker_for([row.name], classes)
-        unserved = of_queue(
-            "queues", "bad", text, "unserved", row.name, remedy, mends="start_workers"
-        )
-        cause = "no worker that is alive has it on its list of queues"
-        evidence = (_wait(row.depth or 0), "0 workers serve it")
-        incidents.append(replace(unserved, cause=cause, evidence=evidence))
-    text = f"nobody serves {{:,}} more queues: {wait} unserved in all"
-    remedy = "start workers that know the classes of their jobs"
-    link = Link("queues", filter="unserved")
-    rest = Incident("queues", "bad", text, "unserved", "", link, remedy, mends="start_workers")
-    yield from first_few(incidents, rest)
-
-
-def _wait(jobs: int) -> str:
-    return f"{counted(jobs, 'job')} {'waits' if jobs == 1 else 'wait'}"
-
-
-def _growing(grown: Sequence[Grown], full: Mapping[str, Fullness]) -> list[Incident]:
-    incidents: list[Incident] = []
-    for row, per_s, since in grown:
+    for each in grown:
+        row = each.row
         if row.is_paused or row.is_unserved:
             continue  # another incident says why it grows
-        flow, end = "", ", never empty"
+        flow = f"growing {rate(each.per_s)}/s, {number(row.depth)} waiting"
         come, go, is_estimate = row.rates
-        if come is not None and go is not None:
+        # They are of the last seconds: what has grown for minutes may just recover.
+        if come is not None and go is not None and come > go:
             flow = (
-                f": {rate(come, is_estimate=is_estimate)} come, "
-                f"{rate(go, is_estimate=is_estimate)} go a second"
+                f"{rate(come, is_estimate=is_estimate)}/s in, "
+                f"{rate(go, is_estimate=is_estimate)}/s out, {number(row.depth)} waiting"
             )
-            if come <= go:
-                # They are of the last seconds: what has grown for minutes may just recover.
-                flow = end = ""
-        text = f"{row.name} grows by {rate(per_s)} jobs/s{flow}; {row.depth:,} wait{end}"
-        # Of one that may be paused more workers take nothing.
-        remedy = "" if row.is_paused is None else "start more of the workers that serve it"
-        grows = of_queue(
-            "queues", "warn", text, "growing", row.name, remedy, since, "start_workers"
+        found = Incident(
+            *("queues", "warn", f"{row.name}: backlog growing", "growing", row.name),
+            link=Link("queues", row.name),
+            figures=flow,
+            cause=f"More jobs come than its {_workers_of(row)} finish.",
+            evidence=(
+                Figure("waiting", number(row.depth)),
+                Figure("growth", f"{rate(each.per_s)} jobs/s"),
+                Figure("in, out", f"{rate(come)}/s, {rate(go)}/s"),
+                *_newest_classes(classes.get(row.name)),
+            ),
+            meaning=f"Jobs of {row.name} wait longer and longer; it does not drain.",
+            remedies=_more_workers(row),
+            since=each.since,
         )
-        incidents.append(_with_cause(grows, row, full.get(row.name)))
-    more, link = "{:,} more queues grow", Link("queues")
-    rest = Incident("queues", "warn", more, "growing", link=link, mends="start_workers")
+        incidents.append(_with_cause(found, full.get(row.name)))
+    more, link = "{:,} more queues: backlog growing", Link("queues")
+    rest = Incident("queues", "warn", more, "growing", link=link, remedies=_START)
     return first_few(incidents, rest)
 
 
-def _with_cause(incident: Incident, row: QueueRow, full: Fullness | None) -> Incident:
-    """The same, with why the queue does not drain: all threads that serve it are busy, or that is
-    not known."""
-    depth = f"{number(row.depth)} waiting"
+_START: Final = (Remedy("start more workers that serve them", "start_workers"),)
+
+
+def _workers_of(row: QueueRow) -> str:
+    return "workers" if row.serving is None else counted(row.serving, "worker")
+
+
+def _more_workers(row: QueueRow) -> tuple[Remedy, ...]:
+    see = Remedy(f"queue {row.name}", "table.open")
+    # Of one that may be paused more workers take nothing.
+    if row.is_paused is None:
+        return (see,)
+    return (see, Remedy("start more of the workers that serve it", "start_workers"))
+
+
+def _newest_classes(seen: WaitingClasses | None) -> list[Figure]:
+    """Which classes grow: those of the jobs that came last, as far as they were sampled."""
+    shares = {} if seen is None else seen.newest
+    if not shares:
+        return []
+    total = sum(shares.values())
+    first = sorted(shares.items(), key=lambda each: -each[1])[:3]
+    words = ", ".join(f"{name or 'unreadable'} {many:,}" for name, many in first)
+    return [Figure("newest jobs", f"{words} of {total:,} sampled")]
+
+
+def growing_class(seen: WaitingClasses | None) -> str | None:
+    """The class of most of the jobs that came last; None where there is none."""
+    shares = {} if seen is None else seen.newest
+    name = max(shares, key=lambda each: shares[each], default=None)
+    return name if name is not None and shares[name] * 2 > sum(shares.values()) else None
+
+
+def _with_cause(incident: Incident, full: Fullness | None) -> Incident:
+    """The same, with why the queue does not drain, where all threads that serve it are busy."""
     if full is None:
-        return replace(incident, evidence=(depth,))
-    busy = f"all {counted(full.threads, 'thread')} that serve it are busy"
+        return incident
+    busy = f"all {counted(full.threads, 'thread')} busy"
     return replace(
         incident,
-        text=f"{incident.text}; {busy}",
-        cause=busy,
-        evidence=(depth, f"{busy}, of {counted(full.workers, 'worker')}, at two beats in a row"),
-        remedy="start more of the workers that serve it",
-        more_remedies=("look at Workers for jobs that run long",),
+        figures=f"{incident.figures}, {busy}",
+        cause=f"All {counted(full.threads, 'thread')} of its {counted(full.workers, 'worker')} "
+        "are busy, at two heartbeats in a row.",
+        evidence=(*incident.evidence, Figure("threads", f"{busy}, none free")),
+        remedies=(*incident.remedies, Remedy("look at Workers for jobs that run long")),
     )
 
 
@@ -195,42 +194,71 @@ def late_queues(fleet: FleetRows, thresholds: Thresholds) -> list[QueueRow]:
 def _late(late: Sequence[QueueRow], full: Mapping[str, Fullness]) -> list[Incident]:
     incidents: list[Incident] = []
     for row in late:
-        text = f"{row.name}: latency {ago(row.latency_s)}, {number(row.depth)} waiting"
-        remedy = "start more of the workers that serve it"
-        found = of_queue("queues", "warn", text, "latency", row.name, remedy)
-        found = _with_cause(found, row, full.get(row.name))
-        waited = f"its next job has waited for {ago(row.latency_s)}"
-        incidents.append(replace(found, evidence=(waited, *found.evidence)))
-    more, link = "{:,} more queues are late", Link("queues")
+        waited = ago(row.latency_s)
+        found = Incident(
+            *("queues", "warn", f"{row.name}: latency {waited}", "latency", row.name),
+            link=Link("queues", row.name),
+            figures=f"{number(row.depth)} waiting",
+            cause=f"Jobs come faster than its {_workers_of(row)} take them.",
+            evidence=(
+                Figure("oldest job", f"has waited {waited}"),
+                Figure("waiting", number(row.depth)),
+            ),
+            meaning=f"A job put into {row.name} now starts about that much later.",
+            remedies=_more_workers(row),
+        )
+        incidents.append(_with_cause(found, full.get(row.name)))
+    more, link = "{:,} more queues: high latency", Link("queues")
     return first_few(incidents, Incident("queues", "warn", more, "latency", link=link))
 
 
 def _unreadable(fleet: FleetRows) -> list[Incident]:
-    incidents: list[Incident] = []
-    for row in fleet.queues or ():
-        if row.unreadable:
-            it = "it" if row.unreadable == 1 else "them"
-            items = f"{counted(row.unreadable, 'item')} of {row.name} set aside"
-            text = f"{items}: workers cannot read {it}"
-            remedy = f"qtop show --from unreadable:{quote(row.name)}"
-            incidents.append(
-                of_queue("jobs", "warn", text, "unreadable", row.name, remedy, mends="show_aside")
-            )
-    more = "unreadable items were set aside from {:,} more queues"
-    link = Link("queues", filter="unreadable")
-    rest = Incident("jobs", "warn", more, "unreadable", "", link, mends="show_aside")
+    incidents = [_aside(row.name, row.unreadable) for row in fleet.queues or () if row.unreadable]
+    rest = Incident(
+        *("jobs", "warn", "{:,} more queues: unreadable items moved out", "unreadable"),
+        link=Link("queues", filter="unreadable"),
+        remedies=(Remedy("show the unreadable items", "show_aside"),),
+    )
     return first_few(incidents, rest)
+
+
+def _aside(queue: str, items: int) -> Incident:
+    return Incident(
+        *("jobs", "warn", f"{queue}: {counted(items, 'unreadable item')}", "unreadable", queue),
+        link=Link("queues", queue),
+        cause="Something enqueued what is no job; workers moved it out of the queue.",
+        evidence=(Figure("unreadable", f"{items:,} in unreadable:{queue}"),),
+        meaning="They are kept and will not run.",
+        remedies=(
+            Remedy(
+                "show the unreadable items",
+                "show_aside",
+                f"qtop show --from unreadable:{quote(queue)}",
+            ),
+            Remedy("find out which program enqueues them"),
+        ),
+    )
 
 
 def delayed_aside(fleet: FleetRows, aside: int | None) -> Iterator[Incident]:
     """Delayed jobs that a scheduler could not move to a queue. (Where there is a queue of the name
     under which they lie, its own row tells.)"""
     if aside and not any(row.name == DELAYED_ASIDE for row in fleet.queues or ()):
-        jobs = counted(aside, "delayed job")
-        text = f"{jobs} set aside: unreadable, or no queue to go to"
-        remedy = f"qtop show --from unreadable:{DELAYED_ASIDE}"
-        name, link = DELAYED_ASIDE, Link("scheduled")
-        yield Incident("jobs", "warn", text, "unreadable", name, link, remedy, mends="show_aside")
+        yield Incident(
+            *("jobs", "warn", f"{counted(aside, 'delayed job')} unreadable", "unreadable"),
+            subject=DELAYED_ASIDE,
+            link=Link("scheduled"),
+            cause="The scheduler could not read them, or they name no queue.",
+            evidence=(Figure("unreadable", f"{aside:,} in unreadable:{DELAYED_ASIDE}"),),
+            meaning="They are kept and will not run.",
+            remedies=(
+                Remedy(
+                    "show the unreadable items",
+                    "show_aside",
+                    f"qtop show --from unreadable:{DELAYED_ASIDE}",
+                ),
+            ),
+        )
 
 
 class Grown(NamedTuple):
@@ -326,21 +354,37 @@ def pause_incidents(
     rows = [row for row in fleet.queues or () if row.is_paused]
     incidents = [_queue(row, paused_by(audit_entries, row.name), fleet, thresholds) for row in rows]
     incidents.sort(key=lambda incident: incident.severity != "warn")
-    more, remedy = "{:,} more queues are paused", "qtop resume QUEUE"
-    link = Link("queues", filter="paused")
-    rest = Incident("pauses", "warn", more, "queue", "", link, remedy, mends="pause")
+    rest = Incident(
+        *("pauses", "warn", "{:,} more queues paused", "queue"),
+        link=Link("queues", filter="paused"),
+        remedies=(Remedy("resume them", "pause", "qtop resume QUEUE"),),
+    )
     yield from first_few(incidents, rest)
+
+
+_PAUSED_MEANS: Final = "Workers finish the current job, then stop taking jobs."
 
 
 def _everything(
     fleet: FleetRows, audit_entry: AuditEntry | None, thresholds: Thresholds
 ) -> Incident:
     age_s = _age_s(audit_entry, fleet.server_time)
-    severity: Severity = "bad" if age_s is not None and age_s > thresholds.paused_for_s else "warn"
-    text = f"everything is paused{_by(audit_entry, age_s)}; {jobs_waiting(fleet.totals)}"
-    since = None if audit_entry is None else audit_entry.at
-    kind, link, remedy = _EVERYTHING, Link("queues"), "qtop resume --all"
-    return Incident("pauses", severity, text, kind, "", link, remedy, since, "pause_all")
+    is_old = age_s is not None and age_s > thresholds.paused_for_s
+    return Incident(
+        *("pauses", "crit" if is_old else "warn"),
+        text=f"all queues paused{_by(audit_entry)}",
+        kind=_EVERYTHING,
+        link=Link("queues"),
+        figures=f"{jobs_waiting(fleet.totals)}{_for(age_s)}",
+        cause=_paused_cause(audit_entry),
+        evidence=(
+            Figure("waiting", jobs_waiting(fleet.totals)),
+            *_pause_evidence(audit_entry),
+        ),
+        meaning=_PAUSED_MEANS,
+        remedies=(Remedy("resume everything", "pause_all", "qtop resume --all"),),
+        since=None if audit_entry is None else audit_entry.at,
+    )
 
 
 def _queue(
@@ -348,19 +392,40 @@ def _queue(
 ) -> Incident:
     age_s = _age_s(audit_entry, fleet.server_time)
     is_old = age_s is None or age_s > thresholds.paused_for_s
-    forgotten = ": forgotten?" if age_s is not None and is_old else ""
+    forgotten = ", forgotten?" if age_s is not None and is_old else ""
     waiting = "unknown" if row.depth is None else f"{row.depth:,}"
-    text = f"{row.name} is paused{_by(audit_entry, age_s)}; {waiting} waiting{forgotten}"
-    severity: Severity = "warn" if is_old else "note"
-    since = None if audit_entry is None else audit_entry.at
-    remedy = f"qtop resume {argument(row.name)}"
-    return of_queue("pauses", severity, text, "queue", row.name, remedy, since, "pause")
+    return Incident(
+        *("pauses", "warn" if is_old else "info"),
+        text=f"{row.name}: paused{_by(audit_entry)}",
+        kind="queue",
+        subject=row.name,
+        link=Link("queues", row.name),
+        figures=f"{waiting} waiting{_for(age_s)}{forgotten}",
+        cause=_paused_cause(audit_entry),
+        evidence=(Figure("waiting", waiting), *_pause_evidence(audit_entry)),
+        meaning=_PAUSED_MEANS,
+        remedies=(Remedy(f"resume {row.name}", "pause", f"qtop resume {argument(row.name)}"),),
+        since=None if audit_entry is None else audit_entry.at,
+    )
 
 
-def _by(audit_entry: AuditEntry | None, age_s: float | None) -> str:
+def _by(audit_entry: AuditEntry | None) -> str:
+    return "" if audit_entry is None else f" by {audit_entry.actor.who}"
+
+
+def _for(age_s: float | None) -> str:
+    return "" if age_s is None else f", for {ago(max(60.0, age_s))}"
+
+
+def _paused_cause(audit_entry: AuditEntry | None) -> str:
     if audit_entry is None:
-        return ""
-    return f" by {audit_entry.actor.who} for {ago(max(60.0, age_s or 0.0))}"
+        return "Who paused it is unknown: no action on record."
+    return f"{audit_entry.actor.who} paused it with {audit_entry.actor.client}."
+
+
+def _pause_evidence(audit_entry: AuditEntry | None) -> Iterator[Figure]:
+    if audit_entry is not None:
+        yield Figure("paused at", f"{audit_entry.at.astimezone():%Y-%m-%d %H:%M:%S}")
 
 
 def _age_s(audit_entry: AuditEntry | None, now: datetime) -> float | None:
@@ -395,7 +460,8 @@ def _concerns(audit_entry: AuditEntry, queue: str | None) -> bool:
 
 # Figures that dropped suddenly: a queue was cleared, the database was emptied or is another one.
 
-_WHO: Final = "History (7) tells whether it was done with qtop"
+_WHO: Final = (Remedy("History (7) shows whether it was done with qtop"),)
+_OUTSIDE: Final = "Something other than workers took them: a clear, a move, an expired key."
 
 
 def drop_incidents(fleet: FleetRows) -> Iterator[Incident]:
@@ -405,47 +471,64 @@ def drop_incidents(fleet: FleetRows) -> Iterator[Incident]:
     if other is not None:
         yield _other(other, drops)
     elif drops.waiting is not None:
-        text = f"{_left('waiting job', drops.waiting)}: nobody took them"
-        yield Incident("keys", "warn", text, "fell", "", Link("queues"), _WHO, drops.waiting.at)
+        yield Incident(
+            *("keys", "warn", f"waiting jobs {_course(drops.waiting)} outside the workers", "fell"),
+            link=Link("queues"),
+            cause=_OUTSIDE,
+            remedies=_WHO,
+            since=drops.waiting.at,
+        )
     at = None if other is None else other.at
     if drops.workers is not None and drops.workers.at != at:
-        was, left = counted(drops.workers.was, "worker"), number(drops.workers.left)
-        text, link = f"of {was} on the register {left} are left", Link("workers")
-        yield Incident("workers", "note", text, "fell", link=link, since=drops.workers.at)
+        text, link = f"registered workers {_course(drops.workers)}", Link("workers")
+        yield Incident("workers", "info", text, "fell", link=link, since=drops.workers.at)
     if drops.failed is not None and drops.failed.at != at:
-        text, link = _left("failure", drops.failed), Link("failed")
-        yield Incident("failures", "note", text, "fell", "", link, _WHO, drops.failed.at)
+        text, link = f"failures {_course(drops.failed)}", Link("failed")
+        yield Incident(
+            *("failures", "info", text, "fell", "", link), remedies=_WHO, since=drops.failed.at
+        )
     if other is None:
         yield from _queues(fleet)
 
 
-def _left(what: str, drop: Drop) -> str:
-    return f"of {counted(drop.was, what)} {number(drop.left)} are left"
+def _course(drop: Drop) -> str:
+    return f"dropped {number(drop.was)} to {number(drop.left)}"
 
 
 def _other(drop: Drop, drops: Drops) -> Incident:
-    parts = [f"jobs processed from {number(drop.was)} to {number(drop.left)}"]
-    named = (("waiting", drops.waiting), ("workers", drops.workers), ("failed", drops.failed))
-    parts += [
-        f"{name} {each.was:,} to {each.left:,}"
-        for name, each in named
+    named_drops = (("waiting", drops.waiting), ("workers", drops.workers), ("failed", drops.failed))
+    evidence = [Figure("processed", f"{number(drop.was)} to {number(drop.left)}")]
+    evidence += [
+        Figure(name, f"{each.was:,} to {each.left:,}")
+        for name, each in named_drops
         if each and each.at == drop.at
     ]
-    text = f"the database was emptied or is another one: {', '.join(parts)}"
-    remedy = (
-        "a FLUSHALL, a failover to an empty replica, an older dump, or a restart without "
-        "data: find out before jobs are enqueued again"
+    return Incident(
+        *("server", "crit", "the database was emptied or replaced", "fell"),
+        figures=", ".join(f"{each.label} {each.value}" for each in evidence),
+        cause="A FLUSHALL, a failover to an empty replica, an older dump, or a restart without "
+        "data.",
+        evidence=tuple(evidence),
+        meaning="Jobs that were there may be lost.",
+        remedies=(Remedy("find out which before jobs are enqueued again"),),
+        since=drop.at,
     )
-    return Incident("server", "bad", text, "fell", remedy=remedy, since=drop.at)
 
 
 def _queues(fleet: FleetRows) -> list[Incident]:
     dropped = [(row.name, row.drops[-1]) for row in fleet.queues or () if row.drops]
     dropped += fleet.totals.drops.gone
     dropped.sort(key=lambda each: each[1].left - each[1].was)
-    incidents: list[Incident] = []
-    for name, drop in dropped:
-        text = f"{name} fell from {number(drop.was)} to {number(drop.left)}: more than workers took"
-        incidents.append(of_queue("queues", "note", text, "fell", name, _WHO, drop.at))
-    more, link = "{:,} more queues fell by more than workers took", Link("queues", filter="fell")
-    return first_few(incidents, Incident("queues", "note", more, "fell", "", link, _WHO))
+    incidents = [
+        Incident(
+            *("queues", "info", f"{name}: {_course(drop)} outside the workers", "fell", name),
+            link=Link("queues", name),
+            cause=_OUTSIDE,
+            remedies=_WHO,
+            since=drop.at,
+        )
+        for name, drop in dropped
+    ]
+    more, link = "{:,} more queues dropped outside the workers", Link("queues", filter="fell")
+    rest = Incident("queues", "info", more, "fell", "", link, remedies=_WHO)
+    return first_few(incidents, rest)

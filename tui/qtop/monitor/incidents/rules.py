@@ -9,9 +9,19 @@ from typing import Final, get_args
 
 from qtop.config.limits import USUAL, Thresholds
 from qtop.model.health import HealthReport, Notice, Ownership, Strays
-from qtop.monitor.incidents import jobs, queues, server, workers
-from qtop.monitor.incidents.incident import SEVERITIES, Check, Incident, Link, Severity
+from qtop.monitor.changes import ServedBy
+from qtop.monitor.incidents import jobs, queues, server, service, workers
+from qtop.monitor.incidents.incident import (
+    SEVERITIES,
+    Check,
+    Figure,
+    Incident,
+    Link,
+    Remedy,
+    remedies_of,
+)
 from qtop.monitor.incidents.jobs import Durations, FailureRate, failure_incidents
+from qtop.monitor.incidents.poison import PoisonWatch
 from qtop.monitor.incidents.queues import Growth, drop_incidents, pause_incidents
 from qtop.monitor.incidents.server import LockWatch
 from qtop.monitor.incidents.threads import ThreadWatch
@@ -91,7 +101,8 @@ _NEEDS: Final[Mapping[str, Ability]] = {"resume": "pause", "register": "register
 class IncidentRules:
     """Finds the incidents, poll after poll. With `is_steady` what comes and goes is shown as
     `Steady` says, else as it is found. `abilities` are the system's: what it cannot do is not
-    advised. `newest_groups` has the newest failures of the last poll."""
+    advised. `served_by` says which queues workers with a list of queues serve. `newest_groups` has
+    the newest failures of the last poll."""
 
     def __init__(
         self,
@@ -99,14 +110,18 @@ class IncidentRules:
         *,
         is_steady: bool = False,
         abilities: Mapping[Ability, str | None] = MappingProxyType({}),
+        served_by: ServedBy = lambda listed: listed,
     ) -> None:
         self._thresholds = thresholds
         self._abilities = abilities
+        self._served_by = served_by
+        self._service = service.ServiceWatch()
         self._growth = Growth(thresholds)
         self._durations = Durations()
         self._lock = LockWatch()
         self._pace = FailureRate()
-        self._threads = ThreadWatch(thresholds)
+        self._poison = PoisonWatch()
+        self._threads = ThreadWatch(thresholds, self._poison.note_gone)
         self._capacity = CapacityWatch(thresholds)
         self._deaths = DeathWatch()
         self.newest_groups = GroupMemory()
@@ -143,7 +158,7 @@ class IncidentRules:
             found = self._steady.shown(found, fleet_rows, at_mono, is_whole=is_whole)
         dated = self._dated(map(self._advised, found), fleet_rows.server_time)
         dated.sort(key=lambda each: (SEVERITIES.index(each.severity), _CHECKS.index(each.check)))
-        if any(each.severity in ("bad", "warn") and not each.is_over for each in dated):
+        if any(each.severity in ("crit", "warn") and not each.is_over for each in dated):
             return tuple(dated)
         return (_all_well(fleet_rows, health_report), *dated)
 
@@ -165,18 +180,23 @@ class IncidentRules:
         self._threads.add(fleet_rows, at_mono)
         late = queues.late_queues(fleet_rows, self._thresholds)
         full = self._threads.full((*(each.row.name for each in grown), *(r.name for r in late)))
+        self._service.add(fleet_rows)
+        unserved = service.unserved_rows(fleet_rows)
+        formers = self._service.former(fleet_rows, {row.name for row in unserved}, self._served_by)
+        yield from service.unserved_incidents(fleet_rows, unserved, classes, formers)
         yield from queues.queue_incidents(fleet_rows, grown, classes, late, full)
         yield from self._timed(fleet_rows, at_mono, health_report)
         if health_report is not None:
             yield from queues.delayed_aside(fleet_rows, health_report.system.aside)
             yield from stray_incidents(health_report.strays or Strays())
         yield from pause_incidents(fleet_rows, audit_entries, self._thresholds)
-        yield from workers.worker_incidents(fleet_rows, self._thresholds)
+        yield from workers.worker_incidents(fleet_rows, self._thresholds, formers)
         yield from self._threads.incidents(fleet_rows.server_time, at_mono, audit_entries)
         yield from jobs.job_incidents(fleet_rows, self._durations, self._thresholds)
         pace = self._pace.add(fleet_rows, at_mono)
         self.newest_groups.note(fleet_rows.failures or ())
         yield from failure_incidents(fleet_rows, pace, self.newest_groups, self._thresholds)
+        yield from self._poison.incidents(fleet_rows.failures or (), fleet_rows.totals.failed)
         yield from drop_incidents(fleet_rows)
 
     def _timed(
@@ -188,10 +208,13 @@ class IncidentRules:
 
     def _advised(self, incident: Incident) -> Incident:
         """The same, with the reason in place of a command that the system does not have."""
-        program, _, rest = incident.remedy.partition(" ")
-        need = _NEEDS.get(rest.partition(" ")[0]) if program == "qtop" else None
+        return replace(incident, remedies=tuple(map(self._possible, incident.remedies)))
+
+    def _possible(self, remedy: Remedy) -> Remedy:
+        rest = remedy.command.removeprefix("qtop ")
+        need = _NEEDS.get(rest.partition(" ")[0]) if remedy.command else None
         why = None if need is None else self._abilities.get(need)
-        return incident if why is None else replace(incident, remedy=why)
+        return remedy if why is None else Remedy(why)
 
     def usual_s(self, class_name: str) -> float | None:
         """How long 95 of 100 jobs of a class took at most; None when too few were seen to end."""
@@ -219,24 +242,30 @@ def _all_well(fleet_rows: FleetRows, health_report: HealthReport | None) -> Inci
         is_new = age_s is not None and age_s < 60
         when = "unknown" if age_s is None else f"{ago(age_s)} ago"
         last = f"last failure {'less than a minute ago' if is_new else when}"
-    begin = "Nothing is wrong"
+    is_partly = health_report is not None and bool(health_report.problems)
+    doubt = " (some checks unavailable)" if is_partly else ""
     if health_report is None:
-        begin = "Nothing is wrong so far"
-    elif health_report.problems:
-        begin = "Nothing is wrong, as far as it can be known"
+        doubt = " so far (checks are running)"
     queues, workers = counted(totals.queues, "queue"), counted(totals.workers, "worker")
-    advice = "jobs come as from: qtop enqueue Sleep 5 --queue sleep" if totals.queues == 0 else ""
-    # What is unknown is not well.
-    severity: Severity = "note" if health_report is not None and health_report.problems else "good"
-    return Incident("all", severity, f"{begin}: {queues}, {workers}, {last}", remedy=advice)
+    first = Remedy("jobs come as from: qtop enqueue Sleep 5 --queue sleep")
+    return Incident(
+        # What is unknown is not well.
+        *("all", "info" if is_partly else "good", f"No problems detected{doubt}"),
+        figures=f"{queues}, {workers}, {last}",
+        remedies=(first,) if totals.queues == 0 else (),
+    )
 
 
 def no_answer(why: str, since: datetime | None) -> Incident:
     """Redis does not answer, or refuses to. `since` is when it last did."""
-    remedy = "qtop goes on trying; what is shown is as it was"
     # A refusal quotes Redis.
     text = f"Redis refuses: {why}" if _QUOTES in why else f"Redis does not answer: {why}"
-    return Incident("answer", "bad", text, remedy=remedy, since=since)
+    return Incident(
+        *("answer", "crit", text),
+        meaning="What is shown is as it was at the last answer.",
+        remedies=(Remedy("qtop tries again by itself"),),
+        since=since,
+    )
 
 
 # What is wrong where another system lives in the same place.
@@ -248,10 +277,10 @@ def _notice_incidents(notices: Iterable[Notice]) -> Iterator[Incident]:
         yield Incident(
             *("keys", each.severity, each.text, each.kind),
             link=None if each.place is None else Link(each.place),
-            remedy=each.remedy,
-            doubt="unjudged" if each.severity == "note" else None,
             cause=each.cause,
-            evidence=each.evidence,
+            evidence=tuple(Figure(*pair) for pair in each.evidence),
+            remedies=remedies_of(each.remedy),
+            doubt="unjudged" if each.severity == "info" else None,
         )
 
 

@@ -4,7 +4,7 @@ for `qtop doctor`, and the incidents made of them. Pure."""
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from qtop.config.limits import USUAL, Thresholds
@@ -16,8 +16,16 @@ from qtop.model.health import (
     ServerInfo,
     SystemHealth,
 )
-from qtop.monitor.incidents.incident import Check, Incident, Link, Severity
-from qtop.text.format import due_for
+from qtop.monitor.incidents.incident import (
+    Check,
+    Figure,
+    Incident,
+    Link,
+    Remedy,
+    Severity,
+    remedies_of,
+)
+from qtop.text.format import late_by
 from qtop.text.safe import ago, counted
 
 # Whether the scheduler that holds the schedulers' lock is at work. A killed one holds it for up
@@ -143,7 +151,7 @@ def persistence(facts: ServerInfo) -> Finding:
         ("rdb_last_bgsave_status", "snapshot"),
     ):
         if fields.get(field, "ok") != "ok":
-            text = f"the last write of the {what} failed"
+            text = f"failing; the last write of the {what} failed"
             remedy = "free its disk, and look into its log: until it can save it may refuse writes"
             return Finding("persistence", "ERROR", text, remedy)
     if fields.get("aof_enabled") == "1":
@@ -154,8 +162,8 @@ def persistence(facts: ServerInfo) -> Finding:
     # To write it into the configuration first and restart would lose what is there.
     remedy = "CONFIG SET appendonly yes while it runs, and only then the same in its configuration"
     if facts.save == "":
-        return Finding("persistence", "WARN", "none: a restart loses every job", remedy)
-    text = "snapshots only: a crash loses minutes of jobs"
+        return Finding("persistence", "WARN", "off; a restart loses all jobs", remedy)
+    text = "by snapshots only; a crash loses minutes of jobs"
     return Finding("persistence", "WARN", text, remedy, latent=True)
 
 
@@ -173,17 +181,17 @@ def clock(skew_s: float, thresholds: Thresholds = USUAL) -> Finding:
 
 def scheduler(lease: Lease | None, is_due: bool, overdue_s: float, schedules: int) -> Finding:
     """Whether delayed jobs that are due are moved, and schedules fired."""
-    due = f", and delayed jobs are {due_for(overdue_s)}" if is_due else ""
+    due = f"; oldest overdue job {late_by(overdue_s)}" if is_due else ""
     if lease is not None:
         return _held(lease, due)
     remedy = "start one: qtop scheduler"
     if is_due:
-        return Finding("scheduler", "ERROR", f"none is at work{due}", remedy)
+        text = f"scheduler down; oldest overdue job {late_by(overdue_s)}"
+        return Finding("scheduler", "ERROR", text, remedy)
     if schedules:
-        return Finding(
-            "scheduler", "WARN", f"none is at work for {counted(schedules, 'schedule')}", remedy
-        )
-    return Finding("scheduler", "OK", "none is at work, and nothing is due")
+        text = f"scheduler down; {counted(schedules, 'schedule')} will not fire"
+        return Finding("scheduler", "WARN", text, remedy)
+    return Finding("scheduler", "OK", "none runs, and nothing is due")
 
 
 def _held(lease: Lease, due: str) -> Finding:
@@ -192,20 +200,18 @@ def _held(lease: Lease, due: str) -> Finding:
     owner, idle_s = lease.owner, lease.idle_s
     holds = f"{owner} holds the lock"
     if idle_s is not None and idle_s < FRESH_S and not lease.is_gone:
-        return Finding(
-            "scheduler", "OK", f"{owner} is at work: it renewed its lock {_just(idle_s)}"
-        )
+        return Finding("scheduler", "OK", f"{owner} runs: it renewed its lock {_just(idle_s)}")
     if idle_s is None or (idle_s < STALE_S and not lease.is_gone):
         when = (
             "when it last did is not known" if idle_s is None else f"the last time {_just(idle_s)}"
         )
-        text = f"{holds}, which a scheduler at work renews every few seconds: {when}"
+        text = f"{holds}, which a running scheduler renews every few seconds: {when}"
         return Finding("scheduler", "UNKNOWN", text, "see whether it runs, and ask again")
     gone = ", and no such process runs on this machine" if lease.is_gone else ""
     when = "" if lease.left_s is None else f", in {ago(max(1.0, lease.left_s))}"
     remedy = f"start another, which takes over when that lock ends{when}: qtop scheduler"
     level: FindingLevel = "ERROR" if due else "WARN"
-    text = f"{holds}, and has not renewed it for {ago(idle_s)}{gone}{due}"
+    text = f"{holds} and has not renewed it for {ago(idle_s)}{gone}{due}"
     return Finding("scheduler", level, text, remedy)
 
 
@@ -217,7 +223,7 @@ def late(master: str | None, overdue_s: float, thresholds: Thresholds = USUAL) -
     """What is wrong when jobs are due for long though a scheduler is at work; None when not."""
     if master is None or overdue_s <= 2 * thresholds.overdue_delay_s:
         return None
-    text = f"delayed jobs are {due_for(overdue_s)}, though {master} holds the schedulers' lock"
+    text = f"oldest overdue job {late_by(overdue_s)}, though {master} holds the schedulers' lock"
     return Finding("scheduler", "WARN", text, "see what it prints: it says what it cannot move")
 
 
@@ -232,24 +238,33 @@ def _mib(size_bytes: int) -> str:
 
 # The incidents of the console, made of the findings.
 
-#: What begins the sentence of a finding.
+#: What begins the sentence of a finding; its figures are behind a semicolon.
 _SUBJECTS: Final = {
     "role": "Redis is ",
-    "memory": "the memory of Redis is nearly full: ",
-    "eviction": "Redis may drop data: ",
-    "persistence": "persistence: ",
-    "clock": "the clocks differ: ",
-    "connections": "Redis is about to refuse connections: ",
-    "scheduler": "scheduler: ",
+    "memory": "Redis memory nearly full; ",
+    "eviction": "Redis may drop data; ",
+    "persistence": "Redis persistence ",
+    "clock": "clocks differ; ",
+    "connections": "Redis connections nearly used up; ",
 }
 #: Why it is so, where that is the same each time.
 _CAUSES: Final = {
-    "role": "the console is connected to a replica",
-    "memory": "jobs or other data fill the memory of the server",
-    "eviction": "the server is configured as a cache",
-    "persistence": "the server does not write to disk what it is told",
-    "clock": "one of the two clocks is not synchronised",
-    "connections": "more programs are connected than the server is configured for",
+    "role": "The console is connected to a replica.",
+    "memory": "Jobs or other data fill the memory of the server.",
+    "eviction": "The server is configured as a cache.",
+    "persistence": "The server is configured so, or could not write to its disk.",
+    "clock": "One of the two clocks is not synchronised.",
+    "connections": "More programs are connected than the server is configured for.",
+}
+#: What it does to the jobs.
+_MEANINGS: Final = {
+    "role": "Nothing can be changed here, and what is shown may be old.",
+    "memory": "A full server refuses new jobs.",
+    "eviction": "Jobs may be lost without a trace.",
+    "persistence": "Jobs that wait are lost when the server crashes or restarts.",
+    "clock": "Ages and delays are wrong by as much.",
+    "connections": "Workers and programs that enqueue jobs cannot connect then.",
+    "scheduler": "Delayed jobs stay where they are, and schedules do not fire.",
 }
 #: The checks that are not about the server itself.
 _OTHER_CHECKS: Final[dict[str, Check]] = {
@@ -282,15 +297,25 @@ def server_incidents(
     yield from (_incident(each) for each in findings if each.level != "OK")
     yield from _scheduler(health_report.system, lease, thresholds)
     for part, why in health_report.problems.items():
-        yield Incident("server", "note", f"unknown: {UNKNOWN[part]} ({why})", "unknown", part)
+        text = f"unknown: {UNKNOWN[part]} ({why})"
+        yield Incident(
+            *("server", "info", text, "unknown", part),
+            meaning="This check could not be made: what it would find is not shown.",
+        )
 
 
 def slow(rtt_ms: float | None, thresholds: Thresholds) -> Iterator[Incident]:
     """Whether Redis answers slowly. `rtt_ms` is what polls take of late."""
     if rtt_ms is not None and rtt_ms > thresholds.slow_look_ms:
-        text = f"Redis answers slowly: a look at everything takes {rtt_ms / 1_000:.1f} s"
-        remedy = "qtop doctor tells how long one round trip takes"
-        yield Incident("server", "warn", text, "slow", remedy=remedy)
+        took = f"{rtt_ms / 1_000:.1f} s"
+        yield Incident(
+            *("server", "warn", "Redis answers slowly", "slow"),
+            figures=f"a refresh takes {took}",
+            cause="The network, a busy server, or very many queues and workers.",
+            evidence=(Figure("refresh", took),),
+            meaning="What is shown is older than usual; workers may be slowed down, too.",
+            remedies=(Remedy("qtop doctor measures one round trip"),),
+        )
 
 
 def _of_facts(facts: ServerInfo, thresholds: Thresholds) -> list[Finding]:
@@ -301,17 +326,21 @@ def _of_facts(facts: ServerInfo, thresholds: Thresholds) -> list[Finding]:
 
 
 def _incident(finding: Finding, link: Link | None = None) -> Incident:
-    severity: Severity = "bad" if finding.level == "ERROR" else "warn"
+    severity: Severity = "crit" if finding.level == "ERROR" else "warn"
     if finding.latent or finding.level == "UNKNOWN":
-        severity = "note"
-    text = _SUBJECTS.get(finding.check, "") + finding.text
+        severity = "info"
+    text, _, figures = (_SUBJECTS.get(finding.check, "") + finding.text).partition("; ")
     if finding.level == "UNKNOWN":
-        text = f"unknown: {finding.check}: {finding.text}"
+        text, figures = f"unknown: {finding.check}: {finding.text}", ""
     check = _OTHER_CHECKS.get(finding.check, "server")
+    is_known = finding.level != "UNKNOWN"
     return Incident(
-        *(check, severity, text, finding.check, "", link, finding.remedy),
-        cause=_CAUSES.get(finding.check, "") if finding.level != "UNKNOWN" else "",
-        evidence=(finding.text,),
+        *(check, severity, text, finding.check, "", link),
+        figures=figures,
+        cause=_CAUSES.get(finding.check, "") if is_known else "",
+        evidence=(Figure(finding.check, finding.text),),
+        meaning=_MEANINGS.get(finding.check, "") if is_known else "",
+        remedies=remedies_of(finding.remedy),
     )
 
 
@@ -324,10 +353,33 @@ def _scheduler(
     is_due = overdue_s > thresholds.overdue_delay_s
     finding = scheduler(lease, is_due, overdue_s, system.schedules or 0)
     if finding.level in ("WARN", "ERROR"):
-        yield _incident(finding, Link("scheduled"))
+        yield replace(
+            _incident(finding, Link("scheduled")),
+            cause="No process holds the schedulers' lock."
+            if lease is None
+            else f"{lease.owner} holds the schedulers' lock and does not renew it.",
+            evidence=tuple(_scheduler_evidence(system, lease, overdue_s)),
+        )
         return
     # It is unknown when a health report was the first: the next ones will tell.
     late_finding = late(system.master or None, overdue_s, thresholds)
     if late_finding is not None:
-        text, remedy = late_finding.text, late_finding.remedy
-        yield Incident("scheduler", "warn", text, "late", "", Link("scheduled"), remedy)
+        yield Incident(
+            *("scheduler", "warn", late_finding.text, "late", "", Link("scheduled")),
+            cause="The scheduler does not keep up, or cannot move some jobs.",
+            evidence=tuple(_scheduler_evidence(system, lease, overdue_s)),
+            meaning=_MEANINGS["scheduler"],
+            remedies=remedies_of(late_finding.remedy),
+        )
+
+
+def _scheduler_evidence(
+    system: SystemHealth, lease: Lease | None, overdue_s: float
+) -> Iterator[Figure]:
+    if overdue_s > 0:
+        yield Figure("oldest overdue", late_by(overdue_s))
+    yield Figure("schedulers' lock", "free" if lease is None else lease.owner)
+    if lease is not None and lease.idle_s is not None:
+        yield Figure("last renewal", f"{ago(lease.idle_s)} ago")
+    if system.schedules:
+        yield Figure("schedules", f"{system.schedules:,}")

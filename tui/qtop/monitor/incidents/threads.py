@@ -5,14 +5,14 @@ Redis, grow. Pure, with what must be remembered from poll to poll."""
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from qtop.config.limits import Thresholds
 from qtop.model.fleet import RunningJob
-from qtop.monitor.incidents.incident import Incident, Link
+from qtop.monitor.incidents.incident import Figure, Incident, Link, Remedy
 from qtop.monitor.rows import FleetRows, WorkerRow
 from qtop.text.format import named
 from qtop.text.safe import ago, counted
@@ -25,6 +25,7 @@ _NOTES: Final = 12
 _BEATS: Final = 2
 #: So many processes that went are remembered, and so many of their jobs are named.
 _MOST_LOST, _NAMED = 1_000, 5
+_SEE: Final = Remedy("these workers", "table.open")
 #: What puts jobs back that a process had when it went.
 _RESCUES: Final = frozenset({"rescue"})
 
@@ -59,10 +60,16 @@ class _Lost(NamedTuple):
 
 
 class ThreadWatch:
-    """Remembers processes from poll to poll. Bounded by how many there are, and 1,000 that went."""
+    """Remembers processes from poll to poll. Bounded by how many there are, and 1,000 that went.
+    `on_gone` hears what each ran that went without a clean stop, and when that was seen."""
 
-    def __init__(self, thresholds: Thresholds) -> None:
+    def __init__(
+        self,
+        thresholds: Thresholds,
+        on_gone: Callable[[tuple[RunningJob, ...], datetime], None] = lambda jobs, now: None,
+    ) -> None:
         self._limits = thresholds
+        self._on_gone = on_gone
         self._pasts: dict[str, _Past] = {}
         self._lost: dict[str, _Lost] = {}
         self._rows: Sequence[WorkerRow] = ()
@@ -101,6 +108,7 @@ class ThreadWatch:
         jobs = past.seen.process.jobs
         if jobs and row.id not in self._lost and len(self._lost) < _MOST_LOST:
             self._lost[row.id] = _Lost(row.process.host or row.id, jobs, row.now)
+            self._on_gone(jobs, row.now)
 
     def _note_beat(self, past: _Past, row: WorkerRow, at_mono: float) -> None:
         """What a process told at a beat that was not seen before."""
@@ -177,14 +185,22 @@ class ThreadWatch:
     def _gone(self, entries: Sequence[AuditEntry]) -> Iterator[Incident]:
         """Processes whose sign of life has run out: with the jobs that they ran, and others."""
         # What was undone of a rescue is lost again.
-        rescues = (each for each in entries if each.action in _RESCUES and not each.undone)
-        rescued = max((each.at for each in rescues), default=None)
-        lost = {n: e for n, e in self._lost.items() if rescued is None or e.since > rescued}
+        rescues = [each for each in entries if each.action in _RESCUES and not each.undone]
+        lost = {
+            name: each
+            for name, each in self._lost.items()
+            if not any(each.since <= done.at and _is_of(done, name) for done in rescues)
+        }
         if lost:
             yield _with_jobs(lost)
         others = [row for row in self._rows if row.process.is_gone and row.id not in self._lost]
         if others:
             yield _without_jobs(others)
+
+
+def _is_of(rescue: AuditEntry, process: str) -> bool:
+    """Whether a rescue was about the jobs of a process; one that names none was about all."""
+    return not rescue.processes or process in rescue.processes
 
 
 def _busy(row: WorkerRow) -> int:
@@ -197,17 +213,14 @@ def _late(late: Sequence[_Past], longest_s: float) -> Incident:
     how_long = ago(longest_s)
     up_to = how_long if len(late) == 1 else f"up to {how_long}"
     return Incident(
-        *(
-            "workers",
-            "warn",
-            f"{counted(len(late), 'worker')} without a beat for {up_to}{_on(rows)}",
-        ),
-        kind="late beat",
+        *("workers", "warn", f"{counted(len(late), 'worker')} silent", "late beat"),
         link=_to(rows),
-        remedy="look at their machines, and at their way to Redis",
+        figures=f"no heartbeat for {up_to}{_on(rows)}",
+        cause="Stopped, short of CPU or memory, or cut off from Redis.",
+        evidence=(Figure("workers", named([row.id for row in rows], _NAMED)),),
+        meaning="After a minute without a heartbeat they count as gone.",
+        remedies=(_SEE, Remedy("look at their machines, and at their connection to Redis")),
         since=rows[0].now - timedelta(seconds=longest_s),
-        cause="stopped, starved of CPU or memory, or cut off from Redis",
-        evidence=tuple(row.id for row in rows[:_NAMED]),
     )
 
 
@@ -216,19 +229,23 @@ def _quiet(quiet: Sequence[_Past], now: datetime) -> Incident:
     jobs = sum(max(len(row.jobs or ()), _busy(row)) for row in rows)
     longest = max(rows, key=lambda row: row.elapsed_s or 0.0)
     since = min(each.quiet_since or now for each in quiet)
-    runs = f"the longest, {_job(longest.job)}, for {ago(longest.elapsed_s)}"
-    workers = counted(len(rows), "quiet worker")
-    text = f"{workers} still with {counted(jobs, 'job')} for {ago((now - since).total_seconds())}"
     return Incident(
-        *("workers", "warn", f"{text}{_on(rows)}; {runs}"),
-        kind="quiet",
+        *("workers", "warn", f"{counted(len(rows), 'quiet worker')} still running", "quiet"),
         link=_to(rows, "quiet"),
-        remedy="wait for the jobs, or stop the process: what it has not done by then goes back",
-        since=since,
-        cause="a deploy waits for jobs that run longer than it expects",
+        figures=f"{counted(jobs, 'job')} for {ago((now - since).total_seconds())}{_on(rows)}; "
+        f"longest {_job(longest.job)}, {ago(longest.elapsed_s)}",
+        cause="A deploy waits for jobs that run longer than it expects.",
         evidence=tuple(
-            f"{row.id}: {_job(row.job)} for {ago(row.elapsed_s)}" for row in rows[:_NAMED]
+            Figure(row.id, f"{_job(row.job)} for {ago(row.elapsed_s)}") for row in rows[:_NAMED]
         ),
+        meaning="A quiet worker finishes its jobs and takes no more.",
+        remedies=(
+            _SEE,
+            Remedy(
+                "wait for the jobs, or stop the process: what it has not done by then goes back"
+            ),
+        ),
+        since=since,
     )
 
 
@@ -237,33 +254,37 @@ def _with_jobs(lost: Mapping[str, _Lost]) -> Incident:
     hosts = list(dict.fromkeys(each.host for each in lost.values()))
     names = list(dict.fromkeys(_job(job) for _, job in jobs))
     is_one = len(lost) == 1
-    text = (
-        f"{counted(len(lost), 'worker')} gone with {counted(len(jobs), 'job')} running, on "
-        f"{named(hosts, 3)}: {named(names, 3)}"
-    )
-    link = Link("workers", next(iter(lost))) if is_one else Link("workers", filter="gone")
+    workers, many = counted(len(lost), "worker"), counted(len(jobs), "job")
     return Incident(
-        *("workers", "bad", text, "gone with jobs"),
-        link=link,
-        remedy="rescue the jobs that nothing kept",
+        *("workers", "crit", f"{workers} gone with {many} running", "gone with jobs"),
+        link=Link("workers", next(iter(lost))) if is_one else Link("workers", filter="gone"),
+        figures=f"on {named(hosts, 3)}: {named(names, 3)}",
+        cause="Killed, or cut off from Redis: no clean stop was seen.",
+        evidence=tuple(
+            Figure(name, f"ran {_job(job)} at its last heartbeat") for name, job in jobs[:_NAMED]
+        ),
+        meaning="These jobs are lost unless something kept them.",
+        remedies=(
+            _SEE,
+            Remedy("rescue the jobs that nothing kept", "prune"),
+            Remedy("see whether the process still runs: one that was cut off may come back"),
+        ),
         since=min(each.since for each in lost.values()),
-        mends="prune",
-        more_remedies=("look whether the process still runs: one that was cut off may come back",),
-        cause="killed, or cut off from Redis: it left without a word",
-        evidence=tuple(f"{name} ran {_job(job)} at its last beat" for name, job in jobs[:_NAMED]),
     )
 
 
 def _without_jobs(gone: Sequence[WorkerRow]) -> Incident:
-    text = (
-        f"{counted(len(gone), 'worker')} gone without a word: killed, or cut off from Redis"
-        f"{_on(gone)}; what they ran may be lost"
-    )
-    remedy = "look whether they run; jobs that nothing kept are to be enqueued again"
     return Incident(
-        *("workers", "warn", text, "gone", "", _to(gone, "gone"), remedy),
-        cause="killed, or cut off from Redis",
-        evidence=tuple(f"{row.id}: its sign of life has run out" for row in gone[:_NAMED]),
+        *("workers", "warn", f"{counted(len(gone), 'worker')} gone without a clean stop", "gone"),
+        link=_to(gone, "gone"),
+        figures=f"what they ran may be lost{_on(gone)}",
+        cause="Killed, or cut off from Redis.",
+        evidence=tuple(Figure(row.id, "its heartbeat has expired") for row in gone[:_NAMED]),
+        meaning="What they ran is unknown: this console did not see it.",
+        remedies=(
+            _SEE,
+            Remedy("see whether they run; jobs that nothing kept must be enqueued again"),
+        ),
     )
 
 
@@ -273,37 +294,42 @@ def _far(far: Sequence[WorkerRow], thresholds: Thresholds) -> Incident:
         return 0.0 if facts is None else (facts.round_trip_us or 0) / 1_000
 
     worst = max(map(took_ms, far))
-    limit, them = f"{thresholds.round_trip_ms:g} ms", counted(len(far), "worker")
     return Incident(
-        *("server", "warn"),
-        text=f"{them} up to {worst:,.0f} ms from Redis{_on(far)}: over {limit}",
-        kind="round trip",
+        *("server", "warn", f"{counted(len(far), 'worker')} far from Redis", "round trip"),
         link=_to(far),
-        remedy="look at the network between them and Redis, and at the CPU of both",
-        more_remedies=("fewer threads in a process: they share its CPU",),
-        cause="the network is slow, or Redis or the process is short of CPU",
-        evidence=tuple(f"{row.id}: {took_ms(row):,.0f} ms a round trip" for row in far[:_NAMED]),
+        figures=f"up to {worst:,.0f} ms, over {thresholds.round_trip_ms:g} ms{_on(far)}",
+        cause="The network is slow, or Redis or the process is short of CPU.",
+        evidence=tuple(
+            Figure(row.id, f"{took_ms(row):,.0f} ms a round trip") for row in far[:_NAMED]
+        ),
+        meaning="Each job takes longer by some round trips.",
+        remedies=(
+            _SEE,
+            Remedy("look at the network between them and Redis, and at the CPU of both"),
+            Remedy("fewer threads in a process: they share its CPU"),
+        ),
     )
 
 
 def _grown(grown: Sequence[_Past], thresholds: Thresholds) -> Incident:
     rows = [each.seen for each in grown]
-    span = ago(thresholds.rss_for_s)
 
     def course(past: _Past) -> str:
         return f"{_mib(past.rss[0][1])} to {_mib(past.rss[-1][1])}"
 
     most = max(grown, key=lambda past: past.rss[-1][1] / max(1, past.rss[0][1]))
-    up_to = course(most)
     return Incident(
-        *("workers", "warn"),
-        text=f"memory of {counted(len(rows), 'worker')} only grows for {span}: {up_to}{_on(rows)}",
-        kind="memory",
+        *("workers", "warn", f"memory of {counted(len(rows), 'worker')} only grows", "memory"),
         link=_to(rows),
-        remedy="restart them before the machine runs out of memory",
-        more_remedies=("look which class runs on those that grow",),
-        cause="a leak, or memory that is fragmented by many threads",
-        evidence=tuple(f"{each.seen.id}: {course(each)}" for each in grown[:_NAMED]),
+        figures=f"{course(most)} in {ago(thresholds.rss_for_s)}{_on(rows)}",
+        cause="A leak, or memory that is fragmented by many threads.",
+        evidence=tuple(Figure(each.seen.id, course(each)) for each in grown[:_NAMED]),
+        meaning="A machine without memory kills processes, and what they run.",
+        remedies=(
+            _SEE,
+            Remedy("restart them before the machine runs out of memory"),
+            Remedy("look which class runs on those that grow"),
+        ),
     )
 
 

@@ -6,14 +6,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from qtop.config.limits import Thresholds
 from qtop.model.health import STORM_MINUTES, TimedJobs, TimedSet, storm_begin
-from qtop.monitor.incidents.incident import Incident, Link
+from qtop.monitor.incidents.incident import Figure, Incident, Link, Remedy, Severity
 from qtop.monitor.rows import FleetRows
 from qtop.search.filter_language import term
-from qtop.text.format import due_for
+from qtop.text.format import late_by
 from qtop.text.safe import ago, counted
 
 _DAY_S: Final = 86_400
@@ -128,23 +128,26 @@ def _overdue(timed: TimedJobs, fleet: FleetRows, thresholds: Thresholds) -> Iter
         # They were counted a moment after the first one was seen: by then it may have moved.
         if found is None or not found.overdue or late_s <= limit_s:
             continue
-        evidence = (
-            f"{found.overdue:,} {what} overdue",
-            f"{counted(movers, 'worker')} to move them: {ago(limit_s)} are allowed for",
+        remedy, cause = (
+            "start a process of theirs",
+            "No live process takes jobs, so none moves them.",
         )
-        text = f"{what} are {due_for(late_s)}: no process is there to move them"
-        remedy, cause = "start a process of theirs", "no process lives that takes jobs"
         if movers:
-            text = f"{what} are {due_for(late_s)}, though processes are there to move them"
             remedy = "see what their logs say, and whether their clocks are right"
             cause = _why_late(name, timed)
         yield Incident(
-            *("jobs", "warn" if movers else "bad", text, f"overdue {name}"),
+            *("jobs", "warn" if movers else "crit", f"{what} overdue", f"overdue {name}"),
             link=link if movers else Link("workers"),
-            remedy=remedy,
-            since=since_of(found.first_at),
+            figures=f"oldest {late_by(late_s)}, {found.overdue:,} overdue, "
+            f"{counted(movers, 'worker')} to move them",
             cause=cause,
-            evidence=evidence,
+            evidence=(
+                Figure("overdue", f"{found.overdue:,} {what}"),
+                Figure("movers", f"{counted(movers, 'worker')}: {ago(limit_s)} are allowed for"),
+            ),
+            meaning="They are not put into their queues, so no worker runs them.",
+            remedies=(Remedy("these jobs" if movers else "workers", "table.open"), Remedy(remedy)),
+            since=since_of(found.first_at),
         )
 
 
@@ -161,8 +164,8 @@ def _why_late(name: str, timed: TimedJobs) -> str:
     ahead = 0 if timed.retries is None else timed.retries.overdue
     behind = 0 if timed.scheduled is None else timed.scheduled.overdue
     if name == "schedule" and ahead > behind:
-        return f"{ahead:,} retries are due, too, and moved first"
-    return ""
+        return f"{ahead:,} retries are due, too, and are moved first."
+    return "Processes run that should move them: they are stuck, or their clocks are behind."
 
 
 # A storm of retries.
@@ -193,22 +196,25 @@ def _storm(
         link = Link("failed", filter=term("class", worst))
     does = "what the threads can do is not known yet"
     if per_min is not None and threads is not None:
-        does = f"all {counted(threads, 'thread')} do {per_min:,.0f} a minute"
+        does = f"all {counted(threads, 'thread')} do {per_min:,.0f}/min"
     shares = sorted(known.items(), key=lambda each: -each[1])[:3]
     yield Incident(
-        *("failures", "note" if room is None else "warn"),
-        text=f"retry storm ahead: {many:,} retries within 5 min{when}{mostly}; {does}",
-        kind="storm",
+        *("failures", "info" if room is None else "warn", "retry storm ahead", "storm"),
         link=link,
-        remedy="add threads, or move some of them to later times",
-        more_remedies=("find out why they failed before they are tried again",),
-        doubt="unjudged" if room is None else None,
-        cause=f"many jobs{mostly and f' of {worst}'} failed at about the same time",
+        figures=f"{many:,} retries within 5 min{when}{mostly}; {does}",
+        cause=f"Many jobs{f' of {worst}' if mostly else ''} failed at about the same time.",
         evidence=(
-            f"{many:,} of the retries of the next hour ({sum(ahead):,}){when}",
-            does,
-            *(f"{n:,} of {looked_at:,} looked at are {name}" for name, n in shares),
+            Figure("retries", f"{many:,} of the {sum(ahead):,} of the next hour{when}"),
+            Figure("capacity", does),
+            *(Figure("class", f"{name} {n:,} of {looked_at:,} sampled") for name, n in shares),
         ),
+        meaning="Other jobs wait while the retries run.",
+        remedies=(
+            Remedy("the retries", "table.open"),
+            Remedy("add threads, or move some of them to later times"),
+            Remedy("find out why they failed before they are tried again"),
+        ),
+        doubt="unjudged" if room is None else None,
     )
 
 
@@ -225,28 +231,33 @@ def _dead(
     died = deaths.add(at, dead)
     link = Link("failed")
     cap = int(thresholds.dead_cap)
-    many = f"{counted(dead.length, 'dead job')}"
     says = {
         True: "jobs died within the last 10 min",
         False: "no job died while this console watched",
         None: "whether jobs die now is not known yet",
     }[died]
-    remedies = (
-        "export the dead jobs: qtop export",
-        "raise the limit where the workers are configured (dead_max_jobs)",
-    )
+    severity: Severity = "warn" if died else "info"
+    export = Remedy("export the dead jobs: qtop export")
+    doubt: Literal["unjudged"] | None = "unjudged" if died is None else None
     if cap - 1 <= dead.length <= cap:
-        tail = "each death drops the oldest" + ("" if died else ", and none is seen now")
         yield Incident(
-            *("failures", "warn" if died else "note"),
-            text=f"{many}, the usual limit: {tail}",
-            kind="dead cap",
+            *("failures", severity, "dead jobs at the usual limit", "dead cap"),
             link=link,
-            remedy="retry or delete what is there",
-            more_remedies=remedies,
-            doubt="unjudged" if died is None else None,
-            cause="the set of dead jobs is cut down at each death",
-            evidence=(f"dead jobs: {dead.length:,} of {cap:,}", says),
+            figures=f"{dead.length:,}; each death drops the oldest"
+            + ("" if died else ", and none is seen now"),
+            cause="The set of dead jobs is cut down at each death.",
+            evidence=(
+                Figure("dead jobs", f"{dead.length:,} of {cap:,}"),
+                Figure("now", says),
+            ),
+            meaning="A dead job that is dropped cannot be retried.",
+            remedies=(
+                Remedy("the dead jobs", "table.open"),
+                Remedy("retry or delete what is there"),
+                export,
+                Remedy("raise the limit where the workers are configured (dead_max_jobs)"),
+            ),
+            doubt=doubt,
         )
     left_days = None
     if dead.first_at is not None and math.isfinite(dead.first_at):
@@ -256,13 +267,16 @@ def _dead(
     oldest = ago(at - (dead.first_at or at))
     when = "at the next death" if left_days <= 0 else f"in {ago(left_days * _DAY_S)}"
     yield Incident(
-        *("failures", "warn" if died else "note"),
-        text=f"the oldest of {many} is {oldest} old: the first is dropped {when}",
-        kind="dead age",
+        *("failures", severity, "dead jobs about to be dropped", "dead age"),
         link=link,
-        remedy="retry or delete what is old",
-        more_remedies=remedies[:1],
-        doubt="unjudged" if died is None else None,
-        cause=f"the dead are kept for {thresholds.dead_days:g} days, unless it is set otherwise",
-        evidence=(f"the oldest died {oldest} ago", says),
+        figures=f"the oldest of {dead.length:,} is {oldest} old, dropped {when}",
+        cause=f"Dead jobs are kept for {thresholds.dead_days:g} days unless it is set otherwise.",
+        evidence=(Figure("oldest", f"died {oldest} ago"), Figure("now", says)),
+        meaning="A dead job that is dropped cannot be retried.",
+        remedies=(
+            Remedy("the dead jobs", "table.open"),
+            Remedy("retry or delete what is old"),
+            export,
+        ),
+        doubt=doubt,
     )

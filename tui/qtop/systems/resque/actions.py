@@ -36,6 +36,7 @@ from qtop.actions.request import (
     Pause,
     PauseAll,
     Prune,
+    Quarantine,
     Register,
     Reorder,
     Replace,
@@ -116,8 +117,13 @@ class ResqueActions:
                 return (yield from self._of_jobs(request))
 
     def _of_jobs(
-        self, request: JobRequest | DelayedRequest | Replace | Enqueue | Cancel
+        self, request: JobRequest | DelayedRequest | Replace | Enqueue | Cancel | Quarantine
     ) -> Steps[Plan | Refusal]:
+        if isinstance(request, Quarantine):
+            # Imported here: few actions need it.
+            from qtop.systems.resque import quarantining
+
+            return (yield from quarantining.prepare(self.keys, self.operator, request))
         if isinstance(request, Cancel):
             return Refusal("Resque has no iterable jobs")
         if isinstance(request, Kill) and (why := self.abilities["kill"]) is not None:

@@ -393,6 +393,9 @@ def _words(request: OfJobs) -> _Words:
         case Reschedule():
             at = both_times(request.at)
             return _Words("Reschedule", noun, f"rescheduled to {at}:", (f"All become due {at}.",))
+        case PutBack() if kind == "quarantine":
+            line = f"They go to the end of {name}, where workers take them again."
+            return _Words("Requeue", noun, "requeued", (line,), f" to {name}")
         case PutBack():
             line = f"They go to the end of {name}; what is still unreadable stays here."
             return _Words("Requeue", noun, "requeued", (line,), f" to {name}")

@@ -265,6 +265,7 @@ class DelayedWalk:
         self.length: int | None = None
         self.done = 0
         self.is_broken = False
+        self.took_us: int | None = None
         self.extent = NO_EXTENT
         self.unread: tuple[UnreadPart, ...] = ()
 

@@ -9,6 +9,7 @@ from qtop.model.job import DueTime, Job, JobSource
 from queuecore.bulk import JobRef
 from queuecore.windows import Item
 from resque.codec import Payload, decode, decode_payload
+from resque.errors import WIRE_NAMES, DirtyExit, PruneDeadWorkerDirtyExit
 from resque.keys import Keys
 from resque.store import delayed, failures
 from resque.store.failures import Failure
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from resque.store.delayed_windows import DelayedEntry
 
 TOO_LARGE: Final = "too large to list"
+_DEADLY: Final = frozenset({WIRE_NAMES[DirtyExit], WIRE_NAMES[PruneDeadWorkerDirtyExit]})
 NO_LIST: Final = "the key of this moment holds no list"
 
 
@@ -27,6 +29,8 @@ def list_key(keys: Keys, source: JobSource) -> bytes:
         return keys.delayed(source.name) if source.name else keys.delayed_schedule()
     if source.kind == "failed":
         return failures.list_key(keys, source.name)
+    if source.kind == "quarantine":
+        return keys.quarantine(source.name)
     return keys.queue(source.name) if source.kind == "queue" else keys.unreadable(source.name)
 
 
@@ -58,6 +62,7 @@ def failure_job(failure: Failure) -> Job:
     return Job(
         *(item, JobRef(place, item.sha), place, name, args, queue, problem, None),
         *(failure.failed_at, retried_at, is_retried, *raised),
+        has_died=failure.exception in _DEADLY,
     )
 
 

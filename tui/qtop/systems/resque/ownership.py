@@ -58,7 +58,7 @@ def notices(whose: KeyOwners) -> Iterator[Notice]:
         text += f"; Resque's actions are refused on {named(barred)}" if barred else ""
         yield Notice("warn", text, "sidekiq", "queues", _OWN)
     elif whose.warning is not None:
-        yield Notice("note", whose.warning, "sidekiq")
+        yield Notice("info", whose.warning, "sidekiq")
     if whose.has_failures_set:
         text = "the list of failures is sidekiq-failures', a sorted set, and not Resque's"
         yield Notice("warn", text, "sidekiq-failures", remedy="leave it as it is; " + _OWN)

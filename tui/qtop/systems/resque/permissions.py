@@ -18,7 +18,8 @@ from resque.store import server_info
 #: Each script that changes data, and the actions that run it. An action may run one of several.
 ACTION_SCRIPTS: Final[Mapping[str, tuple[str, ...]]] = {
     "take": (
-        *("requeue", "requeue_all", "delete", "delete_all", "move", "edit", "edit_all"),
+        *("requeue", "requeue_all", "delete", "delete_all", "move", "move_all", "edit"),
+        *("edit_all", "quarantine"),
         *("put_back", "put_back_matching", "delete_jobs", "delete_matching"),
         *("move_jobs", "move_matching", "edit_matching"),
     ),
@@ -28,7 +29,10 @@ ACTION_SCRIPTS: Final[Mapping[str, tuple[str, ...]]] = {
     "undo": ("undo", "undo_deed"),
     "undo_scheduled": ("undo", "undo_deed"),
     "unregister": ("unregister", "prune"),
-    "delayed_act": ("run_now", "drop", "reschedule", "run_matching", "drop_matching"),
+    "delayed_act": (
+        *("run_now", "drop", "reschedule"),
+        *("reschedule_matching", "run_matching", "drop_matching"),
+    ),
     "push_noted": ("run_now",),
     "schedule_drop": ("drop",),
 }

@@ -30,8 +30,10 @@ if TYPE_CHECKING:
     )
     from qtop.model.fleet import ListedSchedule, Process, Schedules, Sighting, Snapshot
     from qtop.model.health import (
+        Acknowledgement,
         Finding,
         HealthReport,
+        IncidentKey,
         Ownership,
         ServerInfo,
         Stray,
@@ -135,6 +137,23 @@ class ResqueSystem:
         from qtop.systems.resque import health
 
         return health.look(self.keys, queues)
+
+    def acknowledged(self) -> Exchange[Sequence[Acknowledgement]]:
+        from queuecore import acknowledging
+
+        return acknowledging.read(self.keys)
+
+    def acknowledge(
+        self, wanted: Acknowledgement, known: Iterable[Acknowledgement] = ()
+    ) -> Exchange[bool]:
+        from queuecore import acknowledging
+
+        return acknowledging.acknowledge(self.keys, wanted, known)
+
+    def forget_acknowledged(self, key: IncidentKey) -> Exchange[bool]:
+        from queuecore import acknowledging
+
+        return acknowledging.forget(self.keys, key)
 
     def strays(self) -> Steps[Strays]:
         from resque.store import strays
@@ -246,6 +265,11 @@ class ResqueSystem:
 
         return queue_list.names(self.keys)
 
+    def quarantined(self) -> Steps[list[str]]:
+        from resque.store import quarantine
+
+        return [name for name, _ in (yield from quarantine.names(self.keys))]
+
     def failure_lists(self, *, apart: bool = False) -> Exchange[list[str]]:
         from resque.store import failures
 
@@ -260,6 +284,10 @@ class ResqueSystem:
         from queuecore import audit
 
         return audit.newest(self.keys, limit)
+
+    def iterations(self, jids: Sequence[str], place: str = "") -> Exchange[Mapping[str, str]]:
+        """None: no job of Resque's goes on from a cursor."""
+        return Exchange((), lambda _: {})
 
     def days(self, now: datetime) -> Exchange[RunHistory]:
         """None: nothing counts them."""

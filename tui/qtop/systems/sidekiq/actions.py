@@ -34,6 +34,7 @@ from qtop.actions.request import (
     PauseAll,
     Prune,
     PutBack,
+    Quarantine,
     Register,
     Reorder,
     Replace,
@@ -75,6 +76,7 @@ _NEVER: Final[Mapping[type, str]] = {
     PauseAll: f"{NO_PAUSE}; its processes can be quieted",
     Register: "Sidekiq has no such index: a queue gets its name with its next job",
     PutBack: "Sidekiq sets nothing aside",
+    Quarantine: "Sidekiq keeps such jobs among the dead: kill them",
     RunSchedules: "the schedules are those of a plug-in: only Ruby can run them",
     DeleteSchedules: "the schedules are those of a plug-in: only Ruby should change them",
 }

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Final, Literal
 
 from qtop.model.job_list import GroupFacts
 from qtop.search.failure_groups import KeyMaker, unreadable
@@ -15,6 +16,7 @@ from sidekiq.store.entries import SetEntry
 #: Deflated backtraces that are remembered, and how long each may be.
 _MOST_TRACES, _LONGEST_TRACE = 5_000, 4_000
 _TOO_LARGE: Final = "too large to list"
+_KEPT_IN: Final[Mapping[str, Literal["", "retry", "dead"]]] = {"retry": "retry", "dead": "dead"}
 
 
 class EntryGroups:
@@ -36,7 +38,8 @@ class EntryGroups:
         else:
             error = record.text("error_message")
             key = self._maker.key(name, exception, error, self._backtrace(record))
-        return GroupFacts(key, record.queue, moment)
+        kept_in = _KEPT_IN.get(entry.listed_in, "")
+        return GroupFacts(key, record.queue, moment, kept_in=kept_in)
 
     def _backtrace(self, record: JobRecord) -> tuple[str, ...]:
         """The lines of a backtrace: jobs that failed alike have the same one, to the byte."""

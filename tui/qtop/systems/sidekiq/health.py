@@ -260,9 +260,9 @@ def notices(processes: Sequence[Process] | None, there: Plugins) -> Iterator[Not
             remedy="finish the deploy: let all have the same",
             cause="a deploy is under way, or some processes were left behind by one",
             evidence=tuple(
-                f"version {number}: {counted(many, 'worker')}"
+                (f"version {number}", counted(many, "worker"))
                 for number, many in sorted(majors.items())
             ),
         )
     if (hidden := hidden_jobs(there)) is not None:
-        yield Notice("note", hidden, "periodic", "scheduled")
+        yield Notice("info", hidden, "periodic", "scheduled")

@@ -18,8 +18,9 @@ from sidekiq.scripts import load_script
 #: Each script that changes data, and the actions that run it. An action may run one of several.
 ACTION_SCRIPTS: Final[Mapping[str, tuple[str, ...]]] = {
     "entries_act": (
-        *("requeue", "requeue_all", "delete", "delete_all", "move", "edit", "edit_all"),
-        *("run_now", "drop", "reschedule", "run_matching", "drop_matching"),
+        *("requeue", "requeue_all", "delete", "delete_all", "move", "move_all", "edit"),
+        *("edit_all", "run_now", "drop", "reschedule", "reschedule_matching"),
+        *("run_matching", "drop_matching"),
         *("kill", "kill_all", "kill_delayed", "kill_matching", "postpone", "postpone_all"),
     ),
     "take": (

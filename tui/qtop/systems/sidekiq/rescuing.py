@@ -188,9 +188,13 @@ def prepare_rescue(keys: SidekiqKeys, operator: Operator, request: Prune) -> Pla
     if not jobs:
         return Refusal(_why_none(cases))
     what = counted(len(jobs), "lost job")
+    whose = tuple(case.worker_id for case, _ in meant)
+    who = whose[0] if len(whose) == 1 else counted(len(whose), "worker")
     size_bytes = sum(len(job.job.raw) for job in jobs)
     key = keys.queue(jobs[0].queue)
-    record = operator.record("rescue", what, key, len(jobs), "", size_bytes)
+    record = operator.record("rescue", f"{what} of {who}", key, len(jobs), "", size_bytes)
+    # What is said of each process ends when its own jobs are put back.
+    record = replace(record, processes=whose)
     lines = [line for case in cases for line in case.lines]
     listed = lines[:_SHOWN]
     listed += [f"and {len(lines) - _SHOWN:,} more lines"] if len(lines) > _SHOWN else []

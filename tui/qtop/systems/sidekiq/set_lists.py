@@ -294,6 +294,7 @@ class SetWalk:
         self._at = self._met = self._passed = 0
         self.length: int | None = None
         self.done = 0
+        self.took_us = 0
         self.extent = NO_EXTENT
         self.unread: tuple[UnreadPart, ...] = ()
 
@@ -320,6 +321,7 @@ class SetWalk:
 
     def _read(self, seen: list[SetEntry]) -> Iterator[Entry]:
         way = self._ways[self._at]
+        self.took_us = way.took_us
         self.done = self._passed + way.done
         self.length = max(self.length or 0, self.done)
         first, self._met = self._met, self._met + len(seen)
@@ -337,7 +339,7 @@ class UpwardWalk:
         #: The SHA-1s of the entries of the last window that were cut.
         self._met: set[str] = set()
         self._is_over = False
-        self.done = 0
+        self.done = self.took_us = 0
         self.is_broken = False
 
     def window(self) -> Exchange[list[SetEntry]] | None:
@@ -349,6 +351,7 @@ class UpwardWalk:
         return seen.then(self._read)
 
     def _read(self, seen: SetWindow) -> list[SetEntry]:
+        self.took_us = seen.ended_us - seen.began_us
         fresh = [each for each in seen.entries if _sha_of_cut(each) not in self._met]
         self.done += len(fresh)
         if not fresh:

@@ -32,8 +32,10 @@ if TYPE_CHECKING:
     )
     from qtop.model.fleet import ListedSchedule, Process, Schedules, Sighting, Snapshot
     from qtop.model.health import (
+        Acknowledgement,
         Finding,
         HealthReport,
+        IncidentKey,
         Ownership,
         ServerInfo,
         Stray,
@@ -63,6 +65,7 @@ T = TypeVar("T")
 FAILURES_READ: Final = 500
 _NO_PAUSE: Final = "pausing is not enforced by open-source Sidekiq"
 _NO_WORKERS: Final = "qtop has no workers of its own for Sidekiq: start its own processes"
+_NO_QUARANTINE: Final = "Sidekiq keeps such jobs among the dead: kill them"
 _NO_REGISTER: Final = "Sidekiq itself puts a queue on its set with the next job"
 
 
@@ -83,6 +86,7 @@ class SidekiqSystem:
             "pause_all": _NO_PAUSE,
             "start_workers": _NO_WORKERS,
             "register": _NO_REGISTER,
+            "quarantine": _NO_QUARANTINE,
         }
     )
     wording: ClassVar[Mapping[str, Wording]] = MappingProxyType(
@@ -194,6 +198,23 @@ class SidekiqSystem:
         known = yield from self._known_processes()
         return (yield from health.look(self.keys, queues, known))
 
+    def acknowledged(self) -> Exchange[Sequence[Acknowledgement]]:
+        from queuecore import acknowledging
+
+        return acknowledging.read(self.keys)
+
+    def acknowledge(
+        self, wanted: Acknowledgement, known: Iterable[Acknowledgement] = ()
+    ) -> Exchange[bool]:
+        from queuecore import acknowledging
+
+        return acknowledging.acknowledge(self.keys, wanted, known)
+
+    def forget_acknowledged(self, key: IncidentKey) -> Exchange[bool]:
+        from queuecore import acknowledging
+
+        return acknowledging.forget(self.keys, key)
+
     def strays(self) -> Steps[Strays]:
         from qtop.systems.sidekiq import strays
 
@@ -302,6 +323,10 @@ class SidekiqSystem:
         command = ("SMEMBERS", self.keys.queues())
         return single(command, lambda found: [name_text(each) for each in sorted(found)])
 
+    def quarantined(self) -> Exchange[list[str]]:
+        """None: such jobs are among the dead."""
+        return Exchange((), lambda _: [])
+
     def failure_lists(self, *, apart: bool = False) -> Exchange[list[str]]:
         from qtop.systems.sidekiq.job_lists import failure_lists
 
@@ -330,6 +355,11 @@ class SidekiqSystem:
         from qtop.systems.sidekiq import run_counts
 
         return run_counts.classes(self.keys, now, hours)
+
+    def iterations(self, jids: Sequence[str], place: str = "") -> Exchange[Mapping[str, str]]:
+        from qtop.systems.sidekiq.cancelling import how_far
+
+        return how_far(self.keys, jids)
 
     def launch(self, request: LaunchRequest) -> LaunchCommand | Refusal:
         from qtop.actions.plan import Refusal
