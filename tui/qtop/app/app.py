@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from qtop.app.action_controller import ActionController
     from qtop.app.alerts import AlertWatch
     from qtop.app.command_controller import AroundConsole, CommandController
+    from qtop.app.own_command_controller import OwnCommandController
     from qtop.app.place_finder import Discovery
     from qtop.app.worker_controller import LocalWorkerController
     from qtop.monitor.together import ShownState
@@ -630,6 +631,13 @@ class QtopApp(App[None]):
         return CommandController(self, around, read_only=is_read_only)
 
     @cached_property
+    def own_commands(self) -> OwnCommandController:
+        """What runs the commands of the settings."""
+        from qtop.app.own_command_controller import OwnCommandController
+
+        return OwnCommandController(self, read_only=self._options.read_only)
+
+    @cached_property
     def worker_actions(self) -> LocalWorkerController:
         """The same for the workers started here."""
         from qtop.app.worker_controller import LocalWorkerController
@@ -651,6 +659,8 @@ class QtopApp(App[None]):
         pane = screen.pane
         before = (pane.filter.text, pane.table.cursor_key)
         pane.set_filter("")
+        if link.key is not None:
+            screen.reveal_row(link.key)
         found = link.key is not None and pane.table.move_to(link.key)
         wanted = self._filter_of(link)
         if not found:

@@ -248,6 +248,10 @@ show_aside    | b |         | queues jobs                   |
     Show what workers set aside from the queue because they could not read it.
 remove_queue  | D |         | queues                        | typed
     Remove the queue under the cursor, with the jobs that wait in it at this moment.
+unfold        | right |     | queues                        |
+    Show the queues that a row like `tenant_*` stands for; so does `enter`.
+fold          | left  |     | queues                        |
+    Fold the queues whose names begin like that under the cursor again.
 start_workers | s | start   | overview queues workers local | confirm
     Start workers on this machine; asks which queues and how many.
 
@@ -505,6 +509,8 @@ SYNONYMS: Final = {
     "remove_queue": "delete drop",
     "move_jobs": "transfer",
     "move_matching": "transfer bulk",
+    "unfold": "open expand prefix",
+    "fold": "close collapse prefix",
     "pause": "stop hold resume unpause",
     "pause_all": "stop hold resume unpause everything maintenance",
     "start_workers": "run spawn launch scale",

@@ -12,11 +12,13 @@ from textual import events
 from textual.app import ComposeResult
 from textual.await_complete import AwaitComplete
 from textual.binding import Binding
+from textual.keys import _character_to_key
 from textual.screen import Screen
 from textual.timer import Timer
 from textual.widget import Widget
 
 from qtop.actions.request import Request, placed
+from qtop.config.own_commands import key_clash
 from qtop.config.settings import SCREENS, BadSettings, Settings
 from qtop.keymap import keymap
 from qtop.keymap.keymap import Where, clashes, typed_in_fields
@@ -86,6 +88,11 @@ class ConsoleScreen(Screen[None]):
     def __init__(self) -> None:
         super().__init__()
         take_shape(self)
+        for command in self.app.settings.commands:
+            if command.key and set(command.where) & set(self.PLACES):
+                key = command.key
+                key = _character_to_key(key) if len(key) == 1 else key
+                self._bindings.bind(key, f"own_command({command.name!r})")
         self._status, self._tabs, self._trouble = (Bar(id=i) for i in ("status", "tabs", "trouble"))
         self._result, self._keys = Bar(id="result"), Bar(id="keys")
         self.bars: list[Bar] = []
@@ -166,6 +173,9 @@ class ConsoleScreen(Screen[None]):
         for at, table in enumerate(self.tables):
             keys = (self._cursors.get(place, []) for place in places)
             any(at < len(each) and table.move_to(each[at]) for each in keys)
+
+    def reveal_row(self, key: Hashable) -> None:
+        """Show a row that is part of another one, before the cursor goes to it."""
 
     # The title
 
@@ -405,6 +415,17 @@ class ConsoleScreen(Screen[None]):
         if self.pane is not None:
             self.pane.next_sort()
 
+    def own_row(self) -> Subject | None:
+        """What a command of the settings is about: the row under the cursor, if there is one."""
+        row = None if self.pane is None else self.pane.table.cursor_row
+        return None if row is None else cast(ListOwner, self).subject(row)
+
+    def action_own_command(self, name: str) -> None:
+        """Run a command of the settings."""
+        command = next((each for each in self.app.settings.commands if each.name == name), None)
+        if command is not None:
+            self.app.own_commands.request(command, self.own_row())
+
     def action_choose_columns(self) -> None:
         """Choose the columns of the list. What is chosen holds as if the settings said so."""
         # Imported here: seldom needed.
@@ -546,6 +567,7 @@ def check_settings(settings: Settings) -> None:
         for action_id, sentence in wrong:
             where = settings.origins[f"keys.{action_id}"]
             raise BadSettings(f"{where}: {action_id}: {sentence}")
+    _check_own_keys(settings)
     known = columns() if settings.columns else {}
     for place, keys in settings.columns.items():
         try:
@@ -554,6 +576,24 @@ def check_settings(settings: Settings) -> None:
             arranged(known[place], keys)
         except ValueError as error:
             raise BadSettings(f"{settings.origins[f'columns.{place}']}: {error}") from None
+
+
+def _check_own_keys(settings: Settings) -> None:
+    """Raises BadSettings where a command of the settings has a key that does something else."""
+    commands = settings.commands
+    if not any(command.key for command in commands):
+        return
+    places = [{*page.PLACES, "everywhere"} for page in screens()]
+
+    def taken(on: set[Where]) -> dict[str, str]:
+        actions = keymap.of(on, rebound=settings.keys)
+        return {key: action.id for action in actions for key in action.keys}
+
+    for at, command in enumerate(commands):
+        clash = key_clash(command, commands[:at], places, taken)
+        if clash is not None:
+            where = settings.origins[f"commands.{command.name}"]
+            raise BadSettings(f"{where}: {command.name}: {clash}")
 
 
 def columns() -> dict[str, Sequence[Column[Any]]]:

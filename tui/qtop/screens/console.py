@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from qtop.actions.plan import Operator, Plan, Refusal
     from qtop.actions.request import AnyRequest, PruneEvidence
     from qtop.actions.runner import ForegroundPriority
+    from qtop.config.own_commands import OwnCommand
     from qtop.config.settings import Settings
     from qtop.local.groups import LocalWorker, WorkerGroup
     from qtop.local.workers import LocalWorkers
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from qtop.monitor.rows import WorkerRow
     from qtop.monitor.state import ConsoleState
     from qtop.monitor.together import ShownState
+    from qtop.search.fields import Subject
     from qtop.search.selection import JobSearch, RefusalCheck, Selection
     from qtop.systems.system import JobSystem, System
     from qtop.widgets.list_pane import ListPane
@@ -66,6 +68,10 @@ class Console(Protocol):
     @property
     def actions(self) -> Actions:
         """What changes something."""
+
+    @property
+    def own_commands(self) -> OwnCommands:
+        """What runs the commands of the settings."""
 
     @property
     def worker_actions(self) -> LocalActions:
@@ -214,6 +220,13 @@ class Actions(Protocol):
 
     def ask_when(self, title: str, then: Callable[[datetime], None]) -> None:
         """Ask for a time to come, and go on with it."""
+
+
+class OwnCommands(Protocol):
+    """What screens ask for with the commands of the settings."""
+
+    def request(self, command: OwnCommand, row: Subject | None) -> None:
+        """Run a command about a row, after a question where it wants one."""
 
 
 class LocalActions(Protocol):

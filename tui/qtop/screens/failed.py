@@ -30,6 +30,7 @@ from qtop.search.failure_groups import (
     KeyMaker,
     title,
 )
+from qtop.search.fields import Subject
 from qtop.search.joint_search import AnySearch, JointSearch
 from qtop.search.selection import JobQuery, JobSearch
 from qtop.text import format
@@ -439,7 +440,7 @@ class FailedScreen(JobListScreen):
         view, key = self.app.state.view(), row.group.fingerprint
         alike = (each for each in view.insights.groups if each.fingerprint == key)
         sample = next(alike, None)
-        newest = None if sample is None else sample.newest.job
+        newest = None if sample is None or sample.newest is None else sample.newest.job
         lines = preview.group_lines(row.group, newest, self.now)
         wanted = ("table.open", "requeue", "requeue_all", "delete", "move", "export")
         last = preview.keys(view, self.PLACES, wanted)
@@ -447,6 +448,14 @@ class FailedScreen(JobListScreen):
         return RowLook(row.group.id, name, tuple(lines), None, tuple(last))
 
     # Keys
+
+    def own_row(self) -> Subject | None:
+        row = self.table.cursor_row
+        if not isinstance(row, FailureGroupRow):
+            return super().own_row()
+        group = row.group
+        queue = group.queues[0][0] if len(group.queues) == 1 else None
+        return Subject(class_name=group.fingerprint.class_name, queue=queue, id=group.id)
 
     def open(self, row: FailureGroupRow | JobRow) -> None:
         if isinstance(row, FailureGroupRow):

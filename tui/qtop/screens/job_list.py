@@ -762,6 +762,10 @@ class JobDetailsScreen(ConsoleScreen):
         self.job = whole
         self.show_view(self.app.state.view())
 
+    def own_row(self) -> Subject | None:
+        now, name = self.now, self.app.system.name
+        return of_job(self.job, now, self.jobs.source.place or name)
+
     def action_next_job(self) -> None:
         self._go_to_neighbour(1)
 
