@@ -42,7 +42,7 @@ def test_a_failure_goes_back_byte_for_byte_and_comes_back_with_undo(
     assert direct("SISMEMBER", "resque:queues", "mail") == 1
     undone = qtop("undo")
     assert undone.status == 0
-    assert undone.out.startswith("took back 1 of requeue failed")
+    assert undone.out.startswith("undone: requeue failed")
     assert failed(direct) == [first, entry, last]
     assert queue(direct) == []
     direct("SREM", "resque:queues", "mail")
@@ -152,7 +152,7 @@ def test_waiting_jobs_are_deleted_and_come_back_in_their_order(
     ran = qtop("delete", "--from", "queue:mail", "--filter", "class:Mail", "--yes")
     assert ran.out == f"{texts.outcome('deleted', 200)}\n"
     assert len(queue(direct)) == 100
-    assert qtop("undo").out.startswith("took back 200 of delete queue:mail, filter class:Mail")
+    assert qtop("undo").out.startswith("undone 200 of 200: delete queue:mail, filter class:Mail")
     assert resque_keys(direct) == before
 
 

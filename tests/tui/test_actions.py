@@ -168,8 +168,8 @@ async def test_an_action_can_be_undone(console: Console) -> None:
     await console.actions.run(delete(seen[1:]))
     assert await console.failed() == 0
     for text in (
-        words.took_back(2, "delete 2 failed jobs"),
-        words.took_back(1, "requeue 1 failed job"),
+        words.undone(2, "delete 2 failed jobs"),
+        words.undone(1, "requeue 1 failed job"),
     ):
         assert (await console.undo()).text == text
     assert console.actions.trails == []
@@ -203,7 +203,7 @@ async def test_an_undo_that_is_stopped_says_first_how_many_are_back_and_how_many
     assert outcome.text == (
         f"took back {done}; {250 - done} left alone: stopped: requeue 250 failed jobs"
     )
-    assert (await console.undo()).text == words.took_back(250 - done, "requeue 250 failed jobs")
+    assert (await console.undo()).text == words.undone(250 - done, "requeue 250 failed jobs")
 
 
 @pytest.mark.redis
@@ -211,7 +211,7 @@ async def test_undo_cannot_bring_back_a_job_that_a_worker_took_meanwhile(console
     await console.actions.run(requeue(await console.fail(entry(1))))
     await console.source.run(single(("LPOP", KEYS.queue("mail")), bytes, writes=True))
     outcome = await console.undo()
-    assert outcome.text == "took back 0, too late for 1: requeue 1 failed job"
+    assert outcome.text == "undone 0 of 1, too late for 1: requeue 1 failed job"
     assert outcome.tone == "warn"
 
 
@@ -221,7 +221,7 @@ async def test_an_action_that_another_operator_undid_meanwhile_is_not_undone_aga
 ) -> None:
     await console.actions.run(delete(await console.fail(entry(1))))
     back = await console.prepare(console.actions.trails[-1].undo())
-    assert (await console.actions.run(back)).text == words.took_back(1, "delete 1 failed job")
+    assert (await console.actions.run(back)).text == words.undone(1, "delete 1 failed job")
     again = await console.actions.run(back)
     assert again.text == "delete 1 failed job: nothing is left to take back"
     assert again.tone == "warn"

@@ -157,7 +157,7 @@ async def test_all_that_match_are_edited_after_a_question_with_samples(redis: Re
         )
         assert [json.loads(each)["args"][1] for each in pushed] == ["EUR"] * 3
         await pilot.press("u")
-        await until_shown(pilot, "took back 3")
+        await until_shown(pilot, "undone 3")
         assert await redis.failed() == 5
 
 

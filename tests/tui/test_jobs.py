@@ -103,7 +103,7 @@ async def test_all_matching_jobs_are_deleted_and_no_others(redis: Redis) -> None
         left = [raw for n, raw in enumerate(many) if n >= 402 and n % 4]
         assert await waiting(redis, "mail") == [*left, late]
         await pilot.press("u")
-        await until_shown(pilot, words.took_back(4_899, "delete 5,000 waiting jobs"))
+        await until_shown(pilot, words.undone(4_899, "delete 5,000 waiting jobs"))
         assert sorted(await waiting(redis, "mail")) == sorted([*many[402:], late])
 
 
@@ -158,7 +158,7 @@ async def test_all_matching_jobs_are_moved_in_order_and_undo_brings_them_back(re
         await until_shown(pilot, words.outcome("moved to later:", 300))
         assert await waiting(redis, "later") == many[::3]
         await pilot.press("u")
-        await until_shown(pilot, words.took_back(300, "move 300 waiting jobs"))
+        await until_shown(pilot, words.undone(300, "move 300 waiting jobs"))
     assert await waiting(redis, "mail") == many
     assert await waiting(redis, "later") == []
 
@@ -173,7 +173,7 @@ async def test_one_job_is_deleted_without_a_question_and_undo_restores_it(redis:
         await until_shown(pilot, words.outcome("deleted", 1))
         assert await waiting(redis, "mail") == [*many[:2], *many[3:]]
         await pilot.press("u")
-        await until_shown(pilot, words.took_back(1, "delete 1 waiting job"))
+        await until_shown(pilot, words.undone(1, "delete 1 waiting job"))
     assert await waiting(redis, "mail") == many
 
 
@@ -306,7 +306,7 @@ async def test_a_waiting_job_is_edited_where_it_is(redis: Redis) -> None:
         changed = b'{"class":"Other","args":[3, 1.50]}'
         assert await waiting(redis, "mail") == [many[2], changed, *many[4:]]
         await pilot.press("u")
-        await until_shown(pilot, words.took_back(1, "edit 1 waiting job"))
+        await until_shown(pilot, words.undone(1, "edit 1 waiting job"))
     assert sorted(await waiting(redis, "mail")) == sorted(many[2:])
 
 
@@ -321,28 +321,28 @@ async def test_an_item_set_aside_is_edited_and_goes_back_to_its_queue(redis: Red
         await pilot.press("2")
         await until_shown(pilot, "3 unreadab")
         await pilot.press("b")
-        await until_shown(pilot, words.set_aside(1, 3, 3))
+        await until_shown(pilot, words.unreadable(1, 3, 3))
         assert isinstance(app.screen, SetAsideScreen)
         await pilot.press("r")
         await until_shown(pilot, "requeued 0, gone meanwhile 0, refused 1 (still unreadable:")
         await pilot.press("j", "r")
         await until_shown(pilot, words.outcome("requeued", 1))
         assert await waiting(redis, "mail") == [job(1), b'{"class":"Ok","args":[]}']
-        await until_shown(pilot, words.set_aside(1, 2, 2))
+        await until_shown(pilot, words.unreadable(1, 2, 2))
         await pilot.press("g", "e")
         await edit(pilot, '{"class":"Mended","args":[]}')
         await until_shown(pilot, "Requeue to mail with this payload?")
         await pilot.press("tab", "enter")
         await until_shown(pilot, words.done("edited and put back", 1))
         assert (await waiting(redis, "mail"))[2:] == [b'{"class":"Mended","args":[]}']
-        await until_shown(pilot, words.set_aside(1, 1, 1))
+        await until_shown(pilot, words.unreadable(1, 1, 1))
         await pilot.press("D")
         await until_shown(pilot, words.question("Delete", 1, "item"))
         await pilot.press("y")
         await until_shown(pilot, words.done("deleted", 1))
         await until_shown(pilot, "Nothing is set aside from this queue.")
         await pilot.press("u")
-        await until_shown(pilot, words.TOOK_BACK)
+        await until_shown(pilot, words.UNDONE)
     assert await command(redis, "LRANGE", key, 0, -1) == [b"\xff\x1b[2J"]
 
 
@@ -354,7 +354,7 @@ async def test_items_set_aside_are_requeued_as_far_as_they_can_be_read(redis: Re
     async with app.run_test(size=(120, 40)) as pilot:
         await opened(app, pilot, "of 1 waiting")
         await pilot.press("b")
-        await until_shown(pilot, words.set_aside(1, 4, 4))
+        await until_shown(pilot, words.unreadable(1, 4, 4))
         await pilot.press("R")
         await until_shown(pilot, "Requeue 4 items to mail?")
         await until_shown(pilot, "still unreadable")
@@ -383,7 +383,7 @@ async def test_the_page_of_a_job_has_its_keys(redis: Redis) -> None:
         await pilot.press("enter", "d")
         await until_shown(pilot, words.done("deleted", 1))
         await pilot.press("u")
-        await until_shown(pilot, words.TOOK_BACK)
+        await until_shown(pilot, words.UNDONE)
     assert await waiting(redis, "mail") == [job(2), job(3)]
 
 
@@ -410,7 +410,7 @@ async def test_a_queue_is_removed_after_its_name_was_typed_and_comes_back(redis:
         await until_shown(pilot, "removed mail and 20 jobs")
         assert await command(redis, "SMEMBERS", KEYS.queues()) == [b"other"]
         await pilot.press("u")
-        await until_shown(pilot, words.took_back(20, "remove queue mail"))
+        await until_shown(pilot, words.undone(20, "remove queue mail"))
     assert await command(redis, "SCARD", KEYS.queues()) == 2
     assert await redis.size("mail") == 20
 

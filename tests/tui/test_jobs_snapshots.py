@@ -121,7 +121,7 @@ async def test_items_set_aside(size: tuple[int, int]) -> None:
     async with app.run_test(size=size) as pilot:
         await until_polled(pilot)
         app.push_screen(SetAsideScreen("images"))
-        await until_shown(pilot, words.set_aside(1, 4, 4))
+        await until_shown(pilot, words.unreadable(1, 4, 4))
         assert_snapshot(app, f"aside-{size[0]}x{size[1]}")
 
 

@@ -113,7 +113,7 @@ async def test_all_that_match_are_requeued_after_one_question_and_one_undo_takes
     assert direct("LLEN", RESQUE.queue("mail")) == 5
     assert direct("LLEN", SIDEKIQ.queue("default")) == 6
     await pilot.press("u")
-    await until_shown(pilot, "took back 11 (resque 5, sidekiq 6)")
+    await until_shown(pilot, "undone 11 (resque 5, sidekiq 6)")
     await until_rows(pilot, 11)
     assert direct("EXISTS", RESQUE.queue("mail"), SIDEKIQ.queue("default")) == 0
 

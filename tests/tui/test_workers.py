@@ -94,7 +94,7 @@ async def test_dead_workers_are_pruned_after_showing_the_evidence(redis: Redis) 
         await until_shown(pilot, "holds Charge of mail")
         await until_shown(pilot, "1 job in its hands becomes a failure")
         await pilot.press("y")
-        await until_shown(pilot, words.unregistered(2, failed=1))
+        await until_shown(pilot, words.pruned(2, failed=1))
     assert await registered(redis) == {b"alive-1:9:mail"}
     assert await redis.failed() == 1
 
@@ -136,7 +136,7 @@ async def test_a_worker_that_may_be_alive_is_unregistered_only_with_the_typed_wo
         await pilot.press("enter")
         await until_shown(pilot, words.type_to_go_on("unregister"))
         await pilot.press(*"unregister", "enter")
-        await until_shown(pilot, words.unregistered(1, failed=1))
+        await until_shown(pilot, words.pruned(1, failed=1))
     assert await registered(redis) == set()
     assert await redis.failed() == 1
 

@@ -299,7 +299,7 @@ def unregistered(found: Sequence[Unregistered], is_complete: bool, foreign: int 
     """Whether queues with jobs are missing from the set of queues. `foreign` is the number of
     further ones, which are Sidekiq's."""
     rest = "" if is_complete else " among the first 200,000 keys"
-    rest += f"; {counted(foreign, 'list')} of Sidekiq's left alone" if foreign else ""
+    rest += f"; {counted(foreign, 'list')} of Sidekiq's skipped" if foreign else ""
     if not found:
         text = f"no queue with jobs is missing from the set{rest}"
         return _as_far_as_seen("unregistered", text, is_complete, "*:queue:*")
