@@ -43,6 +43,7 @@ from qtop.text.safe import counted, safe
 from qtop.widgets.bars import Bar, Span, server
 from qtop.widgets.columns import Column, RowT
 from qtop.widgets.panel import JOINED, OPEN, Panel
+from qtop.widgets.span_lines import SpanLines
 from qtop.widgets.table import Table
 
 #: Of the panel beside the incidents; what does not fit is on the page of the incident.
@@ -124,9 +125,9 @@ class OverviewScreen(ConsoleScreen):
         self.failures = self._brief("failures", FAILURES, lambda group: group.key)
         self.jobs = self._brief("jobs", job_columns(self._usual_s), lambda row: row.key)
         self._advice = Bar(id="advice")
-        self._details = [Bar() for _ in range(_DETAIL_LINES)]
+        self._detail = SpanLines()
         self._incidents_panel = Panel(self.table, self._advice, id="incidents-panel")
-        self._detail_panel = Panel(*self._details, id="detail")
+        self._detail_panel = Panel(self._detail, id="detail")
         self._top = Horizontal(self._incidents_panel, self._detail_panel, id="top")
         self._charts = ChartRow(self.app.drawn_as, id="charts")
         self._queues_panel = Panel(self.queues)
@@ -229,9 +230,7 @@ class OverviewScreen(ConsoleScreen):
         self._detail_panel.show([Span(title, "strong", least=12)] if title else [])
         width = self._detail_cells
         lines = min(_DETAIL_LINES, max(1, self._top.size.height - (2 if self._is_tall else 1)))
-        found = [] if row is None else detail(row, remedies, width, lines)
-        for at, bar in enumerate(self._details):
-            bar.show([Span(" ", "", 1), *found[at]] if at < len(found) else [])
+        self._detail.show([] if row is None else detail(row, remedies, width, lines))
 
     def _remedies(self, incident: Incident) -> list[KeyedRemedy]:
         view = self.app.state.view()
