@@ -210,7 +210,7 @@ class OverviewScreen(ConsoleScreen):
         self._failures_panel.show(
             [Span("Failures", "dim" if dim else "strong"), *failure_figures(view)]
         )
-        running = "" if totals is None else partly(totals.working, is_least=totals.working_is_least)
+        running = "" if totals is None else partly(totals.busy)
         self._jobs_panel.show(
             [Span("Running", "dim" if dim else "strong"), Span(f" {running}", "dim")],
             [Span("slowest first", "dim", 50)],
