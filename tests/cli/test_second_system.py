@@ -345,7 +345,7 @@ NEEDING: Final[Mapping[str, tuple[int, tuple[str, ...]]]] = {
 #: Only the console asks for these, the first before it is drawn.
 OF_THE_CONSOLE: Final = {
     *("probe", "waiting_classes", "note", "forbidden", "schedules_look"),
-    *("extent", "page", "before", "last", "days", "classes"),
+    *("extent", "page", "before", "last", "days", "classes", "iterations"),
 }
 
 

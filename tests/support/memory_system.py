@@ -298,6 +298,10 @@ class MemorySystem:
         """The actions so far."""
         return self.faults.work("history", lambda: self.actions.history[:limit])
 
+    def iterations(self, jids: Sequence[str], place: str = "") -> Work[Mapping[str, str]]:
+        """None goes on from a cursor."""
+        return self.faults.work("iterations", dict)
+
     def days(self, now: datetime) -> Work[RunHistory]:
         """As much as a snapshot says."""
         return self.faults.work("days", lambda: RunHistory((DayRuns(now.date(), 1_000, 10),)))

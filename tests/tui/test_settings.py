@@ -225,7 +225,7 @@ def test_production_at_the_top_of_the_file_has_a_word_to_type_too(write: Write) 
 @pytest.mark.parametrize(
     ("text", "words", "line"),
     [
-        ("intervall = 1", "unknown 'intervall': did you mean interval? known: url, namespace", 1),
+        ("intervall = 1", "unknown 'intervall': did you mean interval?", 1),
         ("wait = 1", "unknown 'wait'; known: url, namespace", 1),
         ("\ninterval = 0.1", "interval must be a number from 0.25 to 60", 2),
         ("interval = true", "must be a number", 1),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from tests.support.console import (
@@ -19,7 +20,7 @@ from tests.support.console import (
 from tests.support.console_redis import Redis, on
 from tests.support.direct import Direct
 from tests.support.sidekiq_jobs import KEYS, failed_job, fill_queue, fill_set, job, state_of
-from tests.support.sidekiq_processes import beat, crash, work
+from tests.support.sidekiq_processes import beat, crash, payload, work
 from textual.pilot import Pilot
 
 from qtop.app.app import QtopApp
@@ -220,6 +221,32 @@ async def test_a_process_is_quieted_and_stopped_by_its_signals(
         await until(pilot, lambda: direct("LLEN", signals) == 2, "another signal")
         await pilot.press("u")
         await until(pilot, lambda: direct("LRANGE", signals, 0, -1) == [b"TSTP"], "one less")
+
+
+async def test_how_far_an_iterable_job_is_is_shown_with_its_thread(
+    app: QtopApp, direct: Direct, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    identity, jid = "far:1:0123456789ab", "a" * 24
+    beat(direct, identity)
+    work(direct, identity, {"t1": payload(jid), "t2": payload("b" * 24)})
+    direct("HSET", KEYS.iteration(jid), "c", '[7,"x"]', "ex", "2", "rt", "754.5")
+    async with app.run_test(size=(140, 60)) as pilot:
+        await show(pilot, "3", "h:1", "enter")
+        await until_screen(pilot, WorkerScreen)
+        await until_shown(pilot, '2 starts, ran for 12 min, at [7,"x"]')
+        assert screen_text(app).count("iteration") == 1
+        direct("HSET", KEYS.iteration(jid), "c", "8", "cancelled", "1795436444")
+        app.poll_now()
+        await until_shown(pilot, "at 8; asked to end")
+        direct("DEL", KEYS.iteration(jid))
+        direct("SET", KEYS.iteration(jid), "x")
+        app.poll_now()
+        await until_shown(pilot, "unknown: a key holds another kind")
+        unanswered: Exchange[Any] = Exchange((("NOSUCH",),), list)
+        monkeypatch.setattr(SidekiqSystem, "iterations", lambda *_: unanswered)
+        app.poll_now()
+        await until_shown(pilot, "NOSUCH")
+        assert "2 starts" not in screen_text(app)
 
 
 async def test_what_a_process_lost_while_the_console_watched_is_rescued(

@@ -201,9 +201,11 @@ def _act(
     # The script cannot take many more.
     at_once = min(at_once, AT_ONCE)
 
+    def progress() -> tuple[int, int]:
+        return result.done + search.gone + result.gone + _count(result.refused), len(refs)
+
     def find() -> Steps[_Batch | None]:
-        done = result.done + search.gone + result.gone + _count(result.refused)
-        found = yield from search.find(at_once, (done, len(refs)))
+        found = yield from search.find(at_once, progress())
         return None if found is None else _Batch(found, verb.decide)
 
     try:
@@ -216,7 +218,7 @@ def _act(
                 take = _take(keys, name, part, verb, record)
                 # While Redis takes these it is decided what becomes of the next ones.
                 meanwhile = None if coming is None else coming.decide
-                outcomes: list[int] = yield replace(take, meanwhile=meanwhile)
+                outcomes: list[int] = yield replace(take, meanwhile=meanwhile, progress=progress())
                 for (entry, _), outcome in zip(part, outcomes, strict=True):
                     has_left = outcome == _DONE and verb.leaves(name, entry.group.score)
                     entry.group.skip -= has_left or outcome == _GONE

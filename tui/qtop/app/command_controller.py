@@ -104,6 +104,7 @@ class CommandController:
             profiles=() if self._around is None else self._around.profiles(),
             places=[*app.place_labels, ALL] if app.place_labels else (),
             saved=app.settings.filters,
+            commands=[each for each in app.settings.commands if set(each.where) & places],
             has_list=page.pane is not None,
             values_of=self._values_of,
         )
@@ -141,6 +142,7 @@ class CommandController:
             "place": lambda: self._app.show_place(call.name),
             "filter": lambda: self._filter(call.name, page),
             "doctor": self._examine,
+            "own": lambda: page.action_own_command(call.name),
         }
         does[call.verb]()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any, Final
@@ -48,7 +49,7 @@ def settings(connection: Connection, as_json: bool, only_path: bool) -> None:
         line(safe(str(path)))
         return
     in_force = connection.settings
-    if in_force.keys or in_force.columns or in_force.filters:
+    if any((in_force.keys, in_force.columns, in_force.filters, in_force.commands)):
         # Imported here: the screens are large, and such settings are rare.
         from qtop.screens.base import check_settings
 
@@ -73,9 +74,14 @@ def _rows(settings: Settings) -> Iterator[SettingRow]:
         yield name, shown, origins.get(name, _DEFAULT)
     for name, value in asdict(settings.thresholds).items():
         yield f"thresholds.{name}", value, origins.get(f"thresholds.{name}", _DEFAULT)
+    for name, value in asdict(settings.alerts).items():
+        yield f"alerts.{name}", value, origins.get(f"alerts.{name}", _DEFAULT)
     for table in ("columns", "keys", "filters"):
         for name, value in settings.tables.get(table, {}).items():
             yield f"{table}.{name}", value, origins[f"{table}.{name}"]
+    for command in settings.commands:
+        name = f"commands.{command.name}"
+        yield name, shlex.join(command.run), origins[name]
 
 
 def _without_password(url: str | None) -> str | None:

@@ -21,6 +21,7 @@ from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
 from qtop.config.limits import MOST_UNDO, Thresholds, UndoLimits
+from qtop.config.own_commands import OwnCommand, read_own_command
 from qtop.config.places import PlaceOptions, labelled
 from qtop.keymap import keymap
 from qtop.keymap.keymap import ALLOWED, is_key, key_name
@@ -202,6 +203,14 @@ def _patterns(value: Any) -> tuple[str, ...] | bool:
         raise ValueError(f"{error}, or false to hide nothing") from None
 
 
+def _prefixes(value: Any) -> tuple[str, ...]:
+    """Beginnings of names, each written with a `*` at its end."""
+    texts = _texts(value)
+    if any(not text.endswith("*") or "*" in text[:-1] or text == "*" for text in texts):
+        raise ValueError('must be beginnings of queues\' names, like ["tenant_*"]')
+    return tuple(text[:-1] for text in texts)
+
+
 def _columns(value: Any) -> tuple[str, ...]:
     shown = _texts(value)
     if not shown or len(set(shown)) < len(shown):
@@ -260,6 +269,8 @@ _VALUES: Final[Mapping[str, tuple[ReadSetting, Any]]] = {
     "production": (_switch, False),
     "read_only": (_switch, False),
     "ascii": (_switch, False),
+    "fold": (_prefixes, ()),
+    "fold_from": (_number(0, 1e6), 0.0),
     "redact": (_patterns, True),
     "require": (_texts, ()),
     "undo_hours": (_number(0, MOST_UNDO), DEFAULT_UNDO_S / 3600),
@@ -294,8 +305,10 @@ TABLES: Final[Mapping[str, Mapping[str, ReadSetting]]] = {
         for each in fields(Thresholds)
     },
     "columns": dict.fromkeys(SCREENS, _columns),
+    "alerts": {"bell": _switch, "notify": _switch, "command": _texts},
     "keys": {action.id: _keys for action in keymap.ACTIONS},
     "filters": _AnyName(_text),
+    "commands": _AnyName(read_own_command),
 }
 
 #: What each place of a profile says; the first two must be there.
@@ -312,7 +325,7 @@ DEFAULT_PROFILE: Final = "default"
 _PROFILES: Final = "profiles"
 _VARIABLE: Final = re.compile(r"\$\{(\w+)\}")
 #: Settings that run a program: others who can write them could run it with this user's rights.
-_RUNS: Final = ("worker_command", "require")
+_RUNS: Final = ("worker_command", "require", "alerts", "commands")
 #: Settings that say where the jobs are: a profile that was named goes before the environment.
 WHERE: Final = ("url", "system", "namespace")
 
@@ -326,12 +339,26 @@ class Given:
 
 
 @dataclass(frozen=True, slots=True)
+class Alerts:
+    """What is done about a new CRIT: the bell of the terminal rings, the terminal shows a
+    notification (OSC 9), a command is run, whose last argument says what is wrong."""
+
+    bell: bool = False
+    notify: bool = False
+    command: tuple[str, ...] = ()
+
+    @property
+    def is_nothing(self) -> bool:
+        return not (self.bell or self.notify or self.command)
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """The settings in force, and the profile if there is one."""
 
     #: Those with one value, by name.
     values: Mapping[str, Any] = field(default_factory=lambda: DEFAULTS)
-    #: `thresholds`, `columns`, `keys` and `filters`: what was set in them.
+    #: `thresholds`, `columns`, `alerts`, `keys`, `filters`, `commands`: what was set in them.
     tables: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     #: Where each setting comes from that has not its default; `keys.requeue` for one of a table.
     origins: Mapping[str, str] = field(default_factory=dict)
@@ -347,6 +374,10 @@ class Settings:
         return Thresholds(**self.tables.get("thresholds", {}))
 
     @property
+    def alerts(self) -> Alerts:
+        return Alerts(**self.tables.get("alerts", {}))
+
+    @property
     def columns(self) -> Mapping[str, tuple[str, ...]]:
         """The columns to show, by screen."""
         return self.tables.get("columns", {})
@@ -355,6 +386,12 @@ class Settings:
     def keys(self) -> Mapping[str, tuple[str, ...]]:
         """Rebound keys, by the action's id."""
         return self.tables.get("keys", {})
+
+    @property
+    def commands(self) -> tuple[OwnCommand, ...]:
+        """The programs that can be run about a row."""
+        named = self.tables.get("commands", {})
+        return tuple(replace(each, name=name) for name, each in named.items())
 
     def with_columns(self, screen: str, keys: tuple[str, ...]) -> Settings:
         """The same with other columns of a screen, which a person chose there."""

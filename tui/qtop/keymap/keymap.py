@@ -248,6 +248,10 @@ show_aside    | b |         | queues jobs                   |
     Show what workers set aside from the queue because they could not read it.
 remove_queue  | D |         | queues                        | typed
     Remove the queue under the cursor, with the jobs that wait in it at this moment.
+unfold        | right |     | queues                        |
+    Show the queues that a row like `tenant_*` stands for; so does `enter`.
+fold          | left  |     | queues                        |
+    Fold the queues whose names begin like that under the cursor again.
 start_workers | s | start   | overview queues workers local | confirm
     Start workers on this machine; asks which queues and how many.
 
@@ -348,6 +352,10 @@ previous_job     | [      |                        | failure job delayed        
     The job before it.
 clear_filter     | escape |                        | lists                      |
     Take the filter away; after `enter` or `W` led here, back to where you were.
+preview          | V      | preview                | \
+    queues workers failed group jobs aside scheduled |
+    Show more about the row under the cursor, or leave that away: at the right from 140 columns on,
+    else below the list where it leaves room.
 freeze           | f      | freeze / go on         | overview lists             |
     Stop all that is shown from changing, on every screen; once more lets it go on.
 
@@ -476,6 +484,7 @@ SYNONYMS: Final = {
     "quit": "exit leave q!",
     "suspend_process": "background shell fg bg",
     "freeze": "hold still stop",
+    "preview": "pane detail side",
     "undo": "revert rollback take back",
     "requeue": "retry rerun again replay",
     "quarantine": "poison isolate kills its worker",
@@ -500,6 +509,8 @@ SYNONYMS: Final = {
     "remove_queue": "delete drop",
     "move_jobs": "transfer",
     "move_matching": "transfer bulk",
+    "unfold": "open expand prefix",
+    "fold": "close collapse prefix",
     "pause": "stop hold resume unpause",
     "pause_all": "stop hold resume unpause everything maintenance",
     "start_workers": "run spawn launch scale",

@@ -118,6 +118,8 @@ def queue_failed(row: QueueRow) -> str:
 
 def queue_state(row: QueueRow) -> str:
     """What is wrong with a queue, the worst first, and what is unknown; empty when nothing is."""
+    if row.members:
+        return _folded_state(row)
     wrong: list[str] = []
     if row.others:
         wrong.append(row.others)
@@ -125,7 +127,7 @@ def queue_state(row: QueueRow) -> str:
         wrong.append(safe(row.problem))
     # Before "unserved": what was done on purpose explains the rest.
     if row.is_paused:
-        wrong.append("paused")
+        wrong.append(f"paused{_draining(row)}")
     if row.is_paused is None:
         wrong.append("pause unknown")
     if row.is_unserved:
@@ -137,6 +139,25 @@ def queue_state(row: QueueRow) -> str:
     if row.drops:
         wrong.append(f"fell from {number(row.drops[-1].was)}")
     return ", ".join(wrong)
+
+
+def _draining(row: QueueRow) -> str:
+    """How far a paused queue is: its jobs that workers still run; nothing where that is unknown."""
+    if row.in_hand is None:
+        return ""
+    return f", draining {number(row.in_hand)}" if row.in_hand else ", drained"
+
+
+def _folded_state(row: QueueRow) -> str:
+    """What is wrong with folded queues, and with how many."""
+    counts = (
+        ("paused", sum(each.is_paused is True for each in row.members)),
+        ("pause unknown", sum(each.is_paused is None for each in row.members)),
+        ("unserved", sum(each.is_unserved for each in row.members)),
+        ("unreadable", sum(bool(each.unreadable) for each in row.members)),
+    )
+    wrong = [f"{number(many)} {word}" for word, many in counts if many]
+    return ", ".join([counted(len(row.members), "queue"), *wrong])
 
 
 def queue_subject(row: QueueRow, system: str = "") -> Subject:

@@ -111,6 +111,7 @@ class QueueRow(NamedTuple):
         others: Whose the queue is, if it is not Resque's alone: `Sidekiq's`, for example.
         latency_s: As `next_waits_s`, where every job tells its time.
         system: The label of its place, where there are several; empty where there is one.
+        members: The queues of which this is the sum, where several are folded into one row.
     """
 
     name: str
@@ -131,11 +132,17 @@ class QueueRow(NamedTuple):
     others: str = ""
     latency_s: float | None = None
     system: str = ""
+    members: tuple[QueueRow, ...] = ()
 
     @property
     def key(self) -> Hashable:
         """What makes it the same row at the next poll."""
-        return keyed(self.system, self.name)
+        return ("folded", self.system, self.name) if self.members else keyed(self.system, self.name)
+
+    @property
+    def queues(self) -> tuple[QueueRow, ...]:
+        """The queues that the row stands for."""
+        return self.members or (self,)
 
     @property
     def is_unserved(self) -> bool:

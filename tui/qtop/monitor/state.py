@@ -334,6 +334,11 @@ class ConsoleState:
         self._find_wrong()
 
     @property
+    def incidents(self) -> tuple[Incident, ...]:
+        """What is wrong by the newest poll, also while the display is frozen."""
+        return self._insights.incidents
+
+    @property
     def acknowledged(self) -> tuple[Acknowledgement, ...]:
         """The acknowledgements that are known."""
         return self._acknowledgements.known

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Coroutine, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Hashable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
+from textual import events
 from textual.app import ComposeResult
 from textual.await_complete import AwaitComplete
 from textual.binding import Binding
+from textual.keys import _character_to_key
 from textual.screen import Screen
 from textual.timer import Timer
 from textual.widget import Widget
 
 from qtop.actions.request import Request, placed
+from qtop.config.own_commands import key_clash
 from qtop.config.settings import SCREENS, BadSettings, Settings
 from qtop.keymap import keymap
 from qtop.keymap.keymap import Where, clashes, typed_in_fields
@@ -35,8 +38,15 @@ from qtop.widgets.table import Table
 from qtop.widgets.text_lines import TextLine
 from qtop.widgets.text_view import TextView
 
+if TYPE_CHECKING:
+    from qtop.screens.preview import RowLook
+
 #: Terminals drop longer clipboards, or the connection.
 MOST_COPIED: Final = 74_000
+#: What the numbered screens are called in titles.
+_TITLES: Final[Mapping[str, str]] = {
+    name: keymap.PLACES[name].removeprefix("on ") for name in keymap.SCREENS
+}
 
 
 def listed_in(screen: type[ConsoleScreen]) -> Where | None:
@@ -78,6 +88,11 @@ class ConsoleScreen(Screen[None]):
     def __init__(self) -> None:
         super().__init__()
         take_shape(self)
+        for command in self.app.settings.commands:
+            if command.key and set(command.where) & set(self.PLACES):
+                key = command.key
+                key = _character_to_key(key) if len(key) == 1 else key
+                self._bindings.bind(key, f"own_command({command.name!r})")
         self._status, self._tabs, self._trouble = (Bar(id=i) for i in ("status", "tabs", "trouble"))
         self._result, self._keys = Bar(id="result"), Bar(id="keys")
         self.bars: list[Bar] = []
@@ -147,6 +162,7 @@ class ConsoleScreen(Screen[None]):
             table.dim_rows(is_old)
         self.show_view(view)
         self.show_title()
+        self.place_preview()
         if is_other:
             self._restore_cursors(before or "", view.shown)
 
@@ -157,6 +173,9 @@ class ConsoleScreen(Screen[None]):
         for at, table in enumerate(self.tables):
             keys = (self._cursors.get(place, []) for place in places)
             any(at < len(each) and table.move_to(each[at]) for each in keys)
+
+    def reveal_row(self, key: Hashable) -> None:
+        """Show a row that is part of another one, before the cursor goes to it."""
 
     # The title
 
@@ -172,8 +191,11 @@ class ConsoleScreen(Screen[None]):
     def opened_from(self) -> list[Span]:
         """The screens behind this one, from the numbered one on."""
         pages = [each for each in self.app.screen_stack if isinstance(each, ConsoleScreen)]
-        behind = pages[: pages.index(self)] if self in pages else ()
-        return [Span(f"{each.name} > ", "dim", 45, least=10) for each in behind]
+        if self not in pages:
+            return []
+        behind = [each.name for each in pages[: pages.index(self)]]
+        linked = [_TITLES.get(name, name) for name in self.app.trail]
+        return [Span(f"{name} > ", "dim", 45, least=10) for name in (*linked, *behind)]
 
     def show_title(self) -> None:
         """Say in the frame what this is, and where it was opened from."""
@@ -182,6 +204,29 @@ class ConsoleScreen(Screen[None]):
             self.pane.entitle([*title, *marks_spans(self.pane.table)])
         elif self.text is not None:
             self._text_panel.show(title)
+
+    # The preview
+
+    def look_at(self, row: Any) -> RowLook | None:
+        """What a preview says of a row; None: nothing besides what the list shows."""
+        return None
+
+    def redact(self, text: str) -> str:
+        """A text without secrets, unless those are shown."""
+        return self.app.state.policy.redactor.text(text)
+
+    def place_preview(self) -> None:
+        """Give the preview a place, and show in it what is under the cursor."""
+        if self.pane is not None:
+            self.pane.place_preview(self.app.size.width, wants_preview=self.app.shows_preview)
+
+    def on_resize(self, event: events.Resize) -> None:
+        """What has room depends on the size; that of the parts is known a moment later."""
+        self.call_after_refresh(lambda: self.show(self.app.state.view()))
+
+    def action_preview(self) -> None:
+        self.app.shows_preview = not self.app.shows_preview
+        self.place_preview()
 
     def place_changed(self) -> None:
         """Another place is shown, or all are, from now on: what was read of the system is that of
@@ -340,7 +385,13 @@ class ConsoleScreen(Screen[None]):
         table.show_columns(self.app.settings.columns.get(place) if place else None)
         remembered = self.app.remembered_filters(type(self).__name__)
         saved = self.app.settings.filters
-        return ListPane(cast(ListOwner, self), table, remembered, marks_gone, saved)
+        pane = ListPane(cast(ListOwner, self), table, remembered, marks_gone, saved)
+        if "preview" in {action.id for action in keymap.of(set(self.PLACES))}:
+            # Imported here: Overview has none, and the first frame must not wait.
+            from qtop.screens.preview import RowPreview
+
+            pane.preview = RowPreview(self, self.app.clock)
+        return pane
 
     @property
     def no_match(self) -> str:
@@ -357,15 +408,23 @@ class ConsoleScreen(Screen[None]):
 
     def action_clear_filter(self) -> None:
         """Back to where a link came from, or show everything again."""
-        if self.pane is not None:
-            back = self.app.way_back(self.pane.filter.text)
+        if self.pane is not None and not self.app.go_back(self.pane):
             self.pane.set_filter("")
-            if back is not None:
-                self.app.switch_mode(back)
 
     def action_next_sort(self) -> None:
         if self.pane is not None:
             self.pane.next_sort()
+
+    def own_row(self) -> Subject | None:
+        """What a command of the settings is about: the row under the cursor, if there is one."""
+        row = None if self.pane is None else self.pane.table.cursor_row
+        return None if row is None else cast(ListOwner, self).subject(row)
+
+    def action_own_command(self, name: str) -> None:
+        """Run a command of the settings."""
+        command = next((each for each in self.app.settings.commands if each.name == name), None)
+        if command is not None:
+            self.app.own_commands.request(command, self.own_row())
 
     def action_choose_columns(self) -> None:
         """Choose the columns of the list. What is chosen holds as if the settings said so."""
@@ -508,6 +567,7 @@ def check_settings(settings: Settings) -> None:
         for action_id, sentence in wrong:
             where = settings.origins[f"keys.{action_id}"]
             raise BadSettings(f"{where}: {action_id}: {sentence}")
+    _check_own_keys(settings)
     known = columns() if settings.columns else {}
     for place, keys in settings.columns.items():
         try:
@@ -516,6 +576,24 @@ def check_settings(settings: Settings) -> None:
             arranged(known[place], keys)
         except ValueError as error:
             raise BadSettings(f"{settings.origins[f'columns.{place}']}: {error}") from None
+
+
+def _check_own_keys(settings: Settings) -> None:
+    """Raises BadSettings where a command of the settings has a key that does something else."""
+    commands = settings.commands
+    if not any(command.key for command in commands):
+        return
+    places = [{*page.PLACES, "everywhere"} for page in screens()]
+
+    def taken(on: set[Where]) -> dict[str, str]:
+        actions = keymap.of(on, rebound=settings.keys)
+        return {key: action.id for action in actions for key in action.keys}
+
+    for at, command in enumerate(commands):
+        clash = key_clash(command, commands[:at], places, taken)
+        if clash is not None:
+            where = settings.origins[f"commands.{command.name}"]
+            raise BadSettings(f"{where}: {command.name}: {clash}")
 
 
 def columns() -> dict[str, Sequence[Column[Any]]]:

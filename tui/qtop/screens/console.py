@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from qtop.actions.plan import Operator, Plan, Refusal
     from qtop.actions.request import AnyRequest, PruneEvidence
     from qtop.actions.runner import ForegroundPriority
+    from qtop.config.own_commands import OwnCommand
     from qtop.config.settings import Settings
     from qtop.local.groups import LocalWorker, WorkerGroup
     from qtop.local.workers import LocalWorkers
@@ -30,8 +31,10 @@ if TYPE_CHECKING:
     from qtop.monitor.rows import WorkerRow
     from qtop.monitor.state import ConsoleState
     from qtop.monitor.together import ShownState
+    from qtop.search.fields import Subject
     from qtop.search.selection import JobSearch, RefusalCheck, Selection
     from qtop.systems.system import JobSystem, System
+    from qtop.widgets.list_pane import ListPane
     from qtop.widgets.plot import DrawnAs
     from qtop.widgets.table import Table
     from queuecore.audit import AuditEntry
@@ -47,6 +50,8 @@ class Console(Protocol):
     settings: Settings
     local: LocalWorkers
     clock: Callable[[], float]
+    #: Whether lists show more about the row under the cursor, where there is room.
+    shows_preview: bool
 
     @property
     def system(self) -> JobSystem:
@@ -63,6 +68,10 @@ class Console(Protocol):
     @property
     def actions(self) -> Actions:
         """What changes something."""
+
+    @property
+    def own_commands(self) -> OwnCommands:
+        """What runs the commands of the settings."""
 
     @property
     def worker_actions(self) -> LocalActions:
@@ -114,9 +123,14 @@ class Console(Protocol):
     async def follow(self, link: Link) -> None:
         """Show a numbered screen with the cursor on a row; without that row, with a filter."""
 
-    def way_back(self, filter_text: str) -> str | None:
-        """The numbered screen from which a link led to this one, once; None where none did, or
-        where another filter than the link's is set."""
+    def go_back(self, pane: ListPane) -> bool:
+        """Go back to the numbered screen from which a link led to this one; its list gets the
+        filter and the cursor that it had before. False where no link did, or where another filter
+        than the link's is set."""
+
+    @property
+    def trail(self) -> list[str]:
+        """The numbered screens from which links led to this one, the first one first."""
 
     # Textual's own. What waits for a result must be in a Textual worker; `exclusive` ends the
     # others of its group; `suspend` raises SuspendNotSupported.
@@ -206,6 +220,13 @@ class Actions(Protocol):
 
     def ask_when(self, title: str, then: Callable[[datetime], None]) -> None:
         """Ask for a time to come, and go on with it."""
+
+
+class OwnCommands(Protocol):
+    """What screens ask for with the commands of the settings."""
+
+    def request(self, command: OwnCommand, row: Subject | None) -> None:
+        """Run a command about a row, after a question where it wants one."""
 
 
 class LocalActions(Protocol):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -112,9 +112,11 @@ def worker_lines(
     log: str | None,
     redactor: Redactor = OPEN,
     usual_s: Callable[[RunningJob], float | None] = lambda job: None,
+    iterations: Mapping[str, str] = {},
 ) -> Iterator[TextLine]:
     """Everything about a worker, without what `redactor` hides; `log` is the file of one that was
-    started here, `usual_s` tells how long jobs like one take."""
+    started here, `usual_s` tells how long jobs like one take, `iterations` how far those are that
+    go on from a cursor, by their jids, in safe words."""
     yield TextLine(safe(row.id), "title")
     bad = "bad" if row.condition in (*TROUBLED, "unregistered") else ""
     yield TextLine(_condition(row), bad, "state")
@@ -134,7 +136,8 @@ def worker_lines(
         yield from _heading("Job in hand")
         yield TextLine(f"unknown: {safe(row.process.problem or '')}", "bad", "problem")
     for job in row.jobs or ():
-        yield from _running(job, age_at(row.now, job.since), usual_s(job), redactor)
+        far = iterations.get(job.jid or "", "")
+        yield from _running(job, age_at(row.now, job.since), usual_s(job), redactor, far=far)
 
 
 def _facts(row: WorkerRow, facts: ProcessFacts) -> Iterator[TextLine]:
@@ -173,6 +176,7 @@ def _running(
     usual_s: float | None,
     redactor: Redactor,
     title: str = "Job in hand",
+    far: str = "",
 ) -> Iterator[TextLine]:
     yield from _heading(title)
     yield TextLine(format.job_class(job.class_name, job.args), "", "class")
@@ -184,6 +188,8 @@ def _running(
     yield TextLine(format.both_times(job.since), "", "since")
     usual = "" if usual_s is None else f"; {format.duration(max(1.0, usual_s))} is usual"
     yield TextLine(f"{format.duration(elapsed_s)}{usual}", "", "for")
+    if far:
+        yield TextLine(far, "", "iteration")
     if job.problem is not None:
         yield TextLine(safe(job.problem), "bad", "problem")
     yield from _arguments(job.class_name, job.args, redactor)

@@ -17,8 +17,9 @@ from qtop.model.job_list import Entry, JobList
 from qtop.monitor import row_text
 from qtop.monitor.failure_census import CountedGroup, FailureCensus
 from qtop.monitor.state import ViewState
-from qtop.screens import details, list_bars
+from qtop.screens import details, list_bars, preview
 from qtop.screens.job_list import CLASS, QUEUE, JobDetailsScreen, JobListScreen, quarantine
+from qtop.screens.preview import RowLook
 from qtop.screens.tickets import error_lines, failure_ticket, group_ticket
 from qtop.search.byte_tests import Sieve
 from qtop.search.failure_groups import (
@@ -29,6 +30,7 @@ from qtop.search.failure_groups import (
     KeyMaker,
     title,
 )
+from qtop.search.fields import Subject
 from qtop.search.joint_search import AnySearch, JointSearch
 from qtop.search.selection import JobQuery, JobSearch
 from qtop.text import format
@@ -432,7 +434,28 @@ class FailedScreen(JobListScreen):
         groups = Span(f"   {count_of(len(found), 'group')}{of}", "dim", 90)
         return [groups, *list_bars.too_large(found.search)]
 
+    def look_at(self, row: Any) -> RowLook | None:
+        if isinstance(row, JobRow):
+            return super().look_at(row)
+        view, key = self.app.state.view(), row.group.fingerprint
+        alike = (each for each in view.insights.groups if each.fingerprint == key)
+        sample = next(alike, None)
+        newest = None if sample is None or sample.newest is None else sample.newest.job
+        lines = preview.group_lines(row.group, newest, self.now)
+        wanted = ("table.open", "requeue", "requeue_all", "delete", "move", "export")
+        last = preview.keys(view, self.PLACES, wanted)
+        name = [Span(_class(row), "strong", 90, least=8)]
+        return RowLook(row.group.id, name, tuple(lines), None, tuple(last))
+
     # Keys
+
+    def own_row(self) -> Subject | None:
+        row = self.table.cursor_row
+        if not isinstance(row, FailureGroupRow):
+            return super().own_row()
+        group = row.group
+        queue = group.queues[0][0] if len(group.queues) == 1 else None
+        return Subject(class_name=group.fingerprint.class_name, queue=queue, id=group.id)
 
     def open(self, row: FailureGroupRow | JobRow) -> None:
         if isinstance(row, FailureGroupRow):

@@ -6,11 +6,12 @@ from collections.abc import Collection, Iterable, Iterator
 from typing import ClassVar, Final
 
 from qtop.actions.plan import danger_in_production
+from qtop.config.own_commands import OwnCommand
 from qtop.keymap import keymap
 from qtop.keymap.keymap import Action, Where
 from qtop.monitor.state import UiPolicy, ViewState
 from qtop.screens.base import TextScreen
-from qtop.text.safe import pad
+from qtop.text.safe import pad, safe
 from qtop.widgets.text_lines import TextLine
 
 _KEY_CELLS = 16
@@ -104,4 +105,17 @@ class HelpScreen(TextScreen):
         self._here = here
 
     def lines(self, view: ViewState) -> Iterable[TextLine]:
-        return help_lines(self._here, read_only=view.read_only, policy=view.policy)
+        yield from _own_lines(self.app.settings.commands, self._here)
+        yield from help_lines(self._here, read_only=view.read_only, policy=view.policy)
+
+
+def _own_lines(commands: Iterable[OwnCommand], here: Collection[Where]) -> Iterator[TextLine]:
+    """The commands of the settings that work here."""
+    listed = [each for each in commands if set(each.where) & set(here)]
+    if listed:
+        yield TextLine("Commands of the settings", "title")
+        for each in listed:
+            asks = " (asks first)" if each.confirm else ""
+            key = pad(keymap.key_sign(each.key), _KEY_CELLS)
+            yield TextLine(f"{each.name}: {safe(' '.join(each.run))}{asks}", "", key)
+        yield TextLine("")

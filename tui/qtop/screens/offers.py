@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, Literal, NamedTuple
 
+from qtop.config.own_commands import OwnCommand
 from qtop.keymap import keymap
 from qtop.keymap.keymap import COMMANDS, DANGERS, OTHER_NAMES, SYNONYMS, Action, Where
 from qtop.monitor.incidents.incident import Link
@@ -17,7 +18,7 @@ from qtop.search.saved_filters import expanded
 from qtop.text.safe import safe
 from qtop.widgets.filter_input import ValuesOf, completion
 
-Verb = Literal["theme", "profile", "place", "filter", "doctor"]
+Verb = Literal["theme", "profile", "place", "filter", "doctor", "own"]
 
 
 class VerbCall(NamedTuple):
@@ -61,6 +62,7 @@ class Offerable:
         profiles: Those of the settings file.
         places: The labels of the places that are watched, where there are several.
         saved: The filters of the settings, by their names.
+        commands: The commands of the settings that work on the screen in front.
         has_list: The screen in front is a list, which can be filtered.
         values_of: Gives the values to complete a filter with.
     """
@@ -72,6 +74,7 @@ class Offerable:
     profiles: Sequence[str] = ()
     places: Sequence[str] = ()
     saved: Mapping[str, str] = field(default_factory=dict)
+    commands: Sequence[OwnCommand] = ()
     has_list: bool = False
     values_of: ValuesOf = lambda name: ()
 
@@ -112,7 +115,7 @@ def offers(known: Offerable, text: str) -> list[Offer]:
     found = [*_of_verb(known, word.casefold(), rest.strip()), *_of_screen(line, known.saved)]
     here = [_of_action(each) for each in matching(known.actions, line)]
     away = list(filter(None, map(_of_other, matching(known.elsewhere, line)))) if line else []
-    return [*found, *here, *_verbs_named(line), *away]
+    return [*_own(known.commands, line), *found, *here, *_verbs_named(line), *away]
 
 
 def completed(known: Offerable, text: str) -> str | None:
@@ -251,6 +254,15 @@ def _verbs_named(line: str) -> Iterator[Offer]:
             continue
         choice = VerbCall("doctor") if verb == "doctor" else None
         yield Offer(verb, help, choice)
+
+
+def _own(commands: Sequence[OwnCommand], line: str) -> Iterator[Offer]:
+    """The commands of the settings whose names begin so."""
+    for each in commands:
+        if line and each.name.casefold().startswith(line.casefold()):
+            help = f"Run {' '.join(map(safe, each.run))}"
+            key = keymap.key_sign(each.key)
+            yield Offer(each.name, help, VerbCall("own", each.name), key)
 
 
 def _of_action(action: Action) -> Offer:

@@ -246,12 +246,19 @@ def in_editor(
         with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
             file.write(text.encode("utf-8", "surrogateescape"))
         # The operator's own editor, chosen by the operator's own environment.
-        with _Signals() as signals, subprocess.Popen([*command, str(path)]) as program:
-            signals.pass_on(program, was_asked=is_over())
-            program.wait()
-        if program.returncode != 0:
-            raise OSError(0, f"{command[0]} ended with status {program.returncode}")
+        status = in_terminal([*command, str(path)], is_over)
+        if status != 0:
+            raise OSError(0, f"{command[0]} ended with status {status}")
         return path.read_bytes().decode("utf-8", "surrogateescape")
+
+
+def in_terminal(command: Sequence[str], is_over: Callable[[], bool]) -> int:
+    """Run a program in the terminal until it ends, and return its status; signals are as of
+    `in_editor`. Raises OSError when it cannot be started."""
+    with _Signals() as signals, subprocess.Popen(command) as program:
+        signals.pass_on(program, was_asked=is_over())
+        program.wait()
+    return program.returncode
 
 
 class _Signals:

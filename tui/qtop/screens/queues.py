@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar, Final
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from qtop.actions.request import Clear, Pause, placed
 from qtop.keymap.keymap import Where
 from qtop.model.job import JobSource
 from qtop.monitor.changes import Drop, Rates
+from qtop.monitor.folding import Fold, Folding, fold_of, fold_with, folded
 from qtop.monitor.incidents.incident import to_serving
 from qtop.monitor.row_text import depth, empty_in, failed_label, queue_state, queue_subject, trend
 from qtop.monitor.rows import QueueRow
@@ -23,6 +25,10 @@ from qtop.text.safe import counted, safe
 from qtop.widgets.bars import Span
 from qtop.widgets.columns import Column, ToneOf, figure
 from qtop.widgets.table import Table
+from qtop.widgets.text_lines import TextLine
+
+if TYPE_CHECKING:
+    from qtop.screens.preview import RowLook
 
 _TREND_CELLS: Final = 10
 #: Longer than that, a queue that drains is still a worry.
@@ -135,10 +141,15 @@ class QueuesScreen(RowsScreen):
         super().__init__()
         #: Of the columns that stay empty in most fleets, the one that is shown.
         self._waits: str | None = None
+        values = self.app.settings.values
+        self._folding = Folding(tuple(values["fold"]), int(values["fold_from"]))
+        #: What was folded and is shown.
+        self._opened: set[Fold] = set()
         self._show_waits(())
 
     def _tone(self, row: QueueRow) -> ToneOf | None:
-        return "bad" if row.key in self._critical else _state_tone(row)
+        is_critical = any(each.key in self._critical for each in row.queues)
+        return "bad" if is_critical else _state_tone(row)
 
     def show_view(self, view: ViewState) -> None:
         table: Table[QueueRow] = self.table
@@ -154,10 +165,58 @@ class QueuesScreen(RowsScreen):
         word = frame.empty_word(view, "queues", advice, "queues")
         table.empty_text = _gone(gone) if gone else word
         table.label("failed", failed_label(view.fleet))
-        self.pane.show_rows(rows)
+        self.pane.show_rows(self._folded(rows))
+
+    def _folded(self, rows: Sequence[QueueRow]) -> Sequence[QueueRow]:
+        """The rows, some of them as one; not where a filter asks for queues by themselves."""
+        if self._folding.is_off or not self.pane.filter.is_empty:
+            return rows
+        return folded(rows, self._folding, self._opened)
+
+    def filter_changed(self) -> None:
+        self.show_view(self.app.state.view())
+
+    def reveal_row(self, key: Hashable) -> None:
+        """Show a queue that is folded, so that the cursor can go to it."""
+        fleet = self.app.state.view().fleet
+        rows = (fleet.queues or ()) if fleet is not None else ()
+        fold = fold_with(rows, key, self._folding)
+        if fold is not None:
+            self._opened.add(fold)
+            self.show_view(self.app.state.view())
+
+    def action_unfold(self) -> None:
+        row: QueueRow | None = self.table.cursor_row
+        if row is not None and row.members:
+            first = row.members[0]
+            self.reveal_row(first.key)
+            self.table.move_to(first.key)
+
+    def action_fold(self) -> None:
+        row: QueueRow | None = self.table.cursor_row
+        fold = None if row is None or row.members else fold_of(row, self._folding)
+        if fold is not None and fold in self._opened:
+            self._opened.discard(fold)
+            self.show_view(self.app.state.view())
+            system, prefix = fold
+            self.table.move_to(("folded", system, f"{prefix}*"))
+
+    def own_row(self) -> Subject | None:
+        row = self._single()
+        return None if row is None else self.subject(row)
+
+    def _single(self) -> QueueRow | None:
+        """The queue under the cursor; None where there is none, or several, which is said."""
+        row: QueueRow | None = self.table.cursor_row
+        if row is None or not row.members:
+            return row
+        key = self.app.state.policy.sign("unfold")
+        many = counted(len(row.members), "queue")
+        self.app.say(f"{safe(row.name)} is {many}: {key} shows them", "dim")
+        return None
 
     def figures(self) -> list[Span]:
-        rows: Sequence[QueueRow] = self.pane.rows
+        rows = [each for row in self.pane.rows for each in row.queues]
         parts = {
             "without workers": (sum(row.is_unserved for row in rows), "warn"),
             "paused": (sum(bool(row.is_paused) for row in rows), ""),
@@ -180,17 +239,38 @@ class QueuesScreen(RowsScreen):
             self.table.show_columns([each.key for each in COLUMNS if each.key not in left_out])
         self._waits = shown
 
+    def look_at(self, row: QueueRow) -> RowLook:
+        # Imported here: Overview shows queues too, and the first frame must not wait.
+        from qtop.screens import preview
+
+        view, source = self.app.state.view(), JobSource("queue", row.name, row.system)
+
+        async def read() -> Sequence[TextLine]:
+            page = await self.app.read(
+                self.app.system.jobs(source).page(None, preview.JOBS_READ, most_bytes=4_096)
+            )
+            return list(preview.next_jobs(page.jobs, page.length))
+
+        served = partial(self.app.state.served_by, system=row.system)
+        known = preview.queue_lines(row, view, served)
+        wanted = ("pause", "clear_queue", "start_workers", "show_serving")
+        last = preview.keys(view, self.PLACES, wanted)
+        return preview.RowLook(row.key, preview.queue_title(row), tuple(known), read, tuple(last))
+
     def subject(self, row: QueueRow) -> Subject:
         return queue_subject(row, self.app.system.name)
 
     def on_table_opened(self, event: Table.Opened[QueueRow]) -> None:
-        # Imported here, as below: Overview shows queues too, and the first frame must not wait.
+        if event.row.members:
+            self.action_unfold()
+            return
+        # Imported here, as above.
         from qtop.screens.jobs import JobsScreen
 
         self.app.push_screen(JobsScreen(event.row.name, event.row.system))
 
     def action_pause(self) -> None:
-        rows: list[QueueRow] = self.pane.meant()
+        rows = [each for row in self.pane.meant() for each in row.queues]
         lacking = self.app.state.lacking("pause")
         if any(row.is_paused is None and row.system not in lacking for row in rows):
             self.app.say("whether they are paused is unknown: nothing was changed", "warn")
@@ -205,7 +285,7 @@ class QueuesScreen(RowsScreen):
         self._clear(removes=True)
 
     def _clear(self, *, removes: bool) -> None:
-        row: QueueRow | None = self.table.cursor_row
+        row = self._single()
         if row is not None:
             request = placed([row], lambda _: Clear(JobSource("queue", row.name), removes))
             self.app.actions.request(request, looking=f"looking at {safe(row.name)}")
@@ -213,7 +293,7 @@ class QueuesScreen(RowsScreen):
     def action_show_aside(self) -> None:
         from qtop.screens.jobs import SetAsideScreen
 
-        row: QueueRow | None = self.table.cursor_row
+        row = self._single()
         if row is None:
             return
         # When it is unknown, the screen says why.
@@ -223,12 +303,12 @@ class QueuesScreen(RowsScreen):
             self.app.say(f"nothing is set aside from {safe(row.name)}", "dim")
 
     async def action_show_serving(self) -> None:
-        row: QueueRow | None = self.table.cursor_row
+        row = self._single()
         if row is not None:
             await self.app.follow(to_serving(row.name, row.serving, row.system))
 
     def action_start_workers(self) -> None:
-        rows: list[QueueRow] = self.pane.chosen()
+        rows = [each for row in self.pane.chosen() for each in row.queues]
         self.app.worker_actions.ask(
             [row.name for row in rows] or ["*"], [row.system for row in rows]
         )

@@ -32,9 +32,10 @@ from qtop.monitor.rows import (
     host_rows,
 )
 from qtop.monitor.state import ViewState
-from qtop.screens import frame
+from qtop.screens import frame, preview
 from qtop.screens.base import RowsScreen, TextScreen
 from qtop.screens.details import worker_lines
+from qtop.screens.preview import RowLook
 from qtop.search.fields import Subject
 from qtop.search.filter_language import term
 from qtop.text import format
@@ -44,6 +45,7 @@ from qtop.widgets.columns import Column, ToneOf, figure, text_column
 from qtop.widgets.table import Table
 from qtop.widgets.text_lines import TextLine
 from queuecore.active_job import unwrapped
+from queuecore.errors import StoreError
 
 
 def _name(row: HostRow) -> str:
@@ -108,6 +110,26 @@ class WorkerScreen(TextScreen):
     def __init__(self, row: WorkerRow) -> None:
         super().__init__()
         self._row = row
+        #: How far its jobs are that go on from a cursor, by their jids; as of when that was read.
+        self._iterations: Mapping[str, str] = {}
+        self._read_of: object = None
+
+    def show_view(self, view: ViewState) -> None:
+        super().show_view(view)
+        jids = [job.jid for job in self._row.jobs or () if job.jid is not None]
+        # Once for each look at its jobs.
+        if jids and self._read_of is not view.fleet:
+            self._read_of = view.fleet
+            self.run_worker(self._read(jids), group="iterations", exclusive=True)
+
+    async def _read(self, jids: list[str]) -> None:
+        try:
+            found = await self.app.read(self.app.system.iterations(jids, self._row.system))
+        except StoreError as error:
+            found = dict.fromkeys(jids, f"unknown: {safe(str(error))}")
+        if found != self._iterations:
+            self._iterations = found
+            self.show_view(self.app.state.view())
 
     def lines(self, view: ViewState) -> Iterable[TextLine]:
         workers = (view.fleet.workers or ()) if view.fleet else ()
@@ -122,7 +144,8 @@ class WorkerScreen(TextScreen):
         local = self.app.local.get(self._row.process.pid) if self._row.is_local else None
         log = None if local is None else str(local.log)
         usual_s = partial(self.app.state.usual_s, system=self._row.system)
-        yield from worker_lines(self._row, log, view.policy.redactor, usual_s)
+        redactor, far = view.policy.redactor, self._iterations
+        yield from worker_lines(self._row, log, redactor, usual_s, far)
 
     @property
     def name(self) -> str:
@@ -266,6 +289,13 @@ class WorkersScreen(RowsScreen):
             longest = max((len(row_text.worker_state(row)) for row in rows), default=0)
             table.widen("state", max(_STATE_CELLS, longest))
         self.pane.show_rows(rows)
+
+    def look_at(self, row: WorkerRow) -> RowLook:
+        usual_s = partial(self.app.state.usual_s, system=row.system)
+        title, *lines = worker_lines(row, None, self.app.state.policy.redactor, usual_s)
+        last = preview.keys(self.app.state.view(), self.PLACES, ("stop_worker", "unregister"))
+        name = [Span(title.text, "strong", 90, least=8)]
+        return RowLook(row.key, name, tuple(lines), None, tuple(last))
 
     def figures(self) -> list[Span]:
         rows: Sequence[WorkerRow] = self.pane.rows

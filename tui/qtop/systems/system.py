@@ -162,6 +162,11 @@ class JobSystem(Protocol):
         """What each class did in the last hours. Some round trips for each hour: for once a minute.
         Raises StoreError."""
 
+    def iterations(self, jids: Sequence[str], place: str = "") -> Work[Mapping[str, str]]:
+        """How far each of these jobs of a place is that goes on from a cursor where it was
+        interrupted, in safe words; other jobs are left out. One round trip for each 200. Raises
+        StoreError."""
+
     def launch(self, request: LaunchRequest) -> LaunchCommand | Refusal:
         """The command that starts workers on this machine, or why there is none, in safe words. No
         round trip."""

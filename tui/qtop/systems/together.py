@@ -255,6 +255,13 @@ class Together:
 
         return classes_of(self._listed(""), now, hours)
 
+    def iterations(self, jids: Sequence[str], place: str = "") -> Steps[Mapping[str, str]]:
+        """As `JobSystem`, of the jobs of one place, or of all that answer."""
+        found: dict[str, str] = {}
+        for label, part in self._listed(place).items():
+            found |= yield from steps_of(at(label, part.iterations(jids)))
+        return found
+
     def launch(self, request: LaunchRequest) -> LaunchCommand | Refusal:
         return self._starter[1].launch(request)
 

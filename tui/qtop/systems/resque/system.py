@@ -285,6 +285,10 @@ class ResqueSystem:
 
         return audit.newest(self.keys, limit)
 
+    def iterations(self, jids: Sequence[str], place: str = "") -> Exchange[Mapping[str, str]]:
+        """None: no job of Resque's goes on from a cursor."""
+        return Exchange((), lambda _: {})
+
     def days(self, now: datetime) -> Exchange[RunHistory]:
         """None: nothing counts them."""
         from qtop.model.run_counts import RunHistory

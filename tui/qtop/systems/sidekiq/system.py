@@ -356,6 +356,11 @@ class SidekiqSystem:
 
         return run_counts.classes(self.keys, now, hours)
 
+    def iterations(self, jids: Sequence[str], place: str = "") -> Exchange[Mapping[str, str]]:
+        from qtop.systems.sidekiq.cancelling import how_far
+
+        return how_far(self.keys, jids)
+
     def launch(self, request: LaunchRequest) -> LaunchCommand | Refusal:
         from qtop.actions.plan import Refusal
 
