@@ -53,8 +53,8 @@ _TALL: Final = 30
 #: A list that becomes shorter by fewer lines keeps its place: what moves cannot be read.
 _SLACK: Final = 3
 _MOST_CHART_LINES: Final = 18
-#: The cells of a row of incidents beside its text: frame, sign, age.
-_AROUND_TEXT: Final = 8
+#: The cells before the text of an incident: frame and sign.
+_BEFORE_TEXT: Final = 4
 #: The lines of the bars around: status, tabs, result, keys.
 _BARS: Final = 4
 
@@ -170,7 +170,7 @@ class OverviewScreen(ConsoleScreen):
         self.table.dim_rows(None)
         self.table.empty_text = frame.empty_word(view, "incidents", "")
         incidents = incident_rows(view, shows_all=self._shows_all)
-        self._texts.fit(incidents, self._incident_cells // 2 - _AROUND_TEXT)
+        self._texts.fit(incidents, self._incident_cells // 2 - _BEFORE_TEXT)
         self.table.set_rows(incidents)
         self.queues.empty_text = frame.empty_word(view, "queues", "", "queues")
         self.queues.set_rows(neediest(fleet.queues or (), insights.incidents) if fleet else ())
