@@ -111,7 +111,7 @@ def test_a_crashed_process_is_gone_and_nothing_is_unread(direct: Direct, run: Ru
     [process] = objects(done)
     assert (process["state"], done.exit_code) == ("gone", 0)
     once = run("--once")
-    assert "gone without a word" in once.stdout
+    assert "gone without a clean stop" in once.stdout
     assert once.exit_code == 0, once.stderr
 
 
