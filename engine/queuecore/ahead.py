@@ -4,13 +4,15 @@ server prepares the next."""
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 
 from queuecore.address import Address, unreachable
 from queuecore.errors import StoreError
 from queuecore.exchange import ErrorReply, Exchange, Lighter, Reply, T
 from queuecore.lean import LeanStore
-from queuecore.values import Any
+from queuecore.values import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _READ_BYTES = 256 << 10
 
@@ -37,7 +39,7 @@ class AheadStore(LeanStore):
         #: What the lighter way did not tell.
         self._untold: Exchange[Any] | None = None
         #: What to do while an answer is awaited.
-        self._meanwhile: Callable[[], None] | None = None
+        self._meanwhile: Callable[[], object] | None = None
 
     def _exchange(self, exchange: Exchange[T]) -> T:
         if exchange.wait_s:
@@ -124,7 +126,7 @@ class AheadStore(LeanStore):
                 raise _TooLong("the answer is too long")
         return data
 
-    def _work(self, work: Callable[[], None]) -> None:
+    def _work(self, work: Callable[[], object]) -> None:
         try:
             work()
         except BaseException:

@@ -424,8 +424,11 @@ class _Bulk:
         refs: Iterable[JobRef] = ordered
         if isinstance(ordered, JobRefs) and ordered.decide == self._decide:
             refs = ordered.decided()
-        groups = _groups(refs, min(turning.STEP_ITEMS, most), min(turning.STEP_PLACES, most))
-        group, following = next(groups, []), next(groups, [])
+        groups = _Beforehand(
+            _groups(refs, min(turning.STEP_ITEMS, most), min(turning.STEP_PLACES, most))
+        )
+        turn.meanwhile = groups.make
+        group, following = groups.take(), groups.take()
         items: Sequence[bytes] = ()
         try:
             # What is near the end is nearer that way.
@@ -436,10 +439,10 @@ class _Bulk:
                 yield Exchange((), lambda _: None, progress=self._progress)
                 group, items = yield from self._take_group(turn, group, following, items)
                 if not group:
-                    group, following = following, next(groups, [])
+                    group, following = following, groups.take()
         except TurnEnded:
             pass
-        self.missed += [*group, *following, *chain.from_iterable(groups)]
+        self.missed += [*group, *following, *groups.rest()]
 
     def _take_group(
         self, turn: Turn, group: list[JobRef], following: list[JobRef], items: Sequence[bytes]
@@ -538,6 +541,29 @@ def _most_read(refs: Sequence[JobRef]) -> int:
     """How many of such items to read at once, by their size as far as it is known."""
     each_bytes = refs.size_bytes // max(1, len(refs)) if isinstance(refs, JobRefs) else 0
     return max(1, _READ_BYTES // max(1, each_bytes))
+
+
+class _Beforehand:
+    """Groups of refs, the next of which may be made before it is needed."""
+
+    def __init__(self, groups: Iterator[list[JobRef]]) -> None:
+        self._groups = groups
+        self._made: list[JobRef] | None = None
+
+    def make(self) -> None:
+        """Make the next group. O(group)."""
+        if self._made is None:
+            self._made = next(self._groups, [])
+
+    def take(self) -> list[JobRef]:
+        """The next group; empty when there is none left."""
+        self.make()
+        made, self._made = self._made or [], None
+        return made
+
+    def rest(self) -> Iterator[JobRef]:
+        """The refs of all groups that were not taken."""
+        return chain(self.take(), chain.from_iterable(self._groups))
 
 
 def _groups(refs: Iterable[JobRef], at_once: int, span: int) -> Iterator[list[JobRef]]:

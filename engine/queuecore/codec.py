@@ -34,6 +34,7 @@ REASONS = """
     JSON object
 """
 
+_BLANKS = " \t\r\n"
 #: Of the value of one member so much is read first.
 _MEMBER_BYTES = 512
 
@@ -236,11 +237,13 @@ def member(raw: bytes, name: str) -> bytes:
         return members(raw)[name]
     begin = raw.index(b":", at + len(key)) + 1
     # Mostly it ends long before the object does.
-    text = _text(raw[begin : begin + _MEMBER_BYTES])
-    start = _skip(text, 0)
+    text = raw[begin : begin + _MEMBER_BYTES].decode("utf-8", "surrogateescape")
+    start = 0 if text[:1] not in _BLANKS else _skip(text, 0)
     try:
         end = _SCAN(text, start)[1]
         if end < len(text):
+            if text.isascii():
+                return raw[begin + start : begin + end]
             return _bytes(text[start:end])
     except (ValueError, StopIteration, RecursionError):
         pass  # It is longer.
@@ -400,6 +403,6 @@ def _bytes(text: str) -> bytes:
 
 
 def _skip(text: str, at: int) -> int:
-    while at < len(text) and text[at] in " \t\r\n":
+    while at < len(text) and text[at] in _BLANKS:
         at += 1
     return at

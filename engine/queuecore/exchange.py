@@ -132,7 +132,7 @@ class Exchange(Generic[T]):
     wait_s: float = 0.0
     ahead: Exchange[Any] | None = None
     lighter: Lighter | None = None
-    meanwhile: Callable[[], None] | None = None
+    meanwhile: Callable[[], object] | None = None
 
     def then(self, change: Callable[[T], S]) -> Exchange[S]:
         """The same round trip with its result passed through `change`."""

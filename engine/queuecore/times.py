@@ -131,6 +131,10 @@ def parse(text: object) -> datetime | None:
     everything else, and for a time whose zone is missing or an abbreviation other than UTC, GMT
     and the local zone's own: which moment it names is unknown, and a guess would be hours off.
     """
+    if type(text) is str and len(text) < _LONGEST:
+        # Mostly.
+        moment = _read(text.strip())
+        return _in_own_zone(*moment) if isinstance(moment, tuple) else moment
     if isinstance(text, bytes):
         text = text.decode("utf-8", "replace")
     if isinstance(text, bool) or not isinstance(text, str | int | float):

@@ -11,7 +11,7 @@ stay behind the others. `turned.inc.lua` says how a list that is turned is read.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -192,6 +192,7 @@ class Turn:
 
     Attributes:
         turned, rest: How many items have been passed, and how many not, as far as is known.
+        meanwhile: See `Exchange`; of every step.
     """
 
     def __init__(
@@ -204,6 +205,7 @@ class Turn:
         self._keys, self._key, self._record, self._newest = keys, key, record, newest
         self._owner = new_id()
         self.turned = self.rest = 0
+        self.meanwhile: Callable[[], object] | None = None
 
     def begin(self) -> Steps[None]:
         """Wait until no other program turns the list, and take it over in its order. Two round
@@ -323,7 +325,7 @@ class Turn:
 
         touched = [key, self._keys.queues(), turn(key), turn_apart(key), *touched]
         call = recorded(script, self._keys, self._record, touched, [*first, *args], parse)
-        return replace(call, progress=progress)
+        return replace(call, progress=progress, meanwhile=self.meanwhile)
 
     def _own(self, reply: Reply) -> Reply:
         if reply[0] != 1:

@@ -146,9 +146,11 @@ def test_delayed_jobs_that_are_late_say_how_late(qtop: Qtop, direct: Direct) -> 
 
 def test_incidents_are_counted_by_severity(qtop: Qtop, push: Push) -> None:
     push("A")
-    counts = read(qtop).by("qtop_incidents", "severity")
+    figures = read(qtop)
+    counts = figures.by("qtop_incidents", "severity", acknowledged="0")
     assert set(counts) == {"crit", "warn", "info"}
     assert counts["crit"] == 1, "nothing serves the queue"
+    assert set(figures.by("qtop_incidents", "severity", acknowledged="1").values()) == {0}
 
 
 def test_a_part_that_cannot_be_read_has_no_samples_and_is_named(

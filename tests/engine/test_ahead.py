@@ -79,6 +79,15 @@ def test_what_is_announced_and_never_asked_for_disturbs_no_other(
     assert direct("CLIENT", "LIST").count(b"name=ahead") == 1
 
 
+def test_what_is_to_be_done_meanwhile_is_done_before_it_waits_for_the_answer(
+    store: AheadStore, direct: Direct
+) -> None:
+    waiting = single(("BLPOP", KEY, 5), lambda reply: reply)
+    waiting = replace(waiting, meanwhile=lambda: push(direct))
+    assert store.run(waiting) == [KEY, b"job"]
+    assert store.run(length()) == 0
+
+
 def test_after_the_connection_was_lost_it_is_sent_again(store: AheadStore, direct: Direct) -> None:
     later = length()
     store.run(announcing(later))

@@ -40,7 +40,8 @@ def console(
     **more: Any,
 ) -> QtopApp:
     """A console on a system, with a clock that does not move unless the test moves it. It polls
-    when it is asked to, never by itself: a test that runs slowly sees no second try."""
+    when it is asked to, never by itself: a test that runs slowly sees no second try. Nor does it
+    show previews, which come once the cursor has rested."""
     address: Address = parse_url(url)
     if source is not None:
         place = Place(str(address), more.get("namespace", "resque"))
@@ -52,7 +53,7 @@ def console(
     started: dict[str, Any] = {"interval_s": 60.0, "read_only": False}
     options = ConsoleOptions((shown,), log_folder=folder, **(started | more))
     open_place = None if source is None else lambda place: source
-    return QtopApp(options, open_place=open_place, **around)
+    return _without_previews(QtopApp(options, open_place=open_place, **around))
 
 
 def console_of(
@@ -73,7 +74,13 @@ def console_of(
         settings=settings or Settings(),
         sought=sought,
     )
-    return QtopApp(options, **({"clock": lambda: 1_000.0, "sleep": _for_ever} | around))
+    app = QtopApp(options, **({"clock": lambda: 1_000.0, "sleep": _for_ever} | around))
+    return _without_previews(app)
+
+
+def _without_previews(app: QtopApp) -> QtopApp:
+    app.shows_preview = False
+    return app
 
 
 async def _for_ever(seconds: float) -> None:
@@ -191,9 +198,11 @@ def assert_as_recorded(text: str, path: Path) -> None:
     assert text == recorded, f"{path.name} looks different: if that is meant, run `make snapshots`"
 
 
-async def assert_at_every_size(app: App[Any], pilot: Pilot[Any], name: str) -> None:
-    """Compare the screen with its pictures at 80x24, 120x40 and 200x60."""
-    for width, height in SIZES:
+async def assert_at_every_size(
+    app: App[Any], pilot: Pilot[Any], name: str, sizes: Sequence[tuple[int, int]] = SIZES
+) -> None:
+    """Compare the screen with its pictures at 80x24, 120x40 and 200x60, or at other `sizes`."""
+    for width, height in sizes:
         await pilot.resize_terminal(width, height)
         await until(pilot, lambda high=height: len(screen_lines(app)) == high, "the size")  # type: ignore[misc]
         await pilot.pause()

@@ -8,7 +8,7 @@ from typing import Any, Final
 from tests.support.both_places import places_at
 from tests.support.both_systems import NOON, RESQUE, SIDEKIQ
 from tests.support.console import console_of
-from tests.support.sidekiq_console import StillSystem
+from tests.support.sample_data import CONSOLE_URL
 from tests.support.still_runner import StillRunner
 
 from qtop.app.app import QtopApp
@@ -26,11 +26,10 @@ class StillPlaces:
     ago the console began."""
 
     def __init__(self, url: str) -> None:
-        self._url = url
-        self.resque: StillRunner[ResqueSystem] = StillRunner(
-            ResqueSystem(RESQUE, parse_url(url)), url, NOON
-        )
-        self.sidekiq: StillSystem = StillRunner(SidekiqSystem(SIDEKIQ, parse_url(url)), url, NOON)
+        # Shown is an address that is the same in each run of the tests.
+        shown = parse_url(CONSOLE_URL)
+        self.resque = StillRunner(ResqueSystem(RESQUE, shown), url, NOON)
+        self.sidekiq = StillRunner(SidekiqSystem(SIDEKIQ, shown), url, NOON)
         self.passed_s = 0.0
 
     @property
@@ -38,10 +37,10 @@ class StillPlaces:
         """What answers for each, by the labels of their places."""
         return {"resque": self.resque, "sidekiq": self.sidekiq}
 
-    def console(self, **more: Any) -> QtopApp:
-        """A console of both."""
+    def console(self, only: str = "", **more: Any) -> QtopApp:
+        """A console of both, or `only` of the one with this label."""
         return console_of(
-            places_at(self._url),
+            [each for each in places_at(CONSOLE_URL) if only in ("", each.label)],
             clock=lambda: _BEGAN_MONO + self.passed_s,
             open_place=lambda place: self.runners[place.label],
             **more,

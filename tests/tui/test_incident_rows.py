@@ -177,6 +177,19 @@ def test_another_action_does_not_explain_a_drop(other: AuditEntry) -> None:
     assert known(fleet.queues)[0].drops
 
 
+def test_an_action_with_a_rate_limit_explains_what_it_took_for_as_long_as_it_may_last() -> None:
+    fleet = fleets(*FELL)
+
+    def is_explained(planned: int, age_s: float) -> bool:
+        slow = replace(audit_entry("move", KEYS.queue("mail"), -age_s), planned=planned)
+        return without_explained(fleet, [slow], SYSTEM).totals.drops.waiting is None
+
+    assert is_explained(planned=90, age_s=60)
+    assert not is_explained(planned=90, age_s=100)
+    # More is missing than it was for.
+    assert not is_explained(planned=57, age_s=40)
+
+
 def test_failures_and_workers_that_qtop_removed_are_no_drop() -> None:
     hands = [worker(f"h:{n}:mail") for n in range(4)]
     fleet = fleets(

@@ -214,6 +214,15 @@ def test_a_queue_that_grows_for_long_enough_is_reported_with_its_rates() -> None
     assert incident.link == Link("queues", "mail")
 
 
+def test_the_class_that_grows_is_named_by_the_jobs_that_came_last() -> None:
+    snapshots = growing([100 + 5 * number for number in range(14)], pushed=25)
+    sampled = [QueueSample("mail", 165, ("A", "B"), 20, ("B", "A", *["Report"] * 8))]
+    seen = replace(FINE, waiting=waiting_classes({}, sampled))
+    incident = only("growing", judged(*snapshots, every_s=10, found=seen))
+    assert "most of those that came last are Report" in incident.cause
+    assert ("newest jobs", "Report 8, B 1, A 1 of 10 sampled") in incident.evidence
+
+
 def test_a_grown_queue_that_drains_now_is_not_called_never_empty() -> None:
     snapshots = growing([*(100 + 5 * number for number in range(14)), 161], pushed=25)
     figures = only("growing", judged(*snapshots, every_s=10)).figures

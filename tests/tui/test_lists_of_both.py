@@ -30,12 +30,14 @@ from tests.support.own_redis import OwnRedis
 from tests.support.sidekiq_sets import payload
 from tests.words import marked, marked_elsewhere
 from textual.pilot import Pilot
+from textual.widgets import TextArea
 
 from qtop.app.app import QtopApp
 from qtop.screens.dialogs import ConfirmDialog
 from qtop.screens.export import ExportDialog
 from qtop.screens.failed import FailedScreen, FailureScreen
 from qtop.screens.jobs import JobsScreen
+from qtop.screens.payload_editor import DifferenceDialog, EditorDialog
 from queuecore.server import Binary
 
 pytestmark = pytest.mark.redis
@@ -312,3 +314,39 @@ async def test_the_failed_jobs_of_a_place_that_hangs_are_unknown_and_the_others_
         await until(pilot, lambda: systems_of(app) == {"sidekiq": 2})
         await pilot.press("u")
         await until(pilot, lambda: systems_of(app) == {"resque": 3, "sidekiq": 2})
+
+
+@pytest.mark.parametrize("system", ["resque", "sidekiq"])
+async def test_a_failed_job_is_edited_in_its_own_system_and_taken_back(
+    failed: Opened, direct: Direct, system: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable in ("VISUAL", "EDITOR"):
+        monkeypatch.delenv(variable, raising=False)
+    app, pilot = failed
+    looks = {
+        "resque": ("LRANGE", RESQUE.failed(), 0, -1),
+        "sidekiq": ("ZRANGE", SIDEKIQ.jobs("retry"), 0, -1, "WITHSCORES"),
+    }
+    before = {each: direct(*look) for each, look in looks.items()}
+    [other] = {*looks} - {system}
+    queue = RESQUE.queue("mail") if system == "resque" else SIDEKIQ.queue("default")
+    go_to_first(app, system)
+    class_name = {"resque": "Mail", "sidekiq": "Report"}[system]
+    await pilot.press("e")
+    await until_screen(pilot, EditorDialog)
+    text = app.screen.query_one(TextArea)
+    assert f'"{class_name}"' in text.text
+    text.text = text.text.replace(f'"{class_name}"', '"Changed"')
+    await pilot.press("ctrl+s")
+    await until_screen(pilot, DifferenceDialog)
+    await pilot.press("y")
+
+    def is_changed() -> bool:
+        return any(b'"Changed"' in each for each in direct("LRANGE", queue, 0, -1))
+
+    await until(pilot, is_changed, "the job with its other class")
+    assert direct(*looks[other]) == before[other]
+    await until(pilot, lambda: not app.actions._actions.is_busy, "the outcome")
+    await pilot.press("u")
+    await until(pilot, lambda: not is_changed(), "the undo")
+    await until(pilot, lambda: direct(*looks[system]) == before[system], "what there was")

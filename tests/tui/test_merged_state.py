@@ -120,7 +120,7 @@ def test_the_worst_of_any_place_comes_first_and_links_lead_to_its_own_rows() -> 
     places.poll("two", snapshot([queue("mail", 5), queue("low", 1)], [worker("b:2:low")]))
     incidents = places.together.view().insights.incidents
     severities = [each.severity for each in incidents]
-    order = ["bad", "warn", "note", "good"]
+    order = ["crit", "warn", "info", "good"]
     assert severities == sorted(severities, key=order.index)
     [unserved] = [each for each in incidents if each.kind == "unserved"]
     assert (unserved.system, unserved.link and unserved.link.key) == ("two", ("two", "mail"))

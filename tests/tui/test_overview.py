@@ -43,6 +43,8 @@ from qtop.screens.incidents import IncidentScreen, coarse, keyed_remedies
 from qtop.screens.overview import OverviewScreen
 from qtop.text.safe import area
 from qtop.widgets.bars import Bar
+from qtop.widgets.chart import Chart
+from qtop.widgets.panel import Panel
 from qtop.widgets.table import Table
 from queuecore.exchange import single
 from queuecore.windows import whole
@@ -234,13 +236,32 @@ async def test_a_quiet_screen_is_not_painted_again(monkeypatch: pytest.MonkeyPat
         for number in range(1, 4):
             # All rates are known from the third poll on.
             if number == 3:
-                for kind in (Bar, Table):
+                for kind in (Bar, Table, Chart, Panel):
                     monkeypatch.setattr(kind, "refresh", lambda self, *a, **k: painted.append(self))
             now[0] += 1.0
             source.snapshots = [healthy()]
             app.poll_now()
             await until(pilot, lambda n=number: source.looked >= snapshots + n, "a look")  # type: ignore[misc]
             await pilot.pause()
+        assert painted == []
+
+
+async def test_charts_of_a_quiet_fleet_are_drawn_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [1_000.0]
+    source = FakeSystem(healthy(), healthy())
+    app = console(source, clock=lambda: now[0])
+    async with app.run_test(size=(160, 48)) as pilot:
+        await shown(pilot)
+        painted: list[object] = []
+        for number in range(40):
+            if number == 3:
+                monkeypatch.setattr(Chart, "refresh", lambda self, *a, **k: painted.append(self))
+            now[0] += 30.0
+            look = healthy()
+            source.snapshots = [look]
+            app.poll_now()
+            await until(pilot, lambda look=look: app.state.poll.snapshot is look, "a look")  # type: ignore[misc]
+        await pilot.pause()
         assert painted == []
 
 
@@ -435,6 +456,23 @@ async def test_the_groups_of_a_long_list_are_found_too(redis: Redis) -> None:
         assert isinstance(failed, FailedScreen)
         assert screen.failures.cursor_row is not None
         assert under_cursor(failed.table).group.fingerprint.exception == "Odd"
+
+
+@pytest.mark.redis
+async def test_after_failed_has_counted_all_the_figures_are_of_the_whole_list(redis: Redis) -> None:
+    await redis.fail(1_200)
+    await redis.source.run(single(("SADD", Keys().queues(), "mail"), int, writes=True))
+    app = on(redis)
+    async with app.run_test(size=(140, 40)) as pilot:
+        await until_shown(pilot, "Failures 1 group of newest 500, 1,200 in all")
+        await pilot.press("4")
+        await until_shown(pilot, "1,200 failed jobs")
+        await pilot.press("1")
+        await until_shown(pilot, "Failures 1 group, 1,200")
+        fleet = app.state.view().fleet
+        assert fleet is not None
+        assert fleet.queues is not None
+        assert [(row.failed, row.failed_is_all) for row in fleet.queues] == [(1_200, True)]
 
 
 # Other keys

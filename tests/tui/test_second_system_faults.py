@@ -109,6 +109,7 @@ SCREENS: Final[Mapping[str, tuple[Keys, Sequence[Case]]]] = {
 #: Calls that have tests of their own below, or in the tests of the console's other parts.
 BY_THEMSELVES: Final = {
     *("snapshot", "health", "strays", "forbidden", "waiting_classes", "iterations"),
+    *("acknowledged", "acknowledge", "forget_acknowledged", "quarantined"),
 }
 #: Calls that only commands make; and `note`, for whose answer nothing waits.
 NOT_HERE: Final = {

@@ -77,9 +77,9 @@ async def test_history_draws_it_above_the_actions() -> None:
             app.poll_now()
             await until(pilot, lambda look=look: app.state.poll.snapshot is look, "the next look")  # type: ignore[misc]
         await until_shown(pilot, "waiting    1,000")
-        line = next(line for line in screen_lines(app) if line.startswith(" waiting "))
+        line = next(line for line in screen_lines(app) if line.startswith("│ waiting "))
         assert "since the console began, 2026-11-23 12:30" in screen_text(app)
-        assert line.endswith("█████▇  max  1,234")
+        assert line.endswith("█████▇  max  1,234 │")
         await pilot.resize_terminal(60, 15)
         await until_gone(pilot, "max")
 

@@ -220,7 +220,7 @@ def test_an_unknown_part_is_reported_once_and_is_neither_fine_nor_another_incide
     part: str,
 ) -> None:
     incident, *others = incidents_without(part)
-    assert (incident.check, incident.severity) == ("keys", "bad")
+    assert (incident.check, incident.severity) == ("keys", "crit")
     assert WHY in incident.text
     assert others == []
 

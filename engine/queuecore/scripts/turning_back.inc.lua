@@ -115,7 +115,7 @@ local function put_back(first, place_of, take_back, is_back, is_edit)
   end_step()
   local lists = {}
   -- The next script comes as far as this one, or a little further.
-  for i = 1, math.min(most, 2 * (done + lost) + 100) do
+  for i = 1, math.min(most, math.max(100, done + lost + 20)) do
     local pushed_to = redis.call('LINDEX', memory, -4 * i + 2)
     if pushed_to and pushed_to ~= '' and not lists[pushed_to] then
       lists[pushed_to] = true

@@ -73,6 +73,7 @@ def _reading(keys: Keys) -> list[tuple[Arg, ...]]:
         ("HMGET", keys.heartbeats(), _NOBODY),
         ("HGET", keys.heartbeats(), _NOBODY),
         ("HEXISTS", keys.heartbeats(), _NOBODY),
+        ("HLEN", keys.heartbeats()),
         ("ZRANGE", keys.delayed_schedule(), 0, 0),
         ("ZRANGEBYSCORE", keys.delayed_schedule(), 0, 0),
         ("ZCARD", keys.delayed_schedule()),

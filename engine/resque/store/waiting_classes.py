@@ -32,12 +32,13 @@ _AT_ONCE = 100
 class QueueSample:
     """What waits in a queue. `length` is None when that cannot be known; `classes` are those of
     the jobs that were looked at, each once, the next job's first; `seen` is how many items were
-    looked at."""
+    looked at. `newest` are the classes of the last ones of them, None for what is no job."""
 
     queue: str
     length: int | None = None
     classes: tuple[str, ...] = ()
     seen: int = 0
+    newest: tuple[str | None, ...] = ()
 
     def unknown(self, knows: Callable[[str], bool]) -> tuple[str, ...]:
         """Those of the classes that are not known."""
@@ -54,7 +55,9 @@ def take(keys: Keys, queues: Sequence[str], *, ends: int = ENDS) -> Exchange[lis
         found: list[QueueSample] = []
         for part, reply in zip(parts, replies, strict=True):
             answers = [-1] * len(part) if isinstance(reply, StoreError) else reply
-            found += map(_waiting, part, answers)
+            found += [
+                _waiting(name, answer, ends) for name, answer in zip(part, answers, strict=True)
+            ]
         return found
 
     return Exchange(calls, parse, tolerant=True)
@@ -64,13 +67,13 @@ def _call(keys: Keys, queues: Sequence[str], ends: int) -> Call:
     return _QUEUE_ENDS.call([keys.queue(name) for name in queues], [ends, _BEGINNING_BYTES])
 
 
-def _waiting(queue: str, answer: Reply) -> QueueSample:
+def _waiting(queue: str, answer: Reply, ends: int) -> QueueSample:
     if not isinstance(answer, list):
         return QueueSample(queue)
     length, *items = answer
-    names = (text_of(members_of_beginning(item).get("class")) for item in items)
+    names = [text_of(members_of_beginning(item).get("class")) for item in items]
     classes = tuple(dict.fromkeys(name for name in names if name))
-    return QueueSample(queue, length, classes, len(items))
+    return QueueSample(queue, length, classes, len(items), tuple(names[-ends:]))
 
 
 def of_list(keys: Keys, served: QueueList) -> Steps[list[QueueSample]]:

@@ -32,7 +32,8 @@ def acknowledge(app: Console, incident: Incident, who: str, *, read_only: bool) 
         if answer is not None:
             app.run_worker(work(answer), group=_LAST)
 
-    app.push_screen(AcknowledgeDialog(incident), answered)
+    redact = app.state.view().policy.redactor.text
+    app.push_screen(AcknowledgeDialog(redact(safe(incident.sentence))), answered)
 
 
 async def _noted(
@@ -44,7 +45,8 @@ async def _noted(
     if done is None:
         state.note_acknowledged(incident.key, None)
         only = f" here only ({why})" if why else ""
-        app.say(f"open again{only}: {safe(incident.text)}", "warn" if why else "good")
+        redact = state.policy.redactor.text
+        app.say(f"open again{only}: {redact(safe(incident.text))}", "warn" if why else "good")
     else:
         state.note_acknowledged(incident.key, done.here() if why else done)
         only = f" (not written to Redis: {why})" if why else ""

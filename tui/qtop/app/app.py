@@ -8,7 +8,7 @@ import socket
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from importlib import import_module
@@ -49,12 +49,14 @@ if TYPE_CHECKING:
     from qtop.actions.plan import Operator, Plan, Refusal
     from qtop.actions.request import AnyRequest, PruneEvidence
     from qtop.app.action_controller import ActionController
+    from qtop.app.alerts import AlertWatch
     from qtop.app.command_controller import AroundConsole, CommandController
     from qtop.app.own_command_controller import OwnCommandController
     from qtop.app.place_finder import Discovery
     from qtop.app.worker_controller import LocalWorkerController
     from qtop.monitor.together import ShownState
     from qtop.systems.finding import Sought
+    from qtop.widgets.list_pane import ListPane
     from qtop.widgets.plot import DrawnAs
 
 
@@ -94,11 +96,14 @@ class ConsoleOptions:
 
 
 class Step(NamedTuple):
-    """From which numbered screen to which one a link led, and which filter it set there."""
+    """From which numbered screen to which one a link led, which filter it set there, and which
+    filter and which row under the cursor there were before."""
 
     left: str
     reached: str
     filter: str
+    filter_before: str
+    cursor_before: Hashable
 
 
 def _action(action_id: str) -> str:
@@ -183,6 +188,7 @@ class QtopApp(App[None]):
         self._filter_memory: dict[str, list[str]] = defaultdict(list)
         self._set_up_looks()
         self.clock = clock
+        self.shows_preview = True
         self.last_word: tuple[str, str] = ("", "")
         #: The page that the last result is for; None: every one.
         self._word_page: ConsoleScreen | None = None
@@ -376,6 +382,8 @@ class QtopApp(App[None]):
             self.run_worker(self._begin(), group="first")
         if is_poll:
             self.places.note_poll(monitor)
+        if not self.settings.alerts.is_nothing:
+            self._alert_watch.look(self.places.incidents, is_whole=self.places.are_reported)
         self._show()
 
     def _page(self) -> ConsoleScreen | None:
@@ -649,6 +657,7 @@ class QtopApp(App[None]):
             return
         screen.show(self.state.view())
         pane = screen.pane
+        before = (pane.filter.text, pane.table.cursor_key)
         pane.set_filter("")
         if link.key is not None:
             screen.reveal_row(link.key)
@@ -657,7 +666,8 @@ class QtopApp(App[None]):
         if not found:
             pane.set_filter(wanted)
         if left != link.place:
-            self._steps.append(Step(left, link.place, pane.filter.text))
+            self._steps.append(Step(left, link.place, pane.filter.text, *before))
+            screen.show_title()
         if link.key is not None and not found and not link.filter:
             self.say("it is no longer there", "dim")
 
@@ -667,14 +677,39 @@ class QtopApp(App[None]):
             return link.filter
         return f"{link.filter} {term('system', link.system)}".strip()
 
-    def way_back(self, filter_text: str) -> str | None:
+    def go_back(self, pane: ListPane) -> bool:
         step = self._steps[-1] if self._steps else None
         if step is None or step.reached != self.current_mode:
-            return None
-        return self._steps.pop().left if filter_text in ("", step.filter) else None
+            return False
+        if pane.filter.text not in ("", step.filter):
+            return False
+        self._steps.pop()
+        pane.set_filter(step.filter_before)
+        pane.table.move_to(step.cursor_before)
+        self.switch_mode(step.left)
+        return True
+
+    @property
+    def trail(self) -> list[str]:
+        """As `Console.trail`."""
+        names = [step.left for step in self._steps]
+        return names if self._steps and self._steps[-1].reached == self.current_mode else []
 
     def show_now(self) -> None:
         self._show()
+
+    @cached_property
+    def _alert_watch(self) -> AlertWatch:
+        """What tells of a new CRIT; made when the settings want any of that."""
+        from qtop.app.alerts import AlertWatch
+
+        redact = self.settings.redactor.text
+        return AlertWatch(self.settings.alerts, self, redact, self.clock)
+
+    def notify_terminal(self, text: str) -> None:
+        """Have the terminal show a notification with a safe text, if it can."""
+        if self._driver is not None:
+            self._driver.write(f"\x1b]9;{text}\x07")
 
     def state_of(self, label: str) -> ConsoleState:
         return self.places.monitor(label).state

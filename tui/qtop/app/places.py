@@ -21,6 +21,7 @@ from qtop.actions.request import (
     Several,
     Undo,
 )
+from qtop.monitor.incidents.incident import Incident
 from qtop.monitor.place_monitor import Listener, PlaceMonitor
 from qtop.monitor.state import ALL, ConsoleState
 from qtop.systems.system import JobSystem, PartRunner, WorkRunner
@@ -135,6 +136,16 @@ class ConsolePlaces:
     def monitor(self, label: str) -> PlaceMonitor:
         """The place with this label; the one that is shown for an empty one."""
         return self._monitors.get(label) or self._alone
+
+    @property
+    def incidents(self) -> list[Incident]:
+        """What is wrong in all places, by the newest polls, whatever is shown or frozen."""
+        return [each for state in self._states.values() for each in state.incidents]
+
+    @property
+    def are_reported(self) -> bool:
+        """Whether there is a health report of each place."""
+        return all(state.reported is not None for state in self._states.values())
 
     @property
     def are_several(self) -> bool:

@@ -99,7 +99,8 @@ _NAMES: Final = (
         "undo",
         "quarantine",
     ),
-    *("prune", "quiet", "stop", "cancel", "rescue", "watch", "doctor", "metrics", "settings"),
+    *("prune", "quiet", "stop", "cancel", "rescue", "watch", "incidents", "acknowledge"),
+    *("doctor", "metrics", "settings"),
 )
 #: The files with other names than their commands.
 _FILES: Final = {
@@ -110,6 +111,7 @@ _FILES: Final = {
         "jobs": "enqueue requeue retry delete kill reschedule move edit",
     },
     **{"maintenance": "pause resume clear register reorder prune"},
+    **{"incidents": "acknowledge"},
     **{"export": "load", "audit": "undo", "sidekiq_processes": "quiet stop cancel"},
 }
 _FILE_OF: Final = {name: file for file, names in _FILES.items() for name in names.split()}

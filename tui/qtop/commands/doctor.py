@@ -77,10 +77,17 @@ def doctor(connection: Connection, as_json: bool, nagios: bool) -> None:
             raise click.UsageError("--nagios and --json exclude each other")
         sys.exit(_print_for_nagios(connection))
     found: dict[Session | None, list[Finding]] = {}
-    for session, finding in findings(connection):
+    for session, finding in _redacted(connection):
         _print(session, finding, as_json)
         found.setdefault(session, []).append(finding)
     sys.exit(max(map(_status, found.values())))
+
+
+def _redacted(connection: Connection) -> Iterator[tuple[Session | None, Finding]]:
+    # The arguments of jobs may be in them.
+    redact = connection.redactor(is_whole=False).text
+    for session, each in findings(connection):
+        yield session, replace(each, text=redact(each.text), remedy=redact(each.remedy))
 
 
 def _print_for_nagios(connection: Connection) -> int:
@@ -90,7 +97,7 @@ def _print_for_nagios(connection: Connection) -> int:
     begun_s = time.monotonic()
     found = [
         PlacedFinding(each, session.label if session is not None and session.is_among else "")
-        for session, each in findings(connection)
+        for session, each in _redacted(connection)
     ]
     lines, status = report(found, time.monotonic() - begun_s)
     for each in lines:

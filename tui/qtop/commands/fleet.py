@@ -39,6 +39,7 @@ from qtop.text.redact import OPEN
 from qtop.text.safe import count, crop, pad, safe
 from queuecore.active_job import fields_of, unwrapped
 from queuecore.errors import StoreError
+from queuecore.values import replace
 
 if TYPE_CHECKING:
     from qtop.model.fleet import Process, Snapshot
@@ -56,6 +57,8 @@ _OF_QUEUES: Final = frozenset(
 _OF_WORKERS: Final = frozenset({"workers", "heartbeats", "jobs in hand", "counts of workers"})
 #: How many of the newest failures are counted by queue.
 _FAILURES_READ: Final = 500
+#: Of so many of the longest queues that no worker serves, the classes are read.
+_QUEUES_SAMPLED: Final = 20
 
 
 def _rows_of(
@@ -295,12 +298,9 @@ _FAILURES: Final[tuple[OutputColumn[Job], ...]] = (
 
 
 def print_once(connection: Connection) -> None:
-    """Print what is wrong, and queues, workers and failures, of one place after the other. Six
+    """Print what is wrong, and queues, workers and failures, of one place after the other. Seven
     round trips for each. Exits with status 3 when a part of that could not be read. Raises
     StoreError."""
-    # Imported here: the lists of queues and workers judge nothing.
-    from qtop.monitor.incidents.rules import IncidentRules
-
     unread = Unread()
     redactor = connection.redactor(is_whole=False)
     width = min(_WIDTH, shutil.get_terminal_size().columns) if sys.stdout.isatty() else _WIDTH
@@ -309,14 +309,9 @@ def print_once(connection: Connection) -> None:
     def visit(session: Session, part: Unread) -> None:
         nonlocal printed
         system = session.system
-        found = _health(session, part)
-        whose = found.ownership
-        fleet, seen = _rows_of(session, _FAILURES_READ, part, has_waits=True, whose=whose)
-        note_unread(part, seen)
+        fleet, incidents = judge_place(session, part)
         label = session.label if places.is_several else ""
         where = ", ".join(filter(None, (label, system.place.address, _place_of(system))))
-        rules = IncidentRules(abilities=system.abilities)
-        incidents = rules.judge(fleet, 0.0, health_report=found, rtt_ms=None)
         for text in (*([""] if printed else []), *_report(fleet, where, incidents, width)):
             line(redactor.text(text))
         printed += 1
@@ -324,6 +319,43 @@ def print_once(connection: Connection) -> None:
     with connection.open_all() as places:
         visit_all(places, unread, visit)
     unread.leave()
+
+
+def judge_place(session: Session, unread: Unread) -> tuple[FleetRows, tuple[Incident, ...]]:
+    """The rows of one place, and what is wrong there at this moment, as the console's first poll
+    would say; what could not be read is noted. Incidents that somebody has acknowledged are marked.
+    Seven round trips, nine where no worker serves some queue. Raises StoreError."""
+    # Imported here: the lists of queues and workers judge nothing.
+    from qtop.monitor.incidents.acknowledged import Acknowledgements
+    from qtop.monitor.incidents.rules import IncidentRules
+
+    system = session.system
+    found = _health(session, unread)
+    whose = found.ownership
+    fleet, seen = _rows_of(session, _FAILURES_READ, unread, has_waits=True, whose=whose)
+    note_unread(unread, seen)
+    names = [row.name for row in fleet.queues or ()]
+    unserved = sorted(
+        (row for row in fleet.queues or () if row.is_unserved), key=lambda row: -(row.depth or 0)
+    )
+    if unserved:
+        wanted = [row.name for row in unserved[:_QUEUES_SAMPLED]]
+        first = unread.try_to(
+            session, "the classes that wait", system.next_jobs(wanted, samples=True)
+        )
+        waiting = {} if first is None else first.waiting
+        found = replace(found, waiting={**found.waiting, **waiting})
+    rules = IncidentRules(
+        abilities=system.abilities, served_by=lambda listed: system.serves(listed, names)
+    )
+    incidents = rules.judge(fleet, 0.0, health_report=found, rtt_ms=None)
+    known = Acknowledgements()
+    try:
+        known.take(session.run(system.acknowledged()))
+    except StoreError as error:
+        # Then all are shown as open, which hides nothing.
+        unread.note("which incidents are acknowledged", str(error))
+    return fleet, tuple(known.marked(incidents, fleet.server_time))
 
 
 def _place_of(system: System) -> str:
@@ -366,8 +398,13 @@ def _report(
         f"{_working(totals)} working, {count(totals.failed)} failed{paused}"
     )
     yield ""
+    # Imported here: as in `judge_place`.
+    from qtop.monitor.incidents.acknowledged import how
+
     for incident in incidents:
-        yield f"{pad(SEVERITY_NAMES[incident.severity], 4)}  {safe(incident.sentence)}"
+        done = incident.acknowledged
+        more = "" if done is None else f" ({how(done)})"
+        yield f"{pad(SEVERITY_NAMES[incident.severity], 4)}  {safe(incident.sentence + more)}"
     of_queues = sorted(
         fleet.queues or (), key=lambda row: (not row_text.queue_state(row), -(row.depth or 0))
     )

@@ -74,6 +74,8 @@ def _rows(settings: Settings) -> Iterator[SettingRow]:
         yield name, shown, origins.get(name, _DEFAULT)
     for name, value in asdict(settings.thresholds).items():
         yield f"thresholds.{name}", value, origins.get(f"thresholds.{name}", _DEFAULT)
+    for name, value in asdict(settings.alerts).items():
+        yield f"alerts.{name}", value, origins.get(f"alerts.{name}", _DEFAULT)
     for table in ("columns", "keys", "filters"):
         for name, value in settings.tables.get(table, {}).items():
             yield f"{table}.{name}", value, origins[f"{table}.{name}"]

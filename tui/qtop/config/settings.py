@@ -305,6 +305,7 @@ TABLES: Final[Mapping[str, Mapping[str, ReadSetting]]] = {
         for each in fields(Thresholds)
     },
     "columns": dict.fromkeys(SCREENS, _columns),
+    "alerts": {"bell": _switch, "notify": _switch, "command": _texts},
     "keys": {action.id: _keys for action in keymap.ACTIONS},
     "filters": _AnyName(_text),
     "commands": _AnyName(read_own_command),
@@ -324,7 +325,7 @@ DEFAULT_PROFILE: Final = "default"
 _PROFILES: Final = "profiles"
 _VARIABLE: Final = re.compile(r"\$\{(\w+)\}")
 #: Settings that run a program: others who can write them could run it with this user's rights.
-_RUNS: Final = ("worker_command", "require", "commands")
+_RUNS: Final = ("worker_command", "require", "alerts", "commands")
 #: Settings that say where the jobs are: a profile that was named goes before the environment.
 WHERE: Final = ("url", "system", "namespace")
 
@@ -338,12 +339,26 @@ class Given:
 
 
 @dataclass(frozen=True, slots=True)
+class Alerts:
+    """What is done about a new CRIT: the bell of the terminal rings, the terminal shows a
+    notification (OSC 9), a command is run, whose last argument says what is wrong."""
+
+    bell: bool = False
+    notify: bool = False
+    command: tuple[str, ...] = ()
+
+    @property
+    def is_nothing(self) -> bool:
+        return not (self.bell or self.notify or self.command)
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """The settings in force, and the profile if there is one."""
 
     #: Those with one value, by name.
     values: Mapping[str, Any] = field(default_factory=lambda: DEFAULTS)
-    #: `thresholds`, `columns`, `keys`, `filters`, `commands`: what was set in them.
+    #: `thresholds`, `columns`, `alerts`, `keys`, `filters`, `commands`: what was set in them.
     tables: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     #: Where each setting comes from that has not its default; `keys.requeue` for one of a table.
     origins: Mapping[str, str] = field(default_factory=dict)
@@ -357,6 +372,10 @@ class Settings:
     @property
     def thresholds(self) -> Thresholds:
         return Thresholds(**self.tables.get("thresholds", {}))
+
+    @property
+    def alerts(self) -> Alerts:
+        return Alerts(**self.tables.get("alerts", {}))
 
     @property
     def columns(self) -> Mapping[str, tuple[str, ...]]:

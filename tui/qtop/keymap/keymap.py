@@ -352,6 +352,10 @@ previous_job     | [      |                        | failure job delayed        
     The job before it.
 clear_filter     | escape |                        | lists                      |
     Take the filter away; after `enter` or `W` led here, back to where you were.
+preview          | V      | preview                | \
+    queues workers failed group jobs aside scheduled |
+    Show more about the row under the cursor, or leave that away: at the right from 140 columns on,
+    else below the list where it leaves room.
 freeze           | f      | freeze / go on         | overview lists             |
     Stop all that is shown from changing, on every screen; once more lets it go on.
 
@@ -480,6 +484,7 @@ SYNONYMS: Final = {
     "quit": "exit leave q!",
     "suspend_process": "background shell fg bg",
     "freeze": "hold still stop",
+    "preview": "pane detail side",
     "undo": "revert rollback take back",
     "requeue": "retry rerun again replay",
     "quarantine": "poison isolate kills its worker",

@@ -11,12 +11,14 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from qtop.monitor.changes import Flow
+from qtop.monitor.incidents.incident import SEVERITIES
 from qtop.monitor.incidents.server import UNKNOWN
 from qtop.monitor.rows import CONDITIONS, Condition, FleetRows, QueueRow
 from queuecore.active_job import unwrapped
@@ -50,7 +52,7 @@ _GAUGES: Final[Mapping[str, tuple[tuple[str, ...], str]]] = {
     "qtop_set_jobs": (("set",), "Jobs in the sets of Sidekiq"),
     "qtop_delayed_overdue_jobs": (("set",), "Delayed jobs whose time has passed"),
     "qtop_delayed_overdue_seconds": (("set",), "How late the oldest due delayed job is; 0: none"),
-    "qtop_incidents": (("severity",), "Incidents by severity"),
+    "qtop_incidents": (("severity", "acknowledged"), "Incidents by severity"),
 }
 _COUNTERS: Final[Mapping[str, tuple[tuple[str, ...], str]]] = {
     "qtop_jobs_processed": ((), "Jobs processed, as the queue system counts them"),
@@ -58,9 +60,6 @@ _COUNTERS: Final[Mapping[str, tuple[tuple[str, ...], str]]] = {
     "qtop_queue_jobs_in": (("queue",), "Jobs seen to come to a queue since qtop began to listen"),
     "qtop_queue_jobs_out": (("queue",), "Jobs seen to leave a queue since qtop began to listen"),
 }
-#: The labels of severities, and those that incidents call otherwise.
-_SEVERITIES: Final = ("crit", "warn", "info")
-_CALLED: Final[Mapping[str, str]] = {"bad": "crit", "note": "info"}
 _LONGEST: Final = 200
 _LOOKS_ESCAPED: Final = re.compile(r"\\x[0-9a-f]{2}")
 
@@ -302,8 +301,10 @@ def _add_overdue(
 
 
 def _add_incidents(made: _Families, place: tuple[str, ...], reading: PlaceReading) -> None:
-    found = (each for each in reading.view.insights.incidents if not each.is_over)
-    severities = (each.severity for each in found if each.check != "all")
-    counts = Counter(_CALLED.get(each, each) for each in severities)
-    for severity in _SEVERITIES:
-        made.add("qtop_incidents", place, counts[severity], severity)
+    # What says that nothing is wrong is no incident.
+    found = (each for each in reading.view.insights.incidents if each.check != "all")
+    counts = Counter((each.severity, each.is_acknowledged) for each in found if not each.is_over)
+    for severity, is_acknowledged in product(SEVERITIES, (False, True)):
+        number, label = counts[severity, is_acknowledged], str(int(is_acknowledged))
+        if severity != "good":
+            made.add("qtop_incidents", place, number, severity, label)

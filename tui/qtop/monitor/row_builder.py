@@ -377,6 +377,8 @@ def _in_hand(snapshot: Snapshot) -> Counter[str | None] | None:
 
 #: An action is on record at its first step, and one over many jobs takes some time.
 _LASTS: Final = timedelta(seconds=10)
+#: One with a rate limit is not thought to last longer.
+_MOST_S: Final = 3_600
 #: The poll and the record are not made at the same instant.
 _CLOCKS_DIFFER: Final = timedelta(seconds=2)
 #: They take jobs from where others had put them, which the record does not tell.
@@ -384,6 +386,17 @@ _ANYWHERE: Final = frozenset({"undo"})
 _OF_WORKERS: Final = frozenset({"prune", "stop", "stop now", "kill"})
 #: A worker that is asked to end finishes its job first.
 _FINISHES: Final = timedelta(minutes=10)
+
+
+def _may_last_to(audit_entry: AuditEntry, drop: Drop, lasts: timedelta) -> bool:
+    """Whether an action on record may have been under way when a figure dropped. One with a rate
+    limit lasts longer: as many seconds as it has jobs, where no more are missing than those."""
+    if audit_entry.at > drop.at + _CLOCKS_DIFFER:
+        return False
+    if audit_entry.at >= drop.after - lasts:
+        return True
+    limited = timedelta(seconds=min(audit_entry.planned, _MOST_S))
+    return drop.was - drop.left <= audit_entry.planned and audit_entry.at >= drop.after - limited
 
 
 def without_explained(
@@ -406,7 +419,7 @@ def without_explained(
             audit_entry.action in actions
             or ((source := system.source_of(audit_entry)) is not None and took(source))
             for audit_entry in audit_entries
-            if drop.after - lasts <= audit_entry.at <= drop.at + _CLOCKS_DIFFER
+            if _may_last_to(audit_entry, drop, lasts)
         )
 
     def unexplained(name: str, found: Sequence[Drop]) -> tuple[Drop, ...]:

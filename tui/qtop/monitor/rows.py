@@ -401,13 +401,19 @@ def unregistered_rows(strays: Strays | None, seen: FleetRows | Snapshot) -> tupl
 
 
 class NewestGroup(NamedTuple):
-    """Failures that are the same failure, among the newest: how many, and the newest of them.
-    `system` is the label of their place, where there are several."""
+    """Failures that are the same failure: how many of them are known.
+
+    Attributes:
+        newest: The newest of them; None where it is not among those that the poll read.
+        system: The label of their place, where there are several.
+        last_s: How long ago the last of them failed; None when unknown.
+    """
 
     fingerprint: GroupKey
     number: int
-    newest: JobRow
+    newest: JobRow | None
     system: str = ""
+    last_s: float | None = None
 
     @property
     def key(self) -> Hashable:
@@ -442,7 +448,10 @@ class GroupMemory:
         alike: defaultdict[GroupKey, list[JobRow]] = defaultdict(list)
         for row in rows:
             alike[self.of(row)].append(row)
-        found = [NewestGroup(key, len(same), same[0]) for key, same in alike.items()]
+        found = [
+            NewestGroup(key, len(same), same[0], last_s=same[0].age_s)
+            for key, same in alike.items()
+        ]
         return tuple(sorted(found, key=lambda group: -group.number))
 
 

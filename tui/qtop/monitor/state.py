@@ -23,6 +23,12 @@ from qtop.model.health import (
     Strays,
 )
 from qtop.monitor.changes import Flow
+from qtop.monitor.failure_census import (
+    FailureCensus,
+    brought_up_to_date,
+    census_groups,
+    with_queue_figures,
+)
 from qtop.monitor.incidents.acknowledged import Acknowledgements
 from qtop.monitor.incidents.incident import Incident, of_place
 from qtop.monitor.incidents.rules import IncidentRules, no_answer
@@ -93,7 +99,7 @@ class Insights(NamedTuple):
 
     Attributes:
         incidents: What is wrong, the worst first; none before the first poll was judged.
-        groups: The newest failures in groups.
+        groups: The newest failures in groups; with `groups_are_all` all failures there are.
         series_now: The course of the totals over the last minutes.
         trend: Their course since the console began.
         facts: What the server tells about itself; None while that is not known.
@@ -106,6 +112,7 @@ class Insights(NamedTuple):
     trend: Trend = Trend()
     facts: ServerInfo | None = None
     unregistered: tuple[WorkerRow, ...] = ()
+    groups_are_all: bool = False
 
 
 NOTHING_YET: Final = Insights()
@@ -233,6 +240,10 @@ class ConsoleState:
         self._insights = NOTHING_YET
         self._frozen: ViewState | None = None
         self._usual_s: dict[str, float | None] = {}
+        #: What the whole list of failures held, and the same as of the newest poll; None while
+        #: that is not known.
+        self._census: FailureCensus | None = None
+        self._census_now: FailureCensus | None = None
 
     @property
     def label(self) -> str:
@@ -323,6 +334,11 @@ class ConsoleState:
         self._find_wrong()
 
     @property
+    def incidents(self) -> tuple[Incident, ...]:
+        """What is wrong by the newest poll, also while the display is frozen."""
+        return self._insights.incidents
+
+    @property
     def acknowledged(self) -> tuple[Acknowledgement, ...]:
         """The acknowledgements that are known."""
         return self._acknowledgements.known
@@ -368,7 +384,7 @@ class ConsoleState:
             )
             marked = self._acknowledgements.marked(incidents, fleet.server_time)
             incidents = tuple(marked)
-            groups = self._rules.newest_groups.groups(fleet.failures or ())
+            groups = self._groups(fleet)
             unregistered = unregistered_rows(self.strays, fleet)
         if poll.error is not None:
             since = None if fleet is None else fleet.server_time
@@ -380,7 +396,28 @@ class ConsoleState:
             unregistered = tuple(each._replace(system=self._label) for each in unregistered)
         facts = self.reported.system.facts if self.reported is not None else None
         series_now, trend = self._recorder.series_now, self._trend.trend
-        self._insights = Insights(incidents, groups, series_now, trend, facts, unregistered)
+        self._insights = Insights(
+            *(incidents, groups, series_now, trend, facts, unregistered),
+            groups_are_all=self._census_now is not None,
+        )
+
+    def take_failure_census(self, census: FailureCensus, label: str = "") -> None:
+        """Take in what the whole list of failures holds: from now on figures are of all of it, for
+        as long as nothing but newer failures changes it. `label` is that of this place."""
+        self._census = census
+        self._find_wrong()
+
+    def _groups(self, fleet: FleetRows) -> tuple[NewestGroup, ...]:
+        memory = self._rules.newest_groups
+        newest = memory.groups(fleet.failures or ())
+        census = None
+        if self._census is not None:
+            census = brought_up_to_date(self._census, fleet, memory.of)
+        self._census_now = census
+        if census is None:
+            return newest
+        self._newest = with_queue_figures(fleet, census)
+        return census_groups(census, newest, fleet.server_time)
 
     def usual_s(self, job: RunningJob | None, system: str = "") -> float | None:
         """How long jobs like this one take, 95 of 100 of them; None when unknown. `system` is the

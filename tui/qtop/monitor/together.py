@@ -19,6 +19,7 @@ from qtop.model.health import HealthReport, Ownership
 from qtop.model.job import JobRow
 from qtop.model.placed import placed_job
 from qtop.monitor.changes import Drops
+from qtop.monitor.failure_census import FailureCensus
 from qtop.monitor.incidents.incident import SEVERITIES, Check, Incident
 from qtop.monitor.poller import PollResult
 from qtop.monitor.rows import FleetRows, Totals
@@ -153,6 +154,12 @@ class TogetherState:
         if self._frozen is not None:
             state.toggle_freeze()
 
+    def take_failure_census(self, census: FailureCensus, label: str) -> None:
+        """As `ConsoleState.take_failure_census`, of the place with this label."""
+        state = self._states.get(label)
+        if state is not None:
+            state.take_failure_census(census)
+
     def note_poll(self, label: str) -> None:
         """Take in that a place was polled, also in vain. O(rows) where there are other ones."""
         if self._frozen is None:
@@ -234,6 +241,7 @@ class TogetherState:
             trend=trend,
             facts=None,
             unregistered=tuple(row for insights in each for row in insights.unregistered),
+            groups_are_all=all(insights.groups_are_all for insights in each),
         )
 
 

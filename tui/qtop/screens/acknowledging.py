@@ -10,9 +10,7 @@ from textual import on
 from textual.widget import Widget
 from textual.widgets import Input, Label
 
-from qtop.monitor.incidents.incident import Incident
 from qtop.screens.dialogs import CANCEL, Dialog, DialogButton
-from qtop.text.safe import safe
 from qtop.widgets.filter_input import InputField
 from queuecore.acknowledging import MOST_REASON
 
@@ -34,14 +32,15 @@ class Answer(NamedTuple):
 
 
 class AcknowledgeDialog(Dialog[Answer | None]):
-    """Asks why and for how long an incident is acknowledged. Gives None when it is not."""
+    """Asks why and for how long an incident is acknowledged. Gives None when it is not. `what` says
+    in safe words, without secrets, what is wrong."""
 
     AUTO_FOCUS = "#reason"
 
-    def __init__(self, incident: Incident) -> None:
+    def __init__(self, what: str) -> None:
         times = (DialogButton(id, label) for id, (label, _) in TIMES.items())
         lines = (
-            safe(incident.sentence),
+            what,
             "It is listed below the others until then, or until it gets worse.",
         )
         super().__init__("Acknowledge this incident for how long?", lines, (CANCEL, *times))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Coroutine, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Hashable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
+from textual import events
 from textual.app import ComposeResult
 from textual.await_complete import AwaitComplete
 from textual.binding import Binding
@@ -37,8 +38,15 @@ from qtop.widgets.table import Table
 from qtop.widgets.text_lines import TextLine
 from qtop.widgets.text_view import TextView
 
+if TYPE_CHECKING:
+    from qtop.screens.preview import RowLook
+
 #: Terminals drop longer clipboards, or the connection.
 MOST_COPIED: Final = 74_000
+#: What the numbered screens are called in titles.
+_TITLES: Final[Mapping[str, str]] = {
+    name: keymap.PLACES[name].removeprefix("on ") for name in keymap.SCREENS
+}
 
 
 def listed_in(screen: type[ConsoleScreen]) -> Where | None:
@@ -154,6 +162,7 @@ class ConsoleScreen(Screen[None]):
             table.dim_rows(is_old)
         self.show_view(view)
         self.show_title()
+        self.place_preview()
         if is_other:
             self._restore_cursors(before or "", view.shown)
 
@@ -182,8 +191,11 @@ class ConsoleScreen(Screen[None]):
     def opened_from(self) -> list[Span]:
         """The screens behind this one, from the numbered one on."""
         pages = [each for each in self.app.screen_stack if isinstance(each, ConsoleScreen)]
-        behind = pages[: pages.index(self)] if self in pages else ()
-        return [Span(f"{each.name} > ", "dim", 45, least=10) for each in behind]
+        if self not in pages:
+            return []
+        behind = [each.name for each in pages[: pages.index(self)]]
+        linked = [_TITLES.get(name, name) for name in self.app.trail]
+        return [Span(f"{name} > ", "dim", 45, least=10) for name in (*linked, *behind)]
 
     def show_title(self) -> None:
         """Say in the frame what this is, and where it was opened from."""
@@ -192,6 +204,29 @@ class ConsoleScreen(Screen[None]):
             self.pane.entitle([*title, *marks_spans(self.pane.table)])
         elif self.text is not None:
             self._text_panel.show(title)
+
+    # The preview
+
+    def look_at(self, row: Any) -> RowLook | None:
+        """What a preview says of a row; None: nothing besides what the list shows."""
+        return None
+
+    def redact(self, text: str) -> str:
+        """A text without secrets, unless those are shown."""
+        return self.app.state.policy.redactor.text(text)
+
+    def place_preview(self) -> None:
+        """Give the preview a place, and show in it what is under the cursor."""
+        if self.pane is not None:
+            self.pane.place_preview(self.app.size.width, wants_preview=self.app.shows_preview)
+
+    def on_resize(self, event: events.Resize) -> None:
+        """What has room depends on the size; that of the parts is known a moment later."""
+        self.call_after_refresh(lambda: self.show(self.app.state.view()))
+
+    def action_preview(self) -> None:
+        self.app.shows_preview = not self.app.shows_preview
+        self.place_preview()
 
     def place_changed(self) -> None:
         """Another place is shown, or all are, from now on: what was read of the system is that of
@@ -350,7 +385,13 @@ class ConsoleScreen(Screen[None]):
         table.show_columns(self.app.settings.columns.get(place) if place else None)
         remembered = self.app.remembered_filters(type(self).__name__)
         saved = self.app.settings.filters
-        return ListPane(cast(ListOwner, self), table, remembered, marks_gone, saved)
+        pane = ListPane(cast(ListOwner, self), table, remembered, marks_gone, saved)
+        if "preview" in {action.id for action in keymap.of(set(self.PLACES))}:
+            # Imported here: Overview has none, and the first frame must not wait.
+            from qtop.screens.preview import RowPreview
+
+            pane.preview = RowPreview(self, self.app.clock)
+        return pane
 
     @property
     def no_match(self) -> str:
@@ -367,11 +408,8 @@ class ConsoleScreen(Screen[None]):
 
     def action_clear_filter(self) -> None:
         """Back to where a link came from, or show everything again."""
-        if self.pane is not None:
-            back = self.app.way_back(self.pane.filter.text)
+        if self.pane is not None and not self.app.go_back(self.pane):
             self.pane.set_filter("")
-            if back is not None:
-                self.app.switch_mode(back)
 
     def action_next_sort(self) -> None:
         if self.pane is not None:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from qtop.search.fields import Subject
     from qtop.search.selection import JobSearch, RefusalCheck, Selection
     from qtop.systems.system import JobSystem, System
+    from qtop.widgets.list_pane import ListPane
     from qtop.widgets.plot import DrawnAs
     from qtop.widgets.table import Table
     from queuecore.audit import AuditEntry
@@ -49,6 +50,8 @@ class Console(Protocol):
     settings: Settings
     local: LocalWorkers
     clock: Callable[[], float]
+    #: Whether lists show more about the row under the cursor, where there is room.
+    shows_preview: bool
 
     @property
     def system(self) -> JobSystem:
@@ -120,9 +123,14 @@ class Console(Protocol):
     async def follow(self, link: Link) -> None:
         """Show a numbered screen with the cursor on a row; without that row, with a filter."""
 
-    def way_back(self, filter_text: str) -> str | None:
-        """The numbered screen from which a link led to this one, once; None where none did, or
-        where another filter than the link's is set."""
+    def go_back(self, pane: ListPane) -> bool:
+        """Go back to the numbered screen from which a link led to this one; its list gets the
+        filter and the cursor that it had before. False where no link did, or where another filter
+        than the link's is set."""
+
+    @property
+    def trail(self) -> list[str]:
+        """The numbered screens from which links led to this one, the first one first."""
 
     # Textual's own. What waits for a result must be in a Textual worker; `exclusive` ends the
     # others of its group; `suspend` raises SuspendNotSupported.

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import partial
 from typing import Any, ClassVar, Final
 
@@ -13,9 +15,11 @@ from qtop.keymap.keymap import Where
 from qtop.model.job import FAILED, Job, JobRow, JobSource, age_at
 from qtop.model.job_list import Entry, JobList
 from qtop.monitor import row_text
+from qtop.monitor.failure_census import CountedGroup, FailureCensus
 from qtop.monitor.state import ViewState
-from qtop.screens import details, list_bars
+from qtop.screens import details, list_bars, preview
 from qtop.screens.job_list import CLASS, QUEUE, JobDetailsScreen, JobListScreen, quarantine
+from qtop.screens.preview import RowLook
 from qtop.screens.tickets import error_lines, failure_ticket, group_ticket
 from qtop.search.byte_tests import Sieve
 from qtop.search.failure_groups import (
@@ -27,7 +31,7 @@ from qtop.search.failure_groups import (
     title,
 )
 from qtop.search.fields import Subject
-from qtop.search.joint_search import AnySearch
+from qtop.search.joint_search import AnySearch, JointSearch
 from qtop.search.selection import JobQuery, JobSearch
 from qtop.text import format
 from qtop.text.safe import counted, safe, spark
@@ -295,6 +299,15 @@ class WantedGroups(FailureGroups):
             self.add(entry)
 
 
+def _census_of(found: WantedGroups, now: datetime) -> FailureCensus:
+    groups, queues = found.groups(), Counter[str]()
+    for group in groups:
+        queues.update(dict(group.queues))
+    counted_groups = tuple(CountedGroup(each.fingerprint, each.count, each.last) for each in groups)
+    is_of_all = queues.total() == found.count
+    return FailureCensus(counted_groups, queues, is_of_all, found.count, now)
+
+
 class FailedScreen(JobListScreen):
     """One list of failures. Its groups are counted from the newest entries at once, and from the
     whole list in the background."""
@@ -316,6 +329,8 @@ class FailedScreen(JobListScreen):
         self._tell_apart(False)
         #: The groups of all that is in the list, whatever is shown.
         self._census: AnySearch | None = None
+        #: What was told of each place, by its label: what is counted, and how many.
+        self._told: dict[str, tuple[int, int]] = {}
         #: How many queues' quarantines were shown after the last list.
         self._apart_shown = 0
 
@@ -357,6 +372,7 @@ class FailedScreen(JobListScreen):
     def list_found(self) -> None:
         """List the groups that were counted by now, at once; entries in the background."""
         search = self.search
+        self._tell_census()
         if not self.shows_groups:
             super().list_found()
         elif search is not None and not (self.is_frozen and search is self.settled):
@@ -371,6 +387,20 @@ class FailedScreen(JobListScreen):
             self._tell_apart(any(row.group.to_retry or row.group.dead for row in rows))
             none = self.NOTHING if self.pane.filter.is_empty else self.no_match
             self.put_found(search, rows, none)
+
+    def _tell_census(self) -> None:
+        """Tell the console what is in the whole list, once that is known: other screens have only
+        the newest failures."""
+        census = self._census
+        is_usual = self.within.source == JobSource("failed", FAILED)
+        if census is None or not census.is_complete or not is_usual or self.is_frozen:
+            return
+        parts = census.parts if isinstance(census, JointSearch) else {"": census}
+        for label, part in parts.items():
+            found = part.found
+            if found is not None and self._told.get(label) != (id(found), found.count):
+                self._told[label] = id(found), found.count
+                self.app.state.take_failure_census(_census_of(found, self.now), label)
 
     def _tell_apart(self, has_kept: bool) -> None:
         """Show how many of each group are tried again, and how many are dead, where any are."""
@@ -403,6 +433,19 @@ class FailedScreen(JobListScreen):
         of = f" of {count_of(found.count, 'failed job')}" if found.count else ""
         groups = Span(f"   {count_of(len(found), 'group')}{of}", "dim", 90)
         return [groups, *list_bars.too_large(found.search)]
+
+    def look_at(self, row: Any) -> RowLook | None:
+        if isinstance(row, JobRow):
+            return super().look_at(row)
+        view, key = self.app.state.view(), row.group.fingerprint
+        alike = (each for each in view.insights.groups if each.fingerprint == key)
+        sample = next(alike, None)
+        newest = None if sample is None or sample.newest is None else sample.newest.job
+        lines = preview.group_lines(row.group, newest, self.now)
+        wanted = ("table.open", "requeue", "requeue_all", "delete", "move", "export")
+        last = preview.keys(view, self.PLACES, wanted)
+        name = [Span(_class(row), "strong", 90, least=8)]
+        return RowLook(row.group.id, name, tuple(lines), None, tuple(last))
 
     # Keys
 

@@ -89,21 +89,21 @@ def _text_tone(row: IncidentRow) -> ToneOf | None:
 
 
 class IncidentTexts:
-    """The texts of incidents in one column: what is wrong, and below each other the figures. What
-    has no figures may be as long as both."""
+    """The texts of incidents in one column: what is wrong, and below each other the figures, where
+    that is not too long."""
 
     def __init__(self) -> None:
         self._cells = 0
 
     def fit(self, rows: Sequence[IncidentRow], most: int) -> None:
-        """Begin the figures behind the longest text of these rows, in cell `most` at the latest."""
+        """Begin the figures behind the longest text of these rows that has at most `most` cells."""
         lengths = (cell_len(safe(row.incident.text)) for row in rows if row.incident.figures)
-        self._cells = max(0, min(max(lengths, default=0), most))
+        self._cells = max((each for each in lengths if each <= most), default=0)
 
     def cell(self, row: IncidentRow) -> str:
         """What is wrong, with its figures."""
         text, figures = safe(row.incident.text), safe(row.incident.figures)
-        return f"{pad(text, self._cells)}  {figures}" if figures else text
+        return f"{pad(text, max(self._cells, cell_len(text)))}  {figures}" if figures else text
 
 
 def incident_columns(texts: IncidentTexts) -> tuple[Column[IncidentRow], ...]:

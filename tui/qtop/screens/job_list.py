@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import islice
 from typing import Any, ClassVar, Final
 
 from qtop.actions.request import (
@@ -27,13 +28,14 @@ from qtop.model.job_list import JobList, JobPage
 from qtop.monitor import row_text
 from qtop.monitor.incidents.incident import to_serving
 from qtop.monitor.state import ALL, ViewState
-from qtop.screens import frame, list_bars
+from qtop.screens import details, frame, list_bars
 from qtop.screens.base import ConsoleScreen, listed_in
 from qtop.screens.bulk_edit import ChangeDialog, whole_jobs
 from qtop.screens.console import Console
 from qtop.screens.dialogs import ask_for_queue
 from qtop.screens.export import export
 from qtop.screens.payload_editor import edit_job
+from qtop.screens.preview import RowLook
 from qtop.search.fields import Subject, of_job
 from qtop.search.joint_search import AnySearch, JointSearch
 from qtop.search.list_search import BACKGROUND_SHARE, FoundT, ListSearch
@@ -115,6 +117,8 @@ _DELAYED: Final = ListTraits(200, 4_096, 1_000, lambda job: job)
 _POLLED: Final = JobSource("failed", FAILED)
 #: Rows made at once: a step that no key has to wait for.
 _ROWS_AT_ONCE: Final = 2_000
+#: Lines about a job in a preview: more than fit on most terminals.
+_MOST_LOOKED_AT: Final = 80
 
 
 class JobListScreen(ConsoleScreen):
@@ -191,6 +195,19 @@ class JobListScreen(ConsoleScreen):
         if search is None or search.found is None:
             return self.pane.shown_of()
         return f"{search.found.count:,} of {search.of:,}"
+
+    def look_at(self, row: Any) -> RowLook | None:
+        """What is known of a job: as when it is opened, as far as it was listed."""
+        job, view = row.job, self.app.state.view()
+        redactor, kind = view.policy.redactor, self.within.source.kind
+        if kind == "failed":
+            lines = details.failure_lines(job, "", redactor, self.now)
+        elif kind == "delayed":
+            lines = details.delayed_lines(job, row.due_s or 0.0, redactor)
+        else:
+            lines = details.job_lines(job, redactor)
+        title, *others = islice(lines, _MOST_LOOKED_AT)
+        return RowLook(row.key, [Span(title.text, "strong", 90, least=8)], tuple(others))
 
     def on_table_opened(self, event: Table.Opened[Any]) -> None:
         event.stop()

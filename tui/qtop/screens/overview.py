@@ -169,7 +169,7 @@ class OverviewScreen(ConsoleScreen):
         self.table.dim_rows(None)
         self.table.empty_text = frame.empty_word(view, "incidents", "")
         incidents = incident_rows(view, shows_all=self._shows_all)
-        self._texts.fit(incidents, self._incident_cells * 3 // 4 - _AROUND_TEXT)
+        self._texts.fit(incidents, self._incident_cells // 2 - _AROUND_TEXT)
         self.table.set_rows(incidents)
         self.queues.empty_text = frame.empty_word(view, "queues", "", "queues")
         self.queues.set_rows(neediest(fleet.queues or (), insights.incidents) if fleet else ())
@@ -417,7 +417,7 @@ def failure_figures(view: ViewState) -> list[Span]:
     if read is None or totals.failed is None:
         return [Span(f" {in_all}", "dim", 60)]
     groups = Span(f" {counted(len(view.insights.groups), 'group')}", "dim", 80)
-    if len(read) >= totals.failed:
+    if view.insights.groups_are_all or len(read) >= totals.failed:
         return [groups, Span(f", {in_all}", "dim", 60)]
     newest = Span(f" of newest {number(len(read))}", "dim", 70)
     return [groups, newest, Span(f", {in_all} in all", "dim", 60)]

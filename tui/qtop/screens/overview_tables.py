@@ -15,6 +15,7 @@ from qtop.screens.incidents import coarse
 from qtop.screens.queues import COLUMNS
 from qtop.search.filter_language import term
 from qtop.text import format
+from qtop.text.safe import safe
 from qtop.widgets.columns import Column, ToneOf
 
 #: More than fit on any terminal: those below are on the screens of their own.
@@ -102,32 +103,40 @@ def longest(rows: Sequence[WorkerRow]) -> list[WorkerRow]:
     return nlargest(MOST_ROWS, busy, key=lambda row: row.elapsed_s or 0.0)
 
 
+def _class(group: NewestGroup) -> str:
+    if group.newest is not None:
+        return row_text.class_of(group.newest.job)
+    key = group.fingerprint
+    return "unreadable" if key.problem is not None else safe(key.class_name or "(no class)")
+
+
 def _error(group: NewestGroup) -> str:
-    job = group.newest.job
-    if job.exception is None:
-        return row_text.error_of(job)
-    return f"{format.exception_name(job.exception)}: {row_text.error_of(job)}"
-
-
-def _last(group: NewestGroup) -> str:
-    return coarse(group.newest.age_s)
+    key = group.fingerprint
+    job = None if group.newest is None else group.newest.job
+    text = safe(key.problem or key.message) if job is None else row_text.error_of(job)
+    exception = key.exception if job is None else job.exception
+    return text if exception is None else f"{format.exception_name(exception)}: {text}"
 
 
 FAILURES: Final[tuple[Column[NewestGroup], ...]] = (
     Column("number", "failed", 6, lambda g: format.number(g.number), priority=90, align="right"),
-    Column("class", "class", 12, lambda g: row_text.class_of(g.newest.job), 2, priority=100),
+    Column("class", "class", 12, _class, 2, priority=100),
     Column("error", "error", 12, _error, 3, priority=95),
-    Column("last", "last", 6, _last, priority=80, align="right", style="dim"),
+    Column(
+        *("last", "last", 6, lambda group: coarse(group.last_s)),
+        priority=80,
+        align="right",
+        style="dim",
+    ),
 )
 
 
 def failures_link(group: NewestGroup) -> Link:
     """Where the failures of a group are: as a group, or else one by one."""
-    job = group.newest.job
-    class_name, _ = job.unwrapped
+    key = group.fingerprint
     terms = [
         term(field, value)
-        for field, value in (("class", class_name), ("exception", job.exception))
+        for field, value in (("class", key.class_name), ("exception", key.exception))
         if value is not None
     ]
-    return Link("failed", group.fingerprint.id, " ".join(terms), group.system)
+    return Link("failed", key.id, " ".join(terms), group.system)

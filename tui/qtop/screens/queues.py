@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar, Final
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from qtop.actions.request import Clear, Pause, placed
 from qtop.keymap.keymap import Where
@@ -24,6 +25,10 @@ from qtop.text.safe import counted, safe
 from qtop.widgets.bars import Span
 from qtop.widgets.columns import Column, ToneOf, figure
 from qtop.widgets.table import Table
+from qtop.widgets.text_lines import TextLine
+
+if TYPE_CHECKING:
+    from qtop.screens.preview import RowLook
 
 _TREND_CELLS: Final = 10
 #: Longer than that, a queue that drains is still a worry.
@@ -234,6 +239,24 @@ class QueuesScreen(RowsScreen):
             self.table.show_columns([each.key for each in COLUMNS if each.key not in left_out])
         self._waits = shown
 
+    def look_at(self, row: QueueRow) -> RowLook:
+        # Imported here: Overview shows queues too, and the first frame must not wait.
+        from qtop.screens import preview
+
+        view, source = self.app.state.view(), JobSource("queue", row.name, row.system)
+
+        async def read() -> Sequence[TextLine]:
+            page = await self.app.read(
+                self.app.system.jobs(source).page(None, preview.JOBS_READ, most_bytes=4_096)
+            )
+            return list(preview.next_jobs(page.jobs, page.length))
+
+        served = partial(self.app.state.served_by, system=row.system)
+        known = preview.queue_lines(row, view, served)
+        wanted = ("pause", "clear_queue", "start_workers", "show_serving")
+        last = preview.keys(view, self.PLACES, wanted)
+        return preview.RowLook(row.key, preview.queue_title(row), tuple(known), read, tuple(last))
+
     def subject(self, row: QueueRow) -> Subject:
         return queue_subject(row, self.app.system.name)
 
@@ -241,7 +264,7 @@ class QueuesScreen(RowsScreen):
         if event.row.members:
             self.action_unfold()
             return
-        # Imported here, as below: Overview shows queues too, and the first frame must not wait.
+        # Imported here, as above.
         from qtop.screens.jobs import JobsScreen
 
         self.app.push_screen(JobsScreen(event.row.name, event.row.system))

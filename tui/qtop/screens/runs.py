@@ -36,6 +36,8 @@ from queuecore.errors import StoreError
 T = TypeVar("T")
 
 _HIGHEST_CELLS: Final = 13
+#: Of the frame around them.
+_FRAME_CELLS: Final = 2
 #: How many deploys are named in one line.
 _DEPLOYS: Final = 8
 
@@ -268,7 +270,7 @@ class RunsScreen(RowsScreen):
         lines = self._class_lines() if self._hours is not None else []
         if self._hours is None:
             days = seen if isinstance(seen, RunHistory) else None
-            lines = day_lines(days, width)
+            lines = day_lines(days, width - _FRAME_CELLS)
             if days is not None and days.problem is not None:
                 lines.append(([Span(f" ⚠ unknown: {safe(days.problem)}", "warn", 90)], []))
         for at, bar in enumerate(self.bars):

@@ -35,6 +35,7 @@ from qtop.screens.job_list import (
     size_of,
 )
 from qtop.screens.list_bars import ScheduledLook
+from qtop.screens.preview import RowLook
 from qtop.search import filter_language
 from qtop.search.fields import Subject, of_schedule
 from qtop.search.filter_language import BadFilter, Filter
@@ -42,7 +43,7 @@ from qtop.search.joint_search import AnySearch
 from qtop.search.selection import ClassCounts, ClassRow, JobQuery, Matches, chosen_of
 from qtop.text import format
 from qtop.text.safe import safe
-from qtop.widgets.bars import Bar
+from qtop.widgets.bars import Bar, Span
 from qtop.widgets.columns import Column, ToneOf, figure, text_column
 from qtop.widgets.list_pane import marks_spans
 from qtop.widgets.table import Table
@@ -434,6 +435,15 @@ class ScheduledScreen(JobListScreen):
         if isinstance(row, ClassRow):
             return Subject(class_name=row.name, is_readable=row.is_readable)
         return of_schedule(row) if isinstance(row, ListedSchedule) else super().subject(row)
+
+    def look_at(self, row: Any) -> RowLook | None:
+        if isinstance(row, JobRow):
+            return super().look_at(row)
+        if isinstance(row, ClassRow):
+            return None
+        redactor, firings = self.app.state.policy.redactor, [row.next_at] if row.next_at else []
+        title, *lines = details.schedule_lines(row, firings, self.now, redactor)
+        return RowLook(_schedule_key(row), [Span(title.text, "strong", 90, least=8)], tuple(lines))
 
     def shown_of(self) -> str:
         if not self.is_searched or self.search is None or self.search.found is None:

@@ -32,9 +32,10 @@ from qtop.monitor.rows import (
     host_rows,
 )
 from qtop.monitor.state import ViewState
-from qtop.screens import frame
+from qtop.screens import frame, preview
 from qtop.screens.base import RowsScreen, TextScreen
 from qtop.screens.details import worker_lines
+from qtop.screens.preview import RowLook
 from qtop.search.fields import Subject
 from qtop.search.filter_language import term
 from qtop.text import format
@@ -288,6 +289,13 @@ class WorkersScreen(RowsScreen):
             longest = max((len(row_text.worker_state(row)) for row in rows), default=0)
             table.widen("state", max(_STATE_CELLS, longest))
         self.pane.show_rows(rows)
+
+    def look_at(self, row: WorkerRow) -> RowLook:
+        usual_s = partial(self.app.state.usual_s, system=row.system)
+        title, *lines = worker_lines(row, None, self.app.state.policy.redactor, usual_s)
+        last = preview.keys(self.app.state.view(), self.PLACES, ("stop_worker", "unregister"))
+        name = [Span(title.text, "strong", 90, least=8)]
+        return RowLook(row.key, name, tuple(lines), None, tuple(last))
 
     def figures(self) -> list[Span]:
         rows: Sequence[WorkerRow] = self.pane.rows

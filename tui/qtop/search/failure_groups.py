@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final, Literal
 
@@ -221,6 +221,8 @@ MOST_GROUPS: Final = 1_000
 #: The trend of a group: failures in each of its last hours.
 TREND_HOURS: Final = 12
 _HOUR_S: Final = 3_600
+#: For so many hours failures are counted: all of yesterday, however late it is and long it was.
+_HOURS_KEPT: Final = 50
 _MOST_QUEUES: Final = 50
 _GROUPS_MOST_REMEMBERED: Final = 10_000
 
@@ -235,6 +237,7 @@ class FailureGroup:
         count: How many there are among those that were seen.
         first, last: When the earliest and the latest of them failed; None when no time is known.
         trend: How many failed in each of the last hours, the present one last.
+        yesterday: How many failed on the day before this one, by local time, in whole hours.
         queues: The queues and how many came from each, the most first.
         retried: How many were requeued before and kept.
         to_retry, dead: How many are tried again by themselves, and how many are dead; of a system
@@ -248,6 +251,7 @@ class FailureGroup:
     first: datetime | None
     last: datetime | None
     trend: tuple[int, ...]
+    yesterday: int
     queues: tuple[tuple[str, int], ...]
     retried: int
     systems: frozenset[str] = frozenset()
@@ -338,7 +342,8 @@ class FailureGroups:
 
     def groups(self) -> tuple[FailureGroup, ...]:
         """All groups, the one with the most failures first, "other" last. O(groups)."""
-        found = [self._group(key, tally) for key, tally in self._tallies.items()]
+        day = _yesterday(self._hour)
+        found = [self._group(key, tally, day) for key, tally in self._tallies.items()]
         found.sort(key=lambda group: (group.fingerprint is OTHER, -group.count))
         return tuple(found)
 
@@ -367,7 +372,7 @@ class FailureGroups:
             tally.first = moment
         if tally.last is None or moment > tally.last:
             tally.last = moment
-        if hour > self._hour - TREND_HOURS:
+        if hour > self._hour - _HOURS_KEPT:
             tally.hours[hour] = tally.hours.get(hour, 0) + 1
 
     def _remembered_hour(self, key: str, text: str) -> int | None:
@@ -378,11 +383,11 @@ class FailureGroups:
         self._hours[key] = hour
         return hour
 
-    def _group(self, key: GroupKey, tally: _Tally) -> FailureGroup:
-        oldest = self._hour - TREND_HOURS + 1
-        if len(tally.hours) > 2 * TREND_HOURS:
+    def _group(self, key: GroupKey, tally: _Tally, day: range) -> FailureGroup:
+        if len(tally.hours) > 2 * _HOURS_KEPT:
+            oldest = self._hour - _HOURS_KEPT + 1
             tally.hours = {hour: n for hour, n in tally.hours.items() if hour >= oldest}
-        hours = range(oldest, self._hour + 1)
+        hours = range(self._hour - TREND_HOURS + 1, self._hour + 1)
         return FailureGroup(
             fingerprint=key,
             id=tally.id,
@@ -390,12 +395,22 @@ class FailureGroups:
             first=_moment(tally.first),
             last=_moment(tally.last),
             trend=tuple(tally.hours.get(hour, 0) for hour in hours),
+            yesterday=sum(tally.hours.get(hour, 0) for hour in day),
             queues=tuple(tally.queues.most_common()),
             retried=tally.retried,
             systems=frozenset(tally.systems),
             to_retry=tally.to_retry,
             dead=tally.dead,
         )
+
+
+def _yesterday(hour: int) -> range:
+    """The hours of the day before the one with this hour, by local time."""
+    now = datetime.fromtimestamp(hour * _HOUR_S, UTC).astimezone()
+    today = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    before = (today - timedelta(days=1)).replace(tzinfo=None).astimezone()
+    today = today.replace(tzinfo=None).astimezone()
+    return range(int(before.timestamp()) // _HOUR_S, int(today.timestamp()) // _HOUR_S)
 
 
 @lru_cache(maxsize=4 * MOST_GROUPS)

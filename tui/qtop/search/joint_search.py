@@ -36,6 +36,11 @@ class JointSearch(Generic[FoundT]):
         self._joined: tuple[tuple[Any, ...], FoundT | None] = ((), None)
 
     @property
+    def parts(self) -> Mapping[str, ListSearch[FoundT]]:
+        """The searches by the labels of the places."""
+        return self._parts
+
+    @property
     def found(self) -> FoundT | None:
         """What to show; None when there is nothing yet."""
         each = [part.found for part in self._parts.values() if part.found is not None]

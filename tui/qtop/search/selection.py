@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final, Protocol, TypeVar
 
 from qtop.model.job import GroupKey, Job, JobSource
@@ -361,7 +362,7 @@ class Selection:
         self.refs.add(job.ref, job.item.size, decided if refusal is None else None)
         name, due = job.unwrapped[0], job.due
         if job.problem is None or name is not None:
-            _count(self.classes, job_class(name, None))
+            _count(self.classes, _class_label(name))
         else:
             _count(self.classes, "(large)" if job.item.is_cut and due is None else "unreadable")
         if job.queue is not None:
@@ -418,6 +419,12 @@ def chosen_of(
 
 def _check_for(refusal: RefusalCheck, job: Job) -> RefusalCheck | None:
     return refusal.parts.get(job.system) if isinstance(refusal, PlacedRefusal) else refusal
+
+
+# Most are of few classes.
+@lru_cache(maxsize=_MOST_NAMES)
+def _class_label(name: str | None) -> str:
+    return job_class(name, None)
 
 
 def _count(counts: Counter[str], name: str) -> None:

@@ -234,6 +234,9 @@ Contents = Mapping[str, int]
 _UNKNOWN: Final[Contents] = {}
 
 
+#: Columns of at least this priority say what a row is: up to so many cells they are not cut.
+_WHOLE: Final = 99
+_MOST_WHOLE: Final = 24
 #: Longer texts are cut on any terminal.
 _MOST_FILLED: Final = 200
 
@@ -279,6 +282,9 @@ def _least(column: Column[RowT], contents: Contents) -> int:
     known = contents.get(column.key)
     if known is None or column.is_steady:
         return column.width
+    if column.flex and column.priority >= _WHOLE:
+        # What a row is called: it is cut only where it is long.
+        return max(column.width, min(known, _MOST_WHOLE))
     return min(column.width, max(known, len(column.label) + 1))
 
 

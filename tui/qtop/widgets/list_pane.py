@@ -9,6 +9,7 @@ from typing import Any, Final, Protocol
 
 from textual import events
 from textual.app import ComposeResult
+from textual.containers import Container
 from textual.widget import Widget
 from textual.widgets import Input
 
@@ -20,14 +21,32 @@ from qtop.text.safe import safe
 from qtop.widgets.bars import Bar, Span
 from qtop.widgets.columns import Sort
 from qtop.widgets.filter_input import SAVED, FilterInput
-from qtop.widgets.panel import Panel
-from qtop.widgets.table import Table
+from qtop.widgets.panel import JOINED, OPEN, Panel
+from qtop.widgets.table import HEADER_LINES, Table
 from qtop.widgets.table_model import MOST_ELSEWHERE
 
 #: What is said when the rows that were marked have left the list.
 #: So many columns have a digit.
 _MOST_NUMBERED: Final = 9
 MARKS_GONE: Final = "what was marked is not listed any more: nothing was done"
+
+
+#: From so many cells of the terminal on a preview is beside its list.
+BESIDE_CELLS: Final = 140
+#: The heights that a preview below a list may have, with its frame.
+_HEIGHTS: Final = (18, 12, 8, 6)
+
+
+class Preview(Panel):
+    """What shows more about the row under the cursor, in a frame."""
+
+    def point_at(self, row: Any) -> None:
+        """The cursor is on another row: look at it once the cursor rests."""
+        raise NotImplementedError
+
+    def refresh_row(self, row: Any) -> None:
+        """Show the same row as it is now, unless the cursor is moving."""
+        raise NotImplementedError
 
 
 class ListOwner(Protocol):
@@ -67,7 +86,14 @@ class ListPane(Widget):
         saved: The filters of the settings, by their names.
     """
 
-    DEFAULT_CSS = "ListPane { height: 1fr; }"
+    DEFAULT_CSS = """
+    ListPane {
+        height: 1fr;
+
+        & #parts { height: 1fr; layout: vertical; }
+        & #parts.-beside { layout: horizontal; }
+    }
+    """
 
     def __init__(
         self,
@@ -87,7 +113,10 @@ class ListPane(Widget):
         self.panel = Panel()
         #: Lines between the title and the table.
         self.above: Sequence[Bar] = ()
+        #: What shows more about the row under the cursor; None where nothing does.
+        self.preview: Preview | None = None
         self._title: tuple[Sequence[Span], Sequence[Span]] = ((), ())
+        self._place: tuple[bool, bool, int] | None = None
         self._filter_before = ""
         #: The next digit is the number of a column to sort by; and how it was sorted before.
         self._awaits_column = False
@@ -98,12 +127,17 @@ class ListPane(Widget):
         self._filter_bar = FilterInput(self._completing, remembered)
 
     def compose(self) -> ComposeResult:
-        with self.panel:
-            yield from self.above
-            # The first one gets the focus.
-            for table in sorted(self.tables, key=lambda table: table is not self.table):
-                table.on_order = self._show_title
-                yield table
+        with Container(id="parts"):
+            with self.panel:
+                yield from self.above
+                # The first one gets the focus.
+                for table in sorted(self.tables, key=lambda table: table is not self.table):
+                    table.on_order = self._show_title
+                    if self.preview is not None:
+                        table.on_cursor = self.preview.point_at
+                    yield table
+            if self.preview is not None:
+                yield self.preview
         yield self._filter_line
         yield self._filter_bar
 
@@ -125,6 +159,38 @@ class ListPane(Widget):
     def _show_title(self) -> None:
         left, right = self._title
         self.panel.show(left, [*right, *order_spans(self.table)])
+
+    # The preview
+
+    def place_preview(self, width: int, *, wants_preview: bool) -> None:
+        """Give the preview a place, if it is wanted: beside the list from `BESIDE_CELLS` of the
+        terminal's `width` on, else below it where the rows leave room; and show in it what is under
+        the cursor now. Costs nothing when the place stays."""
+        preview = self.preview
+        if preview is None or not self.is_mounted:
+            return
+        is_beside = width >= BESIDE_CELLS
+        lines = 0 if is_beside else self._lines_below()
+        is_shown = wants_preview and (is_beside or lines > 0)
+        place = (is_shown, is_beside, lines)
+        if place != self._place:
+            self._place = place
+            self.query_one("#parts").set_class(is_beside, "-beside")
+            self.panel.set_class(is_shown and not is_beside, OPEN)
+            preview.set_class(not is_beside, JOINED)
+            preview.styles.height = "1fr" if is_beside else lines
+            preview.styles.width = max(44, width * 2 // 5 - 16) if is_beside else "1fr"
+            preview.display = is_shown
+        if is_shown:
+            preview.refresh_row(self.table.cursor_row)
+
+    def _lines_below(self) -> int:
+        """How many lines a preview below the list may have; few heights, so that it does not change
+        with each row."""
+        above = sum(bar.display for bar in self.above)
+        rows = max(1, self.table.row_count)
+        free = self.size.height - (1 + above + HEADER_LINES + rows)
+        return next((lines for lines in _HEIGHTS if lines <= free), 0)
 
     # Rows
 

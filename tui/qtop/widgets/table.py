@@ -153,7 +153,7 @@ class Table(ScrollView, Generic[RowT], can_focus=True, inherit_bindings=False):
         #: How many lines are above the rows: one for the labels of the columns, or none.
         self.head_lines = HEADER_LINES
         self._markable = markable
-        self._on_cursor = on_cursor
+        self.on_cursor = on_cursor
         self._reported_cursor: tuple[Hashable, ...] | None = None
         self._reported_marks: tuple[frozenset[Hashable], int] = (frozenset(), 0)
         self._painted_for: tuple[tuple[str, int, int], ...] = ()
@@ -379,8 +379,8 @@ class Table(ScrollView, Generic[RowT], can_focus=True, inherit_bindings=False):
         cursor = () if row is None else (self.rows.key_at(self.rows.cursor_index),)
         if cursor != self._reported_cursor:
             self._reported_cursor = cursor
-            if self._on_cursor is not None:
-                self._on_cursor(row)
+            if self.on_cursor is not None:
+                self.on_cursor(row)
         marks = self.rows.marked, self.rows.marked_elsewhere
         if marks != self._reported_marks:
             self._reported_marks = marks

@@ -16,6 +16,7 @@ from qtop.search.filter_language import term
 from qtop.text.format import exception_name, named, short_json
 from qtop.text.safe import ago, count, counted, crop
 from queuecore.active_job import unwrapped
+from queuecore.digests import sha1_hex
 
 #: So many deaths of one job are no accident: a deploy that kills what runs may record one.
 MANY: Final = 3
@@ -32,6 +33,12 @@ class _Payload(NamedTuple):
     queue: str
     class_name: str
     args: str
+
+    @property
+    def name(self) -> str:
+        """What identifies it, without its arguments: they may hold secrets."""
+        raw = "\0".join(self).encode("utf-8", "surrogatepass")
+        return f"{self.class_name} {sha1_hex(raw)[:_ID_CHARACTERS]}"
 
 
 def _payload(queue: str | None, class_name: str | None, args: Any) -> _Payload | None:
@@ -85,7 +92,7 @@ class PoisonWatch:
         job = self._jobs[payload]
         return Incident(
             *("failures", "crit", f"{_name(job.class_name, job.args)} kills its worker", "poison"),
-            subject=" ".join(payload),
+            subject=payload.name,
             link=Link("failed", filter=term("class", payload.class_name)),
             figures=f"ran in {counted(many, 'worker')} that went, same arguments",
             cause=f"{counted(many, 'worker')} went without a clean stop while each ran this job, "
@@ -120,7 +127,7 @@ def _of_failures(payload: _Payload, rows: Sequence[JobRow], among: str) -> Incid
         when = f", the last {'less than a minute' if last_s < 60 else ago(last_s)} ago"
     return Incident(
         *("failures", "crit", f"{_name(job.class_name, job.args)} kills its worker", "poison"),
-        subject=" ".join(payload),
+        subject=payload.name,
         link=Link("failed", filter=f"{term('class', payload.class_name)} exception:DirtyExit"),
         figures=f"{many:,} x {how}, same arguments",
         cause=f"Of {among} {many:,} say that the process of this job died{when}.",

@@ -113,7 +113,7 @@ def _growing(
             *("queues", "warn", f"{row.name}: backlog growing", "growing", row.name),
             link=Link("queues", row.name),
             figures=flow,
-            cause=f"More jobs come than its {_workers_of(row)} finish.",
+            cause=_grows_because(row, classes.get(row.name)),
             evidence=(
                 Figure("waiting", number(row.depth)),
                 Figure("growth", f"{rate(each.per_s)} jobs/s"),
@@ -128,6 +128,12 @@ def _growing(
     more, link = "{:,} more queues: backlog growing", Link("queues")
     rest = Incident("queues", "warn", more, "growing", link=link, remedies=_START)
     return first_few(incidents, rest)
+
+
+def _grows_because(row: QueueRow, seen: WaitingClasses | None) -> str:
+    name = growing_class(seen)
+    of = f"; most of those that came last are {name}" if name else ""
+    return f"More jobs come than its {_workers_of(row)} finish{of}."
 
 
 _START: Final = (Remedy("start more workers that serve them", "start_workers"),)

@@ -277,9 +277,7 @@ def _cause(former: Former, queue: str) -> str:
         many = counted(len(former.left), "worker")
         parts.append(f"{many} left the register, the last at {clock(former.left_at)}.")
     parts.append(
-        f"No other worker serves {queue}."
-        if parts
-        else f"No registered worker lists {queue}, and none did since this console started."
+        f"No other worker serves {queue}." if parts else f"No registered worker lists {queue}."
     )
     return " ".join(parts)
 

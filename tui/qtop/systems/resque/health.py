@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from qtop.model.health import (
@@ -28,6 +29,9 @@ from resque.store import waiting_classes as waiting_classes_of
 from resque.store.ownership import KeyOwners
 from resque.store.waiting_classes import QueueSample as Sampled
 
+#: Of so many of the longest queues the classes of some jobs are read.
+_SAMPLED = 20
+
 
 def master_prefix() -> str:
     """What the environment puts before the key of the schedulers' lock."""
@@ -36,16 +40,21 @@ def master_prefix() -> str:
 
 def look(keys: Keys, queues: Sequence[str] = ()) -> Steps[HealthReport]:
     """Find out what is looked at now and then, also of these queues, or, without any, whose those
-    are that are registered. Five round trips, seven where delayed jobs may be overdue. Raises
+    are that are registered. Six round trips, eight where delayed jobs may be overdue. Raises
     StoreError."""
     before_s = time.time()
     found, payloads = yield health.take(keys, keys.master_lock(master_prefix()), queues)
     found = yield from health.settled(keys, found)
     whose = yield from ownership_of.find_owners(keys, queues or None, now=wall_now())
     after_s, taken = time.time(), found.taken
+    sampled = (yield waiting_classes_of.take(keys, queues[:_SAMPLED])) if queues else ()
     order = yield from turnable.glance(keys, queues)
     skew = None if taken is None else skew_s(taken.timestamp(), before_s, after_s)
-    return replace(report_of(found, payloads, whose, skew), order=order)
+    return replace(
+        report_of(found, payloads, whose, skew),
+        waiting=waiting_classes(next_jobs(payloads), sampled),
+        order=order,
+    )
 
 
 def report_of(
@@ -97,5 +106,5 @@ def waiting_classes(
         # The next one may be known better: whose job an ActiveJob is.
         first = found[seen.queue].names if seen.queue in found else ()
         names = tuple(dict.fromkeys((*first, *seen.classes)))
-        found[seen.queue] = WaitingClasses(names, is_sampled=True)
+        found[seen.queue] = WaitingClasses(names, is_sampled=True, newest=Counter(seen.newest))
     return found

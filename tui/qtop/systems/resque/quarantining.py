@@ -38,7 +38,7 @@ def prepare(keys: Keys, operator: Operator, request: Quarantine) -> Steps[Plan |
     many = len(found.failed) + len(found.waiting)
     if not many:
         return Refusal("no copy of it is there any more")
-    return _plan(keys, operator, found, list_name, format.job(job.class_name, job.args))
+    return _plan(keys, operator, found, list_name, format.job_class(job.class_name, job.args))
 
 
 def _plan(keys: Keys, operator: Operator, found: Copies, list_name: str, named: str) -> Plan:
@@ -56,8 +56,7 @@ def _plan(keys: Keys, operator: Operator, found: Copies, list_name: str, named: 
     if failed and waiting and records[0].undo_s:
         back = f"{operator.sign('undo')} takes back the failures, once more the waiting jobs."
     details = (
-        f"Job: {named}",
-        f"Of queue {queue}: {' and '.join(parts)} with the same class and arguments.",
+        f"Class {named}, queue {queue}: {' and '.join(parts)} with the same arguments.",
         f"They go to quarantine:{queue}, which no worker takes jobs from.",
         back,
     )
