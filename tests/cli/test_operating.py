@@ -87,7 +87,7 @@ def test_queues_are_paused_and_resumed_all_at_once(qtop: Qtop, direct: Direct, p
     before = resque_keys(direct)
     ran = qtop("pause", "mail", "a:b *")
     assert (ran.status, ran.out) == (0, "paused mail, a:b *: 2 queues\n")
-    assert "there is no queue 'a:b *' yet" in ran.err
+    assert "queue 'a:b *' does not exist yet" in ran.err
     assert direct("GET", "resque:pause:queue:mail") == b"true"
     again = qtop("pause", "mail")
     assert (again.status, again.out) == (1, "")

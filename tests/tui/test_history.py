@@ -42,7 +42,7 @@ async def test_an_action_opens_with_all_its_details(in_utc: None) -> None:
         await pilot.press("7")
         await until_shown(pilot, "37 failed jobs")
         await pilot.press("j", "enter")
-        await until_shown(pilot, "all of it was taken back")
+        await until_shown(pilot, "all of it was undone")
         assert_snapshot(app, "deed-100x30")
 
 
@@ -63,7 +63,7 @@ async def test_actions_are_listed_and_undone_after_a_question(redis: Redis) -> N
         assert await redis.failed() == 3
         await until_shown(pilot, "undone")
         await pilot.press("G", "u")
-        await until_shown(pilot, "Nothing can be taken back: all of it was taken back.")
+        await until_shown(pilot, "Cannot be undone: all of it was undone.")
         # Undone from History, it is no longer the last action to undo.
         await pilot.press("2", "u")
         await until_shown(pilot, words.NOTHING_TO_UNDO)
@@ -106,7 +106,7 @@ async def test_without_actions_it_says_what_will_be_listed(redis: Redis) -> None
     app = on(redis)
     async with app.run_test(size=(100, 24)) as pilot:
         await pilot.press("7")
-        await until_shown(pilot, "Nothing was done here yet")
+        await until_shown(pilot, "No actions yet")
     assert await redis.source.run(audit.newest(KEYS, 1)) == []
     assert await redis.source.run(queues.size(KEYS, "mail")) == 0
 

@@ -444,7 +444,7 @@ async def test_a_queue_may_go_while_its_jobs_are_shown_and_come_again(memory: Me
         await until(pilot, lambda: table_of(app).row_count == 1, "its job")
         jobs = memory.queues.pop("mail")
         app.poll_now()
-        await until_shown(pilot, "Nothing waits in this queue.")
+        await until_shown(pilot, "No waiting jobs in this queue.")
         await pilot.press("d", "e", "enter")
         assert isinstance(app.screen, JobsScreen)
         memory.queues["mail"] = jobs
@@ -470,7 +470,7 @@ async def test_all_that_a_process_runs_is_shown_on_its_page(memory: MemorySystem
         await pilot.press("enter")
         await until_screen(pilot, WorkerScreen)
         shown = screen_text(app)
-        assert shown.count("Job in hand") == 2
+        assert shown.count("Running job") == 2
         assert all(name in shown for name in ("Import::Row", "Mail::Send"))
         await pilot.press("escape", "t")
         await until_screen(pilot, HostsScreen)

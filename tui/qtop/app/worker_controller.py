@@ -161,10 +161,10 @@ class LocalWorkerController:
         if worker is not None:
             self._app.push_screen(LogScreen(worker))
             return
-        where = "its id has no host" if host is None else f"host {safe(host)}"
+        where = "its id names no host" if host is None else f"host {safe(host)}"
         if is_here:
-            where = "on this machine, but not started from here"
-        self._app.say(f"its log is on the machine that started it: {where}", "dim")
+            where = "on this machine, but not from here"
+        self._app.say(f"its log is where it was started: {where}", "dim")
 
     # What becomes of them
 

@@ -113,7 +113,7 @@ def tell_unknown(session: Session, names: Sequence[str]) -> None:
     known = session.run(session.system.queue_names())
     for name in names:
         if name not in known:
-            message(f"note: there is no queue {name!r} yet")
+            message(f"note: queue {name!r} does not exist yet")
 
 
 def confirm(what: str) -> None:

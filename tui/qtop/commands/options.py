@@ -156,9 +156,7 @@ log_format_option = click.option(
     type=click.Choice(["text", "json"]),
     help="Log format (text); json: one object a line, for log collectors.",
 )
-dry_run_option = click.option(
-    "--dry-run", is_flag=True, help="Show what would be done."
-)
+dry_run_option = click.option("--dry-run", is_flag=True, help="Show what would be done.")
 yes_option = click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 
 

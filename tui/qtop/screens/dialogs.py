@@ -371,7 +371,7 @@ class QueueDialog(Dialog[str | None]):
         known = self._names.get(name)
         title = self.query_one("#title", Label)
         if known is None and name in self._names:
-            title.update(Text("Several queues look like that: `qtop move` takes exact bytes"))
+            title.update(Text("Several queues are shown like that: `qtop move` takes exact bytes"))
             return
         if known is None and str(title.content) != self._doubt(name):
             title.update(Text(self._doubt(name)))

@@ -111,7 +111,7 @@ class SetAsideScreen(JobListScreen):
     PLACES: ClassVar[tuple[Where, ...]] = ("tables", "rows", "aside")
     TAB: ClassVar[Where] = "queues"
     STOP = "stop_looking"
-    NAME = "set aside"
+    NAME = "unreadable"
     LIST_COLUMNS = COLUMNS
     DETAILS = JobScreen
     NOTHING = "No unreadable items of this queue."

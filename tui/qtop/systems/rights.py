@@ -48,7 +48,7 @@ def commands(refused: Mapping[str, QueueError]) -> Finding:
 def rights(refused: Mapping[str, QueueError] | None) -> Finding:
     """Whether all commands are allowed."""
     if refused is None:
-        text = "cannot be found out: MULTI is refused or not there"
+        text = "unknown: MULTI is refused or missing"
         return Finding("rights", "UNKNOWN", text, "allow +multi +exec +discard")
     missing = {name: why for name, why in refused.items() if isinstance(why, AuthRefused)}
     if not missing:
