@@ -147,8 +147,8 @@ async def test_all_that_match_are_edited_after_a_question_with_samples(redis: Re
         shown = screen_text(app)
         assert "Edit 3 failed jobs?" in shown
         assert 'Charge  args.1: "EURO" → "EUR"' in shown
-        assert "Left alone: 1: args.1 has another value" in shown
-        assert "Left alone: 1: args.1 is missing" in shown
+        assert "Skipped: 1: args.1 has another value" in shown
+        assert "Skipped: 1: args.1 is missing" in shown
         await pilot.press("y")
         await until_shown(pilot, "edited and requeued 3")
         assert await redis.failed() == 2
@@ -157,7 +157,7 @@ async def test_all_that_match_are_edited_after_a_question_with_samples(redis: Re
         )
         assert [json.loads(each)["args"][1] for each in pushed] == ["EUR"] * 3
         await pilot.press("u")
-        await until_shown(pilot, "took back 3")
+        await until_shown(pilot, "undone 3")
         assert await redis.failed() == 5
 
 

@@ -66,7 +66,7 @@ class ArgumentChange:
         first, last = self._span(payload, job)
         value = payload[first:last]
         if _same(value, self.after):
-            raise ValueError(f"{self.place} has this value already")
+            raise ValueError(f"{self.place} already has this value")
         if self.before is not None and not _same(value, self.before):
             raise ValueError(f"{self.place} has another value")
         if len(self.samples) < _MOST_SAMPLES:
@@ -115,7 +115,7 @@ def change_of(path: str, after: str, before: str | None = None) -> ArgumentChang
     Raises BadOption for a place that is none.
     """
     if _PATH.fullmatch(path) is None:
-        raise BadOption(f"{path!r} is no place of the arguments: write args.0 or args.1.currency")
+        raise BadOption(f"{path!r} is not in the arguments: write args.0 or args.1.currency")
     names = tuple(path.split(".")[1:])
     return ArgumentChange(names, _json(after), None if before is None else _json(before))
 
@@ -152,4 +152,4 @@ def _paths(value: Any, place: str, depth: int) -> Iterator[str]:
 
 def left_alone(refusals: Counter[str]) -> list[str]:
     """Why some jobs stay as they are, with how many, as lines of safe text."""
-    return [f"Left alone: {number:,}: {safe(why)}." for why, number in refusals.most_common()]
+    return [f"Skipped: {number:,}: {safe(why)}." for why, number in refusals.most_common()]

@@ -49,7 +49,7 @@ class FailureScreen(JobDetailsScreen):
     TAB: ClassVar[Where] = "failed"
     NAME = "one failure"
     REST = "the rest of the entry"
-    GONE = "this entry is not in the list any more"
+    GONE = "this entry is no longer in the list"
 
     def __init__(self, job: Job, jobs: JobList, groups: FailureGroups | None = None) -> None:
         super().__init__(job, jobs)
@@ -505,7 +505,7 @@ class FailedScreen(JobListScreen):
         newest = next((g.newest for g in groups if g.fingerprint.id == row.group.id), None)
         if newest is None:
             key = self.app.state.policy.sign("table.open")
-            self.app.say(f"{key} opens the group: then one of its failures can be chosen", "dim")
+            self.app.say(f"{key} opens the group: choose a failure there", "dim")
         else:
             quarantine(self.app, self.within.source, newest.job)
 
@@ -549,7 +549,7 @@ class FailedScreen(JobListScreen):
             return
         self._apart_shown = 0
         if len(sources) == 1:
-            nothing = "" if apart else ", and nothing in quarantine"
+            nothing = "" if apart else ", and nothing is in quarantine"
             self.app.say(f"there is only one list of failures{nothing}", "dim")
             return
         at = sources.index(here) + 1 if here in sources else 0

@@ -135,7 +135,7 @@ class JobListScreen(ConsoleScreen):
     #: What the list says when it is empty.
     NOTHING: ClassVar[str]
     MARKS_GONE: ClassVar[str] = MARKS_GONE
-    LOOKING: ClassVar[str] = "Looking through the whole list …"
+    LOOKING: ClassVar[str] = "Searching the whole list …"
     #: The action that stops a search.
     STOP: ClassVar[str] = "stop"
     pane: ListPane
@@ -269,7 +269,7 @@ class JobListScreen(ConsoleScreen):
         for group in ("search", "page", "rows"):
             self.workers.cancel_group(self, group)
         # What is marked may be hidden, and has not gone.
-        none = self.LOOKING if self.is_searched else "Looking …"
+        none = self.LOOKING if self.is_searched else "Searching …"
         self.pane.show_matching((), none, is_all=False)
         self.look()
         self.show_title()
@@ -518,7 +518,7 @@ class JobListScreen(ConsoleScreen):
         if self.app.actions.stop():
             return
         if search is None or search.is_idle:
-            self.app.say("nothing is under way here", "dim")
+            self.app.say("nothing running to stop", "dim")
             return
         search.is_stopped = not search.is_stopped
         if search.is_stopped:
@@ -644,7 +644,7 @@ class JobListScreen(ConsoleScreen):
         actions = self.app.actions
         if isinstance(chosen, JobQuery):
             actions.ask_when(
-                "Try them again when?",
+                "New time of the next try",
                 lambda at: self.act(partial(Reschedule, at=at), chosen=chosen),
             )
         elif chosen:
@@ -706,7 +706,7 @@ class JobListScreen(ConsoleScreen):
         self.run_worker(work, group="export")
 
     def action_clear_failures(self) -> None:
-        self.app.actions.request(Clear(self.within.source), looking="looking at the failures")
+        self.app.actions.request(Clear(self.within.source), looking="checking the failures")
 
     async def action_show_serving(self) -> None:
         fleet, source = self.app.state.view().fleet, self.within.source
@@ -735,7 +735,7 @@ class JobDetailsScreen(ConsoleScreen):
 
     #: What the rest of it is called, and what is said when that is gone.
     REST: ClassVar[str] = "the rest of the job"
-    GONE: ClassVar[str] = "the rest of the job: it is gone"
+    GONE: ClassVar[str] = "the rest of the job: already gone"
 
     def __init__(self, job: Job, jobs: JobList) -> None:
         super().__init__()
@@ -826,4 +826,4 @@ def quarantine(app: Console, source: JobSource, job: Job) -> None:
     """Ask whether to put a job of a list into quarantine, its copies too."""
     request = Quarantine(replace(source, place=""), job)
     placed = Placed(job.system, request) if job.system else request
-    app.actions.request(placed, looking="looking for copies of this job")
+    app.actions.request(placed, looking="searching for copies of this job")
