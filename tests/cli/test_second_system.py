@@ -32,7 +32,7 @@ Run = Callable[..., Result]
 #: No Redis is there: what a command sends to one anyhow fails.
 NOWHERE = "unix:///nonexistent/redis.sock"
 #: What a line of an answer says that tells that something is not known, or was not done.
-NO_ANSWERS = ("unknown", "error", "as far as it can be known", "0, gone meanwhile 0")
+NO_ANSWERS = ("unknown", "error", "some checks unavailable", "0, gone meanwhile 0")
 
 
 @pytest.fixture
@@ -341,11 +341,15 @@ NEEDING: Final[Mapping[str, tuple[int, tuple[str, ...]]]] = {
     "entries": (3, ("show", "--from", "failed")),
     "read": (3, ("show", "--from", "failed:long")),
     "walk": (3, ("delayed",)),
+    "acknowledged": (3, ("--once",)),
+    "quarantined": (3, ("quarantine",)),
 }
-#: Only the console asks for these, the first before it is drawn.
+#: Only the console asks for these, the first before it is drawn; `qtop acknowledge`, which has
+#: tests of its own, asks for those of the last line.
 OF_THE_CONSOLE: Final = {
     *("probe", "waiting_classes", "note", "forbidden", "schedules_look"),
     *("extent", "page", "before", "last", "days", "classes", "iterations"),
+    *("acknowledge", "forget_acknowledged"),
 }
 
 

@@ -115,7 +115,7 @@ def test_a_crashed_process_is_gone_and_nothing_is_unread(direct: Direct, run: Ru
     assert "it has died, or was cut off" in shown
     assert "unknown:" not in shown
     once = run("--once")
-    assert "gone without a word" in once.stdout
+    assert "gone without a clean stop" in once.stdout
     assert once.exit_code == 0, once.stderr
 
 

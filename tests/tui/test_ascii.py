@@ -32,6 +32,7 @@ COLUMNS, LINES = 140, 40
         ("plain", "plain"),
         ("waiting▼ …", "waitingv ~"),
         ("▌2 Queues ● ⚠", ">2 Queues * !"),
+        ("● ▲ ○ ✓", "* ^ o +"),
         ("▁▂▃▄▅▆▇█", "_.:-=+*#"),
         ("╭──╮│╰╯", "+--+|++"),
         ("\x1b[1mmöwe\x1b[0m", "\x1b[1mm?we\x1b[0m"),

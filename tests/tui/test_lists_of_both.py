@@ -96,7 +96,8 @@ async def test_failed_jobs_of_both_are_in_one_table_the_newest_first(failed: Ope
     await pilot.press("enter")
     await until_screen(pilot, FailureScreen)
     await until(
-        pilot, lambda: ["system", "sidekiq"] in [line.split() for line in screen_lines(app)]
+        pilot,
+        lambda: ["system", "sidekiq"] in [line.strip("│ ").split() for line in screen_lines(app)],
     )
 
 
@@ -176,7 +177,7 @@ async def test_b_goes_through_all_lists_and_0_back_to_the_failed_jobs_of_what_is
     seen: list[tuple[str, Counter[str]]] = []
     for title in ("resque: failed", "sidekiq: retry", "sidekiq: dead"):
         await pilot.press("b")
-        await until(pilot, lambda t=title: screen_lines(app)[2].startswith(f" {t}"))  # type: ignore[misc]
+        await until(pilot, lambda t=title: screen_lines(app)[2].startswith(f"╭─ {t}"))  # type: ignore[misc]
         await until(pilot, lambda: table_of(app).row_count > 0)
         seen.append((title, systems_of(app)))
     assert [rows for _, rows in seen] == [{"resque": 5}, {"sidekiq": 4}, {"sidekiq": 2}]

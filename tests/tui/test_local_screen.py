@@ -432,7 +432,7 @@ async def test_the_log_shows_what_is_printed_safely_and_why_it_ended(tmp_path: P
         await until_shown(pilot, "exited with 7")
         await until(
             pilot,
-            lambda: any(line.startswith(" ␛]52;c") for line in screen_lines(app)),
+            lambda: any(line.startswith("│ ␛]52;c") for line in screen_lines(app)),
             "its last words",
         )
         assert "redis://[redacted]@queues.example.com" in screen_text(app)

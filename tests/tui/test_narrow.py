@@ -7,6 +7,7 @@ from tests.support.console import (
     console,
     screen_lines,
     screen_text,
+    shows,
     until,
     until_gone,
     until_polled,
@@ -77,7 +78,7 @@ async def test_an_empty_list_shows_its_whole_advice(key: str, words: str) -> Non
         await until_polled(pilot)
         await pilot.press(key)
         await until_shown(pilot, words.rpartition(" ")[2])
-        assert words in " ".join(screen_text(app).split())
+        assert shows(app, words)
 
 
 async def test_a_filter_is_never_hidden_by_its_length() -> None:

@@ -6,6 +6,7 @@ import pytest
 from tests.support.console import console, screen_lines, screen_text, until, until_gone, until_shown
 from tests.support.sample_data import NOW, SYSTEM, FakeSystem, queue, snapshot, worker
 
+from qtop.monitor.changes import InflowWindow
 from qtop.monitor.row_builder import RowBuilder
 from qtop.monitor.rows import Totals
 from qtop.monitor.series import KEPT, STEP_S, TREND_KEPT, SeriesRecorder, TrendRecorder, fewer
@@ -135,3 +136,28 @@ def test_jobs_come_at_the_sum_of_all_queues_and_unknown_where_one_is() -> None:
     assert (found.totals.in_per_s, found.totals.in_is_estimate) == (6.0, False)
     unknown = RowBuilder(SYSTEM).add(snapshot(both), 1.0)
     assert unknown.totals.in_per_s is None
+
+
+def test_where_queues_do_not_tell_what_came_is_estimated_from_what_waits_and_was_done() -> None:
+    window = InflowWindow()
+    found = [window.add(4 * second, float(second)) for second in range(20)]
+    assert found == [None] * 5 + [4.0] * 15
+    assert window.add(None, 20.0) is None
+    # It begins anew; less than before is no job that came.
+    assert [window.add(90 - second, 21.0 + second) for second in range(7)][-1] == 0.0
+
+
+def test_what_waits_in_several_queues_of_a_worker_without_a_count_is_estimated_together() -> None:
+    builder = RowBuilder(SYSTEM)
+    found = [
+        builder.add(
+            snapshot(
+                [queue("mail", 5 + second), queue("low", 2)],
+                [worker("web1:1:*", processed=None)],
+                processed_ever=3 * second,
+            ),
+            float(second),
+        ).totals
+        for second in range(11)
+    ]
+    assert (found[-1].in_per_s, found[-1].in_is_estimate) == (4.0, True)

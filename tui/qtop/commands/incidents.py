@@ -131,7 +131,9 @@ def acknowledge(
     reason: str,
     connection: Connection,
 ) -> None:
-    """Acknowledge an incident, so that consoles list it below the others.
+    """Acknowledge an incident.
+
+    Consoles count it in one line below the others then.
 
     ID is as qtop incidents shows it. What becomes worse is shown again. Exit status 1 when there is
     no such incident.
@@ -164,4 +166,5 @@ def acknowledge(
 
 
 def _named(found: Sequence[Incident], wanted: str) -> Incident | None:
-    return next((each for each in found if incident_id(each) == wanted), None)
+    open_ones = (each for each in found if each.severity != "good")
+    return next((each for each in open_ones if incident_id(each) == wanted), None)

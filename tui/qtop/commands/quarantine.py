@@ -25,7 +25,7 @@ from qtop.text.safe import counted, safe
 def quarantine(
     failure_id: str | None, connection: Connection, dry_run: bool, yes: bool, as_json: bool
 ) -> None:
-    """Keep all copies of a failed job from the workers.
+    """Move copies of a job out of reach of all workers.
 
     ID is that of one of its failures, as qtop failed lists it. Failures of the same class and
     arguments, and copies that wait in its queue, go to quarantine:QUEUE. Without an ID, the queues

@@ -231,6 +231,29 @@ class CounterWindow:
         return (total - then) / (at_mono - then_mono) if at_mono > then_mono else None
 
 
+class InflowWindow:
+    """How fast jobs come to all queues together, where that is not known of each: what waits, runs
+    and was done grows by them."""
+
+    def __init__(self) -> None:
+        self._seen: deque[tuple[float, int]] = deque()
+
+    def add(self, jobs: int | None, at_mono: float, window_s: float = WINDOW_S) -> float | None:
+        """Remember how many jobs wait, run or were done, and return how many came a second; None
+        when unknown: also until half of the window is known."""
+        if jobs is None:
+            self._seen.clear()
+            return None
+        self._seen.append((at_mono, jobs))
+        while len(self._seen) > 2 and self._seen[1][0] <= at_mono - window_s:
+            self._seen.popleft()
+        then_mono, then = self._seen[0]
+        if at_mono - then_mono < window_s / 2:
+            return None
+        # Not all of it is read at one moment: a little less is none.
+        return max(0.0, (jobs - then) / (at_mono - then_mono))
+
+
 #: A total that moves only with beats is compared over so many seconds, and is known not to change
 #: after so many without a move: two beats of 10 s, and some.
 BEATS_S: Final = 30.0

@@ -14,6 +14,7 @@ from qtop.model.health import NextJob, Ownership
 from qtop.model.job import JobSource, age_at, failure_rows
 from qtop.monitor.changes import (
     BEATS_S,
+    WINDOW_S,
     BeatWindow,
     CounterWindow,
     Drop,
@@ -21,8 +22,10 @@ from qtop.monitor.changes import (
     DropWatch,
     Flow,
     FlowWindow,
+    InflowWindow,
     flows,
     paired,
+    sum_if_known,
 )
 from qtop.monitor.rows import (
     DEPTHS_KEPT,
@@ -92,6 +95,7 @@ class RowBuilder:
         self._pasts: dict[str, _Past] = {}
         self._processed: CounterWindow | BeatWindow = CounterWindow()
         self._failed: CounterWindow | BeatWindow = CounterWindow()
+        self._inflow = InflowWindow()
         self._watch = DropWatch(DEPTHS_KEPT, self.served_by)
         self._names: tuple[str, ...] = ()
         self._whose: Ownership | None = None
@@ -130,12 +134,28 @@ class RowBuilder:
         totals = self._totals(snapshot, at_mono, workers, drops)
         yield
         queues = yield from self._queues(snapshot, at_mono, drops)
-        totals = _with_in_rate(totals, queues)
+        totals = self._with_in_rate(totals, queues, at_mono)
         seen = snapshot.failures
         failures = None if seen is None else failure_rows(seen, snapshot.server_time)
         fleet = FleetRows(snapshot.server_time, queues, workers, failures, totals)
         self._before = (snapshot, at_mono)
         return fleet
+
+    def _with_in_rate(
+        self, totals: Totals, queues: Sequence[QueueRow] | None, at_mono: float
+    ) -> Totals:
+        """The same with the rate at which jobs come to all queues: exact where it is known of each,
+        else an estimate from what waits, runs and was done. O(queues)."""
+        drops, counts = totals.drops, (totals.waiting, totals.busy, totals.processed_ever)
+        is_whole = not (drops.breaks_waiting or drops.breaks_counts or totals.waiting_is_least)
+        jobs = sum_if_known(counts) if is_whole else None
+        estimate = self._inflow.add(jobs, at_mono, totals.rates_over_s or WINDOW_S)
+        rates = [row.rates for row in queues or () if row.problem is None]
+        known = [each.in_per_s for each in rates if each.in_per_s is not None]
+        if queues is None or len(known) < len(rates):
+            return replace(totals, in_per_s=estimate, in_is_estimate=True)
+        is_estimate = any(each.is_estimate for each in rates)
+        return replace(totals, in_per_s=sum(known), in_is_estimate=is_estimate)
 
     def note_next_jobs(self, jobs: Mapping[str, NextJob]) -> None:
         """Take in which jobs are next, for the rows to come."""
@@ -304,19 +324,6 @@ def _count_by_beats(workers: Sequence[WorkerRow] | None) -> bool:
     """Whether the totals move only when processes beat: those of one system all tell facts, or none
     does."""
     return workers is not None and any(row.process.facts is not None for row in workers[:1])
-
-
-def _with_in_rate(totals: Totals, queues: Sequence[QueueRow] | None) -> Totals:
-    """The same with the rate at which jobs come to all queues. O(queues)."""
-    if queues is None:
-        return totals
-    rates = [row.rates for row in queues if row.problem is None]
-    known = [each.in_per_s for each in rates if each.in_per_s is not None]
-    if len(known) < len(rates):
-        return totals
-    return replace(
-        totals, in_per_s=sum(known), in_is_estimate=any(each.is_estimate for each in rates)
-    )
 
 
 def _capacity(workers: Sequence[WorkerRow] | None) -> tuple[int | None, int | None]:

@@ -37,6 +37,7 @@ class FindingsScreen(TextScreen):
     """
 
     PLACES: ClassVar[tuple[Where, ...]] = ("texts",)
+    NAME = "findings"
     TAB: ClassVar[Where] = "overview"
 
     def __init__(self, find: FindAll) -> None:

@@ -43,6 +43,7 @@ from qtop.text.safe import counted, safe
 from qtop.widgets.bars import Bar, Span, server
 from qtop.widgets.columns import Column, RowT
 from qtop.widgets.panel import JOINED, OPEN, Panel
+from qtop.widgets.span_lines import SpanLines
 from qtop.widgets.table import Table
 
 #: Of the panel beside the incidents; what does not fit is on the page of the incident.
@@ -52,8 +53,8 @@ _TALL: Final = 30
 #: A list that becomes shorter by fewer lines keeps its place: what moves cannot be read.
 _SLACK: Final = 3
 _MOST_CHART_LINES: Final = 18
-#: The cells of a row of incidents beside its text: frame, sign, age.
-_AROUND_TEXT: Final = 8
+#: The cells before the text of an incident: frame and sign.
+_BEFORE_TEXT: Final = 4
 #: The lines of the bars around: status, tabs, result, keys.
 _BARS: Final = 4
 
@@ -124,9 +125,9 @@ class OverviewScreen(ConsoleScreen):
         self.failures = self._brief("failures", FAILURES, lambda group: group.key)
         self.jobs = self._brief("jobs", job_columns(self._usual_s), lambda row: row.key)
         self._advice = Bar(id="advice")
-        self._details = [Bar() for _ in range(_DETAIL_LINES)]
+        self._detail = SpanLines()
         self._incidents_panel = Panel(self.table, self._advice, id="incidents-panel")
-        self._detail_panel = Panel(*self._details, id="detail")
+        self._detail_panel = Panel(self._detail, id="detail")
         self._top = Horizontal(self._incidents_panel, self._detail_panel, id="top")
         self._charts = ChartRow(self.app.drawn_as, id="charts")
         self._queues_panel = Panel(self.queues)
@@ -169,7 +170,7 @@ class OverviewScreen(ConsoleScreen):
         self.table.dim_rows(None)
         self.table.empty_text = frame.empty_word(view, "incidents", "")
         incidents = incident_rows(view, shows_all=self._shows_all)
-        self._texts.fit(incidents, self._incident_cells // 2 - _AROUND_TEXT)
+        self._texts.fit(incidents, self._incident_cells // 2 - _BEFORE_TEXT)
         self.table.set_rows(incidents)
         self.queues.empty_text = frame.empty_word(view, "queues", "", "queues")
         self.queues.set_rows(neediest(fleet.queues or (), insights.incidents) if fleet else ())
@@ -209,7 +210,7 @@ class OverviewScreen(ConsoleScreen):
         self._failures_panel.show(
             [Span("Failures", "dim" if dim else "strong"), *failure_figures(view)]
         )
-        running = "" if totals is None else partly(totals.working, is_least=totals.working_is_least)
+        running = "" if totals is None else partly(totals.busy)
         self._jobs_panel.show(
             [Span("Running", "dim" if dim else "strong"), Span(f" {running}", "dim")],
             [Span("slowest first", "dim", 50)],
@@ -229,9 +230,7 @@ class OverviewScreen(ConsoleScreen):
         self._detail_panel.show([Span(title, "strong", least=12)] if title else [])
         width = self._detail_cells
         lines = min(_DETAIL_LINES, max(1, self._top.size.height - (2 if self._is_tall else 1)))
-        found = [] if row is None else detail(row, remedies, width, lines)
-        for at, bar in enumerate(self._details):
-            bar.show([Span(" ", "", 1), *found[at]] if at < len(found) else [])
+        self._detail.show([] if row is None else detail(row, remedies, width, lines))
 
     def _remedies(self, incident: Incident) -> list[KeyedRemedy]:
         view = self.app.state.view()

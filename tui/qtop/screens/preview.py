@@ -99,6 +99,8 @@ class RowPreview(Preview):
         self._text = TextView()
         self._text.can_focus = False
         super().__init__(self._text)
+        # Until its list gives it a place.
+        self.display = False
         self._owner, self._clock = owner, clock
         self._rests: Timer | None = None
         self._row: Any = None
@@ -123,6 +125,8 @@ class RowPreview(Preview):
 
     def _look(self) -> None:
         self._rests = None
+        if not self.display:
+            return
         look = None if self._row is None else self._owner.look_at(self._row)
         if look is None:
             self._key = self._read = None

@@ -137,7 +137,7 @@ class QueuesScreen(RowsScreen):
 
     def __init__(self) -> None:
         #: The queues of which something critical is known.
-        self._critical: frozenset[Hashable] = frozenset()
+        self._critical: frozenset[tuple[str, str]] = frozenset()
         super().__init__()
         #: Of the columns that stay empty in most fleets, the one that is shown.
         self._waits: str | None = None
@@ -153,9 +153,10 @@ class QueuesScreen(RowsScreen):
 
     def show_view(self, view: ViewState) -> None:
         table: Table[QueueRow] = self.table
-        links = [each.link for each in view.insights.incidents if each.severity == "crit"]
         self._critical = frozenset(
-            link.key for link in links if link is not None and link.place == "queues"
+            (each.system, each.subject)
+            for each in view.insights.incidents
+            if each.severity == "crit" and each.check == "queues" and not each.is_over
         )
         rows = (view.fleet.queues or ()) if view.fleet else ()
         self._show_waits(rows)

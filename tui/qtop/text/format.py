@@ -194,7 +194,7 @@ _OURS: Final = str.maketrans(
         **dict.fromkeys("▲↑", "^"),
         **dict.fromkeys("▼↓", "v"),
         **dict.fromkeys("→⇥▌", ">"),
-        **dict(zip("←…●◆⚠⏎·×\u00a0", "<~*#!$.x ", strict=True)),  # noqa: RUF001
+        **dict(zip("←…●○✓◆⚠⏎·×\u00a0", "<~*o+#!$.x ", strict=True)),  # noqa: RUF001
     }
 )
 _OTHER: Final = re.compile(r"[^\x00-\x7f]")

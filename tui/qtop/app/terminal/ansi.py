@@ -106,7 +106,7 @@ _LINE: Final = re.compile(rf"\x1b\[([0-9]+);([0-9]+)H((?:{_SGR}|{_TEXT})*+)(\n?)
 _RUN: Final = re.compile(r"\x1b\[([0-9;]*)m|([^\x1b]+)")
 #: Characters that every terminal draws in one cell, whichever version of Unicode it has: those of
 #: ASCII, the signs of this console, and the dots of its charts.
-CERTAIN: Final = re.compile(r"[ -~─-▟⠀-⣿●◆▲▼↑↓→←…·×–—‘’“”]*")  # noqa: RUF001
+CERTAIN: Final = re.compile(r"[ -~─-▟⠀-⣿●○✓◆▲▼↑↓→←…·×–—‘’“”]*")  # noqa: RUF001
 
 
 class StyledRun(NamedTuple):
