@@ -437,15 +437,22 @@ class FailedScreen(JobListScreen):
     def look_at(self, row: Any) -> RowLook | None:
         if isinstance(row, JobRow):
             return super().look_at(row)
-        view, key = self.app.state.view(), row.group.fingerprint
-        alike = (each for each in view.insights.groups if each.fingerprint == key)
-        sample = next(alike, None)
-        newest = None if sample is None or sample.newest is None else sample.newest.job
-        lines = preview.group_lines(row.group, newest, self.now)
+        view = self.app.state.view()
+        lines = preview.group_lines(row.group, self._newest_of(row), self.now)
         wanted = ("table.open", "requeue", "requeue_all", "delete", "move", "export")
         last = preview.keys(view, self.PLACES, wanted)
         name = [Span(_class(row), "strong", 90, least=8)]
         return RowLook(row.group.id, name, tuple(lines), None, tuple(last))
+
+    def _newest_of(self, row: FailureGroupRow) -> Job | None:
+        """The newest failure of a group, where that is among the newest of all."""
+        groups, key = self.app.state.view().insights.groups, row.group.fingerprint
+        found = next((each.newest for each in groups if each.fingerprint == key), None)
+        return None if found is None else found.job
+
+    def sample(self) -> Job | None:
+        row = self.table.cursor_row
+        return self._newest_of(row) if isinstance(row, FailureGroupRow) else super().sample()
 
     # Keys
 
@@ -501,13 +508,12 @@ class FailedScreen(JobListScreen):
         if not isinstance(row, FailureGroupRow):
             super().action_quarantine()
             return
-        groups = self.app.state.view().insights.groups
-        newest = next((g.newest for g in groups if g.fingerprint.id == row.group.id), None)
+        newest = self._newest_of(row)
         if newest is None:
             key = self.app.state.policy.sign("table.open")
             self.app.say(f"{key} opens the group: choose a failure there", "dim")
         else:
-            quarantine(self.app, self.within.source, newest.job)
+            quarantine(self.app, self.within.source, newest)
 
     def action_edit(self) -> None:
         if not self.shows_groups:

@@ -677,8 +677,8 @@ class JobListScreen(ConsoleScreen):
         chosen, what = self._edited()
         if not chosen:
             return
-        row = self.table.cursor_row
-        args = row.job.unwrapped[1] if isinstance(row, JobRow) else None
+        sample = self.sample()
+        args = None if sample is None else sample.unwrapped[1]
         change = await self.app.push_screen_wait(ChangeDialog(what, args))
         if change is None:
             return
@@ -686,6 +686,12 @@ class JobListScreen(ConsoleScreen):
             # What is listed may be only the beginning of a job.
             chosen = await whole_jobs(self.app, self.jobs, chosen)
         self.act(partial(Edit, change=change), chosen=chosen)
+
+    def sample(self) -> Job | None:
+        """The job under the cursor, or one of those that the row stands for; None: none is
+        known."""
+        row = self.table.cursor_row
+        return row.job if isinstance(row, JobRow) else None
 
     def _edited(self) -> tuple[list[Job] | JobQuery, str]:
         """What the change of arguments is for, and that in words."""
