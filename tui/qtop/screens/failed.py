@@ -18,7 +18,8 @@ from qtop.monitor import row_text
 from qtop.monitor.failure_census import CountedGroup, FailureCensus
 from qtop.monitor.state import ViewState
 from qtop.screens import details, list_bars, preview
-from qtop.screens.job_list import CLASS, QUEUE, JobDetailsScreen, JobListScreen, quarantine
+from qtop.screens.job_details import JobDetailsScreen, quarantine
+from qtop.screens.job_list import CLASS, QUEUE, JobListScreen
 from qtop.screens.preview import RowLook
 from qtop.screens.tickets import error_lines, failure_ticket, group_ticket
 from qtop.search.byte_tests import Sieve
