@@ -21,7 +21,7 @@ INSTEAD = {
     r"\bis told\b|\bnot told\b|\btells?\b": "unknown, says, shows",
     r"\boff the register\b|\bon no register\b": "pruned, not registered",
     r"\bas far as it can be\b|\bas fast as it goes\b|\bis no longer so\b": "say it plainly",
-    r"\blook(ed|ing|s)? (at|for|into|through|again|more often|less often)\b": "check, search, refresh",
+    r"\blook(ed|ing|s)? (at|for|into|through|again|more|less)\b": "check, search",
     r"\bto go on\b|\bonce more\b": "to confirm, again",
     r"\bmend(s|ed)?\b": "fix",
 }
@@ -38,15 +38,14 @@ def texts_of(path: Path) -> Iterator[tuple[int, str]]:
     nodes = list(ast.walk(ast.parse(path.read_text())))
     unseen = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
     for node in nodes:
-        if isinstance(node, ast.FunctionDef) and isinstance(node.body[0], ast.Expr):
-            if any("command" in ast.unparse(each) for each in node.decorator_list):
-                unseen.discard(id(node.body[0].value))
+        if not isinstance(node, ast.FunctionDef) or not isinstance(node.body[0], ast.Expr):
+            continue
+        if any("command" in ast.unparse(each) for each in node.decorator_list):
+            unseen.discard(id(node.body[0].value))
     for node in nodes:
-        if (
-            isinstance(node, ast.Constant)
-            and isinstance(node.value, str)
-            and id(node) not in unseen
-        ):
+        if id(node) in unseen or not isinstance(node, ast.Constant):
+            continue
+        if isinstance(node.value, str):
             yield node.lineno, node.value
 
 

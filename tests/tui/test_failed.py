@@ -237,7 +237,8 @@ async def test_a_group_is_deleted_after_a_preview_and_nothing_else(redis: Redis)
 
 def has_begun(app: QtopApp, of: int) -> bool:
     """Whether an action on many jobs reports that it has done some of them."""
-    return re.search(rf": [1-9][\d,]* of {of:,}\b.* …", screen_text(app)) is not None
+    progress = rf"[ :][1-9][\d,]* of {of:,}\b.*{words.STOP_KEY}"
+    return re.search(progress, screen_text(app)) is not None
 
 
 async def test_a_bulk_action_with_a_rate_limit_can_be_stopped_and_reports_the_rest(

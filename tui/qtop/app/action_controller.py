@@ -16,6 +16,7 @@ from qtop.actions.plan import (
     Plan,
     Refusal,
     Throttle,
+    Trail,
     escalate,
     operator_identity,
 )
@@ -51,6 +52,8 @@ Then = Callable[[Made], None]
 #: What a key that stops an action under way is called on the screens that have one.
 _STOPPING: Final = ("stop", "stop_looking")
 _LEAST_CELLS: Final = 10
+#: The bar of an action that is under way, where there is room for so much.
+_BAR_CELLS, _LEAST_BAR_CELLS = 12, 4
 _REDRAW_S: Final = 1.0
 
 
@@ -313,8 +316,11 @@ class ActionController:
         ahead = timedelta(0) if fleet is None else fleet.server_time - datetime.now(UTC)
         self._app.push_screen(DateDialog(title, details, lambda: wall_now() + ahead), then)
 
-    def _ask(self, made: Made, table: Table[Any] | None = None) -> None:
-        """Carry out a plan, after a question if it needs one; show why there is none."""
+    def _ask(
+        self, made: Made, table: Table[Any] | None = None, *, kept: Outcome | None = None
+    ) -> None:
+        """Carry out a plan, after a question if it needs one; show why there is none. `kept` is
+        what an action has changed, and what is shown where the plan that undoes it is declined."""
         if not isinstance(made, Plan):
             self._app.say(made.text, made.tone)
             return
@@ -325,6 +331,8 @@ class ActionController:
         def answered(confirmed: bool | None) -> None:
             if confirmed:
                 begin(dialog.plan)
+            elif kept is not None:
+                self._app.say(kept.text, kept.tone, stays=True)
             else:
                 self._app.say("nothing was changed", "dim")
 
@@ -365,10 +373,14 @@ class ActionController:
 
         def show() -> None:
             if meter.of > 1:
-                far = f": {meter.words()} …{self._how_to_stop()}"
-                # Where there is little room, the figures are worth more than what they are about.
-                what = crop(plan.what, max(_LEAST_CELLS, app.size.width - 2 - cell_len(far)))
-                app.say(f"{what}{far}", "dim", stays=True)
+                # Where there is little room, the figures are worth more than what they are about,
+                # and that is worth more than a bar.
+                far = f"{meter.words()}{self._how_to_stop()}"
+                room = app.size.width - 2 - cell_len(far)
+                bar_cells = min(_BAR_CELLS, room - cell_len(plan.what) - 3)
+                bar = f"{meter.bar(bar_cells)} " if bar_cells >= _LEAST_BAR_CELLS else ""
+                what = crop(plan.what, max(_LEAST_CELLS, room - 2))
+                app.say(f"{what}: {bar}{far}", "dim", stays=True)
 
         self._takes_back = False
         self._is_undo = plan.record is not None and plan.record.action == "undo"
@@ -383,7 +395,16 @@ class ActionController:
             table.clear_marks()
         app.poll_now(after_action=True)
         if self._takes_back and outcome.trail is not None:
-            self.request(outcome.trail.undo(f"It {outcome.text}."))
+            self._ask_to_take_back(outcome, outcome.trail)
+
+    def _ask_to_take_back(self, outcome: Outcome, trail: Trail) -> None:
+        """Ask about what an action did until it was stopped. Where that is kept, its result is on
+        the screen again: something was changed."""
+        request = trail.undo(f"It {outcome.text}.")
+        if isinstance(request, Undo):
+            request = replace(request, many=outcome.done)
+        if not self.refuses():
+            self._prepare(request, partial(self._ask, kept=outcome))
 
 
 def _with_marks(plan: Plan, table: Table[Any]) -> Plan:

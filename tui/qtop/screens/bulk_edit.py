@@ -71,6 +71,15 @@ class ChangeDialog(Dialog[ArgumentChange | None]):
         self.query_one("#meaning", Label).update(Text(meaning))
         self.query_one("#yes").disabled = is_bad
 
+    @on(Input.Blurred, "#place")
+    def complete(self) -> None:
+        """Take over the place that is offered behind what was typed: it is shown as if it were
+        there. What leads to a list or a mapping is a place itself."""
+        typed = self._value("place").strip()
+        offered = [each for each in self._places if each.startswith(typed)] if typed else []
+        if offered and typed not in offered and not offered[0].startswith(f"{typed}."):
+            self.query_one("#place", Input).value = offered[0]
+
     @on(Input.Submitted)
     def go_on(self, event: Input.Submitted) -> None:
         """To the next field; from the last one to the question."""

@@ -252,15 +252,20 @@ class ConfirmDialog(Dialog[bool]):
             yield Label("Rate limit, jobs/s (empty = unlimited):", classes="line")
             yield FigureField(id="pace", max_length=6, restrict=r"[0-9]*")
         if self._needs_button:
-            yield Label(
-                Text(f"Too many for a single key: Tab to {self._plan.verb}, then Enter."),
-                classes="line",
-                id="how",
-            )
+            yield Label(Text(f"Too many for a single key: {self._how}."), classes="line", id="how")
 
     @on(Input.Changed, "#word")
     def unlock(self) -> None:
         self.query_one("#yes", Button).disabled = self._is_locked
+
+    @property
+    def _how(self) -> str:
+        """The keys that confirm, from where the cursor is at first: from the field for the pace tab
+        would lead to Cancel."""
+        verb = self._plan.verb
+        if self._plan.pace is not None and self._plan.parts is None:
+            return f"Enter goes to {verb}, Enter again confirms"
+        return f"Tab to {verb}, then Enter"
 
     @property
     def _needs_button(self) -> bool:

@@ -11,7 +11,8 @@ from qtop.keymap.keymap import Where
 from qtop.model.job import JobRow, JobSource
 from qtop.monitor.state import ViewState
 from qtop.screens import details
-from qtop.screens.job_list import ARGS, CLASS, JobDetailsScreen, JobListScreen, class_tone, size_of
+from qtop.screens.job_details import JobDetailsScreen
+from qtop.screens.job_list import ARGS, CLASS, JobListScreen, class_tone, size_of
 from qtop.search.selection import JobQuery
 from qtop.text import format
 from qtop.text.safe import safe

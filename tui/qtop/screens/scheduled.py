@@ -25,11 +25,11 @@ from qtop.model.job_list import JobPage
 from qtop.monitor.state import ViewState
 from qtop.screens import details, frame, list_bars
 from qtop.screens.base import TextScreen
+from qtop.screens.job_details import JobDetailsScreen
 from qtop.screens.job_list import (
     ARGS,
     CLASS,
     QUEUE,
-    JobDetailsScreen,
     JobListScreen,
     class_name,
     size_of,
