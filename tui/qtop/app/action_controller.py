@@ -106,7 +106,7 @@ class ActionController:
         request: AnyRequest,
         table: Table[Any] | None = None,
         *,
-        looking: str = "looking at it",
+        looking: str = "checking",
     ) -> None:
         """As `Actions.request`. `looking` is shown only if preparing has to read anything."""
 
@@ -118,7 +118,7 @@ class ActionController:
         if not self.refuses():
             self._prepare(request, ask, looking)
 
-    def _prepare(self, request: AnyRequest, then: Then, looking: str = "looking at it") -> None:
+    def _prepare(self, request: AnyRequest, then: Then, looking: str = "checking") -> None:
         """Go on with the plan for a request; below a dialog if preparing has to read anything."""
         steps = self._steps(request)
         try:
@@ -206,7 +206,7 @@ class ActionController:
         *,
         refusal: RefusalCheck = nothing_refused,
         spares: bool = False,
-        looking: str = "looking for all that match",
+        looking: str = "searching for all matches",
     ) -> None:
         """As `Actions.request_found`. `refusal` and `spares` are those of `Chooser`; `looking` is
         shown meanwhile."""
@@ -230,9 +230,9 @@ class ActionController:
             if chosen.refs or source.kind == "delayed":
                 return await self._app.read(self._steps(make(chosen)))
             if not chosen.spared:
-                return Refusal(f"nothing matches (any more){list_bars.but_for(chosen.unread)}")
+                return Refusal(f"nothing matches{list_bars.but_for(chosen.unread)}")
             key, number = self._app.state.policy.sign("requeue"), f"{chosen.spared:,}"
-            return Refusal(f"the {number} that match killed their process repeatedly: use {key}")
+            return Refusal(f"all {number} matches killed their process repeatedly: use {key}")
 
         self.begin_after_search(looking, plan, table)
 
@@ -245,7 +245,7 @@ class ActionController:
     def pause_or_resume_all(self) -> None:
         is_paused = self._app.state.is_paused
         if is_paused is None:
-            self._app.say("whether everything is paused is unknown: nothing was changed", "warn")
+            self._app.say("unknown whether everything is paused: nothing was changed", "warn")
             return
         self.request(self._app.state.everywhere("pause_all", PauseAll(not is_paused)))
 
@@ -255,17 +255,18 @@ class ActionController:
         acknowledge(self._app, incident, self.operator.actor.who, read_only=self._read_only)
 
     def undo(self) -> None:
-        """As `Actions.undo`. An action that is under way is stopped, and what it has done is taken
-        back after a question; an undo only stops."""
+        """As `Actions.undo`. An action that is under way is stopped, and what it has done is undone
+        after a question; an undo only stops."""
         if self.stop():
             if self._is_undo:
                 return
             self._takes_back = True
-            self._app.say("stopping; then you are asked whether to take back what was done", "dim")
+            self._app.say("stopping; then asks whether to undo what was done", "dim")
         elif self._actions.is_busy:
             self.refuses()
         elif not self._actions.trails:
-            self._app.say("nothing to take back: `qtop undo` knows earlier actions", "dim")
+            key = self._app.state.policy.sign("show_history")
+            self._app.say(f"nothing to undo in this session; older actions: History ({key})", "dim")
         else:
             self.request(self._actions.trails[-1].undo())
 
@@ -413,6 +414,6 @@ def _with_marks(plan: Plan, table: Table[Any]) -> Plan:
     if not away:
         return plan
     are = "1 of them is" if away == 1 else f"{away:,} of them are"
-    details = (*plan.details, f"{are} not on the page in front.")
+    details = (*plan.details, f"{are} on other pages.")
     danger = "confirm" if plan.danger == "undoable" else plan.danger
     return replace(plan, details=details, danger=danger)

@@ -18,7 +18,8 @@ from qtop.monitor import row_text
 from qtop.monitor.failure_census import CountedGroup, FailureCensus
 from qtop.monitor.state import ViewState
 from qtop.screens import details, list_bars, preview
-from qtop.screens.job_list import CLASS, QUEUE, JobDetailsScreen, JobListScreen, quarantine
+from qtop.screens.job_details import JobDetailsScreen, quarantine
+from qtop.screens.job_list import CLASS, QUEUE, JobListScreen
 from qtop.screens.preview import RowLook
 from qtop.screens.tickets import error_lines, failure_ticket, group_ticket
 from qtop.search.byte_tests import Sieve
@@ -49,7 +50,7 @@ class FailureScreen(JobDetailsScreen):
     TAB: ClassVar[Where] = "failed"
     NAME = "one failure"
     REST = "the rest of the entry"
-    GONE = "this entry is not in the list any more"
+    GONE = "this entry is no longer in the list"
 
     def __init__(self, job: Job, jobs: JobList, groups: FailureGroups | None = None) -> None:
         super().__init__(job, jobs)
@@ -511,7 +512,7 @@ class FailedScreen(JobListScreen):
         newest = self._newest_of(row)
         if newest is None:
             key = self.app.state.policy.sign("table.open")
-            self.app.say(f"{key} opens the group: then one of its failures can be chosen", "dim")
+            self.app.say(f"{key} opens the group: choose a failure there", "dim")
         else:
             quarantine(self.app, self.within.source, newest)
 
@@ -555,7 +556,7 @@ class FailedScreen(JobListScreen):
             return
         self._apart_shown = 0
         if len(sources) == 1:
-            nothing = "" if apart else ", and nothing in quarantine"
+            nothing = "" if apart else ", and nothing is in quarantine"
             self.app.say(f"there is only one list of failures{nothing}", "dim")
             return
         at = sources.index(here) + 1 if here in sources else 0
