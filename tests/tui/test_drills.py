@@ -239,7 +239,7 @@ async def test_u_during_a_run_stops_it_and_takes_it_back_after_a_question(
         assert isinstance(question, ConfirmDialog)
         assert question.plan.many == moved
         await operator.press(*(("y",) if moved <= 50 else ("tab", "enter")))
-        await operator.see(words.TOOK_BACK)
+        await operator.see(words.UNDONE)
         assert operator.keys <= 3
     assert items(direct, "failed") == before
     assert not items(direct, "queue:billing")
@@ -345,7 +345,7 @@ async def test_all_evidence_for_pruning_can_be_read_before(direct: Direct, redis
             assert operator.keys <= 9
             seen |= {name for name in dead if name in screen_text(app)}
         await operator.press("y")
-        await operator.see(words.unregistered(14, failed=1))
+        await operator.see(words.pruned(14, failed=1))
         assert operator.keys <= 10
     assert direct("SMEMBERS", "resque:workers") == [b"web-1:9:critical"]
     assert len(items(direct, "failed")) == 1
@@ -412,7 +412,7 @@ async def test_one_value_of_many_jobs_is_edited_and_comes_back(
         assert all(args[1] == {"currency": "EUR", "amount": args[0]} for args in pushed)
         assert items(direct, "failed") == before[:1]
         await operator.press("u")
-        await operator.see(words.TOOK_BACK)
+        await operator.see(words.UNDONE)
     assert items(direct, "failed") == before
     assert not items(direct, "queue:imports")
 
