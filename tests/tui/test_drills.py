@@ -348,6 +348,9 @@ async def test_all_evidence_for_pruning_can_be_read_before(direct: Direct, redis
         await operator.see(words.pruned(14, failed=1))
         assert operator.keys <= 10
     assert direct("SMEMBERS", "resque:workers") == [b"web-1:9:critical"]
+    [(_, fields)] = direct("XREVRANGE", "resque:qtop:audit", "+", "-", "COUNT", 1)
+    noted = dict(zip(fields[::2], fields[1::2], strict=True))
+    assert (noted[b"action"], noted[b"subject"]) == (b"prune", b"14 dead workers")
     assert len(items(direct, "failed")) == 1
 
 
