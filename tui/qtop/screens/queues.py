@@ -119,7 +119,12 @@ COLUMNS: Final[tuple[Column[QueueRow], ...]] = (
     figure("in_hand", "running", 7, lambda r: r.in_hand, priority=30, zero="dim"),
     figure("failed", "failed", 6, lambda r: r.failed, priority=55, zero="dim"),
     Column(
-        "state", "state", 9, queue_state, 4, priority=80, style=_state_tone, sort_key=_state_rank
+        *("state", "state", 9, queue_state, 4),
+        priority=80,
+        style=_state_tone,
+        sort_key=_state_rank,
+        # `paused, draining 12`: cut, it looks like `paused, drained`.
+        whole=19,
     ),
 )
 
