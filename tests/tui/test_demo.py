@@ -94,7 +94,7 @@ async def test_each_job_of_the_process_of_is_put_back_once(app: QtopApp, shop: S
         await until_screen(pilot, ConfirmDialog)
         classes = [json.loads(each["payload"])["class"] for each in lost]
         await until(
-            pilot, lambda: all(each in screen_text(app) for each in classes), "the lost jobs' classes"
+            pilot, lambda: all(each in screen_text(app) for each in classes), "each lost job"
         )
         await pilot.press("y")
 

@@ -380,8 +380,11 @@ class OverviewScreen(ConsoleScreen):
 
     def action_show_acknowledged(self) -> None:
         """List the incidents that were acknowledged one by one, or only count them again."""
+        view = self.app.state.view()
+        if not any(each.is_acknowledged for each in view.insights.incidents):
+            self.app.say("no incident is acknowledged", "dim")
         self._shows_all = not self._shows_all
-        self.show(self.app.state.view())
+        self.show(view)
 
     def ticket(self) -> list[str]:
         """About the incident or the group of failures under the cursor."""
