@@ -22,7 +22,7 @@ NOTHING_CHANGED = "nothing was changed"
 NOT_NOW_REFUSED = "not now: no answer from Redis: connection refused"
 NO_ANSWER_FROM_REDIS = "no answer from redis"
 PAUSED = "PAUSED"
-NOTHING_UNDER_WAY = "nothing is under way here"
+NOTHING_UNDER_WAY = "nothing running to stop"
 STOP_KEY = "x stops"
 IF_TERMINAL_ALLOWS = "if your terminal lets it"
 EVERYWHERE = "Everywhere"
@@ -30,8 +30,8 @@ PAUSE_ALL_KEY = "P pause all"
 PAUSE_HELP = "Pause the queue under the cursor"
 NO_MATCH = "Nothing matches the filter"
 NO_MATCH_ESCAPE = "Nothing matches the filter; esc takes it away."
-MARKED_GONE = "what was marked is not listed any more: nothing was done"
-EXPORT_TITLE = "Write jobs to a file"
+MARKED_GONE = "the marked rows are no longer listed: nothing was changed"
+EXPORT_TITLE = "Export jobs to a file"
 
 
 def has_size(columns: int, lines: int) -> str:
@@ -46,12 +46,12 @@ def match(number: int) -> str:
 
 def marked(number: int, elsewhere: int) -> str:
     """How many rows are marked, and how many of them are on other pages."""
-    return f"{number:,} marked, {elsewhere:,} not on this page"
+    return f"{number:,} marked, {elsewhere:,} on other pages"
 
 
 def marked_elsewhere(number: int) -> str:
     """In a question: how many of the marked rows are on other pages."""
-    return f"{number:,} of them {'is' if number == 1 else 'are'} not on the page in front"
+    return f"{number:,} of them {'is' if number == 1 else 'are'} on other pages"
 
 
 # What actions ask and report
@@ -64,7 +64,7 @@ def question(verb: str, number: int, noun: str) -> str:
 
 def type_to_go_on(word: str) -> str:
     """The request of a question that is answered with a word."""
-    return f"Type {word} to go on"
+    return f'Type "{word}" to confirm'
 
 
 def done(verb: str, number: int) -> str:
@@ -74,7 +74,9 @@ def done(verb: str, number: int) -> str:
 
 def outcome(verb: str, number: int, *, gone: int = 0, refused: int = 0) -> str:
     """The whole report of what an action did to each of its jobs."""
-    return f"{done(verb, number)}, gone meanwhile {gone:,}, refused {refused:,}"
+    text = done(verb, number)
+    text += f", skipped {gone:,} (already gone)" if gone else ""
+    return text + (f", refused {refused:,}" if refused else "")
 
 
 def deleted_from(number: int, name: str) -> str:
@@ -92,15 +94,15 @@ def resumed(what: str) -> str:
     return f"resumed {what}"
 
 
-TOOK_BACK = "took back"
-NOTHING_TO_TAKE_BACK = "nothing to take back"
-CANNOT_TAKE_BACK = "Nothing can be taken back"
-CANNOT_BE_UNDONE = "this cannot be undone"
+UNDONE = "undone"
+NOTHING_TO_UNDO = "nothing to undo"
+CANNOT_UNDO = "Cannot be undone"
+CANNOT_BE_UNDONE = "cannot be undone"
 
 
-def took_back(number: int, what: str) -> str:
-    """The report of an undo."""
-    return f"{TOOK_BACK} {number:,}: {what}"
+def undone(number: int, what: str) -> str:
+    """The report of an undo that brought back all of them."""
+    return f"{UNDONE}: {what}" if number == 1 else f"{UNDONE} {number:,} of {number:,}: {what}"
 
 
 # Overview
@@ -118,7 +120,7 @@ def unserved(queue: str) -> str:
 
 CLEAR_QUEUE = "Clear queue"
 LARGE = "(large)"
-NEXT_WAITS = "next waits"
+OLDEST_AGE = "oldest age"
 
 
 def jobs(first: int, last: int, total: int) -> str:
@@ -131,9 +133,9 @@ def waiting(first: int, last: int, total: int) -> str:
     return f"{jobs(first, last, total)} waiting"
 
 
-def set_aside(first: int, last: int, total: int) -> str:
-    """The title of a page of items that were set aside."""
-    return f"items {first:,} to {last:,} of {total:,} set aside"
+def unreadable(first: int, last: int, total: int) -> str:
+    """The title of a page of unreadable items."""
+    return f"items {first:,} to {last:,} of {total:,} unreadable"
 
 
 def clears(number: int, queue: str) -> str:
@@ -148,9 +150,11 @@ NO_LONGER_REGISTERED = "no longer registered"
 GETS_QUIT = "It gets SIGQUIT: finishes its job, then ends."
 
 
-def unregistered(number: int, *, failed: int, spared: int = 0) -> str:
-    """The report of workers that were taken off the register."""
-    return f"unregistered {number:,}, jobs failed {failed:,}, spared {spared:,}"
+def pruned(number: int, *, failed: int = 0, skipped: int = 0) -> str:
+    """The report of workers that were pruned."""
+    text = f"pruned {counted(number, 'worker')}"
+    text += f"; {counted(failed, 'job')} moved to Failed" if failed else ""
+    return text + (f"; skipped {skipped:,} (heartbeat returned)" if skipped else "")
 
 
 # Failed
@@ -170,7 +174,7 @@ def entries(first: int, last: int, total: int) -> str:
 
 # Scheduled
 
-NO_DELAYED_JOBS = "No delayed jobs: they come with a delay"
+NO_DELAYED_JOBS = "No delayed jobs: add one with"
 NO_SCHEDULES = "No schedules in Redis"
 
 

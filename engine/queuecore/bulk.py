@@ -168,7 +168,8 @@ class Result:
 
     def __str__(self) -> str:
         kept = sum(count for _, count in self.refused)
-        return f"{self.done:,} done, gone meanwhile {self.gone:,}, refused {kept:,}"
+        gone = f", {self.gone:,} already gone" if self.gone else ""
+        return f"{self.done:,} done{gone}" + (f", {kept:,} refused" if kept else "")
 
     def plus(self, done: int = 0, gone: int = 0, refused: Iterable[str] = ()) -> Result:
         """These numbers and some more."""

@@ -70,8 +70,6 @@ def encode(value: Any) -> bytes:
 
 
 def _write(value: Any, put: Callable[[str], None], depth: int) -> None:
-    if depth > MAX_DEPTH:
-        raise EncodeError(f"nested deeper than {MAX_DEPTH} levels (or into itself)")
     if isinstance(value, str):
         put(py_encode_basestring(value))
     elif value is None or value is True or value is False:
@@ -82,9 +80,9 @@ def _write(value: Any, put: Callable[[str], None], depth: int) -> None:
     elif isinstance(value, float):
         put(encode_float(value))
     elif isinstance(value, Mapping):
-        _write_object(value, put, depth)
+        _write_object(value, put, _inner(depth))
     elif isinstance(value, list | tuple):
-        _write_array(value, put, depth)
+        _write_array(value, put, _inner(depth))
     elif isinstance(value, datetime):
         put(py_encode_basestring(_ruby_time(value)))
     else:
@@ -94,13 +92,20 @@ def _write(value: Any, put: Callable[[str], None], depth: int) -> None:
         )
 
 
+def _inner(depth: int) -> int:
+    """How many lists and mappings there are around what is in one more of them."""
+    if depth >= MAX_DEPTH:
+        raise EncodeError(f"nested deeper than {MAX_DEPTH} levels (or into itself)")
+    return depth + 1
+
+
 def _write_array(
     value: list[Any] | tuple[Any, ...], put: Callable[[str], None], depth: int
 ) -> None:
     lead = "["
     for item in value:
         put(lead)
-        _write(item, put, depth + 1)
+        _write(item, put, depth)
         lead = ","
     put("]" if value else "[]")
 
@@ -111,7 +116,7 @@ def _write_object(value: Mapping[Any, Any], put: Callable[[str], None], depth: i
         put(lead)
         put(py_encode_basestring(_key_text(key)))
         put(":")
-        _write(item, put, depth + 1)
+        _write(item, put, depth)
         lead = ","
     put("}" if value else "{}")
 

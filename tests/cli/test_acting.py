@@ -42,7 +42,7 @@ def test_a_failure_goes_back_byte_for_byte_and_comes_back_with_undo(
     assert direct("SISMEMBER", "resque:queues", "mail") == 1
     undone = qtop("undo")
     assert undone.status == 0
-    assert undone.out.startswith("took back 1 of requeue failed")
+    assert undone.out.startswith("undone: requeue failed")
     assert failed(direct) == [first, entry, last]
     assert queue(direct) == []
     direct("SREM", "resque:queues", "mail")
@@ -152,7 +152,7 @@ def test_waiting_jobs_are_deleted_and_come_back_in_their_order(
     ran = qtop("delete", "--from", "queue:mail", "--filter", "class:Mail", "--yes")
     assert ran.out == f"{texts.outcome('deleted', 200)}\n"
     assert len(queue(direct)) == 100
-    assert qtop("undo").out.startswith("took back 200 of delete queue:mail, filter class:Mail")
+    assert qtop("undo").out.startswith("undone 200 of 200: delete queue:mail, filter class:Mail")
     assert resque_keys(direct) == before
 
 
@@ -164,7 +164,7 @@ def test_moved_jobs_keep_their_bytes_and_come_back_unless_a_worker_has_them(
     direct("RPUSH", "resque:queue:mail", odd)
     moved = qtop("move", "--from", "queue:mail", "--to", "later", "--yes")
     assert moved.status == 0
-    assert "there is no queue 'later' yet" in moved.err
+    assert "queue 'later' does not exist yet" in moved.err
     assert sorted(queue(direct, "later")) == sorted([first, second, odd])
     direct("LREM", "resque:queue:later", 1, second)
     ran = qtop("undo", "--json").objects[0]
@@ -173,7 +173,7 @@ def test_moved_jobs_keep_their_bytes_and_come_back_unless_a_worker_has_them(
     assert direct("SMEMBERS", "resque:queues") == [b"mail"]
     again = qtop("undo", ran["operation"])
     assert again.status == 1
-    assert "taken back before" in again.err
+    assert "already undone" in again.err
 
 
 @pytest.mark.parametrize(
@@ -260,7 +260,7 @@ def test_jobs_that_kill_their_process_are_spared_among_several_unless_included(
     assert (dry.objects[0]["would"], dry.objects[0]["spared"]) == (2, 1)
     ran = qtop("requeue", "--from", "failed", "--yes")
     assert ran.out == f"{texts.outcome('requeued', 2)}\n"
-    assert "spared 1 that killed their process again and again" in ran.err
+    assert "skipped 1 that killed their process repeatedly" in ran.err
     assert direct("LRANGE", "resque:failed", 0, -1) == [deadly]
     assert qtop("requeue", "--from", "failed").status == 0, "a single one is meant"
     assert qtop("undo").status == 0
@@ -273,7 +273,7 @@ def test_jobs_that_kill_their_process_are_spared_among_several_unless_included(
 @pytest.mark.parametrize(
     ("limits", "why"),
     [
-        ({"QTOP_UNDO_MIB": "0"}, "at most 0 MiB are kept (undo_mib, QTOP_UNDO_MIB)"),
+        ({"QTOP_UNDO_MIB": "0"}, "the limit is 0 MiB (undo_mib, QTOP_UNDO_MIB)"),
         ({"QTOP_UNDO_HOURS": "0"}, "nothing is kept for an undo"),
     ],
 )

@@ -143,7 +143,7 @@ def test_what_shares_a_namespace_is_said(direct: Direct, run: Run) -> None:
 def test_nothing_found_is_said_and_is_no_failure(run: Run) -> None:
     done = run("queues", "--json")
     assert (done.exit_code, done.stdout) == (0, "")
-    assert "nothing of a queue system was found" in done.stderr
+    assert "no queue system was found" in done.stderr
 
 
 def test_each_system_has_its_own_share_of_a_limit(direct: Direct, run: Run) -> None:
@@ -217,7 +217,7 @@ def test_an_action_goes_where_its_jobs_can_only_be(direct: Direct, run: Run) -> 
 def test_a_pause_of_everything_says_of_which_system(direct: Direct, run: Run) -> None:
     done = run("pause", "--all")
     assert done.exit_code == 0
-    assert "everything of resque, and nothing of other systems" in done.stderr
+    assert "everything of resque, not of other systems" in done.stderr
     assert direct("GET", "resque:pause-all-workers") == b"true"
 
 
@@ -226,7 +226,7 @@ def test_a_queue_of_both_is_paused_where_that_is_possible(direct: Direct, run: R
     before = direct("KEYS", "*")
     done = run("pause", "mail")
     assert done.exit_code == 0
-    assert "mail of resque, and nothing of other systems" in done.stderr
+    assert "mail of resque, not of other systems" in done.stderr
     added = {*direct("KEYS", "*")} - {*before}
     assert all(key.startswith(b"resque:") for key in added)
     assert b"resque:pause:queue:mail" in added

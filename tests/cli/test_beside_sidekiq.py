@@ -233,7 +233,7 @@ def test_keys_that_look_like_those_of_sidekiq_have_an_unknown_owner_for_the_doct
 def test_unchecked_queues_are_reported(run: Run, direct: Direct) -> None:
     direct("SADD", "resque:queues", *(f"q{number}" for number in range(201)))
     direct("SADD", "resque:workers", "web:1:q1")
-    assert "200 of its queues were looked at, not all" in findings(run)["systems"]["text"]
+    assert "200 of its queues were checked, not all" in findings(run)["systems"]["text"]
 
 
 def test_a_command_warns_and_goes_on_where_sidekiq_may_be(run: Run, direct: Direct) -> None:

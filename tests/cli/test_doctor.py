@@ -135,7 +135,7 @@ def test_queues_missing_from_the_set_are_found_counted_and_registered(
     assert everything(direct) == before
     ran = qtop("register", "lost & found", "other", "mail")
     assert (ran.status, ran.out) == (0, "registered lost & found\nregistered other\n")
-    assert "mail: is registered already" in ran.err
+    assert "mail: is already registered" in ran.err
     assert by_check(qtop("doctor", "--json"))["unregistered"]["level"] == "OK"
     assert qtop("register", "mail").status == 1
     entries = qtop("audit", "--json").objects
@@ -175,7 +175,7 @@ def test_a_payload_that_killed_many_workers_is_poison_in_the_record_of_any_progr
     assert "among 111 failures" in finding["text"]
     ran = qtop("requeue", "--from", "failed", "--yes")
     assert texts.done("requeued", 74) in ran.out
-    assert "spared 37" in ran.err
+    assert "skipped 37" in ran.err
     direct("RPUSH", "resque:failed", *[b"{}"] * 500)
     finding = by_check(qtop("doctor", "--json"))["poison"]
     assert (finding["level"], "among the 500 newest of 537" in finding["text"]) == ("OK", True)
@@ -197,7 +197,7 @@ def test_an_unreadable_item_in_the_middle_of_a_queue_is_found(
     for number in range(3):
         push("Mail", number)
     ran = by_check(qtop("doctor", "--json"))["items"]
-    assert (ran["level"], "3 looked at of 3" in ran["text"]) == ("OK", True)
+    assert (ran["level"], "3 checked of 3" in ran["text"]) == ("OK", True)
     direct("RPUSH", "resque:queue:mail", "no json")
     push("Mail", 4)
     finding = by_check(qtop("doctor", "--json"))["items"]
@@ -290,7 +290,7 @@ def test_duplicate_jobs_are_reported_with_a_warning_when_a_dead_worker_has_one(
         direct("SET", f"resque:worker:{worker}", record)
     alike = by_check(qtop("doctor", "--json"))["duplicates"]
     assert alike["level"] == "OK"
-    assert "1 in several hands" in alike["text"]
+    assert "1 held twice" in alike["text"]
     assert "2 of the first 1,000 of mail" in alike["text"]
     direct("HSET", "resque:workers:heartbeat", "h:2:mail", "2020-01-01T00:00:00+00:00")
     suspect = by_check(qtop("doctor", "--json"))["duplicates"]

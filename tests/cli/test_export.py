@@ -74,7 +74,7 @@ def test_an_export_that_is_interrupted_says_that_the_rest_is_missing(
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 130
-    assert re.fullmatch(r"interrupted: [\d,]+ failed jobs written, the rest is missing\n", err)
+    assert re.fullmatch(r"interrupted: [\d,]+ failed jobs exported, the rest is missing\n", err)
 
 
 def test_the_order_of_the_list_comes_back_with_the_lines_in_any_order(

@@ -79,7 +79,7 @@ def test_a_search_without_result_is_status_1_and_an_empty_filter_is_refused(
     assert qtop("find", "class:Other").status == 1
     refused = qtop("find", "")
     assert refused.status == 2
-    assert "say what to look for" in refused.err
+    assert "say what to find" in refused.err
 
 
 def test_one_limit_applies_to_all_places_together(

@@ -144,7 +144,7 @@ def test_entries_that_a_filter_did_not_read_are_reported(
     entry = {"payload": {"class": "Large", "args": ["x" * (9 << 20)]}, "error": "in the end"}
     direct("RPUSH", "resque:failed", encoded(entry))
     ran = qtop("failed", "--filter", "error:end")
-    assert (ran.status, ran.err.splitlines()[0]) == (1, "1 item over 8 MiB not looked into")
+    assert (ran.status, ran.err.splitlines()[0]) == (1, "1 item over 8 MiB not searched")
     # The beginning of this one is enough.
     ran = qtop("failed", "--filter", "class:Large", "--json")
     assert (ran.status, len(ran.objects), ran.err) == (0, 1, "")

@@ -6,6 +6,7 @@ import asyncio
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from prometheus_client import parser
+from prometheus_client import CollectorRegistry, parser
 from prometheus_client.openmetrics import parser as openmetrics_parser
 from prometheus_client.samples import Sample
 from tests.support.commands import PATIENCE_S, Push, Qtop, encoded
@@ -323,6 +324,28 @@ def test_only_so_many_scrapes_are_answered_at_once(redis_url: str) -> None:
         threads = [each for each in threading.enumerate() if each.name.startswith("metrics_")]
         assert 0 < len(threads) <= 4
         assert threading.active_count() <= before + 4
+
+
+def test_a_client_that_sends_its_question_byte_by_byte_is_given_up() -> None:
+    server = MetricsServer("127.0.0.1", 0, CollectorRegistry(), longest_s=0.2)
+    server.start()
+    try:
+        with socket.create_connection(("127.0.0.1", server.server_port)) as client:
+            client.settimeout(0.05)
+
+            def is_given_up() -> bool:
+                try:
+                    client.sendall(b"G")
+                    return client.recv(1) == b""
+                except TimeoutError:
+                    return False
+                except OSError:
+                    return True
+
+            eventually(is_given_up, "its connection ends although it goes on")
+        assert fetched(server.url) == "", "others are answered"
+    finally:
+        server.stop()
 
 
 def test_listening_ends_with_term_and_status_0(redis_url: str) -> None:

@@ -87,11 +87,11 @@ def test_queues_are_paused_and_resumed_all_at_once(qtop: Qtop, direct: Direct, p
     before = resque_keys(direct)
     ran = qtop("pause", "mail", "a:b *")
     assert (ran.status, ran.out) == (0, "paused mail, a:b *: 2 queues\n")
-    assert "there is no queue 'a:b *' yet" in ran.err
+    assert "queue 'a:b *' does not exist yet" in ran.err
     assert direct("GET", "resque:pause:queue:mail") == b"true"
     again = qtop("pause", "mail")
     assert (again.status, again.out) == (1, "")
-    assert qtop("undo").out.startswith("took back 2 of pause")
+    assert qtop("undo").out.startswith("undone 2 of 2: pause")
     assert resque_keys(direct) == before
     assert qtop("resume", "mail").status == 1
 
@@ -126,7 +126,7 @@ def test_undo_without_an_id_takes_the_last_action_of_the_same_operator(
     direct("RPUSH", "resque:qtop:undo:0123456789abcdef:items", "x")
     direct("EXPIRE", "resque:qtop:undo:0123456789abcdef:items", 1000)
     assert "of pause mail" in qtop("undo").out
-    assert qtop("undo", mine).out.startswith("took back 1 of delete queue:mail")
+    assert qtop("undo", mine).out.startswith("undone: delete queue:mail")
     assert direct("LLEN", "resque:queue:mail") == 1
     audit = qtop("audit", "--json").objects
     assert [entry["action"] for entry in audit[:2]] == ["undo", "undo"]

@@ -57,8 +57,8 @@ def test_a_dry_run_shows_the_evidence_and_changes_nothing(qtop: Qtop, direct: Di
     assert ran.out.startswith(f"would prune {DEAD}: silent for ")
     assert "holds Charge of mail since 2020-01-01 00:00:00" in ran.out
     assert (
-        "the same job waits 2 times, failed 1 time, is in the hands of 1 other worker; "
-        "its job would fail\n" in ran.out
+        "the same job waits 2 times, failed 1 time, is held by 1 other worker; "
+        "its job would move to Failed\n" in ran.out
     )
     [report] = qtop("prune", "--dry-run", "--json").objects
     age_s = report.pop("heartbeat_age_s")
@@ -77,7 +77,7 @@ def test_a_dry_run_shows_the_evidence_and_changes_nothing(qtop: Qtop, direct: Di
         "times_lost": 0,
         "doubt": None,
     }
-    assert "its job would go back" in qtop("prune", "--dry-run", "--requeue-lost", "1").out
+    assert "its job would be requeued" in qtop("prune", "--dry-run", "--requeue-lost", "1").out
     assert everything(direct) == before
 
 
@@ -197,5 +197,5 @@ def test_a_dead_worker_may_hold_any_bytes(qtop: Qtop, direct: Direct) -> None:
         direct("SET", f"resque:worker:{DEAD}", record)
         dry = qtop("prune", "--dry-run", "--requeue-lost", "3")
         assert "holds what is no job of" in dry.out
-        assert "its job would fail" in dry.out
+        assert "its job would move to Failed" in dry.out
         assert "\x1b" not in dry.out

@@ -178,7 +178,7 @@ def test_recurring_jobs_of_plug_ins_are_listed(direct: Direct, run: Run) -> None
     direct("HSET", "schedules", "often", '{"every":"5m","class":"Often","queue":"low"}')
     direct("HSET", "sidekiq-scheduler:next_times", "often", "2026-11-23T13:00:00Z")
     found = {each["schedule"]: each for each in objects(run("schedules", "--json"))}
-    assert found["nightly"]["problem"] == "it is switched off"
+    assert found["nightly"]["problem"] == "switched off"
     assert found["often"]["source"] == "sidekiq-scheduler"
     assert found["often"]["when"] == "every 5m"
     assert found["often"]["next_at"] == "2026-11-23T13:00:00Z"
@@ -241,7 +241,7 @@ def test_doctor_says_that_jobs_cannot_be_read_or_were_not_looked_at(
     direct("SADD", "queues", "good", "bad", "huge")
     direct("LPUSH", "queue:good", json.dumps({"class": "A", "args": [], "jid": "a" * 24}))
     items = checks_of(run)["items"]
-    assert (items["level"], "1 looked at of 1 in 1 queue" in items["text"]) == ("OK", True)
+    assert (items["level"], "1 checked of 1 in 1 queue" in items["text"]) == ("OK", True)
     huge = {"class": "A", "args": ["x" * 70_000], "jid": "b" * 24}
     direct("LPUSH", "queue:huge", json.dumps(huge))
     items = checks_of(run)["items"]

@@ -217,7 +217,7 @@ def test_a_dry_run_of_a_load_says_that_dead_jobs_that_are_there_are_left_out(
     assert sidekiq("export", "--from", "dead", file).status == 0
     ran = sidekiq("load", file, "--dry-run")
     assert (ran.status, state_of(direct)) == (0, before)
-    assert "is there already, is left out" in ran.err
+    assert "are already there, are skipped" in ran.err
     assert "is there already" not in sidekiq("load", file, "--to", "queues", "--dry-run").err
 
 

@@ -71,7 +71,7 @@ def test_a_dry_run_says_what_would_be_signalled_and_sends_nothing(
     assert (told["would"], told["processes"]) == (1, [ONE, TWO])
     in_words = run(command, "--all", "--dry-run").stdout
     assert "embedded" in in_words
-    assert "`qtop undo` takes it back" in in_words
+    assert "Undo: `qtop undo`" in in_words
     assert (pending(direct, ONE), pending(direct, TWO)) == ([], [])
 
 
@@ -95,7 +95,7 @@ def test_what_is_no_process_or_several_is_named_and_the_others_are_signalled(
     beat(direct, "far:1:other", hostname="far")
     ran = run("quiet", "far:1", "nobody", ONE, "--yes")
     assert ran.exit_code == 0
-    assert "nobody: there is no such process" in ran.stderr
+    assert "nobody: no such process" in ran.stderr
     assert "far:1: 2 are called so" in ran.stderr
     assert (pending(direct, ONE), pending(direct, "far:1:other")) == ([b"TSTP"], [])
     assert run("quiet", "nobody").exit_code == 1
@@ -201,7 +201,7 @@ def test_what_was_watched_is_rescued_once_and_that_is_taken_back(run: Run, direc
     [told] = objects(run("rescue", "--yes", "--json"))
     assert (told["done"], direct("LLEN", KEYS.queue("q"))) == (2, 2)
     again = run("rescue", "--yes")
-    assert (again.exit_code, "put back before" in again.stderr) == (1, True)
+    assert (again.exit_code, "already rescued" in again.stderr) == (1, True)
     assert run("undo", told["undo"], "--system", "sidekiq").exit_code == 0
     assert direct("EXISTS", KEYS.queue("q")) == 0
 
@@ -211,15 +211,15 @@ def test_a_watch_says_in_plain_lines_what_it_saw_since_the_last_one(
 ) -> None:
     beat(direct, ONE)
     work(direct, ONE, {"t": job(1, queue="q")})
-    assert run("watch", "--once").stdout.endswith(f"{ONE} is seen, and runs 1 job\n")
+    assert run("watch", "--once").stdout.endswith(f"{ONE} appeared, running 1 job\n")
     assert run("watch", "--once").stdout == ""
     crash(direct, ONE)
-    assert "crashed, or was cut off, and ran 1 job" in run("watch", "--once").stdout
+    assert "crashed or was cut off, running 1 job" in run("watch", "--once").stdout
     direct("SREM", KEYS.processes(), ONE)
     beat(direct, ONE, "2.5")
     assert "beats again" in run("watch", "--once").stdout
     leave(direct, ONE)
-    assert "left, and gave its jobs back" in run("watch", "--once").stdout
+    assert "stopped cleanly; its jobs returned" in run("watch", "--once").stdout
     assert direct("EXISTS", KEYS.memory(ONE)) == 0
 
 
@@ -229,7 +229,7 @@ def test_only_the_processes_that_are_named_are_rescued(run: Run, direct: Direct)
     assert objects(run("rescue", TWO, "--yes", "--json"))[0]["done"] == 1
     assert direct("LRANGE", KEYS.queue("q"), 0, -1) == [job(2, queue="q")]
     unknown = run("rescue", "nobody", "--yes")
-    assert (unknown.exit_code, "nobody watched it" in unknown.stderr) == (1, True)
+    assert (unknown.exit_code, "no qtop watched it" in unknown.stderr) == (1, True)
 
 
 def test_what_may_have_left_cleanly_is_rescued_only_where_that_is_said(

@@ -24,8 +24,8 @@ MANY = 5_000
 FAILURES = "resque:failed"
 AUDIT = b"resque:qtop:audit"
 REQUEUE = ("requeue", "--from", "failed", "--yes")
-COUNTED_AS_LEFT = "interrupted: the other {:,} were left alone"
-ENDED_AT_ONCE = "interrupted: what was done, if anything was, is taken back by: qtop undo "
+COUNTED_AS_LEFT = "interrupted: {:,} were not changed"
+ENDED_AT_ONCE = "interrupted: what was done, if anything was, can be undone with: qtop undo "
 
 Send = Callable[["subprocess.Popen[str]"], bool]
 
@@ -117,7 +117,7 @@ def test_an_interrupt_keeps_what_was_done_and_says_the_counts(
     assert waiting + failed == MANY
     assert (ran.status, ran.out) == (
         130,
-        f"requeued {waiting:,}, gone meanwhile 0, refused 0\n",
+        f"requeued {waiting:,}\n",
     )
     way_back, left = ran.err.splitlines()
     assert left == COUNTED_AS_LEFT.format(failed)
@@ -152,8 +152,8 @@ def test_an_interrupt_after_the_last_step_is_none_the_less_one(
     direct("RPUSH", FAILURES, *fail_many(direct)[:1])
     direct("LTRIM", FAILURES, 0, 0)
     ran = interrupted(*REQUEUE)
-    assert (ran.status, ran.out) == (130, "requeued 1, gone meanwhile 0, refused 0\n")
-    assert ran.err.endswith("interrupted: nothing was left\n")
+    assert (ran.status, ran.out) == (130, "requeued 1\n")
+    assert ran.err.endswith("interrupted: all were changed\n")
 
 
 def test_a_load_stops_between_two_parts(
@@ -181,7 +181,7 @@ def test_an_undo_that_is_interrupted_can_go_on(
     waiting, failed = counts(direct)
     assert (ran.status, waiting + failed) == (130, MANY)
     assert waiting > 0
-    assert ran.out.startswith(f"took back {failed:,} ")
+    assert ran.out.startswith(f"undone {failed:,} of ")
     way_on, counted = ran.err.splitlines()[-2:]
     assert counted == COUNTED_AS_LEFT.format(waiting)
     assert qtop(*way_on.partition("qtop ")[2].split()).status == 0

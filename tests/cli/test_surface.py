@@ -224,7 +224,7 @@ def test_output_that_cannot_be_written_is_reported_in_a_sentence(
             stdout=full,
             stderr=subprocess.PIPE,
         )
-    said = b"qtop: cannot write what there is to say: No space left on device\n"
+    said = b"qtop: cannot write the output: No space left on device\n"
     assert (done.returncode, done.stderr) == (1, said)
 
 

@@ -84,7 +84,7 @@ ZEROES: Final = (
         texts.NOTHING_MATCHES,
         "is empty",
     ),
-    *("no worker is dead", "\tunserved", texts.UNSERVED, "no live workers"),
+    *("no dead workers", "\tunserved", texts.UNSERVED, "no live workers"),
 )
 #: What changes with time.
 VOLATILE: Final = frozenset({"heartbeat_age_s", "for_s", "in_s", "undo_left_s", "how", "next_at"})

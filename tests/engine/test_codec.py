@@ -149,7 +149,8 @@ def test_members_keep_spellings_that_encoding_would_lose() -> None:
 
 
 def test_the_deepest_value_that_ruby_reads_is_written_and_no_deeper_one() -> None:
-    deep: Any = []
+    # Its parser says "nesting of 101 is too deep".
+    deep: Any = 1
     for _ in range(MAX_DEPTH):
         deep = [deep]
     assert decode(encode(deep)) == deep

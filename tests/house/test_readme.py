@@ -51,7 +51,7 @@ def test_every_key_is_in_one_of_the_tables() -> None:
 
 def test_a_table_says_where_a_key_works_and_what_comes_before_the_action() -> None:
     lines = key_tables().splitlines()
-    requeue = next(line for line in lines if line.startswith("| `r` | Put the marked failed"))
+    requeue = next(line for line in lines if line.startswith("| `r` | Requeue the marked failed"))
     assert requeue.endswith(
         "| on Failed, a group of failures, one failure | asks first | `requeue` |"
     )

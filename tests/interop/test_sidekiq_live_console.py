@@ -43,7 +43,7 @@ pytestmark = [pytest.mark.ruby, pytest.mark.timeout(TIMEOUT_S)]
 KEYS = SidekiqKeys()
 ROUNDS = either(3, 20)
 CONSOLES, COMMANDS = 2, 2
-_PUT_BACK = re.compile(r"put back ([\d,]+), gone meanwhile ([\d,]+), refused 0")
+_PUT_BACK = re.compile(r"rescued ([\d,]+)(?:, skipped ([\d,]+) \(already gone\))?")
 
 
 @asynccontextmanager

@@ -127,7 +127,8 @@ async def test_requeue_reports_how_many_were_requeued_gone_and_refused(console: 
     gone = next(item for item in seen if item.args == [2])
     await console.actions.run(requeue([gone]))
     outcome = await console.actions.run(requeue(seen))
-    assert outcome.text.startswith("requeued 2, gone meanwhile 1, refused 1 (the entry cannot be")
+    counts = "requeued 2, skipped 1 (already gone), refused 1 (the entry cannot be"
+    assert outcome.text.startswith(counts)
     assert outcome.tone == "warn"
     assert (await console.size("mail"), await console.failed()) == (3, 1)
 
@@ -149,7 +150,7 @@ def test_one_failure_is_requeued_at_once_and_several_or_a_retried_one_after_a_qu
     assert plan.what == "Requeue 2 failed jobs"
     assert "Classes: Mailers::Welcome (2)" in plan.details
     assert "Queues: mail" in plan.details
-    assert any("Retried before, and to run again: 1." in line for line in plan.details)
+    assert any("Retried before: 1;" in line for line in plan.details)
 
 
 @pytest.mark.redis
@@ -168,8 +169,8 @@ async def test_an_action_can_be_undone(console: Console) -> None:
     await console.actions.run(delete(seen[1:]))
     assert await console.failed() == 0
     for text in (
-        words.took_back(2, "delete 2 failed jobs"),
-        words.took_back(1, "requeue 1 failed job"),
+        words.undone(2, "delete 2 failed jobs"),
+        words.undone(1, "requeue 1 failed job"),
     ):
         assert (await console.undo()).text == text
     assert console.actions.trails == []
@@ -201,9 +202,9 @@ async def test_an_undo_that_is_stopped_says_first_how_many_are_back_and_how_many
     done = await console.failed()
     assert 0 < done < 250
     assert outcome.text == (
-        f"took back {done}; {250 - done} left alone: stopped: requeue 250 failed jobs"
+        f"undone {done} of 250; {250 - done} not changed: stopped: requeue 250 failed jobs"
     )
-    assert (await console.undo()).text == words.took_back(250 - done, "requeue 250 failed jobs")
+    assert (await console.undo()).text == words.undone(250 - done, "requeue 250 failed jobs")
 
 
 @pytest.mark.redis
@@ -211,7 +212,7 @@ async def test_undo_cannot_bring_back_a_job_that_a_worker_took_meanwhile(console
     await console.actions.run(requeue(await console.fail(entry(1))))
     await console.source.run(single(("LPOP", KEYS.queue("mail")), bytes, writes=True))
     outcome = await console.undo()
-    assert outcome.text == "took back 0, too late for 1: requeue 1 failed job"
+    assert outcome.text == "undone 0 of 1, too late for 1: requeue 1 failed job"
     assert outcome.tone == "warn"
 
 
@@ -221,9 +222,9 @@ async def test_an_action_that_another_operator_undid_meanwhile_is_not_undone_aga
 ) -> None:
     await console.actions.run(delete(await console.fail(entry(1))))
     back = await console.prepare(console.actions.trails[-1].undo())
-    assert (await console.actions.run(back)).text == words.took_back(1, "delete 1 failed job")
+    assert (await console.actions.run(back)).text == words.undone(1, "delete 1 failed job")
     again = await console.actions.run(back)
-    assert again.text == "delete 1 failed job: nothing is left to take back"
+    assert again.text == "delete 1 failed job: nothing to undo"
     assert again.tone == "warn"
     assert await console.failed() == 1
 
@@ -232,7 +233,7 @@ def test_a_clear_too_large_to_keep_says_that_it_cannot_be_undone() -> None:
     small, large = (
         clearing(ALL_FAILED, size) for size in (DEFAULT_UNDO_BYTES, DEFAULT_UNDO_BYTES + 1)
     )
-    assert "u takes it back" in small.details[1]
+    assert "Undo: u" in small.details[1]
     assert "cannot be undone" in large.details[1]
 
 
@@ -276,16 +277,16 @@ def test_a_question_says_what_others_see_while_a_long_list_is_turned() -> None:
     failures_, waiting = places_from(10_000, 21), places_from(10_000, 21)
     plan = prepared(SYSTEM.prepare(Requeue(ALL_FAILED, failures_)))
     assert plan.meanwhile in plan.details
-    assert "retry or remove no single failure there" in plan.meanwhile
+    assert "retry or remove no single failure" in plan.meanwhile
     plan = prepared(SYSTEM.prepare(Move(QUEUE, waiting, to="low")))
     assert plan.meanwhile in plan.details
-    assert "middle of the queue" in plan.meanwhile
+    assert "jobs of the queue" in plan.meanwhile
     delayed = Selection(
         DelayedRefs(DelayedRef("1", at, "0" * 40, 0) for at in range(9_980, 10_001))
     )
     plan = prepared(SYSTEM.prepare(Delete(JobSource("delayed", ""), delayed)))
     assert plan.meanwhile in plan.details
-    assert "middle of the same second" in plan.meanwhile
+    assert "jobs of the same second" in plan.meanwhile
     for first, number in ((10_000, 20), (9_999, 21), (0, 1)):
         few = places_from(first, number)
         assert prepared(SYSTEM.prepare(Delete(ALL_FAILED, few))).meanwhile == ""
@@ -294,9 +295,7 @@ def test_a_question_says_what_others_see_while_a_long_list_is_turned() -> None:
 def test_with_undo_turned_off_a_plan_says_so_and_always_asks() -> None:
     plan = delete([failed_job(1)], UndoLimits(lifetime_s=0))
     assert plan.danger == "confirm"
-    assert (
-        plan.details[-1] == "Nothing is kept for an undo (undo_hours is 0): this cannot be undone."
-    )
+    assert plan.details[-1] == "Undo is off (undo_hours is 0): cannot be undone."
     assert delete([failed_job(1)]).danger == "undoable"
 
 
@@ -392,16 +391,14 @@ async def test_an_interrupted_bulk_action_reports_what_is_known_and_what_is_not(
     source.replies = [seen, [[1, [], []]], OutcomeUnknown("?")]
     doing = ActionRunner(source.run, read_only=False, trouble=lambda: None)
     outcome = await doing.run(requeue(entries))
-    assert outcome.text == (
-        "requeued 1, gone meanwhile 0, refused 0; 2 unknown: look before trying again"
-    )
+    assert outcome.text == ("requeued 1; 2 unknown: check before you try again")
     assert outcome.tone == "bad"
 
 
 async def test_a_lost_answer_to_a_single_write_is_an_unknown_outcome() -> None:
     doing = ActionRunner(answering(OutcomeUnknown("?")).run, read_only=False, trouble=lambda: None)
     outcome = await doing.run(prepared(SYSTEM.prepare(Pause(("mail",)))))
-    assert outcome.text == "Pause mail: outcome unknown: look before trying again"
+    assert outcome.text == "Pause mail: outcome unknown: check before you try again"
 
 
 async def test_a_refusal_of_redis_is_reported_in_its_words() -> None:
@@ -442,7 +439,7 @@ async def test_a_second_action_is_refused_while_one_is_under_way() -> None:
     first = asyncio.create_task(doing.run(Plan("Slow thing", "Do", (), "none", does_nothing)))
     await begun.wait()
     second = await doing.run(plan_of())
-    assert second.text == "one at a time: still busy with “Slow thing”"
+    assert second.text == "still running: “Slow thing”; one action at a time"
     go_on.set()
     assert (await first).text == "done"
     assert doing.refusal() is None
@@ -453,7 +450,7 @@ async def test_a_second_action_is_refused_while_one_is_under_way() -> None:
     [
         (Stopped("stopped"), "; 1,200 left alone: stopped"),
         (ReadOnly("a replica"), "; 1,200 left alone: a replica"),
-        (OutcomeUnknown("no answer"), "; 1,200 unknown: look before trying again"),
+        (OutcomeUnknown("no answer"), "; 1,200 unknown: check before you try again"),
     ],
 )
 def test_jobs_that_an_action_did_not_reach_are_reported(stopped: Exception, reported: str) -> None:

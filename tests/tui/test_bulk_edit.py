@@ -95,6 +95,38 @@ def test_one_and_true_are_not_the_same_value() -> None:
     assert change_of("args.0", "true").applied(payload("[1]")) == payload("[true]")
 
 
+@pytest.mark.parametrize("name", ['{"a":1}', '["Charge"]', "7"])
+def test_a_job_whose_class_is_no_text_stays_and_is_no_sample_of_the_change(name: str) -> None:
+    change = change_of("args.0", "2")
+    with pytest.raises(ValueError, match="class"):
+        change.applied(payload("[1]", **{"class": name}))
+    assert list(change.sample_lines()) == []
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("1e400", "1e500"), ("1e400", '"1e400"'), ("0.1", "0.10000000000000000001"), ("1", "1.0")],
+)
+def test_numbers_are_compared_with_all_their_digits(one: str, other: str) -> None:
+    change = change_of("args.0", "2", one)
+    assert change.applied(payload(f"[{one}]")) == payload("[2]")
+    with pytest.raises(ValueError, match="another value"):
+        change.applied(payload(f"[{other}]"))
+
+
+@pytest.mark.parametrize(
+    "value", ["1e400", '{"a":[1e400]}', "9" * 5_000, "[" * 99 + "]" * 99, "[" * 5_000 + "]" * 5_000]
+)
+def test_a_value_that_no_worker_could_read_is_refused_and_not_taken_for_a_text(value: str) -> None:
+    with pytest.raises(BadOption, match="the value"):
+        change_of("args.0", value)
+
+
+def test_half_of_a_character_that_was_pasted_is_refused() -> None:
+    with pytest.raises(BadOption, match="surrogate"):
+        change_of("args.0", "\ud800")
+
+
 def test_the_place_is_one_of_active_jobs_own_arguments() -> None:
     inner = '[{"job_class":"Charge","arguments":[%s]}]'
     wrapped = {"class": json.dumps(WRAPPER)}
@@ -147,8 +179,8 @@ async def test_all_that_match_are_edited_after_a_question_with_samples(redis: Re
         shown = screen_text(app)
         assert "Edit 3 failed jobs?" in shown
         assert 'Charge  args.1: "EURO" → "EUR"' in shown
-        assert "Left alone: 1: args.1 has another value" in shown
-        assert "Left alone: 1: args.1 is missing" in shown
+        assert "Skipped: 1: args.1 has another value" in shown
+        assert "Skipped: 1: args.1 is missing" in shown
         await pilot.press("y")
         await until_shown(pilot, "edited and requeued 3")
         assert await redis.failed() == 2
@@ -157,7 +189,7 @@ async def test_all_that_match_are_edited_after_a_question_with_samples(redis: Re
         )
         assert [json.loads(each)["args"][1] for each in pushed] == ["EUR"] * 3
         await pilot.press("u")
-        await until_shown(pilot, "took back 3")
+        await until_shown(pilot, "undone 3")
         assert await redis.failed() == 5
 
 

@@ -123,7 +123,7 @@ def test_the_worst_finding_comes_first_and_what_is_under_way_is_said() -> None:
     assert lines[1].text == "memory is full"
     ended = list(finding_lines([("web", FOUND[0])], is_over=True, problem="lost"))
     assert [line.text for line in ended][1:] == [
-        "The checks ended early: lost",
+        "The checks stopped early: lost",
         "web: answers fast",
     ]
 

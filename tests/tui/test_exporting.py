@@ -56,7 +56,7 @@ def test_secrets_are_hidden_and_such_a_line_is_not_loaded() -> None:
         ("5", "not written by qtop"),
         ('{"qtop": 2}', "not written by qtop"),
         ('{"qtop": 1, "sha": "x"}', "no bytes"),
-        ('{"qtop": 1, "raw": "x", "sha": "y"}', "not those that were exported"),
+        ('{"qtop": 1, "raw": "x", "sha": "y"}', "changed after the export"),
         ('{"qtop": 1, "base64": "!", "sha": "y"}', "no bytes"),
         ('{"qtop": 1, "raw": "\\ud800", "sha": "y"}', "no bytes"),
         ("[" * 100_000, "not JSON"),

@@ -215,7 +215,7 @@ async def test_a_bulk_action_is_undone_as_one(redis: Redis) -> None:
         await until_shown(pilot, words.outcome("deleted", 600))
         assert await redis.failed() == 0
         await pilot.press("u")
-        await until_shown(pilot, words.TOOK_BACK)
+        await until_shown(pilot, words.UNDONE)
     assert await listed(redis, KEYS.failed()) == before
 
 
@@ -237,7 +237,8 @@ async def test_a_group_is_deleted_after_a_preview_and_nothing_else(redis: Redis)
 
 def has_begun(app: QtopApp, of: int) -> bool:
     """Whether an action on many jobs reports that it has done some of them."""
-    return re.search(rf": [1-9][\d,]* of {of:,}\b.* …", screen_text(app)) is not None
+    progress = rf"[ :][1-9][\d,]* of {of:,}\b.*{words.STOP_KEY}"
+    return re.search(progress, screen_text(app)) is not None
 
 
 async def test_a_bulk_action_with_a_rate_limit_can_be_stopped_and_reports_the_rest(
@@ -256,10 +257,10 @@ async def test_a_bulk_action_with_a_rate_limit_can_be_stopped_and_reports_the_re
         await until_shown(pilot, "left alone: stopped")
         done = await redis.size("mail") + await redis.size("images")
         assert 10 <= done < 500
-        assert f"requeued {done}, gone meanwhile 0, refused 0; {500 - done}" in (screen_text(app))
+        assert f"requeued {done}; {500 - done}" in (screen_text(app))
         assert await redis.failed() == 500 - done
         await pilot.press("u")
-        await until_shown(pilot, words.TOOK_BACK)
+        await until_shown(pilot, words.UNDONE)
     assert await redis.failed() == 500
 
 
@@ -276,10 +277,10 @@ async def test_the_undo_key_stops_a_running_action_and_asks_to_undo_it(redis: Re
         await until_shown(pilot, "Undo requeue")
         assert 10 <= await redis.size("mail") + await redis.size("images") < 500
         await pilot.press("tab", "enter")
-        await until_shown(pilot, words.TOOK_BACK)
+        await until_shown(pilot, words.UNDONE)
         # The undo is done: nothing else can be undone.
         await pilot.press("u")
-        await until_shown(pilot, words.NOTHING_TO_TAKE_BACK)
+        await until_shown(pilot, words.NOTHING_TO_UNDO)
     assert await listed(redis, KEYS.failed()) == before
 
 
@@ -336,7 +337,7 @@ async def test_the_dialog_asks_about_a_queue_that_does_not_exist(redis: Redis) -
         await open_failed(pilot, app, "t", "m")
         await until_focused(pilot, Input)
         await pilot.press(*"nwe", "enter")
-        await until_shown(pilot, "There is no queue nwe yet")
+        await until_shown(pilot, 'Queue "nwe" does not exist')
         await pilot.press("escape")
     assert await redis.failed() == 1
 
@@ -368,7 +369,7 @@ async def test_a_payload_is_edited_shown_as_a_difference_and_requeued(
         assert await listed(redis, KEYS.queue("mail")) == [b'{"class":"Images::Crop","args":[1]}']
         assert await redis.failed() == 0
         await pilot.press("u")
-        await until_shown(pilot, words.TOOK_BACK)
+        await until_shown(pilot, words.UNDONE)
     assert await listed(redis, KEYS.failed()) == [before]
 
 

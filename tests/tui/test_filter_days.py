@@ -111,6 +111,7 @@ def test_a_queue_is_found_by_its_figures(text: str, is_in: bool) -> None:
     [
         ("failed:someday", "today, yesterday"),
         ("failed:2026-13-01", "is no day"),
+        ("failed:9999-12-31", "is no day"),
         ("after:25:00", "hour must be"),
         ("after:soon", "is no time"),
         ("after:08:00Z", "with a zone write"),

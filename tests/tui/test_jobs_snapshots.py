@@ -98,7 +98,7 @@ async def test_hostile_jobs(size: tuple[int, int]) -> None:
 async def test_an_empty_queue(size: tuple[int, int]) -> None:
     app = console(JobsSystem([], fleet()))
     async with app.run_test(size=size) as pilot:
-        await opened(app, pilot, "critical", "Nothing waits in this queue")
+        await opened(app, pilot, "critical", "No waiting jobs in this queue")
         assert_snapshot(app, f"jobs-empty-{size[0]}x{size[1]}")
 
 
@@ -121,7 +121,7 @@ async def test_items_set_aside(size: tuple[int, int]) -> None:
     async with app.run_test(size=size) as pilot:
         await until_polled(pilot)
         app.push_screen(SetAsideScreen("images"))
-        await until_shown(pilot, words.set_aside(1, 4, 4))
+        await until_shown(pilot, words.unreadable(1, 4, 4))
         assert_snapshot(app, f"aside-{size[0]}x{size[1]}")
 
 
@@ -143,9 +143,9 @@ def test_the_line_above_the_jobs_says_who_serves_them_and_how_fast() -> None:
     )
     even = slow._replace(rates=Rates(4.0, 4.0), empty_in_s=None)
     assert service_text(even, "db:3:mail").endswith("in 4.0/s  out 4.0/s  is steady")
-    assert service_text(row("mail", 90)).startswith("nobody serves it in –/s")  # noqa: RUF001
+    assert service_text(row("mail", 90)).startswith("no live workers in –/s")  # noqa: RUF001
     assert words.PAUSED in service_text(row("mail", 0, is_paused=True), "web1:1:mail")
-    assert "3 set aside (b)" in service_text(row("mail", 0, unreadable=3), "web1:1:mail")
+    assert "3 unreadable (b)" in service_text(row("mail", 0, unreadable=3), "web1:1:mail")
     many = [f"host{n}:1:mail" for n in range(5)]
     assert "host2 1, 2 machines more" in service_text(row("mail", 1), *many)
     assert service_text(None) == "not on the list of queues"

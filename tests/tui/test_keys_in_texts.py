@@ -73,7 +73,7 @@ def test_plans_name_the_undo_key_and_the_pause_key_in_force() -> None:
     ]
     said = [" ".join(plan.details) for plan in plans]
     assert "until f8." in said[0]
-    assert all("f9 takes it back." in text for text in said[1:])
+    assert all("Undo: f9." in text for text in said[1:])
     assert not any("u takes" in text for text in said)
 
 
@@ -102,13 +102,13 @@ async def test_a_question_and_its_screen_name_the_keys_in_force(redis: Redis) ->
         await pilot.press("e")
         await until_shown(pilot, "f2 opens the group, f3 lists them all")
         await pilot.press("D")
-        await until_shown(pilot, "f9 takes it back.")
+        await until_shown(pilot, "Undo: f9.")
         await pilot.press("escape", "5")
         await until_mode(pilot, "scheduled")
         await pilot.press("x")
         await until_shown(pilot, "X filters, Y counts by class")
         await pilot.press("7")
-        await until_shown(pilot, "and f4 takes it back.")
+        await until_shown(pilot, "and f4 undoes them.")
         assert safe("u takes") not in screen_text(app)
 
 
@@ -116,4 +116,4 @@ async def test_the_editor_names_keys_that_cannot_be_typed_as_text() -> None:
     app = console(FakeSystem(snapshot()))
     async with app.run_test(size=(120, 24)) as pilot:
         await app.push_screen(EditorDialog("{}", UiPolicy(rebound={"dialog.yes": ("q", "f1")})))
-        await until_shown(pilot, "f1 goes on, esc leaves it as it was.")
+        await until_shown(pilot, "f1 continues, esc cancels.")

@@ -308,7 +308,7 @@ async def test_a_module_that_never_returns_is_ended_with_what_it_started(
         limit_s *= 2
         assert limit_s < 60
         found = await import_check.trouble("stuck", modules, limit_s=limit_s)
-        assert found == f"stuck cannot be imported: not done after {limit_s:g} s"
+        assert found == f"stuck cannot be imported: not finished after {limit_s:g} s"
     # It is killed, and ends a moment after that.
     pid = int(pid_file.read_text())
     await eventually_async(lambda: not is_alive(pid))

@@ -114,7 +114,7 @@ async def test_all_that_match_are_requeued_after_one_question_and_one_undo_takes
     assert direct("LLEN", RESQUE.queue("mail")) == 5
     assert direct("LLEN", SIDEKIQ.queue("default")) == 6
     await pilot.press("u")
-    await until_shown(pilot, "took back 11 (resque 5, sidekiq 6)")
+    await until_shown(pilot, "undone 11 (resque 5, sidekiq 6)")
     await until_rows(pilot, 11)
     assert direct("EXISTS", RESQUE.queue("mail"), SIDEKIQ.queue("default")) == 0
 
@@ -163,7 +163,7 @@ async def test_a_key_that_one_system_lacks_works_on_the_jobs_of_the_other(
     app, pilot = failed
     await pilot.press("I")
     await until_screen(pilot, ConfirmDialog)
-    assert "Left alone: resque" in screen_text(app)
+    assert "Skipped: resque" in screen_text(app)
     await answered(pilot)
     await until_gone(pilot, "retry 1 of 25")
     assert direct("ZCARD", SIDEKIQ.jobs("dead")) == 6
@@ -306,7 +306,7 @@ async def test_the_failed_jobs_of_a_place_that_hangs_are_unknown_and_the_others_
         await until(pilot, lambda: systems_of(app) == {"resque": 3})
         await pilot.press("D")
         await until_screen(pilot, ConfirmDialog)
-        assert "Left alone: sidekiq" in screen_text(app)
+        assert "Skipped: sidekiq" in screen_text(app)
         await answered(pilot)
         await until_shown(pilot, "sidekiq is unknown")
         assert direct("LLEN", RESQUE.failed()) == 0

@@ -201,7 +201,7 @@ async def test_a_worker_that_may_not_be_signalled_does_not_end_its_group(
     assert place._process is not None
     monkeypatch.setattr(place._process, "send_signal", refuse)
     place.press("stopping")
-    assert place.place().problem == "it may not be sent SIGTERM: it runs as another user"
+    assert place.place().problem == "cannot send SIGTERM: it runs as another user"
     place._process.wait()
     place.collect()
     assert place.state == "ended"
@@ -273,7 +273,7 @@ def test_the_pause_before_a_restart_doubles_until_it_gives_up(tmp_path: Path) ->
             pauses.append(round(seen.until_mono - seen.since_mono, 1))
     assert pauses == [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0]
     assert (seen.state, seen.ending, seen.restarts) == ("gave up", "exited with 3", 7)
-    assert "gave up after 8 early deaths in a row" in (tmp_path / "worker-1.log").read_text()
+    assert "gave up: 8 crashes at start" in (tmp_path / "worker-1.log").read_text()
     place.begin_anew()
     assert (place.state, place.place().restarts) == ("waiting", 0)
     place.close()
@@ -353,7 +353,7 @@ async def test_too_many_are_refused_with_the_limits(stand_ins: StandIns) -> None
         await stand_ins.local.start(stand_ins.order(count=MOST_PER_START + 1))
     group = await stand_ins.start()
     refused = stand_ins.local.scale(group, MOST_IN_ALL + 1)
-    assert refused == Refusal(f"at most {MOST_IN_ALL} workers run from here; there are 1")
+    assert refused == Refusal(f"at most {MOST_IN_ALL} workers can run from here; 1 are running")
     assert await stand_ins.local.trouble(stand_ins.order(count=MOST_PER_START)) is None
 
 

@@ -48,7 +48,7 @@ def test_dropped_lines_are_counted_when_there_is_room_again(tmp_path: Path) -> N
     assert "No such file" in log.problem
     path.parent.mkdir()
     log.write(b"kept\n")
-    assert (log.problem, path.read_text()) == ("", "\nqtop: 5 bytes were not kept\nkept\n")
+    assert (log.problem, path.read_text()) == ("", "\nqtop: 5 bytes dropped\nkept\n")
     log.close()
 
 

@@ -235,7 +235,7 @@ async def test_unreadable_waiting_jobs_are_a_reason_to_start_nothing(tmp_path: P
         await pilot.press("6", "s")
         await until_focused(pilot, Input)
         await pilot.press("enter")
-        await until_shown(pilot, "look at what waits: no answer")
+        await until_shown(pilot, "checking the queues: no answer")
         assert app.local.groups == []
 
 
@@ -243,7 +243,7 @@ def test_a_worker_that_leaves_a_queue_alone_says_so_on_its_row() -> None:
     place = SlotState(1, "running", 7)
     usage = Usage(None, 0, frozenset({7}), "ruby\x1b")
     row = LocalWorkerRow(LocalWorker(still("a", "mail", place), place), None, usage, 1_000.0)
-    assert problems_of(row) == "leaves ruby␛ alone: unknown classes"
+    assert problems_of(row) == "skips ruby␛: unknown classes"
 
 
 async def proposed(folder: Path, name: str, **more: Any) -> str:
@@ -288,7 +288,7 @@ async def test_x_lets_a_worker_finish_then_stops_it_then_removes_its_row(tmp_pat
         await pilot.press("n")
         await until_shown(pilot, words.NOTHING_CHANGED)
         await pilot.press("x", "y")
-        await until_shown(pilot, "finishes its job and ends; x again stops it now")
+        await until_shown(pilot, "finishes its job and ends; x again: stops now")
         states = [worker.place.state for worker in app.local.all]
         assert states == ["finishing", "running"]
         await until_shown(pilot, "1 of 2 ending")
@@ -472,7 +472,7 @@ async def test_the_log_is_followed_held_and_searched(tmp_path: Path) -> None:
         await pilot.press("slash", *"line 7", "enter", "n")
         await until_shown(pilot, "11 lines with it")
         await pilot.press("N", "slash", "escape", "n")
-        await until_shown(pilot, "not in the lines there are")
+        await until_shown(pilot, "not found; / searches")
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
@@ -586,7 +586,7 @@ async def test_on_leaving_workers_can_be_kept_running_and_are_found_again(tmp_pa
         app.screen.query_one("#leave", Button).press()
         await until_ended(pilot)
     async with running(tmp_path) as (app, pilot):
-        await until_shown(pilot, "2 workers run here, left running earlier: 6 shows them")
+        await until_shown(pilot, "2 workers run here, left running: 6 shows them")
         assert app.local.pids == pids
         await pilot.press("6")
         await until_shown(pilot, "2/2 staying")

@@ -53,7 +53,7 @@ def test_left_and_right_never_touch() -> None:
 
 @pytest.mark.parametrize("width", [9, 20, 38, 58, 200])
 def test_a_text_is_broken_between_words_into_lines_that_fit(width: int) -> None:
-    text = "Nothing was done here yet: what you do is listed."
+    text = "No actions yet: they are listed here"
     lines = wrapped(text, width)
     assert " ".join(lines) == text
     assert all(cell_len(line) <= width for line in lines)
@@ -66,8 +66,8 @@ def test_a_text_is_broken_between_words_into_lines_that_fit(width: int) -> None:
     [
         ("2", "as from `qtop enqueue Sleep 5 --queue sleep`."),
         ("3", "press s to start one here."),
-        ("6", "press s, name queues and how many."),
-        ("7", "and u takes it back."),
+        ("6", "press s, then enter queues and how many."),
+        ("7", "and u undoes them."),
     ],
 )
 async def test_an_empty_list_shows_its_whole_advice(key: str, words: str) -> None:

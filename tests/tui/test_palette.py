@@ -88,7 +88,7 @@ async def test_it_offers_what_works_here_and_leaves_with_escape() -> None:
         assert words.PAUSE_HELP in screen_text(app)
         assert "Delete the marked failed jobs" not in screen_text(app)
         await pilot.press(*"no such thing")
-        await until_shown(pilot, "Nothing here is called so")
+        await until_shown(pilot, "No match; ?")
         await pilot.press("enter", "escape")
         await pilot.pause()
         assert len(app.screen_stack) == 1

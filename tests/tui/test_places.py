@@ -310,7 +310,7 @@ async def test_a_system_that_is_found_joins_and_is_said(
         for _ in range(10 * SEARCH_EVERY):
             looks.put_nowait(None)
         await until(pilot, lambda: app.places.are_several, "the other place")
-        await until_shown(pilot, "found here, too: sidekiq")
+        await until_shown(pilot, "also found: sidekiq")
         await until_rows(pilot, 4)
         await until(pilot, lambda: {system for system, _ in rows_of(app)} == {"resque", "sidekiq"})
 

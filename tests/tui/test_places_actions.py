@@ -55,7 +55,7 @@ async def test_everything_is_paused_where_that_can_be_and_the_question_names_the
     app, pilot = workers
     await pilot.press("P")
     await until_screen(pilot, ConfirmDialog)
-    await until_shown(pilot, "Left alone: sidekiq")
+    await until_shown(pilot, "Skipped: sidekiq")
     await pilot.press("y")
     await until(pilot, lambda: bool(direct("EXISTS", RESQUE.pause_all_workers())))
     await until(pilot, lambda: app.state.is_paused is True, "the look at the pause")
@@ -91,7 +91,7 @@ async def test_for_a_queue_of_sidekiq_no_worker_of_resque_is_started(
     await until_rows(pilot, 4)
     assert table_of(app).move_to(("sidekiq", "mail"))
     await pilot.press("s")
-    await until_shown(pilot, "no workers of its own for Sidekiq")
+    await until_shown(pilot, "no workers for Sidekiq")
     assert not isinstance(app.screen, StartDialog)
     assert table_of(app).move_to(("resque", "mail"))
     await pilot.press("s")
@@ -116,7 +116,7 @@ async def test_the_advice_on_a_queue_of_sidekiq_names_no_key_that_starts_a_worke
         await until_shown(pilot, "start a worker that knows Report")
         assert "s start a worker" not in screen_text(app)
         await pilot.press("s")
-        await until_shown(pilot, "no workers of its own for Sidekiq")
+        await until_shown(pilot, "no workers for Sidekiq")
         assert not isinstance(app.screen, StartDialog)
 
 
@@ -127,8 +127,8 @@ async def test_a_key_that_does_something_else_in_each_system_says_both(workers: 
     assert (footer["prune"], footer["pause_worker"]) == ("prune/rescue", "pause/quiet")
     assert footer["stop_worker"] == "stop"
     await pilot.press("question_mark")
-    await until_shown(pilot, "resque: Take all dead workers off the register")
-    await until_shown(pilot, "sidekiq: Put back the jobs that crashed processes lost")
+    await until_shown(pilot, "resque: Prune all dead workers")
+    await until_shown(pilot, "sidekiq: Rescue the jobs that crashed processes lost")
 
 
 async def test_processes_of_both_are_signalled_each_as_its_system_can(
@@ -162,7 +162,7 @@ async def test_a_marked_worker_that_cannot_do_it_is_named_before_the_others_do(
     _, pilot = workers
     await pilot.press("a", "i")
     await until_screen(pilot, ConfirmDialog)
-    await until_shown(pilot, "Left alone: resque")
+    await until_shown(pilot, "Skipped: resque")
     signals = SIDEKIQ.signals(SIDEKIQ_PROCESS)
     assert not direct("EXISTS", signals)
     await pilot.press("y")
@@ -195,7 +195,7 @@ async def test_of_the_dead_of_both_only_those_that_are_chosen_are_touched(
     await pilot.press("y")
     lost = SIDEKIQ.queue("default")
     await until(pilot, lambda: direct("LLEN", lost) == waiting + 1, "the rescue")
-    await until_shown(pilot, "put back 1")
+    await until_shown(pilot, "rescued 1")
     assert direct("SMEMBERS", RESQUE.workers()) == [RESQUE_WORKER.encode()]
     [done] = [each for each in await app.read(app.system.history(10)) if each.action == "rescue"]
     assert done.processes == (SIDEKIQ_PROCESS,)
@@ -294,5 +294,5 @@ async def test_another_time_for_both_names_what_is_left_alone_and_no_time_before
     table_of(app).rows.mark_all()
     await pilot.press("h")
     await until_screen(pilot, DateDialog)
-    await until_shown(pilot, "Left alone: resque")
+    await until_shown(pilot, "Skipped: resque")
     assert "tried again 2" not in screen_text(app)

@@ -176,7 +176,7 @@ async def test_a_class_leads_to_its_failed_jobs(still: StillSystem) -> None:
     async with app.run_test(size=(120, 30)) as pilot:
         await until_checked(pilot)
         await pilot.press("7", "t", "enter")
-        await until_shown(pilot, "only these figures are kept")
+        await until_shown(pilot, "a day has only these figures")
         await pilot.press("t")
         await until_shown(pilot, "OkJob")
         await pilot.press("j", "enter")

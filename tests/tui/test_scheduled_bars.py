@@ -102,13 +102,13 @@ ENDLESS = LockHolder("h:1", -1)
     [
         (outlook(SOME, first_s=-9), NOBODY, False, "no scheduler runs: 1 job is overdue", "bad"),
         (outlook(MANY, first_s=-9), NOBODY, True, "no scheduler runs: ~1,800 jobs are", "bad"),
-        (outlook(NONE, SOME, first_s=9), NOBODY, False, "nothing will move what comes", "warn"),
-        (outlook(NONE), NOBODY, True, "nothing will move what comes due", "warn"),
+        (outlook(NONE, SOME, first_s=9), NOBODY, False, "due jobs will not", "warn"),
+        (outlook(NONE), NOBODY, True, "due jobs will not run", "warn"),
         (outlook(NONE), NOBODY, False, "no scheduler runs: none needed", "dim"),
         (outlook(NONE), ALIVE, False, "scheduler web1:42 holds the lock, for 2 min more", "dim"),
         (outlook(SOME, first_s=-9), ALIVE, False, "● scheduler web1:42 holds", "dim"),
         (outlook(SOME, first_s=-90), ALIVE, False, "1 job is overdue by up to 1 min, but", "warn"),
-        (outlook(NONE), ENDLESS, False, "holds the lock, which never runs out", "dim"),
+        (outlook(NONE), ENDLESS, False, "holds the lock, which never expires", "dim"),
         (outlook(SOME, first_s=float("-inf")), ALIVE, False, "1 job is overdue, but", "warn"),
         (None, ALIVE, False, "● scheduler web1:42 holds the lock", "dim"),
     ],
@@ -155,7 +155,7 @@ def test_a_search_says_how_far_it_is_and_what_it_leaves_out() -> None:
         return text(list_bars.delayed_search(run, is_by_class=is_by_class))
 
     found.seen, found.count, run.done, run.of = 1_500, 7, 20, 90_000
-    assert count_text() == "looking … 1,500 jobs, times 20 of 90,000; x stops "
+    assert count_text() == "searching … 1,500 jobs, times 20 of 90,000; x stops "
     ticks = count()
     run.meter = ProgressMeter(lambda: next(ticks) / 10)
     for done in range(0, 40_000, 1_000):

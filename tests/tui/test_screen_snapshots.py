@@ -88,7 +88,7 @@ async def test_workers(size: tuple[int, int], name: str, look: object, text: str
 @sizes
 @pytest.mark.parametrize(
     ("name", "entries", "text"),
-    [("empty", [], "Nothing was done here yet"), ("hostile", hostile_audit_entries(), "xxxxx")],
+    [("empty", [], "No actions yet"), ("hostile", hostile_audit_entries(), "xxxxx")],
 )
 async def test_history(
     size: tuple[int, int], name: str, entries: list[AuditEntry], text: str

@@ -196,7 +196,7 @@ async def test_one_failed_job_is_deleted_at_once_and_comes_back_with_undo(
         await until_shown(pilot, outcome("deleted", 1))
         assert len(memory.failures["failed"]) == 699
         await pilot.press("u")
-        await until_shown(pilot, "took back 1")
+        await until_shown(pilot, "undone")
         assert (len(memory.failures["failed"]), memory.failures["failed"][0]) == (700, first)
 
 
@@ -218,7 +218,7 @@ async def test_all_matching_jobs_are_requeued_after_a_question_and_the_action_is
         await until_shown(pilot, outcome("requeued", 1))
         assert [each.ref for each in memory.queues["mail"]][-1] == "id-42"
         await pilot.press("u")
-        await until_shown(pilot, "took back 1")
+        await until_shown(pilot, "undone")
         assert len(memory.failures["failed"]) == 700
 
 
@@ -243,7 +243,7 @@ async def test_delayed_jobs_run_now_are_deleted_and_rescheduled(memory: MemorySy
         assert [each.ref for each in memory.queues["late"]] == ["id-0"]
         await until(pilot, lambda: table_of(app).row_count == 2, "the next look")
         await pilot.press("u")
-        await until_shown(pilot, "took back 1")
+        await until_shown(pilot, "undone")
         await until(pilot, lambda: table_of(app).row_count == 3, "the next look")
         await pilot.press("g", "m")
         await until_shown(pilot, "Reschedule 1 by name?")
@@ -303,7 +303,7 @@ async def test_history_shows_what_was_done_and_undoes_it(memory: MemorySystem) -
         await pilot.press("7")
         await until(pilot, lambda: table_of(app).row_count == 1, "the action")
         await pilot.press("u")
-        await until_shown(pilot, "took back 1")
+        await until_shown(pilot, "undone")
         assert len(memory.failures["failed"]) == 700
 
 
@@ -341,7 +341,7 @@ async def test_a_waiting_job_is_moved_to_another_queue_and_comes_back(memory: Me
         await until_shown(pilot, outcome("moved", 1))
         assert [each.ref for each in memory.queues["mail"]] == [f"id-{MANY + 1}", "id-0"]
         await pilot.press("u")
-        await until_shown(pilot, "took back 1")
+        await until_shown(pilot, "undone")
         assert (len(memory.queues["bulk"]), len(memory.queues["mail"])) == (MANY, 1)
 
 
@@ -427,7 +427,7 @@ async def test_a_queue_is_cleared_or_removed_after_its_name_was_typed(memory: Me
         await until_shown(pilot, "cleared 10000 of queue:bulk")
         assert memory.queues["bulk"] == []
         await pilot.press("u")
-        await until_shown(pilot, "took back 10000")
+        await until_shown(pilot, "undone 10000")
         assert len(memory.queues["bulk"]) == MANY
         await until(pilot, lambda: under_cursor(app).depth == MANY, "the next look")
         await pilot.press("D")
@@ -444,7 +444,7 @@ async def test_a_queue_may_go_while_its_jobs_are_shown_and_come_again(memory: Me
         await until(pilot, lambda: table_of(app).row_count == 1, "its job")
         jobs = memory.queues.pop("mail")
         app.poll_now()
-        await until_shown(pilot, "Nothing waits in this queue.")
+        await until_shown(pilot, "No waiting jobs in this queue.")
         await pilot.press("d", "e", "enter")
         assert isinstance(app.screen, JobsScreen)
         memory.queues["mail"] = jobs
@@ -470,7 +470,7 @@ async def test_all_that_a_process_runs_is_shown_on_its_page(memory: MemorySystem
         await pilot.press("enter")
         await until_screen(pilot, WorkerScreen)
         shown = screen_text(app)
-        assert shown.count("Job in hand") == 2
+        assert shown.count("Running job") == 2
         assert all(name in shown for name in ("Import::Row", "Mail::Send"))
         await pilot.press("escape", "t")
         await until_screen(pilot, HostsScreen)
@@ -537,7 +537,7 @@ async def test_a_bulk_of_ten_thousand_stops_in_the_middle_at_escape_and_is_undon
             await until_shown(pilot, "; 5,000 left alone: stopped")
         assert len(memory.failures["failed"]) == 5_007
         await pilot.press("u")
-        await until_shown(pilot, "took back 5000")
+        await until_shown(pilot, "undone 5000")
         assert len(memory.failures["failed"]) == MANY + 7
         assert len(memory.queues["mail"]) == 1
 
@@ -558,7 +558,7 @@ async def test_all_waiting_jobs_that_match_are_deleted_out_of_ten_thousand(
         assert len(memory.queues["bulk"]) == MANY - 1_111
         assert not any(str(each.args[0]).startswith("7") for each in memory.queues["bulk"])
         await pilot.press("u")
-        await until_shown(pilot, "took back 1111")
+        await until_shown(pilot, "undone 1111")
         assert len(memory.queues["bulk"]) == MANY
 
 

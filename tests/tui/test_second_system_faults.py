@@ -95,7 +95,7 @@ SCREENS: Final[Mapping[str, tuple[Keys, Sequence[Case]]]] = {
     "other screens": (
         (),
         (
-            Case("history", ("7",), "Nothing was done here yet", back=("1",), gives_up=("1",)),
+            Case("history", ("7",), "No actions yet", back=("1",), gives_up=("1",)),
             Case("days", ("7", "t"), "1,000", back=("escape", "1"), gives_up=("escape", "1")),
             Case(
                 *("classes", ("7", "t", "t"), "699"),
@@ -258,7 +258,7 @@ async def test_what_waits_is_looked_at_before_workers_start_and_a_failure_is_sai
             await pilot.press("s")
             await until_screen(pilot, StartDialog)
             await pilot.press("enter")
-            await until_shown(pilot, f"look at what waits: {AWAY}")
+            await until_shown(pilot, f"checking the queues: {AWAY}")
         with memory.faults.slow("waiting_classes"):
             await pilot.press("enter")
             await until(pilot, lambda: bool(memory.faults.waiting), "the look")

@@ -307,7 +307,7 @@ async def test_a_search_for_lost_jobs_that_is_stopped_leaves_the_rest_unknown(
         await show(pilot, "3", "h:1", "D")
         await until_shown(pilot, "1 of 9 looked at")
         await pilot.click("#stop")
-        await until_shown(pilot, "not everything was looked at")
+        await until_shown(pilot, "not everything was checked")
         assert looked
         await pilot.press("d")
         await until_shown(pilot, "1 of 9 looked at")

@@ -207,7 +207,7 @@ async def test_the_row_of_a_crashed_process_says_what_it_ran(app: QtopApp, direc
         assert "and 1 more" in table.row_text(table.cursor_row)
         await pilot.press("enter")
         await until_screen(pilot, WorkerScreen)
-        assert screen_text(app).count("Job when it was last seen") == 2
+        assert screen_text(app).count("Job at its last heartbeat") == 2
 
 
 async def test_a_console_that_comes_after_a_crash_shows_what_a_watch_kept(

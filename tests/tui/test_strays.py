@@ -40,7 +40,7 @@ async def test_a_worker_on_no_register_is_reported_shown_and_pruned(redis: Redis
         await until_shown(pilot, words.question("Prune", 1, "dead worker"))
         await until_shown(pilot, "on no register; never beat")
         await pilot.press("y")
-        await until_shown(pilot, words.unregistered(1, failed=1))
+        await until_shown(pilot, words.pruned(1, failed=1))
         await until(pilot, lambda: not app.state.has_strays, "the next search")
         await until(pilot, lambda: not shows(app, LOST), "the row leaves")
     assert await redis.failed() == 1

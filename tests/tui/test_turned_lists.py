@@ -143,8 +143,8 @@ def test_a_plan_says_what_workers_see_while_a_long_queue_is_turned(
     ):
         plan = drive(system.prepare(Delete(JobSource("queue", "mail"), Selection(refs))), unasked)
         assert not isinstance(plan, Refusal)
-        assert ("middle of the queue" in plan.meanwhile) is is_told
-        assert ("middle of the queue" in " ".join(plan.details)) is is_told
+        assert ("jobs of the queue" in plan.meanwhile) is is_told
+        assert ("jobs of the queue" in " ".join(plan.details)) is is_told
 
 
 def unasked(exchange: object) -> None:

@@ -31,7 +31,7 @@ def test_a_refusal_says_how_much_it_would_be_how_much_may_be_and_how_to_raise_it
         "an undo would keep 150 MiB, the server has 100 MiB left below its maxmemory"
     )
     assert limits.refusal((256 << 20) + (1 << 19)) == (
-        "an undo would keep 256.5 MiB, at most 256 MiB are kept (undo_mib, QTOP_UNDO_MIB)"
+        "its undo would keep 256.5 MiB, the limit is 256 MiB (undo_mib, QTOP_UNDO_MIB)"
     )
 
 

@@ -291,9 +291,9 @@ async def test_a_key_whose_meaning_depends_on_what_is_unknown_changes_nothing() 
     async with app.run_test(size=(120, 30)) as pilot:
         await until_shown(pilot, "2 Queues 1")
         await pilot.press("P")
-        await until_shown(pilot, "whether everything is paused is unknown: nothing was changed")
+        await until_shown(pilot, "unknown whether everything is paused: nothing was changed")
         await pilot.press("2", "p")
-        await until_shown(pilot, "whether they are paused is unknown: nothing was changed")
+        await until_shown(pilot, "unknown whether they are paused: nothing was changed")
         assert source.operations == []
 
 
@@ -303,9 +303,9 @@ async def test_a_worker_whose_register_is_unknown_has_not_left() -> None:
     async with app.run_test(size=(120, 30)) as pilot:
         await until_shown(pilot, "3 Workers 1/2")
         await pilot.press("3", "enter")
-        await until_shown(pilot, "Job in hand")
+        await until_shown(pilot, "Running job")
         await turn_to(app, pilot, without("workers"), source)
-        await until_shown(pilot, "Whether it is still registered is unknown")
+        await until_shown(pilot, "Unknown whether it is still registered")
         assert words.NO_LONGER_REGISTERED not in screen_text(app)
 
 

@@ -92,9 +92,9 @@ async def test_dead_workers_are_pruned_after_showing_the_evidence(redis: Redis) 
         await pilot.press("3", "D")
         await until_shown(pilot, words.question("Prune", 2, "dead worker"))
         await until_shown(pilot, "holds Charge of mail")
-        await until_shown(pilot, "1 job in its hands becomes a failure")
+        await until_shown(pilot, "It holds 1 job: it moves to Failed")
         await pilot.press("y")
-        await until_shown(pilot, words.unregistered(2, failed=1))
+        await until_shown(pilot, words.pruned(2, failed=1))
     assert await registered(redis) == {b"alive-1:9:mail"}
     assert await redis.failed() == 1
 
@@ -105,7 +105,7 @@ async def test_prune_says_so_when_all_workers_are_alive(redis: Redis) -> None:
     async with app.run_test(size=(100, 30)) as pilot:
         await until_polled(pilot)
         await pilot.press("3", "D")
-        await until_shown(pilot, "no worker is dead")
+        await until_shown(pilot, "no dead workers")
     assert await registered(redis) == {b"alive-1:9:mail"}
 
 
@@ -119,7 +119,7 @@ async def test_a_worker_with_a_heartbeat_after_the_question_is_spared(redis: Red
         beat = ("HSET", KEYS.heartbeats(), "gone-1:7:mail", now())
         await redis.source.run(single(beat, int, writes=True))
         await pilot.press("y")
-        await until_shown(pilot, "spared 1 that gave a sign of life meanwhile")
+        await until_shown(pilot, "skipped 1 (heartbeat returned)")
     assert await registered(redis) == {b"gone-1:7:mail"}
     assert await redis.failed() == 0
 
@@ -136,7 +136,7 @@ async def test_a_worker_that_may_be_alive_is_unregistered_only_with_the_typed_wo
         await pilot.press("enter")
         await until_shown(pilot, words.type_to_go_on("unregister"))
         await pilot.press(*"unregister", "enter")
-        await until_shown(pilot, words.unregistered(1, failed=1))
+        await until_shown(pilot, words.pruned(1, failed=1))
     assert await registered(redis) == set()
     assert await redis.failed() == 1
 
@@ -178,9 +178,9 @@ async def test_a_worker_elsewhere_cannot_be_signalled_and_that_is_reported(redis
         await pilot.press("3", "x")
         await until_shown(pilot, "Stop elsewhere:17:mail?")
         await pilot.press("y")
-        await until_shown(pilot, "nobody was told; not told 1: it runs on elsewhere, not here")
+        await until_shown(pilot, "SIGQUIT was not sent; 1 skipped: it runs on elsewhere, not here")
         await pilot.press("p", "p")
-        await until_shown(pilot, "nobody was told")
+        await until_shown(pilot, "was not sent")
         await pilot.press("x")
         await until_shown(pilot, "It gets SIGQUIT")
 
@@ -250,8 +250,8 @@ async def test_the_usual_duration_of_a_class_is_shown_beside_the_present_one() -
     ("more", "text"),
     [
         ({"beat_age_s": 20.0}, "idle; last heartbeat 20 s ago"),
-        ({"beat_age_s": -9_000.0}, "its last heartbeat lies ahead of the server's clock"),
-        ({"beat_age_s": None, "has_heartbeat": True}, "its last heartbeat was cannot be read"),
+        ({"beat_age_s": -9_000.0}, "its last heartbeat is ahead of the server's clock"),
+        ({"beat_age_s": None, "has_heartbeat": True}, "its last heartbeat cannot be read"),
     ],
 )
 async def test_the_heartbeat_of_a_worker_is_reported_in_words(

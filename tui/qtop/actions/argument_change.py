@@ -8,12 +8,14 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
 from typing import Any, Final, NamedTuple
 
+from qtop.text.payloads import BadPayload, checked
 from qtop.text.safe import safe
 from queuecore.active_job import WRAPPERS, unwrapped
 from queuecore.codec import decode, encode, span_at
-from queuecore.errors import BadOption
+from queuecore.errors import BadOption, EncodeError
 
 _PATH: Final = re.compile(r"args(?:\.[^\s.]+)+")
 _MOST_SAMPLES: Final = 3
@@ -59,20 +61,26 @@ class ArgumentChange:
 
     def applied(self, payload: bytes) -> bytes:
         """The payload with the new value. Raises ValueError with the reason why it stays as it is:
-        the place is missing, another value is there, or the new one already. O(bytes)."""
+        the place is missing, another value is there, or the new one already, or no worker could
+        perform the job. O(bytes)."""
         job = decode(payload)
         if not isinstance(job, dict):
             raise ValueError("not a JSON object")
         first, last = self._span(payload, job)
         value = payload[first:last]
         if _same(value, self.after):
-            raise ValueError(f"{self.place} has this value already")
+            raise ValueError(f"{self.place} already has this value")
         if self.before is not None and not _same(value, self.before):
             raise ValueError(f"{self.place} has another value")
+        changed = payload[:first] + self.after + payload[last:]
+        try:
+            checked(changed)
+        except BadPayload as error:
+            raise ValueError(str(error)) from None
         if len(self.samples) < _MOST_SAMPLES:
-            name = unwrapped(job.get("class"), job.get("args"))[0]
+            name = unwrapped(job["class"], job["args"])[0]
             self.samples.append(ChangeSample(str(name), value, self.after))
-        return payload[:first] + self.after + payload[last:]
+        return changed
 
     def _span(self, payload: bytes, job: Mapping[str, Any]) -> tuple[int, int]:
         try:
@@ -91,7 +99,7 @@ class ArgumentChange:
 def _root(job: Mapping[str, Any]) -> tuple[str, ...]:
     """Where the arguments are that are shown. Raises ValueError where they are put together."""
     name, args = job.get("class"), job.get("args")
-    if name not in WRAPPERS or unwrapped(name, args) == (name, args):
+    if not isinstance(name, str) or name not in WRAPPERS or unwrapped(name, args) == (name, args):
         return ("args",)
     if unwrapped(name, args)[0] != args[0]["job_class"]:  # type: ignore[index]
         raise ValueError("these are ActionMailer's arguments: edit the job by itself")
@@ -99,8 +107,29 @@ def _root(job: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _same(one: bytes, other: bytes) -> bool:
-    """Whether two texts of JSON say the same. To Python 1, 1.0 and true are equal."""
-    return json.dumps(decode(one)) == json.dumps(decode(other))
+    """Whether two texts of JSON say the same. To Python 1, 1.0 and true are equal, and all numbers
+    that are too large for a float."""
+    return bool(_exact(one) == _exact(other))
+
+
+def _exact(raw: bytes) -> Any:
+    """What a text of JSON says, to be compared: numbers with all their digits, members in their
+    order. Raises ValueError where it is none."""
+    return json.loads(
+        raw.decode("utf-8", "surrogateescape"),
+        strict=False,
+        parse_int=lambda digits: _number("integer", digits),
+        parse_float=lambda digits: _number("float", digits),
+        parse_constant=lambda word: ("no JSON", word),
+        object_pairs_hook=lambda pairs: ("object", pairs),
+    )
+
+
+def _number(kind: str, digits: str) -> tuple[str, Decimal | str]:
+    try:
+        return kind, Decimal(digits)
+    except InvalidOperation:  # Its exponent is too large for any number.
+        return kind, digits
 
 
 def _short(value: bytes) -> str:
@@ -112,21 +141,35 @@ def change_of(path: str, after: str, before: str | None = None) -> ArgumentChang
     """The change that a person wrote: a place such as `args.1.currency`, and values. A value is
     JSON, or else a text: `EUR` is `"EUR"`, `42` a number, `"42"` a text.
 
-    Raises BadOption for a place that is none.
+    Raises BadOption for a place that is none, and for a new value that no worker could read.
     """
     if _PATH.fullmatch(path) is None:
-        raise BadOption(f"{path!r} is no place of the arguments: write args.0 or args.1.currency")
+        raise BadOption(f"{path!r} is not in the arguments: write args.0 or args.1.currency")
     names = tuple(path.split(".")[1:])
-    return ArgumentChange(names, _json(after), None if before is None else _json(before))
+    try:
+        wanted = _json(after)
+        value = decode(wanted)
+        for _ in names:
+            value = [value]
+        encode({"args": value})
+        return ArgumentChange(names, wanted, None if before is None else _json(before))
+    except (ValueError, EncodeError) as error:
+        raise BadOption(f"the value: {error}") from None
 
 
 def _json(text: str) -> bytes:
-    raw = text.strip().encode("utf-8", "surrogateescape")
+    """A text as JSON, which it may be already: also with numbers that Python cannot hold."""
     try:
-        json.dumps(decode(raw), allow_nan=False)
-    except (ValueError, RecursionError):
+        json.loads(text, strict=False, parse_int=str, parse_constant=_no)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    except ValueError:
         return encode(text)
-    return raw
+    return text.strip().encode("utf-8", "surrogateescape")
+
+
+def _no(word: str) -> Any:
+    raise ValueError(word)
 
 
 def paths_of(args: Any) -> list[str]:
@@ -152,4 +195,4 @@ def _paths(value: Any, place: str, depth: int) -> Iterator[str]:
 
 def left_alone(refusals: Counter[str]) -> list[str]:
     """Why some jobs stay as they are, with how many, as lines of safe text."""
-    return [f"Left alone: {number:,}: {safe(why)}." for why, number in refusals.most_common()]
+    return [f"Skipped: {number:,}: {safe(why)}." for why, number in refusals.most_common()]

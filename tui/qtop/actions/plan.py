@@ -51,7 +51,7 @@ ResultTone = Literal["", "good", "warn", "bad"]
 
 _LONGEST_WORD: Final = 40
 #: The verb of an undo.
-TOOK_BACK: Final = "took back"
+UNDONE: Final = "undone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class Outcome:
         stopped: What ended it before its end; the rest is then not done, or unknown.
         left: How many that rest is.
         record: What was put on record; None when nothing was done.
-        undid: The id of the action that cannot be taken back any more.
+        undid: The id of the action that cannot be undone any more.
         parts: What came of it at each of several places, by the label of the place.
         verb: The word for what was done to `done` of them, where the text is a count.
     """
@@ -85,12 +85,12 @@ class Outcome:
 
     @property
     def undoable(self) -> ActionRecord | None:
-        """The record of what can be taken back now; None when nothing can."""
+        """The record of what can be undone now; None when nothing can."""
         return self.record if self.record is not None and self.record.undo_s else None
 
     @property
     def trail(self) -> Trail | None:
-        """What takes it back now, in all places; None when nothing does."""
+        """What undoes it now, in all places; None when nothing does."""
         each = self.parts or (("", self),)
         records = tuple((place, part.undoable) for place, part in each)
         known = tuple((place, record) for place, record in records if record is not None)
@@ -98,7 +98,7 @@ class Outcome:
 
     @property
     def undone(self) -> frozenset[str]:
-        """The ids of the actions that cannot be taken back any more, in all places."""
+        """The ids of the actions that cannot be undone any more, in all places."""
         ids = (part.undid for part in (self, *(part for _, part in self.parts)))
         return frozenset(each for each in ids if each is not None)
 
@@ -199,12 +199,11 @@ class Operator:
         return ActionRecord(self.actor, action, subject, source, planned, queue, undo_s)
 
     def way_back(self, size_bytes: int | None = 0) -> str:
-        """Whether the undo key takes an action back, whose undo keeps `size_bytes` (None:
-        unknown)."""
+        """Whether the undo key undoes an action, whose undo keeps `size_bytes` (None: unknown)."""
         refusal = self.limits.refusal(size_bytes)
         if refusal is None:
-            return f"{self.sign('undo')} takes it back."
-        return f"{refusal[0].upper()}{refusal[1:]}: this cannot be undone."
+            return f"Undo: {self.sign('undo')}."
+        return f"{refusal[0].upper()}{refusal[1:]}: cannot be undone."
 
 
 def operator_identity() -> Actor:
@@ -230,10 +229,8 @@ def acted(
     `kept_back` are reasons why further ones were not even planned."""
     refused = (*result.refused, *kept_back)
     kept = sum(count for _, count in refused)
-    text = f"{verb} {number(result.done)}, gone meanwhile {number(result.gone)}"
-    text += f", refused {number(kept)}"
-    if refused:
-        text += f" ({safe(refused[0][0])})"
+    why = refused[0][0] if refused else ""
+    text = f"{verb} {number(result.done)}{skipped(result.gone, kept, why)}"
     tone: ResultTone = "warn" if result.gone or kept else "good"
     rest = 0
     if result.stopped is not None:
@@ -255,10 +252,37 @@ def acted(
     )
 
 
+def skipped(gone: int, refused: int, why: str = "") -> str:
+    """What follows the number of those that an action changed: `, skipped 2 (already gone)`. Empty
+    when it changed all. `why` is why the first of those that were refused was."""
+    text = f", skipped {gone:,} (already gone)" if gone else ""
+    if refused:
+        text += f", refused {refused:,}" + (f" ({safe(why)})" if why else "")
+    return text
+
+
+def undo_counts(
+    what: str, done: int, lost: int, left: int = 0, stopped: Exception | None = None
+) -> str:
+    """What came of an undo. The numbers first: a narrow terminal cuts the end. `what` is safe.
+
+    Args:
+        what: The action that was undone.
+        done: How many jobs or switches are back.
+        lost: How many could not come back: workers took them, or others changed them.
+        left: How many it did not reach, because of `stopped`.
+    """
+    of = done + lost + left
+    text = UNDONE if done == of == 1 else f"{UNDONE} {done:,} of {of:,}"
+    text += f", too late for {lost:,}" if lost else ""
+    text += rest_of(left, stopped) if stopped is not None else ""
+    return f"{text}: {what}" if what else text
+
+
 def rest_of(count: int, stopped: Exception) -> str:
     """What became of those that an action did not reach, to follow its numbers."""
     is_unknown = isinstance(stopped, OutcomeUnknown)
-    state = "unknown: look before trying again" if is_unknown else f"left alone: {stopped}"
+    state = "unknown: check before you try again" if is_unknown else f"not changed: {stopped}"
     return f"; {number(count)} {safe(state)}"
 
 

@@ -17,7 +17,7 @@ from queuecore.exchange import Exchange, Operation, Steps
 
 T = TypeVar("T")
 
-_UNKNOWN: Final = "outcome unknown: look before trying again"
+_UNKNOWN: Final = "outcome unknown: check before you try again"
 
 #: While it waits, an action checks so often whether it is to stop.
 _TICK_S: Final = 0.05
@@ -73,7 +73,7 @@ class ActionRunner:
         if self._read_only:
             return Outcome("read-only: nothing is changed", "warn")
         if self._busy_with is not None:
-            return Outcome(f"one at a time: still busy with “{self._busy_with}”", "warn")
+            return Outcome(f"still running: “{self._busy_with}”; one action at a time", "warn")
         trouble = self._trouble()
         if trouble is not None and not without_redis:
             return Outcome(f"not now: no answer from Redis: {safe(trouble)}", "bad")

@@ -21,7 +21,7 @@ def acknowledge(app: Console, incident: Incident, who: str, *, read_only: bool) 
     """Acknowledge an incident in somebody's name, after a question; end that of one that is
     acknowledged. Where Redis may not be written it counts here only, and the result says so."""
     if incident.severity == "good" or incident.is_over or incident.kind == SUMMARY:
-        app.say("there is nothing to acknowledge in this row", "dim")
+        app.say("no incident in this row", "dim")
         return
     work = partial(_noted, app, incident, who, read_only=read_only)
     if incident.is_acknowledged:
@@ -46,7 +46,8 @@ async def _noted(
         state.note_acknowledged(incident.key, None)
         only = f" here only ({why})" if why else ""
         redact = state.policy.redactor.text
-        app.say(f"open again{only}: {redact(safe(incident.text))}", "warn" if why else "good")
+        text = f"no longer acknowledged{only}: {redact(safe(incident.text))}"
+        app.say(text, "warn" if why else "good")
     else:
         state.note_acknowledged(incident.key, done.here() if why else done)
         only = f" (not written to Redis: {why})" if why else ""
@@ -72,7 +73,7 @@ async def _written(app: Console, incident: Incident, done: Acknowledgement | Non
         if done is None:
             await app.run_at(label, lambda system: system.forget_acknowledged(key))
         elif not await app.run_at(label, lambda system: system.acknowledge(done, known)):
-            return "there are too many acknowledgements"
+            return "too many acknowledgements"
     except StoreError as error:
         return str(error)
     return ""

@@ -16,6 +16,7 @@ from qtop.actions.plan import (
     Plan,
     Refusal,
     Throttle,
+    Trail,
     escalate,
     operator_identity,
 )
@@ -51,6 +52,8 @@ Then = Callable[[Made], None]
 #: What a key that stops an action under way is called on the screens that have one.
 _STOPPING: Final = ("stop", "stop_looking")
 _LEAST_CELLS: Final = 10
+#: The bar of an action that is under way, where there is room for so much.
+_BAR_CELLS, _LEAST_BAR_CELLS = 12, 4
 _REDRAW_S: Final = 1.0
 
 
@@ -103,7 +106,7 @@ class ActionController:
         request: AnyRequest,
         table: Table[Any] | None = None,
         *,
-        looking: str = "looking at it",
+        looking: str = "checking",
     ) -> None:
         """As `Actions.request`. `looking` is shown only if preparing has to read anything."""
 
@@ -115,7 +118,7 @@ class ActionController:
         if not self.refuses():
             self._prepare(request, ask, looking)
 
-    def _prepare(self, request: AnyRequest, then: Then, looking: str = "looking at it") -> None:
+    def _prepare(self, request: AnyRequest, then: Then, looking: str = "checking") -> None:
         """Go on with the plan for a request; below a dialog if preparing has to read anything."""
         steps = self._steps(request)
         try:
@@ -203,7 +206,7 @@ class ActionController:
         *,
         refusal: RefusalCheck = nothing_refused,
         spares: bool = False,
-        looking: str = "looking for all that match",
+        looking: str = "searching for all matches",
     ) -> None:
         """As `Actions.request_found`. `refusal` and `spares` are those of `Chooser`; `looking` is
         shown meanwhile."""
@@ -227,9 +230,9 @@ class ActionController:
             if chosen.refs or source.kind == "delayed":
                 return await self._app.read(self._steps(make(chosen)))
             if not chosen.spared:
-                return Refusal(f"nothing matches (any more){list_bars.but_for(chosen.unread)}")
+                return Refusal(f"nothing matches{list_bars.but_for(chosen.unread)}")
             key, number = self._app.state.policy.sign("requeue"), f"{chosen.spared:,}"
-            return Refusal(f"the {number} that match killed their process repeatedly: use {key}")
+            return Refusal(f"all {number} matches killed their process repeatedly: use {key}")
 
         self.begin_after_search(looking, plan, table)
 
@@ -242,7 +245,7 @@ class ActionController:
     def pause_or_resume_all(self) -> None:
         is_paused = self._app.state.is_paused
         if is_paused is None:
-            self._app.say("whether everything is paused is unknown: nothing was changed", "warn")
+            self._app.say("unknown whether everything is paused: nothing was changed", "warn")
             return
         self.request(self._app.state.everywhere("pause_all", PauseAll(not is_paused)))
 
@@ -252,17 +255,18 @@ class ActionController:
         acknowledge(self._app, incident, self.operator.actor.who, read_only=self._read_only)
 
     def undo(self) -> None:
-        """As `Actions.undo`. An action that is under way is stopped, and what it has done is taken
-        back after a question; an undo only stops."""
+        """As `Actions.undo`. An action that is under way is stopped, and what it has done is undone
+        after a question; an undo only stops."""
         if self.stop():
             if self._is_undo:
                 return
             self._takes_back = True
-            self._app.say("stopping; then you are asked whether to take back what was done", "dim")
+            self._app.say("stopping; then asks whether to undo what was done", "dim")
         elif self._actions.is_busy:
             self.refuses()
         elif not self._actions.trails:
-            self._app.say("nothing to take back: `qtop undo` knows earlier actions", "dim")
+            key = self._app.state.policy.sign("show_history")
+            self._app.say(f"nothing to undo in this session; older actions: History ({key})", "dim")
         else:
             self.request(self._actions.trails[-1].undo())
 
@@ -312,8 +316,11 @@ class ActionController:
         ahead = timedelta(0) if fleet is None else fleet.server_time - datetime.now(UTC)
         self._app.push_screen(DateDialog(title, details, lambda: wall_now() + ahead), then)
 
-    def _ask(self, made: Made, table: Table[Any] | None = None) -> None:
-        """Carry out a plan, after a question if it needs one; show why there is none."""
+    def _ask(
+        self, made: Made, table: Table[Any] | None = None, *, kept: Outcome | None = None
+    ) -> None:
+        """Carry out a plan, after a question if it needs one; show why there is none. `kept` is
+        what an action has changed, and what is shown where the plan that undoes it is declined."""
         if not isinstance(made, Plan):
             self._app.say(made.text, made.tone)
             return
@@ -324,6 +331,8 @@ class ActionController:
         def answered(confirmed: bool | None) -> None:
             if confirmed:
                 begin(dialog.plan)
+            elif kept is not None:
+                self._app.say(kept.text, kept.tone, stays=True)
             else:
                 self._app.say("nothing was changed", "dim")
 
@@ -364,10 +373,14 @@ class ActionController:
 
         def show() -> None:
             if meter.of > 1:
-                far = f": {meter.words()} …{self._how_to_stop()}"
-                # Where there is little room, the figures are worth more than what they are about.
-                what = crop(plan.what, max(_LEAST_CELLS, app.size.width - 2 - cell_len(far)))
-                app.say(f"{what}{far}", "dim", stays=True)
+                # Where there is little room, the figures are worth more than what they are about,
+                # and that is worth more than a bar.
+                far = f"{meter.words()}{self._how_to_stop()}"
+                room = app.size.width - 2 - cell_len(far)
+                bar_cells = min(_BAR_CELLS, room - cell_len(plan.what) - 3)
+                bar = f"{meter.bar(bar_cells)} " if bar_cells >= _LEAST_BAR_CELLS else ""
+                what = crop(plan.what, max(_LEAST_CELLS, room - 2))
+                app.say(f"{what}: {bar}{far}", "dim", stays=True)
 
         self._takes_back = False
         self._is_undo = plan.record is not None and plan.record.action == "undo"
@@ -382,7 +395,16 @@ class ActionController:
             table.clear_marks()
         app.poll_now(after_action=True)
         if self._takes_back and outcome.trail is not None:
-            self.request(outcome.trail.undo(f"It {outcome.text}."))
+            self._ask_to_take_back(outcome, outcome.trail)
+
+    def _ask_to_take_back(self, outcome: Outcome, trail: Trail) -> None:
+        """Ask about what an action did until it was stopped. Where that is kept, its result is on
+        the screen again: something was changed."""
+        request = trail.undo(f"It {outcome.text}.")
+        if isinstance(request, Undo):
+            request = replace(request, many=outcome.done)
+        if not self.refuses():
+            self._prepare(request, partial(self._ask, kept=outcome))
 
 
 def _with_marks(plan: Plan, table: Table[Any]) -> Plan:
@@ -392,6 +414,6 @@ def _with_marks(plan: Plan, table: Table[Any]) -> Plan:
     if not away:
         return plan
     are = "1 of them is" if away == 1 else f"{away:,} of them are"
-    details = (*plan.details, f"{are} not on the page in front.")
+    details = (*plan.details, f"{are} on other pages.")
     danger = "confirm" if plan.danger == "undoable" else plan.danger
     return replace(plan, details=details, danger=danger)

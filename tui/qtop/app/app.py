@@ -468,7 +468,7 @@ class QtopApp(App[None]):
         if not self.places.are_several:
             return f"found here: {names}"
         key = self.state.policy.sign("next_place")
-        return f"found here, too: {names}; {key} shows each alone"
+        return f"also found: {names}; {key} shows each alone"
 
     def _task_ended(self, task: asyncio.Task[None]) -> None:
         error = None if task.cancelled() else task.exception()
@@ -555,7 +555,7 @@ class QtopApp(App[None]):
     def _set_interval(self, interval_s: float) -> None:
         self.places.set_interval(interval_s)  # within the limits
         self._show()
-        self.say(f"a look every {self.state.interval_s:g} s")
+        self.say(f"refresh every {self.state.interval_s:g} s")
 
     @property
     def theme_names(self) -> Sequence[str]:
@@ -571,7 +571,7 @@ class QtopApp(App[None]):
         def chosen(name: str | None) -> None:
             if name is not None:
                 kept = f'theme = "{name}"'
-                self.say(f"theme {name} until the console ends; {kept} in the settings keeps it")
+                self.say(f"theme {name} until the console ends; to keep it: {kept} in the settings")
 
         if isinstance(self.screen, ConsoleScreen):
             names = self.theme_names
@@ -669,7 +669,7 @@ class QtopApp(App[None]):
             self._steps.append(Step(left, link.place, pane.filter.text, *before))
             screen.show_title()
         if link.key is not None and not found and not link.filter:
-            self.say("it is no longer there", "dim")
+            self.say("no longer there", "dim")
 
     def _filter_of(self, link: Link) -> str:
         """The filter that a link sets; among the rows of several places it leaves those of one."""

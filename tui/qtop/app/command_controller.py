@@ -157,7 +157,7 @@ class CommandController:
     def _examine(self) -> None:
         around = self._around
         if around is None:
-            self._app.say("qtop doctor tells: this console was not opened by it", "warn")
+            self._app.say("not available in this console: run qtop doctor", "warn")
             return
         places = list(self._app.shown_places)
         self._app.push_screen(FindingsScreen(lambda: around.findings(places)))
@@ -170,7 +170,7 @@ class CommandController:
         leave a person without any."""
         around = self._around
         if around is None or name == self._app.settings.profile:
-            self._app.say(f"this is profile {safe(name)}", "dim")
+            self._app.say(f"already on profile {safe(name)}", "dim")
             return
         self._app.say(f"connecting to profile {safe(name)} …", "dim")
         why = await asyncio.to_thread(around.trouble_of, name)

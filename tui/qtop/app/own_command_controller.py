@@ -37,7 +37,7 @@ class OwnCommandController:
             self._app.say(f"{command.name}: this console is read-only", "warn")
             return
         if row is None:
-            self._app.say("nothing is under the cursor", "dim")
+            self._app.say("no row under the cursor", "dim")
             return
         try:
             words = command.words(_fields(row))
@@ -71,7 +71,7 @@ class OwnCommandController:
             else:
                 status, said = await _beside(words)
         except SuspendNotSupported:
-            self._app.say(f"{name}: there is no terminal to give away", "warn", stays=True)
+            self._app.say(f"{name}: needs a terminal", "warn", stays=True)
         except (OSError, subprocess.SubprocessError, ValueError) as error:
             self._app.say(f"{name}: {safe(str(error))}", "bad", stays=True)
         else:

@@ -31,10 +31,10 @@ _PRESSES: Final[tuple[tuple[frozenset[str], GroupAction, str], ...]] = (
     (
         frozenset({"running", "paused", "waiting", "gave up"}),
         "finishing",
-        "finishes its job and ends; {} again stops it now",
+        "finishes its job and ends; {} again: stops now",
     ),
-    (frozenset({"finishing"}), "stopping", "stops now; its job counts as failed"),
-    (frozenset({"stopping"}), "kill", "is killed, with everything it started"),
+    (frozenset({"finishing"}), "stopping", "stops now; its job moves to Failed"),
+    (frozenset({"stopping"}), "kill", "killed, with its child processes"),
 )
 
 #: What an action is called in the question and on record.
@@ -113,7 +113,7 @@ class LocalWorkerController:
         if request.template:
             return None
         look = self._places.starting.system.waiting_classes(request)
-        waiting = await self._gate.preview("look at what waits", self._places.at_start(look))
+        waiting = await self._gate.preview("checking the queues", self._places.at_start(look))
         if isinstance(waiting, Outcome):
             return waiting.text
         return await self._local.unknown(request, waiting)
@@ -123,7 +123,7 @@ class LocalWorkerController:
         found = self._local.adopt()
         if found:
             runs = f"{counted(found, 'worker')} {'runs' if found == 1 else 'run'}"
-            self._app.say(f"{runs} here, left running earlier: {self._shows()}", "good", stays=True)
+            self._app.say(f"{runs} here, left running: {self._shows()}", "good", stays=True)
         # Named on the command line: as `qtop worker`, they name in their logs what they do not
         # know, and leave it alone.
         await self.start([replace(self._last, queues=queues, count=1) for queues in lists])
@@ -205,14 +205,14 @@ class LocalWorkerController:
         running = [worker for worker in workers if worker.place.state == "running"]
         paused = [worker for worker in workers if worker.place.state == "paused"]
         if not running and not paused:
-            self._app.say("nothing here runs that could be paused", "dim")
+            self._app.say("no running worker to pause", "dim")
         elif not self._gate.refuses(without_redis=True):
             key = self._sign("pause_worker")
-            words = f"takes no more jobs; {key} again lets it go on"
+            words = f"paused; {key} again resumes"
             if running:
                 self._show_result(self._act("pause", running, words))
             else:
-                self._show_result(self._act("resume", paused, "takes jobs again"))
+                self._show_result(self._act("resume", paused, "resumed"))
 
     def scale(self, group: WorkerGroup, by: int) -> None:
         """As `LocalActions.scale`. Those that gave up get another try first."""
@@ -226,11 +226,11 @@ class LocalWorkerController:
             self._app.say(is_heard.text, "warn")
         elif not is_heard:
             key = self._sign("start_workers")
-            self._app.say(f"the group has ended: {key} starts another", "warn")
+            self._app.say(f"the group has ended: {key} starts a new one", "warn")
         else:
             queues = group.about.queues
             self._note("start" if by > 0 else "stop", 1, queues)
-            again = "those that gave up try again: " if by > 0 and gave_up else ""
+            again = "restarting those that gave up: " if by > 0 and gave_up else ""
             self._app.say(f"{again}{workers} for {safe(queues)}")
 
     # Leaving
@@ -259,7 +259,7 @@ class LocalWorkerController:
         if await self._local.detach_all():
             self._app.exit()
         else:
-            self._app.say("not all of them could be told to go on alone", "bad")
+            self._app.say("not all of them could be left running", "bad")
 
     async def _end_all(self, *, now: bool) -> None:
         living = self._local.alive
@@ -287,7 +287,7 @@ class LocalWorkerController:
 
     def _act(self, action: GroupAction, workers: Sequence[LocalWorker], words: str) -> Outcome:
         if not workers:
-            return Outcome("it has ended already", "warn")
+            return Outcome("already ended", "warn")
         asked = self._local.ask(action, workers)
         if not asked:
             return Outcome("their supervisor does not answer; they end by themselves", "warn")
@@ -315,5 +315,5 @@ class LocalWorkerController:
         gone = [group for group in groups.values() if group.is_gone]
         for group in gone:
             self._local.forget(group)
-        word = "off the list; the logs stay for a while" if gone else "it has ended already"
+        word = "removed from the list; its logs are kept for a while" if gone else "already ended"
         self._app.say(word, "dim")

@@ -9,7 +9,7 @@ from typing import Final, NoReturn
 
 import click
 
-from qtop.actions.plan import Outcome, Plan
+from qtop.actions.plan import Outcome, Plan, skipped
 from qtop.actions.request import Delete, JobRequest, RunNow
 from qtop.actions.stopping import Stopped
 from qtop.commands.cli import EXIT_UNREACHABLE
@@ -65,14 +65,14 @@ def act(
         chooser = system.chooser(source, system.refusal(request), spares=spares)
         jobs = system.jobs(source, newest_first=True)
         operation = choose(jobs, wanted, session.now(), chooser.take)
-        scanned = session.run(operation, f"looking through {source}")
+        scanned = session.run(operation, f"searching {source}")
         chosen = session.run(chooser.settle())
         tell_too_large(scanned.too_large)
         if scanned.is_broken:
             message(f"note: {CHANGED}")
         if chosen.spared:
             message(
-                f"spared {chosen.spared:,} that killed their process again and again: --poisoned "
+                f"skipped {chosen.spared:,} that killed their process repeatedly: --poisoned "
                 f"would {verb} them, too"
             )
         if not chosen.refs:
@@ -105,7 +105,7 @@ def _verb(request: JobRequest) -> str:
 def tell_no_undo(plan: Plan) -> None:
     """Say so when nothing will be kept for the undo of a plan."""
     if plan.no_undo:
-        message(f"{plan.no_undo}: this cannot be undone")
+        message(f"{plan.no_undo}: cannot be undone")
 
 
 def tell_unknown(session: Session, names: Sequence[str]) -> None:
@@ -113,7 +113,7 @@ def tell_unknown(session: Session, names: Sequence[str]) -> None:
     known = session.run(session.system.queue_names())
     for name in names:
         if name not in known:
-            message(f"note: there is no queue {name!r} yet")
+            message(f"note: queue {name!r} does not exist yet")
 
 
 def confirm(what: str) -> None:
@@ -121,13 +121,13 @@ def confirm(what: str) -> None:
     status 1 when not."""
     require_person(what)
     if not click.confirm(safe(what) + "?", default=False, err=True):
-        leave("nothing was done")
+        leave("nothing was changed")
 
 
 def require_person(what: str) -> None:
     """Leave with status 1 where no one can be asked whether to do it."""
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        leave(f"{what}: say --yes to do it, or --dry-run to see more. Nothing was done.")
+        leave(f"{what}: say --yes to do it, or --dry-run to see more. Nothing was changed.")
 
 
 def carry_out(session: Session, plan: Plan) -> Outcome:
@@ -138,16 +138,16 @@ def carry_out(session: Session, plan: Plan) -> Outcome:
     except (KeyboardInterrupt, Stopped):
         way = "cannot be undone"
         if plan.record is not None and plan.record.undo_s:
-            way = f"is taken back by: qtop undo {plan.record.id}"
+            way = f"can be undone with: qtop undo {plan.record.id}"
         message(f"interrupted: what was done, if anything was, {way}")
         raise KeyboardInterrupt from None
 
 
 def leave_if_stopped(outcome: Outcome) -> None:
-    """Where an action was interrupted, say how many it left alone. Raises KeyboardInterrupt
+    """Where an action was interrupted, say how many it did not change. Raises KeyboardInterrupt
     then."""
     if isinstance(outcome.stopped, Stopped):
-        rest = f"the other {outcome.left:,} were left alone" if outcome.left else "nothing was left"
+        rest = f"{outcome.left:,} were not changed" if outcome.left else "all were changed"
         message(f"interrupted: {rest}")
         raise KeyboardInterrupt
 
@@ -192,11 +192,11 @@ def tell_outcome(
         fields = {"action": action, **numbers, "reasons": reasons, "undo": undo}
         line(json_line(fields if session is None else session.named(fields)))
     else:
-        line(f"{done} {outcome.done:,}, gone meanwhile {outcome.gone:,}, refused {refused:,}")
+        line(f"{done} {outcome.done:,}{skipped(outcome.gone, refused)}")
         for reason, count in reasons.items():
             message(f"refused {count:,}: {reason}")
         if undo is not None:
-            message(f"to take it back: qtop undo {undo}")
+            message(f"to undo it: qtop undo {undo}")
     raise_if_stopped(outcome)
 
 

@@ -152,13 +152,13 @@ def undo(operation: str | None, connection: Connection, as_json: bool) -> None:
     with connection.open_all() as places:
         session, entry = _find_in(places, operation)
         if operation is None and entry is None:
-            leave("no action of yours can be undone; `qtop audit` lists everybody's")
+            leave("you have no action that can be undone; `qtop audit` lists everyone's")
         request = Undo(operation or "") if entry is None else Undo.of(entry)
         try:
             outcome = session.carry_out(session.plan(request))
         except (KeyboardInterrupt, Stopped):
-            rest = f"the rest is taken back by: qtop undo {request.id}"
-            message(f"interrupted: what is back stays so, {rest}")
+            rest = f"to undo the rest: qtop undo {request.id}"
+            message(f"interrupted: what was undone stays undone; {rest}")
             raise KeyboardInterrupt from None
     _report(session, request, outcome, as_json)
 
@@ -182,6 +182,10 @@ def _find(session: Session, operation: str | None) -> AuditEntry | None:
 
 
 def _report(session: Session, request: Undo, outcome: Outcome, as_json: bool) -> None:
+    # Imported here: the list needs none of it.
+    from qtop.actions.plan import undo_counts
+    from qtop.commands.acting import leave_if_stopped
+
     if as_json:
         numbers = {"done": outcome.done, "lost": outcome.gone, "known": not outcome.refused}
         if outcome.stopped is not None:
@@ -190,17 +194,13 @@ def _report(session: Session, request: Undo, outcome: Outcome, as_json: bool) ->
         line(json_line(session.named(done)))
     elif outcome.refused:
         message(
-            f"nothing to take back of {request.id!r}: no such action, too long ago, never "
-            "possible, or taken back before"
+            f"nothing to undo of {request.id!r}: no such action, too long ago, irreversible, "
+            "or already undone"
         )
     else:
-        what = f" of {safe(request.what)}" if request.what else ""
-        line(f"took back {outcome.done:,}{what}, no longer possible {outcome.gone:,}")
+        line(undo_counts(safe(request.what), outcome.done, outcome.gone, outcome.left))
     if outcome.stopped is not None:
-        message(f"the rest is taken back by: qtop undo {request.id}")
-    # Imported here: the list needs none of it.
-    from qtop.commands.acting import leave_if_stopped
-
+        message(f"to undo the rest: qtop undo {request.id}")
     leave_if_stopped(outcome)
     if outcome.stopped is not None:
         raise outcome.stopped

@@ -161,7 +161,7 @@ class _Group(click.Group):
                 raise
             # To /dev/null: else the interpreter would fail at its end, when it flushes the buffer.
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-            click.echo(f"qtop: cannot write what there is to say: {error.strerror}", err=True)
+            click.echo(f"qtop: cannot write the output: {error.strerror}", err=True)
             sys.exit(EXIT_REFUSED)
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -189,8 +189,8 @@ def _status(error: QueueError) -> int:
     commands=LazyCommands(_PLACES),
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Without a command the console opens: see `qtop console --help` for its options. "
-    "Exit status: 0 done, 1 nothing matched or what did was refused, 2 wrong usage, 3 Redis cannot "
-    "be reached, says no, or leaves a part of the answer unknown, 130 interrupted.",
+    "Exit status: 0 done, 1 nothing matched or the match was refused, 2 wrong usage, 3 Redis "
+    "cannot be reached, refuses, or a part of the answer is unknown, 130 interrupted.",
 )
 @click.version_option(queuecore.__version__, "--version", message="qtop %(version)s")
 def main() -> None:

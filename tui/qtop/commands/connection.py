@@ -149,8 +149,8 @@ class Session:
             return drive(self.system.guarded(operation), self._one)
         except _NONSENSE as error:
             raise NotRedis(
-                f"{self.address}: what it answers makes no sense to qtop "
-                f"({type(error).__name__}): check that this is Redis"
+                f"{self.address}: unexpected answer ({type(error).__name__}): check that this is "
+                "Redis"
             ) from error
         finally:
             self.progress.end()
@@ -302,7 +302,7 @@ def _one_of(found: Sequence[Session], what: str) -> Session:
         is_enough = names.count(each.kind) == 1
         more = "" if is_enough else f" --url {place.address} --namespace {place.namespace!r}"
         hints.append(f"--system {each.kind}{more}")
-    raise BadOption(f"{what}: say which, {' or '.join(hints)}; nothing was changed")
+    raise BadOption(f"{what}: name one, {' or '.join(hints)}; nothing was changed")
 
 
 def _may_hold(session: Session, source: JobSource | str) -> bool:
@@ -561,18 +561,18 @@ def connection_options(command: F) -> F:
         "--system",
         type=click.Choice([*SYSTEMS, ALL]),
         envvar="QTOP_SYSTEM",
-        help="Which queue system. Default: all that are there; all: also in other namespaces.",
+        help="Which queue system. Default: all that are found; all: also in other namespaces.",
     )
     @click.option(
         "--namespace",
         envvar="RESQUE_NAMESPACE",
-        help="What the keys begin with. Default: resque; for Sidekiq nothing.",
+        help="Prefix of the keys. Default: resque; none for Sidekiq.",
     )
     @click.option(
         "--read-only",
         is_flag=True,
         envvar="QTOP_READ_ONLY",
-        help="Only read: refuse to change anything.",
+        help="Read only: refuse every change.",
     )
     @click.option(
         "--profile",

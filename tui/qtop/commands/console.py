@@ -51,7 +51,7 @@ _FEEDERS = {"resque": "qtop.demo.feed", "sidekiq": "qtop.demo.sidekiq_feed"}
     help="Module with jobs, for workers started here.",
 )
 @click.option("--ascii", "ascii_only", is_flag=True, help="Draw with ASCII characters only.")
-@click.option("--once", is_flag=True, help="Print one refresh as text and leave.")
+@click.option("--once", is_flag=True, help="Print one refresh as text and exit.")
 def console(address: str | None, connection: Connection, once: bool, **_in_settings: Any) -> None:
     """Open the console.
 

@@ -198,7 +198,7 @@ def _server(session: Session) -> Iterator[Finding]:
         return
     yield scripts(facts)
     if facts.problem is not None:
-        what = "version, role, memory, eviction, connections and persistence were not looked at"
+        what = "version, role, memory, eviction, connections and persistence were not checked"
         why = facts.problem
         yield Finding("server", "UNKNOWN", f"{what}: {why}", remedy(why))
         return
@@ -223,11 +223,11 @@ def _strays(session: Session) -> Iterator[Finding]:
     for each in strays:
         yield Finding("strays", "WARN", each.sentence, each.advice)
     if not found.is_complete:
-        text = "only the first 200,000 keys were looked at for jobs that no index leads to"
+        text = "only the first 200,000 keys were searched for jobs that are in no index"
         yield Finding("strays", "UNKNOWN", text, "give the jobs a database of their own")
     elif not strays:
         copies = counted(len(found.found) - len(found.lost), "key")
-        text = f"every job is under a key that an index leads to; {copies} with copies"
+        text = f"every job is in an index; {copies} with copies"
         yield Finding("strays", "OK", text)
 
 
@@ -278,7 +278,7 @@ def _scheduler(session: Session) -> Iterator[Finding]:
         # Each of its processes moves what is due: the fleet tells.
         return
     if why is not None or system.taken is None or system.due is None:
-        yield Finding("scheduler", "UNKNOWN", why or "not told", SEE)
+        yield Finding("scheduler", "UNKNOWN", why or "unknown", SEE)
         return
     overdue_s = system.taken.timestamp() - system.due
     is_due = overdue_s > USUAL.overdue_delay_s
@@ -395,14 +395,14 @@ _REMEDIES: Final[tuple[tuple[type[errors.QueueError], str], ...]] = (
     (errors.BadUrl, "correct the URL"),
     (errors.NotRedis, "correct the host and port of the URL"),
     (errors.NoServer, "name a Redis with --url"),
-    (errors.MissingCommand, "have the command allowed there, or do without what needs it"),
-    (errors.NotPersisting, "free its disk, look into its log, and have it save: BGSAVE"),
+    (errors.MissingCommand, "allow the command there, or do without the features that need it"),
+    (errors.NotPersisting, "free its disk, check its log, then BGSAVE"),
     (errors.OutOfMemory, "raise maxmemory where the machine has more, or let workers catch up"),
     (errors.ReadOnly, "connect to the primary"),
-    (errors.Busy, "wait until that is over, then ask again"),
+    (errors.Busy, "wait until that is over, then run it again"),
     (
         errors.WrongType,
-        "see whose key it is before you change it: another system may use this namespace",
+        "check whose key it is before you change it: another system may use this namespace",
     ),
 )
 #: What refuses everything that has no login, or a wrong one, in Redis's own words.
@@ -411,10 +411,10 @@ _OF_THE_LOGIN: Final = ("NOAUTH", "WRONGPASS", "DENIED")
 
 def remedy(error: errors.QueueError) -> str:
     if isinstance(error, errors.AuthRefused):
-        right = "have the user's rights extended: `rights` names what is missing"
+        right = "extend the user's rights: `rights` lists what is missing"
         return "correct the login in the URL" if is_of_the_login(error) else right
     fitting = (text for kind, text in _REMEDIES if isinstance(error, kind))
-    return next(fitting, "see that this works first, then ask again")
+    return next(fitting, "fix this first, then run it again")
 
 
 def is_of_the_login(error: errors.QueueError) -> bool:
@@ -447,7 +447,7 @@ def version(facts: ServerInfo) -> Finding:
     # Valkey says there which Redis it is compatible with.
     found = re.match(r"(\d+)\.(\d+)", fields.get("redis_version", ""))
     if found is None:
-        return Finding("version", "UNKNOWN", text, "make sure that it is 6.2 or newer")
+        return Finding("version", "UNKNOWN", text, "check that it is 6.2 or newer")
     parts = (int(found[1]), int(found[2]))
     if parts < (5, 0):
         return Finding("version", "ERROR", text, "use 6.2 or newer: the record needs streams")
@@ -482,7 +482,7 @@ def of_fleet(
 ) -> Iterator[Finding]:
     """What Overview says of a fleet, and what is well in it, without `theirs`: so many queues are
     Sidekiq's. Information is no reason to act."""
-    rest = f"; {theirs:,} more of Sidekiq's, not looked into" if theirs else ""
+    rest = f"; {theirs:,} more of Sidekiq's, not checked" if theirs else ""
     number = None if fleet_rows.queues is None else len(fleet_rows.queues)
     wrong: set[str] = set()
     for incident in incidents:
@@ -496,13 +496,13 @@ def of_fleet(
     is_whole = not fleet_rows.totals.problems
     knows_depths = is_whole and all(row.depth is not None for row in fleet_rows.queues or ())
     for check, is_known, text in (
-        ("queues", knows_depths, f"{count(number)}, all with jobs are served{rest}"),
+        ("queues", knows_depths, f"{count(number)}, workers for all that have jobs{rest}"),
         ("workers", is_whole, f"{count(fleet_rows.totals.workers)}, none is silent"),
-        ("jobs", is_whole, "none was set aside as unreadable, none runs for long"),
+        ("jobs", is_whole, "none unreadable, none runs long"),
     ):
         if check in wrong:
             continue
         if is_known:
             yield Finding(check, "OK", text)
         else:
-            yield Finding(check, "UNKNOWN", "not everything could be read: see `keys`", SEE)
+            yield Finding(check, "UNKNOWN", "some of it could not be read: see `keys`", SEE)

@@ -82,16 +82,16 @@ def export(path: Path, source: JobSource, wanted: Filter, connection: Connection
             look = choose if source.kind == "failed" else scan
             operation = look(jobs, wanted, session.now(), write, whole=True)
             what = f"what else is in {source}"
-            scanned = part.try_to(session, what, operation, f"writing {source}")
+            scanned = part.try_to(session, what, operation, f"exporting {source}")
             if scanned is not None and scanned.is_broken:
                 part.note(what, CHANGED)
 
         try:
             visit_all(places, unread, visit, places.holding(source))
         except KeyboardInterrupt:
-            message(f"interrupted: {counted(written, source.noun)} written, the rest is missing")
+            message(f"interrupted: {counted(written, source.noun)} exported, the rest is missing")
             raise
-    message(f"written {counted(written, source.noun)}")
+    message(f"exported {counted(written, source.noun)}")
     unread.leave()
     sys.exit(0 if written else 1)
 
@@ -128,8 +128,8 @@ def _target(text: str) -> JobSource | str:
     "target",
     type=Parsed("target", _target),
     metavar="TARGET",
-    help="failed, failed:NAME, queue:NAME, or `queues`: each job to the queue it came from. Else "
-    "where it was.",
+    help="failed, failed:NAME, queue:NAME, or `queues`: each job to its own queue. Default: the "
+    "list it came from.",
 )
 @connection_options
 @dry_run_option
@@ -149,7 +149,7 @@ def load(
     Example: qtop load failures.jsonl --to failed --dry-run
     """
     with connection.open_all() as places:
-        session = places.single("where these jobs go is not said")
+        session = places.single("no target for these jobs")
         plan, refused = _sorted_out(session, path, target)
         for source, lines in plan.items():
             line(f"{'would load' if dry_run else 'to load'} {len(lines):,} to {safe(str(source))}")
@@ -253,13 +253,13 @@ def _landing(session: Session, written: bytes, target: JobSource | str | None) -
     except BadExport as error:
         return str(error)
     except click.BadParameter:
-        return "it does not say where it was"
+        return "it does not name its list"
     raw, queue = item.item.raw, item.queue
     to = JobSource("queue", queue) if target == _QUEUES else target or origin
     assert isinstance(to, JobSource)  # noqa: S101  the only word was handled
     if origin.kind != to.kind:
         if to.kind == "failed":
-            return f"{to} is no place for what was in {origin}"
+            return f"{to} does not take what was in {origin}"
         if origin.kind == "failed":
             job = session.system.jobs(origin).payload(Job(item.item))
             if isinstance(job, str):

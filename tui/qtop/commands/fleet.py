@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_WAITS: Final = "how long the next jobs have waited"
+_WAITS: Final = "oldest ages"
 #: The parts of a snapshot that the lists of queues and of workers show.
 _OF_QUEUES: Final = frozenset(
     {"queues", "workers", "heartbeats", "jobs in hand", "items set aside", "paused queues"}
@@ -341,7 +341,7 @@ def judge_place(session: Session, unread: Unread) -> tuple[FleetRows, tuple[Inci
     if unserved:
         wanted = [row.name for row in unserved[:_QUEUES_SAMPLED]]
         first = unread.try_to(
-            session, "the classes that wait", system.next_jobs(wanted, samples=True)
+            session, "the waiting classes", system.next_jobs(wanted, samples=True)
         )
         waiting = {} if first is None else first.waiting
         found = replace(found, waiting={**found.waiting, **waiting})
@@ -392,7 +392,7 @@ def _report(
     yield f"qtop  {safe(where)}  {fleet.server_time:%Y-%m-%d %H:%M:%S %Z}"
     paused = "  PAUSED: no worker takes jobs" if totals.is_paused else ""
     if totals.is_paused is None:
-        paused = "  whether everything is paused is unknown"
+        paused = "  unknown whether everything is paused"
     yield (
         f"{row_text.jobs_waiting(totals)} in {counted(totals.queues, 'queue')}, "
         f"{_working(totals)} working, {count(totals.failed)} failed{paused}"

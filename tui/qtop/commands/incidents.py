@@ -120,8 +120,8 @@ def _lines(incident: Incident, of: str) -> Iterator[str]:
 @click.argument("incident_id_wanted", metavar="ID")
 @click.option("--for", "seconds", type=SPAN, help="For how long: 15m, 1h, 8h. At most 7 days.")
 @click.option("--until-resolved", is_flag=True, help="Until it is resolved, at most 7 days.")
-@click.option("--end", "ends", is_flag=True, help="It is acknowledged no more.")
-@click.option("--reason", default="", help="Why; all consoles show it.")
+@click.option("--end", "ends", is_flag=True, help="End the acknowledgement.")
+@click.option("--reason", default="", help="Reason, shown in all consoles.")
 @connection_options
 def acknowledge(
     incident_id_wanted: str,
@@ -142,16 +142,16 @@ def acknowledge(
     Example: qtop acknowledge 3f2a9c0d --for 1h --reason 'deploy under way'
     """
     if sum((seconds is not None, until_resolved, ends)) != 1:
-        raise click.UsageError("say one of --for, --until-resolved and --end")
+        raise click.UsageError("give one of --for, --until-resolved and --end")
     unread = Unread()
     with connection.open_to_change() as session:
         fleet, found = judge_place(session, unread)
         incident = _named(found, incident_id_wanted)
         if incident is None:
-            leave(f"there is no incident {incident_id_wanted} now: see qtop incidents")
+            leave(f"no incident {incident_id_wanted} now: see qtop incidents")
         if ends:
             session.run(session.system.forget_acknowledged(incident.key))
-            line(f"open again: {safe(incident.text)}")
+            line(f"no longer acknowledged: {safe(incident.text)}")
             return
         now_s = fleet.server_time.timestamp()
         until = now_s + (MOST_S if seconds is None else min(seconds, MOST_S))
@@ -161,7 +161,7 @@ def acknowledge(
         )
         known = session.run(session.system.acknowledged())
         if not session.run(session.system.acknowledge(done, known)):
-            leave("there are too many acknowledgements: nothing was done")
+            leave("too many acknowledgements: nothing was changed")
         line(safe(f"{incident.text}: {how(done)}"))
 
 

@@ -122,7 +122,7 @@ def failed(
         if wanted.is_empty:
             tell_rest(shown, scanned.length, "failure")
         elif scanned.is_partial:
-            message(f"the {shown:,} newest that match: --limit 0 looks at all")
+            message(f"the {shown:,} newest that match: --limit 0 shows all")
     unread.leave()
 
 
@@ -280,7 +280,7 @@ def find(connection: Connection, wanted: Filter, limit: int, as_json: bool) -> N
     Example: qtop find 'class:ChargeCard args.0:4711'
     """
     if wanted.is_empty:
-        raise click.UsageError("an empty filter finds everything: say what to look for")
+        raise click.UsageError("an empty filter matches everything: say what to find")
     unread = Unread()
     too_large = 0
     with connection.open_all() as places:
@@ -302,7 +302,7 @@ def find(connection: Connection, wanted: Filter, limit: int, as_json: bool) -> N
         except KeyboardInterrupt:
             if len(found):
                 found.end()
-            message(f"interrupted: {counted(len(found), 'job')} found, the rest was not looked at")
+            message(f"interrupted: {counted(len(found), 'job')} found, the rest was not searched")
             raise
     tell_too_large(too_large)
     found.end(is_filtered=not unread)
@@ -376,7 +376,7 @@ class _Search:
                 yield _of_running(job, process.id, seen.server_time)
         for row in unregistered_rows(self.strays, seen):
             for job in row.jobs or ():
-                yield _of_running(job, row.id, row.now, ", on no register")
+                yield _of_running(job, row.id, row.now, ", not registered")
 
     def _take(self, found: _Found) -> bool:
         """Keep what matches; False when there was no room for it."""
@@ -435,13 +435,13 @@ def _of_listed(source: JobSource, job: Job, now: datetime) -> _Found:
         # A list without places does not tell which is next.
         how = "waiting" if job.place is None else f"after {job.place:,}" if job.place else "next"
     else:
-        how = "set aside"
+        how = "unreadable"
     return _Found(str(source), how, of_job(job, now), job.item.raw)
 
 
 def _of_running(job: RunningJob, worker: str, now: datetime, more: str = "") -> _Found:
     elapsed_s = age_at(now, job.since)
-    how = "in hand" if elapsed_s is None else f"in hand for {ago(elapsed_s)}"
+    how = "running" if elapsed_s is None else f"running {ago(elapsed_s)}"
     raw = job.raw if job.payload is None else job.payload
     return _Found(f"worker {worker}", how + more, of_running(job, worker), raw)
 

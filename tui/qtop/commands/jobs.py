@@ -49,7 +49,7 @@ def _moment(text: str) -> datetime:
         # Without a zone the person at the keyboard means their own.
         return datetime.fromisoformat(text).astimezone()
     except (ValueError, OverflowError):
-        reason = "is no moment: use 2026-11-23T12:15, 2026-11-23T12:15:00Z or the epoch"
+        reason = "is not a time: use 2026-11-23T12:15, 2026-11-23T12:15:00Z or the epoch"
         raise ValueError(f"{text!r} {reason}") from None
 
 
@@ -67,7 +67,7 @@ class _WithNegativeNumbers(click.Command):
                 name = word.partition("=")[0]
                 raise click.NoSuchOption(
                     name,
-                    f"No such option {name!r}; a text that begins with - goes after --.",
+                    f"No such option {name!r}; put a text that begins with - after --.",
                     [option for each in self.params for option in each.opts],
                     ctx,
                 )
@@ -78,7 +78,7 @@ class _WithNegativeNumbers(click.Command):
 @click.argument("class_name", metavar="CLASS")
 @click.argument("args", metavar="[ARG]...", nargs=-1)
 @connection_options
-@click.option("--queue", required=True, help="The queue to put it on.")
+@click.option("--queue", required=True, help="The queue for it.")
 @click.option("--in", "delay_s", type=SPAN, help="Not before then: 30s, 5m, 1h30m.")
 @click.option(
     "--at", "at", type=Parsed("moment", _moment), help="Not before then: 2026-11-23T12:15."
@@ -157,10 +157,10 @@ def requeue(source: JobSource, to: str | None, poisoned: bool, **options: Any) -
 
 
 _KILL: Final = SystemScope(
-    "sidekiq", "only Sidekiq keeps dead jobs, and there is none: nothing was changed"
+    "sidekiq", "only Sidekiq has dead jobs, and no Sidekiq was found: nothing was changed"
 )
 _RETRY: Final = SystemScope(
-    "sidekiq", "there is no Sidekiq: `qtop requeue` is for Resque's failures"
+    "sidekiq", "no Sidekiq was found: `qtop requeue` is for Resque's failures"
 )
 
 
@@ -208,7 +208,7 @@ def kill(source: JobSource, **options: Any) -> None:
     Example: qtop kill --from retry --filter class:Import::Row --dry-run
     """
     only = SystemScope(
-        "sidekiq", "only Sidekiq keeps dead jobs, and it is not there: nothing was changed"
+        "sidekiq", "only Sidekiq has dead jobs, and no Sidekiq was found: nothing was changed"
     )
     act(Kill(source, Selection()), only=only, **options)
 
@@ -233,7 +233,7 @@ def reschedule(
     Example: qtop reschedule --from scheduled --filter class:Report --in 2h
     """
     if (at is None) == (delay_s is None):
-        raise click.UsageError("say when: --in or --at")
+        raise click.UsageError("give a time: --in or --at")
     if delay_s is not None:
         # By the clock that its processes go by.
         with connection.open_all() as places:
@@ -244,7 +244,7 @@ def reschedule(
 
 @click.command()
 @_action_options
-@click.option("--to", metavar="QUEUE", required=True, help="The queue to put them on.")
+@click.option("--to", metavar="QUEUE", required=True, help="The queue for them.")
 def move(source: JobSource, to: str, **options: Any) -> None:
     """Move jobs to the end of another queue.
 
@@ -333,7 +333,7 @@ def _given(
         return None
     if payload is not None:
         if class_name is not None or args_json is not None:
-            raise click.UsageError("--payload is the whole: leave out --class and --args")
+            raise click.UsageError("--payload replaces everything: leave out --class and --args")
         try:
             return replace(request, payload=checked(_bytes(payload)))
         except BadPayload as error:
@@ -358,7 +358,7 @@ def _bytes(text: str) -> bytes:
 
 def _edited(connection: Connection, source: JobSource, wanted: Filter, to: str | None) -> bytes:
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise click.UsageError("say what to change: --class, --args or --payload")
+        raise click.UsageError("give a change: --class, --args or --payload")
     with connection.open_to_change(source, to) as session:
         found: list[Job] = []
         jobs = session.system.jobs(source, newest_first=True)
@@ -382,7 +382,7 @@ def _in_editor(payload: bytes) -> bytes:
         after = click.edit(text, extension=".json")
         new = None if after is None else changed(payload, after)
     except BadPayload as error:
-        leave(f"{error}; nothing was done")
+        leave(f"{error}; nothing was changed")
     if new is None:
         leave("nothing was changed")
     return new

@@ -82,7 +82,7 @@ def _pause(
     is_pause: bool,
 ) -> None:
     if bool(names) == everything:
-        raise click.UsageError("name queues, or say --all")
+        raise click.UsageError("name queues, or use --all")
     action, done = ("pause", "paused") if is_pause else ("resume", "resumed")
     named = tuple(dict.fromkeys(names))
     what = "everything" if everything else ", ".join(named)
@@ -93,7 +93,7 @@ def _pause(
         if is_pause and names:
             tell_unknown(session, names)
         if session.is_among:
-            message(f"note: {what} of {session.label}, and nothing of other systems")
+            message(f"note: {what} of {session.label}, not of other systems")
         if dry_run:
             _refuse_if_unable(session, "pause_all" if everything else "pause")
             would = {"action": action, "dry_run": True, "would": what}
@@ -111,7 +111,7 @@ def _pause(
     else:
         message(f"{what}: {'paused already' if is_pause else 'not paused'}")
     if undo is not None and not as_json:
-        message(f"to take it back: qtop undo {undo}")
+        message(f"to undo it: qtop undo {undo}")
     sys.exit(0 if changed else 1)
 
 
@@ -126,7 +126,7 @@ def _refuse_if_unable(session: Session, ability: Ability) -> None:
 @click.argument("source", type=SOURCE, metavar="SOURCE")
 @connection_options
 @change_options
-@click.option("--remove", is_flag=True, help="Also take the queue's name off the list of queues.")
+@click.option("--remove", is_flag=True, help="Also remove the queue from the list of queues.")
 def clear(
     source: JobSource, connection: Connection, remove: bool, dry_run: bool, yes: bool, as_json: bool
 ) -> None:
@@ -149,7 +149,7 @@ def clear(
         if not jobs and not remove and not dry_run:
             leave(f"{source} is empty")
         if plan.size_bytes is None:
-            message("how large it is is unknown: an undo keeps it, whatever its size")
+            message("its size is unknown: undo keeps it, whatever its size")
         tell_no_undo(plan)
         if plan.besides:
             message(plan.besides)
@@ -162,20 +162,21 @@ def clear(
             _confirm_by_name(f"delete {what}", source)
         outcome = carry_out(session, plan)
     if jobs and outcome.refused:
-        leave("it changed too much meanwhile: look, then try again. Nothing was deleted.")
+        leave("the list kept changing: check it, then try again. Nothing was deleted.")
     if jobs:
         report(action, "deleted", outcome, session=session, as_json=as_json)
     if not outcome.done:
-        leave(f"{source} is not an empty queue on the list of queues: nothing was done")
+        leave(f"{source} is not an empty registered queue: nothing was changed")
     line("removed the name of an empty queue")
 
 
 def _confirm_by_name(what: str, source: JobSource) -> None:
     require_person(what)
     word = typeable(source.name)
-    typed = click.prompt(f"{what}. Type {word} to do it", default="", show_default=False, err=True)
+    question = f'{what}. Type "{word}" to confirm'
+    typed = click.prompt(question, default="", show_default=False, err=True)
     if typed != word:
-        leave("that is not the name: nothing was done")
+        leave("that is not the name: nothing was changed")
 
 
 @click.command()
@@ -186,14 +187,14 @@ def _confirm_by_name(what: str, source: JobSource) -> None:
     multiple=True,
     metavar="MOMENT",
     callback=lambda ctx, param, value: tuple(map(_moment, value)),
-    help="Put the jobs delayed until then (epoch seconds) back into the schedule.",
+    help="Register the jobs delayed until then (epoch seconds) in the schedule again.",
 )
 @click.option(
     "--failures",
     "lists",
     multiple=True,
     metavar="LIST",
-    help="Put a list of failures, such as mail_failed, on the list of those.",
+    help="Register a list of failures, such as mail_failed.",
 )
 @connection_options
 @json_option
@@ -216,7 +217,7 @@ def register(
     Example: qtop register mail
     """
     if not (names or moments or lists):
-        raise click.UsageError("say what to register: queues, --delayed or --failures")
+        raise click.UsageError("name what to register: queues, --delayed or --failures")
     done = 0
     with connection.open_to_change(*names, dry_run=dry_run) as session:
         wanted: dict[Index, tuple[str, ...]]
@@ -241,9 +242,9 @@ def _tell_registered(
     elif changed:
         line(f"{'would register' if dry_run else 'registered'} {safe(name)}")
     elif what == "queue":
-        message(f"{name}: is registered already")
+        message(f"{name}: is already registered")
     else:
-        message(f"{name}: is registered already, or holds nothing")
+        message(f"{name}: is already registered, or empty")
 
 
 def _moment(text: str) -> str:
@@ -326,8 +327,8 @@ def _reorder_plans(
 
 _PRUNE: Final = SystemScope(
     "resque",
-    "nothing of Sidekiq's is to be pruned: processes that are gone leave its set by themselves; "
-    "a rescue puts back the jobs that they lost",
+    "Sidekiq needs no prune: dead processes leave its set by themselves; `qtop rescue` requeues "
+    "the jobs that they lost",
 )
 
 
@@ -339,12 +340,12 @@ _PRUNE: Final = SystemScope(
     type=click.IntRange(0),
     default=0,
     metavar="N",
-    help="Put their jobs back, each at most N times within a day, instead of failing them.",
+    help="Requeue their jobs, each at most N times within a day, instead of moving them to Failed.",
 )
 @click.option(
     "--ignore-pids",
     is_flag=True,
-    help="Also those whose process id runs on this machine: it may be another process by now.",
+    help="Also those whose process id is in use on this machine: it may be another process by now.",
 )
 @change_options
 def prune(
@@ -379,7 +380,7 @@ def prune(
                 _tell_kept(session, case, case.doubt, as_json, "would keep" if dry_run else "kept")
         if not dead:
             unread.leave()
-            leave("no worker is dead")
+            leave("no dead workers")
         if dry_run:
             for case in dead:
                 _tell_pruned(session, as_json, case, case.fate(requeue_lost), dry_run=True)
@@ -396,7 +397,7 @@ def prune(
         outcome = carry_out(session, plan)
         leave_if_stopped(outcome)
         if outcome.refused:
-            message("somebody else prunes at the moment: look again in a minute")
+            message("another prune is running: try again in a minute")
     sys.exit(0 if outcome.done else 1)
 
 
@@ -415,8 +416,8 @@ def _cases(
 
 #: What becomes of the job of a dead worker, in words: what was done, what would be.
 _FATES: Final = {
-    "failed": (": its job failed", "; its job would fail"),
-    "put back": (": its job is back on its queue", "; its job would go back"),
+    "failed": (": its job moved to Failed", "; its job would move to Failed"),
+    "put back": (": its job was requeued", "; its job would be requeued"),
 }
 
 
@@ -424,7 +425,7 @@ def _tell_pruned(
     session: Session, as_json: bool, case: PruneCase, fate: str, *, dry_run: bool = False
 ) -> None:
     if fate == "alive":
-        _tell_kept(session, case, "it gave a sign of life meanwhile", as_json, "kept")
+        _tell_kept(session, case, "its heartbeat returned", as_json, "kept")
     elif as_json:
         done = "would_prune" if dry_run else "pruned"
         line(json_line(session.named({done: case.worker_id, "job": fate, **case.fields})))

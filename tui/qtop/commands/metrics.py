@@ -32,7 +32,7 @@ _USUAL_INTERVAL_S: Final = 5.0
     "--textfile",
     metavar="PATH",
     type=click.Path(dir_okay=False),
-    help="Write a file for node_exporter's textfile collector, at once or not at all.",
+    help="Write a file for node_exporter's textfile collector, atomically.",
 )
 @click.option(
     "--listen",
@@ -60,14 +60,14 @@ _USUAL_INTERVAL_S: Final = 5.0
     type=click.IntRange(0),
     default=1_000,
     show_default=True,
-    help="How many queues of each place have series of their own, the longest first.",
+    help="Queues of each place with series of their own, the longest first.",
 )
 @click.option(
     "--max-classes",
     type=click.IntRange(0),
     default=100,
     show_default=True,
-    help="How many classes of failures of each place have series, the most frequent first.",
+    help="Failure classes of each place with series, the most frequent first.",
 )
 def metrics(
     connection: Connection,

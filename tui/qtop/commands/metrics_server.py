@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import socketserver
 from concurrent.futures import ThreadPoolExecutor
-from threading import BoundedSemaphore, Thread
+from threading import BoundedSemaphore, Thread, Timer
 from typing import Any, Final
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
@@ -17,6 +18,8 @@ _THREADS: Final = 4
 _MOST_AT_ONCE: Final = 16
 #: A client that sends or takes nothing for so long is given up.
 _TIMEOUT_S: Final = 5.0
+#: One that has no whole answer by then, too: it may send a byte now and then.
+_LONGEST_S: Final = 10.0
 
 
 class _Handler(WSGIRequestHandler):
@@ -32,16 +35,20 @@ class MetricsServer(WSGIServer):
     """An HTTP server of what a collector has, in the format that a client asks for.
 
     It listens from its making on, and answers from `start` to `stop`. Raises OSError where it
-    cannot listen, such as when the port is taken.
+    cannot listen, such as when the port is taken. `longest_s` is how long one answer may take with
+    its question, however slowly these go.
     """
 
     request_queue_size = _MOST_AT_ONCE
 
-    def __init__(self, address: str, port: int, collector: Collector) -> None:
+    def __init__(
+        self, address: str, port: int, collector: Collector, *, longest_s: float = _LONGEST_S
+    ) -> None:
         [(family, _, _, _, place), *_] = socket.getaddrinfo(
             address, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )
         self.address_family = family
+        self._longest_s = longest_s
         self._room = BoundedSemaphore(_MOST_AT_ONCE)
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="metrics")
         self._accepting = Thread(target=self.serve_forever, daemon=True, name="metrics-accept")
@@ -81,10 +88,20 @@ class MetricsServer(WSGIServer):
         self._pool.submit(self._answer, request, client_address)
 
     def _answer(self, request: Any, client_address: Any) -> None:
+        deadline = Timer(self._longest_s, _give_up, (request,))
+        deadline.daemon = True
+        deadline.start()
         try:
             self.finish_request(request, client_address)
         except OSError:
             pass  # The client has gone, or is too slow.
         finally:
+            deadline.cancel()
             self.shutdown_request(request)
             self._room.release()
+
+
+def _give_up(request: socket.socket) -> None:
+    """End what a thread waits for: it gets an end of file, or an error."""
+    with contextlib.suppress(OSError):
+        request.shutdown(socket.SHUT_RDWR)

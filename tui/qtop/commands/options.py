@@ -103,8 +103,8 @@ def _source(text: str) -> JobSource:
             return JobSource(each, name)
     hint = "" if ":" in text else f"; for the queue write queue:{text}"
     raise ValueError(
-        f"{text!r} is none of: failed, queue:NAME, scheduled, unreadable:NAME (what was set aside "
-        "from a queue), quarantine:NAME, failed:LIST (where each queue has a list of failures), "
+        f"{text!r} is none of: failed, queue:NAME, scheduled, unreadable:NAME (unreadable items "
+        "of a queue), quarantine:NAME, failed:LIST (where each queue has a list of failures), "
         f"retry, dead{hint}"
     )
 
@@ -138,8 +138,8 @@ from_option = click.option(
     type=SOURCE,
     required=True,
     metavar="SOURCE",
-    help="Where: failed, queue:NAME, scheduled, or unreadable:NAME for what was set aside from a "
-    "queue; of Sidekiq's failures also retry or dead alone.",
+    help="Where: failed, queue:NAME, scheduled, or unreadable:NAME for unreadable items moved out "
+    "of a queue; for Sidekiq's failures also retry or dead alone.",
 )
 
 #: What is said is part of the command's `connection`.
@@ -154,10 +154,10 @@ log_format_option = click.option(
     "--log-format",
     envvar="RESQUE_LOG_FORMAT",
     type=click.Choice(["text", "json"]),
-    help="How the log is printed (text); json: one object a line, for what collects logs.",
+    help="Log format (text); json: one object a line, for log collectors.",
 )
-dry_run_option = click.option("--dry-run", is_flag=True, help="Show what would happen; do nothing.")
-yes_option = click.option("--yes", "-y", is_flag=True, help="Do it without asking.")
+dry_run_option = click.option("--dry-run", is_flag=True, help="Show what would be done.")
+yes_option = click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 
 
 def limit_option(default: int) -> Callable[[F], F]:
@@ -166,7 +166,7 @@ def limit_option(default: int) -> Callable[[F], F]:
         type=click.IntRange(0),
         default=default,
         show_default=default > 0,
-        help="How many at most, of each system; 0: all.",
+        help="At most so many, of each system; 0: all.",
     )
 
 

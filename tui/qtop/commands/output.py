@@ -233,11 +233,11 @@ def tell_rest(shown: int, total: int, noun: str) -> None:
 
 #: Said where a search lost its place in a list.
 CHANGED: Final = (
-    "others changed the list so much meanwhile that some may be missing, or there twice: look again"
+    "the list changed so much meanwhile that some may be missing or listed twice: run it again"
 )
 
 
 def tell_too_large(count: int) -> None:
     """Say how many items a filter did not look into, if there are any."""
     if count:
-        message(f"{counted(count, 'item')} over 8 MiB not looked into")
+        message(f"{counted(count, 'item')} over 8 MiB not searched")

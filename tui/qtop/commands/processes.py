@@ -26,22 +26,22 @@ from resque.worker.log import FORMAT
     "--interval",
     envvar="INTERVAL",
     type=click.FloatRange(0),
-    help="Seconds between two polls where waiting is impossible (5); 0: leave when idle.",
+    help="Refresh interval, s, where waiting is impossible (5); 0: exit when idle.",
 )
 @click.option(
     "--jobs-per-fork",
     envvar="JOBS_PER_FORK",
     type=click.IntRange(1),
-    help="How many jobs share a child process (1): faster, less isolated.",
+    help="Jobs per fork (1): more are faster, less isolated.",
 )
 @click.option("--no-fork", is_flag=True, help="Run jobs in the worker's own process.")
 @click.option(
-    "--time-limit", type=click.FloatRange(0), help="Seconds after which a job is ended and failed."
+    "--time-limit", type=click.FloatRange(0), help="Time limit of a job, s; it fails then."
 )
 @click.option(
     "--requeue-lost",
     type=click.IntRange(0),
-    help="Requeue a job whose process died, at most so often (0).",
+    help="Requeue a job whose process died, at most so many times (0).",
 )
 @click.option("--shuffle", is_flag=True, help="Poll the queues in random order.")
 @log_format_option

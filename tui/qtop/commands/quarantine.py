@@ -75,8 +75,8 @@ def _found(session: Session, source: JobSource, failure_id: str) -> Job:
     wanted = parse(f"id:{failure_id}")
     session.run(
         scan(session.system.jobs(source), wanted, session.now(), found.append, limit=1),
-        f"looking through {source}",
+        f"searching {source}",
     )
     if not found:
-        leave(f"no failure has the id {failure_id}")
+        leave(f"no failure with id {failure_id}")
     return found[0]

@@ -14,13 +14,14 @@ from qtop.commands.connection import OpenPlaces, Session
 from qtop.commands.output import message
 from qtop.model.fleet import Snapshot
 from qtop.model.health import Ownership, Strays
+from qtop.text.format import part_name
 from queuecore.cooperative import Slices, at_once
 from queuecore.errors import Refused, StoreError, Unreachable
 from queuecore.exchange import Operation, Steps, steps_of
 
 T = TypeVar("T")
 
-_STRAYS: Final = "jobs that no index leads to"
+_STRAYS: Final = "jobs that are in no index"
 
 
 class Unread:
@@ -45,7 +46,7 @@ class Unread:
         """Note that a part is missing, and say so on stderr."""
         if what not in self.parts:
             self.parts[what] = why
-            message(f"unknown: {f'{self._label}: ' if self._label else ''}{what}: {why}")
+            message(f"unknown: {f'{self._label}: ' if self._label else ''}{part_name(what)}: {why}")
 
     def try_to(
         self, session: Session, what: str, operation: Operation[T], doing: str = ""
@@ -54,7 +55,7 @@ class Unread:
         Redis could not be reached once, nothing more is asked. `doing` is shown meanwhile, else
         `what`."""
         if self._is_cut_off:
-            self.note(what, "not asked: Redis gave no answer before")
+            self.note(what, "not read: Redis did not answer before")
             return None
         try:
             return session.run(operation, doing or what)
@@ -82,8 +83,8 @@ def visit_all(
     if places.is_empty:
         where = places.current.system.place
         message(
-            f"note: nothing of a queue system was found at {where.address}: what is shown is "
-            f"Resque's namespace {where.namespace!r}"
+            f"note: no queue system was found at {where.address}: showing Resque's namespace "
+            f"{where.namespace!r}"
         )
     if not places.is_several:
         visit(places.current, unread)
@@ -134,11 +135,11 @@ def search_strays(session: Session, unread: Unread) -> Strays:
     try:
         found = session.run(session.system.strays())
     except Refused as error:
-        message(f"{_STRAYS} were not looked for: {error}")
+        message(f"{_STRAYS} were not searched: {error}")
         return Strays(is_complete=False)
     except StoreError as error:
         unread.note(_STRAYS, str(error))
         return Strays(is_complete=False)
     if not found.is_complete:
-        message(f"only the first 200,000 keys were looked at for {_STRAYS}")
+        message(f"only the first 200,000 keys were searched for {_STRAYS}")
     return found

@@ -42,7 +42,7 @@ class _Seconds(click.ParamType[float]):
         except ValueError:
             seconds = 0.0
         if not _SHORTEST_S <= seconds <= _LONGEST_S:
-            self.fail(f"{value!r} is no number of seconds from 0.1 to 3600", param, ctx)
+            self.fail(f"{value!r} is not a number of seconds from 0.1 to 3600", param, ctx)
         return seconds
 
 
@@ -56,8 +56,8 @@ def watchable(command: F) -> F:
         flag_value=str(_USUAL_S),
         type=_Seconds(),
         metavar="[SECONDS]",
-        help="List it again and again, every 2 s or so many, until ctrl+c. In a pipe a line with "
-        "the time comes before each.",
+        help="Repeat every 2 s, or every N s, until ctrl+c. In a pipe each listing begins with a "
+        "line with the time.",
     )
     @functools.wraps(command)
     def repeated(*args: Any, watch_s: float | None, **kwargs: Any) -> Any:

@@ -23,12 +23,12 @@ from qtop.commands.sidekiq_processes import ask, open_able, tell_would
 @click.option(
     "--unsure",
     is_flag=True,
-    help="Also jobs that may be elsewhere, and those of processes that may have left cleanly.",
+    help="Also jobs that may be elsewhere, and those of processes that may have stopped cleanly.",
 )
 @click.option(
     "--ignore-pids",
     is_flag=True,
-    help="Also of processes whose id runs on this machine: it may be another process by now.",
+    help="Also of processes whose id is in use on this machine: it may be another process by now.",
 )
 @change_options
 def rescue(
@@ -70,7 +70,7 @@ def rescue(
             outcome = carry_out(session, plan)
             is_partial = bool(unread)
             report(
-                *("rescue", "put back", outcome),
+                *("rescue", "rescued", outcome),
                 session=session,
                 as_json=as_json,
                 is_partial=is_partial,
@@ -85,7 +85,7 @@ def _cases(
 ) -> Sequence[PruneCase]:
     """What is known of the processes. What of it could not be read is said, and noted."""
     evidence = session.system.evidence(names, ignore_pids=ignore_pids)
-    cases = session.run(evidence, "looking for lost jobs")
+    cases = session.run(evidence, "searching for lost jobs")
     for case in cases:
         for what, why in case.unread.items():
             unread.note(what, why)

@@ -166,7 +166,7 @@ def schedules(connection: Connection, wanted: Filter, limit: int, as_json: bool)
             tell_owners(session)
             every = session.run(session.system.schedules(session.now()))
             if every.zone_problem is not None:
-                message(f"{every.zone_problem}; times are reckoned in UTC")
+                message(f"{every.zone_problem}; times are calculated in UTC")
             if every.file_problem is not None:
                 message(f"schedules of a scheduler's file are unknown: {safe(every.file_problem)}")
             if every.hidden is not None:

@@ -31,7 +31,7 @@ SettingRow = tuple[str, Any, str]
 @click.command()
 @connection_options
 @json_option
-@click.option("--path", "only_path", is_flag=True, help="Print where the file is, or would be.")
+@click.option("--path", "only_path", is_flag=True, help="Print the path of the file.")
 def settings(connection: Connection, as_json: bool, only_path: bool) -> None:
     """Show the settings in force, and where each comes from.
 
@@ -55,7 +55,7 @@ def settings(connection: Connection, as_json: bool, only_path: bool) -> None:
 
         check_settings(in_force)
     if not path.exists():
-        message(f"there is no {path}: these are the defaults, the environment and the options")
+        message(f"no {path}: these are the defaults, the environment and the options")
     Listing(_COLUMNS, _fields, as_json=as_json).print_all(list(_rows(connection.settings)))
 
 

@@ -45,7 +45,7 @@ def open_able(
             if len(able) > 1:
                 places_of = (each.system.place for each in able)
                 named = (f"--url {address} --namespace {name!r}" for address, name in places_of)
-                raise BadOption(f"more than one place could be meant: say {' or '.join(named)}")
+                raise BadOption(f"more than one place could be meant: {' or '.join(named)}")
             yield able[0]
             return
     for other in map(partial(_of_system, connection), SYSTEMS):
@@ -73,7 +73,7 @@ def _inability(session: Session, ability: Ability) -> str | None:
 
 # Signals.
 
-_EVERY: Final = click.option("--all", "everything", is_flag=True, help="Every process there is.")
+_EVERY: Final = click.option("--all", "everything", is_flag=True, help="All processes.")
 
 
 def _signal_options(command: F) -> F:
@@ -148,7 +148,7 @@ def _signal(
     as_json: bool,
 ) -> None:
     if bool(names) == everything:
-        raise click.UsageError("name processes, or say --all")
+        raise click.UsageError("name processes, or use --all")
     with open_able(connection, asks.action, dry_run=dry_run) as session:
         chosen = _chosen(session, names)
         plan = session.plan(Signal(tuple(chosen), asks.wish))
@@ -191,7 +191,7 @@ def _chosen(session: Session, names: Sequence[str]) -> list[Process]:
     if seen.processes is None:
         raise StoreError(f"the processes are unknown: {seen.problems.get('workers', '')}")
     if not names:
-        return list(seen.processes) or leave("there is no process")
+        return list(seen.processes) or leave("no processes")
     found: dict[str, Process] = {}
     for name in names:
         meant = [each for each in seen.processes if each.id == name] or [
@@ -200,9 +200,9 @@ def _chosen(session: Session, names: Sequence[str]) -> list[Process]:
         if len(meant) == 1:
             found[meant[0].id] = meant[0]
         else:
-            many = f"{len(meant):,} are called so: use their whole names"
-            message(f"{name}: {many if meant else 'there is no such process'}")
-    return list(found.values()) or leave("nothing was done")
+            many = f"{len(meant):,} have that name: use the full names"
+            message(f"{name}: {many if meant else 'no such process'}")
+    return list(found.values()) or leave("nothing was changed")
 
 
 # Iterable jobs.

@@ -35,16 +35,16 @@ _COUNTED: Final = frozenset(
 @click.command()
 @connection_options
 @json_option
-@click.option("--classes", "of_classes", is_flag=True, help="What each of Sidekiq's classes did.")
+@click.option("--classes", "of_classes", is_flag=True, help="Runs of each of Sidekiq's classes.")
 @click.option(
     "--hours",
     type=click.IntRange(1, SPANS_H[-1]),
-    help="With --classes: of so many last hours. Default: 1. No percentiles beyond 8.",
+    help="With --classes: the last so many hours. Default: 1. No percentiles beyond 8.",
 )
 @click.option(
     "--days",
     type=click.IntRange(1, DAYS),
-    help="What Sidekiq ran on each of so many last days (UTC).",
+    help="Sidekiq's runs on each of the last so many days (UTC).",
 )
 @watchable
 def stats(
@@ -242,7 +242,7 @@ def _show_days(connection: Connection, days: int, as_json: bool) -> None:
                 part.note("deploys", found.problem)
             for day in found.days[:days]:
                 if day.runs is None or day.failures is None:
-                    part.note(f"runs of {day.day}", "what is kept there is no number")
+                    part.note(f"runs of {day.day}", "its value is not a number")
             listing.add_all(found.days[:days])
 
         visit_all(places, unread, visit, able)

@@ -35,7 +35,7 @@ _LONGEST_S: Final = 30.0
     show_default=True,
     help="Refresh interval, s.",
 )
-@click.option("--once", is_flag=True, help="Refresh once, and end.")
+@click.option("--once", is_flag=True, help="Refresh once and exit.")
 @json_option
 def watch(connection: Connection, interval_s: float, once: bool, as_json: bool) -> None:
     """Remember what processes run, for `qtop rescue`.

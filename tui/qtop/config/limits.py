@@ -85,12 +85,12 @@ class UndoLimits:
     def refusal(self, size_bytes: int | None) -> str | None:
         """Why nothing that takes `size_bytes` is kept for an undo, in words; None when it is."""
         if not self.lifetime_s:
-            return "nothing is kept for an undo (undo_hours is 0)"
+            return "undo is off (undo_hours is 0)"
         if size_bytes is None:
             return None
-        would = f"an undo would keep {_mib(size_bytes)}"
+        would = f"its undo would keep {_mib(size_bytes)}"
         if size_bytes > self.most_bytes:
-            return f"{would}, at most {_mib(self.most_bytes)} are kept (undo_mib, QTOP_UNDO_MIB)"
+            return f"{would}, the limit is {_mib(self.most_bytes)} (undo_mib, QTOP_UNDO_MIB)"
         if self.free_bytes is not None and size_bytes > self.free_bytes:
             return f"{would}, the server has {_mib(self.free_bytes)} left below its maxmemory"
         return None

@@ -56,7 +56,7 @@ def _filled(word: str, known: Mapping[str, str | None]) -> str:
         if not text:
             raise BadOption(f"this row has no {found[1]}")
         if "\0" in text:
-            raise BadOption(f"its {found[1]} cannot be a word of a command line")
+            raise BadOption(f"its {found[1]} cannot be an argument of a command")
         if found.start() == 0 and text.startswith("-"):
             raise BadOption(f"its {found[1]} begins with -, as an option does")
         return text

@@ -63,7 +63,7 @@ PLACES: Final[dict[Where, str]] = {
     "queues": "on Queues",
     "jobs": "on waiting jobs",
     "job": "on one waiting job",
-    "aside": "on items set aside",
+    "aside": "on unreadable items",
     "workers": "on Workers",
     "worker": "on one worker",
     "hosts": "on the machines",
@@ -88,7 +88,7 @@ PLACES: Final[dict[Where, str]] = {
 
 DANGERS: Final[dict[Danger, str]] = {
     "none": "",
-    "undoable": "at once; `u` takes it back",
+    "undoable": "at once; undo: `u`",
     "confirm": "asks first",
     "typed": "asks for the name",
 }
@@ -162,34 +162,34 @@ def _action(entry: str) -> Action:
 SECTIONS: Final = _sections("""
 # opening
 table.open | enter  | open | tables                       |
-    Open what is under the cursor: a queue's waiting jobs, a worker, a failure; on Overview,
-    go where more is told about it.
+    Open what is under the cursor: a queue's waiting jobs, a worker, a failure; on Overview, the
+    screen that shows more.
 back       | escape | back | jobs aside hosts running group runs texts |
-    Back to where you came from.
+    Go back.
 
 # overview
 next_part     | tab       | next part | overview |
-    To the next part of the screen.
+    Go to the next panel.
 previous_part | shift+tab |           | overview |
-    To the part of the screen before.
+    Go to the previous panel.
 acknowledge   | z | acknowledge | overview |
-    Acknowledge the incident under the cursor: asks why and for how long; once more ends that.
+    Acknowledge the incident under the cursor: asks why and for how long; again: end that.
 show_acknowledged | a |           | overview |
-    Show the incidents that were acknowledged, too; once more counts them only.
+    Show or hide the acknowledged incidents.
 
 # failed
 requeue        | r | requeue | failed group failure | confirm
-    Put the marked failed jobs, or those of the groups, back onto their queues; one at once.
+    Requeue the marked failed jobs, or those of the groups; a single one at once.
 requeue_all    | R | all     | failed group         | confirm
-    Put all failed jobs that match the filter back onto their queues, or all of the group.
+    Requeue all failed jobs that match the filter, or all of the group.
 delete         | d | delete  | failed group failure | confirm
-    Delete the marked failed jobs, or those of the groups; one alone goes at once.
+    Delete the marked failed jobs, or those of the groups; a single one at once.
 delete_all     | D |         | failed group         | confirm
     Delete all failed jobs that match the filter, or all of the group.
 toggle_groups  | t | groups  | failed group         |
-    Change between groups of failures that are alike, and the failures one by one.
+    Switch between groups of similar failures and single failures.
 edit           | e | edit    | failed group failure | confirm
-    Edit the payload of a failed job and requeue it; $VISUAL or $EDITOR opens it.
+    Edit the payload of a failed job in $VISUAL or $EDITOR and requeue it.
 edit_all       | E |         | failed group         | confirm
     Edit a value in the arguments of the marked failed jobs or groups, else of all that match.
 move           | m | move    | failed group failure | confirm
@@ -197,167 +197,167 @@ move           | m | move    | failed group failure | confirm
 move_all       | M |         | failed group         | confirm
     Requeue all failed jobs that match the filter, or all of the group, to another queue.
 kill           | i | kill    | failed group failure | confirm
-    Put the marked failed jobs, or those of the groups, among the dead: they are tried no more.
+    Kill the marked failed jobs, or those of the groups: move them to Dead, without retries.
 kill_all       | I |         | failed group         | confirm
-    Put all failed jobs that match the filter, or all of the group, among the dead.
-postpone       | h | later   | failed group failure | confirm
-    Try the marked failed jobs, or those of the groups, again at another time; asks for it.
+    Kill all failed jobs that match the filter, or all of the group: move them to Dead.
+postpone       | h | reschedule | failed group failure | confirm
+    Reschedule the next try of the marked failed jobs, or those of the groups; asks for the time.
 postpone_all   | H |         | failed group         | confirm
-    Try all failed jobs that match the filter, or all of the group, again at another time.
-export         | w | write   | failed group failure |
-    Write failed jobs to a file: the marked ones, or all that match.
+    Reschedule the next try of all failed jobs that match the filter, or of all of the group.
+export         | w | export  | failed group failure |
+    Export failed jobs to a file: the marked ones, or all that match.
 next_list      | b |         | failed               |
-    Show the next list of failures, where each queue has its own; then what is in quarantine.
+    Show the next list of failures, where each queue has its own; then the quarantined jobs.
 quarantine     | X |         | overview failed group failure | confirm
-    Move all copies of a failed job, waiting ones too, to where no worker takes them.
+    Quarantine all copies of a failed job, waiting ones too: no worker takes them.
 stop           | x |         | failed group         |
-    Stop an action over many jobs, or the looking through the list; once more goes on.
+    Stop a running action or search; again: continue the search.
 clear_failures | c | clear   | failed               | typed
-    Delete all failures there are at this moment.
+    Clear the list: delete all failures that are in it now.
 
 # jobs
 put_back          | r | requeue | aside          | confirm
-    Put the marked items back onto their queue, if they can be read by now.
+    Requeue the marked items, if they are readable now.
 put_back_matching | R |         | aside          | confirm
-    Put all items that match the filter back onto their queue, if they can be read by now.
+    Requeue all items that match the filter, if they are readable now.
 delete_jobs       | d | delete  | jobs job aside | confirm
-    Delete the marked waiting jobs; one alone goes at once.
+    Delete the marked waiting jobs; a single one at once.
 delete_matching   | D |         | jobs aside     | confirm
-    Delete all waiting jobs that match the filter, however many are listed.
+    Delete all waiting jobs that match the filter, on all pages.
 move_jobs         | m | move    | jobs job aside | confirm
     Move the marked waiting jobs to the end of another queue; asks which.
 move_matching     | M |         | jobs aside     | confirm
     Move all waiting jobs that match the filter to the end of another queue.
 edit_job          | e | edit    | jobs job aside | confirm
-    Edit a waiting job where it is; what was set aside goes back to its queue with it.
+    Edit a waiting job in its place; an edited unreadable item is requeued.
 edit_matching     | E |         | jobs           | confirm
     Edit a value in the arguments of the marked waiting jobs, else of all that match the filter.
-export_jobs       | w | write   | jobs job aside |
-    Write waiting jobs to a file: the marked ones, or all that match.
+export_jobs       | w | export  | jobs job aside |
+    Export waiting jobs to a file: the marked ones, or all that match.
 stop_looking      | x |         | jobs aside     |
-    Stop the look through the queue, or an action over many jobs; once more goes on.
+    Stop a running action or search; again: continue the search.
 
 # queues
 clear_queue   | c | clear   | queues                        | typed
-    Delete the jobs that wait at this moment in the queue under the cursor.
+    Clear the queue under the cursor: delete all jobs that wait in it now.
 pause         | p | pause   | queues                        | undoable
     Pause the queue under the cursor, or the marked ones; resume them if all are paused.
 show_serving  | W | workers | queues jobs aside             |
     Show the workers that serve the queue.
 show_aside    | b |         | queues jobs                   |
-    Show what workers set aside from the queue because they could not read it.
+    Show the unreadable items that workers moved out of the queue.
 remove_queue  | D |         | queues                        | typed
-    Remove the queue under the cursor, with the jobs that wait in it at this moment.
+    Remove the queue under the cursor, with the jobs that wait in it now.
 unfold        | right |     | queues                        |
-    Show the queues that a row like `tenant_*` stands for; so does `enter`.
+    Show the queues of a row like `tenant_*`; so does `enter`.
 fold          | left  |     | queues                        |
-    Fold the queues whose names begin like that under the cursor again.
+    Fold the queues whose names begin like the one under the cursor.
 start_workers | s | start   | overview queues workers local | confirm
     Start workers on this machine; asks which queues and how many.
 
 # workers
 stop_worker  | x | stop       | workers local | confirm
-    Stop workers on this machine: first press, when the job is done; second press, now.
+    Stop workers on this machine: after their job; a second press: now.
 pause_worker | p | pause      | workers local | changes
-    Let workers on this machine take no more jobs, or take jobs again.
+    Pause or resume workers on this machine.
 dump_worker  | i | dump       | workers       | changes
-    Have the marked workers log what each of their threads does.
-unregister   | d | unregister | workers       | confirm
-    Take the marked workers off the register; the jobs in their hands become failures.
-prune        | D | prune      | workers       | confirm
-    Take all dead workers off the register, after showing the evidence.
+    Have the marked workers log their threads.
+unregister   | d | prune      | workers       | confirm
+    Prune the marked workers, dead or not; the jobs that they run move to Failed.
+prune        | D | prune dead | workers       | confirm
+    Prune all dead workers, after showing the evidence; the jobs that they held move to Failed.
 cancel       | c | cancel     | worker        | confirm
-    Have the iterable jobs that the process runs end before they are done.
+    Cancel the iterable jobs that the process runs.
 hosts        | t | hosts      | workers hosts running |
-    Show the machines that workers run on, then all running jobs, then the workers again.
+    Switch between workers, machines and running jobs.
 
 # scheduled
 run_now           | r | run now   | scheduled delayed schedule | undoable
-    Put the marked delayed jobs, or the jobs of the marked schedules, onto their queues now.
+    Run the marked delayed jobs, or the jobs of the marked schedules, now.
 drop              | d | delete    | scheduled delayed schedule | undoable
-    Delete the marked delayed jobs or schedules; one alone goes at once.
-reschedule        | m | move      | scheduled delayed          | confirm
-    Reschedule the marked delayed jobs to another time; asks for it.
+    Delete the marked delayed jobs or schedules; a single one at once.
+reschedule        | m | reschedule | scheduled delayed          | confirm
+    Reschedule the marked delayed jobs; asks for the time.
 kill_delayed      | i | kill      | scheduled delayed          | confirm
-    Put the marked delayed jobs among the dead, where somebody must retry them.
+    Kill the marked delayed jobs: move them to Dead.
 jobs_or_schedules | t | schedules | scheduled                  |
-    Recurring schedules, or the delayed jobs again.
+    Switch between recurring schedules and delayed jobs.
 by_class          | b | classes   | scheduled                  |
-    Count the delayed jobs of each class, or list them by time.
+    Switch between delayed jobs by class and by time.
 run_matching      | R |           | scheduled                  | confirm
     Run all delayed jobs that match the filter now.
 drop_matching     | D |           | scheduled                  | confirm
     Delete all delayed jobs that match the filter.
 reschedule_matching | M H |       | scheduled                  | confirm
-    Reschedule all delayed jobs that match the filter to another time; asks for it.
+    Reschedule all delayed jobs that match the filter; asks for the time.
 kill_matching     | I |           | scheduled                  | confirm
-    Put all delayed jobs that match the filter among the dead.
+    Kill all delayed jobs that match the filter: move them to Dead.
 stop_search       | x |           | scheduled                  |
-    Stop looking through all delayed jobs; once more begins anew.
+    Stop the search through all delayed jobs; again: restart it.
 
 # local
 log            | l     | log    | workers worker local |
-    Show what a worker started here prints; of a group, what one of its workers does.
+    Show the log of a worker that was started here; of a group, of one of its workers.
 more_workers   | + =   | more   | local                | changes
-    One worker more for the group under the cursor; those that gave up try again.
+    Add a worker to the group under the cursor; those that gave up try again.
 fewer_workers  | -     | fewer  | local                | changes
-    One worker less for the group under the cursor, when its job is done.
+    Stop one worker of the group under the cursor, after its job.
 follow         | f     | follow | log                  |
-    Stay at the end of the log, or stay where you are.
+    Follow the end of the log, or stop following.
 hold           | p     | pause  | log                  |
-    Take in no new lines; once more goes on at the end.
+    Pause the log; again: continue at its end.
 search         | slash | search | log                  |
-    Find a text in the lines there are.
+    Search the lines.
 next_match     | n     | next   | log                  |
-    To the next line with the text.
+    Go to the next match.
 previous_match | N     |        | log                  |
-    To the line with the text before.
+    Go to the previous match.
 
 # history
 undo_deed | u | undo | history action | confirm
-    Take back the action under the cursor, whoever did it.
+    Undo the action under the cursor, whoever did it.
 open_runs | t | runs | history       |
-    What was run and failed day by day, and by each class with how long its jobs took.
+    Show runs and failures by day, and by class with durations.
 next_span | t | span | runs          |
-    Change between the days, and the classes over 1, 8 and 72 hours.
+    Switch between days, and classes over 1, 8 and 72 hours.
 
 # lists
 filter           | slash  | filter                 | rows                       |
     Show only rows that match: class:, error:, queue:, args.0:, age>1h, /regex/, !not, words.
 pause_all        | P      | pause all / resume all | overview lists             | confirm
-    Let no worker take another job, or take that back.
+    Pause or resume everything: paused workers finish their job and take no other.
 undo             | u      | undo                   | \
     overview queues jobs job aside workers failed local group failure scheduled delayed schedule \
     | changes
-    Take back the last action of this console; one under way is stopped and asked about.
+    Undo the last action of this console; a running one is stopped first, and asks.
 table.mark       | space  | mark                   | rows                       |
     Mark the row and go to the next.
 table.mark_range | v      |                        | rows                       |
-    Begin a range of marks, or end it.
+    Begin or end a range of marks.
 table.mark_all   | a      |                        | rows                       |
-    Mark all rows; if all are marked, none.
+    Mark all rows, or none if all are marked.
 next_sort        | o      | sort                   | rows                       |
-    Sort by the next column; a digit after it sorts by that column, the same again turns it round.
+    Sort by the next column, or with a digit by that column; the same digit again reverses.
 reverse_sort     | O      |                        | rows                       |
-    Sort the other way round.
+    Reverse the order.
 choose_columns   | C      |                        | lists jobs -history        |
-    Choose which columns are shown, and in which order, until the console ends.
+    Choose the columns and their order, until the console ends.
 copy             | y      |                        | overview rows texts        |
-    Copy the marked rows, or what is shown, to the clipboard; of one failure the error alone.
+    Copy the marked rows, or what is shown, to the clipboard; of a single failure its error.
 copy_ticket      | Y      |                        | overview failed group failure incident |
-    Copy a text for a ticket: what is wrong, figures, times, three samples; secrets hidden.
+    Copy a text for a ticket: incident, figures, times, three samples; secrets hidden.
 next_job         | ]      |                        | failure job delayed        |
-    The next job of the list.
+    Go to the next job of the list.
 previous_job     | [      |                        | failure job delayed        |
-    The job before it.
+    Go to the previous job of the list.
 clear_filter     | escape |                        | lists                      |
-    Take the filter away; after `enter` or `W` led here, back to where you were.
+    Clear the filter; after `enter` or `W` led here, go back.
 preview          | V      | preview                | \
     queues workers failed group jobs aside scheduled |
-    Show more about the row under the cursor, or leave that away: at the right from 140 columns on,
-    else below the list where it leaves room.
-freeze           | f      | freeze / go on         | overview lists             |
-    Stop all that is shown from changing, on every screen; once more lets it go on.
+    Show or hide details of the row under the cursor: at the right from 140 columns on, else below
+    the list if there is room.
+freeze           | f      | freeze / unfreeze         | overview lists             |
+    Freeze all screens, or unfreeze them.
 
 # moving
 table.down      | j down   |  | tables |
@@ -365,13 +365,13 @@ table.down      | j down   |  | tables |
 table.up        | k up     |  | tables |
     One row up.
 table.first     | g home   |  | tables |
-    To the first row.
+    Go to the first row.
 table.last      | G end    |  | tables |
-    To the last row.
+    Go to the last row.
 table.page_down | pagedown |  | tables |
-    One page down; at the end of waiting jobs, the next ones.
+    One page down; at the end of a page of jobs, the next page.
 table.page_up   | pageup   |  | tables |
-    One page up; at the beginning of waiting jobs, the ones before.
+    One page up; at the beginning of a page of jobs, the previous page.
 
 # texts
 text.down      | j down         | scroll | texts |
@@ -379,9 +379,9 @@ text.down      | j down         | scroll | texts |
 text.up        | k up           |        | texts |
     One line up.
 text.first     | g home         |        | texts |
-    To the beginning.
+    Go to the beginning.
 text.last      | G end          |        | texts |
-    To the end.
+    Go to the end.
 text.page_down | pagedown space |        | texts |
     One page down.
 text.page_up   | pageup         |        | texts |
@@ -389,33 +389,33 @@ text.page_up   | pageup         |        | texts |
 
 # dialogs
 dialog.yes       | y ctrl+s | yes | dialogs |
-    Do what the question asks; for more than 50 jobs only tab to the button and enter do it.
+    Confirm; for more than 50 jobs only `tab` to the button and `enter`.
 dialog.no        | escape n | no  | dialogs |
-    Leave the question, change nothing.
+    Cancel; nothing is changed.
 filter.keep      | enter    |     | filter  |
-    Filter by what was typed.
+    Apply the filter.
 filter.leave     | escape   |     | filter  |
-    Back to the filter there was.
+    Cancel; keep the previous filter.
 filter.complete  | tab      |     | filter  |
-    Take the completion.
+    Complete.
 filter.older     | up       |     | filter  |
-    The filter used before.
+    Previous filter of the history.
 filter.newer     | down     |     | filter  |
-    The filter used after.
+    Next filter of the history.
 palette.run      | enter    |     | palette |
-    Do what is under the cursor.
+    Run what is under the cursor.
 palette.leave    | escape   |     | palette |
-    Do nothing.
+    Close.
 palette.complete | tab      |     | palette |
-    Complete what is typed, or take over what is under the cursor.
+    Complete, with what is typed or what is under the cursor.
 palette.next     | down     |     | palette |
-    The next offer.
+    Next entry.
 palette.previous | up       |     | palette |
-    The offer before; above the first one, the lines used before.
+    Previous entry; above the first one, the history.
 
 # everywhere
 show_overview   | 1               |      | everywhere        |
-    Show what is wrong now.
+    Show the incidents and the charts.
 show_queues     | 2               |      | everywhere        |
     Show the queues.
 show_workers    | 3               |      | everywhere        |
@@ -427,27 +427,27 @@ show_scheduled  | 5               |      | everywhere        |
 show_local      | 6               |      | everywhere        |
     Show the workers that were started here.
 show_history    | 7               |      | everywhere        |
-    Show what was done, by whom, and take it back.
+    Show what was done and by whom; undo it.
 next_place      | 0               |      | everywhere        |
-    Show all queue systems together, then each alone, then all again.
+    Switch between all queue systems together and each alone.
 faster          | + =             |      | everywhere -local |
-    Look more often.
+    Faster refresh.
 slower          | -               |      | everywhere -local |
-    Look less often.
+    Slower refresh.
 palette         | colon           |      | everywhere        |
-    The command line: an action, a screen with a filter, a queue, theme, place, profile, doctor.
+    Open the command line: actions, screens with a filter, queues, themes, profiles, doctor.
 choose_theme    | T               |      | everywhere        |
-    Choose the colours: the console is shown in those under the cursor.
+    Choose a colour theme, with a live preview.
 reveal          | S               |      | everywhere        |
-    Show passwords, tokens and keys in what is shown; once more hides them.
+    Show or hide secrets: passwords, tokens and keys.
 repaint         | ctrl+l          |      | everywhere        |
-    Draw the screen anew, where something else has written on it.
+    Redraw the screen.
 help            | ?               | help | everywhere        |
-    What the keys do: those of this screen, then all others.
+    Show the keys: those of this screen first.
 suspend_process | ctrl+z          |      | everywhere        |
-    Back to the shell; `fg` returns here.
+    Suspend to the shell; `fg` returns.
 quit            | q ctrl+c ctrl+q | quit | everywhere        |
-    Leave; ctrl+c and ctrl+q leave a question, filter or command line first.
+    Quit; ctrl+c and ctrl+q close a question, filter or command line first.
 """)
 """The actions by the headings above."""
 

@@ -247,7 +247,7 @@ async def start_group(
             group.refresh()
         if group.report is None:
             log = folder / state_file.OWN_LOG
-            raise CannotStart(f"their supervisor says nothing; see {log}")
+            raise CannotStart(f"their supervisor does not answer; see {log}")
         if group.places and not any(place.pid for place in group.places):
             raise CannotStart(f"{about.argv[0]} {group.places[0].ending}")
     except BaseException:

@@ -53,11 +53,11 @@ async def trouble(
     try:
         status, result = await _run(_PROGRAM, [module], environment, limit_s)
     except OSError as error:
-        return f"no process to try {safe(module)} in: {safe(str(error.strerror))}"
+        return f"no process to import {safe(module)} in: {safe(str(error.strerror))}"
     if status == _IMPORTED:
         return None
     if status is None:
-        return f"{safe(module)} cannot be imported: not done after {limit_s:g} s"
+        return f"{safe(module)} cannot be imported: not finished after {limit_s:g} s"
     return f"{safe(module)} cannot be imported: {_reason(result, status)}"
 
 
@@ -192,6 +192,6 @@ def unknown_classes(waiting: Sequence[QueueClasses], known: Set[str]) -> str | N
     rest = len(lacking) - _MOST_QUEUES
     more = f"; and in {counted(rest, 'more queue')}" if rest > 0 else ""
     return (
-        f"classes wait that the modules do not know, their jobs would fail: {named}{more}. Load "
-        "the modules that declare them, or name the command of a worker that knows them"
+        f"jobs of unknown classes are waiting and would fail: {named}{more}. Load the modules "
+        "that declare them, or name the command of a worker that knows them"
     )

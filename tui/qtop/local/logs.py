@@ -190,7 +190,7 @@ class LogFile:
     def _keep(self, data: bytes) -> None:
         try:
             if self._not_kept:
-                self._append(f"\nqtop: {self._not_kept:,} bytes were not kept\n".encode())
+                self._append(f"\nqtop: {self._not_kept:,} bytes dropped\n".encode())
                 self._not_kept, self.problem = 0, ""
             self._append(data)
         except OSError as error:

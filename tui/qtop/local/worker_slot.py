@@ -221,7 +221,7 @@ class WorkerSlot:
         is_stable = now_mono - self._born_mono > STABLE_AFTER_S
         self._early_deaths = 0 if is_stable else self._early_deaths + 1
         if self._early_deaths >= MOST_EARLY_DEATHS:
-            self._log.note(f"gave up after {self._early_deaths} early deaths in a row")
+            self._log.note(f"gave up: {self._early_deaths} crashes at start")
             self._to("gave up")
             return
         pause_s = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** max(0, self._early_deaths - 1))
@@ -233,7 +233,7 @@ class WorkerSlot:
         try:
             self._process.send_signal(number)
         except PermissionError:
-            self._problem = f"it may not be sent {number.name}: it runs as another user"
+            self._problem = f"cannot send {number.name}: it runs as another user"
             self._log.note(self._problem)
         if self._status is not None or number == signal.SIGKILL:
             signal_leftovers(self._process.pid, number)
@@ -243,7 +243,7 @@ class WorkerSlot:
         found = signal_leftovers(leader, self._signalled or signal.SIGQUIT)
         if found:
             left = ", ".join(map(str, found))
-            self._log.note(f"process {leader} left {left} behind: told to end, too")
+            self._log.note(f"process {leader} left {left} running: sent TERM to these, too")
             if self._signalled is None:
                 self._to("finishing", time.monotonic() + _LEFT_FINISH_S)
 

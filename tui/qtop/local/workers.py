@@ -129,7 +129,7 @@ class LocalWorkers:
         environment = command.environment_in(self._environ)
         known = await import_check.known(command.names_program, request.modules, environment)
         if known is None:
-            return "it cannot be found out which jobs the modules declare: nothing was started"
+            return "cannot read which jobs the modules declare: nothing was started"
         return unknown_classes(waiting, known)
 
     async def start(self, request: LaunchRequest) -> WorkerGroup:
@@ -172,7 +172,7 @@ class LocalWorkers:
         there = self._starting + sum(group.wanted for group in self.groups)
         if there + count <= MOST_IN_ALL:
             return None
-        return Refusal(f"at most {MOST_IN_ALL} workers run from here; there are {there}")
+        return Refusal(f"at most {MOST_IN_ALL} workers can run from here; {there} are running")
 
     def _take(self, groups: Iterable[WorkerGroup]) -> None:
         self.groups += groups

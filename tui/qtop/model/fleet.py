@@ -113,12 +113,12 @@ is gone, and whether it left cleanly is unknown; it beats again; it is gone for 
 remembered."""
 
 _SENTENCES: Final[dict[Event, str]] = {
-    "seen": "is seen, and runs {jobs}",
-    "crashed": "crashed, or was cut off, and ran {jobs}",
-    "left": "left, and gave its jobs back",
-    "gone": "is gone, and ran {jobs}; whether it gave them back is unknown",
-    "back": "beats again, and runs {jobs}",
-    "forgotten": "is forgotten",
+    "seen": "appeared, running {jobs}",
+    "crashed": "crashed or was cut off, running {jobs}",
+    "left": "stopped cleanly; its jobs returned to their queues",
+    "gone": "is gone, running {jobs}; unknown whether it returned them",
+    "back": "is back, running {jobs}",
+    "forgotten": "dropped from the record",
 }
 
 

@@ -218,7 +218,7 @@ class HealthReport:
         be made."""
         problems: dict[HealthPart, str] = {k: v for k, v in self.problems.items() if k != "strays"}
         if strays is not None and not strays.is_complete:
-            why = "only the first 200,000 keys were looked at"
+            why = "only the first 200,000 keys were searched"
         if why:
             problems["strays"] = why
         return replace(self, strays=strays, problems=problems)

@@ -75,10 +75,10 @@ def read_line(line: str) -> Exported:
         raise BadExport("not written by qtop's export")
     for name in ("redacted", "cut"):
         if fields.get(name):
-            raise BadExport(f"it is {name}: export with secrets to load it back")
+            raise BadExport(f"it is {name}: export with secrets to load it")
     item = whole(_raw(fields))
     if item.sha != fields.get("sha"):
-        raise BadExport("its bytes are not those that were exported")
+        raise BadExport("its bytes were changed after the export")
     queue, place, system = fields.get("queue"), fields.get("place"), fields.get("system")
     return Exported(
         item,

@@ -133,7 +133,7 @@ def queue_state(row: QueueRow) -> str:
     if row.is_unserved:
         wrong.append("unserved")
     if row.unreadable is None:
-        wrong.append("set aside unknown")
+        wrong.append("unreadable unknown")
     elif row.unreadable:
         wrong.append(f"{number(row.unreadable)} unreadable")
     if row.drops:

@@ -41,7 +41,7 @@ class AcknowledgeDialog(Dialog[Answer | None]):
         times = (DialogButton(id, label) for id, (label, _) in TIMES.items())
         lines = (
             what,
-            "It is listed below the others until then, or until it gets worse.",
+            "It is listed below the others until then, unless it gets worse.",
         )
         super().__init__("Acknowledge this incident for how long?", lines, (CANCEL, *times))
 

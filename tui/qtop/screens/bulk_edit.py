@@ -21,7 +21,7 @@ from qtop.widgets.filter_input import InputField
 from queuecore.errors import BadOption, StoreError
 
 _PLACE_HINT = "Place in the arguments, as in filters: args.0, args.1.currency"
-_BEFORE_HINT = "Only where it is (empty: any value)"
+_BEFORE_HINT = "Only where the value is (empty = any)"
 _AFTER_HINT = 'New value (EUR is a text, 42 a number, "42" a text, null, true)'
 
 
@@ -36,8 +36,8 @@ class ChangeDialog(Dialog[ArgumentChange | None]):
     AUTO_FOCUS = "#place"
 
     def __init__(self, what: str, args: Any) -> None:
-        line = "A question with samples and counts comes before anything is changed."
-        yes = DialogButton("yes", "Look for them", "primary", is_locked=True)
+        line = "Samples and counts are shown before anything is changed."
+        yes = DialogButton("yes", "Search", "primary", is_locked=True)
         super().__init__(f"Edit the arguments of {what}", (line,), (CANCEL, yes))
         self._places = [place for place in paths_of(args) if safe(place) == place]
 
@@ -70,6 +70,15 @@ class ChangeDialog(Dialog[ArgumentChange | None]):
             meaning, is_bad = safe(str(error)), True
         self.query_one("#meaning", Label).update(Text(meaning))
         self.query_one("#yes").disabled = is_bad
+
+    @on(Input.Blurred, "#place")
+    def complete(self) -> None:
+        """Take over the place that is offered behind what was typed: it is shown as if it were
+        there. What leads to a list or a mapping is a place itself."""
+        typed = self._value("place").strip()
+        offered = [each for each in self._places if each.startswith(typed)] if typed else []
+        if offered and typed not in offered and not offered[0].startswith(f"{typed}."):
+            self.query_one("#place", Input).value = offered[0]
 
     @on(Input.Submitted)
     def go_on(self, event: Input.Submitted) -> None:

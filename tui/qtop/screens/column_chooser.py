@@ -60,8 +60,8 @@ class ColumnDialog(Dialog[tuple[str, ...] | None]):
     DEFAULT_CSS = "ColumnDialog Table { height: 12; }"
 
     def __init__(self, screen: str, rows: Sequence[ColumnChoice]) -> None:
-        line = "space shows or hides, K and J move it up and down, enter takes it over."
-        yes = DialogButton("yes", "Take over", "primary")
+        line = "space shows or hides, K and J move a column, enter applies."
+        yes = DialogButton("yes", "Apply", "primary")
         super().__init__(f"Columns of {screen.capitalize()}", (line,), (CANCEL, yes))
         self._screen, self._rows = screen, list(rows)
         self._list = Table(_COLUMNS, key=lambda row: row.key, markable=False)
@@ -79,7 +79,7 @@ class ColumnDialog(Dialog[tuple[str, ...] | None]):
 
     def _show(self) -> None:
         self._list.set_rows(list(self._rows))
-        text = setting(self._screen, self._keys) if self._keys else "One column at least is shown."
+        text = setting(self._screen, self._keys) if self._keys else "One column must be shown."
         self.query_one("#setting", Label).update(Text(text))
 
     def action_turn(self) -> None:

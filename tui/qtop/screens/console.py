@@ -174,7 +174,7 @@ class Actions(Protocol):
         request: AnyRequest,
         table: Table[Any] | None = None,
         *,
-        looking: str = "looking at it",
+        looking: str = "checking",
     ) -> None:
         """Prepare a request, ask if that is needed, and carry it out; `table` loses its marks then.
         `looking` is shown while it is prepared."""

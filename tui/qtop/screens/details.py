@@ -92,7 +92,7 @@ def job_lines(job: Job, redactor: Redactor = OPEN) -> Iterator[TextLine]:
         yield from system_lines(job.system)
         yield TextLine(safe(job.queue or ""), "", "queue")
         if job.place is not None:
-            yield TextLine(f"{job.place + 1:,} from the front, when it was opened", "", "place")
+            yield TextLine(f"{job.place + 1:,} from the front, when opened", "", "place")
         yield from _id_and_tags(job)
         yield from _arguments(job.class_name, job.args, redactor)
         if job.extra:
@@ -133,7 +133,7 @@ def worker_lines(
     if row.jobs is None and last_jobs is not None:
         yield from _last(last_jobs, row.now, redactor)
     elif row.jobs is None:
-        yield from _heading("Job in hand")
+        yield from _heading("Running job")
         yield TextLine(f"unknown: {safe(row.process.problem or '')}", "bad", "problem")
     for job in row.jobs or ():
         far = iterations.get(job.jid or "", "")
@@ -142,14 +142,14 @@ def worker_lines(
 
 def _facts(row: WorkerRow, facts: ProcessFacts) -> Iterator[TextLine]:
     """What a process with threads tells about itself."""
-    said = "" if facts.says_version or facts.version is None else " (it does not say)"
+    said = "" if facts.says_version or facts.version is None else " (not reported)"
     yield TextLine(f"{row_text.version(row)}{said}", "", "version")
     yield TextLine(row_text.busy(row), "", "busy")
     yield TextLine(row_text.mib(facts.rss_bytes), "", "memory")
     yield TextLine(row_text.microseconds(facts.round_trip_us), "", "round trip")
     if shown := row_text.tag(row):
         yield TextLine(shown, "", "tag")
-    flags = {"leads the others": facts.is_leader, "is embedded": facts.is_embedded}
+    flags = {"leader": facts.is_leader, "embedded": facts.is_embedded}
     if words := ", ".join(word for word, is_so in flags.items() if is_so):
         yield TextLine(words, "", "it")
     for part in facts.capsules:
@@ -163,10 +163,10 @@ def _facts(row: WorkerRow, facts: ProcessFacts) -> Iterator[TextLine]:
 def _last(jobs: Sequence[RunningJob], now: datetime, redactor: Redactor) -> Iterator[TextLine]:
     """What a process that is gone ran when it was last seen."""
     if not jobs:
-        yield TextLine("none when it was last seen", "", "jobs")
+        yield TextLine("none at its last heartbeat", "", "jobs")
     for job in jobs:
         yield from _running(
-            job, age_at(now, job.since), None, redactor, "Job when it was last seen"
+            job, age_at(now, job.since), None, redactor, "Job at its last heartbeat"
         )
 
 
@@ -175,7 +175,7 @@ def _running(
     elapsed_s: float | None,
     usual_s: float | None,
     redactor: Redactor,
-    title: str = "Job in hand",
+    title: str = "Running job",
     far: str = "",
 ) -> Iterator[TextLine]:
     yield from _heading(title)
@@ -186,7 +186,7 @@ def _running(
     if job.jid is not None:
         yield TextLine(safe(job.jid), "", "jid")
     yield TextLine(format.both_times(job.since), "", "since")
-    usual = "" if usual_s is None else f"; {format.duration(max(1.0, usual_s))} is usual"
+    usual = "" if usual_s is None else f"; p95 {format.duration(max(1.0, usual_s))}"
     yield TextLine(f"{format.duration(elapsed_s)}{usual}", "", "for")
     if far:
         yield TextLine(far, "", "iteration")
@@ -215,7 +215,7 @@ def delayed_lines(job: Job, due_s: float, redactor: Redactor = OPEN) -> Iterator
         return
     yield TextLine(format.optional(job.queue), "", "queue")
     if job.place is not None:
-        place = f"{job.place + 1:,} of the {due.jobs:,} of its moment, when it was listed"
+        place = f"{job.place + 1:,} of the {due.jobs:,} due at that time, when listed"
         yield TextLine(place, "", "place")
     yield from _id_and_tags(job)
     yield TextLine(f"{job.item.size:,} bytes, SHA-1 {job.id}", "dim", "job")
@@ -234,7 +234,7 @@ def schedule_lines(
     kept = {
         "persistent": "in Redis, as a persistent schedule",
         "file": "in the file of the scheduler at work",
-        "unknown": "not in Redis: in a file that is not known, or gone",
+        "unknown": "not in Redis: in an unknown file, or gone",
     }
     yield from system_lines(row.system)
     yield TextLine(kept.get(row.source, f"in Redis, of {row.source}"), "", "source")
@@ -246,20 +246,20 @@ def schedule_lines(
         if row.description:
             yield TextLine(safe(row.description), "", "about")
         if row.environments is not None:
-            only_in = ", ".join(sorted(row.environments)) or "no environment: it is blank"
+            only_in = ", ".join(sorted(row.environments)) or "none: it is blank"
             yield TextLine(safe(only_in), "", "only in")
         yield from _heading("Next runs")
         if row.zone is not None:
             reckoned = (
-                f"reckoned in {safe(row.zone)}, for it names none; the scheduler's may differ"
+                f"calculated in {safe(row.zone)}; it names no time zone, the scheduler's may differ"
             )
             yield TextLine(reckoned, "dim", " ")
         for at in firings:
             ahead_s = (at - now).total_seconds()
             yield TextLine(f"{format.both_times(at)}, {format.due_in(ahead_s)}", "", " ")
         if not firings:
-            why = ": an interval begins when its scheduler does" if row.source in kept else ""
-            yield TextLine(f"none is known{why}", "dim", " ")
+            why = ": an interval starts with its scheduler" if row.source in kept else ""
+            yield TextLine(f"unknown{why}", "dim", " ")
         yield from _arguments(None, row.args, redactor)
     if row.item is not None:
         yield from _raw("Definition as it is in Redis", row.item.raw, row.item.size, redactor)
@@ -275,15 +275,15 @@ def _condition(row: WorkerRow) -> str:
     beat = row_text.heartbeat(row)
     last = f"last heartbeat {beat} ago"
     if row.process.beat_at is None:
-        last = "when its last heartbeat was cannot be read"
+        last = "its last heartbeat cannot be read"
     elif beat == "ahead":
-        last = "its last heartbeat lies ahead of the server's clock"
+        last = "its last heartbeat is ahead of the server's clock"
     states = {
-        "dead?": f"dead? {last}; another worker will record its job as failed",
-        "unregistered": "unregistered: it holds a job and is on no register; it may be dead",
-        "silent": f"silent: {last}, where one a minute is usual",
+        "dead?": f"dead? {last}; pruning moves its job to Failed",
+        "unregistered": "unregistered: it holds a job and is not registered; it may be dead",
+        "silent": f"silent: {last}; expected once a minute",
         "quiet": f"quiet: it takes no more jobs; {last}",
-        "no heartbeat": "no heartbeat ever: another implementation, or an old one",
+        "no heartbeat": "no heartbeat ever: another implementation or an old version",
     }
     return states.get(row.condition, f"{row.condition}; {last}")
 
@@ -327,7 +327,7 @@ def _pretty(value: Any, redactor: Redactor) -> Iterator[TextLine]:
 
 def _backtrace(lines: tuple[str, ...], redactor: Redactor) -> Iterator[TextLine]:
     if not lines:
-        yield TextLine("none was recorded", "dim", " ")
+        yield TextLine("none recorded", "dim", " ")
     text = redactor.text("\n".join(lines))
     for line in safe_lines(text, max_lines=_MOST_LINES, max_width=_MOST_CELLS):
         yield TextLine(line, "", " ", backtraces.tones(line))

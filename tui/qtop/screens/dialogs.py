@@ -151,7 +151,7 @@ class LookingDialog(Dialog[None]):
     def __init__(
         self, what: str, clock: Callable[[], float], stop: Callable[[], None] | None = None
     ) -> None:
-        stopping = DialogButton("stop", "Stop looking")
+        stopping = DialogButton("stop", "Stop search")
         super().__init__(what, ("…",), (CANCEL,) if stop is None else (CANCEL, stopping))
         self._stop = stop
         self._has_moved = asyncio.Event()
@@ -195,7 +195,7 @@ class LookingDialog(Dialog[None]):
     def _show_progress(self) -> None:
         meter = self._meter
         if meter.of:
-            far = f"{meter.done:,} of {meter.of:,} looked at"
+            far = f"{meter.done:,} of {meter.of:,} searched"
             parts = filter(None, (far, meter.percent, meter.speed, meter.time_left))
             self.query_one(".line", Label).update(Text(", ".join(parts)))
             self.query("#stop").set(display=True)
@@ -246,21 +246,26 @@ class ConfirmDialog(Dialog[bool]):
 
     def compose_fields(self) -> Iterable[Widget]:
         if self._plan.word is not None:
-            yield Label(Text(f"Type {self._plan.word} to go on:"), classes="line")
+            yield Label(Text(f'Type "{self._plan.word}" to confirm:'), classes="line")
             yield InputField(id="word")
         if self._plan.pace is not None:
-            yield Label("Jobs a second at most (empty: as fast as it goes):", classes="line")
+            yield Label("Rate limit, jobs/s (empty = unlimited):", classes="line")
             yield FigureField(id="pace", max_length=6, restrict=r"[0-9]*")
         if self._needs_button:
-            yield Label(
-                Text(f"No letter confirms so much: Tab to {self._plan.verb}, then Enter."),
-                classes="line",
-                id="how",
-            )
+            yield Label(Text(f"Too many for a single key: {self._how}."), classes="line", id="how")
 
     @on(Input.Changed, "#word")
     def unlock(self) -> None:
         self.query_one("#yes", Button).disabled = self._is_locked
+
+    @property
+    def _how(self) -> str:
+        """The keys that confirm, from where the cursor is at first: from the field for the pace tab
+        would lead to Cancel."""
+        verb = self._plan.verb
+        if self._plan.pace is not None and self._plan.parts is None:
+            return f"Enter goes to {verb}, Enter again confirms"
+        return f"Tab to {verb}, then Enter"
 
     @property
     def _needs_button(self) -> bool:
@@ -316,7 +321,7 @@ class DateDialog(Dialog[datetime | None]):
 
     def compose_fields(self) -> Iterable[Widget]:
         yield InputField(id="moment")
-        yield Label(Text(f"Until when? {ALLOWED}"), id="meaning", classes="line")
+        yield Label(Text(f"New run time: {ALLOWED}"), id="meaning", classes="line")
 
     @on(Input.Changed)
     def explain(self, event: Input.Changed) -> None:
@@ -348,7 +353,7 @@ class QueueDialog(Dialog[str | None]):
     def __init__(
         self, names: Collection[str] | None, title: str = "Requeue to which queue?"
     ) -> None:
-        line = "What is moved goes to its end."
+        line = "Jobs go to its end."
         super().__init__(title, (line,), (CANCEL, DialogButton("yes", "Move", "primary")))
         # What cannot be shown cannot be typed: a completion means the real name.
         self._names: dict[str, str | None] = {}
@@ -371,7 +376,7 @@ class QueueDialog(Dialog[str | None]):
         known = self._names.get(name)
         title = self.query_one("#title", Label)
         if known is None and name in self._names:
-            title.update(Text("Several queues look like that: `qtop move` takes their bytes"))
+            title.update(Text("Several queues are shown like that: `qtop move` takes exact bytes"))
             return
         if known is None and str(title.content) != self._doubt(name):
             title.update(Text(self._doubt(name)))
@@ -380,8 +385,8 @@ class QueueDialog(Dialog[str | None]):
 
     def _doubt(self, name: str) -> str:
         if not self._is_known:
-            return f"Whether there is a queue {safe(name)} is unknown: once more goes there"
-        return f"There is no queue {safe(name)} yet: once more makes it"
+            return f'Unknown whether queue "{safe(name)}" exists. Press again to use it'
+        return f'Queue "{safe(name)}" does not exist. Press again to create it'
 
 
 def ask_for_queue(app: Console, source: JobSource, title: str, move: Callable[[str], None]) -> None:
@@ -391,7 +396,7 @@ def ask_for_queue(app: Console, source: JobSource, title: str, move: Callable[[s
         if queue is None:
             app.say("nothing was changed", "dim")
         elif source.kind == "queue" and queue == source.name:
-            app.say(f"they are in {safe(queue)}: nothing was moved", "warn")
+            app.say(f"they are already in {safe(queue)}: nothing was moved", "warn")
         else:
             move(queue)
 
@@ -407,12 +412,12 @@ def ask_for_queue(app: Console, source: JobSource, title: str, move: Callable[[s
 
 #: The fields: their names in code, their labels, what they show when they are empty.
 _FIELDS: Final = (
-    ("queues", "queues", "names with commas, in order; * is all, !x not x"),
+    ("queues", "queues", "comma-separated, in order; * all, !x not x"),
     ("count", "workers", f"1 to {MOST_PER_START}"),
-    ("modules", "load", "modules with jobs, with commas: app.jobs"),
-    ("interval", "interval", "seconds between two looks where waiting is impossible: 5"),
-    ("jobs_per_fork", "jobs per fork", "how many jobs share a child: 1"),
-    ("time_limit", "time limit", "seconds after which a job is ended: none"),
+    ("modules", "load", "comma-separated modules with jobs: app.jobs"),
+    ("interval", "refresh, s", "5; used only where waiting is impossible"),
+    ("jobs_per_fork", "jobs per fork", "1"),
+    ("time_limit", "time limit", "seconds a job may run: none"),
     ("template", "command", "instead of qtop's worker: QUEUES={queues} bundle exec ..."),
 )
 #: What means something to our own worker only.
@@ -467,7 +472,7 @@ class StartDialog(Dialog[LaunchRequest | None]):
         found = self._find()
         if found is not None and not self._is_checking:
             self._is_checking = True
-            self._tell(found[1], "trying …")
+            self._tell(found[1], "checking …")
             self.run_worker(self._try(*found), exclusive=True)
 
     async def _try(self, request: LaunchRequest, shown: str) -> None:
@@ -576,8 +581,8 @@ class QuitDialog(Dialog[str | None]):
         super().__init__(
             f"Leave, with {counted(alive, 'worker')} started here?",
             (
-                "Finish: each ends its job first. Now: jobs in hand count as failed.",
-                "Leave running: they go on without a console; the next one finds them again.",
+                "Finish: each finishes its job. Now: running jobs move to Failed.",
+                "Leave running: they run on without a console; the next one shows them.",
             ),
             (
                 DialogButton("finish", "Finish and stop", "primary"),
@@ -616,7 +621,7 @@ class WaitingDialog(Dialog[None]):
 
     def tell(self, alive: int, waited_s: float) -> None:
         workers = counted(alive, "worker")
-        self.query_one(".line", Label).update(Text(f"{workers} at it, {ago(waited_s)}"))
+        self.query_one(".line", Label).update(Text(f"{workers} running, {ago(waited_s)}"))
 
     def press(self, button: str | None) -> None:
         if button in ("now", "leave"):

@@ -50,13 +50,13 @@ class ExportDialog(Dialog[ExportChoice | None]):
         if all_of:
             buttons.append(DialogButton("all", all_of))
         line = "One JSON object a line; an existing file is never overwritten."
-        super().__init__("Write jobs to a file", (line,), buttons)
+        super().__init__("Export jobs to a file", (line,), buttons)
         self._path, self._has_chosen = path, bool(chosen)
 
     def compose_fields(self) -> Iterable[Widget]:
         yield Label("File:", classes="line")
         yield InputField(self._path, id="path")
-        yield Box("with secrets, so that `qtop load` can put them back", id="secrets")
+        yield Box("with secrets, so that `qtop load` can load them back", id="secrets")
 
     @on(Input.Submitted)
     def action_yes(self) -> None:
@@ -105,13 +105,13 @@ async def export(
     what: str = "",
 ) -> None:
     """Ask for a file, and write into it what was chosen, or everything that matches."""
-    button = f"Write {what}"
+    button = f"Export {what}"
     if isinstance(chosen, Sequence):
-        button = f"Write {len(chosen):,} {what}" if chosen else ""
+        button = f"Export {len(chosen):,} {what}" if chosen else ""
     dialog = ExportDialog(
         _default_path(jobs.source.kind),
         button.rstrip(),
-        "Write all that match" if everything else "",
+        "Export all that match" if everything else "",
     )
     choice = await app.push_screen_wait(dialog)
     if choice is None:
@@ -146,8 +146,8 @@ class Writer:
         self.unread: tuple[UnreadPart, ...] = ()
 
     def __str__(self) -> str:
-        gone = f", gone meanwhile {self._gone:,}" if self._gone else ""
-        return f"written {self._written:,}{gone}"
+        gone = f", skipped {self._gone:,} (already gone)" if self._gone else ""
+        return f"exported {self._written:,}{gone}"
 
     async def write(self, jobs: Sequence[Job] | JobSearch) -> None:
         """Write these, or all that a search finds. Raises StoreError and OSError."""
@@ -165,7 +165,7 @@ class Writer:
 
         def tell(done: int, of: int) -> None:
             meter.note(done, of)
-            self._app.say(f"{self}; looked at {meter.words()} …", "dim", stays=True)
+            self._app.say(f"{self}; searched {meter.words()} …", "dim", stays=True)
 
         read, way = self._app.read, self._jobs.walk()
         await walk(read, way, visit, tell, self._read_cut, sieve=jobs.sieve)

@@ -18,7 +18,8 @@ from qtop.monitor import row_text
 from qtop.monitor.failure_census import CountedGroup, FailureCensus
 from qtop.monitor.state import ViewState
 from qtop.screens import details, list_bars, preview
-from qtop.screens.job_list import CLASS, QUEUE, JobDetailsScreen, JobListScreen, quarantine
+from qtop.screens.job_details import JobDetailsScreen, quarantine
+from qtop.screens.job_list import CLASS, QUEUE, JobListScreen
 from qtop.screens.preview import RowLook
 from qtop.screens.tickets import error_lines, failure_ticket, group_ticket
 from qtop.search.byte_tests import Sieve
@@ -49,7 +50,7 @@ class FailureScreen(JobDetailsScreen):
     TAB: ClassVar[Where] = "failed"
     NAME = "one failure"
     REST = "the rest of the entry"
-    GONE = "this entry is not in the list any more"
+    GONE = "this entry is no longer in the list"
 
     def __init__(self, job: Job, jobs: JobList, groups: FailureGroups | None = None) -> None:
         super().__init__(job, jobs)
@@ -437,15 +438,22 @@ class FailedScreen(JobListScreen):
     def look_at(self, row: Any) -> RowLook | None:
         if isinstance(row, JobRow):
             return super().look_at(row)
-        view, key = self.app.state.view(), row.group.fingerprint
-        alike = (each for each in view.insights.groups if each.fingerprint == key)
-        sample = next(alike, None)
-        newest = None if sample is None or sample.newest is None else sample.newest.job
-        lines = preview.group_lines(row.group, newest, self.now)
+        view = self.app.state.view()
+        lines = preview.group_lines(row.group, self._newest_of(row), self.now)
         wanted = ("table.open", "requeue", "requeue_all", "delete", "move", "export")
         last = preview.keys(view, self.PLACES, wanted)
         name = [Span(_class(row), "strong", 90, least=8)]
         return RowLook(row.group.id, name, tuple(lines), None, tuple(last))
+
+    def _newest_of(self, row: FailureGroupRow) -> Job | None:
+        """The newest failure of a group, where that is among the newest of all."""
+        groups, key = self.app.state.view().insights.groups, row.group.fingerprint
+        found = next((each.newest for each in groups if each.fingerprint == key), None)
+        return None if found is None else found.job
+
+    def sample(self) -> Job | None:
+        row = self.table.cursor_row
+        return self._newest_of(row) if isinstance(row, FailureGroupRow) else super().sample()
 
     # Keys
 
@@ -501,13 +509,12 @@ class FailedScreen(JobListScreen):
         if not isinstance(row, FailureGroupRow):
             super().action_quarantine()
             return
-        groups = self.app.state.view().insights.groups
-        newest = next((g.newest for g in groups if g.fingerprint.id == row.group.id), None)
+        newest = self._newest_of(row)
         if newest is None:
             key = self.app.state.policy.sign("table.open")
-            self.app.say(f"{key} opens the group: then one of its failures can be chosen", "dim")
+            self.app.say(f"{key} opens the group: choose a failure there", "dim")
         else:
-            quarantine(self.app, self.within.source, newest.job)
+            quarantine(self.app, self.within.source, newest)
 
     def action_edit(self) -> None:
         if not self.shows_groups:
@@ -549,7 +556,7 @@ class FailedScreen(JobListScreen):
             return
         self._apart_shown = 0
         if len(sources) == 1:
-            nothing = "" if apart else ", and nothing in quarantine"
+            nothing = "" if apart else ", and nothing is in quarantine"
             self.app.say(f"there is only one list of failures{nothing}", "dim")
             return
         at = sources.index(here) + 1 if here in sources else 0

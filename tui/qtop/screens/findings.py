@@ -92,7 +92,7 @@ def finding_lines(
     title = f"{counted(wrong, 'problem')}, {unknown:,} unknown, of {counted(len(listed), 'check')}"
     yield TextLine(f"{title}{far}", "title")
     if problem:
-        yield TextLine(f"The checks ended early: {safe(problem)}", "bad")
+        yield TextLine(f"The checks stopped early: {safe(problem)}", "bad")
     for place, each in listed:
         of = f"{safe(place)}: " if place else ""
         level = pad(f"{each.level} {each.check}", _CHECK_CELLS)

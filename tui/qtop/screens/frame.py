@@ -20,7 +20,7 @@ from qtop.monitor.incidents.incident import troubles
 from qtop.monitor.row_text import waiting, working
 from qtop.monitor.rows import Totals
 from qtop.monitor.state import PlaceCondition, UiPolicy, ViewState
-from qtop.text.format import NOTHING, brief, dropped, number, partly, rate
+from qtop.text.format import NOTHING, brief, dropped, number, part_name, partly, rate
 from qtop.text.safe import ago, safe
 from qtop.widgets.bars import Span
 from qtop.widgets.columns import letters_of
@@ -284,7 +284,7 @@ def trouble(view: ViewState) -> list[Span]:
     problems = {} if view.fleet is None else view.fleet.totals.problems
     if problems:
         # The names first: there is little room, and the reasons are long.
-        what, why = ", ".join(problems), "; ".join(dict.fromkeys(problems.values()))
+        what, why = ", ".join(map(part_name, problems)), "; ".join(dict.fromkeys(problems.values()))
         return [Span(f" ⚠ unknown: {safe(what)}: {safe(why)}", "warn")]
     return []
 

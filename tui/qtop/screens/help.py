@@ -78,13 +78,13 @@ _COLUMNS = tuple(
     TextLine(meaning, "", column)
     for column, meaning in (
         ("in/s out/s", "jobs a second over the last 10 s; ~ is an estimate from the workers"),
-        ("trend", "how the number of waiting jobs changed over the last 60 looks"),
-        ("empty in", "at these rates; never: it grows, or nothing takes from it"),
-        ("next waits", "how long the next job has waited, seen each 10 s; ActiveJob's jobs tell"),
-        ("workers", "workers that take from the queue and are not dead"),
-        ("in hand", "jobs of the queue that workers hold now"),
-        ("failed", "of the 500 newest failures; 7+ when older ones were not looked at"),
-        ("–", "unknown, which is not zero"),  # noqa: RUF001
+        ("trend", "the number of waiting jobs over the last 60 refreshes"),
+        ("empty in", "time to empty at these rates; never: it grows, or no jobs are taken"),
+        ("oldest age", "age of the oldest job, read each 10 s; only where its payload has a time"),
+        ("workers", "live workers that serve the queue"),
+        ("running", "jobs of the queue that workers run now"),
+        ("failed", "among the 500 newest failures; 7+: there are older ones"),
+        ("–", "unknown (not zero)"),  # noqa: RUF001
     )
 )
 

@@ -1,4 +1,4 @@
-"""What operators did: by whom, when, how many, and whether it can still be taken back."""
+"""What operators did: by whom, when, how many, and whether it can still be undone."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def _moment(entry: AuditEntry) -> str:
 
 
 def _done(entry: AuditEntry) -> str:
-    """How many items it concerned, and how many of them were taken back since."""
+    """How many items it concerned, and how many of them were undone since."""
     if entry.done is None:
         return "unknown"
     taken_back = f" (-{format.number(entry.undone)})" if entry.undone else ""
@@ -74,17 +74,17 @@ def _done(entry: AuditEntry) -> str:
 
 
 def _done_cell(entry: AuditEntry) -> str:
-    """The same in few characters: the cell beside it says when all of it was taken back."""
+    """The same in few characters: the cell beside it says when all of it was undone."""
     return format.number(entry.done) if _is_undone(entry) else _done(entry)
 
 
 def _is_undone(entry: AuditEntry) -> bool:
-    """Whether all of it was taken back."""
+    """Whether all of it was undone."""
     return bool(entry.done) and entry.undone == entry.done
 
 
 def _undo_left(entry: AuditEntry) -> str:
-    """How long it can still be taken back, or why it cannot."""
+    """How long it can still be undone, or why it cannot."""
     if entry.undo_left_s is not None:
         return ago(entry.undo_left_s)
     return "undone" if _is_undone(entry) else "no"
@@ -96,10 +96,10 @@ def _lines(entry: AuditEntry) -> Iterator[TextLine]:
     yield TextLine(safe(entry.actor.who), "", "who")
     yield TextLine(safe(entry.actor.client), "", "client")
     yield TextLine(f"{format.number(entry.planned)} named by the preview", "", "planned")
-    unknown = "unknown: what is kept for the undo tells it, and is gone"
+    unknown = "unknown: the undo data is gone"
     yield TextLine(unknown if entry.done is None else format.number(entry.done), "", "done")
     if entry.undone:
-        yield TextLine(format.number(entry.undone), "", "taken back")
+        yield TextLine(format.number(entry.undone), "", "undone")
     yield from details.system_lines(entry.system)
     if entry.queue:
         yield TextLine(safe(entry.queue), "", "queue")
@@ -116,18 +116,18 @@ def _lines(entry: AuditEntry) -> Iterator[TextLine]:
 def consequence(entry: AuditEntry) -> tuple[str, ...]:
     """What an undo would do, in sentences."""
     if entry.undo_left_s is None:
-        why = "all of it was taken back" if _is_undone(entry) else "too long ago, or never possible"
-        return (f"Nothing can be taken back: {why}.",)
-    left = f"It can be taken back for another {ago(entry.undo_left_s)}."
+        why = "all of it was undone" if _is_undone(entry) else "too long ago, or irreversible"
+        return (f"Cannot be undone: {why}.",)
+    left = f"Can be undone for another {ago(entry.undo_left_s)}."
     if entry.action in ("pause", "resume"):
-        return (left, "Switches go back to where they were, unless somebody moved them since.")
+        return (left, "Switches return to their earlier state, unless changed since.")
     if entry.action in _MOVES_ON:
-        return (left, "Jobs that a worker has taken since stay where they are.")
-    return (left, "What was removed comes back: same bytes, same order, nothing twice.")
+        return (left, "Jobs that a worker has taken since are not changed.")
+    return (left, "What was removed returns: same bytes, same order, nothing twice.")
 
 
 def question(entry: AuditEntry) -> tuple[str, ...]:
-    """What to know before an action is taken back."""
+    """What to know before an action is undone."""
     by = f"By {safe(entry.actor.who)} with {safe(entry.actor.client)}"
     return (f"{by}, {format.both_times(entry.at)}.", f"Done: {_done(entry)}.", *consequence(entry))
 
@@ -251,10 +251,8 @@ class HistoryScreen(RowsScreen):
             return
         if unread:
             self.app.say(f"the history: {list_bars.unknown_parts(unread)}", "warn")
-        self.table.empty_text = (
-            "Nothing was done here yet: what you do is listed, "
-            f"and {self.app.state.policy.sign('undo_deed')} takes it back."
-        )
+        key = self.app.state.policy.sign("undo_deed")
+        self.table.empty_text = f"No actions yet: they are listed here, and {key} undoes them."
         self.pane.show_rows(self._entries)
 
     def on_table_opened(self, event: Table.Opened[AuditEntry]) -> None:

@@ -139,7 +139,11 @@ def keyed_remedies(incident: Incident, policy: UiPolicy, *, read_only: bool) -> 
 def _keyed(remedy: Remedy, incident: Incident, policy: UiPolicy, read_only: bool) -> KeyedRemedy:
     def label_in(where: Where) -> str | None:
         actions = policy.actions({where}, read_only=read_only)
-        return next((each.label for each in actions if each.id == remedy.action), None)
+        # What is not in the footer has no label; its id says the same.
+        labels = (
+            each.label or each.id.replace("_", " ") for each in actions if each.id == remedy.action
+        )
+        return next(labels, None)
 
     link = incident.link
     if not remedy.action:

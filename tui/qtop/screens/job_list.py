@@ -17,8 +17,6 @@ from qtop.actions.request import (
     JobRequest,
     Kill,
     Move,
-    Placed,
-    Quarantine,
     Request,
     Requeue,
     Reschedule,
@@ -31,9 +29,9 @@ from qtop.monitor.state import ALL, ViewState
 from qtop.screens import details, frame, list_bars
 from qtop.screens.base import ConsoleScreen, listed_in
 from qtop.screens.bulk_edit import ChangeDialog, whole_jobs
-from qtop.screens.console import Console
 from qtop.screens.dialogs import ask_for_queue
 from qtop.screens.export import export
+from qtop.screens.job_details import JobDetailsScreen, quarantine
 from qtop.screens.payload_editor import edit_job
 from qtop.screens.preview import RowLook
 from qtop.search.fields import Subject, of_job
@@ -56,7 +54,6 @@ from qtop.widgets.bars import Bar, Span
 from qtop.widgets.columns import Column, ToneOf, text_column
 from qtop.widgets.list_pane import MARKS_GONE, ListPane, marks_spans
 from qtop.widgets.table import Table
-from qtop.widgets.text_view import TextView
 from queuecore.errors import StoreError
 from queuecore.exchange import Operation
 
@@ -135,7 +132,7 @@ class JobListScreen(ConsoleScreen):
     #: What the list says when it is empty.
     NOTHING: ClassVar[str]
     MARKS_GONE: ClassVar[str] = MARKS_GONE
-    LOOKING: ClassVar[str] = "Looking through the whole list …"
+    LOOKING: ClassVar[str] = "Searching the whole list …"
     #: The action that stops a search.
     STOP: ClassVar[str] = "stop"
     pane: ListPane
@@ -269,7 +266,7 @@ class JobListScreen(ConsoleScreen):
         for group in ("search", "page", "rows"):
             self.workers.cancel_group(self, group)
         # What is marked may be hidden, and has not gone.
-        none = self.LOOKING if self.is_searched else "Looking …"
+        none = self.LOOKING if self.is_searched else "Searching …"
         self.pane.show_matching((), none, is_all=False)
         self.look()
         self.show_title()
@@ -518,7 +515,7 @@ class JobListScreen(ConsoleScreen):
         if self.app.actions.stop():
             return
         if search is None or search.is_idle:
-            self.app.say("nothing is under way here", "dim")
+            self.app.say("nothing running to stop", "dim")
             return
         search.is_stopped = not search.is_stopped
         if search.is_stopped:
@@ -644,7 +641,7 @@ class JobListScreen(ConsoleScreen):
         actions = self.app.actions
         if isinstance(chosen, JobQuery):
             actions.ask_when(
-                "Try them again when?",
+                "New time of the next try",
                 lambda at: self.act(partial(Reschedule, at=at), chosen=chosen),
             )
         elif chosen:
@@ -677,8 +674,8 @@ class JobListScreen(ConsoleScreen):
         chosen, what = self._edited()
         if not chosen:
             return
-        row = self.table.cursor_row
-        args = row.job.unwrapped[1] if isinstance(row, JobRow) else None
+        sample = self.sample()
+        args = None if sample is None else sample.unwrapped[1]
         change = await self.app.push_screen_wait(ChangeDialog(what, args))
         if change is None:
             return
@@ -686,6 +683,12 @@ class JobListScreen(ConsoleScreen):
             # What is listed may be only the beginning of a job.
             chosen = await whole_jobs(self.app, self.jobs, chosen)
         self.act(partial(Edit, change=change), chosen=chosen)
+
+    def sample(self) -> Job | None:
+        """The job under the cursor, or one of those that the row stands for; None: none is
+        known."""
+        row = self.table.cursor_row
+        return row.job if isinstance(row, JobRow) else None
 
     def _edited(self) -> tuple[list[Job] | JobQuery, str]:
         """What the change of arguments is for, and that in words."""
@@ -706,7 +709,7 @@ class JobListScreen(ConsoleScreen):
         self.run_worker(work, group="export")
 
     def action_clear_failures(self) -> None:
-        self.app.actions.request(Clear(self.within.source), looking="looking at the failures")
+        self.app.actions.request(Clear(self.within.source), looking="checking the failures")
 
     async def action_show_serving(self) -> None:
         fleet, source = self.app.state.view().fleet, self.within.source
@@ -723,107 +726,3 @@ class JobListScreen(ConsoleScreen):
     action_edit_matching = action_edit_all
     action_export_jobs = action_export
     action_stop_looking = action_stop
-
-
-class JobDetailsScreen(ConsoleScreen):
-    """A job as it was when it was opened.
-
-    Args:
-        job: The job, perhaps only what a list shows of it.
-        jobs: The list it is in.
-    """
-
-    #: What the rest of it is called, and what is said when that is gone.
-    REST: ClassVar[str] = "the rest of the job"
-    GONE: ClassVar[str] = "the rest of the job: it is gone"
-
-    def __init__(self, job: Job, jobs: JobList) -> None:
-        super().__init__()
-        self.job, self.jobs = job, jobs
-        #: Gives another job of the list that this one was opened from; None: it was from none.
-        self.neighbour: Callable[[int], Job | None] | None = None
-        self.text = TextView()
-
-    def on_mount(self) -> None:
-        """Fetch the rest of a job that was listed cut."""
-        super().on_mount()
-        if self.job.item.is_cut:
-            self.run_worker(self._fetch(), exclusive=True, group="fetch")
-
-    async def _fetch(self) -> None:
-        try:
-            [whole] = await self.app.read(self.jobs.read([self.job]))
-        except StoreError as error:
-            self.app.say(f"{self.REST}: {safe(str(error))}", "bad")
-            return
-        if whole is None:
-            self.app.say(self.GONE, "warn")
-            return
-        self.job = whole
-        self.show_view(self.app.state.view())
-
-    def own_row(self) -> Subject | None:
-        now, name = self.now, self.app.system.name
-        return of_job(self.job, now, self.jobs.source.place or name)
-
-    def action_next_job(self) -> None:
-        self._go_to_neighbour(1)
-
-    def action_previous_job(self) -> None:
-        self._go_to_neighbour(-1)
-
-    def _go_to_neighbour(self, step: int) -> None:
-        job = None if self.neighbour is None else self.neighbour(step)
-        if job is None:
-            self.app.say(f"no {'next' if step > 0 else 'previous'} job is listed", "dim")
-            return
-        self.job = job
-        if self.text is not None:
-            self.text.action_scroll_home()
-        self.show_view(self.app.state.view())
-        if job.item.is_cut:
-            self.run_worker(self._fetch(), exclusive=True, group="fetch")
-
-    # Keys of jobs that failed, wait or were set aside
-
-    def act(self, make: Callable[..., Request]) -> None:
-        self.app.actions.request(make(self.jobs.source, chosen_of(self.jobs, [self.job])))
-
-    def action_requeue(self) -> None:
-        self.act(Requeue)
-
-    def action_quarantine(self) -> None:
-        """Put this job into quarantine, its copies too."""
-        quarantine(self.app, self.jobs.source, self.job)
-
-    def action_delete(self) -> None:
-        self.act(Delete)
-
-    def action_kill(self) -> None:
-        self.act(Kill)
-
-    def action_postpone(self) -> None:
-        self.app.actions.ask_for_moment(self.jobs.source, chosen_of(self.jobs, [self.job]))
-
-    def action_move(self) -> None:
-        is_failed = self.jobs.source.kind == "failed"
-        title = "Requeue to which queue?" if is_failed else "Move the job to which queue?"
-        ask_for_queue(
-            self.app, self.jobs.source, title, lambda queue: self.act(partial(Move, to=queue))
-        )
-
-    def action_edit(self) -> None:
-        """Edit this very job; a failure is requeued then."""
-        if not self.app.actions.refuses():
-            work = edit_job(self.app, self.jobs, self.job)
-            self.run_worker(work, exclusive=True, group="edit")
-
-    def action_export(self) -> None:
-        self.run_worker(export(self.app, self.jobs, [self.job], None), group="export")
-
-
-def quarantine(app: Console, source: JobSource, job: Job) -> None:
-    """Ask whether to put a job of a list into quarantine, its copies too."""
-    request = Quarantine(replace(source, place=""), job)
-    placed = Placed(job.system, request) if job.system else request
-    app.actions.request(placed, looking="looking for copies of this job")

@@ -11,7 +11,8 @@ from qtop.keymap.keymap import Where
 from qtop.model.job import JobRow, JobSource
 from qtop.monitor.state import ViewState
 from qtop.screens import details
-from qtop.screens.job_list import ARGS, CLASS, JobDetailsScreen, JobListScreen, class_tone, size_of
+from qtop.screens.job_details import JobDetailsScreen
+from qtop.screens.job_list import ARGS, CLASS, JobListScreen, class_tone, size_of
 from qtop.search.selection import JobQuery
 from qtop.text import format
 from qtop.text.safe import safe
@@ -37,7 +38,7 @@ COLUMNS: Final[tuple[Column[JobRow], ...]] = (
     Column("id", "id", 12, lambda row: row.job.id[:12], priority=20, style="dim"),
 )
 
-_MARKS_GONE: Final = "the marked jobs have left the queue: nothing was done"
+_MARKS_GONE: Final = "the marked jobs have already left the queue: nothing was changed"
 
 
 class JobScreen(JobDetailsScreen):
@@ -46,7 +47,7 @@ class JobScreen(JobDetailsScreen):
     PLACES: ClassVar[tuple[Where, ...]] = ("job", "texts")
     TAB: ClassVar[Where] = "queues"
     NAME = "one job"
-    GONE = "the rest of the job: it is gone, or far from where it was seen"
+    GONE = "the rest of the job: already gone, or far from its last position"
 
     # These keys have other ids than those of failures.
     action_delete_jobs = JobDetailsScreen.action_delete
@@ -66,7 +67,7 @@ class JobsScreen(JobListScreen):
     STOP = "stop_looking"
     LIST_COLUMNS = COLUMNS
     DETAILS = JobScreen
-    NOTHING = "Nothing waits in this queue."
+    NOTHING = "No waiting jobs in this queue."
     MARKS_GONE = _MARKS_GONE
 
     def __init__(self, queue: str, place: str = "") -> None:
@@ -90,7 +91,7 @@ class QuarantineScreen(JobListScreen):
     STOP = "stop_looking"
     LIST_COLUMNS = COLUMNS
     DETAILS = JobScreen
-    NOTHING = "Nothing is in quarantine here."
+    NOTHING = "No quarantined jobs."
     MARKS_GONE = _MARKS_GONE
 
     def __init__(self, source: JobSource) -> None:
@@ -111,10 +112,10 @@ class SetAsideScreen(JobListScreen):
     PLACES: ClassVar[tuple[Where, ...]] = ("tables", "rows", "aside")
     TAB: ClassVar[Where] = "queues"
     STOP = "stop_looking"
-    NAME = "set aside"
+    NAME = "unreadable"
     LIST_COLUMNS = COLUMNS
     DETAILS = JobScreen
-    NOTHING = "Nothing is set aside from this queue."
+    NOTHING = "No unreadable items of this queue."
     MARKS_GONE = _MARKS_GONE
 
     def __init__(self, queue: str, place: str = "") -> None:

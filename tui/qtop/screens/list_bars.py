@@ -1,5 +1,5 @@
 """What the lines above the jobs of a list say: which these are, how far a search is, who serves
-their queue, what comes due."""
+their queue, due jobs."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def heading(source: JobSource) -> list[Span]:
     if source.kind == "quarantine":
         title.append(Span("  in quarantine: no worker takes them", "warn", 60))
     if source.kind == "unreadable":
-        title.append(Span("  set aside: no worker could read them", "warn", 60))
+        title.append(Span("  unreadable: moved out of the queue", "warn", 60))
     return title
 
 
@@ -57,7 +57,7 @@ def page(
         least = "at least " if shown.unread else ""
         which = f"   entries {span} of {least}{shown.length:,}"
         return [Span(which, "dim", 90), Span(_order(shown, rows), "dim", 60)]
-    what, state = _NAMES.get(source.kind, ("items", "set aside"))
+    what, state = _NAMES.get(source.kind, ("items", "unreadable"))
     total = "unknown" if is_unread else "reading …"
     if shown is not None:
         total = f"{f'{what} {span} of ' if rows else ''}{shown.length:,} {state}"
@@ -101,7 +101,7 @@ def found(source: JobSource, matches: Matches, rows: int) -> list[Span]:
 def too_large(search: JobSearch) -> list[Span]:
     """How many entries were not looked into for their size."""
     large = search.too_large
-    return [Span(f"; {large:,} too large to look into", "warn", 70)] if large else []
+    return [Span(f"; {large:,} too large to search", "warn", 70)] if large else []
 
 
 def progress(search: AnySearch | None, key: str) -> list[Span]:
@@ -109,12 +109,12 @@ def progress(search: AnySearch | None, key: str) -> list[Span]:
     if search is None:
         return []
     if search.problem is not None:
-        return [Span(f"looking stopped: {safe(search.problem)} ", "warn", 80)]
+        return [Span(f"search stopped: {safe(search.problem)} ", "warn", 80)]
     if search.of == 0 or search.is_idle:
         return []
     far, percent = f"{search.done:,} of {search.of:,}", search.done * 100 // search.of
     if search.is_stopped:
-        return [Span(f"scanned {far}, {percent} %; stopped, {key} goes on ", "warn", 80)]
+        return [Span(f"scanned {far}, {percent} %; stopped, {key} continues ", "warn", 80)]
     parts = {
         "scanned ": 50,
         far: 80,
@@ -161,7 +161,7 @@ def service(
     """Who serves a queue (None: unknown), how fast it goes, when it will be empty, and what is
     wrong with it."""
     if row is None:
-        return [Span(" not on the list of queues", "dim")], []
+        return [Span(" not registered", "dim")], []
     rates = row.rates
     figures = [
         ("in", f"{format.rate(rates.in_per_s, is_estimate=rates.is_estimate)}/s", "strong"),
@@ -188,10 +188,10 @@ def _end(row: QueueRow) -> tuple[str, str, str]:
 def _served(row: QueueRow, serving: Sequence[WorkerRow] | None, sign: Sign) -> list[Span]:
     spans: list[Span] = []
     if serving is None:
-        spans.append(Span(" who serves it is unknown", "warn", 95))
+        spans.append(Span(" workers unknown", "warn", 95))
     elif not serving:
         tone = "warn" if row.depth else "dim"
-        spans.append(Span(" nobody serves it", tone, 95))
+        spans.append(Span(" no live workers", tone, 95))
     else:
         hosts = Counter(each.process.host or "(ids of another shape)" for each in serving)
         shown = [f"{safe(host)} {n:,}" for host, n in hosts.most_common(_HOSTS_SHOWN)]
@@ -199,9 +199,9 @@ def _served(row: QueueRow, serving: Sequence[WorkerRow] | None, sign: Sign) -> l
             shown.append(f"{counted(len(hosts) - _HOSTS_SHOWN, 'machine')} more")
         spans.append(Span(f" {counted(len(serving), 'worker')}", "strong", 95))
         spans.append(Span(f" on {', '.join(shown)}", "dim", 60))
-        busy = f", {row.in_hand:,} in hand" if row.in_hand else ""
+        busy = f", {row.in_hand:,} running" if row.in_hand else ""
         if row.in_hand is None:
-            busy = ", in hand unknown"
+            busy = ", running unknown"
         spans.append(Span(busy, "dim", 65))
     return [*spans, *_wrong(row, sign)]
 
@@ -217,9 +217,9 @@ def _wrong(row: QueueRow, sign: Sign) -> list[Span]:
     if row.problem is not None:
         spans.append(Span(f"  {safe(row.problem)}", "bad", 92))
     elif row.unreadable is None:
-        spans.append(Span("  set aside unknown", "warn", 90))
+        spans.append(Span("  unreadable unknown", "warn", 90))
     elif row.unreadable:
-        aside = f"  {row.unreadable:,} set aside ({sign('show_aside')})"
+        aside = f"  {row.unreadable:,} unreadable ({sign('show_aside')})"
         spans.append(Span(aside, "warn", 90))
     return spans
 
@@ -236,7 +236,7 @@ _SOON_S: Final = 3_600
 
 @dataclass(frozen=True, slots=True)
 class ScheduledLook:
-    """What was read at one time: what comes due, the schedules. None is what could not be read;
+    """What was read at one time: due jobs, the schedules. None is what could not be read;
     `problems` say why, by what it is in words."""
 
     outline: Outline | None
@@ -277,14 +277,14 @@ def delayed_search(
     if not run.is_over:
         of = f", times {run.done:,} of {run.of:,}" if run.of else ""
         of += f", {run.meter.time_left}" if run.meter.time_left else ""
-        return [Span(f"looking … {seen}{of}; {sign('stop_search')} stops ", "accent", 70)]
+        return [Span(f"searching … {seen}{of}; {sign('stop_search')} stops ", "accent", 70)]
     more = ""
     if is_by_class and found.classes is not None and found.classes.has_more:
         more = ", with more classes than are listed"
     elif not is_by_class and found.count > found.most:
         more = f", the first {found.most:,} listed"
     if run.is_stopped:
-        anew = f"{sign('stop_search')} anew"
+        anew = f"{sign('stop_search')} restarts"
         text = f"stopped: {format.number(found.count)} of the first {seen}{more}; {anew} "
         return [Span(text, "warn")]
     return [Span(f"{format.number(found.count)} of {seen}{more} ", "dim", 70)]
@@ -369,9 +369,7 @@ def scheduler(seen: ScheduledLook | None, now_s: float, has_schedules: bool) -> 
         if overdue is not None and overdue.jobs:
             return [Span(f" ⚠ no scheduler runs: {jobs} {noun} overdue", "bad")]
         waits = has_schedules or (ahead is not None and ahead.length)
-        word = (
-            "nothing will move what comes due: start `qtop scheduler`" if waits else "none needed"
-        )
+        word = "due jobs will not run: start `qtop scheduler`" if waits else "none needed"
         return [Span(f" no scheduler runs: {word}", "warn" if waits else "dim")]
     if overdue is not None and overdue.jobs and late_s > _LATE_S:
         late = f" by up to {ago(late_s)}" if math.isfinite(late_s) else ""
@@ -419,12 +417,12 @@ def _movers(at_work: int, ahead: Outline | None, now_s: float) -> list[Span]:
     if not at_work:
         late = f": {jobs} overdue" if overdue is not None and overdue.jobs else ""
         tone = "bad" if late else "warn" if ahead is not None and ahead.length else "dim"
-        return [Span(f" no process is there to move what comes due{late}", tone)]
+        return [Span(f" no process moves due jobs{late}", tone)]
     who = "1 process moves" if at_work == 1 else f"{at_work:,} processes move"
     if overdue is not None and overdue.jobs and late_s > _LATE_S:
         late = f" by up to {ago(late_s)}" if math.isfinite(late_s) else ""
-        return [Span(f" ⚠ {jobs} overdue{late}, though {who} what comes due", "warn")]
-    return [Span(f" ● {who} what comes due, each looks every few seconds", "dim")]
+        return [Span(f" ⚠ {jobs} overdue{late}, though {who} due jobs", "warn")]
+    return [Span(f" ● {who} due jobs, each checks every few seconds", "dim")]
 
 
 def no_schedules(seen: ScheduledLook | None) -> str:
@@ -453,5 +451,5 @@ def _no_schedules_of(place: str, part: Schedules) -> str:
 def _held(holder: LockHolder) -> str:
     owner = safe(holder.owner or "")
     if holder.left_s < 0:
-        return f"scheduler {owner} holds the lock, which never runs out"
+        return f"scheduler {owner} holds the lock, which never expires"
     return f"scheduler {owner} holds the lock, for {ago(holder.left_s)} more unless renewed"

@@ -120,7 +120,7 @@ class LogScreen(ConsoleScreen):
             return
         lines: list[TextLine] = []
         if piece.passed_over:
-            lines.append(TextLine(f"… {piece.passed_over:,} bytes passed over …", "own"))
+            lines.append(TextLine(f"… {piece.passed_over:,} bytes skipped …", "own"))
         redact = self.app.state.policy.redactor.text
         for raw in piece.lines:
             plain = without_colours(raw).replace(b"\t", b"    ").rstrip(b"\r")
@@ -170,7 +170,7 @@ class LogScreen(ConsoleScreen):
         if self.log_view.to_match(step):
             self.app.say(f"{counted(self.log_view.matches(), 'line')} with it", "dim")
         else:
-            self.app.say("not in the lines there are; / looks for something", "dim")
+            self.app.say("not found; / searches for something else", "dim")
         self.show_view(self.app.state.view())
 
 
@@ -254,7 +254,7 @@ def job_of(row: LocalRow) -> str:
 
 def problems_of(row: LocalWorkerRow) -> str:
     alone = row.usage.left_alone if row.usage is not None else ""
-    unknown = f"leaves {alone} alone: unknown classes" if alone else ""
+    unknown = f"skips {alone}: unknown classes" if alone else ""
     every = (unknown, row.place.problem, row.place.log_problem)
     return "; ".join(safe(each) for each in every if each)
 
@@ -351,7 +351,7 @@ class LocalScreen(RowsScreen):
         self._is_shown = True
         table: Table[LocalRow] = self.table
         key = view.policy.sign("start_workers")
-        how = f"press {key}, name queues and how many"
+        how = f"press {key}, then enter queues and how many"
         how = view.policy.forbidden.get("start_workers", how)
         table.empty_text = f"No workers were started here: {how}."
         here = socket.gethostname()
@@ -441,6 +441,6 @@ class LocalScreen(RowsScreen):
             self.app.worker_actions.scale(group, by)
 
     def action_next_sort(self) -> None:
-        self.app.say("groups stay as they were started, their workers below them", "dim")
+        self.app.say("groups keep their order, with their workers below them", "dim")
 
     action_reverse_sort = action_next_sort

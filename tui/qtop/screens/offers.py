@@ -81,11 +81,11 @@ class Offerable:
 
 #: The commands of the line that are no actions: other words for them, and what they do.
 VERBS: Final[Mapping[Verb, tuple[str, str]]] = {
-    "theme": ("colours colors light dark look", "Show the console in other colours."),
-    "profile": ("connect switch server environment", "Go to another profile of the settings."),
+    "theme": ("colours colors light dark", "Change the colour theme."),
+    "profile": ("connect switch server environment", "Switch to another profile of the settings."),
     "place": ("system resque sidekiq all", "Show one queue system, or all."),
-    "filter": ("saved search where", "Filter the list in front, also by a saved filter."),
-    "doctor": ("check health diagnose wrong", "Say what is wrong, and what to do about it."),
+    "filter": ("saved search where", "Filter the list, also by a saved filter."),
+    "doctor": ("check health diagnose wrong", "Check the server, rights and fleet; with remedies."),
 }
 _VERB_NAMES: Final[Mapping[str, Verb]] = {
     "theme": "theme",
@@ -173,10 +173,10 @@ def nothing_word(text: str, saved: Mapping[str, str] = MappingProxyType({})) -> 
             return safe(str(error))
     word = name.casefold()
     if word in COMMANDS:
-        return f"That is a command for a shell: qtop {word} --help tells more."
+        return f"That is a shell command: see qtop {word} --help."
     if wanted and word in _VERB_NAMES:
-        return f"There is no {word} of that name."
-    return "Nothing here is called so; ? lists all keys, / filters a list."
+        return f"No {word} of that name."
+    return "No match; ? lists all keys, / filters a list."
 
 
 def _screen_named(word: str) -> Where | None:

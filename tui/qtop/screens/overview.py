@@ -362,7 +362,7 @@ class OverviewScreen(ConsoleScreen):
             return
         request = Quarantine(JobSource("failed", FAILED, row.system), job)
         placed = Placed(row.system, request) if row.system else request
-        self.app.actions.request(placed, looking="looking for copies of this job")
+        self.app.actions.request(placed, looking="searching for copies of this job")
 
     def action_show_acknowledged(self) -> None:
         """List the incidents that were acknowledged one by one, or only count them again."""

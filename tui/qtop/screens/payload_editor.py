@@ -52,9 +52,9 @@ class EditorDialog(Dialog[str | None]):
 
     def __init__(self, text: str, policy: UiPolicy) -> None:
         yes, no = (policy.sign(each, in_text=True) for each in ("dialog.yes", "dialog.no"))
-        line = f"{yes} goes on, {no} leaves it as it was."
+        line = f"{yes} continues, {no} cancels."
         super().__init__(
-            "Edit the payload", (line,), (CANCEL, DialogButton("yes", "Go on", "primary"))
+            "Edit the payload", (line,), (CANCEL, DialogButton("yes", "Review changes", "primary"))
         )
         self._text = text
 
@@ -73,7 +73,7 @@ class AgainDialog(Dialog[bool]):
     def __init__(self, problem: str) -> None:
         again = DialogButton("yes", "Edit again", "primary")
         super().__init__(
-            "This cannot be requeued", (problem,), (DialogButton("no", "Leave it"), again)
+            "This cannot be requeued", (problem,), (DialogButton("no", "Cancel"), again)
         )
 
     def action_yes(self) -> None:
@@ -114,9 +114,9 @@ def _tone(line: str) -> str:
 async def edit_job(app: Console, jobs: JobList, job: Job, table: Table[Any] | None = None) -> None:
     """Let a person edit the payload of a job and show what changes; then put it in the place of a
     waiting job, or requeue it where the job failed or was set aside."""
-    source, gone = jobs.source, "it is gone, or far from where it was seen"
+    source, gone = jobs.source, "already gone, or far from its last position"
     if source.kind == "failed":
-        gone = "somebody else took it"
+        gone = "already gone"
     try:
         whole = await _whole_job(app, jobs, job)
     except StoreError as error:
@@ -166,7 +166,7 @@ async def _edited(
         app.say("nothing was changed: the payload is as it was", "dim")
         return None
     lines = map(app.state.policy.redactor.text, difference(before, after))
-    consequence = f"{consequence} {app.state.policy.sign('undo')} takes it back."
+    consequence = f"{consequence} Undo: {app.state.policy.sign('undo')}."
     if await app.push_screen_wait(DifferenceDialog(title, consequence, lines, verb)):
         return after
     app.say("nothing was changed", "dim")

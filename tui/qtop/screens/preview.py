@@ -193,7 +193,7 @@ def served_by(workers: Sequence[WorkerRow] | None, why: str) -> Iterator[TextLin
         yield TextLine(f"unknown: {safe(why)}", "warn")
         return
     if not workers:
-        yield TextLine("no workers, and none that was before is still registered", "warn")
+        yield TextLine("no workers, and no former ones are registered", "warn")
     ranked = sorted(workers, key=lambda row: (row.condition not in NOT_ALIVE, not row.jobs))
     for row in ranked[:_WORKERS_SHOWN]:
         is_bad = row.condition in (*NOT_ALIVE, *TROUBLED)
@@ -212,7 +212,7 @@ def next_jobs(jobs: Sequence[Job], length: int) -> Iterator[TextLine]:
     """The first jobs of a queue with so many, and which classes are among those that were read."""
     yield from heading("Next jobs")
     if not jobs:
-        yield TextLine("nothing waits", "dim")
+        yield TextLine("no waiting jobs", "dim")
         return
     for place, job in enumerate(jobs[:_JOBS_SHOWN], 1):
         text = crop(f"{row_text.class_of(job)} {row_text.args_or_bytes(job)}", _JOB_CELLS)

@@ -103,7 +103,7 @@ COLUMNS: Final[tuple[Column[QueueRow], ...]] = (
     ),
     figure(
         "next_waits",
-        "next waits",
+        "oldest age",
         10,
         lambda r: r.next_waits_s,
         stepped,
@@ -116,7 +116,7 @@ COLUMNS: Final[tuple[Column[QueueRow], ...]] = (
         style=_waits_tone,
     ),
     figure("workers", "workers", 7, lambda r: r.serving, priority=60, style=_serving_tone),
-    figure("in_hand", "in hand", 7, lambda r: r.in_hand, priority=30, zero="dim"),
+    figure("in_hand", "running", 7, lambda r: r.in_hand, priority=30, zero="dim"),
     figure("failed", "failed", 6, lambda r: r.failed, priority=55, zero="dim"),
     Column(
         "state", "state", 9, queue_state, 4, priority=80, style=_state_tone, sort_key=_state_rank
@@ -274,7 +274,7 @@ class QueuesScreen(RowsScreen):
         rows = [each for row in self.pane.meant() for each in row.queues]
         lacking = self.app.state.lacking("pause")
         if any(row.is_paused is None and row.system not in lacking for row in rows):
-            self.app.say("whether they are paused is unknown: nothing was changed", "warn")
+            self.app.say("unknown whether they are paused: nothing was changed", "warn")
         elif rows:
             paused = not all(row.is_paused for row in rows if row.system not in lacking)
             self.ask_of(rows, lambda rows: Pause(tuple(row.name for row in rows), paused), "pause")
@@ -289,7 +289,7 @@ class QueuesScreen(RowsScreen):
         row = self._single()
         if row is not None:
             request = placed([row], lambda _: Clear(JobSource("queue", row.name), removes))
-            self.app.actions.request(request, looking=f"looking at {safe(row.name)}")
+            self.app.actions.request(request, looking=f"checking {safe(row.name)}")
 
     def action_show_aside(self) -> None:
         from qtop.screens.jobs import SetAsideScreen
@@ -301,7 +301,7 @@ class QueuesScreen(RowsScreen):
         if row.unreadable != 0:
             self.app.push_screen(SetAsideScreen(row.name, row.system))
         else:
-            self.app.say(f"nothing is set aside from {safe(row.name)}", "dim")
+            self.app.say(f"{safe(row.name)} has no unreadable items", "dim")
 
     async def action_show_serving(self) -> None:
         row = self._single()
@@ -318,4 +318,4 @@ class QueuesScreen(RowsScreen):
 def _gone(gone: Sequence[tuple[str, Drop]]) -> str:
     jobs, queues = sum(drop.was for _, drop in gone), counted(len(gone), "queue")
     at = f"{gone[0][1].at.astimezone():%H:%M:%S}"
-    return f"No queues any more: until {at} {counted(jobs, 'job')} waited in {queues}."
+    return f"No queues left: {counted(jobs, 'job')} waited in {queues} until {at}."

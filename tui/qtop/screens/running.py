@@ -82,7 +82,7 @@ class RunningScreen(RowsScreen):
     def figures(self) -> list[Span]:
         spans: list[Span] = []
         if self._unread:
-            what = f"; what {counted(self._unread, 'worker')} runs is unknown"
+            what = f"; jobs of {counted(self._unread, 'worker')} unknown"
             spans.append(Span(what, "warn", 92))
         if self._is_late:
             note = "   jobs of processes with threads appear up to one beat late"

@@ -260,7 +260,7 @@ class RunsScreen(RowsScreen):
     def _nothing(self) -> str:
         if isinstance(self._seen, ClassHistory) and self._seen.problem is not None:
             return frame.unknown_word(self._seen.problem)
-        return "No class was run in this time, as far as it is kept."
+        return "No runs recorded in this time."
 
     # The lines above the list.
 
@@ -329,7 +329,7 @@ class RunsScreen(RowsScreen):
             await self.app.follow(Link("failed", filter=where, system=event.row.system))
         else:
             key = self.app.state.policy.sign("next_span")
-            self.app.say(f"of a day only these figures are kept; {key} shows the classes", "dim")
+            self.app.say(f"a day has only these figures; {key} shows the classes", "dim")
 
     def action_next_span(self) -> None:
         spans: Sequence[int | None] = (None, *SPANS_H)

@@ -25,11 +25,11 @@ from qtop.model.job_list import JobPage
 from qtop.monitor.state import ViewState
 from qtop.screens import details, frame, list_bars
 from qtop.screens.base import TextScreen
+from qtop.screens.job_details import JobDetailsScreen
 from qtop.screens.job_list import (
     ARGS,
     CLASS,
     QUEUE,
-    JobDetailsScreen,
     JobListScreen,
     class_name,
     size_of,
@@ -270,8 +270,8 @@ class ScheduledScreen(JobListScreen):
     PLACES: ClassVar[tuple[Where, ...]] = ("tables", "rows", "lists", "scheduled")
     TAB: ClassVar[Where] = "scheduled"
     LIST_COLUMNS = DELAYED_COLUMNS
-    NOTHING = "No delayed jobs: they come with a delay, as from `qtop enqueue --in 10m`."
-    LOOKING = "Looking through all delayed jobs …"
+    NOTHING = "No delayed jobs: add one with `qtop enqueue --in 10m`."
+    LOOKING = "Searching all delayed jobs …"
 
     part: SchedulePart = "jobs"
 
@@ -392,7 +392,7 @@ class ScheduledScreen(JobListScreen):
         found = search.found
         if search.problem is not None and not search.is_stopped:
             search.is_stopped = True
-            self.app.say(f"looking through the jobs: {safe(search.problem)}", "bad")
+            self.app.say(f"searching the jobs: {safe(search.problem)}", "bad")
         none = "No delayed jobs." if self.pane.filter.is_empty else self.no_match
         if self.part == "classes":
             rows: Sequence[Any] = found.classes.rows(self.now)
@@ -463,7 +463,7 @@ class ScheduledScreen(JobListScreen):
             self._only_for_jobs()
         elif self.part == "classes":
             key = self.app.state.policy.sign("table.open")
-            self.app.say(f"{key} lists the jobs of the class: choose there what to move", "dim")
+            self.app.say(f"{key} lists the jobs of the class: choose them there", "dim")
         elif rows := self.pane.meant():
             self._expect_change()
             chosen = chosen_of(self.jobs, (row.job for row in rows))
@@ -476,7 +476,7 @@ class ScheduledScreen(JobListScreen):
         wanted = self.pane.filter
         every = "all" if wanted.is_empty else "all that match"
         self.app.actions.ask_when(
-            f"Reschedule {every} to when?",
+            f"Reschedule {every}: new run time",
             lambda at: self._act_on_all(wanted, partial(Reschedule, at=at)),
         )
 
@@ -497,7 +497,7 @@ class ScheduledScreen(JobListScreen):
 
     def _only_for_jobs(self) -> None:
         key = self.app.state.policy.sign("jobs_or_schedules")
-        self.app.say(f"that is for delayed jobs: {key} shows them", "dim")
+        self.app.say(f"only for delayed jobs: {key} shows them", "dim")
 
     def _expect_change(self) -> None:
         if self.search is not None:
@@ -530,7 +530,7 @@ class ScheduledScreen(JobListScreen):
         self.app.actions.request_found(
             self.search_for(replace(self.within, filter=wanted)),
             partial(on_jobs, self.jobs.source, is_found=True),
-            looking="looking through all delayed jobs",
+            looking="searching all delayed jobs",
         )
 
     def action_jobs_or_schedules(self) -> None:
@@ -561,7 +561,7 @@ class ScheduledScreen(JobListScreen):
         if not self.is_searched:
             sign = self.app.state.policy.sign
             hint = f"{sign('filter')} filters, {sign('by_class')} counts by class"
-            self.app.say(f"nothing is being looked for: {hint}", "dim")
+            self.app.say(f"no search is running: {hint}", "dim")
         elif search is not None and (search.is_running or not search.is_over):
             search.is_stopped = True
             self.workers.cancel_group(self, "search")

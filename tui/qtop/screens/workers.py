@@ -138,7 +138,7 @@ class WorkerScreen(TextScreen):
         self._row = now or self._row
         if view.fleet is not None and view.fleet.workers is None:
             why = view.fleet.totals.problems.get("workers", "")
-            yield TextLine(f"Whether it is still registered is unknown: {safe(why)}", "warn")
+            yield TextLine(f"Unknown whether it is still registered: {safe(why)}", "warn")
         elif now is None:
             yield TextLine("This worker is no longer registered.", "bad")
         local = self.app.local.get(self._row.process.pid) if self._row.is_local else None
@@ -159,7 +159,7 @@ class WorkerScreen(TextScreen):
         if jids:
             self.ask_of([self._row], lambda _: Cancel(jids), "cancel")
         else:
-            self.app.say("no job that it runs tells its id", "dim")
+            self.app.say("its running jobs have no ids", "dim")
 
 
 _TONES: Final[dict[str, ToneOf | None]] = {
@@ -411,7 +411,7 @@ class WorkersScreen(RowsScreen):
             return Several(tuple(parts), found.lacking)
 
         looking = self.app.evidence(names, self.app.state.lacking(action_id))
-        self.app.actions.request_after("looking for signs of life", looking, prune)
+        self.app.actions.request_after("checking for heartbeats", looking, prune)
 
     def _by_starter(self) -> tuple[list[LocalWorker], list[WorkerRow]]:
         """The chosen workers: those started from this console, and the others."""

@@ -82,6 +82,8 @@ def _day(text: str, clock_s: ClockS) -> Callable[[], datetime] | None:
     try:
         date = datetime(int(found[1]), int(found[2]), int(found[3]))
         _stamp(date)
+        # Its end is that of the next day, which the last one of all does not have.
+        _stamp(date + timedelta(days=1))
     except (ValueError, OverflowError, OSError):
         return None
     return lambda: date

@@ -26,7 +26,7 @@ _SIDEKIQ: Final = "sidekiq"
 #: Sidekiq's usual namespace: none.
 _BARE: Final = ""
 _KEYS: Final = "other namespaces"
-_TOO_MANY: Final = "only 200,000 keys and 100 namespaces were looked at"
+_TOO_MANY: Final = "only 200,000 keys and 100 namespaces were searched"
 
 
 @dataclass(frozen=True, slots=True)

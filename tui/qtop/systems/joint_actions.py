@@ -10,7 +10,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from qtop.actions.plan import (
-    TOOK_BACK,
+    UNDONE,
     Operator,
     Outcome,
     Plan,
@@ -19,6 +19,7 @@ from qtop.actions.plan import (
     ResultTone,
     Throttle,
     count_of,
+    skipped,
 )
 from qtop.actions.request import (
     AnyRequest,
@@ -59,7 +60,7 @@ _DANGERS: Final[Sequence[Danger]] = ("none", "undoable", "confirm", "typed")
 _TONES: Final[Sequence[ResultTone]] = ("", "good", "warn", "bad")
 #: What is typed where the parts would ask for several words.
 _ALL: Final = "all"
-_WHICH: Final = "it does not say which system is meant: choose one of them first"
+_WHICH: Final = "which system is meant is unclear: choose one first"
 #: What requests are about that have no jobs.
 _NOUNS: Final[Mapping[type, str]] = {
     **dict.fromkeys((RunSchedules, DeleteSchedules), "schedule"),
@@ -103,7 +104,7 @@ class JointActions:
         if plans:
             return self._joint(request, plans, left_out)
         if not left_out:
-            return Refusal("nothing matches (any more)")
+            return Refusal("nothing matches")
         if len(left_out) == 1:
             return Refusal(next(iter(left_out.values())))
         return Refusal("; ".join(f"{safe(place)}: {why}" for place, why in left_out.items()))
@@ -111,7 +112,7 @@ class JointActions:
     def _prepare_part(self, place: str, part: Request, *, is_only: bool) -> Steps[Plan | Refusal]:
         system = self._systems.get(place)
         if system is None:
-            return Refusal(f"{safe(place)} is not shown any more")
+            return Refusal(f"{safe(place)} is no longer shown")
         try:
             return (yield from at(place, system.prepare(part, self._operator)))
         except QueueError as error:
@@ -221,8 +222,8 @@ class JointActions:
         done, of = 0, sum(plan.many for plan in plans.values())
         for place, plan in plans.items():
             if any(isinstance(each.stopped, Stopped) for each in outcomes.values()):
-                stopped = Stopped("stopped before it was begun")
-                outcomes[place] = Outcome("not begun", "bad", stopped=stopped, left=plan.many)
+                stopped = Stopped("stopped before it began")
+                outcomes[place] = Outcome("not started", "bad", stopped=stopped, left=plan.many)
                 continue
             if pace is not None and plan.pace is not None:
                 plan.pace.jobs_per_s = pace.jobs_per_s
@@ -238,7 +239,7 @@ class JointActions:
         except Stopped as error:
             return Outcome("stopped, nothing was changed", "bad", stopped=error, left=plan.many)
         except OutcomeUnknown as error:
-            text = "outcome unknown: look before trying again"
+            text = "outcome unknown: check before you try again"
             return Outcome(text, "bad", stopped=error, left=plan.many)
         except QueueError as error:
             problem = error if isinstance(error, StoreError) else StoreError(str(error))
@@ -330,11 +331,11 @@ def _details(
             yield f"{safe(place)}: {plan.what}"
         yield from own
     yield from (line for line in shared if line)
-    yield from (f"Left alone: {safe(place)}: {why}" for place, why in left_out.items())
+    yield from (f"Skipped: {safe(place)}: {why}" for place, why in left_out.items())
     for each in _requests(request):
         large = each.chosen.too_large if isinstance(each, OfJobs) else 0
         if large and isinstance(each, OfJobs) and isinstance(each.chosen.refs, PlacedRefs):
-            yield f"Left alone: {number(large)} too large to look into."
+            yield f"Skipped: {number(large)} too large to search."
 
 
 def _said(outcomes: Mapping[str, Outcome]) -> str:
@@ -347,12 +348,12 @@ def _said(outcomes: Mapping[str, Outcome]) -> str:
     done, gone = (sum(map(attrgetter(name), alike.values())) for name in ("done", "gone"))
     each = ", ".join(f"{safe(place)} {number(outcome.done)}" for place, outcome in alike.items())
     text = f"{verb} {number(done)} ({each})"
-    if verb == TOOK_BACK:
+    if verb == UNDONE:
         text += f", too late for {number(gone)}" if gone else ""
     else:
         refused = [pair for outcome in alike.values() for pair in outcome.refused]
-        text += f", gone meanwhile {number(gone)}, refused {number(sum(n for _, n in refused))}"
-        text += f" ({safe(refused[0][0])})" if refused else ""
+        why = refused[0][0] if refused else ""
+        text += skipped(gone, sum(n for _, n in refused), why)
     others = _of_parts((p, each.text) for p, each in outcomes.items() if p not in alike)
     return f"{others}; {text}" if others else text
 

@@ -38,9 +38,9 @@ def commands(refused: Mapping[str, QueueError]) -> Finding:
     """Whether the server knows all commands."""
     unknown = sorted(name for name, why in refused.items() if isinstance(why, MissingCommand))
     if not unknown:
-        return Finding("commands", "OK", "every command that qtop and its workers need is known")
+        return Finding("commands", "OK", "every command that qtop and its workers need exists")
     number = counted(len(unknown), "command")
-    text = f"{number} not known to the server: {named(unknown)}: what needs them does not work"
+    text = f"{number} unknown to the server: {named(unknown)}: what needs them fails"
     what_to_do = "use Redis 6.2 or newer; where they were renamed, have their names back"
     return Finding("commands", "WARN", text, what_to_do)
 
@@ -48,7 +48,7 @@ def commands(refused: Mapping[str, QueueError]) -> Finding:
 def rights(refused: Mapping[str, QueueError] | None) -> Finding:
     """Whether all commands are allowed."""
     if refused is None:
-        text = "cannot be found out: MULTI is refused or not there"
+        text = "unknown: MULTI is refused or missing"
         return Finding("rights", "UNKNOWN", text, "allow +multi +exec +discard")
     missing = {name: why for name, why in refused.items() if isinstance(why, AuthRefused)}
     if not missing:

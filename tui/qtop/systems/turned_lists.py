@@ -23,8 +23,8 @@ from queuecore.turning import Turned
 
 #: What others see while a queue is turned.
 OF_QUEUES: Final = (
-    "Workers may take jobs from the middle of the queue meanwhile. Then the order is as before, "
-    "and jobs that came meanwhile are behind the others."
+    "Workers may take jobs of the queue while this runs. The order is kept; jobs that arrive "
+    "meanwhile are last."
 )
 
 

@@ -23,7 +23,20 @@ NOTHING: Final = "–"  # noqa: RUF001  a dash as wide as a figure: unknown, whi
 NOT_READ: Final = "?"
 """Shown for a count that could not be read."""
 FALL_SIGN: Final = "↓"
+#: The names of parts of an answer, where a person reads them; others are as in JSON.
+_PARTS: Final = {
+    "jobs in hand": "running jobs",
+    "items set aside": "unreadable items",
+    "delayed jobs that were set aside": "unreadable delayed jobs",
+    "how long the next jobs have waited": "oldest ages",
+    "whether there are jobs that no index leads to": "jobs that are in no index",
+}
 _UNITS: Final = (("M", 10**6), ("G", 10**9), ("T", 10**12), ("P", 10**15), ("E", 10**18))
+
+
+def part_name(part: str) -> str:
+    """What a part of an answer, which could not be read, is called on the screen."""
+    return _PARTS.get(part, part)
 
 
 def number(value: int | None) -> str:

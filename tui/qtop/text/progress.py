@@ -18,6 +18,8 @@ _LEAST_S: Final = 1.0
 _GRAIN_S: Final = 0.1
 #: After so long without an advance the rate is unknown, and begins anew with the next one.
 _STILL_S: Final = 5.0
+#: A cell of a bar that is done, and one that is not.
+_FULL, _EMPTY = "█", "·"
 #: The units of a length of time above a second.
 _UNITS_S: Final = (86_400, 3_600, 60)
 
@@ -72,6 +74,13 @@ class ProgressMeter:
     def percent(self) -> str:
         """`12 %`, rounded down; empty without a total."""
         return f"{self.done * 100 // self.of} %" if self.of > 0 else ""
+
+    def bar(self, cells: int) -> str:
+        """How far it is as a bar of so many cells; empty without a total."""
+        if self.of <= 0:
+            return ""
+        full = min(cells, self.done * cells // self.of)
+        return _FULL * full + _EMPTY * (cells - full)
 
     @property
     def speed(self) -> str:

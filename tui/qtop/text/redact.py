@@ -350,7 +350,7 @@ _LONGEST_NAME: Final = 1_000
 #: A hash like `{"name": "password", "value": "x"}` has few fields.
 _MOST_FIELDS: Final = 20
 
-_LEFT_OUT: Final = " [the rest is left out: it was not looked through for secrets]"
+_LEFT_OUT: Final = " [the rest is left out: not checked for secrets]"
 
 #: Secrets without a name: logins in URLs and of curl, signatures, private keys.
 _FORMS: Final = "|".join(

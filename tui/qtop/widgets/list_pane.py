@@ -28,7 +28,7 @@ from qtop.widgets.table_model import MOST_ELSEWHERE
 #: What is said when the rows that were marked have left the list.
 #: So many columns have a digit.
 _MOST_NUMBERED: Final = 9
-MARKS_GONE: Final = "what was marked is not listed any more: nothing was done"
+MARKS_GONE: Final = "the marked rows are no longer listed: nothing was changed"
 
 
 #: From so many cells of the terminal on a preview is beside its list.
@@ -347,6 +347,6 @@ def marks_spans(table: Table[Any]) -> list[Span]:
     number = len(table.rows.marked) + away
     if not number:
         return []
-    where = f", {away:,} not on this page" if away else ""
+    where = f", {away:,} on other pages" if away else ""
     full = f" ({MOST_ELSEWHERE:,} at most)" if away >= MOST_ELSEWHERE else ""
     return [Span(f"   {number:,} marked{where}{full}", "accent", 96)]

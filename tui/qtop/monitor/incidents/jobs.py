@@ -139,9 +139,9 @@ def _incident(
     return Incident(
         *("jobs", "info" if usual_s is None else "warn", text, "long", name, link),
         figures=f"{usual}, {where}",
-        cause="How long this class usually runs is not known yet."
+        cause="No baseline for this class yet."
         if usual_s is None
-        else "It waits for something, has more to do than usual, or does not end.",
+        else "It waits for something, has more work than usual, or never ends.",
         evidence=(
             Figure("running", f"{counted(late, 'job')}, the longest for {ago(longest_s)}"),
             Figure("worker", row.id),
@@ -150,7 +150,7 @@ def _incident(
         meaning="Each of them keeps a worker from other jobs.",
         remedies=(
             Remedy("the worker" if late == 1 else f"workers that run {name}", "table.open"),
-            Remedy("look at what the job waits for before you stop its worker"),
+            Remedy("check what the job waits for before you stop its worker"),
         ),
         since=row.now - timedelta(seconds=longest_s),
         doubt="unjudged" if usual_s is None else None,
@@ -319,10 +319,10 @@ def _shared(
                     *_shares("classes", of_classes),
                     Figure("failures", f"{counted(number, 'time')} {span}"),
                 ),
-                meaning="A requeue fails again until that is mended.",
+                meaning="A requeue fails again until that is fixed.",
                 remedies=(
                     Remedy("these failures", "table.open"),
-                    Remedy("look at what they share before you requeue them"),
+                    Remedy("check what they share before you requeue them"),
                 ),
             )
 

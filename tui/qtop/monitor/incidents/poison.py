@@ -95,8 +95,8 @@ class PoisonWatch:
             subject=payload.name,
             link=Link("failed", filter=term("class", payload.class_name)),
             figures=f"ran in {counted(many, 'worker')} that went, same arguments",
-            cause=f"{counted(many, 'worker')} went without a clean stop while each ran this job, "
-            "as far as this console watched.",
+            cause=f"{counted(many, 'worker')} crashed while each ran this job (seen by this "
+            "console).",
             evidence=(
                 Figure("queue", payload.queue),
                 Figure("workers lost", f"{many:,}, seen by this console"),
@@ -104,7 +104,7 @@ class PoisonWatch:
             meaning="Whatever runs beside it in the same process is lost with it.",
             remedies=(
                 Remedy("failed jobs of this class", "table.open"),
-                Remedy("kill it where it waits to be tried again, and mend the class"),
+                Remedy("kill its retries, and fix the class"),
             ),
             since=self._first[payload],
         )
@@ -145,7 +145,7 @@ def _of_failures(payload: _Payload, rows: Sequence[JobRow], among: str) -> Incid
                 "quarantine",
                 f"qtop quarantine {job.id[:_ID_CHARACTERS]}",
             ),
-            Remedy("requeue it only after its class was mended"),
+            Remedy("requeue it only after its class was fixed"),
         ),
         since=moments[0] if moments else None,
         job=job,

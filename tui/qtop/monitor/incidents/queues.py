@@ -27,7 +27,7 @@ from qtop.monitor.incidents.service import Classes
 from qtop.monitor.incidents.threads import Fullness
 from qtop.monitor.row_text import jobs_waiting
 from qtop.monitor.rows import FleetRows, QueueRow
-from qtop.text.format import argument, number, rate
+from qtop.text.format import argument, number, part_name, rate
 from qtop.text.safe import ago, counted
 from queuecore.audit import AuditEntry
 
@@ -54,12 +54,12 @@ def queue_incidents(
     yield from _unreadable(fleet)
 
 
-_UNKNOWN_MEANS: Final = "What could not be read is unknown: it may hold jobs, and troubles."
+_UNKNOWN_MEANS: Final = "What could not be read is unknown: it may hold jobs and problems."
 
 
 def _unknown(fleet: FleetRows) -> Iterator[Incident]:
     for what, why in fleet.totals.problems.items():
-        text = f"unknown: {what} ({why})"
+        text = f"unknown: {part_name(what)} ({why})"
         yield Incident(
             *("keys", "crit", text, "unknown", what),
             cause=f"Redis refused it: {why}.",
@@ -180,7 +180,7 @@ def _with_cause(incident: Incident, full: Fullness | None) -> Incident:
         cause=f"All {counted(full.threads, 'thread')} of its {counted(full.workers, 'worker')} "
         "are busy, at two heartbeats in a row.",
         evidence=(*incident.evidence, Figure("threads", f"{busy}, none free")),
-        remedies=(*incident.remedies, Remedy("look at Workers for jobs that run long")),
+        remedies=(*incident.remedies, Remedy("check Workers for long-running jobs")),
     )
 
 

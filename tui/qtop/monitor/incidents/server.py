@@ -25,7 +25,7 @@ from qtop.monitor.incidents.incident import (
     Severity,
     remedies_of,
 )
-from qtop.text.format import late_by
+from qtop.text.format import late_by, part_name
 from qtop.text.safe import ago, counted
 
 # Whether the scheduler that holds the schedulers' lock is at work. A killed one holds it for up
@@ -97,8 +97,8 @@ def memory(facts: ServerInfo, thresholds: Thresholds = USUAL) -> Iterator[Findin
     """How full the memory is, and what the server does when it is full."""
     used, limit = _integer(facts, "used_memory"), _integer(facts, "maxmemory")
     if used is None or limit is None:
-        text = "how much is used, and how much may be, is not told"
-        yield Finding("memory", "UNKNOWN", text, "look where the server is configured")
+        text = "memory use and limit unknown"
+        yield Finding("memory", "UNKNOWN", text, "check the server's configuration")
     else:
         yield _memory(used, limit, thresholds)
     yield _eviction(facts.fields.get("maxmemory_policy") or "unknown", bool(limit))
@@ -123,8 +123,8 @@ def _eviction(policy: str, has_limit: bool) -> Finding:
     if policy.startswith("allkeys") and has_limit:
         return Finding("eviction", "ERROR", f"{policy}: a full server drops whole queues", remedy)
     if policy == "unknown":
-        text = "the policy is not told"
-        return Finding("eviction", "UNKNOWN", text, "make sure: noeviction", latent=True)
+        text = "policy unknown"
+        return Finding("eviction", "UNKNOWN", text, "check that it is noeviction", latent=True)
     what = "queues" if policy.startswith("allkeys") else "locks, and what undo needs,"
     text = f"{policy}: when full, {what} are dropped"
     return Finding("eviction", "WARN", text, remedy, latent=not has_limit)
@@ -134,8 +134,8 @@ def connections(facts: ServerInfo, thresholds: Thresholds = USUAL) -> Finding:
     """Whether the server will go on taking connections."""
     used, limit = _integer(facts, "connected_clients"), _integer(facts, "maxclients")
     if used is None or limit is None:
-        text = "not told" if used is None else f"{used:,} used, the limit is not told"
-        return Finding("connections", "UNKNOWN", text, "look where the server is configured")
+        text = "unknown" if used is None else f"{used:,} used, limit unknown"
+        return Finding("connections", "UNKNOWN", text, "check the server's configuration")
     text = f"{used:,} used of {limit:,}"
     if used < limit * thresholds.clients_part:
         return Finding("connections", "OK", text)
@@ -152,13 +152,13 @@ def persistence(facts: ServerInfo) -> Finding:
     ):
         if fields.get(field, "ok") != "ok":
             text = f"failing; the last write of the {what} failed"
-            remedy = "free its disk, and look into its log: until it can save it may refuse writes"
+            remedy = "free its disk and check its log: until it can save it may refuse writes"
             return Finding("persistence", "ERROR", text, remedy)
     if fields.get("aof_enabled") == "1":
         return Finding("persistence", "OK", "append-only file")
     if facts.save is None or "aof_enabled" not in fields:
         remedy = "make sure that it writes to disk"
-        return Finding("persistence", "UNKNOWN", "not told", remedy, latent=True)
+        return Finding("persistence", "UNKNOWN", "unknown", remedy, latent=True)
     # To write it into the configuration first and restart would lose what is there.
     remedy = "CONFIG SET appendonly yes while it runs, and only then the same in its configuration"
     if facts.save == "":
@@ -297,7 +297,7 @@ def server_incidents(
     yield from (_incident(each) for each in findings if each.level != "OK")
     yield from _scheduler(health_report.system, lease, thresholds)
     for part, why in health_report.problems.items():
-        text = f"unknown: {UNKNOWN[part]} ({why})"
+        text = f"unknown: {part_name(UNKNOWN[part])} ({why})"
         yield Incident(
             *("server", "info", text, "unknown", part),
             meaning="This check could not be made: what it would find is not shown.",

@@ -219,7 +219,7 @@ def _late(late: Sequence[_Past], longest_s: float) -> Incident:
         cause="Stopped, short of CPU or memory, or cut off from Redis.",
         evidence=(Figure("workers", named([row.id for row in rows], _NAMED)),),
         meaning="After a minute without a heartbeat they count as gone.",
-        remedies=(_SEE, Remedy("look at their machines, and at their connection to Redis")),
+        remedies=(_SEE, Remedy("check their machines, and their connection to Redis")),
         since=rows[0].now - timedelta(seconds=longest_s),
     )
 
@@ -305,7 +305,7 @@ def _far(far: Sequence[WorkerRow], thresholds: Thresholds) -> Incident:
         meaning="Each job takes longer by some round trips.",
         remedies=(
             _SEE,
-            Remedy("look at the network between them and Redis, and at the CPU of both"),
+            Remedy("check the network between them and Redis, and the CPU of both"),
             Remedy("fewer threads in a process: they share its CPU"),
         ),
     )
@@ -328,7 +328,7 @@ def _grown(grown: Sequence[_Past], thresholds: Thresholds) -> Incident:
         remedies=(
             _SEE,
             Remedy("restart them before the machine runs out of memory"),
-            Remedy("look which class runs on those that grow"),
+            Remedy("check which class runs on those that grow"),
         ),
     )
 

@@ -62,7 +62,7 @@ def worker_incidents(
         yield _unread(unread)
 
 
-_LOOK: Final = Remedy("look at their machines, and at their connection to Redis")
+_LOOK: Final = Remedy("check their machines, and their connection to Redis")
 _NTP: Final = Remedy("synchronise the clocks with NTP")
 
 
@@ -152,7 +152,7 @@ def _behind(behind: Sequence[WorkerRow]) -> Incident:
         figures=f"up to {oldest} old, on {hosts(behind, _HOSTS)}",
         cause="Their clocks are behind, or something keeps their records from expiring.",
         evidence=tuple(Figure(row.id, f"{ago(row.beat_age_s)} old") for row in behind[:_EVIDENCE]),
-        meaning="Whether they live cannot be told from their heartbeats.",
+        meaning="Their heartbeats do not show whether they are alive.",
         remedies=(_NTP,),
     )
 

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Final
 
 from qtop.actions.plan import (
-    TOOK_BACK,
+    UNDONE,
     Operator,
     Outcome,
     Plan,
@@ -18,6 +18,7 @@ from qtop.actions.plan import (
     list_of,
     rest_of,
     typeable,
+    undo_counts,
     waiting,
 )
 from qtop.actions.request import (
@@ -55,7 +56,6 @@ from qtop.systems.resque import job_actions
 from qtop.systems.resque.job_reader import list_key
 from qtop.systems.resque.turnable import turnable
 from qtop.systems.system import Ability
-from qtop.text.format import number
 from qtop.text.safe import safe
 from queuecore import bulk, turning, values, windows
 from queuecore.action_record import ActionRecord
@@ -163,18 +163,18 @@ class ResqueActions:
         word = typeable(source.name, action)
         details: tuple[str, ...] = (
             f"Deletes {waiting(jobs, name)} now.",
-            f"Jobs that come from now on stay. {back}",
+            f"Jobs enqueued after this are kept. {back}",
         )
         if request.removes:
             details = (
                 f"Deletes {waiting(jobs, name)} now, and its name.",
-                "With jobs that come from now on it is a queue again; they stay.",
-                back if jobs else "A job pushed to it makes it a queue again.",
+                "Jobs enqueued after this are kept, and make it a queue again.",
+                back if jobs else "A job enqueued to it makes it a queue again.",
             )
         elif source.kind == "failed":
             details = (
-                f"Deletes {count_of(jobs, 'failed job')}, also those further back than listed.",
-                f"Failures that come from now on stay. {back}",
+                f"Deletes {count_of(jobs, 'failed job')}, all pages, not only those listed.",
+                f"Jobs that fail after this are kept. {back}",
             )
             word = "failed"
         run = partial(self._clear_now, request, seen, record)
@@ -187,7 +187,7 @@ class ResqueActions:
         if request.removes and not seen.length:
             if (yield registration.forget(self.keys, source.name, record)):
                 return Outcome(f"removed {name}, which was empty", done=1)
-            return _left(f"{name} is not empty any more: nothing was removed")
+            return _left(f"{name} is no longer empty: nothing was removed")
         removed = source.name if request.removes else None
         key = list_key(self.keys, source)
         yield from turning.settled(self.keys, key)
@@ -199,7 +199,7 @@ class ResqueActions:
             deleted = yield change
         if deleted is None:
             done = "removed" if request.removes else "deleted"
-            return _left(f"it changed too much meanwhile, nothing was {done}: look, then try again")
+            return _left(f"the list kept changing, nothing was {done}: refresh, then try again")
         where = "the failures" if source.kind == "failed" else name
         text = f"deleted {count_of(deleted, 'job')} from {where}"
         if request.removes:
@@ -218,11 +218,11 @@ class ResqueActions:
         def run() -> Steps[Outcome]:
             changed: int = yield change(self.keys, names, record)
             if not changed:
-                return _left(f"{what}: was {'' if is_pause else 'not '}paused already")
-            note = "; Ruby workers without resque-pause go on" if is_pause else ""
+                return _left(f"{what}: {'already' if is_pause else 'not'} paused")
+            note = "; Ruby workers without resque-pause ignore it" if is_pause else ""
             return Outcome(f"{done} {what}{note}", done=changed, record=record)
 
-        effect = "Jobs wait there until the queue is resumed." if is_pause else ""
+        effect = "Jobs wait until the queue is resumed." if is_pause else ""
         danger: Danger = "confirm" if len(names) > 1 else "undoable"
         details, many = (list_of(names), effect), len(names)
         return Plan(f"{verb} {what}", verb, details, danger, run, many=many, record=record)
@@ -237,16 +237,19 @@ class ResqueActions:
         def run() -> Steps[Outcome]:
             changed: int = yield change(self.keys, record)
             if not changed:
-                return _left(f"everything was {'paused already' if is_pause else 'not paused'}")
-            text = "resumed everything; queues paused singly stay paused"
+                return _left(f"everything: {'already' if is_pause else 'not'} paused")
+            text = "resumed everything; queues that were paused one by one stay paused"
             if is_pause:
-                text = "paused everything: jobs in hand are finished, no more are taken"
+                text = "paused everything: workers finish the current job, then stop taking jobs"
             return Outcome(text, done=changed, record=record)
 
-        details = ("All workers take jobs again.", "Queues that were paused singly stay paused.")
+        details: tuple[str, ...] = (
+            "All workers take jobs again.",
+            "Queues that were paused one by one stay paused.",
+        )
         if is_pause:
-            until = f"until {self.operator.sign('pause_all')}."
-            details = ("Every worker finishes the job in its hands and takes no other,", until)
+            key = self.operator.sign("pause_all")
+            details = (f"Workers finish the current job, then stop taking jobs. {key} resumes.",)
         return Plan(f"{verb} everything", verb, details, "confirm", run, record=record)
 
     def _undo(self, request: Undo) -> Plan:
@@ -257,18 +260,14 @@ class ResqueActions:
         def run() -> Steps[Outcome]:
             undone = yield from undo.undo(self.keys, request.id, record)
             if not undone.is_known:
-                return replace(_left(f"{what}: nothing is left to take back"), undid=request.id)
-            lost = f", too late for {number(undone.lost)}" if undone.lost else ""
-            # The numbers first: a narrow terminal cuts the end.
-            text = f"took back {number(undone.done)}{lost}"
+                return replace(_left(f"{what}: nothing to undo"), undid=request.id)
+            text = undo_counts(what, undone.done, undone.lost, undone.left, undone.stopped)
             if undone.stopped is not None:
-                text += f"{rest_of(undone.left, undone.stopped)}: {what}"
                 numbers = (undone.done, undone.lost, (), undone.stopped, undone.left)
                 return Outcome(text, "bad", *numbers)
             tone: ResultTone = "warn" if undone.lost else "good"
             done, lost_jobs = undone.done, undone.lost
-            text += f": {what}"
-            return Outcome(text, tone, done, lost_jobs, undid=request.id, verb=TOOK_BACK)
+            return Outcome(text, tone, done, lost_jobs, undid=request.id, verb=UNDONE)
 
         danger: Danger = "confirm" if request.question else "none"
         title, many = f"Undo {what}", request.many
@@ -288,7 +287,7 @@ class ResqueActions:
         def run() -> Steps[Outcome]:
             if (yield put(keys, name, record)):
                 return Outcome(f"registered {safe(name)}", done=1, record=record)
-            return _left(f"{safe(name)} is registered already, or holds nothing")
+            return _left(f"{safe(name)} is already registered, or empty")
 
         return Plan(f"Register {safe(subject)}", "Register", (), "none", run, record=record)
 

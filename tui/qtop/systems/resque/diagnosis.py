@@ -137,7 +137,7 @@ class Diagnosis:
                 text += " among the first 200,000 keys; the others are unknown"
             return Finding("locks", "OK", text)
         if not found.is_complete:
-            text = f"unknown: {found.there:,} found, but not all keys and jobs could be looked at"
+            text = f"unknown: {found.there:,} found, but not all keys and jobs could be searched"
             return Finding("locks", "WARN", text, "delete by hand those whose jobs do not wait")
         return Finding("locks", "OK", f"{found.there:,} of plug-ins, none seen without its job")
 
@@ -153,7 +153,7 @@ class Diagnosis:
         unread = [each.queue for each in found if each.length is None]
         looked_at = sum(each.looked_at for each in found)
         waiting = sum(each.length or 0 for each in found)
-        part = f"{looked_at:,} looked at of {waiting:,} in {counted(len(found), 'queue')}"
+        part = f"{looked_at:,} checked of {waiting:,} in {counted(len(found), 'queue')}"
         bad = [each for each in found if each.unreadable]
         if bad:
             number = sum(len(each.unreadable) for each in bad)
@@ -163,7 +163,7 @@ class Diagnosis:
             see = f"qtop show --from queue:{first} --filter id:{bad[0].unreadable[0].sha[:10]}"
             return Finding("items", "WARN", text, see)
         if unread or len(found) < len(longest):
-            rest = f"{counted(len(longest) - len(found) + len(unread), 'queue')} not looked at"
+            rest = f"{counted(len(longest) - len(found) + len(unread), 'queue')} not checked"
             return Finding("items", "UNKNOWN", f"each can be read: {part}; {rest}")
         return Finding("items", "OK", f"each can be read: {part}")
 
@@ -194,7 +194,7 @@ class Diagnosis:
         counts = [f"{name} ({count:,})" for name, count in Counter(deadly).most_common()]
         number, their = counted(len(deadly), "failed job"), "its" if len(deadly) == 1 else "their"
         text = f"{number} killed {their} process again and again: {named(counts)}, {among}"
-        return Finding("poison", "WARN", text, "mend the job first; `qtop requeue` spares them")
+        return Finding("poison", "WARN", text, "fix the job first; `qtop requeue` skips them")
 
     def _duplicates(self) -> Steps[Finding]:
         """Whether jobs are there more than once. Alone that is no fault: jobs may be alike."""
@@ -207,11 +207,11 @@ class Diagnosis:
             text = f"another worker holds the same job as the silent {named(suspects)}"
             see = "qtop prune --dry-run shows what it would do"
             return Finding("duplicates", "WARN", text, see)
-        alike_in = [f"{len(shared):,} in several hands"] if shared else []
+        alike_in = [f"{len(shared):,} held twice"] if shared else []
         alike_in += [f"{count:,} of the first 1,000 of {name}" for name, count in alike.items()]
         if alike_in:
             return Finding("duplicates", "OK", f"jobs are alike, byte for byte: {named(alike_in)}")
-        where = f"in workers' hands and among the first 1,000 of {counted(len(names), 'queue')}"
+        where = f"running and among the first 1,000 of {counted(len(names), 'queue')}"
         return Finding("duplicates", "OK", f"no job was found more than once, {where}")
 
     def _schedules(self) -> Steps[Finding | None]:
@@ -258,7 +258,7 @@ def _systems(found: Neighbours) -> Finding:
 def _why(whose: KeyOwners) -> str:
     reasons = [*whose.signs[:1]]
     if not whose.is_complete:
-        reasons.append(f"{ownership.QUEUES} of its queues were looked at, not all")
+        reasons.append(f"{ownership.QUEUES} of its queues were checked, not all")
     return f" ({'; '.join(reasons)})" if reasons else ""
 
 
@@ -292,14 +292,14 @@ def _as_far_as_seen(check: str, text: str, is_complete: bool, pattern: str) -> F
     """Nothing was found; what was not looked at may hold it."""
     if is_complete:
         return Finding(check, "OK", text)
-    return Finding(check, "UNKNOWN", text, f"redis-cli --scan --pattern '{pattern}' looks at all")
+    return Finding(check, "UNKNOWN", text, f"redis-cli --scan --pattern '{pattern}' searches all")
 
 
 def unregistered(found: Sequence[Unregistered], is_complete: bool, foreign: int = 0) -> Finding:
     """Whether queues with jobs are missing from the set of queues. `foreign` is the number of
     further ones, which are Sidekiq's."""
     rest = "" if is_complete else " among the first 200,000 keys"
-    rest += f"; {counted(foreign, 'list')} of Sidekiq's left alone" if foreign else ""
+    rest += f"; {counted(foreign, 'list')} of Sidekiq's skipped" if foreign else ""
     if not found:
         text = f"no queue with jobs is missing from the set{rest}"
         return _as_far_as_seen("unregistered", text, is_complete, "*:queue:*")

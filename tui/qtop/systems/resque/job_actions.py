@@ -173,7 +173,7 @@ def prepare(
     elif isinstance(request, Edit) and source.kind != "failed":
         details = [*meanwhile, f"{words.lines[0]} {details[-1]}"]
     if chosen.too_large and source.kind not in ("failed", "delayed"):
-        details.append(f"Left alone: {chosen.too_large:,} too large to look into.")
+        details.append(f"Skipped: {chosen.too_large:,} too large to search.")
     act = _act_on_delayed if pace is None else partial(_take, pace=pace)
     return Plan(
         f"{words.verb} {what}{words.where}",
@@ -240,7 +240,7 @@ def _act_on_delayed(keys: Keys, request: OfJobs, done: str, record: ActionRecord
     chosen = request.chosen
     refs = cast("DelayedRefs", chosen.refs)
     if not refs:
-        word = "its moment cannot be read" if chosen.unusable else "nothing matches"
+        word = "its time cannot be read" if chosen.unusable else "nothing matches"
         return Outcome(f"{word}: nothing was changed", "warn")
     result: Result
     match request:
@@ -355,11 +355,11 @@ class _Words(NamedTuple):
 
 #: What others see while a list is turned, by its kind.
 _MEANWHILE: Final = {
-    "failed": "Places may shift in Resque's own web page until this is done: retry or remove no "
-    "single failure there meanwhile.",
+    "failed": "Until this is done, retry or remove no single failure in Resque's web page: "
+    "positions may shift.",
     "queue": OF_QUEUES,
-    "delayed": "A scheduler may take jobs from the middle of the same second meanwhile. Then the "
-    "order is as before, and jobs that came meanwhile are behind the others.",
+    "delayed": "A scheduler may take jobs of the same second while this runs. The order is kept; "
+    "jobs that arrive meanwhile are last.",
 }
 
 
@@ -394,10 +394,10 @@ def _words(request: OfJobs) -> _Words:
             at = both_times(request.at)
             return _Words("Reschedule", noun, f"rescheduled to {at}:", (f"All become due {at}.",))
         case PutBack() if kind == "quarantine":
-            line = f"They go to the end of {name}, where workers take them again."
+            line = f"They go to the end of {name}; workers take them again."
             return _Words("Requeue", noun, "requeued", (line,), f" to {name}")
         case PutBack():
-            line = f"They go to the end of {name}; what is still unreadable stays here."
+            line = f"They go to the end of {name}; what is still unreadable is kept here."
             return _Words("Requeue", noun, "requeued", (line,), f" to {name}")
         case Edit() if kind == "failed":
             line = "Each goes to the end of its queue, edited, and off the failures."
@@ -407,7 +407,7 @@ def _words(request: OfJobs) -> _Words:
             who = "It goes" if request.change is None else "Each goes"
             is_waiting, lines = kind == "queue", (f"{who} to the end of {name}.",)
             noun, done = (
-                (noun, "edited") if is_waiting else ("item set aside", "edited and put back")
+                (noun, "edited") if is_waiting else ("unreadable item", "edited and requeued")
             )
             return _Words("Edit", noun, done, lines)
         case Requeue() | Move() if kind == "failed":
@@ -424,9 +424,9 @@ def _words_of_requeueing(request: Requeue | Move) -> _Words:
     where = "its queue" if request.to is None else safe(request.to)
     lines = [f"Each goes to the end of {where} and off the failures."]
     if chosen.retried:
-        lines.append(f"Retried before, and to run again: {number(chosen.retried)}.")
+        lines.append(f"Retried before: {number(chosen.retried)}; they run again.")
     if chosen.spared:
-        lines.append(f"Left out: {number(chosen.spared)} that killed their process repeatedly.")
+        lines.append(f"Skipped: {number(chosen.spared)} that killed their process repeatedly.")
     if isinstance(request, Requeue):
         return _Words("Requeue", noun, "requeued", tuple(lines))
     return _Words("Move", noun, f"moved to {where}:", tuple(lines))
@@ -451,7 +451,7 @@ def _which(request: OfJobs) -> list[str]:
     if refs := _refs(chosen):
         first, last = refs[0].place + 1, refs[-1].place + 1
         span = number(first) if first == last else f"{number(first)} to {number(last)}"
-        lines.append(f"places: {span} from the front, when looked at")
+        lines.append(f"places: {span} from the front, at the last refresh")
     if request.filter:
         lines.append(f"filter: {safe(request.filter)}")
     return lines
@@ -475,11 +475,11 @@ def _which_delayed(chosen: Selection) -> list[str]:
         lines.append(_span("Due", *(both_times(moment_of(at)) for at in moments)))
     if chosen.is_cut:
         many = f"{len(chosen.refs):,}"
-        lines.append(f"There are more than these first {many}: do it again for the rest.")
+        lines.append(f"More match than these first {many}: repeat for the rest.")
     if chosen.unusable:
         are = "is" if chosen.unusable == 1 else "are"
         what = count_of(chosen.unusable, "moment")
-        lines.append(f"{what} cannot be read and {are} left alone.")
+        lines.append(f"{what} cannot be read and {are} skipped.")
     return lines
 
 

@@ -34,7 +34,7 @@ def ownership(whose: KeyOwners) -> Ownership:
 def _note(whose: KeyOwners) -> str | None:
     """What to say beside a listing; None where Resque lives alone, or nothing."""
     if whose.is_all_sidekiqs:
-        text = f"Sidekiq lives under {whose.place}: {whose.signs[0]}; nothing of Resque's does"
+        text = f"Sidekiq lives under {whose.place}: {whose.signs[0]}; nothing of Resque does"
     elif whose.is_sure:
         barred = sum(whose.refusal(name) is not None for name in whose.owners)
         queues = f"; {counted(barred, 'queue')} refused to Resque" if barred else ""

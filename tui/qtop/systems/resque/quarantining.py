@@ -26,7 +26,7 @@ def prepare(keys: Keys, operator: Operator, request: Quarantine) -> Steps[Plan |
     failures and each 1,000 jobs of its queue."""
     job, source = request.job, request.source
     if job.item.is_cut:
-        return Refusal("the job is too large to be compared with others: delete or move it")
+        return Refusal("the job is too large to compare with others: delete or move it")
     if source.kind not in ("failed", "queue"):
         return Refusal("only failed and waiting jobs go into quarantine")
     raw = job.item.raw
@@ -37,7 +37,7 @@ def prepare(keys: Keys, operator: Operator, request: Quarantine) -> Steps[Plan |
     found: Copies = yield from quarantine.find(keys, *payload, list_name)
     many = len(found.failed) + len(found.waiting)
     if not many:
-        return Refusal("no copy of it is there any more")
+        return Refusal("no copies of it are left")
     return _plan(keys, operator, found, list_name, format.job_class(job.class_name, job.args))
 
 
@@ -54,10 +54,10 @@ def _plan(keys: Keys, operator: Operator, found: Copies, list_name: str, named: 
     ]
     back = operator.way_back(size_bytes)
     if failed and waiting and records[0].undo_s:
-        back = f"{operator.sign('undo')} takes back the failures, once more the waiting jobs."
+        back = f"Undo: {operator.sign('undo')} for the failures, again for the waiting jobs."
     details = (
         f"Class {named}, queue {queue}: {' and '.join(parts)} with the same arguments.",
-        f"They go to quarantine:{queue}, which no worker takes jobs from.",
+        f"They go to quarantine:{queue}; no worker takes jobs from there.",
         back,
     )
     return Plan(

@@ -193,10 +193,10 @@ def prepare(keys: Keys, operator: Operator, request: RunSchedules | DeleteSchedu
     record = operator.record(action, names[:200], source, len(usable), size_bytes=None)
     back = operator.way_back(None)
     what, verb = f"Delete {count_of(len(rows), 'schedule')}", "Delete"
-    line = f"Those that a scheduler's file has come back when it starts. {back}"
+    line = f"Schedules of a scheduler's file return when it starts. {back}"
     if runs:
         what, verb = f"Queue {count_of(len(rows), 'schedule')} now", "Queue"
-        line = f"Their next firings stay. {back}"
+        line = f"Their next times do not change. {back}"
     danger: Danger = "confirm" if len(rows) > 1 or not record.undo_s else "undoable"
     run = partial(_act, keys, request, usable, record)
     details = (f"Schedules: {names}", line)
@@ -213,14 +213,14 @@ def _act(
     kept = len(request.schedules) - len(rows)
     if isinstance(request, RunSchedules):
         if not rows:
-            return Outcome("nothing to run: its definition cannot be used or is not known", "warn")
+            return Outcome("cannot run: its definition is unusable or unknown", "warn")
         schedules = [each for row in rows if (each := read_of(row).schedule) is not None]
         result = yield from schedule_actions.run_now(keys, schedules, record)
         return acted("queued", result, record, [("cannot be used", kept)] if kept else [])
     if not rows:
-        return Outcome("it is not in Redis: a scheduler's file has it, or it is gone", "warn")
+        return Outcome("not in Redis: it is in a scheduler's file, or gone", "warn")
     stored = [ScheduleRef(row.name, row.item.sha) for row in rows if row.item is not None]
     result = yield from schedule_actions.delete(keys, stored, record)
     outcome = acted("deleted", result, record, [("not in Redis", kept)] if kept else [])
-    note = "; what a scheduler's file has comes back when it starts"
+    note = "; schedules of a scheduler's file return when it starts"
     return replace(outcome, text=outcome.text + note)

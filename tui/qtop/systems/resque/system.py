@@ -59,12 +59,12 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-NO_DEAD: Final = "Resque keeps no dead jobs: what failed stays until it is requeued or deleted"
-NO_RETRIES: Final = "Resque does not try failed jobs again by itself: requeue them"
+NO_DEAD: Final = "Resque has no dead jobs: failures stay until they are requeued or deleted"
+NO_RETRIES: Final = "Resque does not retry by itself: requeue the failures"
 
 #: How many of the newest failures are part of a snapshot.
 FAILURES_READ: Final = 500
-NO_RUNS: Final = "Resque counts what is run since ever only, neither by days nor by classes"
+NO_RUNS: Final = "Resque counts runs in total only, not by day or class"
 
 
 _NO_SIGNALS: Final = (
@@ -89,7 +89,7 @@ class ResqueSystem:
         **dict.fromkeys(get_args(Ability)),
         **dict.fromkeys(("kill", "kill_all", "kill_delayed", "kill_matching"), NO_DEAD),
         **dict.fromkeys(("postpone", "postpone_all"), NO_RETRIES),
-        "dump_worker": "Resque's workers have no signal upon which they log what they do",
+        "dump_worker": "Resque's workers have no signal that logs what they do",
         **dict.fromkeys(("quiet", "stop"), _NO_SIGNALS),
         "cancel": "Resque has no iterable jobs",
         **dict.fromkeys(("rescue", "watch"), _NO_RESCUE),
@@ -207,7 +207,7 @@ class ResqueSystem:
                 if found not in (wanted, b"none"):
                     raise WrongType(
                         f"{self.place.address}: the key {key.decode(errors='replace')!r} is a "
-                        f"{found.decode()}, not a {wanted.decode()}: this is no Resque; try "
+                        f"{found.decode()}, not a {wanted.decode()}: this is not Resque; try "
                         "another --namespace or database"
                     )
 

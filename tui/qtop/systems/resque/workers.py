@@ -46,12 +46,13 @@ SIGNALS: Final[Mapping[Wish, signal.Signals]] = {
 #: What the question calls it, and what a worker does on its signal.
 _WORDS: Final[Mapping[Wish, tuple[str, str]]] = {
     "finish": ("Stop", "finishes its job, then ends"),
-    "end job": ("End the job of", "its job ends now and becomes a failure; it goes on"),
-    "stop now": ("Stop now", "its job ends now and becomes a failure; it ends"),
+    "end job": ("End the job of", "its job ends now and moves to Failed; the worker continues"),
+    "stop now": ("Stop now", "its job ends now and moves to Failed; the worker ends"),
     "pause": ("Pause", "takes no more jobs"),
     "resume": ("Resume", "takes jobs again"),
 }
 
+_RETURNED: Final = "heartbeat returned"
 #: In the title of every Resque worker.
 _TITLE: Final = "resque"
 #: A worker registers after its process has begun, by its own clock.
@@ -75,7 +76,7 @@ def doubt(worker: Process, host: str) -> str | None:
     except psutil.NoSuchProcess:
         return f"there is no process {pid} here"
     except psutil.Error:
-        return f"process {pid} is not yours to look at"
+        return f"process {pid} belongs to another user"
     if _TITLE not in title:
         return f"process {pid} does not call itself a Resque worker"
     if started is not None and began > started + _CLOCK_TOLERANCE:
@@ -178,7 +179,7 @@ def gather(
     keys: Keys, names: Sequence[str], *, ignore_pids: bool, unlisted: Sequence[str] = ()
 ) -> Steps[Sequence[Case]]:
     """Look at the workers named, or, when none is, at all that have been silent for five minutes
-    and at the `unlisted`, which are on no register. Five round trips, and one more for each 100
+    and at the `unlisted`, which are not registered. Five round trips, and one more for each 100
     workers."""
     fleet = yield from snapshot.take(keys, failures_limit=_FAILURES_READ)
     silent: list[str] = [] if names else (yield stale.silent(keys))
@@ -206,7 +207,7 @@ def gather(
         if job is not None:
             case = replace(case, waiting=waiting[job], times_lost=times_lost[job])
             if waiting[job] is None:
-                case = replace(case, unread={**unread, "jobs waiting": "Redis does not tell"})
+                case = replace(case, unread={**unread, "jobs waiting": "Redis does not say"})
             # Larger ones come cut, and cannot be compared.
             if len(job[1]) < snapshot.RECORD_BYTES // 2:
                 case = replace(case, failed=None if failed is None else failed[job])
@@ -250,28 +251,28 @@ def _is_running(pid: int) -> bool:
 def _parts(case: Case) -> Iterator[str]:
     seen, record = case.seen, case.seen.record
     if not seen.is_registered:
-        yield "on no register"
-    yield "never beat" if seen.beat is None else f"silent for {ago(seen.silent_s)}"
+        yield "not registered"
+    yield "no heartbeat ever" if seen.beat is None else f"silent for {ago(seen.silent_s)}"
     pid = workers.identity(case.worker_id).pid
     if case.process_runs is not None:
         yield f"process {pid} {'runs' if case.process_runs else 'is gone'}"
     if record is None:
         yield "holds no job"
         return
-    name = safe(record.class_name) if record.class_name else "what is no job"
+    name = safe(record.class_name) if record.class_name else "an unreadable job"
     since = f" since {record.run_at.astimezone():%Y-%m-%d %H:%M:%S}" if record.run_at else ""
-    yield f"holds {name} of {safe(record.queue) if record.queue is not None else '?'}{since}"
+    yield f"runs {name} of {safe(record.queue) if record.queue is not None else '?'}{since}"
     if case.times_lost:
-        yield f"such a job was lost {counted(case.times_lost, 'time')} within a day"
+        yield f"an identical job was lost {counted(case.times_lost, 'time')} within a day"
     elsewhere = []
     if case.waiting:
         elsewhere.append(f"waits {counted(case.waiting, 'time')}")
     if case.failed:
         elsewhere.append(f"failed {counted(case.failed, 'time')}")
     if case.held:
-        elsewhere.append(f"is in the hands of {counted(case.held, 'other worker')}")
+        elsewhere.append(f"is held by {counted(case.held, 'other worker')}")
     if case.unread:
-        yield f"whether the same job is elsewhere is not known: {safe(', '.join(case.unread))}"
+        yield f"unknown whether the same job is elsewhere: {safe(', '.join(case.unread))}"
     if elsewhere:
         yield f"the same job {', '.join(elsewhere)}"
 
@@ -294,18 +295,18 @@ def _prepare_prune(keys: Keys, operator: Operator, request: Prune) -> Plan | Ref
         details = [_consequence(cases)]
         doubts = [case.doubt for case in cases if case.doubt is not None]
         if doubts:
-            details.append(f"May be alive: {safe(doubts[0])}. A live one goes on, unlisted.")
+            details.append(f"May be alive: {safe(doubts[0])}. If so it runs on, unlisted.")
         one = safe(cases[0].worker_id) if len(cases) == 1 else counted(len(cases), "worker")
-        word = "unregister" if doubts else None
-        subject, title = f"unregister {one}", f"Unregister {one}"
+        word = "prune" if doubts else None
+        subject, title = one, f"Prune {one}"
     else:
         kept, cases = len(cases), [case for case in cases if case.doubt is None]
         kept -= len(cases)
         if not cases:
-            return Refusal("no worker is dead: none has been silent for five minutes")
+            return Refusal("no dead workers: none has been silent for five minutes")
         details = [_consequence(cases)]
         if kept:
-            details.append(f"{counted(kept, 'other')} may be alive and will be kept.")
+            details.append(f"{counted(kept, 'other')} may be alive and are skipped.")
         what = counted(len(cases), "dead worker")
         subject = cases[0].worker_id if len(cases) == 1 else what
         word, title = None, f"Prune {what}"
@@ -313,7 +314,7 @@ def _prepare_prune(keys: Keys, operator: Operator, request: Prune) -> Plan | Ref
     more = len(cases) - _SHOWN
     listed = [f"{safe(case.worker_id)}: {case.words}" for case in cases[:_SHOWN]]
     listed += [f"and {more:,} more"] if more > 0 else []
-    end = "This cannot be undone; a failed job can be requeued."
+    end = "Cannot be undone; failed jobs can be requeued."
     # What follows from it first: the list may be longer than the dialog is high.
     lines = (*details, end, "\n".join(listed))
     danger: Danger = "confirm" if word is None else "typed"
@@ -330,7 +331,7 @@ def _take_off(
     me = f"{socket.gethostname()}:{os.getpid()}:qtop"
     locked: bool = yield pruning.lock(keys, me)
     if not locked:
-        text = "somebody else prunes at the moment: try again in a minute"
+        text = "another prune is running: try again in a minute"
         return Outcome(text, "warn", refused=((text, len(cases)),))
     fates: Counter[Fate] = Counter()
     stopped: Stopped | None = None
@@ -347,8 +348,11 @@ def _take_off(
         request.tell(case, fate)
     alive = fates["alive"]
     done = fates.total() - alive
-    text = f"unregistered {done:,}, jobs failed {fates['failed']:,}"
-    text += f", spared {alive:,} that gave a sign of life meanwhile"
+    text = f"pruned {counted(done, 'worker')}"
+    if fates["failed"]:
+        text += f"; {counted(fates['failed'], 'job')} moved to Failed"
+    if alive:
+        text += f"; skipped {alive:,} ({_RETURNED})"
     tone: ResultTone = "warn" if alive else "good"
     left = len(cases) - fates.total()
     if stopped is not None:
@@ -383,9 +387,11 @@ def _signal(keys: Keys, operator: Operator, request: Signal) -> Steps[Outcome]:
         # Where Redis does not take the record, the signals were sent all the same.
         with suppress(QueueError):
             yield audit.note(keys, record, done)
-    text = f"told {done:,}: {_WORDS[wish][1]}" if done else "nobody was told"
+    name = SIGNALS[wish].name
+    text = f"sent {name} to {counted(done, 'worker')}: {_WORDS[wish][1]}"
+    text = text if done else f"{name} was not sent"
     if reasons:
-        text += f"; not told {len(reasons):,}: {reasons[0]}"
+        text += f"; {len(reasons):,} skipped: {reasons[0]}"
     refused = tuple(Counter(reasons).items())
     return Outcome(text, "warn" if reasons else "good", done, refused=refused)
 
@@ -393,6 +399,6 @@ def _signal(keys: Keys, operator: Operator, request: Signal) -> Steps[Outcome]:
 def _consequence(cases: Sequence[Case]) -> str:
     holding = sum(case.seen.record is not None for case in cases)
     if not holding:
-        return "None of them holds a job."
-    what = "its hands becomes a failure" if holding == 1 else "their hands become failures"
-    return f"{counted(holding, 'job')} in {what}, to be requeued or deleted."
+        return "They hold no jobs."
+    held = "It holds 1 job: it moves" if holding == 1 else f"They hold {holding:,} jobs: they move"
+    return f"{held} to Failed, to be requeued or deleted."

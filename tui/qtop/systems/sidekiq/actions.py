@@ -9,7 +9,7 @@ from functools import partial
 from typing import Final
 
 from qtop.actions.plan import (
-    TOOK_BACK,
+    UNDONE,
     Operator,
     Outcome,
     Plan,
@@ -18,6 +18,7 @@ from qtop.actions.plan import (
     count_of,
     rest_of,
     typeable,
+    undo_counts,
     waiting,
 )
 from qtop.actions.request import (
@@ -69,14 +70,14 @@ from sidekiq.store.clearing import SetExtent
 #: Where an undo would keep more, the server is asked whether it has room for that.
 _LARGE_BYTES: Final = 16 << 20
 
-NO_PAUSE: Final = "open-source Sidekiq cannot pause queues: only Pro's workers heed that"
+NO_PAUSE: Final = "open-source Sidekiq cannot pause queues: only Pro's workers obey it"
 #: Why there is never a plan for a request.
 _NEVER: Final[Mapping[type, str]] = {
     Pause: NO_PAUSE,
     PauseAll: f"{NO_PAUSE}; its processes can be quieted",
-    Register: "Sidekiq has no such index: a queue gets its name with its next job",
+    Register: "Sidekiq has no such index: the next job registers its queue",
     PutBack: "Sidekiq sets nothing aside",
-    Quarantine: "Sidekiq keeps such jobs among the dead: kill them",
+    Quarantine: "Sidekiq moves such jobs to Dead: kill them",
     RunSchedules: "the schedules are those of a plug-in: only Ruby can run them",
     DeleteSchedules: "the schedules are those of a plug-in: only Ruby should change them",
 }
@@ -152,8 +153,8 @@ class SidekiqActions:
         details = (
             f"Deletes {waiting(jobs, name)} now.",
             f"{_NAME_GOES}.",
-            "Jobs that come from now on stay, and with them it is a queue again.",
-            "Batches and locks that hang on the jobs stay.",
+            "Jobs enqueued after this are kept, and make it a queue again.",
+            "Batches and locks of the jobs are kept.",
             self.operator.way_back(size),
         )
         run = partial(self._clear_queue_now, request, seen, record)
@@ -171,11 +172,11 @@ class SidekiqActions:
             if came == "forgotten":
                 return Outcome(f"removed {name}, which was empty", done=1, record=record)
             if came == "not empty":
-                return _left(f"{name} is not empty any more: nothing was removed")
+                return _left(f"{name} is no longer empty: nothing was removed")
             return _left(f"there is no queue {name}")
         deleted: int | None = yield clearing.clear(self.keys, queue, seen, record)
         if deleted is None:
-            return _left("it changed too much meanwhile, nothing was deleted: look, then try again")
+            return _left("the list kept changing, nothing was deleted: refresh, then try again")
         text = f"deleted {count_of(deleted, 'job')} from {name}"
         if request.removes:
             text = f"removed {name} and {count_of(deleted, 'job')}"
@@ -184,7 +185,7 @@ class SidekiqActions:
     def _empty(self, request: Clear) -> Steps[Plan | Refusal]:
         source, sets = request.source, listed_sets(request.source)
         if not sets:
-            return Refusal(f"{safe(str(source))} is no set of Sidekiq's own: it is left alone")
+            return Refusal(f"{safe(str(source))} is not a set of Sidekiq's own")
         seen: list[SetExtent] = []
         for name in sets:
             seen.append((yield from clearing.set_extent(self.keys, name)))
@@ -194,9 +195,9 @@ class SidekiqActions:
         key = self.keys.jobs(sets[0])
         record = self.operator.record("clear", subject, key, jobs, size_bytes=size)
         details = (
-            f"Deletes {count_of(jobs, 'job')}, also those further back than listed.",
-            f"What comes to {which} from now on stays.",
-            "Batches and locks that hang on the jobs stay.",
+            f"Deletes {count_of(jobs, 'job')}, all pages, not only those listed.",
+            f"Jobs that come to {which} after this are kept.",
+            "Batches and locks of the jobs are kept.",
             self.operator.way_back(size),
         )
         run = partial(self._empty_now, seen, which, record)
@@ -217,7 +218,7 @@ class SidekiqActions:
                 break
         left = record.planned - result.done - result.gone
         text = f"deleted {count_of(result.done, 'job')} from {which}"
-        text += f", gone meanwhile {number(result.gone)}" if result.gone else ""
+        text += f", skipped {number(result.gone)} (already gone)" if result.gone else ""
         tone: ResultTone = "warn" if result.gone else "good"
         if result.stopped is not None:
             text, tone = text + rest_of(left, result.stopped), "bad"
@@ -234,18 +235,14 @@ class SidekiqActions:
         def run() -> Steps[Outcome]:
             undone = yield from undo.undo(self.keys, request.id, record)
             if not undone.is_known:
-                return replace(_left(f"{what}: nothing is left to take back"), undid=request.id)
-            lost = f", too late for {number(undone.lost)}" if undone.lost else ""
-            # The numbers first: a narrow terminal cuts the end.
-            text = f"took back {number(undone.done)}{lost}"
+                return replace(_left(f"{what}: nothing to undo"), undid=request.id)
+            text = undo_counts(what, undone.done, undone.lost, undone.left, undone.stopped)
             if undone.stopped is not None:
-                text += f"{rest_of(undone.left, undone.stopped)}: {what}"
                 numbers = (undone.done, undone.lost, (), undone.stopped, undone.left)
                 return Outcome(text, "bad", *numbers)
             tone: ResultTone = "warn" if undone.lost else "good"
             done, lost_jobs = undone.done, undone.lost
-            text += f": {what}"
-            return Outcome(text, tone, done, lost_jobs, undid=request.id, verb=TOOK_BACK)
+            return Outcome(text, tone, done, lost_jobs, undid=request.id, verb=UNDONE)
 
         danger: Danger = "confirm" if request.question else "none"
         title, many = f"Undo {what}", request.many

@@ -22,11 +22,11 @@ from sidekiq.store.iterables import Iteration
 from sidekiq.store.iterations import Cancelled
 
 _NO_STATE: Final = (
-    "it keeps no state: it is no iterable job, has not begun, or has ended; without a state its "
-    "next start would fail"
+    "it has no state: it is not iterable, has not begun, or has ended; without a state its next "
+    "start would fail"
 )
 _NO_CURSOR: Final = "it has written no cursor yet: its next start would fail; try again in 5 s"
-_ASKED_BEFORE: Final = "it was asked to end before"
+_ASKED_BEFORE: Final = "already asked to end"
 _REFUSED: Final[Mapping[Cancelled, str]] = {
     "no state": _NO_STATE,
     "no cursor": _NO_CURSOR,
@@ -51,11 +51,11 @@ def prepare(keys: SidekiqKeys, operator: Operator, request: Cancel) -> Steps[Pla
     lines += [f"and {len(able) - _SHOWN:,} more"] if len(able) > _SHOWN else []
     kept = Counter(why for why in reasons.values() if why is not None)
     details = (
-        "Each ends when it next writes its state: every 5 s, between two of its iterations; one "
-        "that waits ends as soon as it is run.",
+        "Each ends when it next writes its state: every 5 s, between two iterations; a waiting "
+        "one ends when it starts.",
         f"Until it has read that, {operator.way_back()}",
         "\n".join(lines),
-        *(f"Left alone: {counted(many, 'job')}: {safe(why)}." for why, many in kept.items()),
+        *(f"Skipped: {counted(many, 'job')}: {safe(why)}." for why, many in kept.items()),
     )
     run = partial(_cancel, keys, able, record, tuple(kept.items()))
     return Plan(
@@ -91,7 +91,7 @@ def _refusal(state: Iteration | None) -> str | None:
 
 def _far(state: Iteration) -> str:
     """How far a job is, in safe words."""
-    starts = "unknown how often started" if state.runs is None else counted(state.runs, "start")
+    starts = "starts unknown" if state.runs is None else counted(state.runs, "start")
     cursor = "" if state.cursor is None else f", at {safe(state.cursor)[:80]}"
     return f"{starts}, ran for {ago(state.runtime_s)}{cursor}"
 

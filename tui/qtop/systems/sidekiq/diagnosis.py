@@ -64,24 +64,24 @@ def _system(found: SidekiqSigns) -> Finding:
 
 
 def _unregistered(found: Strays) -> Finding:
-    """Whether every queue with jobs is on the set of queues."""
+    """Whether every queue with jobs is registered."""
     hidden = [each.name for each in found.found if each.kind == "queue"]
     if hidden:
-        text = f"jobs wait, and the set of queues does not have these: {named(hidden)}"
-        return Finding("unregistered", "WARN", text, "a push to it puts its name there")
+        text = f"jobs wait in unregistered queues: {named(hidden)}"
+        return Finding("unregistered", "WARN", text, "the next job registers it")
     if not found.is_complete:
-        text = "not all keys were looked at: queues with jobs may be on no set of queues"
+        text = "not all keys were searched: there may be unregistered queues with jobs"
         return Finding("unregistered", "UNKNOWN", text, "know which queues clients push to")
-    return Finding("unregistered", "OK", "every queue with jobs is on the set of queues")
+    return Finding("unregistered", "OK", "every queue with jobs is registered")
 
 
 _SEE_RIGHTS: Final = "see what `rights` says"
-_WHERE: Final = "look for its database, or its --namespace"
+_WHERE: Final = "check the database and --namespace"
 
 
 def _plugins(there: Plugins) -> Finding:
     if there.problem is not None or not there.is_complete:
-        why = there.problem or "not all keys were looked at"
+        why = there.problem or "not all keys were searched"
         text = f"unknown whether there are others than: {named(sorted(there.keys)) or 'none'}"
         return Finding("plug-ins", "UNKNOWN", f"{text} ({why})", "know what else uses these keys")
     names = named(sorted(there.keys), len(there.keys))
@@ -92,7 +92,7 @@ def _items(keys: SidekiqKeys, seen: Snapshot) -> Steps[Finding]:
     """Whether the jobs that are next can be read. A round trip for each of 100 queues."""
     if seen.queues is None:
         why = seen.problems.get("queues", "the queues could not be read")
-        return Finding("items", "UNKNOWN", f"none was looked at: {why}", _SEE_RIGHTS)
+        return Finding("items", "UNKNOWN", f"none was checked: {why}", _SEE_RIGHTS)
     rows = sorted((each for each in seen.queues if each.size), key=lambda q: -(q.size or 0))
     unread = [each.name for each in seen.queues if each.size is None]
     bad: list[str] = []
@@ -112,14 +112,14 @@ def _items(keys: SidekiqKeys, seen: Snapshot) -> Steps[Finding]:
         too_large += len(items) - len(whole)
         bad += (row.name for each in whole if each.record.problem is not None)
     waiting = sum(each.size or 0 for each in rows)
-    part = f"{looked_at:,} looked at of {waiting:,} in {counted(len(rows), 'queue')}"
+    part = f"{looked_at:,} checked of {waiting:,} in {counted(len(rows), 'queue')}"
     if bad:
         text = f"{counted(len(bad), 'job')} cannot be read: {named(list(dict.fromkeys(bad)))}"
         see = f"qtop show --system sidekiq --from queue:{argument(bad[0])} --filter readable:no"
         return Finding("items", "WARN", f"{text}; {part}", see)
-    rest = [f"{counted(too_large, 'job')} too large to look into"] if too_large else []
+    rest = [f"{counted(too_large, 'job')} too large to check"] if too_large else []
     if left := max(0, len(rows) - _QUEUES) + len(unread):
-        rest.append(f"{counted(left, 'queue')} not looked at")
+        rest.append(f"{counted(left, 'queue')} not checked")
     text = "; ".join((f"each can be read: {part}", *rest))
     return Finding("items", "UNKNOWN" if rest else "OK", text, _SEE_RIGHTS if unread else "")
 
@@ -127,7 +127,7 @@ def _items(keys: SidekiqKeys, seen: Snapshot) -> Steps[Finding]:
 def _schedules(read: RecurringJobs) -> Finding:
     if read.problems:
         why = "; ".join(f"{what}: {text}" for what, text in read.problems.items())
-        return Finding("schedules", "UNKNOWN", why, "look at these keys")
+        return Finding("schedules", "UNKNOWN", why, "check these keys")
     bad = [each.name for each in read.jobs if each.problem is not None]
     if bad:
         return Finding("schedules", "WARN", f"cannot be read: {named(bad)}", "define them again")

@@ -44,8 +44,8 @@ OfSidekiqJobs = Requeue | Delete | Move | Edit | RunNow | Reschedule | Kill
 
 #: Why entries of a set stay as they are.
 _STAYS: Final[Mapping[tuple[type[OfJobs], SetName], str]] = {
-    (Kill, "dead"): "it is dead already",
-    (Reschedule, "dead"): "a dead job is not tried again at any time: retry it now instead",
+    (Kill, "dead"): "already dead",
+    (Reschedule, "dead"): "a dead job has no next try: retry it now instead",
 }
 
 # Choosing.
@@ -137,14 +137,14 @@ def prepare(keys: SidekiqKeys, operator: Operator, request: OfSidekiqJobs) -> Pl
     again = isinstance(request, Requeue | Move) and chosen.retried > 0
     asks = many > 1 or (many == 1 and (request.is_found or again or not record.undo_s))
     cautions = _cautions(request)
-    left = [f"Left alone: {number(count)}: {reason}." for reason, count in stays]
+    left = [f"Skipped: {number(count)}: {reason}." for reason, count in stays]
     meanwhile = OF_QUEUES if isinstance(refs, JobRefs) and may_be_turned(refs) else ""
     details = [*_which(request), *left, *words.lines, *filter(None, (meanwhile,)), *cautions]
     details.append(operator.way_back(size_bytes))
     if change is not None:
         details = [str(change), *unchanged, *details]
     if chosen.too_large and source.kind == "queue":
-        details.append(f"Left alone: {chosen.too_large:,} too large to look into.")
+        details.append(f"Skipped: {chosen.too_large:,} too large to search.")
     act = _act_on_queue if source.kind == "queue" else _act_on_sets
     return Plan(
         f"{words.verb} {what}{words.where}",
@@ -208,14 +208,14 @@ def _why_not(request: OfSidekiqJobs) -> str | None:
     if source.kind == "unreadable":
         return "Sidekiq sets nothing aside"
     if source.kind == "failed" and not listed_sets(source):
-        return "these are copies that sidekiq-failures keeps: the jobs themselves are elsewhere"
+        return "these are sidekiq-failures' copies: the jobs themselves are elsewhere"
     if source.kind == "queue":
         if isinstance(request, Requeue | RunNow):
-            return "these jobs wait in their queue already"
+            return "these jobs are already waiting in their queue"
         if isinstance(request, Kill):
-            return "only what is to be tried again or scheduled can be killed"
+            return "only retries and scheduled jobs can be killed"
         if isinstance(request, Reschedule):
-            return "a job that waits has no time: it can be moved or deleted"
+            return "a waiting job has no time: move or delete it"
         return None
     stays = _stays(request)
     return stays[0][0] if stays and sum(n for _, n in stays) == len(request.chosen.refs) else None
@@ -372,9 +372,9 @@ class _Words(NamedTuple):
 
 _NO_MIDDLEWARE: Final = "Client middleware does not run for them, as it would in Ruby."
 _OF_KILLING: Final = (
-    "They are dead then, and tried again only when somebody retries them.",
+    "They move to Dead and run again only when they are retried.",
     "Death handlers do not run for them, as they would in Ruby.",
-    "At its next death Sidekiq drops the oldest of more than 10,000 dead, by default.",
+    "By default Sidekiq keeps 10,000 dead jobs and drops the oldest at the next death.",
 )
 #: What becomes of deleted jobs, by the kind of their list.
 _DELETED: Final = {"failed": "The jobs will not run again.", "delayed": "The jobs will not run."}
@@ -399,9 +399,9 @@ def _words(request: OfSidekiqJobs) -> _Words:
         case Edit():
             where = f"of {to}" if to else "of its queue"
             line = f"Each goes to the back {where} now, edited."
-            return _Words("Edit", noun, "edited and put on a queue", (line, _NO_MIDDLEWARE))
+            return _Words("Edit", noun, "edited and requeued", (line, _NO_MIDDLEWARE))
         case Move() if source.kind == "delayed":
-            line = f"They stay scheduled as they are, and go to {to} when they are due."
+            line = f"They stay scheduled, and go to {to} when due."
             return _Words("Move", noun, f"moved to {to}:", (line,), f" to {to}")
         case Move() if source.kind == "queue":
             line = f"They go to the back of {to}, in their order; only their `queue` changes."
@@ -452,11 +452,11 @@ def _which(request: OfJobs) -> list[str]:
     if isinstance(chosen.refs, JobRefs) and chosen.refs:
         first, last = chosen.refs[0].place + 1, chosen.refs[-1].place + 1
         span = number(first) if first == last else f"{number(first)} to {number(last)}"
-        lines.append(f"Places: {span}, the next job first, when looked at")
+        lines.append(f"Places: {span}, the next job first, at the last refresh")
     reasons = chosen.refusals.items() - dict(_stays(request)).items()
     lines += [f"Refused: {number(many)}: {safe(reason)}" for reason, many in sorted(reasons)]
     if chosen.unusable:
-        lines.append(f"Left alone: {count_of(chosen.unusable, 'item')} that cannot be read.")
+        lines.append(f"Skipped: {count_of(chosen.unusable, 'item')} that cannot be read.")
     if request.filter:
         lines.append(f"Filter: {safe(request.filter)}")
     return lines

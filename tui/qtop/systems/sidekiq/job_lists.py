@@ -80,7 +80,7 @@ def turnable(keys: SidekiqKeys) -> TurnableLists:
 
     def key_of(source: JobSource) -> bytes:
         if source.kind != "queue":
-            raise BadOption(f"only queues of Sidekiq's are lists: {source} is none")
+            raise BadOption(f"{source} is not a queue of Sidekiq")
         return keys.queue(source.name)
 
     return TurnableLists(keys, key_of, everything, "Sidekiq's own page and processes", "head")

@@ -27,15 +27,16 @@ from sidekiq.store.pushes import job_for, unreadable
 _AT_ONCE: Final = 500
 _BYTES: Final = 1 << 20
 
-_THERE: Final = "it is there already"
+_THERE: Final = "already there"
 _OF_QUEUES: Final = (
-    "What is no job is left out. A job of another queue gets this one as its `queue`; all other "
+    "Lines that are not jobs are skipped. "
+    "A job of another queue gets this one as its `queue`; all other "
     "bytes stay.",
 )
-_RETURNING: Final = ("What is no job is left out. They are written byte for byte.",)
+_RETURNING: Final = ("Lines that are not jobs are skipped. They are written byte for byte.",)
 _OF_DEAD: Final = (
-    "What is no job, or is there already, is left out. They are written byte for byte.",
-    "Each died when it failed last; one that does not say when dies now.",
+    "Lines that are not jobs, or are already there, are skipped. They are written byte for byte.",
+    "Their time of death is their last failure, or now where none is known.",
     "At its next death Sidekiq drops the dead of more than 6 months, and the oldest of more than "
     "10,000, by default.",
 )
@@ -117,7 +118,7 @@ def _outcome(result: Result, untried: int, record: ActionRecord) -> Outcome:
     refused = dict(result.refused)
     there = refused.pop(_THERE, 0)
     text = f"loaded {count_of(result.done, 'item')}"
-    text += f", there already {number(there)}" if there else ""
+    text += f", skipped {number(there)} (already there)" if there else ""
     if refused:
         text += f", refused {number(sum(refused.values()))} ({safe(next(iter(refused)))})"
     tone: ResultTone = "warn" if result.refused else "good"

@@ -36,7 +36,7 @@ class _SignalWords(NamedTuple):
 
 
 _STOP: Final = _SignalWords(
-    *("TERM", "Stop", "takes no more jobs, gives those in its hands 25 s, unless set otherwise,"),
+    *("TERM", "Stop", "takes no more jobs, gives running ones 25 s, unless set otherwise,"),
     "confirm",
 )
 _SIGNALS: Final[Mapping[Wish, _SignalWords]] = {
@@ -48,11 +48,11 @@ _SIGNALS: Final[Mapping[Wish, _SignalWords]] = {
     "dump": _SignalWords("TTIN", "Dump", "writes what each thread does to its log", "none"),
 }
 _NO_SUCH_SIGNAL: Final[Mapping[Wish, str]] = {
-    "end job": "Sidekiq ends no single running job: only its whole process stops",
+    "end job": "Sidekiq cannot end a single running job: stop its process",
     "resume": "a quiet process stays quiet as long as it lives: stop it, and start another",
 }
 #: What a stopped process does with what is unfinished then.
-_AFTER_STOP: Final = "then it puts what is unfinished back onto its queues, and ends."
+_AFTER_STOP: Final = "then requeues unfinished jobs, and ends."
 
 
 def prepare_signal(
@@ -72,12 +72,10 @@ def prepare_signal(
     record = operator.record(words.verb.lower(), one, keys.processes(), many)
     effect = f"It gets {words.signal} and {words.effect}"
     details = [f"{effect} {_AFTER_STOP}" if words is _STOP else f"{effect}."]
-    details.append(
-        "Each reads it with its next heartbeat, within 10 s; unread, it is gone after 60 s."
-    )
+    details.append("Read at the next heartbeat, within 10 s; an unread signal expires after 60 s.")
     details.append(f"Until it is read, {operator.way_back()}")
     kept = tuple(Counter(why for why in reasons if why is not None).items())
-    details += [f"Left alone: {why}." for why, _ in kept]
+    details += [f"Skipped: {why}." for why, _ in kept]
     meant = with_changes(request, processes=tuple(able))
     run = partial(_signal, keys, meant, words, record, watch, kept)
     title = f"{words.verb} {one}"
@@ -90,9 +88,9 @@ def _deafness(process: Process) -> str | None:
     if facts is not None and facts.is_gone:
         return "it is gone: it died, or was cut off"
     if process.has_beat is False:
-        return "it has no heartbeat, and only with one would it read a signal"
+        return "it has no heartbeat, so it reads no signals"
     if facts is not None and facts.is_embedded:
-        return "it is embedded in another program, which no signal may end"
+        return "it is embedded in another program, which must not be stopped"
     return None
 
 

@@ -132,7 +132,7 @@ def gather(
     for name in missing:
         remembered = known.processes.get(name)
         alive = remembered is not None and remembered.fate == "alive"
-        why = "it is alive" if alive else "it is not known what it ran: nobody watched it"
+        why = "it is alive" if alive else "what it ran is unknown: no qtop watched it"
         cases.append(RescueCase(name, None, why))
     return tuple(cases)
 
@@ -152,19 +152,19 @@ def _case(
         if job.problem is not None:
             kept.append(job.problem)
         elif rescued[id(job)] is not None:
-            kept.append("it was put back before")
+            kept.append("already rescued")
         elif (found := search.of(job)).found:
             kept.append(_found_in(found))
         elif found.is_nowhere:
             sure.append(job)
         else:
             unsure.append(job)
-            unread["elsewhere"] = "not looked at: " + ", ".join(found.unknown)
+            unread["elsewhere"] = "not checked: " + ", ".join(found.unknown)
     doubt = None
     if lost.fate != "crashed":
-        doubt = "nobody saw whether it left cleanly: then it gave its jobs back itself"
+        doubt = "it may have stopped cleanly: then it requeued its jobs itself"
     elif runs and not ignore_pids:
-        doubt = "a process of its id runs on this machine: it may be cut off, and go on"
+        doubt = "a process with its id runs on this machine: it may be cut off, and continue"
     counts = {why: kept.count(why) for why in kept}
     places = tuple(counts.items())
     return RescueCase(lost.identity, lost, doubt, tuple(sure), tuple(unsure), places, runs, unread)
@@ -199,13 +199,13 @@ def prepare_rescue(keys: SidekiqKeys, operator: Operator, request: Prune) -> Pla
     listed = lines[:_SHOWN]
     listed += [f"and {len(lines) - _SHOWN:,} more lines"] if len(lines) > _SHOWN else []
     details = [
-        "They go to the front of their queues, each exactly once, whoever else does it.",
-        "One may have ended after the last heartbeat of its process: then it runs twice.",
-        "What was taken after that heartbeat is not known. A process that was only cut off may "
-        "come back, and go on with them.",
+        "They go to the front of their queues, each exactly once.",
+        "A job that ended after the last heartbeat of its process runs twice.",
+        "Jobs taken after that heartbeat are unknown. A process that was only cut off may return "
+        "and run them, too.",
     ]
     if any(case.unsure for case, _ in meant) and request.forces:
-        details.append("Not everything was looked at: some may wait or run elsewhere.")
+        details.append("Not everything could be checked: some may wait or run elsewhere.")
     details += [operator.way_back(size_bytes), "\n".join(listed)]
     run = partial(_put_back, keys, request, meant, record)
     return Plan(
@@ -221,11 +221,11 @@ def prepare_rescue(keys: SidekiqKeys, operator: Operator, request: Prune) -> Pla
 def _why_none(cases: Sequence[RescueCase]) -> str:
     """Why there is no job to put back, in safe words."""
     if not cases:
-        return "no process is known to have died: only who watched it then knows what it ran"
-    reason = "no job is known that a process lost and that is nowhere else"
+        return "no dead process is known: what a process ran is known only if qtop watched it"
+    reason = "no lost job is known that is not elsewhere, too"
     if unsure := sum(len(case.unsure) for case in cases):
         where = f"where {counted(unsure, 'job')} of processes that died may be"
-        reason = f"unknown: {where}, for not everything was looked at"
+        reason = f"unknown: {where}, not everything was checked"
     doubt = next((case.doubt for case in cases if case.doubt is not None), None)
     return reason if doubt is None else f"{reason}: {safe(doubt)}"
 
@@ -258,19 +258,19 @@ def _put_back(
         if each.stopped is not None:
             result = replace(result, stopped=each.stopped)
             break
-    return acted("put back", result, record)
+    return acted("rescued", result, record)
 
 
 def _evidence(case: RescueCase) -> Iterator[str]:
     """What speaks for and against its death, in safe words."""
     lost = case.lost
     if lost is not None:
-        crashed = "its hash expired, and it was not seen to leave"
+        crashed = "its hash expired without a clean stop"
         yield crashed if lost.fate == "crashed" else "gone"
         beat = lost.beat or lost.seen
         yield f"last seen alive {beat.astimezone():%Y-%m-%d %H:%M:%S}"
     if case.process_runs is False:
-        yield "it does not run on this machine any more"
+        yield "it no longer runs on this machine"
     if case.doubt is not None:
         yield safe(case.doubt)
 
@@ -280,12 +280,12 @@ def _jobs_of(case: RescueCase) -> Iterator[str]:
     places += [(job, "perhaps elsewhere") for job in case.unsure]
     for number, (job, where) in enumerate(places, 1):
         since = f" since {job.since.astimezone():%H:%M:%S}" if job.since else ""
-        name = safe(job.job.unwrapped[0] or "what is no job")
+        name = safe(job.job.unwrapped[0] or "an unreadable job")
         jid = "" if job.job.jid is None else f", jid {safe(job.job.jid)}"
         ran = f"{number:,}. {name} of {safe(job.queue)}, thread {safe(job.thread)}"
         yield f"{ran}{since}{jid}: {where}"
     for why, many in case.kept:
-        yield f"{counted(many, 'job')} left alone: {safe(why)}"
+        yield f"{counted(many, 'job')} skipped: {safe(why)}"
     lost = case.lost
     if lost is not None and lost.left_out:
         yield f"{counted(lost.left_out, 'more job')} too large or too many to remember"

@@ -50,7 +50,7 @@ def _listed(found: RecurringJob, now: datetime) -> ListedSchedule:
     next_s = None if found.next_at is None else (found.next_at - now).total_seconds()
     problem = found.problem
     if problem is None and found.is_on is False:
-        problem = "it is switched off"
+        problem = "switched off"
     name = found.name
     if found.group not in (None, "default"):
         name = f"{found.group}:{name}"

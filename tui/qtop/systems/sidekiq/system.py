@@ -64,8 +64,8 @@ T = TypeVar("T")
 #: How many of the newest failures are part of a snapshot.
 FAILURES_READ: Final = 500
 _NO_PAUSE: Final = "pausing is not enforced by open-source Sidekiq"
-_NO_WORKERS: Final = "qtop has no workers of its own for Sidekiq: start its own processes"
-_NO_QUARANTINE: Final = "Sidekiq keeps such jobs among the dead: kill them"
+_NO_WORKERS: Final = "qtop has no workers for Sidekiq: start Sidekiq's own processes"
+_NO_QUARANTINE: Final = "Sidekiq moves such jobs to Dead: kill them"
 _NO_REGISTER: Final = "Sidekiq itself puts a queue on its set with the next job"
 
 
@@ -93,18 +93,18 @@ class SidekiqSystem:
         {
             "stop_worker": Wording(
                 "stop",
-                "Have the marked processes end: jobs get 25 s to be done, unless set otherwise, "
-                "and go back then.",
+                "Stop the marked processes: running jobs get 25 s (the default), then return to "
+                "their queues.",
             ),
-            "pause_worker": Wording("quiet", "Have the marked processes take no more jobs; asks."),
+            "pause_worker": Wording("quiet", "Quiet the marked processes: they take no more jobs."),
             "unregister": Wording(
                 "",
-                "Put back the jobs that the marked processes lost, also where it is not sure that "
-                "they did; asks for a word.",
+                "Rescue the jobs that the marked processes lost, also where that is not sure; "
+                "asks for a word.",
             ),
             "prune": Wording(
                 "rescue",
-                "Put back the jobs that crashed processes lost, each once, after showing the "
+                "Rescue the jobs that crashed processes lost, each once, after showing the "
                 "evidence.",
             ),
         }
@@ -277,7 +277,7 @@ class SidekiqSystem:
                 if found not in (wanted, b"none"):
                     raise WrongType(
                         f"{self.place.address}: the key {key.decode(errors='replace')!r} is a "
-                        f"{found.decode()}, not a {wanted.decode()}: this is no Sidekiq; try "
+                        f"{found.decode()}, not a {wanted.decode()}: this is not Sidekiq; try "
                         "another --namespace or database"
                     )
 
