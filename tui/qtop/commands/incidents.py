@@ -144,6 +144,7 @@ def acknowledge(
     if sum((seconds is not None, until_resolved, ends)) != 1:
         raise click.UsageError("say one of --for, --until-resolved and --end")
     unread = Unread()
+    redact = connection.redactor(is_whole=False).text
     with connection.open_to_change() as session:
         fleet, found = judge_place(session, unread)
         incident = _named(found, incident_id_wanted)
@@ -151,7 +152,7 @@ def acknowledge(
             leave(f"there is no incident {incident_id_wanted} now: see qtop incidents")
         if ends:
             session.run(session.system.forget_acknowledged(incident.key))
-            line(f"open again: {safe(incident.text)}")
+            line(redact(f"open again: {safe(incident.text)}"))
             return
         now_s = fleet.server_time.timestamp()
         until = now_s + (MOST_S if seconds is None else min(seconds, MOST_S))
@@ -162,7 +163,7 @@ def acknowledge(
         known = session.run(session.system.acknowledged())
         if not session.run(session.system.acknowledge(done, known)):
             leave("there are too many acknowledgements: nothing was done")
-        line(safe(f"{incident.text}: {how(done)}"))
+        line(redact(safe(f"{incident.text}: {how(done)}")))
 
 
 def _named(found: Sequence[Incident], wanted: str) -> Incident | None:
