@@ -66,3 +66,9 @@ def test_the_secrets_of_a_job_that_kills_its_workers_are_not_printed(
     assert "ExportCsv" in done.out
     assert "ExportCsv" in ended.out
     assert "hush" not in found.out + done.out + ended.out
+
+
+def test_an_incident_about_a_name_of_any_length_is_one_object(qtop: Qtop, push: Push) -> None:
+    push("Mail", queue="q" * 210_000)
+    kinds = {each["kind"] for each in qtop("incidents", "--json").objects}
+    assert "no worker" in kinds

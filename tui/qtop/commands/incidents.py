@@ -53,7 +53,8 @@ def incidents(connection: Connection, as_json: bool) -> None:
                 if not each.is_acknowledged:
                     worst = max(worst, _STATUSES[each.severity])
                 if as_json:
-                    line(redactor.text(json_line(session.named(_fields(each)))))
+                    # Each value by itself: a text that is too long is cut, an object never.
+                    line(json_line(redactor.value(session.named(_fields(each)))))
                 else:
                     of = f"{session.label}: " if session.is_among else ""
                     for text in _lines(each, of):
