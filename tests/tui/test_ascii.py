@@ -130,7 +130,7 @@ def test_no_other_character_reaches_the_terminal_on_any_screen(terminal: Termina
         ("\x1b", words.NOTHING_CHANGED),
         ("\r", "> one failure"),
         ("?", "PgDn"),
-        ("G", "unknown, which is not zero"),
+        ("G", "unknown (not zero)"),
         ("4", "entries 1 to"),
         ("/", "class:Mail*"),
         ("Fehler\r", words.match(60)),
