@@ -78,7 +78,7 @@ async def until_reported(app: QtopApp, pilot: Pilot[None]) -> None:
 
 FULL: Final[Shown] = {
     "overview": "Timeout: no",
-    "queues": "unserved",
+    "queues": "no workers",
     "workers": "web1:22",
     "failed": "Timeout",
     "scheduled": "in 1 h",
