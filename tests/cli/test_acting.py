@@ -213,7 +213,7 @@ def test_an_action_too_large_to_undo_says_so_beforehand(
         fail("Huge", number, error="x" * 6_000_000)
     ran = qtop("delete", *FAILED, "--yes", QTOP_UNDO_MIB="64")
     assert ran.out == f"{texts.outcome('deleted', 12)}\n"
-    assert "would keep 68.7 MiB, at most 64 MiB" in ran.err
+    assert "would keep 68.7 MiB, the limit is 64 MiB" in ran.err
     assert texts.CANNOT_BE_UNDONE in ran.err
     assert "qtop undo" not in ran.err
     assert qtop("undo").status == 1
@@ -274,7 +274,7 @@ def test_jobs_that_kill_their_process_are_spared_among_several_unless_included(
     ("limits", "why"),
     [
         ({"QTOP_UNDO_MIB": "0"}, "the limit is 0 MiB (undo_mib, QTOP_UNDO_MIB)"),
-        ({"QTOP_UNDO_HOURS": "0"}, "nothing is kept for an undo"),
+        ({"QTOP_UNDO_HOURS": "0"}, "undo is off"),
     ],
 )
 @pytest.mark.parametrize("words", [("requeue", "--from", "failed"), ("clear", "failed")])
