@@ -58,7 +58,7 @@ def test_more_than_one_job_needs_yes(qtop: Qtop, direct: Direct, fail: Push) -> 
     assert texts.SAY_YES in ran.err
     assert "Mail 2" in ran.err
     assert everything(direct) == before
-    assert qtop("requeue", *FAILED, "--yes").out.startswith("requeued 2,")
+    assert qtop("requeue", *FAILED, "--yes").out.startswith("requeued 2\n")
 
 
 def test_on_a_terminal_more_than_one_job_needs_an_answer_and_no_is_the_default(
