@@ -97,7 +97,7 @@ def test_forbidden_checks_are_unknown_and_not_fine() -> None:
             "Redis's memory, eviction and persistence",
             "the scheduler and delayed jobs",
             "who paused what",
-            "delayed jobs that were set aside",
+            "unreadable delayed jobs",
             "how long the next jobs have waited",
             "whether there are jobs that no index leads to",
         )
