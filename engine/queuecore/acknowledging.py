@@ -26,7 +26,7 @@ MOST_S = 7 * 86_400
 #: What is further away is no moment: milliseconds, or anything at all.
 _MOST_EPOCH = 60_000_000_000
 _TEXTS = ("severity", "who", "reason")
-#: So much of a reason is kept.
+#: So much of a reason is kept, and of any text that is read.
 MOST_REASON = 200
 
 
@@ -88,7 +88,8 @@ def _one(field: bytes, text: bytes) -> Acknowledgement | None:
     if not isinstance(said, dict) or not _is_key(key):
         return None
     at, until = _moment(said.get("at")), _moment(said.get("until"))
-    texts = [each for name in _TEXTS if isinstance(each := said.get(name), str)]
+    found = [each for name in _TEXTS if isinstance(each := said.get(name), str)]
+    texts = [each[:MOST_REASON] for each in found]
     if at is None or until is None or len(texts) < len(_TEXTS):
         return None
     check, kind, subject = key

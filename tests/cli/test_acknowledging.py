@@ -51,3 +51,24 @@ def test_what_is_no_incident_cannot_be_acknowledged(qtop: Qtop, direct: Direct) 
     assert qtop("acknowledge", "00000000").status == 2
     assert qtop("acknowledge", "00000000", "--for", "1h", "--read-only").status == 1
     assert direct("EXISTS", "resque:qtop:acknowledged") == 0
+
+
+def test_the_secrets_of_a_job_that_kills_its_workers_are_not_printed(
+    qtop: Qtop, fail: Push
+) -> None:
+    for _ in range(3):
+        fail("ExportCsv", {"token": "hush"}, exception="Resque::DirtyExit", error="SIGKILL")
+    found = qtop("incidents", "--json")
+    [poison] = [each for each in found.objects if each["kind"] == "poison"]
+    done = qtop("acknowledge", poison["id"], "--for", "1h")
+    ended = qtop("acknowledge", poison["id"], "--end")
+    assert (done.status, ended.status) == (0, 0)
+    assert "ExportCsv" in done.out
+    assert "ExportCsv" in ended.out
+    assert "hush" not in found.out + done.out + ended.out
+
+
+def test_an_incident_about_a_name_of_any_length_is_one_object(qtop: Qtop, push: Push) -> None:
+    push("Mail", queue="q" * 210_000)
+    kinds = {each["kind"] for each in qtop("incidents", "--json").objects}
+    assert "no worker" in kinds

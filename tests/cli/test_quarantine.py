@@ -39,3 +39,19 @@ def test_an_id_that_no_failure_has_changes_nothing(qtop: Qtop) -> None:
     done = qtop("quarantine", "0123456789", "--yes")
     assert done.status == 1
     assert "no failure" in done.err
+
+
+def test_the_beginning_of_several_ids_is_refused_and_that_of_one_is_enough(
+    qtop: Qtop, direct: Direct
+) -> None:
+    others = [ENTRY.replace(b"4711", str(number).encode()) for number in range(17)]
+    direct("RPUSH", "resque:failed", *others)
+    ids = [each["id"] for each in qtop("failed", "--json").objects]
+    # Of 17 ids two begin with the same of 16 digits.
+    shared = next(each[0] for each in ids if sum(other[0] == each[0] for other in ids) > 1)
+    done = qtop("quarantine", shared, "--yes")
+    assert done.status == 1
+    assert "more than one" in done.err
+    assert direct("LLEN", "resque:failed") == 17
+    assert qtop("quarantine", ids[0][:30], "--yes").status == 0
+    assert direct("LLEN", "resque:failed") == 16

@@ -7,6 +7,7 @@ from tests.support.direct import Direct
 
 from queuecore import acknowledging
 from queuecore.acknowledging import MOST_S, acknowledge, forget, read
+from queuecore.codec import encode
 from queuecore.health import Acknowledgement
 from queuecore.stores import Store
 from queuecore.values import replace
@@ -91,3 +92,14 @@ def test_what_makes_no_sense_acknowledges_nothing(
 ) -> None:
     direct("HSET", HASH, field, text)
     assert known(store) == []
+
+
+def test_of_a_text_of_any_length_so_much_is_read_as_consoles_show(
+    store: Store, direct: Direct
+) -> None:
+    text = encode(
+        {"severity": "crit", "who": "w" * 9_999, "reason": "r" * 9_999, "at": 1, "until": 2}
+    )
+    direct("HSET", HASH, b'["a","b","c"]', text)
+    [found] = known(store)
+    assert len(found.who) == len(found.reason) == acknowledging.MOST_REASON

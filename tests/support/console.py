@@ -203,7 +203,8 @@ async def assert_at_every_size(
 ) -> None:
     """Compare the screen with its pictures at 80x24, 120x40 and 200x60, or at other `sizes`."""
     for width, height in sizes:
-        await pilot.resize_terminal(width, height)
+        if app.size != (width, height):
+            await pilot.resize_terminal(width, height)
         await until(pilot, lambda high=height: len(screen_lines(app)) == high, "the size")  # type: ignore[misc]
         await pilot.pause()
         assert_snapshot(app, f"{name}-{width}x{height}")

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from tests.support.console_redis import KEYS, Redis
+from tests.support.painting import painted_always, painted_at_each_step
 from tests.support.style_sheets import parsed_once
 
 from qtop.systems.resque.system import ResqueSystem
@@ -13,9 +14,16 @@ from queuecore.address import parse_url
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _style_sheets() -> Iterator[None]:
-    """Style sheets are parsed once."""
-    with parsed_once():
+def _cheap_consoles() -> Iterator[None]:
+    """Style sheets are parsed once, and frames that no test looks at are not painted."""
+    with parsed_once(), painted_at_each_step():
+        yield
+
+
+@pytest.fixture
+def every_frame() -> Iterator[None]:
+    """All frames are painted: for what is about painting, or about any moment between two steps."""
+    with painted_always():
         yield
 
 

@@ -18,7 +18,7 @@ from qtop.monitor.incidents.acknowledged import Acknowledgements, listed
 from qtop.monitor.incidents.incident import Incident, troubles
 from qtop.screens.acknowledging import AcknowledgeDialog
 from queuecore.values import replace
-from resque.errors import AuthRefused
+from resque.errors import AuthRefused, Unreachable
 
 CRIT = Incident("queues", "crit", "mail: no live workers", "unserved", "mail", since=NOW)
 NOW_S = NOW.timestamp()
@@ -40,6 +40,13 @@ def test_an_acknowledgement_ends_at_its_time() -> None:
     assert marked(CRIT, ACKED, 899)
     assert not marked(CRIT, ACKED, 901)
     assert not marked(changed(subject="other"), ACKED)
+
+
+def test_an_end_that_a_wrong_clock_noted_years_ahead_hides_nothing() -> None:
+    week_s = 7 * 86_400
+    assert marked(CRIT, replace(ACKED, until=NOW_S + week_s))
+    year_s = 365 * 86_400
+    assert not marked(CRIT, replace(ACKED, at=NOW_S + year_s, until=NOW_S + year_s + 900))
 
 
 def test_an_incident_that_became_worse_is_open_again() -> None:
@@ -123,3 +130,12 @@ async def test_where_redis_may_not_be_written_it_counts_here_only(read_only: boo
         assert "1 incident acknowledged" in screen_text(app)
         assert ("Redis: read-only" in screen_text(app)) is read_only
         assert bool(source.operations) is not read_only
+
+
+async def test_that_redis_does_not_answer_is_not_acknowledged_for_nothing_tells_the_time() -> None:
+    app = console(FakeSystem(Unreachable("connection refused")))
+    async with app.run_test(size=(120, 30)) as pilot:
+        await until_shown(pilot, "connection refused")
+        await pilot.press("z")
+        await until_shown(pilot, "only while Redis answers")
+        assert not isinstance(app.screen, AcknowledgeDialog)

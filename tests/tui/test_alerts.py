@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from qtop.app import alerts
 from qtop.app.alerts import EVERY_S, AlertWatch
 from qtop.config.settings import Alerts, BadSettings, SettingsFile, resolve
 from qtop.model.health import Acknowledgement
@@ -94,6 +96,26 @@ async def test_the_command_gets_the_text_as_one_argument_and_no_shell(tmp_path: 
     assert task is not None
     await asyncio.wait_for(task, 30)
     assert out.read_text() == repr(["CRIT: -rf $(id); `id`"])
+
+
+async def test_a_command_that_takes_too_long_ends_with_all_that_it_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(alerts, "COMMAND_S", 1.0)
+    held = tmp_path / "held"
+    os.mkfifo(held)
+    watch = Watch(Alerts(command=("sh", "-c", 'exec >"$0"; sleep 600 & wait', str(held))))
+    ours = os.open(held, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        watch.look(FIRST)
+        task = watch.watch._task
+        assert task is not None
+        await task
+        os.set_blocking(ours, True)
+        ended = asyncio.to_thread(os.read, ours, 1)
+        assert await asyncio.wait_for(ended, 30) == b"", "no process has its other end"
+    finally:
+        os.close(ours)
 
 
 async def test_a_command_that_is_not_there_harms_nothing() -> None:

@@ -14,7 +14,7 @@ from qtop.keymap import keymap
 from qtop.text.safe import safe
 from queuecore.exchange import single
 
-pytestmark = pytest.mark.redis
+pytestmark = [pytest.mark.redis, pytest.mark.usefixtures("every_frame")]
 
 EVIL: Final = b"\x1b]52;c;aGk=\x07\x9b31m[/x]\xe2\x80\xae\xff\r\n"
 #: Keys that leave, or start processes.

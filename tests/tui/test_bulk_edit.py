@@ -13,6 +13,7 @@ from textual.widgets import Input
 from qtop.actions.argument_change import change_of, paths_of
 from qtop.screens.bulk_edit import ChangeDialog
 from qtop.screens.dialogs import ConfirmDialog
+from qtop.text.redact import Redactor
 from queuecore.active_job import WRAPPER
 from queuecore.codec import decode, span_at
 from queuecore.errors import BadOption
@@ -100,7 +101,27 @@ def test_a_job_whose_class_is_no_text_stays_and_is_no_sample_of_the_change(name:
     change = change_of("args.0", "2")
     with pytest.raises(ValueError, match="class"):
         change.applied(payload("[1]", **{"class": name}))
-    assert list(change.sample_lines()) == []
+    assert change.samples == []
+
+
+@pytest.mark.parametrize(
+    ("path", "args"),
+    [
+        ("args.1", '["--password","hush"]'),
+        ("args.0.value", '[{"name":"password","value":"hush"}]'),
+        ("args.0.token.0", '[{"token":["hush"]}]'),
+        ("args.0", '["redis://u:hush@h/0"]'),
+        ("args.0.a", '[{"a":{"token":"hush"}}]'),
+    ],
+)
+def test_what_only_its_neighbours_call_a_secret_is_not_in_a_sample(path: str, args: str) -> None:
+    change = change_of(path, "7")
+    change.applied(payload(args))
+    [sample] = change.samples
+    line = sample.line(Redactor())
+    assert "hush" not in line
+    assert line.startswith(f"Charge  {path}: ")
+    assert "hush" in sample.line(Redactor([]))
 
 
 @pytest.mark.parametrize(

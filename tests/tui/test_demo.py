@@ -92,7 +92,10 @@ async def test_each_job_of_the_process_of_is_put_back_once(app: QtopApp, shop: S
         await until_shown(pilot, killed.partition(":")[0])
         await pilot.press("D")
         await until_screen(pilot, ConfirmDialog)
-        assert all(json.loads(each["payload"])["class"] in screen_text(app) for each in lost)
+        classes = [json.loads(each["payload"])["class"] for each in lost]
+        await until(
+            pilot, lambda: all(each in screen_text(app) for each in classes), "each lost job"
+        )
         await pilot.press("y")
 
         def waiting() -> list[str]:

@@ -28,6 +28,7 @@ def values(field: str) -> Iterable[str]:
         ("class:Two", None),  # a blank would begin another term
         ("class:Mailers::Bye", None),
         ("nothing:", None),
+        ("failed:y", "failed:yesterday"),
         ("", None),
         ("class:x ", None),
     ],

@@ -11,7 +11,7 @@ from textual.pilot import Pilot
 
 from qtop.app.app import QtopApp
 
-pytestmark = pytest.mark.redis
+pytestmark = [pytest.mark.redis, pytest.mark.usefixtures("every_frame")]
 
 #: All of them in the soak, a few otherwise.
 STEP = either(24, 1)

@@ -139,7 +139,7 @@ def row(name: str, depth: int | None, **more: Any) -> QueueRow:
 def test_the_line_above_the_jobs_says_who_serves_them_and_how_fast() -> None:
     slow = row("mail", 90)._replace(rates=Rates(1.0, 4.0), empty_in_s=30.0, in_hand=2)
     assert service_text(slow, "web1:1:mail", "web1:2:*", "db:3:mail") == (
-        "3 workers on web1 2, db 1, 2 in hand in 1.0/s  out 4.0/s  empty in 30 s"
+        "3 workers on web1 2, db 1, 2 running in 1.0/s  out 4.0/s  empty in 30 s"
     )
     even = slow._replace(rates=Rates(4.0, 4.0), empty_in_s=None)
     assert service_text(even, "db:3:mail").endswith("in 4.0/s  out 4.0/s  is steady")

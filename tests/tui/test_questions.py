@@ -30,15 +30,24 @@ async def asked(app: QtopApp, pilot: Pilot[Any], wanted: Plan) -> list[bool | No
     return answers
 
 
-async def test_no_letter_confirms_an_action_on_many_jobs() -> None:
+@pytest.mark.parametrize(
+    ("pace", "key", "text"),
+    [
+        (Throttle(), "enter", "Enter to Requeue, then Enter"),
+        (None, "tab", "Tab to Requeue, then Enter"),
+    ],
+)
+async def test_no_letter_confirms_an_action_on_many_jobs_but_the_keys_that_it_names(
+    pace: Throttle | None, key: str, text: str
+) -> None:
     app = console(FakeSystem(fleet()))
     async with app.run_test(size=(100, 24)) as pilot:
-        answers = await asked(app, pilot, plan(499, Throttle()))
+        answers = await asked(app, pilot, plan(499, pace))
         await pilot.press(*"retry", "ctrl+s")
         await pilot.pause()
         assert not answers
-        assert "Tab to Requeue, then Enter" in screen_text(app)
-        await pilot.press("tab", "tab", "enter")
+        assert text in screen_text(app)
+        await pilot.press(key, "enter")
         await until(pilot, lambda: answers == [True], "the answer")
 
 

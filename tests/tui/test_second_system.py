@@ -531,7 +531,7 @@ async def test_a_bulk_of_ten_thousand_stops_in_the_middle_at_escape_and_is_undon
             await until_shown(pilot, f"4,000 of {MANY:,}")
             assert len(memory.queues["mail"]) == 4_001
             await pilot.press("escape")
-            await until_shown(pilot, f"of {MANY:,} …; stopping")
+            await until_shown(pilot, f"of {MANY:,}; stopping")
             go_on()
             await until_shown(pilot, "requeued 5,000")
             await until_shown(pilot, "; 5,000 left alone: stopped")

@@ -136,7 +136,7 @@ async def test_a_group_says_how_many_are_tried_again_and_how_many_are_dead(
     async with app.run_test(size=(80, 24)) as pilot:
         await show(pilot, "4", "HardJob")
         await until_shown(pilot, "of 10 failed jobs")
-        lines = screen_lines(app)
+        lines = [line.strip("│") for line in screen_lines(app)]
         [head] = [line.split() for line in lines if "count" in line and "retry" in line]
         [row] = [line.split() for line in lines if "HardJob" in line]
         assert head[:3] == ["count", "retry", "dead"]

@@ -11,6 +11,8 @@ from qtop.text.format import to_ascii
 from qtop.widgets.columns import Column, PlacedColumn, figure, fit, text_column
 from qtop.widgets.table import Table
 
+pytestmark = pytest.mark.usefixtures("every_frame")
+
 
 def style_flags(table: Table[Queue], y: int) -> set[str]:
     """The attributes, without colours, that all cells of a line have."""

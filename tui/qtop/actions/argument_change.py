@@ -12,6 +12,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Final, NamedTuple
 
 from qtop.text.payloads import BadPayload, checked
+from qtop.text.redact import HIDDEN, Redactor
 from qtop.text.safe import safe
 from queuecore.active_job import WRAPPERS, unwrapped
 from queuecore.codec import decode, encode, span_at
@@ -26,11 +27,32 @@ _DEEPEST: Final = 5
 
 
 class ChangeSample(NamedTuple):
-    """What changes in one job: its class, and the value as JSON before and after."""
+    """What changes in one job: its class, the place as filters say it, the value there as JSON
+    before and after, and the whole job, in which `path` leads to the value."""
 
     class_name: str
+    place: str
     before: bytes
     after: bytes
+    payload: bytes
+    path: tuple[str, ...]
+
+    def line(self, redactor: Redactor) -> str:
+        """It in one line of safe text, without secrets: also where only what is around the value
+        says that it is one, such as the option before it. O(bytes)."""
+        before = HIDDEN if self._is_hidden(redactor) else _short(self.before)
+        text = f"{safe(self.class_name)}  {safe(self.place)}: {before} → {_short(self.after)}"
+        return redactor.text(text)
+
+    def _is_hidden(self, redactor: Redactor) -> bool:
+        was = decode(self.payload)
+        shown = redactor.value(was)
+        for step in self.path:
+            if not isinstance(shown, type(was)):
+                return True
+            at: Any = int(step) if isinstance(was, list) else step
+            was, shown = was[at], shown[at]
+        return not isinstance(was, list | dict) and bool(shown != was)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +88,8 @@ class ArgumentChange:
         job = decode(payload)
         if not isinstance(job, dict):
             raise ValueError("not a JSON object")
-        first, last = self._span(payload, job)
+        path = (*_root(job), *self.path)
+        first, last = self._span(payload, path)
         value = payload[first:last]
         if _same(value, self.after):
             raise ValueError(f"{self.place} already has this value")
@@ -79,21 +102,15 @@ class ArgumentChange:
             raise ValueError(str(error)) from None
         if len(self.samples) < _MOST_SAMPLES:
             name = unwrapped(job["class"], job["args"])[0]
-            self.samples.append(ChangeSample(str(name), value, self.after))
+            sample = ChangeSample(str(name), self.place, value, self.after, payload, path)
+            self.samples.append(sample)
         return changed
 
-    def _span(self, payload: bytes, job: Mapping[str, Any]) -> tuple[int, int]:
+    def _span(self, payload: bytes, path: Sequence[str]) -> tuple[int, int]:
         try:
-            return span_at(payload, (*_root(job), *self.path))
+            return span_at(payload, path)
         except LookupError:
             raise ValueError(f"{self.place} is missing") from None
-
-    def sample_lines(self) -> Iterator[str]:
-        """What changes in the jobs that were looked at first, in lines of safe text, with their
-        secrets."""
-        for each in self.samples:
-            change = f"{_short(each.before)} → {_short(each.after)}"
-            yield f"{safe(each.class_name)}  {safe(self.place)}: {change}"
 
 
 def _root(job: Mapping[str, Any]) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar, Final, Literal, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Final, Literal, TypeVar
 
 import queuecore
 from qtop.actions.request import AnyRequest, Placed, Several, Undo
@@ -20,6 +20,9 @@ from queuecore.action_record import ActionRecord, Actor
 from queuecore.bulk import TAKE_ITEMS, Result
 from queuecore.errors import OutcomeUnknown, StoreError
 from queuecore.exchange import Steps
+
+if TYPE_CHECKING:
+    from qtop.actions.argument_change import ChangeSample
 
 T = TypeVar("T")
 # How fast an action over many jobs goes, and how it is stopped between two steps.
@@ -144,8 +147,7 @@ class Plan:
     on record. `meanwhile` is what others see while it goes on, `no_undo` why nothing is kept for an
     undo, `besides` what else it changes than what `many` counts, all in words where there is
     something to say; the details say them, too. `parts` are given where some of it may be carried
-    out, and the rest not. `samples` are some of the changes, in lines of safe text that may hold
-    secrets.
+    out, and the rest not. `samples` are some of the changes, which may hold secrets.
     """
 
     what: str
@@ -162,7 +164,7 @@ class Plan:
     no_undo: str | None = None
     besides: str = ""
     parts: PlanParts | None = None
-    samples: tuple[str, ...] = ()
+    samples: tuple[ChangeSample, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

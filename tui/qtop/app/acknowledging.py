@@ -8,6 +8,7 @@ from typing import Final
 from qtop.model.health import Acknowledgement
 from qtop.monitor.incidents.acknowledged import SUMMARY, how
 from qtop.monitor.incidents.incident import Incident
+from qtop.monitor.incidents.rules import NO_ANSWER
 from qtop.screens.acknowledging import AcknowledgeDialog, Answer
 from qtop.screens.console import Console
 from qtop.text.safe import safe
@@ -22,6 +23,10 @@ def acknowledge(app: Console, incident: Incident, who: str, *, read_only: bool) 
     acknowledged. Where Redis may not be written it counts here only, and the result says so."""
     if incident.severity == "good" or incident.is_over or incident.kind == SUMMARY:
         app.say("no incident in this row", "dim")
+        return
+    if incident.check == NO_ANSWER or app.state_of(incident.system).view().fleet is None:
+        # Without its clock nothing tells when that would end.
+        app.say("only while Redis answers can an incident be acknowledged", "warn")
         return
     work = partial(_noted, app, incident, who, read_only=read_only)
     if incident.is_acknowledged:

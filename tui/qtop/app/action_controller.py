@@ -345,8 +345,8 @@ class ActionController:
 
     def _with_samples(self, plan: Plan) -> Plan:
         """A plan whose details have its samples, without secrets."""
-        redact = self._app.state.policy.redactor.text
-        samples = tuple(map(redact, plan.samples))
+        redactor = self._app.state.policy.redactor
+        samples = tuple(each.line(redactor) for each in plan.samples)
         return replace(plan, details=(*samples, *plan.details)) if samples else plan
 
     def _how_to_stop(self) -> str:

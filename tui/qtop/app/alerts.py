@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import signal
 from asyncio.subprocess import DEVNULL
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Final, Protocol
@@ -91,8 +93,8 @@ class AlertWatch:
 
 
 async def _run(argv: Sequence[str]) -> None:
-    """Run a command without a shell, and end it when it takes too long. What it prints is lost:
-    the screen is not its own."""
+    """Run a command without a shell, and end it with all that it started when it takes too long.
+    What it prints is lost: the screen is not its own."""
     with contextlib.suppress(OSError, ValueError):
         process = await asyncio.create_subprocess_exec(
             *argv, stdin=DEVNULL, stdout=DEVNULL, stderr=DEVNULL, start_new_session=True
@@ -101,5 +103,6 @@ async def _run(argv: Sequence[str]) -> None:
             async with asyncio.timeout(COMMAND_S):
                 await process.wait()
         except TimeoutError:
-            process.kill()
+            # It leads a process group of its own, which has its name until it was waited for.
+            os.killpg(process.pid, signal.SIGKILL)
             await process.wait()

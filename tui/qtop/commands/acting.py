@@ -86,7 +86,8 @@ def act(
         if plan.meanwhile:
             message(plan.meanwhile)
         tell_no_undo(plan)
-        samples = list(map(connection.redactor(is_whole=False).text, plan.samples))
+        redactor = connection.redactor(is_whole=False)
+        samples = [each.line(redactor) for each in plan.samples]
         if dry_run:
             _tell_plan(session, verb, source, chosen, scanned, samples, as_json)
             sys.exit(0)

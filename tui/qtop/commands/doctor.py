@@ -64,7 +64,7 @@ DoctorCheck = Callable[[Session], Iterator[Finding]]
 def doctor(connection: Connection, as_json: bool, nagios: bool) -> None:
     """Say what is wrong, and what to do about it.
 
-    Looks at the server, this user's rights and the fleet. Changes nothing. Exit status: 0 all well,
+    Checks the server, this user's rights and the fleet. Changes nothing. Exit status: 0 all well,
     1 warnings or a check that could not be made, 2 errors, 3 where Redis cannot be
     reached, or none could be made: for one of several systems is enough. With --read-only, rights
     to change something are not needed.

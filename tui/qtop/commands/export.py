@@ -53,7 +53,7 @@ _file = click.argument("path", metavar="FILE", type=click.Path(path_type=Path))
 def export(path: Path, source: JobSource, wanted: Filter, connection: Connection) -> None:
     """Write failures or jobs to a new file.
 
-    One JSON object a line, with the exact bytes; nobody else can read the file. What sounds like a
+    One JSON object a line, with the exact bytes; only you can read the file. What sounds like a
     secret is hidden, unless --no-redact says otherwise; lines in which something was hidden cannot
     be loaded back. Where there are several systems each line says its own, and `qtop load` takes
     those of one. `-` writes to standard output.

@@ -53,7 +53,8 @@ def incidents(connection: Connection, as_json: bool) -> None:
                 if not each.is_acknowledged:
                     worst = max(worst, _STATUSES[each.severity])
                 if as_json:
-                    line(redactor.text(json_line(session.named(_fields(each)))))
+                    # Each value by itself: a text that is too long is cut, an object never.
+                    line(json_line(redactor.value(session.named(_fields(each)))))
                 else:
                     of = f"{session.label}: " if session.is_among else ""
                     for text in _lines(each, of):
@@ -144,6 +145,7 @@ def acknowledge(
     if sum((seconds is not None, until_resolved, ends)) != 1:
         raise click.UsageError("give one of --for, --until-resolved and --end")
     unread = Unread()
+    redact = connection.redactor(is_whole=False).text
     with connection.open_to_change() as session:
         fleet, found = judge_place(session, unread)
         incident = _named(found, incident_id_wanted)
@@ -151,7 +153,7 @@ def acknowledge(
             leave(f"no incident {incident_id_wanted} now: see qtop incidents")
         if ends:
             session.run(session.system.forget_acknowledged(incident.key))
-            line(f"no longer acknowledged: {safe(incident.text)}")
+            line(redact(f"no longer acknowledged: {safe(incident.text)}"))
             return
         now_s = fleet.server_time.timestamp()
         until = now_s + (MOST_S if seconds is None else min(seconds, MOST_S))
@@ -162,7 +164,7 @@ def acknowledge(
         known = session.run(session.system.acknowledged())
         if not session.run(session.system.acknowledge(done, known)):
             leave("too many acknowledgements: nothing was changed")
-        line(safe(f"{incident.text}: {how(done)}"))
+        line(redact(safe(f"{incident.text}: {how(done)}")))
 
 
 def _named(found: Sequence[Incident], wanted: str) -> Incident | None:

@@ -272,7 +272,7 @@ def find(connection: Connection, wanted: Filter, limit: int, as_json: bool) -> N
 
     Delayed, waiting, unreadable, running and failed ones, also under keys that no list names; and
     copies kept for an undo or while a job is tried again. FILTER is that of the other commands:
-    class:, args:, queue:, id: and words. Places are looked through in the order in which jobs pass
+    class:, args:, queue:, id: and words. Places are searched in the order in which jobs pass
     them: one that is on its way meanwhile is met at least once. Lists are named as --from of other
     commands takes them.
 

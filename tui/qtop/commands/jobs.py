@@ -140,9 +140,8 @@ def requeue(source: JobSource, to: str | None, poisoned: bool, **options: Any) -
 
     Payloads go back byte for byte, but for the `enqueued_at`, `retry_count` and, with --to, `queue`
     of Sidekiq's jobs, and the failures leave their list. More than one needs --yes, or an answer on
-    a terminal. Of several, those are spared whose process died under them again and
-    again. Prints how many were requeued, how many somebody else took meanwhile, and how many were
-    refused.
+    a terminal. Of several, those that killed their process repeatedly are skipped. Prints how many
+    were requeued, how many were already gone, and how many were refused.
 
     \b
     Example: qtop requeue --from failed --filter 'class:Mailers::* age<1h' --dry-run
@@ -187,7 +186,7 @@ def retry(source: JobSource, **options: Any) -> None:
 def delete(source: JobSource, **options: Any) -> None:
     """Delete failures or waiting jobs.
 
-    Items that were set aside, too. More than one needs --yes, or an answer on a terminal. With a
+    Unreadable items, too. More than one needs --yes, or an answer on a terminal. With a
     waiting job goes the lock that resque-loner or its like has put on it.
 
     \b
@@ -201,7 +200,7 @@ def delete(source: JobSource, **options: Any) -> None:
 def kill(source: JobSource, **options: Any) -> None:
     """Put Sidekiq's jobs among the dead.
 
-    From retry or scheduled. They stay there until somebody retries or deletes them. More than one
+    From retry or scheduled. They stay there until they are retried or deleted. More than one
     needs --yes, or an answer on a terminal. Their death handlers do not run.
 
     \b

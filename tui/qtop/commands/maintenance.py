@@ -359,10 +359,10 @@ def prune(
 ) -> None:
     """Prune dead workers.
 
-    All of them, or those named. Their running jobs become failures. Dead is a worker whose
+    All of them, or those named. Their running jobs move to Failed. Dead is a worker whose
     last heartbeat is older than five minutes by the server's clock, and whose process is gone, as
     far as it can be seen from here. Without any heartbeat it may belong to another implementation,
-    and stays, but for one on no register that holds its job for so long. The evidence is shown
+    and stays, but for one not registered that holds its job for so long. The evidence is shown
     first, and a worker whose heartbeat returns after that is skipped.
     Before that it asks, for there is no undo; --yes does not. For Resque's workers;
     `qtop rescue` puts back the jobs of Sidekiq's processes.

@@ -70,13 +70,21 @@ def _list(session: Session, as_json: bool) -> None:
 
 
 def _found(session: Session, source: JobSource, failure_id: str) -> Job:
-    """The failure with this id; leaves with status 1 where there is none."""
-    found: list[Job] = []
+    """The failure with this id, or with the only one that begins so; leaves with status 1 where
+    there is none, or are several."""
+    found: dict[str, Job] = {}
+
+    def note(job: Job) -> None:
+        if len(found) < 2:
+            found.setdefault(job.id, job)
+
     wanted = parse(f"id:{failure_id}")
     session.run(
-        scan(session.system.jobs(source), wanted, session.now(), found.append, limit=1),
+        scan(session.system.jobs(source), wanted, session.now(), note),
         f"searching {source}",
     )
     if not found:
         leave(f"no failure with id {failure_id}")
-    return found[0]
+    if len(found) > 1:
+        leave(f"more than one failure has an id that begins with {failure_id}: give more of it")
+    return next(iter(found.values()))

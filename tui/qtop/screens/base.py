@@ -225,8 +225,13 @@ class ConsoleScreen(Screen[None]):
         self.call_after_refresh(lambda: self.show(self.app.state.view()))
 
     def action_preview(self) -> None:
-        self.app.shows_preview = not self.app.shows_preview
+        """Show previews, or none from now on; where that changes nothing here, it is said."""
+        wants = self.app.shows_preview = not self.app.shows_preview
+        preview = None if self.pane is None else self.pane.preview
+        was_shown = preview is not None and preview.display
         self.place_preview()
+        if preview is not None and preview.display == was_shown:
+            self.say("preview on, but it has no room here" if wants else "preview off", "dim")
 
     def place_changed(self) -> None:
         """Another place is shown, or all are, from now on: what was read of the system is that of

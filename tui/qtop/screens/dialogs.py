@@ -264,7 +264,7 @@ class ConfirmDialog(Dialog[bool]):
         would lead to Cancel."""
         verb = self._plan.verb
         if self._plan.pace is not None and self._plan.parts is None:
-            return f"Enter goes to {verb}, Enter again confirms"
+            return f"Enter to {verb}, then Enter"
         return f"Tab to {verb}, then Enter"
 
     @property

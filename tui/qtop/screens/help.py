@@ -8,13 +8,15 @@ from typing import ClassVar, Final
 from qtop.actions.plan import danger_in_production
 from qtop.config.own_commands import OwnCommand
 from qtop.keymap import keymap
-from qtop.keymap.keymap import Action, Where
+from qtop.keymap.keymap import Action, Danger, Where
 from qtop.monitor.state import UiPolicy, ViewState
 from qtop.screens.base import TextScreen
 from qtop.text.safe import pad, safe
 from qtop.widgets.text_lines import TextLine
 
 _KEY_CELLS = 16
+#: What comes between a key and its action, as a sign after the keys; the legend is at the end.
+_SIGNS: Final[dict[Danger, str]] = {"none": " ", "undoable": "u", "confirm": "?", "typed": "!"}
 _USUAL = UiPolicy()
 
 
@@ -40,6 +42,11 @@ def help_lines(
             yield from _section(keymap.PLACES[place], actions, policy)
     if read_only:
         yield TextLine("This console is read-only: keys that change something are left out.", "dim")
+    yield TextLine("What the signs mean", "title")
+    for danger in _SIGNS:
+        if danger != "none" and danger_in_production(danger, policy.production) == danger:
+            yield TextLine(keymap.DANGERS[danger].replace("`", ""), "", _label("", danger))
+    yield TextLine("")
     yield TextLine("What the columns mean", "title")
     yield from _COLUMNS
 
@@ -61,15 +68,19 @@ def _section(
     yield TextLine(title[0].upper() + title[1:], "title")
     for action in actions:
         also = [] if is_here else [keymap.PLACES[other] for other in action.where[1:]]
-        yield TextLine(_described(action, also, policy), "", pad(keymap.signs(action), _KEY_CELLS))
+        danger = danger_in_production(action.danger, policy.production)
+        yield TextLine(_described(action, also, policy), "", _label(keymap.signs(action), danger))
     yield TextLine("")
 
 
+def _label(keys: str, danger: Danger) -> str:
+    return f"{pad(keys, _KEY_CELLS)}{_SIGNS[danger]}"
+
+
 def _described(action: Action, also: Iterable[str], policy: UiPolicy) -> str:
-    danger = keymap.DANGERS[danger_in_production(action.danger, policy.production)]
     not_on = [f"not {keymap.PLACES[other]}" for other in action.but_not]
     forbidden = policy.forbidden.get(action.id, "")
-    every = (*(f"also {each}" for each in also), *not_on, danger, forbidden)
+    every = (*(f"also {each}" for each in also), *not_on, forbidden)
     notes = "; ".join(note for note in every if note)
     return f"{action.help} ({notes})" if notes else action.help
 
@@ -115,7 +126,7 @@ def _own_lines(commands: Iterable[OwnCommand], here: Collection[Where]) -> Itera
     if listed:
         yield TextLine("Commands of the settings", "title")
         for each in listed:
-            asks = " (asks first)" if each.confirm else ""
-            key = pad(keymap.key_sign(each.key), _KEY_CELLS)
-            yield TextLine(f"{each.name}: {safe(' '.join(each.run))}{asks}", "", key)
+            danger: Danger = "confirm" if each.confirm else "none"
+            key = _label(keymap.key_sign(each.key), danger)
+            yield TextLine(f"{each.name}: {safe(' '.join(each.run))}", "", key)
         yield TextLine("")

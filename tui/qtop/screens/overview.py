@@ -96,6 +96,16 @@ class _Parts(Vertical):
             self.screen.share_out()
 
 
+class _Top(Horizontal):
+    """The incidents, and beside them all about one. How much is said depends on its size."""
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Say as much as there is room for now."""
+        if isinstance(self.screen, OverviewScreen):
+            self.screen.share_out()
+            self.screen.explain()
+
+
 class OverviewScreen(ConsoleScreen):
     """The first screen: to be read in ten seconds."""
 
@@ -128,7 +138,7 @@ class OverviewScreen(ConsoleScreen):
         self._detail = SpanLines()
         self._incidents_panel = Panel(self.table, self._advice, id="incidents-panel")
         self._detail_panel = Panel(self._detail, id="detail")
-        self._top = Horizontal(self._incidents_panel, self._detail_panel, id="top")
+        self._top = _Top(self._incidents_panel, self._detail_panel, id="top")
         self._charts = ChartRow(self.app.drawn_as, id="charts")
         self._queues_panel = Panel(self.queues)
         self._failures_panel = Panel(self.failures)
@@ -180,7 +190,7 @@ class OverviewScreen(ConsoleScreen):
         self.jobs.set_rows(longest(fleet.workers or ()) if fleet else ())
         self.share_out()
         self._show_titles(view)
-        self._explain(self.table.cursor_row)
+        self.explain()
         self._charts.show(view)
         self._show_result(view)
 
@@ -215,6 +225,10 @@ class OverviewScreen(ConsoleScreen):
             [Span("Running", "dim" if dim else "strong"), Span(f" {running}", "dim")],
             [Span("slowest first", "dim", 50)],
         )
+
+    def explain(self) -> None:
+        """Say all about the incident under the cursor anew, for the size there is now."""
+        self._explain(self.table.cursor_row)
 
     def _usual_s(self, row: WorkerRow) -> float | None:
         return self.app.state.usual_s(row.job, row.system)
@@ -366,8 +380,11 @@ class OverviewScreen(ConsoleScreen):
 
     def action_show_acknowledged(self) -> None:
         """List the incidents that were acknowledged one by one, or only count them again."""
+        view = self.app.state.view()
+        if not any(each.is_acknowledged for each in view.insights.incidents):
+            self.app.say("no incident is acknowledged", "dim")
         self._shows_all = not self._shows_all
-        self.show(self.app.state.view())
+        self.show(view)
 
     def ticket(self) -> list[str]:
         """About the incident or the group of failures under the cursor."""

@@ -119,7 +119,12 @@ COLUMNS: Final[tuple[Column[QueueRow], ...]] = (
     figure("in_hand", "running", 7, lambda r: r.in_hand, priority=30, zero="dim"),
     figure("failed", "failed", 6, lambda r: r.failed, priority=55, zero="dim"),
     Column(
-        "state", "state", 9, queue_state, 4, priority=80, style=_state_tone, sort_key=_state_rank
+        *("state", "state", 9, queue_state, 4),
+        priority=80,
+        style=_state_tone,
+        sort_key=_state_rank,
+        # `paused, draining 12`: cut, it looks like `paused, drained`.
+        whole=19,
     ),
 )
 
@@ -187,20 +192,26 @@ class QueuesScreen(RowsScreen):
             self.show_view(self.app.state.view())
 
     def action_unfold(self) -> None:
+        """Show the queues of the folded row under the cursor."""
         row: QueueRow | None = self.table.cursor_row
-        if row is not None and row.members:
-            first = row.members[0]
-            self.reveal_row(first.key)
-            self.table.move_to(first.key)
+        if row is None or not row.members:
+            self.app.say("nothing to unfold: this row is one queue", "dim")
+            return
+        first = row.members[0]
+        self.reveal_row(first.key)
+        self.table.move_to(first.key)
 
     def action_fold(self) -> None:
+        """Show the queues that were unfolded, with that under the cursor, as one row again."""
         row: QueueRow | None = self.table.cursor_row
         fold = None if row is None or row.members else fold_of(row, self._folding)
-        if fold is not None and fold in self._opened:
-            self._opened.discard(fold)
-            self.show_view(self.app.state.view())
-            system, prefix = fold
-            self.table.move_to(("folded", system, f"{prefix}*"))
+        if fold is None or fold not in self._opened:
+            self.app.say("nothing to fold: this row was not unfolded", "dim")
+            return
+        self._opened.discard(fold)
+        self.show_view(self.app.state.view())
+        system, prefix = fold
+        self.table.move_to(("folded", system, f"{prefix}*"))
 
     def own_row(self) -> Subject | None:
         row = self._single()

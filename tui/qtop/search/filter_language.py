@@ -368,7 +368,7 @@ class _Parser:
             return terms.field(FIELDS[name], self._wanted(FIELDS[name].plain))
         literal = self._text[start:].split(None, 1)[0][:40]
         raise self._bad(
-            f'there is no field {name!r} (to look for the text, quote it: "{literal}")', start
+            f'there is no field {name!r} (to find the text, quote it: "{literal}")', start
         )
 
     def _wanted(self, plain: Callable[[str], terms.Wanted]) -> terms.Wanted:
@@ -415,7 +415,7 @@ class _Parser:
             else:
                 out.append(self._text[at])
                 at += 1
-        hint = ' (to look for text with a /, quote it: "/text")' if end == "/" else ""
+        hint = ' (to find text with a /, quote it: "/text")' if end == "/" else ""
         if at >= len(self._text):
             raise self._bad(f"the closing {end} is missing{hint}", start)
         self._at = at + 1

@@ -198,7 +198,7 @@ class JointActions:
             record=each[0].record,
             meanwhile=_of_parts((place, plan.meanwhile) for place, plan in plans.items()),
             no_undo=_of_parts((place, plan.no_undo) for place, plan in plans.items()) or None,
-            samples=tuple(dict.fromkeys(line for plan in each for line in plan.samples)),
+            samples=tuple(dict.fromkeys(sample for plan in each for sample in plan.samples)),
             besides=_of_parts((place, plan.besides) for place, plan in plans.items()),
             parts=self._apart(request, plans),
         )

@@ -45,6 +45,8 @@ class Column(Generic[RowT]):
         tail: Where the text is too long, its end from the last `tail` on is kept; see `crop`.
         is_steady: It keeps its width also where what it shows is shorter: that would change at
             every poll.
+        whole: Up to so many cells its texts are not cut where columns of a lower priority can be
+            left out instead; 0 for its width.
     """
 
     key: str
@@ -59,6 +61,7 @@ class Column(Generic[RowT]):
     descends: bool = False
     tail: str = ""
     is_steady: bool = False
+    whole: int = 0
 
 
 def figure(
@@ -278,14 +281,14 @@ def fit(
 
 def _least(column: Column[RowT], contents: Contents) -> int:
     """The cells without which a column is left out: its width, or less where its texts and its
-    label, with the sign of a sort, are shorter."""
+    label, with the sign of a sort, are shorter; more where they are not to be cut."""
     known = contents.get(column.key)
     if known is None or column.is_steady:
         return column.width
     if column.flex and column.priority >= _WHOLE:
         # What a row is called: it is cut only where it is long.
         return max(column.width, min(known, _MOST_WHOLE))
-    return min(column.width, max(known, len(column.label) + 1))
+    return min(max(column.width, column.whole), max(known, len(column.label) + 1))
 
 
 def _grow(

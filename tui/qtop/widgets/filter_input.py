@@ -92,15 +92,11 @@ def completion(text: str, values_of: ValuesOf) -> str | None:
         names = (f"{SAVED}{name}" for name in sorted(values_of(SAVED)))
         return next((head + each for each in names if each.startswith(term) and each != term), None)
     field, colon, begun = term.partition(":")
-    if not colon:
-        return next(
-            (head + name for name in STARTS if name.startswith(term) and name != term), None
-        )
     low = begun.casefold()
-    for value in sorted(values_of(field)):
+    for value in sorted(values_of(field)) if colon else ():
         if value.casefold().startswith(low) and value != begun and not _BLANK.search(value):
             return f"{head}{field}:{value}"
-    return None
+    return next((head + name for name in STARTS if name.startswith(term) and name != term), None)
 
 
 class _Completion(Suggester):

@@ -10,6 +10,7 @@ from typing import Final
 from qtop.model.health import Acknowledgement, IncidentKey
 from qtop.monitor.incidents.incident import SEVERITIES, Incident
 from qtop.text.safe import counted
+from queuecore.acknowledging import MOST_S
 
 #: What began so soon after it was acknowledged is the same incident: clocks and polls differ.
 _SLACK_S: Final = 10.0
@@ -48,7 +49,10 @@ class Acknowledgements:
 
     def marked(self, incidents: Iterable[Incident], now: datetime) -> list[Incident]:
         """The incidents, those that are acknowledged with how. O(incidents)."""
-        by_key = {each.key: each for each in self.known if each.until > now.timestamp()}
+        now_s = now.timestamp()
+        # A clock that was wrong, or anything at all, may have noted an end in years.
+        latest_s = now_s + MOST_S + _SLACK_S
+        by_key = {each.key: each for each in self.known if now_s < each.until <= latest_s}
         marked: list[Incident] = []
         for incident in incidents:
             found = by_key.get(incident.key)

@@ -36,6 +36,8 @@ from queuecore.values import replace
 
 #: What is not found any more is shown for so much longer.
 STAYS_S: Final = 10.0
+#: What is checked by asking at all.
+NO_ANSWER: Final = "answer"
 
 _Key = tuple[str, str, str]
 
@@ -261,7 +263,7 @@ def no_answer(why: str, since: datetime | None) -> Incident:
     # A refusal quotes Redis.
     text = f"Redis refuses: {why}" if _QUOTES in why else f"Redis does not answer: {why}"
     return Incident(
-        *("answer", "crit", text),
+        *(NO_ANSWER, "crit", text),
         meaning="What is shown is as it was at the last answer.",
         remedies=(Remedy("qtop tries again by itself"),),
         since=since,

@@ -72,7 +72,7 @@ def _dead(dead: Sequence[WorkerRow]) -> Incident:
     jobs, many = held_jobs(holding), counted(len(dead), "dead worker")
     of_jobs = "" if not jobs else f" ({counted(jobs, 'job')} to Failed)"
     text, figures = many, f"silent {_up_to(dead)}, on {hosts(dead, _HOSTS)}"
-    meaning = "They take no jobs and hold none: pruning takes them off the register."
+    meaning = "They take no jobs and hold none: pruning removes them."
     if jobs:
         text = f"{counted(jobs, 'job')} held by {many if len(dead) == 1 else 'dead workers'}"
         figures = f"{_by_host(holding)}; {many} silent {_up_to(dead)}"

@@ -187,7 +187,7 @@ def prepare(
         record=record,
         meanwhile=" ".join(meanwhile),
         no_undo=operator.limits.refusal(size_bytes),
-        samples=() if change is None else tuple(change.sample_lines()),
+        samples=() if change is None else tuple(change.samples),
     )
 
 

@@ -158,7 +158,7 @@ def prepare(keys: SidekiqKeys, operator: Operator, request: OfSidekiqJobs) -> Pl
         record=record,
         meanwhile=meanwhile,
         no_undo=operator.limits.refusal(size_bytes),
-        samples=() if change is None else tuple(change.sample_lines()),
+        samples=() if change is None else tuple(change.samples),
     )
 
 
