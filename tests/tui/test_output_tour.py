@@ -177,7 +177,7 @@ def test_every_screen_is_seen_as_it_was_painted(terminal: Terminal) -> None:
         ("jjjk  ", "●"),
         ("oo", "out/s▼"),
         ("\x1bG\r", "jobs 1 to"),
-        ("\r", "Payload as it is in Redis"),
+        ("\r", "> one job"),
         ("\x1b", "jobs 1 to"),
         ("3", "No workers yet"),
         ("4", "Fehler"),
