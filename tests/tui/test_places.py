@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests import words
 from tests.support.both_places import fill_resque, fill_sidekiq, places_at, until_all_polled
 from tests.support.both_systems import RESQUE, SIDEKIQ
 from tests.support.console import (
@@ -192,7 +193,7 @@ async def test_marks_that_0_or_a_filter_hides_are_counted_in_the_question(
     await until_rows(pilot, 1)
     await pilot.press("p")
     await until_screen(pilot, ConfirmDialog)
-    assert "1 of them is not on the page" in screen_text(app)
+    assert words.marked_elsewhere(1) in screen_text(app)
     await pilot.press("n")
     await pilot.press("escape", "0", "0")
     await until(pilot, lambda: app.places.shown == "sidekiq")

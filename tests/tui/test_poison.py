@@ -83,7 +83,7 @@ def test_a_job_that_ran_in_processes_that_went_is_one_as_far_as_a_console_watche
     watch.note_gone((job,), NOW + timedelta(minutes=9))
     [found] = watch.incidents((), 0)
     assert found.text == "ExportCsv [4711] kills its worker"
-    assert "as far as this console watched" in found.cause
+    assert "seen by this console" in found.cause
     assert found.since == NOW
 
 
