@@ -58,7 +58,7 @@ def test_more_than_one_job_needs_yes(qtop: Qtop, direct: Direct, fail: Push) -> 
     assert texts.SAY_YES in ran.err
     assert "Mail 2" in ran.err
     assert everything(direct) == before
-    assert qtop("requeue", *FAILED, "--yes").out.startswith("requeued 2,")
+    assert qtop("requeue", *FAILED, "--yes").out.startswith("requeued 2\n")
 
 
 def test_on_a_terminal_more_than_one_job_needs_an_answer_and_no_is_the_default(
@@ -213,7 +213,7 @@ def test_an_action_too_large_to_undo_says_so_beforehand(
         fail("Huge", number, error="x" * 6_000_000)
     ran = qtop("delete", *FAILED, "--yes", QTOP_UNDO_MIB="64")
     assert ran.out == f"{texts.outcome('deleted', 12)}\n"
-    assert "would keep 68.7 MiB, at most 64 MiB" in ran.err
+    assert "would keep 68.7 MiB, the limit is 64 MiB" in ran.err
     assert texts.CANNOT_BE_UNDONE in ran.err
     assert "qtop undo" not in ran.err
     assert qtop("undo").status == 1
@@ -274,7 +274,7 @@ def test_jobs_that_kill_their_process_are_spared_among_several_unless_included(
     ("limits", "why"),
     [
         ({"QTOP_UNDO_MIB": "0"}, "the limit is 0 MiB (undo_mib, QTOP_UNDO_MIB)"),
-        ({"QTOP_UNDO_HOURS": "0"}, "nothing is kept for an undo"),
+        ({"QTOP_UNDO_HOURS": "0"}, "undo is off"),
     ],
 )
 @pytest.mark.parametrize("words", [("requeue", "--from", "failed"), ("clear", "failed")])

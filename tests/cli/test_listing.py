@@ -41,7 +41,7 @@ def test_queues_are_listed_with_what_is_wrong(qtop: Qtop, direct: Direct, push: 
     ran = qtop("queues")
     assert ran.status == 3, "one of them could not be read"
     rows = {row[0]: row[1:] for row in ran.rows}
-    assert rows["mail"] == ["1", "–", "0", "0", "0", "unserved"]  # noqa: RUF001
+    assert rows["mail"] == ["1", "–", "0", "0", "0", "no workers"]  # noqa: RUF001
     assert "paused" in rows["low"][-1]
     assert "1 unreadable" in rows["low"][-1]
     assert rows["odd"][0] == "unknown"

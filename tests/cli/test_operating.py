@@ -58,8 +58,8 @@ def test_failures_and_items_set_aside_can_be_cleared(
 ) -> None:
     fail("Mail", 1)
     direct("RPUSH", "resque:unreadable:mail", "a", "b")
-    assert qtop("clear", "unreadable:mail", "--yes").out.startswith("deleted 2,")
-    assert qtop("clear", "failed", "--yes").out.startswith("deleted 1,")
+    assert qtop("clear", "unreadable:mail", "--yes").out.startswith("deleted 2\n")
+    assert qtop("clear", "failed", "--yes").out.startswith("deleted 1\n")
     assert resque_keys(direct) == {}
     assert qtop("clear", "failed", "--yes").status == 1
     assert qtop("clear", "failed", "--remove").status == 2

@@ -28,7 +28,7 @@ INSTEAD = {
 #: Names in JSON and metrics, in code, and words that can be typed.
 NAMES = {
     *("jobs in hand", "items set aside", "delayed jobs that were set aside"),
-    *("revert rollback take back", "unserved", "in hand"),
+    *("revert rollback take back", "unserved", ", unserved", "in hand"),
 }
 
 

@@ -362,4 +362,4 @@ class MemoryActions:
         entry = self.history[at]
         self.history[at] = replace(entry, undone=entry.done, undo_left_s=None)
         back = entry.done or 0
-        return Outcome(f"took back {back}", done=back, undid=action)
+        return Outcome(f"undone: {back}", done=back, undid=action)

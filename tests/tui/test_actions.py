@@ -345,7 +345,7 @@ async def test_pausing_and_resuming_say_what_changed(console: Console) -> None:
     run = console.actions.run
     pause = await console.prepare(Pause(("mail",)))
     assert (await run(pause)).text.startswith(words.paused("mail"))
-    assert (await run(pause)).text == "mail: was paused already"
+    assert (await run(pause)).text == "mail: already paused"
     assert (await run(await console.prepare(Pause(("mail",), pauses=False)))).text == words.resumed(
         "mail"
     )
@@ -369,7 +369,7 @@ async def test_everything_is_paused_and_resumed(console: Console) -> None:
     resumed = await console.actions.run(resume)
     assert resumed.text.startswith(words.resumed("everything"))
     again = await console.actions.run(resume)
-    assert again.text == "everything was not paused"
+    assert again.text == "everything: not paused"
 
 
 def answering(*answers: object) -> FakeSystem:
@@ -448,8 +448,8 @@ async def test_a_second_action_is_refused_while_one_is_under_way() -> None:
 @pytest.mark.parametrize(
     ("stopped", "reported"),
     [
-        (Stopped("stopped"), "; 1,200 left alone: stopped"),
-        (ReadOnly("a replica"), "; 1,200 left alone: a replica"),
+        (Stopped("stopped"), "; 1,200 not changed: stopped"),
+        (ReadOnly("a replica"), "; 1,200 not changed: a replica"),
         (OutcomeUnknown("no answer"), "; 1,200 unknown: check before you try again"),
     ],
 )

@@ -165,7 +165,7 @@ def test_the_arguments_of_a_mail_which_are_put_together_stay() -> None:
 
 @pytest.mark.parametrize("path", ["", "args", "class", "args.", "args.a b", "0"])
 def test_a_place_that_is_none_is_refused(path: str) -> None:
-    with pytest.raises(BadOption, match="no place"):
+    with pytest.raises(BadOption, match="not in the arguments"):
         change_of(path, "x")
 
 

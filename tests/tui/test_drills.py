@@ -441,7 +441,7 @@ async def test_four_workers_start_here_once_they_know_the_waiting_classes(
             await operator.see(words.started(4))
             # The name of the module is as long as it is.
             assert started + 2 <= 20
-            await until(pilot, lambda: not items(direct, "queue:default"), "the jobs")
+            await until(pilot, lambda: direct("GET", "resque:stat:processed") == b"3", "the jobs")
             assert len(app.local.alive) == 4
             app.local.stop_all(now=True)
             await until(pilot, lambda: not app.local.alive, "the end of the workers")

@@ -18,6 +18,7 @@ from qtop.monitor import row_text
 from qtop.monitor.folding import Folding, folded
 from qtop.monitor.row_builder import RowBuilder
 from qtop.monitor.rows import QueueRow
+from qtop.screens.queues import QueuesScreen
 from queuecore.fleet import Process, Queue
 
 NAMES = ("tenant_a", "tenant_b", "tenant_c", "mail", "tenantry")
@@ -102,6 +103,22 @@ async def test_an_action_on_a_folded_row_names_all_its_queues_or_is_refused() ->
         assert len(app.screen_stack) == 1
         await pilot.press("p")
         await until_shown(pilot, "tenant_a, tenant_b, tenant_c")
+
+
+async def test_the_preview_of_a_folded_row_has_its_queues_and_reads_none_of_its_name() -> None:
+    app = shop()
+    async with app.run_test(size=(160, 40)) as pilot:
+        await until_polled(pilot)
+        await pilot.press("2")
+        await until_rows(pilot, 3)
+        table_of(app).move_to(("folded", "", "tenant_*"))
+        await pilot.press("V")
+        await until_shown(pilot, "tenant_b  11  unserved")
+        assert isinstance(app.screen, QueuesScreen)
+        row = table_of(app).cursor_row
+        assert row is not None
+        look = app.screen.look_at(row)
+        assert look.read is None
 
 
 async def test_a_filter_and_a_link_show_queues_by_themselves() -> None:

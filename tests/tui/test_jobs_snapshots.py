@@ -148,4 +148,4 @@ def test_the_line_above_the_jobs_says_who_serves_them_and_how_fast() -> None:
     assert "3 unreadable (b)" in service_text(row("mail", 0, unreadable=3), "web1:1:mail")
     many = [f"host{n}:1:mail" for n in range(5)]
     assert "host2 1, 2 machines more" in service_text(row("mail", 1), *many)
-    assert service_text(None) == "not on the list of queues"
+    assert service_text(None) == "not registered"

@@ -208,7 +208,7 @@ def test_workers_go_on_while_the_terminal_is_not_read(redis_url: str, tmp_path: 
         terminal.read_until(b"started 1 here")
         eventually(lambda: direct("SCARD", "resque:workers") == 1, "it is registered")
         # From here on nothing is read: the output of the console fills the terminal.
-        for _ in range(200):
+        for _ in range(40):
             terminal.press(b"23")
         eventually(lambda: terminal.is_full, "the terminal takes no more")
         direct("SADD", "resque:queues", "frozen")

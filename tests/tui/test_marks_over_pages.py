@@ -58,7 +58,7 @@ async def test_jobs_are_still_marked_when_their_page_comes_back(redis: Redis) ->
         screen = await opened(app, pilot, words.jobs(1, 200, 450))
         await pilot.press("j", "space", "space")
         screen.turn(+1)
-        await until_shown(pilot, "2 not on this page")
+        await until_shown(pilot, words.marked(2, 2))
         screen.turn(-1)
         await until_shown(pilot, words.jobs(1, 200, 450))
         await until(pilot, lambda: len(screen.table.rows.marked) == 2, "the marks")
@@ -90,7 +90,7 @@ async def test_marked_jobs_that_workers_took_meanwhile_are_counted_as_gone(redis
         screen = await opened(app, pilot, words.jobs(1, 200, 450))
         await pilot.press("space", "space", "space")
         screen.turn(+1)
-        await until_shown(pilot, "3 not on this page")
+        await until_shown(pilot, words.marked(3, 3))
         await drain(redis, "mail", 2)
         await pilot.press("space", "d")
         await until_shown(pilot, words.question("Delete", 4, "waiting job"))
@@ -128,7 +128,7 @@ async def test_a_small_terminal_shows_how_many_are_marked_too(redis: Redis) -> N
         await open_failed(pilot, app, "t")
         await until_shown(pilot, f"{words.entries(1, 500, 1_300)}, newest first")
         await pilot.press("space", "G", "pagedown")
-        await until_shown(pilot, "entries 501 to 1,000 of 1,300   1 marked, 1 not on this page")
+        await until_shown(pilot, f"{words.entries(501, 1_000, 1_300)}   {words.marked(1, 1)}")
 
 
 async def test_a_marked_failure_pushed_off_the_page_by_newcomers_stays_marked(
@@ -209,7 +209,7 @@ def test_marks_off_the_page_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None
     paged.set_rows([6, 7], is_all=False)
     assert paged.rows.marked_rows() == [1, 2, 3]
     (span,) = list_pane.marks_spans(paged)
-    assert span.text.strip() == "3 marked, 3 not on this page (3 at most)"
+    assert span.text.strip() == f"{words.marked(3, 3)} (3 at most)"
 
 
 def test_a_second_press_of_a_removes_all_marks_also_those_on_other_pages() -> None:

@@ -177,7 +177,7 @@ def test_every_screen_is_seen_as_it_was_painted(terminal: Terminal) -> None:
         ("jjjk  ", "●"),
         ("oo", "out/s▼"),
         ("\x1bG\r", "jobs 1 to"),
-        ("\r", "Payload as it is in Redis"),
+        ("\r", "> one job"),
         ("\x1b", "jobs 1 to"),
         ("3", "No workers yet"),
         ("4", "Fehler"),
@@ -194,9 +194,10 @@ def test_every_screen_is_seen_as_it_was_painted(terminal: Terminal) -> None:
         ("5", "▌5 Scheduled"),
         ("6", "▌6 Local"),
         ("7", "▌7 History"),
-        ("T", "▌7 History"),
+        ("T", "solarized-dark"),
+        ("\x1b", "▌7 History"),
         ("1", "▌1 Overview"),
-        (":", "what do you want to do?"),
+        (":", "Command or action"),
     ):
         terminal.press(keys)
         terminal.until_both_show(text)

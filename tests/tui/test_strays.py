@@ -38,7 +38,7 @@ async def test_a_worker_on_no_register_is_reported_shown_and_pruned(redis: Redis
         assert shows(app, "Charge")
         await pilot.press("D")
         await until_shown(pilot, words.question("Prune", 1, "dead worker"))
-        await until_shown(pilot, "on no register; never beat")
+        await until_shown(pilot, "not registered; no heartbeat ever")
         await pilot.press("y")
         await until_shown(pilot, words.pruned(1, failed=1))
         await until(pilot, lambda: not app.state.has_strays, "the next search")
@@ -111,4 +111,4 @@ async def test_while_no_search_is_possible_nothing_is_called_fine() -> None:
     async with app.run_test(size=(100, 30)) as pilot:
         await until_checked(pilot)
         app.places.first.on_strays(None, "NOPERM scan")
-        await until_shown(pilot, "unknown: whether there are jobs that no index leads to")
+        await until_shown(pilot, "unknown: jobs that are in no index")

@@ -238,7 +238,7 @@ def test_a_terminal_of_16_colours_shows_what_is_wrong_in_red_and_yellow(
         store.run(single(("SADD", KEYS.queues(), b"mail"), int, writes=True))
         store.run(single(("RPUSH", KEYS.queue("mail"), b"{}"), int, writes=True))
     with open_terminal(program, redis_url, str(tmp_path), theme, term="linux") as terminal:
-        terminal.read_until(b"unserved")  # bad
+        terminal.read_until(b"no workers")  # bad
         terminal.read_until(b"persistence")  # not so bad
         terminal.press(b"q")
         assert terminal.wait() == 0

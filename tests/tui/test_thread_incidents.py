@@ -150,7 +150,7 @@ def test_a_rescue_ends_what_is_said_of_its_own_processes() -> None:
     entry = AuditEntry(*rescue, None, processes=("web-1:2:ab",))
     report = HealthReport(system=SystemHealth(audit_entries=(entry,)))
     found = judged([ran, [gone(1), gone(2)]], report=report)["gone with jobs"]
-    assert [each.value.partition(" ")[0] for each in found.evidence] == ["web-1:1:ab"]
+    assert [each.label for each in found.evidence] == ["web-1:1:ab"]
 
 
 def test_a_process_of_which_no_jobs_were_seen_is_gone_without_a_word() -> None:

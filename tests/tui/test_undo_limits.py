@@ -28,7 +28,7 @@ def test_a_refusal_says_how_much_it_would_be_how_much_may_be_and_how_to_raise_it
     assert limits.refusal(100 << 20) is None
     assert limits.refusal(None) is None
     assert limits.refusal(150 << 20) == (
-        "an undo would keep 150 MiB, the server has 100 MiB left below its maxmemory"
+        "its undo would keep 150 MiB, the server has 100 MiB left below its maxmemory"
     )
     assert limits.refusal((256 << 20) + (1 << 19)) == (
         "its undo would keep 256.5 MiB, the limit is 256 MiB (undo_mib, QTOP_UNDO_MIB)"

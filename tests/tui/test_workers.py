@@ -92,7 +92,7 @@ async def test_dead_workers_are_pruned_after_showing_the_evidence(redis: Redis) 
         await pilot.press("3", "D")
         await until_shown(pilot, words.question("Prune", 2, "dead worker"))
         await until_shown(pilot, "holds Charge of mail")
-        await until_shown(pilot, "It holds 1 job: it moves to Failed")
+        await until_shown(pilot, "1 job moves to Failed")
         await pilot.press("y")
         await until_shown(pilot, words.pruned(2, failed=1))
     assert await registered(redis) == {b"alive-1:9:mail"}

@@ -235,7 +235,7 @@ edit_matching     | E |         | jobs           | confirm
 export_jobs       | w | export  | jobs job aside |
     Export waiting jobs to a file: the marked ones, or all that match.
 stop_looking      | x |         | jobs aside     |
-    Stop a running action or search; again: continue the search.
+    Stop a running action or search of the queue; again: continue the search.
 
 # queues
 clear_queue   | c | clear   | queues                        | typed

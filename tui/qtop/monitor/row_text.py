@@ -125,13 +125,13 @@ def queue_state(row: QueueRow) -> str:
         wrong.append(row.others)
     if row.problem is not None:
         wrong.append(safe(row.problem))
-    # Before "unserved": what was done on purpose explains the rest.
+    # Before "no workers": what was done on purpose explains the rest.
     if row.is_paused:
         wrong.append(f"paused{_draining(row)}")
     if row.is_paused is None:
         wrong.append("pause unknown")
     if row.is_unserved:
-        wrong.append("unserved")
+        wrong.append("no workers")
     if row.unreadable is None:
         wrong.append("unreadable unknown")
     elif row.unreadable:
@@ -153,7 +153,7 @@ def _folded_state(row: QueueRow) -> str:
     counts = (
         ("paused", sum(each.is_paused is True for each in row.members)),
         ("pause unknown", sum(each.is_paused is None for each in row.members)),
-        ("unserved", sum(each.is_unserved for each in row.members)),
+        ("without workers", sum(each.is_unserved for each in row.members)),
         ("unreadable", sum(bool(each.unreadable) for each in row.members)),
     )
     wrong = [f"{number(many)} {word}" for word, many in counts if many]
@@ -163,6 +163,9 @@ def _folded_state(row: QueueRow) -> str:
 def queue_subject(row: QueueRow, system: str = "") -> Subject:
     """A queue as filters see it; `system` is what its system is called where there is one."""
     state = queue_state(row)
+    if row.is_unserved or any(each.is_unserved for each in row.members):
+        # What filters called it before, so that saved ones still match.
+        state += ", unserved"
     return Subject(
         queue=row.name,
         words=(state,),

@@ -419,10 +419,11 @@ def _movers(at_work: int, ahead: Outline | None, now_s: float) -> list[Span]:
         tone = "bad" if late else "warn" if ahead is not None and ahead.length else "dim"
         return [Span(f" no process moves due jobs{late}", tone)]
     who = "1 process moves" if at_work == 1 else f"{at_work:,} processes move"
+    who += " due jobs"
     if overdue is not None and overdue.jobs and late_s > _LATE_S:
         late = f" by up to {ago(late_s)}" if math.isfinite(late_s) else ""
-        return [Span(f" ⚠ {jobs} overdue{late}, though {who} due jobs", "warn")]
-    return [Span(f" ● {who} due jobs, each checks every few seconds", "dim")]
+        return [Span(f" ⚠ {jobs} overdue{late}, though {who}", "warn")]
+    return [Span(f" ● {who}, each checks every few seconds", "dim")]
 
 
 def no_schedules(seen: ScheduledLook | None) -> str:

@@ -44,6 +44,7 @@ _CLASS_CELLS: Final = 18
 _JOB_CELLS: Final = 80
 _ARGS_CELLS: Final = 200
 _QUEUES: Final = 4
+_FOLDED_SHOWN: Final = 12
 _FRAMES: Final = 6
 
 Lines = Sequence[TextLine]
@@ -247,6 +248,19 @@ def queue_lines(row: QueueRow, view: ViewState, served: ServedBy) -> Iterator[Te
         mine = (each for each in workers if row.system in ("", each.system))
         serving = [each for each in mine if row.name in served(each.process.listed)]
     yield from served_by(serving, why)
+
+
+def fold_lines(row: QueueRow) -> Iterator[TextLine]:
+    """The queues that are one row, those of which something is unknown first, then the longest."""
+    yield TextLine("Queues", "title")
+    ranked = sorted(row.members, key=lambda each: (each.depth is not None, -(each.depth or 0)))
+    for each in ranked[:_FOLDED_SHOWN]:
+        name, state = safe(each.name) or "(no name)", row_text.queue_state(each)
+        depth = "unknown" if each.depth is None else format.number(each.depth)
+        text = f"{name}  {depth}{'  ' if state else ''}{state}"
+        yield TextLine(text, "", "", ((len(name), ""), (len(text) - len(name), "dim")))
+    if len(ranked) > _FOLDED_SHOWN:
+        yield TextLine(f"and {counted(len(ranked) - _FOLDED_SHOWN, 'more queue')}", "dim")
 
 
 def group_lines(group: FailureGroup, newest: Job | None, now: datetime) -> Iterator[TextLine]:

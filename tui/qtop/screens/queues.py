@@ -256,6 +256,11 @@ class QueuesScreen(RowsScreen):
         from qtop.screens import preview
 
         view, source = self.app.state.view(), JobSource("queue", row.name, row.system)
+        if row.members:
+            # No queue has its name, or another one.
+            those = tuple(preview.fold_lines(row))
+            keys = tuple(preview.keys(view, self.PLACES, ("pause", "start_workers")))
+            return preview.RowLook(row.key, preview.queue_title(row), those, last=keys)
 
         async def read() -> Sequence[TextLine]:
             page = await self.app.read(

@@ -41,7 +41,6 @@ class ThemeScreen(FrontScreen[str | None], ModalScreen[str | None]):
     DEFAULT_CSS = """
     ThemeScreen {
         align: right middle;
-        background: $background 0%;
 
         & #themes { width: 32; height: 80%; max-height: 26; background: $surface; }
     }

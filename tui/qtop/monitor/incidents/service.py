@@ -135,7 +135,7 @@ def unserved_incidents(
     more = sum(row.depth or 0 for row in rows[3:])
     rest = Incident(
         *("queues", "crit", "{:,} more queues: no live workers", "unserved"),
-        link=Link("queues", filter="unserved"),
+        link=Link("queues", filter='"no workers"'),
         figures=f"{more:,} waiting in all",
         meaning="Their jobs wait until a worker serves them.",
         remedies=(

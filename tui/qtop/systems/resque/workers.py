@@ -400,5 +400,5 @@ def _consequence(cases: Sequence[Case]) -> str:
     holding = sum(case.seen.record is not None for case in cases)
     if not holding:
         return "They hold no jobs."
-    held = "It holds 1 job: it moves" if holding == 1 else f"They hold {holding:,} jobs: they move"
-    return f"{held} to Failed, to be requeued or deleted."
+    verb = "moves" if holding == 1 else "move"
+    return f"{counted(holding, 'job')} {verb} to Failed, to be requeued or deleted."
