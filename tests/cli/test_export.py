@@ -36,7 +36,7 @@ def test_exported_jobs_come_back_byte_for_byte(qtop: Qtop, direct: Direct, tmp_p
     before = entries(direct, *(ENTRY % (n, n) for n in range(3)), b"not JSON\xff")
     file = tmp_path / "out.jsonl"
     ran = qtop("export", str(file), "--from", "failed", "--no-redact")
-    assert (ran.status, ran.err.strip()) == (0, "written 4 failed jobs")
+    assert (ran.status, ran.err.strip()) == (0, "exported 4 failed jobs")
     assert file.stat().st_mode & 0o777 == 0o600
     assert file.read_text().isascii()
     direct("DEL", "resque:failed")

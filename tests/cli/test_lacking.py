@@ -88,4 +88,4 @@ def test_an_answer_that_makes_no_sense_where_it_is_read_last_is_reported_in_a_se
     monkeypatch.setattr(ResqueSystem, "snapshot", snapshot)
     ran = CliRunner().invoke(main, [*command.split(), "--url", redis_url])
     assert ran.exit_code == (1 if command == "doctor" else 3)
-    assert "makes no sense to qtop (ValueError)" in ran.output
+    assert "unexpected answer (ValueError)" in ran.output

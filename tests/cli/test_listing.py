@@ -282,7 +282,7 @@ def test_one_poll_is_a_page_of_text(qtop: Qtop, direct: Direct, push: Push, fail
     work(direct, "web-1:7:other", "2020-01-01T00:00:00+00:00", "Report")
     ran = qtop("--once")
     assert (ran.status, ran.err) == (0, "")
-    for text in ("1 job waiting", "1 failed", "unserved", "web-1:7:other", "dead?", "no route"):
+    for text in ("1 job waiting", "1 failed", "no workers", "web-1:7:other", "dead?", "no route"):
         assert text in ran.out
     assert "no workers" in qtop("--once", "--namespace", "other").out
 

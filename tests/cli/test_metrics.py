@@ -215,7 +215,8 @@ class Scraped:
         settings = resolve(SettingsFile.read(Path("/nonexistent")), environ={})
         bounds = SeriesBounds()
         self.watch = MetricsWatch(settings, [place], bounds, every_s, is_counting=True)
-        self.server = MetricsServer("127.0.0.1", 0, self.watch)
+        # Longer than a test waits: a timer that is not cancelled is still there at its end.
+        self.server = MetricsServer("127.0.0.1", 0, self.watch, longest_s=3 * PATIENCE_S)
         self._loop = asyncio.new_event_loop()
         self._ending, self._sought = asyncio.Event(), sought
         self._thread = threading.Thread(target=self._run)
@@ -323,7 +324,7 @@ def test_only_so_many_scrapes_are_answered_at_once(redis_url: str) -> None:
             each.join(PATIENCE_S)
         threads = [each for each in threading.enumerate() if each.name.startswith("metrics_")]
         assert 0 < len(threads) <= 4
-        # The clock of an answer ends soon after it.
+        # The cancelled timer of an answer ends a moment after the answer was given.
         eventually(lambda: threading.active_count() <= before + 4, "no other thread is left")
 
 

@@ -64,7 +64,7 @@ def test_the_path_of_a_missing_file_is_reported(qtop: Qtop, tmp_path: Path) -> N
     assert qtop("settings", "--path", QTOP_CONFIG=str(path)).out == f"{path}\n"
     ran = qtop("settings", QTOP_CONFIG=str(path))
     assert ran.status == 0
-    assert f"there is no {path}" in ran.err
+    assert f"no {path}: these are the defaults" in ran.err
 
 
 @pytest.mark.parametrize(

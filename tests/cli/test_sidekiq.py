@@ -251,7 +251,7 @@ def test_doctor_says_that_jobs_cannot_be_read_or_were_not_looked_at(
     direct("DEL", "queue:bad")
     direct("SET", "queue:bad", "text")
     items = checks_of(run)["items"]
-    assert (items["level"], "1 queue not looked at" in items["text"]) == ("UNKNOWN", True)
+    assert (items["level"], "1 queue not checked" in items["text"]) == ("UNKNOWN", True)
     direct("DEL", "queues")
     direct("SET", "queues", "text")
     assert checks_of(run)["items"]["level"] == "UNKNOWN"
