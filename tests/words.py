@@ -157,6 +157,11 @@ def pruned(number: int, *, failed: int = 0, skipped: int = 0) -> str:
     return text + (f"; skipped {skipped:,} (heartbeat returned)" if skipped else "")
 
 
+def pruned_holding(worker: str) -> str:
+    """The line of a command on a worker that was pruned, and whose job became a failure."""
+    return f"pruned {worker}: its job moved to Failed\n"
+
+
 # Failed
 
 NO_FAILED_JOBS = "No failed jobs."

@@ -96,7 +96,7 @@ def test_what_is_no_process_or_several_is_named_and_the_others_are_signalled(
     ran = run("quiet", "far:1", "nobody", ONE, "--yes")
     assert ran.exit_code == 0
     assert "nobody: no such process" in ran.stderr
-    assert "far:1: 2 are called so" in ran.stderr
+    assert "far:1: 2 have that name" in ran.stderr
     assert (pending(direct, ONE), pending(direct, "far:1:other")) == ([b"TSTP"], [])
     assert run("quiet", "nobody").exit_code == 1
 
@@ -217,7 +217,7 @@ def test_a_watch_says_in_plain_lines_what_it_saw_since_the_last_one(
     assert "crashed or was cut off, running 1 job" in run("watch", "--once").stdout
     direct("SREM", KEYS.processes(), ONE)
     beat(direct, ONE, "2.5")
-    assert "beats again" in run("watch", "--once").stdout
+    assert f"{ONE} is back" in run("watch", "--once").stdout
     leave(direct, ONE)
     assert "stopped cleanly; its jobs returned" in run("watch", "--once").stdout
     assert direct("EXISTS", KEYS.memory(ONE)) == 0

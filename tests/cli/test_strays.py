@@ -72,7 +72,7 @@ def test_the_doctor_reports_each_kind_with_the_command_that_puts_it_back(
 
 @pytest.mark.usefixtures("lost")
 def test_a_dry_run_of_prune_says_that_the_worker_is_on_no_register(qtop: Qtop) -> None:
-    assert f"would prune {LOST}: on no register; never beat" in qtop("prune", "--dry-run").out
+    assert f"would prune {LOST}: not registered; no heartbeat ever" in qtop("prune", "--dry-run").out
 
 
 def test_registering_nothing_or_an_invalid_moment_is_wrong_usage(qtop: Qtop) -> None:
