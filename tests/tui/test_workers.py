@@ -150,10 +150,10 @@ async def test_a_worker_of_this_machine_is_asked_to_finish_then_to_stop(
     async with app.run_test(size=(120, 40)) as pilot:
         await until_polled(pilot)
         await pilot.press("3", "p")
-        await until_shown(pilot, "told 1: takes no more jobs")
+        await until_shown(pilot, words.signalled("SIGUSR2", "takes no more jobs"))
         assert listener.stdout.readline() == "SIGUSR2\n"
         await pilot.press("p")
-        await until_shown(pilot, "told 1: takes jobs again")
+        await until_shown(pilot, words.signalled("SIGCONT", "takes jobs again"))
         assert listener.stdout.readline() == "SIGCONT\n"
         await pilot.press("x")
         await until_shown(pilot, words.GETS_QUIT)
@@ -161,7 +161,7 @@ async def test_a_worker_of_this_machine_is_asked_to_finish_then_to_stop(
         await pilot.press("n", "x")
         await until_shown(pilot, words.GETS_QUIT)
         await pilot.press("y")
-        await until_shown(pilot, "told 1: finishes its job, then ends")
+        await until_shown(pilot, words.signalled("SIGQUIT", "finishes its job, then ends"))
         assert listener.stdout.readline() == "SIGQUIT\n"
         await pilot.press("x")
         await until_shown(pilot, "It gets SIGTERM")
