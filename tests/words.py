@@ -150,11 +150,21 @@ NO_LONGER_REGISTERED = "no longer registered"
 GETS_QUIT = "It gets SIGQUIT: finishes its job, then ends."
 
 
+def signalled(signal: str, effect: str) -> str:
+    """The report of a signal that one worker of this machine got: what it does on it."""
+    return f"sent {signal} to 1 worker: {effect}"
+
+
 def pruned(number: int, *, failed: int = 0, skipped: int = 0) -> str:
     """The report of workers that were pruned."""
     text = f"pruned {counted(number, 'worker')}"
     text += f"; {counted(failed, 'job')} moved to Failed" if failed else ""
     return text + (f"; skipped {skipped:,} (heartbeat returned)" if skipped else "")
+
+
+def pruned_holding(worker: str) -> str:
+    """The line of a command on a worker that was pruned, and whose job became a failure."""
+    return f"pruned {worker}: its job moved to Failed\n"
 
 
 # Failed

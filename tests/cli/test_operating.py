@@ -72,7 +72,7 @@ def test_on_a_terminal_the_name_must_be_typed(
     push("Mail", 1, queue="q\x1b[2J")
     status, shown = on_terminal("clear", "queue:mail", typed="yes\n")
     assert status == 1
-    assert "Type mail to do it" in shown
+    assert texts.type_to_go_on("mail") in shown
     assert direct("LLEN", "resque:queue:mail") == 1
     assert on_terminal("clear", "queue:mail", typed="mail\n")[0] == 0
     assert direct("LLEN", "resque:queue:mail") == 0
@@ -125,7 +125,7 @@ def test_undo_without_an_id_takes_the_last_action_of_the_same_operator(
     direct("XADD", "resque:qtop:audit", "*", *(word for pair in fields.items() for word in pair))
     direct("RPUSH", "resque:qtop:undo:0123456789abcdef:items", "x")
     direct("EXPIRE", "resque:qtop:undo:0123456789abcdef:items", 1000)
-    assert "of pause mail" in qtop("undo").out
+    assert qtop("undo").out == f"{texts.undone(1, 'pause mail')}\n"
     assert qtop("undo", mine).out.startswith("undone: delete queue:mail")
     assert direct("LLEN", "resque:queue:mail") == 1
     audit = qtop("audit", "--json").objects
@@ -143,7 +143,7 @@ def test_dead_workers_are_pruned_and_their_jobs_become_failures(qtop: Qtop, dire
     record = '{"queue":"mail","run_at":"2020-01-01T00:00:00Z","payload":{"class":"A","args":[]}}'
     direct("SET", "resque:worker:web-1:7:mail", record)
     ran = qtop("prune", "--yes")
-    assert (ran.status, ran.out) == (0, "pruned web-1:7:mail: its job failed\n")
+    assert (ran.status, ran.out) == (0, texts.pruned_holding("web-1:7:mail"))
     assert direct("SMEMBERS", "resque:workers") == [b"web-2:8:mail"]
     entry = json.loads(direct("LINDEX", "resque:failed", 0))
     assert entry["exception"] == "Resque::PruneDeadWorkerDirtyExit"
@@ -158,7 +158,7 @@ def test_nothing_is_pruned_while_another_process_prunes(qtop: Qtop, direct: Dire
     before = everything(direct)
     ran = qtop("prune", "--yes")
     assert ran.status == 1
-    assert "somebody else" in ran.err
+    assert "another prune is running" in ran.err
     assert everything(direct).keys() == before.keys()
 
 
@@ -225,7 +225,7 @@ def test_a_negative_number_is_an_argument(qtop: Qtop, direct: Direct) -> None:
 def test_a_misspelt_option_is_no_argument(qtop: Qtop, direct: Direct, word: str) -> None:
     ran = qtop("enqueue", "Refund", word, "--queue", "mail")
     assert ran.status == 2
-    assert "goes after --" in ran.err
+    assert "put a text that begins with - after --" in ran.err
     assert direct("EXISTS", "resque:queue:mail") == 0
 
 

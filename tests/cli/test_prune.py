@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from tests import words as texts
 from tests.support.commands import Qtop, everything
 from tests.support.direct import Direct
 
@@ -55,7 +56,7 @@ def test_a_dry_run_shows_the_evidence_and_changes_nothing(qtop: Qtop, direct: Di
     ran = qtop("prune", "--dry-run")
     assert ran.status == 0
     assert ran.out.startswith(f"would prune {DEAD}: silent for ")
-    assert "holds Charge of mail since 2020-01-01 00:00:00" in ran.out
+    assert "runs Charge of mail since 2020-01-01 00:00:00" in ran.out
     assert (
         "the same job waits 2 times, failed 1 time, is held by 1 other worker; "
         "its job would move to Failed\n" in ran.out
@@ -84,7 +85,7 @@ def test_a_dry_run_shows_the_evidence_and_changes_nothing(qtop: Qtop, direct: Di
 @pytest.mark.usefixtures("around")
 def test_the_evidence_is_shown_before_anything_is_pruned(qtop: Qtop, direct: Direct) -> None:
     ran = qtop("prune", "--yes")
-    assert (ran.status, ran.out) == (0, f"pruned {DEAD}: its job failed\n")
+    assert (ran.status, ran.out) == (0, texts.pruned_holding(DEAD))
     assert ran.err.startswith(f"{DEAD}: silent for ")
     assert direct("LLEN", "resque:failed") == 3
     [entry] = qtop("audit", "--json").objects
@@ -118,7 +119,7 @@ def test_several_workers_are_pruned_only_with_yes(qtop: Qtop, direct: Direct) ->
     assert f"{DEAD}: silent for " in asked.err
     assert "prune 2 dead workers: say --yes to do it" in asked.err
     assert everything(direct) == before
-    assert qtop("prune", "--yes").out == f"pruned {DEAD}: its job failed\npruned web-1:8:mail\n"
+    assert qtop("prune", "--yes").out == texts.pruned_holding(DEAD) + "pruned web-1:8:mail\n"
     assert direct("EXISTS", "resque:workers") == 0
 
 
@@ -156,7 +157,7 @@ def test_a_worker_whose_process_runs_here_is_kept_unless_pids_are_ignored(
     direct("DEL", "resque:pruning_dead_workers_in_progress")
     assert qtop("prune").status == 1
     assert direct("SMEMBERS", "resque:workers") == [mine.encode()]
-    assert qtop("prune", "--ignore-pids", "--yes").out == f"pruned {mine}: its job failed\n"
+    assert qtop("prune", "--ignore-pids", "--yes").out == texts.pruned_holding(mine)
     assert direct("EXISTS", "resque:workers") == 0
 
 
@@ -196,6 +197,6 @@ def test_a_dead_worker_may_hold_any_bytes(qtop: Qtop, direct: Direct) -> None:
     for record in (b"junk\x1b[2J", b'{"queue":"q\x1b","payload":{"class":""}}', b"{}"):
         direct("SET", f"resque:worker:{DEAD}", record)
         dry = qtop("prune", "--dry-run", "--requeue-lost", "3")
-        assert "holds what is no job of" in dry.out
+        assert "runs an unreadable job of" in dry.out
         assert "its job would move to Failed" in dry.out
         assert "\x1b" not in dry.out

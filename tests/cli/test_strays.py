@@ -30,14 +30,14 @@ def test_a_job_that_no_index_leads_to_is_found(qtop: Qtop) -> None:
     assert [(row[0], row[1].split(" ", 1)[0]) for row in rows] == [
         ("delayed:4000000000", "due"),
         ("queue:mail", "next"),
-        ("unreadable:mail", "set"),
-        (f"worker {LOST}", "in"),
+        ("unreadable:mail", "unreadable"),
+        (f"worker {LOST}", "running"),
         ("failed:mail_failed", "failed"),
         ("undo 0123456789abcdef", "kept"),
         ("retry Charge:7", "last"),
     ]
     assert rows[0][1].endswith("not in the schedule")
-    assert rows[3][1].endswith("on no register")
+    assert rows[3][1].endswith("not registered")
     assert len(qtop("find", "Charge", "--limit", "4").rows) == 4
 
 
@@ -72,7 +72,9 @@ def test_the_doctor_reports_each_kind_with_the_command_that_puts_it_back(
 
 @pytest.mark.usefixtures("lost")
 def test_a_dry_run_of_prune_says_that_the_worker_is_on_no_register(qtop: Qtop) -> None:
-    assert f"would prune {LOST}: on no register; never beat" in qtop("prune", "--dry-run").out
+    assert (
+        f"would prune {LOST}: not registered; no heartbeat ever" in qtop("prune", "--dry-run").out
+    )
 
 
 def test_registering_nothing_or_an_invalid_moment_is_wrong_usage(qtop: Qtop) -> None:
@@ -99,6 +101,6 @@ def test_a_refused_search_is_reported_and_is_not_ok(
         assert [each["level"] for each in found] == ["UNKNOWN"]
         assert ran.status != 0
         for words in (("workers",), ("find", "x"), ("prune",)):
-            assert "not looked for" in qtop(*words, "--url", url).err
+            assert "were not searched" in qtop(*words, "--url", url).err
     finally:
         direct("ACL", "DELUSER", "modest")

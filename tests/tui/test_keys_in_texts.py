@@ -72,7 +72,7 @@ def test_plans_name_the_undo_key_and_the_pause_key_in_force() -> None:
         prepared(ResqueActions(*rest).prepare(DeleteSchedules(()))),
     ]
     said = [" ".join(plan.details) for plan in plans]
-    assert "until f8." in said[0]
+    assert "f8 resumes." in said[0]
     assert all("Undo: f9." in text for text in said[1:])
     assert not any("u takes" in text for text in said)
 

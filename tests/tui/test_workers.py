@@ -91,7 +91,7 @@ async def test_dead_workers_are_pruned_after_showing_the_evidence(redis: Redis) 
         await until_polled(pilot)
         await pilot.press("3", "D")
         await until_shown(pilot, words.question("Prune", 2, "dead worker"))
-        await until_shown(pilot, "holds Charge of mail")
+        await until_shown(pilot, "runs Charge of mail")
         await until_shown(pilot, "1 job moves to Failed")
         await pilot.press("y")
         await until_shown(pilot, words.pruned(2, failed=1))
@@ -115,7 +115,7 @@ async def test_a_worker_with_a_heartbeat_after_the_question_is_spared(redis: Red
     async with app.run_test(size=(120, 40)) as pilot:
         await until_polled(pilot)
         await pilot.press("3", "d")
-        await until_shown(pilot, "Unregister gone-1:7:mail?")
+        await until_shown(pilot, "Prune gone-1:7:mail?")
         beat = ("HSET", KEYS.heartbeats(), "gone-1:7:mail", now())
         await redis.source.run(single(beat, int, writes=True))
         await pilot.press("y")
@@ -134,8 +134,8 @@ async def test_a_worker_that_may_be_alive_is_unregistered_only_with_the_typed_wo
         await pilot.press("3", "d")
         await until_shown(pilot, "May be alive: its last heartbeat is only")
         await pilot.press("enter")
-        await until_shown(pilot, words.type_to_go_on("unregister"))
-        await pilot.press(*"unregister", "enter")
+        await until_shown(pilot, words.type_to_go_on("prune"))
+        await pilot.press(*"prune", "enter")
         await until_shown(pilot, words.pruned(1, failed=1))
     assert await registered(redis) == set()
     assert await redis.failed() == 1
@@ -150,10 +150,10 @@ async def test_a_worker_of_this_machine_is_asked_to_finish_then_to_stop(
     async with app.run_test(size=(120, 40)) as pilot:
         await until_polled(pilot)
         await pilot.press("3", "p")
-        await until_shown(pilot, "told 1: takes no more jobs")
+        await until_shown(pilot, words.signalled("SIGUSR2", "takes no more jobs"))
         assert listener.stdout.readline() == "SIGUSR2\n"
         await pilot.press("p")
-        await until_shown(pilot, "told 1: takes jobs again")
+        await until_shown(pilot, words.signalled("SIGCONT", "takes jobs again"))
         assert listener.stdout.readline() == "SIGCONT\n"
         await pilot.press("x")
         await until_shown(pilot, words.GETS_QUIT)
@@ -161,7 +161,7 @@ async def test_a_worker_of_this_machine_is_asked_to_finish_then_to_stop(
         await pilot.press("n", "x")
         await until_shown(pilot, words.GETS_QUIT)
         await pilot.press("y")
-        await until_shown(pilot, "told 1: finishes its job, then ends")
+        await until_shown(pilot, words.signalled("SIGQUIT", "finishes its job, then ends"))
         assert listener.stdout.readline() == "SIGQUIT\n"
         await pilot.press("x")
         await until_shown(pilot, "It gets SIGTERM")
@@ -243,7 +243,7 @@ async def test_the_usual_duration_of_a_class_is_shown_beside_the_present_one() -
         app.poll_now()
         await until_shown(pilot, "5 s     5 s")
         await pilot.press("enter")
-        await until_shown(pilot, "5 s; 5 s is usual")
+        await until_shown(pilot, "5 s; p95 5 s")
 
 
 @pytest.mark.parametrize(
