@@ -113,7 +113,7 @@ async def test_the_preview_of_a_folded_row_has_its_queues_and_reads_none_of_its_
         await until_rows(pilot, 3)
         table_of(app).move_to(("folded", "", "tenant_*"))
         await pilot.press("V")
-        await until_shown(pilot, "tenant_b  11  unserved")
+        await until_shown(pilot, "tenant_b  11  no workers")
         assert isinstance(app.screen, QueuesScreen)
         row = table_of(app).cursor_row
         assert row is not None

@@ -270,7 +270,7 @@ async def test_jobs_are_not_moved_to_where_they_are(redis: Redis) -> None:
     async with app.run_test(size=(100, 30)) as pilot:
         await opened(app, pilot, "of 1 waiting")
         await pilot.press("m", *"mail", "enter")
-        await until_shown(pilot, "they are in mail: nothing was moved")
+        await until_shown(pilot, "they are already in mail: nothing was moved")
     assert await waiting(redis, "mail") == [job(1)]
 
 

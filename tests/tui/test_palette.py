@@ -115,7 +115,7 @@ async def test_arrows_choose_another_one() -> None:
 async def test_a_key_that_is_a_punctuation_mark_can_be_pressed_too() -> None:
     app = console(FakeSystem(fleet()))
     async with app.run_test(size=(100, 40)) as pilot:
-        await opened(app, pilot, *"what the keys do", "enter")
+        await opened(app, pilot, *"show the keys", "enter")
         await until_screen(pilot, HelpScreen)
 
 

@@ -124,7 +124,7 @@ async def test_a_key_that_does_something_else_in_each_system_says_both(workers: 
     app, pilot = workers
     actions = app.state.policy.actions({"workers"}, read_only=False)
     footer = {action.id: action.label for action in actions}
-    assert (footer["prune"], footer["pause_worker"]) == ("prune/rescue", "pause/quiet")
+    assert (footer["prune"], footer["pause_worker"]) == ("prune dead/rescue", "pause/quiet")
     assert footer["stop_worker"] == "stop"
     await pilot.press("question_mark")
     await until_shown(pilot, "resque: Prune all dead workers")
