@@ -271,7 +271,7 @@ async def test_an_emptied_database_is_not_shown_as_one_that_was_always_empty() -
         await pilot.press("2")
         await until_shown(pilot, "1,246 waiting")
         app.poll_now()
-        await until_shown(pilot, "No queues any more")
+        await until_shown(pilot, "No queues left")
         await until_shown(pilot, "1,246 jobs waited in 2 queues")
         await pilot.press("1")
         app.poll_now()

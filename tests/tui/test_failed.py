@@ -254,7 +254,7 @@ async def test_a_bulk_action_with_a_rate_limit_can_be_stopped_and_reports_the_re
         await until_shown(pilot, words.STOP_KEY)
         await until(pilot, lambda: has_begun(app, 500), "the first step")
         await pilot.press("x")
-        await until_shown(pilot, "left alone: stopped")
+        await until_shown(pilot, "not changed: stopped")
         done = await redis.size("mail") + await redis.size("images")
         assert 10 <= done < 500
         assert f"requeued {done}; {500 - done}" in (screen_text(app))
@@ -407,7 +407,7 @@ async def test_all_that_match_are_written_to_a_private_file(
         app.screen.query_one("#path", Input).value = str(file)
         app.screen.query_one("#secrets", Checkbox).value = with_secrets
         await pilot.click("#all")
-        await until_shown(pilot, "written 5 to")
+        await until_shown(pilot, words.done("exported", 5))
         await pilot.press("w")
         await until_focused(pilot, Input)
         app.screen.query_one("#path", Input).value = str(file)
@@ -460,9 +460,9 @@ async def test_x_stops_and_continues_the_count(redis: Redis) -> None:
         assert isinstance(census, ListSearch)
         census.is_stopped, census.of = True, MANY
         screen.show_title()
-        await until_shown(pilot, "stopped, x goes on")
+        await until_shown(pilot, "stopped, x continues")
         await pilot.press("x")
-        await until_gone(pilot, "goes on")
+        await until_gone(pilot, "continues")
 
 
 async def test_hostile_entries_are_shown_and_do_no_harm(redis: Redis) -> None:
@@ -512,10 +512,10 @@ async def test_a_read_only_console_changes_nothing_but_still_reads(
         await until_focused(pilot, Input)
         app.screen.query_one("#path", Input).value = str(tmp_path / "x")
         await pilot.press("enter")
-        await until_shown(pilot, "written 300 to")
+        await until_shown(pilot, words.done("exported", 300))
         await pilot.press("w")
         await until_focused(pilot, Input)
         app.screen.query_one("#path", Input).value = str(tmp_path / "y")
         await pilot.click("#all")
-        await until_shown(pilot, "written 900 to")
+        await until_shown(pilot, words.done("exported", 900))
     assert await redis.failed() == 900

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from tests import words
 from tests.support.both_places import fill_resque, fill_sidekiq, places_at, until_all_polled
 from tests.support.both_systems import NOON, RESQUE, SIDEKIQ, fill
 from tests.support.console import (
@@ -223,7 +224,7 @@ async def test_an_export_says_of_which_system_each_job_is(failed: Opened, tmp_pa
     await until_screen(pilot, ExportDialog)
     app.screen.query_one("#path").value = str(path)  # type: ignore[attr-defined]
     app.screen.press("all")  # type: ignore[attr-defined]
-    await until_shown(pilot, "written 11")
+    await until_shown(pilot, words.done("exported", 11))
     lines = [json.loads(line) for line in path.read_text().splitlines()]
     assert Counter(line["system"] for line in lines) == {"resque": 5, "sidekiq": 6}
 

@@ -302,7 +302,7 @@ async def test_x_lets_a_worker_finish_then_stops_it_then_removes_its_row(tmp_pat
         await until_shown(pilot, "ended  ")
         await until(pilot, lambda: app.local.groups[0].is_gone, "the group's end")
         await pilot.press("x")
-        await until_shown(pilot, "off the list")
+        await until_shown(pilot, "removed from the list")
         assert table_of(app).row_count == 0
 
 
@@ -375,10 +375,10 @@ async def test_p_pauses_and_resumes(tmp_path: Path) -> None:
     async with running(tmp_path) as (app, pilot):
         await start(app, pilot, 1)
         await pilot.press("p")
-        await until_shown(pilot, "takes no more jobs")
+        await until_shown(pilot, "paused; p again resumes")
         await until(pilot, lambda: "paused" in app.local.all[0].log.read_text(), "the signal")
         await pilot.press("p")
-        await until_shown(pilot, "takes jobs again")
+        await until_shown(pilot, "resumed")
         await until(pilot, lambda: "goes on" in app.local.all[0].log.read_text(), "the signal")
 
 

@@ -239,7 +239,7 @@ async def test_the_checks_beside_the_polls_may_fail_and_come_back(memory: Memory
             memory.faults.failing("strays", "no search"),
         ):
             await until_shown(pilot, "the scheduler and delayed jobs (no health)")
-            await until_shown(pilot, "jobs that no index leads to (no search)")
+            await until_shown(pilot, "jobs that are in no index (no search)")
         searches.release()
         app.poll_now(after_action=True)
         # What is over stays listed for a while.
