@@ -191,7 +191,7 @@ async def test_an_action_is_about_the_job_under_the_cursor_after_the_queue_drain
         await drain(redis, "mail", 2_200)
         await push(redis, "mail", job(9_999))
         await pilot.press("d")
-        await until_shown(pilot, "deleted 1, ")
+        await until_shown(pilot, words.outcome("deleted", 1))
     assert await waiting(redis, "mail") == [*many[2_200:2_499], job(9_999)]
 
 

@@ -79,7 +79,7 @@ SHOWING = ["1", "2 enter", "2 enter enter", "3", "3 enter", "4 t", "4 t enter", 
 @pytest.mark.parametrize("keys", SHOWING)
 async def test_secrets_are_hidden_until_a_key_reveals_them(leaky: str, keys: str) -> None:
     app = console(url=leaky)
-    async with app.run_test(size=(160, 50)) as pilot:
+    async with app.run_test(size=(240, 50)) as pilot:
         await shown(pilot)
         for key in keys.split():
             await pilot.press(key)

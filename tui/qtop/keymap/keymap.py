@@ -179,11 +179,11 @@ show_acknowledged | a |           | overview |
 
 # failed
 requeue        | r | requeue | failed group failure | confirm
-    Requeue the marked failed jobs, or those of the groups; a single one at once.
+    Requeue the marked failed jobs, or those of the groups; asks first if several.
 requeue_all    | R | all     | failed group         | confirm
     Requeue all failed jobs that match the filter, or all of the group.
 delete         | d | delete  | failed group failure | confirm
-    Delete the marked failed jobs, or those of the groups; a single one at once.
+    Delete the marked failed jobs, or those of the groups; asks first if several.
 delete_all     | D |         | failed group         | confirm
     Delete all failed jobs that match the filter, or all of the group.
 toggle_groups  | t | groups  | failed group         |
@@ -221,7 +221,7 @@ put_back          | r | requeue | aside          | confirm
 put_back_matching | R |         | aside          | confirm
     Requeue all items that match the filter, if they are readable now.
 delete_jobs       | d | delete  | jobs job aside | confirm
-    Delete the marked waiting jobs; a single one at once.
+    Delete the marked waiting jobs; asks first if several.
 delete_matching   | D |         | jobs aside     | confirm
     Delete all waiting jobs that match the filter, on all pages.
 move_jobs         | m | move    | jobs job aside | confirm
@@ -275,7 +275,7 @@ hosts        | t | hosts      | workers hosts running |
 run_now           | r | run now   | scheduled delayed schedule | undoable
     Run the marked delayed jobs, or the jobs of the marked schedules, now.
 drop              | d | delete    | scheduled delayed schedule | undoable
-    Delete the marked delayed jobs or schedules; a single one at once.
+    Delete the marked delayed jobs or schedules; asks first if several.
 reschedule        | m | reschedule | scheduled delayed          | confirm
     Reschedule the marked delayed jobs; asks for the time.
 kill_delayed      | i | kill      | scheduled delayed          | confirm
@@ -439,7 +439,7 @@ palette         | colon           |      | everywhere        |
 choose_theme    | T               |      | everywhere        |
     Choose a colour theme, with a live preview.
 reveal          | S               |      | everywhere        |
-    Show or hide secrets: passwords, tokens and keys.
+    Show or hide passwords, tokens and other secrets.
 repaint         | ctrl+l          |      | everywhere        |
     Redraw the screen.
 help            | ?               | help | everywhere        |
