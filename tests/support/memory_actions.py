@@ -11,7 +11,16 @@ from typing import Any, Final, cast
 from tests.support.memory_jobs import NOW, Names, failed, from_bytes, job
 from tests.support.memory_work import Faults
 
-from qtop.actions.plan import Operator, Outcome, Plan, Refusal, Throttle, acted, typeable
+from qtop.actions.plan import (
+    Operator,
+    Outcome,
+    Plan,
+    Refusal,
+    Throttle,
+    acted,
+    typeable,
+    undo_counts,
+)
 from qtop.actions.request import (
     Cancel,
     Clear,
@@ -42,6 +51,7 @@ from qtop.keymap.keymap import Danger
 from qtop.model.fleet import ListedSchedule, Process
 from qtop.model.job import DueTime, Job, JobSource
 from qtop.text.payloads import BadPayload, checked
+from qtop.text.safe import safe
 from queuecore import values
 from queuecore.action_record import ActionRecord
 from queuecore.audit import AuditEntry
@@ -362,4 +372,4 @@ class MemoryActions:
         entry = self.history[at]
         self.history[at] = replace(entry, undone=entry.done, undo_left_s=None)
         back = entry.done or 0
-        return Outcome(f"undone: {back}", done=back, undid=action)
+        return Outcome(undo_counts(safe(entry.subject), back, 0), done=back, undid=action)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests import words
 from tests.support.console import (
     console,
     screen_lines,
@@ -388,12 +389,12 @@ async def test_chosen_jobs_or_all_that_match_are_written_to_a_file(
     async with app.run_test(size=(120, 30)) as pilot:
         await to_entries(pilot)
         await pilot.press("space", "space", "w")
-        await write_to(pilot, tmp_path / "chosen", "yes", "written 2")
+        await write_to(pilot, tmp_path / "chosen", "yes", words.done("exported", 2))
         assert isinstance(app.screen, FailedScreen)
         app.screen.pane.set_filter("args.0:/^1.$/")
         await until(pilot, lambda: table_of(app).row_count == 10, "those that match")
         await pilot.press("w")
-        await write_to(pilot, tmp_path / "found", "all", "written 10")
+        await write_to(pilot, tmp_path / "found", "all", words.done("exported", 10))
         with memory.faults.failing("walk", "no answer"):
             await pilot.press("w")
             await write_to(pilot, tmp_path / "part", "all", "is not complete: no answer")
@@ -427,7 +428,7 @@ async def test_a_queue_is_cleared_or_removed_after_its_name_was_typed(memory: Me
         await until_shown(pilot, "cleared 10000 of queue:bulk")
         assert memory.queues["bulk"] == []
         await pilot.press("u")
-        await until_shown(pilot, "undone 10000")
+        await until_shown(pilot, words.undone(MANY, ""))
         assert len(memory.queues["bulk"]) == MANY
         await until(pilot, lambda: under_cursor(app).depth == MANY, "the next look")
         await pilot.press("D")
@@ -534,10 +535,10 @@ async def test_a_bulk_of_ten_thousand_stops_in_the_middle_at_escape_and_is_undon
             await until_shown(pilot, f"of {MANY:,}; stopping")
             go_on()
             await until_shown(pilot, "requeued 5,000")
-            await until_shown(pilot, "; 5,000 left alone: stopped")
+            await until_shown(pilot, "; 5,000 not changed: stopped")
         assert len(memory.failures["failed"]) == 5_007
         await pilot.press("u")
-        await until_shown(pilot, "undone 5000")
+        await until_shown(pilot, words.undone(5_000, ""))
         assert len(memory.failures["failed"]) == MANY + 7
         assert len(memory.queues["mail"]) == 1
 
@@ -558,7 +559,7 @@ async def test_all_waiting_jobs_that_match_are_deleted_out_of_ten_thousand(
         assert len(memory.queues["bulk"]) == MANY - 1_111
         assert not any(str(each.args[0]).startswith("7") for each in memory.queues["bulk"])
         await pilot.press("u")
-        await until_shown(pilot, "undone 1111")
+        await until_shown(pilot, words.undone(1_111, ""))
         assert len(memory.queues["bulk"]) == MANY
 
 
