@@ -1,5 +1,6 @@
-"""The screens of Resque and Sidekiq together as text, at three sizes: full, empty, while one of
-them does not answer, and with names that mean harm."""
+"""The screens of Resque and Sidekiq together as text: full, at three sizes; empty and while one of
+them does not answer, at the smallest; with names that mean harm, at the smallest and the largest,
+where all columns are."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ from typing import Final
 import pytest
 from tests.support.both_places import fill_resque, fill_sidekiq, until_all_polled
 from tests.support.both_systems import NOON, RESQUE, SIDEKIQ, resque_failure, sidekiq_failure
-from tests.support.console import assert_at_every_size, shows, until, until_mode
+from tests.support.console import assert_at_every_size, shows, until, until_mode, until_shown
 from tests.support.direct import Direct
 from tests.support.every_page import fill_every_page
 from tests.support.still_places import StillPlaces
@@ -24,7 +25,8 @@ from queuecore.errors import Unreachable
 
 pytestmark = [pytest.mark.redis, pytest.mark.usefixtures("in_utc", "still_machine")]
 
-SIZES: Final = ((80, 24), (120, 36), (160, 48))
+SMALL: Final = (80, 24)
+LARGE: Final = (160, 48)
 EVIL: Final = "\x1b]52;c;aGk=\x07[@click=app.quit]\u202e\ufffd"
 #: The screens, and what each of them shows when it has read all.
 Shown = dict[Where, str]
@@ -56,14 +58,21 @@ def fill_evil(direct: Direct) -> None:
     direct("ZADD", SIDEKIQ.jobs("schedule"), due_s, json.dumps(job))
 
 
-async def tour(app: QtopApp, pilot: Pilot[None], name: str, shown: Shown) -> None:
-    """Look at each screen, at each size."""
+async def tour(
+    app: QtopApp, pilot: Pilot[None], name: str, shown: Shown, *others: tuple[int, int]
+) -> None:
+    """Look at each screen, at other sizes and at the smallest: forth and back. The largest has room
+    for what the first incident is about, which is read when the cursor is on it."""
+    sizes = [*others, SMALL]
     for mode, text in shown.items():
         await pilot.press(SCREENS[mode])
         await until_mode(pilot, mode)
         await until(pilot, lambda awaited=text: shows(app, awaited), text)  # type: ignore[misc]
-        await assert_at_every_size(app, pilot, f"both-{name}-{mode}", SIZES)
-        await pilot.resize_terminal(*SIZES[0])
+        if mode == "overview" and LARGE in sizes:
+            await pilot.press("g")
+            await until_shown(pilot, "classes")
+        await assert_at_every_size(app, pilot, f"both-{name}-{mode}", sizes)
+        sizes.reverse()
 
 
 async def until_reported(app: QtopApp, pilot: Pilot[None]) -> None:
@@ -77,7 +86,7 @@ async def until_reported(app: QtopApp, pilot: Pilot[None]) -> None:
 
 
 FULL: Final[Shown] = {
-    "overview": "Timeout: no",
+    "overview": "no live workers",
     "queues": "no workers",
     "workers": "web1:22",
     "failed": "Timeout",
@@ -95,14 +104,14 @@ EMPTY: Final[Shown] = {
 async def test_full(direct: Direct, redis_url: str) -> None:
     fill_every_page(direct)
     app = StillPlaces(redis_url).console()
-    async with app.run_test(size=SIZES[0]) as pilot:
+    async with app.run_test(size=LARGE) as pilot:
         await until_reported(app, pilot)
-        await tour(app, pilot, "full", FULL)
+        await tour(app, pilot, "full", FULL, LARGE, (120, 36))
 
 
 async def test_empty(redis_url: str) -> None:
     app = StillPlaces(redis_url).console()
-    async with app.run_test(size=SIZES[0]) as pilot:
+    async with app.run_test(size=SMALL) as pilot:
         await until_reported(app, pilot)
         await tour(app, pilot, "empty", EMPTY)
 
@@ -111,7 +120,7 @@ async def test_one_of_them_does_not_answer(direct: Direct, redis_url: str) -> No
     fill_every_page(direct)
     places = StillPlaces(redis_url)
     app = places.console()
-    async with app.run_test(size=SIZES[0]) as pilot:
+    async with app.run_test(size=SMALL) as pilot:
         await until_reported(app, pilot)
         places.stop_answering("sidekiq", Unreachable("sidekiq.example.com:6379 does not answer"))
         places.wait(10)
@@ -133,6 +142,6 @@ async def test_one_of_them_does_not_answer(direct: Direct, redis_url: str) -> No
 async def test_names_that_mean_harm(direct: Direct, redis_url: str) -> None:
     fill_evil(direct)
     app = StillPlaces(redis_url).console()
-    async with app.run_test(size=SIZES[0]) as pilot:
+    async with app.run_test(size=LARGE) as pilot:
         await until_reported(app, pilot)
-        await tour(app, pilot, "hostile", FULL)
+        await tour(app, pilot, "hostile", FULL, LARGE)
