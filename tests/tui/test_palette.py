@@ -17,11 +17,11 @@ from tests.support.sample_data import FakeSystem, failure, fleet, snapshot
 from qtop.app.app import QtopApp
 from qtop.commands.cli import _PLACES
 from qtop.keymap import keymap
-from qtop.keymap.keymap import COMMANDS, SYNONYMS
+from qtop.keymap.keymap import COMMANDS, SYNONYMS, Action
 from qtop.screens.failed import FailedScreen
 from qtop.screens.help import HelpScreen
-from qtop.screens.offers import matching, nothing_word, place_of
-from qtop.screens.queues import QueuesScreen
+from qtop.screens.offers import Offer, matching, nothing_word, place_of
+from qtop.widgets.table import Table
 
 
 def test_every_typed_word_must_occur_in_an_action() -> None:
@@ -106,9 +106,17 @@ async def test_arrows_choose_another_one() -> None:
     app = console(FakeSystem(fleet()))
     async with app.run_test(size=(100, 40)) as pilot:
         await opened(app, pilot, *"show the", "down", "up")
-        offered = matching(keymap.of({*QueuesScreen.PLACES, "everywhere"}), "show the")
-        place = [action.id for action in offered].index("show_workers")
-        await pilot.press(*["down"] * place, "enter")
+        offered: Table[Offer] = app.screen.query_one(Table)
+
+        def is_at_workers() -> bool:
+            choice = None if offered.cursor_row is None else offered.cursor_row.choice
+            return isinstance(choice, Action) and choice.id == "show_workers"
+
+        for _ in range(offered.row_count):
+            if not is_at_workers():
+                await pilot.press("down")
+        assert is_at_workers()
+        await pilot.press("enter")
         await until_mode(pilot, "workers")
 
 
