@@ -122,6 +122,15 @@ async def test_the_overview_fits_every_size(
         assert all(line.isprintable() for line in screen_lines(app))
 
 
+async def settled(pilot: Pilot[Any]) -> None:
+    """Let the console work until nothing changes any more: the bar about the answer takes a line,
+    and all parts are shared out anew."""
+    seen: list[str] = []
+    while len(seen) < 12 or len(set(seen[-12:])) > 1:
+        await pilot.pause(0.02)
+        seen.append(screen_text(pilot.app))
+
+
 @pytest.mark.parametrize("size", SIZES, ids=named)
 async def test_without_an_answer_it_says_so_first_and_keeps_known_data(
     size: tuple[int, int],
@@ -139,7 +148,7 @@ async def test_without_an_answer_it_says_so_first_and_keeps_known_data(
             next_try_mono=1_204.0,
         )
         app.places.first.on_poll(failed)
-        await pilot.pause()
+        await settled(pilot)
         assert_snapshot(app, f"overview-no-answer-{named(size)}")
         assert screen.queues.stale
         assert not screen.table.stale
